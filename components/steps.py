@@ -94,7 +94,7 @@ STEPS: Mapping[str, Step] = {
             "solution versions": ("personalize:DescribeSolutionVersion",),
         },
     ),
-    "watch_campaign": Step(
+    "watch_campaign_update": Step(
         timeout_seconds=HOLDING,
         may={"campaigns": ("personalize:DescribeCampaign",)},
     ),
