@@ -1,0 +1,143 @@
+"""Call a Python handler as Lambda would: JSON in, JSON out, limited time, Lambda's own errors."""
+
+import json
+import traceback
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from awslambdaric.lambda_runtime_exception import FaultException
+from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
+from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
+    LambdaFunctionErrorException,
+)
+
+from tests.virtual_time import LimitReached, VirtualClock
+
+LIMIT_SECONDS = 900  # no function may run longer [Lambda quotas]
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """What a handler can ask about its invocation, by Lambda's names."""
+
+    aws_request_id: str
+    function_name: str
+    function_version: str
+    invoked_function_arn: str
+    seconds_left: Callable[[], float]
+    memory_limit_in_mb: int = 128
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the virtual milliseconds until the function is stopped."""
+        return int(self.seconds_left() * 1000)
+
+
+Handler = Callable[[dict[str, object], LambdaContext], object]
+
+
+class Fails(Exception):  # noqa: N818 - reads as a sentence: the handler fails with ...
+    """Raised by a handler, makes it fail as Lambda itself does, under Lambda's name for it.
+
+    `Lambda.TooManyRequestsException` and other `Lambda.*` names are errors of the Invoke call;
+    others, `Sandbox.Timedout` or `Runtime.ExitError`, are errors of the function.
+    """
+
+    def __init__(self, error: str, message: str = "made to fail") -> None:
+        super().__init__(error, message)
+        self.error, self.message = error, message
+
+
+class Failed(Exception):  # noqa: N818 - an outcome, not an accident
+    """How an invocation failed: the error's name, and `reason`, as moto's interpreter wants it."""
+
+    def __init__(self, error: str, reason: Exception) -> None:
+        super().__init__(error)
+        self.error, self.reason = error, reason
+
+
+def replies(*outcomes: object) -> Handler:
+    """Make a handler that gives one outcome per call, in order; an exception among them is raised.
+
+    A call too many is an AssertionError, and so a failure of the state.
+    """
+    rest = iter(outcomes)
+
+    def handler(event: dict[str, object], _context: LambdaContext) -> object:
+        for outcome in rest:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+        raise AssertionError(f"called more than {len(outcomes)} times: {event}")
+
+    return handler
+
+
+def function_name(arn: str) -> str:
+    """Return the name in a function's name or ARN, with or without a version."""
+    return arn.rpartition(":function:")[2].split(":")[0]
+
+
+def invoke(
+    functions: Mapping[str, Handler],
+    timeouts: Mapping[str, float],
+    clock: VirtualClock,
+    arn: str,
+    payload: str,
+) -> object:
+    """Call the function that an ARN names and return its result as JSON can carry it.
+
+    Raises `Failed`. A handler that sleeps on the clock past its entry in `timeouts` (seconds) is
+    stopped there with Sandbox.Timedout.
+    """
+    name = function_name(arn)
+    request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
+    limit = timeouts.get(name, LIMIT_SECONDS)
+    if name not in functions:
+        raise _service_error("Lambda.ResourceNotFoundException", f"Function not found: {arn}", "-")
+    try:
+        with clock.shielded(), clock.limit(limit) as seconds_left:
+            version = arn.rpartition(f":{name}:")[2] or "$LATEST"
+            context = LambdaContext(request_id, name, version, arn, seconds_left)
+            result = functions[name](json.loads(payload), context)
+        return json.loads(LambdaMarshaller().marshal_response(result)[0])
+    except LimitReached:
+        error, message = "Sandbox.Timedout", f"Task timed out after {limit:.2f} seconds"
+        raise _function_error(error, f"RequestId: {request_id} Error: {message}") from None
+    except FaultException as fault:  # the result is not JSON
+        raise _function_error(fault.exception_type, fault.msg, request_id) from None
+    except Fails as failure:
+        if failure.error.startswith("Lambda."):
+            raise _service_error(failure.error, failure.message, request_id) from None
+        raise _function_error(failure.error, failure.message) from None
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)[1:]
+        raise _function_error(
+            type(error).__name__, str(error), request_id, traceback.format_list(frames)
+        ) from error
+
+
+def _function_error(
+    error: str, message: str, request_id: str | None = None, stack_trace: list[str] | None = None
+) -> Failed:
+    """Make the error of a function: the payload that Lambda answers with `FunctionError` set.
+
+    Failures of the sandbox carry no requestId and no stackTrace.
+    """
+    cause: dict[str, object] = {"errorMessage": message, "errorType": error}
+    if request_id is not None:
+        cause |= {"requestId": request_id, "stackTrace": stack_trace or []}
+    text = json.dumps(cause, separators=(",", ":"))
+    return Failed(error, LambdaFunctionErrorException("Unhandled", text))
+
+
+def _service_error(error: str, message: str, request_id: str) -> Failed:
+    """Make the error of an Invoke call that never reached the function."""
+    code = error.removeprefix("Lambda.")
+    status = {"TooManyRequestsException": 429, "ResourceNotFoundException": 404}.get(code, 500)
+    response = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": request_id},
+    }
+    return Failed(error, ClientError(response, "Invoke"))

@@ -1,0 +1,254 @@
+"""Where moto's Step Functions interpreter is made to live on virtual time; written for moto 5.2.5.
+
+`SUBSTITUTES` names every place in it that waits, starts a thread, reads the time or rolls dice
+while a machine runs; what stands there is replaced for the duration. The functions below replace
+methods, and each says what moto does there and why that will not do. A place that is not there any
+more is a `SeamMovedError`; a test looks for new ones.
+"""
+
+import functools
+import importlib
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from moto.stepfunctions.parser import models, utils  # noqa: F401 - models loads the whole of it
+from moto.stepfunctions.parser.api import (
+    ExecutionAbortedEventDetails,
+    ExecutionTimedOutEventDetails,
+    HistoryEventType,
+)
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+    WaitFunction,
+)
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+
+from tests.virtual_time import Event, Thread, VirtualClock
+
+PACKAGE = "moto.stepfunctions.parser"
+_EXEC = "asl.component.state.exec"
+SUBSTITUTES: dict[tuple[str, str], str] = {
+    ("backend.execution_worker", "Thread"): "starts an execution",
+    ("asl.component.program.program", "threading"): "TimeoutSeconds of the machine",
+    (f"{_EXEC}.execute_state", "threading"): "TimeoutSeconds of a state",
+    (f"{_EXEC}.execute_state", "Thread"): "runs each attempt of a state",
+    (f"{_EXEC}.state_map.iteration.inline_iteration_component", "threading"): "starts iterations",
+    (f"{_EXEC}.state_map.iteration.job", "threading"): "waits for the iterations of a Map",
+    (f"{_EXEC}.state_parallel.branch_worker", "threading"): "starts the branches of a Parallel",
+    (f"{_EXEC}.state_parallel.branches_decl", "threading"): "waits for the branches",
+    (f"{_EXEC}.state_task.service.state_task_service_callback", "threading"): "waits for a token",
+    (f"{_EXEC}.state_task.service.state_task_service_callback", "time"): "polls .sync tasks",
+    ("asl.eval.callback.callback", "Event"): "waits for a token",
+    ("asl.eval.environment", "threading"): "the event that interrupts a Wait state",
+    ("asl.component.common.retry.retrier_decl", "time"): "sleeps between attempts",
+    ("asl.component.common.retry.jitter_strategy_decl", "random"): "JitterStrategy FULL",
+    ("asl.component.state.wait.wait_function.timestamp", "datetime"): "Timestamp of a Wait state",
+    ("asl.component.state.state", "datetime"): "$$.State.EnteredTime",
+    ("asl.eval.event.event_manager", "datetime"): "timestamps of the history",
+    ("backend.execution", "datetime"): "stopDate",
+    ("models", "datetime"): "startDate, $$.Execution.StartTime",
+    ("asl.eval.states", "long_uid"): "task tokens",
+}
+ORIGINALS = (threading, threading.Thread, threading.Event, time, random, utils.long_uid)
+_DATETIME = importlib.import_module("datetime")
+
+Invoke = Callable[[Environment, Mapping[str, object]], dict[str, object]]
+"""Runs the function of a lambda:invoke task: (environment, parameters) -> response."""
+
+
+class SeamMovedError(AssertionError):
+    """The installed moto is not the one that the seams were written for."""
+
+
+class _Moment(datetime):
+    """A time that prints as Step Functions prints it: 2026-11-29T03:00:00.000Z."""
+
+    def isoformat(self, sep: str = "T", timespec: str = "milliseconds") -> str:
+        return super().isoformat(sep, timespec).replace("+00:00", "Z")
+
+
+@contextmanager
+def virtual(clock: VirtualClock, invoke: Invoke, ended: Callable[[str], None]) -> Iterator[None]:
+    """Run moto's executions on `clock`, their functions through `invoke`; `ended` gets the ARNs.
+
+    Threads of an execution are the clock's group of its ARN.
+    """
+    threads = utils.TMP_THREADS  # moto appends every thread and never takes one away
+    with ExitStack() as stack:
+        for target, name, replacement in _replacements(clock, invoke, ended):
+            stack.enter_context(patch.object(target, name, replacement))
+        try:
+            yield
+        finally:
+            threads.clear()
+
+
+def _replacements(
+    clock: VirtualClock, invoke: Invoke, ended: Callable[[str], None]
+) -> Iterator[tuple[object, str, object]]:
+    doubles = _doubles(clock)
+    for module_name, name in SUBSTITUTES:
+        module = importlib.import_module(f"{PACKAGE}.{module_name}")
+        original = getattr(module, name, None)
+        if original not in doubles:
+            raise SeamMovedError(f"{module.__name__}.{name} is {original!r} in this moto")
+        yield module, name, doubles[original]
+
+    yield WaitFunction, "_wait_interval", _wait_interval
+    yield Execution, "start", _in_group(clock, Execution.start)
+    yield Execution, "get_start_execution_details", _started_as_text(Execution)
+    terminated = BaseExecutionWorkerCommunication.terminated
+    yield BaseExecutionWorkerCommunication, "terminated", _then_tell(ended, terminated)
+    yield Environment, "set_stop", _stop_at_once(clock, Environment.set_stop)
+    yield Environment, "set_timed_out", _time_out_at_once(clock, Environment.set_timed_out)
+    yield lambda_eval_utils, "execute_lambda_function_integration", _call_function(invoke)
+    yield EvalComponent, "_log_failure_event_exception", _log_nothing
+    yield EvalComponent, "_log_exception", _log_nothing
+    yield AmazonStateLanguageParser, "parse", _parse_definition
+    yield json_path, "parse", _parse_path
+
+
+def _doubles(clock: VirtualClock) -> dict[object, object]:
+    """Give what stands in for each original on the clock."""
+    thread, event = functools.partial(Thread, clock), functools.partial(Event, clock)
+
+    class Now(_Moment):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "_Moment":
+            # Wait's Timestamp compares with a now() that has no zone, and means UTC.
+            now = clock.now() if tz else clock.now().replace(tzinfo=None)
+            return _Moment.combine(now.date(), now.timetz())
+
+    return {
+        threading: SimpleNamespace(
+            Thread=thread, Event=event, Lock=threading.Lock, RLock=threading.RLock
+        ),
+        threading.Thread: thread,
+        threading.Event: event,
+        time: SimpleNamespace(sleep=clock.sleep, time=clock.time),
+        random: clock.random,
+        utils.long_uid: lambda: str(uuid.UUID(int=clock.random.getrandbits(128), version=4)),
+        _DATETIME: SimpleNamespace(
+            datetime=Now, date=date, timedelta=timedelta, timezone=timezone, UTC=UTC
+        ),
+    }
+
+
+def _wait_interval(_self: WaitFunction, env: Environment, wait_seconds: int) -> None:
+    """Wait; moto takes the difference of two floats, truncates it, and waits a second longer."""
+    if wait_seconds > 0:
+        env.program_state_event.wait(wait_seconds)
+
+
+def _in_group(
+    clock: VirtualClock, start: Callable[[Execution], None]
+) -> Callable[[Execution], None]:
+    """Let an execution's threads be found by its ARN."""
+
+    def start_in_group(execution: Execution) -> None:
+        with clock.group(execution.exec_arn):
+            start(execution)
+
+    return start_in_group
+
+
+def _started_as_text(execution_class: type[Execution]) -> Callable[[Execution], object]:
+    """Give `$$.Execution.StartTime` as a string; moto leaves a datetime in the document."""
+    details = execution_class.get_start_execution_details
+
+    def start_details(execution: Execution) -> object:
+        with patch.object(execution, "start_date", execution.start_date.isoformat()):
+            return details(execution)
+
+    return start_details
+
+
+def _then_tell(ended: Callable[[str], None], terminated: Callable[..., None]) -> object:
+    """Say that an execution has ended; moto leaves that to polling."""
+
+    def terminate(communication: BaseExecutionWorkerCommunication) -> None:
+        terminated(communication)
+        ended(communication.execution.exec_arn)
+
+    return terminate
+
+
+def _stop_at_once(clock: VirtualClock, set_stop: Callable[..., None]) -> Callable[..., None]:
+    """Abort now; moto waits for the running tasks, and inside a Map it ends as FAILED instead."""
+
+    def stop(env: Environment, stop_date: datetime, cause: str | None, error: str | None) -> None:
+        was_running = env.is_running()
+        set_stop(env, stop_date=stop_date, cause=cause, error=error)
+        if was_running and not env.is_frame():
+            details = ExecutionAbortedEventDetails(error=error, cause=cause)
+            _finish(
+                clock,
+                env,
+                HistoryEventType.ExecutionAborted,
+                EventDetails(executionAbortedEventDetails=details),
+            )
+
+    return stop
+
+
+def _time_out_at_once(clock: VirtualClock, set_timed_out: Callable[..., None]) -> object:
+    """End now; moto writes the last event only when the running task has ended."""
+
+    def time_out(env: Environment) -> None:
+        set_timed_out(env)
+        if not env.is_frame():
+            _finish(
+                clock,
+                env,
+                HistoryEventType.ExecutionTimedOut,
+                EventDetails(executionTimedOutEventDetails=ExecutionTimedOutEventDetails()),
+            )
+
+    return time_out
+
+
+def _finish(
+    clock: VirtualClock, env: Environment, event_type: HistoryEventType, details: EventDetails
+) -> None:
+    """Write an execution's last event and end its threads, save those that run a function."""
+    env.event_history_context.source_event_id = 0
+    env.event_manager.add_event(
+        context=env.event_history_context, event_type=event_type, event_details=details
+    )
+    clock.unwind(env.states.context_object.context_object_data["Execution"]["Id"])
+
+
+def _call_function(invoke: Invoke) -> Callable[..., None]:
+    """Call the function directly; moto makes a new boto3 client for every invocation."""
+
+    def execute(
+        env: Environment, parameters: dict[str, object], region: str, state_credentials: object
+    ) -> None:
+        del region, state_credentials
+        response = invoke(env, parameters)
+        if not env.is_running():  # moto would write a TaskSucceeded after the TaskTimedOut
+            raise TimeoutError("the state is over; nobody waits for this result")
+        env.stack.append(response)
+
+    return execute
+
+
+def _log_nothing(*_: object, **__: object) -> None:
+    """Keep quiet; moto prints the whole machine for every error, at every level it passes."""
+
+
+# The trees are read-only: moto runs the iterations of a Map, side by side, on one of them.
+_parse_definition = staticmethod(functools.lru_cache(64)(AmazonStateLanguageParser.parse))
+_parse_path = functools.lru_cache(4096)(json_path.parse)
