@@ -1,0 +1,76 @@
+"""`python -m emulator`: an AWS on this machine, until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from emulator.process import EmulatorError, running
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+HELP = """\
+Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
+Logs and Personalize on 127.0.0.1, with IAM enforced: the account's root may do everything, a role
+only what its policies allow. Everything is in memory and gone afterwards.
+
+The emulator's own controls are JSON below /_emulator (see emulator/admin.py), for example:
+  curl -X POST $AWS_ENDPOINT_URL/_emulator/fire -d '{"schedule": "NAME", "group": "GROUP"}'
+"""
+
+
+def main() -> int:
+    """Serve; 0 after an interrupt or SIGTERM, 1 when the emulator cannot start or dies."""
+    arguments = _parser().parse_args()
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    try:
+        with running(
+            port=arguments.port, account=arguments.account, region=arguments.region
+        ) as emulator:
+            lines = [f"export {name}={value}" for name, value in emulator.exports.items()]
+            print(  # noqa: T201  # this is a command
+                f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
+                "In the shells that use it:",
+                "",
+                *lines,
+                "",
+                "Press Ctrl-C to end it.",
+                sep="\n",
+                flush=True,
+            )
+            while not stop.wait(0.2):
+                if not emulator.alive():
+                    tail = emulator.log.read_text(errors="replace")[-2000:]
+                    print(f"error: the emulator died\n{tail}", file=sys.stderr)  # noqa: T201
+                    return 1
+    except EmulatorError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m emulator",
+        description="An AWS that runs on this machine.",
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
+    parser.add_argument("--account", default="123456789012", help="12 digits (default %(default)s)")
+    parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""What happens to executions, told to EventBridge, and the door to the functions that its rules call.
+
+AWS publishes a `Step Functions Execution Status Change` for a Standard execution that starts or ends
+(https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html). A rule reaches a Lambda
+function only where the function's own policy lets `events.amazonaws.com` invoke it for that rule.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+from ministack.core.responses import request_scope
+
+from emulator import authorization, seams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SERVICE = "events.amazonaws.com"
+log = logging.getLogger(__name__)
+
+
+def mount(record_denial: Callable[[str, str], None]) -> None:
+    """Start publishing and guarding; `record_denial(rule ARN, action)` hears of refused deliveries."""
+
+    def may_invoke(function_arn: str, rule_arn: str) -> bool:
+        policy = seams.function_policy(function_arn)
+        action = "lambda:InvokeFunction"
+        allowed = authorization.service_may(policy, SERVICE, action, function_arn, rule_arn)
+        if not allowed:
+            log.warning(
+                "%s may not invoke %s: its policy does not allow it", rule_arn, function_arn
+            )
+            record_denial(rule_arn, action)
+        return allowed
+
+    seams.guard_event_targets(may_invoke)
+    seams.on_status_change(publish)
+
+
+def publish(execution: seams.StateMachineRun) -> None:
+    """Put the event that tells the execution's status as it is now."""
+    with request_scope(execution.account_id, execution.region_name):
+        seams.put_service_event(
+            {
+                "Source": "aws.states",
+                "DetailType": "Step Functions Execution Status Change",
+                "Resources": [execution.exec_arn],
+                "Detail": json.dumps(detail(execution)),
+            }
+        )
+
+
+def detail(execution: seams.StateMachineRun) -> dict[str, object]:
+    """Describe an execution as the event does; times are milliseconds since 1970."""
+    succeeded = execution.status == "SUCCEEDED"
+    return {
+        "executionArn": execution.exec_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "stateMachineVersionArn": None,
+        "stateMachineAliasArn": None,
+        "name": execution.name,
+        "status": execution.status,
+        "startDate": int(execution.start_date.timestamp() * 1000),
+        "stopDate": int(execution.stop_date.timestamp() * 1000) if execution.stop_date else None,
+        "input": execution.execution_input,
+        "inputDetails": {"included": True},
+        "output": json.dumps(execution.output) if succeeded else None,
+        "outputDetails": {"included": True} if succeeded else None,
+        "error": execution.error,
+        "cause": execution.cause,
+    }

@@ -1,0 +1,152 @@
+"""Starts the emulator in a process of its own, and makes sure that nothing of it stays behind.
+
+    with running() as emulator:
+        boto3.client("s3", **emulator.connection).create_bucket(...)
+
+A process and not a thread: MiniStack and moto keep their state in modules and read the environment when they are
+imported, and the processes that run the functions must end with it. The emulator ends when the `with` block
+does, and also when the process that runs the block dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypedDict
+
+import boto3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.client import BaseClient
+
+    from emulator.server import Options
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 10
+# Passed on to the emulator and to the functions that it runs; everything else of the caller's stays out.
+INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
+
+
+class Connection(TypedDict):
+    """What boto3.client needs to talk to the emulator as the account's root."""
+
+    endpoint_url: str
+    region_name: str
+    aws_access_key_id: str
+    aws_secret_access_key: str
+
+
+class EmulatorError(Exception):
+    """The emulator did not start; the message says why, in one line."""
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator: where it is, and which account and region it plays."""
+
+    endpoint: str
+    account: str
+    region: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def connection(self) -> Connection:
+        """The arguments of boto3.client, as the account's root."""
+        return {
+            "endpoint_url": self.endpoint,
+            "region_name": self.region,
+            "aws_access_key_id": self.account,
+            "aws_secret_access_key": "test",
+        }
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """The environment that makes the AWS CLI and boto3 talk to the emulator."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def alive(self) -> bool:
+        """Whether the server's process is still there."""
+        return self.process.poll() is None
+
+    def client(self, service: str) -> BaseClient:
+        """Make a boto3 client of `service` as the account's root."""
+        client: BaseClient = boto3.Session().client(service, **self.connection)  # type: ignore[call-overload]
+        return client
+
+
+@contextlib.contextmanager
+def running(
+    *, port: int = 0, account: str = "123456789012", region: str = "eu-west-1"
+) -> Iterator[Emulator]:
+    """Run the emulator at 127.0.0.1:`port` (0: a free one) for as long as the block lasts.
+
+    Raises EmulatorError when it cannot start, for instance because the port is taken.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="emulator-"))
+    options: Options = {
+        "port": port,
+        "account": account,
+        "region": region,
+        "directory": str(directory),
+    }
+    log = directory / "log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(  # noqa: S603  # our own module
+            [sys.executable, "-m", "emulator.server", json.dumps(options)],
+            cwd=ROOT,
+            env={name: os.environ[name] for name in INHERITED if name in os.environ},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        assert process.stdout is not None
+        answer = _first_line(process.stdout)
+        if "endpoint" not in answer:
+            reason = answer.get("error") or log.read_text(errors="replace")[-4000:]
+            raise EmulatorError(f"the emulator cannot serve on 127.0.0.1:{port}: {reason}")
+        yield Emulator(answer["endpoint"], account, region, process, log)
+    finally:
+        _stop(process)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _first_line(stdout: IO[str]) -> dict[str, str]:
+    """Read what the server says when it has started; empty when it died before."""
+    line = stdout.readline()
+    answer: dict[str, str] = json.loads(line) if line.startswith("{") else {}
+    return answer
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End the server and everything that it started: politely first, then not."""
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()

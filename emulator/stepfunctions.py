@@ -1,0 +1,173 @@
+"""AWS Step Functions: moto's interpreter, with the role of every state machine enforced.
+
+MiniStack authenticates and authorises each call before it arrives here (`states:StartExecution` on the machine,
+`states:DescribeExecution` on the execution, ...). A machine's tasks call AWS with a session of the machine's
+role, opened only if its trust policy lets Step Functions assume it. Not there: RedriveExecution, and what an
+execution's log group would hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import uuid
+from typing import TYPE_CHECKING, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from ministack.core.responses import get_account_id, get_region
+
+from emulator import authorization, seams
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+SERVICE = "states.amazonaws.com"
+# A task's own deadline is the interpreter's business, and so are its retries.
+CLIENT_CONFIG = Config(
+    parameter_validation=False,
+    retries={"total_max_attempts": 1},
+    connect_timeout=60,
+    read_timeout=24 * 3600,
+    max_pool_connections=50,
+)
+
+
+class StateCredentials(Protocol):
+    """Moto's note of which role a task runs as."""
+
+    role_arn: str
+
+
+class StepFunctions:
+    """Answers `AWSStepFunctions.*` and calls back to `endpoint` as each machine's role."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._clients: dict[tuple[str, str, str], BaseClient] = {}
+        self._lock = threading.Lock()
+
+    def mount(self) -> None:
+        """Take over Step Functions in this process."""
+        seams.interpret_state_machines()
+        seams.end_stopped_executions_at_once()
+        seams.replace_boto_client_for(self.client_for)
+        seams.serve_states(self.respond)
+
+    async def respond(
+        self,
+        _method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        _query: dict[str, list[str]],
+    ) -> seams.Response:
+        """Answer one call that MiniStack has let through."""
+        operation = headers.get("x-amz-target", "").partition(".")[2]
+        account, region = get_account_id(), get_region()
+        if operation in {"CreateStateMachine", "UpdateStateMachine"}:
+            if refusal := _refuse_role(json.loads(body), account, region):
+                return refusal
+        elif operation == "StartExecution":
+            body = _named(body)
+        elif operation == "StopExecution":
+            return await asyncio.to_thread(_stop, path, headers, body, account, region)
+        try:
+            return await asyncio.to_thread(
+                seams.step_functions_response, path, headers, body, account
+            )
+        except NotImplementedError:
+            return _error(
+                "UnknownOperationException", f"the emulator's Step Functions has no {operation}"
+            )
+
+    def client_for(
+        self, region: str, service: str, state_credentials: StateCredentials
+    ) -> BaseClient:
+        """Make the client for one task: `service` as the machine's role.
+
+        Raises ClientError (AccessDeniedException) where the role no longer trusts Step Functions.
+        """
+        role_arn = state_credentials.role_arn
+        account = role_arn.split(":")[4]
+        # Moto says here which role a task runs as, not which machine; machines rarely share one.
+        machine = next(
+            iter(seams.state_machine_arns(role_arn, account, region)),
+            f"arn:aws:states:{region}:{account}:stateMachine:unknown",
+        )
+        try:
+            credentials = authorization.assume_role(
+                role_arn,
+                service=SERVICE,
+                source_arn=machine,
+                session_name=machine.rsplit(":", 1)[-1][:64],
+            )
+        except authorization.AccessDeniedError as error:
+            raise ClientError(
+                {
+                    "Error": {"Code": "AccessDeniedException", "Message": str(error)},
+                    "ResponseMetadata": {
+                        "HTTPStatusCode": 403,
+                        "RequestId": "none",
+                        "HostId": "",
+                        "HTTPHeaders": {},
+                        "RetryAttempts": 0,
+                    },
+                },
+                "AssumeRole",
+            ) from error
+        key = (region, service, credentials["aws_access_key_id"])
+        with self._lock:  # making clients is not thread-safe, and slow: each is made once
+            if key not in self._clients:
+                # The overloads of boto3.client want a literal; the service is the machine's to name.
+                self._clients[key] = boto3.Session().client(  # type: ignore[call-overload]
+                    service,
+                    region_name=region,
+                    endpoint_url=self._endpoint,
+                    config=CLIENT_CONFIG,
+                    **credentials,
+                )
+            return self._clients[key]
+
+
+def _refuse_role(request: dict[str, str], account: str, region: str) -> seams.Response | None:
+    """AWS's refusal of a machine whose role does not let Step Functions assume it."""
+    arn = request.get(
+        "stateMachineArn", f"arn:aws:states:{region}:{account}:stateMachine:{request.get('name')}"
+    )
+    role = request.get("roleArn")
+    if role is None or authorization.trusts(role, service=SERVICE, source_arn=arn):
+        return None
+    return _error(
+        "AccessDeniedException",
+        "Neither the global service principal states.amazonaws.com, nor the regional one is"
+        f" authorized to assume the provided role: {role}",
+    )
+
+
+def _named(body: bytes) -> bytes:
+    """StartExecution's request with a name, which AWS makes up where there is none (moto does not)."""
+    request = json.loads(body)
+    request.setdefault("name", str(uuid.uuid4()))
+    return json.dumps(request).encode()
+
+
+def _stop(
+    path: str, headers: dict[str, str], body: bytes, account: str, region: str
+) -> seams.Response:
+    """StopExecution with what moto leaves out: error and cause are kept, the answer tells the time."""
+    request = json.loads(body)
+    execution = seams.execution(request.get("executionArn", ""), account, region)
+    if execution is not None and execution.status == "RUNNING":
+        execution.error, execution.cause = request.get("error"), request.get("cause")
+    status, answer_headers, answer = seams.step_functions_response(path, headers, body, account)
+    if execution is not None and execution.stop_date is not None:
+        answer = json.dumps({"stopDate": execution.stop_date.timestamp()}).encode()
+    return status, answer_headers, answer
+
+
+def _error(code: str, message: str) -> seams.Response:
+    headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
+    return 400, headers, json.dumps({"__type": code, "message": message}).encode()
