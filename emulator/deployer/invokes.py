@@ -1,0 +1,60 @@
+"""The data that a program asks the AWS provider for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.deployer.errors import DeploymentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from emulator.deployer.aws import Aws
+    from emulator.deployer.rows import Outputs
+
+
+DOMAINS: Mapping[str, Mapping[str, str]] = {
+    "aws": {"dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"},
+    "aws-cn": {"dnsSuffix": "amazonaws.com.cn", "reverseDnsPrefix": "cn.com.amazonaws"},
+    "aws-us-gov": {"dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"},
+}
+"""The domains of the partitions in which Personalize exists."""
+
+
+def _caller_identity(aws: Aws) -> Outputs:
+    return {
+        "id": aws.account,
+        "accountId": aws.account,
+        "arn": aws.caller["Arn"],
+        "userId": aws.caller["UserId"],
+    }
+
+
+def _region(aws: Aws) -> Outputs:
+    return {
+        "id": aws.region,
+        "region": aws.region,
+        "name": aws.region,
+        "description": aws.region,
+        "endpoint": f"ec2.{aws.region}.amazonaws.com",
+    }
+
+
+def _partition(aws: Aws) -> Outputs:
+    return {"id": aws.partition, "partition": aws.partition, **DOMAINS[aws.partition]}
+
+
+INVOKES: Mapping[str, Callable[[Aws], Outputs]] = {
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+    "aws:index/getRegion:getRegion": _region,
+    "aws:index/getPartition:getPartition": _partition,
+}
+
+
+def invoke(token: str, arguments: Mapping[str, object], aws: Aws) -> Outputs:
+    """Answer an invoke. Raises DeploymentError for one that is unknown or has arguments."""
+    if token not in INVOKES:
+        raise DeploymentError(f"{token}: invokes of this kind are not supported by the emulator")
+    if arguments:
+        raise DeploymentError(f"{token}: {', '.join(sorted(arguments))} is not supported")
+    return INVOKES[token](aws)

@@ -1,0 +1,251 @@
+"""A Pulumi resource monitor that creates each registered resource in the emulator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings no types
+    empty_pb2,
+    struct_pb2,
+)
+from pulumi import Archive
+from pulumi.runtime import rpc
+from pulumi.runtime.proto import resource_pb2
+
+from emulator.deployer import bundle, invokes
+from emulator.deployer.errors import DeploymentError, InputRefusedError
+from emulator.deployer.naming import automatic_name
+from emulator.deployer.resources import ROWS
+from emulator.deployer.state import Record, State
+from emulator.deployer.translation import translate
+
+if TYPE_CHECKING:
+    from emulator.deployer.aws import Aws
+    from emulator.deployer.rows import Row
+
+STACK = "pulumi:pulumi:Stack"
+PROVIDER = "pulumi:providers:aws"
+MEANINGLESS_HERE = {"skipCredentialsValidation", "skipRegionValidation", "skipMetadataApiCheck"}
+"""Inputs of a provider that only say how it finds a real account."""
+
+
+@dataclass(frozen=True)
+class DeployedResource:
+    """A resource of the program, as it was declared and as it exists."""
+
+    urn: str
+    type: str
+    """Pulumi's type token."""
+    name: str
+    """The logical name."""
+    inputs: Mapping[str, object]
+    """With the physical name filled in; an archive is here as its fingerprint."""
+    id: str
+    """Pulumi's id of the resource; empty for a component."""
+    outputs: Mapping[str, object]
+    """What AWS, and not the program, decided."""
+
+    @property
+    def arn(self) -> str | None:
+        """The ARN, for what has one."""
+        arn = self.outputs.get("arn", self.outputs.get("dashboardArn"))
+        return None if arn is None else str(arn)
+
+
+class Monitor:
+    """Serves one run of a program. Its capitalised methods are Pulumi's ResourceMonitor protocol.
+
+    Pulumi calls them from several threads.
+    """
+
+    def __init__(self, aws: Aws, project: str, stack: str) -> None:
+        self.outputs: Mapping[str, object] = {}
+        """The program's exports."""
+        self._aws = aws
+        self._state = State(aws, project, stack)
+        self._place = f"urn:pulumi:{stack}::{project}::"
+        self._stack_urn = ""
+        self._resources: dict[str, DeployedResource | None] = {}
+        self._lock = Lock()
+
+    @property
+    def resources(self) -> list[DeployedResource]:
+        """All resources but the stack, in the order in which they came to exist."""
+        return [resource for resource in self._resources.values() if resource is not None]
+
+    def finish(self) -> None:
+        """Raise DeploymentError if something is deployed that the program no longer declares."""
+        self._state.require_all_in(self._resources)
+
+    # --- Pulumi's protocol -----------------------------------------------------------------------
+
+    def RegisterResource(  # noqa: N802
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        """Create the resource, or find it as it was created by an earlier run."""
+        where = f"{request.type} {request.name}"
+        if request.remote or request.importId:
+            what = "remote components are" if request.remote else "import is"
+            raise DeploymentError(f"{where}: {what} not supported by the emulator's deployer")
+        urn = self._claim_urn(request)
+        resource = self._deploy(request, urn, where)
+        with self._lock:
+            self._resources.pop(urn)  # again at the end: the order is that of completion
+            self._resources[urn] = None if request.type == STACK else resource
+        return resource_pb2.RegisterResourceResponse(
+            urn=urn, id=resource.id, object=_struct(resource.outputs)
+        )
+
+    def RegisterResourceOutputs(  # noqa: N802
+        self, request: resource_pb2.RegisterResourceOutputsRequest
+    ) -> empty_pb2.Empty:
+        """Keep the stack's outputs, which are the program's exports."""
+        if request.urn == self._stack_urn:
+            self.outputs = _plain_properties(request.outputs)
+        return empty_pb2.Empty()
+
+    def Invoke(  # noqa: N802
+        self, request: resource_pb2.ResourceInvokeRequest
+    ) -> resource_pb2.ResourceInvokeResponse:
+        """Answer what the program asks the provider."""
+        answer = invokes.invoke(request.tok, _plain_properties(request.args), self._aws)
+        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(answer)})
+
+    def ReadResource(  # noqa: N802
+        self, request: resource_pb2.ReadResourceRequest
+    ) -> resource_pb2.ReadResourceResponse:
+        """Refuse: the program deploys, and looks up nothing that it did not declare."""
+        raise DeploymentError(f"{request.type} {request.name}: get() is not supported")
+
+    def GetDeploymentInfo(  # noqa: N802
+        self, _request: empty_pb2.Empty
+    ) -> resource_pb2.DeploymentInfo:
+        """Say what is understood; a program that uses transforms or hooks is told so by Pulumi."""
+        return resource_pb2.DeploymentInfo(
+            supportedFeatures=[resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS]
+        )
+
+    def SignalAndWaitForShutdown(self, _request: empty_pb2.Empty) -> empty_pb2.Empty:  # noqa: N802
+        """There is nothing to wait for."""
+        return empty_pb2.Empty()
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _claim_urn(self, request: resource_pb2.RegisterResourceRequest) -> str:
+        """Return the URN as Pulumi's engine makes it. Raises DeploymentError if it is taken."""
+        if request.parent in ("", self._stack_urn):
+            kind = request.type
+        elif request.parent in self._resources:
+            kind = f"{request.parent.split('::')[2]}${request.type}"
+        else:
+            raise DeploymentError(
+                f"{request.type} {request.name}: its parent {request.parent} is not registered"
+            )
+        urn = f"{self._place}{kind}::{request.name}"
+        with self._lock:
+            if urn in self._resources:
+                raise DeploymentError(f"{request.type} {request.name}: duplicate URN {urn}")
+            self._resources[urn] = None
+            if request.type == STACK:
+                self._stack_urn = urn
+        return urn
+
+    def _deploy(
+        self, request: resource_pb2.RegisterResourceRequest, urn: str, where: str
+    ) -> DeployedResource:
+        inputs = _plain_properties(request.object)
+        if not request.custom:
+            return DeployedResource(urn, request.type, request.name, inputs, "", {})
+        try:
+            if request.type == PROVIDER:
+                self._check_provider(inputs)
+                identifier = hashlib.sha256(urn.encode()).hexdigest()[:32]
+                return DeployedResource(urn, request.type, request.name, inputs, identifier, {})
+            return self._deploy_row(request, urn, where, inputs)
+        except InputRefusedError as error:
+            raise DeploymentError(f"{where}: {error}") from error
+
+    def _check_provider(self, inputs: Mapping[str, object]) -> None:
+        """Accept an explicit provider that leads to the same account and region as the default."""
+        for name in inputs.keys() - MEANINGLESS_HERE - {"region", "version"}:
+            raise InputRefusedError(name, "unknown or not supported")
+        self._check_region(inputs)
+
+    def _check_region(self, inputs: Mapping[str, object]) -> None:
+        region = inputs.get("region", self._aws.region)
+        if region != self._aws.region:
+            raise InputRefusedError(
+                "region", f"{region!r} is not the stack's, {self._aws.region!r}"
+            )
+
+    def _deploy_row(
+        self,
+        request: resource_pb2.RegisterResourceRequest,
+        urn: str,
+        where: str,
+        declared: Mapping[str, object],
+    ) -> DeployedResource:
+        row = ROWS.get(request.type)
+        if row is None:
+            raise DeploymentError(f"{where}: this type is not supported by the emulator's deployer")
+        self._check_region(declared)
+        inputs = {name: value for name, value in declared.items() if name != "region"}
+        _fill_in_name(row, inputs, request.name, urn)
+        api_request = translate(inputs, row.shape)
+        recorded = {name: _recordable(value, name) for name, value in inputs.items()}
+
+        record = self._state.find(urn, where, recorded)
+        if record is None:
+            created = row.create(api_request, self._aws)
+            outputs = {
+                "region": self._aws.region,
+                "tagsAll": recorded.get("tags", {}),
+                **({row.name_input: recorded[row.name_input]} if row.name else {}),
+                **created.outputs,
+            }
+            record = Record(urn, recorded, created.id, outputs)
+            self._state.add(record)
+        return DeployedResource(
+            urn, request.type, request.name, recorded, record.id, record.outputs
+        )
+
+
+def _fill_in_name(row: Row, inputs: dict[str, object], logical_name: str, urn: str) -> None:
+    if row.name is None:
+        return
+    name = str(inputs.setdefault(row.name_input, automatic_name(logical_name, urn)))
+    if problem := row.name.problem(name):
+        raise InputRefusedError(row.name_input, problem)
+
+
+def _recordable(value: object, path: str) -> object:
+    """Return the value as JSON can hold it."""
+    if isinstance(value, Archive):
+        return {"sha256": bundle.fingerprint(bundle.files(value, path))}
+    return value
+
+
+def _plain_properties(struct: struct_pb2.Struct) -> dict[str, object]:
+    properties = rpc.deserialize_properties(struct)
+    return {name: _plain(value) for name, value in properties.items()}
+
+
+def _plain(value: object) -> object:
+    """Undo what protobuf does to numbers: all are floats there."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
+    struct = struct_pb2.Struct()
+    struct.update(properties)
+    return struct

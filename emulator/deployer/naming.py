@@ -1,0 +1,54 @@
+"""Physical names: what Pulumi would call a resource, and what AWS lets it be called."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NameRule:
+    """AWS's rule for a kind of name: at most `limit` characters, all of it matching `pattern`."""
+
+    limit: int
+    pattern: str
+
+    def problem(self, name: str) -> str | None:
+        """Say what AWS would refuse in `name`, or None."""
+        if len(name) > self.limit:
+            return f"{name!r} has {len(name)} characters, AWS allows {self.limit}"
+        if not re.fullmatch(self.pattern, name):
+            return f"{name!r} does not match AWS's pattern {self.pattern}"
+        return None
+
+
+def automatic_name(logical_name: str, urn: str) -> str:
+    """Return the logical name, a hyphen and 7 hexadecimal digits, as Pulumi names.
+
+    Pulumi's digits are random; these come from the URN, so that they are the same each time.
+    """
+    return f"{logical_name}-{hashlib.sha256(urn.encode()).hexdigest()[:7]}"
+
+
+# The limits and patterns are those of botocore's service models, except where a line says why not.
+WORD = r"[A-Za-z0-9_-]+"
+ROLE = NameRule(64, r"[\w+=,.@-]+")
+ROLE_POLICY = NameRule(128, r"[\w+=,.@-]+")
+# The model's 140 characters are for an ARN; https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+FUNCTION = NameRule(64, WORD)
+STATEMENT = NameRule(100, WORD)
+LOG_GROUP = NameRule(512, r"[.\-_/#A-Za-z0-9]+")
+EVENT_RULE = NameRule(64, r"[.\-_A-Za-z0-9]+")
+EVENT_TARGET = EVENT_RULE
+# No pattern in the model; https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+STATE_MACHINE = NameRule(80, r'[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+')
+SCHEDULE = NameRule(64, r"[0-9a-zA-Z\-_.]+")
+SCHEDULE_GROUP = SCHEDULE
+# Nothing in the models; https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+QUEUE = NameRule(80, WORD)
+# https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+TOPIC = NameRule(256, WORD)
+ALARM = NameRule(255, r"[^\x00-\x1f]+")
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
+DASHBOARD = NameRule(255, WORD)

@@ -1,0 +1,20 @@
+"""The table of resource types that the deployer knows."""
+
+from emulator.deployer import (
+    resources_cloudwatch,
+    resources_events,
+    resources_iam,
+    resources_lambda,
+    resources_messaging,
+    resources_sfn,
+)
+from emulator.deployer.rows import Rows
+
+ROWS: Rows = {
+    **resources_iam.ROWS,
+    **resources_lambda.ROWS,
+    **resources_sfn.ROWS,
+    **resources_events.ROWS,
+    **resources_messaging.ROWS,
+    **resources_cloudwatch.ROWS,
+}
