@@ -1,0 +1,154 @@
+"""Campaigns: move one to a new solution version, and know when it really serves it.
+
+While a campaign is updated its own status stays ACTIVE and says nothing; `latestCampaignUpdate`
+tells how the update goes, and `solutionVersionArn` what is served.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from . import clock
+from .jobs import first_tried_at, found, not_yet, started
+from .personalize import version_created_at
+from .statuses import phase_of
+from .watching import watch
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import (
+        CampaignTypeDef,
+        CampaignUpdateSummaryTypeDef,
+        UpdateCampaignRequestTypeDef,
+    )
+
+    from .documents import Job, PlannedCampaign
+
+BUSY_PAUSE = 60
+"""Seconds until a campaign that somebody else is changing is looked at again."""
+UNSEEN = timedelta(minutes=10)
+"""How long Describe may take to show an update that was made."""
+
+
+def update_campaign(
+    client: PersonalizeClient, campaign: PlannedCampaign, version: Job, before: Job | None
+) -> Job:
+    """Move the campaign to the version, unless it serves it, or is on its way, or is ahead of it.
+
+    Args:
+        client: one that sends each request once.
+        campaign: which one.
+        version: the solution version to serve.
+        before: the answer of the try before, where the campaign was not free.
+    """
+    arn = campaign["campaignArn"]
+    described = client.describe_campaign(campaignArn=arn)["campaign"]
+    if why := _taken(described, version["arn"]):
+        return _not_free(arn, why, campaign, before)
+    if standing := _standing(client, described, version["arn"]):
+        return standing
+    request: UpdateCampaignRequestTypeDef = {
+        "campaignArn": arn,
+        "solutionVersionArn": version["arn"],
+        # Given again, since nothing promises that what is left out stays as it is.
+        "minProvisionedTPS": described["minProvisionedTPS"],
+    }
+    if "campaignConfig" in described:
+        request["campaignConfig"] = described["campaignConfig"]
+    try:
+        client.update_campaign(**request)
+    except client.exceptions.ResourceInUseException:
+        return _not_free(arn, "it is in use", campaign, before)
+    latest = described.get("latestCampaignUpdate")
+    return {
+        **started(arn, campaign["durations"]),
+        "firstTriedAt": first_tried_at(before),
+        "previousVersionArn": described["solutionVersionArn"],
+        "previousUpdateAt": latest["creationDateTime"].isoformat() if latest else None,
+    }
+
+
+def _taken(described: CampaignTypeDef, target: str) -> str | None:
+    """Give why the campaign takes no update of ours now; None if it does."""
+    latest = described.get("latestCampaignUpdate")
+    if latest and phase_of(latest["status"]) == "UNDER_WAY":
+        other = latest["solutionVersionArn"]
+        return None if other == target else f"it is being updated to {other}"
+    if phase_of(described["status"]) == "UNDER_WAY":
+        return f"its status is {described['status']}"
+    return None
+
+
+def _standing(client: PersonalizeClient, described: CampaignTypeDef, target: str) -> Job | None:
+    """Give how the campaign stands if it needs no update of ours; None if it does."""
+    arn, served = described["campaignArn"], described["solutionVersionArn"]
+    latest = described.get("latestCampaignUpdate")
+    if latest and phase_of(latest["status"]) == "UNDER_WAY":
+        return _update(arn, latest)
+    if served == target and described["status"] == "ACTIVE":
+        return _served(described)
+    if _is_newer(client, served, target):
+        return {**_served(described), "phase": "SUPERSEDED", "failure": f"it serves {served}"}
+    return None
+
+
+def watch_campaign_update(
+    client: PersonalizeClient, campaign: PlannedCampaign, version: Job, update: Job
+) -> Job:
+    """Look at the campaign until it serves the version, for as long as one invocation may."""
+
+    def look() -> Job:
+        described = client.describe_campaign(campaignArn=campaign["campaignArn"])["campaign"]
+        seen = _look(described, version["arn"], update, campaign["maxHours"])
+        return {**update, **seen}
+
+    return watch(look, durations=campaign["durations"], max_hours=campaign["maxHours"])
+
+
+def _look(described: CampaignTypeDef, target: str, update: Job, max_hours: float) -> Job:
+    """Judge by the update that is ours: to our version, and made after the one seen before."""
+    latest, served = described.get("latestCampaignUpdate"), described["solutionVersionArn"]
+    arn = described["campaignArn"]
+    made = latest["creationDateTime"].isoformat() if latest else None
+    if latest and latest["solutionVersionArn"] == target and made != update.get("previousUpdateAt"):
+        seen = _update(arn, latest)
+        if seen["phase"] == "ACTIVE" and served != target:
+            return {**seen, "phase": "UNDER_WAY"}
+        return seen
+    if served == target:
+        return _served(described)
+    overtaken = made != update.get("previousUpdateAt")
+    unseen = clock.now() - datetime.fromisoformat(update["createdAt"]) > UNSEEN
+    if overtaken or unseen:
+        return not_yet(arn, "no update stays", update, max_hours=max_hours, seconds=BUSY_PAUSE)
+    return update
+
+
+def _update(arn: str, latest: CampaignUpdateSummaryTypeDef) -> Job:
+    return found(
+        arn,
+        latest["status"],
+        created=latest["creationDateTime"],
+        updated=latest["lastUpdatedDateTime"],
+        failure=latest.get("failureReason"),
+    )
+
+
+def _served(described: CampaignTypeDef) -> Job:
+    return found(
+        described["campaignArn"],
+        "ACTIVE",
+        created=described["creationDateTime"],
+        updated=described["lastUpdatedDateTime"],
+        failure=None,
+    )
+
+
+def _is_newer(client: PersonalizeClient, served: str, target: str) -> bool:
+    served_at, target_at = (version_created_at(client, arn) for arn in (served, target))
+    return served_at is not None and target_at is not None and served_at > target_at
+
+
+def _not_free(arn: str, why: str, campaign: PlannedCampaign, before: Job | None) -> Job:
+    return not_yet(arn, why, before, max_hours=campaign["maxHours"], seconds=BUSY_PAUSE)

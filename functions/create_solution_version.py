@@ -1,0 +1,12 @@
+"""Start the training of a new version; adopt it where it was started before."""
+
+from .documents import Job, SolutionIteration
+from .log import logged
+from .personalize import writer
+from .solution_versions import create_solution_version
+
+
+def handler(event: SolutionIteration, _context: object) -> Job:
+    """Start the training of a new version; adopt it where it was started before."""
+    job = create_solution_version(writer(), event["solution"], event["run"], event["imports"])
+    return logged("create_solution_version", event["run"], job)

@@ -1,0 +1,286 @@
+"""What travels through the state machine, state by state: the contract with the workflow.
+
+Times are ISO 8601 with zone, durations whole seconds. Keys are camelCase, as in the API.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+ImportMode = Literal["FULL", "INCREMENTAL"]
+TrainingMode = Literal["FULL", "UPDATE"]
+Phase = Literal["UNDER_WAY", "ACTIVE", "ENDED", "OVERDUE", "AGAIN", "SUPERSEDED"]
+"""Where a job stands, in the words that the workflow's Choices know.
+
+UNDER_WAY: look again in `seconds`. ACTIVE: done. ENDED: failed, stopped or deleted, as `failure`
+says. OVERDUE: past its deadline. AGAIN: could not be started yet; try in `seconds`.
+SUPERSEDED: the campaign serves a newer version than ours, and keeps it.
+"""
+Outcome = Literal["DEPLOYED", "TRAINED", "SKIPPED", "FAILED"]
+
+Tags = dict[str, str]
+
+
+class DatasetSettings(TypedDict):
+    """A dataset of the stack's config."""
+
+    type: str
+    datasetArn: str
+    dataLocation: str
+    importMode: ImportMode
+
+
+class CampaignSettings(TypedDict):
+    """A campaign of the stack's config."""
+
+    campaignArn: str
+
+
+class SolutionSettings(TypedDict):
+    """A solution of the stack's config."""
+
+    solutionArn: str
+    trainingMode: TrainingMode
+    fullEveryDays: NotRequired[float]
+    campaigns: list[CampaignSettings]
+
+
+class Limits(TypedDict):
+    """How long each stage may take, in hours."""
+
+    maxImportHours: float
+    maxTrainingHours: float
+    maxCampaignHours: float
+
+
+class Settings(TypedDict):
+    """What the state machine was deployed with (components/args.py writes it)."""
+
+    prefix: str
+    importRoleArn: str
+    datasets: list[DatasetSettings]
+    solutions: list[SolutionSettings]
+    limits: Limits
+    tags: Tags
+
+
+class Request(TypedDict, total=False):
+    """What an execution was started with; all of it may be left out."""
+
+    trigger: Literal["schedule", "manual"]
+    scheduledTime: str
+    scheduleArn: str
+    skipImport: bool
+    datasets: list[str]
+    solutions: list[str]
+    trainingMode: TrainingMode
+    dryRun: bool
+    resume: str
+
+
+class Configured(TypedDict):
+    """What the first state makes, and plan_retraining reads."""
+
+    settings: Settings
+    request: Request
+    executionArn: str
+    startedAt: str
+
+
+class Run(TypedDict):
+    """Which run this is."""
+
+    id: str
+    trigger: str
+    startedAt: str
+    executionArn: str
+    request: Request
+
+
+class PlannedImport(TypedDict):
+    """One dataset import job to create, or to adopt where it was created before."""
+
+    type: str
+    jobName: str
+    datasetArn: str
+    dataLocation: str
+    importMode: ImportMode
+    roleArn: str
+    tags: Tags
+    durations: list[int]
+    maxHours: float
+
+
+class PlannedCampaign(TypedDict):
+    """One campaign to update."""
+
+    campaignArn: str
+    durations: list[int]
+    maxHours: float
+
+
+class PlannedSolution(TypedDict):
+    """One solution version to create, and the campaigns that shall serve it.
+
+    `existingVersionArn` is there where a version that was trained before is to be used;
+    `dataAsOf` is when the newest import before this run ended, null where there is none.
+    """
+
+    solutionArn: str
+    versionName: str
+    trainingMode: TrainingMode
+    existingVersionArn: str | None
+    dataAsOf: str | None
+    tags: Tags
+    durations: list[int]
+    maxHours: float
+    campaigns: list[PlannedCampaign]
+
+
+class Plan(TypedDict):
+    """What the run will do; `skipped` says why nothing, and is null otherwise."""
+
+    imports: list[PlannedImport]
+    solutions: list[PlannedSolution]
+    skipped: str | None
+    warnings: list[str]
+
+
+class Planned(TypedDict):
+    """The document after planning."""
+
+    run: Run
+    plan: Plan
+
+
+class Job(TypedDict):
+    """A dataset import job, solution version or campaign update, as last seen."""
+
+    arn: str
+    phase: Phase
+    seconds: int
+    status: str
+    failure: str | None
+    warnings: list[str]
+    ours: bool
+    """False where it was adopted from somebody else; such a job is never stopped."""
+    createdAt: NotRequired[str]
+    endedAt: NotRequired[str]
+    firstTriedAt: NotRequired[str]
+    """When we first tried to start it, where that took more than one try."""
+    stopRequestedAt: NotRequired[str]
+    previousUpdateAt: NotRequired[str | None]
+    """Campaigns: when the update before ours was made, null where there was none."""
+    previousVersionArn: NotRequired[str]
+    """Campaigns: what was served before our update."""
+
+
+class StateError(TypedDict):
+    """What a Catch writes."""
+
+    Error: str
+    Cause: str
+
+
+class DatasetIteration(TypedDict):
+    """The document inside `Import datasets`."""
+
+    run: Run
+    dataset: PlannedImport
+    job: Job | None
+    error: StateError | None
+
+
+class DatasetJob(TypedDict):
+    """The same, once the job was created."""
+
+    run: Run
+    dataset: PlannedImport
+    job: Job
+
+
+class DatasetResult(TypedDict):
+    """How one import ended."""
+
+    dataset: PlannedImport
+    job: Job | None
+    error: StateError | None
+    outcome: Literal["IMPORTED", "FAILED"]
+
+
+class SolutionIteration(TypedDict):
+    """The document inside `Retrain solutions`."""
+
+    run: Run
+    imports: list[DatasetResult]
+    solution: PlannedSolution
+    version: Job | None
+    campaigns: list["CampaignResult"]
+    error: StateError | None
+
+
+class SolutionVersion(TypedDict):
+    """The same, once the version was created."""
+
+    run: Run
+    solution: PlannedSolution
+    version: Job
+
+
+class CampaignIteration(TypedDict):
+    """The document inside `Update campaigns`."""
+
+    run: Run
+    version: Job
+    campaign: PlannedCampaign
+    update: Job | None
+    error: StateError | None
+
+
+class CampaignUpdate(TypedDict):
+    """The same, once the update was made."""
+
+    run: Run
+    version: Job
+    campaign: PlannedCampaign
+    update: Job
+
+
+class CampaignResult(TypedDict):
+    """How one campaign update ended."""
+
+    campaign: PlannedCampaign
+    update: Job | None
+    error: StateError | None
+    outcome: Literal["DEPLOYED", "SKIPPED", "FAILED"]
+
+
+class SolutionResult(TypedDict):
+    """How one solution's retraining ended."""
+
+    solution: PlannedSolution
+    version: Job | None
+    campaigns: list[CampaignResult]
+    error: StateError | None
+
+
+class ImportResults(TypedDict):
+    """How all imports ended."""
+
+    results: list[DatasetResult]
+    anyFailed: bool
+
+
+class Finished(TypedDict, total=False):
+    """The document that report_outcome reads: as much of it as the run got to.
+
+    Where planning failed, it is `Configured` with an `error`.
+    """
+
+    settings: Settings
+    request: Request
+    executionArn: str
+    startedAt: str
+    run: Run
+    plan: Plan
+    imports: ImportResults
+    solutions: list[SolutionResult]
+    error: StateError

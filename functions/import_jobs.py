@@ -1,0 +1,97 @@
+"""Dataset import jobs: create one, adopt one that this run created before, see how it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import NameTaken
+from .jobs import api_tags, found, not_yet, started
+from .watching import watch
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize import PersonalizeClient
+
+    from .documents import Job, PlannedImport
+
+SLOTS_TAKEN = "More than 5 resources with PENDING or IN_PROGRESS status"
+"""The one quota that passes by itself, known by this message; any other is an error."""
+SLOT_PAUSE = 120
+"""Seconds between tries for an import slot; an import takes 10 to 40 minutes."""
+
+
+def create_dataset_import_job(
+    client: PersonalizeClient, dataset: PlannedImport, before: Job | None
+) -> Job:
+    """Start the import; adopt the job where this run started it before.
+
+    Args:
+        client: one that sends each request once.
+        dataset: what to import, and the job's name.
+        before: the answer of the try before, where no import slot was free.
+
+    Raises:
+        NameTaken: a job of that name exists and differs.
+    """
+    try:
+        created = client.create_dataset_import_job(
+            jobName=dataset["jobName"],
+            datasetArn=dataset["datasetArn"],
+            dataSource={"dataLocation": dataset["dataLocation"]},
+            roleArn=dataset["roleArn"],
+            importMode=dataset["importMode"],
+            tags=api_tags(dataset["tags"]),
+        )
+    except client.exceptions.ResourceAlreadyExistsException:
+        return _adopt(client, dataset)
+    except client.exceptions.LimitExceededException as error:
+        if SLOTS_TAKEN not in str(error):
+            raise
+        return not_yet(
+            dataset["datasetArn"],
+            SLOTS_TAKEN,
+            before,
+            max_hours=dataset["maxHours"],
+            seconds=SLOT_PAUSE,
+        )
+    return started(created["datasetImportJobArn"], dataset["durations"])
+
+
+def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, job: Job) -> Job:
+    """Look at the job until it ends, for as long as one invocation may."""
+    return watch(
+        lambda: _describe(client, job["arn"]),
+        durations=dataset["durations"],
+        max_hours=dataset["maxHours"],
+    )
+
+
+def _describe(client: PersonalizeClient, arn: str) -> Job:
+    job = client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
+    return found(
+        arn,
+        job["status"],
+        created=job["creationDateTime"],
+        updated=job["lastUpdatedDateTime"],
+        failure=job.get("failureReason"),
+    )
+
+
+def _adopt(client: PersonalizeClient, dataset: PlannedImport) -> Job:
+    group_arn = dataset["datasetArn"].split(":dataset/")[0]
+    arn = f"{group_arn}:dataset-import-job/{dataset['jobName']}"
+    job = client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
+    wanted = (
+        dataset["datasetArn"],
+        dataset["dataLocation"],
+        dataset["importMode"],
+        dataset["roleArn"],
+    )
+    existing = (
+        job["datasetArn"],
+        job["dataSource"].get("dataLocation"),
+        job.get("importMode", "FULL"),
+        job.get("roleArn"),
+    )
+    if existing != wanted:
+        raise NameTaken(f"{arn} exists and imports {existing}; this run wants to import {wanted}")
+    return _describe(client, arn)

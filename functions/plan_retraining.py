@@ -1,0 +1,16 @@
+"""Decide what the run imports, trains and updates."""
+
+from . import requests, world
+from .documents import Configured, Planned
+from .errors import RunRefused
+from .personalize import reader
+from .planning import decide
+
+
+def handler(event: Configured, _context: object) -> Planned:
+    """Decide what the run imports, trains and updates; refuse it with every problem at once."""
+    settings = event["settings"]
+    if problems := requests.problems(event["request"], settings):
+        raise RunRefused(problems)
+    run = requests.run_of(event)
+    return {"run": run, "plan": decide(settings, run, world.read(reader(), settings, run))}

@@ -1,0 +1,227 @@
+"""Decide what a run does: from the settings, the request and the world, without asking anybody."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+from . import checks
+from .errors import RunRefused
+from .jobs import import_job_name, version_name
+from .statuses import phase_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from mypy_boto3_personalize.type_defs import (
+        CampaignUpdateSummaryTypeDef,
+        DatasetImportJobSummaryTypeDef,
+        SolutionVersionSummaryTypeDef,
+        SolutionVersionTypeDef,
+    )
+
+    from .documents import (
+        DatasetSettings,
+        Plan,
+        PlannedCampaign,
+        PlannedImport,
+        PlannedSolution,
+        Run,
+        Settings,
+        SolutionSettings,
+        Tags,
+        TrainingMode,
+    )
+    from .world import World
+
+    Timed = (
+        DatasetImportJobSummaryTypeDef
+        | SolutionVersionSummaryTypeDef
+        | CampaignUpdateSummaryTypeDef
+    )
+
+REMEMBERED = 5
+"""How many of the last jobs tell how long the next may take."""
+RUN_TAG = "retraining-run"
+"""The tag that says which run made a job."""
+DRY_RUN = "this is a dry run"
+
+
+def decide(settings: Settings, run: Run, world: World) -> Plan:
+    """Give the plan.
+
+    Raises:
+        RunRefused: with every problem that stops the run.
+    """
+    request = run["request"]
+    datasets = [
+        dataset
+        for dataset in settings["datasets"]
+        if not request.get("skipImport")
+        and dataset["type"] in request.get("datasets", [dataset["type"]])
+    ]
+    solutions = [
+        solution
+        for solution in settings["solutions"]
+        if solution["solutionArn"] in request.get("solutions", [solution["solutionArn"]])
+    ]
+    asked = request.get("trainingMode")
+    skipped = checks.comes_from_deployment(world, request)
+    problems = [
+        *checks.incremental_needs_full(world, datasets),
+        *checks.update_needs_recipe(world, solutions, asked),
+        *checks.update_needs_full(world, solutions, asked),
+    ]
+    if problems and not skipped:
+        raise RunRefused(problems)
+    return {
+        "imports": [_import(settings, run, world, dataset) for dataset in datasets],
+        "solutions": [
+            _solution(settings, run, world, solution, importing=bool(datasets))
+            for solution in solutions
+        ],
+        "skipped": skipped or (DRY_RUN if request.get("dryRun") else None),
+        "warnings": [],
+    }
+
+
+def _import(settings: Settings, run: Run, world: World, dataset: DatasetSettings) -> PlannedImport:
+    jobs = world.import_jobs[dataset["datasetArn"]]
+    return {
+        "type": dataset["type"],
+        "jobName": _first_free(
+            partial(import_job_name, settings["prefix"], run["id"], dataset["type"]),
+            {job["jobName"]: job["status"] for job in jobs} if _resumed(run) else {},
+        ),
+        "datasetArn": dataset["datasetArn"],
+        "dataLocation": dataset["dataLocation"],
+        "importMode": dataset["importMode"],
+        "roleArn": settings["importRoleArn"],
+        "tags": _tags(settings, run),
+        "durations": _durations(
+            job for job in jobs if job.get("importMode", "FULL") == dataset["importMode"]
+        ),
+        "maxHours": settings["limits"]["maxImportHours"],
+    }
+
+
+def _solution(
+    settings: Settings, run: Run, world: World, solution: SolutionSettings, *, importing: bool
+) -> PlannedSolution:
+    arn, mode = solution["solutionArn"], _training_mode(run, world, solution)
+    name = _first_free(
+        partial(version_name, settings["prefix"], run["id"], arn),
+        {name: version["status"] for name, version in world.named_versions.items()}
+        if _resumed(run)
+        else {},
+    )
+    existing = world.named_versions.get(name)
+    if existing is None and not importing:
+        existing = _waiting_version(settings, run, world, solution)
+    data_as_of = _data_as_of(world)
+    return {
+        "solutionArn": arn,
+        "versionName": name,
+        "trainingMode": mode,
+        "existingVersionArn": existing["solutionVersionArn"] if existing else None,
+        "dataAsOf": data_as_of.isoformat() if data_as_of else None,
+        "tags": _tags(settings, run),
+        "durations": _durations(
+            version
+            for version in world.versions[arn]
+            if version.get("trainingMode", "FULL") == mode
+        ),
+        "maxHours": settings["limits"]["maxTrainingHours"],
+        "campaigns": [
+            _campaign(settings, world, each["campaignArn"]) for each in solution["campaigns"]
+        ],
+    }
+
+
+def _campaign(settings: Settings, world: World, arn: str) -> PlannedCampaign:
+    latest = world.campaigns[arn].get("latestCampaignUpdate")
+    return {
+        "campaignArn": arn,
+        "durations": _durations([latest] if latest else []),
+        "maxHours": settings["limits"]["maxCampaignHours"],
+    }
+
+
+def _training_mode(run: Run, world: World, solution: SolutionSettings) -> TrainingMode:
+    """Give the mode: as asked, else as configured; an UPDATE whose FULL grew too old is a FULL."""
+    asked = run["request"].get("trainingMode")
+    if asked or solution["trainingMode"] == "FULL":
+        return asked or "FULL"
+    full = checks.newest_full(world, solution)
+    oldest = world.now - timedelta(days=solution["fullEveryDays"])
+    return "UPDATE" if full and full["creationDateTime"] > oldest else "FULL"
+
+
+def _waiting_version(
+    settings: Settings, run: Run, world: World, solution: SolutionSettings
+) -> SolutionVersionTypeDef | None:
+    """Give a version of ours that knows all data there is and that some campaign does not serve.
+
+    To deploy it costs nothing; to train its like again does.
+    """
+    if "trainingMode" in run["request"]:
+        return None
+    newest = next(
+        (
+            version
+            for version in world.named_versions.values()
+            if version["solutionArn"] == solution["solutionArn"] and version["status"] == "ACTIVE"
+        ),
+        None,
+    )
+    if newest is None or not newest["name"].startswith(f"{settings['prefix']}-"):
+        return None
+    data_as_of = _data_as_of(world)
+    knows_all = data_as_of is None or newest["creationDateTime"] > data_as_of
+    served = {
+        world.campaigns[each["campaignArn"]]["solutionVersionArn"] for each in solution["campaigns"]
+    }
+    return newest if knows_all and served - {newest["solutionVersionArn"]} else None
+
+
+def _data_as_of(world: World) -> datetime | None:
+    """Give when the newest import ended; None where nothing was ever imported."""
+    return max(
+        (
+            job["lastUpdatedDateTime"]
+            for jobs in world.import_jobs.values()
+            for job in jobs
+            if job["status"] == "ACTIVE"
+        ),
+        default=None,
+    )
+
+
+def _durations(jobs: Iterable[Timed]) -> list[int]:
+    """Give how many seconds the last jobs took that ended well, newest first."""
+    took = [
+        round((job["lastUpdatedDateTime"] - job["creationDateTime"]).total_seconds())
+        for job in jobs
+        if job["status"] == "ACTIVE"
+    ]
+    return took[:REMEMBERED]
+
+
+def _first_free(name: Callable[[int], str], states: Mapping[str, str]) -> str:
+    """Give the name of the first attempt that has not failed; the attempt's number is its end."""
+    return next(
+        name(attempt)
+        for attempt in count(1)
+        if name(attempt) not in states or phase_of(states[name(attempt)]) != "ENDED"
+    )
+
+
+def _resumed(run: Run) -> bool:
+    return "resume" in run["request"]
+
+
+def _tags(settings: Settings, run: Run) -> Tags:
+    return {**settings["tags"], RUN_TAG: run["id"]}

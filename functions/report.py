@@ -1,0 +1,200 @@
+"""How a run ended, in data and in words. Pure."""
+
+from typing import TypedDict
+
+from .documents import (
+    CampaignResult,
+    Configured,
+    DatasetResult,
+    Finished,
+    Job,
+    Outcome,
+    Run,
+    SolutionResult,
+    StateError,
+)
+from .requests import run_of
+
+WORST_FIRST: tuple[Outcome, ...] = ("FAILED", "SKIPPED", "TRAINED", "DEPLOYED")
+LONGEST_TEXT = 30_000
+"""Characters; a state machine's cause may have 32,768."""
+
+
+class CampaignReport(TypedDict):
+    """What became of one campaign."""
+
+    campaignArn: str
+    outcome: Outcome
+    previousVersionArn: str | None
+    failure: str | None
+
+
+class SolutionReport(TypedDict):
+    """What became of one solution; `solutionVersionArn` is null where none was trained."""
+
+    solutionArn: str
+    outcome: Outcome
+    solutionVersionArn: str | None
+    trainingMode: str
+    adopted: bool
+    failure: str | None
+    campaigns: list[CampaignReport]
+
+
+class ImportReport(TypedDict):
+    """What became of one dataset's import."""
+
+    type: str
+    outcome: str
+    datasetImportJobArn: str | None
+    failure: str | None
+
+
+class RunReport(TypedDict):
+    """What became of a run; `status` is the worst of its parts, `text` all of it in words."""
+
+    status: Outcome
+    runId: str
+    executionArn: str
+    reason: str | None
+    imports: list[ImportReport]
+    solutions: list[SolutionReport]
+    warnings: list[str]
+    text: str
+
+
+def report(document: Finished) -> RunReport:
+    """Give the report of a run that got as far as the document shows."""
+    run = _run(document)
+    imports = [_import(each) for each in _imports(document)]
+    solutions = [_solution(each) for each in document.get("solutions", [])]
+    reason = _reason(document)
+    made: RunReport = {
+        "status": _status(document, imports, solutions),
+        "runId": run["id"],
+        "executionArn": run["executionArn"],
+        "reason": reason,
+        "imports": imports,
+        "solutions": solutions,
+        "warnings": _warnings(document),
+        "text": "",
+    }
+    return {**made, "text": "\n".join(_lines(made))[:LONGEST_TEXT]}
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """Give the worst of some outcomes, at least one."""
+    return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
+
+
+def _imports(document: Finished) -> list[DatasetResult]:
+    return document["imports"]["results"] if "imports" in document else []
+
+
+def _run(document: Finished) -> Run:
+    if "run" in document:
+        return document["run"]
+    configured: Configured = {
+        "settings": document["settings"],
+        "request": document["request"],
+        "executionArn": document["executionArn"],
+        "startedAt": document["startedAt"],
+    }
+    return run_of(configured)
+
+
+def _status(
+    document: Finished, imports: list[ImportReport], solutions: list[SolutionReport]
+) -> Outcome:
+    if "error" in document or any(each["outcome"] == "FAILED" for each in imports):
+        return "FAILED"
+    if document["plan"]["skipped"]:
+        return "SKIPPED"
+    return worst([each["outcome"] for each in solutions])
+
+
+def _reason(document: Finished) -> str | None:
+    if "error" in document:
+        return _words(document["error"])
+    return document["plan"]["skipped"]
+
+
+def _import(result: DatasetResult) -> ImportReport:
+    job = result["job"]
+    return {
+        "type": result["dataset"]["type"],
+        "outcome": result["outcome"],
+        "datasetImportJobArn": job["arn"] if job else None,
+        "failure": _failure(result["error"], job),
+    }
+
+
+def _solution(result: SolutionResult) -> SolutionReport:
+    version = result["version"]
+    campaigns = [_campaign(each) for each in result["campaigns"]]
+    trained = bool(version and version["phase"] == "ACTIVE") and not result["error"]
+    outcomes: list[Outcome] = [each["outcome"] for each in campaigns] or ["TRAINED"]
+    return {
+        "solutionArn": result["solution"]["solutionArn"],
+        "outcome": worst(outcomes) if trained else "FAILED",
+        "solutionVersionArn": version["arn"] if version else None,
+        "trainingMode": result["solution"]["trainingMode"],
+        "adopted": bool(version and not version["ours"]),
+        "failure": _failure(result["error"], version),
+        "campaigns": campaigns,
+    }
+
+
+def _campaign(result: CampaignResult) -> CampaignReport:
+    update = result["update"]
+    return {
+        "campaignArn": result["campaign"]["campaignArn"],
+        "outcome": result["outcome"],
+        "previousVersionArn": update.get("previousVersionArn") if update else None,
+        "failure": _failure(result["error"], update),
+    }
+
+
+def _failure(error: StateError | None, job: Job | None) -> str | None:
+    return _words(error) if error else job["failure"] if job else None
+
+
+def _words(error: StateError) -> str:
+    return f"{error['Error']}: {error['Cause']}"
+
+
+def _warnings(document: Finished) -> list[str]:
+    jobs = [
+        *(each["job"] for each in _imports(document)),
+        *(each["version"] for each in document.get("solutions", [])),
+        *(
+            campaign["update"]
+            for each in document.get("solutions", [])
+            for campaign in each["campaigns"]
+        ),
+    ]
+    planned = document["plan"]["warnings"] if "plan" in document else []
+    return [*planned, *(f"{job['arn']}: {each}" for job in jobs if job for each in job["warnings"])]
+
+
+def _lines(made: RunReport) -> list[str]:
+    because = f": {made['reason']}" if made["reason"] else ""
+    lines = [f"Retraining run {made['runId']}: {made['status']}{because}"]
+    lines += [
+        _line(1, f"import of {each['type']}", each["outcome"], each["failure"])
+        for each in made["imports"]
+    ]
+    for each in made["solutions"]:
+        lines.append(_line(1, each["solutionArn"], each["outcome"], each["failure"]))
+        if each["solutionVersionArn"]:
+            adopted = ", adopted from somebody else" if each["adopted"] else ""
+            lines.append(f"    version {each['solutionVersionArn']}{adopted}")
+        lines += [
+            _line(2, campaign["campaignArn"], campaign["outcome"], campaign["failure"])
+            for campaign in each["campaigns"]
+        ]
+    return lines + [f"  warning: {warning}" for warning in made["warnings"]]
+
+
+def _line(depth: int, what: str, outcome: str, failure: str | None) -> str:
+    return "  " * depth + f"{what}: {outcome}" + (f": {failure}" if failure else "")

@@ -1,0 +1,92 @@
+"""What an execution was started with: is it valid, and which run is it?"""
+
+import re
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import get_args
+
+from .documents import Configured, Request, Run, Settings, TrainingMode
+from .jobs import digest
+
+SLOT = "%Y%m%dT%H%M%SZ"
+RUN_ID = re.compile(r"\d{8}T\d{6}Z|[0-9a-f]{16}")
+FLAGS = ("skipImport", "dryRun")
+KEYS = tuple(Request.__annotations__)
+
+
+def run_of(configured: Configured) -> Run:
+    """Give the run: its id is the schedule's slot, else made from the execution.
+
+    Execution names may come back after 90 days, so a manual run's id is a hash of the execution's
+    ARN and its start.
+    """
+    request = configured["request"]
+    slot = scheduled_at(request)
+    made = digest(f"{configured['executionArn']} {configured['startedAt']}", 16)
+    return {
+        "id": str(request.get("resume") or (slot.strftime(SLOT) if slot else made)),
+        "trigger": str(request.get("trigger", "manual")),
+        "startedAt": configured["startedAt"],
+        "executionArn": configured["executionArn"],
+        "request": request,
+    }
+
+
+def scheduled_at(request: Request) -> datetime | None:
+    """Give the slot that the schedule fired for; None where a person started the run."""
+    given = request.get("scheduledTime")
+    try:
+        return datetime.fromisoformat(str(given)).astimezone(UTC) if given else None
+    except ValueError:
+        return None
+
+
+def problems(request: Request, settings: Settings) -> list[str]:
+    """Give what is wrong with a request, each with the way out."""
+    return [
+        *(_unknown("key", key, KEYS) for key in request if key not in KEYS),
+        *_wrong_values(request),
+        *_not_configured("datasets", request, [each["type"] for each in settings["datasets"]]),
+        *_not_configured(
+            "solutions", request, [each["solutionArn"] for each in settings["solutions"]]
+        ),
+    ]
+
+
+def _wrong_values(request: Request) -> list[str]:
+    found = [
+        f"{flag}: {request[flag]!r} is neither true nor false"  # type: ignore[literal-required]
+        for flag in FLAGS
+        if flag in request and not isinstance(request[flag], bool)  # type: ignore[literal-required]
+    ]
+    trigger = request.get("trigger", "manual")
+    if trigger not in ("schedule", "manual"):
+        found.append(f"trigger: {trigger!r} is neither 'schedule' nor 'manual'")
+    if trigger == "schedule" and scheduled_at(request) is None:
+        given = request.get("scheduledTime")
+        found.append(f"scheduledTime: {given!r} is no time such as '2026-11-29T03:00:00Z'")
+    mode = request.get("trainingMode", "FULL")
+    if mode not in get_args(TrainingMode):
+        found.append(f"trainingMode: {mode!r} is neither 'FULL' nor 'UPDATE'")
+    resume = request.get("resume")
+    if resume is not None and not RUN_ID.fullmatch(str(resume)):
+        found.append(
+            f"resume: {resume!r} is no run id; take it from the report of the run, "
+            "for example '20261129T030000Z'"
+        )
+    return found
+
+
+def _not_configured(key: str, request: Request, configured: list[str]) -> list[str]:
+    asked = request.get(key)
+    if asked is None:
+        return []
+    if not isinstance(asked, list) or not asked:
+        return [f"{key}: {asked!r} is no list of some of {configured}"]
+    return [_unknown(key, each, configured) for each in asked if each not in configured]
+
+
+def _unknown(key: str, value: object, known: "tuple[str, ...] | list[str]") -> str:
+    nearest = get_close_matches(str(value), known, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected one of {list(known)}"
+    return f"{key}: {value!r} is unknown; {hint}"

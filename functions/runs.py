@@ -1,0 +1,46 @@
+"""What the executions of the state machine tell about a run."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import TYPE_CHECKING, cast
+
+import boto3
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from .documents import Configured, StateError
+
+REPORTED = "RetrainingFailed"
+"""The error of an execution that failed and has reported (components/workflow.py)."""
+FIRST_EVENTS = 10
+"""History events to read: the first state's result is among the first four."""
+
+
+@functools.cache
+def executions() -> SFNClient:
+    """Give the client of Step Functions."""
+    return boto3.client("stepfunctions")
+
+
+def configured(client: SFNClient, execution_arn: str) -> Configured | None:
+    """Give what the execution's first state made; None if it did not come so far."""
+    history = client.get_execution_history(
+        executionArn=execution_arn, maxResults=FIRST_EVENTS, includeExecutionData=True
+    )
+    for event in history["events"]:
+        if event["type"] == "PassStateExited":
+            return cast("Configured", json.loads(event["stateExitedEventDetails"]["output"]))
+    return None
+
+
+def ending(client: SFNClient, execution_arn: str) -> StateError | None:
+    """Give how an execution ended that has not reported; None if it has, or did not end badly."""
+    execution = client.describe_execution(executionArn=execution_arn)
+    status, error = execution["status"], execution.get("error")
+    if status in ("RUNNING", "SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED:
+        return None
+    cause = execution.get("cause", "no cause given")
+    return {"Error": status, "Cause": f"{error}: {cause}" if error else cause}

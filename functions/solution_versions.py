@@ -1,0 +1,177 @@
+"""Solution versions: train one, adopt one that is in training already, stop one that is overdue."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from . import clock
+from .errors import NameTaken
+from .jobs import api_tags, found, started
+from .personalize import versions
+from .statuses import phase_of
+from .watching import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
+
+    from .documents import DatasetResult, Job, PlannedSolution, Run, Settings
+
+STOP_GRACE = timedelta(hours=1)
+"""How long a training may take to stop before the run goes on without it."""
+STOP_PAUSE = 30
+"""Seconds between looks at a training that is stopping."""
+
+
+def create_solution_version(
+    client: PersonalizeClient,
+    solution: PlannedSolution,
+    run: Run,
+    imports: Sequence[DatasetResult],
+) -> Job:
+    """Start the training; adopt the version where it was started before.
+
+    Version names may not be unique, so the versions are listed before every create: one with our
+    name is ours. One of somebody else's that is in training is adopted if it began after the data
+    was complete; otherwise ours is started beside it, and a warning says so.
+
+    Raises:
+        NameTaken: a version of that name exists and differs.
+    """
+    if solution["existingVersionArn"]:
+        return _found(_describe(client, solution["existingVersionArn"]))
+    ours, others = _look_around(client, solution, run)
+    if ours is not None:
+        return _adopt(ours, solution)
+    complete = _data_complete_at(solution, run, imports)
+    for other in others:
+        if other["creationDateTime"] > complete:
+            return _found(other, ours=False)
+    try:
+        created = client.create_solution_version(
+            name=solution["versionName"],
+            solutionArn=solution["solutionArn"],
+            trainingMode=solution["trainingMode"],
+            tags=api_tags(solution["tags"]),
+        )
+    except client.exceptions.ResourceAlreadyExistsException:
+        ours, _ = _look_around(client, solution, run)
+        if ours is None:
+            raise
+        return _adopt(ours, solution)
+    job = started(created["solutionVersionArn"], solution["durations"])
+    job["warnings"] = [f"{other['solutionVersionArn']} is in training too" for other in others]
+    return job
+
+
+def watch_solution_version(
+    client: PersonalizeClient, solution: PlannedSolution, version: Job
+) -> Job:
+    """Look at the training until it ends, for as long as one invocation may."""
+
+    def look() -> Job:
+        seen = _found(_describe(client, version["arn"]), ours=version["ours"])
+        return {**seen, "warnings": sorted({*version["warnings"], *seen["warnings"]})}
+
+    if "stopRequestedAt" in version:
+        return _after_stop(look(), version)
+    return watch(look, durations=solution["durations"], max_hours=solution["maxHours"])
+
+
+def stop_solution_version(client: PersonalizeClient, version: Job) -> Job:
+    """Ask a training of ours that is overdue to stop; leave an adopted one alone.
+
+    A training that has ended meanwhile is taken as it ended: an ACTIVE version is used.
+    """
+    seen = _found(_describe(client, version["arn"]), ours=version["ours"])
+    if seen["phase"] != "UNDER_WAY":
+        return {**seen, "warnings": version["warnings"]}
+    if not version["ours"]:
+        return {**version, "phase": "ENDED"}
+    stop(client, version["arn"], seen["status"])
+    asked = clock.now().isoformat()
+    return {**version, "phase": "UNDER_WAY", "seconds": STOP_PAUSE, "stopRequestedAt": asked}
+
+
+def stop(client: PersonalizeClient, version_arn: str, status: str) -> None:
+    """Stop a training, unless it is stopping already."""
+    if not status.endswith(" STOPPING"):
+        client.stop_solution_version_creation(solutionVersionArn=version_arn)
+
+
+def _after_stop(seen: Job, version: Job) -> Job:
+    asked = version["stopRequestedAt"]
+    seen = {**seen, "stopRequestedAt": asked}
+    if seen["phase"] == "ENDED":
+        return {**seen, "failure": f"{version['failure']}, so it was stopped"}
+    if seen["phase"] == "ACTIVE":
+        return seen
+    if clock.now() - datetime.fromisoformat(asked) > STOP_GRACE:
+        return {**seen, "phase": "ENDED", "failure": f"{version['failure']}, and does not stop"}
+    return {**seen, "failure": version["failure"], "seconds": STOP_PAUSE}
+
+
+def _look_around(
+    client: PersonalizeClient, solution: PlannedSolution, run: Run
+) -> tuple[SolutionVersionTypeDef | None, list[SolutionVersionTypeDef]]:
+    """Give the version with our name, and those of others in training (newest first)."""
+    others = []
+    began = datetime.fromisoformat(run["startedAt"])
+    for summary in versions(client, solution["solutionArn"]):
+        under_way = phase_of(summary["status"]) == "UNDER_WAY"
+        if under_way or summary["creationDateTime"] >= began:
+            version = _describe(client, summary["solutionVersionArn"])
+            if version.get("name") == solution["versionName"]:
+                return version, []
+            if under_way:
+                others.append(version)
+    return None, others
+
+
+def _data_complete_at(
+    solution: PlannedSolution, run: Run, imports: Sequence[DatasetResult]
+) -> datetime:
+    """Give when the last import ended: of this run, else before it, else the run's beginning."""
+    ended = [each["job"]["endedAt"] for each in imports if each["job"]]
+    known = ended or [solution["dataAsOf"] or run["startedAt"]]
+    return max(datetime.fromisoformat(moment) for moment in known)
+
+
+def _adopt(version: SolutionVersionTypeDef, solution: PlannedSolution) -> Job:
+    wanted = (solution["solutionArn"], solution["trainingMode"])
+    existing = (version["solutionArn"], version.get("trainingMode", "FULL"))
+    if existing != wanted:
+        arn, name = version["solutionVersionArn"], solution["versionName"]
+        raise NameTaken(f"{arn} is named {name} and is {existing}; this run wants {wanted}")
+    return _found(version)
+
+
+def _describe(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
+    return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
+
+
+def _found(version: SolutionVersionTypeDef, *, ours: bool = True) -> Job:
+    return found(
+        version["solutionVersionArn"],
+        version["status"],
+        created=version["creationDateTime"],
+        updated=version["lastUpdatedDateTime"],
+        failure=version.get("failureReason"),
+        ours=ours,
+    )
+
+
+def stop_trainings(client: PersonalizeClient, settings: Settings, run: Run) -> list[str]:
+    """Stop the trainings that a run started, of whatever attempt; give their ARNs."""
+    stopped = []
+    for solution in settings["solutions"]:
+        for summary in versions(client, solution["solutionArn"]):
+            if phase_of(summary["status"]) == "UNDER_WAY":
+                version = _describe(client, summary["solutionVersionArn"])
+                if version.get("name", "").startswith(f"{settings['prefix']}-{run['id']}-"):
+                    stop(client, version["solutionVersionArn"], version["status"])
+                    stopped.append(version["solutionVersionArn"])
+    return stopped

@@ -1,0 +1,40 @@
+"""Look at a job until it ends, for as long as one invocation may; between looks, time passes."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from . import clock
+from .documents import Job
+from .pacing import HOLD_PAUSE, HOLD_TOTAL, pause
+
+
+def watch(look: Callable[[], Job], *, durations: Sequence[int], max_hours: float) -> Job:
+    """Give the job as last seen, with the seconds until the next look where it is under way.
+
+    The status is judged first and the deadline only then: a job that ended late has still ended.
+    The deadline counts from the job's own creation; past it the phase is OVERDUE.
+    """
+    holding_ends = clock.now() + timedelta(seconds=HOLD_TOTAL)
+    while True:
+        job = look()
+        if job["phase"] != "UNDER_WAY":
+            return job
+        elapsed = elapsed_seconds(job)
+        left = max_hours * 3600 - elapsed
+        if left <= 0:
+            late = f"still {job['status']} after {max_hours:g} hours"
+            return {**job, "phase": "OVERDUE", "failure": late}
+        seconds = min(pause(durations, elapsed), left)
+        if seconds > HOLD_PAUSE or clock.now() + timedelta(seconds=seconds) > holding_ends:
+            return {**job, "seconds": whole(seconds)}
+        clock.sleep(seconds)
+
+
+def elapsed_seconds(job: Job) -> float:
+    """Give how long ago the job was created."""
+    return (clock.now() - datetime.fromisoformat(job["createdAt"])).total_seconds()
+
+
+def whole(seconds: float) -> int:
+    """Give whole seconds for a Wait state, rounded up: never a look too early."""
+    return max(1, -int(-seconds // 1))
