@@ -1,7 +1,8 @@
 """Run a state machine with real handlers in this process, on virtual time.
 
-moto's Step Functions interpreter does the running; a `lambda:invoke` task calls the Python handler
-of that name directly (`lambda_runtime.py`), and all waiting is virtual (`moto_seams.py`).
+moto's Step Functions interpreter does the running; a Task whose Resource is a function's ARN or
+`lambda:invoke` calls the Python handler of that name (`lambda_runtime.py`), and all waiting is
+virtual (`moto_seams.py`).
 """
 
 import itertools
@@ -12,14 +13,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
 from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
 from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from moto.stepfunctions.parser.models import (
+    StepFunctionsParserBackend,
+    stepfunctions_parser_backends,
+)
 
+from functions import clock as handlers_clock
 from tests.lambda_runtime import (
     Failed,
     Fails,
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from moto.stepfunctions.parser.api import HistoryEvent
     from moto.stepfunctions.parser.backend.execution import Execution as MotoExecution
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 __all__ = [
     "Call",
@@ -54,6 +60,13 @@ __all__ = [
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
+BEGINNINGS = {
+    "LambdaFunctionScheduled",
+    "TaskScheduled",
+    "MapStateStarted",
+    "ParallelStateStarted",
+}
+"""The events with which an attempt at a state begins."""
 
 
 class Call(NamedTuple):
@@ -76,7 +89,7 @@ class Execution:
     output: dict[str, object] | None
     error: str | None
     cause: str | None
-    events: list[dict[str, object]] = field(repr=False)
+    events: "list[HistoryEventTypeDef]" = field(repr=False)
     calls: list[Call] = field(repr=False)
 
     @property
@@ -104,7 +117,7 @@ class Execution:
         retries = [
             event
             for event in self.events
-            if event["type"] in {"TaskScheduled", "MapStateStarted", "ParallelStateStarted"}
+            if event["type"] in BEGINNINGS
             and not types[event["previousEventId"]].endswith("StateEntered")
         ]
         return len(self.timeline) + len(retries)
@@ -127,15 +140,15 @@ class World:
     """An account with Step Functions for the duration of a `with`; nothing of it is left behind.
 
     boto3 clients made inside talk to moto, in `REGION` of `ACCOUNT`, with credentials that open
-    nothing. Everything happens on `clock`, and only while the clock's owner (who made it) sleeps
-    on it or waits for an execution. What cannot end raises `StuckError` there.
+    nothing; `functions.clock` is the virtual one. Everything happens on `clock`, and only while
+    its owner (the thread that made it) sleeps on it or waits for an execution. What cannot end
+    raises `StuckError` there.
     """
 
     def __init__(self, clock: VirtualClock | None = None) -> None:
         self.clock = clock or VirtualClock()
-        self.backend = stepfunctions_parser_backends[ACCOUNT][REGION]
         self._machines: dict[str, Machine] = {}
-        self._calls: dict[str, list[list[object]]] = {}
+        self._calls: dict[str, list[Call]] = {}
         self._ended: dict[str, Event] = {}
         self._exit = ExitStack()
 
@@ -143,6 +156,8 @@ class World:
         with ExitStack() as stack:
             region = {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}
             stack.enter_context(patch.dict(os.environ, region))
+            stack.enter_context(patch.object(handlers_clock, "now", self.clock.now))
+            stack.enter_context(patch.object(handlers_clock, "sleep", self.clock.sleep))
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
             stack.enter_context(
                 virtual(self.clock, self._invoke, lambda arn: self.ended(arn).set())
@@ -158,6 +173,11 @@ class World:
         trace: TracebackType | None,
     ) -> None:
         self._exit.__exit__(kind, error, trace)
+
+    @property
+    def backend(self) -> StepFunctionsParserBackend:
+        """What moto keeps of it."""
+        return stepfunctions_parser_backends[ACCOUNT][REGION]
 
     @property
     def client(self) -> "SFNClient":
@@ -187,7 +207,7 @@ class World:
 
     def execution(self, execution_arn: str) -> Execution:
         """Return how an execution stands now."""
-        moto: MotoExecution = self.backend.describe_execution(execution_arn)
+        moto = self.moto_execution(execution_arn)
         history = self.backend.get_execution_history(execution_arn)["events"]
         return Execution(
             arn=execution_arn,
@@ -196,29 +216,32 @@ class World:
             error=moto.error,
             cause=moto.cause,
             events=[_as_boto3_gives_it(event) for event in history],
-            calls=[Call(*call) for call in self._calls.get(execution_arn, [])],
+            calls=list(self._calls.get(execution_arn, [])),
         )
 
-    def _invoke(self, env: Environment, parameters: Mapping[str, object]) -> dict[str, object]:
+    def moto_execution(self, execution_arn: str) -> "MotoExecution":
+        """Return what moto keeps of an execution."""
+        return cast("MotoExecution", self.backend.describe_execution(execution_arn))
+
+    def _invoke(self, env: Environment, parameters: Mapping[str, str | bytes]) -> dict[str, object]:
         context = env.states.context_object.context_object_data
         machine = self._machines[context["StateMachine"]["Id"]]
-        arn, payload = (
-            str(parameters["FunctionName"]),
-            str(parameters.get("Payload", b"{}"), "utf-8"),
-        )
-        call = [function_name(arn), json.loads(payload), None]
-        self._calls.setdefault(context["Execution"]["Id"], []).append(call)
+        arn, payload = str(parameters["FunctionName"]), parameters.get("Payload", "{}")
+        calls = self._calls.setdefault(context["Execution"]["Id"], [])
+        number = len(calls)
+        calls.append(Call(function_name(arn), json.loads(payload), None))
         try:
-            call[2] = invoke(machine.functions, machine.timeouts, self.clock, arn, payload)
+            outcome = invoke(machine.functions, machine.timeouts, self.clock, arn, payload)
         except Failed as failed:
-            call[2] = failed.error
+            calls[number] = calls[number]._replace(outcome=failed.error)
             raise failed.reason from failed.__cause__
-        return {"ExecutedVersion": "$LATEST", "Payload": call[2], "StatusCode": 200}
+        calls[number] = calls[number]._replace(outcome=outcome)
+        return {"ExecutedVersion": "$LATEST", "Payload": outcome, "StatusCode": 200}
 
     def _end_threads(self) -> None:
         for machine in self.backend.state_machines:
             for execution in machine.executions:
-                self.clock.end(execution.exec_arn)
+                self.clock.end(execution.execution_arn)
 
 
 @dataclass(frozen=True)
@@ -263,10 +286,9 @@ class Running:
     def abort(self, error: str | None = None, cause: str | None = None) -> None:
         """Stop it, as StopExecution does: at once; a function that runs goes on to its end."""
         self.world.clock.sleep(0)  # an execution that was just started has nothing to stop yet
-        moto: MotoExecution = self.world.backend.describe_execution(self.arn)
-        moto.stop(self.world.clock.now(), error, cause)
+        self.world.moto_execution(self.arn).stop(self.world.clock.now(), error, cause)
 
 
-def _as_boto3_gives_it(event: "HistoryEvent") -> dict[str, object]:
+def _as_boto3_gives_it(event: "HistoryEvent") -> "HistoryEventTypeDef":
     time = datetime.fromisoformat(str(event["timestamp"]))
-    return {**event, "timestamp": time, "type": event["type"].value}
+    return cast("HistoryEventTypeDef", {**event, "timestamp": time, "type": event["type"].value})

@@ -84,7 +84,7 @@ def invoke(
     timeouts: Mapping[str, float],
     clock: VirtualClock,
     arn: str,
-    payload: str,
+    payload: str | bytes,
 ) -> object:
     """Call the function that an ARN names and return its result as JSON can carry it.
 
@@ -136,8 +136,17 @@ def _service_error(error: str, message: str, request_id: str) -> Failed:
     """Make the error of an Invoke call that never reached the function."""
     code = error.removeprefix("Lambda.")
     status = {"TooManyRequestsException": 429, "ResourceNotFoundException": 404}.get(code, 500)
-    response = {
-        "Error": {"Code": code, "Message": message},
-        "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": request_id},
-    }
-    return Failed(error, ClientError(response, "Invoke"))
+    reason = ClientError(
+        {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "RequestId": request_id,
+                "HostId": "",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+        },
+        "Invoke",
+    )
+    return Failed(error, reason)

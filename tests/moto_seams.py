@@ -16,26 +16,39 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Self, cast
 from unittest.mock import patch
 
+import jsonpath_ng.ext.parser
+import jsonpath_ng.parser
+from botocore.exceptions import ClientError
 from moto.stepfunctions.parser import models, utils  # noqa: F401 - models loads the whole of it
-from moto.stepfunctions.parser.api import (
-    ExecutionAbortedEventDetails,
-    ExecutionTimedOutEventDetails,
-    HistoryEventType,
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
 )
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_lambda as invocations,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
+    StateTaskLambda,
+)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
     WaitFunction,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 
 from tests.virtual_time import Event, Thread, VirtualClock
+
+if TYPE_CHECKING:
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
 PACKAGE = "moto.stepfunctions.parser"
 _EXEC = "asl.component.state.exec"
@@ -64,7 +77,8 @@ SUBSTITUTES: dict[tuple[str, str], str] = {
 ORIGINALS = (threading, threading.Thread, threading.Event, time, random, utils.long_uid)
 _DATETIME = importlib.import_module("datetime")
 
-Invoke = Callable[[Environment, Mapping[str, object]], dict[str, object]]
+Details = dict[str, dict[str, str | None]]
+Invoke = Callable[[Environment, Mapping[str, str | bytes]], dict[str, object]]
 """Runs the function of a lambda:invoke task: (environment, parameters) -> response."""
 
 
@@ -103,7 +117,9 @@ def _replacements(
         module = importlib.import_module(f"{PACKAGE}.{module_name}")
         original = getattr(module, name, None)
         if original not in doubles:
-            raise SeamMovedError(f"{module.__name__}.{name} is {original!r} in this moto")
+            raise SeamMovedError(
+                f"{module.__name__}.{name} is {original!r}: another moto, or a world in a world"
+            )
         yield module, name, doubles[original]
 
     yield WaitFunction, "_wait_interval", _wait_interval
@@ -114,10 +130,12 @@ def _replacements(
     yield Environment, "set_stop", _stop_at_once(clock, Environment.set_stop)
     yield Environment, "set_timed_out", _time_out_at_once(clock, Environment.set_timed_out)
     yield lambda_eval_utils, "execute_lambda_function_integration", _call_function(invoke)
+    yield StateTaskLambda, "_from_error", _name_service_errors()
     yield EvalComponent, "_log_failure_event_exception", _log_nothing
     yield EvalComponent, "_log_exception", _log_nothing
     yield AmazonStateLanguageParser, "parse", _parse_definition
     yield json_path, "parse", _parse_path
+    yield result_path, "parse", _parse_result_path
 
 
 def _doubles(clock: VirtualClock) -> dict[object, object]:
@@ -126,10 +144,10 @@ def _doubles(clock: VirtualClock) -> dict[object, object]:
 
     class Now(_Moment):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> "_Moment":
-            # Wait's Timestamp compares with a now() that has no zone, and means UTC.
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            # A Wait's Timestamp is compared with a now() that has no zone, and means UTC.
             now = clock.now() if tz else clock.now().replace(tzinfo=None)
-            return _Moment.combine(now.date(), now.timetz())
+            return cls.combine(now.date(), now.timetz())
 
     return {
         threading: SimpleNamespace(
@@ -192,13 +210,8 @@ def _stop_at_once(clock: VirtualClock, set_stop: Callable[..., None]) -> Callabl
         was_running = env.is_running()
         set_stop(env, stop_date=stop_date, cause=cause, error=error)
         if was_running and not env.is_frame():
-            details = ExecutionAbortedEventDetails(error=error, cause=cause)
-            _finish(
-                clock,
-                env,
-                HistoryEventType.ExecutionAborted,
-                EventDetails(executionAbortedEventDetails=details),
-            )
+            details: Details = {"executionAbortedEventDetails": {"error": error, "cause": cause}}
+            _finish(clock, env, HistoryEventType.ExecutionAborted, details)
 
     return stop
 
@@ -209,23 +222,21 @@ def _time_out_at_once(clock: VirtualClock, set_timed_out: Callable[..., None]) -
     def time_out(env: Environment) -> None:
         set_timed_out(env)
         if not env.is_frame():
-            _finish(
-                clock,
-                env,
-                HistoryEventType.ExecutionTimedOut,
-                EventDetails(executionTimedOutEventDetails=ExecutionTimedOutEventDetails()),
-            )
+            details: Details = {"executionTimedOutEventDetails": {}}
+            _finish(clock, env, HistoryEventType.ExecutionTimedOut, details)
 
     return time_out
 
 
 def _finish(
-    clock: VirtualClock, env: Environment, event_type: HistoryEventType, details: EventDetails
+    clock: VirtualClock, env: Environment, event_type: HistoryEventType, details: Details
 ) -> None:
     """Write an execution's last event and end its threads, save those that run a function."""
     env.event_history_context.source_event_id = 0
     env.event_manager.add_event(
-        context=env.event_history_context, event_type=event_type, event_details=details
+        context=env.event_history_context,
+        event_type=event_type,
+        event_details=cast("EventDetails", details),
     )
     clock.unwind(env.states.context_object.context_object_data["Execution"]["Id"])
 
@@ -234,7 +245,7 @@ def _call_function(invoke: Invoke) -> Callable[..., None]:
     """Call the function directly; moto makes a new boto3 client for every invocation."""
 
     def execute(
-        env: Environment, parameters: dict[str, object], region: str, state_credentials: object
+        env: Environment, parameters: dict[str, str | bytes], region: str, state_credentials: object
     ) -> None:
         del region, state_credentials
         response = invoke(env, parameters)
@@ -245,10 +256,35 @@ def _call_function(invoke: Invoke) -> Callable[..., None]:
     return execute
 
 
+def _name_service_errors() -> Callable[..., FailureEvent]:
+    """Name Invoke's errors `Lambda.*` for a function's ARN too, where moto says `Exception`."""
+    from_error = StateTaskLambda._from_error  # noqa: SLF001 - a seam
+    named_as_by_invoke = (
+        invocations.StateTaskServiceLambda._error_cause_from_client_error  # noqa: SLF001 - a seam
+    )
+
+    def name_error(task: StateTaskLambda, env: Environment, ex: Exception) -> FailureEvent:
+        if isinstance(ex, ClientError):
+            error, cause = named_as_by_invoke(ex)
+            details: Details = {
+                "lambdaFunctionFailedEventDetails": {"error": error, "cause": cause}
+            }
+            return FailureEvent(
+                env=env,
+                error_name=CustomErrorName(error),
+                event_type=HistoryEventType.LambdaFunctionFailed,
+                event_details=cast("EventDetails", details),
+            )
+        return from_error(task, env=env, ex=ex)
+
+    return name_error
+
+
 def _log_nothing(*_: object, **__: object) -> None:
     """Keep quiet; moto prints the whole machine for every error, at every level it passes."""
 
 
 # The trees are read-only: moto runs the iterations of a Map, side by side, on one of them.
 _parse_definition = staticmethod(functools.lru_cache(64)(AmazonStateLanguageParser.parse))
-_parse_path = functools.lru_cache(4096)(json_path.parse)
+_parse_path = functools.lru_cache(4096)(jsonpath_ng.ext.parser.parse)
+_parse_result_path = functools.lru_cache(4096)(jsonpath_ng.parser.parse)
