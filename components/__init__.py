@@ -1,0 +1,22 @@
+"""Pulumi component that retrains an Amazon Personalize dataset group on a schedule."""
+
+from .args import (
+    CampaignArgs,
+    DatasetArgs,
+    DatasetsArgs,
+    LimitsArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+)
+from .retraining_pipeline import InvalidPipelineError, RetrainingPipeline
+
+__all__ = [
+    "CampaignArgs",
+    "DatasetArgs",
+    "DatasetsArgs",
+    "InvalidPipelineError",
+    "LimitsArgs",
+    "RetrainingPipeline",
+    "RetrainingPipelineArgs",
+    "SolutionArgs",
+]

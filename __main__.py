@@ -1,0 +1,14 @@
+"""Deploy the retraining pipeline that the stack's config describes."""
+
+import pulumi
+
+import settings
+from components import RetrainingPipeline
+
+pipeline = RetrainingPipeline(f"retraining-{pulumi.get_stack()}", settings.load())
+
+pulumi.export("state_machine_arn", pipeline.state_machine_arn)
+pulumi.export("schedule_arn", pipeline.schedule_arn)
+pulumi.export("log_group_name", pipeline.log_group_name)
+pulumi.export("import_role_arn", pipeline.import_role_arn)
+pulumi.export("dead_letter_queue_url", pipeline.dead_letter_queue_url)

@@ -1,0 +1,208 @@
+"""The pipeline's IAM documents as dicts, and the ARNs that their statements name."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from .arns import Home
+
+Document: TypeAlias = dict[str, object]
+Condition: TypeAlias = Mapping[str, Mapping[str, str | list[str]]]
+
+TO_PERSONALIZE_ALONE: Condition = {
+    "StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}
+}
+
+TRACE = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+"""Both know no resource but `*`:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html."""
+
+SAMPLE = ["xray:GetSamplingRules", "xray:GetSamplingTargets"]
+"""Beside TRACE, for a state machine; `*` as well (the same page)."""
+
+DELIVER_LOGS = [
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+]
+"""What a state machine's logging needs, on `*`:
+https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy."""
+
+
+def import_jobs(home: Home, job_prefix: str) -> str:
+    """Every import job of one pipeline, also those to come: their names begin with its prefix."""
+    return _arn(home, "personalize", f"dataset-import-job/{job_prefix}-*")
+
+
+def solution_versions(solution_arn: str) -> str:
+    """Every version of a solution, also those to come."""
+    return f"{solution_arn}/*"
+
+
+def schedules(group_arn: str) -> str:
+    """Every schedule of a schedule group."""
+    return group_arn.replace(":schedule-group/", ":schedule/", 1) + "/*"
+
+
+def executions(state_machine_arn: str) -> str:
+    """Every execution of a state machine."""
+    return state_machine_arn.replace(":stateMachine:", ":execution:", 1) + ":*"
+
+
+def lambda_trust() -> Document:
+    """Let Lambda assume the role; it documents no condition for its functions' roles."""
+    return _trust("lambda")
+
+
+def states_trust(home: Home) -> Document:
+    """Let Step Functions assume the role, for state machines of this account and region.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    """
+    return _trust(
+        "states",
+        {
+            "StringEquals": {"aws:SourceAccount": home.account},
+            "ArnLike": {"aws:SourceArn": _arn(home, "states", "stateMachine:*")},
+        },
+    )
+
+
+def personalize_trust(home: Home) -> Document:
+    """Let Personalize assume the role, for its resources of this account and region.
+
+    https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
+    """
+    return _trust(
+        "personalize",
+        {
+            "StringEquals": {"aws:SourceAccount": home.account},
+            "ArnLike": {"aws:SourceArn": _arn(home, "personalize", "*")},
+        },
+    )
+
+
+def scheduler_trust(group_arn: str) -> Document:
+    """Let EventBridge Scheduler assume the role, for one group: it refuses a schedule's own ARN.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    """
+    return _trust(
+        "scheduler",
+        {
+            "StringEquals": {
+                "aws:SourceAccount": group_arn.split(":")[4],
+                "aws:SourceArn": group_arn,
+            }
+        },
+    )
+
+
+def function_policy(
+    may: Mapping[str, Sequence[str]], resources: Mapping[str, Sequence[str]], log_group_arn: str
+) -> Document:
+    """What one function may do: its row's actions, its log records and traces.
+
+    `may` maps the words of `steps.Resource` to actions, `resources` to ARNs. A kind of which this
+    pipeline has no resource gives no statement.
+    """
+    return _document(
+        *(
+            _allow(
+                actions, resources[kind], TO_PERSONALIZE_ALONE if kind == "import role" else None
+            )
+            for kind, actions in may.items()
+            if resources[kind]
+        ),
+        _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:log-stream:*"]),
+        _allow(TRACE, ["*"]),
+    )
+
+
+def statement_policy(actions: Sequence[str], resources: Sequence[str]) -> Document:
+    """One statement, as a policy of its own."""
+    return _document(_allow(actions, resources))
+
+
+def state_machine_policy(function_arns: Sequence[str]) -> Document:
+    """What the state machine may do: call these functions, in any version, and write its logs."""
+    return _document(
+        _allow(["lambda:InvokeFunction"], [*function_arns, *(f"{arn}:*" for arn in function_arns)]),
+        _allow(DELIVER_LOGS, ["*"]),
+        _allow([*TRACE, *SAMPLE], ["*"]),
+    )
+
+
+def schedule_policy(
+    state_machine_arn: str, queue_arn: str, kms_key_arn: str | None = None
+) -> Document:
+    """What the schedule may do: start the state machine, and put a start that failed in the queue.
+
+    With a customer's key on the queue the sender needs the key too:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    """
+    return _document(
+        _allow(["states:StartExecution"], [state_machine_arn]),
+        _allow(["sqs:SendMessage"], [queue_arn]),
+        *([_allow(["kms:GenerateDataKey", "kms:Decrypt"], [kms_key_arn])] if kms_key_arn else []),
+    )
+
+
+def import_policy(
+    partition: str, locations: Iterable[str], data_kms_key_arn: str | None = None
+) -> Document:
+    """What Personalize may read: the configured exports alone, and decrypt with their key.
+
+    A location is `s3://bucket/key`, or `s3://bucket/prefix/` for everything below.
+    https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
+    """
+    patterns: dict[str, list[str]] = {}
+    for location in sorted(set(locations)):
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        patterns.setdefault(bucket, []).append(f"{key}*" if key.endswith("/") else key)
+    arns = {bucket: f"arn:{partition}:s3:::{bucket}" for bucket in patterns}
+    return _document(
+        _allow(
+            ["s3:GetObject"],
+            [f"{arns[bucket]}/{key}" for bucket, keys in patterns.items() for key in keys],
+        ),
+        *(
+            _allow(["s3:ListBucket"], [arns[bucket]], {"StringLike": {"s3:prefix": keys}})
+            for bucket, keys in patterns.items()
+        ),
+        *([_allow(["kms:Decrypt"], [data_kms_key_arn])] if data_kms_key_arn else []),
+    )
+
+
+def _trust(service: str, condition: Condition | None = None) -> Document:
+    return _document(
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            **({"Condition": condition} if condition else {}),
+        }
+    )
+
+
+def _allow(
+    actions: Sequence[str], resources: Sequence[str], condition: Condition | None = None
+) -> Document:
+    return {
+        "Effect": "Allow",
+        "Action": list(actions),
+        "Resource": list(resources),
+        **({"Condition": condition} if condition else {}),
+    }
+
+
+def _arn(home: Home, service: str, resource: str) -> str:
+    return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
+
+
+def _document(*statements: Document) -> Document:
+    return {"Version": "2012-10-17", "Statement": list(statements)}

@@ -1,0 +1,271 @@
+"""The component: everything that one dataset group's pipeline deploys, wired together."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from . import asl, naming, policies
+from .args import RetrainingPipelineArgs, document, problems, resolved
+from .arns import Home, parse
+from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
+from .monitoring import Monitoring, MonitoringArgs
+from .schedule import Schedule, ScheduleArgs
+from .steps import Resource
+from .workflow import definition
+
+TAG = "retraining-pipeline"
+"""Key of the tag, on every resource and job, that names the pipeline they belong to."""
+
+
+class InvalidPipelineError(ValueError):
+    """The component was given what cannot be deployed; the message tells every problem."""
+
+
+class RetrainingPipeline(pulumi.ComponentResource):
+    """Retrains an Amazon Personalize dataset group on a schedule.
+
+    A schedule starts a state machine that imports the datasets' exports, trains a new version of
+    each solution, and moves the solution's campaigns to it.
+
+    `name` begins the names of all resources: letters, digits, `-` and `_`, at most as many as
+    naming.LONGEST_NAME says. Project, stack and name are the pipeline's identity for ever: the
+    names of its import jobs derive from them, so two pipelines of one program need two names.
+
+    Raises InvalidPipelineError for arguments that break a rule. For those that are still outputs
+    the deployment fails once they are known; it fails, as early as in the preview, when the
+    caller's account or the provider's region is not that of the ARNs.
+
+    The policy of the key `kms_key_arn` must let `logs.<region>.amazonaws.com` use it for this
+    account's log groups
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html), and let
+    IAM policies of this account grant kms:GenerateDataKey and kms:Decrypt: the schedule's role puts
+    into the queue what it could not start.
+    """
+
+    state_machine_arn: pulumi.Output[str]
+    """ARN of the Step Functions state machine; `{}` is a valid input to start it with."""
+
+    schedule_arn: pulumi.Output[str]
+    """ARN of the EventBridge Scheduler schedule that starts the state machine."""
+
+    log_group_name: pulumi.Output[str]
+    """CloudWatch log group of the Lambda functions; a JSON document per record."""
+
+    import_role_arn: pulumi.Output[str]
+    """ARN of the role that Personalize assumes to read the exports, given or created."""
+
+    dead_letter_queue_url: pulumi.Output[str]
+    """URL of the SQS queue that keeps for 14 days the starts that failed for an hour."""
+
+    def __init__(
+        self,
+        name: str,
+        args: RetrainingPipelineArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        _refuse_any([*naming.problems(name), *map(str, problems(args))], name)
+        super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
+        args = dataclasses.replace(args, tags={**args.tags, TAG: name})
+        home = _checked_home(name, args, pulumi.InvokeOptions(parent=self))
+        job_prefix = naming.job_prefix(
+            pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
+        )
+        role_policies: list[pulumi.Resource] = []
+
+        if args.import_role_arn is None:
+            import_role, import_policy = self._import_role(name, args, home)
+            role_policies.append(import_policy)
+            self.import_role_arn = import_role.arn
+        else:
+            self.import_role_arn = pulumi.Output.from_input(args.import_role_arn)
+
+        # Here rather than with its schedule: plan_retraining may read the group's schedules, the
+        # state machine calls plan_retraining, and the schedule starts the state machine.
+        group = aws.scheduler.ScheduleGroup(
+            name, tags=args.tags, opts=pulumi.ResourceOptions(parent=self)
+        )
+        functions = LambdaFunctions(
+            name,
+            LambdaFunctionsArgs(
+                pipeline=args,
+                resources=_resources(args, home, job_prefix, self.import_role_arn, group.arn),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        role_policies += [step.policy for step in functions.steps.values()]
+
+        workflow = definition(
+            {step: deployed.function.qualified_arn for step, deployed in functions.called.items()},
+            document(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
+            args,
+        )
+        _refuse_any(asl.problems(workflow), name)
+        log_group = aws.cloudwatch.LogGroup(
+            name,
+            # Step Functions delivers to many groups only under this prefix, and its names are ours
+            # to keep apart: https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+            name=f"/aws/vendedlogs/states/{name}-{job_prefix}",
+            retention_in_days=args.log_retention_days,
+            kms_key_id=args.kms_key_arn,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        role = aws.iam.Role(
+            name,
+            assume_role_policy=pulumi.Output.json_dumps(home.apply(policies.states_trust)),
+            permissions_boundary=args.permissions_boundary_arn,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        role_policies.append(
+            aws.iam.RolePolicy(
+                name,
+                role=role.name,
+                policy=pulumi.Output.json_dumps(
+                    pulumi.Output.all(
+                        *(deployed.function.arn for deployed in functions.called.values())
+                    ).apply(policies.state_machine_policy)
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        )
+        machine = aws.sfn.StateMachine(
+            name,
+            type="STANDARD",
+            definition=pulumi.Output.json_dumps(workflow),
+            role_arn=role.arn,
+            logging_configuration={
+                "level": "ERROR",
+                "include_execution_data": False,
+                "log_destination": pulumi.Output.concat(log_group.arn, ":*"),
+            },
+            tracing_configuration={"enabled": True},
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=role_policies),
+        )
+        monitoring = Monitoring(
+            name,
+            MonitoringArgs(
+                pipeline=args,
+                state_machine_arn=machine.arn,
+                close_run=functions.steps["close_run"],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        schedule = Schedule(
+            name,
+            ScheduleArgs(
+                pipeline=args,
+                group=group,
+                state_machine_arn=machine.arn,
+                after=[*role_policies, monitoring.close_run_policy],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+        self.state_machine_arn = machine.arn
+        self.schedule_arn = schedule.schedule_arn
+        self.log_group_name = functions.log_group_name
+        self.dead_letter_queue_url = schedule.dead_letter_queue_url
+        self.register_outputs(
+            {
+                "state_machine_arn": self.state_machine_arn,
+                "schedule_arn": self.schedule_arn,
+                "log_group_name": self.log_group_name,
+                "import_role_arn": self.import_role_arn,
+                "dead_letter_queue_url": self.dead_letter_queue_url,
+            }
+        )
+
+    def _import_role(
+        self, name: str, args: RetrainingPipelineArgs, home: pulumi.Output[Home]
+    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+        role = aws.iam.Role(
+            f"{name}-import",
+            assume_role_policy=pulumi.Output.json_dumps(home.apply(policies.personalize_trust)),
+            permissions_boundary=args.permissions_boundary_arn,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        policy = aws.iam.RolePolicy(
+            f"{name}-import",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(
+                pulumi.Output.all(
+                    partition=home.partition,
+                    locations=[dataset.data_location for _, dataset in args.datasets.configured()],
+                    data_kms_key_arn=args.data_kms_key_arn,
+                ).apply(lambda known: policies.import_policy(**known))
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return role, policy
+
+
+def _resources(
+    args: RetrainingPipelineArgs,
+    home: pulumi.Output[Home],
+    job_prefix: str,
+    import_role_arn: pulumi.Output[str],
+    group_arn: pulumi.Output[str],
+) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
+    """Give the ARNs behind each word that a row of STEPS may use."""
+    solutions = pulumi.Output.all(*(solution.solution_arn for solution in args.solutions))
+    return {
+        "any": ["*"],
+        "datasets": pulumi.Output.all(
+            *(dataset.dataset_arn for _, dataset in args.datasets.configured())
+        ),
+        "import jobs": home.apply(lambda known: [policies.import_jobs(known, job_prefix)]),
+        "import role": pulumi.Output.all(import_role_arn),
+        "solutions": solutions,
+        "solution versions": solutions.apply(
+            lambda arns: [policies.solution_versions(arn) for arn in arns]
+        ),
+        "campaigns": pulumi.Output.all(
+            *(each.campaign_arn for solution in args.solutions for each in solution.campaigns)
+        ),
+        "schedule": group_arn.apply(lambda arn: [policies.schedules(arn)]),
+    }
+
+
+def _checked_home(
+    name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
+) -> pulumi.Output[Home]:
+    """Give the home of the ARNs, once they are known and are judged, and are the caller's."""
+
+    def check(known: RetrainingPipelineArgs, account: str, region: str) -> Home:
+        _refuse_any(map(str, problems(known)), name)
+        arn = parse(str(known.solutions[0].solution_arn))
+        assert arn is not None, "problems() has found nothing wrong with it"
+        _refuse_any(_caller_problems(arn.home, account, region), name)
+        return arn.home
+
+    return pulumi.Output.all(
+        known=resolved(args),
+        account=aws.get_caller_identity_output(opts=opts).account_id,
+        region=aws.get_region_output(opts=opts).region,
+    ).apply(lambda values: check(**values))
+
+
+def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
+    if account != home.account:
+        yield (
+            f"account: the ARNs are in {home.account!r}, the credentials in use of {account!r}; "
+            f"use credentials of the ARNs' account, for example by AWS_PROFILE or aws:profile"
+        )
+    if region != home.region:
+        yield (
+            f"region: the ARNs are in {home.region!r}, the AWS provider in {region!r}; "
+            f"run 'pulumi config set aws:region {home.region}'"
+        )
+
+
+def _refuse_any(found: Iterable[str], name: str) -> None:
+    if lines := list(found):
+        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+        raise InvalidPipelineError(
+            "\n  ".join([f"{count} in the retraining pipeline {name!r}:", *lines])
+        )
