@@ -3,6 +3,14 @@
     GET    /_emulator/health                    {"status": "ok", "account": ..., "region": ...}
     GET    /_emulator/calls?action=states:      the AWS calls so far, oldest first (`emulator.calls`)
     DELETE /_emulator/calls                     forget them
+    POST   /_emulator/fire                      {"schedule": NAME, "group": "default",
+                                                "scheduledTime": ISO 8601 (the next slot)}: fire it now;
+                                                answers {"executionArn": ...}
+    GET    /_emulator/personalize/calls         the calls to Personalize with their requests
+    GET    /_emulator/faults                    Personalize's open faults (`emulator.personalize.faults`)
+    POST   /_emulator/faults                    order one; answers {"id": ...}
+    DELETE /_emulator/faults?id=fault-1         withdraw one, or all
+    POST   /_emulator/reset                     forget everything, as if just started
 
 An error is `{"error": "..."}` with status 400 or 404.
 """
@@ -14,6 +22,9 @@ import json
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
+from emulator import http
+from emulator.scheduler import DeliveryError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -23,10 +34,6 @@ if TYPE_CHECKING:
     Control = Callable[[Document], object]
 
 PREFIX = "/_emulator/"
-
-
-class ControlError(Exception):
-    """A control was asked for something that cannot be done; the message is the answer."""
 
 
 class Admin:
@@ -42,9 +49,9 @@ class Admin:
         self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         """Answer one call."""
-        body = await read_body(receive)
+        body = await http.read_body(receive)
         status, answer = await asyncio.to_thread(self._answer, scope, body)
-        await send_answer(
+        await http.send_answer(
             send,
             status,
             {"content-type": "application/json"},
@@ -57,44 +64,13 @@ class Admin:
             known = ", ".join(f"{method} {PREFIX}{path}" for method, path in self._controls)
             return 404, {"error": f"no {scope['method']} {scope['path']}; there are {known}"}
         try:
-            document: object = json.loads(body) if body else dict(query(scope))
+            document: object = (
+                json.loads(body) if body else dict(parse_qsl(scope["query_string"].decode()))
+            )
             if not isinstance(document, dict):
                 return 400, {"error": "the body must be a JSON object"}
             return 200, control(cast("Document", document))
-        except (ControlError, ValueError, KeyError, TypeError) as error:
-            return 400, {"error": f"{type(error).__name__}: {error}"}
-
-
-def query(scope: HTTPScope) -> list[tuple[str, str]]:
-    """Read the parameters of a request's query, in order."""
-    return parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
-
-
-async def read_body(receive: ASGIReceiveCallable) -> bytes:
-    """Read a request's body to its end."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return body
-        body += message["body"]
-        if not message["more_body"]:
-            return body
-
-
-async def send_answer(
-    send: ASGISendCallable, status: int, headers: Mapping[str, str], body: bytes
-) -> None:
-    """Send a whole answer."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                *((name.lower().encode(), value.encode()) for name, value in headers.items()),
-                (b"content-length", str(len(body)).encode()),
-            ],
-            "trailers": False,
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+        except KeyError as error:
+            return 400, {"error": f"{error.args[0]} is missing"}
+        except (DeliveryError, LookupError, ValueError) as error:
+            return 400, {"error": str(error)}

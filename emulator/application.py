@@ -8,18 +8,33 @@ everything else                     MiniStack
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from ministack.app import app as ministack
 
-from emulator import admin, events, seams
+from emulator import admin, events, http, ministack_seams, moto_seams
 from emulator.calls import Calls, Exchange
+from emulator.clients import Clients
+from emulator.objects import RoleObjects
+from emulator.personalize.errors import NoAnswer
+from emulator.personalize_http import PersonalizeHttp
+from emulator.scheduler import Scheduler
 from emulator.stepfunctions import StepFunctions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+    from hypercorn.typing import (
+        ASGIReceiveCallable,
+        ASGISendCallable,
+        ASGISendEvent,
+        HTTPScope,
+        Scope,
+    )
+
+    from emulator.personalize.store import Switches
+    from emulator.personalize.timeline import Timings
 
 FORBIDDEN = 403
 
@@ -27,23 +42,58 @@ FORBIDDEN = 403
 class Application:
     """All of the emulator in this process, answering at `endpoint`."""
 
-    def __init__(self, endpoint: str, *, account: str, region: str) -> None:
+    def __init__(
+        self, endpoint: str, *, account: str, region: str, timings: Timings, switches: Switches
+    ) -> None:
         self.on_ready: Callable[[], None] = lambda: None
-        self.account = account
-        self.region = region
         self.calls = Calls()
-        seams.stop_ministack_scheduler()
-        seams.answer_functions_at_once()
-        StepFunctions(endpoint).mount()
+        ministack_seams.answer_functions_at_once()
+        clients = Clients(endpoint)
+        StepFunctions(clients).mount()
         events.mount(lambda caller, action: self.calls.add(caller, action, FORBIDDEN))
 
+        self.scheduler = Scheduler(clients)
+        self.scheduler.mount()
+        self.personalize = PersonalizeHttp(RoleObjects(clients, region), timings, switches)
         self._admin = admin.Admin(
             {
                 ("GET", "health"): lambda _: {"status": "ok", "account": account, "region": region},
                 ("GET", "calls"): lambda request: self.calls.of(str(request.get("action", ""))),
                 ("DELETE", "calls"): lambda _: self.calls.clear(),
+                ("POST", "fire"): self._fire,
+                ("GET", "personalize/calls"): lambda _: self._personalize_calls(),
+                ("GET", "faults"): lambda _: self.personalize.personalize.faults.list(),
+                ("POST", "faults"): self._inject,
+                ("DELETE", "faults"): self._clear_faults,
+                ("POST", "reset"): lambda _: self._reset(),
             }
         )
+
+    def _inject(self, order: dict[str, object]) -> dict[str, object]:
+        return {"id": self.personalize.personalize.faults.inject(order)}
+
+    def _clear_faults(self, request: dict[str, object]) -> None:
+        fault_id = request.get("id")
+        self.personalize.personalize.faults.clear(None if fault_id is None else str(fault_id))
+
+    def _personalize_calls(self) -> list[dict[str, object]]:
+        return [call._asdict() for call in list(self.personalize.personalize.calls)]
+
+    def _reset(self) -> None:
+        moto_seams.forget_everything()
+        ministack_seams.forget_everything()
+        self.scheduler.reset()
+        self.personalize.reset()
+        self.calls.clear()
+
+    def _fire(self, request: dict[str, object]) -> dict[str, object]:
+        slot = request.get("scheduledTime")
+        arn = self.scheduler.fire(
+            str(request["schedule"]),
+            str(request.get("group", "default")),
+            dt.datetime.fromisoformat(str(slot)) if slot is not None else None,
+        )
+        return {"executionArn": arn}
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -60,7 +110,22 @@ class Application:
         elif scope["type"] == "http" and scope["path"].startswith(admin.PREFIX):
             await self._admin(scope, receive, send)
         elif scope["type"] == "http":
-            exchange = Exchange(self.calls, scope, receive, send)
-            await ministack(scope, exchange.receive, exchange.send)
+            await self._answer(scope, receive, send)
         else:
             await ministack(scope, receive, send)
+
+    async def _answer(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        operation = self.personalize.operation(scope)
+        if operation is None:
+            exchange = Exchange(self.calls, scope, receive, send)
+            await ministack(scope, exchange.receive, exchange.send)
+            return
+        service, name = operation
+        exchange = Exchange(self.calls, scope, receive, send, f"personalize:{name}")
+        try:
+            await self.personalize(service, scope, exchange.receive, exchange.send)
+        except NoAnswer:
+            exchange.note(0)
+            await http.drop_connection(send)

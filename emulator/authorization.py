@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 
-from emulator import seams
+from emulator import ministack_seams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
     access_key = f"ASIA{digest[:16].upper()}"
     secret = hashlib.sha256(f"secret {digest}".encode()).hexdigest()
     token = hashlib.sha256(f"token {digest}".encode()).hexdigest()
-    seams.register_session(
+    ministack_seams.register_session(
         access_key,
         {
             "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}",
@@ -67,7 +67,7 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     """Whether the role exists and its trust policy lets `service` assume it on behalf of `source_arn`."""
-    document = seams.trust_policy(role_arn)
+    document = ministack_seams.trust_policy(role_arn)
     if document is None:
         return False
     # The evaluator lets an account's root stand for any service: keep what names this one, then ask as root.
@@ -75,6 +75,29 @@ def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     root = f"arn:aws:iam::{role_arn.split(':')[4]}:root"
     context = _context(root, "sts:AssumeRole", role_arn, source(source_arn))
     return bool(iam_evaluator.evaluate_trust_policy({"Statement": named}, root, context))
+
+
+def authorize(
+    access_key: str,
+    region: str,
+    action: str,
+    resource: str,
+    conditions: Mapping[str, object] | None = None,
+) -> None:
+    """Raise AccessDeniedError unless the policies of the key's owner allow the action on the resource.
+
+    The key must have been authenticated before.
+    """
+    service = action.partition(":")[0]
+    denied = iam_evaluator.enforce(
+        access_key, action, service, region, resource_arn=resource, service_context=conditions
+    )
+    if denied is not None:
+        raise AccessDeniedError(
+            iam_actions.identity_denial_message(
+                action, denied.principal_arn, resource, denied.decision == "Deny"
+            )
+        )
 
 
 def service_may(

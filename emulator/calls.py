@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import uuid
 from collections import deque
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import parse_qs
 
 from ministack.core.iam_actions import extract_iam_action
-from ministack.core.iam_evaluator import resolve_caller_identity
 from ministack.core.responses import set_request_account_id
 from ministack.core.router import detect_service, extract_access_key_id
+
+from emulator import http, ministack_seams
 
 if TYPE_CHECKING:
     from hypercorn.typing import (
@@ -44,7 +45,7 @@ class Calls:
 
     def add(self, caller: str, action: str, status: int) -> None:
         """Note a call that was answered just now."""
-        now = datetime.datetime.now(datetime.UTC).isoformat()
+        now = dt.datetime.now(dt.UTC).isoformat()
         self._calls.append({"time": now, "caller": caller, "action": action, "status": status})
 
     def of(self, action: str) -> list[Call]:
@@ -63,9 +64,16 @@ class Exchange:
     """
 
     def __init__(
-        self, calls: Calls, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+        self,
+        calls: Calls,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        action: str | None = None,
     ) -> None:
+        """`action` is the IAM action where it is known; else MiniStack is asked."""
         self._calls, self._scope, self._receive, self._send = calls, scope, receive, send
+        self._action = action
         self._head = b""
 
     async def receive(self) -> ASGIReceiveEvent:
@@ -81,25 +89,24 @@ class Exchange:
             headers = list(message["headers"])
             if not any(name.lower() == b"x-amzn-requestid" for name, _ in headers):
                 headers.append((b"x-amzn-requestid", str(uuid.uuid4()).encode()))
-            self._note(message["status"])
+            self.note(message["status"])
             message = {**message, "headers": headers}
         await self._send(message)
 
-    def _note(self, status: int) -> None:
-        headers = {name.decode().lower(): value.decode() for name, value in self._scope["headers"]}
+    def note(self, status: int) -> None:
+        """Note the call with the status that it was answered with; 0 for none."""
+        headers = http.headers(self._scope)
         query = parse_qs(self._scope["query_string"].decode())
+        access_key = extract_access_key_id(headers, query)
+        action = self._action or self._ask_ministack(headers, query)
+        if action is not None and access_key:
+            set_request_account_id(access_key)
+            self._calls.add(ministack_seams.caller_arn(access_key), action, status)
+
+    def _ask_ministack(self, headers: dict[str, str], query: dict[str, list[str]]) -> str | None:
+        method, path = self._scope["method"], self._scope["path"]
         if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             query = {**parse_qs(self._head.decode(errors="replace")), **query}
-        method, path = self._scope["method"], self._scope["path"]
-        target = headers.get("x-amz-target", "")
-        if target.startswith("AmazonPersonalize"):
-            action = f"personalize:{target.partition('.')[2]}"
-        else:
-            service = detect_service(method, path, headers, query)
-            action = extract_iam_action(service, method, path, headers, b"", query)
-        access_key = extract_access_key_id(headers, query)
-        if action is None or not access_key:
-            return
-        set_request_account_id(access_key)
-        identity = resolve_caller_identity(access_key)
-        self._calls.add(identity["userArn"] if identity else access_key, action, status)
+        service = detect_service(method, path, headers, query)
+        action: str | None = extract_iam_action(service, method, path, headers, b"", query)
+        return action

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ministack.core.responses import request_scope
 
-from emulator import authorization, seams
+from emulator import authorization, ministack_seams, moto_seams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
     """Start publishing and guarding; `record_denial(rule ARN, action)` hears of refused deliveries."""
 
     def may_invoke(function_arn: str, rule_arn: str) -> bool:
-        policy = seams.function_policy(function_arn)
+        policy = ministack_seams.function_policy(function_arn)
         action = "lambda:InvokeFunction"
         allowed = authorization.service_may(policy, SERVICE, action, function_arn, rule_arn)
         if not allowed:
@@ -36,14 +36,14 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
             record_denial(rule_arn, action)
         return allowed
 
-    seams.guard_event_targets(may_invoke)
-    seams.on_status_change(publish)
+    ministack_seams.guard_event_targets(may_invoke)
+    moto_seams.on_status_change(publish)
 
 
-def publish(execution: seams.StateMachineRun) -> None:
+def publish(execution: moto_seams.StateMachineRun) -> None:
     """Put the event that tells the execution's status as it is now."""
     with request_scope(execution.account_id, execution.region_name):
-        seams.put_service_event(
+        ministack_seams.put_service_event(
             {
                 "Source": "aws.states",
                 "DetailType": "Step Functions Execution Status Change",
@@ -53,7 +53,7 @@ def publish(execution: seams.StateMachineRun) -> None:
         )
 
 
-def detail(execution: seams.StateMachineRun) -> dict[str, object]:
+def detail(execution: moto_seams.StateMachineRun) -> dict[str, object]:
     """Describe an execution as the event does; times are milliseconds since 1970."""
     succeeded = execution.status == "SUCCEEDED"
     return {

@@ -18,11 +18,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypedDict
 
 import boto3
+
+from emulator.personalize.store import Switches
+from emulator.personalize.timeline import FixedTimings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,10 +97,16 @@ class Emulator:
 
 @contextlib.contextmanager
 def running(
-    *, port: int = 0, account: str = "123456789012", region: str = "eu-west-1"
+    *,
+    port: int = 0,
+    account: str = "123456789012",
+    region: str = "eu-west-1",
+    timings: FixedTimings | None = None,
+    switches: Switches | None = None,
 ) -> Iterator[Emulator]:
     """Run the emulator at 127.0.0.1:`port` (0: a free one) for as long as the block lasts.
 
+    `timings` tells how long Personalize's jobs take, `switches` how it behaves where that is not known of AWS.
     Raises EmulatorError when it cannot start, for instance because the port is taken.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
@@ -106,6 +115,8 @@ def running(
         "account": account,
         "region": region,
         "directory": str(directory),
+        "timings": asdict(timings or FixedTimings()),
+        "switches": asdict(switches or Switches()),
     }
     log = directory / "log"
     with log.open("w") as stderr:

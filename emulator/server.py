@@ -19,10 +19,13 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+
+from emulator.personalize.store import Switches
+from emulator.personalize.timeline import Duration, FixedTimings
 
 if TYPE_CHECKING:
     from emulator.application import Application
@@ -35,12 +38,17 @@ STOP_SECONDS = 5.0
 
 
 class Options(TypedDict):
-    """How to serve: port (0 for a free one), account, region, and a directory to keep things in."""
+    """How to serve: port (0 for a free one), account, region, and a directory to keep things in.
+
+    `timings` and `switches` are the fields of Personalize's FixedTimings and Switches.
+    """
 
     port: int
     account: str
     region: str
     directory: str
+    timings: dict[str, tuple[float, float]]
+    switches: dict[str, Any]
 
 
 def main() -> None:
@@ -57,7 +65,13 @@ def main() -> None:
         # Only now: MiniStack reads the environment when it is imported.
         from emulator.application import Application  # noqa: PLC0415
 
-        application = Application(endpoint, account=options["account"], region=options["region"])
+        application = Application(
+            endpoint,
+            account=options["account"],
+            region=options["region"],
+            timings=FixedTimings(**{k: Duration(*v) for k, v in options["timings"].items()}),
+            switches=Switches(**options["switches"]),
+        )
         asyncio.run(_serve(application, listener, endpoint, options["directory"]))
     finally:
         end(options["directory"])

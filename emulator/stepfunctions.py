@@ -10,29 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import uuid
 from typing import TYPE_CHECKING, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 
-from emulator import authorization, seams
+from emulator import authorization, http, ministack_seams, moto_seams
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
+    from emulator.clients import Clients
+
 SERVICE = "states.amazonaws.com"
-# A task's own deadline is the interpreter's business, and so are its retries.
-CLIENT_CONFIG = Config(
-    parameter_validation=False,
-    retries={"total_max_attempts": 1},
-    connect_timeout=60,
-    read_timeout=24 * 3600,
-    max_pool_connections=50,
-)
 
 
 class StateCredentials(Protocol):
@@ -42,19 +33,17 @@ class StateCredentials(Protocol):
 
 
 class StepFunctions:
-    """Answers `AWSStepFunctions.*` and calls back to `endpoint` as each machine's role."""
+    """Answers `AWSStepFunctions.*`; its machines call AWS through `clients`, as their roles."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._clients: dict[tuple[str, str, str], BaseClient] = {}
-        self._lock = threading.Lock()
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
 
     def mount(self) -> None:
         """Take over Step Functions in this process."""
-        seams.interpret_state_machines()
-        seams.end_stopped_executions_at_once()
-        seams.replace_boto_client_for(self.client_for)
-        seams.serve_states(self.respond)
+        moto_seams.interpret_state_machines()
+        moto_seams.end_stopped_executions_at_once()
+        moto_seams.replace_boto_client_for(self.client_for)
+        ministack_seams.serve_states(self.respond)
 
     async def respond(
         self,
@@ -63,7 +52,7 @@ class StepFunctions:
         headers: dict[str, str],
         body: bytes,
         _query: dict[str, list[str]],
-    ) -> seams.Response:
+    ) -> http.Answer:
         """Answer one call that MiniStack has let through."""
         operation = headers.get("x-amz-target", "").partition(".")[2]
         account, region = get_account_id(), get_region()
@@ -75,11 +64,9 @@ class StepFunctions:
         elif operation == "StopExecution":
             return await asyncio.to_thread(_stop, path, headers, body, account, region)
         try:
-            return await asyncio.to_thread(
-                seams.step_functions_response, path, headers, body, account
-            )
+            return await asyncio.to_thread(moto_seams.respond, path, headers, body, account)
         except NotImplementedError:
-            return _error(
+            return http.error(
                 "UnknownOperationException", f"the emulator's Step Functions has no {operation}"
             )
 
@@ -94,7 +81,7 @@ class StepFunctions:
         account = role_arn.split(":")[4]
         # Moto says here which role a task runs as, not which machine; machines rarely share one.
         machine = next(
-            iter(seams.state_machine_arns(role_arn, account, region)),
+            iter(moto_seams.state_machine_arns(role_arn, account, region)),
             f"arn:aws:states:{region}:{account}:stateMachine:unknown",
         )
         try:
@@ -118,21 +105,10 @@ class StepFunctions:
                 },
                 "AssumeRole",
             ) from error
-        key = (region, service, credentials["aws_access_key_id"])
-        with self._lock:  # making clients is not thread-safe, and slow: each is made once
-            if key not in self._clients:
-                # The overloads of boto3.client want a literal; the service is the machine's to name.
-                self._clients[key] = boto3.Session().client(  # type: ignore[call-overload]
-                    service,
-                    region_name=region,
-                    endpoint_url=self._endpoint,
-                    config=CLIENT_CONFIG,
-                    **credentials,
-                )
-            return self._clients[key]
+        return self._clients.get(service, region, credentials)
 
 
-def _refuse_role(request: dict[str, str], account: str, region: str) -> seams.Response | None:
+def _refuse_role(request: dict[str, str], account: str, region: str) -> http.Answer | None:
     """AWS's refusal of a machine whose role does not let Step Functions assume it."""
     arn = request.get(
         "stateMachineArn", f"arn:aws:states:{region}:{account}:stateMachine:{request.get('name')}"
@@ -140,7 +116,7 @@ def _refuse_role(request: dict[str, str], account: str, region: str) -> seams.Re
     role = request.get("roleArn")
     if role is None or authorization.trusts(role, service=SERVICE, source_arn=arn):
         return None
-    return _error(
+    return http.error(
         "AccessDeniedException",
         "Neither the global service principal states.amazonaws.com, nor the regional one is"
         f" authorized to assume the provided role: {role}",
@@ -156,18 +132,13 @@ def _named(body: bytes) -> bytes:
 
 def _stop(
     path: str, headers: dict[str, str], body: bytes, account: str, region: str
-) -> seams.Response:
+) -> http.Answer:
     """StopExecution with what moto leaves out: error and cause are kept, the answer tells the time."""
     request = json.loads(body)
-    execution = seams.execution(request.get("executionArn", ""), account, region)
+    execution = moto_seams.execution(request.get("executionArn", ""), account, region)
     if execution is not None and execution.status == "RUNNING":
         execution.error, execution.cause = request.get("error"), request.get("cause")
-    status, answer_headers, answer = seams.step_functions_response(path, headers, body, account)
+    status, answer_headers, answer = moto_seams.respond(path, headers, body, account)
     if execution is not None and execution.stop_date is not None:
         answer = json.dumps({"stopDate": execution.stop_date.timestamp()}).encode()
     return status, answer_headers, answer
-
-
-def _error(code: str, message: str) -> seams.Response:
-    headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
-    return 400, headers, json.dumps({"__type": code, "message": message}).encode()

@@ -67,7 +67,11 @@ def function(aws, name, code=ECHO, *statements):
         Publish=True,
         Timeout=20,
     )
-    return answer["FunctionArn"] if answer["FunctionArn"].endswith(":1") else f"{answer['FunctionArn']}:1"
+    return (
+        answer["FunctionArn"]
+        if answer["FunctionArn"].endswith(":1")
+        else f"{answer['FunctionArn']}:1"
+    )
 
 
 def invoke_once(function_arn, result_path="$"):

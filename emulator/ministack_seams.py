@@ -1,0 +1,169 @@
+"""Every touch on the insides of MiniStack, in one place, with its reason.
+
+Tried against ministack 1.5.33. None of this is a public interface, so any release may move it; a test tells.
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+
+from ministack import app as ministack
+from ministack.core import iam_evaluator
+from ministack.services import eventbridge, iam, lambda_svc, s3, scheduler, sts
+
+from emulator.slots import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from emulator.http import Answer
+
+    Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
+
+Document = dict[str, object]
+
+
+class RetryPolicy(TypedDict, total=False):
+    """How often and how long a schedule's delivery is tried again."""
+
+    MaximumRetryAttempts: int
+    MaximumEventAgeInSeconds: int
+
+
+class DeadLetterConfig(TypedDict, total=False):
+    """Where undeliverable events of a schedule go."""
+
+    Arn: str
+
+
+class ScheduleTarget(TypedDict):
+    """What a schedule starts, as whom and with what."""
+
+    Arn: str
+    RoleArn: str
+    Input: NotRequired[str]
+    RetryPolicy: NotRequired[RetryPolicy]
+    DeadLetterConfig: NotRequired[DeadLetterConfig]
+
+
+class Schedule(Timing):
+    """MiniStack's record of a schedule."""
+
+    Arn: str
+    Name: str
+    GroupName: str
+    State: str
+    Target: ScheduleTarget
+
+
+# --- MiniStack: reads ------------------------------------------------------------------------------
+
+
+def trust_policy(role_arn: str) -> Document | None:
+    """The trust policy of a role in MiniStack's store, or None where there is no such role."""
+    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # IAM has no lock-free read of its own
+    if role is None or role["Arn"] != role_arn:
+        return None
+    return cast("Document", json.loads(role["AssumeRolePolicyDocument"]))
+
+
+def caller_arn(access_key: str) -> str:
+    """The ARN of whose key this is (in the account in force); the key itself where it is nobody's."""
+    identity = iam_evaluator.resolve_caller_identity(access_key)
+    return str(identity["userArn"]) if identity else access_key
+
+
+def bucket_policy(bucket: str, account: str) -> Document | None:
+    """The policy of a bucket, or None."""
+    text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # read without a signed request
+    return cast("Document", json.loads(text)) if text else None
+
+
+def register_session(access_key: str, session: Document) -> None:
+    """Make MiniStack accept a role session that was opened here."""
+    sts.register_session(access_key, session)
+
+
+def schedules() -> list[tuple[str, str, Schedule]]:
+    """Every schedule as (account, region, record), whoever asks."""
+    return [
+        (account, region, record)
+        for (account, region, _), record in scheduler._schedules.all_items()  # noqa: SLF001  # of all accounts
+    ]
+
+
+# --- MiniStack: replacements -----------------------------------------------------------------------
+
+
+def stop_ministack_scheduler() -> None:
+    """Keep MiniStack from firing schedules: it checks no role and fills in no context attribute."""
+    scheduler.start_scheduler = lambda: None
+
+
+def serve_states(handler: Handler) -> None:
+    """Let `handler` answer `AWSStepFunctions.*`, after MiniStack has authenticated and authorised the call."""
+    ministack.SERVICE_HANDLERS["states"] = handler
+
+
+def guard_service(service: str, refusal: Callable[[str, str, bytes], Answer | None]) -> None:
+    """Let `refusal(method, path, body)` answer in a service's stead where it has something against a call.
+
+    It is asked after MiniStack has authenticated and authorised the call.
+    """
+    respond = ministack.SERVICE_HANDLERS[service]
+
+    async def guarded(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, list[str]],
+    ) -> Answer:
+        refused = refusal(method, path, body)
+        return refused or await respond(method, path, headers, body, query)
+
+    ministack.SERVICE_HANDLERS[service] = guarded
+
+
+def guard_event_targets(allowed: Callable[[str, str], bool]) -> None:
+    """Deliver an event to a Lambda function only where `allowed(function ARN, rule ARN)`.
+
+    MiniStack does not look at the function's resource policy.
+    """
+    deliver = eventbridge._invoke_target  # noqa: SLF001  # the one place that knows both rule and target
+
+    def invoke_target(
+        target: Document, event: Document, rule: Document, view: object = None
+    ) -> None:
+        arn = str(target.get("Arn", ""))
+        if ":lambda:" not in arn or allowed(arn, str(rule["Arn"])):
+            deliver(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke_target  # noqa: SLF001
+
+
+def answer_functions_at_once() -> None:
+    """Send what MiniStack's Lambda Runtime API writes without delay.
+
+    It writes headers and body apart, so Nagle's algorithm holds each event back for 40 ms.
+    """
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+
+def forget_everything() -> None:
+    """End every function's process and empty MiniStack's stores."""
+    ministack._reset_all_state()  # noqa: SLF001  # what its own reset path calls
+
+
+def function_policy(function_arn: str) -> Document | None:
+    """The resource policy of a function (in the account and region in force), or None."""
+    found = lambda_svc.function_policy_for_arn(function_arn)
+    return cast("Document", found[0]) if found else None
+
+
+def put_service_event(entry: Document) -> None:
+    """Put an event whose source is a service (`aws.*`), which PutEvents refuses to callers."""
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
