@@ -1,0 +1,195 @@
+"""Several executions in one world: they overlap, can be aborted, and leave nothing behind."""
+
+import os
+import sys
+import threading
+from datetime import timedelta
+
+import pytest
+from moto.stepfunctions.parser import models, utils
+
+from tests import moto_seams
+from tests.interpreter import StuckError, World, replies, run
+from tests.machines import FUNCTION, invoke, machine, over, task, wait
+from tests.virtual_time import DEFAULT_START, VirtualClock
+
+
+def elapsed(clock):
+    """Give the virtual seconds since the clock began."""
+    return (clock.now() - DEFAULT_START).total_seconds()
+
+
+@pytest.mark.parametrize(
+    "long_state",
+    [
+        wait(5000),
+        task("work"),
+        over("$.items", Rest=wait(5000)),
+        over("$.items", Work=task("work")),
+    ],
+    ids=["Wait", "Task", "Map of Wait", "Map of Task"],
+)
+def test_an_aborted_execution_ends_at_once(long_state):
+    clock = VirtualClock()
+    with World(clock) as world:
+        functions = {"work": lambda _event, _context: clock.sleep(800)}
+        running = world.machine(machine(Long=long_state), functions).start({"items": [1, 2]})
+        clock.sleep(60)
+        assert running.now().status == "RUNNING"
+        running.abort("Enough", "of this")
+        execution = running.wait()
+    assert (execution.status, elapsed(clock)) == ("ABORTED", 60), execution
+    assert execution.events[-1]["executionAbortedEventDetails"] == {
+        "error": "Enough",
+        "cause": "of this",
+    }
+    assert {call.outcome for call in execution.calls} <= {None}, "functions have not ended yet"
+
+
+def test_an_execution_can_be_aborted_before_it_has_done_anything():
+    with World() as world:
+        running = world.machine(machine(Rest=wait(9)), {}).start({})
+        running.abort()
+        assert running.wait().status == "ABORTED"
+
+
+def test_executions_overlap_and_see_each_other():
+    with World() as world:
+        seen = {}
+
+        def look(event, _context):
+            listed = world.client.list_executions(stateMachineArn=loop.arn, statusFilter="RUNNING")
+            seen[event["name"]] = sorted(item["name"] for item in listed["executions"])
+
+        definition = machine(Look=task("look", Next="Rest", ResultPath=None), Rest=wait(100))
+        loop = world.machine(definition, {"look": look})
+        first = loop.start({"name": "first"}, name="first")
+        world.clock.sleep(40)
+        second = loop.start({"name": "second"}, name="second")
+        ends = [one.wait().events[-1]["timestamp"] for one in (second, first)]
+    assert seen == {"first": ["first"], "second": ["first", "second"]}
+    assert ends == [DEFAULT_START + timedelta(seconds=s) for s in (140, 100)]
+
+
+def test_machines_in_one_world_have_functions_of_their_own():
+    with World() as world:
+        running = [
+            world.machine(machine(Work=task("work")), {"work": replies(name)}, name=name).start({})
+            for name in ("dev", "prod")
+        ]
+        assert [one.wait().output for one in running] == ["dev", "prod"]
+
+
+def test_a_task_token_is_answered_through_boto3():
+    parameters = {"FunctionName": f"{FUNCTION}:ask", "Payload": {"token.$": "$$.Task.Token"}}
+    resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    ask = invoke("ask") | {"Resource": resource, "Parameters": parameters}
+    with World() as world:
+        running = world.machine(machine(Ask=ask), {"ask": replies(None)}).start({})
+        world.clock.sleep(7200)
+        token = running.now().calls[0].payload["token"]
+        world.client.send_task_success(taskToken=token, output='{"approved": true}')
+        execution = running.wait()
+    assert execution.output == {"approved": True}, execution
+    assert elapsed(world.clock) == 7200, "the answer ends the waiting"
+
+
+# Nothing is left behind
+
+
+def test_two_hundred_runs_leave_no_threads_and_no_patches():
+    before = threading.active_count(), dict(os.environ), models.datetime, list(utils.TMP_THREADS)
+    for seed in range(200):
+        clock = VirtualClock(seed=seed)
+        run(
+            {
+                **machine(
+                    Long=over(
+                        "$",
+                        Rest=wait(9),
+                    )
+                ),
+                "TimeoutSeconds": 5,
+            },
+            {},
+            [1, 2],
+            clock=clock,
+        )
+    after = threading.active_count(), dict(os.environ), models.datetime, list(utils.TMP_THREADS)
+    assert after == before
+
+
+def test_threads_that_still_wait_are_ended_with_the_world():
+    before = threading.active_count()
+    with World() as world:
+        work = lambda _event, _context: world.clock.sleep(800)  # noqa: E731 - one line says it
+        world.machine(machine(Each=over("$", Work=task("work"))), {"work": work}).start([1, 2, 3])
+        world.clock.sleep(1)
+        assert threading.active_count() > before, "they wait"
+    assert threading.active_count() == before
+
+
+def test_a_function_that_never_returns_is_an_error_that_names_it():
+    release = threading.Event()
+    with pytest.raises(StuckError, match=r"no end after 0\.2 real seconds"):
+        run(
+            machine(Work=task("work")),
+            {"work": lambda _event, _context: release.wait(5)},
+            {},
+            clock=VirtualClock(patience=0.2),
+        )
+    release.set()
+
+
+def test_a_fault_in_the_interpreter_is_raised_in_the_test():
+    def broken(_arn):
+        raise RuntimeError("broken")
+
+    with World() as world:
+        world.machine(machine(Rest=wait(9)), {}).start({})
+        world.ended = broken
+        with pytest.raises(RuntimeError, match="broken"):
+            world.clock.sleep(10)
+
+
+def test_the_seams_name_every_place_in_moto_that_waits_or_tells_the_time():
+    intrinsic = "asl.component.intrinsic.function.statesfunction"
+    distributed = "asl.component.state.exec.state_map.iteration.itemprocessor"
+    harmless = {
+        # Keys and marks that no document shows.
+        ("asl.component.eval_component", "long_uid"),
+        ("asl.eval.callback.callback", "long_uid"),
+        ("backend.state_machine", "long_uid"),
+        # Two intrinsic functions that are chance itself.
+        (f"{intrinsic}.math_operations.math_random", "random"),
+        (f"{intrinsic}.unique_id_generation.uuid", "long_uid"),
+        # Distributed Maps and aliases, which nothing here has.
+        (f"{distributed}.map_run_record", "long_uid"),
+        (f"{distributed}.map_run_record", "threading"),
+        ("backend.alias", "random"),
+        ("backend.alias", "threading"),
+        # A lock that nobody holds while waiting, and a method that is replaced.
+        ("asl.eval.event.event_manager", "threading"),
+        ("asl.component.state.wait.wait_function.wait_function", "time"),
+    }
+    found = {
+        (name.removeprefix(f"{moto_seams.PACKAGE}."), attribute)
+        for name, module in sys.modules.items()
+        if name.startswith(f"{moto_seams.PACKAGE}.") and name != utils.__name__
+        for attribute, value in vars(module).items()
+        if any(value is original for original in moto_seams.ORIGINALS)
+    }
+    timed = {seam for seam in moto_seams.SUBSTITUTES if seam[1] != "datetime"}
+    assert found - timed == harmless, "a new place in moto: give it a substitute or a reason"
+    assert timed - found == set(), "a place that moto no longer has"
+
+
+def test_a_world_inside_a_world_is_refused():
+    with World(), pytest.raises(moto_seams.SeamMovedError, match="another moto, or a world in a"):
+        World().__enter__()
+
+
+def test_a_seam_that_has_moved_is_named(monkeypatch):
+    monkeypatch.setattr(models, "datetime", None)
+    with pytest.raises(moto_seams.SeamMovedError, match=r"models\.datetime is None: another moto"):
+        run(machine(Rest=wait(1)), {}, {})

@@ -1,0 +1,120 @@
+"""Handlers that a state machine calls get and give what Lambda would."""
+
+from decimal import Decimal
+
+import pytest
+
+from functions import clock as functions_clock
+from tests.interpreter import Fails, World, replies, run
+from tests.machines import FUNCTION, invoke, machine, task
+from tests.virtual_time import DEFAULT_START, VirtualClock
+
+
+def elapsed(clock):
+    """Give the virtual seconds since the clock began."""
+    return (clock.now() - DEFAULT_START).total_seconds()
+
+
+@pytest.mark.parametrize("kind", [task, invoke])
+def test_an_exception_is_caught_by_its_class_and_has_lambdas_cause(kind):
+    catch = {"ErrorEquals": ["KeyError"], "ResultPath": "$.error", "Next": "Rest"}
+    definition = machine(
+        Work=kind("work", Catch=[catch]),
+        Rest={
+            "Type": "Pass",
+            "Parameters": {"cause.$": "States.StringToJson($.error.Cause)"},
+            "End": True,
+        },
+    )
+    execution = run(definition, {"work": lambda event, _context: event["absent"]}, {})
+    cause = execution.output["cause"]
+    assert (cause["errorType"], cause["errorMessage"]) == ("KeyError", "'absent'")
+    assert cause["stackTrace"][0].startswith(f'  File "{__file__}"'), "only the handler's frames"
+    assert execution.calls[0].outcome == "KeyError"
+
+
+@pytest.mark.parametrize("kind", [task, invoke])
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (
+            "Lambda.TooManyRequestsException",
+            "made to fail (Service: AWSLambda; Status Code: 429; Error Code: TooManyRequestsExc",
+        ),
+        ("Sandbox.Timedout", '{"errorMessage":"made to fail","errorType":"Sandbox.Timedout"}'),
+    ],
+)
+def test_lambdas_own_failures_have_lambdas_names(kind, error, cause):
+    execution = run(machine(Work=kind("work")), {"work": replies(Fails(error))}, {})
+    assert (execution.status, execution.error) == ("FAILED", error), execution
+    assert execution.cause.startswith(cause)
+
+
+def test_a_function_that_is_not_there_is_lambdas_error():
+    execution = run(machine(Work=task("wrok")), {"work": replies({})}, {})
+    assert execution.error == "Lambda.ResourceNotFoundException"
+    assert execution.cause.startswith(f"Function not found: {FUNCTION}:wrok:7"), execution
+
+
+def test_event_and_result_pass_through_json():
+    def work(event, _context):
+        event["items"].append("mine")
+        return (1, Decimal("0.5"), None)
+
+    after = task("work", ResultPath="$.result")
+    execution = run(machine(Work=after), {"work": work}, {"items": []})
+    assert execution.output == {"items": [], "result": [1, 0.5, None]}, "the event was a copy"
+    assert execution.calls == [("work", {"items": []}, [1, 0.5, None])]
+
+
+def test_a_result_that_is_not_json_is_a_marshal_error():
+    execution = run(machine(Work=task("work")), {"work": replies({1, 2})}, {})
+    assert execution.error == "Runtime.MarshalError"
+    assert '"Unable to marshal response: Object of type set is not' in execution.cause
+
+
+def test_a_function_is_stopped_at_its_own_limit():
+    clock, left = VirtualClock(), []
+
+    def work(_event, context):
+        left.append(context.get_remaining_time_in_millis())
+        clock.sleep(20)
+        left.append(context.get_remaining_time_in_millis())
+        clock.sleep(20)
+
+    with World(clock) as world:
+        definition = machine(Work=task("work"))
+        execution = (
+            world.machine(definition, {"work": work}, timeouts={"work": 30}).start({}).wait()
+        )
+    assert (execution.error, elapsed(clock)) == ("Sandbox.Timedout", 30), execution
+    assert left == [30_000, 10_000], "virtual milliseconds"
+    assert "Task timed out after 30.00 seconds" in execution.cause
+
+
+def test_a_handler_sees_its_invocation():
+    seen = []
+    run(machine(Work=task("work")), {"work": lambda _event, context: seen.append(context)}, {})
+    context = seen[0]
+    assert (context.function_name, context.function_version) == ("work", "7")
+    assert context.invoked_function_arn == f"{FUNCTION}:work:7"
+    assert len(context.aws_request_id) == 36, "a UUID"
+
+
+def test_the_clock_of_the_real_functions_is_the_virtual_one():
+    clock = VirtualClock()
+
+    def work(_event, _context):
+        functions_clock.sleep(60)
+        return functions_clock.now().isoformat()
+
+    execution = run(machine(Work=task("work")), {"work": work}, {}, clock=clock)
+    assert execution.output == "2026-11-29T03:01:00+00:00"
+
+
+def test_a_reply_too_many_is_a_failure_of_the_state():
+    again = task("work", Next="Again")
+    definition = machine(Work=again, Again=task("work"))
+    execution = run(definition, {"work": replies({})}, {})
+    assert execution.error == "AssertionError"
+    assert '"called more than 1 times: {}"' in execution.cause
