@@ -54,7 +54,8 @@ INVOKES: Mapping[str, Callable[[Aws], Outputs]] = {
 def invoke(token: str, arguments: Mapping[str, object], aws: Aws) -> Outputs:
     """Answer an invoke. Raises DeploymentError for one that is unknown or has arguments."""
     if token not in INVOKES:
-        raise DeploymentError(f"{token}: invokes of this kind are not supported by the emulator")
+        raise DeploymentError(f"{token}: this invoke is not supported by the emulator's deployer")
     if arguments:
-        raise DeploymentError(f"{token}: {', '.join(sorted(arguments))} is not supported")
+        names = ", ".join(sorted(arguments))
+        raise DeploymentError(f"{token}: {names}: not supported by the emulator's deployer")
     return INVOKES[token](aws)

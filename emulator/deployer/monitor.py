@@ -65,21 +65,18 @@ class Monitor:
     def __init__(self, aws: Aws, project: str, stack: str) -> None:
         self.outputs: Mapping[str, object] = {}
         """The program's exports."""
+        self.resources: list[DeployedResource] = []
+        """All resources but the stack, in the order in which they came to exist."""
         self._aws = aws
         self._state = State(aws, project, stack)
         self._place = f"urn:pulumi:{stack}::{project}::"
         self._stack_urn = ""
-        self._resources: dict[str, DeployedResource | None] = {}
+        self._urns: set[str] = set()
         self._lock = Lock()
-
-    @property
-    def resources(self) -> list[DeployedResource]:
-        """All resources but the stack, in the order in which they came to exist."""
-        return [resource for resource in self._resources.values() if resource is not None]
 
     def finish(self) -> None:
         """Raise DeploymentError if something is deployed that the program no longer declares."""
-        self._state.require_all_in(self._resources)
+        self._state.require_all_in(self._urns)
 
     # --- Pulumi's protocol -----------------------------------------------------------------------
 
@@ -93,9 +90,8 @@ class Monitor:
             raise DeploymentError(f"{where}: {what} not supported by the emulator's deployer")
         urn = self._claim_urn(request)
         resource = self._deploy(request, urn, where)
-        with self._lock:
-            self._resources.pop(urn)  # again at the end: the order is that of completion
-            self._resources[urn] = None if request.type == STACK else resource
+        if request.type != STACK:
+            self.resources.append(resource)
         return resource_pb2.RegisterResourceResponse(
             urn=urn, id=resource.id, object=_struct(resource.outputs)
         )
@@ -119,7 +115,9 @@ class Monitor:
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
         """Refuse: the program deploys, and looks up nothing that it did not declare."""
-        raise DeploymentError(f"{request.type} {request.name}: get() is not supported")
+        raise DeploymentError(
+            f"{request.type} {request.name}: get() is not supported by the emulator's deployer"
+        )
 
     def GetDeploymentInfo(  # noqa: N802
         self, _request: empty_pb2.Empty
@@ -139,7 +137,7 @@ class Monitor:
         """Return the URN as Pulumi's engine makes it. Raises DeploymentError if it is taken."""
         if request.parent in ("", self._stack_urn):
             kind = request.type
-        elif request.parent in self._resources:
+        elif request.parent in self._urns:
             kind = f"{request.parent.split('::')[2]}${request.type}"
         else:
             raise DeploymentError(
@@ -147,9 +145,9 @@ class Monitor:
             )
         urn = f"{self._place}{kind}::{request.name}"
         with self._lock:
-            if urn in self._resources:
+            if urn in self._urns:
                 raise DeploymentError(f"{request.type} {request.name}: duplicate URN {urn}")
-            self._resources[urn] = None
+            self._urns.add(urn)
             if request.type == STACK:
                 self._stack_urn = urn
         return urn
@@ -171,7 +169,7 @@ class Monitor:
 
     def _check_provider(self, inputs: Mapping[str, object]) -> None:
         """Accept an explicit provider that leads to the same account and region as the default."""
-        for name in inputs.keys() - MEANINGLESS_HERE - {"region", "version"}:
+        for name in inputs.keys() - MEANINGLESS_HERE - {"region"}:
             raise InputRefusedError(name, "unknown or not supported")
         self._check_region(inputs)
 
@@ -200,7 +198,11 @@ class Monitor:
 
         record = self._state.find(urn, where, recorded)
         if record is None:
-            created = row.create(api_request, self._aws)
+            try:
+                created = row.create(api_request, self._aws)
+            except Exception as error:
+                error.add_note(f"while creating {where}")
+                raise
             outputs = {
                 "region": self._aws.region,
                 "tagsAll": recorded.get("tags", {}),

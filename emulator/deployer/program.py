@@ -78,13 +78,23 @@ def deploy(
     # A loop and a context of its own: nothing of Pulumi's global state is left in the caller's.
     with (
         contextlib.chdir(project.program),
-        asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
+        asyncio.Runner(loop_factory=_quiet_loop) as runner,
     ):
         runner.run(run(), context=contextvars.Context())
     if engine.errors:
         raise DeploymentError("the program logged errors: " + "; ".join(engine.errors))
     monitor.finish()
     return Deployment(monitor.outputs, monitor.resources)
+
+
+def _quiet_loop() -> asyncio.AbstractEventLoop:
+    """Make a loop that says nothing of the copies of an error in every output that depends on it.
+
+    Pulumi looks at one, which is raised; asyncio would log the others, at any time later.
+    """
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda _, context: logger.debug("%s", context["message"]))
+    return loop
 
 
 def _run_main(project: Project) -> None:

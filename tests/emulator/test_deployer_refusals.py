@@ -1,0 +1,342 @@
+"""Proves that what the deployer cannot honour is refused by name, and errors come out as they are.
+
+Does not prove that Pulumi's engine or provider would refuse the same.
+"""
+
+import gc
+
+import pulumi
+import pytest
+from botocore.exceptions import ClientError
+from deployer_support import write_project
+from pulumi.runtime.config import CONFIG
+from pulumi.runtime.proto import resource_pb2
+
+from emulator.deployer import DeploymentError, deploy
+from emulator.deployer.aws import Aws
+from emulator.deployer.monitor import Monitor
+from emulator.process import running
+
+STACK = "config:\n  aws:region: eu-west-1\n"
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    with running() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def run(emulator, tmp_path):
+    """Deploy a program; each test has a project folder of its own, and a state of its own."""
+
+    def run(program, *, stack=STACK, **options):
+        folder = write_project(tmp_path, program, stack, name=f"sample-{tmp_path.name}")
+        return deploy("dev", endpoint=emulator.endpoint, project_dir=folder, **options)
+
+    return run
+
+
+@pytest.fixture
+def refusal(run):
+    """Deploy a program and return what it is refused with."""
+
+    def refusal(program, **options):
+        with pytest.raises(DeploymentError) as caught:
+            run(program, **options)
+        return str(caught.value)
+
+    return refusal
+
+
+FUNCTION = """
+aws.lambda_.Function(
+    "f",
+    role="arn:aws:iam::123456789012:role/r",
+    handler="functions.x.handler",
+    {inputs}
+)
+"""
+CODE = 'code=pulumi.AssetArchive({"functions/x.py": pulumi.StringAsset("")})'
+
+REFUSED = {
+    "a type that is not in the table": (
+        'aws.kms.Key("k")',
+        "aws:kms/key:Key k: this type is not supported by the emulator's deployer",
+    ),
+    "an input that is not in the row": (
+        'aws.sqs.Queue("q", fifo_queue=True)',
+        "aws:sqs/queue:Queue q: fifoQueue: unknown or not supported",
+    ),
+    "an input that does not exist in a nested block": (
+        """
+        aws.scheduler.Schedule(
+            "s",
+            schedule_expression="rate(1 day)",
+            flexible_time_window={"mode": "OFF"},
+            target={"arn": "a", "roleArn": "r", "retryPolicy": {"attempts": 3}},
+        )
+        """,
+        "aws:scheduler/schedule:Schedule s: target.retryPolicy.attempts: unknown or not supported",
+    ),
+    "an input that does not exist in a list of blocks": (
+        """
+        aws.cloudwatch.MetricAlarm(
+            "a",
+            comparison_operator="GreaterThanThreshold",
+            evaluation_periods=1,
+            metric_queries=[{"id": "m", "metrics": {}}],
+        )
+        """,
+        (
+            "aws:cloudwatch/metricAlarm:MetricAlarm a: metricQueries[0].metrics: "
+            "unknown or not supported"
+        ),
+    ),
+    "another runtime": (
+        FUNCTION.format(inputs=f'runtime="nodejs22.x", {CODE}'),
+        (
+            "aws:lambda/function:Function f: runtime: 'nodejs22.x' is not supported, "
+            "only python3.12 or newer"
+        ),
+    ),
+    "an old Python": (
+        FUNCTION.format(inputs=f'runtime="python3.11", {CODE}'),
+        (
+            "aws:lambda/function:Function f: runtime: 'python3.11' is not supported, "
+            "only python3.12 or newer"
+        ),
+    ),
+    "an archive that is a file": (
+        FUNCTION.format(inputs='runtime="python3.13", code=pulumi.FileArchive(".")'),
+        "aws:lambda/function:Function f: code: FileArchive is not supported, only AssetArchive",
+    ),
+    "an asset that is elsewhere": (
+        FUNCTION.format(
+            inputs='runtime="python3.13", '
+            'code=pulumi.AssetArchive({"x.py": pulumi.RemoteAsset("https://example.com/x.py")})'
+        ),
+        (
+            "aws:lambda/function:Function f: code[x.py]: RemoteAsset is not supported, "
+            "only FileAsset and StringAsset"
+        ),
+    ),
+    "a bundle with a bootstrap": (
+        FUNCTION.format(
+            inputs='runtime="python3.13", '
+            'code=pulumi.AssetArchive({"bootstrap": pulumi.StringAsset("")})'
+        ),
+        "aws:lambda/function:Function f: code: holds a file 'bootstrap', a name the emulator uses",
+    ),
+    "another region than the stack's": (
+        'aws.sqs.Queue("q", region="us-east-1")',
+        "aws:sqs/queue:Queue q: region: 'us-east-1' is not the stack's, 'eu-west-1'",
+    ),
+    "a provider for another region": (
+        'aws.Provider("p", region="us-east-1")',
+        "pulumi:providers:aws p: region: 'us-east-1' is not the stack's, 'eu-west-1'",
+    ),
+    "a provider that changes what is deployed": (
+        'aws.Provider("p", region="eu-west-1", default_tags={"tags": {"a": "b"}})',
+        "pulumi:providers:aws p: defaultTags: unknown or not supported",
+    ),
+    "two resources of one name": (
+        'aws.sqs.Queue("q")\naws.sqs.Queue("q")',
+        "aws:sqs/queue:Queue q: duplicate URN urn:pulumi:dev::{project}::aws:sqs/queue:Queue::q",
+    ),
+    "the import of what exists": (
+        'aws.sqs.Queue("q", opts=pulumi.ResourceOptions(import_="https://queue"))',
+        "aws:sqs/queue:Queue q: import is not supported by the emulator's deployer",
+    ),
+    "a look at what exists": (
+        'aws.sqs.Queue.get("q", "https://queue")',
+        "aws:sqs/queue:Queue q: get() is not supported by the emulator's deployer",
+    ),
+    "an unknown invoke": (
+        "aws.get_availability_zones()",
+        (
+            "aws:index/getAvailabilityZones:getAvailabilityZones: "
+            "this invoke is not supported by the emulator's deployer"
+        ),
+    ),
+    "an argument of an invoke": (
+        'aws.get_region(region="us-east-1")',
+        "aws:index/getRegion:getRegion: region: not supported by the emulator's deployer",
+    ),
+    "a message of severity error": (
+        'pulumi.log.error("no campaigns")',
+        "the program logged errors: no campaigns",
+    ),
+}
+
+
+@pytest.mark.parametrize(("program", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_not_supported_is_refused_by_name(refusal, tmp_path, program, message):
+    expected = message.replace("{project}", f"sample-{tmp_path.name}")
+    assert refusal(program) == expected, "the message names the resource, the input and the way out"
+
+
+LIMITS = {
+    "role": ('aws.iam.Role("{}", assume_role_policy=trusts("lambda"))', 64),
+    "role policy": ('aws.iam.RolePolicy("{}", role="r", policy="{{}}")', 128),
+    "function": (
+        'aws.lambda_.Function("{}", runtime="python3.13", role="r", handler="x.y",'
+        " code=pulumi.AssetArchive({{}}))",
+        64,
+    ),
+    "log group": ('aws.cloudwatch.LogGroup("{}")', 512),
+    "rule": ('aws.cloudwatch.EventRule("{}", schedule_expression="rate(1 day)")', 64),
+    "state machine": ('aws.sfn.StateMachine("{}", role_arn="r", definition="{{}}")', 80),
+    "schedule": (
+        (
+            'aws.scheduler.Schedule("{}", schedule_expression="rate(1 day)",'
+            ' flexible_time_window={{"mode": "OFF"}}, target={{"arn": "a", "roleArn": "r"}})'
+        ),
+        64,
+    ),
+    "schedule group": ('aws.scheduler.ScheduleGroup("{}")', 64),
+    "queue": ('aws.sqs.Queue("{}")', 80),
+    "topic": ('aws.sns.Topic("{}")', 256),
+    "alarm": (
+        'aws.cloudwatch.MetricAlarm("{}", comparison_operator="x", evaluation_periods=1)',
+        255,
+    ),
+}
+SUFFIX = len("-1234567")
+
+
+@pytest.mark.parametrize(("program", "limit"), LIMITS.values(), ids=LIMITS.keys())
+def test_a_physical_name_over_awss_limit_is_refused(refusal, program, limit):
+    name = "n" * (limit - SUFFIX + 1)
+    message = refusal(program.format(name))
+    assert message.startswith("aws:"), "the type comes first"
+    assert f" {name}: name: '{name}-" in message, "then the resource, the input and the name"
+    assert message.endswith(f"' has {limit + 1} characters, AWS allows {limit}"), "then why"
+
+
+@pytest.mark.parametrize(("program", "limit"), LIMITS.values(), ids=LIMITS.keys())
+def test_a_physical_name_with_other_characters_is_refused(refusal, program, limit):
+    message = refusal(program.format("a\\tname"))
+    assert r": name: 'a\tname-" in message, "no service takes a tab"
+    assert "' does not match AWS's pattern " in message, limit
+
+
+def test_a_changed_input_is_refused(run, refusal):
+    run('aws.sqs.Queue("q", delay_seconds=1)')
+    assert refusal('aws.sqs.Queue("q", delay_seconds=2, tags={"a": "b"})') == (
+        "aws:sqs/queue:Queue q: delaySeconds, tags differs from what is deployed; "
+        "the emulator's deployer does not update"
+    )
+
+
+def test_a_changed_bundle_is_refused(run, refusal):
+    role = 'role = aws.iam.Role("r", assume_role_policy=trusts("lambda"))\n'
+    function = (
+        'aws.lambda_.Function("f", runtime="python3.13", role=role.arn, handler="x.handler",'
+        ' code=pulumi.AssetArchive({"x.py": pulumi.StringAsset("handler = %s")}))'
+    )
+    run(role + function % 1)
+    assert refusal(role + function % 2) == (
+        "aws:lambda/function:Function f: code differs from what is deployed; "
+        "the emulator's deployer does not update"
+    )
+
+
+def test_a_removed_resource_is_refused(run, refusal, tmp_path):
+    run('aws.sqs.Queue("q")\naws.sqs.Queue("other")')
+    assert refusal('aws.sqs.Queue("other")') == (
+        "deployed before and no longer declared; the emulator's deployer does not delete: "
+        f"urn:pulumi:dev::sample-{tmp_path.name}::aws:sqs/queue:Queue::q"
+    )
+
+
+def test_a_run_that_failed_goes_on_where_it_stopped(run, emulator):
+    queue = 'queue = aws.sqs.Queue("q")\n'
+    with pytest.raises(RuntimeError, match="no topic today"):
+        run(queue + 'raise RuntimeError("no topic today")')
+    deployment = run(queue + 'pulumi.export("url", queue.url)')
+    urls = emulator.client("sqs").list_queues(QueueNamePrefix="q-").get("QueueUrls")
+    assert deployment.outputs["url"] in urls, "the queue is found, and not made again"
+
+
+def test_an_error_in_the_program_comes_out_as_it_is(run):
+    with pytest.raises(KeyError) as caught:
+        run('{}["campaigns"]')
+    assert caught.value.args == ("campaigns",), "nothing is wrapped around it"
+
+
+def test_an_error_in_an_output_comes_out_as_it_is(run):
+    with pytest.raises(LookupError, match=r"^no such campaign$"):
+        run(
+            """
+            def fail(url):
+                raise LookupError("no such campaign")
+
+            pulumi.export("x", aws.sqs.Queue("q").url.apply(fail))
+            """
+        )
+
+
+def test_an_error_of_a_service_comes_out_as_it_is_and_says_where(run):
+    with pytest.raises(ClientError) as caught:
+        run('aws.iam.RolePolicy("p", role="nobody", policy="{}")')
+    assert caught.value.response["Error"]["Code"] == "NoSuchEntity", "botocore's own error"
+    assert caught.value.__notes__ == ["while creating aws:iam/rolePolicy:RolePolicy p"], (
+        "the service does not know what the program calls it"
+    )
+
+
+def test_an_unknown_parent_is_refused(emulator):
+    monitor = Monitor(Aws(emulator.endpoint, emulator.account, emulator.region), "sample", "dev")
+    request = resource_pb2.RegisterResourceRequest(
+        type="aws:sqs/queue:Queue", name="q", custom=True, parent="urn:pulumi:dev::other::a:b:C::d"
+    )
+    with pytest.raises(DeploymentError) as caught:
+        monitor.RegisterResource(request)
+    assert str(caught.value) == (
+        "aws:sqs/queue:Queue q: its parent urn:pulumi:dev::other::a:b:C::d is not registered"
+    )
+
+
+def test_an_error_is_not_logged_as_well(run, caplog):
+    with pytest.raises(DeploymentError):
+        run('pulumi.export("x", aws.sqs.Queue("q", fifo_queue=True).url.apply(str))')
+    gc.collect()  # when asyncio notices that nobody looked at an error
+    assert caplog.records == [], "the one that is raised is enough"
+
+
+def test_missing_configuration_is_the_programs_error(run):
+    with pytest.raises(pulumi.ConfigMissingError, match="datasets"):
+        run('config.require("datasets")')
+
+
+def test_provider_settings_that_change_what_is_deployed_are_refused(refusal):
+    assert refusal("", stack="config:\n  aws:defaultTags: {tags: {a: b}}\n") == (
+        "aws:defaultTags: not supported by the emulator's deployer"
+    )
+
+
+def test_two_stacks_in_one_process_do_not_see_each_other(emulator, tmp_path):
+    program = """
+    queue = aws.sqs.Queue("q")
+    pulumi.export("seen", [pulumi.get_stack(), config.get("only"), queue.name])
+    """
+    folder = write_project(tmp_path, program, "config:\n  only: dev\n", name="pair")
+    (folder / "Pulumi.prod.yaml").write_text("config:\n  aws:region: us-east-1\n")
+    before = (pulumi.get_stack(), dict(CONFIG.get()))
+
+    dev = deploy("dev", endpoint=emulator.endpoint, project_dir=folder)
+    prod = deploy("prod", endpoint=emulator.endpoint, project_dir=folder)
+
+    assert dev.outputs["seen"][:2] == ["dev", "dev"], "the first stack has its config"
+    assert prod.outputs["seen"][:2] == ["prod", None], "the second has none of the first's"
+    assert dev.outputs["seen"][2] != prod.outputs["seen"][2], "they deploy a queue each"
+    assert dev.resources[0].arn.split(":")[3] == emulator.region, "where no region is set"
+    assert prod.resources[0].arn.split(":")[3] == "us-east-1", "where one is"
+    assert (pulumi.get_stack(), dict(CONFIG.get())) == before, "nothing is left behind"
+
+
+def test_overrides_win_over_the_stacks_file(run):
+    program = 'pulumi.export("mode", config.get("mode"))'
+    deployment = run(program, stack=f"{STACK}  mode: slow\n", config={"mode": "fast"})
+    assert deployment.outputs == {"mode": "fast"}
