@@ -1,16 +1,15 @@
 """The emulator's own controls, as JSON below /_emulator; nobody signs these calls.
 
-    GET    /_emulator/health                    {"status": "ok", "account": ..., "region": ...}
-    GET    /_emulator/calls?action=states:      the AWS calls so far, oldest first (`emulator.calls`)
-    DELETE /_emulator/calls                     forget them
-    POST   /_emulator/fire                      {"schedule": NAME, "group": "default",
-                                                "scheduledTime": ISO 8601 (the next slot)}: fire it now;
-                                                answers {"executionArn": ...}
-    GET    /_emulator/personalize/calls         the calls to Personalize with their requests
-    GET    /_emulator/faults                    Personalize's open faults (`emulator.personalize.faults`)
-    POST   /_emulator/faults                    order one; answers {"id": ...}
-    DELETE /_emulator/faults?id=fault-1         withdraw one, or all
-    POST   /_emulator/reset                     forget everything, as if just started
+    GET    /_emulator/health             {"status": "ok", "account": ..., "region": ...}
+    GET    /_emulator/calls?action=s3:   the AWS calls so far, oldest first (`emulator.calls`)
+    DELETE /_emulator/calls              forget them
+    POST   /_emulator/fire               {"schedule": NAME, "group": "default", "scheduledTime": the
+                                         next slot, ISO 8601}; answers {"executionArn": ...}
+    GET    /_emulator/personalize/calls  the calls to Personalize, with their requests
+    GET    /_emulator/faults             Personalize's open faults (`emulator.personalize.faults`)
+    POST   /_emulator/faults             order one; answers {"id": ...}
+    DELETE /_emulator/faults?id=fault-1  withdraw one, or all
+    POST   /_emulator/reset              forget everything, as if just started
 
 An error is `{"error": "..."}` with status 400 or 404.
 """

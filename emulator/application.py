@@ -1,8 +1,8 @@
 """The ASGI app: hands each request to who knows it best.
 
-/_emulator/...                      the emulator's own controls (`emulator.admin`)
-X-Amz-Target: AmazonPersonalize.*   Personalize, and its runtime's paths (`emulator.personalize`)
-X-Amz-Target: AWSStepFunctions.*    moto's interpreter (`emulator.stepfunctions`), behind MiniStack's checks
+/_emulator/...                      the emulator's own controls (`emulator.admin`) X-Amz-Target:
+AmazonPersonalize.*   Personalize, and its runtime's paths (`emulator.personalize`) X-Amz-Target:
+AWSStepFunctions.*    moto's interpreter (`emulator.stepfunctions`), behind MiniStack's checks
 everything else                     MiniStack
 """
 

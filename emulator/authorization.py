@@ -1,11 +1,13 @@
-"""IAM for what MiniStack cannot answer by itself: services that assume roles, and actions of services it lacks.
+"""IAM where MiniStack has no answer: services that assume roles, services that it lacks.
 
-MiniStack (with `AUTH=true`) authorises every call to its own services. This module asks its evaluator the
-other questions: may this service assume that role, may this caller do that, does this resource's policy let
-that service in? The root credentials of the account (the access key is the account's number) may do everything.
+MiniStack (with `AUTH=true`) authorises every call to its own services. This module asks its
+evaluator the other questions: may this service assume that role, may this caller do that, does this
+resource's policy let that service in? The root credentials of the account (the access key is the
+account's number) may do everything.
 
 Not enforced, since nothing here makes these calls: `xray:Put*` and `xray:GetSampling*`, and
-`logs:CreateLogDelivery` and its kin, which a state machine's role holds for its tracing and its log.
+`logs:CreateLogDelivery` and its kin, which a state machine's role holds for its tracing and its
+log.
 """
 
 from __future__ import annotations
@@ -34,10 +36,11 @@ class AccessDeniedError(Exception):
 
 
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
-    """Open a session of `role_arn` for `service` ('states.amazonaws.com') that acts for `source_arn`.
+    """Open a session of a role for a service ('states.amazonaws.com') acting for `source_arn`.
 
-    The role's trust policy decides. The same role, service and session name get the same credentials each
-    time; they do not expire. Raises AccessDeniedError where the role is missing or does not trust the service.
+    The role's trust policy decides. The same role, service and session name get the same
+    credentials each time; they do not expire. Raises AccessDeniedError where the role is missing or
+    does not trust the service.
     """
     if not trusts(role_arn, service=service, source_arn=source_arn):
         raise AccessDeniedError(
@@ -66,11 +69,12 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
-    """Whether the role exists and its trust policy lets `service` assume it on behalf of `source_arn`."""
+    """Whether the role exists and lets `service`, acting for `source_arn`, assume it."""
     document = ministack_seams.trust_policy(role_arn)
     if document is None:
         return False
-    # The evaluator lets an account's root stand for any service: keep what names this one, then ask as root.
+    # To the evaluator an account's root stands for any service: keep what names this one, ask as
+    # root.
     named = [s for s in _statements(document) if service in _services(s)]
     root = f"arn:aws:iam::{role_arn.split(':')[4]}:root"
     context = _context(root, "sts:AssumeRole", role_arn, source(source_arn))
@@ -84,7 +88,7 @@ def authorize(
     resource: str,
     conditions: Mapping[str, object] | None = None,
 ) -> None:
-    """Raise AccessDeniedError unless the policies of the key's owner allow the action on the resource.
+    """Raise AccessDeniedError unless the key's owner may do `action` to `resource`.
 
     The key must have been authenticated before.
     """
@@ -103,7 +107,7 @@ def authorize(
 def service_may(
     policy: Mapping[str, object] | None, service: str, action: str, resource: str, source_arn: str
 ) -> bool:
-    """Whether a resource's own policy lets `service` do `action` to `resource` on behalf of `source_arn`."""
+    """Whether a resource's policy lets `service`, acting for `source_arn`, do `action` to it."""
     if policy is None:
         return False
     context = _context(service, action, resource, source(source_arn))

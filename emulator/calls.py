@@ -29,7 +29,7 @@ HEAD_BYTES = 65_536
 
 
 class Call(TypedDict):
-    """One call: when it was answered (UTC), who made it (ARN), its IAM action, and the HTTP status."""
+    """One call: when it was answered (UTC), by whom it was made (ARN), IAM action, status."""
 
     time: str
     caller: str
@@ -49,7 +49,7 @@ class Calls:
         self._calls.append({"time": now, "caller": caller, "action": action, "status": status})
 
     def of(self, action: str) -> list[Call]:
-        """The calls of an IAM action ('states:StartExecution') or of a service ('states:'); '' for all."""
+        """The calls of an action ('states:StartExecution') or a service ('states:'); '' for all."""
         return [call for call in list(self._calls) if call["action"].startswith(action)]
 
     def clear(self) -> None:

@@ -24,7 +24,7 @@ CONFIG = Config(
 
 
 class Clients:
-    """The clients that talk to `endpoint`, by service, region and credentials; safe among threads."""
+    """The clients of `endpoint`, by service, region and credentials; safe among threads."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint

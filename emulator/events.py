@@ -1,8 +1,9 @@
-"""What happens to executions, told to EventBridge, and the door to the functions that its rules call.
+"""EventBridge is told of executions, and its rules reach only functions that let them in.
 
-AWS publishes a `Step Functions Execution Status Change` for a Standard execution that starts or ends
-(https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html). A rule reaches a Lambda
-function only where the function's own policy lets `events.amazonaws.com` invoke it for that rule.
+AWS publishes a `Step Functions Execution Status Change` for a Standard execution that starts or
+ends (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html). A rule
+reaches a Lambda function only where the function's own policy lets `events.amazonaws.com` invoke it
+for that rule.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def mount(record_denial: Callable[[str, str], None]) -> None:
-    """Start publishing and guarding; `record_denial(rule ARN, action)` hears of refused deliveries."""
+    """Publish and guard; `record_denial(rule ARN, action)` hears of refused deliveries."""
 
     def may_invoke(function_arn: str, rule_arn: str) -> bool:
         policy = ministack_seams.function_policy(function_arn)

@@ -1,4 +1,4 @@
-"""HTTP as this server speaks it: reading ASGI requests, sending answers, and AWS's form of a refusal."""
+"""HTTP as this server speaks it: reading requests, sending answers and AWS's refusals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Every touch on the insides of MiniStack, in one place, with its reason.
 
-Tried against ministack 1.5.33. None of this is a public interface, so any release may move it; a test tells.
+Tried against ministack 1.5.33. None of this is a public interface, so any release may move it; a
+test tells.
 """
 
 from __future__ import annotations
@@ -58,20 +59,20 @@ class Schedule(Timing):
     Target: ScheduleTarget
 
 
-# --- MiniStack: reads ------------------------------------------------------------------------------
+# Reads
 
 
 def trust_policy(role_arn: str) -> Document | None:
     """The trust policy of a role in MiniStack's store, or None where there is no such role."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-    role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # IAM has no lock-free read of its own
+    role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # unasked by anybody
     if role is None or role["Arn"] != role_arn:
         return None
     return cast("Document", json.loads(role["AssumeRolePolicyDocument"]))
 
 
 def caller_arn(access_key: str) -> str:
-    """The ARN of whose key this is (in the account in force); the key itself where it is nobody's."""
+    """The ARN of the key's owner (in the account in force); the key itself where it has none."""
     identity = iam_evaluator.resolve_caller_identity(access_key)
     return str(identity["userArn"]) if identity else access_key
 
@@ -89,13 +90,11 @@ def register_session(access_key: str, session: Document) -> None:
 
 def schedules() -> list[tuple[str, str, Schedule]]:
     """Every schedule as (account, region, record), whoever asks."""
-    return [
-        (account, region, record)
-        for (account, region, _), record in scheduler._schedules.all_items()  # noqa: SLF001  # of all accounts
-    ]
+    items = scheduler._schedules.all_items()  # noqa: SLF001  # of all accounts
+    return [(account, region, record) for (account, region, _), record in items]
 
 
-# --- MiniStack: replacements -----------------------------------------------------------------------
+# Replacements
 
 
 def stop_ministack_scheduler() -> None:
@@ -104,12 +103,12 @@ def stop_ministack_scheduler() -> None:
 
 
 def serve_states(handler: Handler) -> None:
-    """Let `handler` answer `AWSStepFunctions.*`, after MiniStack has authenticated and authorised the call."""
+    """Let `handler` answer Step Functions' calls that MiniStack has authorised."""
     ministack.SERVICE_HANDLERS["states"] = handler
 
 
 def guard_service(service: str, refusal: Callable[[str, str, bytes], Answer | None]) -> None:
-    """Let `refusal(method, path, body)` answer in a service's stead where it has something against a call.
+    """Let `refusal(method, path, body)` answer for a service where it minds a call.
 
     It is asked after MiniStack has authenticated and authorised the call.
     """

@@ -1,6 +1,7 @@
 """Every touch on the insides of moto's Step Functions, in one place, with its reason.
 
-Tried against moto 5.2.5. None of this is a public interface, so any release may move it; a test tells.
+Tried against moto 5.2.5. None of this is a public interface, so any release may move it; a test
+tells.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def interpret_state_machines() -> None:
 
 
 def respond(path: str, headers: Mapping[str, str], body: bytes, account: str) -> Answer:
-    """Let moto's Step Functions answer one request, in `account` and the region that it was signed for."""
+    """Let moto answer one request, in `account` and the region that it was signed for."""
     url = f"http://{headers.get('host', 'localhost')}{path}"
     request = Request.from_primitives("POST", url, {**headers, "x-moto-account-id": account}, body)
     status, answer_headers, answer = StepFunctionResponse.dispatch(request, url, headers)
@@ -66,7 +67,7 @@ def state_machine_arns(role_arn: str, account: str, region: str) -> list[str]:
 
 
 def boto_client_users() -> list[ModuleType]:
-    """The modules of moto's interpreter that make boto3 clients; each holds the function by its own name."""
+    """The modules of the interpreter that make boto3 clients; each holds the function by name."""
     return [
         module
         for name, module in sorted(sys.modules.items())
@@ -75,7 +76,7 @@ def boto_client_users() -> list[ModuleType]:
 
 
 def replace_boto_client_for(factory: Callable[..., BaseClient]) -> None:
-    """Let every task of a state machine call AWS through `factory(region, service, state_credentials)`.
+    """Let every task call AWS through `factory(region, service, state_credentials)`.
 
     Moto's own calls with fixed credentials, so no role would be enforced.
     """

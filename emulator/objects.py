@@ -1,7 +1,7 @@
-"""Import data for Personalize, read from S3 as AWS does it: as the import role, let in by the bucket.
+"""Personalize's import data, read from S3 as the import role and let in by the bucket.
 
-The role must trust `personalize.amazonaws.com` and allow `s3:ListBucket` and `s3:GetObject` (MiniStack checks
-that, for each object), and the bucket's own policy must allow both to the service
+The role must trust `personalize.amazonaws.com` and allow `s3:ListBucket` and `s3:GetObject`
+(MiniStack checks that, for each object), and the bucket's own policy must allow both to the service
 (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html).
 """
 
@@ -47,7 +47,7 @@ class RoleObjects:
         return [key for key in found if key == prefix or prefix.endswith("/")]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Read an object. Raises AccessDenied, or NoSuchKey where there is no such bucket or object."""
+        """Read an object. Raises AccessDenied or NoSuchKey (also for the bucket)."""
         return self._as_role(
             role_arn,
             "s3:GetObject",

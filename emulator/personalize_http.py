@@ -1,9 +1,10 @@
 """Amazon Personalize over HTTP: who calls, whether they may, and how it is answered.
 
-Both services share the port: `personalize` is told by its X-Amz-Target, `personalize-runtime` by its paths and
-the service that the request was signed for. Signatures are checked like MiniStack checks those of its services,
-and every action is authorised per resource by the caller's policies. A role that a request hands over must be
-one that the caller may pass to Personalize, and that Personalize may assume.
+Both services share the port: `personalize` is told by its X-Amz-Target, `personalize-runtime` by
+its paths and the service that the request was signed for. Signatures are checked like MiniStack
+checks those of its services, and every action is authorised per resource by the caller's policies.
+A role that a request hands over must be one that the caller may pass to Personalize, and that
+Personalize may assume.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     with running() as emulator:
         boto3.client("s3", **emulator.connection).create_bucket(...)
 
-A process and not a thread: MiniStack and moto keep their state in modules and read the environment when they are
-imported, and the processes that run the functions must end with it. The emulator ends when the `with` block
-does, and also when the process that runs the block dies.
+A process and not a thread: MiniStack and moto keep their state in modules and read the environment
+when they are imported, and the processes that run the functions must end with it. The emulator ends
+when the `with` block does, and also when the process that runs the block dies.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypedDict
+from typing import IO, TYPE_CHECKING, TypedDict, cast
+from urllib.parse import urlencode
 
 import boto3
 
@@ -28,16 +32,17 @@ from emulator.personalize.store import Switches
 from emulator.personalize.timeline import FixedTimings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from botocore.client import BaseClient
 
+    from emulator.calls import Call
     from emulator.server import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 10
-# Passed on to the emulator and to the functions that it runs; everything else of the caller's stays out.
+# Passed on to the emulator and the functions that it runs; the rest of the caller's stays out.
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
 
@@ -51,7 +56,7 @@ class Connection(TypedDict):
 
 
 class EmulatorError(Exception):
-    """The emulator did not start; the message says why, in one line."""
+    """The emulator did not start, or has something against a control; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,47 @@ class Emulator:
         return self.process.poll() is None
 
     def client(self, service: str) -> BaseClient:
-        """Make a boto3 client of `service` as the account's root."""
+        """Make a boto3 client of `service` as the account's root.
+
+        Typed code calls `boto3.client("s3", **emulator.connection)` instead, which knows what it
+        gets.
+        """
         client: BaseClient = boto3.Session().client(service, **self.connection)  # type: ignore[call-overload]
         return client
+
+    def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
+        """Fire a schedule for a slot (ISO 8601; by default the next one); the execution's ARN.
+
+        Raises EmulatorError where the delivery fails.
+        """
+        request = {"schedule": schedule, "group": group}
+        if scheduled_time is not None:
+            request["scheduledTime"] = scheduled_time
+        answer = self.control("POST", "fire", request)
+        return str(cast("dict[str, object]", answer)["executionArn"])
+
+    def calls(self, action: str = "") -> list[Call]:
+        """The AWS calls so far of an action ("states:StartExecution") or service ("states:")."""
+        return cast("list[Call]", self.control("GET", f"calls?{urlencode({'action': action})}"))
+
+    def control(
+        self, method: str, path: str, document: Mapping[str, object] | None = None
+    ) -> object:
+        """Use one of the emulator's own controls (`emulator.admin`); its answer.
+
+        Raises EmulatorError with what the emulator has against it.
+        """
+        request = urllib.request.Request(  # noqa: S310  # our own endpoint
+            f"{self.endpoint}/_emulator/{path}",
+            data=None if document is None else json.dumps(document).encode(),
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request) as response:  # noqa: S310  # (as above)
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise EmulatorError(json.load(error)["error"]) from None
 
 
 @contextlib.contextmanager
@@ -106,8 +149,8 @@ def running(
 ) -> Iterator[Emulator]:
     """Run the emulator at 127.0.0.1:`port` (0: a free one) for as long as the block lasts.
 
-    `timings` tells how long Personalize's jobs take, `switches` how it behaves where that is not known of AWS.
-    Raises EmulatorError when it cannot start, for instance because the port is taken.
+    `timings` tells how long Personalize's jobs take, `switches` how it behaves where that is not
+    known of AWS. Raises EmulatorError when it cannot start, for instance because the port is taken.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
     options: Options = {
@@ -143,8 +186,9 @@ def running(
 
 
 def _first_line(stdout: IO[str]) -> dict[str, str]:
-    """Read what the server says when it has started; empty when it died before."""
-    line = stdout.readline()
+    """Read what the server says when it has started; empty when it died or got stuck before."""
+    ready, _, _ = select.select([stdout], [], [], START_SECONDS)
+    line = stdout.readline() if ready else ""
     answer: dict[str, str] = json.loads(line) if line.startswith("{") else {}
     return answer
 

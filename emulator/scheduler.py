@@ -1,13 +1,14 @@
-"""EventBridge Scheduler: MiniStack keeps the schedules, this fires them as AWS does, each as its own role.
+"""EventBridge Scheduler: MiniStack keeps the schedules, this fires each as its own role.
 
-A schedule fires when it is due (`emulator.slots`), or when it is told to (`fire`). Then the context attributes in
-its input are filled in, a session of its role is opened (the trust policy sees the schedule **group** as
-`aws:SourceArn`), and the execution is started with a name made from schedule and slot, so that a second delivery
-for one slot finds the first one's execution. Throttling and server errors are tried again, as the schedule's
-retry policy says; what cannot be delivered goes to its dead-letter queue, sent by the same role.
+A schedule fires when it is due (`emulator.slots`), or when it is told to (`fire`). Then the context
+attributes in its input are filled in, a session of its role is opened (the trust policy sees the
+schedule **group** as `aws:SourceArn`), and the execution is started with a name made from schedule
+and slot, so that a second delivery for one slot finds the first one's execution. Throttling and
+server errors are tried again, as the schedule's retry policy says; what cannot be delivered goes to
+its dead-letter queue, sent by the same role.
 
-As on AWS, a role that the group may not assume, or an expression that is none, is refused when the schedule is
-created or changed. Targets other than a state machine are refused when they are due.
+As on AWS, a role that the group may not assume, or an expression that is none, is refused when the
+schedule is created or changed. Targets other than a state machine are refused when they are due.
 """
 
 from __future__ import annotations
@@ -253,7 +254,10 @@ def _refusal(method: str, path: str, body: bytes) -> http.Answer | None:
     role = request.get("Target", {}).get("RoleArn", "")
     problem = None
     if role and not authorization.trusts(role, service=SERVICE, source_arn=group):
-        problem = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
+        problem = (
+            "The execution role you provide must allow AWS EventBridge Scheduler to assume"
+            " the role."
+        )
     elif "ScheduleExpression" in request:
         try:
             slots.first_slot(cast("slots.Timing", {**request, "LastModificationDate": time.time()}))

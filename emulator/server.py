@@ -1,10 +1,12 @@
-"""The emulator's own process: one port on 127.0.0.1 that answers as AWS does, until its parent lets go of it.
+"""The emulator's own process: one port on 127.0.0.1 that answers as AWS does.
 
-Started by `emulator.process`, which says how as one JSON argument (see `Options`) and holds the other end of
-this process's standard input: when that closes, for whatever reason, everything here ends. The process leads a
-group of its own, to which the functions' processes belong; its last act is to kill the group.
+Started by `emulator.process`, which says how as one JSON argument (see `Options`) and holds the
+other end of this process's standard input: when that closes, for whatever reason, everything here
+ends. The process leads a group of its own, to which the functions' processes belong; its last act
+is to kill the group.
 
-Started, it writes one line to standard output, `{"endpoint": ...}` or `{"error": ...}`; later output is log.
+Started, it writes one line to standard output, `{"endpoint": ...}` or `{"error": ...}`; later
+output is log.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class Options(TypedDict):
 
 
 def main() -> None:
-    """Serve until standard input closes or SIGTERM or SIGINT arrives; then end every process of the group."""
+    """Serve until standard input closes or a signal arrives; then end the whole group."""
     options: Options = json.loads(sys.argv[1])
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
@@ -101,7 +103,7 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
         "S3_DATA_DIR": f"{directory}/s3",
         "STATE_DIR": f"{directory}/state",
         "TMPDIR": directory,
-        # One small model on few cores: threads of the linear algebra library only get in each other's way.
+        # One small model on few cores: the linear algebra's threads get in each other's way.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         # Functions are started with `python`: this one, which has boto3 and AWS's runtime client.

@@ -1,8 +1,8 @@
 """When a schedule of EventBridge Scheduler is due: rate, cron and at expressions, in any zone.
 
-`rate()` is due at its start date, or without one as soon as it is created or changed, and then every so many
-minutes, hours or days of 24 hours. `cron()` is due at its matches in the schedule's zone; what daylight saving
-skips is skipped, and what it repeats is due once
+`rate()` is due at its start date, or without one as soon as it is created or changed, and then
+every so many minutes, hours or days of 24 hours. `cron()` is due at its matches in the schedule's
+zone; what daylight saving skips is skipped, and what it repeats is due once
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 """
 
@@ -25,7 +25,7 @@ INSTANT = dt.timedelta(microseconds=1)
 
 
 class Timing(TypedDict):
-    """What MiniStack keeps of a schedule that tells when it is due; times are seconds since 1970."""
+    """What of MiniStack's record tells when a schedule is due; times are seconds since 1970."""
 
     ScheduleExpression: str
     ScheduleExpressionTimezone: str
@@ -90,7 +90,7 @@ def _next_multiple(first: dt.datetime, interval: dt.timedelta, after: dt.datetim
 
 
 def _matches(body: str, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Matches after a moment, in order. The library knows UTC only, so it is shown the zone's wall clock."""
+    """Matches after a moment, in order. The library knows UTC only: it sees the wall clock."""
     try:
         cron = AwsCroniter(body)
     except AwsCroniterExpressionError as error:

@@ -1,9 +1,9 @@
 """AWS Step Functions: moto's interpreter, with the role of every state machine enforced.
 
-MiniStack authenticates and authorises each call before it arrives here (`states:StartExecution` on the machine,
-`states:DescribeExecution` on the execution, ...). A machine's tasks call AWS with a session of the machine's
-role, opened only if its trust policy lets Step Functions assume it. Not there: RedriveExecution, and what an
-execution's log group would hold.
+MiniStack authenticates and authorises each call before it arrives here (`states:StartExecution` on
+the machine, `states:DescribeExecution` on the execution, ...). A machine's tasks call AWS with a
+session of the machine's role, opened only if its trust policy lets Step Functions assume it. Not
+there: RedriveExecution, and what an execution's log group would hold.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _refuse_role(request: dict[str, str], account: str, region: str) -> http.Ans
 
 
 def _named(body: bytes) -> bytes:
-    """StartExecution's request with a name, which AWS makes up where there is none (moto does not)."""
+    """StartExecution's request with a name: AWS makes one up, moto does not."""
     request = json.loads(body)
     request.setdefault("name", str(uuid.uuid4()))
     return json.dumps(request).encode()
@@ -133,7 +133,7 @@ def _named(body: bytes) -> bytes:
 def _stop(
     path: str, headers: dict[str, str], body: bytes, account: str, region: str
 ) -> http.Answer:
-    """StopExecution with what moto leaves out: error and cause are kept, the answer tells the time."""
+    """StopExecution with what moto leaves out: error, cause, and the time in the answer."""
     request = json.loads(body)
     execution = moto_seams.execution(request.get("executionArn", ""), account, region)
     if execution is not None and execution.status == "RUNNING":
