@@ -80,18 +80,21 @@ def test_machines_in_one_world_have_functions_of_their_own():
         assert [one.wait().output for one in running] == ["dev", "prod"]
 
 
-def test_a_task_token_is_answered_through_boto3():
+def test_a_task_token_is_answered_through_boto3_and_is_the_same_in_every_run():
     parameters = {"FunctionName": f"{FUNCTION}:ask", "Payload": {"token.$": "$$.Task.Token"}}
     resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
     ask = invoke("ask") | {"Resource": resource, "Parameters": parameters}
-    with World() as world:
-        running = world.machine(machine(Ask=ask), {"ask": replies(None)}).start({})
-        world.clock.sleep(7200)
-        token = running.now().calls[0].payload["token"]
-        world.client.send_task_success(taskToken=token, output='{"approved": true}')
-        execution = running.wait()
-    assert execution.output == {"approved": True}, execution
-    assert elapsed(world.clock) == 7200, "the answer ends the waiting"
+    tokens = []
+    for _ in range(2):
+        with World() as world:
+            running = world.machine(machine(Ask=ask), {"ask": replies(None)}).start({})
+            world.clock.sleep(7200)
+            tokens.append(running.now().calls[0].payload["token"])
+            world.client.send_task_success(taskToken=tokens[-1], output='{"approved": true}')
+            execution = running.wait()
+        assert execution.output == {"approved": True}, execution
+        assert elapsed(world.clock) == 7200, "the answer ends the waiting"
+    assert tokens[0] == tokens[1], "a token is chance, and chance is seeded"
 
 
 # Nothing is left behind
