@@ -1,0 +1,306 @@
+"""The stack's config, read into the pipeline's arguments; whatever is wrong is told all at once."""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cache
+from types import GenericAlias, NoneType, UnionType
+from typing import Literal, NamedTuple, TypeAlias, TypeVar, Union, cast, get_args, get_origin
+
+import pulumi
+from cattrs import (
+    AttributeValidationNote,
+    BaseValidationError,
+    Converter,
+    ForbiddenExtraKeysError,
+    IterableValidationNote,
+)
+from cattrs.gen import make_dict_structure_fn, override
+from cattrs.types import SimpleStructureHook
+from pulumi.runtime.config import CONFIG, is_config_secret
+
+from components.args import RetrainingPipelineArgs, camel_case, problems, warnings
+from components.values import Problem
+
+Hook: TypeAlias = Callable[[object, object], object]
+Shape = TypeVar("Shape")
+
+PROJECT = "personalize-retraining"
+ENCRYPTED = (
+    "encrypted; these settings are no secrets, and the state machine shows them: "
+    "set it again with --plaintext"
+)
+
+
+class SettingsError(pulumi.RunError):
+    """The config cannot be deployed; the text names every problem.
+
+    The CLI prints a RunError without a traceback.
+    """
+
+
+def load() -> RetrainingPipelineArgs:
+    """Read the config of the stack that is being deployed, and log what deserves a warning.
+
+    Raises SettingsError.
+    """
+    project, config = pulumi.get_project(), CONFIG.get()
+    prefix = f"{project}:"
+    own = {
+        key.removeprefix(prefix): _decoded(value)
+        for key, value in config.items()
+        if key.startswith(prefix)
+    }
+    args = parse(
+        own,
+        project=project,
+        stack=pulumi.get_stack(),
+        region=config.get("aws:region"),
+        secrets=[key for key in own if is_config_secret(prefix + key)],
+    )
+    for warning in warnings(args, today=datetime.now(tz=UTC).date()):
+        pulumi.log.warn(f"{prefix}{warning}")
+    return args
+
+
+def parse(
+    config: Mapping[str, object],
+    *,
+    project: str = PROJECT,
+    stack: str = "dev",
+    region: str | None = None,
+    secrets: Collection[str] = (),
+) -> RetrainingPipelineArgs:
+    """Give the arguments that a project's config means; its keys are without the project's name.
+
+    Numbers and booleans may be strings, as `pulumi config set` stores them. `region` is the
+    stack's `aws:region`, where set. `secrets` are the keys whose values are encrypted.
+
+    Raises SettingsError: for all that could not be read, and all the rules of `components/args.py`
+    that the rest breaks.
+    """
+    args, unread = _read({key: value for key, value in config.items() if key not in secrets})
+    unread += [Problem(key, None, ENCRYPTED) for key in secrets]
+    broken = [
+        rule
+        for rule in problems(args, region=region)
+        if not any(_one_holds_the_other(rule.key, each.key) for each in unread)
+    ]
+    if found := sorted([*unread, *broken], key=lambda problem: problem.key):
+        count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+        header = f"{count} in the configuration of stack {stack}:"
+        raise SettingsError("\n  ".join([header, *(f"{project}:{each}" for each in found)]))
+    return args
+
+
+class _UnfitError(Exception):
+    """A value of another type than the setting's."""
+
+    def __init__(self, value: object, expected: str) -> None:
+        kinds: dict[type, str] = {
+            NoneType: "empty",
+            bool: "is a boolean",
+            int: "is a number",
+            float: "is a number",
+            str: "is text",
+            list: "a list",
+            dict: "a mapping",
+        }
+        self.value = None if isinstance(value, NoneType | list | dict) else value
+        self.message = f"{kinds.get(type(value), 'is unknown')}; expected {expected}"
+        super().__init__(self.message)
+
+
+class _Refusal(NamedTuple):
+    """What could not be read: where, why, and the type of what belongs there."""
+
+    path: tuple[str | int, ...]
+    error: Exception
+    type: object
+
+    def problem(self) -> Problem | None:
+        """Tell of it, but for a missing key: that is a rule's."""
+        if isinstance(self.error, KeyError):
+            return None
+        key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path)
+        if isinstance(self.error, ForbiddenExtraKeysError):
+            return Problem(key[1:], None, _unknown(str(self.path[-1]), _keys(self.error.cl)))
+        assert isinstance(self.error, _UnfitError), "the hooks below raise nothing else"
+        return Problem(key[1:], self.error.value, self.error.message)
+
+    def mend(self, config: dict[str, object]) -> None:
+        """Take it out of the config, or put something empty where something has to be."""
+        *parents, last = self.path
+        parent = cast("dict[str | int, object]", config)
+        for each in parents:
+            parent = cast("dict[str | int, object]", parent[each])
+        if isinstance(self.error, KeyError):
+            parent[last] = _empty(self.type)
+        elif isinstance(last, int):
+            parent[last] = {}
+        else:
+            del parent[last]
+
+
+def _read(config: Mapping[str, object]) -> tuple[RetrainingPipelineArgs, list[Problem]]:
+    """Give what can be read, with what cannot left out, and the problems of the latter."""
+    rest = deepcopy(dict(config))
+    found: list[Problem] = []
+    while True:
+        try:
+            return _converter().structure(rest, RetrainingPipelineArgs), found
+        except BaseValidationError as error:
+            for refusal in _refusals(error, ()):
+                if problem := refusal.problem():
+                    found.append(problem)
+                refusal.mend(rest)
+
+
+def _refusals(error: BaseValidationError, path: tuple[str | int, ...]) -> Iterator[_Refusal]:
+    """Walk the tree of errors; the notes on each tell where it belongs."""
+    for each in error.exceptions:
+        at, type_ = path, None
+        for note in getattr(each, "__notes__", ()):
+            match note:
+                case AttributeValidationNote(name=name, type=type_):
+                    at = (*path, camel_case(name))
+                case IterableValidationNote(index=index, type=type_):
+                    at = (*path, index)
+        match each:
+            case BaseValidationError():
+                yield from _refusals(each, at)
+            case ForbiddenExtraKeysError(extra_fields=keys):
+                for key in keys:
+                    yield _Refusal((*at, key), each, None)
+            case Exception():
+                yield _Refusal(at, each, type_)
+
+
+@cache
+def _converter() -> Converter:
+    """Give the reader of these dataclasses: their fields are the only list of keys and defaults."""
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(bool, _boolean)
+    converter.register_structure_hook(int, _whole)
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook_func(lambda type_: _origin(type_) is Literal, _text)
+    converter.register_structure_hook_factory(
+        lambda type_: _origin(type_) in (Union, UnionType), _first_member_reader
+    )
+    converter.register_structure_hook_factory(
+        lambda type_: _origin(type_) in (Sequence, Mapping), _collection_reader
+    )
+    converter.register_structure_hook_factory(is_dataclass, _dataclass_reader)
+    return converter
+
+
+def _first_member_reader(union: object, converter: Converter) -> Hook:
+    """Read an `Input[str]` as str and `X | None` as X: a key that is there has a value."""
+    member = get_args(union)[0]
+    read: Hook = converter.get_structure_hook(member)
+    return lambda value, _: read(value, member)
+
+
+def _collection_reader(type_: object, converter: Converter) -> Hook:
+    """Read a list as a tuple and a mapping as a dict, but nothing else that has elements."""
+    of = get_args(type_)
+    shape, expected, alias = (
+        (list, "a list", GenericAlias(tuple, (*of, ...)))
+        if _origin(type_) is Sequence
+        else (dict, "a mapping", GenericAlias(dict, of))
+    )
+    collection = cast("type", alias)
+    read: Hook = converter.get_structure_hook(collection)
+    return lambda value, _: read(_only(shape, expected, value), collection)
+
+
+def _dataclass_reader(cls: type, converter: Converter) -> Hook:
+    keys = {each.name: override(rename=camel_case(each.name)) for each in fields(cls)}
+    read: SimpleStructureHook[Mapping[str, object], object] = make_dict_structure_fn(
+        cls,
+        converter,
+        _cattrs_forbid_extra_keys=True,
+        **keys,  # type: ignore[arg-type]  # the function's options are keywords, too
+    )
+    expected = f"a mapping with {', '.join(_keys(cls))}"
+    return lambda value, _: read(_only(dict, expected, value))
+
+
+def _only(shape: type[Shape], expected: str, value: object) -> Shape:
+    if not isinstance(value, shape):
+        raise _UnfitError(value, expected)
+    return value
+
+
+def _text(value: object, _: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise _UnfitError(value, "text in quotes")
+
+
+def _boolean(value: object, _: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    raise _UnfitError(value, "true or false")
+
+
+def _number(value: object, _: object) -> float:
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", value):
+        return float(value) if "." in value else int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise _UnfitError(value, "a number")
+
+
+def _whole(value: object, type_: object) -> int:
+    number = _number(value, type_)
+    if not isinstance(number, int):
+        raise _UnfitError(value, "a whole number")
+    return number
+
+
+def _origin(type_: object) -> object:
+    return get_origin(type_)
+
+
+def _empty(type_: object) -> object:
+    if is_dataclass(type_):
+        return {}
+    return [] if get_origin(type_) is Sequence else ""
+
+
+def _keys(cls: type) -> list[str]:
+    return [camel_case(each.name) for each in fields(cls)]
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    nearest = get_close_matches(key, known, 1)
+    return (
+        f"unknown; did you mean {nearest[0]}?"
+        if nearest
+        else f"unknown; known are {', '.join(known)}"
+    )
+
+
+def _one_holds_the_other(key: str, other: str) -> bool:
+    return any(
+        each == rest or each.startswith((f"{rest}.", f"{rest}["))
+        for each, rest in ((key, other), (other, key))
+    )
+
+
+def _decoded(value: object) -> object:
+    """Undo what Pulumi does to structured values: it hands them over as JSON."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
