@@ -106,7 +106,7 @@ def watch(
     return {
         f"Has the {noun} ended?": choose(
             f"{job}.phase",
-            {"ACTIVE": then, "ENDED": ended, **(also or {})},
+            {"ACTIVE": then, "ENDED": ended, "NEAR": f"Watch {noun}", **(also or {})},
             otherwise=f"Wait for {noun}",
         ),
         f"Wait for {noun}": wait(f"{job}.seconds", then=f"Watch {noun}"),

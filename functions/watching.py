@@ -12,7 +12,8 @@ def watch(look: Callable[[], Job], *, durations: Sequence[int], max_hours: float
     """Give the job as last seen, with the seconds until the next look where it is under way.
 
     The status is judged first and the deadline only then: a job that ended late has still ended.
-    The deadline counts from the job's own creation; past it the phase is OVERDUE.
+    The deadline counts from the job's own creation; past it the phase is OVERDUE. NEAR asks for
+    another invocation at once: this one has held as long as it may.
     """
     holding_ends = clock.now() + timedelta(seconds=HOLD_TOTAL)
     while True:
@@ -25,8 +26,10 @@ def watch(look: Callable[[], Job], *, durations: Sequence[int], max_hours: float
             late = f"still {job['status']} after {max_hours:g} hours"
             return {**job, "phase": "OVERDUE", "failure": late}
         seconds = min(pause(durations, elapsed), left)
-        if seconds > HOLD_PAUSE or clock.now() + timedelta(seconds=seconds) > holding_ends:
+        if seconds > HOLD_PAUSE:
             return {**job, "seconds": whole(seconds)}
+        if clock.now() + timedelta(seconds=seconds) > holding_ends:
+            return {**job, "phase": "NEAR"}
         clock.sleep(seconds)
 
 
