@@ -10,9 +10,9 @@ TrainingMode = Literal["FULL", "UPDATE"]
 Phase = Literal["UNDER_WAY", "NEAR", "ACTIVE", "ENDED", "OVERDUE", "AGAIN", "SUPERSEDED"]
 """Where a job stands, in the words that the workflow's Choices know.
 
-UNDER_WAY: look again in `seconds`. NEAR: look again at once. ACTIVE: done. ENDED: failed, stopped or deleted, as `failure`
-says. OVERDUE: past its deadline. AGAIN: could not be started yet; try in `seconds`.
-SUPERSEDED: the campaign serves a newer version than ours, and keeps it.
+UNDER_WAY: look again in `seconds`. NEAR: look again at once. ACTIVE: done. ENDED: failed, stopped
+or deleted, as `failure` says. OVERDUE: past its deadline. AGAIN: could not be started yet; try in
+`seconds`. SUPERSEDED: the campaign serves a newer version than ours, and keeps it.
 """
 Outcome = Literal["DEPLOYED", "TRAINED", "SKIPPED", "FAILED"]
 
