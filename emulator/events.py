@@ -41,31 +41,32 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
     moto_seams.on_status_change(publish)
 
 
-def publish(execution: moto_seams.StateMachineRun) -> None:
-    """Put the event that tells the execution's status as it is now."""
+def publish(execution: moto_seams.StateMachineRun, status: str) -> None:
+    """Put the event that tells of an execution's new status."""
     with request_scope(execution.account_id, execution.region_name):
         ministack_seams.put_service_event(
             {
                 "Source": "aws.states",
                 "DetailType": "Step Functions Execution Status Change",
                 "Resources": [execution.exec_arn],
-                "Detail": json.dumps(detail(execution)),
+                "Detail": json.dumps(detail(execution, status)),
             }
         )
 
 
-def detail(execution: moto_seams.StateMachineRun) -> dict[str, object]:
+def detail(execution: moto_seams.StateMachineRun, status: str) -> dict[str, object]:
     """Describe an execution as the event does; times are milliseconds since 1970."""
-    succeeded = execution.status == "SUCCEEDED"
+    stop_date = None if status == "RUNNING" else execution.stop_date
+    succeeded = status == "SUCCEEDED"
     return {
         "executionArn": execution.exec_arn,
         "stateMachineArn": execution.state_machine_arn,
         "stateMachineVersionArn": None,
         "stateMachineAliasArn": None,
         "name": execution.name,
-        "status": execution.status,
+        "status": status,
         "startDate": int(execution.start_date.timestamp() * 1000),
-        "stopDate": int(execution.stop_date.timestamp() * 1000) if execution.stop_date else None,
+        "stopDate": int(stop_date.timestamp() * 1000) if stop_date else None,
         "input": execution.execution_input,
         "inputDetails": {"included": True},
         "output": json.dumps(execution.output) if succeeded else None,

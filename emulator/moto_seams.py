@@ -112,21 +112,24 @@ def end_stopped_executions_at_once() -> None:
     ExecutionWorker.stop = stop_now  # type: ignore[method-assign]  # a seam
 
 
-def on_status_change(report: Callable[[StateMachineRun], None]) -> None:
-    """Call `report(execution)` once when an execution has started and once when it has ended."""
+def on_status_change(report: Callable[[StateMachineRun, str], None]) -> None:
+    """Call `report(execution, status)` when an execution has started, and when it has ended.
+
+    A short one may have ended already when its start is reported, with the status RUNNING.
+    """
     start, terminated = Execution.start, BaseExecutionWorkerCommunication.terminated
     lock = threading.Lock()
 
     def reporting_start(self: Execution) -> None:
         start(self)
-        report(cast("StateMachineRun", self))
+        report(cast("StateMachineRun", self), "RUNNING")
 
     def reporting_terminated(self: BaseExecutionWorkerCommunication) -> None:
         with lock:
             if self.execution.stop_date is not None:  # a stopped one whose thread ends later
                 return
             terminated(self)
-        report(cast("StateMachineRun", self.execution))
+        report(cast("StateMachineRun", self.execution), self.execution.status)
 
     Execution.start = reporting_start  # type: ignore[method-assign]  # a seam
     BaseExecutionWorkerCommunication.terminated = reporting_terminated  # type: ignore[method-assign]  # a seam

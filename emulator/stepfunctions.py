@@ -140,5 +140,5 @@ def _stop(
         execution.error, execution.cause = request.get("error"), request.get("cause")
     status, answer_headers, answer = moto_seams.respond(path, headers, body, account)
     if execution is not None and execution.stop_date is not None:
-        answer = json.dumps({"stopDate": execution.stop_date.timestamp()}).encode()
+        answer = json.dumps({"stopDate": round(execution.stop_date.timestamp(), 3)}).encode()
     return status, answer_headers, answer

@@ -1,80 +1,84 @@
-"""A pipeline as small as it can be: one function, one state machine, one schedule, each with its role."""
+"""Parts of a small pipeline: roles, functions, state machines, schedules; names are the caller's."""
 
 import io
 import json
 import time
 import zipfile
 
+ACCOUNT, REGION = "123456789012", "eu-west-1"
 BOOTSTRAP = '#!/bin/sh\nexec python -m awslambdaric "$_HANDLER"\n'
 ECHO = """
 import os
+
 def handler(event, context):
     if "fail" in event:
         raise ValueError(event["fail"])
-    return {"event": event, "arn": context.invoked_function_arn}
+    return {"event": event, "arn": context.invoked_function_arn, "pid": os.getpid()}
 """
-ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 
-def archive(code):
-    """A function's code with what AWS's own runtime client needs to serve it."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        bootstrap = zipfile.ZipInfo("bootstrap")
-        bootstrap.external_attr = 0o755 << 16
-        file.writestr(bootstrap, BOOTSTRAP)
-        file.writestr("code.py", code)
-    return buffer.getvalue()
-
-
-def allow(action, resource="*"):
-    return {"Effect": "Allow", "Action": action, "Resource": resource}
+def allow(action, resource="*", **condition):
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return {**statement, "Condition": condition} if condition else statement
 
 
 def policy(*statements):
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def trust(service, **conditions):
+def trust(service, **condition):
     statement = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
         "Principal": {"Service": f"{service}.amazonaws.com"},
     }
-    if conditions:
-        statement["Condition"] = conditions
-    return policy(statement)
+    return policy({**statement, "Condition": condition} if condition else statement)
 
 
 def role(aws, name, trust_policy, *statements):
+    """The ARN of a new role."""
     iam = aws.client("iam")
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust_policy)["Role"]["Arn"]
-    if statements:
-        iam.put_role_policy(RoleName=name, PolicyName="main", PolicyDocument=policy(*statements))
+    grant(aws, name, *statements)
     return arn
 
 
-def function(aws, name, code=ECHO, *statements):
-    """The ARN of a published version."""
-    role_arn = role(aws, name, trust("lambda"), *statements)
-    client = aws.client("lambda")
-    answer = client.create_function(
+def grant(aws, name, *statements):
+    """Give a role these permissions, and no others."""
+    iam = aws.client("iam")
+    if statements:
+        iam.put_role_policy(RoleName=name, PolicyName="main", PolicyDocument=policy(*statements))
+    elif "main" in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName="main")
+
+
+def function(aws, name, *statements, code=ECHO):
+    """The ARN of a new function's published version; its role has the function's name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        bootstrap = zipfile.ZipInfo("bootstrap")
+        bootstrap.external_attr = 0o755 << 16
+        archive.writestr(bootstrap, BOOTSTRAP)
+        archive.writestr("code.py", code)
+    return aws.client("lambda").create_function(
         FunctionName=name,
-        Role=role_arn,
+        Role=role(aws, name, trust("lambda"), *statements),
         Runtime="provided.al2023",
         Handler="code.handler",
-        Code={"ZipFile": archive(code)},
+        Code={"ZipFile": buffer.getvalue()},
         Publish=True,
         Timeout=20,
-    )
-    return (
-        answer["FunctionArn"]
-        if answer["FunctionArn"].endswith(":1")
-        else f"{answer['FunctionArn']}:1"
-    )
+    )["FunctionArn"]
 
 
-def invoke_once(function_arn, result_path="$"):
+def invoke(aws, function_arn, event):
+    """What a function answers."""
+    answer = aws.client("lambda").invoke(FunctionName=function_arn, Payload=json.dumps(event))
+    return json.loads(answer["Payload"].read())
+
+
+def calling(function_arn):
+    """A definition that calls one function with the input."""
     return {
         "StartAt": "Call",
         "States": {
@@ -82,15 +86,20 @@ def invoke_once(function_arn, result_path="$"):
                 "Type": "Task",
                 "Resource": "arn:aws:states:::lambda:invoke",
                 "Parameters": {"FunctionName": function_arn, "Payload.$": "$"},
-                "ResultSelector": {"payload.$": "$.Payload"},
-                "ResultPath": result_path,
+                "OutputPath": "$.Payload",
                 "End": True,
             }
         },
     }
 
 
+def waiting(seconds):
+    """A definition that only waits."""
+    return {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": seconds, "End": True}}}
+
+
 def machine(aws, name, definition, *statements):
+    """The ARN of a new state machine; its role has the machine's name."""
     role_arn = role(
         aws,
         name,
@@ -106,13 +115,59 @@ def machine(aws, name, definition, *statements):
     )["stateMachineArn"]
 
 
+def execute(aws, machine_arn, document):
+    """An execution, once it has ended."""
+    started = aws.client("stepfunctions").start_execution(
+        stateMachineArn=machine_arn, input=json.dumps(document)
+    )
+    return finished(aws, started["executionArn"])
+
+
 def finished(aws, execution_arn, seconds=30):
     """The execution once it has ended."""
     client = aws.client("stepfunctions")
+    ended = eventually(
+        lambda: client.describe_execution(executionArn=execution_arn),
+        lambda execution: execution["status"] != "RUNNING",
+        seconds,
+    )
+    ended.pop("ResponseMetadata")
+    return ended
+
+
+def eventually(look, enough, seconds=20):
+    """The first look that is enough."""
     deadline = time.monotonic() + seconds
     while True:
-        execution = client.describe_execution(executionArn=execution_arn)
-        if execution["status"] != "RUNNING":
-            return execution
-        assert time.monotonic() < deadline, f"{execution_arn} still runs after {seconds} s"
+        seen = look()
+        if enough(seen):
+            return seen
+        assert time.monotonic() < deadline, f"still {seen} after {seconds} s"
         time.sleep(0.05)
+
+
+def group_arn(group):
+    return f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{group}"
+
+
+def schedule(aws, name, machine_arn, *statements, expression="cron(0 3 ? * SUN *)", **target):
+    """The ARN of a new schedule in a group of its own name; so is its role's."""
+    scheduler = aws.client("scheduler")
+    scheduler.create_schedule_group(Name=name)
+    role_arn = role(
+        aws,
+        name,
+        trust(
+            "scheduler",
+            StringEquals={"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group_arn(name)},
+        ),
+        *statements,
+    )
+    return scheduler.create_schedule(
+        Name=name,
+        GroupName=name,
+        ScheduleExpression=expression,
+        ScheduleExpressionTimezone="Europe/Berlin",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": machine_arn, "RoleArn": role_arn, **target},
+    )["ScheduleArn"]
