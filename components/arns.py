@@ -190,7 +190,7 @@ def _misplaced(
 ) -> Iterator[Problem]:
     anchor, home = usual
     if region not in (None, home.region):
-        message = f"is in region {home.region}, but the stack's aws:region is {region}"
+        message = f"is in region {home.region}, but the stack's aws:region is {region}; change one"
         yield Problem(anchor.key, anchor.text, message)
     for each, arn in known:
         for word in _SHARED[arn.service]:

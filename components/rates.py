@@ -119,8 +119,11 @@ def _cron_problem(given: list[str]) -> str | None:
             _croniter(alone)
         except ValueError:
             return f"has {given[position]!r} as {name}; expected {allowed}"
-    if len(set(_croniter(given).minutes)) > 1:
+    cron = _croniter(given)
+    if len(set(cron.minutes)) > 1:
         return f"is more often than once an hour, less than a training takes; {EXPECTED}"
+    if cron.get_next(datetime(1970, 1, 1, tzinfo=UTC)) == [None]:
+        return f"is on a day that no month has; {EXPECTED}"
     return None
 
 
