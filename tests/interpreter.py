@@ -162,7 +162,7 @@ class World:
             stack.enter_context(
                 virtual(self.clock, self._invoke, lambda arn: self.ended(arn).set())
             )
-            stack.callback(self._end_threads)
+            stack.callback(self._end)
             self._exit = stack.pop_all()
         return self
 
@@ -193,6 +193,8 @@ class World:
         timeouts: Mapping[str, float] | None = None,
     ) -> "Machine":
         """Create a state machine; `timeouts` are its functions' limits in seconds, else 900."""
+        if any(other.name == name for other in self.backend.state_machines):
+            raise ValueError(f"there is a state machine {name!r} already")  # moto would keep that
         arn: str = self.backend.create_state_machine(
             name=name,
             definition=json.dumps(definition),
@@ -238,10 +240,12 @@ class World:
         calls[number] = calls[number]._replace(outcome=outcome)
         return {"ExecutedVersion": "$LATEST", "Payload": outcome, "StatusCode": 200}
 
-    def _end_threads(self) -> None:
-        for machine in self.backend.state_machines:
+    def _end(self) -> None:
+        for machine in list(self.backend.state_machines):
             for execution in machine.executions:
                 self.clock.end(execution.execution_arn)
+            if machine.arn in self._machines:  # a mock_aws around this one would keep it
+                self.backend.delete_state_machine(machine.arn)
 
 
 @dataclass(frozen=True)
@@ -287,6 +291,7 @@ class Running:
         """Stop it, as StopExecution does: at once; a function that runs goes on to its end."""
         self.world.clock.sleep(0)  # an execution that was just started has nothing to stop yet
         self.world.moto_execution(self.arn).stop(self.world.clock.now(), error, cause)
+        self.world.clock.sleep(0)  # so that it has ended when this returns
 
 
 def _as_boto3_gives_it(event: "HistoryEvent") -> "HistoryEventTypeDef":

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from moto import mock_aws
 from moto.stepfunctions.parser import models, utils
 
 from tests import moto_seams
@@ -37,6 +38,7 @@ def test_an_aborted_execution_ends_at_once(long_state):
         clock.sleep(60)
         assert running.now().status == "RUNNING"
         running.abort("Enough", "of this")
+        assert running.now().status == "ABORTED", "without any waiting"
         execution = running.wait()
     assert (execution.status, elapsed(clock)) == ("ABORTED", 60), execution
     assert execution.events[-1]["executionAbortedEventDetails"] == {
@@ -78,6 +80,19 @@ def test_machines_in_one_world_have_functions_of_their_own():
             for name in ("dev", "prod")
         ]
         assert [one.wait().output for one in running] == ["dev", "prod"]
+
+
+def test_two_machines_of_one_name_are_refused():
+    with World() as world:
+        world.machine(machine(Rest=wait(1)), {})
+        with pytest.raises(ValueError, match="there is a state machine 'machine' already"):
+            world.machine(machine(Rest=wait(2)), {})
+
+
+def test_worlds_in_an_account_that_moto_keeps_start_empty():
+    with mock_aws():
+        outputs = [run(machine(Work=task("work")), {"work": replies(n)}, {}).output for n in (1, 2)]
+    assert outputs == [1, 2]
 
 
 def test_a_task_token_is_answered_through_boto3_and_is_the_same_in_every_run():
