@@ -268,8 +268,10 @@ def pipeline(
     personalize = Personalize(
         objects=bucket,
         clock=clock.now,
-        timings=lambda kind, arn: (60, _seconds(durations, kind, arn) - 60),
-        **options,
+        **{
+            "timings": lambda kind, arn: (60, _seconds(durations, kind, arn) - 60),
+            **options,
+        },
     )
     with StepFunctions(clock) as step_functions:
         made = Pipeline(

@@ -1,0 +1,45 @@
+# Each target sets up what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.requirements
+SOURCES := components functions emulator retrain docs tests settings.py __main__.py
+
+$(READY): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the requirements into .venv (once; about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+.PHONY: demo test check lint types workflow benchmark requirements help
+
+demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine
+	@$(BIN)/python -m retrain rehearse --stack dev
+
+test: $(READY) ## run the tests
+	@$(BIN)/python -m pytest -n 2 --quiet
+
+check: lint types test ## lint, types and tests: what has to pass before a commit
+
+lint: $(READY) ## check style and format
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check --quiet $(SOURCES)
+
+types: $(READY) ## check types
+	@$(BIN)/mypy
+
+workflow: $(READY) ## print the state machine of the sample stack
+	@$(BIN)/python -m docs.state_machine
+
+benchmark: $(READY) ## replay healthy runs in virtual time: lag, transitions, calls
+	@$(BIN)/python -m tests.benchmarks.replay
+
+requirements: $(READY) ## compile the requirements from their .in files
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes requirements-dev.in -o requirements-dev.txt
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
