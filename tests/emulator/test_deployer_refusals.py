@@ -4,6 +4,7 @@ Does not prove that Pulumi's engine or provider would refuse the same.
 """
 
 import gc
+import re
 
 import pulumi
 import pytest
@@ -15,24 +16,18 @@ from pulumi.runtime.proto import resource_pb2
 from emulator.deployer import DeploymentError, deploy
 from emulator.deployer.aws import Aws
 from emulator.deployer.monitor import Monitor
-from emulator.process import running
+from emulator.deployer.resources import ROWS
 
 STACK = "config:\n  aws:region: eu-west-1\n"
 
 
-@pytest.fixture(scope="module")
-def emulator():
-    with running() as emulator:
-        yield emulator
-
-
 @pytest.fixture
-def run(emulator, tmp_path):
+def run(aws, tmp_path):
     """Deploy a program; each test has a project folder of its own, and a state of its own."""
 
     def run(program, *, stack=STACK, **options):
         folder = write_project(tmp_path, program, stack, name=f"sample-{tmp_path.name}")
-        return deploy("dev", endpoint=emulator.endpoint, project_dir=folder, **options)
+        return deploy("dev", endpoint=aws.endpoint, project_dir=folder, **options)
 
     return run
 
@@ -177,48 +172,54 @@ def test_what_is_not_supported_is_refused_by_name(refusal, tmp_path, program, me
 
 
 LIMITS = {
-    "role": ('aws.iam.Role("{}", assume_role_policy=trusts("lambda"))', 64),
-    "role policy": ('aws.iam.RolePolicy("{}", role="r", policy="{{}}")', 128),
-    "function": (
-        'aws.lambda_.Function("{}", runtime="python3.13", role="r", handler="x.y",'
-        " code=pulumi.AssetArchive({{}}))",
-        64,
-    ),
-    "log group": ('aws.cloudwatch.LogGroup("{}")', 512),
-    "rule": ('aws.cloudwatch.EventRule("{}", schedule_expression="rate(1 day)")', 64),
-    "state machine": ('aws.sfn.StateMachine("{}", role_arn="r", definition="{{}}")', 80),
-    "schedule": (
-        (
-            'aws.scheduler.Schedule("{}", schedule_expression="rate(1 day)",'
-            ' flexible_time_window={{"mode": "OFF"}}, target={{"arn": "a", "roleArn": "r"}})'
-        ),
-        64,
-    ),
-    "schedule group": ('aws.scheduler.ScheduleGroup("{}")', 64),
-    "queue": ('aws.sqs.Queue("{}")', 80),
-    "topic": ('aws.sns.Topic("{}")', 256),
-    "alarm": (
-        'aws.cloudwatch.MetricAlarm("{}", comparison_operator="x", evaluation_periods=1)',
-        255,
-    ),
+    "aws:cloudwatch/dashboard:Dashboard": 255,
+    "aws:cloudwatch/eventRule:EventRule": 64,
+    "aws:cloudwatch/eventTarget:EventTarget": 64,
+    "aws:cloudwatch/logGroup:LogGroup": 512,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
+    "aws:iam/role:Role": 64,
+    "aws:iam/rolePolicy:RolePolicy": 128,
+    "aws:lambda/function:Function": 64,
+    "aws:lambda/permission:Permission": 100,
+    "aws:scheduler/schedule:Schedule": 64,
+    "aws:scheduler/scheduleGroup:ScheduleGroup": 64,
+    "aws:sfn/stateMachine:StateMachine": 80,
+    "aws:sns/topic:Topic": 256,
+    "aws:sqs/queue:Queue": 80,
 }
-SUFFIX = len("-1234567")
+RULES = {type_: row.name for type_, row in ROWS.items() if row.name}
 
 
-@pytest.mark.parametrize(("program", "limit"), LIMITS.values(), ids=LIMITS.keys())
-def test_a_physical_name_over_awss_limit_is_refused(refusal, program, limit):
-    name = "n" * (limit - SUFFIX + 1)
-    message = refusal(program.format(name))
-    assert message.startswith("aws:"), "the type comes first"
-    assert f" {name}: name: '{name}-" in message, "then the resource, the input and the name"
-    assert message.endswith(f"' has {limit + 1} characters, AWS allows {limit}"), "then why"
+def test_each_kind_of_name_has_awss_limit():
+    assert {type_: rule.limit for type_, rule in RULES.items()} == LIMITS
 
 
-@pytest.mark.parametrize(("program", "limit"), LIMITS.values(), ids=LIMITS.keys())
-def test_a_physical_name_with_other_characters_is_refused(refusal, program, limit):
-    message = refusal(program.format("a\\tname"))
-    assert r": name: 'a\tname-" in message, "no service takes a tab"
-    assert "' does not match AWS's pattern " in message, limit
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+def test_a_name_is_held_to_its_rule(rule):
+    longest, longer = "n" * rule.limit, "n" * (rule.limit + 1)
+    assert rule.problem(longest) is None, "the limit itself is allowed"
+    assert rule.problem(longer) == (
+        f"{longer!r} has {rule.limit + 1} characters, AWS allows {rule.limit}"
+    ), "one more is not"
+    assert rule.problem("a-name") is None, "letters and hyphens are allowed everywhere"
+    assert rule.problem("a\tname") == (f"'a\\tname' does not match AWS's pattern {rule.pattern}"), (
+        "tabs are not allowed anywhere"
+    )
+
+
+def test_a_name_that_grew_too_long_by_pulumis_suffix_is_refused(refusal):
+    name = "n" * 57
+    message = refusal(f'aws.iam.Role("{name}", assume_role_policy=trusts("lambda"))')
+    assert re.fullmatch(
+        f"aws:iam/role:Role {name}: name: '{name}-[0-9a-f]{{7}}' has 65 characters, AWS allows 64",
+        message,
+    ), message
+
+
+def test_a_name_that_the_program_gives_is_held_to_the_rule_too(refusal):
+    assert refusal('aws.sqs.Queue("q", name="a queue")') == (
+        "aws:sqs/queue:Queue q: name: 'a queue' does not match AWS's pattern [A-Za-z0-9_-]+"
+    )
 
 
 def test_a_changed_input_is_refused(run, refusal):
@@ -250,12 +251,12 @@ def test_a_removed_resource_is_refused(run, refusal, tmp_path):
     )
 
 
-def test_a_run_that_failed_goes_on_where_it_stopped(run, emulator):
+def test_a_run_that_failed_goes_on_where_it_stopped(run, aws):
     queue = 'queue = aws.sqs.Queue("q")\n'
     with pytest.raises(RuntimeError, match="no topic today"):
         run(queue + 'raise RuntimeError("no topic today")')
     deployment = run(queue + 'pulumi.export("url", queue.url)')
-    urls = emulator.client("sqs").list_queues(QueueNamePrefix="q-").get("QueueUrls")
+    urls = aws.client("sqs").list_queues(QueueNamePrefix="q-").get("QueueUrls")
     assert deployment.outputs["url"] in urls, "the queue is found, and not made again"
 
 
@@ -286,8 +287,8 @@ def test_an_error_of_a_service_comes_out_as_it_is_and_says_where(run):
     )
 
 
-def test_an_unknown_parent_is_refused(emulator):
-    monitor = Monitor(Aws(emulator.endpoint, emulator.account, emulator.region), "sample", "dev")
+def test_an_unknown_parent_is_refused(aws):
+    monitor = Monitor(Aws(aws.endpoint, aws.account, aws.region), "sample", "dev")
     request = resource_pb2.RegisterResourceRequest(
         type="aws:sqs/queue:Queue", name="q", custom=True, parent="urn:pulumi:dev::other::a:b:C::d"
     )
@@ -316,7 +317,7 @@ def test_provider_settings_that_change_what_is_deployed_are_refused(refusal):
     )
 
 
-def test_two_stacks_in_one_process_do_not_see_each_other(emulator, tmp_path):
+def test_two_stacks_in_one_process_do_not_see_each_other(aws, tmp_path):
     program = """
     queue = aws.sqs.Queue("q")
     pulumi.export("seen", [pulumi.get_stack(), config.get("only"), queue.name])
@@ -325,13 +326,13 @@ def test_two_stacks_in_one_process_do_not_see_each_other(emulator, tmp_path):
     (folder / "Pulumi.prod.yaml").write_text("config:\n  aws:region: us-east-1\n")
     before = (pulumi.get_stack(), dict(CONFIG.get()))
 
-    dev = deploy("dev", endpoint=emulator.endpoint, project_dir=folder)
-    prod = deploy("prod", endpoint=emulator.endpoint, project_dir=folder)
+    dev = deploy("dev", endpoint=aws.endpoint, project_dir=folder)
+    prod = deploy("prod", endpoint=aws.endpoint, project_dir=folder)
 
     assert dev.outputs["seen"][:2] == ["dev", "dev"], "the first stack has its config"
     assert prod.outputs["seen"][:2] == ["prod", None], "the second has none of the first's"
     assert dev.outputs["seen"][2] != prod.outputs["seen"][2], "they deploy a queue each"
-    assert dev.resources[0].arn.split(":")[3] == emulator.region, "where no region is set"
+    assert dev.resources[0].arn.split(":")[3] == aws.region, "where no region is set"
     assert prod.resources[0].arn.split(":")[3] == "us-east-1", "where one is"
     assert (pulumi.get_stack(), dict(CONFIG.get())) == before, "nothing is left behind"
 

@@ -14,7 +14,6 @@ from deployer_support import write_project
 from emulator.deployer import deploy
 from emulator.deployer.resources import ROWS
 from emulator.deployer.translation import translate
-from emulator.process import running
 
 PROGRAM = """
 ACCOUNT = aws.get_caller_identity().account_id
@@ -256,21 +255,20 @@ TAGS = [{"Key": "team", "Value": "ranking"}]
 
 
 @pytest.fixture(scope="module")
-def emulator():
-    with running() as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
 def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
     (folder / "work.py").write_text("def handler(event, context):\n    return event\n")
-    return write_project(folder, PROGRAM, f"config:\n  aws:region: eu-west-1\n  kmsKeyArn: {KEY}\n")
+    return write_project(
+        folder,
+        PROGRAM,
+        f"config:\n  aws:region: eu-west-1\n  kmsKeyArn: {KEY}\n",
+        name="everything",
+    )
 
 
 @pytest.fixture(scope="module")
-def deployment(emulator, project):
-    emulator.client("iam").create_policy(
+def deployment(aws, project):
+    aws.client("iam").create_policy(
         PolicyName="boundary",
         PolicyDocument=json.dumps(
             {
@@ -279,7 +277,7 @@ def deployment(emulator, project):
             }
         ),
     )
-    return deploy("dev", endpoint=emulator.endpoint, project_dir=project)
+    return deploy("dev", endpoint=aws.endpoint, project_dir=project)
 
 
 @pytest.fixture(scope="module")
@@ -327,12 +325,12 @@ def test_urns_are_those_of_pulumis_engine(deployment):
         resource.name: resource.urn for resource in deployment.resources if "Role" in resource.type
     }
     assert urns["machine"] == (
-        "urn:pulumi:dev::sample::aws:iam/rolePolicyAttachment:RolePolicyAttachment::machine"
+        "urn:pulumi:dev::everything::aws:iam/rolePolicyAttachment:RolePolicyAttachment::machine"
     ), "the stack's type is no part of a URN"
     role = next(
         r for r in deployment.resources if r.type == "aws:iam/role:Role" and r.name == "worker"
     )
-    assert role.urn == "urn:pulumi:dev::sample::sample:index:Part$aws:iam/role:Role::worker", (
+    assert role.urn == "urn:pulumi:dev::everything::sample:index:Part$aws:iam/role:Role::worker", (
         "a parent's type stands before the resource's"
     )
 
@@ -341,8 +339,8 @@ def test_a_resource_without_a_name_gets_the_logical_one_and_seven_digits(names):
     assert re.fullmatch(r"nightly-[0-9a-f]{7}", names["schedule"]), "as Pulumi names"
 
 
-def test_a_role_exists_as_declared(emulator, names):
-    iam = emulator.client("iam")
+def test_a_role_exists_as_declared(aws, names):
+    iam = aws.client("iam")
     role = iam.get_role(RoleName=names["role"])["Role"]
     policy = "arn:aws:iam::123456789012:policy/boundary"
     assert of(role, "Arn", "Path", "Description", "MaxSessionDuration", "Tags") == {
@@ -367,8 +365,8 @@ def _attached(iam, role):
     return [policy["PolicyArn"] for policy in attached]
 
 
-def test_an_inline_policy_exists_as_declared(emulator, names):
-    iam = emulator.client("iam")
+def test_an_inline_policy_exists_as_declared(aws, names):
+    iam = aws.client("iam")
     [name] = iam.list_role_policies(RoleName=names["role"])["PolicyNames"]
     policy = iam.get_role_policy(RoleName=names["role"], PolicyName=name)
     assert policy["PolicyDocument"]["Statement"] == [
@@ -376,8 +374,8 @@ def test_an_inline_policy_exists_as_declared(emulator, names):
     ], "a mapping becomes the document"
 
 
-def test_a_log_group_exists_as_declared(emulator, deployment):
-    logs = emulator.client("logs")
+def test_a_log_group_exists_as_declared(aws, deployment):
+    logs = aws.client("logs")
     [group] = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/sample")["logGroups"]
     assert of(group, "retentionInDays", "kmsKeyId", "logGroupClass") == {
         "retentionInDays": 90,
@@ -389,8 +387,8 @@ def test_a_log_group_exists_as_declared(emulator, deployment):
     assert logs.list_tags_for_resource(resourceArn=declared.arn)["tags"] == {"team": "ranking"}
 
 
-def test_a_function_exists_as_declared(emulator, names):
-    client = emulator.client("lambda")
+def test_a_function_exists_as_declared(aws, names):
+    client = aws.client("lambda")
     found = client.get_function(FunctionName=names["function"])
     assert of(
         found["Configuration"],
@@ -426,8 +424,8 @@ def test_a_function_exists_as_declared(emulator, names):
     assert names["version"] == "1", "it is published"
 
 
-def test_a_permission_exists_as_declared(emulator, names):
-    answer = emulator.client("lambda").get_policy(
+def test_a_permission_exists_as_declared(aws, names):
+    answer = aws.client("lambda").get_policy(
         FunctionName=names["function"], Qualifier=names["version"]
     )
     [statement] = json.loads(answer["Policy"])["Statement"]
@@ -438,23 +436,23 @@ def test_a_permission_exists_as_declared(emulator, names):
     }, "on whose behalf"
 
 
-def test_the_handling_of_asynchronous_invocations_is_as_declared(emulator, names):
-    found = emulator.client("lambda").get_function_event_invoke_config(
+def test_the_handling_of_asynchronous_invocations_is_as_declared(aws, names):
+    found = aws.client("lambda").get_function_event_invoke_config(
         FunctionName=names["function"], Qualifier=names["version"]
     )
-    queue = _queue_attributes(emulator, names)["QueueArn"]
+    queue = _queue_attributes(aws, names)["QueueArn"]
     assert found["MaximumEventAgeInSeconds"] == 120, "age"
     assert found["MaximumRetryAttempts"] == 1, "attempts"
     assert found["DestinationConfig"]["OnFailure"] == {"Destination": queue}, "where failures go"
 
 
-def _queue_attributes(emulator, names):
-    sqs = emulator.client("sqs")
+def _queue_attributes(aws, names):
+    sqs = aws.client("sqs")
     return sqs.get_queue_attributes(QueueUrl=names["queue"], AttributeNames=["All"])["Attributes"]
 
 
-def test_a_rule_and_its_target_exist_as_declared(emulator, names):
-    events = emulator.client("events")
+def test_a_rule_and_its_target_exist_as_declared(aws, names):
+    events = aws.client("events")
     rule = events.describe_rule(Name=names["rule"])
     assert of(rule, "Description", "State", "EventBusName") == {
         "Description": "status changes",
@@ -473,12 +471,12 @@ def test_a_rule_and_its_target_exist_as_declared(emulator, names):
             "InputTemplate": "<arn>",
         },
         "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 4},
-        "DeadLetterConfig": {"Arn": _queue_attributes(emulator, names)["QueueArn"]},
+        "DeadLetterConfig": {"Arn": _queue_attributes(aws, names)["QueueArn"]},
     }, "the target"
 
 
-def test_a_queue_and_its_policy_exist_as_declared(emulator, names):
-    attributes = _queue_attributes(emulator, names)
+def test_a_queue_and_its_policy_exist_as_declared(aws, names):
+    attributes = _queue_attributes(aws, names)
     assert of(
         attributes,
         "MessageRetentionPeriod",
@@ -496,12 +494,12 @@ def test_a_queue_and_its_policy_exist_as_declared(emulator, names):
         "SqsManagedSseEnabled": "true",
     }, "the queue's own properties"
     assert json.loads(attributes["Policy"])["Statement"][0]["Action"] == "sqs:SendMessage"
-    tags = emulator.client("sqs").list_queue_tags(QueueUrl=names["queue"])["Tags"]
+    tags = aws.client("sqs").list_queue_tags(QueueUrl=names["queue"])["Tags"]
     assert tags == {"team": "ranking"}, "tags"
 
 
-def test_a_state_machine_exists_as_declared(emulator, deployment, names):
-    states = emulator.client("stepfunctions")
+def test_a_state_machine_exists_as_declared(aws, deployment, names):
+    states = aws.client("stepfunctions")
     machine = states.describe_state_machine(stateMachineArn=names["machine"])
     function = f"arn:aws:lambda:eu-west-1:123456789012:function:{names['function']}:1"
     assert json.loads(machine["definition"])["States"]["Work"]["Resource"] == function
@@ -540,8 +538,8 @@ def test_a_state_machine_exists_as_declared(emulator, deployment, names):
     assert declared.outputs["stateMachineVersionArn"] == f"{names['machine']}:1", "it is published"
 
 
-def test_a_schedule_and_its_group_exist_as_declared(emulator, deployment, names):
-    scheduler = emulator.client("scheduler")
+def test_a_schedule_and_its_group_exist_as_declared(aws, deployment, names):
+    scheduler = aws.client("scheduler")
     schedule = scheduler.get_schedule(Name=names["schedule"], GroupName=names["group"])
     assert (
         schedule["Arn"]
@@ -572,14 +570,14 @@ def test_a_schedule_and_its_group_exist_as_declared(emulator, deployment, names)
         "RoleArn": f"arn:aws:iam::123456789012:role/{names['schedulerRole']}",
         "Input": '{"trigger": "schedule"}',
         "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 9},
-        "DeadLetterConfig": {"Arn": _queue_attributes(emulator, names)["QueueArn"]},
+        "DeadLetterConfig": {"Arn": _queue_attributes(aws, names)["QueueArn"]},
     }, "its target"
     group = scheduler.get_schedule_group(Name=names["group"])
     assert scheduler.list_tags_for_resource(ResourceArn=group["Arn"])["Tags"] == TAGS, "tags"
 
 
-def test_a_topic_its_policy_and_a_subscription_exist_as_declared(emulator, names):
-    sns = emulator.client("sns")
+def test_a_topic_its_policy_and_a_subscription_exist_as_declared(aws, names):
+    sns = aws.client("sns")
     attributes = sns.get_topic_attributes(TopicArn=names["topic"])["Attributes"]
     assert of(attributes, "DisplayName", "KmsMasterKeyId") == {
         "DisplayName": "Reports",
@@ -590,7 +588,7 @@ def test_a_topic_its_policy_and_a_subscription_exist_as_declared(emulator, names
     [subscription] = sns.list_subscriptions_by_topic(TopicArn=names["topic"])["Subscriptions"]
     assert of(subscription, "Protocol", "Endpoint") == {
         "Protocol": "sqs",
-        "Endpoint": _queue_attributes(emulator, names)["QueueArn"],
+        "Endpoint": _queue_attributes(aws, names)["QueueArn"],
     }, "the subscription's own properties"
     found = sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])
     assert of(found["Attributes"], "RawMessageDelivery", "FilterPolicy") == {
@@ -599,8 +597,8 @@ def test_a_topic_its_policy_and_a_subscription_exist_as_declared(emulator, names
     }, "the subscription's attributes"
 
 
-def test_alarms_exist_as_declared(emulator, names):
-    cloudwatch = emulator.client("cloudwatch")
+def test_alarms_exist_as_declared(aws, names):
+    cloudwatch = aws.client("cloudwatch")
     [failures] = cloudwatch.describe_alarms(AlarmNamePrefix="failures-")["MetricAlarms"]
     topic = [names["topic"]]
     assert of(
@@ -682,21 +680,21 @@ def test_an_alarm_on_an_expression_is_asked_for_as_declared():
     }, "the emulator keeps no expressions, so the request is looked at"
 
 
-def test_a_dashboard_exists_as_declared(emulator, deployment):
-    found = emulator.client("cloudwatch").get_dashboard(DashboardName="sample-dev")
+def test_a_dashboard_exists_as_declared(aws, deployment):
+    found = aws.client("cloudwatch").get_dashboard(DashboardName="sample-dev")
     assert json.loads(found["DashboardBody"]) == {"widgets": []}, "its body"
     [declared] = [r for r in deployment.resources if "dashboard" in r.type]
     assert declared.arn == found["DashboardArn"], "its ARN"
 
 
-def test_a_second_run_changes_nothing(emulator, project, deployment):
+def test_a_second_run_changes_nothing(aws, project, deployment):
     def records():
-        s3 = emulator.client("s3")
+        s3 = aws.client("s3")
         listed = s3.list_objects_v2(Bucket="pulumi-state")["Contents"]
         return {item["Key"]: item["LastModified"] for item in listed}
 
     before = records()
-    again = deploy("dev", endpoint=emulator.endpoint, project_dir=project)
+    again = deploy("dev", endpoint=aws.endpoint, project_dir=project)
     assert again.outputs == deployment.outputs, "the same exports"
     assert sorted(again.resources, key=lambda r: r.urn) == sorted(
         deployment.resources, key=lambda r: r.urn
