@@ -43,7 +43,6 @@ STEPS: Mapping[str, Step] = {
         memory_megabytes=256,
         may={
             "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
-            "import jobs": ("personalize:DescribeDatasetImportJob",),
             "solutions": ("personalize:DescribeSolution",),
             "solution versions": ("personalize:DescribeSolutionVersion",),
             "campaigns": ("personalize:DescribeCampaign",),

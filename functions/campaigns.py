@@ -51,9 +51,10 @@ def update_campaign(
     request: UpdateCampaignRequestTypeDef = {
         "campaignArn": arn,
         "solutionVersionArn": version["arn"],
-        # Given again, since nothing promises that what is left out stays as it is.
-        "minProvisionedTPS": described["minProvisionedTPS"],
     }
+    # Given again, since nothing promises that what is left out stays as it is.
+    if "minProvisionedTPS" in described:
+        request["minProvisionedTPS"] = described["minProvisionedTPS"]
     if "campaignConfig" in described:
         request["campaignConfig"] = described["campaignConfig"]
     try:
@@ -85,8 +86,8 @@ def _standing(client: PersonalizeClient, described: CampaignTypeDef, target: str
     arn, served = described["campaignArn"], described["solutionVersionArn"]
     latest = described.get("latestCampaignUpdate")
     if latest and phase_of(latest["status"]) == "UNDER_WAY":
-        return _update(arn, latest)
-    if served == target and described["status"] == "ACTIVE":
+        return {**_update(arn, latest), "previousVersionArn": served}
+    if _serves(described, target):
         return _served(described)
     if _is_newer(client, served, target):
         return {**_served(described), "phase": "SUPERSEDED", "failure": f"it serves {served}"}
@@ -116,7 +117,7 @@ def _look(described: CampaignTypeDef, target: str, update: Job, max_hours: float
         if seen["phase"] == "ACTIVE" and served != target:
             return {**seen, "phase": "UNDER_WAY"}
         return seen
-    if served == target:
+    if _serves(described, target):
         return _served(described)
     overtaken = made != update.get("previousUpdateAt")
     unseen = clock.now() - datetime.fromisoformat(update["createdAt"]) > UNSEEN
@@ -133,6 +134,11 @@ def _update(arn: str, latest: CampaignUpdateSummaryTypeDef) -> Job:
         updated=latest["lastUpdatedDateTime"],
         failure=latest.get("failureReason"),
     )
+
+
+def _serves(described: CampaignTypeDef, target: str) -> bool:
+    """Tell whether the target is live; a campaign whose creation failed names it, and is not."""
+    return described["solutionVersionArn"] == target and described["status"] == "ACTIVE"
 
 
 def _served(described: CampaignTypeDef) -> Job:

@@ -39,4 +39,4 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
         stopped = stop_trainings(writer(), made["settings"], run_of(made))
         error["Cause"] += "".join(f"; stopped {version}" for version in stopped)
     finished: Finished = {"run": run_of(made), "error": error}
-    return log_report(report(finished))
+    return log_report("close_run", report(finished))

@@ -174,10 +174,10 @@ class Job(TypedDict):
 
 
 class StateError(TypedDict):
-    """What a Catch writes."""
+    """What a Catch writes; of a function that raised, the cause is JSON with `errorMessage`."""
 
     Error: str
-    Cause: str
+    Cause: NotRequired[str]
 
 
 class DatasetIteration(TypedDict):

@@ -10,6 +10,7 @@ from .watching import watch
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import DatasetImportJobTypeDef
 
     from .documents import Job, PlannedImport
 
@@ -59,16 +60,19 @@ def create_dataset_import_job(
 def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, job: Job) -> Job:
     """Look at the job until it ends, for as long as one invocation may."""
     return watch(
-        lambda: _describe(client, job["arn"]),
+        lambda: _found(_describe(client, job["arn"])),
         durations=dataset["durations"],
         max_hours=dataset["maxHours"],
     )
 
 
-def _describe(client: PersonalizeClient, arn: str) -> Job:
-    job = client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
+def _describe(client: PersonalizeClient, arn: str) -> DatasetImportJobTypeDef:
+    return client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
+
+
+def _found(job: DatasetImportJobTypeDef) -> Job:
     return found(
-        arn,
+        job["datasetImportJobArn"],
         job["status"],
         created=job["creationDateTime"],
         updated=job["lastUpdatedDateTime"],
@@ -79,7 +83,7 @@ def _describe(client: PersonalizeClient, arn: str) -> Job:
 def _adopt(client: PersonalizeClient, dataset: PlannedImport) -> Job:
     group_arn = dataset["datasetArn"].split(":dataset/")[0]
     arn = f"{group_arn}:dataset-import-job/{dataset['jobName']}"
-    job = client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
+    job = _describe(client, arn)
     wanted = (
         dataset["datasetArn"],
         dataset["dataLocation"],
@@ -94,4 +98,4 @@ def _adopt(client: PersonalizeClient, dataset: PlannedImport) -> Job:
     )
     if existing != wanted:
         raise NameTaken(f"{arn} exists and imports {existing}; this run wants to import {wanted}")
-    return _describe(client, arn)
+    return _found(job)

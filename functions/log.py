@@ -2,10 +2,29 @@
 
 import logging
 
-from .documents import Job, Run
+from .documents import Job, Planned, Run
 from .report import RunReport
 
 logger = logging.getLogger("retraining")
+
+
+def log_plan(planned: Planned) -> Planned:
+    """Record how much a run is going to do, and give the plan back."""
+    plan = planned["plan"]
+    imports, solutions = len(plan["imports"]), len(plan["solutions"])
+    logger.info(
+        "plan_retraining: %d to import, %d to train",
+        imports,
+        solutions,
+        extra={
+            "step": "plan_retraining",
+            "runId": planned["run"]["id"],
+            "imports": imports,
+            "solutions": solutions,
+            "skipped": plan["skipped"],
+        },
+    )
+    return planned
 
 
 def logged(step: str, run: Run, job: Job) -> Job:
@@ -25,10 +44,10 @@ def logged(step: str, run: Run, job: Job) -> Job:
     return job
 
 
-def log_report(made: RunReport) -> RunReport:
+def log_report(step: str, made: RunReport) -> RunReport:
     """Record a run's report, and give it back."""
     logger.info(
         made["text"],
-        extra={"step": "report_outcome", "runId": made["runId"], "outcome": made["status"]},
+        extra={"step": step, "runId": made["runId"], "outcome": made["status"]},
     )
     return made

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore import exceptions
 from botocore.config import Config
 
 from .errors import ServiceUnavailable, Throttled
@@ -32,6 +33,8 @@ THROTTLING = frozenset(
     }
 )
 SERVER_ERROR = 500
+SILENCE = (exceptions.ConnectionError, exceptions.HTTPClientError)
+"""Base classes of what botocore raises where no answer came: refused, closed, timed out."""
 LATEST = "/$LATEST"
 """Ends the `solutionVersionArn` of a campaign that follows its solution's newest version."""
 
@@ -89,7 +92,8 @@ def _judge_answer(
 
 
 def _judge_silence(exception: Exception, **_: object) -> None:
-    raise ServiceUnavailable(f"no answer: {exception}") from exception
+    if isinstance(exception, SILENCE):
+        raise ServiceUnavailable(f"no answer: {exception}") from exception
 
 
 def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:

@@ -3,6 +3,7 @@
 from . import requests, world
 from .documents import Configured, Planned
 from .errors import RunRefused
+from .log import log_plan
 from .personalize import reader
 from .planning import decide
 
@@ -13,4 +14,5 @@ def handler(event: Configured, _context: object) -> Planned:
     if problems := requests.problems(event["request"], settings):
         raise RunRefused(problems)
     run = requests.run_of(event)
-    return {"run": run, "plan": decide(settings, run, world.read(reader(), settings, run))}
+    plan = decide(settings, run, world.read(reader(), settings, run))
+    return log_plan({"run": run, "plan": plan})

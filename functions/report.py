@@ -1,5 +1,7 @@
 """How a run ended, in data and in words. Pure."""
 
+import json
+from contextlib import suppress
 from typing import TypedDict
 
 from .documents import (
@@ -124,7 +126,8 @@ def _import(result: DatasetResult) -> ImportReport:
     return {
         "type": result["dataset"]["type"],
         "outcome": result["outcome"],
-        "datasetImportJobArn": job["arn"] if job else None,
+        # A job that could not even be started has no creation time, and no ARN of its own.
+        "datasetImportJobArn": job["arn"] if job and "createdAt" in job else None,
         "failure": _failure(result["error"], job),
     }
 
@@ -160,7 +163,11 @@ def _failure(error: StateError | None, job: Job | None) -> str | None:
 
 
 def _words(error: StateError) -> str:
-    return f"{error['Error']}: {error['Cause']}"
+    """Give an error in words; where a function raised it, the cause is JSON around the message."""
+    cause = error.get("Cause", "no cause given")
+    with suppress(ValueError, TypeError, KeyError):
+        cause = json.loads(cause)["errorMessage"]
+    return f"{error['Error']}: {cause}"
 
 
 def _warnings(document: Finished) -> list[str]:

@@ -3,13 +3,14 @@
 import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import get_args
+from typing import cast, get_args
 
 from .documents import Configured, Request, Run, Settings, TrainingMode
 from .jobs import digest
 
 SLOT = "%Y%m%dT%H%M%SZ"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z|[0-9a-f]{16}")
+SCHEDULE = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 FLAGS = ("skipImport", "dryRun")
 KEYS = tuple(Request.__annotations__)
 
@@ -20,7 +21,7 @@ def run_of(configured: Configured) -> Run:
     Execution names may come back after 90 days, so a manual run's id is a hash of the execution's
     ARN and its start.
     """
-    request = configured["request"]
+    request = asked(configured["request"])
     slot = scheduled_at(request)
     made = digest(f"{configured['executionArn']} {configured['startedAt']}", 16)
     return {
@@ -32,17 +33,27 @@ def run_of(configured: Configured) -> Run:
     }
 
 
+def asked(given: object) -> Request:
+    """Give an execution's input with null taken for left out; nothing where it is no object."""
+    if not isinstance(given, dict):
+        return {}
+    return cast("Request", {key: value for key, value in given.items() if value is not None})
+
+
 def scheduled_at(request: Request) -> datetime | None:
     """Give the slot that the schedule fired for; None where a person started the run."""
-    given = request.get("scheduledTime")
     try:
-        return datetime.fromisoformat(str(given)).astimezone(UTC) if given else None
-    except ValueError:
+        slot = datetime.fromisoformat(str(request.get("scheduledTime")))
+        return slot.astimezone(UTC) if slot.tzinfo else None
+    except (ValueError, OverflowError):
         return None
 
 
-def problems(request: Request, settings: Settings) -> list[str]:
-    """Give what is wrong with a request, each with the way out."""
+def problems(given: object, settings: Settings) -> list[str]:
+    """Give what is wrong with an execution's input, any JSON at all; each with the way out."""
+    if not isinstance(given, dict):
+        return [f"the input {given!r} is no JSON object; to retrain as configured, give {{}}"]
+    request = asked(given)
     return [
         *(_unknown("key", key, KEYS) for key in request if key not in KEYS),
         *_wrong_values(request),
@@ -62,9 +73,12 @@ def _wrong_values(request: Request) -> list[str]:
     trigger = request.get("trigger", "manual")
     if trigger not in ("schedule", "manual"):
         found.append(f"trigger: {trigger!r} is neither 'schedule' nor 'manual'")
-    if trigger == "schedule" and scheduled_at(request) is None:
-        given = request.get("scheduledTime")
-        found.append(f"scheduledTime: {given!r} is no time such as '2026-11-29T03:00:00Z'")
+    slot = request.get("scheduledTime")
+    if (slot or trigger == "schedule") and scheduled_at(request) is None:
+        found.append(f"scheduledTime: {slot!r} is no time such as '2026-11-29T03:00:00Z'")
+    schedule = request.get("scheduleArn")
+    if schedule is not None and not SCHEDULE.fullmatch(str(schedule)):
+        found.append(f"scheduleArn: {schedule!r} is no ARN of a schedule; leave it out")
     mode = request.get("trainingMode", "FULL")
     if mode not in get_args(TrainingMode):
         found.append(f"trainingMode: {mode!r} is neither 'FULL' nor 'UPDATE'")
@@ -78,12 +92,12 @@ def _wrong_values(request: Request) -> list[str]:
 
 
 def _not_configured(key: str, request: Request, configured: list[str]) -> list[str]:
-    asked = request.get(key)
-    if asked is None:
+    chosen = request.get(key)
+    if chosen is None:
         return []
-    if not isinstance(asked, list) or not asked:
-        return [f"{key}: {asked!r} is no list of some of {configured}"]
-    return [_unknown(key, each, configured) for each in asked if each not in configured]
+    if not isinstance(chosen, list) or not chosen:
+        return [f"{key}: {chosen!r} is no list of some of {configured}"]
+    return [_unknown(key, each, configured) for each in chosen if each not in configured]
 
 
 def _unknown(key: str, value: object, known: "tuple[str, ...] | list[str]") -> str:

@@ -25,7 +25,7 @@ def watch(look: Callable[[], Job], *, durations: Sequence[int], max_hours: float
         if left <= 0:
             late = f"still {job['status']} after {max_hours:g} hours"
             return {**job, "phase": "OVERDUE", "failure": late}
-        seconds = min(pause(durations, elapsed), left)
+        seconds = min(pause(durations, elapsed), max(left, 1))
         if seconds > HOLD_PAUSE:
             return {**job, "seconds": whole(seconds)}
         if clock.now() + timedelta(seconds=seconds) > holding_ends:

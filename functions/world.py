@@ -79,7 +79,7 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     arn = request.get("scheduleArn")
     if not arn or scheduled_at(request) is None:
         return None
-    group, name = arn.split(":schedule/")[1].split("/")
+    group, name = arn.split("/")[1:]
     schedule = boto3.client("scheduler").get_schedule(GroupName=group, Name=name)
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
 
@@ -87,11 +87,14 @@ def _schedule_changed_at(request: Request) -> datetime | None:
 def _named(
     client: PersonalizeClient, all_versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]]
 ) -> dict[str, SolutionVersionTypeDef]:
-    """Describe the newest versions, since a list shows no names."""
+    """Describe the newest versions; of two with one name, the newer counts."""
     described = [
         client.describe_solution_version(solutionVersionArn=each["solutionVersionArn"])
         for summaries in all_versions.values()
         for each in summaries[:RESUMABLE]
     ]
-    named = [each["solutionVersion"] for each in described]
-    return {version["name"]: version for version in named if "name" in version}
+    named: dict[str, SolutionVersionTypeDef] = {}
+    for version in (each["solutionVersion"] for each in described):
+        if "name" in version:
+            named.setdefault(version["name"], version)
+    return named
