@@ -48,6 +48,7 @@ class Application:
         self.on_ready: Callable[[], None] = lambda: None
         self.calls = Calls()
         ministack_seams.answer_functions_at_once()
+        ministack_seams.name_schedules_by_their_group()
         clients = Clients(endpoint)
         StepFunctions(clients).mount()
         events.mount(lambda caller, action: self.calls.add(caller, action, FORBIDDEN))

@@ -11,7 +11,7 @@ import socketserver
 from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
 from ministack import app as ministack
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, iam, lambda_svc, s3, scheduler, sts
 
 from emulator.slots import Timing
@@ -100,6 +100,30 @@ def schedules() -> list[tuple[str, str, Schedule]]:
 def stop_ministack_scheduler() -> None:
     """Keep MiniStack from firing schedules: it checks no role and fills in no context attribute."""
     scheduler.start_scheduler = lambda: None
+
+
+def name_schedules_by_their_group() -> None:
+    """Let a role's policy be asked about a schedule in its own group.
+
+    MiniStack asks about `schedule/default/NAME`, whatever group the call names.
+    """
+    name_resource = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, list[str]],
+        region: str,
+        account: str,
+    ) -> str:
+        arn: str = name_resource(service, method, path, headers, body, query, region, account)
+        group = (query.get("groupName") or ["default"])[0]
+        return arn.replace(":schedule/default/", f":schedule/{group}/", 1)
+
+    iam_actions.extract_resource_arn = extract_resource_arn
 
 
 def serve_states(handler: Handler) -> None:
