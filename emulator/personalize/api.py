@@ -12,8 +12,9 @@ from .authorization import Caller, needs
 from .errors import ApiError
 from .faults import Faults
 from .model import only_modelled, operation, validate
-from .resources import Solution
+from .resources import Dataset, Solution
 from .store import Objects, Store, Surroundings, Switches
+from .tables import Row
 from .timeline import FixedTimings, Timings
 
 # An operation takes its own request type; `validate` has held the request against the model.
@@ -123,9 +124,8 @@ class Personalize:
                 fault.refuse()
             model = operation(operation_name)
             validate(operation_name, request)
-            store = self._store(caller)
-            self._check_permissions(store, operation_name, request, caller)
-            store.advance(max(self._clock(), store.now))
+            self._check_permissions(self._store(caller), operation_name, request, caller)
+            store = self._present(caller)
             ago = fault.number("seconds") if fault is not None and fault.fault == "stale" else 0
             answer = self._perform(
                 store, operation_name, request, store.now - timedelta(seconds=ago)
@@ -144,16 +144,30 @@ class Personalize:
             ApiError: The rules of CreateSolutionVersion do not allow it.
         """
         with self._lock:
-            store = self._store(caller)
-            store.advance(max(self._clock(), store.now))
+            store = self._present(caller)
             solution = store.get(Solution, solution_arn)
             return solutions.start_training(store, solution, automatic=True).arn
+
+    def rows(self, dataset_arn: str, caller: Caller) -> list[Row]:
+        """The rows of a dataset, each in the order of its schema; no operation of the API tells.
+
+        Raises:
+            ApiError: ResourceNotFoundException.
+        """
+        with self._lock:
+            store = self._present(caller)
+            return list(store.get(Dataset, dataset_arn).table.rows.values())
 
     def _store(self, caller: Caller) -> Store:
         key = (caller.account, caller.region)
         if key not in self._stores:
             self._stores[key] = Store(*key, self._around, self._clock())
         return self._stores[key]
+
+    def _present(self, caller: Caller) -> Store:
+        store = self._store(caller)
+        store.advance(max(self._clock(), store.now))
+        return store
 
     def _check_permissions(
         self, store: Store, name: str, request: Mapping[str, object], caller: Caller

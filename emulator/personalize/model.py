@@ -84,8 +84,20 @@ def validate(operation_name: str, request: Mapping[str, object]) -> None:
 
 
 def only_modelled(shape: Shape, fields: Mapping[str, object]) -> dict[str, object]:
-    """Those fields that the output shape has, so that List shows less than Describe."""
-    return {name: fields[name] for name in members(shape) if fields.get(name) is not None}
+    """Those fields that the output shape has, at every depth: List shows less than Describe."""
+    return {
+        name: _modelled(member, fields[name])
+        for name, member in members(shape).items()
+        if fields.get(name) is not None
+    }
+
+
+def _modelled(shape: Shape, value: object) -> object:
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        return only_modelled(shape, value)
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_modelled(shape.member, item) for item in value]
+    return value
 
 
 def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:

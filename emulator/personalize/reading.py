@@ -5,10 +5,10 @@ import binascii
 from collections.abc import Mapping
 from datetime import datetime
 
-from botocore.model import ListShape, Shape
+from botocore.model import ListShape
 
 from .errors import ApiError, invalid_input
-from .model import members, only_modelled, operation
+from .model import members, operation
 from .resources import (
     Campaign,
     Dataset,
@@ -53,9 +53,8 @@ def describe(
     """One resource as of a time: the only input is its ARN, the only output is the resource."""
     model = operation(name)
     (arn,) = members(model.input_shape)
-    ((output, shape),) = members(model.output_shape).items()
-    resource = store.get(KINDS[name], str(request[arn]), at)
-    return {output: only_modelled(shape, resource.shown(at))}
+    (output,) = members(model.output_shape)
+    return {output: store.get(KINDS[name], str(request[arn]), at).shown(at)}
 
 
 def list_page(
@@ -66,7 +65,11 @@ def list_page(
     A token is good for the same request only.
     """
     _refuse_domain(request)
-    output, summary = _list_output(name)
+    (output,) = (
+        field
+        for field, shape in members(operation(name).output_shape).items()
+        if isinstance(shape, ListShape)
+    )
     filters = {key: str(value) for key, value in request.items() if key.endswith("Arn")}
     parent = next(iter(filters.values()), None)
     if name == "ListSolutionVersions" and parent is not None:
@@ -74,19 +77,10 @@ def list_page(
     found = store.all(KINDS[name], parent, at)
     start = _offset(request.get("nextToken"), name, parent)
     end = start + int(str(request.get("maxResults", PAGE)))
-    page: dict[str, object] = {
-        output: [only_modelled(summary, resource.shown(at)) for resource in found[start:end]]
-    }
+    page: dict[str, object] = {output: [resource.shown(at) for resource in found[start:end]]}
     if end < len(found):
         page["nextToken"] = _token(end, name, parent)
     return page
-
-
-def _list_output(name: str) -> tuple[str, Shape]:
-    for output, shape in members(operation(name).output_shape).items():
-        if isinstance(shape, ListShape):
-            return output, shape.member
-    raise LookupError(f"{name} gives no list")
 
 
 def _refuse_domain(request: Mapping[str, object]) -> None:

@@ -124,7 +124,7 @@ class Solution(Changeable):
         created = [v for v in self.versions if v.timeline.created <= time]
         fields = {**super().shown(time), **self.settings(time), **self.timeline.shown(time)}
         if created:
-            fields["latestSolutionVersion"] = created[-1].summary(time)
+            fields["latestSolutionVersion"] = created[-1].shown(time)
         if update := self.latest(time):
             fields["latestSolutionUpdate"] = update.shown(time)
         return fields
@@ -136,19 +136,17 @@ class SolutionVersion(Resource):
 
     kind = "solution-version"
     solution: Solution
-    hours: float
     data: Table = field(default_factory=Table)
     model: "Model | None" = None
 
     def shown(self, time: datetime) -> dict[str, object]:
         """`trainingHours` appears only after success."""
         fields = super().shown(time)
-        return {**fields, "trainingHours": self.hours} if self.active(time) else fields
-
-    def summary(self, time: datetime) -> dict[str, object]:
-        """The fields of a SolutionVersionSummary: it has no name."""
-        left_out = ("name", "solutionArn", "trainingHours")
-        return {k: v for k, v in self.shown(time).items() if k not in left_out}
+        if self.active(time):
+            *_, began, ended = self.timeline.moments
+            hours = (ended.time - began.time).total_seconds() / 3600
+            fields["trainingHours"] = round(hours, 6)
+        return fields
 
 
 @dataclass(kw_only=True, eq=False)

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from .errors import in_use, invalid_input, not_found
+from .errors import invalid_input, not_found
 from .resources import Campaign, SolutionVersion
 from .store import Store
 
@@ -74,7 +74,7 @@ def _serving(
     """The version that the campaign serves now: the old one until an update is ACTIVE."""
     campaign = store.get(Campaign, _given(campaign_arn, "campaignArn"))
     if not campaign.active(store.now):
-        raise in_use(f"Campaign {campaign.arn} is {campaign.status(store.now)}")
+        raise invalid_input(f"Campaign {campaign.arn} is {campaign.status(store.now)}")
     version = store.get(SolutionVersion, campaign.serves(store.now))
     recipe = version.solution.recipe
     if OPERATIONS[recipe.type] != operation:

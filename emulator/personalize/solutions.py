@@ -63,9 +63,12 @@ def update_solution(store: Store, request: "UpdateSolutionRequestTypeDef") -> di
     """Change the automatic training; in force when the update is ACTIVE."""
     solution = store.get(Solution, request["solutionArn"])
     rules.can_be_updated(store, solution)
-    shown = {k: v for k, v in request.items() if k != "solutionArn"}
+    given = cast("Mapping[str, object]", request.get("solutionUpdateConfig", {}))
+    before = solution.settings(store.now)
+    config = {**cast("Mapping[str, object]", before.get("solutionConfig", {})), **given}
+    details = {**before, **request, "solutionConfig": config}
     line = store.start("solution-update", solution.arn, str(solution.details["name"]))
-    solution.changes.append(Change(shown, line, store.now))
+    solution.changes.append(Change(details, line, store.now))
     store.schedule(line)
     return {"solutionArn": solution.arn}
 
@@ -130,7 +133,6 @@ def start_training(
 
     names = [n for n in (name, solution.arn, solution.group_arn) if n is not None]
     line = store.start("solution-version", arn, *names, begin=begin, end=end)
-    seconds = (line.moments[-1].time - line.moments[-2].time).total_seconds()
     version = SolutionVersion(
         arn=arn,
         details=details,
@@ -138,7 +140,6 @@ def start_training(
         belongs_to=(solution.arn, solution.group_arn),
         tags=dict(tags or {}),
         solution=solution,
-        hours=round(seconds / 3600, 6),
     )
     solution.versions.append(version)
     return store.add(version)

@@ -1,5 +1,6 @@
 """A Personalize of one's own for a test: real boto3 clients, a clock moved by hand, a few files."""
 
+from collections import UserDict
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
@@ -16,7 +17,7 @@ RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
 
 
-class Files(dict):
+class Files(UserDict):
     """Objects by (bucket, key), readable by whoever asks; reads are remembered."""
 
     def __init__(self):
@@ -24,11 +25,15 @@ class Files(dict):
         self.reads = []
 
     def keys(self, bucket, prefix, role_arn):
+        """The key, or what is below the prefix."""
         self.reads.append((bucket, prefix, role_arn))
-        inside = [key for owner, key in super().keys() if owner == bucket]
-        return [k for k in inside if k == prefix or (prefix[-1:] in ("", "/") and k.startswith(prefix))]
+        inside = [key for owner, key in self.data if owner == bucket]
+        return [
+            k for k in inside if k == prefix or (prefix[-1:] in ("", "/") and k.startswith(prefix))
+        ]
 
     def read(self, bucket, key, role_arn):
+        """The object."""
         self.reads.append((bucket, key, role_arn))
         if (bucket, key) not in self:
             raise NoSuchKey(f"s3://{bucket}/{key} does not exist")
@@ -50,7 +55,7 @@ class World:
             service,
             region_name=caller.region,
             aws_access_key_id="AKIA",
-            aws_secret_access_key="secret",
+            aws_secret_access_key="secret",  # noqa: S106 - nobody checks it
             config=Config(retries={"total_max_attempts": attempts}, parameter_validation=False),
         )
         attach(client, self.personalize, caller)
@@ -58,17 +63,21 @@ class World:
 
     @cached_property
     def runtime(self):
+        """A client of the runtime."""
         return self.connect(service="personalize-runtime")
 
     def wait(self, seconds=60):
+        """Let time pass."""
         self.now += timedelta(seconds=seconds)
 
     def group(self, name="movies", **fields):
+        """An ACTIVE dataset group: its ARN."""
         arn = self.client.create_dataset_group(name=name, **fields)["datasetGroupArn"]
         self.wait()
         return arn
 
     def dataset(self, group, kind="INTERACTIONS", text=None):
+        """An ACTIVE dataset with a schema of its own: its ARN."""
         name = f"{group.rpartition('/')[2]}-{kind}"
         schema_arn = self.client.create_schema(name=name, schema=text or schema(kind))["schemaArn"]
         arn = self.client.create_dataset(
@@ -78,9 +87,11 @@ class World:
         return arn
 
     def put(self, key, data):
+        """Put an object into the bucket of exports."""
         self.files["exports", key] = data
 
     def start_import(self, dataset, name, key="interactions.csv", **fields):
+        """The ARN of an import that begins."""
         return self.client.create_dataset_import_job(
             jobName=name,
             datasetArn=dataset,
@@ -90,6 +101,7 @@ class World:
         )["datasetImportJobArn"]
 
     def describe_import(self, arn):
+        """What DescribeDatasetImportJob shows."""
         answer = self.client.describe_dataset_import_job(datasetImportJobArn=arn)
         return answer["datasetImportJob"]
 
@@ -100,6 +112,7 @@ class World:
         return self.describe_import(arn)
 
     def solution(self, group, name="for-you", recipe=RECIPE, **fields):
+        """An ACTIVE solution: its ARN."""
         arn = self.client.create_solution(
             name=name, datasetGroupArn=group, recipeArn=recipe, **fields
         )["solutionArn"]
@@ -107,10 +120,12 @@ class World:
         return arn
 
     def start_version(self, solution, **fields):
+        """The ARN of a training that begins."""
         answer = self.client.create_solution_version(solutionArn=solution, **fields)
         return answer["solutionVersionArn"]
 
     def describe_version(self, arn):
+        """What DescribeSolutionVersion shows."""
         answer = self.client.describe_solution_version(solutionVersionArn=arn)
         return answer["solutionVersion"]
 
@@ -121,6 +136,7 @@ class World:
         return arn
 
     def campaign(self, version, name="live", **fields):
+        """An ACTIVE campaign: its ARN."""
         arn = self.client.create_campaign(name=name, solutionVersionArn=version, **fields)[
             "campaignArn"
         ]
@@ -128,6 +144,7 @@ class World:
         return arn
 
     def describe_campaign(self, arn):
+        """What DescribeCampaign shows."""
         return self.client.describe_campaign(campaignArn=arn)["campaign"]
 
     def movies(self, recipe=RECIPE):

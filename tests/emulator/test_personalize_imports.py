@@ -1,7 +1,7 @@
 """Proves how import jobs and their data behave, with boto3 against the emulator in process."""
 
 import pytest
-from personalize_world import ARN, ROLE, World, interactions, refused, some_interactions
+from personalize_world import ARN, ME, ROLE, World, interactions, refused, some_interactions
 
 from emulator.personalize import AccessDenied, Switches
 from emulator.sample_data import FIELDS, sample_data, schema
@@ -20,8 +20,7 @@ def dataset(world):
 
 def rows(world, dataset):
     """How many rows the dataset holds; no operation of the API tells."""
-    stores = world.personalize._stores.values()
-    return sum(len(store._resources[dataset].table) for store in stores)
+    return len(world.personalize.rows(dataset, ME))
 
 
 def test_an_import_goes_from_pending_over_in_progress_to_active(world, dataset):
@@ -169,9 +168,7 @@ def test_a_folders_own_marker_below_a_prefix_is_no_file(world, dataset):
     assert world.imported(dataset, "first", "daily/")["status"] == "ACTIVE"
 
 
-@pytest.mark.parametrize(
-    ("other_files", "status"), [("fail", "CREATE FAILED"), ("skip", "ACTIVE")]
-)
+@pytest.mark.parametrize(("other_files", "status"), [("fail", "CREATE FAILED"), ("skip", "ACTIVE")])
 def test_what_other_files_below_a_prefix_do_is_a_switch(other_files, status):
     world = World(switches=Switches(other_files=other_files))
     dataset = world.dataset(world.group())
@@ -217,8 +214,10 @@ def test_a_role_that_may_not_read_fails_the_import(world, dataset, monkeypatch):
     job = world.imported(dataset, "first")
     assert (job["status"], job["failureReason"]) == (
         "CREATE FAILED",
-        "Failed to create a data import job for INTERACTIONS dataset. Insufficient privileges for "
-        f"accessing data in S3: {ROLE} may not read s3://exports/interactions.csv",
+        (
+            "Failed to create a data import job for INTERACTIONS dataset. Insufficient privileges "
+            f"for accessing data in S3: {ROLE} may not read s3://exports/interactions.csv"
+        ),
     )
 
 
@@ -232,7 +231,10 @@ HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\n"
             "USER_ID,EVENT_TYPE\nu,watch\n",
             "Input csv is missing the following columns: [ITEM_ID, TIMESTAMP]",
         ),
-        ("", "Input csv is missing the following columns: [USER_ID, ITEM_ID, EVENT_TYPE, TIMESTAMP]"),
+        (
+            "",
+            "Input csv is missing the following columns: [USER_ID, ITEM_ID, EVENT_TYPE, TIMESTAMP]",
+        ),
         (HEADER + "u,i,watch,1\nu,i,watch,yesterday\n", "TIMESTAMP 'yesterday' is not a long"),
         (HEADER + "u,i,watch,1.5\n", "TIMESTAMP '1.5' is not a long"),
         (HEADER + ",i,watch,1\n", "USER_ID '' is not a string"),
@@ -277,8 +279,10 @@ def test_each_of_the_five_types_of_dataset_can_be_imported(world, kind):
 
 
 def test_all_types_of_values_are_read_and_checked(world):
-    text = schema("ITEMS").replace('"long"', '"double"').replace(
-        '{"name": "GENRE", "type": "string"', '{"name": "GENRE", "type": "boolean"'
+    text = (
+        schema("ITEMS")
+        .replace('"long"', '"double"')
+        .replace('{"name": "GENRE", "type": "string"', '{"name": "GENRE", "type": "boolean"')
     )
     dataset = world.dataset(world.group(), "ITEMS", text)
     world.put("good.csv", b"ITEM_ID,TITLE,GENRE,CREATION_TIMESTAMP\ni,t,True,1.5\n")
