@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore import xform_name
 
+from emulator.deployer import constraints
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,8 +42,15 @@ class Aws:
         self.account = str(self.caller["Account"])
 
     def call(self, service: str, operation: str, request: Mapping[str, object]) -> Answer:
-        """Call an operation by its name in the API; botocore's errors come out as they are."""
-        method = getattr(self._client(service), xform_name(operation))
+        """Call an operation by its name in the API.
+
+        Raises InputRefusedError for a value that AWS would refuse; botocore's errors come out as
+        they are.
+        """
+        client = self._client(service)
+        model = client.meta.service_model.operation_model(operation)
+        constraints.check(model.input_shape, request, operation)
+        method = getattr(client, xform_name(operation))
         return cast("Answer", method(**request))
 
     def _client(self, service: str) -> BaseClient:

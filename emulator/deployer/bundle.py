@@ -21,16 +21,6 @@ Files: TypeAlias = Mapping[str, bytes]
 BOOTSTRAP = "bootstrap"
 """What a custom runtime is started by: an executable of this name at the root of the archive."""
 
-OF_THE_EMULATOR = (
-    "PYTHONPATH",  # a function imports from its bundle, not from where the emulator was started
-    "PYTHONHOME",
-    "PYTHONDONTWRITEBYTECODE",  # compiled once, the second cold start of a bundle is faster
-    "AWS_PROFILE",  # a person's; a function has its role's credentials and nothing else
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-)
-"""Variables that a function must not inherit from the emulator's process."""
-
 
 def files(archive: object, path: str) -> Files:
     """Read the files of an AssetArchive of files, texts and archives of these.
@@ -70,16 +60,13 @@ def fingerprint(content: Files) -> str:
     return digest.hexdigest()
 
 
-def bootstrap(exports: Mapping[str, str], keep: Mapping[str, str]) -> bytes:
+def bootstrap(exports: Mapping[str, str]) -> bytes:
     """Write the script that starts AWS's runtime client in this interpreter.
 
-    `exports` is what the service sets for a function and the emulator does not; `keep` is the
-    function's own environment, which is never taken away.
+    `exports` is what the service tells a function and the emulator does not.
     """
-    inherited = [name for name in OF_THE_EMULATOR if name not in keep]
     lines = [
         "#!/bin/sh",
-        f"unset {' '.join(inherited)}",
         *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
         f'exec {shlex.quote(sys.executable)} -m awslambdaric "$_HANDLER"',
     ]

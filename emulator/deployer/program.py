@@ -51,6 +51,9 @@ def deploy(
     `config` overrides the stack's file; a key without a namespace is the project's. Run again on
     the same endpoint, a program that has not changed changes nothing. Raises what the program
     raises, botocore's errors, and DeploymentError for what only Pulumi's engine or provider can do.
+    This is not Pulumi's engine nor its AWS provider: there is no preview, diff, update or delete,
+    and the provider's own checks do not run.
+
     Not for use inside a running event loop, nor in two threads at once: the working directory is
     the program's while it runs.
     """
@@ -103,8 +106,11 @@ def _run_main(project: Project) -> None:
 
 def _home(endpoint: str) -> tuple[str, str]:
     """Ask the emulator which account and region it plays."""
-    with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as answer:  # noqa: S310
-        health: dict[str, str] = json.load(answer)
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as answer:  # noqa: S310
+            health: dict[str, str] = json.load(answer)
+    except OSError as error:
+        raise DeploymentError(f"no emulator answers at {endpoint}: {error}") from error
     return health["account"], health["region"]
 
 

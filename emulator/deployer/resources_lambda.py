@@ -41,10 +41,7 @@ def _function(request: Request, aws: Aws) -> Created:
     """Create it as a custom runtime: the emulator's own runner of Python loses error classes."""
     concurrency = request.pop("ReservedConcurrentExecutions", UNRESERVED)
     content = cast("bundle.Files", request.pop("Code"))
-    start = bundle.bootstrap(
-        _environment_of_the_service(request),
-        cast("dict[str, dict[str, str]]", request.get("Environment", {})).get("Variables", {}),
-    )
+    start = bundle.bootstrap(_environment_of_the_service(request))
     code = bundle.zipped({**content, bundle.BOOTSTRAP: start})
     created = aws.call(
         "lambda",

@@ -3,6 +3,7 @@
 Does not prove that Pulumi's engine or provider would refuse the same.
 """
 
+import contextvars
 import gc
 import re
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from deployer_support import write_project
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import ROOT
 
 from emulator.deployer import DeploymentError, deploy
 from emulator.deployer.aws import Aws
@@ -122,6 +124,52 @@ REFUSED = {
             'code=pulumi.AssetArchive({"bootstrap": pulumi.StringAsset("")})'
         ),
         "aws:lambda/function:Function f: code: holds a file 'bootstrap', a name the emulator uses",
+    ),
+    "a word that AWS does not know": (
+        FUNCTION.format(
+            inputs=f'runtime="python3.13", {CODE}, logging_config={{"log_format": "json"}}'
+        ),
+        (
+            "aws:lambda/function:Function f: CreateFunction.LoggingConfig.LogFormat: "
+            "'json' is none of JSON, Text"
+        ),
+    ),
+    "a number beyond AWS's range": (
+        FUNCTION.format(inputs=f'runtime="python3.13", {CODE}, memory_size=64'),
+        (
+            "aws:lambda/function:Function f: CreateFunction.MemorySize: "
+            "64 is less than AWS allows, 128"
+        ),
+    ),
+    "a text longer than AWS allows": (
+        """
+        aws.cloudwatch.EventRule("r", description="d" * 513, schedule_expression="rate(1 day)")
+        """,
+        (
+            "aws:cloudwatch/eventRule:EventRule r: PutRule.Description: "
+            "513 characters is more than AWS allows, 512"
+        ),
+    ),
+    "a list longer than AWS allows": (
+        """
+        aws.cloudwatch.MetricAlarm(
+            "a",
+            comparison_operator="GreaterThanThreshold",
+            evaluation_periods=1,
+            alarm_actions=["arn"] * 6,
+        )
+        """,
+        (
+            "aws:cloudwatch/metricAlarm:MetricAlarm a: PutMetricAlarm.AlarmActions: "
+            "6 items is more than AWS allows, 5"
+        ),
+    ),
+    "a tag longer than AWS allows": (
+        'aws.iam.Role("r", assume_role_policy=trusts("lambda"), tags={"a": "v" * 257})',
+        (
+            "aws:iam/role:Role r: CreateRole.Tags[0].Value: "
+            "257 characters is more than AWS allows, 256"
+        ),
     ),
     "another region than the stack's": (
         'aws.sqs.Queue("q", region="us-east-1")',
@@ -300,8 +348,9 @@ def test_an_unknown_parent_is_refused(aws):
 
 
 def test_an_error_is_not_logged_as_well(run, caplog):
-    with pytest.raises(DeploymentError):
-        run('pulumi.export("x", aws.sqs.Queue("q", fifo_queue=True).url.apply(str))')
+    for _ in range(2):  # Pulumi holds on to a run until the next
+        with pytest.raises(DeploymentError):
+            run('aws.sqs.Queue("q", fifo_queue=True)')
     gc.collect()  # when asyncio notices that nobody looked at an error
     assert caplog.records == [], "the one that is raised is enough"
 
@@ -315,6 +364,11 @@ def test_provider_settings_that_change_what_is_deployed_are_refused(refusal):
     assert refusal("", stack="config:\n  aws:defaultTags: {tags: {a: b}}\n") == (
         "aws:defaultTags: not supported by the emulator's deployer"
     )
+
+
+def test_an_endpoint_where_nobody_listens_is_named(tmp_path):
+    with pytest.raises(DeploymentError, match=r"^no emulator answers at http://127\.0\.0\.1:1: "):
+        deploy("dev", endpoint="http://127.0.0.1:1", project_dir=write_project(tmp_path, ""))
 
 
 def test_two_stacks_in_one_process_do_not_see_each_other(aws, tmp_path):
@@ -335,6 +389,16 @@ def test_two_stacks_in_one_process_do_not_see_each_other(aws, tmp_path):
     assert dev.resources[0].arn.split(":")[3] == aws.region, "where no region is set"
     assert prod.resources[0].arn.split(":")[3] == "us-east-1", "where one is"
     assert (pulumi.get_stack(), dict(CONFIG.get())) == before, "nothing is left behind"
+
+
+def test_what_the_caller_did_with_pulumi_does_not_matter(run, tmp_path):
+    def caller():
+        pulumi.runtime.set_all_config({f"sample-{tmp_path.name}:mode": "the caller's"})
+        ROOT.set(pulumi.resource.DependencyResource("urn:pulumi:a::b::pulumi:pulumi:Stack::c"))
+        return run('pulumi.export("mode", str(config.get("mode")))')
+
+    deployment = contextvars.copy_context().run(caller)
+    assert deployment.outputs == {"mode": "None"}, "neither its config nor its stack is seen"
 
 
 def test_overrides_win_over_the_stacks_file(run):
