@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_personalize.type_defs import (
+        CampaignTypeDef,
         CampaignUpdateSummaryTypeDef,
         DatasetImportJobSummaryTypeDef,
         SolutionVersionSummaryTypeDef,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         DatasetImportJobSummaryTypeDef
         | SolutionVersionSummaryTypeDef
         | CampaignUpdateSummaryTypeDef
+        | CampaignTypeDef
     )
 
 REMEMBERED = 5
@@ -142,10 +144,11 @@ def _solution(
 
 
 def _campaign(settings: Settings, world: World, arn: str) -> PlannedCampaign:
-    latest = world.campaigns[arn].get("latestCampaignUpdate")
+    """Plan an update; where there was none before, the campaign's creation tells how long."""
+    campaign = world.campaigns[arn]
     return {
         "campaignArn": arn,
-        "durations": _durations([latest] if latest else []),
+        "durations": _durations([campaign.get("latestCampaignUpdate") or campaign]),
         "maxHours": settings["limits"]["maxCampaignHours"],
     }
 
