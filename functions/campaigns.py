@@ -123,7 +123,7 @@ def _look(described: CampaignTypeDef, target: str, update: Job, max_hours: float
     unseen = clock.now() - datetime.fromisoformat(update["createdAt"]) > UNSEEN
     if overtaken or unseen:
         return not_yet(arn, "no update stays", update, max_hours=max_hours, seconds=BUSY_PAUSE)
-    return update
+    return {**update, "phase": "UNDER_WAY"}
 
 
 def _update(arn: str, latest: CampaignUpdateSummaryTypeDef) -> Job:

@@ -1,0 +1,93 @@
+"""Tests of functions/: the request sent, the answer read, the errors let through.
+
+With botocore's Stubber, which refuses fields that the real API lacks, and a clock moved by hand.
+They do not prove that AWS behaves so.
+"""
+
+from datetime import timedelta
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from functions import clock as functions_clock
+from functions.personalize import raise_passing_errors
+from tests.functions.samples import NOW, REGION
+
+
+class HandClock:
+    """Stands still but for sleeping and `advance`; remembers how long was slept."""
+
+    def __init__(self):
+        self.time = NOW
+        self.slept = []
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds):
+        self.time += timedelta(seconds=seconds)
+
+
+class Service:
+    """One AWS service: what it will be asked, whole and in this order, and what it says to it."""
+
+    def __init__(self, client):
+        self.client = client
+        self.stubber = Stubber(client)
+
+    def says(self, method, response, /, **request):
+        self.stubber.add_response(method, response, request)
+
+    def refuses(self, method, code, message="", /, status=400, **request):
+        self.stubber.add_client_error(
+            method, code, message, http_status_code=status, expected_params=request
+        )
+
+
+@pytest.fixture(scope="session")
+def clients():
+    """Clients take a while to make, so all tests share them; none of them ever sends anything."""
+    keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret"}
+    made = {
+        service: boto3.client(service, region_name=REGION, **keys)
+        for service in ("personalize", "stepfunctions", "scheduler")
+    }
+    raise_passing_errors(made["personalize"])
+    return made
+
+
+def stubbed(client):
+    service = Service(client)
+    with service.stubber:
+        yield service
+    service.stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def personalize(clients):
+    yield from stubbed(clients["personalize"])
+
+
+@pytest.fixture
+def executions(clients):
+    yield from stubbed(clients["stepfunctions"])
+
+
+@pytest.fixture
+def scheduler(clients, monkeypatch):
+    """The one client that is made where it is used."""
+    monkeypatch.setattr("boto3.client", clients.__getitem__)
+    yield from stubbed(clients["scheduler"])
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    hand = HandClock()
+    monkeypatch.setattr(functions_clock, "now", hand.now)
+    monkeypatch.setattr(functions_clock, "sleep", hand.sleep)
+    return hand

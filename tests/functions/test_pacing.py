@@ -1,0 +1,98 @@
+"""When the next look is due."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.pacing import BLIND_FIRST, BLIND_LAST, CLOSEST, EARLY_LOOKS, HOLD_PAUSE, SHORT, pause
+
+DURATIONS = st.lists(st.integers(min_value=1, max_value=48 * 3600), min_size=1, max_size=5)
+ELAPSED = st.floats(min_value=-600, max_value=10 * 24 * 3600)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "seconds", "reason"),
+    [
+        (0, 900, "an eighth of the expected duration"),
+        (4260, 900, "the window opens at 5163.5, 28% before the expected end"),
+        (4263.6, 899.9, "a look when the window opens"),
+        (5160, 10, "never closer than 10 seconds"),
+        (7200, 10, "in the window"),
+        (9236, 10, "the window closes at 9236.5"),
+        (9436.5, 10, "a twentieth of 200 seconds"),
+        (9636.5, 20, "a twentieth of 400 seconds"),
+        (81236.5, 3600, "the looks thin out"),
+    ],
+)
+def test_looks_are_close_only_around_the_expected_end(elapsed, seconds, reason):
+    assert pause([7200], elapsed) == pytest.approx(seconds, abs=0.1), reason
+
+
+@pytest.mark.parametrize(
+    ("durations", "opens"),
+    [
+        ([7200], 5163.5),
+        ([7200] * 2, 5436.4),
+        ([7200] * 5, 5622.6),
+        ([9000, 7200, 600], 5537.3),
+        ([600, 7200, 9000, 7300, 50000], 5700.7),
+    ],
+)
+def test_the_window_narrows_with_history_around_the_middle_of_it(durations, opens):
+    assert opens - 60 + pause(durations, opens - 60) == pytest.approx(opens, abs=0.1)
+    assert pause(durations, opens + 1) == CLOSEST
+
+
+def test_a_job_of_25_minutes_is_watched_throughout_and_a_longer_one_is_not():
+    assert (SHORT, pause([1500], 0), pause([1501], 0)) == (1500, HOLD_PAUSE, 1501 / 8)
+
+
+def test_a_very_short_job_is_looked_at_more_often():
+    assert pause([100], 90) == 2, "a fiftieth of the expected duration"
+    assert pause([20], 20) == 1, "never more often than once a second"
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "seconds"), [(0, 30), (300, 30), (400, 40), (5000, 500), (6000, 600), (90000, 600)]
+)
+def test_without_history_the_pause_is_a_tenth_of_the_age(elapsed, seconds):
+    assert pause([], elapsed) == pytest.approx(seconds)
+
+
+@given(DURATIONS | st.just([]), ELAPSED)
+def test_a_pause_is_never_shorter_than_a_second(durations, elapsed):
+    assert pause(durations, elapsed) >= 1
+
+
+@given(DURATIONS, st.floats(min_value=0, max_value=0.71))
+def test_no_look_before_the_window_sleeps_into_it(durations, share):
+    expected = sorted(durations)[len(durations) // 2]
+    elapsed = expected * share
+    latest = max(expected * 0.79, elapsed + CLOSEST)
+    assert elapsed + pause(durations, elapsed) <= latest, "at the latest, the window opens at 0.79"
+
+
+@given(DURATIONS)
+def test_few_looks_come_before_the_window(durations):
+    elapsed, looks = 0.0, 0
+    while pause(durations, elapsed) > HOLD_PAUSE:
+        elapsed += pause(durations, elapsed)
+        looks += 1
+    assert looks <= EARLY_LOOKS, "a look through the state machine costs three transitions"
+
+
+@given(DURATIONS, st.floats(min_value=0.8, max_value=1.2))
+def test_an_ordinary_end_is_seen_within_ten_seconds(durations, share):
+    expected = sorted(durations)[len(durations) // 2]
+    assert pause(durations, expected * share) <= CLOSEST, "two standard deviations to each side"
+
+
+@given(DURATIONS, st.floats(min_value=0, max_value=10 * 24 * 3600))
+def test_a_late_end_is_seen_with_a_twentieth_of_its_delay(durations, late):
+    expected = sorted(durations)[len(durations) // 2]
+    assert pause(durations, expected + late) <= max(CLOSEST, late / 20)
+
+
+@given(ELAPSED, st.floats(min_value=0, max_value=24 * 3600))
+def test_without_history_pauses_only_grow(elapsed, later):
+    assert BLIND_FIRST <= pause([], elapsed) <= pause([], elapsed + later) <= BLIND_LAST
