@@ -11,16 +11,9 @@ from functools import cache
 from types import GenericAlias, NoneType, UnionType
 from typing import Literal, NamedTuple, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
+import cattrs
 import pulumi
-from cattrs import (
-    AttributeValidationNote,
-    BaseValidationError,
-    Converter,
-    ForbiddenExtraKeysError,
-    IterableValidationNote,
-)
 from cattrs.gen import make_dict_structure_fn, override
-from cattrs.types import SimpleStructureHook
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components.args import RetrainingPipelineArgs, camel_case, problems, warnings
@@ -127,7 +120,7 @@ class _Refusal(NamedTuple):
         if isinstance(self.error, KeyError):
             return None
         key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path)
-        if isinstance(self.error, ForbiddenExtraKeysError):
+        if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
             return Problem(key[1:], None, _unknown(str(self.path[-1]), _keys(self.error.cl)))
         assert isinstance(self.error, _UnfitError), "the hooks below raise nothing else"
         return Problem(key[1:], self.error.value, self.error.message)
@@ -153,37 +146,33 @@ def _read(config: Mapping[str, object]) -> tuple[RetrainingPipelineArgs, list[Pr
     while True:
         try:
             return _converter().structure(rest, RetrainingPipelineArgs), found
-        except BaseValidationError as error:
+        except cattrs.BaseValidationError as error:
             for refusal in _refusals(error, ()):
                 if problem := refusal.problem():
                     found.append(problem)
                 refusal.mend(rest)
 
 
-def _refusals(error: BaseValidationError, path: tuple[str | int, ...]) -> Iterator[_Refusal]:
+def _refusals(error: cattrs.BaseValidationError, path: tuple[str | int, ...]) -> Iterator[_Refusal]:
     """Walk the tree of errors; the notes on each tell where it belongs."""
     for each in error.exceptions:
         at, type_ = path, None
         for note in getattr(each, "__notes__", ()):
-            match note:
-                case AttributeValidationNote(name=name, type=type_):
-                    at = (*path, camel_case(name))
-                case IterableValidationNote(index=index, type=type_):
-                    at = (*path, index)
-        match each:
-            case BaseValidationError():
-                yield from _refusals(each, at)
-            case ForbiddenExtraKeysError(extra_fields=keys):
-                for key in keys:
-                    yield _Refusal((*at, key), each, None)
-            case Exception():
-                yield _Refusal(at, each, type_)
+            attribute = isinstance(note, cattrs.AttributeValidationNote)
+            at, type_ = (*path, camel_case(note.name) if attribute else note.index), note.type
+        if isinstance(each, cattrs.BaseValidationError):
+            yield from _refusals(each, at)
+        elif isinstance(each, cattrs.ForbiddenExtraKeysError):
+            for key in each.extra_fields:
+                yield _Refusal((*at, key), each, None)
+        else:
+            yield _Refusal(at, each, type_)
 
 
 @cache
-def _converter() -> Converter:
+def _converter() -> cattrs.Converter:
     """Give the reader of these dataclasses: their fields are the only list of keys and defaults."""
-    converter = Converter(forbid_extra_keys=True)
+    converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook(int, _whole)
     converter.register_structure_hook(float, _number)
@@ -199,14 +188,14 @@ def _converter() -> Converter:
     return converter
 
 
-def _first_member_reader(union: object, converter: Converter) -> Hook:
+def _first_member_reader(union: object, converter: cattrs.Converter) -> Hook:
     """Read an `Input[str]` as str and `X | None` as X: a key that is there has a value."""
     member = get_args(union)[0]
     read: Hook = converter.get_structure_hook(member)
     return lambda value, _: read(value, member)
 
 
-def _collection_reader(type_: object, converter: Converter) -> Hook:
+def _collection_reader(type_: object, converter: cattrs.Converter) -> Hook:
     """Read a list as a tuple and a mapping as a dict, but nothing else that has elements."""
     of = get_args(type_)
     shape, expected, alias = (
@@ -219,9 +208,9 @@ def _collection_reader(type_: object, converter: Converter) -> Hook:
     return lambda value, _: read(_only(shape, expected, value), collection)
 
 
-def _dataclass_reader(cls: type, converter: Converter) -> Hook:
+def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
     keys = {each.name: override(rename=camel_case(each.name)) for each in fields(cls)}
-    read: SimpleStructureHook[Mapping[str, object], object] = make_dict_structure_fn(
+    read: Callable[[dict[str, object]], object] = make_dict_structure_fn(
         cls,
         converter,
         _cattrs_forbid_extra_keys=True,
@@ -290,10 +279,8 @@ def _unknown(key: str, known: list[str]) -> str:
 
 
 def _one_holds_the_other(key: str, other: str) -> bool:
-    return any(
-        each == rest or each.startswith((f"{rest}.", f"{rest}["))
-        for each, rest in ((key, other), (other, key))
-    )
+    inner, outer = (key, other) if len(key) > len(other) else (other, key)
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 def _decoded(value: object) -> object:

@@ -147,11 +147,12 @@ def problem(text: str, kind: Kind) -> str | None:
         return f"is {len(text)} characters long; an ARN here has at most {MAX_LENGTH}"
     if kind.pattern.fullmatch(text):
         return None
-    if arn := parse(text):
-        given = _noun(arn)
-        what = f"no valid ARN of {_a(given)}" if given == kind.noun else _a(given)
-        return f"is {what}; {_way_out(arn, given, kind)}"
-    return f"is not an ARN; expected the ARN of {_a(kind.noun)}, for example '{kind.example}'"
+    arn = parse(text)
+    if arn is None:
+        return f"is not an ARN; expected the ARN of {_a(kind.noun)}, for example '{kind.example}'"
+    if (given := _noun(arn)) == kind.noun:
+        return f"is no valid ARN of {_a(given)}; expected one like '{kind.example}'"
+    return f"is {_a(given)}; {_way_out(arn, given, kind)}"
 
 
 def problems(named: Iterable[Named], *, region: str | None = None) -> Iterator[Problem]:
@@ -166,7 +167,9 @@ def problems(named: Iterable[Named], *, region: str | None = None) -> Iterator[P
             yield Problem(each.key, None, f"{each.wanted}, for example '{each.kind.example}'")
         elif message := problem(each.text, each.kind):
             yield Problem(each.key, each.text, message)
-        elif arn := parse(each.text):
+        else:
+            arn = parse(each.text)
+            assert arn is not None, "an ARN that its kind's pattern fits"
             known.append((each, arn))
     personalize = [(each, arn) for each, arn in known if arn.service == "personalize"]
     if personalize:

@@ -1,0 +1,47 @@
+"""Rates by themselves: days in words, and the times that daylight saving skips."""
+
+from datetime import date
+
+import pytest
+
+from components import rates
+
+TODAY = date(2026, 11, 24)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [("1 day", 1), ("30 days", 30), ("1 days", None), ("0 days", None), ("7", None)],
+)
+def test_days_are_counted_in_words(text, days):
+    assert rates.days(text) == days
+
+
+@pytest.mark.parametrize(
+    ("rate", "zone"),
+    [
+        ("7 days", "Europe/Berlin"),
+        ("cron(30 2 * * ? *)", "UTC"),
+        ("cron(30 3 * * ? *)", "Europe/Berlin"),
+        ("cron(30 2 ? * MON *)", "Europe/Berlin"),
+        ("cron(30 2 * 6 ? *)", "Europe/Berlin"),
+    ],
+)
+def test_daylight_saving_leaves_other_times_alone(rate, zone):
+    assert rates.skipped(rate, zone, today=TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("rate", "zone", "skipped"),
+    [
+        ("cron(30 2 * * ? *)", "Europe/Berlin", "2027-03-28 02:30"),
+        ("cron(30 2 ? * SUN *)", "Europe/Berlin", "2027-03-28 02:30"),
+        ("cron(0 2 * * ? *)", "America/New_York", "2027-03-14 02:00"),
+        ("cron(0 */2 * * ? *)", "Australia/Sydney", "2027-10-03 02:00"),
+        ("cron(15 0 * * ? *)", "Africa/Cairo", "2027-04-30 00:15"),
+        ("cron(30 2 28 3 ? *)", "Europe/Berlin", "2027-03-28 02:30"),
+    ],
+)
+def test_the_first_time_that_daylight_saving_skips_is_found(rate, zone, skipped):
+    found = rates.skipped(rate, zone, today=TODAY)
+    assert f"{found:%Y-%m-%d %H:%M}" == skipped

@@ -1,0 +1,123 @@
+"""Whatever a config holds, it is read as it is meant or refused with a SettingsError."""
+
+import re
+from dataclasses import fields
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import settings
+from components.args import (
+    CampaignArgs,
+    DatasetArgs,
+    DatasetsArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+    camel_case,
+    document,
+)
+from tests.program.sample_stack import CAMPAIGN, CONFIG, HOME, ITEMS, SOLUTION, USERS, changed
+
+DATASET = st.fixed_dictionaries(
+    {
+        "datasetArn": st.just(USERS),
+        "dataLocation": st.sampled_from(["s3://abc/u.csv", "s3://abc/u/"]),
+    },
+    optional={"importMode": st.sampled_from(["FULL", "INCREMENTAL"])},
+)
+ITEMS_DATASET = DATASET.map(lambda users: {**users, "datasetArn": ITEMS})
+KEYS = [
+    camel_case(each.name)
+    for cls in (RetrainingPipelineArgs, DatasetsArgs, DatasetArgs, SolutionArgs, CampaignArgs)
+    for each in fields(cls)
+]
+PLACES = [
+    *CONFIG,
+    "datasets.items",
+    "datasets.users.dataLocation",
+    "limits.maxImportHours",
+    "solutions[0]",
+    "solutions[1]",
+    "solutions[0].campaigns",
+    "solutions[0].trainingMode",
+    "tags.team",
+    "anything",
+]
+TEXTS = ["", "7 days", "cron(0 3 * * ? *)", "UPDATE", "true", "90", "s3://bucket/x.csv"]
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from([*TEXTS, SOLUTION, CAMPAIGN, USERS, f"{SOLUTION}/1"])
+    | st.text(max_size=8)
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), JSON, max_size=4))
+def test_any_mapping_is_read_or_refused_with_a_settings_error(config):
+    assert_read_or_refused(config)
+
+
+@given(st.sampled_from(PLACES), JSON)
+def test_any_change_of_the_sample_is_read_or_refused_with_a_settings_error(place, value):
+    assert_read_or_refused(changed({place: value}))
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "datasets": st.fixed_dictionaries(
+                {"users": DATASET}, optional={"items": ITEMS_DATASET}
+            ),
+            "solutions": st.lists(
+                st.sampled_from("abcdef"), min_size=1, max_size=3, unique=True
+            ).map(lambda names: [{"solutionArn": f"{HOME}:solution/{name}"} for name in names]),
+        },
+        optional={
+            "retrainingRate": st.integers(2, 999).map(lambda days: f"{days} days"),
+            "paused": st.booleans() | st.sampled_from(["true", "false"]),
+            "limits": st.fixed_dictionaries(
+                {}, optional={"maxImportHours": st.floats(0.1, 72) | st.integers(1, 72).map(str)}
+            ),
+            "tags": st.dictionaries(
+                st.text("abc:/=+-@ _.é", min_size=1, max_size=128), st.text("ü1 :", max_size=256)
+            ),
+        },
+    )
+)
+def test_any_good_config_is_read_and_the_workflow_told_the_same(config):
+    assert isinstance(read(config), RetrainingPipelineArgs)
+    assert_read_or_refused(config)
+
+
+def assert_read_or_refused(config):
+    outcome = read(config)
+    if isinstance(outcome, settings.SettingsError):
+        header = r"\d+ problems? in the configuration of stack dev:"
+        assert re.fullmatch(header, str(outcome).splitlines()[0])
+        return
+    told = document(outcome, job_prefix="p", import_role_arn="r")
+    assert {each["type"]: each["datasetArn"] for each in told["datasets"]} == {
+        key: each["datasetArn"] for key, each in config["datasets"].items()
+    }
+    assert [each["solutionArn"] for each in told["solutions"]] == [
+        each["solutionArn"] for each in config["solutions"]
+    ]
+    assert told["tags"] == config.get("tags", {})
+    assert read(config) == outcome, "reading has no memory"
+
+
+def read(config):
+    try:
+        return settings.parse(config)
+    except settings.SettingsError as error:
+        return error
