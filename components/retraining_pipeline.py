@@ -19,8 +19,11 @@ TAG = "retraining-pipeline"
 """Key of the tag, on every resource and job, that names the pipeline they belong to."""
 
 
-class InvalidPipelineError(ValueError):
-    """The component was given what cannot be deployed; the message tells every problem."""
+class InvalidPipelineError(pulumi.RunError):
+    """The component was given what cannot be deployed; the message tells every problem.
+
+    A RunError, so that the CLI shows the message and no stack trace.
+    """
 
 
 class RetrainingPipeline(pulumi.ComponentResource):

@@ -1,0 +1,71 @@
+"""The arguments that the tests of the component deploy."""
+
+from components import (
+    CampaignArgs,
+    DatasetArgs,
+    DatasetsArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+)
+
+PERSONALIZE = "arn:aws:personalize:eu-west-1:123456789012"
+NAME = "retraining-dev"
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-aaaa-bbbb-cccc-222222222222"
+DATA_KEY = "arn:aws:kms:eu-west-1:123456789012:key/33333333-aaaa-bbbb-cccc-444444444444"
+IMPORT_ROLE = "arn:aws:iam::123456789012:role/service/personalize-import"
+
+
+def minimal(**changes):
+    """Only what must be given: one dataset, one solution, no campaign."""
+    return RetrainingPipelineArgs(
+        **{
+            "datasets": DatasetsArgs(
+                interactions=DatasetArgs(
+                    dataset_arn=f"{PERSONALIZE}:dataset/movies/INTERACTIONS",
+                    data_location="s3://exports/interactions.csv",
+                )
+            ),
+            "solutions": [SolutionArgs(solution_arn=f"{PERSONALIZE}:solution/movies")],
+            **changes,
+        }
+    )
+
+
+def complete(wrap=lambda value: value, **changes):
+    """Every optional argument but an import role; `wrap` is applied to each ARN and location."""
+    return RetrainingPipelineArgs(
+        **{
+            "datasets": DatasetsArgs(
+                interactions=DatasetArgs(
+                    dataset_arn=wrap(f"{PERSONALIZE}:dataset/movies/INTERACTIONS"),
+                    data_location=wrap("s3://exports/interactions/"),
+                    import_mode="INCREMENTAL",
+                ),
+                items=DatasetArgs(
+                    dataset_arn=wrap(f"{PERSONALIZE}:dataset/movies/ITEMS"),
+                    data_location=wrap("s3://catalogue/items.csv"),
+                ),
+            ),
+            "solutions": [
+                SolutionArgs(
+                    solution_arn=wrap(f"{PERSONALIZE}:solution/for-you"),
+                    training_mode="UPDATE",
+                    campaigns=[
+                        CampaignArgs(campaign_arn=wrap(f"{PERSONALIZE}:campaign/for-you")),
+                        CampaignArgs(campaign_arn=wrap(f"{PERSONALIZE}:campaign/mail")),
+                    ],
+                ),
+                SolutionArgs(solution_arn=wrap(f"{PERSONALIZE}:solution/similar")),
+            ],
+            "retraining_rate": "cron(0 3 ? * MON *)",
+            "timezone": "Europe/Berlin",
+            "paused": True,
+            "tags": {"team": "discovery"},
+            "permissions_boundary_arn": wrap(BOUNDARY),
+            "log_retention_days": 30,
+            "kms_key_arn": wrap(KEY),
+            "data_kms_key_arn": wrap(DATA_KEY),
+            **changes,
+        }
+    )
