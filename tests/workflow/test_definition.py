@@ -1,0 +1,364 @@
+"""The shape of the state machine: what it consists of, and which broken ones are refused."""
+
+import copy
+import functools
+import inspect
+import json
+from typing import get_args
+
+import pytest
+from botocore.session import get_session
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components import workflow
+from components.args import document
+from components.asl import LONGEST_STATE_NAME, machines, problems
+from components.steps import STEPS
+from functions import errors, runs
+from functions.documents import Phase
+from tests.group import IMPORT_ROLE, settings
+
+RESERVED = {
+    # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    "States.ALL",
+    "States.Timeout",
+    # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    # What Lambda names a function that ran out of time or was killed.
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+}
+CONTENTS = {
+    "run": [
+        "Configure run",
+        "Plan retraining",
+        "Is there anything to do?",
+        "Import datasets",
+        "Were all datasets imported?",
+        "Retrain solutions",
+        "Report outcome",
+        "Did the run succeed?",
+        "Retrained",
+        "Retraining failed",
+        "Report failed",
+    ],
+    "each dataset": [
+        "Create dataset import job",
+        "Has the dataset import job ended?",
+        "Wait for dataset import job",
+        "Watch dataset import job",
+        "Wait for a free import slot",
+        "Dataset imported",
+        "Dataset not imported",
+    ],
+    "each solution": [
+        "Create solution version",
+        "Has the solution version ended?",
+        "Wait for solution version",
+        "Watch solution version",
+        "Stop solution version",
+        "Update campaigns",
+        "Solution finished",
+    ],
+    "each campaign": [
+        "Update campaign",
+        "Has the campaign update ended?",
+        "Wait for campaign update",
+        "Watch campaign update",
+        "Wait for the campaign to be free",
+        "Campaign updated",
+        "Campaign serves a newer version",
+        "Campaign not updated",
+    ],
+}
+
+
+@functools.cache
+def definition():
+    """Give the definition of a pipeline with three datasets, a solution and a campaign."""
+    args = settings()
+    functions = {step: f"arn:aws:lambda:eu-west-1:123456789012:function:{step}:1" for step in STEPS}
+    told = document(args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE)
+    return workflow.definition(functions, told, args)
+
+
+def states(of_type=None):
+    """Give name and state of all states, or of those of a type."""
+    return [
+        (name, state)
+        for machine in machines(definition())
+        for name, state in machine["States"].items()
+        if of_type in (None, state["Type"])
+    ]
+
+
+def targets():
+    """Give every place in the definition that names a state: (machine, state, path to it)."""
+    for number, machine in enumerate(machines(definition())):
+        for name, state in machine["States"].items():
+            for key in ("Next", "Default"):
+                if key in state:
+                    yield number, name, (key,)
+            for key in ("Catch", "Choices"):
+                for index, _ in enumerate(state.get(key, ())):
+                    yield number, name, (key, index, "Next")
+
+
+def errors_matched(value):
+    """Give every name in an ErrorEquals, wherever it stands."""
+    if isinstance(value, dict):
+        yield from value.get("ErrorEquals", ())
+        for inner in value.values():
+            yield from errors_matched(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from errors_matched(inner)
+
+
+# The one that is deployed
+
+
+def test_the_states_in_order_are_the_table_of_contents():
+    found = [list(machine["States"]) for machine in machines(definition())]
+    assert found == list(CONTENTS.values()), "one list for the run and for each Map inside"
+
+
+def test_each_machine_starts_with_its_first_state():
+    found = [machine["StartAt"] for machine in machines(definition())]
+    assert found == [names[0] for names in CONTENTS.values()]
+
+
+def test_the_definition_is_sound():
+    assert problems(definition()) == []
+
+
+def test_the_definition_is_json():
+    assert json.loads(json.dumps(definition())) == definition(), "no tuples, no other objects"
+
+
+def test_state_names_are_short_enough():
+    longest = max((name for name, _ in states()), key=len)
+    assert len(longest) <= 80, f"{longest!r}: Step Functions takes 80 characters"
+
+
+def test_a_task_is_called_like_its_function():
+    found = {name: state["Resource"].split(":")[6] for name, state in states("Task")}
+    assert found == {name: name.lower().replace(" ", "_") for name in found}
+
+
+def test_every_function_is_called_by_a_task_but_the_one_that_stands_by():
+    called = {state["Resource"].split(":")[6] for _, state in states("Task")}
+    assert set(STEPS) - called == {"close_run"}, "close_run is called by EventBridge"
+
+
+def test_every_task_outlives_its_function():
+    for name, state in states("Task"):
+        function = STEPS[state["Resource"].split(":")[6]]
+        assert state["TimeoutSeconds"] > function.timeout_seconds, (
+            f"{name}: the function's own time-out tells more"
+        )
+
+
+def test_every_task_tries_again_with_jitter_and_a_cap():
+    for name, state in states("Task"):
+        for retry in state["Retry"]:
+            rest = {key: value for key, value in retry.items() if key != "ErrorEquals"}
+            assert set(rest) == {
+                "IntervalSeconds",
+                "BackoffRate",
+                "MaxDelaySeconds",
+                "MaxAttempts",
+                "JitterStrategy",
+            }, name
+        tried = set(errors_matched(state["Retry"]))
+        assert {"Throttled", "ServiceUnavailable", "Sandbox.Timedout"} <= tried, name
+
+
+def test_every_task_and_every_map_has_a_way_out_for_all_errors():
+    for name, state in [*states("Task"), *states("Map")]:
+        caught = [(rule["ErrorEquals"], rule["ResultPath"]) for rule in state["Catch"]]
+        assert caught == [(["States.ALL"], "$.error")], name
+
+
+def test_every_result_path_is_written_out():
+    for name, state in states():
+        if state["Type"] in ("Task", "Map", "Pass"):
+            assert "ResultPath" in state, name
+
+
+def test_every_choice_has_a_default():
+    assert [name for name, state in states("Choice") if "Default" not in state] == []
+
+
+def test_a_choice_by_phase_knows_only_phases_that_there_are():
+    asked = {
+        rule["StringEquals"]
+        for _, state in states("Choice")
+        for rule in state["Choices"]
+        if rule["Variable"].endswith(".phase")
+    }
+    assert asked | {"UNDER_WAY"} == set(get_args(Phase)), "UNDER_WAY is every Choice's default"
+
+
+def test_every_error_that_is_matched_exists():
+    ours = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
+    model = get_session().get_service_model("personalize")
+    modelled = {shape.name for shape in model.error_shapes}
+    unknown = set(errors_matched(definition())) - ours - modelled - RESERVED
+    assert unknown == set(), "a name that nobody raises is a retry that never happens"
+
+
+def test_nothing_inside_a_map_can_end_it_but_a_normal_end():
+    for machine in list(machines(definition()))[1:]:
+        ends = {
+            name: state["Type"] for name, state in machine["States"].items() if "Next" not in state
+        }
+        ends = {name: kind for name, kind in ends.items() if kind != "Choice"}
+        assert set(ends.values()) == {"Pass"}, f"one failed item would stop the others: {ends}"
+
+
+def test_every_path_of_the_run_itself_ends_in_the_report():
+    top = definition()["States"]
+    after = {name for name, state in top.items() if "Report outcome" in json.dumps(state)}
+    assert after == {
+        "Plan retraining",
+        "Is there anything to do?",
+        "Import datasets",
+        "Were all datasets imported?",
+        "Retrain solutions",
+    }
+
+
+def test_the_error_of_a_reported_run_is_the_one_that_close_run_leaves_alone():
+    assert workflow.REPORTED == runs.REPORTED
+    assert definition()["States"]["Retraining failed"]["Error"] == runs.REPORTED
+
+
+# Broken ones
+
+
+def small(**changed):
+    """Give a sound machine of three states with some of them changed; None takes one away."""
+    made = {
+        "Begin": {"Type": "Pass", "Next": "Choose"},
+        "Choose": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.x", "IsNull": True, "Next": "End"}],
+            "Default": "End",
+        },
+        "End": {"Type": "Succeed"},
+    }
+    made = {name: state for name, state in {**made, **changed}.items() if state}
+    return {"StartAt": "Begin", "States": made}
+
+
+def test_a_small_machine_is_sound():
+    assert problems(small()) == []
+
+
+LONG = "x" * (LONGEST_STATE_NAME + 1)
+INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
+
+
+@pytest.mark.parametrize(
+    ("broken", "found"),
+    [
+        (
+            small(Begin={"Type": "Pass", "Next": "Chose"}),
+            [
+                "'Begin' goes on to 'Chose', which is no state beside it",
+                "'Choose' cannot be reached",
+                "'End' cannot be reached",
+            ],
+        ),
+        (
+            {**small(), "StartAt": "Start"},
+            [
+                "StartAt names 'Start', which is no state",
+                "'Begin' cannot be reached",
+                "'Choose' cannot be reached",
+                "'End' cannot be reached",
+            ],
+        ),
+        ({"States": {}}, ["StartAt names 'None', which is no state"]),
+        (small(Extra={"Type": "Succeed"}), ["'Extra' cannot be reached"]),
+        (
+            small(Choose={"Type": "Choice", "Choices": [{"IsNull": True, "Next": "End"}]}),
+            ["'Choose' is a Choice without a Default"],
+        ),
+        (
+            small(Choose={"Type": "Choice", "Choices": [{"Next": "Gone"}], "Default": "End"}),
+            ["'Choose' goes on to 'Gone', which is no state beside it"],
+        ),
+        (
+            small(Begin={"Type": "Task", "Catch": [{"Next": "Gone"}], "Next": "Choose"}),
+            ["'Begin' goes on to 'Gone', which is no state beside it"],
+        ),
+        (
+            small(
+                Begin={"Type": "Pass", "Next": LONG}, **{LONG: {"Type": "Pass", "Next": "Choose"}}
+            ),
+            [f"'{LONG}' has 81 characters; at most 80 are allowed"],
+        ),
+        (
+            small(Begin={"Type": "Map", "ItemProcessor": INNER, "Next": "Choose"}),
+            ["'End' is the name of two states"],
+        ),
+        (
+            small(
+                Begin={
+                    "Type": "Map",
+                    "ItemProcessor": {
+                        "StartAt": "In",
+                        "States": {"In": {"Type": "Pass", "Next": "End"}},
+                    },
+                    "Next": "Choose",
+                }
+            ),
+            ["'In' goes on to 'End', which is no state beside it"],
+        ),
+    ],
+    ids=[
+        "a Next that dangles",
+        "a start that is no state",
+        "no start and no states",
+        "a state that nothing leads to",
+        "a Choice without Default",
+        "a rule of a Choice that dangles",
+        "a Catch that dangles",
+        "a name that is too long",
+        "a name that is used twice",
+        "a way out of a Map",
+    ],
+)
+def test_a_broken_definition_is_told_in_words(broken, found):
+    assert problems(broken) == found
+
+
+@given(where=st.sampled_from(list(targets())), target=st.text(max_size=90))
+def test_every_reference_that_dangles_is_found(where, target):
+    number, name, path = where
+    broken = copy.deepcopy(definition())
+    machine = list(machines(broken))[number]
+    if target in machine["States"]:
+        return
+    at = machine["States"][name]
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = target
+    assert f"{name!r} goes on to {target!r}, which is no state beside it" in problems(broken)
+
+
+@given(st.data())
+def test_every_state_that_is_missing_is_found(data):
+    broken = copy.deepcopy(definition())
+    machine = data.draw(st.sampled_from(list(machines(broken))))
+    name = data.draw(st.sampled_from(list(machine["States"])))
+    del machine["States"][name]
+    assert any(f"{name!r}, which is no state" in problem for problem in problems(broken)), name
