@@ -1,0 +1,402 @@
+"""Solution versions: trained, adopted, watched, stopped."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.errors import NameTaken, Throttled
+from functions.solution_versions import (
+    create_solution_version,
+    stop_solution_version,
+    stop_trainings,
+    watch_solution_version,
+)
+from tests.functions.samples import (
+    API_TAGS,
+    FOREIGN_VERSION,
+    IMPORT_JOB,
+    NOW,
+    OLD_VERSION,
+    OTHER_SOLUTION,
+    PREFIX,
+    RUN_ID,
+    SOLUTION,
+    VERSION,
+    VERSION_NAME,
+    ago,
+    dataset_result,
+    ended_job,
+    iso,
+    job,
+    planned_solution,
+    run,
+    settings,
+    solution_settings,
+    version,
+    version_summary,
+)
+
+CREATE = {
+    "name": VERSION_NAME,
+    "solutionArn": SOLUTION,
+    "trainingMode": "FULL",
+    "tags": API_TAGS,
+}
+STARTED = {
+    "arn": VERSION,
+    "phase": "UNDER_WAY",
+    "seconds": 900,
+    "status": "CREATE PENDING",
+    "failure": None,
+    "warnings": [],
+    "ours": True,
+    "createdAt": NOW.isoformat(),
+}
+FOUND = job(createdAt=iso(1))
+
+
+def lists(personalize, *summaries, solution=SOLUTION):
+    personalize.says(
+        "list_solution_versions", {"solutionVersions": list(summaries)}, solutionArn=solution
+    )
+
+
+def describes(personalize, **changes):
+    described = version(**changes)
+    arn = described["solutionVersionArn"]
+    personalize.says(
+        "describe_solution_version", {"solutionVersion": described}, solutionVersionArn=arn
+    )
+
+
+def creates(personalize, **changes):
+    personalize.says(
+        "create_solution_version", {"solutionVersionArn": VERSION}, **{**CREATE, **changes}
+    )
+
+
+def create(personalize, imports=(), **changes):
+    """Create in a run that began five hours ago and whose plan saw an import end then."""
+    planned = planned_solution(**{"dataAsOf": iso(50), **changes})
+    return create_solution_version(personalize.client, planned, run(startedAt=iso(5)), imports)
+
+
+def imported(**changes):
+    return dataset_result(job=ended_job(IMPORT_JOB, **changes))
+
+
+# create
+
+
+@pytest.mark.parametrize("mode", ["FULL", "UPDATE"])
+def test_a_training_is_started_as_planned(personalize, clock, mode):
+    lists(personalize, version_summary())
+    creates(personalize, trainingMode=mode)
+    assert create(personalize, trainingMode=mode) == STARTED
+
+
+def test_the_version_of_a_try_before_is_adopted_by_its_name(personalize):
+    summary = version_summary(
+        solutionVersionArn=VERSION, status="CREATE IN_PROGRESS", creationDateTime=ago(1)
+    )
+    lists(personalize, version_summary(), summary)
+    describes(personalize)
+    assert create(personalize) == FOUND
+
+
+def test_a_version_of_this_run_that_has_ended_is_adopted_too(personalize):
+    """A create may have been answered late, and the training may have failed at once."""
+    summary = version_summary(
+        solutionVersionArn=VERSION, status="CREATE FAILED", creationDateTime=ago(5)
+    )
+    lists(personalize, summary)
+    describes(personalize, status="CREATE FAILED", failureReason="too few users")
+    assert create(personalize) == ended_job(
+        phase="ENDED", status="CREATE FAILED", failure="too few users"
+    )
+
+
+def test_versions_that_ended_before_the_run_are_not_even_described(personalize, clock):
+    lists(personalize, version_summary(creationDateTime=ago(5, seconds=1)))
+    creates(personalize)
+    assert create(personalize) == STARTED
+
+
+@pytest.mark.parametrize(
+    "difference", [{"solutionArn": OTHER_SOLUTION}, {"trainingMode": "UPDATE"}], ids=str
+)
+def test_another_version_of_this_name_is_an_error_that_names_both(personalize, difference):
+    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
+    describes(personalize, **difference)
+    other = version(**difference)
+    with pytest.raises(NameTaken) as raised:
+        create(personalize)
+    assert str(raised.value) == (
+        f"{VERSION} is named {VERSION_NAME} and is "
+        f"{(other['solutionArn'], other['trainingMode'])}; this run wants ('{SOLUTION}', 'FULL')"
+    )
+
+
+def test_a_version_without_a_training_mode_counts_as_full(personalize):
+    old = version()
+    del old["trainingMode"]
+    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
+    personalize.says(
+        "describe_solution_version", {"solutionVersion": old}, solutionVersionArn=VERSION
+    )
+    assert create(personalize) == FOUND
+
+
+def foreign_training(personalize, **changes):
+    """Somebody else's version, without our name, in training since an hour."""
+    summary = version_summary(
+        solutionVersionArn=FOREIGN_VERSION, status="CREATE IN_PROGRESS", creationDateTime=ago(1)
+    )
+    lists(personalize, {**summary, **changes})
+    foreign = version(solutionVersionArn=FOREIGN_VERSION, **changes)
+    del foreign["name"]
+    personalize.says(
+        "describe_solution_version",
+        {"solutionVersion": foreign},
+        solutionVersionArn=FOREIGN_VERSION,
+    )
+
+
+def test_a_foreign_training_that_began_after_the_last_import_is_adopted(personalize):
+    foreign_training(personalize)
+    imports = [imported(endedAt=iso(3)), imported(endedAt=iso(1, seconds=1))]
+    assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False)
+
+
+@pytest.mark.parametrize("ended", [iso(1), iso(0.5)])
+def test_beside_a_foreign_training_that_misses_data_ours_is_started(personalize, clock, ended):
+    foreign_training(personalize)
+    creates(personalize)
+    made = create(personalize, [imported(endedAt=ended), imported(endedAt=iso(3))])
+    assert made == {**STARTED, "warnings": [f"{FOREIGN_VERSION} is in training too"]}
+
+
+def test_an_import_that_was_not_started_does_not_complete_the_data(personalize):
+    foreign_training(personalize)
+    imports = [dataset_result(job=None), imported(endedAt=iso(2))]
+    assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False)
+
+
+@pytest.mark.parametrize(
+    ("data_as_of", "adopted"), [(iso(2), True), (iso(0.5), False), (None, True)], ids=str
+)
+def test_without_imports_the_data_is_as_of_the_newest_one_or_the_runs_start(
+    personalize, clock, data_as_of, adopted
+):
+    foreign_training(personalize)
+    if not adopted:
+        creates(personalize)
+    assert create(personalize, dataAsOf=data_as_of)["ours"] == (not adopted)
+
+
+def test_a_foreign_training_from_before_the_run_is_not_adopted_without_any_import(
+    personalize, clock
+):
+    foreign_training(personalize, creationDateTime=ago(6))
+    creates(personalize)
+    assert create(personalize, dataAsOf=None)["ours"], "the run began five hours ago"
+
+
+def test_a_foreign_version_that_ended_during_the_run_is_no_obstacle(personalize, clock):
+    lists(personalize, version_summary(solutionVersionArn=FOREIGN_VERSION, creationDateTime=ago(1)))
+    describes(personalize, solutionVersionArn=FOREIGN_VERSION, name="by-hand", status="ACTIVE")
+    creates(personalize)
+    assert create(personalize) == STARTED, "only what trains now is mentioned"
+
+
+def test_our_own_version_counts_before_a_newer_foreign_one(personalize):
+    under_way = {"status": "CREATE IN_PROGRESS"}
+    lists(
+        personalize,
+        version_summary(solutionVersionArn=VERSION, creationDateTime=ago(2), **under_way),
+        version_summary(solutionVersionArn=FOREIGN_VERSION, creationDateTime=ago(1), **under_way),
+    )
+    describes(personalize, solutionVersionArn=FOREIGN_VERSION, name="by-hand")
+    describes(personalize, creationDateTime=ago(2))
+    assert create(personalize) == job(createdAt=iso(2))
+
+
+def test_where_names_are_unique_the_version_that_has_ours_is_looked_for_again(personalize):
+    lists(personalize)
+    personalize.refuses("create_solution_version", "ResourceAlreadyExistsException", **CREATE)
+    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
+    describes(personalize)
+    assert create(personalize) == FOUND
+
+
+def test_a_taken_name_that_no_version_has_is_let_through(personalize):
+    lists(personalize)
+    personalize.refuses(
+        "create_solution_version", "ResourceAlreadyExistsException", "it exists", **CREATE
+    )
+    lists(personalize)
+    with pytest.raises(ClientError, match="it exists"):
+        create(personalize)
+
+
+def test_an_existing_version_is_used_as_planned(personalize):
+    describes(personalize, solutionVersionArn=OLD_VERSION, status="ACTIVE")
+    made = create(personalize, existingVersionArn=OLD_VERSION)
+    assert made == ended_job(OLD_VERSION), "nothing is listed and nothing created"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("ThrottlingException", Throttled), ("LimitExceededException", ClientError)],
+)
+def test_other_errors_of_the_create_are_let_through(personalize, code, expected):
+    lists(personalize)
+    personalize.refuses("create_solution_version", code, "no", **CREATE)
+    with pytest.raises(expected, match="no"):
+        create(personalize)
+
+
+# watch
+
+
+def watch(personalize, before, **changes):
+    describes(personalize, solutionVersionArn=before["arn"], **changes)
+    planned = planned_solution(durations=[7200], maxHours=3)
+    return watch_solution_version(personalize.client, planned, before)
+
+
+def test_a_watched_training_says_when_to_look_next(personalize, clock):
+    assert watch(personalize, job()) == job(seconds=900)
+
+
+def test_an_adopted_training_stays_somebody_elses(personalize, clock):
+    seen = watch(personalize, job(FOREIGN_VERSION, ours=False), status="ACTIVE")
+    assert seen == ended_job(FOREIGN_VERSION, ours=False)
+
+
+def test_warnings_are_kept_and_each_is_given_once(personalize, clock):
+    unknown = "the status 'CREATE PAUSED' is unknown; taken for under way"
+    before = job(warnings=["x is in training too", unknown])
+    seen = watch(personalize, before, status="CREATE PAUSED")
+    assert seen["warnings"] == [unknown, "x is in training too"]
+
+
+def test_a_training_past_its_deadline_is_overdue(personalize, clock):
+    seen = watch(personalize, job(), creationDateTime=ago(3))
+    late = "still CREATE IN_PROGRESS after 3 hours"
+    assert seen == job(phase="OVERDUE", failure=late, createdAt=iso(3))
+
+
+# stop
+
+LATE = "still CREATE IN_PROGRESS after 24 hours"
+OVERDUE = job(phase="OVERDUE", failure=LATE, createdAt=iso(24), warnings=["x is in training too"])
+STOPPING = {**OVERDUE, "phase": "UNDER_WAY", "seconds": 30, "stopRequestedAt": NOW.isoformat()}
+
+
+def test_an_overdue_training_of_ours_is_stopped(personalize, clock):
+    describes(personalize)
+    personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
+    assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
+
+
+def test_a_training_that_is_stopping_is_not_stopped_again(personalize, clock):
+    describes(personalize, status="CREATE STOPPING")
+    assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
+
+
+def test_an_adopted_training_is_never_stopped(personalize):
+    describes(personalize, solutionVersionArn=FOREIGN_VERSION)
+    overdue = {**OVERDUE, "arn": FOREIGN_VERSION, "ours": False}
+    assert stop_solution_version(personalize.client, overdue) == {**overdue, "phase": "ENDED"}
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_training_that_became_active_before_the_stop_is_used(personalize, ours):
+    describes(personalize, status="ACTIVE")
+    assert stop_solution_version(personalize.client, {**OVERDUE, "ours": ours}) == ended_job(
+        ours=ours, warnings=["x is in training too"]
+    )
+
+
+def after_stop(personalize, asked=0, **changes):
+    before = {**STOPPING, "stopRequestedAt": iso(asked)}
+    return watch(personalize, before, creationDateTime=ago(24), **changes)
+
+
+def test_a_training_that_was_stopped_has_ended_and_says_why(personalize, clock):
+    assert after_stop(personalize, status="CREATE STOPPED") == {
+        **OVERDUE,
+        "phase": "ENDED",
+        "status": "CREATE STOPPED",
+        "failure": f"{LATE}, so it was stopped",
+        "stopRequestedAt": NOW.isoformat(),
+        "endedAt": iso(0.5),
+    }
+
+
+def test_a_training_that_became_active_despite_the_stop_is_used(personalize, clock):
+    seen = after_stop(personalize, status="ACTIVE")
+    assert (seen["phase"], seen["failure"]) == ("ACTIVE", None)
+
+
+def test_a_training_has_an_hour_to_stop(personalize, clock):
+    seen = after_stop(personalize, asked=1, status="CREATE STOPPING")
+    assert seen == {**STOPPING, "status": "CREATE STOPPING", "stopRequestedAt": iso(1)}, (
+        "the deadline is past already, and is not asked again"
+    )
+
+
+def test_a_training_that_does_not_stop_is_given_up(personalize, clock):
+    asked = 1 + 1 / 3600
+    assert after_stop(personalize, asked=asked, status="CREATE STOPPING") == {
+        **OVERDUE,
+        "phase": "ENDED",
+        "status": "CREATE STOPPING",
+        "failure": f"{LATE}, and does not stop",
+        "stopRequestedAt": iso(asked),
+    }
+
+
+# stop_trainings
+
+
+def test_a_dead_runs_own_trainings_are_stopped_and_nothing_else(personalize):
+    both = [solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)]
+    under_way = {"status": "CREATE IN_PROGRESS"}
+    others = {
+        f"{SOLUTION}/foreign": {"name": "by-hand"},
+        f"{SOLUTION}/other-run": {"name": f"{PREFIX}-20261122T030000Z-0b519087-1"},
+        f"{SOLUTION}/other-stack": {"name": f"ffffffff-{RUN_ID}-0b519087-1"},
+    }
+    lists(
+        personalize,
+        version_summary(solutionVersionArn=VERSION, creationDateTime=ago(0.1), **under_way),
+        *(
+            version_summary(solutionVersionArn=arn, creationDateTime=ago(hours), **under_way)
+            for hours, arn in enumerate(others, start=1)
+        ),
+        version_summary(),
+    )
+    describes(personalize)
+    personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
+    for arn, changes in others.items():
+        describes(personalize, solutionVersionArn=arn, **changes)
+    stopping = {"solutionVersionArn": f"{OTHER_SOLUTION}/ours", "status": "CREATE STOPPING"}
+    nameless = {"solutionVersionArn": f"{OTHER_SOLUTION}/nameless", **under_way}
+    lists(
+        personalize,
+        version_summary(creationDateTime=ago(1), **stopping),
+        version_summary(creationDateTime=ago(2), **nameless),
+        solution=OTHER_SOLUTION,
+    )
+    second_attempt = f"{PREFIX}-{RUN_ID}-cafecafe-2"
+    describes(personalize, name=second_attempt, **stopping)
+    described = version(**nameless)
+    del described["name"]
+    personalize.says(
+        "describe_solution_version",
+        {"solutionVersion": described},
+        solutionVersionArn=f"{OTHER_SOLUTION}/nameless",
+    )
+    stopped = stop_trainings(personalize.client, settings(solutions=both), run())
+    assert stopped == [VERSION, f"{OTHER_SOLUTION}/ours"], "what is stopping is not stopped again"
