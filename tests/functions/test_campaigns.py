@@ -1,0 +1,362 @@
+"""Campaigns: moved to a version that is newer, and known to serve it."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.campaigns import update_campaign, watch_campaign_update
+from functions.errors import ServiceUnavailable
+from tests.functions.samples import (
+    CAMPAIGN,
+    FOREIGN_VERSION,
+    NOW,
+    OLD_VERSION,
+    SOLUTION,
+    VERSION,
+    ago,
+    campaign,
+    campaign_update,
+    ended_job,
+    iso,
+    job,
+    planned_campaign,
+    version,
+)
+
+UPDATE = {
+    "campaignArn": CAMPAIGN,
+    "solutionVersionArn": VERSION,
+    "minProvisionedTPS": 2,
+    "campaignConfig": {"itemExplorationConfig": {"explorationWeight": "0.3"}},
+}
+STARTED = {
+    "arn": CAMPAIGN,
+    "phase": "UNDER_WAY",
+    "seconds": 45,
+    "status": "CREATE PENDING",
+    "failure": None,
+    "warnings": [],
+    "ours": True,
+    "createdAt": NOW.isoformat(),
+    "firstTriedAt": NOW.isoformat(),
+    "previousVersionArn": OLD_VERSION,
+    "previousUpdateAt": None,
+}
+AGAIN = {
+    "arn": CAMPAIGN,
+    "phase": "AGAIN",
+    "seconds": 60,
+    "status": "WAITING",
+    "failure": None,
+    "warnings": [],
+    "ours": True,
+    "firstTriedAt": NOW.isoformat(),
+}
+IN_PROGRESS = job(CAMPAIGN, status="UPDATE IN_PROGRESS", createdAt=iso(minutes=5))
+LIVE = ended_job(CAMPAIGN, createdAt=iso(500), endedAt=iso(100))
+"""Served without an update of ours: the times are the campaign's."""
+
+
+def describes(personalize, **changes):
+    described = {"campaign": campaign(**changes)}
+    personalize.says("describe_campaign", described, campaignArn=CAMPAIGN)
+
+
+def versions_are(personalize, *, served, target):
+    """Creation of the version that is served and of ours."""
+    for arn, created in ((OLD_VERSION, served), (VERSION, target)):
+        described = version(solutionVersionArn=arn, creationDateTime=created)
+        personalize.says(
+            "describe_solution_version", {"solutionVersion": described}, solutionVersionArn=arn
+        )
+
+
+def ours_is_newer(personalize):
+    versions_are(personalize, served=ago(100), target=ago(1))
+
+
+def update(personalize, before=None):
+    return update_campaign(personalize.client, planned_campaign(), ended_job(), before)
+
+
+# update
+
+
+def test_a_campaign_is_moved_with_all_its_settings(personalize, clock):
+    describes(personalize)
+    ours_is_newer(personalize)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == STARTED
+
+
+def test_settings_that_a_campaign_has_not_are_not_given(personalize, clock):
+    bare = campaign()
+    del bare["minProvisionedTPS"], bare["campaignConfig"]
+    personalize.says("describe_campaign", {"campaign": bare}, campaignArn=CAMPAIGN)
+    ours_is_newer(personalize)
+    personalize.says(
+        "update_campaign",
+        {"campaignArn": CAMPAIGN},
+        campaignArn=CAMPAIGN,
+        solutionVersionArn=VERSION,
+    )
+    assert update(personalize) == STARTED
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "UPDATE FAILED"])
+def test_the_update_before_ours_is_remembered(personalize, clock, status):
+    latest = campaign_update(
+        solutionVersionArn=OLD_VERSION, status=status, creationDateTime=ago(100)
+    )
+    describes(personalize, latestCampaignUpdate=latest)
+    ours_is_newer(personalize)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == {**STARTED, "previousUpdateAt": iso(100)}
+
+
+def test_a_campaign_that_serves_the_version_is_left_alone(personalize):
+    describes(personalize, solutionVersionArn=VERSION)
+    assert update(personalize) == LIVE
+
+
+def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_it_names(
+    personalize, clock
+):
+    describes(personalize, solutionVersionArn=VERSION, status="CREATE FAILED")
+    for _ in range(2):
+        described = {"solutionVersion": version()}
+        personalize.says("describe_solution_version", described, solutionVersionArn=VERSION)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == {**STARTED, "previousVersionArn": VERSION}
+
+
+@pytest.mark.parametrize("status", ["UPDATE PENDING", "UPDATE IN_PROGRESS"])
+def test_an_update_to_our_version_that_is_under_way_is_adopted(personalize, status):
+    """The try before may have timed out after its request arrived."""
+    describes(personalize, latestCampaignUpdate=campaign_update(status=status))
+    adopted = {**IN_PROGRESS, "status": status, "previousVersionArn": OLD_VERSION}
+    assert update(personalize) == adopted
+
+
+def test_somebody_elses_update_is_waited_for(personalize, clock):
+    latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
+    describes(personalize, latestCampaignUpdate=latest)
+    assert update(personalize) == AGAIN
+
+
+def test_the_wait_counts_from_the_first_try(personalize, clock):
+    for _ in range(2):
+        latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
+        describes(personalize, latestCampaignUpdate=latest)
+    first = update(personalize)
+    clock.advance(60)
+    assert update(personalize, first) == AGAIN, "firstTriedAt is the first try's"
+
+
+def test_the_wait_for_somebody_else_has_the_updates_deadline(personalize, clock):
+    latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
+    describes(personalize, latestCampaignUpdate=latest)
+    before = {**AGAIN, "firstTriedAt": iso(3)}
+    assert update(personalize, before) == {
+        **before,
+        "phase": "ENDED",
+        "failure": f"it is being updated to {FOREIGN_VERSION}, for 3 hours now",
+    }
+
+
+def test_a_campaign_that_is_being_created_is_waited_for(personalize, clock):
+    describes(personalize, status="CREATE IN_PROGRESS")
+    before = {**AGAIN, "firstTriedAt": iso(3)}
+    assert update(personalize, before) == {
+        **before,
+        "phase": "ENDED",
+        "failure": "its status is CREATE IN_PROGRESS, for 3 hours now",
+    }
+
+
+def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize, clock):
+    describes(personalize)
+    ours_is_newer(personalize)
+    personalize.refuses("update_campaign", "ResourceInUseException", **UPDATE)
+    before = {**AGAIN, "firstTriedAt": iso(3)}
+    assert update(personalize, before) == {
+        **before,
+        "phase": "ENDED",
+        "failure": "it is in use, for 3 hours now",
+    }
+
+
+def test_an_update_after_a_wait_remembers_the_first_try(personalize, clock):
+    describes(personalize)
+    ours_is_newer(personalize)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    before = {**AGAIN, "firstTriedAt": iso(1)}
+    assert update(personalize, before) == {**STARTED, "firstTriedAt": iso(1)}
+
+
+def test_a_campaign_never_moves_to_an_older_version(personalize):
+    describes(personalize)
+    versions_are(personalize, served=ago(1), target=ago(1, seconds=1))
+    superseded = {**LIVE, "phase": "SUPERSEDED", "failure": f"it serves {OLD_VERSION}"}
+    assert update(personalize) == superseded
+
+
+def test_a_campaign_moves_to_a_version_of_the_same_instant(personalize, clock):
+    describes(personalize)
+    versions_are(personalize, served=ago(1), target=ago(1))
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == STARTED
+
+
+def test_a_campaign_that_follows_the_newest_version_is_moved_to_ours(personalize, clock):
+    latest = f"{SOLUTION}/$LATEST"
+    describes(personalize, solutionVersionArn=latest)
+    personalize.says(
+        "describe_solution_version", {"solutionVersion": version()}, solutionVersionArn=VERSION
+    )
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == {**STARTED, "previousVersionArn": latest}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("LimitExceededException", 400, ClientError),
+        ("ServiceUnavailable", 503, ServiceUnavailable),
+    ],
+)
+def test_other_errors_of_the_update_are_let_through(personalize, code, status, expected):
+    describes(personalize)
+    ours_is_newer(personalize)
+    personalize.refuses("update_campaign", code, "no", status=status, **UPDATE)
+    with pytest.raises(expected, match="no"):
+        update(personalize)
+
+
+# watch
+
+
+def watch(personalize, before, **changes):
+    describes(personalize, **changes)
+    return watch_campaign_update(
+        personalize.client, planned_campaign(durations=[7200]), ended_job(), before
+    )
+
+
+OURS = {
+    **STARTED,
+    "seconds": 900,
+    "createdAt": iso(minutes=5),
+    "firstTriedAt": iso(minutes=6),
+    "previousUpdateAt": iso(100),
+}
+EARLIER = campaign_update(
+    solutionVersionArn=OLD_VERSION, status="ACTIVE", creationDateTime=ago(100)
+)
+
+
+def test_the_campaigns_own_status_says_nothing(personalize, clock):
+    seen = watch(personalize, OURS, status="ACTIVE", latestCampaignUpdate=campaign_update())
+    assert seen == {**OURS, "status": "UPDATE IN_PROGRESS"}
+
+
+def test_an_update_is_done_when_it_is_active_and_its_version_is_served(personalize, clock):
+    latest = campaign_update(status="ACTIVE")
+    seen = watch(personalize, OURS, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
+    assert seen == {
+        **OURS,
+        "phase": "ACTIVE",
+        "seconds": 1,
+        "status": "ACTIVE",
+        "endedAt": iso(minutes=4),
+    }
+
+
+def test_an_update_that_is_active_while_the_old_version_is_served_is_under_way(personalize, clock):
+    seen = watch(personalize, OURS, latestCampaignUpdate=campaign_update(status="ACTIVE"))
+    assert (seen["phase"], seen["seconds"]) == ("UNDER_WAY", 900)
+
+
+def test_an_update_that_failed_says_why(personalize, clock):
+    latest = campaign_update(status="UPDATE FAILED", failureReason="no capacity")
+    seen = watch(personalize, OURS, latestCampaignUpdate=latest)
+    assert seen == {
+        **OURS,
+        "phase": "ENDED",
+        "seconds": 1,
+        "status": "UPDATE FAILED",
+        "failure": "no capacity",
+        "endedAt": iso(minutes=4),
+    }
+
+
+def test_an_update_that_failed_has_failed_although_the_version_is_served(personalize, clock):
+    latest = campaign_update(status="UPDATE FAILED", failureReason="no capacity")
+    seen = watch(personalize, OURS, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
+    assert seen["phase"] == "ENDED", "ours is the update, whatever else is served"
+
+
+def test_an_update_past_its_deadline_is_overdue(personalize, clock):
+    latest = campaign_update(creationDateTime=ago(3))
+    seen = watch(personalize, OURS, latestCampaignUpdate=latest)
+    late = "still UPDATE IN_PROGRESS after 3 hours"
+    assert (seen["phase"], seen["failure"]) == ("OVERDUE", late)
+
+
+@pytest.mark.parametrize("phase", ["UNDER_WAY", "NEAR"])
+@pytest.mark.parametrize("earlier", [EARLIER, {**EARLIER, "solutionVersionArn": VERSION}])
+def test_a_description_that_does_not_show_our_update_yet_is_looked_at_again(
+    personalize, clock, phase, earlier
+):
+    """The update before ours may have been to the same version, and have failed."""
+    before = {**OURS, "phase": phase, "createdAt": iso(minutes=10)}
+    seen = watch(personalize, before, latestCampaignUpdate=earlier)
+    assert seen == {**before, "phase": "UNDER_WAY", "seconds": 900}
+
+
+def test_our_first_update_of_a_campaign_may_stay_unseen_too(personalize, clock):
+    before = {**OURS, "previousUpdateAt": None}
+    assert watch(personalize, before) == before
+
+
+@pytest.mark.parametrize("latest", [EARLIER, None], ids=["earlier", "none"])
+def test_a_version_that_is_served_needs_no_update_to_be_seen(personalize, clock, latest):
+    shown = {"latestCampaignUpdate": latest} if latest else {}
+    before = OURS if latest else {**OURS, "previousUpdateAt": None}
+    seen = watch(personalize, before, solutionVersionArn=VERSION, **shown)
+    assert seen == {**before, **LIVE}
+
+
+def test_a_version_that_a_failed_campaign_names_is_not_served(personalize, clock):
+    before = {**OURS, "previousUpdateAt": None}
+    seen = watch(personalize, before, solutionVersionArn=VERSION, status="CREATE FAILED")
+    assert seen == before
+
+
+def test_an_update_that_stays_unseen_for_ten_minutes_is_made_again(personalize, clock):
+    before = {**OURS, "createdAt": iso(minutes=10, seconds=1), "firstTriedAt": iso(minutes=30)}
+    seen = watch(personalize, before, latestCampaignUpdate=EARLIER)
+    assert seen == {
+        **before,
+        "phase": "AGAIN",
+        "seconds": 60,
+        "status": "WAITING",
+    }
+
+
+def test_an_update_that_somebody_else_overtook_is_decided_anew(personalize, clock):
+    overtaking = campaign_update(solutionVersionArn=FOREIGN_VERSION)
+    seen = watch(personalize, OURS, latestCampaignUpdate=overtaking)
+    assert seen == {**OURS, "phase": "AGAIN", "seconds": 60, "status": "WAITING"}
+
+
+def test_updates_that_never_stay_are_given_up_at_the_deadline(personalize, clock):
+    before = {**OURS, "firstTriedAt": iso(3)}
+    overtaking = campaign_update(solutionVersionArn=FOREIGN_VERSION)
+    seen = watch(personalize, before, latestCampaignUpdate=overtaking)
+    assert (seen["phase"], seen["failure"]) == ("ENDED", "no update stays, for 3 hours now")
+
+
+def test_an_adopted_update_is_watched_without_knowing_the_one_before(personalize, clock):
+    adopted = {**IN_PROGRESS, "previousVersionArn": OLD_VERSION}
+    seen = watch(personalize, adopted, latestCampaignUpdate=campaign_update())
+    assert seen == {**adopted, "seconds": 900}
