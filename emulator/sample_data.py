@@ -117,7 +117,7 @@ def sample_data(days: int = DAYS, seed: int = 1) -> dict[str, bytes]:
     viewers = _viewers(random.Random(f"viewers {seed}"))  # noqa: S311 - sample data
     rows: dict[str, Iterable[Sequence[object]]] = {
         "ITEMS": [
-            (film.id, film.title, film.genre, _seconds(-30 * (1 + i % 20)))
+            (film.id, film.title, film.genre, _seconds(i - len(films)))
             for i, film in enumerate(films.values())
         ],
         "USERS": [(v.id, v.age_group, v.plan) for v in viewers],
@@ -216,7 +216,7 @@ def _acted(viewers: Sequence[Viewer], days: int, seed: int) -> Iterator[tuple[st
         for viewer in rng.sample(viewers, 40):
             action, kind, _ = rng.choice(ACTIONS)
             wanted = (kind == "sales") == (viewer.plan == "premium")
-            event = "taken" if rng.random() < (0.8 if wanted else 0.2) else "not_taken"
+            event = "Taken" if rng.random() < (0.8 if wanted else 0.2) else "Not Taken"
             yield viewer.id, action, event, _seconds(day) + rng.randrange(86400)
 
 

@@ -38,7 +38,10 @@ class Objects(Protocol):
 
 @dataclass(frozen=True)
 class Switches:
-    """What is not established about the service; each default is the stricter reading.
+    """What is not established about the service, to be tried both ways.
+
+    The defaults are what AWS's own samples rely on, and where they are silent, what asks more of
+    a client.
 
     Attributes:
         unique_version_names: A second version of the same name in a solution is refused.
@@ -179,7 +182,11 @@ class Store:
         duration = self.duration("deletion", resource.arn)
         resource.timeline.cut(self.now)
         ending = timeline(
-            self.now, duration, verb="DELETE", end=lambda: self._remove((resource, *along))
+            self.now,
+            duration,
+            verb="DELETE",
+            outcome="DELETED",
+            end=lambda: self._remove((resource, *along)),
         )
         resource.timeline.moments += ending.moments
         self.schedule(ending)
@@ -204,7 +211,8 @@ class Store:
             end = _failing(str(fault.parameters["reason"]))
         line = timeline(self.now, duration, verb=verb, begin=begin, end=end)
         if fault.fault == "unknown-status":
-            line.moments[1].status = str(fault.parameters["status"])
+            for in_progress in line.moments[1:2]:
+                in_progress.status = str(fault.parameters["status"])
         if fault.fault == "stop":
             line.stop(line.moments.pop().time, self.duration("stop", "").total)
         return line

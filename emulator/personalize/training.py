@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender
@@ -51,7 +52,7 @@ class Model:
         """Items like this one, the best first; the popular ones for an unknown item."""
         if item_id not in self.items:
             return self._ranked(self.popularity)
-        item = np.array([list(self.items).index(item_id)], dtype=np.intp)
+        item = np.array([self.items.index(item_id)], dtype=np.intp)
         scores = self.scores([item])[0]
         scores[item] = 0
         return self._ranked(scores)
@@ -91,26 +92,23 @@ class Model:
         return {self.items[i]: float(scores[i] / total) for i in order if scores[i] > 0}
 
 
+class Events(NamedTuple):
+    """Who met what, the oldest first: positions in the sorted users and items."""
+
+    users: list[str]
+    items: list[str]
+    user_of: Indices
+    item_of: Indices
+
+
 def train(data: Table, recipe: Recipe) -> Model:
-    """Learn from interactions, oldest first; the same data give the same model and metrics."""
-    target = recipe.target
-    when = np.array(data.column("TIMESTAMP"), dtype=np.int64)
-    order = np.argsort(when, kind="stable")
-    users, user_of = np.unique(np.array(strings(data.column("USER_ID"))), return_inverse=True)
-    items, item_of = np.unique(np.array(strings(data.column(target))), return_inverse=True)
-    user_of, item_of = user_of[order], item_of[order]
-    by_user = np.argsort(user_of, kind="stable")
-    ends = np.cumsum(np.bincount(user_of, minlength=len(users)))[:-1]
-    histories = dict(zip(users.tolist(), np.split(item_of[by_user], ends), strict=True))
+    """Learn from interactions; the same data give the same model and metrics."""
+    events = _events(data, recipe.target)
+    histories = _histories(events)
     held_out = _held_out(histories)
-    learnt = ~np.isin(user_of, np.searchsorted(users, held_out))
-    popularity = np.bincount(item_of, minlength=len(items)).astype(np.float64)
-    similarity = None
-    if recipe.method == "neighbours":
-        pairs = (user_of[learnt], item_of[learnt])
-        met = csr_matrix((np.ones(learnt.sum()), pairs), shape=(len(users), len(items)))
-        similarity = _similarity(met)
-    model = Model(items.tolist(), histories, popularity, similarity)
+    popularity = np.bincount(events.item_of, minlength=len(events.items)).astype(np.float64)
+    similarity = _similarity(events, held_out) if recipe.method == "neighbours" else None
+    model = Model(events.items, histories, popularity, similarity)
     model.metrics.update(evaluate(model, [histories[user] for user in held_out]))
     return model
 
@@ -139,8 +137,34 @@ def evaluate(model: Model, histories: Sequence[Indices]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in metrics.items()}
 
 
-def _similarity(met: csr_matrix) -> csr_matrix:
-    """Cosines between the columns of a matrix of users and items."""
+def _events(data: Table, target: str) -> Events:
+    when = np.array(data.column("TIMESTAMP"), dtype=np.int64)
+    order = np.argsort(when, kind="stable")
+    users, user_of = np.unique(np.array(strings(data.column("USER_ID"))), return_inverse=True)
+    items, item_of = np.unique(np.array(strings(data.column(target))), return_inverse=True)
+    return Events(users.tolist(), items.tolist(), user_of[order], item_of[order])
+
+
+def _histories(events: Events) -> dict[str, Indices]:
+    by_user = np.argsort(events.user_of, kind="stable")
+    ends = np.cumsum(np.bincount(events.user_of, minlength=len(events.users)))[:-1]
+    return dict(zip(events.users, np.split(events.item_of[by_user], ends), strict=True))
+
+
+def _held_out(histories: Mapping[str, Indices]) -> list[str]:
+    """A tenth of the users who have two interactions; which ones follows from their ids alone."""
+    users = [user for user, history in histories.items() if len(history) > 1]
+    users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
+    return users[: math.ceil(len(users) * HELD_OUT_USERS)]
+
+
+def _similarity(events: Events, held_out: Sequence[str]) -> csr_matrix:
+    """Cosines between items, each the vector of who met it; held-out users do not count."""
+    known = ~np.isin(np.array(events.users)[events.user_of], held_out)
+    met = csr_matrix(
+        (np.ones(known.sum()), (events.user_of[known], events.item_of[known])),
+        shape=(len(events.users), len(events.items)),
+    )
     lengths = np.sqrt(np.asarray(met.power(2).sum(axis=0)).ravel())
     lengths[lengths == 0] = 1
     neighbours = ItemItemRecommender(K=NEIGHBOURS, num_threads=1)
@@ -153,10 +177,3 @@ def _ndcg(hits: NDArray[np.bool_], wanted: Indices, k: int) -> float:
     gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
     best = np.array([gains[:n].sum() for n in wanted])
     return float(((hits * gains).sum(axis=1) / best).mean())
-
-
-def _held_out(histories: Mapping[str, Indices]) -> list[str]:
-    """A tenth of the users who have two interactions; which ones follows from their ids alone."""
-    users = [user for user, history in histories.items() if len(history) > 1]
-    users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
-    return users[: math.ceil(len(users) * HELD_OUT_USERS)]

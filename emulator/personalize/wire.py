@@ -19,6 +19,7 @@ from .errors import ApiError, NoAnswer
 from .model import CONTROL, RUNTIME, service
 
 TARGET = "AmazonPersonalize."
+CONTENT_TYPES = {CONTROL: "application/x-amz-json-1.1", RUNTIME: "application/json"}
 IN_PROCESS = "http://in-process.invalid/"
 
 
@@ -122,29 +123,24 @@ def _parsed(body: bytes) -> dict[str, object]:
     return request
 
 
-def _answer(service_name: str, status: int, body: Mapping[str, object], **headers: str) -> Answer:
-    version = "1.1" if service_name == CONTROL else "1.0"
-    kind = "application/json" if service_name == RUNTIME else f"application/x-amz-json-{version}"
+def _answer(service_name: str, status: int, body: Mapping[str, object]) -> Answer:
     text = json.dumps(body, default=_json).encode()
-    request_id = {"x-amzn-RequestId": str(uuid4())}
-    return Answer(
-        status,
-        {"Content-Type": kind, "Content-Length": str(len(text)), **request_id, **headers},
-        text,
-    )
+    headers = {
+        "Content-Type": CONTENT_TYPES[service_name],
+        "Content-Length": str(len(text)),
+        "x-amzn-RequestId": str(uuid4()),
+    }
+    return Answer(status, headers, text)
 
 
 def _refusal(service_name: str, error: ApiError) -> Answer:
-    headers = {"x-amzn-ErrorType": error.code}
-    status = error.status
-    if service_name == RUNTIME and error.code == "ResourceNotFoundException":
-        status = 404  # the runtime's model gives this error its own status
-    return _answer(
-        service_name,
-        status,
-        {"__type": error.code, "message": error.message},
-        **headers,
-    )
+    """The error in the body and, as REST JSON has it, in a header; its status is the model's."""
+    shapes = {shape.name: shape for shape in service(service_name).error_shapes}
+    modelled = shapes[error.code].metadata.get("error", {}) if error.code in shapes else {}
+    status = modelled.get("httpStatusCode", error.status)
+    answer = _answer(service_name, status, {"__type": error.code, "message": error.message})
+    answer.headers["x-amzn-ErrorType"] = error.code
+    return answer
 
 
 def _json(value: object) -> float:
