@@ -1,0 +1,165 @@
+"""Proves the house's order by reading the source: who imports whom, how long a module may be."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("components", "functions", "emulator", "retrain", "settings", "__main__")
+PURE = {"components.arns", "components.rates", "components.values"}
+"""Judge single values."""
+SETTINGS = {"settings", "components.args", "components.arns"}
+"""The stack's config, and the classes that it is read into."""
+
+MAY_IMPORT = {
+    "functions": {"functions"},
+    "components.asl": set(),
+    "components.steps": set(),
+    "components.arns": {"components.values"},
+    "components.rates": set(),
+    "components.values": set(),
+    "components.args": PURE,
+    "components.naming": {"components.steps"},
+    "components.policies": {"components.arns"},
+    "components.workflow": {"components.asl", "components.args"},
+    "components.lambda_functions": {
+        "components.args",
+        "components.naming",
+        "components.policies",
+        "components.steps",
+    },
+    "components.schedule": {"components.args", "components.policies"},
+    "components.monitoring": {
+        "components.args",
+        "components.lambda_functions",
+        "components.naming",
+        "components.policies",
+        "components.steps",
+    },
+    "components.retraining_pipeline": {"components"},
+    "components": {"components.args", "components.retraining_pipeline"},
+    "settings": {"components.args", "components.values"},
+    "__main__": {"settings", "components"},
+    "retrain": {"retrain", *SETTINGS, "functions"},
+    "retrain.rehearse": {"retrain", *SETTINGS, "functions", "emulator"},
+    "emulator": {"emulator", *SETTINGS},
+}
+"""Module, or package for all its modules, to what of ours it may import."""
+
+LATE = "retrain.rehearse"
+"""Is imported inside a function alone: the emulator's libraries need not be installed."""
+
+CREATE_RESOURCES = {
+    "components.lambda_functions",
+    "components.monitoring",
+    "components.retraining_pipeline",
+    "components.schedule",
+}
+
+
+def modules():
+    """Give name and syntax tree of each module of the program."""
+    for room in ROOMS:
+        path = ROOT / room
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield name, file, ast.parse(file.read_text())
+
+
+MODULES = {name: (file, tree) for name, file, tree in modules()}
+
+
+def imports(name, tree):
+    """Give the full name of each module of ours that is imported anywhere in a syntax tree."""
+    package = name.split(".") if MODULES[name][0].name == "__init__.py" else name.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found = [
+                whole if (whole := f"{module}.{alias.name}") in MODULES else module
+                for alias in node.names
+            ]
+        else:
+            continue
+        yield from (each for each in found if room(each) in ROOMS)
+
+
+def late_imports(name, tree):
+    """Give those of them that happen inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from imports(name, node)
+
+
+def within(module, allowed):
+    """Tell whether a module is one of those allowed, or in a package of them."""
+    return any(module == each or module.startswith(f"{each}.") for each in allowed)
+
+
+def room(name):
+    """Give the package, or top module, that a module belongs to."""
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_only_what_its_place_in_the_house_allows(name):
+    if name.startswith("components."):
+        assert name in MAY_IMPORT, "every module of the component has a rule of its own"
+    allowed = MAY_IMPORT[name] if name in MAY_IMPORT else MAY_IMPORT[room(name)]
+    assert [each for each in imports(name, MODULES[name][1]) if not within(each, allowed)] == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_rehearsal_is_imported_only_when_it_is_asked_for(name):
+    tree = MODULES[name][1]
+    everywhere = [each for each in imports(name, tree) if within(each, [LATE])]
+    assert everywhere == [each for each in late_imports(name, tree) if within(each, [LATE])]
+
+
+@pytest.mark.parametrize("name", [each for each in MODULES if within(each, ["components"])])
+def test_imports_inside_the_component_are_relative_so_that_it_can_be_vendored(name):
+    absolute = [
+        node.lineno
+        for node in ast.walk(MODULES[name][1])
+        if (
+            isinstance(node, ast.ImportFrom)
+            and not node.level
+            and node.module.split(".")[0] in ROOMS
+        )
+        or (isinstance(node, ast.Import) and node.names[0].name.split(".")[0] in ROOMS)
+    ]
+    assert absolute == []
+
+
+def test_only_the_four_component_modules_know_the_aws_provider():
+    knowing = {
+        name
+        for name, (_, tree) in MODULES.items()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Import) and any("pulumi_aws" in a.name for a in node.names))
+        or (isinstance(node, ast.ImportFrom) and "pulumi_aws" in (node.module or ""))
+    }
+    assert knowing == CREATE_RESOURCES
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_has_at_most_300_lines_and_says_what_it_is_about(name):
+    file, tree = MODULES[name]
+    assert len(file.read_text().splitlines()) <= 300
+    assert ast.get_docstring(tree), "a module opens with one sentence"
+
+
+@pytest.mark.parametrize("name", sorted(CREATE_RESOURCES))
+def test_every_resource_and_lookup_names_its_parent_and_never_passes_the_callers_options_on(name):
+    for call in (node for node in ast.walk(MODULES[name][1]) if isinstance(node, ast.Call)):
+        if ast.unparse(call.func) in ("pulumi.ResourceOptions", "pulumi.InvokeOptions"):
+            written = {each.arg for each in call.keywords}
+            assert "parent" in written, f"line {call.lineno}"
+            assert written <= {"parent", "depends_on", "aliases"}, f"line {call.lineno}"
+        if ast.unparse(call.func).endswith("ResourceOptions.merge"):
+            pytest.fail(f"line {call.lineno} merges options")
