@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from components.values import Problem
 
 Hook: TypeAlias = Callable[[object, object], object]
 Shape = TypeVar("Shape")
+
+_origin: Callable[[object], object] = get_origin
 
 PROJECT = "personalize-retraining"
 ENCRYPTED = (
@@ -42,22 +45,32 @@ def load() -> RetrainingPipelineArgs:
     Raises SettingsError.
     """
     project, config = pulumi.get_project(), CONFIG.get()
-    prefix = f"{project}:"
-    own = {
-        key.removeprefix(prefix): _decoded(value)
-        for key, value in config.items()
-        if key.startswith(prefix)
-    }
-    args = parse(
-        own,
-        project=project,
-        stack=pulumi.get_stack(),
-        region=config.get("aws:region"),
-        secrets=[key for key in own if is_config_secret(prefix + key)],
-    )
+    secrets = [key for key in config if is_config_secret(key)]
+    args = parse_stack(project, pulumi.get_stack(), config, secrets=secrets)
     for warning in warnings(args, today=datetime.now(tz=UTC).date()):
-        pulumi.log.warn(f"{prefix}{warning}")
+        pulumi.log.warn(f"{project}:{warning}")
     return args
+
+
+def parse_stack(
+    project: str, stack: str, config: Mapping[str, str], *, secrets: Collection[str] = ()
+) -> RetrainingPipelineArgs:
+    """Give the arguments that a stack's whole config means: `namespace:key` to text or JSON.
+
+    Raises SettingsError.
+    """
+    prefix = f"{project}:"
+    return parse(
+        {
+            key.removeprefix(prefix): _decoded(value)
+            for key, value in config.items()
+            if key.startswith(prefix)
+        },
+        project=project,
+        stack=stack,
+        region=config.get("aws:region"),
+        secrets=[key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
+    )
 
 
 def parse(
@@ -221,9 +234,9 @@ def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
 
 
 def _only(shape: type[Shape], expected: str, value: object) -> Shape:
-    if not isinstance(value, shape):
-        raise _UnfitError(value, expected)
-    return value
+    if isinstance(value, shape):
+        return value
+    raise _UnfitError(value, expected)
 
 
 def _text(value: object, _: object) -> str:
@@ -255,14 +268,10 @@ def _whole(value: object, type_: object) -> int:
     return number
 
 
-def _origin(type_: object) -> object:
-    return get_origin(type_)
-
-
 def _empty(type_: object) -> object:
     if is_dataclass(type_):
         return {}
-    return [] if get_origin(type_) is Sequence else ""
+    return [] if _origin(type_) is Sequence else ""
 
 
 def _keys(cls: type) -> list[str]:
@@ -283,11 +292,9 @@ def _one_holds_the_other(key: str, other: str) -> bool:
     return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
-def _decoded(value: object) -> object:
+def _decoded(value: str) -> object:
     """Undo what Pulumi does to structured values: it hands them over as JSON."""
-    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
-        try:
+    with suppress(ValueError):
+        if value.lstrip().startswith(("{", "[")):
             return json.loads(value)
-        except ValueError:
-            return value
     return value
