@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -38,8 +38,6 @@ SECONDS = {
 }
 """How long a job takes, by the end of its ARN or by its kind; any other takes ten minutes."""
 
-REAL_CLIENT = boto3.client
-
 
 @dataclass
 class Pipeline:
@@ -63,7 +61,7 @@ class Pipeline:
 
     def client(self, service: str, **options: object):
         """What `boto3.client` gives inside this world."""
-        made = REAL_CLIENT(service, region_name=REGION, **options)
+        made = session().client(service, region_name=REGION, **options)
         if service == "personalize":
             # moto's own Personalize knows schemas only, and would answer first.
             made.meta.events.unregister("before-send", botocore_stubber)
@@ -200,6 +198,12 @@ def pipeline(
             made.made = len(personalize.calls)
             yield made
             forget_clients()
+
+
+@cache
+def session() -> boto3.Session:
+    """One for all worlds, since its tables of services and endpoints take a while to read."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")  # noqa: S106 - opens nothing
 
 
 def forget_clients() -> None:
