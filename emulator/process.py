@@ -21,7 +21,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypedDict, cast
 from urllib.parse import urlencode
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 10
+LOG_TAIL = 4000  # characters
 # Passed on to the emulator and the functions that it runs; the rest of the caller's stays out.
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
@@ -68,6 +69,7 @@ class Emulator:
     region: str
     process: subprocess.Popen[str]
     log: Path
+    _clients: dict[str, BaseClient] = field(default_factory=dict, repr=False)
 
     @property
     def connection(self) -> Connection:
@@ -95,13 +97,14 @@ class Emulator:
         return self.process.poll() is None
 
     def client(self, service: str) -> BaseClient:
-        """Make a boto3 client of `service` as the account's root.
+        """Give the boto3 client of `service` as the account's root; it is made once.
 
         Typed code calls `boto3.client("s3", **emulator.connection)` instead, which knows what it
         gets.
         """
-        client: BaseClient = boto3.Session().client(service, **self.connection)  # type: ignore[call-overload]
-        return client
+        if service not in self._clients:
+            self._clients[service] = boto3.Session().client(service, **self.connection)  # type: ignore[call-overload]  # boto3's overloads want a literal
+        return self._clients[service]
 
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
         """Fire a schedule for a slot (ISO 8601; by default the next one); the execution's ARN.
@@ -177,8 +180,13 @@ def running(
         assert process.stdout is not None
         answer = _first_line(process.stdout)
         if "endpoint" not in answer:
-            reason = answer.get("error") or log.read_text(errors="replace")[-4000:]
-            raise EmulatorError(f"the emulator cannot serve on 127.0.0.1:{port}: {reason}")
+            if "error" in answer:
+                raise EmulatorError(
+                    f"the emulator cannot serve on 127.0.0.1:{port}: {answer['error']};"
+                    " name another port, or 0 for a free one"
+                )
+            tail = log.read_text(errors="replace")[-LOG_TAIL:]
+            raise EmulatorError(f"the emulator did not start; its log ends\n{tail}")
         yield Emulator(answer["endpoint"], account, region, process, log)
     finally:
         _stop(process)

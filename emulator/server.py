@@ -59,7 +59,7 @@ def main() -> None:
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
     except OSError as error:
-        sys.stdout.write(json.dumps({"error": error.strerror}) + "\n")
+        sys.stdout.write(json.dumps({"error": os.strerror(error.errno or 0)}) + "\n")
         sys.exit(1)
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     os.environ.update(environment(options, endpoint))

@@ -140,5 +140,6 @@ def _stop(
         execution.error, execution.cause = request.get("error"), request.get("cause")
     status, answer_headers, answer = moto_seams.respond(path, headers, body, account)
     if execution is not None and execution.stop_date is not None:
-        answer = json.dumps({"stopDate": round(execution.stop_date.timestamp(), 3)}).encode()
+        milliseconds = int(execution.stop_date.timestamp() * 1000)
+        answer = json.dumps({"stopDate": milliseconds / 1000}).encode()
     return status, answer_headers, answer

@@ -3,7 +3,7 @@
 import pytest
 
 import emulator
-from emulator.personalize.timeline import Duration, FixedTimings
+from emulator.personalize import Duration, FixedTimings
 
 FAST = FixedTimings(Duration(0, 0), Duration(0, 0), Duration(0, 0))
 

@@ -1,11 +1,25 @@
-"""Parts of a small pipeline: roles, functions, state machines, schedules; names are the caller's."""
+"""Parts of a small pipeline: roles, functions, machines, schedules, by names of the caller's."""
 
 import io
 import json
 import time
 import zipfile
 
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
 ACCOUNT, REGION = "123456789012", "eu-west-1"
+AS_ROOT = json.dumps(
+    {
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        }
+    }
+)
 BOOTSTRAP = '#!/bin/sh\nexec python -m awslambdaric "$_HANDLER"\n'
 ECHO = """
 import os
@@ -52,6 +66,33 @@ def grant(aws, name, *statements):
         iam.delete_role_policy(RoleName=name, PolicyName="main")
 
 
+def member(aws, name, *statements):
+    """A function that makes clients of a new role of this name."""
+    arn = role(aws, name, AS_ROOT, *statements)
+    keys = aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+
+    def client(service="personalize"):
+        return boto3.client(
+            service,
+            endpoint_url=aws.endpoint,
+            region_name=REGION,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    return client
+
+
+def refusal(call, **arguments):
+    """The code and message of a call that must be refused."""
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    error = refused.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
 def function(aws, name, *statements, code=ECHO):
     """The ARN of a new function's published version; its role has the function's name."""
     buffer = io.BytesIO()
@@ -95,7 +136,10 @@ def calling(function_arn):
 
 def waiting(seconds):
     """A definition that only waits."""
-    return {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": seconds, "End": True}}}
+    return {
+        "StartAt": "Wait",
+        "States": {"Wait": {"Type": "Wait", "Seconds": seconds, "End": True}},
+    }
 
 
 def machine(aws, name, definition, *statements):

@@ -1,0 +1,85 @@
+"""The emulator's own controls below /_emulator."""
+
+import json
+import urllib.request
+
+import pytest
+from small_stack import ACCOUNT, REGION, function, invoke, machine, waiting
+
+import emulator
+
+
+def test_health_tells_the_account_and_region(aws):
+    assert aws.control("GET", "health") == {
+        "status": "ok",
+        "account": ACCOUNT,
+        "region": REGION,
+    }
+
+
+def test_an_unknown_control_names_those_that_there_are(aws):
+    with pytest.raises(emulator.EmulatorError) as refused:
+        aws.control("POST", "explode")
+    assert str(refused.value) == (
+        "no POST /_emulator/explode; there are GET /_emulator/health, GET /_emulator/calls,"
+        " DELETE /_emulator/calls, POST /_emulator/fire, GET /_emulator/personalize/calls,"
+        " GET /_emulator/faults, POST /_emulator/faults, DELETE /_emulator/faults,"
+        " POST /_emulator/reset"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "schedule is missing"),
+        ([], "the body must be a JSON object"),
+        ({"schedule": "a", "scheduledTime": "soon"}, "Invalid isoformat string: 'soon'"),
+    ],
+)
+def test_a_control_says_what_is_wrong_with_its_document(aws, body, message):
+    with pytest.raises(emulator.EmulatorError) as refused:
+        aws.control("POST", "fire", body)
+    assert str(refused.value) == message
+
+
+def test_the_calls_of_every_service_have_their_action_and_caller(aws):
+    aws.client("iam").list_roles()
+    aws.client("logs").describe_log_groups()
+    aws.client("scheduler").list_schedules()
+    aws.client("cloudwatch").list_metrics()
+    root = f"arn:aws:iam::{ACCOUNT}:root"
+    for action in (
+        "iam:ListRoles",
+        "logs:DescribeLogGroups",
+        "scheduler:ListSchedules",
+        "cloudwatch:ListMetrics",
+    ):
+        calls = [(call["caller"], call["status"]) for call in aws.calls(action)]
+        assert calls[-1:] == [(root, 200)], action
+
+
+def test_a_reset_forgets_everything_and_ends_what_runs():
+    with emulator.running() as running:
+        s3 = running.client("s3")
+        s3.create_bucket(Bucket="gone", CreateBucketConfiguration={"LocationConstraint": REGION})
+        invoke(running, function(running, "gone"), {})
+        arn = machine(running, "gone-too", waiting(60))
+        running.client("stepfunctions").start_execution(stateMachineArn=arn)
+        running.client("personalize").create_dataset_group(name="gone")
+        running.control("POST", "reset")
+        assert s3.list_buckets()["Buckets"] == []
+        assert running.client("iam").list_roles()["Roles"] == []
+        assert running.client("lambda").list_functions()["Functions"] == []
+        assert running.client("stepfunctions").list_state_machines()["stateMachines"] == []
+        assert running.client("personalize").list_dataset_groups()["datasetGroups"] == []
+        actions = [call["action"] for call in running.calls()]
+        assert "s3:CreateBucket" not in actions
+        function(running, "gone")  # names are free again
+        machine(running, "gone-too", waiting(0))
+
+
+def test_controls_are_plain_json(aws):
+    url = f"{aws.endpoint}/_emulator/health"
+    with urllib.request.urlopen(url) as response:  # noqa: S310 - the emulator's
+        assert response.headers["content-type"] == "application/json"
+        assert json.load(response)["status"] == "ok"

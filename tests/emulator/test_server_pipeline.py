@@ -1,0 +1,105 @@
+"""The whole way: schedule, state machine, function and what it calls, each as its own role."""
+
+import json
+
+import pytest
+from small_stack import (
+    ACCOUNT,
+    REGION,
+    allow,
+    calling,
+    finished,
+    function,
+    grant,
+    machine,
+    schedule,
+)
+
+import emulator
+
+NAME = "whole-way"
+CODE = """
+import boto3
+
+def handler(event, context):
+    groups = boto3.client("personalize").list_dataset_groups()["datasetGroups"]
+    boto3.client("s3").put_object(Bucket="whole-way", Key=event["at"], Body=str(len(groups)))
+    return {"slot": event["at"]}
+"""
+SLOT = "2026-11-29T02:00:00Z"
+FUNCTION = (
+    allow("personalize:ListDatasetGroups"),
+    allow("s3:PutObject", f"arn:aws:s3:::{NAME}/*"),
+)
+
+
+@pytest.fixture(scope="module")
+def parts(aws):
+    """The statements of each role of a pipeline that works."""
+    aws.client("s3").create_bucket(
+        Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    code = function(aws, f"{NAME}-function", *FUNCTION, code=CODE)
+    invokes = allow("lambda:InvokeFunction", code)
+    arn = machine(aws, f"{NAME}-machine", calling(code), invokes)
+    starts = allow("states:StartExecution", arn)
+    event = '{"at": "<aws.scheduler.scheduled-time>"}'
+    schedule(aws, f"{NAME}-schedule", arn, starts, Input=event)
+    return {
+        f"{NAME}-function": list(FUNCTION),
+        f"{NAME}-machine": [invokes],
+        f"{NAME}-schedule": [starts],
+    }
+
+
+def run(aws, slot):
+    """The execution for a slot, once it has ended."""
+    return finished(aws, aws.fire(f"{NAME}-schedule", f"{NAME}-schedule", slot))
+
+
+def test_each_does_its_part_as_its_own_role(aws, parts):
+    execution = run(aws, SLOT)
+    assert execution["status"] == "SUCCEEDED", execution
+    assert json.loads(execution["output"]) == {"slot": SLOT}
+    body = aws.client("s3").get_object(Bucket=NAME, Key=SLOT)["Body"].read()
+    assert body.isdigit(), "what the function wrote"
+    calls = [
+        (call["caller"].split("/")[1], call["action"], call["status"])
+        for call in aws.calls()
+        if f":assumed-role/{NAME}" in call["caller"]
+    ]
+    assert calls == [
+        (f"{NAME}-schedule", "states:StartExecution", 200),
+        (f"{NAME}-function", "personalize:ListDatasetGroups", 200),
+        (f"{NAME}-function", "s3:PutObject", 200),
+        (f"{NAME}-machine", "lambda:InvokeFunction", 200),
+    ], "in the order of their answers"
+    assert len(parts) == 3
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        (f"{NAME}-function", 0, "personalize:ListDatasetGroups", "2026-12-01T02:00:00Z"),
+        (f"{NAME}-function", 1, "s3:PutObject", "2026-12-02T02:00:00Z"),
+        (f"{NAME}-machine", 0, "lambda:InvokeFunction", "2026-12-03T02:00:00Z"),
+    ],
+)
+def test_a_statement_that_is_missing_fails_the_execution(aws, parts, missing):
+    role, statement, action, slot = missing
+    kept = [s for n, s in enumerate(parts[role]) if n != statement]
+    grant(aws, role, *kept)
+    execution = run(aws, slot)
+    grant(aws, role, *parts[role])
+    assert execution["status"] == "FAILED"
+    assert "AccessDenied" in execution["cause"]
+    assert f"{ACCOUNT}:assumed-role/{role}/" in execution["cause"]
+    assert f"not authorized to perform: {action}" in execution["cause"]
+
+
+def test_without_its_statement_the_schedule_starts_nothing(aws, parts):
+    role = f"{NAME}-schedule"
+    grant(aws, role)
+    with pytest.raises(emulator.EmulatorError, match="not authorized to perform: states:Start"):
+        run(aws, "2026-12-09T02:00:00Z")
+    grant(aws, role, *parts[role])

@@ -1,0 +1,112 @@
+"""The places inside other libraries that the emulator touches are still where they were.
+
+Nothing is replaced here: the running emulator does that in its own process, and the other tests
+show that it works. These say which place has moved when it does not.
+"""
+
+import inspect
+
+import pytest
+from hypercorn.protocol.http_stream import HTTPStream
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
+from ministack.services import eventbridge, iam, lambda_svc, s3, scheduler, sts
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.responses import StepFunctionResponse
+
+from emulator import ministack_seams, moto_seams
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters"),
+    [
+        (app, "_reset_all_state", ""),
+        (eventbridge, "_invoke_target", "target event rule view"),
+        (eventbridge, "_put_events", "data allow_aws_source"),
+        (scheduler, "start_scheduler", ""),
+        (sts, "register_session", "access_key session"),
+        (lambda_svc, "function_policy_for_arn", "resource_arn"),
+        (iam_evaluator, "resolve_caller_identity", "access_key_id"),
+        (iam_evaluator, "evaluate_trust_policy", "trust_doc caller_arn ctx"),
+        (
+            iam_evaluator,
+            "evaluate_resource_policy",
+            "doc ctx service named_only direct_only",
+        ),
+        (
+            iam_evaluator,
+            "enforce",
+            "access_key_id iam_action service region resource_arn service_context",
+        ),
+        (iam_evaluator, "check_credentials", "access_key_id service"),
+        (
+            iam_evaluator,
+            "pin_signed_request",
+            "method raw_path query_params raw_headers handshake",
+        ),
+        (iam_evaluator, "pin_signed_body", "body"),
+        (
+            iam_actions,
+            "identity_denial_message",
+            "action principal_arn resource explicit_deny",
+        ),
+        (
+            iam_actions,
+            "extract_iam_action",
+            "service method path headers body query_params",
+        ),
+        (
+            iam_actions,
+            "extract_resource_arn",
+            "service method path headers body query_params region account_id",
+        ),
+        (Execution, "start", "self"),
+        (Execution, "stop", "self stop_date error cause"),
+        (ExecutionWorker, "stop", "self stop_date error cause"),
+        (BaseExecutionWorkerCommunication, "terminated", "self"),
+        (StepFunctionResponse, "dispatch", "args kwargs"),
+        (HTTPStream, "app_send", "self message"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_function_that_is_called_or_replaced_is_there(owner, name, parameters):
+    found = getattr(owner, name, None)
+    assert found is not None, f"{owner.__name__} has no {name} any more; its seam must follow"
+    assert " ".join(inspect.signature(found).parameters) == parameters, (
+        f"{owner.__name__}.{name} takes other arguments now; its seam must follow"
+    )
+
+
+@pytest.mark.parametrize(
+    ("store", "method"),
+    [
+        (iam._roles, "get_scoped"),  # noqa: SLF001 - it is what is asked for
+        (s3._bucket_policies, "get_scoped"),  # noqa: SLF001
+        (scheduler._schedules, "all_items"),  # noqa: SLF001
+    ],
+)
+def test_a_store_that_is_read_is_of_the_kind_that_it_was(store, method):
+    assert hasattr(store, method), f"{type(store).__name__} has no {method}"
+
+
+def test_ministack_looks_up_its_handlers_by_service():
+    assert {"states", "scheduler"} <= set(app.SERVICE_HANDLERS)
+
+
+def test_every_module_of_moto_s_that_calls_aws_is_known():
+    names = {module.__name__.rpartition(".")[2] for module in moto_seams.boto_client_users()}
+    assert {"lambda_eval_utils", "state_task_service_aws_sdk", "state_task_service_sns"} <= names
+    assert all(
+        list(inspect.signature(vars(module)["boto_client_for"]).parameters)
+        == ["region", "service", "state_credentials"]
+        for module in moto_seams.boto_client_users()
+    ), "boto_client_for takes other arguments now"
+
+
+def test_the_server_of_functions_can_be_told_to_send_at_once():
+    source = inspect.getsource(lambda_runtime.ProvidedWorker)
+    assert "http.server.BaseHTTPRequestHandler" in source, (
+        "what Nagle's algorithm is turned off for"
+    )
+    assert ministack_seams.socketserver.StreamRequestHandler.disable_nagle_algorithm is False
