@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 FIRST_EVENT = timedelta(minutes=10)
 """A schedule's event so soon after its creation or change comes from the deployment itself."""
+WHOLE_MINUTE = timedelta(minutes=2)
+"""A slot may be named so much earlier than the change that caused it; schedules count in minutes.
+
+A slot still earlier was due before the change, and its event came late.
+"""
 UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
 """https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
 
@@ -28,7 +33,9 @@ def comes_from_deployment(world: World, request: Request) -> str | None:
     deploys expects a paid training.
     """
     slot, changed = scheduled_at(request), world.schedule_changed_at
-    if slot is None or changed is None or slot - changed > FIRST_EVENT:
+    if slot is None or changed is None:
+        return None
+    if not -WHOLE_MINUTE <= slot - changed <= FIRST_EVENT:
         return None
     return (
         f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and a "

@@ -1,0 +1,57 @@
+"""What an execution tells, in the few words that the tests compare."""
+
+from tests.pipeline import PERSONALIZE
+
+
+def report(execution):
+    """Give the run's report, whether the run succeeded or failed."""
+    reports = [call.outcome for call in execution.calls if call.function == "report_outcome"]
+    assert len(reports) == 1, f"a run reports once: {execution}"
+    return reports[0]
+
+
+def outcomes(execution):
+    """Give what became of everything: dataset type, solution or campaign name -> outcome."""
+    made = report(execution)
+    found = {each["type"]: each["outcome"] for each in made["imports"]}
+    for solution in made["solutions"]:
+        found[name(solution["solutionArn"])] = solution["outcome"]
+        found |= {name(each["campaignArn"]): each["outcome"] for each in solution["campaigns"]}
+    return found
+
+
+def failures(execution):
+    """Give why things failed: dataset type, solution or campaign name -> the report's words."""
+    made = report(execution)
+    found = {each["type"]: each["failure"] for each in made["imports"]}
+    for solution in made["solutions"]:
+        found[name(solution["solutionArn"])] = solution["failure"]
+        found |= {name(each["campaignArn"]): each["failure"] for each in solution["campaigns"]}
+    return {what: why for what, why in found.items() if why}
+
+
+def failed_calls(execution):
+    """Give function and error of each invocation that failed."""
+    return [
+        (call.function, call.outcome) for call in execution.calls if isinstance(call.outcome, str)
+    ]
+
+
+def name(arn):
+    """Give the name at the end of an ARN."""
+    return arn.rpartition("/")[2]
+
+
+def campaign_arn(campaign="home"):
+    """Give a campaign's ARN."""
+    return f"{PERSONALIZE}:campaign/{campaign}"
+
+
+def solution_arn(solution="taste"):
+    """Give a solution's ARN."""
+    return f"{PERSONALIZE}:solution/{solution}"
+
+
+def dataset_arn(kind="ITEMS", group="movies"):
+    """Give a dataset's ARN."""
+    return f"{PERSONALIZE}:dataset/{group}/{kind}"

@@ -1,0 +1,286 @@
+"""A run in which all goes well, of every size; and runs that have nothing to do."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from components.args import DatasetsArgs
+from tests.group import IMPORT_ROLE, dataset, datasets, settings, solution
+from tests.pipeline import PREFIX, RUN, SLOT, pipeline
+from tests.workflow.reading import dataset_arn, failed_calls, outcomes, report, solution_arn
+
+EXECUTION = f"arn:aws:states:eu-west-1:123456789012:execution:retraining-{PREFIX}:run-1"
+NAME = f"{PREFIX}-{RUN}"
+
+
+def test_a_healthy_run_imports_trains_and_moves_the_campaign():
+    with pipeline() as made:
+        first = made.served()
+        execution = made.run()
+        old, new = made.versions()
+        served = made.served()
+    assert execution.status == "SUCCEEDED", execution
+    assert (first, served) == (old, new), "the campaign serves the version that was trained"
+    assert outcomes(execution) == {
+        "interactions": "IMPORTED",
+        "items": "IMPORTED",
+        "users": "IMPORTED",
+        "taste": "DEPLOYED",
+        "home": "DEPLOYED",
+    }
+    assert failed_calls(execution) == [], "a job that is not finished is data, not an exception"
+    assert report(execution) == execution.output["outcome"], "the report is in the result"
+    assert report(execution) == {
+        "status": "DEPLOYED",
+        "runId": RUN,
+        "executionArn": EXECUTION,
+        "reason": None,
+        "imports": [
+            {
+                "type": each,
+                "outcome": "IMPORTED",
+                "datasetImportJobArn": "arn:aws:personalize:eu-west-1:123456789012:"
+                f"dataset-import-job/{NAME}-{each}-1",
+                "failure": None,
+            }
+            for each in ("interactions", "items", "users")
+        ],
+        "solutions": [
+            {
+                "solutionArn": solution_arn(),
+                "outcome": "DEPLOYED",
+                "solutionVersionArn": new,
+                "trainingMode": "FULL",
+                "adopted": False,
+                "failure": None,
+                "campaigns": [
+                    {
+                        "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
+                        "outcome": "DEPLOYED",
+                        "previousVersionArn": old,
+                        "failure": None,
+                    }
+                ],
+            }
+        ],
+        "warnings": [],
+        "text": (
+            f"Retraining run {RUN}: DEPLOYED\n"
+            "  import of interactions: IMPORTED\n"
+            "  import of items: IMPORTED\n"
+            "  import of users: IMPORTED\n"
+            f"  {solution_arn()}: DEPLOYED\n"
+            f"    version {new}\n"
+            "    arn:aws:personalize:eu-west-1:123456789012:campaign/home: DEPLOYED"
+        ),
+    }
+
+
+def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
+    with pipeline(settings(tags={"team": "film"})) as made:
+        made.run()
+        imports = made.started("CreateDatasetImportJob")
+        trainings = made.started("CreateSolutionVersion")
+        updates = made.started("UpdateCampaign")
+        new = made.versions()[-1]
+    tags = [
+        {"tagKey": "team", "tagValue": "film"},
+        {"tagKey": "retraining-run", "tagValue": RUN},
+    ]
+    assert imports == [
+        {
+            "jobName": f"{NAME}-{kind}-1",
+            "datasetArn": dataset_arn(kind.upper()),
+            "dataSource": {"dataLocation": f"s3://exports/{kind}.csv"},
+            "roleArn": IMPORT_ROLE,
+            "importMode": "FULL",
+            "tags": tags,
+        }
+        for kind in ("interactions", "items", "users")
+    ]
+    assert trainings == [
+        {
+            "name": f"{NAME}-0b519087-1",
+            "solutionArn": solution_arn(),
+            "trainingMode": "FULL",
+            "tags": tags,
+        }
+    ]
+    assert updates == [
+        {
+            "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
+            "solutionVersionArn": new,
+            "minProvisionedTPS": 2,
+            "campaignConfig": {},
+        }
+    ]
+
+
+def test_all_imports_run_side_by_side_and_the_training_begins_when_the_last_has_ended():
+    with pipeline() as made:
+        began = made.clock.now()
+        execution = made.run()
+    imports = [each["job"] for each in execution.output["imports"]["results"]]
+    created = {datetime.fromisoformat(each["createdAt"]) - began for each in imports}
+    assert created == {timedelta(0)}, "the three begin at once"
+    last = max(datetime.fromisoformat(each["endedAt"]) for each in imports)
+    training = execution.output["solutions"][0]["version"]
+    late = datetime.fromisoformat(training["createdAt"]) - last
+    assert timedelta(0) <= late <= timedelta(minutes=5), "and not before all data are there"
+
+
+def test_all_five_types_of_dataset_are_imported():
+    types = ("interactions", "items", "users", "actions", "action_interactions")
+    with pipeline(settings(datasets=datasets(*types))) as made:
+        execution = made.run()
+        imports = made.started("CreateDatasetImportJob")
+    assert [each["datasetArn"].rpartition("/")[2] for each in imports] == [
+        "INTERACTIONS",
+        "ITEMS",
+        "USERS",
+        "ACTIONS",
+        "ACTION_INTERACTIONS",
+    ]
+    assert outcomes(execution) == {
+        "interactions": "IMPORTED",
+        "items": "IMPORTED",
+        "users": "IMPORTED",
+        "actions": "IMPORTED",
+        "actionInteractions": "IMPORTED",
+        "taste": "DEPLOYED",
+        "home": "DEPLOYED",
+    }
+
+
+def test_a_single_dataset_is_enough():
+    with pipeline(settings(datasets=datasets("interactions"))) as made:
+        execution = made.run()
+    assert outcomes(execution) == {
+        "interactions": "IMPORTED",
+        "taste": "DEPLOYED",
+        "home": "DEPLOYED",
+    }
+
+
+def test_a_solution_without_campaigns_is_trained():
+    with pipeline(settings(solutions=[solution(campaigns=())])) as made:
+        execution = made.run()
+        new = made.versions()[-1]
+    assert execution.status == "SUCCEEDED"
+    assert report(execution)["status"] == "TRAINED"
+    assert report(execution)["text"] == (
+        f"Retraining run {RUN}: TRAINED\n"
+        "  import of interactions: IMPORTED\n"
+        "  import of items: IMPORTED\n"
+        "  import of users: IMPORTED\n"
+        f"  {solution_arn()}: TRAINED\n"
+        f"    version {new}"
+    )
+
+
+def test_two_solutions_with_three_campaigns_all_get_their_versions():
+    solutions = [solution("taste", ("home", "mail")), solution("like", ("detail",))]
+    with pipeline(settings(solutions=solutions)) as made:
+        execution = made.run()
+        served = {each: made.served(each) for each in ("home", "mail", "detail")}
+        taste, like = made.versions("taste")[-1], made.versions("like")[-1]
+    assert outcomes(execution) == {
+        "interactions": "IMPORTED",
+        "items": "IMPORTED",
+        "users": "IMPORTED",
+        "taste": "DEPLOYED",
+        "home": "DEPLOYED",
+        "mail": "DEPLOYED",
+        "like": "DEPLOYED",
+        "detail": "DEPLOYED",
+    }
+    assert served == {"home": taste, "mail": taste, "detail": like}
+
+
+def test_a_run_without_any_input_is_a_run_as_configured():
+    with pipeline() as made:
+        execution = made.machine.start({}).wait()
+        again = made.machine.start({}).wait()
+    assert outcomes(execution)["home"] == "DEPLOYED"
+    first, second = report(execution)["runId"], report(again)["runId"]
+    assert {len(first), len(second)} == {16}, "no slot to be named after: a hash"
+    assert first != second, "each run has jobs of its own"
+    assert execution.output["run"]["trigger"] == "manual"
+
+
+def test_a_run_knows_how_long_the_runs_before_took():
+    with pipeline() as made:
+        made.run()
+        week = (datetime.fromisoformat(SLOT) + timedelta(days=7)).isoformat()
+        execution = made.run(scheduledTime=week)
+    plan = execution.output["plan"]
+    assert [each["durations"] for each in plan["imports"]] == [
+        [930, 600],
+        [745, 600],
+        [1245, 600],
+    ], "newest first"
+    assert plan["solutions"][0]["durations"] == [5430, 5430]
+    assert plan["solutions"][0]["campaigns"][0]["durations"] == [930]
+
+
+def test_an_incremental_import_adds_to_the_data():
+    items = dataset("ITEMS", import_mode="INCREMENTAL")
+    with pipeline(settings(datasets=DatasetsArgs(items=items))) as made:
+        made.bucket.objects["items.csv"] = b"ITEM_ID,GENRE\ni99,g1"
+        execution = made.run()
+        modes = [each["importMode"] for each in made.started("CreateDatasetImportJob")]
+    assert (outcomes(execution)["items"], modes) == ("IMPORTED", ["INCREMENTAL"])
+
+
+# Nothing to do
+
+
+@pytest.mark.parametrize("minutes", [-1, 0, 10])
+def test_the_first_event_after_a_deployment_starts_nothing_and_says_how_to(minutes):
+    with pipeline() as made:
+        made.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
+        execution = made.run()
+        assert made.started("CreateDatasetImportJob") == []
+        assert made.started("CreateSolutionVersion") == []
+    assert execution.status == "SUCCEEDED", "nobody is to be woken"
+    changed = made.schedule_changed_at.isoformat()
+    assert report(execution)["text"] == (
+        f"Retraining run {RUN}: SKIPPED: the schedule was created or changed at {changed}, and a "
+        "deployment starts no training; to retrain now, start an execution with input {}"
+    )
+
+
+@pytest.mark.parametrize("minutes", [11, -40])
+def test_an_event_that_no_deployment_caused_starts_a_run(minutes):
+    with pipeline() as made:
+        made.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
+        execution = made.run()
+    assert outcomes(execution)["home"] == "DEPLOYED", (
+        "a change after the slot, before a late delivery, did not cause the event"
+    )
+
+
+def test_a_person_may_start_a_run_right_after_a_deployment():
+    with pipeline() as made:
+        made.schedule_changed_at = made.clock.now()
+        execution = made.machine.start({"trigger": "manual"}).wait()
+    assert outcomes(execution)["home"] == "DEPLOYED"
+
+
+def test_a_dry_run_plans_and_changes_nothing():
+    with pipeline() as made:
+        execution = made.run(dryRun=True)
+        changed = [
+            call.operation
+            for call in list(made.personalize.calls)[made.made :]
+            if not call.operation.startswith(("Describe", "List"))
+        ]
+    assert changed == []
+    assert report(execution)["text"] == f"Retraining run {RUN}: SKIPPED: this is a dry run"
+    plan = execution.output["plan"]
+    assert [each["jobName"] for each in plan["imports"]] == [
+        f"{NAME}-interactions-1",
+        f"{NAME}-items-1",
+        f"{NAME}-users-1",
+    ], "the result shows what a real run would do"
+    assert [each["versionName"] for each in plan["solutions"]] == [f"{NAME}-0b519087-1"]
