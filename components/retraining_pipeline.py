@@ -78,9 +78,9 @@ class RetrainingPipeline(pulumi.ComponentResource):
         role_policies: list[pulumi.Resource] = []
 
         if args.import_role_arn is None:
-            import_role, import_policy = self._import_role(name, args, home)
-            role_policies.append(import_policy)
-            self.import_role_arn = import_role.arn
+            role, policy = self._import_role(name, args, home)
+            role_policies.append(policy)
+            self.import_role_arn = role.arn
         else:
             self.import_role_arn = pulumi.Output.from_input(args.import_role_arn)
 
@@ -98,41 +98,24 @@ class RetrainingPipeline(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         role_policies += [step.policy for step in functions.steps.values()]
-
         workflow = definition(
             {step: deployed.function.qualified_arn for step, deployed in functions.called.items()},
             document(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
             args,
         )
         _refuse_any(asl.problems(workflow), name)
+        role, policy = self._state_machine_role(name, args, home, functions)
+        role_policies.append(policy)
         log_group = aws.cloudwatch.LogGroup(
             name,
-            # Step Functions delivers to many groups only under this prefix, and its names are ours
-            # to keep apart: https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+            # Step Functions wants this beginning, so Pulumi cannot name it; the prefix, which no
+            # other pipeline has, keeps the names of two apart:
+            # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
             name=f"/aws/vendedlogs/states/{name}-{job_prefix}",
             retention_in_days=args.log_retention_days,
             kms_key_id=args.kms_key_arn,
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
-        )
-        role = aws.iam.Role(
-            name,
-            assume_role_policy=pulumi.Output.json_dumps(home.apply(policies.states_trust)),
-            permissions_boundary=args.permissions_boundary_arn,
-            tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        role_policies.append(
-            aws.iam.RolePolicy(
-                name,
-                role=role.name,
-                policy=pulumi.Output.json_dumps(
-                    pulumi.Output.all(
-                        *(deployed.function.arn for deployed in functions.called.values())
-                    ).apply(policies.state_machine_policy)
-                ),
-                opts=pulumi.ResourceOptions(parent=self),
-            )
         )
         machine = aws.sfn.StateMachine(
             name,
@@ -181,6 +164,32 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 "dead_letter_queue_url": self.dead_letter_queue_url,
             }
         )
+
+    def _state_machine_role(
+        self,
+        name: str,
+        args: RetrainingPipelineArgs,
+        home: pulumi.Output[Home],
+        functions: LambdaFunctions,
+    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+        role = aws.iam.Role(
+            name,
+            assume_role_policy=pulumi.Output.json_dumps(home.apply(policies.states_trust)),
+            permissions_boundary=args.permissions_boundary_arn,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        policy = aws.iam.RolePolicy(
+            name,
+            role=role.name,
+            policy=pulumi.Output.json_dumps(
+                pulumi.Output.all(
+                    *(deployed.function.arn for deployed in functions.called.values())
+                ).apply(policies.state_machine_policy)
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return role, policy
 
     def _import_role(
         self, name: str, args: RetrainingPipelineArgs, home: pulumi.Output[Home]

@@ -53,7 +53,7 @@ class Schedule(pulumi.ComponentResource):
             f"{name}-dead-letters",
             message_retention_seconds=14 * DAY,
             # Its own encryption and a customer's key exclude each other.
-            sqs_managed_sse_enabled=None if pipeline.kms_key_arn else True,
+            sqs_managed_sse_enabled=True if pipeline.kms_key_arn is None else None,
             kms_master_key_id=pipeline.kms_key_arn,
             tags=pipeline.tags,
             opts=pulumi.ResourceOptions(parent=self),
