@@ -50,15 +50,13 @@ def new_dataset(request: Request, arns: Arns) -> str:
     return arns.arn("dataset", f"{group}/{str(request['datasetType']).upper()}")
 
 
-def new_version(request: Request, arns: Arns) -> str:
+def new_version(request: Request, _: Arns) -> str:
     """The id of a version is not known beforehand."""
-    del arns
     return f"{request['solutionArn']}/*"
 
 
-def solution_of(request: Request, arns: Arns) -> str:
+def solution_of(request: Request, _: Arns) -> str:
     """The solution of the version that the request names."""
-    del arns
     return str(request["solutionVersionArn"]).rpartition("/")[0]
 
 

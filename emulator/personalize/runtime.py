@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from .errors import invalid_input, not_found
+from .errors import invalid_input
 from .resources import Campaign, SolutionVersion
 from .store import Store
 
@@ -82,8 +82,7 @@ def _serving(
             f"{operation} is not supported by the recipe {recipe.name} of {campaign.arn}; "
             f"use {OPERATIONS[recipe.type]}"
         )
-    if version.model is None:
-        raise not_found(version.arn)
+    assert version.model is not None, "an ACTIVE version has been trained"
     return version, version.model
 
 

@@ -161,8 +161,8 @@ def get_solution_metrics(
     """How well the version foresaw the last interactions of users that it was not trained on."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
     rules.metrics_need_active_version(store, version)
-    metrics = version.model.metrics if version.model else {}
-    return {"solutionVersionArn": version.arn, "metrics": metrics}
+    assert version.model is not None, "an ACTIVE version has been trained"
+    return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
 
 
 def _recipe(store: Store, arn: str | None) -> Recipe:

@@ -21,7 +21,7 @@ class Duration(NamedTuple):
 class Timings(Protocol):
     """Tells a job of a kind ("dataset-import-job", "campaign-update") how long it takes."""
 
-    def __call__(self, kind: str, arn: str) -> Duration | tuple[float, float]:
+    def __call__(self, kind: str, arn: str, /) -> Duration | tuple[float, float]:
         """Seconds of PENDING and of IN_PROGRESS; `arn` is the job's own."""
 
 
@@ -39,9 +39,8 @@ class FixedTimings:
     containers: Duration = SHORTER
     stop: Duration = STOPPING
 
-    def __call__(self, kind: str, arn: str) -> Duration:
+    def __call__(self, kind: str, _arn: str, /) -> Duration:
         """By kind alone."""
-        del arn
         if kind == "stop":
             return self.stop
         return self.jobs if kind in JOBS else self.containers

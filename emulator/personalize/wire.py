@@ -63,11 +63,7 @@ def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None
     service_name = client.meta.service_model.service_name
 
     def send(*, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        body = request.body
-        if isinstance(body, str):
-            body = body.encode()
-        if not isinstance(body, bytes | bytearray):
-            raise TypeError(f"a body of {type(body)} is none of this service's")
+        assert isinstance(request.body, bytes | bytearray), "as both protocols serialise it"
         try:
             answer = respond(
                 personalize,
@@ -75,7 +71,7 @@ def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None
                 method=request.method,
                 path=urlsplit(request.url).path,
                 headers={k: _text(v) for k, v in request.headers.items()},
-                body=bytes(body),
+                body=bytes(request.body),
                 caller=caller,
             )
         except NoAnswer:
@@ -145,9 +141,8 @@ def _refusal(service_name: str, error: ApiError) -> Answer:
 
 def _json(value: object) -> float:
     """Times are seconds since 1970, to the millisecond, in both protocols."""
-    if isinstance(value, datetime):
-        return round(value.timestamp(), 3)
-    raise TypeError(f"{value!r} has no JSON")
+    assert isinstance(value, datetime), f"{value!r} has no JSON"
+    return round(value.timestamp(), 3)
 
 
 def _text(value: str | bytes) -> str:

@@ -300,3 +300,53 @@ def test_an_import_into_a_dataset_that_does_not_exist_is_not_found(world):
         datasetArn=arn,
         dataSource={"dataLocation": "s3://exports/x.csv"},
     ) == ("ResourceNotFoundException", f"Resource Arn {arn} does not exist.")
+
+
+def test_an_increment_of_more_than_a_gigabyte_fails_the_import(world, dataset, monkeypatch):
+    world.imported(dataset, "first")
+    monkeypatch.setattr("emulator.personalize.rules.MAX_INCREMENTAL_BYTES", 100)
+    job = world.imported(dataset, "second", importMode="INCREMENTAL")
+    size = len(interactions())
+    assert job["failureReason"] == (
+        f"Incremental dataset import job has {size} bytes, more than 1 GB"
+    )
+    assert world.imported(dataset, "third")["status"] == "ACTIVE", "a FULL import may be larger"
+
+
+def test_an_object_that_is_gone_when_it_is_read_fails_the_import(world, dataset, monkeypatch):
+    monkeypatch.setattr(world.files, "keys", lambda *_: ["gone.csv"])
+    job = world.imported(dataset, "first", "gone.csv")
+    assert job["failureReason"] == ("Invalid Data location. s3://exports/gone.csv does not exist")
+
+
+def test_an_error_of_the_emulators_own_is_loud_once_and_fails_the_job(world, dataset, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(world.files, "keys", broken)
+    arn = world.start_import(dataset, "first")
+    world.wait()
+    with pytest.raises(ZeroDivisionError):
+        world.describe_import(arn)
+    job = world.describe_import(arn)
+    assert (job["status"], job["failureReason"]) == ("CREATE FAILED", "Internal service error")
+
+
+def test_a_job_can_be_pending_for_ever():
+    world = World(timings=lambda kind, _: (float("inf") if "import" in kind else 0, 0))
+    arn = world.start_import(world.dataset(world.group()), "first")
+    world.wait(10**8)
+    assert world.describe_import(arn)["status"] == "CREATE PENDING"
+
+
+def test_a_location_has_at_most_256_characters(world, dataset):
+    location = "s3://exports/" + "x" * 244
+    code, message = refused(
+        world.client.create_dataset_import_job,
+        jobName="first",
+        datasetArn=dataset,
+        dataSource={"dataLocation": location},
+        roleArn=ROLE,
+    )
+    assert code == "InvalidInputException"
+    assert message.endswith("Member must have length less than or equal to 256")

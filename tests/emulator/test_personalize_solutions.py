@@ -1,11 +1,13 @@
 """Proves how solutions and their versions behave, with boto3 against the emulator in process."""
 
+import json
 import re
 
 import pytest
 from personalize_world import ARN, ME, RECIPE, World, interactions, refused, some_interactions
 
 from emulator.personalize import ApiError, FixedTimings, Switches
+from emulator.sample_data import FIELDS
 
 RECIPE_ARN = "arn:aws:personalize:::recipe/aws-{}"
 
@@ -162,6 +164,18 @@ def test_too_few_interactions_of_the_event_type_fail_the_training(world):
     assert (version["status"], version["failureReason"]) == (
         "CREATE FAILED",
         "Dataset has fewer than 1000 interactions after filtering by event type: purchase",
+    )
+
+
+def test_an_event_type_without_a_column_for_it_fails_the_training(world):
+    fields = {k: v for k, v in FIELDS["INTERACTIONS"].items() if k != "EVENT_TYPE"}
+    text = {"type": "record", "fields": [{"name": k, "type": v} for k, v in fields.items()]}
+    group = world.group()
+    world.put("interactions.csv", interactions())
+    world.imported(world.dataset(group, text=json.dumps(text)), "first")
+    version = world.describe_version(world.version(world.solution(group, eventType="watch")))
+    assert version["failureReason"] == (
+        "Dataset has fewer than 1000 interactions after filtering by event type: watch"
     )
 
 

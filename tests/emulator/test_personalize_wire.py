@@ -3,13 +3,14 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import boto3
 import pytest
 from moto import mock_aws
-from personalize_world import ARN, ME, ROLE, World, interactions, refused
+from personalize_world import ARN, ME, ROLE, Files, World, interactions, refused
 
-from emulator.personalize import NoAnswer, attach, respond
+from emulator.personalize import NoAnswer, Personalize, attach, respond
 
 
 @pytest.fixture
@@ -223,3 +224,11 @@ def test_calls_of_several_threads_do_the_work_once_and_agree(world):
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(look, range(8))) == ["ACTIVE"] * 8
     assert world.files.reads == [("exports", "interactions.csv", ROLE)] * 2, "listed and read once"
+
+
+def test_without_a_clock_of_its_own_the_emulator_takes_the_time_of_day():
+    personalize = Personalize(objects=Files())
+    before = datetime.now(UTC)
+    personalize.call("CreateDatasetGroup", {"name": "movies"}, ME)
+    (group,) = personalize.call("ListDatasetGroups", {}, ME)["datasetGroups"]
+    assert before <= group["creationDateTime"] <= datetime.now(UTC)
