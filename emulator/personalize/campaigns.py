@@ -31,6 +31,7 @@ def create_campaign(store: Store, request: "CreateCampaignRequestTypeDef") -> di
     rules.must_be_active(store, version)
     rules.recipe_serves_campaigns(version.solution)
     rules.campaign_quota(store, version.solution.group_arn)
+    tags = tags_of(request.get("tags", ()))
     store.add(
         Campaign(
             arn=arn,
@@ -42,7 +43,7 @@ def create_campaign(store: Store, request: "CreateCampaignRequestTypeDef") -> di
             },
             timeline=store.start("campaign", arn, request["name"], version.solution.arn),
             belongs_to=(version.solution.arn, version.solution.group_arn),
-            tags=tags_of(request.get("tags", ())),
+            tags=tags,
         )
     )
     return {"campaignArn": arn}

@@ -48,12 +48,13 @@ def create_dataset_group(
     arn = store.arn("dataset-group", request["name"])
     rules.name_is_free(store, arn)
     rules.group_quota(store)
+    tags = tags_of(request.get("tags", ()))
     store.add(
         DatasetGroup(
             arn=arn,
             details={"datasetGroupArn": arn, **request},
             timeline=store.start("dataset-group", arn, request["name"]),
-            tags=tags_of(request.get("tags", ())),
+            tags=tags,
         )
     )
     return {"datasetGroupArn": arn, "domain": request.get("domain")}
@@ -83,13 +84,14 @@ def create_dataset(store: Store, request: "CreateDatasetRequestTypeDef") -> dict
     rules.schema_fits(kind, schema.rows)
     arn = store.arn("dataset", f"{group.details['name']}/{kind}")
     rules.name_is_free(store, arn)
+    tags = tags_of(request.get("tags", ()))
     store.add(
         Dataset(
             arn=arn,
             details={"datasetArn": arn, **request, "datasetType": kind},
             timeline=store.start("dataset", arn, request["name"], group.arn),
             belongs_to=(group.arn,),
-            tags=tags_of(request.get("tags", ())),
+            tags=tags,
             type=kind,
             schema=schema,
             table=Table(schema.rows.names),
@@ -125,6 +127,7 @@ def create_event_tracker(
     rules.one_tracker_per_group(store, group.arn)
     digest = hashlib.sha256(arn.encode()).hexdigest()
     tracking_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+    tags = tags_of(request.get("tags", ()))
     store.add(
         EventTracker(
             arn=arn,
@@ -136,7 +139,7 @@ def create_event_tracker(
             },
             timeline=store.start("event-tracker", arn, request["name"], group.arn),
             belongs_to=(group.arn,),
-            tags=tags_of(request.get("tags", ())),
+            tags=tags,
         )
     )
     return {"eventTrackerArn": arn, "trackingId": tracking_id}

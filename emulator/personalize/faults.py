@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
 from threading import Lock
+from typing import cast
 
 from .errors import ApiError, NoAnswer, limit_exceeded
 from .model import operation_names
@@ -50,16 +51,8 @@ class Fault:
     of: str | None = None
 
     def number(self, parameter: str) -> float:
-        """A parameter that is a number.
-
-        Raises:
-            ValueError: It is none.
-        """
-        value = self.parameters[parameter]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            # Like every other mistake in an order.
-            raise ValueError(f"{parameter} of the fault {self.fault} must be a number: {value!r}")  # noqa: TRY004
-        return value
+        """A parameter that is a number, as `Faults.inject` has made sure."""
+        return cast("float", self.parameters[parameter])
 
     def refuse(self) -> None:
         """Before the operation: raise the answer that this fault gives instead of performing it.
@@ -170,15 +163,24 @@ def _parse(order: Mapping[str, object], fault_id: str) -> Fault:
     times = order.get("times", 1)
     if not isinstance(times, int) or times < 1:
         raise ValueError(f"times must be a whole number from 1 on: {times!r}")
-    fault = Fault(fault_id, name, times, {k: order.get(k, v) for k, v in defaults.items()})
+    parameters = {key: _parameter(order, key, default) for key, default in defaults.items()}
+    fault = Fault(fault_id, name, times, parameters)
     if name in CALL_FAULTS:
         fault.operation = _one_of(order, "operation", ("*", *operation_names()))
     else:
         fault.job = _one_of(order, "job", JOB_KINDS)
         fault.of = None if order.get("of") is None else str(order["of"])
-    if "seconds" in defaults:
-        fault.number("seconds")
     return fault
+
+
+def _parameter(order: Mapping[str, object], key: str, default: object) -> object:
+    """A parameter is of its default's type; a number may be given where the default is null."""
+    value = order.get(key, default)
+    expected: tuple[type, ...] = (str,) if isinstance(default, str) else (int, float)
+    if value != default and (isinstance(value, bool) or not isinstance(value, expected)):
+        noun = "a text" if isinstance(default, str) else "a number"
+        raise ValueError(f"{key} of the fault {order['fault']} must be {noun}: {value!r}")
+    return value
 
 
 def _one_of(order: Mapping[str, object], key: str, known: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ def create_dataset_import_job(
     def end() -> None:
         _import(store, dataset, Source(bucket, key, role), mode)
 
+    tags = tags_of(request.get("tags", ()))
     store.add(
         ImportJob(
             arn=arn,
@@ -47,7 +48,7 @@ def create_dataset_import_job(
                 "dataset-import-job", arn, request["jobName"], dataset.arn, end=end
             ),
             belongs_to=(dataset.arn,),
-            tags=tags_of(request.get("tags", ())),
+            tags=tags,
         )
     )
     return {"datasetImportJobArn": arn}

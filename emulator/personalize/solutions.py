@@ -45,13 +45,14 @@ def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> di
     if details["performAutoTraining"]:
         given = cast("Mapping[str, object]", request.get("solutionConfig", {}))
         details["solutionConfig"] = {"autoTrainingConfig": EVERY_WEEK, **given}
+    tags = tags_of(request.get("tags", ()))
     store.add(
         Solution(
             arn=arn,
             details=details,
             timeline=store.start("solution", arn, request["name"], group.arn),
             belongs_to=(group.arn,),
-            tags=tags_of(request.get("tags", ())),
+            tags=tags,
             recipe=recipe,
             group_arn=group.arn,
         )

@@ -230,8 +230,10 @@ def test_a_resource_has_at_most_50_tags(world):
         "TooManyTagsException",
         "A resource can have at most 50 tags",
     )
+    world.personalize.faults.inject({"fault": "hang", "job": "dataset-group"})
     code, _ = refused(world.client.create_dataset_group, name="other", tags=tags)
     assert code == "TooManyTagsException"
+    assert len(world.personalize.faults.list()) == 1, "no job was started that it could bend"
     assert len(world.client.list_dataset_groups()["datasetGroups"]) == 1, "nothing was created"
 
 

@@ -216,6 +216,14 @@ def test_orders_can_be_listed_and_withdrawn(world):
             {"fault": "take", "job": "campaign", "seconds": "1"},
             "seconds of the fault take must be a number: '1'",
         ),
+        (
+            {"fault": "lost-answer", "operation": "*", "status": "none"},
+            "status of the fault lost-answer must be a number: 'none'",
+        ),
+        (
+            {"fault": "fail", "job": "campaign", "reason": 5},
+            "reason of the fault fail must be a text: 5",
+        ),
     ],
 )
 def test_an_order_with_a_mistake_is_refused(world, order, message):
