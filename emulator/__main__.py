@@ -13,6 +13,7 @@ from emulator.process import EmulatorError, running
 if TYPE_CHECKING:
     from types import FrameType
 
+ACCOUNT_DIGITS = 12
 HELP = """\
 Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
 Logs and Personalize on 127.0.0.1, with IAM enforced: the account's root may do everything, a role
@@ -59,6 +60,12 @@ def main() -> int:
     return 0
 
 
+def _account(text: str) -> str:
+    if len(text) == ACCOUNT_DIGITS and text.isdecimal():
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of {ACCOUNT_DIGITS} digits")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m emulator",
@@ -67,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
-    parser.add_argument("--account", default="123456789012", help="12 digits (default %(default)s)")
+    parser.add_argument(
+        "--account", type=_account, default="123456789012", help="12 digits (default %(default)s)"
+    )
     parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
     return parser
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ministack.app import app as ministack
 
-from emulator import admin, events, http, ministack_seams, moto_seams
+from emulator import admin, events, function_logs, http, ministack_seams, moto_seams
 from emulator.calls import Calls, Exchange
 from emulator.clients import Clients
 from emulator.objects import RoleObjects
@@ -51,7 +51,8 @@ class Application:
         ministack_seams.name_schedules_by_their_group()
         clients = Clients(endpoint)
         StepFunctions(clients).mount()
-        events.mount(lambda caller, action: self.calls.add(caller, action, FORBIDDEN))
+        events.mount(self._note_denial)
+        function_logs.mount(self._note_denial)
 
         self.scheduler = Scheduler(clients)
         self.scheduler.mount()
@@ -69,6 +70,9 @@ class Application:
                 ("POST", "reset"): lambda _: self._reset(),
             }
         )
+
+    def _note_denial(self, caller: str, action: str) -> None:
+        self.calls.add(caller, action, FORBIDDEN)
 
     def _inject(self, order: dict[str, object]) -> dict[str, object]:
         return {"id": self.personalize.personalize.faults.inject(order)}

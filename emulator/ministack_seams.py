@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import socketserver
-from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from ministack import app as ministack
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import eventbridge, iam, lambda_svc, s3, scheduler, sts
 
 from emulator.slots import Timing
@@ -166,6 +166,20 @@ def guard_event_targets(allowed: Callable[[str, str], bool]) -> None:
             deliver(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_target  # noqa: SLF001
+
+
+def guard_function_logs(allowed: Callable[[str, str], bool]) -> None:
+    """Keep a function's log lines only where `allowed(its role's access key, log group)`."""
+    write = lambda_svc._emit_lambda_logs  # noqa: SLF001  # all of Lambda's log lines come this way
+
+    def emit_lambda_logs(func: dict[str, Any], *arguments: object, **more: object) -> None:
+        config = func.get("config") or func
+        group = config.get("LoggingConfig", {}).get("LogGroup")
+        access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
+        if allowed(access_key, group or f"/aws/lambda/{config['FunctionName']}"):
+            write(func, *arguments, **more)
+
+    lambda_svc._emit_lambda_logs = emit_lambda_logs  # noqa: SLF001
 
 
 def answer_functions_at_once() -> None:

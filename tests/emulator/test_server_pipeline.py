@@ -30,6 +30,10 @@ SLOT = "2026-11-29T02:00:00Z"
 FUNCTION = (
     allow("personalize:ListDatasetGroups"),
     allow("s3:PutObject", f"arn:aws:s3:::{NAME}/*"),
+    allow(
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{NAME}-function:*",
+    ),
 )
 
 

@@ -15,6 +15,10 @@ from small_stack import eventually, function, invoke
 import emulator
 from emulator.process import ROOT
 
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="looks at processes in Linux's /proc"
+)
+
 
 def alive(pid):
     """Whether the process runs (one that has ended may still wait to be reaped)."""
@@ -168,6 +172,21 @@ def test_a_taken_port_is_an_error_of_one_line(aws):
     )
 
 
+def test_an_account_that_is_none_is_refused():
+    command = subprocess.run(
+        [sys.executable, "-m", "emulator", "--account", "mine"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert command.returncode == 2
+    assert command.stderr.splitlines()[-1] == (
+        "python -m emulator: error: argument --account: 'mine' is not a number of 12 digits"
+    )
+
+
 def test_help_tells_the_options():
     command = subprocess.run(
         [sys.executable, "-m", "emulator", "--help"],
@@ -180,7 +199,6 @@ def test_help_tells_the_options():
     assert all(option in command.stdout for option in ("--port", "--account", "--region"))
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's list of sockets")
 def test_it_listens_on_loopback_only(aws):
     port = int(aws.endpoint.rpartition(":")[2])
     sockets = [

@@ -27,6 +27,12 @@ from emulator import ministack_seams, moto_seams
         (scheduler, "start_scheduler", ""),
         (sts, "register_session", "access_key session"),
         (lambda_svc, "function_policy_for_arn", "resource_arn"),
+        (
+            lambda_svc,
+            "_emit_lambda_logs",
+            "func request_id log_text error duration_ms log_source",
+        ),
+        (lambda_runtime, "execution_credentials", "config"),
         (iam_evaluator, "resolve_caller_identity", "access_key_id"),
         (iam_evaluator, "evaluate_trust_policy", "trust_doc caller_arn ctx"),
         (
