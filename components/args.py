@@ -42,6 +42,10 @@ class DatasetArgs:
     """`s3://bucket/file.csv`, or a prefix ending in `/`: all files below it are imported."""
     import_mode: ImportMode = "FULL"
     """FULL replaces all bulk data of the dataset, INCREMENTAL appends to it."""
+    min_relative_size: float = 0.5
+    """A FULL import of less than this share of what was imported last is refused."""
+    ready_marker: pulumi.Input[str] | None = None
+    """An object that is written after the export, beside it: `s3://bucket/_SUCCESS`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +66,38 @@ class DatasetsArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeArgs:
+    """What a campaign is asked after its update: for a user, an item, or a list to rank."""
+
+    user_id: str | None = None
+    item_id: str | None = None
+    input_list: Sequence[str] | None = None
+    """Items to rank for the user; for a recipe of the PERSONALIZED_RANKING type."""
+    min_results: int = 1
+    minutes: float = 10
+
+
+@dataclass(frozen=True, kw_only=True)
 class CampaignArgs:
     """A campaign that serves the solution's newest version."""
 
     campaign_arn: pulumi.Input[str]
+    probe: ProbeArgs | None = None
+    """Asked for a while after each update; bad answers move the campaign back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityRuleArgs:
+    """One offline metric that a new version has to keep up, compared with the live one's."""
+
+    metric: str
+    """As GetSolutionMetrics names it."""
+    max_drop: float | None = None
+    """Share of the live version's value that may be lost: 0.25 accepts a fall from 0.4 to 0.3."""
+    minimum: float | None = None
+
+
+NDCG = "normalized_discounted_cumulative_gain_at_10"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +109,10 @@ class SolutionArgs:
     full_every: str | None = None
     """Beside UPDATE: how old the newest FULL version may grow, as '7 days' (the default there)."""
     campaigns: Sequence[CampaignArgs] = ()
+    quality_gate: Sequence[QualityRuleArgs] | Literal[False] = (
+        QualityRuleArgs(metric=NDCG, max_drop=0.25),
+    )
+    """All rules have to hold, or the campaign keeps its version; False turns the gate off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +122,8 @@ class LimitsArgs:
     max_import_hours: float = 6
     max_training_hours: float = 24
     max_campaign_hours: float = 3
+    max_trainings_per_month: int | None = None
+    """Versions of a solution, by whoever, within 30 days; further runs are skipped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +138,10 @@ class RetrainingPipelineArgs:
     """`7 days`, `rate(...)` or `cron(...)`."""
     timezone: str = "UTC"
     paused: bool = False
+    skip_when_unchanged: bool = True
+    """A run that could only train the same model again is skipped."""
+    auto_training: Literal["warn", "refuse"] = "warn"
+    """What to do about a solution that also trains automatically."""
     limits: LimitsArgs = field(default_factory=LimitsArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
     permissions_boundary_arn: pulumi.Input[str] | None = None
@@ -176,6 +218,8 @@ def document(
                 "datasetArn": dataset.dataset_arn,
                 "dataLocation": dataset.data_location,
                 "importMode": dataset.import_mode,
+                "minRelativeSize": dataset.min_relative_size,
+                "readyMarker": dataset.ready_marker,
             }
             for key, dataset in args.datasets.configured()
         ],
@@ -184,15 +228,30 @@ def document(
                 "solutionArn": solution.solution_arn,
                 "trainingMode": solution.training_mode,
                 **_full_every(solution),
-                "campaigns": [{"campaignArn": each.campaign_arn} for each in solution.campaigns],
+                "qualityGate": [_given(rule) for rule in solution.quality_gate or ()],
+                "campaigns": [
+                    {
+                        "campaignArn": each.campaign_arn,
+                        "probe": _given(each.probe) if each.probe else None,
+                    }
+                    for each in solution.campaigns
+                ],
             }
             for solution in args.solutions
         ],
         "limits": {
             camel_case(each.name): getattr(args.limits, each.name) for each in fields(args.limits)
         },
+        "skipWhenUnchanged": args.skip_when_unchanged,
+        "autoTraining": args.auto_training,
         "tags": dict(args.tags),
     }
+
+
+def _given(part: "DataclassInstance") -> dict[str, object]:
+    """Give the fields that are set, by the names of the config."""
+    found = {camel_case(each.name): getattr(part, each.name) for each in fields(part)}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 Dataclass = TypeVar("Dataclass", bound="DataclassInstance")

@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Resource = Literal[
+    "dataset groups",
     "datasets",
+    "schemas",
     "import jobs",
     "import role",
     "solutions",
     "solution versions",
     "campaigns",
     "schedule",
+    "exports",
+    "export buckets",
+    "state machine",
     "executions",
     "any",
 ]
@@ -42,11 +47,25 @@ STEPS: Mapping[str, Step] = {
         timeout_seconds=PLAN,
         memory_megabytes=256,
         may={
-            "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
+            "any": (
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListEventTrackers",
+                "personalize:ListSolutionVersions",
+            ),
+            "dataset groups": ("personalize:DescribeDatasetGroup",),
+            "datasets": ("personalize:DescribeDataset",),
+            "schemas": ("personalize:DescribeSchema",),
+            "import jobs": ("personalize:ListTagsForResource",),
             "solutions": ("personalize:DescribeSolution",),
-            "solution versions": ("personalize:DescribeSolutionVersion",),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:ListTagsForResource",
+            ),
             "campaigns": ("personalize:DescribeCampaign",),
+            "export buckets": ("s3:ListBucket",),
+            "exports": ("s3:GetObject",),
             "schedule": ("scheduler:GetSchedule",),
+            "state machine": ("states:ListExecutions",),
         },
     ),
     "create_dataset_import_job": Step(
@@ -63,7 +82,10 @@ STEPS: Mapping[str, Step] = {
     ),
     "watch_dataset_import_job": Step(
         timeout_seconds=HOLDING,
-        may={"import jobs": ("personalize:DescribeDatasetImportJob",)},
+        may={
+            "import jobs": ("personalize:DescribeDatasetImportJob",),
+            "export buckets": ("s3:ListBucket",),
+        },
     ),
     "create_solution_version": Step(
         timeout_seconds=QUICK,
@@ -71,6 +93,7 @@ STEPS: Mapping[str, Step] = {
             "any": ("personalize:ListSolutionVersions",),
             "solutions": ("personalize:CreateSolutionVersion",),
             "solution versions": ("personalize:DescribeSolutionVersion", "personalize:TagResource"),
+            "state machine": ("states:ListExecutions",),
         },
     ),
     "watch_solution_version": Step(
@@ -86,16 +109,47 @@ STEPS: Mapping[str, Step] = {
             ),
         },
     ),
+    "evaluate_solution_version": Step(
+        timeout_seconds=QUICK,
+        may={
+            "campaigns": ("personalize:DescribeCampaign",),
+            "solution versions": ("personalize:GetSolutionMetrics", "personalize:TagResource"),
+        },
+    ),
     "update_campaign": Step(
         timeout_seconds=QUICK,
         may={
-            "campaigns": ("personalize:DescribeCampaign", "personalize:UpdateCampaign"),
+            "campaigns": (
+                "personalize:DescribeCampaign",
+                "personalize:TagResource",
+                "personalize:UpdateCampaign",
+            ),
             "solution versions": ("personalize:DescribeSolutionVersion",),
         },
     ),
     "watch_campaign_update": Step(
         timeout_seconds=HOLDING,
         may={"campaigns": ("personalize:DescribeCampaign",)},
+    ),
+    "probe_campaign": Step(
+        timeout_seconds=HOLDING,
+        may={
+            "campaigns": (
+                "personalize:GetPersonalizedRanking",
+                "personalize:GetRecommendations",
+            ),
+        },
+    ),
+    "roll_back_campaign": Step(
+        timeout_seconds=QUICK,
+        may={
+            "campaigns": (
+                "personalize:DescribeCampaign",
+                "personalize:TagResource",
+                "personalize:UpdateCampaign",
+            ),
+            "solution versions": ("personalize:TagResource",),
+        },
     ),
     "report_outcome": Step(timeout_seconds=PLAN, may={}),
     "close_run": Step(

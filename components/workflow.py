@@ -123,7 +123,10 @@ def definition(
                         job="$.version",
                         then="Update campaigns",
                         ended="Solution finished",
-                        also={"OVERDUE": "Stop solution version"},
+                        also={
+                            "OVERDUE": "Stop solution version",
+                            "SKIPPED": "Solution finished",
+                        },
                     ),
                     "Stop solution version": call(
                         functions["stop_solution_version"],
@@ -136,11 +139,26 @@ def definition(
                         selector={
                             "run.$": "$.run",
                             "version.$": "$.version",
+                            "qualityGate.$": "$.solution.qualityGate",
                             "campaign.$": "$$.Map.Item.Value",
+                            "evaluation": None,
                             "update": None,
+                            "probing": None,
+                            "rollback": None,
                             "error": None,
                         },
                         states={
+                            "Evaluate solution version": call(
+                                functions["evaluate_solution_version"],
+                                result_path="$.evaluation",
+                                then="Is the solution version good enough?",
+                                on_error="Campaign not updated",
+                            ),
+                            "Is the solution version good enough?": choose(
+                                "$.evaluation.verdict",
+                                {"ACCEPTED": "Update campaign"},
+                                otherwise="Solution version rejected",
+                            ),
                             "Update campaign": call(
                                 functions["update_campaign"],
                                 result_path="$.update",
@@ -151,10 +169,11 @@ def definition(
                                 "campaign update",
                                 function=functions["watch_campaign_update"],
                                 job="$.update",
-                                then="Campaign updated",
+                                then="Is there a probe?",
                                 ended="Campaign not updated",
                                 also={
                                     "AGAIN": "Wait for the campaign to be free",
+                                    "CHANGED": "Evaluate solution version",
                                     "SUPERSEDED": "Campaign serves a newer version",
                                     "OVERDUE": "Campaign not updated",
                                 },
@@ -162,8 +181,65 @@ def definition(
                             "Wait for the campaign to be free": wait(
                                 "$.update.seconds", then="Update campaign"
                             ),
+                            "Is there a probe?": {
+                                "Type": "Choice",
+                                "Choices": [
+                                    {
+                                        "And": [
+                                            {"Variable": "$.campaign.probe", "IsNull": False},
+                                            {
+                                                "Variable": "$.update.previousVersionArn",
+                                                "IsPresent": True,
+                                            },
+                                            {
+                                                "Variable": "$.update.previousVersionArn",
+                                                "IsNull": False,
+                                            },
+                                        ],
+                                        "Next": "Probe campaign",
+                                    }
+                                ],
+                                "Default": "Campaign updated",
+                            },
+                            "Probe campaign": call(
+                                functions["probe_campaign"],
+                                result_path="$.probing",
+                                then="Does the campaign serve well?",
+                                on_error="Campaign not updated",
+                            ),
+                            "Does the campaign serve well?": choose(
+                                "$.probing.phase",
+                                {"PASSED": "Campaign updated", "NEAR": "Probe campaign"},
+                                otherwise="Roll back campaign",
+                            ),
+                            "Roll back campaign": call(
+                                functions["roll_back_campaign"],
+                                result_path="$.rollback",
+                                then="Has the rollback ended?",
+                                on_error="Campaign not updated",
+                            ),
+                            **watch(
+                                "rollback",
+                                function=functions["watch_campaign_update"],
+                                job="$.rollback",
+                                then="Campaign rolled back",
+                                ended="Campaign not updated",
+                                also={
+                                    "AGAIN": "Wait to roll back",
+                                    "OVERDUE": "Campaign not updated",
+                                },
+                            ),
+                            "Wait to roll back": wait(
+                                "$.rollback.seconds", then="Roll back campaign"
+                            ),
                             "Campaign updated": end_with(
                                 {**CAMPAIGN_RESULT, "outcome": "DEPLOYED"}
+                            ),
+                            "Solution version rejected": end_with(
+                                {**CAMPAIGN_RESULT, "outcome": "REJECTED"}
+                            ),
+                            "Campaign rolled back": end_with(
+                                {**CAMPAIGN_RESULT, "outcome": "ROLLED_BACK"}
                             ),
                             "Campaign serves a newer version": end_with(
                                 {**CAMPAIGN_RESULT, "outcome": "SKIPPED"}
@@ -207,7 +283,14 @@ def definition(
 
 
 DATASET_RESULT = {"dataset.$": "$.dataset", "job.$": "$.job", "error.$": "$.error"}
-CAMPAIGN_RESULT = {"campaign.$": "$.campaign", "update.$": "$.update", "error.$": "$.error"}
+CAMPAIGN_RESULT = {
+    "campaign.$": "$.campaign",
+    "evaluation.$": "$.evaluation",
+    "update.$": "$.update",
+    "probing.$": "$.probing",
+    "rollback.$": "$.rollback",
+    "error.$": "$.error",
+}
 SOLUTION_RESULT = {
     "solution.$": "$.solution",
     "version.$": "$.version",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import clock
 from .jobs import first_tried_at, found, not_yet, started
+from .memory import PREVIOUS, VERDICT, remember
 from .personalize import version_created_at
 from .statuses import phase_of
 from .watching import watch
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         UpdateCampaignRequestTypeDef,
     )
 
-    from .documents import Job, PlannedCampaign
+    from .documents import Evaluation, Job, PlannedCampaign
 
 BUSY_PAUSE = 60
 """Seconds until a campaign that somebody else is changing is looked at again."""
@@ -32,7 +33,11 @@ UNSEEN = timedelta(minutes=10)
 
 
 def update_campaign(
-    client: PersonalizeClient, campaign: PlannedCampaign, version: Job, before: Job | None
+    client: PersonalizeClient,
+    campaign: PlannedCampaign,
+    version: Job,
+    evaluation: Evaluation,
+    before: Job | None,
 ) -> Job:
     """Move the campaign to the version, unless it serves it, or is on its way, or is ahead of it.
 
@@ -40,23 +45,66 @@ def update_campaign(
         client: one that sends each request once.
         campaign: which one.
         version: the solution version to serve.
+        evaluation: the gate's, made against the version that was served then.
         before: the answer of the try before, where the campaign was not free.
     """
-    arn = campaign["campaignArn"]
+    arn, target = campaign["campaignArn"], version["arn"]
     described = client.describe_campaign(campaignArn=arn)["campaign"]
-    if why := _taken(described, version["arn"]):
+    if why := _taken(described, target):
         return _not_free(arn, why, campaign, before)
-    if standing := _standing(client, described, version["arn"]):
+    if standing := _standing(client, described, target):
         return standing
-    request: UpdateCampaignRequestTypeDef = {
-        "campaignArn": arn,
-        "solutionVersionArn": version["arn"],
-    }
+    if live_version(described) != evaluation["comparedWith"]:
+        waiting = _not_free(arn, "it serves one version after another", campaign, before)
+        return {**waiting, "phase": "CHANGED"} if waiting["phase"] == "AGAIN" else waiting
+    return _move(client, described, campaign, target, before)
+
+
+def roll_back_campaign(
+    client: PersonalizeClient, campaign: PlannedCampaign, update: Job, before: Job | None
+) -> Job:
+    """Move the campaign back to the version before, unless somebody else has moved it since.
+
+    The version that it leaves is marked, and never deployed again.
+    """
+    arn, target = campaign["campaignArn"], update["previousVersionArn"]
+    assert target is not None, "the workflow probes only what can be rolled back"
+    remember(client, update["targetVersionArn"], VERDICT, "ROLLED_BACK")
+    described = client.describe_campaign(campaignArn=arn)["campaign"]
+    if why := _taken(described, target):
+        return _not_free(arn, why, campaign, before)
+    latest = described.get("latestCampaignUpdate")
+    if latest and phase_of(latest["status"]) == "UNDER_WAY":
+        return {**_update(arn, latest), "targetVersionArn": target}
+    if _serves(described, target):
+        return {**_served(described), "targetVersionArn": target}
+    if not _serves(described, update["targetVersionArn"]):
+        served = described["solutionVersionArn"]
+        return {**_served(described), "phase": "ENDED", "failure": f"it serves {served} by now"}
+    return _move(client, described, campaign, target, before)
+
+
+def live_version(described: CampaignTypeDef) -> str | None:
+    """Give the version that a campaign serves; None where its creation failed."""
+    return described["solutionVersionArn"] if described["status"] == "ACTIVE" else None
+
+
+def _move(
+    client: PersonalizeClient,
+    described: CampaignTypeDef,
+    campaign: PlannedCampaign,
+    target: str,
+    before: Job | None,
+) -> Job:
+    arn, live = described["campaignArn"], live_version(described)
+    request: UpdateCampaignRequestTypeDef = {"campaignArn": arn, "solutionVersionArn": target}
     # Given again, since nothing promises that what is left out stays as it is.
     if "minProvisionedTPS" in described:
         request["minProvisionedTPS"] = described["minProvisionedTPS"]
     if "campaignConfig" in described:
         request["campaignConfig"] = described["campaignConfig"]
+    if live:
+        remember(client, arn, PREVIOUS, live)
     try:
         client.update_campaign(**request)
     except client.exceptions.ResourceInUseException:
@@ -65,7 +113,8 @@ def update_campaign(
     return {
         **started(arn, campaign["durations"]),
         "firstTriedAt": first_tried_at(before),
-        "previousVersionArn": described["solutionVersionArn"],
+        "targetVersionArn": target,
+        "previousVersionArn": live,
         "previousUpdateAt": latest["creationDateTime"].isoformat() if latest else None,
     }
 
@@ -86,7 +135,11 @@ def _standing(client: PersonalizeClient, described: CampaignTypeDef, target: str
     arn, served = described["campaignArn"], described["solutionVersionArn"]
     latest = described.get("latestCampaignUpdate")
     if latest and phase_of(latest["status"]) == "UNDER_WAY":
-        return {**_update(arn, latest), "previousVersionArn": served}
+        return {
+            **_update(arn, latest),
+            "targetVersionArn": target,
+            "previousVersionArn": live_version(described),
+        }
     if _serves(described, target):
         return _served(described)
     if _is_newer(client, served, target):
@@ -94,14 +147,12 @@ def _standing(client: PersonalizeClient, described: CampaignTypeDef, target: str
     return None
 
 
-def watch_campaign_update(
-    client: PersonalizeClient, campaign: PlannedCampaign, version: Job, update: Job
-) -> Job:
-    """Look at the campaign until it serves the version, for as long as one invocation may."""
+def watch_campaign_update(client: PersonalizeClient, campaign: PlannedCampaign, update: Job) -> Job:
+    """Look at the campaign until it serves the target, for as long as one invocation may."""
 
     def look() -> Job:
         described = client.describe_campaign(campaignArn=campaign["campaignArn"])["campaign"]
-        seen = _look(described, version["arn"], update, campaign["maxHours"])
+        seen = _look(described, update["targetVersionArn"], update, campaign["maxHours"])
         return {**update, **seen}
 
     return watch(look, durations=campaign["durations"], max_hours=campaign["maxHours"])

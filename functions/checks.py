@@ -1,4 +1,8 @@
-"""One pure function per guard: what speaks against this run, in words with the way out."""
+"""One pure function per guard: what speaks against this run, in words with the way out.
+
+A guard gives problems, which refuse the run, unless its docstring says that they skip it or warn.
+Those about the exports are in `data_checks.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,11 @@ from typing import TYPE_CHECKING
 from .requests import scheduled_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
-    from .documents import DatasetSettings, Request, SolutionSettings, TrainingMode
+    from .documents import DatasetSettings, Request, Settings, SolutionSettings, TrainingMode
     from .world import World
 
 FIRST_EVENT = timedelta(minutes=10)
@@ -24,6 +28,12 @@ A slot still earlier was due before the change, and its event came late.
 """
 UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
 """https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
+
+MONTH = timedelta(days=30)
+IMPORT_SLOTS = 5
+"""https://docs.aws.amazon.com/personalize/latest/dg/limits.html; it cannot be raised."""
+CROWDED = 0.8
+"""Share of the import slots beyond which imports are likely to wait."""
 
 
 def comes_from_deployment(world: World, request: Request) -> str | None:
@@ -43,6 +53,107 @@ def comes_from_deployment(world: World, request: Request) -> str | None:
     )
 
 
+def another_run_is_under_way(world: World) -> str | None:
+    """Skip the run beside an older one of the same pipeline."""
+    return f"{world.older_run} is under way" if world.older_run else None
+
+
+def exist_and_belong_together(
+    world: World, settings: Settings, solutions: Sequence[SolutionSettings]
+) -> Iterator[str]:
+    """Refuse resources that do not exist, are not ACTIVE, or are of another group or solution."""
+    for dataset in settings["datasets"]:
+        yield from _usable(dataset["datasetArn"], world.datasets)
+    for group_arn in world.groups:
+        yield from _usable(group_arn, world.groups)
+    for solution in solutions:
+        arn = solution["solutionArn"]
+        yield from _usable(arn, world.solutions)
+        group_arn = world.solutions[arn]["datasetGroupArn"] if arn in world.solutions else None
+        if group_arn and world.groups and group_arn not in world.groups:
+            datasets_group = ", ".join(world.groups)
+            yield (
+                f"{arn}: trains on {group_arn}, and the datasets belong to {datasets_group}; "
+                "name the datasets of the solution's own group"
+            )
+        for campaign in solution["campaigns"]:
+            yield from _campaign_usable(world, campaign["campaignArn"], arn)
+
+
+def _usable(arn: str, found: Mapping[str, object]) -> Iterator[str]:
+    if arn not in found:
+        yield f"{arn}: does not exist; create it, or correct the stack's config"
+    elif (status := _status(found[arn])) != "ACTIVE":
+        yield f"{arn}: its status is {status}; retraining needs it ACTIVE"
+
+
+def _campaign_usable(world: World, arn: str, solution_arn: str) -> Iterator[str]:
+    campaign = world.campaigns.get(arn)
+    if campaign is None:
+        yield f"{arn}: does not exist; create it, or take it out of the stack's config"
+    elif campaign["status"].startswith("DELETE "):
+        yield f"{arn}: its status is {campaign['status']}; take it out of the stack's config"
+    elif not campaign["solutionVersionArn"].startswith(f"{solution_arn}/"):
+        yield (
+            f"{arn}: serves {campaign['solutionVersionArn']}, which is no version of "
+            f"{solution_arn}; put the campaign under its own solution"
+        )
+
+
+def trains_automatically(world: World, solutions: Sequence[SolutionSettings]) -> Iterator[str]:
+    """Warn of solutions that train, and bill, by themselves too; `autoTraining: refuse` refuses."""
+    for solution in solutions:
+        arn = solution["solutionArn"]
+        if arn in world.solutions and world.solutions[arn].get("performAutoTraining"):
+            yield (
+                f"{arn}: also trains automatically; turn that off with 'aws personalize "
+                f"update-solution --solution-arn {arn} --no-perform-auto-training'"
+            )
+
+
+def passes_by_the_gate(world: World, solutions: Sequence[SolutionSettings]) -> Iterator[str]:
+    """Refuse a campaign that takes every newest version by itself while a gate shall judge them."""
+    for solution in solutions:
+        for each in solution["campaigns"] if solution["qualityGate"] else []:
+            arn = each["campaignArn"]
+            campaign = world.campaigns.get(arn)
+            if campaign and campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
+                yield (
+                    f"{arn}: syncWithLatestSolutionVersion deploys every version past the quality "
+                    "gate; turn it off with 'aws personalize update-campaign --campaign-arn "
+                    f"{arn} --campaign-config syncWithLatestSolutionVersion=false', or set "
+                    "qualityGate to false"
+                )
+
+
+def trained_often_enough(
+    world: World, solutions: Sequence[SolutionSettings], most: int | None
+) -> Iterator[str]:
+    """Skip the run when a solution has as many new versions within 30 days as may be paid for."""
+    for solution in solutions if most is not None else []:
+        arn = solution["solutionArn"]
+        recent = [
+            each
+            for each in world.versions.get(arn, [])
+            if world.now - each["creationDateTime"] < MONTH
+        ]
+        if len(recent) >= most:
+            yield (
+                f"{arn}: {len(recent)} versions were created within 30 days, and "
+                f"limits.maxTrainingsPerMonth is {most}"
+            )
+
+
+def imports_are_crowded(world: World, datasets: Sequence[DatasetSettings]) -> Iterator[str]:
+    """Warn when more than 80% of the region's import slots are used, with this run's imports."""
+    used = world.import_slots_used + len(datasets)
+    if used > CROWDED * IMPORT_SLOTS:
+        yield (
+            f"{used} imports for {IMPORT_SLOTS} slots: {world.import_slots_used} under way and "
+            f"{len(datasets)} of this run; some will wait"
+        )
+
+
 def incremental_needs_full(world: World, datasets: Sequence[DatasetSettings]) -> list[str]:
     """Refuse INCREMENTAL for a dataset that no FULL import has filled."""
     return [
@@ -52,7 +163,7 @@ def incremental_needs_full(world: World, datasets: Sequence[DatasetSettings]) ->
         if dataset["importMode"] == "INCREMENTAL"
         and not any(
             job["status"] == "ACTIVE" and job.get("importMode", "FULL") == "FULL"
-            for job in world.import_jobs[dataset["datasetArn"]]
+            for job in world.import_jobs.get(dataset["datasetArn"], [])
         )
     ]
 
@@ -65,7 +176,8 @@ def update_needs_recipe(
         f"{solution['solutionArn']}: trainingMode UPDATE needs one of the recipes "
         f"{', '.join(UPDATE_RECIPES)}, and this solution's is {recipe}; train it with FULL"
         for solution in solutions
-        if (asked or solution["trainingMode"]) == "UPDATE"
+        if solution["solutionArn"] in world.solutions
+        and (asked or solution["trainingMode"]) == "UPDATE"
         and (recipe := _recipe(world, solution)) not in UPDATE_RECIPES
     ]
 
@@ -87,7 +199,7 @@ def newest_full(world: World, solution: SolutionSettings) -> SolutionVersionSumm
     return next(
         (
             version
-            for version in world.versions[solution["solutionArn"]]
+            for version in world.versions.get(solution["solutionArn"], [])
             if version["status"] == "ACTIVE" and version.get("trainingMode", "FULL") == "FULL"
         ),
         None,
@@ -96,3 +208,7 @@ def newest_full(world: World, solution: SolutionSettings) -> SolutionVersionSumm
 
 def _recipe(world: World, solution: SolutionSettings) -> str:
     return world.solutions[solution["solutionArn"]].get("recipeArn", "").rpartition("/")[2]
+
+
+def _status(described: object) -> str:
+    return str(described["status"]) if isinstance(described, dict) else "unknown"

@@ -7,14 +7,17 @@ from typing import Literal, NotRequired, TypedDict
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
-Phase = Literal["UNDER_WAY", "NEAR", "ACTIVE", "ENDED", "OVERDUE", "AGAIN", "SUPERSEDED"]
+Phase = Literal[
+    "UNDER_WAY", "NEAR", "ACTIVE", "ENDED", "OVERDUE", "AGAIN", "SUPERSEDED", "CHANGED", "SKIPPED"
+]
 """Where a job stands, in the words that the workflow's Choices know.
 
 UNDER_WAY: look again in `seconds`. NEAR: look again at once. ACTIVE: done. ENDED: failed, stopped
 or deleted, as `failure` says. OVERDUE: past its deadline. AGAIN: could not be started yet; try in
-`seconds`. SUPERSEDED: the campaign serves a newer version than ours, and keeps it.
+`seconds`. SUPERSEDED: the campaign serves a newer version than ours, and keeps it. CHANGED: the campaign
+serves another version than the gate compared with. SKIPPED: not started, as `failure` says.
 """
-Outcome = Literal["DEPLOYED", "TRAINED", "SKIPPED", "FAILED"]
+Outcome = Literal["DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
 
 Tags = dict[str, str]
 
@@ -26,12 +29,33 @@ class DatasetSettings(TypedDict):
     datasetArn: str
     dataLocation: str
     importMode: ImportMode
+    minRelativeSize: float
+    readyMarker: str | None
+
+
+class Probe(TypedDict):
+    """What to ask a campaign after its update: one of the ids, or a list to rank for a user."""
+
+    userId: NotRequired[str]
+    itemId: NotRequired[str]
+    inputList: NotRequired[list[str]]
+    minResults: int
+    minutes: float
+
+
+class QualityRule(TypedDict):
+    """One rule of the gate: how far a metric may drop, as a share, and what it has to reach."""
+
+    metric: str
+    maxDrop: NotRequired[float]
+    minimum: NotRequired[float]
 
 
 class CampaignSettings(TypedDict):
     """A campaign of the stack's config."""
 
     campaignArn: str
+    probe: Probe | None
 
 
 class SolutionSettings(TypedDict):
@@ -40,6 +64,7 @@ class SolutionSettings(TypedDict):
     solutionArn: str
     trainingMode: TrainingMode
     fullEveryDays: NotRequired[float]
+    qualityGate: list[QualityRule]
     campaigns: list[CampaignSettings]
 
 
@@ -49,6 +74,7 @@ class Limits(TypedDict):
     maxImportHours: float
     maxTrainingHours: float
     maxCampaignHours: float
+    maxTrainingsPerMonth: int | None
 
 
 class Settings(TypedDict):
@@ -59,6 +85,8 @@ class Settings(TypedDict):
     datasets: list[DatasetSettings]
     solutions: list[SolutionSettings]
     limits: Limits
+    skipWhenUnchanged: bool
+    autoTraining: Literal["warn", "refuse"]
     tags: Tags
 
 
@@ -72,6 +100,7 @@ class Request(TypedDict, total=False):
     datasets: list[str]
     solutions: list[str]
     trainingMode: TrainingMode
+    force: bool
     dryRun: bool
     resume: str
 
@@ -113,6 +142,7 @@ class PlannedCampaign(TypedDict):
     """One campaign to update."""
 
     campaignArn: str
+    probe: Probe | None
     durations: list[int]
     maxHours: float
 
@@ -130,6 +160,7 @@ class PlannedSolution(TypedDict):
     existingVersionArn: str | None
     dataAsOf: str | None
     tags: Tags
+    qualityGate: list[QualityRule]
     durations: list[int]
     maxHours: float
     campaigns: list[PlannedCampaign]
@@ -169,8 +200,38 @@ class Job(TypedDict):
     stopRequestedAt: NotRequired[str]
     previousUpdateAt: NotRequired[str | None]
     """Campaigns: when the update before ours was made, null where there was none."""
-    previousVersionArn: NotRequired[str]
-    """Campaigns: what was served before our update."""
+    previousVersionArn: NotRequired[str | None]
+    """Campaigns: what was served before our update, null where nothing was."""
+    targetVersionArn: NotRequired[str]
+    """Campaigns: what the update moves to."""
+
+
+class MetricValues(TypedDict):
+    """A metric of the new version and of the live one; null where it is missing."""
+
+    new: float | None
+    live: float | None
+
+
+class Evaluation(TypedDict):
+    """What the gate says of a version for one campaign."""
+
+    verdict: Literal["ACCEPTED", "REJECTED"]
+    comparedWith: str | None
+    """The version that the campaign served, null where it served none."""
+    reasons: list[str]
+    notes: list[str]
+    metrics: dict[str, MetricValues]
+
+
+class Probing(TypedDict):
+    """How a probe goes."""
+
+    phase: Literal["NEAR", "PASSED", "FAILED"]
+    startedAt: str
+    badInARow: int
+    failure: str | None
+    """The last bad answer."""
 
 
 class StateError(TypedDict):
@@ -226,31 +287,49 @@ class SolutionVersion(TypedDict):
 
 
 class CampaignIteration(TypedDict):
-    """The document inside `Update campaigns`."""
+    """The document inside `Update campaigns`; what a state has not made yet is null."""
+
+    run: Run
+    version: Job
+    qualityGate: list[QualityRule]
+    campaign: PlannedCampaign
+    evaluation: Evaluation | None
+    update: Job | None
+    probing: Probing | None
+    rollback: Job | None
+    error: StateError | None
+
+
+class EvaluatedCampaign(TypedDict):
+    """The same, once the gate was asked."""
 
     run: Run
     version: Job
     campaign: PlannedCampaign
+    evaluation: Evaluation
     update: Job | None
-    error: StateError | None
 
 
-class CampaignUpdate(TypedDict):
+class UpdatedCampaign(TypedDict):
     """The same, once the update was made."""
 
     run: Run
-    version: Job
     campaign: PlannedCampaign
     update: Job
+    probing: Probing | None
+    rollback: Job | None
 
 
 class CampaignResult(TypedDict):
-    """How one campaign update ended."""
+    """How one campaign fared."""
 
     campaign: PlannedCampaign
+    evaluation: Evaluation | None
     update: Job | None
+    probing: Probing | None
+    rollback: Job | None
     error: StateError | None
-    outcome: Literal["DEPLOYED", "SKIPPED", "FAILED"]
+    outcome: Literal["DEPLOYED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
 
 
 class SolutionResult(TypedDict):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from . import exports
 from .errors import NameTaken
 from .jobs import api_tags, found, not_yet, started
+from .memory import FINGERPRINT
 from .watching import watch
 
 if TYPE_CHECKING:
@@ -58,12 +62,28 @@ def create_dataset_import_job(
 
 
 def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, job: Job) -> Job:
-    """Look at the job until it ends, for as long as one invocation may."""
-    return watch(
+    """Look at the job until it ends, for as long as one invocation may.
+
+    When it has imported, the location is listed again: what has changed since the plan may or may
+    not be in the dataset. That is a warning; the next run finds a change, and imports.
+    """
+    seen = watch(
         lambda: _found(_describe(client, job["arn"])),
         durations=dataset["durations"],
         max_hours=dataset["maxHours"],
     )
+    if seen["phase"] == "ACTIVE" and _has_changed(dataset):
+        seen["warnings"].append(f"{dataset['dataLocation']} was changed during the import")
+    return seen
+
+
+def _has_changed(dataset: PlannedImport) -> bool:
+    try:
+        objects = exports.listed(exports.s3(), dataset["dataLocation"])
+    except ClientError:
+        return True
+    now = exports.Export(location=dataset["dataLocation"], objects=objects)
+    return now.fingerprint != dataset["tags"][FINGERPRINT]
 
 
 def _describe(client: PersonalizeClient, arn: str) -> DatasetImportJobTypeDef:

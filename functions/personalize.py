@@ -104,10 +104,11 @@ def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersi
 
 
 def import_jobs(
-    client: PersonalizeClient, dataset_arn: str
+    client: PersonalizeClient, dataset_arn: str | None = None
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Give a dataset's import jobs, newest first."""
-    pages = client.get_paginator("list_dataset_import_jobs").paginate(datasetArn=dataset_arn)
+    """Give a dataset's import jobs, newest first; without a dataset those of the whole region."""
+    paginator = client.get_paginator("list_dataset_import_jobs")
+    pages = paginator.paginate(datasetArn=dataset_arn) if dataset_arn else paginator.paginate()
     found = [summary for page in pages for summary in page["datasetImportJobs"]]
     return sorted(found, key=lambda summary: summary["creationDateTime"], reverse=True)
 

@@ -5,7 +5,7 @@ from .documents import Configured, Planned
 from .errors import RunRefused
 from .log import log_plan
 from .personalize import reader
-from .planning import decide
+from .planning import datasets_of, decide, solutions_of
 
 
 def handler(event: Configured, _context: object) -> Planned:
@@ -14,5 +14,11 @@ def handler(event: Configured, _context: object) -> Planned:
     if problems := requests.problems(event["request"], settings):
         raise RunRefused(problems)
     run = requests.run_of(event)
-    plan = decide(settings, run, world.read(reader(), settings, run))
-    return log_plan({"run": run, "plan": plan})
+    seen = world.read(
+        reader(),
+        settings,
+        run,
+        datasets=datasets_of(settings, run),
+        solutions=solutions_of(settings, run),
+    )
+    return log_plan({"run": run, "plan": decide(settings, run, seen)})

@@ -2,54 +2,47 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import partial
-from itertools import count
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from . import checks
+from . import checks, data_checks
 from .errors import RunRefused
-from .jobs import import_job_name, version_name
-from .statuses import phase_of
+from .planned import planned_import, planned_solution, resumed
+from .requests import SLOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterator, Sequence
 
-    from mypy_boto3_personalize.type_defs import (
-        CampaignTypeDef,
-        CampaignUpdateSummaryTypeDef,
-        DatasetImportJobSummaryTypeDef,
-        SolutionVersionSummaryTypeDef,
-        SolutionVersionTypeDef,
-    )
-
-    from .documents import (
-        DatasetSettings,
-        Plan,
-        PlannedCampaign,
-        PlannedImport,
-        PlannedSolution,
-        Run,
-        Settings,
-        SolutionSettings,
-        Tags,
-        TrainingMode,
-    )
+    from .documents import DatasetSettings, Plan, Run, Settings, SolutionSettings
     from .world import World
 
-    Timed = (
-        DatasetImportJobSummaryTypeDef
-        | SolutionVersionSummaryTypeDef
-        | CampaignUpdateSummaryTypeDef
-        | CampaignTypeDef
-    )
-
-REMEMBERED = 5
-"""How many of the last jobs tell how long the next may take."""
-RUN_TAG = "retraining-run"
-"""The tag that says which run made a job."""
+DATE = "{date}"
+"""In a location: the day of the run, as 2026-11-29, in UTC."""
 DRY_RUN = "this is a dry run"
+
+
+def datasets_of(settings: Settings, run: Run) -> list[DatasetSettings]:
+    """Give the datasets that the run imports, with the date in their locations filled in."""
+    request, day = run["request"], _day(run)
+    return [
+        {
+            **dataset,
+            "dataLocation": dataset["dataLocation"].replace(DATE, day),
+            "readyMarker": dataset["readyMarker"] and dataset["readyMarker"].replace(DATE, day),
+        }
+        for dataset in settings["datasets"]
+        if not request.get("skipImport")
+        and dataset["type"] in request.get("datasets", [dataset["type"]])
+    ]
+
+
+def solutions_of(settings: Settings, run: Run) -> list[SolutionSettings]:
+    """Give the solutions that the run trains."""
+    return [
+        solution
+        for solution in settings["solutions"]
+        if solution["solutionArn"] in run["request"].get("solutions", [solution["solutionArn"]])
+    ]
 
 
 def decide(settings: Settings, run: Run, world: World) -> Plan:
@@ -58,173 +51,80 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
     Raises:
         RunRefused: with every problem that stops the run.
     """
-    request = run["request"]
-    datasets = [
-        dataset
-        for dataset in settings["datasets"]
-        if not request.get("skipImport")
-        and dataset["type"] in request.get("datasets", [dataset["type"]])
-    ]
-    solutions = [
-        solution
-        for solution in settings["solutions"]
-        if solution["solutionArn"] in request.get("solutions", [solution["solutionArn"]])
-    ]
-    asked = request.get("trainingMode")
-    skipped = checks.comes_from_deployment(world, request)
-    problems = [
-        *checks.incremental_needs_full(world, datasets),
-        *checks.update_needs_recipe(world, solutions, asked),
-        *checks.update_needs_full(world, solutions, asked),
-    ]
-    if problems and not skipped:
+    datasets, solutions = datasets_of(settings, run), solutions_of(settings, run)
+    if too_early := (
+        checks.comes_from_deployment(world, run["request"])
+        or checks.another_run_is_under_way(world)
+    ):
+        return _skipped(too_early)
+    problems = list(_problems(settings, run, world, datasets, solutions))
+    if problems:
         raise RunRefused(problems)
+    if _may_skip(settings, run) and (unchanged := data_checks.nothing_new(world, datasets)):
+        return _skipped(unchanged)
+    imports = [planned_import(settings, run, world, dataset) for dataset in datasets]
+    begun = {job["jobName"] for jobs in world.import_jobs.values() for job in jobs if resumed(run)}
+    to_check = [
+        dataset
+        for dataset, planned in zip(datasets, imports, strict=True)
+        if planned["jobName"] not in begun
+    ]
+    if problems := list(data_checks.problems(world, to_check)):
+        raise RunRefused(problems)
+    most = settings["limits"]["maxTrainingsPerMonth"]
+    often = list(checks.trained_often_enough(world, solutions, most))
     return {
-        "imports": [_import(settings, run, world, dataset) for dataset in datasets],
+        "imports": imports,
         "solutions": [
-            _solution(settings, run, world, solution, importing=bool(datasets))
+            planned_solution(settings, run, world, solution, importing=bool(datasets))
             for solution in solutions
         ],
-        "skipped": skipped or (DRY_RUN if request.get("dryRun") else None),
-        "warnings": [],
+        "skipped": "; ".join(often) or (DRY_RUN if run["request"].get("dryRun") else None),
+        "warnings": list(_warnings(settings, world, datasets, solutions)),
     }
 
 
-def _import(settings: Settings, run: Run, world: World, dataset: DatasetSettings) -> PlannedImport:
-    jobs = world.import_jobs[dataset["datasetArn"]]
-    return {
-        "type": dataset["type"],
-        "jobName": _first_free(
-            partial(import_job_name, settings["prefix"], run["id"], dataset["type"]),
-            {job["jobName"]: job["status"] for job in jobs} if _resumed(run) else {},
-        ),
-        "datasetArn": dataset["datasetArn"],
-        "dataLocation": dataset["dataLocation"],
-        "importMode": dataset["importMode"],
-        "roleArn": settings["importRoleArn"],
-        "tags": _tags(settings, run),
-        "durations": _durations(
-            job for job in jobs if job.get("importMode", "FULL") == dataset["importMode"]
-        ),
-        "maxHours": settings["limits"]["maxImportHours"],
-    }
-
-
-def _solution(
-    settings: Settings, run: Run, world: World, solution: SolutionSettings, *, importing: bool
-) -> PlannedSolution:
-    arn, mode = solution["solutionArn"], _training_mode(run, world, solution)
-    name = _first_free(
-        partial(version_name, settings["prefix"], run["id"], arn),
-        {name: version["status"] for name, version in world.named_versions.items()}
-        if _resumed(run)
-        else {},
-    )
-    existing = world.named_versions.get(name)
-    if existing is None and not importing:
-        existing = _waiting_version(settings, run, world, solution)
-    data_as_of = _data_as_of(world)
-    return {
-        "solutionArn": arn,
-        "versionName": name,
-        "trainingMode": mode,
-        "existingVersionArn": existing["solutionVersionArn"] if existing else None,
-        "dataAsOf": data_as_of.isoformat() if data_as_of else None,
-        "tags": _tags(settings, run),
-        "durations": _durations(
-            version
-            for version in world.versions[arn]
-            if version.get("trainingMode", "FULL") == mode
-        ),
-        "maxHours": settings["limits"]["maxTrainingHours"],
-        "campaigns": [
-            _campaign(settings, world, each["campaignArn"]) for each in solution["campaigns"]
-        ],
-    }
-
-
-def _campaign(settings: Settings, world: World, arn: str) -> PlannedCampaign:
-    """Plan an update; where there was none before, the campaign's creation tells how long."""
-    campaign = world.campaigns[arn]
-    return {
-        "campaignArn": arn,
-        "durations": _durations([campaign.get("latestCampaignUpdate") or campaign]),
-        "maxHours": settings["limits"]["maxCampaignHours"],
-    }
-
-
-def _training_mode(run: Run, world: World, solution: SolutionSettings) -> TrainingMode:
-    """Give the mode: as asked, else as configured; an UPDATE whose FULL grew too old is a FULL."""
+def _problems(
+    settings: Settings,
+    run: Run,
+    world: World,
+    datasets: Sequence[DatasetSettings],
+    solutions: Sequence[SolutionSettings],
+) -> Iterator[str]:
     asked = run["request"].get("trainingMode")
-    if asked or solution["trainingMode"] == "FULL":
-        return asked or "FULL"
-    full = checks.newest_full(world, solution)
-    oldest = world.now - timedelta(days=solution["fullEveryDays"])
-    return "UPDATE" if full and full["creationDateTime"] > oldest else "FULL"
+    yield from checks.exist_and_belong_together(world, settings, solutions)
+    yield from checks.incremental_needs_full(world, datasets)
+    yield from checks.update_needs_recipe(world, solutions, asked)
+    yield from checks.update_needs_full(world, solutions, asked)
+    yield from checks.passes_by_the_gate(world, solutions)
+    if settings["autoTraining"] == "refuse":
+        yield from checks.trains_automatically(world, solutions)
 
 
-def _waiting_version(
-    settings: Settings, run: Run, world: World, solution: SolutionSettings
-) -> SolutionVersionTypeDef | None:
-    """Give a version of ours that knows all data there is and that some campaign does not serve.
-
-    To deploy it costs nothing; to train its like again does.
-    """
-    if "trainingMode" in run["request"]:
-        return None
-    newest = next(
-        (
-            version
-            for version in world.named_versions.values()
-            if version["solutionArn"] == solution["solutionArn"] and version["status"] == "ACTIVE"
-        ),
-        None,
-    )
-    if newest is None or not newest["name"].startswith(f"{settings['prefix']}-"):
-        return None
-    data_as_of = _data_as_of(world)
-    knows_all = data_as_of is None or newest["creationDateTime"] > data_as_of
-    served = {
-        world.campaigns[each["campaignArn"]]["solutionVersionArn"] for each in solution["campaigns"]
-    }
-    return newest if knows_all and served - {newest["solutionVersionArn"]} else None
+def _warnings(
+    settings: Settings,
+    world: World,
+    datasets: Sequence[DatasetSettings],
+    solutions: Sequence[SolutionSettings],
+) -> Iterator[str]:
+    yield from checks.imports_are_crowded(world, datasets)
+    if settings["autoTraining"] == "warn":
+        yield from checks.trains_automatically(world, solutions)
 
 
-def _data_as_of(world: World) -> datetime | None:
-    """Give when the newest import ended; None where nothing was ever imported."""
-    return max(
-        (
-            job["lastUpdatedDateTime"]
-            for jobs in world.import_jobs.values()
-            for job in jobs
-            if job["status"] == "ACTIVE"
-        ),
-        default=None,
-    )
+def _may_skip(settings: Settings, run: Run) -> bool:
+    forced = run["request"].get("force") or resumed(run)
+    return settings["skipWhenUnchanged"] and not forced
 
 
-def _durations(jobs: Iterable[Timed]) -> list[int]:
-    """Give how many seconds the last jobs took that ended well, newest first."""
-    took = [
-        round((job["lastUpdatedDateTime"] - job["creationDateTime"]).total_seconds())
-        for job in jobs
-        if job["status"] == "ACTIVE"
-    ]
-    return took[:REMEMBERED]
+def _skipped(reason: str) -> Plan:
+    return {"imports": [], "solutions": [], "skipped": reason, "warnings": []}
 
 
-def _first_free(name: Callable[[int], str], states: Mapping[str, str]) -> str:
-    """Give the name of the first attempt that has not failed; the attempt's number is its end."""
-    return next(
-        name(attempt)
-        for attempt in count(1)
-        if name(attempt) not in states or phase_of(states[name(attempt)]) != "ENDED"
-    )
-
-
-def _resumed(run: Run) -> bool:
-    return "resume" in run["request"]
-
-
-def _tags(settings: Settings, run: Run) -> Tags:
-    return {**settings["tags"], RUN_TAG: run["id"]}
+def _day(run: Run) -> str:
+    """Give the day of a run: of its slot, which is its id, or of its start."""
+    try:
+        moment = datetime.strptime(run["id"], SLOT)
+    except ValueError:
+        moment = datetime.fromisoformat(run["startedAt"])
+    return moment.date().isoformat()

@@ -1,6 +1,7 @@
 """How a run ended, in data and in words. Pure."""
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TypedDict
 
@@ -10,6 +11,7 @@ from .documents import (
     DatasetResult,
     Finished,
     Job,
+    MetricValues,
     Outcome,
     Run,
     SolutionResult,
@@ -17,7 +19,14 @@ from .documents import (
 )
 from .requests import run_of
 
-WORST_FIRST: tuple[Outcome, ...] = ("FAILED", "SKIPPED", "TRAINED", "DEPLOYED")
+WORST_FIRST: tuple[Outcome, ...] = (
+    "FAILED",
+    "ROLLED_BACK",
+    "REJECTED",
+    "SKIPPED",
+    "TRAINED",
+    "DEPLOYED",
+)
 LONGEST_TEXT = 30_000
 """Characters; a state machine's cause may have 32,768."""
 
@@ -28,6 +37,7 @@ class CampaignReport(TypedDict):
     campaignArn: str
     outcome: Outcome
     previousVersionArn: str | None
+    metrics: dict[str, MetricValues]
     failure: str | None
 
 
@@ -135,12 +145,10 @@ def _import(result: DatasetResult) -> ImportReport:
 def _solution(result: SolutionResult) -> SolutionReport:
     version = result["version"]
     campaigns = [_campaign(each) for each in result["campaigns"]]
-    trained = bool(version and version["phase"] == "ACTIVE") and not result["error"]
-    outcomes: list[Outcome] = [each["outcome"] for each in campaigns] or ["TRAINED"]
     return {
         "solutionArn": result["solution"]["solutionArn"],
-        "outcome": worst(outcomes) if trained else "FAILED",
-        "solutionVersionArn": version["arn"] if version else None,
+        "outcome": _solution_outcome(result, campaigns),
+        "solutionVersionArn": version["arn"] if version and "createdAt" in version else None,
         "trainingMode": result["solution"]["trainingMode"],
         "adopted": bool(version and not version["ours"]),
         "failure": _failure(result["error"], version),
@@ -148,14 +156,36 @@ def _solution(result: SolutionResult) -> SolutionReport:
     }
 
 
+def _solution_outcome(result: SolutionResult, campaigns: list[CampaignReport]) -> Outcome:
+    version = result["version"]
+    if result["error"] or version is None or version["phase"] not in ("ACTIVE", "SKIPPED"):
+        return "FAILED"
+    if version["phase"] == "SKIPPED":
+        return "SKIPPED"
+    return worst([each["outcome"] for each in campaigns] or ["TRAINED"])
+
+
 def _campaign(result: CampaignResult) -> CampaignReport:
-    update = result["update"]
+    update, evaluation = result["update"], result["evaluation"]
     return {
         "campaignArn": result["campaign"]["campaignArn"],
         "outcome": result["outcome"],
         "previousVersionArn": update.get("previousVersionArn") if update else None,
-        "failure": _failure(result["error"], update),
+        "metrics": evaluation["metrics"] if evaluation else {},
+        "failure": _failure(result["error"], None) or "; ".join(_reasons(result)) or None,
     }
+
+
+def _reasons(result: CampaignResult) -> Iterator[str]:
+    """Give why a campaign does not serve the new version, in the order of events."""
+    evaluation, probing = result["evaluation"], result["probing"]
+    if evaluation and evaluation["verdict"] == "REJECTED":
+        yield from evaluation["reasons"]
+    for job in (result["update"], result["rollback"]):
+        if job and job["failure"]:
+            yield job["failure"]
+    if probing and probing["phase"] == "FAILED":
+        yield f"the probe failed: {probing['failure']}"
 
 
 def _failure(error: StateError | None, job: Job | None) -> str | None:
@@ -181,7 +211,14 @@ def _warnings(document: Finished) -> list[str]:
         ),
     ]
     planned = document["plan"]["warnings"] if "plan" in document else []
-    return [*planned, *(f"{job['arn']}: {each}" for job in jobs if job for each in job["warnings"])]
+    notes = [
+        f"{campaign['campaign']['campaignArn']}: {note}"
+        for each in document.get("solutions", [])
+        for campaign in each["campaigns"]
+        for note in (campaign["evaluation"] or {"notes": []})["notes"]
+    ]
+    said = [f"{job['arn']}: {each}" for job in jobs if job for each in job["warnings"]]
+    return [*planned, *notes, *said]
 
 
 def _lines(made: RunReport) -> list[str]:

@@ -11,7 +11,7 @@ from .jobs import digest
 SLOT = "%Y%m%dT%H%M%SZ"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z|[0-9a-f]{16}")
 SCHEDULE = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
-FLAGS = ("skipImport", "dryRun")
+FLAGS = ("skipImport", "dryRun", "force")
 KEYS = tuple(Request.__annotations__)
 
 

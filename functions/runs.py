@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 import boto3
@@ -11,7 +12,7 @@ import boto3
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-    from .documents import Configured, StateError
+    from .documents import Configured, Run, StateError
 
 REPORTED = "RetrainingFailed"
 """The error of an execution that failed and has reported (components/workflow.py)."""
@@ -44,3 +45,21 @@ def ending(client: SFNClient, execution_arn: str) -> StateError | None:
         return None
     cause = execution.get("cause", "no cause given")
     return {"Error": status, "Cause": f"{error}: {cause}" if error else cause}
+
+
+def older_run(client: SFNClient, run: Run) -> str | None:
+    """Give an execution of the same machine that is under way and began earlier, or None.
+
+    Of two that began at once the one whose ARN comes first is the older. So of all that are under
+    way one always goes on, whatever the others see: the list is eventually consistent.
+    """
+    machine, _, _ = run["executionArn"].replace(":execution:", ":stateMachine:").rpartition(":")
+    ours = (datetime.fromisoformat(run["startedAt"]), run["executionArn"])
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=machine, statusFilter="RUNNING"
+    )
+    running = [
+        (each["startDate"], each["executionArn"]) for page in pages for each in page["executions"]
+    ]
+    older = min((each for each in running if each < ours), default=None)
+    return older[1] if older else None

@@ -9,6 +9,7 @@ from . import clock
 from .errors import NameTaken
 from .jobs import api_tags, found, started
 from .personalize import versions
+from .runs import executions, older_run
 from .statuses import phase_of
 from .watching import watch
 
@@ -36,7 +37,8 @@ def create_solution_version(
 
     Version names may not be unique, so the versions are listed before every create: one with our
     name is ours. One of somebody else's that is in training is adopted if it began after the data
-    was complete; otherwise ours is started beside it, and a warning says so.
+    was complete; otherwise ours is started beside it, and a warning says so. Before anything is
+    paid for, an older run of this pipeline is looked for once more.
 
     Raises:
         NameTaken: a version of that name exists and differs.
@@ -50,6 +52,8 @@ def create_solution_version(
     for other in others:
         if other["creationDateTime"] > complete:
             return _found(other, ours=False)
+    if older := older_run(executions(), run):
+        return _skipped(solution["solutionArn"], f"{older} is under way")
     try:
         created = client.create_solution_version(
             name=solution["versionName"],
@@ -65,6 +69,18 @@ def create_solution_version(
     job = started(created["solutionVersionArn"], solution["durations"])
     job["warnings"] = [f"{other['solutionVersionArn']} is in training too" for other in others]
     return job
+
+
+def _skipped(solution_arn: str, why: str) -> Job:
+    return {
+        "arn": solution_arn,
+        "phase": "SKIPPED",
+        "seconds": 0,
+        "status": "SKIPPED",
+        "failure": why,
+        "warnings": [],
+        "ours": True,
+    }
 
 
 def watch_solution_version(

@@ -1,12 +1,14 @@
 """Move a campaign to the new version, never to an older one."""
 
 from .campaigns import update_campaign
-from .documents import CampaignIteration, Job
+from .documents import EvaluatedCampaign, Job
 from .log import logged
 from .personalize import writer
 
 
-def handler(event: CampaignIteration, _context: object) -> Job:
+def handler(event: EvaluatedCampaign, _context: object) -> Job:
     """Move a campaign to the new version, never to an older one."""
-    job = update_campaign(writer(), event["campaign"], event["version"], event["update"])
+    job = update_campaign(
+        writer(), event["campaign"], event["version"], event["evaluation"], event["update"]
+    )
     return logged("update_campaign", event["run"], job)

@@ -1,12 +1,12 @@
-"""Look at the campaign's update; hold while its end is near."""
+"""Look at a campaign's update, or its way back; hold while its end is near."""
 
 from .campaigns import watch_campaign_update
-from .documents import CampaignUpdate, Job
+from .documents import Job, UpdatedCampaign
 from .log import logged
 from .personalize import reader
 
 
-def handler(event: CampaignUpdate, _context: object) -> Job:
-    """Look at the campaign's update; hold while its end is near."""
-    job = watch_campaign_update(reader(), event["campaign"], event["version"], event["update"])
+def handler(event: UpdatedCampaign, _context: object) -> Job:
+    """Look at a campaign's update, or its way back; hold while its end is near."""
+    job = watch_campaign_update(reader(), event["campaign"], event["rollback"] or event["update"])
     return logged("watch_campaign_update", event["run"], job)

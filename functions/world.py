@@ -2,77 +2,187 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import boto3
+from botocore.exceptions import ClientError
 
-from . import clock
+from . import clock, exports, runs
+from .memory import VERDICT, recall
 from .personalize import import_jobs, versions
 from .requests import scheduled_at
+from .statuses import phase_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
         CampaignTypeDef,
+        DatasetGroupTypeDef,
         DatasetImportJobSummaryTypeDef,
+        DatasetTypeDef,
         SolutionTypeDef,
         SolutionVersionSummaryTypeDef,
         SolutionVersionTypeDef,
     )
 
-    from .documents import Request, Run, Settings
+    from .documents import DatasetSettings, Request, Run, Settings, SolutionSettings, Tags
+
+Described = TypeVar("Described")
 
 RESUMABLE = 10
 """How many of a solution's newest versions are described: a list shows no names."""
 
 
+class SchemaField(TypedDict):
+    """A field of a dataset's schema; `type` is an Avro type, or several of them."""
+
+    name: str
+    type: str | list[str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The state of the service when the run was planned; lists are newest first."""
+    """The state of the services when the run was planned; lists are newest first.
+
+    What does not exist is missing from its mapping.
+    """
 
     now: datetime
-    schedule_changed_at: datetime | None
+    schedule_changed_at: datetime | None = None
     """When the schedule that started this run was created or last changed."""
-    import_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]]
+    older_run: str | None = None
+    """An execution of the same machine that was under way before this one."""
+    groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
+    event_trackers: Sequence[str] = ()
+    """The ACTIVE ones of the dataset group."""
+    datasets: Mapping[str, DatasetTypeDef] = field(default_factory=dict)
+    schemas: Mapping[str, Sequence[SchemaField]] = field(default_factory=dict)
+    """Dataset ARN -> the fields of its schema."""
+    import_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]] = field(
+        default_factory=dict
+    )
     """Dataset ARN -> its import jobs."""
-    solutions: Mapping[str, SolutionTypeDef]
-    versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]]
+    import_slots_used: int = 0
+    """Imports of this region, of whoever, that are pending or in progress."""
+    last_import: Mapping[str, Tags] = field(default_factory=dict)
+    """Dataset ARN -> the tags of its newest ACTIVE import, where that is of this pipeline."""
+    exports: Mapping[str, exports.Export] = field(default_factory=dict)
+    """Dataset ARN -> what lies at its location; for those that are to be imported."""
+    solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
+    versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
-    campaigns: Mapping[str, CampaignTypeDef]
-    named_versions: Mapping[str, SolutionVersionTypeDef]
+    named_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
     """Name -> version: those that a run without import, or a resumed one, may find waiting."""
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    """Version ARN -> why it must not be deployed again; of the named versions."""
+    campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
 
 
-def read(client: PersonalizeClient, settings: Settings, run: Run) -> World:
-    """Read the world; any resource that the settings name and that does not exist is an error."""
-    solution_arns = [each["solutionArn"] for each in settings["solutions"]]
-    all_versions = {arn: versions(client, arn) for arn in solution_arns}
+def read(
+    client: PersonalizeClient,
+    settings: Settings,
+    run: Run,
+    *,
+    datasets: Sequence[DatasetSettings],
+    solutions: Sequence[SolutionSettings],
+) -> World:
+    """Read the world; `datasets` are those to be imported, `solutions` those to be trained."""
+    dataset_arns = [each["datasetArn"] for each in settings["datasets"]]
+    solution_arns = [each["solutionArn"] for each in solutions]
+    found_datasets = _each(
+        dataset_arns, lambda arn: client.describe_dataset(datasetArn=arn)["dataset"]
+    )
+    found_solutions = _each(
+        solution_arns, lambda arn: client.describe_solution(solutionArn=arn)["solution"]
+    )
+    all_jobs = {arn: import_jobs(client, arn) for arn in found_datasets}
+    all_versions = {arn: versions(client, arn) for arn in found_solutions}
+    groups = _each(
+        {each["datasetGroupArn"] for each in found_datasets.values()},
+        lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
+    )
+    may_wait = "resume" in run["request"] or run["request"].get("skipImport")
+    named = _named(client, all_versions) if may_wait else {}
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
-        import_jobs={
-            each["datasetArn"]: import_jobs(client, each["datasetArn"])
-            for each in settings["datasets"]
+        older_run=runs.older_run(runs.executions(), run),
+        groups=groups,
+        event_trackers=[tracker for arn in groups for tracker in _trackers(client, arn)],
+        datasets=found_datasets,
+        schemas={
+            arn: _schema(client, dataset["schemaArn"]) for arn, dataset in found_datasets.items()
         },
-        solutions={
-            arn: client.describe_solution(solutionArn=arn)["solution"] for arn in solution_arns
+        import_jobs=all_jobs,
+        import_slots_used=sum(
+            phase_of(job["status"]) == "UNDER_WAY" for job in import_jobs(client)
+        ),
+        last_import={
+            arn: recall(client, last["datasetImportJobArn"])
+            for arn, jobs in all_jobs.items()
+            if (last := next((job for job in jobs if job["status"] == "ACTIVE"), None))
+            and last["jobName"].startswith(f"{settings['prefix']}-")
         },
+        exports={
+            each["datasetArn"]: exports.look(
+                exports.s3(), each["dataLocation"], each["readyMarker"]
+            )
+            for each in datasets
+        },
+        solutions=found_solutions,
         versions=all_versions,
-        campaigns={
-            each["campaignArn"]: client.describe_campaign(campaignArn=each["campaignArn"])[
-                "campaign"
-            ]
-            for solution in settings["solutions"]
-            for each in solution["campaigns"]
+        named_versions=named,
+        verdicts={
+            version["solutionVersionArn"]: tags[VERDICT]
+            for version in named.values()
+            if VERDICT in (tags := recall(client, version["solutionVersionArn"]))
         },
-        named_versions=_named(client, all_versions)
-        if "resume" in run["request"] or run["request"].get("skipImport")
-        else {},
+        campaigns=_each(
+            [each["campaignArn"] for solution in solutions for each in solution["campaigns"]],
+            lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
+        ),
     )
+
+
+def _each(arns: Iterable[str], describe: Callable[[str], Described]) -> dict[str, Described]:
+    """Describe each; what does not exist is left out."""
+    found = {}
+    for arn in arns:
+        with _if_it_exists():
+            found[arn] = describe(arn)
+    return found
+
+
+@contextmanager
+def _if_it_exists() -> Iterator[None]:
+    """Pass over a resource that does not exist."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+
+
+def _trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
+    pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
+    return [
+        tracker["eventTrackerArn"]
+        for page in pages
+        for tracker in page["eventTrackers"]
+        if tracker["status"] == "ACTIVE"
+    ]
+
+
+def _schema(client: PersonalizeClient, schema_arn: str) -> list[SchemaField]:
+    schema = client.describe_schema(schemaArn=schema_arn)["schema"]["schema"]
+    fields: list[SchemaField] = json.loads(schema)["fields"]
+    return fields
 
 
 def _schedule_changed_at(request: Request) -> datetime | None:

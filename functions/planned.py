@@ -1,0 +1,211 @@
+"""The jobs of a plan: what each is called, how it is tagged, how long it may take. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+from . import checks, memory
+from .jobs import digest, import_job_name, version_name
+from .statuses import phase_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_personalize.type_defs import (
+        CampaignTypeDef,
+        CampaignUpdateSummaryTypeDef,
+        DatasetImportJobSummaryTypeDef,
+        SolutionVersionSummaryTypeDef,
+        SolutionVersionTypeDef,
+    )
+
+    from .documents import (
+        CampaignSettings,
+        DatasetSettings,
+        PlannedCampaign,
+        PlannedImport,
+        PlannedSolution,
+        Run,
+        Settings,
+        SolutionSettings,
+        Tags,
+        TrainingMode,
+    )
+    from .exports import Export
+    from .world import World
+
+    Timed = (
+        DatasetImportJobSummaryTypeDef
+        | SolutionVersionSummaryTypeDef
+        | CampaignUpdateSummaryTypeDef
+        | CampaignTypeDef
+    )
+
+REMEMBERED = 5
+"""How many of the last jobs tell how long the next may take."""
+
+
+def planned_import(
+    settings: Settings, run: Run, world: World, dataset: DatasetSettings
+) -> PlannedImport:
+    """Plan the import of one dataset; `dataset` names its location with the date filled in."""
+    jobs = world.import_jobs[dataset["datasetArn"]]
+    return {
+        "type": dataset["type"],
+        "jobName": _first_free(
+            partial(import_job_name, settings["prefix"], run["id"], dataset["type"]),
+            {job["jobName"]: job["status"] for job in jobs} if resumed(run) else {},
+        ),
+        "datasetArn": dataset["datasetArn"],
+        "dataLocation": dataset["dataLocation"],
+        "importMode": dataset["importMode"],
+        "roleArn": settings["importRoleArn"],
+        "tags": _tags(settings, run, [world.exports[dataset["datasetArn"]]]),
+        "durations": _durations(
+            job for job in jobs if job.get("importMode", "FULL") == dataset["importMode"]
+        ),
+        "maxHours": settings["limits"]["maxImportHours"],
+    }
+
+
+def planned_solution(
+    settings: Settings, run: Run, world: World, solution: SolutionSettings, *, importing: bool
+) -> PlannedSolution:
+    """Plan the training of one solution, or the use of a version that is there already."""
+    arn, mode = solution["solutionArn"], _training_mode(run, world, solution)
+    name = _first_free(
+        partial(version_name, settings["prefix"], run["id"], arn),
+        {name: _state(world, version) for name, version in world.named_versions.items()}
+        if resumed(run)
+        else {},
+    )
+    existing = world.named_versions.get(name)
+    if existing is None and not importing:
+        existing = _waiting_version(settings, run, world, solution)
+    data_as_of = _data_as_of(world)
+    return {
+        "solutionArn": arn,
+        "versionName": name,
+        "trainingMode": mode,
+        "existingVersionArn": existing["solutionVersionArn"] if existing else None,
+        "dataAsOf": data_as_of.isoformat() if data_as_of else None,
+        "tags": _tags(settings, run, list(world.exports.values())),
+        "qualityGate": solution["qualityGate"],
+        "durations": _durations(
+            version
+            for version in world.versions[arn]
+            if version.get("trainingMode", "FULL") == mode
+        ),
+        "maxHours": settings["limits"]["maxTrainingHours"],
+        "campaigns": [_campaign(settings, world, each) for each in solution["campaigns"]],
+    }
+
+
+def _campaign(settings: Settings, world: World, planned: CampaignSettings) -> PlannedCampaign:
+    """Plan an update; where there was none before, the campaign's creation tells how long."""
+    campaign = world.campaigns[planned["campaignArn"]]
+    return {
+        "campaignArn": planned["campaignArn"],
+        "probe": planned["probe"],
+        "durations": _durations([campaign.get("latestCampaignUpdate") or campaign]),
+        "maxHours": settings["limits"]["maxCampaignHours"],
+    }
+
+
+def _training_mode(run: Run, world: World, solution: SolutionSettings) -> TrainingMode:
+    """Give the mode: as asked, else as configured; an UPDATE whose FULL grew too old is a FULL."""
+    asked = run["request"].get("trainingMode")
+    if asked or solution["trainingMode"] == "FULL":
+        return asked or "FULL"
+    full = checks.newest_full(world, solution)
+    oldest = world.now - timedelta(days=solution["fullEveryDays"])
+    return "UPDATE" if full and full["creationDateTime"] > oldest else "FULL"
+
+
+def _waiting_version(
+    settings: Settings, run: Run, world: World, solution: SolutionSettings
+) -> SolutionVersionTypeDef | None:
+    """Give a version of ours that knows all data there is and that some campaign does not serve.
+
+    To deploy it costs nothing; to train its like again does.
+    """
+    if "trainingMode" in run["request"]:
+        return None
+    newest = next(
+        (
+            version
+            for version in world.named_versions.values()
+            if version["solutionArn"] == solution["solutionArn"]
+            and _state(world, version) == "ACTIVE"
+        ),
+        None,
+    )
+    if newest is None or not newest["name"].startswith(f"{settings['prefix']}-"):
+        return None
+    data_as_of = _data_as_of(world)
+    knows_all = data_as_of is None or newest["creationDateTime"] > data_as_of
+    served = {
+        world.campaigns[each["campaignArn"]]["solutionVersionArn"] for each in solution["campaigns"]
+    }
+    return newest if knows_all and served - {newest["solutionVersionArn"]} else None
+
+
+def _data_as_of(world: World) -> datetime | None:
+    """Give when the newest import ended; None where nothing was ever imported."""
+    return max(
+        (
+            job["lastUpdatedDateTime"]
+            for jobs in world.import_jobs.values()
+            for job in jobs
+            if job["status"] == "ACTIVE"
+        ),
+        default=None,
+    )
+
+
+def _durations(jobs: Iterable[Timed]) -> list[int]:
+    """Give how many seconds the last jobs took that ended well, newest first."""
+    took = [
+        round((job["lastUpdatedDateTime"] - job["creationDateTime"]).total_seconds())
+        for job in jobs
+        if job["status"] == "ACTIVE"
+    ]
+    return took[:REMEMBERED]
+
+
+def _first_free(name: Callable[[int], str], states: Mapping[str, str]) -> str:
+    """Give the name of the first attempt that has not failed; the attempt's number is its end."""
+    return next(
+        name(attempt)
+        for attempt in count(1)
+        if name(attempt) not in states or phase_of(states[name(attempt)]) != "ENDED"
+    )
+
+
+def _resumed(run: Run) -> bool:
+    return "resume" in run["request"]
+
+
+def _state(world: World, version: SolutionVersionTypeDef) -> str:
+    """Give a version's status; one that was rejected or rolled back from has failed for us."""
+    return "CREATE FAILED" if version["solutionVersionArn"] in world.verdicts else version["status"]
+
+
+def _tags(settings: Settings, run: Run, exports: Sequence[Export]) -> Tags:
+    """Give what a job remembers: the run, and what lay in S3 for it."""
+    tags = {**settings["tags"], memory.RUN: run["id"]}
+    if not exports:
+        return tags
+    fingerprints = [each.fingerprint for each in exports]
+    return {
+        **tags,
+        memory.BYTES: str(sum(each.size for each in exports)),
+        memory.OBJECTS: str(sum(len(each.objects) for each in exports)),
+        memory.FINGERPRINT: (
+            fingerprints[0] if len(fingerprints) == 1 else digest(" ".join(fingerprints), 32)
+        ),
+    }

@@ -1,0 +1,91 @@
+"""Ask a campaign for recommendations after its update, and see whether it answers well enough."""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import clock
+from .pacing import HOLD_TOTAL
+from .personalize import THROTTLING
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
+    from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
+
+    from .documents import PlannedCampaign, Probe, Probing
+
+PAUSE = 30
+"""Seconds between questions."""
+PERSISTENT = 3
+"""Bad answers in a row that count; a single one may be chance."""
+
+
+@functools.cache
+def runtime() -> PersonalizeRuntimeClient:
+    """Give the client of the runtime: each question is asked once."""
+    return boto3.client(
+        "personalize-runtime",
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10),
+    )
+
+
+def probe_campaign(
+    client: PersonalizeRuntimeClient, campaign: PlannedCampaign, before: Probing | None
+) -> Probing:
+    """Ask again and again for the probe's minutes, for as long as one invocation may.
+
+    FAILED after three bad answers in a row: an error, or fewer results than asked for. PASSED when
+    the minutes are over and the last answers are not that bad. NEAR asks for another invocation.
+    """
+    probe = campaign["probe"]
+    assert probe is not None, "the workflow asks for a probe where there is one"
+    now = clock.now()
+    started = before["startedAt"] if before else now.isoformat()
+    bad = before["badInARow"] if before else 0
+    failure = before["failure"] if before else None
+    ends = datetime.fromisoformat(started) + timedelta(minutes=probe["minutes"])
+    holding_ends = now + timedelta(seconds=HOLD_TOTAL - PAUSE)
+    while True:
+        said = _ask(client, campaign["campaignArn"], probe)
+        bad, failure = (bad + 1, said) if said else (0, failure)
+        probing: Probing = {
+            "phase": "NEAR",
+            "startedAt": started,
+            "badInARow": bad,
+            "failure": failure,
+        }
+        if bad >= PERSISTENT:
+            return {**probing, "phase": "FAILED"}
+        if clock.now() >= ends and not bad:
+            return {**probing, "phase": "PASSED"}
+        if clock.now() >= holding_ends:
+            return probing
+        clock.sleep(PAUSE)
+
+
+def _ask(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> str | None:
+    """Give what is wrong with the answer; None if nothing is, or if it was only throttled."""
+    try:
+        if "inputList" in probe:
+            results = client.get_personalized_ranking(
+                campaignArn=campaign_arn, userId=probe["userId"], inputList=probe["inputList"]
+            )["personalizedRanking"]
+        else:
+            asked: GetRecommendationsRequestTypeDef = {"campaignArn": campaign_arn}
+            if "userId" in probe:
+                asked["userId"] = probe["userId"]
+            if "itemId" in probe:
+                asked["itemId"] = probe["itemId"]
+            results = client.get_recommendations(**asked)["itemList"]
+    except ClientError as error:
+        return None if error.response["Error"]["Code"] in THROTTLING else str(error)
+    except BotoCoreError as error:
+        return str(error)
+    few = len(results) < probe["minResults"]
+    return f"{len(results)} results, fewer than {probe['minResults']}" if few else None

@@ -1,0 +1,12 @@
+"""Move a campaign back to the version that it served before."""
+
+from .campaigns import roll_back_campaign
+from .documents import Job, UpdatedCampaign
+from .log import logged
+from .personalize import writer
+
+
+def handler(event: UpdatedCampaign, _context: object) -> Job:
+    """Move a campaign back to the version that it served before."""
+    job = roll_back_campaign(writer(), event["campaign"], event["update"], event["rollback"])
+    return logged("roll_back_campaign", event["run"], job)
