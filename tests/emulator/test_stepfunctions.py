@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 from small_stack import (
     ACCOUNT,
     REGION,
@@ -15,6 +14,7 @@ from small_stack import (
     function,
     grant,
     machine,
+    refusal,
     role,
     trust,
     waiting,
@@ -67,15 +67,49 @@ def test_a_permission_that_is_taken_away_is_missed_at_once(aws, echo):
 
 def test_a_machine_whose_role_trusts_somebody_else_is_refused(aws):
     arn = role(aws, "sf-untrusting", trust("lambda"))
-    with pytest.raises(ClientError) as refused:
-        aws.client("stepfunctions").create_state_machine(
-            name="sf-untrusting", definition=json.dumps(waiting(1)), roleArn=arn
-        )
-    assert refused.value.response["Error"] == {
-        "Code": "AccessDeniedException",
-        "Message": "Neither the global service principal states.amazonaws.com, nor the regional one"
-        f" is authorized to assume the provided role: {arn}",
-    }
+    create = aws.client("stepfunctions").create_state_machine
+    request = {"name": "sf-untrusting", "definition": json.dumps(waiting(1)), "roleArn": arn}
+    code, message = refusal(create, **request)
+    assert code == "AccessDeniedException"
+    assert message == (
+        "Neither the global service principal states.amazonaws.com, nor the regional one is"
+        f" authorized to assume the provided role: {arn}"
+    )
+
+
+LOGGING = {
+    "level": "ERROR",
+    "destinations": [
+        {
+            "cloudWatchLogsLogGroup": {
+                "logGroupArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/vendedlogs/a:*"
+            }
+        }
+    ],
+}
+DELIVERIES = [
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+]
+
+
+@pytest.mark.parametrize("missing", DELIVERIES)
+def test_a_machine_that_logs_needs_a_role_that_may_set_the_delivery_up(aws, missing):
+    name = f"sf-logs-{missing.partition(':')[2]}"
+    allowed = allow([action for action in DELIVERIES if action != missing])
+    arn = role(aws, name, trust("states"), allowed)
+    create = aws.client("stepfunctions").create_state_machine
+    request = {"name": name, "definition": json.dumps(waiting(0)), "roleArn": arn}
+    code, message = refusal(create, **request, loggingConfiguration=LOGGING)
+    assert (code, missing in message) == ("AccessDeniedException", True)
+    grant(aws, name, allow(DELIVERIES))
+    assert create(**request, loggingConfiguration=LOGGING)["stateMachineArn"]
 
 
 def test_a_role_that_no_longer_trusts_step_functions_fails_the_task(aws, echo):
@@ -106,14 +140,12 @@ def test_a_stopped_execution_is_aborted_at_once_though_a_function_is_at_work(aws
 
 
 def test_an_unknown_operation_is_named(aws):
-    with pytest.raises(ClientError) as refused:
-        aws.client("stepfunctions").redrive_execution(
-            executionArn=f"arn:aws:states:{REGION}:{ACCOUNT}:execution:none:none"
-        )
-    assert refused.value.response["Error"] == {
-        "Code": "UnknownOperationException",
-        "Message": "the emulator's Step Functions has no RedriveExecution",
-    }
+    redrive = aws.client("stepfunctions").redrive_execution
+    code, message = refusal(
+        redrive, executionArn=f"arn:aws:states:{REGION}:{ACCOUNT}:execution:none:none"
+    )
+    assert code == "UnknownOperationException"
+    assert message == "the emulator's Step Functions has no RedriveExecution"
 
 
 def rule(aws, name, machine_arn, target, *statuses):
