@@ -21,13 +21,10 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-
-from emulator.personalize.store import Switches
-from emulator.personalize.timeline import Duration, FixedTimings
 
 if TYPE_CHECKING:
     from emulator.application import Application
@@ -39,16 +36,21 @@ GRACE = 0.5
 STOP_SECONDS = 5.0
 
 
+Interpreter = Literal["moto", "ministack"]
+
+
 class Options(TypedDict):
     """How to serve: port (0 for a free one), account, region, and a directory to keep things in.
 
-    `timings` and `switches` are the fields of Personalize's FixedTimings and Switches.
+    `interpreter` is whose state machines run, `timings` and `switches` are the fields of
+    Personalize's FixedTimings and Switches.
     """
 
     port: int
     account: str
     region: str
     directory: str
+    interpreter: Interpreter
     timings: dict[str, tuple[float, float]]
     switches: dict[str, Any]
 
@@ -67,13 +69,7 @@ def main() -> None:
         # Only now: MiniStack reads the environment when it is imported.
         from emulator.application import Application  # noqa: PLC0415
 
-        application = Application(
-            endpoint,
-            account=options["account"],
-            region=options["region"],
-            timings=FixedTimings(**{k: Duration(*v) for k, v in options["timings"].items()}),
-            switches=Switches(**options["switches"]),
-        )
+        application = Application(endpoint, options)
         asyncio.run(_serve(application, listener, endpoint, options["directory"]))
     finally:
         end(options["directory"])

@@ -20,6 +20,8 @@ from small_stack import (
     waiting,
 )
 
+import emulator
+
 
 @pytest.fixture(scope="module")
 def echo(aws):
@@ -311,3 +313,22 @@ def handler(event, context):
         "stop_execution": "AccessDeniedException",
     }, "stopping is allowed on executions, not on their machine"
     client.stop_execution(executionArn=execution)
+
+
+def test_ministack_s_interpreter_gives_a_second_opinion(aws, echo):
+    outcomes = []
+    with emulator.running(interpreter="ministack") as other:
+        for running, target in ((aws, echo), (other, function(other, "sf-echo"))):
+            arn = machine(running, "sf-opinion", calling(target), allow("lambda:*"))
+            good = execute(running, arn, {"a": 1})
+            bad = execute(running, arn, {"fail": "no data"})
+            outcomes.append(
+                (
+                    good["status"],
+                    json.loads(good["output"])["event"],
+                    bad["status"],
+                    bad["error"],
+                    json.loads(bad["cause"])["errorMessage"],
+                )
+            )
+    assert outcomes[0] == outcomes[1] == ("SUCCEEDED", {"a": 1}, "FAILED", "ValueError", "no data")
