@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict
 
@@ -58,6 +59,8 @@ class Options(TypedDict):
 def main() -> None:
     """Serve until standard input closes or a signal arrives; then end the whole group."""
     options: Options = json.loads(sys.argv[1])
+    if os.getpgrp() != os.getpid():  # not started by `emulator.process`: do not kill who did
+        os.setpgrp()
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
     except OSError as error:
@@ -69,10 +72,10 @@ def main() -> None:
         # Only now: MiniStack reads the environment when it is imported.
         from emulator.application import Application  # noqa: PLC0415
 
-        application = Application(endpoint, options)
-        asyncio.run(_serve(application, listener, endpoint, options["directory"]))
-    finally:
-        end(options["directory"])
+        asyncio.run(_serve(Application(endpoint, options), listener, endpoint, options))
+    except Exception:  # noqa: BLE001  # whatever it is, this is the last moment to tell
+        traceback.print_exc()
+    kill_group()
 
 
 def environment(options: Options, endpoint: str) -> dict[str, str]:
@@ -108,20 +111,21 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
 
 
 async def _serve(
-    application: Application, listener: socket.socket, endpoint: str, directory: str
+    application: Application, listener: socket.socket, endpoint: str, options: Options
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
-    stop = asyncio.Event()
+    stop, parent_left = asyncio.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
     def wait_for_parent() -> None:
         while os.read(0, 1024):
             pass
+        parent_left.set()
         loop.call_soon_threadsafe(stop.set)
         time.sleep(STOP_SECONDS)
-        end(directory)
+        kill_group()
 
     def ready() -> None:
         sys.stdout.write(json.dumps({"endpoint": endpoint}) + "\n")
@@ -138,14 +142,14 @@ async def _serve(
     config.loglevel = "WARNING"
     config.accesslog = None
     await serve(application, config, shutdown_trigger=stop.wait)
-    end(
-        directory
-    )  # here, since leaving the loop would wait for threads that may be at work for minutes
+    if parent_left.is_set():  # else the parent may want to read the log
+        shutil.rmtree(options["directory"], ignore_errors=True)
+    # Here, since leaving the loop waits for its threads, which may be at work for minutes.
+    kill_group()
 
 
-def end(directory: str) -> NoReturn:
-    """Remove the directory, then kill the whole group, this process included."""
-    shutil.rmtree(directory, ignore_errors=True)
+def kill_group() -> NoReturn:
+    """Kill this process and every one that it started."""
     os.killpg(0, signal.SIGKILL)
     raise AssertionError("killed processes do not go on")
 

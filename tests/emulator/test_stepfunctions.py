@@ -242,6 +242,24 @@ def test_a_rule_hears_how_executions_end(aws):
     assert (aborted["error"], aborted["cause"]) == ("Enough", "by a test")
 
 
+def test_a_rule_hears_of_failures_and_of_a_machine_s_own_deadline(aws, echo):
+    name = "sf-recorder-two"
+    target = recorder(aws, name)
+    invokes = allow("lambda:InvokeFunction", echo)
+    failing = machine(aws, "sf-fails", calling(echo), invokes)
+    late = machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1}, invokes)
+    let_in(aws, rule(aws, "sf-fails", failing, target, "FAILED"), target)
+    let_in(aws, rule(aws, "sf-late", late, target, "TIMED_OUT"), target)
+    client = aws.client("stepfunctions")
+    client.start_execution(stateMachineArn=late, name="late")
+    client.start_execution(stateMachineArn=failing, name="failing", input='{"fail": "no"}')
+    events = recorded(aws, name, 2)
+    assert sorted(events) == ["failingFAILED", "lateTIMED_OUT"]
+    failure = events["failingFAILED"]["detail"]
+    assert (failure["error"], failure["output"]) == ("ValueError", None)
+    assert json.loads(failure["cause"])["errorMessage"] == "no"
+
+
 def test_a_rule_does_not_reach_a_function_whose_policy_does_not_let_it_in(aws):
     name = "sf-closed"
     target = recorder(aws, name)
