@@ -63,6 +63,7 @@ def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, 
         lambda: _found(_describe(client, job["arn"])),
         durations=dataset["durations"],
         max_hours=dataset["maxHours"],
+        warnings=job["warnings"],
     )
 
 
