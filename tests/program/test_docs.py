@@ -1,9 +1,11 @@
 """Proves that the generated pages and pictures are those that the code draws."""
 
 import json
+import re
 
 from components.asl import machines, problems
-from docs import state_machine
+from components.steps import STEPS
+from docs import architecture, state_machine
 from tests.program.sample_stack import CONFIG, ROOT
 
 
@@ -67,3 +69,27 @@ def test_the_command_prints_json_or_the_page(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["state_machine", "--mermaid"])
     state_machine.main()
     assert capsys.readouterr().out == state_machine.page(state_machine.sample())
+
+
+def test_the_picture_of_the_architecture_is_the_one_that_its_script_draws():
+    icons = re.compile(r"base64,[^\"]*")
+    svg = (ROOT / "docs" / "architecture.svg").read_text()
+    assert icons.sub("", svg) == icons.sub("", architecture.picture(lambda name: name.encode())), (
+        "draw it anew, as docs/architecture.py says"
+    )
+
+
+def test_the_picture_names_every_function_once():
+    drawn_steps = [
+        step for stage in (*architecture.STAGES, architecture.CLOSE) for step in stage.steps
+    ]
+    assert sorted(drawn_steps) == sorted(STEPS)
+
+
+def test_the_pictures_command_reads_the_icons_from_a_folder(tmp_path, capsys, monkeypatch):
+    for file in architecture.ICONS.values():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(b"icon")
+    monkeypatch.setattr("sys.argv", ["architecture", str(tmp_path)])
+    architecture.main()
+    assert capsys.readouterr().out == architecture.picture(lambda _: b"icon")
