@@ -36,12 +36,16 @@ PASSING_ERRORS = [
 KILLED = ["Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"]
 """A function that was stopped in the middle: run again, since every function may run twice."""
 
+NOT_SHOWN_YET = ["ResourceNotFoundException"]
+"""Of a job that was created just now, an answer may be older than the job."""
+
 
 def call(function: pulumi.Input[str], *, result_path: str, then: str, on_error: str) -> State:
     """Give a Task that calls a function with the whole document and puts the answer in its place.
 
-    Passing errors are tried again for some twelve minutes, a killed function twice; any other
-    error goes to `on_error`, with Error and Cause under `$.error`.
+    Passing errors are tried again for some twelve minutes, a killed function twice, something that
+    does not exist for a minute; any other error goes to `on_error`, with Error and Cause under
+    `$.error`.
     """
     return {
         "Type": "Task",
@@ -63,6 +67,14 @@ def call(function: pulumi.Input[str], *, result_path: str, then: str, on_error: 
                 "BackoffRate": 2,
                 "MaxDelaySeconds": 60,
                 "MaxAttempts": 2,
+                "JitterStrategy": "FULL",
+            },
+            {
+                "ErrorEquals": NOT_SHOWN_YET,
+                "IntervalSeconds": 20,
+                "BackoffRate": 1,
+                "MaxDelaySeconds": 20,
+                "MaxAttempts": 6,
                 "JitterStrategy": "FULL",
             },
         ],

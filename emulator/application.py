@@ -1,9 +1,13 @@
 """The ASGI app: hands each request to who knows it best.
 
-/_emulator/...                      the emulator's own controls (`emulator.admin`) X-Amz-Target:
-AmazonPersonalize.*   Personalize, and its runtime's paths (`emulator.personalize`) X-Amz-Target:
-AWSStepFunctions.*    moto's interpreter (`emulator.stepfunctions`), behind MiniStack's checks
-everything else                     MiniStack
+path /_emulator/...                the emulator's own controls (`emulator.admin`)
+target AmazonPersonalize.*         Personalize (`emulator.personalize_http`); so are the paths
+                                   of its runtime, where they are signed for it
+target AWSStepFunctions.*          moto's interpreter (`emulator.stepfunctions`), once MiniStack
+                                   has authorised the call; MiniStack's where that is asked
+                                   for (`interpreter`), as a second opinion on outcomes: there
+                                   no machine's role is enforced and no event is published
+everything else                    MiniStack
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ from emulator.calls import Calls, Exchange
 from emulator.clients import Clients
 from emulator.objects import RoleObjects
 from emulator.personalize.errors import NoAnswer
+from emulator.personalize.store import Switches
+from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.personalize_http import PersonalizeHttp
 from emulator.scheduler import Scheduler
 from emulator.stepfunctions import StepFunctions
@@ -33,8 +39,7 @@ if TYPE_CHECKING:
         Scope,
     )
 
-    from emulator.personalize.store import Switches
-    from emulator.personalize.timeline import Timings
+    from emulator.server import Options
 
 FORBIDDEN = 403
 
@@ -42,21 +47,24 @@ FORBIDDEN = 403
 class Application:
     """All of the emulator in this process, answering at `endpoint`."""
 
-    def __init__(
-        self, endpoint: str, *, account: str, region: str, timings: Timings, switches: Switches
-    ) -> None:
+    def __init__(self, endpoint: str, options: Options) -> None:
+        account, region = options["account"], options["region"]
         self.on_ready: Callable[[], None] = lambda: None
         self.calls = Calls()
         ministack_seams.answer_functions_at_once()
         ministack_seams.name_schedules_by_their_group()
         clients = Clients(endpoint)
-        StepFunctions(clients).mount()
+        if options["interpreter"] == "moto":
+            StepFunctions(clients).mount()
         events.mount(self._note_denial)
         function_logs.mount(self._note_denial)
-
         self.scheduler = Scheduler(clients)
         self.scheduler.mount()
-        self.personalize = PersonalizeHttp(RoleObjects(clients, region), timings, switches)
+        self.personalize = PersonalizeHttp(
+            RoleObjects(clients, region),
+            FixedTimings(**{k: Duration(*v) for k, v in options["timings"].items()}),
+            Switches(**options["switches"]),
+        )
         self._admin = admin.Admin(
             {
                 ("GET", "health"): lambda _: {"status": "ok", "account": account, "region": region},

@@ -5,9 +5,9 @@ evaluator the other questions: may this service assume that role, may this calle
 resource's policy let that service in? The root credentials of the account (the access key is the
 account's number) may do everything.
 
-Not enforced, since nothing here makes these calls: `xray:Put*` and `xray:GetSampling*`, and
-`logs:CreateLogDelivery` and its kin, which a state machine's role holds for its tracing and its
-log.
+Not enforced: `xray:Put*` and `xray:GetSampling*`, since nothing here makes these calls, and what
+the use of a KMS key asks for. `logs:CreateLogDelivery` and its kin are asked for when a state
+machine that logs is made, and never again, since nothing here delivers its log.
 """
 
 from __future__ import annotations

@@ -104,7 +104,9 @@ def end_stopped_executions_at_once() -> None:
     def stop_now(
         self: ExecutionWorker, stop_date: dt.datetime, error: str | None, cause: str | None
     ) -> None:
-        while self.env is None:  # the execution's thread makes it first of all
+        for _ in range(500):  # 5 seconds; the execution's thread makes it first of all
+            if self.env is not None:
+                break
             time.sleep(0.01)
         stop(self, stop_date, error, cause)
         self._execution_communication.terminated()  # what moto calls when the thread ends

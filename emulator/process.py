@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
     from emulator.calls import Call
-    from emulator.server import Options
+    from emulator.server import Interpreter, Options
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -149,11 +149,14 @@ def running(
     region: str = "eu-west-1",
     timings: FixedTimings | None = None,
     switches: Switches | None = None,
+    interpreter: Interpreter = "moto",
 ) -> Iterator[Emulator]:
     """Run the emulator at 127.0.0.1:`port` (0: a free one) for as long as the block lasts.
 
-    `timings` tells how long Personalize's jobs take, `switches` how it behaves where that is not
-    known of AWS. Raises EmulatorError when it cannot start, for instance because the port is taken.
+    `timings` tells how long Personalize's jobs take, `switches` how it behaves where AWS's way is
+    not known, `interpreter` whose state machines run: MiniStack's are a second opinion on outcomes,
+    they enforce no machine's role and tell EventBridge nothing. Raises EmulatorError when the
+    emulator cannot start, for instance because the port is taken.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
     options: Options = {
@@ -161,6 +164,7 @@ def running(
         "account": account,
         "region": region,
         "directory": str(directory),
+        "interpreter": interpreter,
         "timings": asdict(timings or FixedTimings()),
         "switches": asdict(switches or Switches()),
     }

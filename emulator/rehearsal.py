@@ -2,169 +2,114 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 
-from emulator.sample_data import DAYS, sample_data, schema
+from emulator import slots
+from emulator.data_sets import SampleData, increment
+from emulator.exports import Export, exports_of, make_boundary, make_import_role, put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
     from components.args import RetrainingPipelineArgs
+    from emulator.data_sets import DataSet
     from emulator.process import Emulator
 
 Say = Callable[[str], None]
 
-TYPES = {
-    "interactions": "INTERACTIONS",
-    "items": "ITEMS",
-    "users": "USERS",
-    "actions": "ACTIONS",
-    "actionInteractions": "ACTION_INTERACTIONS",
-}
-PARTS = 3
-"""Files below a location that is a prefix."""
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
 UPDATE_RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 """The one that knows trainingMode UPDATE."""
-POLL_SECONDS = 0.2
-PATIENCE_SECONDS = 120
-PERSONALIZE = "personalize.amazonaws.com"
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 300
+DEPLOYMENT_IS_OVER = timedelta(minutes=11)
+"""A slot sooner after a deployment than 10 minutes is skipped: that event is the deployment's."""
 
 
-class Export(NamedTuple):
-    """Where one dataset's data lies."""
-
-    dataset_type: str
-    dataset_arn: str
-    location: str
+class RehearsalError(Exception):
+    """The stack cannot be rehearsed; the message says why."""
 
 
-def prepare(emulator: Emulator, args: RetrainingPipelineArgs, say: Say) -> None:
+def prepare(
+    emulator: Emulator, args: RetrainingPipelineArgs, say: Say, data: DataSet | None = None
+) -> None:
     """Make the group with its datasets and solutions, a first version each, and its campaigns.
 
-    A group without interactions cannot be trained on; where the settings name none, they are
-    imported all the same, from a location of the rehearsal's own.
+    `data` are the sample data by default. Jobs of each kind that the settings ask for have been
+    there before, so that a run knows how long they take. Raises RehearsalError, and botocore's
+    ClientError for what the emulated service refuses.
     """
+    data = data or SampleData()
     personalize = boto3.client("personalize", **emulator.connection)
-    exports = _exports(args)
-    say("putting sample data into S3")
-    put_exports(emulator, args)
-    role_arn = _import_role(emulator, args)
-    _boundary(emulator, args)
+    exports = exports_of(args)
+    say("putting data into S3")
+    put(emulator, exports, lambda each: data.older(each.dataset_type))
+    role_arn = make_import_role(emulator, exports, args)
+    make_boundary(emulator, args)
     say("making the dataset group and its datasets")
-    group_arn = _group(personalize, exports)
+    group_arn = _make_group(personalize, exports, data)
     say("importing the datasets for the first time")
     _import(personalize, exports, role_arn)
     say("training the first solution versions")
     versions = _train(personalize, args, group_arn)
-    say("making the campaigns")
+    if any(solution.campaigns for solution in args.solutions):
+        say("making the campaigns")
     _make_campaigns(personalize, args, versions)
 
 
-def put_exports(emulator: Emulator, args: RetrainingPipelineArgs, *, days: int = DAYS) -> None:
-    """Put the sample data, as exported after so many days, where the settings say."""
-    s3 = boto3.client("s3", **emulator.connection)
-    data = sample_data(days)
-    existing = {each["Name"] for each in s3.list_buckets()["Buckets"]}
-    for export in _exports(args):
-        bucket, key = export.location.removeprefix("s3://").split("/", 1)
-        if bucket not in existing:
-            _make_bucket(emulator, bucket)
-            existing.add(bucket)
-        for name, content in _files(key, data[export.dataset_type]):
-            s3.put_object(Bucket=bucket, Key=name, Body=content)
+def put_newer_exports(
+    emulator: Emulator, args: RetrainingPipelineArgs, data: DataSet | None = None
+) -> None:
+    """Put newer data where the settings say; for an INCREMENTAL import, what is new in it."""
+    data = data or SampleData()
+
+    def content(export: Export) -> bytes:
+        newer = data.newer(export.dataset_type)
+        if export.import_mode == "FULL":
+            return newer
+        return increment(data.older(export.dataset_type), newer)
+
+    put(emulator, exports_of(args), content)
 
 
-def _exports(args: RetrainingPipelineArgs) -> list[Export]:
-    found = [
-        Export(TYPES[key], str(dataset.dataset_arn), str(dataset.data_location))
-        for key, dataset in args.datasets.configured()
-    ]
-    if all(each.dataset_type != "INTERACTIONS" for each in found):
-        group = found[0].dataset_arn.rpartition("/")[0]
-        location = "s3://rehearsal-interactions/interactions.csv"
-        found.append(Export("INTERACTIONS", f"{group}/INTERACTIONS", location))
-    return found
+def slot_to_fire(emulator: Emulator, schedule_arn: str) -> str | None:
+    """Give the schedule's first slot that a deployment just now cannot have caused (ISO 8601).
 
-
-def _files(key: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    if not key.endswith("/"):
-        yield key, content
-        return
-    header, *rows = content.splitlines(keepends=True)
-    for part in range(PARTS):
-        yield f"{key}part-{part}.csv", b"".join([header, *rows[part::PARTS]])
-
-
-def _make_bucket(emulator: Emulator, bucket: str) -> None:
-    """Make a bucket whose policy lets Personalize read, as the README's does."""
-    s3 = boto3.client("s3", **emulator.connection)
-    s3.create_bucket(
-        Bucket=bucket,
-        CreateBucketConfiguration={"LocationConstraint": emulator.region},  # type: ignore[typeddict-item]
+    None where the schedule is disabled. Raises RehearsalError where it has no slot left.
+    """
+    group, name = schedule_arn.split("/")[1:]
+    scheduler = boto3.client("scheduler", **emulator.connection)
+    schedule = scheduler.get_schedule(GroupName=group, Name=name)
+    if schedule["State"] == "DISABLED":
+        return None
+    timing = cast(
+        "slots.Timing",
+        {**schedule, "LastModificationDate": schedule["LastModificationDate"].timestamp()},
     )
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": PERSONALIZE},
-                "Action": ["s3:GetObject", "s3:ListBucket"],
-                "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-                "Condition": {"StringEquals": {"aws:SourceAccount": emulator.account}},
-            }
-        ],
-    }
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-
-
-def _import_role(emulator: Emulator, args: RetrainingPipelineArgs) -> str:
-    """Make the role that imports: the one that the settings name, or one of the rehearsal's own."""
-    iam = boto3.client("iam", **emulator.connection)
-    name = str(args.import_role_arn or "role/rehearsal-import").rpartition("/")[2]
-    trust = _statement(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
-    buckets = {each.location.removeprefix("s3://").split("/")[0] for each in _exports(args)}
-    iam.put_role_policy(
-        RoleName=name,
-        PolicyName="read-exports",
-        PolicyDocument=_statement(
-            Action=["s3:GetObject", "s3:ListBucket"],
-            Resource=[
-                f"arn:aws:s3:::{bucket}{what}" for bucket in sorted(buckets) for what in ("", "/*")
-            ],
-        ),
-    )
-    return role["Role"]["Arn"]
-
-
-def _boundary(emulator: Emulator, args: RetrainingPipelineArgs) -> None:
-    """Make the permissions boundary that the settings name; it allows everything."""
-    if args.permissions_boundary_arn:
-        boto3.client("iam", **emulator.connection).create_policy(
-            PolicyName=str(args.permissions_boundary_arn).rpartition("/")[2],
-            PolicyDocument=_statement(Action="*", Resource="*"),
+    slot = slots.next_slot(timing, datetime.now(UTC) + DEPLOYMENT_IS_OVER)
+    if slot is None:
+        raise RehearsalError(
+            f"{schedule['ScheduleExpression']} never comes again; give retrainingRate a future"
         )
+    return slot.isoformat()
 
 
-def _statement(**fields: object) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **fields}]})
-
-
-def _group(personalize: PersonalizeClient, exports: list[Export]) -> str:
+def _make_group(personalize: PersonalizeClient, exports: Sequence[Export], data: DataSet) -> str:
     name = exports[0].dataset_arn.split("/")[1]
     arn = personalize.create_dataset_group(name=name)["datasetGroupArn"]
     _until_active(personalize.describe_dataset_group, "datasetGroup", datasetGroupArn=arn)
     for export in exports:
-        made = f"{name[:40]}-{export.dataset_type.lower().replace('_', '-')}"
-        dataset_schema = personalize.create_schema(name=made, schema=schema(export.dataset_type))
+        made = f"{name[:40]}-{_hyphenated(export.dataset_type)}"
+        dataset_schema = personalize.create_schema(
+            name=made, schema=data.schema(export.dataset_type)
+        )
         personalize.create_dataset(
             name=made,
             schemaArn=dataset_schema["schemaArn"],
@@ -176,50 +121,62 @@ def _group(personalize: PersonalizeClient, exports: list[Export]) -> str:
     return arn
 
 
-def _import(personalize: PersonalizeClient, exports: list[Export], role_arn: str) -> None:
-    jobs = [
-        personalize.create_dataset_import_job(
-            jobName=f"first-{export.dataset_type.lower().replace('_', '-')}",
-            datasetArn=export.dataset_arn,
-            dataSource={"dataLocation": export.location},
-            roleArn=role_arn,
-        )["datasetImportJobArn"]
-        for export in exports
-    ]
-    for job in jobs:
-        _until_active(
-            personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job
-        )
+def _import(personalize: PersonalizeClient, exports: Sequence[Export], role_arn: str) -> None:
+    """Import everything; what the settings import INCREMENTAL, a second time in that mode."""
+    for mode in ("FULL", "INCREMENTAL"):
+        jobs = [
+            personalize.create_dataset_import_job(
+                jobName=f"first-{mode.lower()}-{_hyphenated(export.dataset_type)}",
+                datasetArn=export.dataset_arn,
+                dataSource={"dataLocation": export.location},
+                roleArn=role_arn,
+                importMode=mode,
+            )["datasetImportJobArn"]
+            for export in exports
+            if mode in ("FULL", export.import_mode)
+        ]
+        for job in jobs:
+            _until_active(
+                personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job
+            )
 
 
 def _train(
     personalize: PersonalizeClient, args: RetrainingPipelineArgs, group_arn: str
 ) -> dict[str, str]:
-    """Make each solution and train it once; give the versions' ARNs by solution."""
-    for solution in args.solutions:
-        arn = str(solution.solution_arn)
+    """Make each solution and train it; give the newest versions' ARNs by solution.
+
+    What the settings train with UPDATE is trained with FULL, then with UPDATE.
+    """
+    modes = {str(each.solution_arn): each.training_mode for each in args.solutions}
+    for arn, mode in modes.items():
         personalize.create_solution(
             name=arn.rpartition("/")[2],
             datasetGroupArn=group_arn,
-            recipeArn=UPDATE_RECIPE if solution.training_mode == "UPDATE" else RECIPE,
+            recipeArn=UPDATE_RECIPE if mode == "UPDATE" else RECIPE,
             performAutoTraining=False,
         )
+    for arn in modes:
         _until_active(personalize.describe_solution, "solution", solutionArn=arn)
-    versions = {
-        str(solution.solution_arn): personalize.create_solution_version(
-            solutionArn=str(solution.solution_arn)
-        )["solutionVersionArn"]
-        for solution in args.solutions
-    }
-    for version in versions.values():
-        _until_active(
-            personalize.describe_solution_version, "solutionVersion", solutionVersionArn=version
-        )
+    versions: dict[str, str] = {}
+    for mode in ("FULL", "UPDATE"):
+        trained = {
+            arn: personalize.create_solution_version(solutionArn=arn, trainingMode=mode)[
+                "solutionVersionArn"
+            ]
+            for arn in modes
+            if mode in ("FULL", modes[arn])
+        }
+        for version in trained.values():
+            _until_active(
+                personalize.describe_solution_version, "solutionVersion", solutionVersionArn=version
+            )
+        versions |= trained
     return versions
 
 
 def _make_campaigns(
-    personalize: PersonalizeClient, args: RetrainingPipelineArgs, versions: dict[str, str]
+    personalize: PersonalizeClient, args: RetrainingPipelineArgs, versions: Mapping[str, str]
 ) -> None:
     arns = [
         personalize.create_campaign(
@@ -235,9 +192,14 @@ def _make_campaigns(
 
 
 def _until_active(describe: Callable[..., Mapping[str, Any]], key: str, **arn: str) -> None:
-    """Wait for a resource; raises RuntimeError when it fails or takes minutes."""
+    """Wait for a resource; raises RehearsalError when it fails or takes minutes."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while (found := describe(**arn)[key])["status"] != "ACTIVE":
         if found["status"].endswith("FAILED") or time.monotonic() > give_up:
-            raise RuntimeError(f"{arn}: {found['status']}: {found.get('failureReason')}")
+            reason = found.get("failureReason", f"after {PATIENCE_SECONDS} seconds")
+            raise RehearsalError(f"{next(iter(arn.values()))}: {found['status']}: {reason}")
         time.sleep(POLL_SECONDS)
+
+
+def _hyphenated(dataset_type: str) -> str:
+    return dataset_type.lower().replace("_", "-")

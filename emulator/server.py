@@ -20,14 +20,12 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypedDict
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-
-from emulator.personalize.store import Switches
-from emulator.personalize.timeline import Duration, FixedTimings
 
 if TYPE_CHECKING:
     from emulator.application import Application
@@ -39,16 +37,21 @@ GRACE = 0.5
 STOP_SECONDS = 5.0
 
 
+Interpreter = Literal["moto", "ministack"]
+
+
 class Options(TypedDict):
     """How to serve: port (0 for a free one), account, region, and a directory to keep things in.
 
-    `timings` and `switches` are the fields of Personalize's FixedTimings and Switches.
+    `interpreter` is whose state machines run, `timings` and `switches` are the fields of
+    Personalize's FixedTimings and Switches.
     """
 
     port: int
     account: str
     region: str
     directory: str
+    interpreter: Interpreter
     timings: dict[str, tuple[float, float]]
     switches: dict[str, Any]
 
@@ -56,6 +59,8 @@ class Options(TypedDict):
 def main() -> None:
     """Serve until standard input closes or a signal arrives; then end the whole group."""
     options: Options = json.loads(sys.argv[1])
+    if os.getpgrp() != os.getpid():  # not started by `emulator.process`: do not kill who did
+        os.setpgrp()
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
     except OSError as error:
@@ -67,16 +72,10 @@ def main() -> None:
         # Only now: MiniStack reads the environment when it is imported.
         from emulator.application import Application  # noqa: PLC0415
 
-        application = Application(
-            endpoint,
-            account=options["account"],
-            region=options["region"],
-            timings=FixedTimings(**{k: Duration(*v) for k, v in options["timings"].items()}),
-            switches=Switches(**options["switches"]),
-        )
-        asyncio.run(_serve(application, listener, endpoint, options["directory"]))
-    finally:
-        end(options["directory"])
+        asyncio.run(_serve(Application(endpoint, options), listener, endpoint, options))
+    except Exception:  # noqa: BLE001  # whatever it is, this is the last moment to tell
+        traceback.print_exc()
+    kill_group()
 
 
 def environment(options: Options, endpoint: str) -> dict[str, str]:
@@ -112,20 +111,21 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
 
 
 async def _serve(
-    application: Application, listener: socket.socket, endpoint: str, directory: str
+    application: Application, listener: socket.socket, endpoint: str, options: Options
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
-    stop = asyncio.Event()
+    stop, parent_left = asyncio.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
     def wait_for_parent() -> None:
         while os.read(0, 1024):
             pass
+        parent_left.set()
         loop.call_soon_threadsafe(stop.set)
         time.sleep(STOP_SECONDS)
-        end(directory)
+        kill_group()
 
     def ready() -> None:
         sys.stdout.write(json.dumps({"endpoint": endpoint}) + "\n")
@@ -142,14 +142,14 @@ async def _serve(
     config.loglevel = "WARNING"
     config.accesslog = None
     await serve(application, config, shutdown_trigger=stop.wait)
-    end(
-        directory
-    )  # here, since leaving the loop would wait for threads that may be at work for minutes
+    if parent_left.is_set():  # else the parent may want to read the log
+        shutil.rmtree(options["directory"], ignore_errors=True)
+    # Here, since leaving the loop waits for its threads, which may be at work for minutes.
+    kill_group()
 
 
-def end(directory: str) -> NoReturn:
-    """Remove the directory, then kill the whole group, this process included."""
-    shutil.rmtree(directory, ignore_errors=True)
+def kill_group() -> NoReturn:
+    """Kill this process and every one that it started."""
     os.killpg(0, signal.SIGKILL)
     raise AssertionError("killed processes do not go on")
 

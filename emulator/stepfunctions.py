@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
@@ -24,6 +24,35 @@ if TYPE_CHECKING:
     from emulator.clients import Clients
 
 SERVICE = "states.amazonaws.com"
+
+
+# What the guide wants of a role whose machine logs; which of them a creation needs is not told.
+# https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+LOGGING_ACTIONS = (
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
+
+
+class Logging(TypedDict, total=False):
+    """How a state machine logs."""
+
+    level: str
+
+
+class Machine(TypedDict, total=False):
+    """What of a request to make or change a state machine tells whether its role will do."""
+
+    name: str
+    stateMachineArn: str
+    roleArn: str
+    loggingConfiguration: Logging
 
 
 class StateCredentials(Protocol):
@@ -57,7 +86,8 @@ class StepFunctions:
         operation = headers.get("x-amz-target", "").partition(".")[2]
         account, region = get_account_id(), get_region()
         if operation in {"CreateStateMachine", "UpdateStateMachine"}:
-            if refusal := _refuse_role(json.loads(body), account, region):
+            refusal = await asyncio.to_thread(_refuse_role, json.loads(body), account, region)
+            if refusal is not None:
                 return refusal
         elif operation == "StartExecution":
             body = _named(body)
@@ -108,19 +138,34 @@ class StepFunctions:
         return self._clients.get(service, region, credentials)
 
 
-def _refuse_role(request: dict[str, str], account: str, region: str) -> http.Answer | None:
-    """AWS's refusal of a machine whose role does not let Step Functions assume it."""
-    arn = request.get(
-        "stateMachineArn", f"arn:aws:states:{region}:{account}:stateMachine:{request.get('name')}"
-    )
+def _refuse_role(request: Machine, account: str, region: str) -> http.Answer | None:
+    """AWS's refusal of a machine whose role cannot be assumed, or cannot set its logging up."""
+    arn = f"arn:aws:states:{region}:{account}:stateMachine:{request.get('name')}"
+    arn = request.get("stateMachineArn", arn)
     role = request.get("roleArn")
-    if role is None or authorization.trusts(role, service=SERVICE, source_arn=arn):
+    if role is None:
         return None
-    return http.error(
-        "AccessDeniedException",
-        "Neither the global service principal states.amazonaws.com, nor the regional one is"
-        f" authorized to assume the provided role: {role}",
-    )
+    try:
+        session = authorization.assume_role(
+            role, service=SERVICE, source_arn=arn, session_name=arn.rsplit(":", 1)[-1][:64]
+        )
+    except authorization.AccessDeniedError:
+        return http.error(
+            "AccessDeniedException",
+            "Neither the global service principal states.amazonaws.com, nor the regional one is"
+            f" authorized to assume the provided role: {role}",
+        )
+    if request.get("loggingConfiguration", {}).get("level", "OFF") == "OFF":
+        return None
+    try:
+        for action in LOGGING_ACTIONS:
+            authorization.authorize(session["aws_access_key_id"], region, action, "*")
+    except authorization.AccessDeniedError as error:
+        return http.error(
+            "AccessDeniedException",
+            f"The state machine IAM Role is not authorized to access the Log Destination. {error}",
+        )
+    return None
 
 
 def _named(body: bytes) -> bytes:

@@ -155,7 +155,12 @@ def watch_campaign_update(client: PersonalizeClient, campaign: PlannedCampaign, 
         seen = _look(described, update["targetVersionArn"], update, campaign["maxHours"])
         return {**update, **seen}
 
-    return watch(look, durations=campaign["durations"], max_hours=campaign["maxHours"])
+    return watch(
+        look,
+        durations=campaign["durations"],
+        max_hours=campaign["maxHours"],
+        warnings=update["warnings"],
+    )
 
 
 def _look(described: CampaignTypeDef, target: str, update: Job, max_hours: float) -> Job:

@@ -71,6 +71,7 @@ def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, 
         lambda: _found(_describe(client, job["arn"])),
         durations=dataset["durations"],
         max_hours=dataset["maxHours"],
+        warnings=job["warnings"],
     )
     if seen["phase"] == "ACTIVE" and _has_changed(dataset):
         seen["warnings"].append(f"{dataset['dataLocation']} was changed during the import")

@@ -94,7 +94,12 @@ def watch_solution_version(
 
     if "stopRequestedAt" in version:
         return _after_stop(look(), version)
-    return watch(look, durations=solution["durations"], max_hours=solution["maxHours"])
+    return watch(
+        look,
+        durations=solution["durations"],
+        max_hours=solution["maxHours"],
+        warnings=version["warnings"],
+    )
 
 
 def stop_solution_version(client: PersonalizeClient, version: Job) -> Job:

@@ -1,4 +1,4 @@
-"""Rehearse a stack in the emulator: its world, its deployment, one run as the schedule starts it."""
+"""Rehearse a stack in the emulator: its world, its deployment, and one run of the schedule's."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from emulator import Emulator, EmulatorError, running
 from emulator.deployer import DeploymentError, deploy
 from emulator.deployer.configuration import read_project
 from emulator.personalize.timeline import Duration, FixedTimings
-from emulator.rehearsal import prepare, put_exports
-from emulator.sample_data import NEWER_DAYS, sample_data
+from emulator.rehearsal import prepare, put_newer_exports
+from emulator.sample_data import sample_data
 from retrain.progress import follow
 from retrain.summary import (
     NoReportError,
@@ -76,7 +76,7 @@ def _run(console: Console, emulator: Emulator, stack: str, args: RetrainingPipel
     prepare(emulator, args, say)
     before = served_now(personalize, args)
     say("putting two weeks of newer data into S3")
-    put_exports(emulator, args, days=NEWER_DAYS)
+    put_newer_exports(emulator, args)
     say(f"deploying stack {stack}")
     deployment = deploy(stack, endpoint=emulator.endpoint, project_dir=PROJECT)
     group, schedule = str(deployment.outputs["schedule_arn"]).split(":schedule/")[1].split("/")

@@ -49,6 +49,7 @@ def test_a_host_program_with_components_of_its_own_deploys_a_vendored_pipeline(t
         shutil.copytree(
             ROOT / package, vendored / package, ignore=shutil.ignore_patterns("__pycache__")
         )
+    (vendored / "functions" / "notes.txt").write_text("no code")
     (tmp_path / "components").mkdir()
     (tmp_path / "components" / "__init__.py").write_text('NAME = "shop"\n')
     (tmp_path / "functions.py").write_text("raise ImportError('the host\\'s own')\n")

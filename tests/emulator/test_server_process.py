@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
@@ -13,6 +14,7 @@ import pytest
 from small_stack import eventually, function, invoke
 
 import emulator
+from emulator.personalize import Duration, FixedTimings
 from emulator.process import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -170,6 +172,18 @@ def test_a_taken_port_is_an_error_of_one_line(aws):
         f"error: the emulator cannot serve on 127.0.0.1:{port}: Address already in use;"
         " name another port, or 0 for a free one\n"
     )
+
+
+def test_a_server_that_cannot_start_tells_why():
+    @dataclass(frozen=True)
+    class Odd(FixedTimings):
+        oddity: Duration = FixedTimings.jobs
+
+    with pytest.raises(emulator.EmulatorError) as failed, emulator.running(timings=Odd()):
+        pass
+    message = str(failed.value)
+    assert message.startswith("the emulator did not start; its log ends\n")
+    assert "unexpected keyword argument 'oddity'" in message
 
 
 def test_an_account_that_is_none_is_refused():

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 from small_stack import (
     ACCOUNT,
     REGION,
@@ -15,10 +14,13 @@ from small_stack import (
     function,
     grant,
     machine,
+    refusal,
     role,
     trust,
     waiting,
 )
+
+import emulator
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +69,49 @@ def test_a_permission_that_is_taken_away_is_missed_at_once(aws, echo):
 
 def test_a_machine_whose_role_trusts_somebody_else_is_refused(aws):
     arn = role(aws, "sf-untrusting", trust("lambda"))
-    with pytest.raises(ClientError) as refused:
-        aws.client("stepfunctions").create_state_machine(
-            name="sf-untrusting", definition=json.dumps(waiting(1)), roleArn=arn
-        )
-    assert refused.value.response["Error"] == {
-        "Code": "AccessDeniedException",
-        "Message": "Neither the global service principal states.amazonaws.com, nor the regional one"
-        f" is authorized to assume the provided role: {arn}",
-    }
+    create = aws.client("stepfunctions").create_state_machine
+    request = {"name": "sf-untrusting", "definition": json.dumps(waiting(1)), "roleArn": arn}
+    code, message = refusal(create, **request)
+    assert code == "AccessDeniedException"
+    assert message == (
+        "Neither the global service principal states.amazonaws.com, nor the regional one is"
+        f" authorized to assume the provided role: {arn}"
+    )
+
+
+LOGGING = {
+    "level": "ERROR",
+    "destinations": [
+        {
+            "cloudWatchLogsLogGroup": {
+                "logGroupArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/vendedlogs/a:*"
+            }
+        }
+    ],
+}
+DELIVERIES = [
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+]
+
+
+@pytest.mark.parametrize("missing", DELIVERIES)
+def test_a_machine_that_logs_needs_a_role_that_may_set_the_delivery_up(aws, missing):
+    name = f"sf-logs-{missing.partition(':')[2]}"
+    allowed = allow([action for action in DELIVERIES if action != missing])
+    arn = role(aws, name, trust("states"), allowed)
+    create = aws.client("stepfunctions").create_state_machine
+    request = {"name": name, "definition": json.dumps(waiting(0)), "roleArn": arn}
+    code, message = refusal(create, **request, loggingConfiguration=LOGGING)
+    assert (code, missing in message) == ("AccessDeniedException", True)
+    grant(aws, name, allow(DELIVERIES))
+    assert create(**request, loggingConfiguration=LOGGING)["stateMachineArn"]
 
 
 def test_a_role_that_no_longer_trusts_step_functions_fails_the_task(aws, echo):
@@ -106,14 +142,12 @@ def test_a_stopped_execution_is_aborted_at_once_though_a_function_is_at_work(aws
 
 
 def test_an_unknown_operation_is_named(aws):
-    with pytest.raises(ClientError) as refused:
-        aws.client("stepfunctions").redrive_execution(
-            executionArn=f"arn:aws:states:{REGION}:{ACCOUNT}:execution:none:none"
-        )
-    assert refused.value.response["Error"] == {
-        "Code": "UnknownOperationException",
-        "Message": "the emulator's Step Functions has no RedriveExecution",
-    }
+    redrive = aws.client("stepfunctions").redrive_execution
+    code, message = refusal(
+        redrive, executionArn=f"arn:aws:states:{REGION}:{ACCOUNT}:execution:none:none"
+    )
+    assert code == "UnknownOperationException"
+    assert message == "the emulator's Step Functions has no RedriveExecution"
 
 
 def rule(aws, name, machine_arn, target, *statuses):
@@ -208,6 +242,24 @@ def test_a_rule_hears_how_executions_end(aws):
     assert (aborted["error"], aborted["cause"]) == ("Enough", "by a test")
 
 
+def test_a_rule_hears_of_failures_and_of_a_machine_s_own_deadline(aws, echo):
+    name = "sf-recorder-two"
+    target = recorder(aws, name)
+    invokes = allow("lambda:InvokeFunction", echo)
+    failing = machine(aws, "sf-fails", calling(echo), invokes)
+    late = machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1}, invokes)
+    let_in(aws, rule(aws, "sf-fails", failing, target, "FAILED"), target)
+    let_in(aws, rule(aws, "sf-late", late, target, "TIMED_OUT"), target)
+    client = aws.client("stepfunctions")
+    client.start_execution(stateMachineArn=late, name="late")
+    client.start_execution(stateMachineArn=failing, name="failing", input='{"fail": "no"}')
+    events = recorded(aws, name, 2)
+    assert sorted(events) == ["failingFAILED", "lateTIMED_OUT"]
+    failure = events["failingFAILED"]["detail"]
+    assert (failure["error"], failure["output"]) == ("ValueError", None)
+    assert json.loads(failure["cause"])["errorMessage"] == "no"
+
+
 def test_a_rule_does_not_reach_a_function_whose_policy_does_not_let_it_in(aws):
     name = "sf-closed"
     target = recorder(aws, name)
@@ -279,3 +331,22 @@ def handler(event, context):
         "stop_execution": "AccessDeniedException",
     }, "stopping is allowed on executions, not on their machine"
     client.stop_execution(executionArn=execution)
+
+
+def test_ministack_s_interpreter_gives_a_second_opinion(aws, echo):
+    outcomes = []
+    with emulator.running(interpreter="ministack") as other:
+        for running, target in ((aws, echo), (other, function(other, "sf-echo"))):
+            arn = machine(running, "sf-opinion", calling(target), allow("lambda:*"))
+            good = execute(running, arn, {"a": 1})
+            bad = execute(running, arn, {"fail": "no data"})
+            outcomes.append(
+                (
+                    good["status"],
+                    json.loads(good["output"])["event"],
+                    bad["status"],
+                    bad["error"],
+                    json.loads(bad["cause"])["errorMessage"],
+                )
+            )
+    assert outcomes[0] == outcomes[1] == ("SUCCEEDED", {"a": 1}, "FAILED", "ValueError", "no data")

@@ -1,0 +1,1 @@
+"""Pictures of the pipeline, drawn from its code."""

@@ -1,0 +1,155 @@
+"""A stack deployed to the emulator: start its runs, and read what became of them."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import settings
+from components.args import RetrainingPipelineArgs
+from emulator import Emulator
+from emulator.deployer import Deployment, deploy
+from emulator.deployer.configuration import read_project
+
+PROJECT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Run:
+    """An execution that has ended."""
+
+    arn: str
+    execution: Mapping[str, object]
+    events: list[Mapping[str, object]]
+
+    @property
+    def status(self) -> str:
+        """How the execution ended."""
+        return self.execution["status"]
+
+    @cached_property
+    def report(self):
+        """The run's report."""
+        return self.output("Report outcome")["outcome"]
+
+    @property
+    def states(self) -> list[str]:
+        """The names of the states entered, in order; those inside a Map too."""
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in self.events
+            if "stateEnteredEventDetails" in event
+        ]
+
+    def output(self, state: str):
+        """What the document was after a state, the last time."""
+        details = [event.get("stateExitedEventDetails", {}) for event in reversed(self.events)]
+        return next(json.loads(each["output"]) for each in details if each.get("name") == state)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack, as it runs in an emulator."""
+
+    emulator: Emulator
+    name: str
+    args: RetrainingPipelineArgs
+    deployment: Deployment
+
+    def client(self, service: str):
+        """A client as the account's root."""
+        return self.emulator.client(service)
+
+    def resources(self, kind: str) -> dict[str, Mapping[str, object]]:
+        """What was deployed of a type, `iam/role:Role`: logical name -> inputs and outputs."""
+        return {
+            each.name: {**each.inputs, **each.outputs}
+            for each in self.deployment.resources
+            if each.type == f"aws:{kind}"
+        }
+
+    def output(self, name: str) -> str:
+        """An export of the program."""
+        return self.deployment.outputs[name]
+
+    @property
+    def schedule(self) -> tuple[str, str]:
+        """The schedule's name and its group's."""
+        group, name = self.output("schedule_arn").split(":schedule/")[1].split("/")
+        return name, group
+
+    def fire(self, slot: str) -> str:
+        """Fire the schedule for a slot; the execution's ARN."""
+        name, group = self.schedule
+        return self.emulator.fire(name, group, slot)
+
+    def start(self, **request: object) -> str:
+        """Start an execution by hand; its ARN."""
+        started = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.output("state_machine_arn"), input=json.dumps(request)
+        )
+        return started["executionArn"]
+
+    def ended(self, execution_arn: str) -> Run:
+        """The execution, once it has ended."""
+        states = self.client("stepfunctions")
+        execution = eventually(
+            lambda: states.describe_execution(executionArn=execution_arn),
+            lambda seen: seen["status"] != "RUNNING",
+        )
+        pages = states.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
+        events = [event for page in pages for event in page["events"]]
+        return Run(execution_arn, execution, events)
+
+    def run(self, **request: object) -> Run:
+        """Start an execution by hand and wait for its end."""
+        return self.ended(self.start(**request))
+
+    def served(self, campaign: str | None = None) -> str:
+        """The version that a campaign serves, by default the stack's only one."""
+        arn = campaign or str(self.args.solutions[0].campaigns[0].campaign_arn)
+        described = self.client("personalize").describe_campaign(campaignArn=arn)
+        return described["campaign"]["solutionVersionArn"]
+
+    def records(self, run_id: str) -> list[Mapping[str, object]]:
+        """What the functions logged of a run, in order."""
+        return [each for each in self.log() if each.get("runId") == run_id]
+
+    def log(self) -> list[Mapping[str, object]]:
+        """Everything in the functions' log group, in order; what is no JSON, as `text`."""
+        pages = (
+            self.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=self.output("log_group_name"))
+        )
+        events = [event for page in pages for event in page["events"]]
+        return [_parsed(each["message"]) for each in sorted(events, key=lambda e: e["timestamp"])]
+
+
+def deployed(emulator: Emulator, name: str, project: Path = PROJECT, **config: str) -> Stack:
+    """Deploy a stack, with some of its config overridden; the resources it names are there."""
+    read = read_project(project, name, config)
+    args = settings.parse_stack(read.name, name, read.config)
+    made = deploy(name, endpoint=emulator.endpoint, project_dir=project, config=config)
+    return Stack(emulator, name, args, made)
+
+
+def eventually(look, enough):
+    """The first look that is enough."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        seen = look()
+        if enough(seen):
+            return seen
+        assert time.monotonic() < deadline, f"still {seen} after {PATIENCE_SECONDS} s"
+        time.sleep(0.03)
+
+
+def _parsed(message: str) -> Mapping[str, object]:
+    try:
+        return json.loads(message)
+    except ValueError:
+        return {"text": message}
