@@ -69,11 +69,11 @@ def exist_and_belong_together(
     for solution in solutions:
         arn = solution["solutionArn"]
         yield from _usable(arn, world.solutions)
-        group_arn = world.solutions[arn]["datasetGroupArn"] if arn in world.solutions else None
-        if group_arn and world.groups and group_arn not in world.groups:
-            datasets_group = ", ".join(world.groups)
+        trains_on = world.solutions[arn]["datasetGroupArn"] if arn in world.solutions else None
+        if trains_on and world.groups and trains_on not in world.groups:
+            groups = ", ".join(world.groups)
             yield (
-                f"{arn}: trains on {group_arn}, and the datasets belong to {datasets_group}; "
+                f"{arn}: trains on {trains_on}, and the datasets belong to {groups}; "
                 "name the datasets of the solution's own group"
             )
         for campaign in solution["campaigns"]:
@@ -130,7 +130,9 @@ def trained_often_enough(
     world: World, solutions: Sequence[SolutionSettings], most: int | None
 ) -> Iterator[str]:
     """Skip the run when a solution has as many new versions within 30 days as may be paid for."""
-    for solution in solutions if most is not None else []:
+    if most is None:
+        return
+    for solution in solutions:
         arn = solution["solutionArn"]
         recent = [
             each

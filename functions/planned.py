@@ -186,7 +186,8 @@ def _first_free(name: Callable[[int], str], states: Mapping[str, str]) -> str:
     )
 
 
-def _resumed(run: Run) -> bool:
+def resumed(run: Run) -> bool:
+    """Tell whether the run goes on with what an earlier execution of it left."""
     return "resume" in run["request"]
 
 

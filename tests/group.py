@@ -1,8 +1,14 @@
 """A dataset group in the Personalize emulator, made as a pipeline's settings name it."""
 
+import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from types import SimpleNamespace
+
+from botocore.exceptions import ClientError
 
 from components.args import (
     CampaignArgs,
@@ -16,6 +22,7 @@ from tests.interpreter import ACCOUNT, REGION
 
 PERSONALIZE = f"arn:aws:personalize:{REGION}:{ACCOUNT}"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
+BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 IMPORT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
 
 SCHEMAS = {
@@ -78,9 +85,44 @@ def exports(interactions: int = 1200, shift: int = 0) -> dict[str, bytes]:
 
 @dataclass
 class Bucket:
-    """The objects of the bucket `exports`, readable by every role."""
+    """The objects of the bucket `exports`, readable by every role; also as a client of S3."""
 
     objects: dict[str, bytes]
+    now: Callable[[], datetime]
+    modified: dict[str, datetime] = field(default_factory=dict)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object now; those given at the beginning are of the beginning of time."""
+        self.objects[key] = content
+        self.modified[key] = self.now()
+
+    def get_paginator(self, operation: str):
+        assert operation == "list_objects_v2"
+        return SimpleNamespace(paginate=self._list)
+
+    def get_object(self, *, Bucket: str, Key: str, Range: str):  # noqa: N803 - S3's words
+        """The first bytes of an object, as S3 gives them."""
+        assert (Bucket, Range.partition("=")[0]) == ("exports", "bytes")
+        first, last = map(int, Range.removeprefix("bytes=").split("-"))
+        return {"Body": BytesIO(self.objects[Key][first : last + 1])}
+
+    def _list(self, *, Bucket: str, Prefix: str):  # noqa: N803 - (as above)
+        if Bucket != "exports":
+            answer = {"Error": {"Code": "NoSuchBucket", "Message": "it does not exist"}}
+            raise ClientError(answer, "ListObjectsV2")
+        keys = sorted(key for key in self.objects if key.startswith(Prefix))
+        for start in range(0, max(len(keys), 1), 1000):
+            yield {
+                "Contents": [
+                    {
+                        "Key": key,
+                        "Size": len(self.objects[key]),
+                        "ETag": f'"{hashlib.md5(self.objects[key]).hexdigest()}"',  # noqa: S324 - as S3
+                        "LastModified": self.modified.get(key, BEGINNING),
+                    }
+                    for key in keys[start : start + 1000]
+                ]
+            }
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """What `emulator.personalize.Objects` says."""

@@ -18,7 +18,8 @@ from components.steps import STEPS
 from components.workflow import definition
 from emulator.personalize import Caller, Personalize, attach
 from functions import personalize as clients
-from functions import runs
+from functions import exports as s3
+from functions import probing, runs
 from tests.group import IMPORT_ROLE, PERSONALIZE, RECIPE, Bucket, exports, make_group, settings
 from tests.interpreter import ACCOUNT, REGION, Execution, Handler, Machine, Running, VirtualClock
 from tests.interpreter import World as StepFunctions
@@ -61,8 +62,10 @@ class Pipeline:
 
     def client(self, service: str, **options: object):
         """What `boto3.client` gives inside this world."""
+        if service == "s3":
+            return self.bucket
         made = session().client(service, region_name=REGION, **options)
-        if service == "personalize":
+        if service.startswith("personalize"):
             # moto's own Personalize knows schemas only, and would answer first.
             made.meta.events.unregister("before-send", botocore_stubber)
             attach(made, self.personalize, Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root"))
@@ -168,7 +171,7 @@ def pipeline(
     """
     clock = VirtualClock(START)
     durations = {**SECONDS, **(seconds or {})}
-    bucket = Bucket(exports())
+    bucket = Bucket(exports(), clock.now)
     personalize = Personalize(
         objects=bucket,
         clock=clock.now,
@@ -207,7 +210,7 @@ def session() -> boto3.Session:
 
 
 def forget_clients() -> None:
-    for cached in (clients.reader, clients.writer, runs.executions):
+    for cached in (clients.reader, clients.writer, runs.executions, s3.s3, probing.runtime):
         cached.cache_clear()
 
 
