@@ -149,7 +149,7 @@ class RetrainingPipelineArgs:
     kms_key_arn: pulumi.Input[str] | None = None
     """Encrypts the logs and the dead-letter queue."""
     data_kms_key_arn: pulumi.Input[str] | None = None
-    """Encrypts the exports; the created import role may decrypt with it."""
+    """Encrypts the exports; the created import role and plan_retraining may decrypt with it."""
 
     @property
     def schedule_expression(self) -> str:

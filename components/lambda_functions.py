@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import pulumi
 import pulumi_aws as aws
@@ -11,13 +11,15 @@ import pulumi_aws as aws
 from . import policies
 from .args import RetrainingPipelineArgs
 from .naming import step_name
-from .steps import STEPS, Resource
+from .steps import STEPS, Resource, Step
+
+Grants: TypeAlias = Mapping[Resource, tuple[str, ...]]
 
 CODE = Path(__file__).parent.parent / "functions"
 
-AFTER_THE_STATE_MACHINE: frozenset[Resource] = frozenset({"executions"})
+AFTER_THE_STATE_MACHINE: frozenset[Resource] = frozenset({"state machine", "executions"})
 """Kinds that exist only once the state machine does, which needs these functions and their
-policies first: whoever knows the state machine grants them (`monitoring.py`)."""
+policies first: `grant_state_machine` grants them, in policies of their own."""
 
 CALLED_BY_EVENTS = frozenset({"close_run"})
 """Steps outside of the state machine, for runs that it can no longer report itself."""
@@ -75,11 +77,7 @@ class LambdaFunctions(pulumi.ComponentResource):
                 tags=pipeline.tags,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            may = {
-                kind: actions
-                for kind, actions in row.may.items()
-                if kind not in AFTER_THE_STATE_MACHINE
-            }
+            may, _ = _by_time(row)
             policy = aws.iam.RolePolicy(
                 own_name,
                 role=role.name,
@@ -120,7 +118,38 @@ class LambdaFunctions(pulumi.ComponentResource):
         self.called = {
             step: deployed for step, deployed in steps.items() if step not in CALLED_BY_EVENTS
         }
+        self._name = name
         self.register_outputs({"log_group_name": self.log_group_name})
+
+    def grant_state_machine(
+        self, state_machine_arn: pulumi.Output[str]
+    ) -> Mapping[str, aws.iam.RolePolicy]:
+        """Let the steps that work with the state machine do so; give their policies by step.
+
+        Whatever starts or ends executions comes after these policies.
+        """
+        granted: dict[str, aws.iam.RolePolicy] = {}
+        for step, row in STEPS.items():
+            _, may = _by_time(row)
+            if may:
+                granted[step] = aws.iam.RolePolicy(
+                    f"{step_name(self._name, step)}-executions",
+                    role=self.steps[step].role.name,
+                    policy=pulumi.Output.json_dumps(
+                        pulumi.Output.all(may=may, state_machine_arn=state_machine_arn).apply(
+                            lambda known: policies.state_machine_access_policy(**known)
+                        )
+                    ),
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+        return granted
+
+
+def _by_time(row: Step) -> tuple[Grants, Grants]:
+    """Part what a step may do: with what exists before the state machine, and with what after."""
+    before = {kind: row.may[kind] for kind in row.may if kind not in AFTER_THE_STATE_MACHINE}
+    after = {kind: row.may[kind] for kind in row.may if kind in AFTER_THE_STATE_MACHINE}
+    return before, after
 
 
 def bundle() -> pulumi.AssetArchive:

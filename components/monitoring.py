@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from . import policies
 from .args import RetrainingPipelineArgs
-from .lambda_functions import AFTER_THE_STATE_MACHINE, StepFunction
+from .lambda_functions import StepFunction
 from .naming import step_name
-from .steps import STEPS
 
 UNREPORTED = ["FAILED", "TIMED_OUT", "ABORTED"]
 """Statuses of executions that may have ended without their report; FAILED ones mostly have one."""
@@ -22,6 +20,8 @@ class MonitoringArgs:
     pipeline: RetrainingPipelineArgs
     state_machine_arn: pulumi.Output[str]
     close_run: StepFunction
+    close_run_policy: aws.iam.RolePolicy
+    """What `close_run` may do with executions: there before the first event."""
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -31,27 +31,11 @@ class Monitoring(pulumi.ComponentResource):
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
 
-    close_run_policy: aws.iam.RolePolicy
-    """What `close_run` may do with executions."""
-
     def __init__(
         self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("personalize-retraining:index:Monitoring", name, {}, opts)
         close_run = step_name(name, "close_run")
-        actions = [
-            action for kind in AFTER_THE_STATE_MACHINE for action in STEPS["close_run"].may[kind]
-        ]
-        self.close_run_policy = aws.iam.RolePolicy(
-            f"{close_run}-executions",
-            role=args.close_run.role.name,
-            policy=pulumi.Output.json_dumps(
-                args.state_machine_arn.apply(
-                    lambda arn: policies.statement_policy(actions, [policies.executions(arn)])
-                )
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
         rule = aws.cloudwatch.EventRule(
             close_run,
             description="Executions that may have ended without a report",
@@ -81,7 +65,7 @@ class Monitoring(pulumi.ComponentResource):
             rule=rule.name,
             arn=args.close_run.function.arn,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[permission, self.close_run_policy]
+                parent=self, depends_on=[permission, args.close_run_policy]
             ),
         )
         self.register_outputs({})

@@ -1,6 +1,6 @@
 """The pipeline's IAM documents as dicts, and the ARNs that their statements name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from .arns import Home
@@ -38,6 +38,18 @@ def import_jobs(home: Home, job_prefix: str) -> str:
     return _arn(home, "personalize", f"dataset-import-job/{job_prefix}-*")
 
 
+def dataset_groups(dataset_arns: Iterable[str]) -> list[str]:
+    """The groups of datasets: `dataset/<group>/<type>` is in `dataset-group/<group>`."""
+    return sorted(
+        {arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1) for arn in dataset_arns}
+    )
+
+
+def schemas(home: Home) -> str:
+    """Every schema: which one a dataset has is known only once the dataset is described."""
+    return _arn(home, "personalize", "schema/*")
+
+
 def solution_versions(solution_arn: str) -> str:
     """Every version of a solution, also those to come."""
     return f"{solution_arn}/*"
@@ -51,6 +63,21 @@ def schedules(group_arn: str) -> str:
 def executions(state_machine_arn: str) -> str:
     """Every execution of a state machine."""
     return state_machine_arn.replace(":stateMachine:", ":execution:", 1) + ":*"
+
+
+def exports(partition: str, locations: Iterable[str]) -> list[str]:
+    """The objects at locations: `s3://bucket/key`, or `s3://bucket/prefix/` for all below it.
+
+    `{date}` in a location stands for any day.
+    """
+    patterns = {f"{each}*" if each.endswith("/") else each for each in _any_day(locations)}
+    return [_s3_arn(partition, each) for each in sorted(patterns)]
+
+
+def export_buckets(partition: str, locations: Iterable[str]) -> list[str]:
+    """The buckets of locations."""
+    buckets = {each.partition("/")[0] for each in _any_day(locations)}
+    return [_s3_arn(partition, each) for each in sorted(buckets)]
 
 
 def lambda_trust() -> Document:
@@ -111,21 +138,21 @@ def function_policy(
     pipeline has no resource gives no statement.
     """
     return _document(
-        *(
-            _allow(
-                actions, resources[kind], TO_PERSONALIZE_ALONE if kind == "import role" else None
-            )
-            for kind, actions in may.items()
-            if resources[kind]
-        ),
+        *_grants(may, resources),
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:log-stream:*"]),
         _allow(TRACE, ["*"]),
     )
 
 
-def statement_policy(actions: Sequence[str], resources: Sequence[str]) -> Document:
-    """One statement, as a policy of its own."""
-    return _document(_allow(actions, resources))
+def state_machine_access_policy(
+    may: Mapping[str, Sequence[str]], state_machine_arn: str
+) -> Document:
+    """What one function may do with the state machine and its executions, as `function_policy`."""
+    resources = {
+        "state machine": [state_machine_arn],
+        "executions": [executions(state_machine_arn)],
+    }
+    return _document(*_grants(may, resources))
 
 
 def state_machine_policy(function_arns: Sequence[str]) -> Document:
@@ -157,23 +184,14 @@ def import_policy(
 ) -> Document:
     """What Personalize may read: the configured exports alone, and decrypt with their key.
 
-    A location is `s3://bucket/key`, or `s3://bucket/prefix/` for everything below.
     https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
     """
-    patterns: dict[str, list[str]] = {}
-    for location in sorted(set(locations)):
-        bucket, _, key = location.removeprefix("s3://").partition("/")
-        patterns.setdefault(bucket, []).append(f"{key}*" if key.endswith("/") else key)
-    arns = {bucket: f"arn:{partition}:s3:::{bucket}" for bucket in patterns}
+    locations = list(locations)
     return _document(
-        _allow(
-            ["s3:GetObject"],
-            [f"{arns[bucket]}/{key}" for bucket, keys in patterns.items() for key in keys],
-        ),
-        *(
-            _allow(["s3:ListBucket"], [arns[bucket]], {"StringLike": {"s3:prefix": keys}})
-            for bucket, keys in patterns.items()
-        ),
+        _allow(["s3:GetObject"], exports(partition, locations)),
+        # The whole bucket's list, as on AWS's page above: nothing documents which prefix
+        # Personalize lists with for a single file, and a list that is denied fails the import.
+        _allow(["s3:ListBucket"], export_buckets(partition, locations)),
         *([_allow(["kms:Decrypt"], [data_kms_key_arn])] if data_kms_key_arn else []),
     )
 
@@ -189,6 +207,16 @@ def _trust(service: str, condition: Condition | None = None) -> Document:
     )
 
 
+def _grants(
+    may: Mapping[str, Sequence[str]], resources: Mapping[str, Sequence[str]]
+) -> Iterator[Document]:
+    """One statement per kind of which there is a resource: IAM refuses an empty list."""
+    for kind, actions in may.items():
+        if resources[kind]:
+            condition = TO_PERSONALIZE_ALONE if kind == "import role" else None
+            yield _allow(actions, resources[kind], condition)
+
+
 def _allow(
     actions: Sequence[str], resources: Sequence[str], condition: Condition | None = None
 ) -> Document:
@@ -202,6 +230,16 @@ def _allow(
 
 def _arn(home: Home, service: str, resource: str) -> str:
     return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
+
+
+def _s3_arn(partition: str, path: str) -> str:
+    return f"arn:{partition}:s3:::{path}"
+
+
+def _any_day(locations: Iterable[str]) -> Iterator[str]:
+    """Bucket and key of each location, with a wildcard in the date's place."""
+    for location in locations:
+        yield location.removeprefix("s3://").replace("{date}", "*")
 
 
 def _document(*statements: Document) -> Document:

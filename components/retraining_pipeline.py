@@ -131,12 +131,14 @@ class RetrainingPipeline(pulumi.ComponentResource):
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=role_policies),
         )
-        monitoring = Monitoring(
+        granted = functions.grant_state_machine(machine.arn)
+        Monitoring(
             name,
             MonitoringArgs(
                 pipeline=args,
                 state_machine_arn=machine.arn,
                 close_run=functions.steps["close_run"],
+                close_run_policy=granted["close_run"],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -146,7 +148,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 pipeline=args,
                 group=group,
                 state_machine_arn=machine.arn,
-                after=[*role_policies, monitoring.close_run_policy],
+                after=[*role_policies, *granted.values()],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -224,12 +226,16 @@ def _resources(
     group_arn: pulumi.Output[str],
 ) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
     """Give the ARNs behind each word that a row of STEPS may use."""
+    configured = [dataset for _, dataset in args.datasets.configured()]
+    datasets = pulumi.Output.all(*(dataset.dataset_arn for dataset in configured))
+    locations = [dataset.data_location for dataset in configured]
+    markers = [dataset.ready_marker for dataset in configured if dataset.ready_marker is not None]
     solutions = pulumi.Output.all(*(solution.solution_arn for solution in args.solutions))
     return {
         "any": ["*"],
-        "datasets": pulumi.Output.all(
-            *(dataset.dataset_arn for _, dataset in args.datasets.configured())
-        ),
+        "dataset groups": datasets.apply(policies.dataset_groups),
+        "datasets": datasets,
+        "schemas": home.apply(lambda known: [policies.schemas(known)]),
         "import jobs": home.apply(lambda known: [policies.import_jobs(known, job_prefix)]),
         "import role": pulumi.Output.all(import_role_arn),
         "solutions": solutions,
@@ -240,6 +246,16 @@ def _resources(
             *(each.campaign_arn for solution in args.solutions for each in solution.campaigns)
         ),
         "schedule": group_arn.apply(lambda arn: [policies.schedules(arn)]),
+        "exports": pulumi.Output.all(home.partition, locations).apply(
+            lambda known: policies.exports(*known)
+        ),
+        # A ready marker is looked for in the list of its bucket, never read.
+        "export buckets": pulumi.Output.all(home.partition, [*locations, *markers]).apply(
+            lambda known: policies.export_buckets(*known)
+        ),
+        "data key": pulumi.Output.all(
+            *([args.data_kms_key_arn] if args.data_kms_key_arn is not None else [])
+        ),
     }
 
 

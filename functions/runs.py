@@ -51,15 +51,17 @@ def older_run(client: SFNClient, run: Run) -> str | None:
     """Give an execution of the same machine that is under way and began earlier, or None.
 
     Of two that began at once the one whose ARN comes first is the older. So of all that are under
-    way one always goes on, whatever the others see: the list is eventually consistent.
+    way one always goes on, whatever the others see: the list is eventually consistent. Where the
+    list has this run too, its time there counts, which may be less precise than the run's own.
     """
-    machine, _, _ = run["executionArn"].replace(":execution:", ":stateMachine:").rpartition(":")
-    ours = (datetime.fromisoformat(run["startedAt"]), run["executionArn"])
+    ours = run["executionArn"]
+    machine, _, _ = ours.replace(":execution:", ":stateMachine:").rpartition(":")
     pages = client.get_paginator("list_executions").paginate(
         stateMachineArn=machine, statusFilter="RUNNING"
     )
-    running = [
-        (each["startDate"], each["executionArn"]) for page in pages for each in page["executions"]
-    ]
-    older = min((each for each in running if each < ours), default=None)
-    return older[1] if older else None
+    began = {
+        each["executionArn"]: each["startDate"] for page in pages for each in page["executions"]
+    }
+    began.setdefault(ours, datetime.fromisoformat(run["startedAt"]))
+    oldest = min(began, key=lambda arn: (began[arn], arn))
+    return None if oldest == ours else oldest

@@ -8,6 +8,7 @@ from tests.components.sample import NAME, PERSONALIZE
 JOB_PREFIX = hashlib.sha256(f"{ORGANIZATION}/{PROJECT}/{STACK}/{NAME}".encode()).hexdigest()[:8]
 HOME = "eu-west-1:123456789012"
 MACHINE = f"arn:aws:states:{HOME}:stateMachine:{NAME}-1234567"
+EXECUTIONS = f"arn:aws:states:{HOME}:execution:{NAME}-1234567:*"
 QUEUE = f"arn:aws:sqs:{HOME}:{NAME}-dead-letters-1234567"
 GROUP = f"arn:aws:scheduler:{HOME}:schedule-group/{NAME}-1234567"
 FUNCTIONS_LOGS = f"arn:aws:logs:{HOME}:log-group:{NAME}-functions-1234567"

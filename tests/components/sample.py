@@ -41,6 +41,7 @@ def complete(wrap=lambda value: value, **changes):
                     dataset_arn=wrap(f"{PERSONALIZE}:dataset/movies/INTERACTIONS"),
                     data_location=wrap("s3://exports/interactions/"),
                     import_mode="INCREMENTAL",
+                    ready_marker=wrap("s3://markers/_SUCCESS"),
                 ),
                 items=DatasetArgs(
                     dataset_arn=wrap(f"{PERSONALIZE}:dataset/movies/ITEMS"),

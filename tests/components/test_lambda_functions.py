@@ -9,14 +9,16 @@ import pytest
 from components.lambda_functions import AFTER_THE_STATE_MACHINE, CODE, bundle
 from components.steps import STEPS, Resource
 from tests.components.documents import (
+    EXECUTIONS,
     FUNCTIONS_LOGS,
     GROUP,
     IMPORT_JOBS,
+    MACHINE,
     allow,
     document,
     trust,
 )
-from tests.components.sample import BOUNDARY, IMPORT_ROLE, KEY, NAME, PERSONALIZE
+from tests.components.sample import BOUNDARY, DATA_KEY, IMPORT_ROLE, KEY, NAME, PERSONALIZE
 
 FUNCTION = "aws:lambda/function:Function"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -29,6 +31,13 @@ SOLUTIONS = [f"{PERSONALIZE}:solution/for-you", f"{PERSONALIZE}:solution/similar
 VERSIONS = [f"{arn}/*" for arn in SOLUTIONS]
 CAMPAIGNS = [f"{PERSONALIZE}:campaign/for-you", f"{PERSONALIZE}:campaign/mail"]
 DATASETS = [f"{PERSONALIZE}:dataset/movies/INTERACTIONS", f"{PERSONALIZE}:dataset/movies/ITEMS"]
+BUCKETS = ["arn:aws:s3:::catalogue", "arn:aws:s3:::exports", "arn:aws:s3:::markers"]
+"""Those of the locations, and the one of the ready marker, which lies elsewhere."""
+MOVE = [
+    "personalize:DescribeCampaign",
+    "personalize:TagResource",
+    "personalize:UpdateCampaign",
+]
 CREATED_IMPORT_ROLE = f"arn:aws:iam::123456789012:role/{NAME}-import-1234567"
 TO_PERSONALIZE = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
 RUNTIME = [
@@ -38,10 +47,27 @@ RUNTIME = [
 
 MAY = {
     "plan_retraining": [
-        allow(["personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"], ["*"]),
+        allow(
+            [
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListEventTrackers",
+                "personalize:ListSolutionVersions",
+            ],
+            ["*"],
+        ),
+        allow(["personalize:DescribeDatasetGroup"], [f"{PERSONALIZE}:dataset-group/movies"]),
+        allow(["personalize:DescribeDataset"], DATASETS),
+        allow(["personalize:DescribeSchema"], [f"{PERSONALIZE}:schema/*"]),
+        allow(["personalize:ListTagsForResource"], [IMPORT_JOBS]),
         allow(["personalize:DescribeSolution"], SOLUTIONS),
-        allow(["personalize:DescribeSolutionVersion"], VERSIONS),
+        allow(["personalize:DescribeSolutionVersion", "personalize:ListTagsForResource"], VERSIONS),
         allow(["personalize:DescribeCampaign"], CAMPAIGNS),
+        allow(["s3:ListBucket"], BUCKETS),
+        allow(
+            ["s3:GetObject"],
+            ["arn:aws:s3:::catalogue/items.csv", "arn:aws:s3:::exports/interactions/*"],
+        ),
+        allow(["kms:Decrypt"], [DATA_KEY]),
         allow(["scheduler:GetSchedule"], [GROUP.replace(":schedule-group/", ":schedule/") + "/*"]),
     ],
     "create_dataset_import_job": [
@@ -58,6 +84,7 @@ MAY = {
     ],
     "watch_dataset_import_job": [
         allow(["personalize:DescribeDatasetImportJob"], [IMPORT_JOBS]),
+        allow(["s3:ListBucket"], BUCKETS),
     ],
     "create_solution_version": [
         allow(["personalize:ListSolutionVersions"], ["*"]),
@@ -71,11 +98,22 @@ MAY = {
             VERSIONS,
         ),
     ],
+    "evaluate_solution_version": [
+        allow(["personalize:DescribeCampaign"], CAMPAIGNS),
+        allow(["personalize:GetSolutionMetrics", "personalize:TagResource"], VERSIONS),
+    ],
     "update_campaign": [
-        allow(["personalize:DescribeCampaign", "personalize:UpdateCampaign"], CAMPAIGNS),
+        allow(MOVE, CAMPAIGNS),
         allow(["personalize:DescribeSolutionVersion"], VERSIONS),
     ],
     "watch_campaign_update": [allow(["personalize:DescribeCampaign"], CAMPAIGNS)],
+    "probe_campaign": [
+        allow(["personalize:GetPersonalizedRanking", "personalize:GetRecommendations"], CAMPAIGNS),
+    ],
+    "roll_back_campaign": [
+        allow(MOVE, CAMPAIGNS),
+        allow(["personalize:TagResource"], VERSIONS),
+    ],
     "report_outcome": [],
     "close_run": [
         allow(["personalize:ListSolutionVersions"], ["*"]),
@@ -87,10 +125,22 @@ MAY = {
 }
 
 
+LATER = {
+    "plan_retraining": [allow(["states:ListExecutions"], [MACHINE])],
+    "create_solution_version": [allow(["states:ListExecutions"], [MACHINE])],
+    "close_run": [
+        allow(["states:DescribeExecution", "states:GetExecutionHistory"], [EXECUTIONS]),
+    ],
+}
+"""What is granted once there is a state machine."""
+
+
 def test_there_is_one_function_one_role_and_one_policy_for_each_step(deployed):
     for type_ in (FUNCTION, ROLE, ROLE_POLICY):
         of_functions = [
-            each.name for each in deployed.all_of(type_).values() if "LambdaFunctions$" in each.urn
+            each.name
+            for each in deployed.all_of(type_).values()
+            if "LambdaFunctions$" in each.urn and not each.name.endswith("-executions")
         ]
         assert sorted(of_functions) == sorted(NAMES.values()), type_
 
@@ -129,6 +179,22 @@ def test_a_functions_role_may_do_exactly_this(deployed, step):
     assert deployed.policy(NAMES[step]) == document(*MAY[step], *RUNTIME)
 
 
+@pytest.mark.parametrize("step", LATER)
+def test_a_step_that_works_with_the_state_machine_is_let_once_there_is_one(deployed, step):
+    policy = deployed.one(ROLE_POLICY, f"{NAMES[step]}-executions")
+    assert deployed.policy(policy.name) == document(*LATER[step])
+    assert policy.inputs["role"] == f"{NAMES[step]}-1234567"
+    assert deployed.one("aws:sfn/stateMachine:StateMachine", NAME).urn in policy.dependencies
+
+
+def test_no_other_step_works_with_the_state_machine(deployed):
+    later = [name for name in deployed.all_of(ROLE_POLICY) if name.endswith("-executions")]
+    assert sorted(later) == sorted(f"{NAMES[step]}-executions" for step in LATER)
+    assert {step for step, row in STEPS.items() if AFTER_THE_STATE_MACHINE & row.may.keys()} == set(
+        LATER
+    )
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_functions_role_is_for_lambda_alone_and_within_the_boundary(deployed, step):
     role = deployed.one(ROLE, NAMES[step])
@@ -144,7 +210,18 @@ def test_a_policy_belongs_to_the_role_of_its_step(deployed, step):
 def test_without_campaigns_no_statement_names_an_empty_list_which_iam_refuses(least):
     versions = allow(["personalize:DescribeSolutionVersion"], [f"{PERSONALIZE}:solution/movies/*"])
     assert least.policy(NAMES["update_campaign"]) == document(versions, *RUNTIME)
-    assert least.policy(NAMES["watch_campaign_update"]) == document(*RUNTIME)
+    for step in ("watch_campaign_update", "probe_campaign"):
+        assert least.policy(NAMES[step]) == document(*RUNTIME), step
+
+
+def test_exports_that_no_key_encrypts_are_read_without_one(least):
+    statements = least.policy(NAMES["plan_retraining"])["Statement"]
+    assert [each for each in statements if each["Action"] == ["kms:Decrypt"]] == []
+    read = [each for each in statements if each["Action"][0].startswith("s3:")]
+    assert read == [
+        allow(["s3:ListBucket"], ["arn:aws:s3:::exports"]),
+        allow(["s3:GetObject"], ["arn:aws:s3:::exports/interactions.csv"]),
+    ]
 
 
 def test_a_given_import_role_is_the_one_that_may_be_passed(with_import_role):
@@ -171,10 +248,7 @@ def test_without_a_key_the_log_group_has_none_and_keeps_its_records_for_90_days(
 
 def test_every_kind_of_resource_that_a_step_names_is_granted_somewhere():
     named = {kind for row in STEPS.values() for kind in row.may}
-    assert named <= set(get_args(Resource)), "a step names an unknown kind"
-    assert {step for step, row in STEPS.items() if AFTER_THE_STATE_MACHINE & row.may.keys()} == {
-        "close_run"
-    }, "monitoring.py grants these kinds to close_run alone"
+    assert named == set(get_args(Resource)), "a step names an unknown kind, or none names one"
 
 
 def test_every_step_has_its_module():

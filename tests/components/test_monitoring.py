@@ -2,7 +2,7 @@
 
 import json
 
-from tests.components.documents import MACHINE, allow, document, function_arn
+from tests.components.documents import MACHINE, function_arn
 from tests.components.sample import NAME
 
 CLOSE_RUN = f"{NAME}-close-run"
@@ -42,15 +42,6 @@ def test_this_rule_alone_may_call_close_run(deployed):
             "sourceArn": RULE_ARN,
         }
     }
-
-
-def test_close_run_may_read_executions_of_this_state_machine(deployed):
-    executions = MACHINE.replace(":stateMachine:", ":execution:") + ":*"
-    assert deployed.policy(f"{CLOSE_RUN}-executions") == document(
-        allow(["states:DescribeExecution", "states:GetExecutionHistory"], [executions])
-    )
-    policy = deployed.one("aws:iam/rolePolicy:RolePolicy", f"{CLOSE_RUN}-executions")
-    assert policy.inputs["role"] == f"{CLOSE_RUN}-1234567"
 
 
 def test_the_rule_calls_only_once_it_may_and_close_run_can_read(deployed):
