@@ -13,6 +13,7 @@ from components.args import (
     DatasetArgs,
     DatasetsArgs,
     LimitsArgs,
+    ProbeArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
     camel_case,
@@ -31,18 +32,28 @@ ARGS = RetrainingPipelineArgs(
             dataset_arn=f"{PLACE}:dataset/movies/INTERACTIONS",
             data_location="s3://bucket/interactions/",
             import_mode="INCREMENTAL",
+            ready_marker="s3://bucket/_SUCCESS",
         ),
         action_interactions=DatasetArgs(
             dataset_arn=f"{PLACE}:dataset/movies/ACTION_INTERACTIONS",
             data_location="s3://bucket/action-interactions.csv",
+            min_relative_size=0.8,
         ),
     ),
     solutions=(
         SolutionArgs(
             solution_arn=f"{PLACE}:solution/movies",
-            campaigns=(CampaignArgs(campaign_arn=f"{PLACE}:campaign/movies"),),
+            campaigns=(
+                CampaignArgs(campaign_arn=f"{PLACE}:campaign/movies"),
+                CampaignArgs(
+                    campaign_arn=f"{PLACE}:campaign/mail",
+                    probe=ProbeArgs(user_id="u1", min_results=5),
+                ),
+            ),
         ),
-        SolutionArgs(solution_arn=f"{PLACE}:solution/updated", training_mode="UPDATE"),
+        SolutionArgs(
+            solution_arn=f"{PLACE}:solution/updated", training_mode="UPDATE", quality_gate=False
+        ),
         SolutionArgs(
             solution_arn=f"{PLACE}:solution/rarely", training_mode="UPDATE", full_every="30 days"
         ),
@@ -50,6 +61,8 @@ ARGS = RetrainingPipelineArgs(
     limits=LimitsArgs(max_import_hours=0.5, max_training_hours=8, max_campaign_hours=1),
     tags={"team": "recommendations"},
 )
+GATE = [{"metric": "normalized_discounted_cumulative_gain_at_10", "maxDrop": 0.25}]
+"""The default one."""
 DOCUMENT = {
     "prefix": "0a1b2c3d",
     "importRoleArn": "arn:aws:iam::123456789012:role/import",
@@ -59,34 +72,54 @@ DOCUMENT = {
             "datasetArn": f"{PLACE}:dataset/movies/INTERACTIONS",
             "dataLocation": "s3://bucket/interactions/",
             "importMode": "INCREMENTAL",
+            "minRelativeSize": 0.5,
+            "readyMarker": "s3://bucket/_SUCCESS",
         },
         {
             "type": "actionInteractions",
             "datasetArn": f"{PLACE}:dataset/movies/ACTION_INTERACTIONS",
             "dataLocation": "s3://bucket/action-interactions.csv",
             "importMode": "FULL",
+            "minRelativeSize": 0.8,
+            "readyMarker": None,
         },
     ],
     "solutions": [
         {
             "solutionArn": f"{PLACE}:solution/movies",
             "trainingMode": "FULL",
-            "campaigns": [{"campaignArn": f"{PLACE}:campaign/movies"}],
+            "qualityGate": GATE,
+            "campaigns": [
+                {"campaignArn": f"{PLACE}:campaign/movies", "probe": None},
+                {
+                    "campaignArn": f"{PLACE}:campaign/mail",
+                    "probe": {"userId": "u1", "minResults": 5, "minutes": 10},
+                },
+            ],
         },
         {
             "solutionArn": f"{PLACE}:solution/updated",
             "trainingMode": "UPDATE",
             "fullEveryDays": 7,
+            "qualityGate": [],
             "campaigns": [],
         },
         {
             "solutionArn": f"{PLACE}:solution/rarely",
             "trainingMode": "UPDATE",
             "fullEveryDays": 30,
+            "qualityGate": GATE,
             "campaigns": [],
         },
     ],
-    "limits": {"maxImportHours": 0.5, "maxTrainingHours": 8, "maxCampaignHours": 1},
+    "limits": {
+        "maxImportHours": 0.5,
+        "maxTrainingHours": 8,
+        "maxCampaignHours": 1,
+        "maxTrainingsPerMonth": None,
+    },
+    "skipWhenUnchanged": True,
+    "autoTraining": "warn",
     "tags": {"team": "recommendations"},
 }
 
@@ -128,7 +161,7 @@ def as_outputs(args):
                 each,
                 solution_arn=output(each.solution_arn),
                 campaigns=[
-                    CampaignArgs(campaign_arn=output(campaign.campaign_arn))
+                    replace(campaign, campaign_arn=output(campaign.campaign_arn))
                     for campaign in each.campaigns
                 ],
             )
