@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from . import checks
 from .errors import RunRefused
 from .jobs import import_job_name, version_name
-from .statuses import phase_of
+from .statuses import is_hopeless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -114,15 +114,16 @@ def _solution(
     settings: Settings, run: Run, world: World, solution: SolutionSettings, *, importing: bool
 ) -> PlannedSolution:
     arn, mode = solution["solutionArn"], _training_mode(run, world, solution)
+    earlier = world.named_versions if _resumed(run) else {}
     name = _first_free(
         partial(version_name, settings["prefix"], run["id"], arn),
-        {name: version["status"] for name, version in world.named_versions.items()}
-        if _resumed(run)
-        else {},
+        {name: version["status"] for name, version in earlier.items()},
     )
-    existing = world.named_versions.get(name)
+    existing = earlier.get(name)
     if existing is None and not importing:
         existing = _waiting_version(settings, run, world, solution)
+    if existing and "trainingMode" not in run["request"]:
+        mode = "UPDATE" if existing.get("trainingMode") == "UPDATE" else "FULL"
     data_as_of = _data_as_of(world)
     return {
         "solutionArn": arn,
@@ -214,11 +215,11 @@ def _durations(jobs: Iterable[Timed]) -> list[int]:
 
 
 def _first_free(name: Callable[[int], str], states: Mapping[str, str]) -> str:
-    """Give the name of the first attempt that has not failed; the attempt's number is its end."""
+    """Give the name of the first attempt that may yet succeed; the attempt's number is its end."""
     return next(
         name(attempt)
         for attempt in count(1)
-        if name(attempt) not in states or phase_of(states[name(attempt)]) != "ENDED"
+        if name(attempt) not in states or not is_hopeless(states[name(attempt)])
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.errors import NameTaken, Throttled
+from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.solution_versions import (
     create_solution_version,
     stop_solution_version,
@@ -228,13 +228,13 @@ def test_where_names_are_unique_the_version_that_has_ours_is_looked_for_again(pe
     assert create(personalize) == FOUND
 
 
-def test_a_taken_name_that_no_version_has_is_let_through(personalize):
+def test_a_taken_name_that_no_listed_version_has_is_looked_for_again(personalize):
     lists(personalize)
     personalize.refuses(
         "create_solution_version", "ResourceAlreadyExistsException", "it exists", **CREATE
     )
     lists(personalize)
-    with pytest.raises(ClientError, match="it exists"):
+    with pytest.raises(ServiceUnavailable, match="is not listed yet"):
         create(personalize)
 
 
