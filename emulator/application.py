@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ministack.app import app as ministack
 
-from emulator import admin, events, function_logs, http, ministack_seams, moto_seams
+from emulator import admin, events, function_logs, function_roles, http, ministack_seams, moto_seams
 from emulator.calls import Calls, Exchange
 from emulator.clients import Clients
 from emulator.objects import RoleObjects
@@ -58,6 +58,7 @@ class Application:
             StepFunctions(clients).mount()
         events.mount(self._note_denial)
         function_logs.mount(self._note_denial)
+        function_roles.mount(self._note_denial)
         self.scheduler = Scheduler(clients)
         self.scheduler.mount()
         self.personalize = PersonalizeHttp(

@@ -195,6 +195,15 @@ def forget_everything() -> None:
     ministack._reset_all_state()  # noqa: SLF001  # what its own reset path calls
 
 
+def function_arn_and_role(function: str) -> tuple[str, str] | None:
+    """The ARN and the role of a function (a name or ARN in the account and region in force)."""
+    name = lambda_svc._resolve_request_scoped_name(function)  # noqa: SLF001  # knows all spellings
+    found = lambda_svc._functions.get(name)  # noqa: SLF001  # unasked by anybody
+    if found is None:
+        return None
+    return str(found["config"]["FunctionArn"]), str(found["config"]["Role"])
+
+
 def function_policy(function_arn: str) -> Document | None:
     """The resource policy of a function (in the account and region in force), or None."""
     found = lambda_svc.function_policy_for_arn(function_arn)
