@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from retrain.jobs import Job, started
 from retrain.names import shortened
@@ -19,8 +20,11 @@ LOOK_SECONDS = 0.3
 PATIENCE_SECONDS = 600
 """Jobs take seconds here: a run that goes on for so long is stuck."""
 BAR_WIDTH = 24
-BESIDE_LABEL = BAR_WIDTH + len("CREATE IN_PROGRESS") + len("600 s") + 4
+STATUS_WIDTH = len("CREATE IN_PROGRESS")
+BESIDE_LABEL = BAR_WIDTH + STATUS_WIDTH + len(" 600 s") + 3
 """Columns of a line that are not the label's."""
+LABEL_WIDTH = 29
+"""Columns that a label has at least, so that the bars stay where they are."""
 COLOURS = {"ACTIVE": "green", "FAILED": "red", "STOPPED": "red"}
 
 
@@ -54,10 +58,12 @@ class _Bars(Progress):
     def __init__(self, console: Console) -> None:
         self._animated = console.is_terminal and not console.is_dumb_terminal
         super().__init__(
-            TextColumn("{task.description}", markup=False),
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(min_width=LABEL_WIDTH)
+            ),
             BarColumn(BAR_WIDTH),
-            TextColumn("{task.fields[status]}"),
-            TextColumn("{task.fields[seconds]:.0f} s", justify="right"),
+            TextColumn("{task.fields[status]}", table_column=Column(min_width=STATUS_WIDTH)),
+            TextColumn("{task.fields[seconds]:3.0f} s"),
             console=console,
             disable=not self._animated,
         )
@@ -68,7 +74,7 @@ class _Bars(Progress):
         if new and not self._animated:
             self.console.print(f"{job.label}: {job.statuses[-1]}", markup=False, highlight=False)
         if job.arn not in self._bars:
-            label = shortened(job.label, max(self.console.width - BESIDE_LABEL, BAR_WIDTH))
+            label = shortened(job.label, max(self.console.width - BESIDE_LABEL, LABEL_WIDTH))
             self._bars[job.arn] = self.add_task(label, total=1, status="", seconds=0)
         self.update(
             self._bars[job.arn],

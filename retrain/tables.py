@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -61,7 +62,7 @@ def _steps(steps: Iterable[Step], width: int) -> Table:
             shortened(short_name(each.arn), max(width - BESIDE_STEP, NARROWEST))
             if each.arn
             else "",
-            coloured(each.status) + (f": {each.failure}" if each.failure else ""),
+            coloured(each.status) + (escape(f": {each.failure}") if each.failure else ""),
         )
     return table
 
@@ -105,7 +106,7 @@ def _campaign(served: Served, user_id: str, met: Sequence[str], titles: Mapping[
 
 def _verdict(summary: Summary) -> str:
     if not summary.succeeded:
-        return f"[red]Not every campaign serves a new version[/]: the run {summary.ended}"
+        return f"[red]Not every campaign serves a new version[/]: the run {escape(summary.ended)}"
     if not summary.campaigns:
         return "[green]Every solution has a new version[/]; there are no campaigns to serve it."
     return "[green]Every campaign serves its new version.[/]"
