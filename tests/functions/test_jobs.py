@@ -56,7 +56,7 @@ def test_tags_are_given_as_the_api_takes_them():
     assert api_tags(TAGS) == API_TAGS
 
 
-def test_a_job_that_was_just_started_waits_as_its_history_says(clock):
+def test_a_job_that_was_just_started_waits_as_its_history_says():
     made = started(IMPORT_JOB, [3601])
     assert (made["seconds"], made["createdAt"]) == (451, NOW.isoformat()), "rounded up"
 
@@ -84,14 +84,14 @@ def test_an_active_job_has_no_failure():
     assert failure_of(job(phase="ACTIVE", status="ACTIVE")) is None
 
 
-def test_the_first_try_is_now_where_no_try_came_before(clock):
+def test_the_first_try_is_now_where_no_try_came_before():
     assert first_tried_at(None) == NOW.isoformat()
     assert first_tried_at(job()) == NOW.isoformat(), "a job that was started at the first try"
     assert first_tried_at(job(firstTriedAt=iso(1))) == iso(1)
 
 
 @pytest.mark.parametrize(("seconds", "phase"), [(7199, "AGAIN"), (7200, "ENDED")])
-def test_what_cannot_be_started_is_given_up_after_its_hours(clock, seconds, phase):
+def test_what_cannot_be_started_is_given_up_after_its_hours(seconds, phase):
     before = job(firstTriedAt=iso(seconds=seconds))
     seen = not_yet(IMPORT_JOB, "busy", before, max_hours=2, seconds=30)
     assert seen == {
