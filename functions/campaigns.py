@@ -48,6 +48,8 @@ def update_campaign(
         return _not_free(arn, why, campaign, before)
     if standing := _standing(client, described, version["arn"]):
         return standing
+    if described.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
+        return _not_free(arn, "it follows the newest version by itself", campaign, before)
     request: UpdateCampaignRequestTypeDef = {
         "campaignArn": arn,
         "solutionVersionArn": version["arn"],
