@@ -52,6 +52,7 @@ class Application:
         self.on_ready: Callable[[], None] = lambda: None
         self.calls = Calls()
         ministack_seams.answer_functions_at_once()
+        ministack_seams.wait_for_function_logs()
         ministack_seams.name_schedules_by_their_group()
         clients = Clients(endpoint)
         if options["interpreter"] == "moto":
