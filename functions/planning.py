@@ -49,6 +49,11 @@ REMEMBERED = 5
 """How many of the last jobs tell how long the next may take."""
 RUN_TAG = "retraining-run"
 """The tag that says which run made a job."""
+BORN_LATER = timedelta(hours=12)
+"""How long after its run's beginning a version may have been created, at most.
+
+So much younger than its run it may be: with weekly runs and a FULL every 7 days, each is a FULL.
+"""
 DRY_RUN = "this is a dry run"
 
 
@@ -86,7 +91,7 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
             for solution in solutions
         ],
         "skipped": skipped or (DRY_RUN if request.get("dryRun") else None),
-        "warnings": [],
+        "warnings": _nothing_resumed(settings, run, world) if _resumed(run) else [],
     }
 
 
@@ -160,7 +165,7 @@ def _training_mode(run: Run, world: World, solution: SolutionSettings) -> Traini
     if asked or solution["trainingMode"] == "FULL":
         return asked or "FULL"
     full = checks.newest_full(world, solution)
-    oldest = world.now - timedelta(days=solution["fullEveryDays"])
+    oldest = world.now - timedelta(days=solution["fullEveryDays"]) + BORN_LATER
     return "UPDATE" if full and full["creationDateTime"] > oldest else "FULL"
 
 
@@ -221,6 +226,15 @@ def _first_free(name: Callable[[int], str], states: Mapping[str, str]) -> str:
         for attempt in count(1)
         if name(attempt) not in states or not is_hopeless(states[name(attempt)])
     )
+
+
+def _nothing_resumed(settings: Settings, run: Run, world: World) -> list[str]:
+    """Give a warning if the run that is resumed has left no job at all."""
+    imports = (job["jobName"] for jobs in world.import_jobs.values() for job in jobs)
+    names = (*imports, *world.named_versions)
+    if any(name.startswith(f"{settings['prefix']}-{run['id']}-") for name in names):
+        return []
+    return [f"resume: run {run['id']} has made no job, so that everything starts anew"]
 
 
 def _resumed(run: Run) -> bool:

@@ -10,6 +10,7 @@ from . import clock
 from .errors import NameTaken, ServiceUnavailable
 from .jobs import api_tags, found, started
 from .personalize import versions
+from .requests import scheduled_at
 from .statuses import is_hopeless, phase_of
 from .watching import watch
 
@@ -46,7 +47,7 @@ def create_solution_version(
     """
     if solution["existingVersionArn"]:
         return _adopt(_describe(client, solution["existingVersionArn"]), solution)
-    ours, others = _look_around(client, solution, datetime.fromisoformat(run["startedAt"]))
+    ours, others = _look_around(client, solution, _began(run))
     if ours is not None:
         return _adopt(ours, solution)
     complete = _data_complete_at(solution, run, imports)
@@ -149,6 +150,12 @@ def _is_as_good(
     """Tell whether somebody else's training learns all that ours would."""
     update = other.get("trainingMode") == "UPDATE" and solution["trainingMode"] != "UPDATE"
     return other["creationDateTime"] > complete and not update
+
+
+def _began(run: Run) -> datetime:
+    """Give when the run began; an execution before this one may have had the same slot."""
+    started_at = datetime.fromisoformat(run["startedAt"])
+    return min(started_at, scheduled_at(run["request"]) or started_at)
 
 
 def _data_complete_at(

@@ -2,11 +2,11 @@
 
 from .campaigns import update_campaign
 from .documents import CampaignIteration, Job
-from .log import logged
+from .log import log_job
 from .personalize import writer
 
 
 def handler(event: CampaignIteration, _context: object) -> Job:
     """Move a campaign to the new version, never to an older one."""
     job = update_campaign(writer(), event["campaign"], event["version"], event["update"])
-    return logged("update_campaign", event["run"], job)
+    return log_job("update_campaign", event["run"], job)

@@ -137,8 +137,8 @@ def test_an_update_by_name_is_refused_without_a_full_version(versions):
     assert newest_full(known, UPDATE) is None
     assert update_needs_full(known, [UPDATE], "UPDATE") == [
         (
-            f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, and "
-            "there is none; start with trainingMode FULL"
+            f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
+            "and there is none; start with trainingMode FULL"
         )
     ]
 
