@@ -202,11 +202,13 @@ UPDATE = solution_settings(trainingMode="UPDATE", fullEveryDays=7)
 
 
 @pytest.mark.parametrize(
-    ("hours", "mode"), [(7 * 24 - 0.01, "UPDATE"), (7 * 24, "FULL"), (7 * 24 + 1, "FULL")]
+    ("hours", "mode"), [(6.5 * 24 - 0.01, "UPDATE"), (6.5 * 24, "FULL"), (7 * 24 + 1, "FULL")]
 )
 def test_an_update_becomes_full_when_the_last_full_one_is_too_old(hours, mode):
     versions = {SOLUTION: [version_summary(creationDateTime=ago(hours))]}
-    assert planned_solution(solution=UPDATE, versions=versions)["trainingMode"] == mode
+    assert planned_solution(solution=UPDATE, versions=versions)["trainingMode"] == mode, (
+        "a version may have been created half a day after its run began"
+    )
 
 
 def test_the_first_training_of_an_updated_solution_is_full():
@@ -265,6 +267,35 @@ def test_the_third_attempt_follows_the_second():
     plan = decided(RESUME, named_versions=versions, import_jobs={DATASET: jobs})
     assert plan["solutions"][0]["versionName"] == f"{VERSION_NAME[:-1]}3"
     assert plan["imports"][0]["jobName"] == f"{JOB_NAME[:-1]}3"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"import_jobs": {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE FAILED")]}},
+        {"named_versions": named(version(status="CREATE FAILED"))},
+    ],
+    ids=["import", "version"],
+)
+def test_a_run_that_left_a_job_is_resumed_without_a_warning(job):
+    assert decided(RESUME, **job)["warnings"] == []
+
+
+def test_to_resume_a_run_that_left_no_job_is_warned_of():
+    assert decided(RESUME)["warnings"] == [
+        f"resume: run {RUN_ID} has made no job, so that everything starts anew"
+    ]
+
+
+def test_a_version_that_was_updated_is_kept_in_its_mode():
+    earlier = named(version(trainingMode="UPDATE"))
+    assert planned_solution(RESUME, named_versions=earlier)["trainingMode"] == "UPDATE"
+    modeless = version()
+    del modeless["trainingMode"]
+    plan = planned_solution(RESUME, solution=UPDATE, named_versions=named(modeless))
+    assert plan["trainingMode"] == "FULL", "what exists is compared with what is planned"
+    asked = {**RESUME, "trainingMode": "FULL"}
+    assert planned_solution(asked, named_versions=earlier)["trainingMode"] == "FULL"
 
 
 def test_a_run_that_is_not_resumed_is_the_first_attempt_whatever_there_is():

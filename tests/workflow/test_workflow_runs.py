@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from components.args import DatasetsArgs
-from tests.group import IMPORT_ROLE, dataset, datasets, settings, solution
+from tests.group import IMPORT_ROLE, datasets, settings, solution
 from tests.pipeline import FUNCTIONS, PREFIX, RUN, SLOT, pipeline
 from tests.workflow.reading import dataset_arn, failed_calls, outcomes, report, solution_arn
 
@@ -224,8 +223,7 @@ def test_a_run_knows_how_long_the_runs_before_took():
 
 
 def test_an_incremental_import_adds_to_the_data():
-    items = dataset("ITEMS", import_mode="INCREMENTAL")
-    with pipeline(settings(datasets=DatasetsArgs(items=items))) as made:
+    with pipeline(settings(datasets=datasets("items", import_mode="INCREMENTAL"))) as made:
         made.bucket.objects["items.csv"] = b"ITEM_ID,GENRE\ni99,g1"
         execution = made.run()
         modes = [each["importMode"] for each in made.started("CreateDatasetImportJob")]
