@@ -90,6 +90,12 @@ def test_the_first_try_is_now_where_no_try_came_before():
     assert first_tried_at(job(firstTriedAt=iso(1))) == iso(1)
 
 
+@pytest.mark.parametrize(("waited", "seconds"), [(0, 30), (600, 30), (3600, 180), (7140, 60)])
+def test_what_cannot_be_started_is_tried_less_and_less_often_and_at_the_very_end(waited, seconds):
+    before = job(firstTriedAt=iso(seconds=waited))
+    assert not_yet(IMPORT_JOB, "busy", before, max_hours=2, seconds=30)["seconds"] == seconds
+
+
 @pytest.mark.parametrize(("seconds", "phase"), [(7199, "AGAIN"), (7200, "ENDED")])
 def test_what_cannot_be_started_is_given_up_after_its_hours(seconds, phase):
     before = job(firstTriedAt=iso(seconds=seconds))
@@ -97,7 +103,7 @@ def test_what_cannot_be_started_is_given_up_after_its_hours(seconds, phase):
     assert seen == {
         "arn": IMPORT_JOB,
         "phase": phase,
-        "seconds": 30,
+        "seconds": 1,
         "status": "WAITING",
         "failure": "busy, for 2 hours now" if phase == "ENDED" else None,
         "warnings": [],
