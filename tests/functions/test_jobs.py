@@ -96,17 +96,31 @@ def test_what_cannot_be_started_is_tried_less_and_less_often_and_at_the_very_end
     assert not_yet(IMPORT_JOB, "busy", before, max_hours=2, seconds=30)["seconds"] == seconds
 
 
-@pytest.mark.parametrize(("seconds", "phase"), [(7199, "AGAIN"), (7200, "ENDED")])
-def test_what_cannot_be_started_is_given_up_after_its_hours(seconds, phase):
-    before = job(firstTriedAt=iso(seconds=seconds))
+@pytest.mark.parametrize(
+    ("waited", "phase", "seconds"),
+    [
+        (0, "AGAIN", 30),
+        (600, "AGAIN", 30),
+        (1000, "AGAIN", 50),
+        (1001, "AGAIN", 51),
+        (7160, "AGAIN", 40),
+        (7199.9, "AGAIN", 1),
+        (7200, "ENDED", 1),
+        (9000, "ENDED", 1),
+    ],
+)
+def test_what_cannot_be_started_is_tried_more_rarely_and_given_up_after_its_hours(
+    waited, phase, seconds
+):
+    before = job(firstTriedAt=iso(seconds=waited))
     seen = not_yet(IMPORT_JOB, "busy", before, max_hours=2, seconds=30)
     assert seen == {
         "arn": IMPORT_JOB,
         "phase": phase,
-        "seconds": 1,
+        "seconds": seconds,
         "status": "WAITING",
         "failure": "busy, for 2 hours now" if phase == "ENDED" else None,
         "warnings": [],
         "ours": True,
-        "firstTriedAt": iso(seconds=seconds),
+        "firstTriedAt": iso(seconds=waited),
     }

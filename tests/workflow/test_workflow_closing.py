@@ -6,11 +6,11 @@ import pytest
 
 from components.args import LimitsArgs
 from functions.runs import REPORTED
-from tests.group import datasets, settings, solution
+from tests.group import IMPORT_ROLE, datasets, settings, solution
 from tests.lambda_runtime import Fails
 from tests.pipeline import PREFIX, RUN, handler, pipeline
 from tests.workflow.killing import killed
-from tests.workflow.reading import failed_calls, outcomes, report, solution_arn
+from tests.workflow.reading import dataset_arn, failed_calls, outcomes, report, solution_arn
 
 NAME = f"{PREFIX}-{RUN}-0b519087-1"
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
@@ -75,6 +75,35 @@ def test_the_machine_times_out_long_after_every_deadline():
         began = made.clock.now()
         time_out(made, skipImport=True)
         assert made.clock.now() - began == timedelta(seconds=SHORT.backstop_seconds)
+
+
+def test_a_run_whose_every_stage_takes_all_its_time_ends_by_itself():
+    limits = LimitsArgs(max_import_hours=0.5, max_training_hours=1, max_campaign_hours=5)
+    five = {f"other-{number}": 0.49 * 3600 for number in range(5)}
+    ours = {f"{PREFIX}-{RUN}-items-1": 0.49 * 3600}
+    updates = {"solution-version": 0.99 * 3600, "campaign-update": 4.9 * 3600}
+    all_slow = settings(limits=limits, datasets=datasets("items"))
+    with pipeline(all_slow, seconds={**five, **ours, **updates}) as made:
+        for each in five:
+            made.api.create_dataset_import_job(
+                jobName=each,
+                datasetArn=dataset_arn("ITEMS"),
+                dataSource={"dataLocation": "s3://exports/items.csv"},
+                roleArn=IMPORT_ROLE,
+            )
+
+        def update_by_hand(event, context):
+            if event["update"] is None:
+                made.api.update_campaign(
+                    campaignArn=event["campaign"]["campaignArn"],
+                    solutionVersionArn=made.versions()[0],
+                )
+            return handler("update_campaign")(event, context)
+
+        made.handlers["update_campaign"] = update_by_hand
+        execution = made.run()
+        assert made.served() == made.versions()[-1]
+    assert outcomes(execution) == {"items": "IMPORTED", **DONE}
 
 
 def test_a_run_that_timed_out_is_closed_with_its_training_stopped():
