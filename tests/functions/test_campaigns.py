@@ -157,6 +157,7 @@ def test_the_wait_for_somebody_else_has_the_updates_deadline(personalize):
     assert update(personalize, before) == {
         **before,
         "phase": "ENDED",
+        "seconds": 1,
         "failure": f"it is being updated to {FOREIGN_VERSION}, for 3 hours now",
     }
 
@@ -167,6 +168,7 @@ def test_a_campaign_that_is_being_created_is_waited_for(personalize):
     assert update(personalize, before) == {
         **before,
         "phase": "ENDED",
+        "seconds": 1,
         "failure": "its status is CREATE IN_PROGRESS, for 3 hours now",
     }
 
@@ -179,6 +181,7 @@ def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
     assert update(personalize, before) == {
         **before,
         "phase": "ENDED",
+        "seconds": 1,
         "failure": "it is in use, for 3 hours now",
     }
 
@@ -205,7 +208,20 @@ def test_a_campaign_moves_to_a_version_of_the_same_instant(personalize):
     assert update(personalize) == STARTED
 
 
-def test_a_campaign_that_follows_the_newest_version_is_moved_to_ours(personalize):
+def test_a_campaign_that_follows_the_newest_version_by_itself_is_waited_for(personalize):
+    following = {"syncWithLatestSolutionVersion": True}
+    describes(personalize, campaignConfig=following)
+    ours_is_newer(personalize)
+    before = {**AGAIN, "firstTriedAt": iso(3)}
+    assert update(personalize, before) == {
+        **before,
+        "phase": "ENDED",
+        "seconds": 1,
+        "failure": "it follows the newest version by itself, for 3 hours now",
+    }
+
+
+def test_a_campaign_that_names_the_newest_version_is_moved_to_ours(personalize):
     latest = f"{SOLUTION}/$LATEST"
     describes(personalize, solutionVersionArn=latest)
     personalize.says(
@@ -336,7 +352,7 @@ def test_an_update_that_stays_unseen_for_ten_minutes_is_made_again(personalize):
     assert seen == {
         **before,
         "phase": "AGAIN",
-        "seconds": 60,
+        "seconds": 90,
         "status": "WAITING",
     }
 

@@ -173,6 +173,7 @@ def test_the_wait_for_an_import_slot_ends_with_the_imports_own_deadline(personal
     assert create(personalize, before) == {
         **before,
         "phase": "ENDED",
+        "seconds": 1,
         "failure": f"{SLOTS_TAKEN}, for 6 hours now",
     }
 
