@@ -34,8 +34,9 @@ types: $(READY) ## check types
 workflow: $(READY) ## print the state machine of the sample stack
 	@$(BIN)/python -m docs.state_machine
 
-benchmark: $(READY) ## replay healthy runs in virtual time: lag, transitions, calls
+benchmark: $(READY) ## replay healthy runs in virtual time: lag, transitions, calls, cost
 	@$(BIN)/python -m tests.benchmarks.replay
+	@$(BIN)/python -m tests.benchmarks.cost
 
 requirements: $(READY) ## compile the requirements from their .in files
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt

@@ -160,12 +160,12 @@ class RetrainingPipelineArgs:
     def backstop_seconds(self) -> int:
         """Seconds after which the state machine itself gives up, should every deadline fail.
 
-        The sum of the stages' deadlines (an import may wait for a slot as long as it may run),
-        plus two hours.
+        The sum of the stages' deadlines, plus two hours. An import may wait for a slot as long as
+        it may run, and an update as long for a campaign that somebody else is updating.
         """
         limits = self.limits
-        stages = 2 * limits.max_import_hours + limits.max_training_hours + limits.max_campaign_hours
-        return round((stages + 2) * HOUR)
+        twice = limits.max_import_hours + limits.max_campaign_hours
+        return round((2 * twice + limits.max_training_hours + 2) * HOUR)
 
 
 def camel_case(name: str) -> str:

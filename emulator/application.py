@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ministack.app import app as ministack
 
-from emulator import admin, events, function_logs, http, ministack_seams, moto_seams
+from emulator import admin, events, function_logs, function_roles, http, ministack_seams, moto_seams
 from emulator.calls import Calls, Exchange
 from emulator.clients import Clients
 from emulator.objects import RoleObjects
@@ -52,12 +52,14 @@ class Application:
         self.on_ready: Callable[[], None] = lambda: None
         self.calls = Calls()
         ministack_seams.answer_functions_at_once()
+        ministack_seams.wait_for_function_logs()
         ministack_seams.name_schedules_by_their_group()
         clients = Clients(endpoint)
         if options["interpreter"] == "moto":
             StepFunctions(clients).mount()
         events.mount(self._note_denial)
         function_logs.mount(self._note_denial)
+        function_roles.mount(self._note_denial)
         self.scheduler = Scheduler(clients)
         self.scheduler.mount()
         self.personalize = PersonalizeHttp(

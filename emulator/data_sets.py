@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from emulator import sample_data
 
@@ -87,3 +87,20 @@ def increment(older: bytes, newer: bytes) -> bytes:
     header, *all_rows = rows(newer)
     new = [row for row in all_rows if tuple(row) not in known]
     return sample_data.to_csv(header, new or all_rows)
+
+
+class Viewer(NamedTuple):
+    """A user, and the titles (else ids) of the items that they met, the newest first."""
+
+    user_id: str
+    met: list[str]
+
+
+def newest_viewer(data: DataSet) -> Viewer:
+    """Give the user of the newest interaction: what they get tells most about fresh data."""
+    header, *lines = rows(data.newer("INTERACTIONS"))
+    user, item, time = (header.index(name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP"))
+    newest_first = sorted(lines, key=lambda line: int(line[time]), reverse=True)
+    user_id, titles = newest_first[0][user], data.titles()
+    items = [line[item] for line in newest_first if line[user] == user_id]
+    return Viewer(user_id, [titles.get(each, each) for each in dict.fromkeys(items)])

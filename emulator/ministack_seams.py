@@ -182,6 +182,14 @@ def guard_function_logs(allowed: Callable[[str, str], bool]) -> None:
     lambda_svc._emit_lambda_logs = emit_lambda_logs  # noqa: SLF001
 
 
+def wait_for_function_logs() -> None:
+    """Give a function's last lines time to come through its pipe.
+
+    MiniStack takes 5 ms without a line for their end, and loses what a busy machine brings later.
+    """
+    lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  # noqa: SLF001  # seconds: until the first line, between lines, in all
+
+
 def answer_functions_at_once() -> None:
     """Send what MiniStack's Lambda Runtime API writes without delay.
 
@@ -193,6 +201,15 @@ def answer_functions_at_once() -> None:
 def forget_everything() -> None:
     """End every function's process and empty MiniStack's stores."""
     ministack._reset_all_state()  # noqa: SLF001  # what its own reset path calls
+
+
+def function_arn_and_role(function: str) -> tuple[str, str] | None:
+    """The ARN and the role of a function (a name or ARN in the account and region in force)."""
+    name = lambda_svc._resolve_request_scoped_name(function)  # noqa: SLF001  # knows all spellings
+    found = lambda_svc._functions.get(name)  # noqa: SLF001  # unasked by anybody
+    if found is None:
+        return None
+    return str(found["config"]["FunctionArn"]), str(found["config"]["Role"])
 
 
 def function_policy(function_arn: str) -> Document | None:

@@ -122,11 +122,15 @@ def _make_group(personalize: PersonalizeClient, exports: Sequence[Export], data:
 
 
 def _import(personalize: PersonalizeClient, exports: Sequence[Export], role_arn: str) -> None:
-    """Import everything; what the settings import INCREMENTAL, a second time in that mode."""
+    """Import everything; what the settings import INCREMENTAL, a second time in that mode.
+
+    The group is in the jobs' names, since these are unique in the account and region.
+    """
+    group = exports[0].dataset_arn.split("/")[1][:30]
     for mode in ("FULL", "INCREMENTAL"):
         jobs = [
             personalize.create_dataset_import_job(
-                jobName=f"first-{mode.lower()}-{_hyphenated(export.dataset_type)}",
+                jobName=f"{group}-first-{mode.lower()}-{_hyphenated(export.dataset_type)}",
                 datasetArn=export.dataset_arn,
                 dataSource={"dataLocation": export.location},
                 roleArn=role_arn,

@@ -54,6 +54,8 @@ def update_campaign(
         return _not_free(arn, why, campaign, before)
     if standing := _standing(client, described, target):
         return standing
+    if described.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
+        return _not_free(arn, "it follows the newest version by itself", campaign, before)
     if live_version(described) != evaluation["comparedWith"]:
         waiting = _not_free(arn, "it serves one version after another", campaign, before)
         return {**waiting, "phase": "CHANGED"} if waiting["phase"] == "AGAIN" else waiting

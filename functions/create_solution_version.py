@@ -1,7 +1,7 @@
 """Start the training of a new version; adopt it where it was started before."""
 
 from .documents import Job, SolutionIteration
-from .log import logged
+from .log import log_job
 from .personalize import writer
 from .solution_versions import create_solution_version
 
@@ -9,4 +9,4 @@ from .solution_versions import create_solution_version
 def handler(event: SolutionIteration, _context: object) -> Job:
     """Start the training of a new version; adopt it where it was started before."""
     job = create_solution_version(writer(), event["solution"], event["run"], event["imports"])
-    return logged("create_solution_version", event["run"], job)
+    return log_job("create_solution_version", event["run"], job)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import clock
 from .documents import Job, Tags
-from .pacing import pause
+from .pacing import THINNING, pause
 from .statuses import phase_of, warnings_of
 from .watching import whole
 
@@ -81,15 +81,17 @@ def failure_of(job: Job) -> str | None:
 def not_yet(arn: str, why: str, before: Job | None, *, max_hours: float, seconds: int) -> Job:
     """Give the document of a job that cannot be started now: AGAIN, or ENDED after `max_hours`.
 
-    The hours count from the first try, which travels in the document as `firstTriedAt`.
+    The hours count from the first try, which travels in the document as `firstTriedAt`. The next
+    try comes after `seconds`, later where this has gone on for long, and at the very end.
     """
     first = first_tried_at(before)
-    hours = (clock.now() - datetime.fromisoformat(first)).total_seconds() / 3600
-    given_up = hours >= max_hours
+    waited = (clock.now() - datetime.fromisoformat(first)).total_seconds()
+    left = max_hours * 3600 - waited
+    given_up = left <= 0
     return {
         "arn": arn,
         "phase": "ENDED" if given_up else "AGAIN",
-        "seconds": seconds,
+        "seconds": whole(min(max(seconds, waited * THINNING), max(left, 1))),
         "status": "WAITING",
         "failure": f"{why}, for {max_hours:g} hours now" if given_up else None,
         "warnings": [],

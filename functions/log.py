@@ -27,7 +27,7 @@ def log_plan(planned: Planned) -> Planned:
     return planned
 
 
-def logged(step: str, run: Run, job: Job) -> Job:
+def log_job(step: str, run: Run, job: Job) -> Job:
     """Record how a job stands after this step, and give it back."""
     logger.info(
         "%s: %s",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import checks, memory
 from .jobs import digest, import_job_name, version_name
-from .statuses import phase_of
+from .statuses import is_hopeless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,6 +47,11 @@ if TYPE_CHECKING:
 
 REMEMBERED = 5
 """How many of the last jobs tell how long the next may take."""
+BORN_LATER = timedelta(hours=12)
+"""How long after its run's beginning a version may have been created, at most.
+
+So much younger than its run it may be: with weekly runs and a FULL every 7 days, each is a FULL.
+"""
 
 
 def planned_import(
@@ -77,15 +82,16 @@ def planned_solution(
 ) -> PlannedSolution:
     """Plan the training of one solution, or the use of a version that is there already."""
     arn, mode = solution["solutionArn"], _training_mode(run, world, solution)
+    earlier = world.named_versions if resumed(run) else {}
     name = _first_free(
         partial(version_name, settings["prefix"], run["id"], arn),
-        {name: _state(world, version) for name, version in world.named_versions.items()}
-        if resumed(run)
-        else {},
+        {name: _state(world, version) for name, version in earlier.items()},
     )
-    existing = world.named_versions.get(name)
+    existing = earlier.get(name)
     if existing is None and not importing:
         existing = _waiting_version(settings, run, world, solution)
+    if existing and "trainingMode" not in run["request"]:
+        mode = "UPDATE" if existing.get("trainingMode") == "UPDATE" else "FULL"
     data_as_of = _data_as_of(world)
     return {
         "solutionArn": arn,
@@ -122,7 +128,7 @@ def _training_mode(run: Run, world: World, solution: SolutionSettings) -> Traini
     if asked or solution["trainingMode"] == "FULL":
         return asked or "FULL"
     full = checks.newest_full(world, solution)
-    oldest = world.now - timedelta(days=solution["fullEveryDays"])
+    oldest = world.now - timedelta(days=solution["fullEveryDays"]) + BORN_LATER
     return "UPDATE" if full and full["creationDateTime"] > oldest else "FULL"
 
 
@@ -178,12 +184,21 @@ def _durations(jobs: Iterable[Timed]) -> list[int]:
 
 
 def _first_free(name: Callable[[int], str], states: Mapping[str, str]) -> str:
-    """Give the name of the first attempt that has not failed; the attempt's number is its end."""
+    """Give the name of the first attempt that may yet succeed; the attempt's number is its end."""
     return next(
         name(attempt)
         for attempt in count(1)
-        if name(attempt) not in states or phase_of(states[name(attempt)]) != "ENDED"
+        if name(attempt) not in states or not is_hopeless(states[name(attempt)])
     )
+
+
+def nothing_resumed(settings: Settings, run: Run, world: World) -> list[str]:
+    """Give a warning if the run that is resumed has left no job at all."""
+    imports = (job["jobName"] for jobs in world.import_jobs.values() for job in jobs)
+    names = (*imports, *world.named_versions)
+    if any(name.startswith(f"{settings['prefix']}-{run['id']}-") for name in names):
+        return []
+    return [f"resume: run {run['id']} has made no job, so that everything starts anew"]
 
 
 def resumed(run: Run) -> bool:

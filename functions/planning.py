@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from . import checks, data_checks
 from .errors import RunRefused
-from .planned import planned_import, planned_solution, resumed
-from .requests import SLOT
+from .planned import nothing_resumed, planned_import, planned_solution, resumed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DATE = "{date}"
 """In a location: the day of the run, as 2026-11-29, in UTC."""
+SLOT_ID = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z")
 DRY_RUN = "this is a dry run"
 
 
@@ -80,7 +81,7 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
             for solution in solutions
         ],
         "skipped": "; ".join(often) or (DRY_RUN if run["request"].get("dryRun") else None),
-        "warnings": list(_warnings(settings, world, datasets, solutions)),
+        "warnings": list(_warnings(settings, run, world, datasets, solutions)),
     }
 
 
@@ -103,10 +104,13 @@ def _problems(
 
 def _warnings(
     settings: Settings,
+    run: Run,
     world: World,
     datasets: Sequence[DatasetSettings],
     solutions: Sequence[SolutionSettings],
 ) -> Iterator[str]:
+    if resumed(run):
+        yield from nothing_resumed(settings, run, world)
     yield from checks.imports_are_crowded(world, datasets)
     if settings["autoTraining"] == "warn":
         yield from checks.trains_automatically(world, solutions)
@@ -123,8 +127,6 @@ def _skipped(reason: str) -> Plan:
 
 def _day(run: Run) -> str:
     """Give the day of a run: of its slot, which is its id, or of its start."""
-    try:
-        moment = datetime.strptime(run["id"], SLOT)
-    except ValueError:
-        moment = datetime.fromisoformat(run["startedAt"])
-    return moment.date().isoformat()
+    if slot := SLOT_ID.fullmatch(run["id"]):
+        return "-".join(slot.groups())
+    return datetime.fromisoformat(run["startedAt"]).date().isoformat()

@@ -2,11 +2,11 @@
 
 from .campaigns import roll_back_campaign
 from .documents import Job, UpdatedCampaign
-from .log import logged
+from .log import log_job
 from .personalize import writer
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Job:
     """Move a campaign back to the version that it served before."""
     job = roll_back_campaign(writer(), event["campaign"], event["update"], event["rollback"])
-    return logged("roll_back_campaign", event["run"], job)
+    return log_job("roll_back_campaign", event["run"], job)

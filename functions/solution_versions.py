@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import clock
-from .errors import NameTaken
+from .errors import NameTaken, ServiceUnavailable
 from .jobs import api_tags, found, started
 from .personalize import versions
+from .requests import scheduled_at
 from .runs import executions, older_run
-from .statuses import phase_of
+from .statuses import is_hopeless, phase_of
 from .watching import watch
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop before the run goes on without it."""
 STOP_PAUSE = 30
 """Seconds between looks at a training that is stopping."""
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def create_solution_version(
@@ -42,15 +45,16 @@ def create_solution_version(
 
     Raises:
         NameTaken: a version of that name exists and differs.
+        ServiceUnavailable: a version of that name exists and is not listed yet.
     """
     if solution["existingVersionArn"]:
-        return _found(_describe(client, solution["existingVersionArn"]))
-    ours, others = _look_around(client, solution, run)
+        return _adopt(_describe(client, solution["existingVersionArn"]), solution)
+    ours, others = _look_around(client, solution, _began(run))
     if ours is not None:
         return _adopt(ours, solution)
     complete = _data_complete_at(solution, run, imports)
     for other in others:
-        if other["creationDateTime"] > complete:
+        if _is_as_good(other, solution, complete):
             return _found(other, ours=False)
     if older := older_run(executions(), run):
         return _skipped(solution["solutionArn"], f"{older} is under way")
@@ -61,10 +65,10 @@ def create_solution_version(
             trainingMode=solution["trainingMode"],
             tags=api_tags(solution["tags"]),
         )
-    except client.exceptions.ResourceAlreadyExistsException:
-        ours, _ = _look_around(client, solution, run)
+    except client.exceptions.ResourceAlreadyExistsException as error:
+        ours, _ = _look_around(client, solution, EVER)
         if ours is None:
-            raise
+            raise ServiceUnavailable(f"{solution['versionName']} is not listed yet") from error
         return _adopt(ours, solution)
     job = started(created["solutionVersionArn"], solution["durations"])
     job["warnings"] = [f"{other['solutionVersionArn']} is in training too" for other in others]
@@ -118,9 +122,11 @@ def stop_solution_version(client: PersonalizeClient, version: Job) -> Job:
 
 
 def stop(client: PersonalizeClient, version_arn: str, status: str) -> None:
-    """Stop a training, unless it is stopping already."""
-    if not status.endswith(" STOPPING"):
-        client.stop_solution_version_creation(solutionVersionArn=version_arn)
+    """Stop a training, unless it is stopping already or has just ended."""
+    refusals = client.exceptions.InvalidInputException, client.exceptions.ResourceInUseException
+    if not is_hopeless(status):
+        with suppress(*refusals):
+            client.stop_solution_version_creation(solutionVersionArn=version_arn)
 
 
 def _after_stop(seen: Job, version: Job) -> Job:
@@ -136,20 +142,36 @@ def _after_stop(seen: Job, version: Job) -> Job:
 
 
 def _look_around(
-    client: PersonalizeClient, solution: PlannedSolution, run: Run
+    client: PersonalizeClient, solution: PlannedSolution, since: datetime
 ) -> tuple[SolutionVersionTypeDef | None, list[SolutionVersionTypeDef]]:
-    """Give the version with our name, and those of others in training (newest first)."""
+    """Give the version with our name, and those of others in training (newest first).
+
+    Of the versions that have ended, those created before `since` are not looked at.
+    """
     others = []
-    began = datetime.fromisoformat(run["startedAt"])
     for summary in versions(client, solution["solutionArn"]):
         under_way = phase_of(summary["status"]) == "UNDER_WAY"
-        if under_way or summary["creationDateTime"] >= began:
+        if under_way or summary["creationDateTime"] >= since:
             version = _describe(client, summary["solutionVersionArn"])
             if version.get("name") == solution["versionName"]:
                 return version, []
-            if under_way:
+            if under_way and not is_hopeless(version["status"]):
                 others.append(version)
     return None, others
+
+
+def _is_as_good(
+    other: SolutionVersionTypeDef, solution: PlannedSolution, complete: datetime
+) -> bool:
+    """Tell whether somebody else's training learns all that ours would."""
+    update = other.get("trainingMode") == "UPDATE" and solution["trainingMode"] != "UPDATE"
+    return other["creationDateTime"] > complete and not update
+
+
+def _began(run: Run) -> datetime:
+    """Give when the run began; an execution before this one may have had the same slot."""
+    started_at = datetime.fromisoformat(run["startedAt"])
+    return min(started_at, scheduled_at(run["request"]) or started_at)
 
 
 def _data_complete_at(

@@ -15,6 +15,11 @@ def phase_of(status: str) -> Phase:
     return "UNDER_WAY"
 
 
+def is_hopeless(status: str) -> bool:
+    """Tell whether a job never will be ACTIVE; one that is stopping has not even ended yet."""
+    return phase_of(status) == "ENDED" or status.endswith(" STOPPING")
+
+
 def warnings_of(status: str) -> list[str]:
     """Give a warning for a status that nobody documented."""
     if phase_of(status) == "UNDER_WAY" and not status.endswith(UNDER_WAY):

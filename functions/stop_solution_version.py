@@ -1,7 +1,7 @@
 """Stop a training of ours that is past its deadline."""
 
 from .documents import Job, SolutionVersion
-from .log import logged
+from .log import log_job
 from .personalize import writer
 from .solution_versions import stop_solution_version
 
@@ -9,4 +9,4 @@ from .solution_versions import stop_solution_version
 def handler(event: SolutionVersion, _context: object) -> Job:
     """Stop a training of ours that is past its deadline."""
     job = stop_solution_version(writer(), event["version"])
-    return logged("stop_solution_version", event["run"], job)
+    return log_job("stop_solution_version", event["run"], job)

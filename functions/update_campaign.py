@@ -2,7 +2,7 @@
 
 from .campaigns import update_campaign
 from .documents import EvaluatedCampaign, Job
-from .log import logged
+from .log import log_job
 from .personalize import writer
 
 
@@ -11,4 +11,4 @@ def handler(event: EvaluatedCampaign, _context: object) -> Job:
     job = update_campaign(
         writer(), event["campaign"], event["version"], event["evaluation"], event["update"]
     )
-    return logged("update_campaign", event["run"], job)
+    return log_job("update_campaign", event["run"], job)

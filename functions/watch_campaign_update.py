@@ -2,11 +2,11 @@
 
 from .campaigns import watch_campaign_update
 from .documents import Job, UpdatedCampaign
-from .log import logged
+from .log import log_job
 from .personalize import reader
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Job:
     """Look at a campaign's update, or its way back; hold while its end is near."""
     job = watch_campaign_update(reader(), event["campaign"], event["rollback"] or event["update"])
-    return logged("watch_campaign_update", event["run"], job)
+    return log_job("watch_campaign_update", event["run"], job)

@@ -1,7 +1,7 @@
 """Look at the training; hold while its end is near."""
 
 from .documents import Job, SolutionVersion
-from .log import logged
+from .log import log_job
 from .personalize import reader
 from .solution_versions import watch_solution_version
 
@@ -9,4 +9,4 @@ from .solution_versions import watch_solution_version
 def handler(event: SolutionVersion, _context: object) -> Job:
     """Look at the training; hold while its end is near."""
     job = watch_solution_version(reader(), event["solution"], event["version"])
-    return logged("watch_solution_version", event["run"], job)
+    return log_job("watch_solution_version", event["run"], job)

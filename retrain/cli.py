@@ -1,5 +1,6 @@
 """The commands and their options; what they do is in the module of the same name."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,15 @@ def retrain() -> None:
 def rehearse(
     stack: Annotated[str, typer.Option(help="Whose Pulumi.<stack>.yaml to rehearse.")] = "dev",
     *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder with CSV files of your own instead of the sample data: "
+            "interactions.csv, and one for each other dataset of the stack.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the emulator up afterwards, until Ctrl-C.")
     ] = False,
@@ -30,8 +40,8 @@ def rehearse(
 ) -> None:
     """Deploy a stack to an AWS that runs on this machine, and retrain it there once.
 
-    Exit code 0: every campaign serves the new version at the end. 1: one does not. 2: the stack
-    cannot be rehearsed.
+    Exit code 0: every campaign serves its new version. 1: one does not. 2: the stack cannot be
+    rehearsed.
     """
     try:
         from retrain import rehearse as rehearsal  # noqa: PLC0415  # the emulator is heavy
@@ -42,4 +52,4 @@ def rehearse(
             err=True,
         )
         raise typer.Exit(2) from error
-    raise typer.Exit(rehearsal.rehearse(stack, keep=keep, as_json=json))
+    raise typer.Exit(rehearsal.rehearse(stack, keep=keep, as_json=json, data_dir=data))

@@ -3,131 +3,247 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 import settings
 from components import arns
 from emulator import Emulator, EmulatorError, running
-from emulator.deployer import DeploymentError, deploy
+from emulator.data_sets import DataSet, SampleData, newest_viewer
+from emulator.deployer import Deployment, DeploymentError, deploy
 from emulator.deployer.configuration import read_project
+from emulator.own_data import own_data
 from emulator.personalize.timeline import Duration, FixedTimings
-from emulator.rehearsal import prepare, put_newer_exports
-from emulator.sample_data import sample_data
+from emulator.rehearsal import RehearsalError, prepare, put_newer_exports, slot_to_fire
+from retrain import summary as of
+from retrain.document import document
 from retrain.progress import follow
-from retrain.summary import (
-    NoReportError,
-    Served,
-    Summary,
-    metrics_of,
-    recommended,
-    report_of,
-    served_now,
-    show,
-    steps,
-)
+from retrain.tables import show
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from components.args import RetrainingPipelineArgs
 
 PROJECT = Path(__file__).resolve().parents[1]
 TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 """Seconds, where the service takes minutes to hours."""
 UNUSABLE, FAILED = 2, 1
+TICK_SECONDS = 0.2
 
 
-def rehearse(stack: str, *, keep: bool, as_json: bool) -> int:
-    """Rehearse a stack; give the exit code that the command promises."""
-    console = Console(stderr=as_json, quiet=as_json, soft_wrap=True)
+class NotStartedError(Exception):
+    """The deployed schedule could not start a run; the message says why."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A stack that is to be rehearsed."""
+
+    console: Console
+    stack: str
+    project_dir: Path
+    args: RetrainingPipelineArgs
+    data: DataSet
+
+    def say(self, what: str) -> None:
+        """Tell what happens now."""
+        self.console.print(what, style="dim", highlight=False, markup=False)
+
+
+def rehearse(
+    stack: str,
+    *,
+    keep: bool = False,
+    as_json: bool = False,
+    data_dir: Path | None = None,
+    project_dir: Path = PROJECT,
+) -> int:
+    """Rehearse a stack of the project; give the exit code that the command promises.
+
+    `data_dir` holds CSV files to use instead of the sample data (`emulator.own_data`).
+    """
+    console = Console(quiet=as_json, soft_wrap=True)
     try:
-        args = _settings(stack)
-        arn = arns.parse(str(args.solutions[0].solution_arn))
-        assert arn is not None, "settings.py has judged it"
-        with running(account=arn.account, region=arn.region, timings=TIMINGS) as emulator:
-            summary = _run(console, emulator, stack, args)
-            if as_json:
-                print(json.dumps(summary.document(), indent=2, default=str))  # noqa: T201
-            else:
-                show(console, summary)
-            if keep:
-                _keep(emulator)
-    except (settings.SettingsError, DeploymentError, EmulatorError, NoReportError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"{error}", highlight=False, markup=False)
-        return UNUSABLE
+        with _without_the_callers_settings():
+            args = _settings(project_dir, stack)
+            keys = [key for key, _ in args.datasets.configured()]
+            data = own_data(data_dir, keys) if data_dir else SampleData()
+            return _rehearse(Rehearsal(console, stack, project_dir, args, data), keep=keep)
+    except (settings.SettingsError, DeploymentError, RehearsalError) as error:
+        return _complain(error, UNUSABLE)
+    except (NotStartedError, EmulatorError, BotoCoreError) as error:
+        return _complain(error, FAILED)
+
+
+def _rehearse(rehearsal: Rehearsal, *, keep: bool) -> int:
+    home = _home(rehearsal.args)
+    with running(account=home.account, region=home.region, timings=TIMINGS) as emulator:
+        rehearsal.say(f"account {home.account}, {home.region}: {emulator.endpoint}")
+        summary = _run(rehearsal, emulator)
+        _tell(rehearsal, summary)
+        if keep:
+            _keep(emulator, Console(stderr=rehearsal.console.quiet, soft_wrap=True))
     return 0 if summary.succeeded else FAILED
 
 
-def _settings(stack: str) -> RetrainingPipelineArgs:
-    project = read_project(PROJECT, stack, {})
+def _complain(error: Exception, code: int) -> int:
+    Console(stderr=True, soft_wrap=True).print(f"{error}", highlight=False, markup=False)
+    return code
+
+
+@contextmanager
+def _without_the_callers_settings() -> Iterator[None]:
+    """Leave out the caller's AWS settings and proxies: nothing here may reach a real account."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _settings(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
+    file = project_dir / f"Pulumi.{stack}.yaml"
+    if not file.is_file():
+        stacks = sorted(each.name.split(".")[1] for each in project_dir.glob("Pulumi.*.yaml"))
+        known = f"the stacks here are {', '.join(stacks)}" if stacks else "there are no stacks here"
+        raise RehearsalError(f"{file}: there is no such file; {known}")
+    project = read_project(project_dir, stack, {})
     return settings.parse_stack(project.name, stack, project.config)
 
 
-def _run(console: Console, emulator: Emulator, stack: str, args: RetrainingPipelineArgs) -> Summary:
+def _home(args: RetrainingPipelineArgs) -> arns.Home:
+    arn = arns.parse(str(args.solutions[0].solution_arn))
+    assert arn is not None, "settings.py has judged it"
+    if arn.partition != "aws":
+        raise RehearsalError(
+            f"the stack is in partition {arn.partition}, and the emulator plays partition aws "
+            "alone; to rehearse it, copy its file and put the ARNs and the region of aws there"
+        )
+    return arn.home
+
+
+def _run(rehearsal: Rehearsal, emulator: Emulator) -> of.Summary:
+    args, say = rehearsal.args, rehearsal.say
     personalize = boto3.client("personalize", **emulator.connection)
-
-    def say(what: str) -> None:
-        console.print(what, style="dim", highlight=False)
-
-    say(f"an AWS for account {emulator.account} in {emulator.region} serves {emulator.endpoint}")
-    prepare(emulator, args, say)
-    before = served_now(personalize, args)
-    say("putting two weeks of newer data into S3")
-    put_newer_exports(emulator, args)
-    say(f"deploying stack {stack}")
-    deployment = deploy(stack, endpoint=emulator.endpoint, project_dir=PROJECT)
-    group, schedule = str(deployment.outputs["schedule_arn"]).split(":schedule/")[1].split("/")
-    say(f"firing the schedule {schedule}")
-    execution_arn = emulator.fire(schedule, group)
+    try:
+        prepare(emulator, args, say, rehearsal.data)
+        served, old = of.served_now(personalize, args), of.newest_versions(personalize, args)
+        say("putting newer data into S3")
+        put_newer_exports(emulator, args, rehearsal.data)
+    except ClientError as error:
+        raise RehearsalError(f"the emulator cannot play this stack: {error}") from error
+    say(f"deploying stack {rehearsal.stack}")
+    deployment = deploy(
+        rehearsal.stack, endpoint=emulator.endpoint, project_dir=rehearsal.project_dir
+    )
     states = boto3.client("stepfunctions", **emulator.connection)
-    jobs = follow(console, states, personalize, execution_arn)
-    report = report_of(states, execution_arn)
-    new = {each["solutionArn"]: each["solutionVersionArn"] for each in report["solutions"]}
-    trained = [arn for arn in new.values() if arn]
-    return Summary(
-        run=report,
-        steps=steps(
-            boto3.client("logs", **emulator.connection), str(deployment.outputs["log_group_name"])
+    execution_arn = _start(rehearsal, emulator, deployment)
+    jobs = follow(rehearsal.console, states, personalize, execution_arn)
+    report = of.report_of(states, execution_arn)
+    new = of.new_versions(report)
+    versions = [
+        *(of.version(personalize, arn, "old") for arn in old.values()),
+        *(of.version(personalize, arn, "new") for arn in new.values()),
+    ]
+    active = {each.arn for each in versions if each.age == "new" and each.status == "ACTIVE"}
+    return of.Summary(
+        execution_arn=execution_arn,
+        report=report,
+        ended=of.ending_of(states, execution_arn),
+        steps=of.steps(
+            boto3.client("logs", **emulator.connection),
+            str(deployment.outputs["log_group_name"]),
+            report["runId"] if report else None,
         ),
         jobs=jobs,
-        metrics=metrics_of(personalize, list(dict.fromkeys([*before.values(), *trained]))),
-        campaigns=_served(emulator, args, before, new),
+        versions=sorted(versions, key=lambda each: each.arn.rpartition("/")[0]),
+        campaigns=_served(rehearsal, emulator, served, new),
+        trained=all(new.get(solution) in active for solution in old),
     )
 
 
+def _start(rehearsal: Rehearsal, emulator: Emulator, deployment: Deployment) -> str:
+    """Start a run as the schedule does; by hand where the stack is paused. Give its ARN."""
+    schedule_arn = str(deployment.outputs["schedule_arn"])
+    slot = slot_to_fire(emulator, schedule_arn)
+    if slot is None:
+        rehearsal.say("the stack is paused, its schedule disabled: starting a run by hand")
+        return boto3.client("stepfunctions", **emulator.connection).start_execution(
+            stateMachineArn=str(deployment.outputs["state_machine_arn"]), input="{}"
+        )["executionArn"]
+    group, schedule = schedule_arn.split("/")[1:]
+    rehearsal.say(f"firing the schedule for its slot {slot}")
+    try:
+        return emulator.fire(schedule, group, slot)
+    except EmulatorError as error:
+        raise NotStartedError(f"the schedule starts no run: {error}") from error
+
+
 def _served(
-    emulator: Emulator,
-    args: RetrainingPipelineArgs,
-    before: dict[str, str],
-    new: dict[str, str | None],
-) -> list[Served]:
+    rehearsal: Rehearsal, emulator: Emulator, before: dict[str, str], new: dict[str, str]
+) -> list[of.Served]:
     personalize = boto3.client("personalize", **emulator.connection)
     runtime = boto3.client("personalize-runtime", **emulator.connection)
-    now = served_now(personalize, args)
-    catalogue = sample_data(days=0)
+    now = of.served_now(personalize, rehearsal.args)
+    viewer = newest_viewer(rehearsal.data)
     return [
-        Served(
-            campaign=arn.rpartition("/")[2],
-            before=before[arn],
-            now=now[arn],
-            new=new.get(str(solution.solution_arn)),
-            **recommended(runtime, arn, users=catalogue["USERS"], items=catalogue["ITEMS"]),
+        of.Served(
+            arn=campaign,
+            before=before[campaign],
+            now=now[campaign],
+            new=new.get(solution),
+            recommended=of.recommended(runtime, campaign, viewer.user_id),
         )
-        for solution in args.solutions
-        for arn in (str(each.campaign_arn) for each in solution.campaigns)
+        for solution, campaign in of.campaigns_of(rehearsal.args)
     ]
 
 
-def _keep(emulator: Emulator) -> None:
-    """Stay until Ctrl-C, and say how to talk to the emulator."""
+def _tell(rehearsal: Rehearsal, summary: of.Summary) -> None:
+    viewer, titles = newest_viewer(rehearsal.data), rehearsal.data.titles()
+    if rehearsal.console.quiet:
+        told = document(
+            summary,
+            stack=rehearsal.stack,
+            user_id=viewer.user_id,
+            met=viewer.met,
+            titles=titles,
+        )
+        print(json.dumps(told, indent=2), flush=True)  # noqa: T201  # this is a command
+    else:
+        show(rehearsal.console, summary, user_id=viewer.user_id, met=viewer.met, titles=titles)
+
+
+def _keep(emulator: Emulator, console: Console) -> None:
+    """Say how to talk to the emulator, and stay until Ctrl-C or SIGTERM."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     exports = "\n".join(f"export {name}={value}" for name, value in emulator.exports.items())
-    Console(stderr=True).print(
+    console.print(
         f"\nThe emulator stays up until Ctrl-C. In the shells that use it:\n\n{exports}\n",
         highlight=False,
         markup=False,
     )
-    with suppress(KeyboardInterrupt):
-        emulator.process.wait()
+    while emulator.alive() and not stop.wait(TICK_SECONDS):
+        pass
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    if not stop.is_set():
+        raise EmulatorError("the emulator has died")

@@ -1,236 +1,187 @@
-"""What a rehearsed run did, gathered from the services and told in tables."""
+"""What a rehearsed run did, gathered from the services: steps, jobs, versions, campaigns."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, TypedDict
-
-from rich.table import Table
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_stepfunctions import SFNClient
-    from rich.console import Console
 
     from components.args import RetrainingPipelineArgs
     from functions.report import RunReport
-    from retrain.progress import Job
+    from retrain.jobs import Job
 
-METRICS = (
-    "normalized_discounted_cumulative_gain_at_10",
-    "mean_reciprocal_rank_at_25",
-    "precision_at_10",
-    "coverage",
-)
 RECOMMENDED = 5
 
 
 @dataclass(frozen=True)
 class Step:
-    """One record of a function's log."""
+    """What one function recorded."""
 
+    seconds: float
+    """Since the first one."""
     step: str
-    subject: str
+    arn: str | None
+    """The job's, or the campaign's."""
     status: str
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A solution version and how good it is."""
+
+    arn: str
+    age: Literal["old", "new"]
+    status: str
+    metrics: Mapping[str, float]
+    """Empty unless it is ACTIVE."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """A campaign, what it served before and serves now, and what it recommends."""
+    """A campaign, what it served before and serves now, and what it recommends to somebody."""
 
-    campaign: str
+    arn: str
     before: str
     now: str
     new: str | None
-    user: str
-    recommended: list[str]
+    """The version that this run trained for it."""
+    recommended: Sequence[str]
+    """Item ids."""
 
     @property
     def moved(self) -> bool:
-        """Whether it serves the version that this run trained."""
-        return self.new is not None and self.now == self.new
+        """Whether it serves the new version."""
+        return self.now == self.new != self.before
 
 
 @dataclass(frozen=True)
 class Summary:
     """All that is told of a run."""
 
-    run: RunReport
-    steps: list[Step]
-    jobs: list[Job]
-    metrics: dict[str, dict[str, float]]
-    campaigns: list[Served]
+    execution_arn: str
+    report: RunReport | None
+    """None where the run ended without one."""
+    ended: str
+    """How the execution ended, in words."""
+    steps: Sequence[Step]
+    jobs: Sequence[Job]
+    versions: Sequence[Version]
+    campaigns: Sequence[Served]
+    trained: bool
+    """Whether every solution has a new ACTIVE version."""
 
     @property
     def succeeded(self) -> bool:
-        """Whether every campaign serves the new version, and every solution has one."""
-        return all(each["solutionVersionArn"] for each in self.run["solutions"]) and all(
-            each.moved for each in self.campaigns
-        )
-
-    def document(self) -> dict[str, object]:
-        """Give it all as JSON-able data."""
-        return {**asdict(self), "succeeded": self.succeeded}
+        """Whether every campaign serves its new version, and every solution has one."""
+        return self.trained and all(each.moved for each in self.campaigns)
 
 
-def steps(logs: CloudWatchLogsClient, log_group: str) -> list[Step]:
-    """Give what the functions recorded, in order of time."""
-    events = [
-        event
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=log_group)
-        for event in page["events"]
+def steps(logs: CloudWatchLogsClient, log_group: str, run_id: str | None) -> list[Step]:
+    """Give what the functions recorded of a run (None: of all runs), in order of time."""
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=log_group)
+    events = [event for page in pages for event in page["events"]]
+    records = [
+        (event["timestamp"], record)
+        for event in sorted(events, key=lambda each: each["timestamp"])
+        if "step" in (record := _parsed(event["message"])) and run_id in (None, record["runId"])
     ]
-    records = []
-    for event in sorted(events, key=lambda each: each["timestamp"]):
-        record = _parsed(event["message"])
-        if "step" in record:
-            subject = str(record.get("arn", record.get("runId", ""))).rpartition(":")[2]
-            status = str(record.get("status", record.get("outcome", record.get("message", ""))))
-            records.append(Step(str(record["step"]), subject, status))
-    return records
+    return [
+        Step(
+            seconds=(time - records[0][0]) / 1000,
+            step=record["step"],
+            arn=record.get("arn"),
+            status=record.get("outcome", record["message"].removeprefix(f"{record['step']}: ")),
+            failure=record.get("failure"),
+        )
+        for time, record in records
+    ]
 
 
-def _parsed(message: str) -> dict[str, object]:
-    try:
-        record = json.loads(message)
-    except ValueError:
+def _parsed(message: str) -> dict[str, str]:
+    """Give a JSON record; nothing for Lambda's own lines."""
+    if not message.startswith("{"):
         return {}
-    return record if isinstance(record, dict) else {}
+    record: dict[str, str] = json.loads(message)
+    return record
+
+
+def newest_versions(personalize: PersonalizeClient, args: RetrainingPipelineArgs) -> dict[str, str]:
+    """Give each solution's newest version, by the solution's ARN."""
+    newest = {}
+    for solution in args.solutions:
+        arn = str(solution.solution_arn)
+        pages = personalize.get_paginator("list_solution_versions").paginate(solutionArn=arn)
+        found = [version for page in pages for version in page["solutionVersions"]]
+        newest[arn] = max(found, key=lambda each: each["creationDateTime"])["solutionVersionArn"]
+    return newest
 
 
 def served_now(personalize: PersonalizeClient, args: RetrainingPipelineArgs) -> dict[str, str]:
-    """Give the version that each campaign serves, by ARN."""
+    """Give the version that each campaign serves, by the campaign's ARN."""
     return {
         arn: personalize.describe_campaign(campaignArn=arn)["campaign"]["solutionVersionArn"]
-        for solution in args.solutions
-        for arn in (str(each.campaign_arn) for each in solution.campaigns)
+        for arn in (str(arn) for _, arn in campaigns_of(args))
     }
 
 
-def metrics_of(personalize: PersonalizeClient, arns: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Give the offline metrics of those versions that are ACTIVE, by ARN."""
-    versions = (personalize.describe_solution_version(solutionVersionArn=arn) for arn in arns)
-    active = (
-        each["solutionVersion"]["solutionVersionArn"]
-        for each in versions
-        if each["solutionVersion"]["status"] == "ACTIVE"
-    )
+def campaigns_of(args: RetrainingPipelineArgs) -> Iterator[tuple[str, str]]:
+    """Give the ARNs of each solution and campaign that belong together."""
+    for solution in args.solutions:
+        for campaign in solution.campaigns:
+            yield str(solution.solution_arn), str(campaign.campaign_arn)
+
+
+def new_versions(report: RunReport | None) -> dict[str, str]:
+    """Give the versions that the run trained, by the solution's ARN."""
     return {
-        arn: dict(personalize.get_solution_metrics(solutionVersionArn=arn)["metrics"])
-        for arn in active
+        each["solutionArn"]: each["solutionVersionArn"]
+        for each in (report["solutions"] if report else [])
+        if each["solutionVersionArn"]
     }
 
 
-class Recommended(TypedDict):
-    """A user, and the titles of what is recommended to them."""
+def version(personalize: PersonalizeClient, arn: str, age: Literal["old", "new"]) -> Version:
+    """Give how a version turned out."""
+    described = personalize.describe_solution_version(solutionVersionArn=arn)
+    status = described["solutionVersion"]["status"]
+    metrics: Mapping[str, float] = {}
+    if status == "ACTIVE":
+        metrics = personalize.get_solution_metrics(solutionVersionArn=arn)["metrics"]
+    return Version(arn, age, status, metrics)
 
-    user: str
-    recommended: list[str]
 
-
-def recommended(
-    runtime: PersonalizeRuntimeClient, campaign_arn: str, *, users: bytes, items: bytes
-) -> Recommended:
-    """Give what a campaign recommends to the first user; `users` and `items` are CSV files."""
-    user = next(_rows(users))["USER_ID"]
-    titles = {row["ITEM_ID"]: row["TITLE"] for row in _rows(items)}
+def recommended(runtime: PersonalizeRuntimeClient, campaign_arn: str, user_id: str) -> list[str]:
+    """Give the items that a campaign recommends to a user, the best first."""
     answer = runtime.get_recommendations(
-        campaignArn=campaign_arn, userId=user, numResults=RECOMMENDED
+        campaignArn=campaign_arn, userId=user_id, numResults=RECOMMENDED
     )
-    return {
-        "user": user,
-        "recommended": [titles.get(each["itemId"], each["itemId"]) for each in answer["itemList"]],
-    }
+    return [each["itemId"] for each in answer["itemList"]]
 
 
-def _rows(export: bytes) -> Iterator[dict[str, str]]:
-    return csv.DictReader(io.StringIO(export.decode()))
-
-
-class NoReportError(Exception):
-    """The execution ended without a report; the text says how."""
-
-
-def report_of(states: SFNClient, execution_arn: str) -> RunReport:
-    """Give the report that the run made, whether it succeeded or not.
-
-    Raises NoReportError.
-    """
+def report_of(states: SFNClient, execution_arn: str) -> RunReport | None:
+    """Give the report that the run made, whether it succeeded or not."""
     history = states.get_execution_history(
         executionArn=execution_arn, includeExecutionData=True, reverseOrder=True, maxResults=20
     )
     for event in history["events"]:
         exited = event.get("stateExitedEventDetails", {})
         if exited.get("name") == "Report outcome":
-            report: RunReport = json.loads(exited["output"])["outcome"]
+            report: RunReport | None = json.loads(exited["output"]).get("outcome")
             return report
+    return None
+
+
+def ending_of(states: SFNClient, execution_arn: str) -> str:
+    """Give how the execution ended, in words."""
     execution = states.describe_execution(executionArn=execution_arn)
-    raise NoReportError(
-        f"{execution_arn} ended {execution['status']} without a report: "
-        f"{execution.get('error')}: {execution.get('cause')}"
-    )
-
-
-def show(console: Console, summary: Summary) -> None:
-    """Print it all."""
-    console.print(
-        _table(
-            "What the functions did",
-            ("step", "subject", "status"),
-            [(each.step, each.subject, each.status) for each in summary.steps],
-        )
-    )
-    console.print(
-        _table(
-            "Jobs",
-            ("job", "statuses", "seconds"),
-            [
-                (each.label, " > ".join(each.statuses), f"{each.seconds:.1f}")
-                for each in summary.jobs
-            ],
-        )
-    )
-    if summary.metrics:
-        console.print(_metrics(summary))
-    for each in summary.campaigns:
-        console.print(
-            f"campaign [bold]{each.campaign}[/] serves {_short(each.now)}"
-            f" (before: {_short(each.before)})"
-        )
-        console.print(f"  recommended to viewer {each.user}: {', '.join(each.recommended)}")
-    console.print()
-    console.print(summary.run["text"], highlight=False, markup=False)
-
-
-def _metrics(summary: Summary) -> Table:
-    before = {each.before for each in summary.campaigns}
-    return _table(
-        "Solution versions",
-        ("version", "", *(metric.replace("_", " ") for metric in METRICS)),
-        [
-            (
-                _short(arn),
-                "old" if arn in before else "new",
-                *(f"{metrics.get(metric, float('nan')):.4f}" for metric in METRICS),
-            )
-            for arn, metrics in summary.metrics.items()
-        ],
-    )
-
-
-def _short(arn: str) -> str:
-    return arn.rpartition(":")[2]
-
-
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
-    table = Table(*columns, title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    error, cause = execution.get("error"), execution.get("cause")
+    return ": ".join(each for each in (execution["status"], error, cause) if each)

@@ -158,7 +158,7 @@ def make_group(
     group = api.create_dataset_group(name=name)["datasetGroupArn"]
     let_pass(600)
     for kind in sorted(kinds | {"INTERACTIONS"}):
-        _make_dataset(api, group, name, kind)
+        make_dataset(api, group, name, kind)
     let_pass(600)
     for kind in sorted(kinds | {"INTERACTIONS"}):
         api.create_dataset_import_job(
@@ -191,7 +191,8 @@ def make_group(
     let_pass(3600)
 
 
-def _make_dataset(api, group: str, name: str, kind: str) -> None:
+def make_dataset(api, group: str, name: str, kind: str) -> None:
+    """Make the dataset of a type, with its schema, in the group of that ARN and name."""
     record = {
         "type": "record",
         "name": kind.title(),

@@ -290,8 +290,11 @@ class Running:
     def abort(self, error: str | None = None, cause: str | None = None) -> None:
         """Stop it, as StopExecution does: at once; a function that runs goes on to its end."""
         self.world.clock.sleep(0)  # an execution that was just started has nothing to stop yet
-        self.world.moto_execution(self.arn).stop(self.world.clock.now(), error, cause)
+        execution = self.world.moto_execution(self.arn)
+        execution.stop(self.world.clock.now(), error, cause)
         self.world.clock.sleep(0)  # so that it has ended when this returns
+        if str(execution.status) == "ABORTED":  # moto keeps them in the history alone
+            execution.error, execution.cause = error, cause
 
 
 def _as_boto3_gives_it(event: "HistoryEvent") -> "HistoryEventTypeDef":

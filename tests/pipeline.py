@@ -29,6 +29,8 @@ START = datetime(2026, 11, 22, tzinfo=UTC)
 SLOT = "2026-11-29T03:00:00Z"
 RUN = "20261129T030000Z"
 SCHEDULE = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/weekly"
+OPERATOR = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root")
+FUNCTIONS = Caller(ACCOUNT, REGION, f"arn:aws:sts::{ACCOUNT}:assumed-role/functions/session")
 
 SECONDS = {
     f"{PREFIX}-{RUN}-interactions-1": 930,
@@ -52,23 +54,21 @@ class Pipeline:
     prefix: str = PREFIX
     handlers: dict[str, Handler] = field(default_factory=dict)
     schedule_changed_at: datetime = START
-    made: int = 0
-    """How many calls of Personalize came before the pipeline could start."""
 
     @cached_property
     def api(self):
         """A client of Personalize for the test itself."""
-        return self.client("personalize")
+        return self.client("personalize", caller=OPERATOR)
 
-    def client(self, service: str, **options: object):
-        """What `boto3.client` gives inside this world."""
+    def client(self, service: str, *, caller: Caller | None = None, **options: object):
+        """What `boto3.client` gives inside this world, to the functions or to another caller."""
         if service == "s3":
             return self.bucket
         made = session().client(service, region_name=REGION, **options)
         if service.startswith("personalize"):
             # moto's own Personalize knows schemas only, and would answer first.
             made.meta.events.unregister("before-send", botocore_stubber)
-            attach(made, self.personalize, Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root"))
+            attach(made, self.personalize, caller or FUNCTIONS)
         if service == "scheduler":
             self._answer_get_schedule(made)
         return made
@@ -137,9 +137,12 @@ class Pipeline:
         return sorted(found, key=lambda each: each["creationDateTime"])
 
     def started(self, operation: str) -> list[Mapping[str, object]]:
-        """The requests of one operation that reached Personalize since the pipeline could start."""
-        calls = list(self.personalize.calls)[self.made :]
-        return [call.request for call in calls if call.operation == operation]
+        """The functions' requests of one operation, in order; also those that were refused."""
+        return [
+            call.request
+            for call in self.personalize.calls
+            if (call.operation, call.caller) == (operation, FUNCTIONS.arn)
+        ]
 
     def let_pass(self, seconds: float) -> None:
         """Let virtual time pass; executions go on meanwhile."""
@@ -198,7 +201,6 @@ def pipeline(
                 made.api, made.args, clock.sleep, recipe=recipe, campaign_config=campaign_config
             )
             clock.sleep((datetime.fromisoformat(SLOT) - clock.now()).total_seconds())
-            made.made = len(personalize.calls)
             yield made
             forget_clients()
 

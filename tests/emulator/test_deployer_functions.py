@@ -14,6 +14,18 @@ from emulator.deployer import deploy
 PROGRAM = """
 role = aws.iam.Role("worker", assume_role_policy=trusts("lambda"))
 group = aws.cloudwatch.LogGroup("functions", name="/sample/functions")
+logs = aws.iam.RolePolicy(
+    "worker",
+    role=role.name,
+    policy=pulumi.Output.json_dumps({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": pulumi.Output.concat(group.arn, ":*"),
+        }],
+    }),
+)
 function = aws.lambda_.Function(
     "worker",
     code=pulumi.AssetArchive({

@@ -33,6 +33,11 @@ from emulator import ministack_seams, moto_seams
             "func request_id log_text error duration_ms log_source",
         ),
         (lambda_runtime, "execution_credentials", "config"),
+        (
+            lambda_runtime.Worker,
+            "_drain_stderr_bounded",
+            "self first_line_wait idle_confirm hard_cap",
+        ),
         (iam_evaluator, "resolve_caller_identity", "access_key_id"),
         (iam_evaluator, "evaluate_trust_policy", "trust_doc caller_arn ctx"),
         (

@@ -3,6 +3,7 @@
 With the emulator. Does not prove the AWS provider's own checks.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def emulator():
-    """An account with the world of the sample stack: a first model, and a campaign that serves it."""
+    """An account with the world of the sample stack: a first model, served."""
     project = read_project(PROJECT, "dev", {})
     args = settings.parse_stack(project.name, "dev", project.config)
     with running(timings=TIMINGS) as started:
@@ -44,3 +45,43 @@ def emulator():
 def stack(emulator):
     """The sample stack, deployed as it is."""
     return deployed(emulator, "dev")
+
+
+FILMS = """\
+config:
+  aws:region: eu-west-1
+  personalize-retraining:datasets:
+    interactions:
+      datasetArn: arn:aws:personalize:eu-west-1:123456789012:dataset/films/INTERACTIONS
+      dataLocation: s3://films-exports/interactions.csv
+    users:
+      datasetArn: arn:aws:personalize:eu-west-1:123456789012:dataset/films/USERS
+      dataLocation: s3://films-exports/users/
+  personalize-retraining:solutions:
+    - solutionArn: arn:aws:personalize:eu-west-1:123456789012:solution/films
+      campaigns:
+        - campaignArn: arn:aws:personalize:eu-west-1:123456789012:campaign/films
+  # The sample stack's minute.
+  personalize-retraining:retrainingRate: cron(0 3 ? * MON *)
+  personalize-retraining:timezone: Europe/Dublin
+  personalize-retraining:limits:
+    # Less than a second: a training that has not ended when it is first looked at is overdue.
+    maxTrainingHours: 0.0002
+  # For the statements that come with keys.
+  personalize-retraining:kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/logs
+  personalize-retraining:dataKmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/exports
+"""
+
+
+@pytest.fixture(scope="session")
+def films(emulator, tmp_path_factory):
+    """A second stack of the same program, for another group of the same account."""
+    project = tmp_path_factory.mktemp("films")
+    program = (PROJECT / "Pulumi.yaml").read_text()
+    (project / "Pulumi.yaml").write_text(f"{program}\nmain: {PROJECT}\n")
+    (project / "Pulumi.films.yaml").write_text(FILMS)
+    read = read_project(project, "films", {})
+    args = settings.parse_stack(read.name, "films", read.config)
+    role = f"arn:aws:iam::{emulator.account}:role/films-rehearsal"
+    prepare(emulator, replace(args, import_role_arn=role), lambda _: None)
+    return deployed(emulator, "films", project)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from emulator.deployer.configuration import read_project
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60
+BAD_REQUEST = 400
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,25 @@ class Run:
     def report(self):
         """The run's report."""
         return self.output("Report outcome")["outcome"]
+
+    @property
+    def outcomes(self) -> dict[str, str] | None:
+        """What became of everything: dataset type, solution or campaign -> outcome.
+
+        None where the run could not even report.
+        """
+        if "Did the run succeed?" not in self.states:
+            return None
+        found = {each["type"]: each["outcome"] for each in self.report["imports"]}
+        for solution in self.report["solutions"]:
+            found[solution["solutionArn"]] = solution["outcome"]
+            found |= {each["campaignArn"]: each["outcome"] for each in solution["campaigns"]}
+        return found
+
+    @property
+    def version(self) -> str:
+        """The solution version that the run created."""
+        return self.output("Create solution version")["version"]["arn"]
 
     @property
     def states(self) -> list[str]:
@@ -96,10 +117,16 @@ class Stack:
     def ended(self, execution_arn: str) -> Run:
         """The execution, once it has ended."""
         states = self.client("stepfunctions")
-        execution = eventually(
-            lambda: states.describe_execution(executionArn=execution_arn),
-            lambda seen: seen["status"] != "RUNNING",
+        eventually(
+            lambda: states.describe_execution(executionArn=execution_arn)["status"],
+            lambda status: status != "RUNNING",
         )
+        return self.look(execution_arn)
+
+    def look(self, execution_arn: str) -> Run:
+        """The execution as it is now."""
+        states = self.client("stepfunctions")
+        execution = states.describe_execution(executionArn=execution_arn)
         pages = states.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
         events = [event for page in pages for event in page["events"]]
         return Run(execution_arn, execution, events)
@@ -114,19 +141,52 @@ class Stack:
         described = self.client("personalize").describe_campaign(campaignArn=arn)
         return described["campaign"]["solutionVersionArn"]
 
-    def records(self, run_id: str) -> list[Mapping[str, object]]:
-        """What the functions logged of a run, in order."""
-        return [each for each in self.log() if each.get("runId") == run_id]
+    def version_status(self, arn: str) -> str:
+        """A solution version's status; one that stops has stopped."""
+        described = self.client("personalize").describe_solution_version(solutionVersionArn=arn)
+        return described["solutionVersion"]["status"].replace("STOPPING", "STOPPED")
 
-    def log(self) -> list[Mapping[str, object]]:
-        """Everything in the functions' log group, in order; what is no JSON, as `text`."""
+    def steps(self, run: Run) -> list[str]:
+        """The steps of the state machine that logged something since a run began."""
+        since = run.execution["startDate"]
+        return sorted({each["step"] for each in self.log(since) if "step" in each} - {"close_run"})
+
+    def closed(self, run: Run) -> list[Mapping[str, object]]:
+        """What `close_run` logged of a run."""
+        run_id = run.output("Plan retraining")["run"]["id"]
+        records = self.log(run.execution["startDate"])
+        return [
+            each for each in records if each.get("runId") == run_id and each["step"] == "close_run"
+        ]
+
+    def log(self, since: datetime | None = None) -> list[Mapping[str, object]]:
+        """What is in the functions' log group, in order; what is no JSON, as `text`."""
+        start = 0 if since is None else int(since.timestamp() * 1000)
         pages = (
             self.client("logs")
             .get_paginator("filter_log_events")
-            .paginate(logGroupName=self.output("log_group_name"))
+            .paginate(logGroupName=self.output("log_group_name"), startTime=start)
         )
         events = [event for page in pages for event in page["events"]]
         return [_parsed(each["message"]) for each in sorted(events, key=lambda e: e["timestamp"])]
+
+    def refused(self) -> list[Mapping[str, object]]:
+        """The calls so far that were not answered as they should."""
+        return [call for call in self.emulator.calls() if call["status"] >= BAD_REQUEST]
+
+    def dead_letters(self) -> list[Mapping[str, object]]:
+        """Take what is in the dead-letter queue: body, and attributes by name."""
+        sqs, queue = self.client("sqs"), self.output("dead_letter_queue_url")
+        taken = []
+        while messages := sqs.receive_message(
+            QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            for each in messages:
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
+                attributes = each.get("MessageAttributes", {})
+                values = {name: value["StringValue"] for name, value in attributes.items()}
+                taken.append({"body": json.loads(each["Body"]), **values})
+        return taken
 
 
 def deployed(emulator: Emulator, name: str, project: Path = PROJECT, **config: str) -> Stack:

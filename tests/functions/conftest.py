@@ -7,12 +7,17 @@ They do not prove that AWS behaves so.
 from datetime import timedelta
 
 import boto3
+import hypothesis
 import pytest
 from botocore.stub import Stubber
 
 from functions import clock as functions_clock
 from functions.personalize import raise_passing_errors
 from tests.functions.samples import NOW, REGION
+
+# Examples are drawn anew each time; how long one takes says nothing on a busy machine.
+hypothesis.settings.register_profile("functions", deadline=None)
+hypothesis.settings.load_profile("functions")
 
 
 class HandClock:
@@ -23,13 +28,16 @@ class HandClock:
         self.slept = []
 
     def now(self):
+        """Give the time, which no look changes."""
         return self.time
 
     def sleep(self, seconds):
+        """Let the time pass, and remember it."""
         self.slept.append(seconds)
         self.advance(seconds)
 
     def advance(self, seconds):
+        """Move the hand, forward or back."""
         self.time += timedelta(seconds=seconds)
 
 
@@ -41,9 +49,11 @@ class Service:
         self.stubber = Stubber(client)
 
     def says(self, method, response, /, **request):
+        """Expect a request, and answer it."""
         self.stubber.add_response(method, response, request)
 
     def refuses(self, method, code, message="", /, status=400, **request):
+        """Expect a request, and answer it with an error."""
         self.stubber.add_client_error(
             method, code, message, http_status_code=status, expected_params=request
         )
@@ -85,7 +95,7 @@ def scheduler(clients, monkeypatch):
     yield from stubbed(clients["scheduler"])
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def clock(monkeypatch):
     hand = HandClock()
     monkeypatch.setattr(functions_clock, "now", hand.now)

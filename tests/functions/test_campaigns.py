@@ -81,14 +81,14 @@ def update(personalize, before=None):
 # update
 
 
-def test_a_campaign_is_moved_with_all_its_settings(personalize, clock):
+def test_a_campaign_is_moved_with_all_its_settings(personalize):
     describes(personalize)
     ours_is_newer(personalize)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
     assert update(personalize) == STARTED
 
 
-def test_settings_that_a_campaign_has_not_are_not_given(personalize, clock):
+def test_settings_that_a_campaign_has_not_are_not_given(personalize):
     bare = campaign()
     del bare["minProvisionedTPS"], bare["campaignConfig"]
     personalize.says("describe_campaign", {"campaign": bare}, campaignArn=CAMPAIGN)
@@ -103,7 +103,7 @@ def test_settings_that_a_campaign_has_not_are_not_given(personalize, clock):
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "UPDATE FAILED"])
-def test_the_update_before_ours_is_remembered(personalize, clock, status):
+def test_the_update_before_ours_is_remembered(personalize, status):
     latest = campaign_update(
         solutionVersionArn=OLD_VERSION, status=status, creationDateTime=ago(100)
     )
@@ -118,9 +118,7 @@ def test_a_campaign_that_serves_the_version_is_left_alone(personalize):
     assert update(personalize) == LIVE
 
 
-def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_it_names(
-    personalize, clock
-):
+def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_it_names(personalize):
     describes(personalize, solutionVersionArn=VERSION, status="CREATE FAILED")
     for _ in range(2):
         described = {"solutionVersion": version()}
@@ -137,7 +135,7 @@ def test_an_update_to_our_version_that_is_under_way_is_adopted(personalize, stat
     assert update(personalize) == adopted
 
 
-def test_somebody_elses_update_is_waited_for(personalize, clock):
+def test_somebody_elses_update_is_waited_for(personalize):
     latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
     describes(personalize, latestCampaignUpdate=latest)
     assert update(personalize) == AGAIN
@@ -152,28 +150,30 @@ def test_the_wait_counts_from_the_first_try(personalize, clock):
     assert update(personalize, first) == AGAIN, "firstTriedAt is the first try's"
 
 
-def test_the_wait_for_somebody_else_has_the_updates_deadline(personalize, clock):
+def test_the_wait_for_somebody_else_has_the_updates_deadline(personalize):
     latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
     describes(personalize, latestCampaignUpdate=latest)
     before = {**AGAIN, "firstTriedAt": iso(3)}
     assert update(personalize, before) == {
         **before,
         "phase": "ENDED",
+        "seconds": 1,
         "failure": f"it is being updated to {FOREIGN_VERSION}, for 3 hours now",
     }
 
 
-def test_a_campaign_that_is_being_created_is_waited_for(personalize, clock):
+def test_a_campaign_that_is_being_created_is_waited_for(personalize):
     describes(personalize, status="CREATE IN_PROGRESS")
     before = {**AGAIN, "firstTriedAt": iso(3)}
     assert update(personalize, before) == {
         **before,
         "phase": "ENDED",
+        "seconds": 1,
         "failure": "its status is CREATE IN_PROGRESS, for 3 hours now",
     }
 
 
-def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize, clock):
+def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
     describes(personalize)
     ours_is_newer(personalize)
     personalize.refuses("update_campaign", "ResourceInUseException", **UPDATE)
@@ -181,11 +181,12 @@ def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize, cl
     assert update(personalize, before) == {
         **before,
         "phase": "ENDED",
+        "seconds": 1,
         "failure": "it is in use, for 3 hours now",
     }
 
 
-def test_an_update_after_a_wait_remembers_the_first_try(personalize, clock):
+def test_an_update_after_a_wait_remembers_the_first_try(personalize):
     describes(personalize)
     ours_is_newer(personalize)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
@@ -200,14 +201,27 @@ def test_a_campaign_never_moves_to_an_older_version(personalize):
     assert update(personalize) == superseded
 
 
-def test_a_campaign_moves_to_a_version_of_the_same_instant(personalize, clock):
+def test_a_campaign_moves_to_a_version_of_the_same_instant(personalize):
     describes(personalize)
     versions_are(personalize, served=ago(1), target=ago(1))
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
     assert update(personalize) == STARTED
 
 
-def test_a_campaign_that_follows_the_newest_version_is_moved_to_ours(personalize, clock):
+def test_a_campaign_that_follows_the_newest_version_by_itself_is_waited_for(personalize):
+    following = {"syncWithLatestSolutionVersion": True}
+    describes(personalize, campaignConfig=following)
+    ours_is_newer(personalize)
+    before = {**AGAIN, "firstTriedAt": iso(3)}
+    assert update(personalize, before) == {
+        **before,
+        "phase": "ENDED",
+        "seconds": 1,
+        "failure": "it follows the newest version by itself, for 3 hours now",
+    }
+
+
+def test_a_campaign_that_names_the_newest_version_is_moved_to_ours(personalize):
     latest = f"{SOLUTION}/$LATEST"
     describes(personalize, solutionVersionArn=latest)
     personalize.says(
@@ -254,12 +268,12 @@ EARLIER = campaign_update(
 )
 
 
-def test_the_campaigns_own_status_says_nothing(personalize, clock):
+def test_the_campaigns_own_status_says_nothing(personalize):
     seen = watch(personalize, OURS, status="ACTIVE", latestCampaignUpdate=campaign_update())
     assert seen == {**OURS, "status": "UPDATE IN_PROGRESS"}
 
 
-def test_an_update_is_done_when_it_is_active_and_its_version_is_served(personalize, clock):
+def test_an_update_is_done_when_it_is_active_and_its_version_is_served(personalize):
     latest = campaign_update(status="ACTIVE")
     seen = watch(personalize, OURS, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
     assert seen == {
@@ -271,12 +285,12 @@ def test_an_update_is_done_when_it_is_active_and_its_version_is_served(personali
     }
 
 
-def test_an_update_that_is_active_while_the_old_version_is_served_is_under_way(personalize, clock):
+def test_an_update_that_is_active_while_the_old_version_is_served_is_under_way(personalize):
     seen = watch(personalize, OURS, latestCampaignUpdate=campaign_update(status="ACTIVE"))
     assert (seen["phase"], seen["seconds"]) == ("UNDER_WAY", 900)
 
 
-def test_an_update_that_failed_says_why(personalize, clock):
+def test_an_update_that_failed_says_why(personalize):
     latest = campaign_update(status="UPDATE FAILED", failureReason="no capacity")
     seen = watch(personalize, OURS, latestCampaignUpdate=latest)
     assert seen == {
@@ -289,13 +303,13 @@ def test_an_update_that_failed_says_why(personalize, clock):
     }
 
 
-def test_an_update_that_failed_has_failed_although_the_version_is_served(personalize, clock):
+def test_an_update_that_failed_has_failed_although_the_version_is_served(personalize):
     latest = campaign_update(status="UPDATE FAILED", failureReason="no capacity")
     seen = watch(personalize, OURS, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
     assert seen["phase"] == "ENDED", "ours is the update, whatever else is served"
 
 
-def test_an_update_past_its_deadline_is_overdue(personalize, clock):
+def test_an_update_past_its_deadline_is_overdue(personalize):
     latest = campaign_update(creationDateTime=ago(3))
     seen = watch(personalize, OURS, latestCampaignUpdate=latest)
     late = "still UPDATE IN_PROGRESS after 3 hours"
@@ -305,7 +319,7 @@ def test_an_update_past_its_deadline_is_overdue(personalize, clock):
 @pytest.mark.parametrize("phase", ["UNDER_WAY", "NEAR"])
 @pytest.mark.parametrize("earlier", [EARLIER, {**EARLIER, "solutionVersionArn": VERSION}])
 def test_a_description_that_does_not_show_our_update_yet_is_looked_at_again(
-    personalize, clock, phase, earlier
+    personalize, phase, earlier
 ):
     """The update before ours may have been to the same version, and have failed."""
     before = {**OURS, "phase": phase, "createdAt": iso(minutes=10)}
@@ -313,50 +327,50 @@ def test_a_description_that_does_not_show_our_update_yet_is_looked_at_again(
     assert seen == {**before, "phase": "UNDER_WAY", "seconds": 900}
 
 
-def test_our_first_update_of_a_campaign_may_stay_unseen_too(personalize, clock):
+def test_our_first_update_of_a_campaign_may_stay_unseen_too(personalize):
     before = {**OURS, "previousUpdateAt": None}
     assert watch(personalize, before) == before
 
 
 @pytest.mark.parametrize("latest", [EARLIER, None], ids=["earlier", "none"])
-def test_a_version_that_is_served_needs_no_update_to_be_seen(personalize, clock, latest):
+def test_a_version_that_is_served_needs_no_update_to_be_seen(personalize, latest):
     shown = {"latestCampaignUpdate": latest} if latest else {}
     before = OURS if latest else {**OURS, "previousUpdateAt": None}
     seen = watch(personalize, before, solutionVersionArn=VERSION, **shown)
     assert seen == {**before, **LIVE}
 
 
-def test_a_version_that_a_failed_campaign_names_is_not_served(personalize, clock):
+def test_a_version_that_a_failed_campaign_names_is_not_served(personalize):
     before = {**OURS, "previousUpdateAt": None}
     seen = watch(personalize, before, solutionVersionArn=VERSION, status="CREATE FAILED")
     assert seen == before
 
 
-def test_an_update_that_stays_unseen_for_ten_minutes_is_made_again(personalize, clock):
+def test_an_update_that_stays_unseen_for_ten_minutes_is_made_again(personalize):
     before = {**OURS, "createdAt": iso(minutes=10, seconds=1), "firstTriedAt": iso(minutes=30)}
     seen = watch(personalize, before, latestCampaignUpdate=EARLIER)
     assert seen == {
         **before,
         "phase": "AGAIN",
-        "seconds": 60,
+        "seconds": 90,
         "status": "WAITING",
     }
 
 
-def test_an_update_that_somebody_else_overtook_is_decided_anew(personalize, clock):
+def test_an_update_that_somebody_else_overtook_is_decided_anew(personalize):
     overtaking = campaign_update(solutionVersionArn=FOREIGN_VERSION)
     seen = watch(personalize, OURS, latestCampaignUpdate=overtaking)
     assert seen == {**OURS, "phase": "AGAIN", "seconds": 60, "status": "WAITING"}
 
 
-def test_updates_that_never_stay_are_given_up_at_the_deadline(personalize, clock):
+def test_updates_that_never_stay_are_given_up_at_the_deadline(personalize):
     before = {**OURS, "firstTriedAt": iso(3)}
     overtaking = campaign_update(solutionVersionArn=FOREIGN_VERSION)
     seen = watch(personalize, before, latestCampaignUpdate=overtaking)
     assert (seen["phase"], seen["failure"]) == ("ENDED", "no update stays, for 3 hours now")
 
 
-def test_an_adopted_update_is_watched_without_knowing_the_one_before(personalize, clock):
+def test_an_adopted_update_is_watched_without_knowing_the_one_before(personalize):
     adopted = {**IN_PROGRESS, "previousVersionArn": OLD_VERSION}
     seen = watch(personalize, adopted, latestCampaignUpdate=campaign_update())
     assert seen == {**adopted, "seconds": 900}

@@ -54,7 +54,7 @@ def name_taken_by(personalize, **changes):
 
 
 @pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
-def test_an_import_is_started_as_planned(personalize, clock, mode):
+def test_an_import_is_started_as_planned(personalize, mode):
     personalize.says(
         "create_dataset_import_job",
         {"datasetImportJobArn": IMPORT_JOB},
@@ -148,7 +148,7 @@ def test_another_job_of_this_name_is_an_error_that_names_both(personalize, diffe
     )
 
 
-def test_without_an_import_slot_the_job_is_tried_again_in_two_minutes(personalize, clock):
+def test_without_an_import_slot_the_job_is_tried_again_in_two_minutes(personalize):
     personalize.refuses(
         "create_dataset_import_job", "LimitExceededException", f"{SLOTS_TAKEN}.", **CREATE
     )
@@ -165,7 +165,7 @@ def test_the_wait_for_an_import_slot_counts_from_the_first_try(personalize, cloc
     assert create(personalize, first) == NO_SLOT, "firstTriedAt is the first try's"
 
 
-def test_the_wait_for_an_import_slot_ends_with_the_imports_own_deadline(personalize, clock):
+def test_the_wait_for_an_import_slot_ends_with_the_imports_own_deadline(personalize):
     personalize.refuses(
         "create_dataset_import_job", "LimitExceededException", SLOTS_TAKEN, **CREATE
     )
@@ -173,6 +173,7 @@ def test_the_wait_for_an_import_slot_ends_with_the_imports_own_deadline(personal
     assert create(personalize, before) == {
         **before,
         "phase": "ENDED",
+        "seconds": 1,
         "failure": f"{SLOTS_TAKEN}, for 6 hours now",
     }
 
@@ -199,7 +200,7 @@ def watch(personalize, **changes):
     return watch_dataset_import_job(personalize.client, planned, job(IMPORT_JOB))
 
 
-def test_a_watched_job_under_way_says_when_to_look_next(personalize, clock):
+def test_a_watched_job_under_way_says_when_to_look_next(personalize):
     assert watch(personalize) == {
         "arn": IMPORT_JOB,
         "phase": "UNDER_WAY",
@@ -212,12 +213,12 @@ def test_a_watched_job_under_way_says_when_to_look_next(personalize, clock):
     }
 
 
-def test_a_watched_job_is_overdue_by_its_own_creation(personalize, clock):
+def test_a_watched_job_is_overdue_by_its_own_creation(personalize):
     seen = watch(personalize, creationDateTime=ago(2))
     assert seen["phase"] == "OVERDUE", "the document says that it began an hour ago"
 
 
-def test_a_watched_job_that_failed_says_why(personalize, clock):
+def test_a_watched_job_that_failed_says_why(personalize):
     assert watch(personalize, status="CREATE FAILED", failureReason="no header") == {
         "arn": IMPORT_JOB,
         "phase": "ENDED",
@@ -231,6 +232,6 @@ def test_a_watched_job_that_failed_says_why(personalize, clock):
     }
 
 
-def test_a_watched_job_with_an_unknown_status_is_warned_of(personalize, clock):
+def test_a_watched_job_with_an_unknown_status_is_warned_of(personalize):
     seen = watch(personalize, status="CREATE PAUSED")
     assert seen["warnings"] == ["the status 'CREATE PAUSED' is unknown; taken for under way"]

@@ -56,7 +56,7 @@ def test_tags_are_given_as_the_api_takes_them():
     assert api_tags(TAGS) == API_TAGS
 
 
-def test_a_job_that_was_just_started_waits_as_its_history_says(clock):
+def test_a_job_that_was_just_started_waits_as_its_history_says():
     made = started(IMPORT_JOB, [3601])
     assert (made["seconds"], made["createdAt"]) == (451, NOW.isoformat()), "rounded up"
 
@@ -84,23 +84,43 @@ def test_an_active_job_has_no_failure():
     assert failure_of(job(phase="ACTIVE", status="ACTIVE")) is None
 
 
-def test_the_first_try_is_now_where_no_try_came_before(clock):
+def test_the_first_try_is_now_where_no_try_came_before():
     assert first_tried_at(None) == NOW.isoformat()
     assert first_tried_at(job()) == NOW.isoformat(), "a job that was started at the first try"
     assert first_tried_at(job(firstTriedAt=iso(1))) == iso(1)
 
 
-@pytest.mark.parametrize(("seconds", "phase"), [(7199, "AGAIN"), (7200, "ENDED")])
-def test_what_cannot_be_started_is_given_up_after_its_hours(clock, seconds, phase):
-    before = job(firstTriedAt=iso(seconds=seconds))
+@pytest.mark.parametrize(("waited", "seconds"), [(0, 30), (600, 30), (3600, 180), (7140, 60)])
+def test_what_cannot_be_started_is_tried_less_and_less_often_and_at_the_very_end(waited, seconds):
+    before = job(firstTriedAt=iso(seconds=waited))
+    assert not_yet(IMPORT_JOB, "busy", before, max_hours=2, seconds=30)["seconds"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("waited", "phase", "seconds"),
+    [
+        (0, "AGAIN", 30),
+        (600, "AGAIN", 30),
+        (1000, "AGAIN", 50),
+        (1001, "AGAIN", 51),
+        (7160, "AGAIN", 40),
+        (7199.9, "AGAIN", 1),
+        (7200, "ENDED", 1),
+        (9000, "ENDED", 1),
+    ],
+)
+def test_what_cannot_be_started_is_tried_more_rarely_and_given_up_after_its_hours(
+    waited, phase, seconds
+):
+    before = job(firstTriedAt=iso(seconds=waited))
     seen = not_yet(IMPORT_JOB, "busy", before, max_hours=2, seconds=30)
     assert seen == {
         "arn": IMPORT_JOB,
         "phase": phase,
-        "seconds": 30,
+        "seconds": seconds,
         "status": "WAITING",
         "failure": "busy, for 2 hours now" if phase == "ENDED" else None,
         "warnings": [],
         "ours": True,
-        "firstTriedAt": iso(seconds=seconds),
+        "firstTriedAt": iso(seconds=waited),
     }

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.errors import NameTaken, Throttled
+from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.solution_versions import (
     create_solution_version,
     stop_solution_version,
@@ -88,7 +88,7 @@ def imported(**changes):
 
 
 @pytest.mark.parametrize("mode", ["FULL", "UPDATE"])
-def test_a_training_is_started_as_planned(personalize, clock, mode):
+def test_a_training_is_started_as_planned(personalize, mode):
     lists(personalize, version_summary())
     creates(personalize, trainingMode=mode)
     assert create(personalize, trainingMode=mode) == STARTED
@@ -115,7 +115,7 @@ def test_a_version_of_this_run_that_has_ended_is_adopted_too(personalize):
     )
 
 
-def test_versions_that_ended_before_the_run_are_not_even_described(personalize, clock):
+def test_versions_that_ended_before_the_run_are_not_even_described(personalize):
     lists(personalize, version_summary(creationDateTime=ago(5, seconds=1)))
     creates(personalize)
     assert create(personalize) == STARTED
@@ -168,7 +168,7 @@ def test_a_foreign_training_that_began_after_the_last_import_is_adopted(personal
 
 
 @pytest.mark.parametrize("ended", [iso(1), iso(0.5)])
-def test_beside_a_foreign_training_that_misses_data_ours_is_started(personalize, clock, ended):
+def test_beside_a_foreign_training_that_misses_data_ours_is_started(personalize, ended):
     foreign_training(personalize)
     creates(personalize)
     made = create(personalize, [imported(endedAt=ended), imported(endedAt=iso(3))])
@@ -185,7 +185,7 @@ def test_an_import_that_was_not_started_does_not_complete_the_data(personalize):
     ("data_as_of", "adopted"), [(iso(2), True), (iso(0.5), False), (None, True)], ids=str
 )
 def test_without_imports_the_data_is_as_of_the_newest_one_or_the_runs_start(
-    personalize, clock, data_as_of, adopted
+    personalize, data_as_of, adopted
 ):
     foreign_training(personalize)
     if not adopted:
@@ -193,15 +193,13 @@ def test_without_imports_the_data_is_as_of_the_newest_one_or_the_runs_start(
     assert create(personalize, dataAsOf=data_as_of)["ours"] == (not adopted)
 
 
-def test_a_foreign_training_from_before_the_run_is_not_adopted_without_any_import(
-    personalize, clock
-):
+def test_a_foreign_training_from_before_the_run_is_not_adopted_without_any_import(personalize):
     foreign_training(personalize, creationDateTime=ago(6))
     creates(personalize)
     assert create(personalize, dataAsOf=None)["ours"], "the run began five hours ago"
 
 
-def test_a_foreign_version_that_ended_during_the_run_is_no_obstacle(personalize, clock):
+def test_a_foreign_version_that_ended_during_the_run_is_no_obstacle(personalize):
     lists(personalize, version_summary(solutionVersionArn=FOREIGN_VERSION, creationDateTime=ago(1)))
     describes(personalize, solutionVersionArn=FOREIGN_VERSION, name="by-hand", status="ACTIVE")
     creates(personalize)
@@ -228,13 +226,13 @@ def test_where_names_are_unique_the_version_that_has_ours_is_looked_for_again(pe
     assert create(personalize) == FOUND
 
 
-def test_a_taken_name_that_no_version_has_is_let_through(personalize):
+def test_a_taken_name_that_no_listed_version_has_is_looked_for_again(personalize):
     lists(personalize)
     personalize.refuses(
         "create_solution_version", "ResourceAlreadyExistsException", "it exists", **CREATE
     )
     lists(personalize)
-    with pytest.raises(ClientError, match="it exists"):
+    with pytest.raises(ServiceUnavailable, match="is not listed yet"):
         create(personalize)
 
 
@@ -264,23 +262,23 @@ def watch(personalize, before, **changes):
     return watch_solution_version(personalize.client, planned, before)
 
 
-def test_a_watched_training_says_when_to_look_next(personalize, clock):
+def test_a_watched_training_says_when_to_look_next(personalize):
     assert watch(personalize, job()) == job(seconds=900)
 
 
-def test_an_adopted_training_stays_somebody_elses(personalize, clock):
+def test_an_adopted_training_stays_somebody_elses(personalize):
     seen = watch(personalize, job(FOREIGN_VERSION, ours=False), status="ACTIVE")
     assert seen == ended_job(FOREIGN_VERSION, ours=False)
 
 
-def test_warnings_are_kept_and_each_is_given_once(personalize, clock):
+def test_warnings_are_kept_and_each_is_given_once(personalize):
     unknown = "the status 'CREATE PAUSED' is unknown; taken for under way"
     before = job(warnings=["x is in training too", unknown])
     seen = watch(personalize, before, status="CREATE PAUSED")
     assert seen["warnings"] == [unknown, "x is in training too"]
 
 
-def test_a_training_past_its_deadline_is_overdue(personalize, clock):
+def test_a_training_past_its_deadline_is_overdue(personalize):
     seen = watch(personalize, job(), creationDateTime=ago(3))
     late = "still CREATE IN_PROGRESS after 3 hours"
     assert seen == job(phase="OVERDUE", failure=late, createdAt=iso(3))
@@ -293,13 +291,13 @@ OVERDUE = job(phase="OVERDUE", failure=LATE, createdAt=iso(24), warnings=["x is 
 STOPPING = {**OVERDUE, "phase": "UNDER_WAY", "seconds": 30, "stopRequestedAt": NOW.isoformat()}
 
 
-def test_an_overdue_training_of_ours_is_stopped(personalize, clock):
+def test_an_overdue_training_of_ours_is_stopped(personalize):
     describes(personalize)
     personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
     assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
 
 
-def test_a_training_that_is_stopping_is_not_stopped_again(personalize, clock):
+def test_a_training_that_is_stopping_is_not_stopped_again(personalize):
     describes(personalize, status="CREATE STOPPING")
     assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
 
@@ -323,7 +321,7 @@ def after_stop(personalize, asked=0, **changes):
     return watch(personalize, before, creationDateTime=ago(24), **changes)
 
 
-def test_a_training_that_was_stopped_has_ended_and_says_why(personalize, clock):
+def test_a_training_that_was_stopped_has_ended_and_says_why(personalize):
     assert after_stop(personalize, status="CREATE STOPPED") == {
         **OVERDUE,
         "phase": "ENDED",
@@ -334,19 +332,19 @@ def test_a_training_that_was_stopped_has_ended_and_says_why(personalize, clock):
     }
 
 
-def test_a_training_that_became_active_despite_the_stop_is_used(personalize, clock):
+def test_a_training_that_became_active_despite_the_stop_is_used(personalize):
     seen = after_stop(personalize, status="ACTIVE")
     assert (seen["phase"], seen["failure"]) == ("ACTIVE", None)
 
 
-def test_a_training_has_an_hour_to_stop(personalize, clock):
+def test_a_training_has_an_hour_to_stop(personalize):
     seen = after_stop(personalize, asked=1, status="CREATE STOPPING")
     assert seen == {**STOPPING, "status": "CREATE STOPPING", "stopRequestedAt": iso(1)}, (
         "the deadline is past already, and is not asked again"
     )
 
 
-def test_a_training_that_does_not_stop_is_given_up(personalize, clock):
+def test_a_training_that_does_not_stop_is_given_up(personalize):
     asked = 1 + 1 / 3600
     assert after_stop(personalize, asked=asked, status="CREATE STOPPING") == {
         **OVERDUE,

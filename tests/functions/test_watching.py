@@ -1,6 +1,6 @@
 """Looking at a job until it ends, on a clock moved by hand."""
 
-from functions import clock as real_clock
+from functions.clock import now, sleep
 from functions.watching import elapsed_seconds, watch, whole
 from tests.functions.samples import NOW, ago, ended_job, iso, job
 
@@ -59,18 +59,18 @@ def test_a_pause_of_45_seconds_is_still_held_and_a_longer_one_is_not(clock):
     assert (seen["seconds"], clock.slept) == (46, [])
 
 
-def test_a_job_past_its_deadline_is_overdue(clock):
+def test_a_job_past_its_deadline_is_overdue():
     seen = watch(lambda: job(createdAt=iso(3)), durations=[7200], max_hours=3)
     late = "still CREATE IN_PROGRESS after 3 hours"
     assert seen == job(createdAt=iso(3), phase="OVERDUE", failure=late)
 
 
-def test_a_job_that_ended_late_has_still_ended(clock):
+def test_a_job_that_ended_late_has_still_ended():
     seen = ended_job(createdAt=iso(50))
     assert watch(lambda: seen, durations=[7200], max_hours=3) == seen, "status first, then deadline"
 
 
-def test_the_next_look_is_not_later_than_the_deadline(clock):
+def test_the_next_look_is_not_later_than_the_deadline():
     seen = watch(lambda: job(createdAt=iso(minutes=-1, hours=1)), durations=[72000], max_hours=1)
     assert seen["seconds"] == 60
 
@@ -82,7 +82,13 @@ def test_a_deadline_less_than_a_second_away_still_takes_a_second(clock):
     assert seen["failure"] == "still CREATE IN_PROGRESS after 1.1 hours"
 
 
-def test_a_jobs_age_counts_from_its_own_creation(clock):
+def test_a_warning_stays_with_the_job():
+    seen = iter([job(createdAt=iso(2), warnings=["b"]), ended_job(createdAt=iso(2))])
+    made = watch(lambda: next(seen), durations=[7200], max_hours=24, warnings=["c", "a", "b"])
+    assert made == ended_job(createdAt=iso(2), warnings=["a", "b", "c"]), "each once"
+
+
+def test_a_jobs_age_counts_from_its_own_creation():
     assert elapsed_seconds(job(createdAt="2026-11-29T04:58:20+02:00")) == 100
 
 
@@ -92,7 +98,7 @@ def test_seconds_for_a_wait_state_are_rounded_up():
 
 
 def test_the_real_clock_knows_its_zone_and_passes():
-    began = real_clock.now()
-    real_clock.sleep(0.001)
-    assert (real_clock.now() - began).total_seconds() >= 0.001
+    began = now()
+    sleep(0.001)
+    assert (now() - began).total_seconds() >= 0.001
     assert began.utcoffset().total_seconds() == 0

@@ -1,0 +1,68 @@
+"""A run's summary as one JSON document, for programs; keys are camelCase, as in the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from retrain.summary import Summary
+
+
+def document(
+    summary: Summary, *, stack: str, user_id: str, met: Sequence[str], titles: Mapping[str, str]
+) -> dict[str, object]:
+    """Give it all; every key is always there, with null or an empty list where there is nothing.
+
+    `met` are the titles of the items that the user met, the newest first.
+    """
+    return {
+        "stack": stack,
+        "succeeded": summary.succeeded,
+        "executionArn": summary.execution_arn,
+        "ended": summary.ended,
+        "report": summary.report,
+        "steps": [
+            {
+                "seconds": each.seconds,
+                "step": each.step,
+                "arn": each.arn,
+                "status": each.status,
+                "failure": each.failure,
+            }
+            for each in summary.steps
+        ],
+        "jobs": [
+            {
+                "kind": each.kind,
+                "arn": each.arn,
+                "solutionVersionArn": each.target,
+                "statuses": each.statuses,
+                "seconds": round(each.seconds, 1),
+            }
+            for each in summary.jobs
+        ],
+        "solutionVersions": [
+            {
+                "solutionVersionArn": each.arn,
+                "age": each.age,
+                "status": each.status,
+                "metrics": each.metrics,
+            }
+            for each in summary.versions
+        ],
+        "campaigns": [
+            {
+                "campaignArn": each.arn,
+                "solutionVersionArn": each.now,
+                "previousVersionArn": each.before,
+                "servesNewVersion": each.moved,
+                "recommendations": [
+                    {"itemId": item, "title": titles.get(item)} for item in each.recommended
+                ],
+            }
+            for each in summary.campaigns
+        ],
+        "user": {"userId": user_id, "lastMet": list(met)},
+    }

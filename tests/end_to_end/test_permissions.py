@@ -1,0 +1,97 @@
+"""Each statement of each role is needed: without it, some run does not come to its usual end."""
+
+from collections.abc import Callable
+
+import pytest
+
+from components.steps import STEPS
+from tests.end_to_end import scenarios
+from tests.end_to_end.stack import Stack
+from tests.end_to_end.statements import roles, statements, without
+
+Scenario = Callable[[Stack], object]
+
+RUNS: dict[str, Scenario] = {
+    "": scenarios.deploy_machine,
+    "schedule": scenarios.fire,
+    "import": scenarios.import_datasets,
+    "plan-retraining": scenarios.plan,
+    "create-dataset-import-job": scenarios.import_datasets,
+    "watch-dataset-import-job": scenarios.import_datasets,
+    "create-solution-version": scenarios.train,
+    "watch-solution-version": scenarios.train,
+    "update-campaign": scenarios.train,
+    "watch-campaign-update": scenarios.train,
+    "stop-solution-version": scenarios.overdue,
+    "report-outcome": scenarios.plan,
+    "close-run": scenarios.timed_out,
+}
+"""Role (`""` is the state machine's) -> the run that needs all of its statements."""
+
+UNENFORCED = {
+    # What these statements allow, AWS does in the background, and the emulator does not do.
+    ("xray:PutTraceSegments", "xray:PutTelemetryRecords"): (
+        "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html"
+    ),
+    (
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+    ): "https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html",
+    ("kms:GenerateDataKey", "kms:Decrypt"): (
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html"
+    ),
+    ("kms:Decrypt",): (
+        "https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html"
+    ),
+}
+"""Actions of the statements that the emulator cannot enforce -> AWS's page about them."""
+
+
+@pytest.fixture(scope="module")
+def usual(films):
+    """Give what is seen of a scenario where nothing is missing."""
+    known = {}
+
+    def look(scenario: Scenario) -> object:
+        if scenario not in known:
+            known[scenario] = scenario(films)
+        return known[scenario]
+
+    return look
+
+
+def test_every_role_of_the_stack_has_a_run_that_needs_it(films):
+    names = films.client("iam").get_paginator("list_roles").paginate()
+    made = {each["RoleName"] for page in names for each in page["Roles"]}
+    ours = {name for name in made if name.startswith("retraining-films")}
+    assert set(roles(films).values()) == ours, "IAM has no further role of this stack"
+    assert set(roles(films)) == set(RUNS), "each role is looked at below"
+    assert {step.replace("_", "-") for step in STEPS} < set(RUNS)
+
+
+@pytest.mark.parametrize("role", RUNS)
+def test_a_run_notices_when_a_role_lacks_any_of_its_statements(films, usual, role):
+    superfluous = []
+    for statement in statements(films, roles(films)[role]):
+        if statement.actions not in UNENFORCED:
+            expected = usual(RUNS[role])
+            with without(films, statement):
+                if RUNS[role](films) == expected:
+                    superfluous.append(statement)
+    assert superfluous == [], "no run needs these"
+
+
+def test_what_is_listed_as_unenforced_exists_and_is_not_enforced(films, usual):
+    everything = [each for role in roles(films).values() for each in statements(films, role)]
+    listed = [each for each in everything if each.actions in UNENFORCED]
+    assert {each.actions for each in listed} == set(UNENFORCED), "the list names what there is"
+    with without(films, *listed):
+        for scenario in (scenarios.import_datasets, scenarios.fire):
+            assert scenario(films) == usual(scenario), "the list names nothing that a run needs"
+
+
+def test_with_every_statement_back_all_is_as_before(films, usual):
+    for scenario in (scenarios.import_datasets, scenarios.timed_out):
+        assert scenario(films) == usual(scenario), scenario.__doc__

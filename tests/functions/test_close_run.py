@@ -1,0 +1,155 @@
+"""Runs whose execution ended without a report: recognised, cleaned up after, reported."""
+
+import json
+
+import pytest
+
+from functions import close_run, runs
+from tests.functions.samples import (
+    EXECUTION,
+    NOW,
+    PREFIX,
+    RUN_ID,
+    SOLUTION,
+    VERSION,
+    ago,
+    configured,
+    version,
+    version_summary,
+)
+
+EVENT = {"detail": {"executionArn": EXECUTION, "status": "TIMED_OUT"}}
+SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
+
+
+def ended(executions, status, **how):
+    answer = {
+        "executionArn": EXECUTION,
+        "stateMachineArn": EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0],
+        "status": status,
+        "startDate": NOW,
+        **how,
+    }
+    executions.says("describe_execution", answer, executionArn=EXECUTION)
+
+
+def history(executions, *events):
+    answer = {
+        "events": [
+            {"timestamp": NOW, "id": number, **event} for number, event in enumerate(events, 1)
+        ]
+    }
+    request = {"executionArn": EXECUTION, "maxResults": 10, "includeExecutionData": True}
+    executions.says("get_execution_history", answer, **request)
+
+
+STARTED = {"type": "ExecutionStarted"}
+FIRST_STATE = {
+    "type": "PassStateExited",
+    "stateExitedEventDetails": {
+        "name": "Configure run",
+        "output": json.dumps(configured(SCHEDULED)),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "how", "error"),
+    [
+        ("RUNNING", {}, None),
+        ("SUCCEEDED", {}, None),
+        ("PENDING_REDRIVE", {"error": "States.Runtime"}, None),
+        ("FAILED", {"error": "RetrainingFailed", "cause": "a report"}, None),
+        ("ABORTED", {}, {"Error": "ABORTED", "Cause": "no cause given"}),
+        (
+            "TIMED_OUT",
+            {"error": "States.Timeout"},
+            {"Error": "TIMED_OUT", "Cause": "States.Timeout: no cause given"},
+        ),
+        (
+            "FAILED",
+            {"error": "States.Runtime", "cause": "no such path"},
+            {"Error": "FAILED", "Cause": "States.Runtime: no such path"},
+        ),
+    ],
+)
+def test_an_execution_that_has_not_reported_says_how_it_ended(executions, status, how, error):
+    ended(executions, status, **how)
+    assert runs.ending(executions.client, EXECUTION) == error
+
+
+def test_what_the_first_state_made_is_read_from_the_history(executions):
+    later = {**FIRST_STATE, "stateExitedEventDetails": {"name": "Later", "output": "{}"}}
+    history(executions, STARTED, {"type": "PassStateEntered"}, FIRST_STATE, later)
+    assert runs.configured(executions.client, EXECUTION) == configured(SCHEDULED)
+
+
+def test_an_execution_that_did_not_leave_its_first_state_made_nothing(executions):
+    history(executions, STARTED)
+    assert runs.configured(executions.client, EXECUTION) is None
+
+
+def test_the_client_of_step_functions_is_made_once(monkeypatch, clients):
+    made = []
+    monkeypatch.setattr("boto3.client", lambda name: made.append(name) or clients[name])
+    runs.executions.cache_clear()
+    assert runs.executions() is runs.executions()
+    runs.executions.cache_clear()
+    assert made == ["stepfunctions"]
+
+
+# the handler
+
+
+@pytest.fixture
+def close(monkeypatch, executions, personalize):
+    monkeypatch.setattr(close_run, "executions", lambda: executions.client)
+    monkeypatch.setattr(close_run, "writer", lambda: personalize.client)
+    return lambda: close_run.handler(EVENT, None)
+
+
+def report(error, words):
+    return {
+        "status": "FAILED",
+        "runId": RUN_ID,
+        "executionArn": EXECUTION,
+        "reason": f"{error}: {words}",
+        "imports": [],
+        "solutions": [],
+        "warnings": [],
+        "text": f"Retraining run {RUN_ID}: FAILED: {error}: {words}",
+    }
+
+
+@pytest.mark.parametrize("status", ["TIMED_OUT", "FAILED"])
+def test_a_dead_runs_trainings_are_stopped_and_it_is_reported(
+    close, executions, personalize, status
+):
+    ended(executions, status, error="States.Runtime", cause="no such path")
+    history(executions, STARTED, FIRST_STATE)
+    summary = version_summary(solutionVersionArn=VERSION, status="CREATE IN_PROGRESS")
+    answer = {"solutionVersions": [summary]}
+    personalize.says("list_solution_versions", answer, solutionArn=SOLUTION)
+    ours = version(name=f"{PREFIX}-{RUN_ID}-0b519087-2", creationDateTime=ago(1))
+    personalize.says(
+        "describe_solution_version", {"solutionVersion": ours}, solutionVersionArn=VERSION
+    )
+    personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
+    assert close() == report(status, f"States.Runtime: no such path; stopped {VERSION}")
+
+
+def test_a_run_that_was_aborted_by_hand_is_reported_and_its_trainings_are_left(close, executions):
+    ended(executions, "ABORTED", error="enough", cause="I stop it")
+    history(executions, STARTED, FIRST_STATE)
+    assert close() == report("ABORTED", "enough: I stop it")
+
+
+def test_a_run_that_has_reported_is_left_alone(close, executions):
+    ended(executions, "FAILED", error="RetrainingFailed", cause="a report")
+    assert close() is None
+
+
+def test_an_execution_of_which_nothing_is_known_is_left_alone(close, executions):
+    ended(executions, "ABORTED")
+    history(executions, STARTED)
+    assert close() is None, "there is no run to report"

@@ -1,0 +1,145 @@
+"""The clients of Personalize: how often they send, and which of its errors have names of ours."""
+
+import io
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from urllib3 import HTTPResponse
+
+from functions import personalize as module
+from functions.errors import ServiceUnavailable, Throttled
+from tests.functions.samples import CAMPAIGN, REGION, SOLUTION, VERSION, ago, version
+
+
+class Wire:
+    """What lies between a client and AWS: every request that is sent gets the same answer."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.sent = []
+
+    def answer_to(self, request, **_):
+        """Answer a request, as a handler of botocore's event `before-send`."""
+        self.sent.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        status, body = self.answer
+        return AWSResponse(
+            request.url,
+            status,
+            {},
+            HTTPResponse(body=io.BytesIO(body.encode()), preload_content=False),
+        )
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    # Between tries botocore sleeps.
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+
+
+def asked(make, answer):
+    """Ask a new client whose every request gets this answer: the error, and how often it sent."""
+    make.cache_clear()
+    client = make()
+    make.cache_clear()
+    wire = Wire(answer)
+    client.meta.events.register("before-send.personalize", wire.answer_to)
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - the caller compares it
+        client.describe_campaign(campaignArn=CAMPAIGN)
+    return raised.value, len(wire.sent)
+
+
+def refusal(code, status=400):
+    return status, f'{{"__type": "{code}", "message": "not now"}}'
+
+
+PASSING = {
+    "throttling": (refusal("ThrottlingException"), "Throttled"),
+    "a 5xx": (refusal("InternalServerError", 500), "ServiceUnavailable"),
+    "a gateway's 5xx": ((503, "<html>"), "ServiceUnavailable"),
+    "a read time-out": (ReadTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
+    "a connection time-out": (ConnectTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
+    "a refused connection": (
+        EndpointConnectionError(endpoint_url="x", error="refused"),
+        "ServiceUnavailable",
+    ),
+    "a closed connection": (ConnectionClosedError(endpoint_url="x"), "ServiceUnavailable"),
+}
+
+
+@pytest.mark.parametrize(("answer", "name"), PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize(("make", "times"), [(module.writer, 1), (module.reader, 4)])
+def test_a_write_is_sent_once_and_a_read_four_times(answer, name, make, times):
+    error, sent = asked(make, answer)
+    assert (type(error).__name__, sent) == (name, times)
+
+
+def test_the_names_say_what_was_asked_and_what_was_said():
+    error, _ = asked(module.writer, refusal("ThrottlingException"))
+    assert str(error) == "DescribeCampaign: ThrottlingException: not now"
+    error, _ = asked(module.writer, refusal("InternalServerError", 500))
+    assert str(error) == "DescribeCampaign: InternalServerError: not now"
+    error, _ = asked(module.writer, ReadTimeoutError(endpoint_url="x"))
+    assert str(error) == 'no answer: Read timeout on endpoint URL: "x"'
+
+
+@pytest.mark.parametrize("make", [module.writer, module.reader])
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (refusal("ResourceNotFoundException"), "ResourceNotFoundException"),
+        (refusal("AccessDeniedException"), "ClientError"),
+        (NoCredentialsError(), "NoCredentialsError"),
+    ],
+    ids=["modelled", "unmodelled", "our own fault"],
+)
+def test_other_errors_are_as_they_are_and_not_tried_again(make, answer, name):
+    error, sent = asked(make, answer)
+    assert (type(error).__name__, sent) == (name, 1)
+
+
+@pytest.mark.parametrize("code", sorted(module.THROTTLING))
+def test_every_way_to_say_throttling_is_throttled(personalize, code):
+    personalize.refuses("describe_campaign", code, "slow", campaignArn=CAMPAIGN)
+    with pytest.raises(Throttled, match=f"^DescribeCampaign: {code}: slow$"):
+        personalize.client.describe_campaign(campaignArn=CAMPAIGN)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(499, ClientError), (500, ServiceUnavailable)])
+def test_what_begins_with_5_is_the_services_fault(personalize, status, expected):
+    personalize.refuses("describe_campaign", "Odd", status=status, campaignArn=CAMPAIGN)
+    with pytest.raises(expected):
+        personalize.client.describe_campaign(campaignArn=CAMPAIGN)
+
+
+@pytest.mark.parametrize(("make", "attempts"), [(module.writer, 1), (module.reader, 4)])
+def test_a_client_gives_up_well_inside_its_functions_timeout(make, attempts):
+    make.cache_clear()
+    client = make()
+    assert make() is client, "one client serves all invocations"
+    make.cache_clear()
+    config = client.meta.config
+    assert config.retries == {"mode": "standard", "total_max_attempts": attempts}
+    assert (config.connect_timeout, config.read_timeout) == (5, 15)
+
+
+def test_a_version_is_as_old_as_its_description_says(personalize):
+    answer = {"solutionVersion": version()}
+    personalize.says("describe_solution_version", answer, solutionVersionArn=VERSION)
+    assert module.version_created_at(personalize.client, VERSION) == ago(1)
+
+
+def test_the_newest_version_whichever_it_is_has_no_age(personalize):
+    assert module.version_created_at(personalize.client, f"{SOLUTION}/$LATEST") is None

@@ -1,0 +1,351 @@
+"""Runs that end without a report, and what `close_run` makes of them; runs side by side."""
+
+from datetime import timedelta
+
+import pytest
+
+from components.args import LimitsArgs
+from functions.runs import REPORTED
+from tests.group import IMPORT_ROLE, datasets, settings, solution
+from tests.lambda_runtime import Fails
+from tests.pipeline import PREFIX, RUN, handler, pipeline
+from tests.workflow.killing import killed
+from tests.workflow.reading import dataset_arn, failed_calls, outcomes, report, solution_arn
+
+NAME = f"{PREFIX}-{RUN}-0b519087-1"
+DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+SHORT = settings(limits=LimitsArgs(max_import_hours=1, max_training_hours=1, max_campaign_hours=1))
+
+
+def status_change(execution):
+    """Give the event of EventBridge for an execution's end.
+
+    As https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html shows it.
+    """
+    machine = execution.arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+    return {
+        "version": "0",
+        "id": "315c1398-40ff-a850-213b-158f73e60175",
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "account": "123456789012",
+        "time": "2026-11-30T03:00:00Z",
+        "region": "eu-west-1",
+        "resources": [execution.arn],
+        "detail": {
+            "executionArn": execution.arn,
+            "stateMachineArn": machine,
+            "name": execution.arn.rpartition(":")[2],
+            "status": execution.status,
+            "startDate": 1795921200000,
+            "stopDate": 1796007600000,
+            "input": "{}",
+            "output": None,
+            "inputDetails": {"included": True},
+            "outputDetails": None,
+            "error": execution.error,
+            "cause": execution.cause,
+        },
+    }
+
+
+def close(execution):
+    """Call close_run as EventBridge does when an execution has ended."""
+    return handler("close_run")(status_change(execution), None)
+
+
+def time_out(made, **request):
+    """Run until the machine's own time-out ends it: watching never sees an end or a deadline."""
+
+    def blind(event, _context):
+        return {**event["version"], "phase": "UNDER_WAY", "seconds": 3600}
+
+    made.handlers["watch_solution_version"] = blind
+    execution = made.run(**request)
+    assert execution.status == "TIMED_OUT", execution
+    return execution
+
+
+# A time-out of the machine
+
+
+def test_the_machine_times_out_long_after_every_deadline():
+    with pipeline(SHORT) as made:
+        made.order("hang", job="solution-version")
+        began = made.clock.now()
+        time_out(made, skipImport=True)
+        assert made.clock.now() - began == timedelta(seconds=SHORT.backstop_seconds)
+
+
+def test_a_run_whose_every_stage_takes_all_its_time_ends_by_itself():
+    limits = LimitsArgs(max_import_hours=0.5, max_training_hours=1, max_campaign_hours=5)
+    five = {f"other-{number}": 0.49 * 3600 for number in range(5)}
+    ours = {f"{PREFIX}-{RUN}-items-1": 0.49 * 3600}
+    updates = {"solution-version": 0.99 * 3600, "campaign-update": 4.9 * 3600}
+    all_slow = settings(limits=limits, datasets=datasets("items"))
+    with pipeline(all_slow, seconds={**five, **ours, **updates}) as made:
+        for each in five:
+            made.api.create_dataset_import_job(
+                jobName=each,
+                datasetArn=dataset_arn("ITEMS"),
+                dataSource={"dataLocation": "s3://exports/items.csv"},
+                roleArn=IMPORT_ROLE,
+            )
+
+        def update_by_hand(event, context):
+            if event["update"] is None:
+                made.api.update_campaign(
+                    campaignArn=event["campaign"]["campaignArn"],
+                    solutionVersionArn=made.versions()[0],
+                )
+            return handler("update_campaign")(event, context)
+
+        made.handlers["update_campaign"] = update_by_hand
+        execution = made.run()
+        assert made.served() == made.versions()[-1]
+    assert outcomes(execution) == {"items": "IMPORTED", **DONE}
+
+
+def test_a_run_that_timed_out_is_closed_with_its_training_stopped():
+    with pipeline(SHORT) as made:
+        made.order("hang", job="solution-version")
+        execution = time_out(made, skipImport=True)
+        assert [
+            call.function for call in execution.calls if call.function == "report_outcome"
+        ] == []
+        closed = close(execution)
+        new = made.versions()[-1]
+        made.let_pass(1200)
+        assert made.statuses()[-1] == "CREATE STOPPED"
+    assert closed["status"] == "FAILED"
+    assert closed["runId"] == RUN
+    assert closed["executionArn"] == execution.arn
+    assert closed["text"] == (
+        f"Retraining run {RUN}: FAILED: TIMED_OUT: no cause given; stopped {new}"
+    )
+
+
+def test_closing_a_run_twice_is_harmless():
+    with pipeline(SHORT) as made:
+        made.order("hang", job="solution-version")
+        execution = time_out(made, skipImport=True)
+        first, second = close(execution), close(execution)
+        assert len(made.started("StopSolutionVersionCreation")) == 1
+        made.let_pass(1200)
+        third = close(execution)
+        assert made.statuses()[-1] == "CREATE STOPPED"
+    assert first == second, "it is stopping, and was stopped for this run"
+    assert third["text"] == f"Retraining run {RUN}: FAILED: TIMED_OUT: no cause given"
+
+
+def test_closing_stops_only_the_trainings_of_this_run():
+    names = ("by-hand", f"{PREFIX}-20261122T030000Z-0b519087-1", f"ffffffff-{RUN}-0b519087-1")
+    with pipeline(SHORT) as made:
+        made.order("hang", job="solution-version", times=4)
+        for name in names:
+            made.api.create_solution_version(
+                solutionArn=solution_arn(), name=name, trainingMode="UPDATE"
+            )
+        made.let_pass(600)
+        close(time_out(made, skipImport=True))
+        stopped = made.started("StopSolutionVersionCreation")
+        assert stopped == [{"solutionVersionArn": made.versions()[-1]}], (
+            "not somebody's, not another run's, not another stack's"
+        )
+
+
+def test_closing_goes_on_when_a_training_has_just_ended():
+    two = settings(limits=SHORT.limits, solutions=[solution("taste"), solution("like", ())])
+    with pipeline(two) as made:
+        late = SHORT.backstop_seconds + 30
+        made.order("take", job="solution-version", of=solution_arn("taste"), seconds=late - 60)
+        made.order("hang", job="solution-version", of=solution_arn("like"))
+        execution = time_out(made, skipImport=True)
+        made.let_pass(60)
+        for operation in ("ListSolutionVersions", "DescribeSolutionVersion"):
+            made.order("stale", operation=operation, seconds=120)
+        closed = close(execution)
+        made.let_pass(1200)
+        assert made.statuses("taste")[-1] == "ACTIVE", "it had ended, and the service refused"
+        assert made.statuses("like")[-1] == "CREATE STOPPED", (
+            "the other one is stopped all the same"
+        )
+    assert closed["status"] == "FAILED"
+
+
+# An abort
+
+
+def test_an_abort_leaves_the_training_to_whoever_aborted():
+    with pipeline() as made:
+        running = made.start()
+        made.let_pass(3600)
+        running.abort("Enough", "of this")
+        closed = close(running.now())
+        assert made.started("StopSolutionVersionCreation") == []
+        made.let_pass(2 * 3600)
+        assert made.statuses()[-1] == "ACTIVE"
+    assert closed["text"] == f"Retraining run {RUN}: FAILED: ABORTED: Enough: of this"
+
+
+def test_an_abort_without_words_is_reported_too():
+    with pipeline() as made:
+        running = made.start()
+        made.let_pass(60)
+        running.abort()
+        closed = close(running.now())
+    assert closed["text"] == f"Retraining run {RUN}: FAILED: ABORTED: no cause given"
+
+
+# Runs that have reported, and runs that could not
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["deployed", "failed"])
+def test_a_run_that_has_reported_is_left_alone(fails):
+    with pipeline() as made:
+        if fails:
+            made.order("fail", job="solution-version", of=NAME)
+        execution = made.run(skipImport=True)
+        assert execution.error == (REPORTED if fails else None)
+        assert close(execution) is None
+        assert made.started("StopSolutionVersionCreation") == []
+
+
+def test_a_run_that_is_still_under_way_is_left_alone():
+    with pipeline() as made:
+        running = made.start()
+        made.let_pass(3600)
+        assert close(running.now()) is None, "an event may be older than a redrive"
+        running.abort()
+
+
+def test_a_run_that_could_not_report_is_closed():
+    def broken(_event, _context):
+        raise MemoryError("out of it")
+
+    with pipeline(handlers={"report_outcome": broken}) as made:
+        execution = made.run(skipImport=True)
+        closed = close(execution)
+    assert (execution.status, execution.error) == ("FAILED", "ReportFailed")
+    assert closed["text"].startswith(f"Retraining run {RUN}: FAILED: FAILED: ReportFailed: "), (
+        "EventBridge tells of every FAILED run, and this one has not reported"
+    )
+
+
+def test_a_report_that_is_killed_is_made_again():
+    with pipeline(handlers=killed("report_outcome", times=2)) as made:
+        execution = made.run(skipImport=True)
+    assert execution.status == "SUCCEEDED"
+    assert failed_calls(execution) == [("report_outcome", "Sandbox.Timedout")] * 2
+
+
+def test_a_plan_that_cannot_be_made_is_reported():
+    def broken(_event, _context):
+        raise Fails("Runtime.ExitError", "signal: killed")
+
+    with pipeline(handlers={"plan_retraining": broken}) as made:
+        execution = made.run()
+    assert report(execution)["text"] == (
+        f"Retraining run {RUN}: FAILED: Runtime.ExitError: signal: killed"
+    )
+    assert len(failed_calls(execution)) == 3
+
+
+@pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "Lambda.ServiceException"])
+def test_hiccups_of_lambda_pass(error):
+    failing = {
+        step: killed(step, error=error)[step]
+        for step in ("plan_retraining", "create_solution_version", "update_campaign")
+    }
+    with pipeline(handlers=failing) as made:
+        execution = made.run(skipImport=True)
+        assert len(made.versions()) == 2
+    assert outcomes(execution) == DONE
+    assert [error for _, error in failed_calls(execution)] == [error] * 3
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["ListDatasetImportJobs", "ListSolutionVersions", "DescribeSolution", "DescribeCampaign"],
+)
+@pytest.mark.parametrize("fault", ["throttle", "server-error"])
+def test_throttling_and_server_errors_of_the_plan_pass(operation, fault):
+    with pipeline() as made:
+        made.order(fault, operation=operation, times=6)
+        execution = made.run(dryRun=True)
+    assert report(execution)["status"] == "SKIPPED"
+    errors = {"throttle": "Throttled", "server-error": "ServiceUnavailable"}
+    assert failed_calls(execution) == [("plan_retraining", errors[fault])], (
+        "four times botocore tried, then the workflow called again"
+    )
+
+
+def test_throttling_without_end_fails_the_run_after_some_minutes():
+    with pipeline() as made:
+        made.order("throttle", operation="DescribeCampaign", times=1000)
+        began = made.clock.now()
+        execution = made.run()
+        took = made.clock.now() - began
+    assert report(execution)["reason"] == (
+        "Throttled: DescribeCampaign: ThrottlingException: Rate exceeded"
+    )
+    assert timedelta(minutes=1) < took < timedelta(minutes=20), took
+
+
+# Side by side
+
+
+def test_two_stacks_with_the_same_slot_in_one_account_do_not_touch_each_others_jobs():
+    books = settings(
+        datasets=datasets("interactions", "items", group="books"),
+        solutions=[solution("reader", ("shelf",))],
+    )
+    with pipeline() as made:
+        other = made.beside(books, prefix="ffffffff")
+        slot = made.clock.now().isoformat()
+        both = [each.start(scheduledTime=slot) for each in (made, other)]
+        first, second = (each.wait() for each in both)
+        jobs = [each["jobName"].split("-")[0] for each in made.started("CreateDatasetImportJob")]
+        assert made.served("home") == made.versions("taste")[-1]
+        assert made.served("shelf") == made.versions("reader")[-1]
+        assert (len(made.versions("taste")), len(made.versions("reader"))) == (2, 2)
+    assert outcomes(first) == {
+        "interactions": "IMPORTED",
+        "items": "IMPORTED",
+        "users": "IMPORTED",
+        "taste": "DEPLOYED",
+        "home": "DEPLOYED",
+    }
+    assert outcomes(second) == {
+        "interactions": "IMPORTED",
+        "items": "IMPORTED",
+        "reader": "DEPLOYED",
+        "shelf": "DEPLOYED",
+    }
+    assert sorted(set(jobs)) == [PREFIX, "ffffffff"]
+    assert failed_calls(first) + failed_calls(second) == []
+
+
+def test_two_stacks_on_the_same_solution_do_not_move_its_campaign_back():
+    with pipeline() as made:
+        other = made.beside(made.args, prefix="ffffffff")
+        first = made.start(skipImport=True)
+        made.let_pass(60)
+        second = other.start(skipImport=True)
+        ended = [each.wait() for each in (first, second)]
+        assert made.served() == made.versions()[-1]
+        assert len(made.versions()) == 2, "the second adopts what the first began to train"
+    for execution in ended:
+        assert execution.status == "SUCCEEDED", execution.cause
+        assert failed_calls(execution) == []
+
+
+def test_an_event_that_comes_twice_starts_nothing_twice():
+    with pipeline() as made:
+        both = [made.start(), made.start()]
+        ended = [each.wait() for each in both]
+        names = [each["name"] for each in made.started("CreateSolutionVersion")]
+        assert made.statuses() == ["ACTIVE", "ACTIVE"], "the first and the run's"
+        assert made.served() == made.versions()[-1]
+    assert names == [NAME]
+    assert [each.status for each in ended] == ["SUCCEEDED", "SUCCEEDED"]

@@ -1,0 +1,329 @@
+"""Trainings: what fails, hangs or is stopped, whose they are, and that none is paid for twice."""
+
+from datetime import timedelta
+
+import pytest
+
+from components.args import LimitsArgs
+from emulator.personalize import Switches
+from tests.group import settings, solution
+from tests.pipeline import OPERATOR, PREFIX, RUN, handler, pipeline
+from tests.workflow.killing import killed
+from tests.workflow.reading import (
+    failed_calls,
+    failures,
+    outcomes,
+    report,
+    solution_arn,
+)
+
+ALL = {
+    "interactions": "IMPORTED",
+    "items": "IMPORTED",
+    "users": "IMPORTED",
+    "taste": "DEPLOYED",
+    "home": "DEPLOYED",
+}
+NAME = f"{PREFIX}-{RUN}-0b519087-1"
+NO_IMPORT = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+UNIQUENESS = pytest.mark.parametrize("unique", [True, False], ids=["unique names", "any names"])
+
+
+# What fails
+
+
+def test_a_failed_training_leaves_the_campaign_as_it_is():
+    with pipeline() as made:
+        made.order("fail", job="solution-version", of=NAME, reason="Too few users")
+        first = made.served()
+        execution = made.run()
+        assert made.started("UpdateCampaign") == []
+        assert made.served() == first
+        new = made.versions()[-1]
+    assert execution.status == "FAILED"
+    assert execution.cause == (
+        f"Retraining run {RUN}: FAILED\n"
+        "  import of interactions: IMPORTED\n"
+        "  import of items: IMPORTED\n"
+        "  import of users: IMPORTED\n"
+        f"  {solution_arn()}: FAILED: Too few users\n"
+        f"    version {new}"
+    )
+    assert failed_calls(execution) == []
+
+
+def test_when_one_solution_of_two_fails_the_other_goes_on_and_the_run_is_failed():
+    solutions = [solution("taste", ("home",)), solution("like", ("detail",))]
+    with pipeline(settings(solutions=solutions)) as made:
+        made.order("fail", job="solution-version", of=NAME, reason="Too few users")
+        execution = made.run(skipImport=True)
+        assert made.served("detail") == made.versions("like")[-1]
+    assert (execution.status, report(execution)["status"]) == ("FAILED", "FAILED")
+    assert outcomes(execution) == {"taste": "FAILED", "like": "DEPLOYED", "detail": "DEPLOYED"}
+
+
+def test_a_training_that_somebody_stopped_is_not_tried_again():
+    with pipeline() as made:
+        made.order("stop", job="solution-version", of=NAME)
+        execution = made.run(skipImport=True)
+        assert len(made.started("CreateSolutionVersion")) == 1
+    assert failures(execution) == {"taste": "its status is CREATE STOPPED"}
+
+
+def test_a_solution_that_cannot_be_trained_says_why():
+    with pipeline() as made:
+        quota = "More than 20 resources with PENDING or IN_PROGRESS status"
+        made.order("limit-exceeded", operation="CreateSolutionVersion", message=quota)
+        execution = made.run(skipImport=True)
+    assert failures(execution) == {
+        "taste": "LimitExceededException: An error occurred (LimitExceededException) when calling "
+        f"the CreateSolutionVersion operation (reached max retries: 0): {quota}"
+    }
+    assert report(execution)["solutions"][0]["solutionVersionArn"] is None
+
+
+# Deadlines
+
+
+def test_a_training_of_ours_that_is_overdue_is_stopped():
+    with pipeline() as made:
+        made.order("hang", job="solution-version")
+        began = made.clock.now()
+        execution = made.run(skipImport=True)
+        took = made.clock.now() - began
+        new = made.versions()[-1]
+        assert made.started("StopSolutionVersionCreation") == [{"solutionVersionArn": new}]
+        assert made.statuses() == ["ACTIVE", "CREATE STOPPED"]
+    assert failures(execution) == {
+        "taste": "still CREATE IN_PROGRESS after 24 hours, so it was stopped"
+    }
+    assert timedelta(hours=24) <= took < timedelta(hours=24, minutes=15)
+    assert execution.states.count("Stop solution version") == 1
+
+
+def test_a_training_that_does_not_stop_is_left_after_an_hour():
+    with pipeline(seconds={"stop": 5 * 3600}) as made:
+        made.order("hang", job="solution-version")
+        began = made.clock.now()
+        execution = made.run(skipImport=True)
+        took = made.clock.now() - began
+    assert failures(execution) == {
+        "taste": "still CREATE IN_PROGRESS after 24 hours, and does not stop"
+    }
+    assert timedelta(hours=25) <= took < timedelta(hours=25, minutes=5)
+
+
+def test_a_training_with_an_unknown_status_is_stopped_at_its_deadline_with_a_warning():
+    with pipeline(settings(limits=LimitsArgs(max_training_hours=1))) as made:
+        made.order("unknown-status", job="solution-version", status="CREATE PAUSED")
+        execution = made.run(skipImport=True)
+        new = made.versions()[-1]
+        assert len(made.started("StopSolutionVersionCreation")) == 1
+    assert failures(execution) == {"taste": "still CREATE PAUSED after 1 hours, so it was stopped"}
+    assert report(execution)["warnings"] == [
+        f"{new}: the status 'CREATE PAUSED' is unknown; taken for under way"
+    ]
+
+
+def test_a_training_that_ends_between_the_last_look_and_the_stop_is_used():
+    limits = LimitsArgs(max_training_hours=1.5)
+    with pipeline(settings(limits=limits)) as made:
+
+        def look_then_wait(event, context):
+            answer = handler("watch_solution_version")(event, context)
+            if answer["phase"] == "OVERDUE":
+                made.clock.sleep(60)
+            return answer
+
+        made.handlers["watch_solution_version"] = look_then_wait
+        execution = made.run(skipImport=True)
+        assert made.started("StopSolutionVersionCreation") == []
+    assert outcomes(execution) == NO_IMPORT
+
+
+@pytest.mark.parametrize("late", [10, 40])
+def test_a_stop_that_comes_too_late_is_no_failure(late):
+    limits = LimitsArgs(max_training_hours=1.5)
+    with pipeline(settings(limits=limits)) as made:
+        made.order("take", job="solution-version", seconds=1.5 * 3600 - 60 + late)
+
+        def stop_late(event, context):
+            made.order("stale", operation="DescribeSolutionVersion", seconds=120)
+            made.clock.sleep(50)
+            return handler("stop_solution_version")(event, context)
+
+        made.handlers["stop_solution_version"] = stop_late
+        execution = made.run(skipImport=True)
+        assert len(made.started("StopSolutionVersionCreation")) == 1
+    assert outcomes(execution) == NO_IMPORT, "the service refuses to stop what has ended"
+
+
+# Trouble on the way
+
+
+@pytest.mark.parametrize(
+    "operation", ["CreateSolutionVersion", "DescribeSolutionVersion", "ListSolutionVersions"]
+)
+@pytest.mark.parametrize("fault", ["throttle", "server-error"])
+def test_throttling_and_server_errors_of_trainings_pass(operation, fault):
+    with pipeline() as made:
+        made.order(fault, operation=operation, times=7)
+        execution = made.run(skipImport=True)
+        assert len(made.versions()) == 2, "trained once"
+    assert outcomes(execution) == NO_IMPORT
+    assert failed_calls(execution) != [], "and the workflow, not botocore alone, tried again"
+
+
+def test_throttling_of_the_stop_passes():
+    with pipeline() as made:
+        made.order("hang", job="solution-version")
+        made.order("throttle", operation="StopSolutionVersionCreation", times=3)
+        execution = made.run(skipImport=True)
+        assert made.statuses()[-1] == "CREATE STOPPED"
+    assert failed_calls(execution) == [("stop_solution_version", "Throttled")] * 3
+
+
+def test_a_stop_that_was_not_answered_is_not_repeated():
+    with pipeline() as made:
+        made.order("hang", job="solution-version")
+        made.order("lost-answer", operation="StopSolutionVersionCreation")
+        execution = made.run(skipImport=True)
+        assert len(made.started("StopSolutionVersionCreation")) == 1
+    assert failures(execution)["taste"] == (
+        "still CREATE IN_PROGRESS after 24 hours, so it was stopped"
+    )
+
+
+@UNIQUENESS
+@pytest.mark.parametrize("status", [None, 500])
+def test_a_training_whose_creation_was_not_answered_is_not_created_again(unique, status):
+    with pipeline(switches=Switches(unique_version_names=unique)) as made:
+        made.order("lost-answer", operation="CreateSolutionVersion", status=status)
+        execution = made.run(skipImport=True)
+        assert len(made.versions()) == 2, "the first one and the run's"
+        assert made.served() == made.versions()[-1]
+    assert outcomes(execution) == NO_IMPORT
+    assert failed_calls(execution) == [("create_solution_version", "ServiceUnavailable")]
+
+
+@UNIQUENESS
+def test_a_function_killed_after_it_created_a_version_adopts_it(unique):
+    switches = Switches(unique_version_names=unique)
+    with pipeline(switches=switches, handlers=killed("create_solution_version", times=2)) as made:
+        execution = made.run(skipImport=True)
+        assert len(made.versions()) == 2
+    assert outcomes(execution) == NO_IMPORT
+    assert failed_calls(execution) == [("create_solution_version", "Sandbox.Timedout")] * 2
+
+
+def test_a_version_whose_name_is_taken_but_that_is_not_listed_yet_is_looked_for_again():
+    def with_old_lists(event, context):
+        made.order("stale", operation="ListSolutionVersions", seconds=30, times=2)
+        return handler("create_solution_version")(event, context)
+
+    switches = Switches(unique_version_names=True)
+    handlers = {"create_solution_version": with_old_lists}
+    with pipeline(switches=switches, handlers=handlers) as made:
+        made.order("lost-answer", operation="CreateSolutionVersion")
+        execution = made.run(skipImport=True)
+        assert len(made.versions()) == 2
+    assert outcomes(execution) == NO_IMPORT
+    assert len(failed_calls(execution)) > 1, "the first look came too early"
+
+
+# Names and adoption
+
+
+@pytest.mark.parametrize("changes", [{}, {"trainingMode": "FULL"}])
+def test_a_version_of_the_runs_name_is_adopted(changes):
+    with pipeline() as made:
+        made.api.create_solution_version(solutionArn=solution_arn(), name=NAME, **changes)
+        execution = made.run(skipImport=True)
+        assert made.started("CreateSolutionVersion") == []
+    assert outcomes(execution) == NO_IMPORT
+    assert report(execution)["solutions"][0]["adopted"] is False, "the name says that it is ours"
+
+
+def test_a_version_of_the_runs_name_that_differs_is_an_error_that_names_both():
+    with pipeline() as made:
+        made.api.create_solution_version(
+            solutionArn=solution_arn(), name=NAME, trainingMode="UPDATE"
+        )
+        execution = made.run(skipImport=True)
+        other = made.versions()[-1]
+    assert failures(execution) == {
+        "taste": f"NameTaken: {other} is named {NAME} and is ('{solution_arn()}', 'UPDATE'); this "
+        f"run wants ('{solution_arn()}', 'FULL')"
+    }
+
+
+def test_somebody_elses_training_that_began_before_the_data_were_complete_is_not_adopted():
+    with pipeline() as made:
+        running = made.start()
+        made.let_pass(300)
+        other = made.api.create_solution_version(solutionArn=solution_arn())["solutionVersionArn"]
+        execution = running.wait()
+        _, _, ours = made.versions()
+        assert made.served() == ours
+    assert outcomes(execution) == ALL
+    assert report(execution)["warnings"] == [f"{ours}: {other} is in training too"]
+
+
+def test_somebody_elses_training_that_began_after_the_data_were_complete_is_adopted():
+    def begin_first(event, context):
+        made.api.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        return handler("create_solution_version")(event, context)
+
+    with pipeline(handlers={"create_solution_version": begin_first}) as made:
+        execution = made.run()
+        assert len(made.versions()) == 2, "no second training is paid for"
+        other = made.versions()[-1]
+        assert made.served() == other
+    assert outcomes(execution) == ALL
+    assert report(execution)["solutions"][0]["adopted"] is True
+    assert report(execution)["text"] == (
+        f"Retraining run {RUN}: DEPLOYED\n"
+        "  import of interactions: IMPORTED\n"
+        "  import of items: IMPORTED\n"
+        "  import of users: IMPORTED\n"
+        f"  {solution_arn()}: DEPLOYED\n"
+        f"    version {other}, adopted from somebody else\n"
+        "    arn:aws:personalize:eu-west-1:123456789012:campaign/home: DEPLOYED"
+    )
+
+
+def test_an_automatic_training_on_the_newest_data_is_adopted():
+    with pipeline() as made:
+        made.personalize.train_automatically(solution_arn(), OPERATOR)
+        execution = made.run(skipImport=True)
+        assert made.started("CreateSolutionVersion") == []
+    assert report(execution)["solutions"][0]["adopted"] is True
+
+
+def test_an_adopted_training_that_is_overdue_is_left_alone():
+    with pipeline() as made:
+        made.order("hang", job="solution-version")
+        made.api.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        execution = made.run(skipImport=True)
+        assert made.started("StopSolutionVersionCreation") == []
+        assert made.statuses() == ["ACTIVE", "CREATE IN_PROGRESS"]
+    assert failures(execution) == {"taste": "still CREATE IN_PROGRESS after 24 hours"}
+
+
+def test_somebody_elses_training_that_is_being_stopped_is_not_adopted():
+    with pipeline(seconds={"stop": 600}) as made:
+        other = made.api.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        made.let_pass(120)
+        made.api.stop_solution_version_creation(solutionVersionArn=other["solutionVersionArn"])
+        execution = made.run(skipImport=True)
+    assert outcomes(execution) == NO_IMPORT, "it will never serve anybody"
+    assert report(execution)["warnings"] == [], "and does not train beside ours either"
+
+
+def test_somebody_elses_update_is_not_taken_for_the_full_training_that_is_wanted():
+    with pipeline() as made:
+        made.api.create_solution_version(solutionArn=solution_arn(), trainingMode="UPDATE")
+        execution = made.run(skipImport=True)
+        modes = [each.get("trainingMode") for each in made.started("CreateSolutionVersion")]
+    assert modes == ["FULL"]
+    assert report(execution)["solutions"][0]["adopted"] is False
