@@ -7,10 +7,11 @@ import pulumi
 import pulumi_aws as aws
 
 from . import asl, naming, policies
-from .args import RetrainingPipelineArgs, document, problems, resolved
+from .args import RetrainingPipelineArgs, document, resolved
 from .arns import Home, parse
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs
+from .rules import problems
 from .schedule import Schedule, ScheduleArgs
 from .steps import Resource
 from .workflow import definition
