@@ -23,7 +23,13 @@ MAY_IMPORT = {
     "components.args": {"components.metrics", "components.rates"},
     "components.rules": {"components.args", *JUDGES},
     "components.naming": {"components.steps"},
-    "components.policies": {"components.arns"},
+    "components.policies": {"components.arns", "components.values"},
+    "components.granted": {
+        "components.args",
+        "components.arns",
+        "components.policies",
+        "components.steps",
+    },
     "components.workflow": {"components.asl", "components.args"},
     "components.lambda_functions": {
         "components.args",
@@ -36,8 +42,6 @@ MAY_IMPORT = {
         "components.args",
         "components.lambda_functions",
         "components.naming",
-        "components.policies",
-        "components.steps",
     },
     "components.retraining_pipeline": {"components"},
     "components": {"components.args", "components.retraining_pipeline"},
