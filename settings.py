@@ -7,7 +7,6 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cache
 from types import GenericAlias, NoneType, UnionType
 from typing import Literal, NamedTuple, TypeAlias, TypeVar, Union, cast, get_args, get_origin
@@ -17,8 +16,9 @@ import pulumi
 from cattrs.gen import make_dict_structure_fn, override
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components.args import RetrainingPipelineArgs, camel_case, problems, warnings
-from components.values import Problem
+from components.args import RetrainingPipelineArgs, camel_case
+from components.rules import problems, warnings
+from components.values import Problem, key_problem
 
 Hook: TypeAlias = Callable[[object, object], object]
 Shape = TypeVar("Shape")
@@ -86,7 +86,7 @@ def parse(
     Numbers and booleans may be strings, as `pulumi config set` stores them. `region` is the
     stack's `aws:region`, where set. `secrets` are the keys whose values are encrypted.
 
-    Raises SettingsError: for all that could not be read, and all the rules of `components/args.py`
+    Raises SettingsError: for all that could not be read, and all the rules of `components/rules.py`
     that the rest breaks.
     """
     args, unread = _read({key: value for key, value in config.items() if key not in secrets})
@@ -134,7 +134,7 @@ class _Refusal(NamedTuple):
             return None
         key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path)
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
-            return Problem(key[1:], None, _unknown(str(self.path[-1]), _keys(self.error.cl)))
+            return Problem(key[1:], None, key_problem(str(self.path[-1]), _keys(self.error.cl)))
         assert isinstance(self.error, _UnfitError), "the hooks below raise nothing else"
         return Problem(key[1:], self.error.value, self.error.message)
 
@@ -144,10 +144,8 @@ class _Refusal(NamedTuple):
         parent = cast("dict[str | int, object]", config)
         for each in parents:
             parent = cast("dict[str | int, object]", parent[each])
-        if isinstance(self.error, KeyError):
+        if isinstance(self.error, KeyError) or isinstance(last, int):
             parent[last] = _empty(self.type)
-        elif isinstance(last, int):
-            parent[last] = {}
         else:
             del parent[last]
 
@@ -192,7 +190,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook_func(lambda type_: _origin(type_) is Literal, _text)
     converter.register_structure_hook_factory(
-        lambda type_: _origin(type_) in (Union, UnionType), _first_member_reader
+        lambda type_: _origin(type_) in (Union, UnionType), _union_reader
     )
     converter.register_structure_hook_factory(
         lambda type_: _origin(type_) in (Sequence, Mapping), _collection_reader
@@ -201,11 +199,20 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
-def _first_member_reader(union: object, converter: cattrs.Converter) -> Hook:
-    """Read an `Input[str]` as str and `X | None` as X: a key that is there has a value."""
-    member = get_args(union)[0]
+def _union_reader(union: object, converter: cattrs.Converter) -> Hook:
+    """Read `Input[str]` as str, `X | None` as X (a key has a value), a list or False as either."""
+    member, *others = get_args(union)
     read: Hook = converter.get_structure_hook(member)
-    return lambda value, _: read(value, member)
+    if Literal[False] not in others:
+        return lambda value, _: read(value, member)
+
+    def list_or_false(value: object, _: object) -> object:
+        if value is False or value == "false":
+            return False
+        expected = "a list, or false; leave it out for the default"
+        return read(_only(list, expected, value), member)
+
+    return list_or_false
 
 
 def _collection_reader(type_: object, converter: cattrs.Converter) -> Hook:
@@ -276,15 +283,6 @@ def _empty(type_: object) -> object:
 
 def _keys(cls: type) -> list[str]:
     return [camel_case(each.name) for each in fields(cls)]
-
-
-def _unknown(key: str, known: list[str]) -> str:
-    nearest = get_close_matches(key, known, 1)
-    return (
-        f"unknown; did you mean {nearest[0]}?"
-        if nearest
-        else f"unknown; known are {', '.join(known)}"
-    )
 
 
 def _one_holds_the_other(key: str, other: str) -> bool:

@@ -5,6 +5,8 @@ from .args import (
     DatasetArgs,
     DatasetsArgs,
     LimitsArgs,
+    ProbeArgs,
+    QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
 )
@@ -16,6 +18,8 @@ __all__ = [
     "DatasetsArgs",
     "InvalidPipelineError",
     "LimitsArgs",
+    "ProbeArgs",
+    "QualityRuleArgs",
     "RetrainingPipeline",
     "RetrainingPipelineArgs",
     "SolutionArgs",

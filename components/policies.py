@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from .arns import Home
+from .values import DATE
 
 Document: TypeAlias = dict[str, object]
 Condition: TypeAlias = Mapping[str, Mapping[str, str | list[str]]]
@@ -239,7 +240,7 @@ def _s3_arn(partition: str, path: str) -> str:
 def _any_day(locations: Iterable[str]) -> Iterator[str]:
     """Bucket and key of each location, with a wildcard in the date's place."""
     for location in locations:
-        yield location.removeprefix("s3://").replace("{date}", "*")
+        yield location.removeprefix("s3://").replace(DATE, "*")
 
 
 def _document(*statements: Document) -> Document:

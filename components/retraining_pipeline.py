@@ -1,18 +1,18 @@
 """The component: everything that one dataset group's pipeline deploys, wired together."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 import pulumi
 import pulumi_aws as aws
 
-from . import asl, naming, policies
-from .args import RetrainingPipelineArgs, document, problems, resolved
+from . import asl, granted, naming, policies
+from .args import RetrainingPipelineArgs, document, resolved
 from .arns import Home, parse
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs
+from .rules import problems
 from .schedule import Schedule, ScheduleArgs
-from .steps import Resource
 from .workflow import definition
 
 TAG = "retraining-pipeline"
@@ -93,7 +93,9 @@ class RetrainingPipeline(pulumi.ComponentResource):
             name,
             LambdaFunctionsArgs(
                 pipeline=args,
-                resources=_resources(args, home, job_prefix, self.import_role_arn, group.arn),
+                resources=granted.resources(
+                    args, home, job_prefix, self.import_role_arn, group.arn
+                ),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -131,14 +133,14 @@ class RetrainingPipeline(pulumi.ComponentResource):
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=role_policies),
         )
-        granted = functions.grant_state_machine(machine.arn)
+        later_policies = functions.grant_state_machine(machine.arn)
         Monitoring(
             name,
             MonitoringArgs(
                 pipeline=args,
                 state_machine_arn=machine.arn,
                 close_run=functions.steps["close_run"],
-                close_run_policy=granted["close_run"],
+                close_run_policy=later_policies["close_run"],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -148,7 +150,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 pipeline=args,
                 group=group,
                 state_machine_arn=machine.arn,
-                after=[*role_policies, *granted.values()],
+                after=[*role_policies, *later_policies.values()],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -216,47 +218,6 @@ class RetrainingPipeline(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         return role, policy
-
-
-def _resources(
-    args: RetrainingPipelineArgs,
-    home: pulumi.Output[Home],
-    job_prefix: str,
-    import_role_arn: pulumi.Output[str],
-    group_arn: pulumi.Output[str],
-) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
-    """Give the ARNs behind each word that a row of STEPS may use."""
-    configured = [dataset for _, dataset in args.datasets.configured()]
-    datasets = pulumi.Output.all(*(dataset.dataset_arn for dataset in configured))
-    locations = [dataset.data_location for dataset in configured]
-    markers = [dataset.ready_marker for dataset in configured if dataset.ready_marker is not None]
-    solutions = pulumi.Output.all(*(solution.solution_arn for solution in args.solutions))
-    return {
-        "any": ["*"],
-        "dataset groups": datasets.apply(policies.dataset_groups),
-        "datasets": datasets,
-        "schemas": home.apply(lambda known: [policies.schemas(known)]),
-        "import jobs": home.apply(lambda known: [policies.import_jobs(known, job_prefix)]),
-        "import role": pulumi.Output.all(import_role_arn),
-        "solutions": solutions,
-        "solution versions": solutions.apply(
-            lambda arns: [policies.solution_versions(arn) for arn in arns]
-        ),
-        "campaigns": pulumi.Output.all(
-            *(each.campaign_arn for solution in args.solutions for each in solution.campaigns)
-        ),
-        "schedule": group_arn.apply(lambda arn: [policies.schedules(arn)]),
-        "exports": pulumi.Output.all(home.partition, locations).apply(
-            lambda known: policies.exports(*known)
-        ),
-        # A ready marker is looked for in the list of its bucket, never read.
-        "export buckets": pulumi.Output.all(home.partition, [*locations, *markers]).apply(
-            lambda known: policies.export_buckets(*known)
-        ),
-        "data key": pulumi.Output.all(
-            *([args.data_kms_key_arn] if args.data_kms_key_arn is not None else [])
-        ),
-    }
 
 
 def _checked_home(

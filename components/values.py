@@ -1,16 +1,22 @@
-"""Problems, and what is wrong with a single setting: locations, tags, numbers, choices. Pure.
+"""Problems, and what is wrong with a single setting: places, tags, numbers, choices, keys. Pure.
 
 Each function answers with what is wrong with a value and the way out, or None.
 """
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+DATE, A_DAY = "{date}", "2026-11-29"
+"""The placeholder of a place in S3, and what a run fills in: its day in UTC."""
 MAX_LOCATION = 256
 """Characters of a dataLocation, by the API's model."""
+MAX_KEY = 1024
+"""Bytes of an object's key: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html."""
+MAX_ID = 256
+"""Characters of a user's or an item's id, by the model of GetRecommendations."""
 MAX_TAGS = 40
 """AWS allows 50 a resource; the pipeline adds its own."""
 MAX_TAG_KEY, MAX_TAG_VALUE = 128, 256
@@ -45,22 +51,64 @@ def location_problem(text: str, example: str) -> str | None:
     """Judge what an import shall read: a file in S3, or a prefix that ends in `/`."""
     if not text:
         return f"missing; the CSV to import, for example '{example}'"
-    if len(text) > MAX_LOCATION:
-        return f"is {len(text)} characters long; Personalize takes at most {MAX_LOCATION}"
-    if placeholder := re.search(r"\{[^}]*\}?", text):
-        return f"has the unknown placeholder {placeholder[0]!r}; write out where the data lies"
-    if not text.startswith("s3://"):
-        return f"is no location in S3; expected one like '{example}'"
-    return _object_problem(text, example)
+    length = len(text.replace(DATE, A_DAY))
+    if length > MAX_LOCATION:
+        return f"is {length} characters long; Personalize takes at most {MAX_LOCATION}"
+    if place := _place_problem(text, example):
+        return place
+    if not re.search(r"/$|[^/]\.[a-zA-Z0-9]+$", text):
+        return f"is neither a file nor a prefix; write '{text}.csv' or '{text}/'"
+    return None
+
+
+def marker_problem(text: str) -> str | None:
+    """Judge the object in S3 that tells that an export is complete."""
+    example = "s3://bucket/_SUCCESS"
+    if not text:
+        return f"empty; leave it out or name an object, for example '{example}'"
+    if place := _place_problem(text, example):
+        return place
+    if text.endswith("/"):
+        return f"is a prefix; name the object that is written last, for example '{example}'"
+    key = text.split("/", 3)[3].replace(DATE, A_DAY)
+    if (size := len(key.encode())) > MAX_KEY:
+        return f"has a key of {size} bytes; S3 takes at most {MAX_KEY}"
+    return None
 
 
 def choice_problem(given: str, choices: Collection[str]) -> str | None:
     """Judge a word out of a few."""
     if given in choices:
         return None
-    nearest = get_close_matches(given.upper(), choices, 1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"expected {' or '.join(choices)}"
+    words = {word.lower(): word for word in choices}
+    nearest = get_close_matches(given.lower(), words, 1)
+    hint = f"did you mean {words[nearest[0]]}?" if nearest else f"expected {' or '.join(choices)}"
     return f"is unknown; {hint}"
+
+
+def key_problem(key: str, known: Sequence[str]) -> str:
+    """Tell of a key that is not among those known."""
+    nearest = get_close_matches(key, known, 1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}"
+    return f"unknown; {hint}"
+
+
+def id_problem(text: str) -> str | None:
+    """Judge the id of a user or an item."""
+    if not text:
+        return f"empty; expected an id of 1 to {MAX_ID} characters"
+    if len(text) > MAX_ID:
+        return f"is {len(text)} characters long; an id has at most {MAX_ID}"
+    return None
+
+
+def share_problem(given: float, example: float) -> str | None:
+    """Judge a part of a whole."""
+    if 0 <= given <= 1:
+        return None
+    percent = 1 < given <= 100  # noqa: PLR2004 - what a percentage may be
+    hint = f"for {given:g} percent, {given / 100:g}" if percent else f"for example {example:g}"
+    return f"is no share; expected a number from 0 to 1: {hint}"
 
 
 def hours_problem(given: float, most: float, reason: str) -> str | None:
@@ -94,14 +142,19 @@ def tag_problems(tags: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
             yield key, value, f"holds {bad!r}; tags hold letters, digits, spaces and {allowed}"
 
 
-def _object_problem(text: str, example: str) -> str | None:
+def _place_problem(text: str, example: str) -> str | None:
+    """Judge bucket and key of an object or a prefix in S3."""
+    for placeholder in re.findall(r"\{[^{}]*\}|[{}]", text):
+        if placeholder != DATE:
+            known = f"known is {DATE}, the day of the run as {A_DAY}"
+            return f"has the unknown placeholder {placeholder!r}; {known}"
+    if not text.startswith("s3://"):
+        return f"is no location in S3; expected one like '{example}'"
     bucket, _, key = text.removeprefix("s3://").partition("/")
     if not re.fullmatch(_BUCKET, bucket):
         return f"has {bucket!r} as bucket, which is no bucket's name; expected one like '{example}'"
     if not key:
         return f"is a whole bucket; name a file or a prefix in it, for example '{example}'"
-    if not re.search(r"/$|[^/]\.[a-zA-Z0-9]+$", key):
-        return f"is neither a file nor a prefix; write '{text}.csv' or '{text}/'"
     return None
 
 

@@ -44,6 +44,16 @@ def log_job(step: str, run: Run, job: Job) -> Job:
     return job
 
 
+def log_campaign(step: str, run: Run, campaign_arn: str, outcome: str) -> None:
+    """Record what the gate or the probe says of a campaign."""
+    logger.info(
+        "%s: %s",
+        step,
+        outcome,
+        extra={"step": step, "runId": run["id"], "arn": campaign_arn, "outcome": outcome},
+    )
+
+
 def log_report(step: str, made: RunReport) -> RunReport:
     """Record a run's report, and give it back."""
     logger.info(

@@ -1,9 +1,13 @@
 """Ask a campaign for recommendations, to see whether its new version really serves."""
 
 from .documents import Probing, UpdatedCampaign
+from .log import log_campaign
 from .probing import probe_campaign, runtime
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Probing:
     """Ask a campaign for recommendations, to see whether its new version really serves."""
-    return probe_campaign(runtime(), event["campaign"], event["probing"])
+    campaign = event["campaign"]
+    probing = probe_campaign(runtime(), campaign, event["probing"])
+    log_campaign("probe_campaign", event["run"], campaign["campaignArn"], probing["phase"])
+    return probing

@@ -77,7 +77,11 @@ def _ask(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> s
                 campaignArn=campaign_arn, userId=probe["userId"], inputList=probe["inputList"]
             )["personalizedRanking"]
         else:
-            asked: GetRecommendationsRequestTypeDef = {"campaignArn": campaign_arn}
+            # Asked for by number: left out, an answer has at most 25.
+            asked: GetRecommendationsRequestTypeDef = {
+                "campaignArn": campaign_arn,
+                "numResults": probe["minResults"],
+            }
             if "userId" in probe:
                 asked["userId"] = probe["userId"]
             if "itemId" in probe:

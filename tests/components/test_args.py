@@ -1,4 +1,4 @@
-"""The arguments by themselves: rules, outputs awaited, the settings of the workflow."""
+"""The arguments by themselves: outputs awaited and judged, the settings of the workflow."""
 
 import json
 from dataclasses import replace
@@ -14,14 +14,14 @@ from components.args import (
     DatasetsArgs,
     LimitsArgs,
     ProbeArgs,
+    QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
     camel_case,
     document,
-    problems,
     resolved,
-    warnings,
 )
+from components.rules import LONGEST, MOST_MINUTES, problems, warnings
 
 PLACE = "arn:aws:personalize:eu-west-1:123456789012"
 TODAY = date(2026, 11, 24)
@@ -30,9 +30,9 @@ ARGS = RetrainingPipelineArgs(
     datasets=DatasetsArgs(
         interactions=DatasetArgs(
             dataset_arn=f"{PLACE}:dataset/movies/INTERACTIONS",
-            data_location="s3://bucket/interactions/",
+            data_location="s3://bucket/interactions/{date}/",
             import_mode="INCREMENTAL",
-            ready_marker="s3://bucket/_SUCCESS",
+            ready_marker="s3://bucket/interactions/{date}.SUCCESS",
         ),
         action_interactions=DatasetArgs(
             dataset_arn=f"{PLACE}:dataset/movies/ACTION_INTERACTIONS",
@@ -43,11 +43,19 @@ ARGS = RetrainingPipelineArgs(
     solutions=(
         SolutionArgs(
             solution_arn=f"{PLACE}:solution/movies",
+            quality_gate=(
+                QualityRuleArgs(metric="coverage", minimum=0.2),
+                QualityRuleArgs(metric="precision_at_5", max_drop=0),
+            ),
             campaigns=(
                 CampaignArgs(campaign_arn=f"{PLACE}:campaign/movies"),
                 CampaignArgs(
                     campaign_arn=f"{PLACE}:campaign/mail",
                     probe=ProbeArgs(user_id="u1", min_results=5),
+                ),
+                CampaignArgs(
+                    campaign_arn=f"{PLACE}:campaign/search",
+                    probe=ProbeArgs(user_id="u1", input_list=("i1", "i2"), minutes=0.5),
                 ),
             ),
         ),
@@ -58,7 +66,11 @@ ARGS = RetrainingPipelineArgs(
             solution_arn=f"{PLACE}:solution/rarely", training_mode="UPDATE", full_every="30 days"
         ),
     ),
-    limits=LimitsArgs(max_import_hours=0.5, max_training_hours=8, max_campaign_hours=1),
+    limits=LimitsArgs(
+        max_import_hours=0.5, max_training_hours=8, max_campaign_hours=1, max_trainings_per_month=9
+    ),
+    skip_when_unchanged=False,
+    auto_training="refuse",
     tags={"team": "recommendations"},
 )
 GATE = [{"metric": "normalized_discounted_cumulative_gain_at_10", "maxDrop": 0.25}]
@@ -70,10 +82,10 @@ DOCUMENT = {
         {
             "type": "interactions",
             "datasetArn": f"{PLACE}:dataset/movies/INTERACTIONS",
-            "dataLocation": "s3://bucket/interactions/",
+            "dataLocation": "s3://bucket/interactions/{date}/",
             "importMode": "INCREMENTAL",
             "minRelativeSize": 0.5,
-            "readyMarker": "s3://bucket/_SUCCESS",
+            "readyMarker": "s3://bucket/interactions/{date}.SUCCESS",
         },
         {
             "type": "actionInteractions",
@@ -88,12 +100,24 @@ DOCUMENT = {
         {
             "solutionArn": f"{PLACE}:solution/movies",
             "trainingMode": "FULL",
-            "qualityGate": GATE,
+            "qualityGate": [
+                {"metric": "coverage", "minimum": 0.2},
+                {"metric": "precision_at_5", "maxDrop": 0},
+            ],
             "campaigns": [
                 {"campaignArn": f"{PLACE}:campaign/movies", "probe": None},
                 {
                     "campaignArn": f"{PLACE}:campaign/mail",
                     "probe": {"userId": "u1", "minResults": 5, "minutes": 10},
+                },
+                {
+                    "campaignArn": f"{PLACE}:campaign/search",
+                    "probe": {
+                        "userId": "u1",
+                        "inputList": ["i1", "i2"],
+                        "minResults": 1,
+                        "minutes": 0.5,
+                    },
                 },
             ],
         },
@@ -116,10 +140,10 @@ DOCUMENT = {
         "maxImportHours": 0.5,
         "maxTrainingHours": 8,
         "maxCampaignHours": 1,
-        "maxTrainingsPerMonth": None,
+        "maxTrainingsPerMonth": 9,
     },
-    "skipWhenUnchanged": True,
-    "autoTraining": "warn",
+    "skipWhenUnchanged": False,
+    "autoTraining": "refuse",
     "tags": {"team": "recommendations"},
 }
 
@@ -147,7 +171,10 @@ def as_outputs(args):
 
     def dataset(each):
         return replace(
-            each, dataset_arn=output(each.dataset_arn), data_location=output(each.data_location)
+            each,
+            dataset_arn=output(each.dataset_arn),
+            data_location=output(each.data_location),
+            ready_marker=each.ready_marker and output(each.ready_marker),
         )
 
     return replace(
@@ -253,6 +280,29 @@ def test_the_rules_judge_outputs_once_they_are_known():
 
 @pytest.mark.usefixtures("engine")
 @pulumi.runtime.test
+def test_a_marker_that_is_an_output_is_judged_once_it_is_known():
+    users = DatasetArgs(
+        dataset_arn=f"{PLACE}:dataset/movies/USERS",
+        data_location=pulumi.Output.from_input("s3://bucket/users/"),
+        ready_marker=pulumi.Output.from_input("s3://bucket/users/_SUCCESS"),
+    )
+    args = replace(ARGS, datasets=DatasetsArgs(users=users))
+    assert problems(args) == [], "what is not known yet breaks no rule"
+
+    def check(known):
+        assert [str(each) for each in problems(known)] == [
+            (
+                "datasets.users.readyMarker: 's3://bucket/users/_SUCCESS' lies inside "
+                "datasets.users.dataLocation, where every file is imported; "
+                "keep it beside, for example 's3://bucket/users.SUCCESS'"
+            )
+        ]
+
+    return resolved(args).apply(check)
+
+
+@pytest.mark.usefixtures("engine")
+@pulumi.runtime.test
 def test_one_unknown_input_makes_the_arguments_unknown():
     location = unknown()
     known = resolved(
@@ -279,17 +329,42 @@ def test_arguments_without_any_known_arn_break_no_rule():
 
     pending = later()
     args = RetrainingPipelineArgs(
-        datasets=DatasetsArgs(users=DatasetArgs(dataset_arn=pending, data_location=pending)),
+        datasets=DatasetsArgs(
+            users=DatasetArgs(
+                dataset_arn=pending,
+                data_location=pending,
+                ready_marker=pending,
+                import_mode="INCREMENTAL",
+            )
+        ),
         solutions=[SolutionArgs(solution_arn=pending)],
     )
     try:
         assert problems(args) == []
+        assert warnings(args, today=TODAY) == []
     finally:
         pending.close()
 
 
 def test_the_state_machine_outlives_every_deadline():
-    assert ARGS.backstop_seconds == (2 * 0.5 + 8 + 2 * 1 + 2) * 3600
+    unprobed = replace(ARGS, solutions=ARGS.solutions[1:])
+    imported_and_trained = 2 * 0.5 + 8
+    assert unprobed.backstop_seconds == (imported_and_trained + 2 * 1 + 2) * 3600, (
+        "an update waits for its campaign as long as it may run"
+    )
+    assert ARGS.backstop_seconds == (imported_and_trained + 2 * 1 + 2 * 1 + 2) * 3600 + 10 * 60, (
+        "the longest probe, and a rollback that waits as an update does"
+    )
+
+
+def test_the_longest_deadlines_together_fit_into_a_state_machines_year():
+    longest = LimitsArgs(**{name: most for name, (most, _) in LONGEST.items()})
+    probe = ProbeArgs(user_id="u1", minutes=MOST_MINUTES)
+    campaign = CampaignArgs(campaign_arn=f"{PLACE}:campaign/movies", probe=probe)
+    solution = SolutionArgs(solution_arn=f"{PLACE}:solution/movies", campaigns=[campaign])
+    args = replace(ARGS, limits=longest, solutions=[solution])
+    assert problems(args) == []
+    assert args.backstop_seconds <= 365 * 24 * 3600
 
 
 def test_a_skipped_hour_is_told_with_the_day_and_the_way_out():
@@ -304,3 +379,42 @@ def test_a_skipped_hour_is_told_with_the_day_and_the_way_out():
 
 def test_a_rate_that_no_clock_change_skips_is_no_warning():
     assert warnings(ARGS, today=TODAY) == []
+
+
+@pytest.mark.parametrize("location", ["s3://bucket/new/", "s3://bucket/new.csv"])
+def test_appending_from_the_same_place_every_time_is_told_with_the_way_out(location):
+    users = DatasetArgs(
+        dataset_arn=f"{PLACE}:dataset/movies/USERS",
+        data_location=location,
+        import_mode="INCREMENTAL",
+    )
+    daily = "s3://bucket/new/{date}/" if location.endswith("/") else "s3://bucket/{date}/"
+    args = replace(ARGS, datasets=DatasetsArgs(users=users))
+    assert [str(each) for each in warnings(args, today=TODAY)] == [
+        (
+            f"datasets.users.dataLocation: '{location}' is the same place for every run: "
+            "INCREMENTAL would append what was imported before again, so a run that finds any of "
+            "it is refused; export to a place of its own each day, for example "
+            f"'{daily}'"
+        )
+    ]
+
+
+def test_a_gate_that_was_asked_for_where_there_is_no_campaign_is_told_with_the_way_out():
+    rule = QualityRuleArgs(metric="coverage", minimum=0.2)
+    solution = SolutionArgs(solution_arn=f"{PLACE}:solution/movies", quality_gate=[rule])
+    args = replace(ARGS, solutions=[*ARGS.solutions[:2], solution])
+    assert [str(each) for each in warnings(args, today=TODAY)] == [
+        (
+            "solutions[2].qualityGate: has nothing to compare with: a new version is judged for "
+            "each campaign, and this solution has none; add campaigns or leave the gate out"
+        )
+    ]
+
+
+def test_a_gate_that_nobody_asked_for_is_no_warning():
+    solutions = [
+        SolutionArgs(solution_arn=f"{PLACE}:solution/default"),
+        SolutionArgs(solution_arn=f"{PLACE}:solution/off", quality_gate=False),
+    ]
+    assert warnings(replace(ARGS, solutions=solutions), today=TODAY) == []

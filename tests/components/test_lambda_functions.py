@@ -6,8 +6,10 @@ from typing import get_args
 
 import pytest
 
+from components import DatasetArgs, DatasetsArgs
 from components.lambda_functions import AFTER_THE_STATE_MACHINE, CODE, bundle
 from components.steps import STEPS, Resource
+from tests.components.conftest import deploy
 from tests.components.documents import (
     EXECUTIONS,
     FUNCTIONS_LOGS,
@@ -18,7 +20,15 @@ from tests.components.documents import (
     document,
     trust,
 )
-from tests.components.sample import BOUNDARY, DATA_KEY, IMPORT_ROLE, KEY, NAME, PERSONALIZE
+from tests.components.sample import (
+    BOUNDARY,
+    DATA_KEY,
+    IMPORT_ROLE,
+    KEY,
+    NAME,
+    PERSONALIZE,
+    minimal,
+)
 
 FUNCTION = "aws:lambda/function:Function"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -222,6 +232,27 @@ def test_exports_that_no_key_encrypts_are_read_without_one(least):
         allow(["s3:ListBucket"], ["arn:aws:s3:::exports"]),
         allow(["s3:GetObject"], ["arn:aws:s3:::exports/interactions.csv"]),
     ]
+
+
+def test_a_date_in_a_location_or_a_marker_may_be_any_day():
+    def dated():
+        interactions = DatasetArgs(
+            dataset_arn=f"{PERSONALIZE}:dataset/movies/INTERACTIONS",
+            data_location="s3://exports/interactions/{date}/",
+            ready_marker="s3://markers/{date}/_SUCCESS",
+        )
+        return minimal(datasets=DatasetsArgs(interactions=interactions))
+
+    engine = deploy(dated)
+    objects = allow(["s3:GetObject"], ["arn:aws:s3:::exports/interactions/*/*"])
+    buckets = allow(["s3:ListBucket"], ["arn:aws:s3:::exports", "arn:aws:s3:::markers"])
+    statements = engine.policy(NAMES["plan_retraining"])["Statement"]
+    assert [each for each in statements if each["Action"][0].startswith("s3:")] == [
+        buckets,
+        objects,
+    ]
+    exports_alone = allow(["s3:ListBucket"], ["arn:aws:s3:::exports"])
+    assert engine.policy(f"{NAME}-import") == document(objects, exports_alone)
 
 
 def test_a_given_import_role_is_the_one_that_may_be_passed(with_import_role):

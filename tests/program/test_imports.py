@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("components", "functions", "emulator", "retrain", "settings", "__main__")
-PURE = {"components.arns", "components.rates", "components.values"}
+JUDGES = {"components.arns", "components.metrics", "components.rates", "components.values"}
 """Judge single values."""
 SETTINGS = {"settings", "components.args", "components.arns"}
 """The stack's config, and the classes that it is read into."""
@@ -17,11 +17,19 @@ MAY_IMPORT = {
     "components.asl": set(),
     "components.steps": set(),
     "components.arns": {"components.values"},
+    "components.metrics": set(),
     "components.rates": set(),
     "components.values": set(),
-    "components.args": PURE,
+    "components.args": {"components.metrics", "components.rates"},
+    "components.rules": {"components.args", *JUDGES},
     "components.naming": {"components.steps"},
-    "components.policies": {"components.arns"},
+    "components.policies": {"components.arns", "components.values"},
+    "components.granted": {
+        "components.args",
+        "components.arns",
+        "components.policies",
+        "components.steps",
+    },
     "components.workflow": {"components.asl", "components.args"},
     "components.lambda_functions": {
         "components.args",
@@ -34,12 +42,10 @@ MAY_IMPORT = {
         "components.args",
         "components.lambda_functions",
         "components.naming",
-        "components.policies",
-        "components.steps",
     },
     "components.retraining_pipeline": {"components"},
     "components": {"components.args", "components.retraining_pipeline"},
-    "settings": {"components.args", "components.values"},
+    "settings": {"components.args", "components.rules", "components.values"},
     "__main__": {"settings", "components"},
     "retrain": {"retrain", *SETTINGS, "functions"},
     "retrain.rehearse": {"retrain", *SETTINGS, "functions", "emulator"},

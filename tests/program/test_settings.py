@@ -11,16 +11,15 @@ from components.args import (
     DatasetArgs,
     DatasetsArgs,
     LimitsArgs,
+    ProbeArgs,
+    QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
     camel_case,
 )
 from tests.program.sample_stack import (
-    ACCOUNT,
     CAMPAIGN,
     CONFIG,
-    HOME,
-    PARTITION,
     PROJECT,
     PROJECT_FILE,
     REGION,
@@ -55,7 +54,16 @@ def test_the_sample_stack_is_read_as_it_stands():
             interactions=dataset("interactions"), items=dataset("items"), users=dataset("users")
         ),
         solutions=(
-            SolutionArgs(solution_arn=SOLUTION, campaigns=(CampaignArgs(campaign_arn=CAMPAIGN),)),
+            SolutionArgs(
+                solution_arn=SOLUTION,
+                quality_gate=(
+                    QualityRuleArgs(
+                        metric="normalized_discounted_cumulative_gain_at_10",
+                        max_drop=CONFIG["solutions"][0]["qualityGate"][0]["maxDrop"],
+                    ),
+                ),
+                campaigns=(CampaignArgs(campaign_arn=CAMPAIGN),),
+            ),
         ),
         retraining_rate=CONFIG["retrainingRate"],
         timezone=CONFIG["timezone"],
@@ -78,6 +86,8 @@ def test_the_sample_stack_shows_every_key():
             DatasetArgs,
             SolutionArgs,
             CampaignArgs,
+            ProbeArgs,
+            QualityRuleArgs,
             LimitsArgs,
         )
         for each in fields(cls)
@@ -103,78 +113,6 @@ def test_what_is_left_out_has_its_default():
         ),
         solutions=(SolutionArgs(solution_arn=SOLUTION),),
     )
-
-
-def test_every_optional_key_is_read():
-    args = settings.parse(
-        changed(
-            {
-                "datasets.users.importMode": "INCREMENTAL",
-                "datasets.actions": {
-                    "datasetArn": USERS.replace("USERS", "ACTIONS"),
-                    "dataLocation": "s3://bucket/actions/",
-                },
-                "datasets.actionInteractions": {
-                    "datasetArn": USERS.replace("USERS", "ACTION_INTERACTIONS"),
-                    "dataLocation": "s3://bucket/action.interactions/2026.csv",
-                },
-                "solutions[0].trainingMode": "UPDATE",
-                "solutions[0].fullEvery": "14 days",
-                "solutions[0].campaigns[1]": {"campaignArn": f"{HOME}:campaign/other"},
-                "importRoleArn": f"arn:{PARTITION}:iam::{ACCOUNT}:role/path/import",
-                "permissionsBoundaryArn": f"arn:{PARTITION}:iam::aws:policy/PowerUserAccess",
-                "kmsKeyArn": f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/mrk-1234",
-                "dataKmsKeyArn": f"arn:{PARTITION}:kms:{REGION}:210987654321:key/1234",
-                "paused": True,
-                "logRetentionDays": 3653,
-            }
-        )
-    )
-    assert args.datasets.users.import_mode == "INCREMENTAL"
-    assert [key for key, _ in args.datasets.configured()] == [
-        "interactions",
-        "items",
-        "users",
-        "actions",
-        "actionInteractions",
-    ]
-    assert args.solutions == (
-        SolutionArgs(
-            solution_arn=SOLUTION,
-            training_mode="UPDATE",
-            full_every="14 days",
-            campaigns=(
-                CampaignArgs(campaign_arn=CAMPAIGN),
-                CampaignArgs(campaign_arn=f"{HOME}:campaign/other"),
-            ),
-        ),
-    )
-    assert args.import_role_arn == f"arn:{PARTITION}:iam::{ACCOUNT}:role/path/import"
-    assert args.permissions_boundary_arn == f"arn:{PARTITION}:iam::aws:policy/PowerUserAccess"
-    assert args.kms_key_arn == f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/mrk-1234"
-    assert args.data_kms_key_arn == f"arn:{PARTITION}:kms:{REGION}:210987654321:key/1234", (
-        "another account's key may encrypt the exports"
-    )
-    assert args.paused is True
-    assert args.log_retention_days == 3653
-
-
-def test_numbers_and_booleans_may_be_text():
-    args = settings.parse(
-        changed(
-            {
-                "limits.maxImportHours": "0.25",
-                "limits.maxTrainingHours": "12",
-                "logRetentionDays": "30",
-                "paused": "true",
-            }
-        )
-    )
-    assert args.limits == LimitsArgs(max_import_hours=0.25, max_training_hours=12)
-    assert repr(args.limits.max_training_hours) == "12", "a whole number stays one"
-    assert args.log_retention_days == 30
-    assert args.paused is True
-    assert settings.parse(changed({"paused": "false"})).paused is False
 
 
 @pytest.mark.parametrize(
@@ -221,7 +159,8 @@ def test_all_problems_are_told_at_once():
 def test_what_could_not_be_read_breaks_no_rule_as_well():
     assert refusal(changed({"datasets": {"users": "s3://bucket/users.csv"}})) == one_problem(
         "datasets.users: 's3://bucket/users.csv' is text; "
-        "expected a mapping with datasetArn, dataLocation, importMode"
+        "expected a mapping with datasetArn, dataLocation, importMode, minRelativeSize, "
+        "readyMarker"
     ), "the only dataset is wrong, not missing"
 
 

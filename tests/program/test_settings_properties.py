@@ -11,6 +11,8 @@ from components.args import (
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
+    ProbeArgs,
+    QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
     camel_case,
@@ -21,24 +23,59 @@ from tests.program.sample_stack import CAMPAIGN, CONFIG, HOME, ITEMS, SOLUTION, 
 DATASET = st.fixed_dictionaries(
     {
         "datasetArn": st.just(USERS),
-        "dataLocation": st.sampled_from(["s3://abc/u.csv", "s3://abc/u/"]),
+        "dataLocation": st.sampled_from(["s3://abc/u.csv", "s3://abc/u/", "s3://abc/{date}/"]),
     },
-    optional={"importMode": st.sampled_from(["FULL", "INCREMENTAL"])},
+    optional={
+        "importMode": st.sampled_from(["FULL", "INCREMENTAL"]),
+        "minRelativeSize": st.floats(0, 1),
+        "readyMarker": st.sampled_from(["s3://abc/_SUCCESS", "s3://marks/{date}/users"]),
+    },
 )
 ITEMS_DATASET = DATASET.map(lambda users: {**users, "datasetArn": ITEMS})
+METRICS = ["coverage", "precision_at_5", "normalized_discounted_cumulative_gain_at_25"]
+RULE = st.fixed_dictionaries(
+    {"metric": st.sampled_from(METRICS), "maxDrop": st.floats(0, 1)},
+    optional={"minimum": st.floats(0.01, 1)},
+)
+GATE = st.lists(RULE, min_size=1, unique_by=lambda rule: rule["metric"]) | st.just(False)
+DEFAULT_GATE = [{"metric": "normalized_discounted_cumulative_gain_at_10", "maxDrop": 0.25}]
+IDS = st.text(min_size=1, max_size=9)
+PROBE = st.one_of(
+    st.fixed_dictionaries(asking, optional={"minutes": st.floats(0.1, 1440)})
+    for asking in (
+        {"userId": IDS, "minResults": st.integers(1, 500)},
+        {"itemId": IDS},
+        {"userId": IDS, "inputList": st.lists(IDS, min_size=1, max_size=5)},
+    )
+)
+SOLUTION_OPTIONS = {
+    "qualityGate": GATE,
+    "campaigns": st.fixed_dictionaries(
+        {"campaignArn": st.just(CAMPAIGN)}, optional={"probe": PROBE}
+    ).map(lambda campaign: [campaign]),
+}
 KEYS = [
     camel_case(each.name)
-    for cls in (RetrainingPipelineArgs, DatasetsArgs, DatasetArgs, SolutionArgs, CampaignArgs)
+    for cls in (
+        *(RetrainingPipelineArgs, DatasetsArgs, DatasetArgs),
+        *(SolutionArgs, QualityRuleArgs, CampaignArgs, ProbeArgs),
+    )
     for each in fields(cls)
 ]
 PLACES = [
     *CONFIG,
     "datasets.items",
     "datasets.users.dataLocation",
+    "datasets.users.readyMarker",
     "limits.maxImportHours",
+    "limits.maxTrainingsPerMonth",
     "solutions[0]",
     "solutions[1]",
+    "solutions[0].qualityGate",
+    "solutions[0].qualityGate[0]",
     "solutions[0].campaigns",
+    "solutions[0].campaigns[0].probe",
+    "solutions[0].campaigns[0].probe.inputList",
     "solutions[0].trainingMode",
     "tags.team",
     "anything",
@@ -62,6 +99,13 @@ JSON = st.recursive(
 )
 
 
+def solutions(names):
+    """Solutions of these names; the first one has options, since one campaign has one solution."""
+    first, *others = [{"solutionArn": f"{HOME}:solution/{name}"} for name in names]
+    fixed = {key: st.just(value) for key, value in first.items()}
+    return st.fixed_dictionaries(fixed, optional=SOLUTION_OPTIONS).map(lambda one: [one, *others])
+
+
 @given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), JSON, max_size=4))
 def test_any_mapping_is_read_or_refused_with_a_settings_error(config):
     assert_read_or_refused(config)
@@ -80,13 +124,19 @@ def test_any_change_of_the_sample_is_read_or_refused_with_a_settings_error(place
             ),
             "solutions": st.lists(
                 st.sampled_from("abcdef"), min_size=1, max_size=3, unique=True
-            ).map(lambda names: [{"solutionArn": f"{HOME}:solution/{name}"} for name in names]),
+            ).flatmap(solutions),
         },
         optional={
             "retrainingRate": st.integers(2, 999).map(lambda days: f"{days} days"),
             "paused": st.booleans() | st.sampled_from(["true", "false"]),
+            "skipWhenUnchanged": st.booleans(),
+            "autoTraining": st.sampled_from(["warn", "refuse"]),
             "limits": st.fixed_dictionaries(
-                {}, optional={"maxImportHours": st.floats(0.1, 72) | st.integers(1, 72).map(str)}
+                {},
+                optional={
+                    "maxImportHours": st.floats(0.1, 72) | st.integers(1, 72).map(str),
+                    "maxTrainingsPerMonth": st.integers(min_value=1),
+                },
             ),
             "tags": st.dictionaries(
                 st.text("abc:/=+-@ _.é", min_size=1, max_size=128), st.text("ü1 :", max_size=256)
@@ -95,8 +145,16 @@ def test_any_change_of_the_sample_is_read_or_refused_with_a_settings_error(place
     )
 )
 def test_any_good_config_is_read_and_the_workflow_told_the_same(config):
-    assert isinstance(read(config), RetrainingPipelineArgs)
+    args = read(config)
+    assert isinstance(args, RetrainingPipelineArgs)
     assert_read_or_refused(config)
+    told = document(args, job_prefix="p", import_role_arn="r")["solutions"]
+    for solution, wanted in zip(told, config["solutions"], strict=True):
+        assert solution["qualityGate"] == (wanted.get("qualityGate", DEFAULT_GATE) or [])
+        probes = [each.get("probe") for each in wanted.get("campaigns", [])]
+        assert [each["probe"] for each in solution["campaigns"]] == [
+            probe and {"minResults": 1, "minutes": 10, **probe} for probe in probes
+        ]
 
 
 def assert_read_or_refused(config):

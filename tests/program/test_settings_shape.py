@@ -5,6 +5,7 @@ import pytest
 import settings
 from tests.program.sample_stack import (
     ACCOUNT,
+    CAMPAIGN,
     LEFT_OUT,
     PARTITION,
     SOLUTION,
@@ -17,9 +18,15 @@ EXAMPLE = "arn:aws:personalize:eu-west-1:123456789012"
 ROLE_EXAMPLE = "arn:aws:iam::123456789012:role/personalize-import"
 IAM = f"arn:{PARTITION}:iam::{ACCOUNT}"
 KNOWN = (
-    "datasets, solutions, importRoleArn, retrainingRate, timezone, paused, limits, tags, "
-    "permissionsBoundaryArn, logRetentionDays, kmsKeyArn, dataKmsKeyArn"
+    "datasets, solutions, importRoleArn, retrainingRate, timezone, paused, skipWhenUnchanged, "
+    "autoTraining, limits, tags, permissionsBoundaryArn, logRetentionDays, kmsKeyArn, dataKmsKeyArn"
 )
+A_DATASET = "datasetArn, dataLocation, importMode, minRelativeSize, readyMarker"
+A_SOLUTION = "solutionArn, trainingMode, fullEvery, campaigns, qualityGate"
+A_RULE = "metric, maxDrop, minimum"
+A_PROBE = "userId, itemId, inputList, minResults, minutes"
+GATE = "solutions[0].qualityGate"
+PROBE = "solutions[0].campaigns[0].probe"
 
 BROKEN = {
     # What must be there.
@@ -79,12 +86,12 @@ BROKEN = {
         "retrainigRate: unknown; did you mean retrainingRate?",
     ),
     "an unknown key like no other": (
-        {"qualityGate": {}},
-        f"qualityGate: unknown; known are {KNOWN}",
+        {"approval": {}},
+        f"approval: unknown; known are {KNOWN}",
     ),
     "an unknown key of a dataset": (
-        {"datasets.users.readyMarker": "_SUCCESS"},
-        "datasets.users.readyMarker: unknown; known are datasetArn, dataLocation, importMode",
+        {"datasets.users.format": "csv"},
+        f"datasets.users.format: unknown; known are {A_DATASET}",
     ),
     "an unknown dataset": (
         {"datasets.user": {}},
@@ -95,8 +102,16 @@ BROKEN = {
         "solutions[0].solution_arn: unknown; did you mean solutionArn?",
     ),
     "an unknown key of a campaign": (
-        {"solutions[0].campaigns[0].probe": {}},
-        "solutions[0].campaigns[0].probe: unknown; known are campaignArn",
+        {"solutions[0].campaigns[0].arn": CAMPAIGN},
+        "solutions[0].campaigns[0].arn: unknown; known are campaignArn, probe",
+    ),
+    "an unknown key of a probe": (
+        {PROBE: {"userId": "u1", "minimumResults": 5}},
+        f"{PROBE}.minimumResults: unknown; did you mean minResults?",
+    ),
+    "an unknown key of a rule of the gate": (
+        {f"{GATE}[0].maximumDrop": 0.25},
+        f"{GATE}[0].maximumDrop: unknown; did you mean maxDrop?",
     ),
     "an unknown limit": (
         {"limits.maxTrainingHour": 3},
@@ -118,14 +133,11 @@ BROKEN = {
     ),
     "a dataset is a mapping": (
         {"datasets.users": USERS},
-        (
-            f"datasets.users: '{USERS}' is text; "
-            "expected a mapping with datasetArn, dataLocation, importMode"
-        ),
+        (f"datasets.users: '{USERS}' is text; expected a mapping with {A_DATASET}"),
     ),
     "a dataset is not null": (
         {"datasets.users": None},
-        "datasets.users: empty; expected a mapping with datasetArn, dataLocation, importMode",
+        f"datasets.users: empty; expected a mapping with {A_DATASET}",
     ),
     "datasets are a mapping": (
         {"datasets": [USERS]},
@@ -140,10 +152,7 @@ BROKEN = {
     ),
     "a solution is a mapping": (
         {"solutions[0]": SOLUTION},
-        (
-            f"solutions[0]: '{SOLUTION}' is text; "
-            "expected a mapping with solutionArn, trainingMode, fullEvery, campaigns"
-        ),
+        (f"solutions[0]: '{SOLUTION}' is text; expected a mapping with {A_SOLUTION}"),
     ),
     "a boolean is one": ({"paused": "yes"}, "paused: 'yes' is text; expected true or false"),
     "a boolean is no number": ({"paused": 0}, "paused: 0 is a number; expected true or false"),
@@ -154,6 +163,69 @@ BROKEN = {
     "a limit is no boolean": (
         {"limits.maxImportHours": True},
         "limits.maxImportHours: True is a boolean; expected a number",
+    ),
+    "a gate is not turned on by true": (
+        {GATE: True},
+        f"{GATE}: True is a boolean; expected a list, or false; leave it out for the default",
+    ),
+    "a gate is not turned on by true as text": (
+        {GATE: "true"},
+        f"{GATE}: 'true' is text; expected a list, or false; leave it out for the default",
+    ),
+    "a gate is not turned off by zero": (
+        {GATE: 0},
+        f"{GATE}: 0 is a number; expected a list, or false; leave it out for the default",
+    ),
+    "a gate is a list of rules": (
+        {GATE: {"metric": "coverage"}},
+        f"{GATE}: a mapping; expected a list, or false; leave it out for the default",
+    ),
+    "a rule of the gate is a mapping": (
+        {f"{GATE}[0]": "coverage"},
+        f"{GATE}[0]: 'coverage' is text; expected a mapping with {A_RULE}",
+    ),
+    "a rule of the gate has a metric": (
+        {f"{GATE}[0].metric": LEFT_OUT},
+        (
+            f"{GATE}[0].metric: missing; the metric to judge, "
+            "for example 'normalized_discounted_cumulative_gain_at_10'"
+        ),
+    ),
+    "a drop is a number": (
+        {f"{GATE}[0].maxDrop": "25%"},
+        f"{GATE}[0].maxDrop: '25%' is text; expected a number",
+    ),
+    "a probe is a mapping": (
+        {PROBE: True},
+        f"{PROBE}: True is a boolean; expected a mapping with {A_PROBE}",
+    ),
+    "a probe's id is text": (
+        {PROBE: {"userId": 42}},
+        f"{PROBE}.userId: 42 is a number; expected text in quotes",
+    ),
+    "a probe's items are a list": (
+        {PROBE: {"userId": "u1", "inputList": "i1"}},
+        f"{PROBE}.inputList: 'i1' is text; expected a list",
+    ),
+    "a probe's items are text": (
+        {PROBE: {"userId": "u1", "inputList": ["i1", 2]}},
+        f"{PROBE}.inputList[1]: 2 is a number; expected text in quotes",
+    ),
+    "a probe's results are whole": (
+        {PROBE: {"userId": "u1", "minResults": 2.5}},
+        f"{PROBE}.minResults: 2.5 is a number; expected a whole number",
+    ),
+    "trainings are whole": (
+        {"limits.maxTrainingsPerMonth": "4.5"},
+        "limits.maxTrainingsPerMonth: '4.5' is text; expected a whole number",
+    ),
+    "a relative size is a number": (
+        {"datasets.users.minRelativeSize": False},
+        "datasets.users.minRelativeSize: False is a boolean; expected a number",
+    ),
+    "skipping is a boolean": (
+        {"skipWhenUnchanged": "never"},
+        "skipWhenUnchanged: 'never' is text; expected true or false",
     ),
     "a retention is whole": (
         {"logRetentionDays": 90.5},

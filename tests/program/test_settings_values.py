@@ -12,6 +12,8 @@ from tests.program.sample_stack import (
 
 RATES = "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
 IAM = f"arn:{PARTITION}:iam::{ACCOUNT}"
+DATE = "known is {date}, the day of the run as 2026-11-29"
+LONG_DAY = f"s3://bucket/{'x' * 233}/{{date}}/"
 LONG_PREFIX = f"s3://bucket/{'x' * 250}/"
 BROKEN = {
     # Locations.
@@ -50,11 +52,32 @@ BROKEN = {
             "write 's3://bucket/users.csv' or 's3://bucket/users/'"
         ),
     ),
-    "a location has no placeholder": (
-        {"datasets.users.dataLocation": "s3://bucket/{date}/"},
+    "a location has no placeholder but the date": (
+        {"datasets.users.dataLocation": "s3://bucket/{date}/{hour}/"},
         (
-            "datasets.users.dataLocation: 's3://bucket/{date}/' has the unknown placeholder "
-            "'{date}'; write out where the data lies"
+            "datasets.users.dataLocation: 's3://bucket/{date}/{hour}/' has the unknown placeholder "
+            f"'{{hour}}'; {DATE}"
+        ),
+    ),
+    "a placeholder is closed": (
+        {"datasets.users.dataLocation": "s3://bucket/{date/"},
+        (
+            "datasets.users.dataLocation: 's3://bucket/{date/' has the unknown placeholder "
+            f"'{{'; {DATE}"
+        ),
+    ),
+    "a bucket has no date": (
+        {"datasets.users.dataLocation": "s3://exports-{date}/users.csv"},
+        (
+            "datasets.users.dataLocation: 's3://exports-{date}/users.csv' has 'exports-{date}' as "
+            "bucket, which is no bucket's name; expected one like 's3://bucket/users.csv'"
+        ),
+    ),
+    "a location is short with the date filled in": (
+        {"datasets.users.dataLocation": LONG_DAY},
+        (
+            f"datasets.users.dataLocation: '{LONG_DAY}' is 257 characters long; "
+            "Personalize takes at most 256"
         ),
     ),
     # Modes.
@@ -176,7 +199,7 @@ BROKEN = {
     "a training fits into the state machine's year": (
         {"limits.maxTrainingHours": 9000},
         (
-            "limits.maxTrainingHours: 9000 is more than 8500 hours; "
+            "limits.maxTrainingHours: 9000 is more than 8400 hours; "
             "a state machine ends after a year, with all its stages"
         ),
     ),

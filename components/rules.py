@@ -1,0 +1,258 @@
+"""What is wrong with a pipeline's arguments, or worth a warning: each rule in one place. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from datetime import date
+from typing import TypeAlias, get_args
+
+import pulumi
+
+from . import arns, metrics, rates, values
+from .args import (
+    DEFAULT_GATE,
+    FULL_EVERY,
+    AutoTraining,
+    DatasetArgs,
+    ImportMode,
+    ProbeArgs,
+    QualityRuleArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+    TrainingMode,
+    camel_case,
+)
+from .values import Problem
+
+Judgement: TypeAlias = tuple[str, object, str | None]
+"""A setting's key, its value, and what is wrong with it, if anything."""
+
+LONGEST: Mapping[str, tuple[float, str]] = {
+    "max_import_hours": (72, "an import takes minutes to hours, so one as long as that is stuck"),
+    "max_training_hours": (8400, "a state machine ends after a year, with all its stages"),
+    "max_campaign_hours": (24, "an update takes minutes, so one as long as that is stuck"),
+}
+"""Per limit, the longest deadline in hours, and why."""
+MOST_RESULTS = 500
+"""What GetRecommendations gives, and GetPersonalizedRanking takes, at most; by their model."""
+MOST_MINUTES = 24 * 60
+"""Of a probe: a run that asks for days hides that it is stuck."""
+
+
+def problems(args: RetrainingPipelineArgs, *, region: str | None = None) -> list[Problem]:
+    """Give everything that is wrong with the arguments, in the order of their keys.
+
+    `region` is the stack's, where known. Inputs that are still outputs are passed over: judge
+    them with `args.resolved()`. Nothing asks AWS.
+    """
+    found = [
+        *(Problem(key, value, message) for key, value, message in _judgements(args) if message),
+        *arns.problems(_arns(args), region=region),
+    ]
+    return sorted(found, key=lambda problem: problem.key)
+
+
+def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
+    """Give what will work, but not as one may think; the arguments have no problems."""
+    return [
+        *_appended_again(args),
+        *_skipped_hours(args, today),
+        *_gates_without_campaigns(args),
+    ]
+
+
+def _appended_again(args: RetrainingPipelineArgs) -> Iterator[Problem]:
+    for key, dataset in args.datasets.configured():
+        location = dataset.data_location
+        if dataset.import_mode != "INCREMENTAL" or not isinstance(location, str):
+            continue
+        if values.DATE not in location:
+            folder = location.rpartition("/")[0]
+            message = (
+                "is the same place for every run: INCREMENTAL would append what was imported "
+                "before again, so a run that finds any of it is refused; export to a place of its "
+                f"own each day, for example '{folder}/{values.DATE}/'"
+            )
+            yield Problem(f"datasets.{key}.dataLocation", location, message)
+
+
+def _skipped_hours(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
+    local = rates.skipped(args.retraining_rate, args.timezone, today=today)
+    if local is not None:
+        message = (
+            f"will not run on {local:%Y-%m-%d}, when daylight saving in {args.timezone} skips "
+            f"{local:%H:%M}; choose an hour that every day has"
+        )
+        yield Problem("retrainingRate", args.retraining_rate, message)
+
+
+def _gates_without_campaigns(args: RetrainingPipelineArgs) -> Iterator[Problem]:
+    for index, solution in enumerate(args.solutions):
+        # The default is the same object everywhere: nobody asked for that gate.
+        asked_for = solution.quality_gate and solution.quality_gate is not DEFAULT_GATE
+        if asked_for and not solution.campaigns:
+            message = (
+                "has nothing to compare with: a new version is judged for each campaign, and this "
+                "solution has none; add campaigns or leave the gate out"
+            )
+            yield Problem(f"solutions[{index}].qualityGate", None, message)
+
+
+def _judgements(args: RetrainingPipelineArgs) -> Iterator[Judgement]:
+    """Judge each setting but the ARNs."""
+    if not list(args.datasets.configured()):
+        keys = ", ".join(camel_case(each.name) for each in fields(args.datasets))
+        yield "datasets", None, f"missing; at least one of {keys}"
+    for key, dataset in args.datasets.configured():
+        yield from _of_dataset(args, key, dataset)
+    if not args.solutions:
+        yield "solutions", None, "missing; at least one, each with its solutionArn"
+    for index, solution in enumerate(args.solutions):
+        yield from _of_solution(f"solutions[{index}]", solution)
+    yield "retrainingRate", args.retraining_rate, rates.problem(args.retraining_rate)
+    yield "timezone", args.timezone, rates.zone_problem(args.timezone)
+    training = args.auto_training
+    yield "autoTraining", training, values.choice_problem(training, get_args(AutoTraining))
+    for name, (most, reason) in LONGEST.items():
+        hours = getattr(args.limits, name)
+        yield f"limits.{camel_case(name)}", hours, values.hours_problem(hours, most, reason)
+    trainings = args.limits.max_trainings_per_month
+    if trainings is not None and trainings < 1:
+        message = "lets no training start; expected a whole number of 1 or more, or set paused"
+        yield "limits.maxTrainingsPerMonth", trainings, message
+    retention = args.log_retention_days
+    yield "logRetentionDays", retention, values.retention_problem(retention)
+    if len(args.tags) > values.MAX_TAGS:
+        yield "tags", None, f"{len(args.tags)} tags; at most {values.MAX_TAGS}"
+    for name, value, message in values.tag_problems(args.tags):
+        yield f"tags.{name}", value, message
+
+
+def _of_dataset(
+    args: RetrainingPipelineArgs, key: str, dataset: DatasetArgs
+) -> Iterator[Judgement]:
+    at, location, marker = f"datasets.{key}", dataset.data_location, dataset.ready_marker
+    if isinstance(location, str):
+        message = values.location_problem(location, f"s3://bucket/{key}.csv")
+        yield f"{at}.dataLocation", location or None, message
+    mode, share = dataset.import_mode, dataset.min_relative_size
+    yield f"{at}.importMode", mode, values.choice_problem(mode, get_args(ImportMode))
+    yield f"{at}.minRelativeSize", share, values.share_problem(share, DatasetArgs.min_relative_size)
+    if isinstance(marker, str):
+        wrong = values.marker_problem(marker) or _imported_problem(args, marker)
+        yield f"{at}.readyMarker", marker or None, wrong
+
+
+def _imported_problem(args: RetrainingPipelineArgs, marker: str) -> str | None:
+    """Keep a marker out of every prefix: Personalize imports all files below one."""
+    for key, dataset in args.datasets.configured():
+        location = dataset.data_location
+        if isinstance(location, str) and location.endswith("/") and marker.startswith(location):
+            beside = f"{location[:-1]}.{marker.rpartition('/')[2].lstrip('_')}"
+            return (
+                f"lies inside datasets.{key}.dataLocation, where every file is imported; "
+                f"keep it beside, for example '{beside}'"
+            )
+    return None
+
+
+def _of_solution(at: str, solution: SolutionArgs) -> Iterator[Judgement]:
+    trained = solution.training_mode
+    yield f"{at}.trainingMode", trained, values.choice_problem(trained, get_args(TrainingMode))
+    yield f"{at}.fullEvery", solution.full_every, _full_every_problem(solution)
+    if solution.quality_gate is not False:
+        yield from _of_gate(f"{at}.qualityGate", solution.quality_gate)
+    for number, campaign in enumerate(solution.campaigns):
+        if campaign.probe is not None:
+            yield from _of_probe(f"{at}.campaigns[{number}].probe", campaign.probe)
+
+
+def _full_every_problem(solution: SolutionArgs) -> str | None:
+    if solution.full_every is None:
+        return None
+    if rates.days(solution.full_every) is None:
+        return f"is no number of days; expected one like '{FULL_EVERY}'"
+    if solution.training_mode == "FULL":
+        return "says when an UPDATE gives way to a FULL training; leave it out beside FULL"
+    return None
+
+
+def _of_gate(at: str, rules: Sequence[QualityRuleArgs]) -> Iterator[Judgement]:
+    if not rules:
+        yield at, None, "an empty list; to deploy every new version, write false"
+    seen: dict[str, str] = {}
+    for number, rule in enumerate(rules):
+        key, metric = f"{at}[{number}]", rule.metric
+        wrong = metrics.problem(metric)
+        if not wrong and metric in seen:
+            wrong = f"is judged twice; {seen[metric]} is the same"
+        yield f"{key}.metric", metric or None, wrong
+        seen.setdefault(metric, f"{key}.metric")
+        if rule.max_drop is None and rule.minimum is None:
+            yield key, None, "judges nothing; give maxDrop, minimum or both, as in 'maxDrop: 0.25'"
+        if rule.max_drop is not None:
+            yield f"{key}.maxDrop", rule.max_drop, values.share_problem(rule.max_drop, 0.25)
+        if rule.minimum is not None and not 0 < rule.minimum <= 1:
+            message = "is no value that a metric has to reach; expected one above 0 and at most 1"
+            yield f"{key}.minimum", rule.minimum, message
+
+
+def _of_probe(at: str, probe: ProbeArgs) -> Iterator[Judgement]:
+    given = {
+        camel_case(name): getattr(probe, name)
+        for name in ("user_id", "item_id", "input_list")
+        if getattr(probe, name) is not None
+    }
+    one_of = "userId, itemId, or userId with an inputList"
+    if not given:
+        yield at, None, f"asks for nothing; give {one_of}"
+    elif list(given) == ["inputList"]:
+        yield f"{at}.inputList", None, "is ranked for a user; add userId"
+    elif "itemId" in given and len(given) > 1:
+        yield at, None, f"asks in two ways, with {' and '.join(given)}; keep {one_of}"
+    items = given.pop("inputList", None)
+    for key, text in given.items():
+        yield f"{at}.{key}", text or None, values.id_problem(text)
+    most = MOST_RESULTS
+    if items is not None:
+        if not 1 <= len(items) <= MOST_RESULTS:
+            message = f"a list of {len(items)} items; expected 1 to {MOST_RESULTS}"
+            yield f"{at}.inputList", None, message
+        for number, text in enumerate(items):
+            yield f"{at}.inputList[{number}]", text or None, values.id_problem(text)
+        most = len(items) or MOST_RESULTS
+    if not 1 <= probe.min_results <= min(most, MOST_RESULTS):
+        message = f"is not what an answer may have; expected 1 to {min(most, MOST_RESULTS)}"
+        yield f"{at}.minResults", probe.min_results, message
+    if not 0 < probe.minutes <= MOST_MINUTES:
+        message = f"is no time to ask in; expected above 0 and at most {MOST_MINUTES}, a day"
+        yield f"{at}.minutes", probe.minutes, message
+
+
+def _arns(args: RetrainingPipelineArgs) -> Iterator[arns.Named]:
+    """Give every ARN that is a string by now."""
+    for key, value, kind, wanted in _arn_settings(args):
+        if isinstance(value, str):
+            yield arns.Named(key, value, kind, wanted)
+
+
+def _arn_settings(
+    args: RetrainingPipelineArgs,
+) -> Iterator[tuple[str, pulumi.Input[str] | None, arns.Kind, str]]:
+    for key, dataset in args.datasets.configured():
+        at = f"datasets.{key}.datasetArn"
+        yield at, dataset.dataset_arn, arns.dataset(key), "missing; the dataset to fill"
+    for index, solution in enumerate(args.solutions):
+        at = f"solutions[{index}]"
+        wanted = "missing; the solution to retrain"
+        yield f"{at}.solutionArn", solution.solution_arn, arns.SOLUTION, wanted
+        for number, campaign in enumerate(solution.campaigns):
+            key = f"{at}.campaigns[{number}].campaignArn"
+            yield key, campaign.campaign_arn, arns.CAMPAIGN, "missing; the campaign to update"
+    for name, kind in (
+        ("import_role_arn", arns.ROLE),
+        ("permissions_boundary_arn", arns.POLICY),
+        ("kms_key_arn", arns.KEY),
+        ("data_kms_key_arn", arns.KEY),
+    ):
+        wanted = f"empty; leave it out or name a {kind.noun}"
+        yield camel_case(name), getattr(args, name), kind, wanted
