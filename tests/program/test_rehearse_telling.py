@@ -233,7 +233,6 @@ def test_texts_that_look_like_markup_are_shown_as_they_are():
     lines = shown(
         summary(
             report={**report(), "text": text},
-            ended=text,
             steps=[Step(0.0, "report_outcome", None, "FAILED", text)],
             trained=False,
         )
@@ -241,5 +240,8 @@ def test_texts_that_look_like_markup_are_shown_as_they_are():
     assert [line for line in lines if text in line] == [
         f" 0.0 report_outcome      FAILED: {text}",
         text,
-        f"Not every campaign serves a new version: the run {text}",
     ]
+    assert lines[-1] == "Not every campaign serves a new version: as the report says"
+    assert shown(summary(report=None, ended=text, campaigns=[], trained=False))[-1] == (
+        f"Not every solution has a new version: the run {text}"
+    )
