@@ -18,6 +18,8 @@ from .documents import (
 from .requests import run_of
 
 WORST_FIRST: tuple[Outcome, ...] = ("FAILED", "SKIPPED", "TRAINED", "DEPLOYED")
+UNANSWERED = ("ServiceUnavailable", "Lambda.", "Sandbox.", "Runtime.", "States.")
+"""How errors begin after which it is not known what was done."""
 LONGEST_TEXT = 30_000
 """Characters; a state machine's cause may have 32,768."""
 
@@ -181,7 +183,24 @@ def _warnings(document: Finished) -> list[str]:
         ),
     ]
     planned = document["plan"]["warnings"] if "plan" in document else []
-    return [*planned, *(f"{job['arn']}: {each}" for job in jobs if job for each in job["warnings"])]
+    told = [f"{job['arn']}: {each}" for job in jobs if job for each in job["warnings"]]
+    return [*planned, *told, *_perhaps_started(document)]
+
+
+def _perhaps_started(document: Finished) -> list[str]:
+    """Give a warning for each job whose creation was never answered, so that no ARN is known."""
+    created = [
+        *((each["dataset"]["jobName"], each["job"], each["error"]) for each in _imports(document)),
+        *(
+            (each["solution"]["versionName"], each["version"], each["error"])
+            for each in document.get("solutions", [])
+        ),
+    ]
+    return [
+        f"{name} may have been created all the same; to resume run {_run(document)['id']} adopts it"
+        for name, job, error in created
+        if job is None and error and error["Error"].startswith(UNANSWERED)
+    ]
 
 
 def _lines(made: RunReport) -> list[str]:
