@@ -8,6 +8,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from rich.console import Console
 import settings
 from components import arns
 from emulator import Emulator, EmulatorError, running
-from emulator.data_sets import DataSet, SampleData, newest_viewer
+from emulator.data_sets import DataSet, SampleData, Viewer, newest_viewer
 from emulator.deployer import Deployment, DeploymentError, deploy
 from emulator.deployer.configuration import read_project
 from emulator.own_data import own_data
@@ -55,6 +56,11 @@ class Rehearsal:
     project_dir: Path
     args: RetrainingPipelineArgs
     data: DataSet
+
+    @cached_property
+    def viewer(self) -> Viewer:
+        """The user for whom recommendations are asked."""
+        return newest_viewer(self.data)
 
     def say(self, what: str) -> None:
         """Tell what happens now."""
@@ -203,21 +209,20 @@ def _served(
     personalize = boto3.client("personalize", **emulator.connection)
     runtime = boto3.client("personalize-runtime", **emulator.connection)
     now = of.served_now(personalize, rehearsal.args)
-    viewer = newest_viewer(rehearsal.data)
     return [
         of.Served(
             arn=campaign,
             before=before[campaign],
             now=now[campaign],
             new=new.get(solution),
-            recommended=of.recommended(runtime, campaign, viewer.user_id),
+            recommended=of.recommended(runtime, campaign, rehearsal.viewer.user_id),
         )
         for solution, campaign in of.campaigns_of(rehearsal.args)
     ]
 
 
 def _tell(rehearsal: Rehearsal, summary: of.Summary) -> None:
-    viewer, titles = newest_viewer(rehearsal.data), rehearsal.data.titles()
+    viewer, titles = rehearsal.viewer, rehearsal.data.titles()
     if rehearsal.console.quiet:
         told = document(
             summary,

@@ -101,8 +101,9 @@ def _campaign(served: Served, user_id: str, met: Sequence[str], titles: Mapping[
     table.add_column(overflow="fold")
     table.add_row("serves", f"{short_name(served.now)}, {state}")
     table.add_row("before", short_name(served.before))
-    table.add_row("user", Text(f"{user_id}, whose last items are {', '.join(met[:LAST_MET])}"))
-    table.add_row("recommended", Text(", ".join(names)))
+    table.add_row("user", Text(user_id))
+    table.add_row("last items", Text("\n".join(met[:LAST_MET])))
+    table.add_row("recommended", Text("\n".join(names)))
     return table
 
 
