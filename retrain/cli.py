@@ -44,8 +44,11 @@ def rehearse(
 ) -> None:
     """Deploy a stack to an AWS that runs on this machine, and retrain it there once.
 
-    Exit code 0: every campaign serves its new version. 1: one does not. 2: the stack cannot be
-    rehearsed.
+    The run is started as the schedule does it; if the stack is paused, by hand.
+
+    Exit code 0: every campaign serves its new version.
+    Exit code 1: one does not.
+    Exit code 2: the stack cannot be rehearsed.
     """
     if missing := [each for each in EMULATORS if find_spec(each) is None]:
         typer.echo(
