@@ -115,7 +115,7 @@ def test_the_mistake_that_is_shown_reads_as_the_program_tells_it():
 
 def test_the_program_to_paste_deploys_a_pipeline():
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    code = code.replace("from vendor.retraining.components", "from components")
+    code = code.replace("from vendor.retraining import", "import")
     engine = run(lambda: exec(code, {}))  # noqa: S102 - our own README
     assert list(engine.all_of("personalize-retraining:index:RetrainingPipeline")) == ["movies"]
 
