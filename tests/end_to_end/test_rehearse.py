@@ -1,8 +1,11 @@
 """A rehearsal does the whole job: the command as it is, and a stack that asks for much at once."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 from rich.console import Console
@@ -59,6 +62,25 @@ def test_the_command_rehearses_the_sample_stack_and_tells_it_as_json():
     assert (steps[0], steps[-1]) == ("plan_retraining", "report_outcome")
     assert steps.count("create_solution_version") == len(CONFIG["solutions"])
     assert steps.count("watch_campaign_update") == len(campaigns)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_ends_without_a_word_and_leaves_nothing(number, code):
+    command = subprocess.Popen(
+        [sys.executable, "-u", "-m", "retrain", "rehearse"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    endpoint = command.stdout.readline().split()[-1]
+    command.send_signal(number)
+    said, errors = command.communicate(timeout=30)
+    assert (command.returncode, errors) == (code, "")
+    assert "Traceback" not in said
+    address = urlsplit(endpoint)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address.hostname, address.port), timeout=5)
 
 
 @pytest.fixture
