@@ -6,7 +6,7 @@ integration wraps it in an envelope that every path in the document would have t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import pulumi
 
@@ -20,21 +20,27 @@ TASK_TIMEOUT_SECONDS = 480
 LONGEST_STATE_NAME = 80
 """Characters; https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 
-PASSING_ERRORS = [
-    # Ours, raised for throttling and 5xx answers: functions/errors.py.
-    "Throttled",
-    "ServiceUnavailable",
-    # Lambda's own: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+SLOW_DOWN = ["Throttled", "Lambda.TooManyRequestsException"]
+"""Nothing was done: functions/errors.py, and Lambda's own."""
+
+UNANSWERED = [
+    "ServiceUnavailable",  # functions/errors.py
+    # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
-    "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
+    # A function that was stopped in the middle.
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "States.Timeout",
 ]
+"""What was done is not known, and a job that was created may take a moment to be listed.
 
-KILLED = ["Sandbox.Timedout", "Runtime.ExitError", "States.Timeout"]
-"""A function that was stopped in the middle: run again, since every function may run twice."""
+Every function may run twice and looks for what it did before; so that it finds it, the pause before
+a retry is never cut short by jitter.
+"""
 
 NOT_SHOWN_YET = ["ResourceNotFoundException"]
 """Of a job that was created just now, an answer may be older than the job."""
@@ -43,9 +49,8 @@ NOT_SHOWN_YET = ["ResourceNotFoundException"]
 def call(function: pulumi.Input[str], *, result_path: str, then: str, on_error: str) -> State:
     """Give a Task that calls a function with the whole document and puts the answer in its place.
 
-    Passing errors are tried again for some twelve minutes, a killed function twice, something that
-    does not exist for a minute; any other error goes to `on_error`, with Error and Cause under
-    `$.error`.
+    Errors that pass are tried again for some ten minutes, something that does not exist for one;
+    any other error goes to `on_error`, with Error and Cause under `$.error`.
     """
     return {
         "Type": "Task",
@@ -53,33 +58,26 @@ def call(function: pulumi.Input[str], *, result_path: str, then: str, on_error: 
         "TimeoutSeconds": TASK_TIMEOUT_SECONDS,
         "ResultPath": result_path,
         "Retry": [
-            {
-                "ErrorEquals": PASSING_ERRORS,
-                "IntervalSeconds": 5,
-                "BackoffRate": 2,
-                "MaxDelaySeconds": 180,
-                "MaxAttempts": 9,
-                "JitterStrategy": "FULL",
-            },
-            {
-                "ErrorEquals": KILLED,
-                "IntervalSeconds": 15,
-                "BackoffRate": 2,
-                "MaxDelaySeconds": 60,
-                "MaxAttempts": 2,
-                "JitterStrategy": "FULL",
-            },
-            {
-                "ErrorEquals": NOT_SHOWN_YET,
-                "IntervalSeconds": 20,
-                "BackoffRate": 1,
-                "MaxDelaySeconds": 20,
-                "MaxAttempts": 6,
-                "JitterStrategy": "FULL",
-            },
+            retry(SLOW_DOWN, seconds=5, attempts=9, jitter="FULL"),
+            retry(UNANSWERED, seconds=30, attempts=5, jitter="NONE"),
+            retry(NOT_SHOWN_YET, seconds=10, attempts=4, jitter="FULL"),
         ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],
         "Next": then,
+    }
+
+
+def retry(
+    errors: Sequence[str], *, seconds: int, attempts: int, jitter: Literal["FULL", "NONE"]
+) -> dict[str, object]:
+    """Give a rule of a Task's Retry; pauses double from `seconds` up to three minutes."""
+    return {
+        "ErrorEquals": list(errors),
+        "IntervalSeconds": seconds,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 180,
+        "MaxAttempts": attempts,
+        "JitterStrategy": jitter,
     }
 
 

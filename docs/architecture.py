@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 1240, 690
+WIDTH, HEIGHT = 1092, 652
 ICON = 52
 
 INK, SOFT, LINE, PANEL = "#16191f", "#545b64", "#687078", "#fbfbfb"
@@ -54,18 +54,20 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage(300, "plan", ["plan_retraining"]),
-    Stage(472, "import", ["create_dataset_import_job", "watch_dataset_import_job"]),
+    Stage(234, "plan", ["plan_retraining"]),
+    Stage(380, "import", ["create_dataset_import_job", "watch_dataset_import_job"]),
     Stage(
-        686, "train", ["create_solution_version", "watch_solution_version", "stop_solution_version"]
+        568, "train", ["create_solution_version", "watch_solution_version", "stop_solution_version"]
     ),
-    Stage(856, "update", ["update_campaign", "watch_campaign_update"]),
-    Stage(1004, "report", ["report_outcome"]),
+    Stage(734, "update", ["update_campaign", "watch_campaign_update"]),
+    Stage(876, "report", ["report_outcome"]),
 )
-CLOSE = Stage(1150, "close", ["close_run"])
+CLOSE = Stage(1010, "close", ["close_run"])
 PLAN, IMPORT, TRAIN, UPDATE, REPORT = (stage.x for stage in STAGES)
 ROW = 178
 """Height of the middle of the stages' icons."""
+LEFT = 100
+"""The middle of the column left of them."""
 
 
 def picture(icon: Callable[[str], bytes]) -> str:
@@ -85,25 +87,25 @@ def picture(icon: Callable[[str], bytes]) -> str:
 
 def _deployed() -> Iterator[str]:
     """Draw what the program creates."""
-    yield _box(20, 44, 1200, 386, fill=PANEL, stroke="#aab7b8", dash="6 5")
-    yield _text(32, 32, "What a stack creates", size=15, weight="bold", anchor="start")
+    yield _box(16, 44, 1060, 360, fill=PANEL, stroke="#aab7b8", dash="6 5")
+    yield _text(28, 32, "What a stack creates", size=15, weight="bold", anchor="start")
 
-    yield _icon("scheduler", 100, ROW)
-    yield _label(100, ROW, "EventBridge Scheduler", ["cron or rate,", "in a time zone"])
-    yield _icon("queue", 100, 342)
-    yield _label(100, 342, "SQS dead-letter queue", ["what could not start", "for an hour"])
-    yield _arrow((100, ROW + 84), (100, 314))
-    yield _arrow((130, ROW), (214, ROW), label="starts")
+    yield _icon("scheduler", LEFT, ROW)
+    yield _label(LEFT, ROW, "EventBridge Scheduler", ["cron or rate,", "in a time zone"])
+    yield _arrow((LEFT + 30, ROW), (174, ROW), label="starts")
+    yield _arrow((LEFT, ROW + 84), (LEFT, 294))
+    yield _icon("queue", LEFT, 322)
+    yield _label(LEFT, 322, "SQS dead-letter queue", ["what could not start"])
 
-    yield _box(220, 66, 848, 270, fill="#fff6fa", stroke=PINK)
-    yield _use("machine", 232, 76, 34)
-    yield _text(274, 98, "Step Functions", weight="bold", anchor="start")
-    yield _box(370, 112, 204, 210, fill="#ffffff", stroke=PINK, dash="4 4")
-    yield _text(472, 106, "for each dataset", fill=PINK, size=12)
-    yield _box(594, 112, 352, 210, fill="#ffffff", stroke=PINK, dash="4 4")
-    yield _text(686, 106, "for each solution", fill=PINK, size=12)
-    yield _box(778, 138, 158, 174, fill="#fff6fa", stroke=PINK, dash="4 4")
-    yield _text(857, 132, "for each campaign", fill=PINK, size=12)
+    yield _box(178, 66, 758, 240, fill="#fff6fa", stroke=PINK)
+    yield _use("machine", 190, 76, 34)
+    yield _text(232, 98, "Step Functions", weight="bold", anchor="start")
+    yield _box(IMPORT - 90, 112, 180, 180, fill="#ffffff", stroke=PINK, dash="4 4")
+    yield _text(IMPORT + 88, 106, "for each dataset", fill=PINK, size=12, anchor="end")
+    yield _box(TRAIN - 82, 112, 338, 180, fill="#ffffff", stroke=PINK, dash="4 4")
+    yield _text(822, 106, "for each solution", fill=PINK, size=12, anchor="end")
+    yield _box(UPDATE - 80, 138, 160, 146, fill="#fff6fa", stroke=PINK, dash="4 4")
+    yield _text(UPDATE + 78, 132, "for each campaign", fill=PINK, size=12, anchor="end")
     for stage in STAGES:
         yield from _functions(stage)
     for one, other in ((PLAN, IMPORT), (IMPORT, TRAIN), (TRAIN, UPDATE), (UPDATE, REPORT)):
@@ -113,52 +115,52 @@ def _deployed() -> Iterator[str]:
     yield _text(CLOSE.x, 132, "EventBridge rule", weight="bold")
     yield _text(CLOSE.x, 149, "execution failed,", fill=SOFT, size=12)
     yield _text(CLOSE.x, 164, "timed out or aborted", fill=SOFT, size=12)
-    yield _arrow((1068, 92), (CLOSE.x - 32, 92))
+    yield _arrow((936, 92), (CLOSE.x - 32, 92))
     yield _arrow((CLOSE.x, 170), (CLOSE.x, 192))
     yield from _functions(CLOSE, row=222)
 
-    yield _icon("logs", 900, 380)
-    yield _text(934, 376, "CloudWatch Logs", weight="bold", anchor="start")
-    yield _text(934, 393, "JSON records", fill=SOFT, size=12, anchor="start")
-    yield _icon("traces", 1112, 380)
-    yield _text(1148, 376, "X-Ray", weight="bold", anchor="start")
-    yield _text(1148, 393, "traces", fill=SOFT, size=12, anchor="start")
+    yield _icon("logs", 796, 356)
+    yield _text(828, 352, "CloudWatch Logs", weight="bold", anchor="start")
+    yield _text(828, 369, "JSON records", fill=SOFT, size=12, anchor="start")
+    yield _icon("traces", 988, 356)
+    yield _text(1022, 352, "X-Ray", weight="bold", anchor="start")
+    yield _text(1022, 369, "traces", fill=SOFT, size=12, anchor="start")
 
 
 def _there_before() -> Iterator[str]:
     """Draw what exists without the program."""
-    yield _text(32, 470, "What is there before", size=15, weight="bold", anchor="start")
-    yield _icon("exports", 100, 566)
-    yield _label(100, 566, "S3", ["exports as CSV"])
+    yield _text(28, 438, "What is there before", size=15, weight="bold", anchor="start")
+    yield _icon("exports", LEFT, 544)
+    yield _label(LEFT, 544, "S3", ["exports as CSV"])
 
-    yield _box(220, 482, 750, 186, fill="#f2fbf9", stroke=TEAL)
-    yield _use("personalize", 232, 494, 40)
-    yield _text(282, 512, "Amazon Personalize", weight="bold", anchor="start")
-    yield _text(282, 529, "one dataset group", fill=SOFT, size=12, anchor="start")
-    for x, title, lines in (
-        (IMPORT, "datasets", ["interactions, items, users,", "actions, action interactions"]),
-        (TRAIN, "solutions", ["a new version", "each run"]),
-        (UPDATE, "campaigns", ["serve one version"]),
+    yield _box(178, 450, 648, 184, fill="#f2fbf9", stroke=TEAL)
+    yield _use("personalize", 190, 462, 40)
+    yield _text(240, 480, "Amazon Personalize", weight="bold", anchor="start")
+    yield _text(240, 497, "one dataset group", fill=SOFT, size=12, anchor="start")
+    for x, width, title, lines in (
+        (IMPORT, 180, "datasets", ["interactions, items, users,", "actions, action interactions"]),
+        (TRAIN, 130, "solutions", ["a new version", "each run"]),
+        (UPDATE, 130, "campaigns", ["serve one version"]),
     ):
-        width = 196 if x == IMPORT else 150
-        yield _box(x - width / 2, 556, width, 86, fill="#ffffff", stroke=TEAL)
-        yield _text(x, 582, title, weight="bold")
+        yield _box(x - width / 2, 524, width, 86, fill="#ffffff", stroke=TEAL)
+        yield _text(x, 550, title, weight="bold")
         for number, line in enumerate(lines):
-            yield _text(x, 602 + 16 * number, line, fill=SOFT, size=12)
-    yield _arrow((134, 566), (IMPORT - 100, 566))
-    yield _text(298, 558, "read as import role", fill=SOFT, size=12)
-    yield _arrow((IMPORT + 98, 600), (TRAIN - 77, 600))
-    yield _arrow((TRAIN + 75, 600), (UPDATE - 77, 600))
+            yield _text(x, 570 + 16 * number, line, fill=SOFT, size=12)
+    yield _arrow((LEFT + 34, 544), (IMPORT - 92, 544))
+    yield _text(234, 534, "read as import role", fill=SOFT, size=12)
+    yield _arrow((IMPORT + 90, 567), (TRAIN - 67, 567))
+    yield _arrow((TRAIN + 65, 567), (UPDATE - 67, 567))
 
-    yield _arrow((PLAN, 336), (PLAN, 480), dash="5 4")
-    yield _text(PLAN + 8, 460, "reads", fill=SOFT, size=12, anchor="start")
+    yield _arrow((PLAN, 306), (PLAN, 448), dash="5 4")
+    yield _text(PLAN + 8, 428, "reads", fill=SOFT, size=12, anchor="start")
     for x, label in ((IMPORT, "import jobs"), (TRAIN, "trainings"), (UPDATE, "updates")):
-        yield _arrow((x, 322), (x, 554))
-        yield _text(x + 8, 460, label, fill=SOFT, size=12, anchor="start")
-    yield _box(1058, 566, 160, 68, fill="#ffffff", stroke="#aab7b8")
-    yield _text(1138, 596, "your application", weight="bold")
-    yield _text(1138, 614, "GetRecommendations", fill=SOFT, size=12)
-    yield _arrow((1056, 600), (UPDATE + 79, 600), label="asks")
+        yield _arrow((x, 292), (x, 522))
+        yield _text(x + 8, 428, label, fill=SOFT, size=12, anchor="start")
+    yield _box(928, 533, 148, 68, fill="#ffffff", stroke="#aab7b8")
+    yield _text(1002, 563, "your application", weight="bold")
+    yield _text(1002, 581, "GetRecommendations", fill=SOFT, size=12)
+    yield _arrow((926, 567), (UPDATE + 69, 567))
+    yield _text(878, 559, "asks", fill=SOFT, size=12)
 
 
 def _functions(stage: Stage, row: float = ROW) -> Iterator[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
-    from .documents import DatasetSettings, Request, Settings, SolutionSettings, TrainingMode
+    from .configuration import DatasetSettings, Request, Settings, SolutionSettings, TrainingMode
     from .world import World
 
 FIRST_EVENT = timedelta(minutes=10)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
 
-    from .documents import DatasetSettings
+    from .configuration import DatasetSettings
     from .exports import Beginning, Export
     from .world import SchemaField, World
 
@@ -34,7 +34,7 @@ def problems(world: World, datasets: Sequence[DatasetSettings]) -> Iterator[str]
             *is_there(export),
             *has_the_fields(export, fields),
             *parses(export, fields),
-            *is_not_truncated(export, last, dataset["minRelativeSize"]),
+            *is_not_truncated(dataset, export, last),
             *is_ready(world, dataset, export),
             *appends_only_what_is_new(world, dataset, export),
         ):
@@ -91,11 +91,13 @@ def _wrong_values(file: Beginning, types: Mapping[str, SchemaField]) -> Iterator
                 )
 
 
-def is_not_truncated(export: Export, last: Mapping[str, str], share: float) -> Iterator[str]:
+def is_not_truncated(
+    dataset: DatasetSettings, export: Export, last: Mapping[str, str]
+) -> Iterator[str]:
     """Refuse an export much smaller than the one imported last: a FULL import replaces that."""
-    if BYTES not in last or not export.objects:
+    if dataset["importMode"] != "FULL" or BYTES not in last or not export.objects:
         return
-    before = int(last[BYTES])
+    before, share = int(last[BYTES]), dataset["minRelativeSize"]
     if export.size < share * before:
         yield (
             f"{export.location} has {export.size} bytes, and the last import took {before}: less "

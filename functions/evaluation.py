@@ -11,7 +11,8 @@ from .personalize import LATEST
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
-    from .documents import Evaluation, Job, PlannedCampaign, QualityRule
+    from .configuration import QualityRule
+    from .documents import Evaluation, Job, PlannedCampaign
 
 
 def evaluate_solution_version(

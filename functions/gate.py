@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from .documents import Evaluation, QualityRule
+from .configuration import QualityRule
+from .documents import Evaluation
 
 Metrics = Mapping[str, float]
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from . import clock
-from .documents import Job, Tags
+from .configuration import Tags
+from .documents import Job
 from .pacing import THINNING, pause
 from .statuses import phase_of, warnings_of
 from .watching import whole

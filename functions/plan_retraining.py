@@ -1,7 +1,8 @@
 """Decide what the run imports, trains and updates."""
 
 from . import requests, world
-from .documents import Configured, Planned
+from .configuration import Configured
+from .documents import Planned
 from .errors import RunRefused
 from .log import log_plan
 from .personalize import reader

@@ -23,18 +23,15 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from .documents import (
+    from .configuration import (
         CampaignSettings,
         DatasetSettings,
-        PlannedCampaign,
-        PlannedImport,
-        PlannedSolution,
-        Run,
         Settings,
         SolutionSettings,
         Tags,
         TrainingMode,
     )
+    from .documents import PlannedCampaign, PlannedImport, PlannedSolution, Run
     from .exports import Export
     from .world import World
 

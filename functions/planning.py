@@ -13,7 +13,8 @@ from .planned import nothing_resumed, planned_import, planned_solution, resumed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .documents import DatasetSettings, Plan, Run, Settings, SolutionSettings
+    from .configuration import DatasetSettings, Settings, SolutionSettings
+    from .documents import Plan, Run
     from .world import World
 
 DATE = "{date}"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-    from .documents import PlannedCampaign, Probe, Probing
+    from .configuration import Probe
+    from .documents import PlannedCampaign, Probing
 
 PAUSE = 30
 """Seconds between questions."""

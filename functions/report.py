@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from .documents import (
     CampaignResult,
-    Configured,
     DatasetResult,
     Finished,
     Job,
@@ -19,6 +18,9 @@ from .documents import (
 )
 from .requests import run_of
 
+if TYPE_CHECKING:
+    from .configuration import Configured
+
 WORST_FIRST: tuple[Outcome, ...] = (
     "FAILED",
     "ROLLED_BACK",
@@ -27,6 +29,8 @@ WORST_FIRST: tuple[Outcome, ...] = (
     "TRAINED",
     "DEPLOYED",
 )
+UNANSWERED = ("ServiceUnavailable", "Lambda.", "Sandbox.", "Runtime.", "States.")
+"""How errors begin after which it is not known what was done."""
 LONGEST_TEXT = 30_000
 """Characters; a state machine's cause may have 32,768."""
 
@@ -218,7 +222,23 @@ def _warnings(document: Finished) -> list[str]:
         for note in (campaign["evaluation"] or {"notes": []})["notes"]
     ]
     said = [f"{job['arn']}: {each}" for job in jobs if job for each in job["warnings"]]
-    return [*planned, *notes, *said]
+    return [*planned, *notes, *said, *_perhaps_started(document)]
+
+
+def _perhaps_started(document: Finished) -> list[str]:
+    """Give a warning for each job whose creation was never answered, so that no ARN is known."""
+    created = [
+        *((each["dataset"]["jobName"], each["job"], each["error"]) for each in _imports(document)),
+        *(
+            (each["solution"]["versionName"], each["version"], each["error"])
+            for each in document.get("solutions", [])
+        ),
+    ]
+    return [
+        f"{name} may have been created all the same; to resume run {_run(document)['id']} adopts it"
+        for name, job, error in created
+        if job is None and error and error["Error"].startswith(UNANSWERED)
+    ]
 
 
 def _lines(made: RunReport) -> list[str]:

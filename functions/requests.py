@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import cast, get_args
 
-from .documents import Configured, Request, Run, Settings, TrainingMode
+from .configuration import Configured, Request, Settings, TrainingMode
+from .documents import Run
 from .jobs import digest
 
 SLOT = "%Y%m%dT%H%M%SZ"

@@ -12,7 +12,8 @@ import boto3
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-    from .documents import Configured, Run, StateError
+    from .configuration import Configured
+    from .documents import Run, StateError
 
 REPORTED = "RetrainingFailed"
 """The error of an execution that failed and has reported (components/workflow.py)."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-    from .documents import DatasetResult, Job, PlannedSolution, Run, Settings
+    from .configuration import Settings
+    from .documents import DatasetResult, Job, PlannedSolution, Run
 
 STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop before the run goes on without it."""

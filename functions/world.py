@@ -31,7 +31,8 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from .documents import DatasetSettings, Request, Run, Settings, SolutionSettings, Tags
+    from .configuration import DatasetSettings, Request, Settings, SolutionSettings, Tags
+    from .documents import Run
 
 Described = TypeVar("Described")
 

@@ -1,9 +1,13 @@
 """The commands and their options; what they do is in the module of the same name."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+EMULATORS = ("a2wsgi", "awslambdaric", "hypercorn", "implicit", "ministack", "moto")
+"""What the emulator is made of; only the development requirements have these."""
 
 app = typer.Typer(
     help="Operate the pipelines that retrain Amazon Personalize.",
@@ -40,16 +44,20 @@ def rehearse(
 ) -> None:
     """Deploy a stack to an AWS that runs on this machine, and retrain it there once.
 
-    Exit code 0: every campaign serves its new version. 1: one does not. 2: the stack cannot be
-    rehearsed.
+    The run is started as the schedule does it; if the stack is paused, by hand.
+
+    Exit code 0: every campaign serves its new version.
+    Exit code 1: one does not.
+    Exit code 2: the stack cannot be rehearsed.
     """
-    try:
-        from retrain import rehearse as rehearsal  # noqa: PLC0415  # the emulator is heavy
-    except ImportError as error:
+    if missing := [each for each in EMULATORS if find_spec(each) is None]:
         typer.echo(
-            f"a rehearsal needs the development requirements, and {error.name} is missing: "
-            "pip install --require-hashes -r requirements.txt -r requirements-dev.txt",
+            "a rehearsal needs the development requirements, and there is no "
+            f"{', '.join(missing)}: pip install --require-hashes -r requirements.txt "
+            "-r requirements-dev.txt",
             err=True,
         )
-        raise typer.Exit(2) from error
+        raise typer.Exit(2)
+    from retrain import rehearse as rehearsal  # noqa: PLC0415  # only now, as it needs them
+
     raise typer.Exit(rehearsal.rehearse(stack, keep=keep, as_json=json, data_dir=data))

@@ -8,17 +8,19 @@ import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 import settings
 from components import arns
 from emulator import Emulator, EmulatorError, running
-from emulator.data_sets import DataSet, SampleData, newest_viewer
+from emulator.data_sets import DataSet, SampleData, Viewer, newest_viewer
 from emulator.deployer import Deployment, DeploymentError, deploy
 from emulator.deployer.configuration import read_project
 from emulator.own_data import own_data
@@ -41,8 +43,8 @@ UNUSABLE, FAILED = 2, 1
 TICK_SECONDS = 0.2
 
 
-class NotStartedError(Exception):
-    """The deployed schedule could not start a run; the message says why."""
+class FailedError(Exception):
+    """The schedule could not start a run, or the emulator died; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class Rehearsal:
     project_dir: Path
     args: RetrainingPipelineArgs
     data: DataSet
+
+    @cached_property
+    def viewer(self) -> Viewer:
+        """The user for whom recommendations are asked."""
+        return newest_viewer(self.data)
 
     def say(self, what: str) -> None:
         """Tell what happens now."""
@@ -79,9 +86,9 @@ def rehearse(
             keys = [key for key, _ in args.datasets.configured()]
             data = own_data(data_dir, keys) if data_dir else SampleData()
             return _rehearse(Rehearsal(console, stack, project_dir, args, data), keep=keep)
-    except (settings.SettingsError, DeploymentError, RehearsalError) as error:
+    except (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError) as error:
         return _complain(error, UNUSABLE)
-    except (NotStartedError, EmulatorError, BotoCoreError) as error:
+    except (BotoCoreError, FailedError) as error:
         return _complain(error, FAILED)
 
 
@@ -109,6 +116,8 @@ def _without_the_callers_settings() -> Iterator[None]:
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    # When the emulator has ended, threads of a deployment that was interrupted give up at once.
+    os.environ["AWS_MAX_ATTEMPTS"] = "2"
     try:
         yield
     finally:
@@ -145,12 +154,12 @@ def _run(rehearsal: Rehearsal, emulator: Emulator) -> of.Summary:
         served, old = of.served_now(personalize, args), of.newest_versions(personalize, args)
         say("putting newer data into S3")
         put_newer_exports(emulator, args, rehearsal.data)
+        say(f"deploying stack {rehearsal.stack}")
+        deployment = deploy(
+            rehearsal.stack, endpoint=emulator.endpoint, project_dir=rehearsal.project_dir
+        )
     except ClientError as error:
         raise RehearsalError(f"the emulator cannot play this stack: {error}") from error
-    say(f"deploying stack {rehearsal.stack}")
-    deployment = deploy(
-        rehearsal.stack, endpoint=emulator.endpoint, project_dir=rehearsal.project_dir
-    )
     states = boto3.client("stepfunctions", **emulator.connection)
     execution_arn = _start(rehearsal, emulator, deployment)
     jobs = follow(rehearsal.console, states, personalize, execution_arn)
@@ -191,7 +200,7 @@ def _start(rehearsal: Rehearsal, emulator: Emulator, deployment: Deployment) -> 
     try:
         return emulator.fire(schedule, group, slot)
     except EmulatorError as error:
-        raise NotStartedError(f"the schedule starts no run: {error}") from error
+        raise FailedError(f"the schedule starts no run: {error}") from error
 
 
 def _served(
@@ -200,21 +209,20 @@ def _served(
     personalize = boto3.client("personalize", **emulator.connection)
     runtime = boto3.client("personalize-runtime", **emulator.connection)
     now = of.served_now(personalize, rehearsal.args)
-    viewer = newest_viewer(rehearsal.data)
     return [
         of.Served(
             arn=campaign,
             before=before[campaign],
             now=now[campaign],
             new=new.get(solution),
-            recommended=of.recommended(runtime, campaign, viewer.user_id),
+            recommended=of.recommended(runtime, campaign, rehearsal.viewer.user_id),
         )
         for solution, campaign in of.campaigns_of(rehearsal.args)
     ]
 
 
 def _tell(rehearsal: Rehearsal, summary: of.Summary) -> None:
-    viewer, titles = newest_viewer(rehearsal.data), rehearsal.data.titles()
+    viewer, titles = rehearsal.viewer, rehearsal.data.titles()
     if rehearsal.console.quiet:
         told = document(
             summary,
@@ -246,4 +254,4 @@ def _keep(emulator: Emulator, console: Console) -> None:
     for number, handler in before.items():
         signal.signal(number, handler)
     if not stop.is_set():
-        raise EmulatorError("the emulator has died")
+        raise FailedError("the emulator has died")

@@ -97,16 +97,21 @@ def _campaign(served: Served, user_id: str, met: Sequence[str], titles: Mapping[
     table = Table.grid(padding=(0, 2, 0, 0))
     table.title, table.title_justify = f"\nCampaign {short_name(served.arn)}", "left"
     table.title_style = "bold"
+    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row("serves", f"{short_name(served.now)}, {state}")
     table.add_row("before", short_name(served.before))
-    table.add_row("user", Text(f"{user_id}, whose last items are {', '.join(met[:LAST_MET])}"))
-    table.add_row("recommended", Text(", ".join(names)))
+    table.add_row("user", Text(user_id))
+    table.add_row("last items", Text("\n".join(met[:LAST_MET])))
+    table.add_row("recommended", Text("\n".join(names)))
     return table
 
 
 def _verdict(summary: Summary) -> str:
     if not summary.succeeded:
-        return f"[red]Not every campaign serves a new version[/]: the run {escape(summary.ended)}"
+        what = "campaign serves" if summary.campaigns else "solution has"
+        why = "as the report says" if summary.report else f"the run {escape(summary.ended)}"
+        return f"[red]Not every {what} a new version[/]: {why}"
     if not summary.campaigns:
         return "[green]Every solution has a new version[/]; there are no campaigns to serve it."
     return "[green]Every campaign serves its new version.[/]"

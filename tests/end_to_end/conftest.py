@@ -13,7 +13,7 @@ from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from emulator.rehearsal import prepare
-from tests.end_to_end.stack import PROJECT, deployed
+from tests.end_to_end.stack import PROJECT, deployed, eventually
 
 TIMINGS = FixedTimings(
     jobs=Duration(pending=0.2, in_progress=0.3),
@@ -24,10 +24,11 @@ TIMINGS = FixedTimings(
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep these tests in one process: they share an emulator."""
+    """Keep the tests that share the emulator in one process."""
     for item in items:
-        if HERE in item.path.parents:
+        if HERE in item.path.parents and "emulator" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("end_to_end"))
 
 
@@ -39,6 +40,19 @@ def emulator():
     with running(timings=TIMINGS) as started:
         prepare(started, args, lambda _: None)
         yield started
+    assert not started.log.parent.exists(), "its folder is removed"
+    eventually(lambda: living(started.process.pid), lambda left: left == [])
+
+
+def living(group: int) -> list[str]:
+    """What runs in a group of processes: the server, and every function that it has started."""
+    stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+    fields = [stat.rpartition(")")[2].split() for stat in stats]  # after "pid (name)"
+    return [
+        stat
+        for stat, (state, _parent, its_group, *_) in zip(stats, fields, strict=True)
+        if its_group == str(group) and state != "Z"
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +79,7 @@ config:
   personalize-retraining:retrainingRate: cron(0 3 ? * MON *)
   personalize-retraining:timezone: Europe/Dublin
   personalize-retraining:limits:
-    # Less than a second: a training that has not ended when it is first looked at is overdue.
+    # Less than a second: a training that hangs is overdue when it is first looked at.
     maxTrainingHours: 0.0002
   # For the statements that come with keys.
   personalize-retraining:kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/logs
@@ -75,7 +89,10 @@ config:
 
 @pytest.fixture(scope="session")
 def films(emulator, tmp_path_factory):
-    """A second stack of the same program, for another group of the same account."""
+    """A second stack of the same program, for another group of the same account.
+
+    It has run once, so that its functions are warm.
+    """
     project = tmp_path_factory.mktemp("films")
     program = (PROJECT / "Pulumi.yaml").read_text()
     (project / "Pulumi.yaml").write_text(f"{program}\nmain: {PROJECT}\n")
@@ -84,4 +101,6 @@ def films(emulator, tmp_path_factory):
     args = settings.parse_stack(read.name, "films", read.config)
     role = f"arn:aws:iam::{emulator.account}:role/films-rehearsal"
     prepare(emulator, replace(args, import_role_arn=role), lambda _: None)
-    return deployed(emulator, "films", project)
+    made = deployed(emulator, "films", project)
+    assert made.run().status == "SUCCEEDED"
+    return made

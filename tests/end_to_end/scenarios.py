@@ -15,6 +15,8 @@ from tests.end_to_end.stack import Run, Stack, eventually
 SLOT = "2031-01-06T03:00:00Z"
 TRAIN = {"skipImport": True, "trainingMode": "FULL"}
 """A run that imports nothing, and trains even where a version waits."""
+TIME = 2
+"""Seconds in which a run with warm functions is sure to begin its training."""
 _numbers = itertools.count(1)
 
 
@@ -46,7 +48,7 @@ def overdue(stack: Stack) -> object:
 
 def timed_out(stack: Stack) -> object:
     """A run that the machine's own time limit ends while it trains, and how it is closed."""
-    with hanging_training(stack), time_limit(stack, seconds=1):
+    with hanging_training(stack), time_limit(stack, seconds=TIME):
         refused = len(stack.refused())
         run = stack.ended(stack.start(**TRAIN))
         closed = eventually(
@@ -114,12 +116,14 @@ def hanging_training(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def time_limit(stack: Stack, *, seconds: int) -> Iterator[None]:
-    """Give the state machine a shorter time than its days."""
+    """Give the state machine this time instead of its days, and a training more than that."""
     states = stack.client("stepfunctions")
     arn = stack.output("state_machine_arn")
     definition = states.describe_state_machine(stateMachineArn=arn)["definition"]
-    short = json.dumps({**json.loads(definition), "TimeoutSeconds": seconds})
-    states.update_state_machine(stateMachineArn=arn, definition=short)
+    short = {**json.loads(definition), "TimeoutSeconds": seconds}
+    settings = short["States"]["Configure run"]["Parameters"]["settings"]
+    settings["limits"]["maxTrainingHours"] = 1
+    states.update_state_machine(stateMachineArn=arn, definition=json.dumps(short))
     try:
         yield
     finally:

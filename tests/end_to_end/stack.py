@@ -97,6 +97,12 @@ class Stack:
         return self.deployment.outputs[name]
 
     @property
+    def prefix(self) -> str:
+        """The beginning of the names of all jobs of this stack."""
+        group = self.resources("cloudwatch/logGroup:LogGroup")[f"retraining-{self.name}"]
+        return group["name"].rpartition("-")[2]
+
+    @property
     def schedule(self) -> tuple[str, str]:
         """The schedule's name and its group's."""
         group, name = self.output("schedule_arn").split(":schedule/")[1].split("/")
@@ -152,12 +158,14 @@ class Stack:
         return sorted({each["step"] for each in self.log(since) if "step" in each} - {"close_run"})
 
     def closed(self, run: Run) -> list[Mapping[str, object]]:
-        """What `close_run` logged of a run."""
+        """What `close_run` logged of a run that was planned."""
         run_id = run.output("Plan retraining")["run"]["id"]
-        records = self.log(run.execution["startDate"])
-        return [
-            each for each in records if each.get("runId") == run_id and each["step"] == "close_run"
-        ]
+        return self.closed_by(run_id, run.execution["startDate"])
+
+    def closed_by(self, run_id: str, since: datetime) -> list[Mapping[str, object]]:
+        """What `close_run` logged of a run by its id."""
+        wanted = ("close_run", run_id)
+        return [each for each in self.log(since) if (each.get("step"), each.get("runId")) == wanted]
 
     def log(self, since: datetime | None = None) -> list[Mapping[str, object]]:
         """What is in the functions' log group, in order; what is no JSON, as `text`."""

@@ -38,12 +38,6 @@ def run(stack, before):
     return stack.ended(arn)
 
 
-@pytest.fixture(scope="module")
-def prefix(stack):
-    """The beginning of the names of all jobs of this stack."""
-    return stack.resources("cloudwatch/logGroup:LogGroup")["retraining-dev"]["name"][-8:]
-
-
 def test_the_campaign_serves_the_new_version_at_the_end(stack, run, before):
     versions = stack.client("personalize").list_solution_versions(
         solutionArn=str(stack.args.solutions[0].solution_arn)
@@ -65,10 +59,9 @@ def test_the_model_that_is_served_recommends(stack, run):
     assert len({each["itemId"] for each in answer["itemList"]}) == 5
 
 
-def test_the_report_says_what_became_of_everything(stack, run, before, prefix):
+def test_the_report_says_what_became_of_everything(stack, run, before):
     solution = stack.args.solutions[0]
-    jobs = stack.output("import_role_arn").split(":")[4]
-    home = f"arn:aws:personalize:{stack.emulator.region}:{jobs}"
+    home = f"arn:aws:personalize:{stack.emulator.region}:{stack.emulator.account}"
     assert run.report == {
         "status": "DEPLOYED",
         "runId": RUN,
@@ -78,7 +71,7 @@ def test_the_report_says_what_became_of_everything(stack, run, before, prefix):
             {
                 "type": kind,
                 "outcome": "IMPORTED",
-                "datasetImportJobArn": f"{home}:dataset-import-job/{prefix}-{RUN}-{kind}-1",
+                "datasetImportJobArn": f"{home}:dataset-import-job/{stack.prefix}-{RUN}-{kind}-1",
                 "failure": None,
             }
             for kind in ("interactions", "items", "users")
@@ -163,12 +156,12 @@ def test_each_step_called_personalize_as_its_own_role(stack, run):
     }
 
 
-def test_the_jobs_are_named_after_stack_and_slot_and_carry_the_tags(stack, run, prefix):
+def test_the_jobs_are_named_after_stack_and_slot_and_carry_the_tags(stack, run):
     personalize = stack.client("personalize")
     jobs = personalize.list_dataset_import_jobs()["datasetImportJobs"]
-    ours = [each for each in jobs if each["jobName"].startswith(prefix)]
+    ours = [each for each in jobs if each["jobName"].startswith(stack.prefix)]
     assert sorted(each["jobName"] for each in ours) == [
-        f"{prefix}-{RUN}-{kind}-1" for kind in ("interactions", "items", "users")
+        f"{stack.prefix}-{RUN}-{kind}-1" for kind in ("interactions", "items", "users")
     ]
     version = run.report["solutions"][0]["solutionVersionArn"]
     arns = [*(each["datasetImportJobArn"] for each in ours), version]
@@ -182,11 +175,11 @@ def test_the_jobs_are_named_after_stack_and_slot_and_carry_the_tags(stack, run, 
         assert {each["tagKey"]: each["tagValue"] for each in tags} == expected, arn
 
 
-def test_the_imports_read_as_the_role_that_was_made_for_them(stack, run, prefix):
+def test_the_imports_read_as_the_role_that_was_made_for_them(stack, run):
     del run
     job = stack.client("personalize").describe_dataset_import_job(
         datasetImportJobArn=f"arn:aws:personalize:{stack.emulator.region}:"
-        f"{stack.emulator.account}:dataset-import-job/{prefix}-{RUN}-items-1"
+        f"{stack.emulator.account}:dataset-import-job/{stack.prefix}-{RUN}-items-1"
     )["datasetImportJob"]
     assert job["roleArn"] == stack.output("import_role_arn")
 
@@ -215,6 +208,17 @@ def test_every_step_but_those_for_trouble_took_part(run):
     for_trouble = {"stop_solution_version", "close_run"}
     called = {name.lower().replace(" ", "_") for name in run.states}
     assert set(STEPS) - called == for_trouble
+
+
+def test_resuming_the_run_creates_nothing_twice(stack, run):
+    stack.emulator.control("DELETE", "calls")
+    resumed = stack.run(resume=RUN)
+    made = [call for call in stack.emulator.calls("personalize:") if call["status"] == 200]
+    assert [call["action"] for call in made if "Create" in call["action"]] == []
+    assert resumed.status == "SUCCEEDED"
+    assert resumed.outcomes == run.outcomes, "what there is, is adopted"
+    assert resumed.report["imports"] == run.report["imports"]
+    assert resumed.version == run.version
 
 
 def test_deploying_again_changes_nothing(stack, run):

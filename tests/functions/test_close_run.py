@@ -12,7 +12,6 @@ from tests.functions.samples import (
     RUN_ID,
     SOLUTION,
     VERSION,
-    ago,
     configured,
     version,
     version_summary,
@@ -127,15 +126,19 @@ def test_a_dead_runs_trainings_are_stopped_and_it_is_reported(
 ):
     ended(executions, status, error="States.Runtime", cause="no such path")
     history(executions, STARTED, FIRST_STATE)
-    summary = version_summary(solutionVersionArn=VERSION, status="CREATE IN_PROGRESS")
-    answer = {"solutionVersions": [summary]}
+    arns = VERSION, f"{SOLUTION}/second"
+    summaries = [
+        version_summary(solutionVersionArn=arn, status="CREATE IN_PROGRESS") for arn in arns
+    ]
+    answer = {"solutionVersions": summaries}
     personalize.says("list_solution_versions", answer, solutionArn=SOLUTION)
-    ours = version(name=f"{PREFIX}-{RUN_ID}-0b519087-2", creationDateTime=ago(1))
-    personalize.says(
-        "describe_solution_version", {"solutionVersion": ours}, solutionVersionArn=VERSION
-    )
-    personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
-    assert close() == report(status, f"States.Runtime: no such path; stopped {VERSION}")
+    for attempt, arn in enumerate(arns, start=1):
+        name = f"{PREFIX}-{RUN_ID}-0b519087-{attempt}"
+        answer = {"solutionVersion": version(solutionVersionArn=arn, name=name)}
+        personalize.says("describe_solution_version", answer, solutionVersionArn=arn)
+        personalize.says("stop_solution_version_creation", {}, solutionVersionArn=arn)
+    stopped = f"stopped {VERSION}; stopped {SOLUTION}/second"
+    assert close() == report(status, f"States.Runtime: no such path; {stopped}")
 
 
 def test_a_run_that_was_aborted_by_hand_is_reported_and_its_trainings_are_left(close, executions):

@@ -380,6 +380,11 @@ def test_a_solution_without_campaigns_has_nothing_waiting():
     assert existing(solution=solution_settings(campaigns=[])) is None
 
 
+def test_a_run_that_is_resumed_keeps_its_own_version_before_any_that_waits():
+    own = version(solutionVersionArn=f"{SOLUTION}/own")
+    assert existing({**WITHOUT_IMPORT, **RESUME}, own, WAITING) == f"{SOLUTION}/own"
+
+
 def test_who_asks_for_a_training_mode_gets_a_training():
     assert existing({"skipImport": True, "trainingMode": "FULL"}) is None
 

@@ -11,11 +11,13 @@ from tests.functions.samples import (
     EXECUTION,
     FOREIGN_VERSION,
     IMPORT_JOB,
+    JOB_NAME,
     NOW,
     OLD_VERSION,
     RUN_ID,
     SOLUTION,
     VERSION,
+    VERSION_NAME,
     campaign_result,
     configured,
     dataset_result,
@@ -298,6 +300,34 @@ def test_warnings_of_the_plan_and_of_every_job_are_given_in_running_order():
         f"  warning: about the plan\n  warning: {IMPORT_JOB}: about ns-1\n"
         f"  warning: {VERSION}: about /new\n  warning: {CAMPAIGN}: about home"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        ("ServiceUnavailable", True),
+        ("Lambda.Unknown", True),
+        ("Sandbox.Timedout", True),
+        ("Runtime.ExitError", True),
+        ("States.Timeout", True),
+        ("Throttled", False),
+        ("NameTaken", False),
+    ],
+)
+def test_what_may_have_been_created_unseen_is_told_by_its_name(error, unknown):
+    unanswered = {"Error": error, "Cause": "no answer"}
+    nothing = dataset_result(job=None, error=unanswered, outcome="FAILED")
+    seen = dataset_result(job=job(IMPORT_JOB), error=unanswered, outcome="FAILED")
+    document = finished(
+        imports={"results": [nothing, seen]},
+        solutions=[
+            solution_result(version=None, error=unanswered),
+            solution_result(version=job(), error=unanswered),
+        ],
+    )
+    adopts = f"may have been created all the same; to resume run {RUN_ID} adopts it"
+    expected = [f"{JOB_NAME} {adopts}", f"{VERSION_NAME} {adopts}"] if unknown else []
+    assert report(document)["warnings"] == expected, "what has an ARN is in the report"
 
 
 def test_the_text_fits_into_a_state_machines_cause():

@@ -105,7 +105,8 @@ def is_running(says, status="RUNNING", **more):
 
 
 def has_import(says, status):
-    job = {"datasetImportJobArn": IMPORT, "status": status, "creationDateTime": NOW - MINUTE}
+    created = datetime.now(UTC) - MINUTE
+    job = {"datasetImportJobArn": IMPORT, "status": status, "creationDateTime": created}
     says(
         "personalize",
         "describe_dataset_import_job",

@@ -85,8 +85,12 @@ def test_all_that_happened_is_shown_in_80_columns():
         "Campaign home-page",
         "serves       movies/00000002, the new version",
         "before       movies/00000001",
-        "user         user-1, whose last items are A, B, C",
-        "recommended  The Train II, film-9",
+        "user         user-1",
+        "last items   A",
+        "             B",
+        "             C",
+        "recommended  The Train II",
+        "             film-9",
         "",
         "Retraining run 20261130T030000Z: DEPLOYED",
         "",
@@ -233,7 +237,6 @@ def test_texts_that_look_like_markup_are_shown_as_they_are():
     lines = shown(
         summary(
             report={**report(), "text": text},
-            ended=text,
             steps=[Step(0.0, "report_outcome", None, "FAILED", text)],
             trained=False,
         )
@@ -241,5 +244,8 @@ def test_texts_that_look_like_markup_are_shown_as_they_are():
     assert [line for line in lines if text in line] == [
         f" 0.0 report_outcome      FAILED: {text}",
         text,
-        f"Not every campaign serves a new version: the run {text}",
     ]
+    assert lines[-1] == "Not every campaign serves a new version: as the report says"
+    assert shown(summary(report=None, ended=text, campaigns=[], trained=False))[-1] == (
+        f"Not every solution has a new version: the run {text}"
+    )

@@ -165,7 +165,7 @@ def test_every_task_outlives_its_function():
         )
 
 
-def test_every_task_tries_again_with_jitter_and_a_cap():
+def test_every_task_tries_again_with_a_cap():
     for name, state in states("Task"):
         for retry in state["Retry"]:
             rest = {key: value for key, value in retry.items() if key != "ErrorEquals"}
@@ -178,6 +178,20 @@ def test_every_task_tries_again_with_jitter_and_a_cap():
             }, name
         tried = set(errors_matched(state["Retry"]))
         assert {"Throttled", "ServiceUnavailable", "Sandbox.Timedout"} <= tried, name
+
+
+def test_only_where_nothing_was_done_may_jitter_cut_the_pause_short():
+    for name, state in states("Task"):
+        jitter = {
+            error: retry["JitterStrategy"]
+            for retry in state["Retry"]
+            for error in retry["ErrorEquals"]
+        }
+        assert {error for error, strategy in jitter.items() if strategy == "FULL"} == {
+            "Throttled",
+            "Lambda.TooManyRequestsException",
+            "ResourceNotFoundException",
+        }, f"{name}: what was created must be listed before anybody looks for it"
 
 
 def test_every_task_and_every_map_has_a_way_out_for_all_errors():

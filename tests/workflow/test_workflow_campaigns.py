@@ -274,7 +274,7 @@ def test_a_campaign_that_follows_the_newest_version_is_waited_for():
 @pytest.mark.parametrize("fault", ["throttle", "server-error"])
 def test_throttling_and_server_errors_of_updates_pass(operation, fault):
     with pipeline() as made:
-        made.order(fault, operation=operation, times=7)
+        made.order(fault, operation=operation, times=5)
         execution = made.run(skipImport=True)
         assert made.served() == made.versions()[-1]
     assert outcomes(execution) == DONE

@@ -248,7 +248,7 @@ def test_a_plan_that_cannot_be_made_is_reported():
     assert report(execution)["text"] == (
         f"Retraining run {RUN}: FAILED: Runtime.ExitError: signal: killed"
     )
-    assert len(failed_calls(execution)) == 3
+    assert len(failed_calls(execution)) == 6
 
 
 @pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "Lambda.ServiceException"])

@@ -249,7 +249,7 @@ def test_a_function_that_is_killed_again_and_again_fails_its_dataset_alone():
         "items": "FAILED",
         "users": "IMPORTED",
     }
-    assert len(failed_calls(execution)) == 3, "once, and tried again twice"
+    assert len(failed_calls(execution)) == 6, "once, and tried again five times"
 
 
 # Adoption

@@ -167,7 +167,7 @@ def test_a_stop_that_comes_too_late_is_no_failure(late):
 @pytest.mark.parametrize("fault", ["throttle", "server-error"])
 def test_throttling_and_server_errors_of_trainings_pass(operation, fault):
     with pipeline() as made:
-        made.order(fault, operation=operation, times=7)
+        made.order(fault, operation=operation, times=5)
         execution = made.run(skipImport=True)
         assert len(made.versions()) == 2, "trained once"
     assert outcomes(execution) == NO_IMPORT
@@ -218,7 +218,7 @@ def test_a_function_killed_after_it_created_a_version_adopts_it(unique):
 
 def test_a_version_whose_name_is_taken_but_that_is_not_listed_yet_is_looked_for_again():
     def with_old_lists(event, context):
-        made.order("stale", operation="ListSolutionVersions", seconds=30, times=2)
+        made.order("stale", operation="ListSolutionVersions", seconds=45, times=2)
         return handler("create_solution_version")(event, context)
 
     switches = Switches(unique_version_names=True)
@@ -229,6 +229,31 @@ def test_a_version_whose_name_is_taken_but_that_is_not_listed_yet_is_looked_for_
         assert len(made.versions()) == 2
     assert outcomes(execution) == NO_IMPORT
     assert len(failed_calls(execution)) > 1, "the first look came too early"
+
+
+def test_a_version_that_is_not_listed_at_once_is_found_by_the_next_try():
+    def with_old_lists(event, context):
+        made.order("stale", operation="ListSolutionVersions", seconds=25)
+        return handler("create_solution_version")(event, context)
+
+    with pipeline(handlers={"create_solution_version": with_old_lists}) as made:
+        made.order("lost-answer", operation="CreateSolutionVersion")
+        execution = made.run(skipImport=True)
+        assert len(made.versions()) == 2, "names may be used twice, so only the list tells"
+    assert outcomes(execution) == NO_IMPORT
+
+
+def test_a_training_whose_creation_is_never_answered_is_told_and_adopted_when_resumed():
+    with pipeline(handlers=killed("create_solution_version", times=6)) as made:
+        failed = made.run(skipImport=True)
+        execution = made.run(resume=RUN, skipImport=True)
+        assert len(made.versions()) == 2
+    assert report(failed)["text"] == (
+        f"Retraining run {RUN}: FAILED\n"
+        f"  {solution_arn()}: FAILED: Sandbox.Timedout: made to fail\n"
+        f"  warning: {NAME} may have been created all the same; to resume run {RUN} adopts it"
+    )
+    assert outcomes(execution) == NO_IMPORT
 
 
 # Names and adoption

@@ -1,0 +1,155 @@
+"""Proves that README and guides say what the code says: keys, defaults, roles, errors, commands."""
+
+import json
+import re
+from dataclasses import MISSING, fields, is_dataclass
+from typing import get_args
+
+import pytest
+
+from components.args import FULL_EVERY, RetrainingPipelineArgs, camel_case
+from components.steps import STEPS
+from components.workflow import REPORTED
+from functions import errors
+from functions.configuration import Request
+from functions.documents import Outcome
+from tests.components.recording import run
+from tests.program.sample_stack import PROJECT, ROOT
+from tests.program.test_program import CONFIG, deploy
+
+README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+MEANT_BY_NONE = {"importRoleArn": "created", "solutions[].fullEvery": f"`{FULL_EVERY}`"}
+"""What leaving a key out means, where it is not nothing."""
+
+
+def rows(page, first_column):
+    """Give the rows of the table whose first column has this title, as lists of cells."""
+    lines = page.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith(f"| {first_column} |")) + 2
+    end = next(n for n, line in enumerate(lines[start:], start) if not line.startswith("|"))
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[start:end]]
+
+
+def words(cell):
+    """Give what stands between backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def keys(cls, at=""):
+    """Give each key of the config below a dataclass of arguments, with its default in words."""
+    for each in fields(cls):
+        key = f"{at}{camel_case(each.name)}"
+        inner = next(filter(is_dataclass, (each.type, *get_args(each.type))), None)
+        if inner is None or each.name != "limits":
+            yield key, default(key, each)
+        if inner is not None:
+            yield from keys(inner, f"{nested(key, inner)}.")
+
+
+def nested(key, inner):
+    """Give how the table writes what a key holds: lists as `[]`, the five datasets as one."""
+    if inner.__name__ == "DatasetArgs":
+        return "datasets.*"
+    return key if inner.__name__ in ("DatasetsArgs", "LimitsArgs") else f"{key}[]"
+
+
+def default(key, field):
+    made = field.default_factory
+    value = field.default if made is MISSING else made()
+    if value is MISSING:
+        return "required"
+    if value is None or value in ((), {}):
+        return MEANT_BY_NONE.get(key, "none")
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def test_the_table_of_keys_has_every_key_with_its_default_and_none_too_many():
+    told = {words(key)[0]: given for key, given, _ in rows(README, "key")}
+    assert told == dict(keys(RetrainingPipelineArgs))
+
+
+def test_the_table_of_functions_says_what_each_role_may_do():
+    expected = {
+        step: "; ".join(
+            f"{', '.join(action.removeprefix('personalize:') for action in actions)} on {kind}"
+            for kind, actions in row.may.items()
+        )
+        or "nothing"
+        for step, row in STEPS.items()
+    }
+    assert {words(step)[0]: may for step, may in rows(README, "function")} == expected
+
+
+def test_the_number_of_resources_is_that_of_the_sample_stack():
+    resources = [each for each in deploy(config=CONFIG).registered.values() if "aws:" in each.type]
+    assert f"{len(resources)} resources for the sample stack" in README
+
+
+def test_every_outcome_is_explained():
+    assert [words(row[0])[0] for row in rows(README, "outcome")] == list(get_args(Outcome))
+
+
+def test_every_error_of_our_own_is_explained():
+    own = {name for name, each in vars(errors).items() if isinstance(each, type)} - {"Sequence"}
+    explained = {word for row in rows(README, "what it says") for word in words(row[0])}
+    assert {*own, REPORTED, "ReportFailed"} - explained == set()
+
+
+def test_every_override_is_explained():
+    told = [word for row in rows(OPERATIONS, "input") for word in words(row[0])]
+    assert sorted(told) == sorted({*Request.__annotations__, "{}"})
+
+
+def test_the_mistake_that_is_shown_reads_as_the_program_tells_it():
+    with pytest.raises(Exception, match="did you mean") as error:
+        deploy(config={**CONFIG, f"{PROJECT}:retrainigRate": "1 day"})
+    shown = str(error.value).replace("stack dev:\n  ", "stack dev:\n      ")
+    assert f"    {shown}\n" in README
+
+
+def test_the_program_to_paste_deploys_a_pipeline():
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    code = code.replace("from vendor.retraining import", "import")
+    engine = run(lambda: exec(code, {}))  # noqa: S102 - our own README
+    assert list(engine.all_of("personalize-retraining:index:RetrainingPipeline")) == ["movies"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_json_document_to_paste_is_json(page):
+    for document in re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL):
+        assert isinstance(json.loads(document), dict)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_target_module_and_file_that_is_named_exists(page):
+    text = page.read_text()
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = re.findall(r"(?:`|^    )make ([a-z]+)", text, re.MULTILINE)
+    assert [target for target in named if target not in targets] == []
+    modules = re.findall(r"python -m ((?:retrain|emulator|docs|tests)[\w.]*)", text)
+    paths = [ROOT / module.replace(".", "/") for module in modules]
+    assert [
+        path for path in paths if not (path.is_dir() or path.with_suffix(".py").is_file())
+    ] == []
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_heading_that_is_linked_exists():
+    headings = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in OPERATIONS.splitlines()
+        if line.startswith("#")
+    }
+    assert set(re.findall(r"operations\.md#([\w-]+)", README)) - headings == set()
+
+
+def test_the_readme_has_at_most_250_lines():
+    assert len(README.splitlines()) <= 250
