@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from .documents import PlannedCampaign, Probing
 
 PAUSE = 30
-"""Seconds between questions."""
+"""Seconds between questions at the most."""
+LEAST_QUESTIONS = 10
+"""How often a short probe asks in its time."""
 PERSISTENT = 3
 """Bad answers in a row that count; a single one may be chance."""
 
@@ -51,7 +53,8 @@ def probe_campaign(
     bad = before["badInARow"] if before else 0
     failure = before["failure"] if before else None
     ends = datetime.fromisoformat(started) + timedelta(minutes=probe["minutes"])
-    holding_ends = now + timedelta(seconds=HOLD_TOTAL - PAUSE)
+    pause = min(PAUSE, probe["minutes"] * 60 / LEAST_QUESTIONS)
+    holding_ends = now + timedelta(seconds=HOLD_TOTAL - pause)
     while True:
         said = _ask(client, campaign["campaignArn"], probe)
         bad, failure = (bad + 1, said) if said else (0, failure)
@@ -67,7 +70,7 @@ def probe_campaign(
             return {**probing, "phase": "PASSED"}
         if clock.now() >= holding_ends:
             return probing
-        clock.sleep(PAUSE)
+        clock.sleep(pause)
 
 
 def _ask(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> str | None:
