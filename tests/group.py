@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
+from random import Random
 from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
@@ -67,15 +68,25 @@ def solution(name: str = "taste", campaigns: tuple[str, ...] = ("home",), **chan
     )
 
 
-def exports(interactions: int = 1200, shift: int = 0) -> dict[str, bytes]:
-    """The CSV files in the bucket `exports`: 40 users who each like every fifth item."""
+def exports(
+    interactions: int = 1200, shift: int = 0, *, shuffled: bool = False
+) -> dict[str, bytes]:
+    """The CSV files in the bucket `exports`: 40 users who each like every fifth of 200 items.
+
+    A user never meets an item twice in 40 interactions; `shift` moves where each begins.
+    `shuffled`, nobody's history tells anything, and a model can learn nothing from it.
+    """
+    met = [(n % 40, 5 * ((n // 40 * 7 + n % 40 * 11 + shift) % 40)) for n in range(interactions)]
+    items = [first + user % 5 for user, first in met]
+    if shuffled:
+        Random(1).shuffle(items)  # noqa: S311 - test data
     rows = [
-        f"u{n % 40},i{(n * 5 + n % 40 % 5 + shift) % 60},{1_790_000_000 + n}"
-        for n in range(interactions)
+        f"u{user},i{item},{1_790_000_000 + n}"
+        for n, ((user, _), item) in enumerate(zip(met, items, strict=True))
     ]
     tables = {
         "interactions": ["USER_ID,ITEM_ID,TIMESTAMP", *rows],
-        "items": ["ITEM_ID,GENRE", *(f"i{n},g{n % 5}" for n in range(60))],
+        "items": ["ITEM_ID,GENRE", *(f"i{n},g{n % 5}" for n in range(200))],
         "users": ["USER_ID,AGE", *(f"u{n},{20 + n}" for n in range(40))],
         "actions": ["ACTION_ID,VALUE", "a1,5", "a2,9"],
         "action_interactions": ["USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP", "u1,a1,taken,1790000000"],

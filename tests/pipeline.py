@@ -10,6 +10,9 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.session import get_session
 from botocore.stub import Stubber
 from moto.core.models import botocore_stubber
 
@@ -208,7 +211,11 @@ def pipeline(
 @cache
 def session() -> boto3.Session:
     """One for all worlds, since its tables of services and endpoints take a while to read."""
-    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")  # noqa: S106 - opens nothing
+    made = get_session()
+    made.set_credentials("testing", "testing")
+    # To sign requests that go nowhere, and to say who sends them, takes half of their time.
+    made.set_default_client_config(Config(signature_version=UNSIGNED, user_agent="tests"))
+    return boto3.Session(botocore_session=made)
 
 
 def forget_clients() -> None:

@@ -1,6 +1,7 @@
 """What an execution tells, in the few words that the tests compare."""
 
-from tests.pipeline import PERSONALIZE
+from components.metrics import NDCG_AT_10
+from tests.group import PERSONALIZE
 
 
 def report(execution):
@@ -35,6 +36,12 @@ def failed_calls(execution):
     return [
         (call.function, call.outcome) for call in execution.calls if isinstance(call.outcome, str)
     ]
+
+
+def ndcg(made, version):
+    """Give a version's NDCG@10, from the service."""
+    metrics = made.api.get_solution_metrics(solutionVersionArn=version)["metrics"]
+    return metrics[NDCG_AT_10]
 
 
 def name(arn):

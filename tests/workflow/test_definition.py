@@ -4,7 +4,7 @@ import copy
 import functools
 import inspect
 import json
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 from botocore.session import get_session
@@ -16,7 +16,7 @@ from components.args import document
 from components.asl import LONGEST_STATE_NAME, machines, problems
 from components.steps import STEPS
 from functions import errors, runs
-from functions.documents import Phase
+from functions.documents import Evaluation, Phase, Probing
 from tests.group import IMPORT_ROLE, settings
 
 RESERVED = {
@@ -67,12 +67,24 @@ CONTENTS = {
         "Solution finished",
     ],
     "each campaign": [
+        "Evaluate solution version",
+        "Is the solution version good enough?",
         "Update campaign",
         "Has the campaign update ended?",
         "Wait for campaign update",
         "Watch campaign update",
         "Wait for the campaign to be free",
+        "Is there a probe?",
+        "Probe campaign",
+        "Does the campaign serve well?",
+        "Roll back campaign",
+        "Has the rollback ended?",
+        "Wait for rollback",
+        "Watch rollback",
+        "Wait to roll back",
         "Campaign updated",
+        "Solution version rejected",
+        "Campaign rolled back",
         "Campaign serves a newer version",
         "Campaign not updated",
     ],
@@ -149,7 +161,10 @@ def test_state_names_are_short_enough():
 
 def test_a_task_is_called_like_its_function():
     found = {name: state["Resource"].split(":")[6] for name, state in states("Task")}
-    assert found == {name: name.lower().replace(" ", "_") for name in found}
+    expected = {name: name.lower().replace(" ", "_") for name in found}
+    assert found == {**expected, "Watch rollback": "watch_campaign_update"}, (
+        "a rollback is an update, and watched as one"
+    )
 
 
 def test_every_function_is_called_by_a_task_but_the_one_that_stands_by():
@@ -210,14 +225,31 @@ def test_every_choice_has_a_default():
     assert [name for name, state in states("Choice") if "Default" not in state] == []
 
 
-def test_a_choice_by_phase_knows_only_phases_that_there_are():
-    asked = {
+def asked_for(ending):
+    """Give the words that Choices compare variables with whose path ends so."""
+    return {
         rule["StringEquals"]
         for _, state in states("Choice")
         for rule in state["Choices"]
-        if rule["Variable"].endswith(".phase")
+        if rule.get("Variable", "").endswith(ending)
     }
+
+
+def test_a_choice_by_phase_knows_only_phases_that_there_are():
+    asked = set().union(*map(asked_for, (".job.phase", "version.phase", "update.phase")))
     assert asked | {"UNDER_WAY"} == set(get_args(Phase)), "UNDER_WAY is every Choice's default"
+    assert asked_for("rollback.phase") < asked, "a way back ends like a way forth"
+
+
+def test_the_other_choices_know_only_words_that_there_are():
+    words = {
+        "evaluation.verdict": get_args(get_type_hints(Evaluation)["verdict"]),
+        "probing.phase": get_args(get_type_hints(Probing)["phase"]),
+    }
+    left = {ending: set(known) - asked_for(ending) for ending, known in words.items()}
+    assert left == {"evaluation.verdict": {"REJECTED"}, "probing.phase": {"FAILED"}}, (
+        "each leaves one word, the bad one, to the default"
+    )
 
 
 def test_every_error_that_is_matched_exists():

@@ -73,9 +73,13 @@ def test_one_failed_import_stops_the_run_before_training():
     assert failed_calls(execution) == [], "a failed job is no failing function"
 
 
-def test_an_import_of_a_file_that_is_not_there_fails_with_the_reason_of_the_service():
-    with pipeline() as made:
+def test_an_import_of_a_file_that_goes_after_the_plan_fails_with_the_reason_of_the_service():
+    def goes(event, context):
+        planned = handler("plan_retraining")(event, context)
         del made.bucket.objects["users.csv"]
+        return planned
+
+    with pipeline(handlers={"plan_retraining": goes}) as made:
         execution = made.run()
     assert failures(execution) == {
         "users": "Invalid Data location. There is no CSV file at s3://exports/users.csv"

@@ -1,12 +1,15 @@
 """A run in which all goes well, of every size; and runs that have nothing to do."""
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import pytest
 
+from components.metrics import NDCG_AT_10
+from functions.exports import look
 from tests.group import IMPORT_ROLE, datasets, settings, solution
 from tests.pipeline import FUNCTIONS, PREFIX, RUN, SLOT, pipeline
-from tests.workflow.reading import dataset_arn, failed_calls, outcomes, report, solution_arn
+from tests.workflow.reading import dataset_arn, failed_calls, ndcg, outcomes, report, solution_arn
 
 EXECUTION = f"arn:aws:states:eu-west-1:123456789012:execution:retraining-{PREFIX}:run-1"
 NAME = f"{PREFIX}-{RUN}"
@@ -18,6 +21,8 @@ def test_a_healthy_run_imports_trains_and_moves_the_campaign():
         execution = made.run()
         old, new = made.versions()
         served = made.served()
+        quality = ndcg(made, new)
+    assert quality > 0.4, "there is something to learn from the data, and to lose"
     assert execution.status == "SUCCEEDED", execution
     assert (first, served) == (old, new), "the campaign serves the version that was trained"
     assert outcomes(execution) == {
@@ -57,6 +62,7 @@ def test_a_healthy_run_imports_trains_and_moves_the_campaign():
                         "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
                         "outcome": "DEPLOYED",
                         "previousVersionArn": old,
+                        "metrics": {NDCG_AT_10: {"new": quality, "live": quality}},
                         "failure": None,
                     }
                 ],
@@ -75,6 +81,18 @@ def test_a_healthy_run_imports_trains_and_moves_the_campaign():
     }
 
 
+def told(size, objects, fingerprint):
+    """Give the tags of a job: the stack's, the run, and what lay in S3."""
+    tags = {
+        "team": "film",
+        "retraining-run": RUN,
+        "retraining-bytes": str(size),
+        "retraining-objects": str(objects),
+        "retraining-fingerprint": fingerprint,
+    }
+    return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
+
+
 def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
     with pipeline(settings(tags={"team": "film"})) as made:
         made.run()
@@ -82,10 +100,13 @@ def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
         trainings = made.started("CreateSolutionVersion")
         updates = made.started("UpdateCampaign")
         new = made.versions()[-1]
-    tags = [
-        {"tagKey": "team", "tagValue": "film"},
-        {"tagKey": "retraining-run", "tagValue": RUN},
-    ]
+        found = {
+            kind: look(made.bucket, f"s3://exports/{kind}.csv")
+            for kind in ("interactions", "items", "users")
+        }
+    sizes = {kind: len(content) for kind, content in made.bucket.objects.items()}
+    prints = " ".join(each.fingerprint for each in found.values())
+    of_all = sha256(prints.encode()).hexdigest()[:32]
     assert imports == [
         {
             "jobName": f"{NAME}-{kind}-1",
@@ -93,16 +114,16 @@ def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
             "dataSource": {"dataLocation": f"s3://exports/{kind}.csv"},
             "roleArn": IMPORT_ROLE,
             "importMode": "FULL",
-            "tags": tags,
+            "tags": told(sizes[f"{kind}.csv"], 1, each.fingerprint),
         }
-        for kind in ("interactions", "items", "users")
+        for kind, each in found.items()
     ]
     assert trainings == [
         {
             "name": f"{NAME}-0b519087-1",
             "solutionArn": solution_arn(),
             "trainingMode": "FULL",
-            "tags": tags,
+            "tags": told(sum(sizes[f"{kind}.csv"] for kind in found), 3, of_all),
         }
     ]
     assert updates == [
@@ -208,7 +229,7 @@ def test_a_run_without_any_input_is_a_run_as_configured():
 
 
 def test_a_run_knows_how_long_the_runs_before_took():
-    with pipeline() as made:
+    with pipeline(settings(skip_when_unchanged=False)) as made:
         made.run()
         week = (datetime.fromisoformat(SLOT) + timedelta(days=7)).isoformat()
         execution = made.run(scheduledTime=week)
@@ -224,7 +245,7 @@ def test_a_run_knows_how_long_the_runs_before_took():
 
 def test_an_incremental_import_adds_to_the_data():
     with pipeline(settings(datasets=datasets("items", import_mode="INCREMENTAL"))) as made:
-        made.bucket.objects["items.csv"] = b"ITEM_ID,GENRE\ni99,g1"
+        made.bucket.put("items.csv", b"ITEM_ID,GENRE\ni99,g1")
         execution = made.run()
         modes = [each["importMode"] for each in made.started("CreateDatasetImportJob")]
     assert (outcomes(execution)["items"], modes) == ("IMPORTED", ["INCREMENTAL"])
