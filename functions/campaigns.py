@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import clock
 from .jobs import first_tried_at, found, not_yet, started
 from .memory import PREVIOUS, VERDICT, remember
-from .personalize import version_created_at
+from .personalize import LATEST, version_created_at
 from .statuses import phase_of
 from .watching import watch
 
@@ -105,7 +105,7 @@ def _move(
         request["minProvisionedTPS"] = described["minProvisionedTPS"]
     if "campaignConfig" in described:
         request["campaignConfig"] = described["campaignConfig"]
-    if live:
+    if live and not live.endswith(LATEST):  # which a tag cannot hold
         remember(client, arn, PREVIOUS, live)
     try:
         client.update_campaign(**request)

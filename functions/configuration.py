@@ -58,7 +58,7 @@ class SolutionSettings(TypedDict):
 
 
 class Limits(TypedDict):
-    """How long each stage may take, in hours."""
+    """How long each stage may take, in hours, and how often may be trained in 30 days."""
 
     maxImportHours: float
     maxTrainingHours: float

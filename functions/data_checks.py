@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .exports import Beginning, Export
     from .world import SchemaField, World
 
+LONGEST_HEADER = 200
+"""Characters of a header that are shown; what is no CSV may have no end of it."""
 FIRST_ROWS = 100
 """Rows of each file whose values are parsed."""
 LEAST_NEW_INTERACTIONS = 1000
@@ -50,9 +52,11 @@ def is_there(export: Export) -> Iterator[str]:
         )
     elif not export.objects:
         yield f"nothing lies at {export.location}; was the export written?"
-    for each in export.objects:
-        if each.size == 0:
-            yield f"{each.key} is empty; was the export cut off?"
+    if empty := [each.key for each in export.objects if each.size == 0]:
+        yield (
+            f"{len(empty)} of {len(export.objects)} objects at {export.location} are empty, "
+            f"{empty[0]} for one; was the export cut off? Markers belong beside the location"
+        )
 
 
 def has_the_fields(export: Export, fields: Sequence[SchemaField]) -> Iterator[str]:
@@ -63,7 +67,7 @@ def has_the_fields(export: Export, fields: Sequence[SchemaField]) -> Iterator[st
         if missing:
             yield (
                 f"the header of {file.key} lacks {', '.join(missing)}, which the dataset's schema "
-                f"requires; it has {', '.join(file.header)}"
+                f"requires; it has {', '.join(file.header)[:LONGEST_HEADER] or 'nothing'}"
             )
 
 
@@ -121,7 +125,7 @@ def is_ready(world: World, dataset: DatasetSettings, export: Export) -> Iterator
         yield (
             f"the ready marker {marker} is of {export.marked_at.isoformat(timespec='seconds')}, "
             f"before the last import of {last['creationDateTime'].isoformat(timespec='seconds')}; "
-            "was the new export finished?"
+            "was the new export finished? To train on what was imported, start with skipImport"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .campaigns import live_version
 from .gate import verdict
 from .memory import VERDICT, remember
 from .personalize import LATEST
@@ -23,7 +24,7 @@ def evaluate_solution_version(
 ) -> Evaluation:
     """Judge the version for this campaign; a rejected one is marked, and never deployed again."""
     described = client.describe_campaign(campaignArn=campaign["campaignArn"])["campaign"]
-    served = described["solutionVersionArn"] if described["status"] == "ACTIVE" else None
+    served = live_version(described)
     comparable = served if served and not served.endswith(LATEST) else None
     judged = verdict(
         _metrics(client, version["arn"]) if rules else {},
@@ -37,4 +38,4 @@ def evaluate_solution_version(
 
 
 def _metrics(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
-    return client.get_solution_metrics(solutionVersionArn=version_arn)["metrics"]
+    return client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})

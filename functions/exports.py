@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,8 @@ def listed(client: S3Client, location: str) -> list[Object]:
         Object(key=each["Key"], size=each["Size"], etag=each["ETag"], modified=each["LastModified"])
         for page in pages
         for each in page.get("Contents", [])
-        if each["Key"] == key or (key.endswith("/") and not each["Key"].endswith("/"))
+        # A key that ends in `/` is a folder that somebody made in the console.
+        if not each["Key"].endswith("/") and (key.endswith("/") or each["Key"] == key)
     ]
 
 
@@ -121,10 +123,11 @@ def split(location: str) -> tuple[str, str]:
 def _beginning(client: S3Client, bucket: str, found: Object) -> Beginning:
     answer = client.get_object(Bucket=bucket, Key=found.key, Range=f"bytes=0-{BEGINNING - 1}")
     text = answer["Body"].read().decode("utf-8-sig", errors="replace")
+    rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))]
     if found.size > BEGINNING:
-        text = text.rpartition("\n")[0]
-    lines = [tuple(row) for row in csv.reader(text.splitlines()) if row]
-    return Beginning(key=found.key, header=lines[0] if lines else (), rows=tuple(lines[1:]))
+        rows = rows[:-1]  # The last was cut, perhaps within quotes.
+    whole = [row for row in rows if row]
+    return Beginning(key=found.key, header=whole[0] if whole else (), rows=tuple(whole[1:]))
 
 
 def _modified(client: S3Client, marker: str) -> datetime | None:

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from .configuration import QualityRule
 from .documents import Evaluation
 
+ROUNDING = 1e-9
+"""Floating-point numbers differ by less; metrics that differ, by more."""
+
 Metrics = Mapping[str, float]
 
 
@@ -36,7 +39,7 @@ def verdict(
             continue
         if is_ is None or was is None:
             notes.append(f"{metric} could not be compared: new {is_}, live {was}")
-        elif is_ < was * (1 - drop):
+        elif was - is_ > drop * abs(was) + ROUNDING:
             reasons.append(
                 f"{metric} fell from {was:.4f} to {is_:.4f}, by more than {drop * 100:g}%"
             )

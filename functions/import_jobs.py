@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from . import exports
 from .errors import NameTaken
@@ -81,7 +81,7 @@ def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, 
 def _has_changed(dataset: PlannedImport) -> bool:
     try:
         objects = exports.listed(exports.s3(), dataset["dataLocation"])
-    except ClientError:
+    except (BotoCoreError, ClientError):
         return True
     now = exports.Export(location=dataset["dataLocation"], objects=objects)
     return now.fingerprint != dataset["tags"][FINGERPRINT]

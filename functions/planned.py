@@ -55,7 +55,7 @@ def planned_import(
     settings: Settings, run: Run, world: World, dataset: DatasetSettings
 ) -> PlannedImport:
     """Plan the import of one dataset; `dataset` names its location with the date filled in."""
-    jobs = world.import_jobs[dataset["datasetArn"]]
+    jobs = world.import_jobs.get(dataset["datasetArn"], [])
     return {
         "type": dataset["type"],
         "jobName": _first_free(

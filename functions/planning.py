@@ -60,9 +60,8 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
     ):
         return _skipped(too_early)
     problems = list(_problems(settings, run, world, datasets, solutions))
-    if problems:
-        raise RunRefused(problems)
-    if _may_skip(settings, run) and (unchanged := data_checks.nothing_new(world, datasets)):
+    unchanged = data_checks.nothing_new(world, datasets) if _may_skip(settings, run) else None
+    if unchanged and not problems:
         return _skipped(unchanged)
     imports = [planned_import(settings, run, world, dataset) for dataset in datasets]
     begun = {job["jobName"] for jobs in world.import_jobs.values() for job in jobs if resumed(run)}
@@ -71,18 +70,24 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
         for dataset, planned in zip(datasets, imports, strict=True)
         if planned["jobName"] not in begun
     ]
-    if problems := list(data_checks.problems(world, to_check)):
+    if problems := [*problems, *data_checks.problems(world, to_check)]:
         raise RunRefused(problems)
+    planned_solutions = [
+        planned_solution(settings, run, world, solution, importing=bool(datasets))
+        for solution in solutions
+    ]
+    to_train = [
+        solution
+        for solution, planned in zip(solutions, planned_solutions, strict=True)
+        if planned["existingVersionArn"] is None
+    ]
     most = settings["limits"]["maxTrainingsPerMonth"]
-    often = list(checks.trained_often_enough(world, solutions, most))
+    often = list(checks.trained_often_enough(world, to_train, most))
     return {
         "imports": imports,
-        "solutions": [
-            planned_solution(settings, run, world, solution, importing=bool(datasets))
-            for solution in solutions
-        ],
+        "solutions": planned_solutions,
         "skipped": "; ".join(often) or (DRY_RUN if run["request"].get("dryRun") else None),
-        "warnings": list(_warnings(settings, run, world, datasets, solutions)),
+        "warnings": list(_warnings(settings, run, world, to_check, solutions)),
     }
 
 

@@ -12,6 +12,8 @@ import pytest
 from botocore.stub import Stubber
 
 from functions import clock as functions_clock
+from functions import exports, solution_versions
+from functions import runs as functions_runs
 from functions.personalize import raise_passing_errors
 from tests.functions.samples import NOW, REGION
 
@@ -65,7 +67,7 @@ def clients():
     keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret"}
     made = {
         service: boto3.client(service, region_name=REGION, **keys)
-        for service in ("personalize", "stepfunctions", "scheduler")
+        for service in ("personalize", "personalize-runtime", "s3", "stepfunctions", "scheduler")
     }
     raise_passing_errors(made["personalize"])
     return made
@@ -84,8 +86,21 @@ def personalize(clients):
 
 
 @pytest.fixture
-def executions(clients):
+def runtime(clients):
+    yield from stubbed(clients["personalize-runtime"])
+
+
+@pytest.fixture
+def executions(clients, monkeypatch):
+    monkeypatch.setattr(functions_runs, "executions", lambda: clients["stepfunctions"])
+    monkeypatch.setattr(solution_versions, "executions", lambda: clients["stepfunctions"])
     yield from stubbed(clients["stepfunctions"])
+
+
+@pytest.fixture
+def s3(clients, monkeypatch):
+    monkeypatch.setattr(exports, "s3", lambda: clients["s3"])
+    yield from stubbed(clients["s3"])
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+from functions.exports import Beginning, Export, Object
 from functions.world import World
 
 REGION = "eu-west-1"
 ARN = f"arn:aws:personalize:{REGION}:123456789012"
 DATASET = f"{ARN}:dataset/movies/INTERACTIONS"
 ITEMS = f"{ARN}:dataset/movies/ITEMS"
+GROUP = f"{ARN}:dataset-group/movies"
+SCHEMA = f"{ARN}:schema/interactions"
 SOLUTION = f"{ARN}:solution/taste"
 OTHER_SOLUTION = f"{ARN}:solution/similar"
 VERSION, OLD_VERSION, FOREIGN_VERSION = (f"{SOLUTION}/{each}" for each in ("new", "old", "foreign"))
@@ -16,11 +19,19 @@ ROLE = "arn:aws:iam::123456789012:role/import"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 PREFIX = "0a1b2c3d"
 RUN_ID = "20261129T030000Z"
-TAGS = {"team": "recommendations", "retraining-run": RUN_ID}
-API_TAGS = [
-    {"tagKey": "team", "tagValue": "recommendations"},
-    {"tagKey": "retraining-run", "tagValue": RUN_ID},
-]
+LOCATION = "s3://exports/interactions.csv"
+FINGERPRINT = "e4f62bba75eba9fa267af92b48fb83dc"
+TAGS = {
+    "team": "recommendations",
+    "retraining-run": RUN_ID,
+    "retraining-bytes": "1000",
+    "retraining-objects": "1",
+    "retraining-fingerprint": FINGERPRINT,
+}
+API_TAGS = [{"tagKey": key, "tagValue": value} for key, value in TAGS.items()]
+NDCG = "normalized_discounted_cumulative_gain_at_10"
+RULES = [{"metric": NDCG, "maxDrop": 0.25}]
+PROBE = {"userId": "1", "minResults": 5, "minutes": 10}
 JOB_NAME = f"{PREFIX}-{RUN_ID}-interactions-1"
 IMPORT_JOB = f"{ARN}:dataset-import-job/{JOB_NAME}"
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
@@ -46,7 +57,7 @@ def import_job(**changes):
         "jobName": JOB_NAME,
         "datasetImportJobArn": IMPORT_JOB,
         "datasetArn": DATASET,
-        "dataSource": {"dataLocation": "s3://exports/interactions.csv"},
+        "dataSource": {"dataLocation": LOCATION},
         "roleArn": ROLE,
         "importMode": "FULL",
         "status": "CREATE IN_PROGRESS",
@@ -116,7 +127,72 @@ def campaign_update(**changes):
 
 
 def solution_resource(**changes):
-    return {"solutionArn": SOLUTION, "recipeArn": RECIPE, "status": "ACTIVE", **changes}
+    return {
+        "solutionArn": SOLUTION,
+        "datasetGroupArn": GROUP,
+        "recipeArn": RECIPE,
+        "status": "ACTIVE",
+        **changes,
+    }
+
+
+def dataset_resource(**changes):
+    return {
+        "datasetArn": DATASET,
+        "datasetGroupArn": GROUP,
+        "schemaArn": SCHEMA,
+        "status": "ACTIVE",
+        **changes,
+    }
+
+
+def group_resource(**changes):
+    return {"datasetGroupArn": GROUP, "status": "ACTIVE", **changes}
+
+
+FIELDS = [
+    {"name": "USER_ID", "type": "string"},
+    {"name": "ITEM_ID", "type": "string"},
+    {"name": "EVENT_VALUE", "type": ["null", "float"]},
+    {"name": "TIMESTAMP", "type": "long"},
+]
+
+
+# What lies in S3
+
+
+def s3_object(**changes):
+    return Object(
+        **{
+            "key": "interactions.csv",
+            "size": 1000,
+            "etag": '"e1"',
+            "modified": ago(2),
+            **changes,
+        }
+    )
+
+
+def beginning(*rows, **changes):
+    return Beginning(
+        **{
+            "key": "interactions.csv",
+            "header": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
+            "rows": rows or (("1", "2", "3"),),
+            **changes,
+        }
+    )
+
+
+def export(**changes):
+    return Export(
+        **{
+            "location": LOCATION,
+            "objects": [s3_object()],
+            "beginnings": [beginning()],
+            **changes,
+        }
+    )
 
 
 # What travels through the state machine
@@ -126,8 +202,10 @@ def dataset_settings(**changes):
     return {
         "type": "interactions",
         "datasetArn": DATASET,
-        "dataLocation": "s3://exports/interactions.csv",
+        "dataLocation": LOCATION,
         "importMode": "FULL",
+        "minRelativeSize": 0.5,
+        "readyMarker": None,
         **changes,
     }
 
@@ -136,7 +214,8 @@ def solution_settings(**changes):
     return {
         "solutionArn": SOLUTION,
         "trainingMode": "FULL",
-        "campaigns": [{"campaignArn": CAMPAIGN}],
+        "qualityGate": RULES,
+        "campaigns": [{"campaignArn": CAMPAIGN, "probe": None}],
         **changes,
     }
 
@@ -147,7 +226,14 @@ def settings(**changes):
         "importRoleArn": ROLE,
         "datasets": [dataset_settings()],
         "solutions": [solution_settings()],
-        "limits": {"maxImportHours": 6, "maxTrainingHours": 24, "maxCampaignHours": 3},
+        "limits": {
+            "maxImportHours": 6,
+            "maxTrainingHours": 24,
+            "maxCampaignHours": 3,
+            "maxTrainingsPerMonth": None,
+        },
+        "skipWhenUnchanged": True,
+        "autoTraining": "warn",
         "tags": {"team": "recommendations"},
         **changes,
     }
@@ -177,12 +263,14 @@ def run(request=None, **changes):
 def world(**changes):
     standard = {
         "now": NOW,
-        "schedule_changed_at": None,
+        "groups": {GROUP: group_resource()},
+        "datasets": {DATASET: dataset_resource()},
+        "schemas": {DATASET: FIELDS},
+        "exports": {DATASET: export()},
         "import_jobs": {DATASET: [import_summary()]},
         "solutions": {SOLUTION: solution_resource()},
         "versions": {SOLUTION: [version_summary()]},
         "campaigns": {CAMPAIGN: campaign()},
-        "named_versions": {},
     }
     return World(**{**standard, **changes})
 
@@ -192,7 +280,7 @@ def planned_import(**changes):
         "type": "interactions",
         "jobName": JOB_NAME,
         "datasetArn": DATASET,
-        "dataLocation": "s3://exports/interactions.csv",
+        "dataLocation": LOCATION,
         "importMode": "FULL",
         "roleArn": ROLE,
         "tags": TAGS,
@@ -203,7 +291,7 @@ def planned_import(**changes):
 
 
 def planned_campaign(**changes):
-    return {"campaignArn": CAMPAIGN, "durations": [900], "maxHours": 3, **changes}
+    return {"campaignArn": CAMPAIGN, "probe": None, "durations": [900], "maxHours": 3, **changes}
 
 
 def planned_solution(**changes):
@@ -214,6 +302,7 @@ def planned_solution(**changes):
         "existingVersionArn": None,
         "dataAsOf": iso(47.5),
         "tags": TAGS,
+        "qualityGate": RULES,
         "durations": [7200],
         "maxHours": 24,
         "campaigns": [planned_campaign()],
@@ -250,10 +339,35 @@ def dataset_result(**changes):
     }
 
 
+def evaluation(**changes):
+    """What the gate said of a version that is a little better."""
+    return {
+        "verdict": "ACCEPTED",
+        "comparedWith": OLD_VERSION,
+        "reasons": [],
+        "notes": [],
+        "metrics": {NDCG: {"new": 0.42, "live": 0.4}},
+        **changes,
+    }
+
+
+def probing(**changes):
+    return {
+        "phase": "NEAR",
+        "startedAt": NOW.isoformat(),
+        "badInARow": 0,
+        "failure": None,
+        **changes,
+    }
+
+
 def campaign_result(**changes):
     return {
         "campaign": planned_campaign(),
+        "evaluation": evaluation(),
         "update": ended_job(CAMPAIGN, previousVersionArn=OLD_VERSION),
+        "probing": None,
+        "rollback": None,
         "error": None,
         "outcome": "DEPLOYED",
         **changes,

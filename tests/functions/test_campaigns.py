@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.campaigns import update_campaign, watch_campaign_update
+from functions.campaigns import roll_back_campaign, update_campaign, watch_campaign_update
 from functions.errors import ServiceUnavailable
 from tests.functions.samples import (
     CAMPAIGN,
@@ -16,6 +16,7 @@ from tests.functions.samples import (
     campaign,
     campaign_update,
     ended_job,
+    evaluation,
     iso,
     job,
     planned_campaign,
@@ -38,6 +39,7 @@ STARTED = {
     "ours": True,
     "createdAt": NOW.isoformat(),
     "firstTriedAt": NOW.isoformat(),
+    "targetVersionArn": VERSION,
     "previousVersionArn": OLD_VERSION,
     "previousUpdateAt": None,
 }
@@ -74,8 +76,21 @@ def ours_is_newer(personalize):
     versions_are(personalize, served=ago(100), target=ago(1))
 
 
-def update(personalize, before=None):
-    return update_campaign(personalize.client, planned_campaign(), ended_job(), before)
+def remembers(personalize, version_arn=OLD_VERSION):
+    """The version served before goes into the campaign's tag."""
+    tags = [{"tagKey": "retraining-previous-version", "tagValue": version_arn}]
+    personalize.says("tag_resource", {}, resourceArn=CAMPAIGN, tags=tags)
+
+
+def moves(personalize, **changes):
+    remembers(personalize)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **{**UPDATE, **changes})
+
+
+def update(personalize, before=None, compared_with=OLD_VERSION):
+    """Update after the gate has compared our version with this one."""
+    judged = evaluation(comparedWith=compared_with)
+    return update_campaign(personalize.client, planned_campaign(), ended_job(), judged, before)
 
 
 # update
@@ -84,7 +99,7 @@ def update(personalize, before=None):
 def test_a_campaign_is_moved_with_all_its_settings(personalize):
     describes(personalize)
     ours_is_newer(personalize)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    moves(personalize)
     assert update(personalize) == STARTED
 
 
@@ -93,12 +108,9 @@ def test_settings_that_a_campaign_has_not_are_not_given(personalize):
     del bare["minProvisionedTPS"], bare["campaignConfig"]
     personalize.says("describe_campaign", {"campaign": bare}, campaignArn=CAMPAIGN)
     ours_is_newer(personalize)
-    personalize.says(
-        "update_campaign",
-        {"campaignArn": CAMPAIGN},
-        campaignArn=CAMPAIGN,
-        solutionVersionArn=VERSION,
-    )
+    remembers(personalize)
+    bare_update = {"campaignArn": CAMPAIGN, "solutionVersionArn": VERSION}
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **bare_update)
     assert update(personalize) == STARTED
 
 
@@ -109,7 +121,7 @@ def test_the_update_before_ours_is_remembered(personalize, status):
     )
     describes(personalize, latestCampaignUpdate=latest)
     ours_is_newer(personalize)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    moves(personalize)
     assert update(personalize) == {**STARTED, "previousUpdateAt": iso(100)}
 
 
@@ -124,14 +136,16 @@ def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_it_name
         described = {"solutionVersion": version()}
         personalize.says("describe_solution_version", described, solutionVersionArn=VERSION)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
-    assert update(personalize) == {**STARTED, "previousVersionArn": VERSION}
+    moved = update(personalize, compared_with=None)
+    assert moved == {**STARTED, "previousVersionArn": None}, "nothing is served: nothing to tag"
 
 
 @pytest.mark.parametrize("status", ["UPDATE PENDING", "UPDATE IN_PROGRESS"])
 def test_an_update_to_our_version_that_is_under_way_is_adopted(personalize, status):
     """The try before may have timed out after its request arrived."""
     describes(personalize, latestCampaignUpdate=campaign_update(status=status))
-    adopted = {**IN_PROGRESS, "status": status, "previousVersionArn": OLD_VERSION}
+    before = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
+    adopted = {**IN_PROGRESS, "status": status, **before}
     assert update(personalize) == adopted
 
 
@@ -176,6 +190,7 @@ def test_a_campaign_that_is_being_created_is_waited_for(personalize):
 def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
     describes(personalize)
     ours_is_newer(personalize)
+    remembers(personalize)
     personalize.refuses("update_campaign", "ResourceInUseException", **UPDATE)
     before = {**AGAIN, "firstTriedAt": iso(3)}
     assert update(personalize, before) == {
@@ -189,7 +204,7 @@ def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
 def test_an_update_after_a_wait_remembers_the_first_try(personalize):
     describes(personalize)
     ours_is_newer(personalize)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    moves(personalize)
     before = {**AGAIN, "firstTriedAt": iso(1)}
     assert update(personalize, before) == {**STARTED, "firstTriedAt": iso(1)}
 
@@ -204,7 +219,7 @@ def test_a_campaign_never_moves_to_an_older_version(personalize):
 def test_a_campaign_moves_to_a_version_of_the_same_instant(personalize):
     describes(personalize)
     versions_are(personalize, served=ago(1), target=ago(1))
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    moves(personalize)
     assert update(personalize) == STARTED
 
 
@@ -228,7 +243,26 @@ def test_a_campaign_that_names_the_newest_version_is_moved_to_ours(personalize):
         "describe_solution_version", {"solutionVersion": version()}, solutionVersionArn=VERSION
     )
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
-    assert update(personalize) == {**STARTED, "previousVersionArn": latest}
+    moved = update(personalize, compared_with=latest)
+    assert moved == {**STARTED, "previousVersionArn": latest}, "a tag cannot hold the $"
+
+
+def test_where_another_version_is_served_than_the_gate_compared_with_it_is_asked_again(personalize):
+    describes(personalize)
+    ours_is_newer(personalize)
+    assert update(personalize, compared_with=FOREIGN_VERSION) == {**AGAIN, "phase": "CHANGED"}
+
+
+def test_a_gate_that_is_overtaken_again_and_again_is_given_up_at_the_deadline(personalize):
+    describes(personalize)
+    ours_is_newer(personalize)
+    before = {**AGAIN, "firstTriedAt": iso(3)}
+    assert update(personalize, before, compared_with=None) == {
+        **before,
+        "phase": "ENDED",
+        "seconds": 1,
+        "failure": "it serves one version after another, for 3 hours now",
+    }
 
 
 @pytest.mark.parametrize(
@@ -241,6 +275,7 @@ def test_a_campaign_that_names_the_newest_version_is_moved_to_ours(personalize):
 def test_other_errors_of_the_update_are_let_through(personalize, code, status, expected):
     describes(personalize)
     ours_is_newer(personalize)
+    remembers(personalize)
     personalize.refuses("update_campaign", code, "no", status=status, **UPDATE)
     with pytest.raises(expected, match="no"):
         update(personalize)
@@ -251,9 +286,7 @@ def test_other_errors_of_the_update_are_let_through(personalize, code, status, e
 
 def watch(personalize, before, **changes):
     describes(personalize, **changes)
-    return watch_campaign_update(
-        personalize.client, planned_campaign(durations=[7200]), ended_job(), before
-    )
+    return watch_campaign_update(personalize.client, planned_campaign(durations=[7200]), before)
 
 
 OURS = {
@@ -337,7 +370,7 @@ def test_a_version_that_is_served_needs_no_update_to_be_seen(personalize, latest
     shown = {"latestCampaignUpdate": latest} if latest else {}
     before = OURS if latest else {**OURS, "previousUpdateAt": None}
     seen = watch(personalize, before, solutionVersionArn=VERSION, **shown)
-    assert seen == {**before, **LIVE}
+    assert seen == {**before, **LIVE}, "what was served before is still known"
 
 
 def test_a_version_that_a_failed_campaign_names_is_not_served(personalize):
@@ -371,6 +404,82 @@ def test_updates_that_never_stay_are_given_up_at_the_deadline(personalize):
 
 
 def test_an_adopted_update_is_watched_without_knowing_the_one_before(personalize):
-    adopted = {**IN_PROGRESS, "previousVersionArn": OLD_VERSION}
+    before = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
+    adopted = {**IN_PROGRESS, **before}
     seen = watch(personalize, adopted, latestCampaignUpdate=campaign_update())
     assert seen == {**adopted, "seconds": 900}
+
+
+def test_warnings_of_the_looks_before_stay_with_the_update(personalize):
+    seen = watch(personalize, {**OURS, "warnings": ["w"]}, latestCampaignUpdate=campaign_update())
+    assert seen["warnings"] == ["w"]
+
+
+# roll back
+
+UPDATED = ended_job(CAMPAIGN, targetVersionArn=VERSION, previousVersionArn=OLD_VERSION)
+BACK = {**UPDATE, "solutionVersionArn": OLD_VERSION}
+ROLLING_BACK = {**STARTED, "targetVersionArn": OLD_VERSION, "previousVersionArn": VERSION}
+
+
+def roll_back(personalize, before=None, **changes):
+    """Roll back to the old version; the new one is marked first, whatever comes of it."""
+    tags = [{"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"}]
+    personalize.stubber.add_response("tag_resource", {}, {"resourceArn": VERSION, "tags": tags})
+    describes(personalize, **changes)
+    return lambda: roll_back_campaign(personalize.client, planned_campaign(), UPDATED, before)
+
+
+def test_a_campaign_is_moved_back_although_the_version_is_older(personalize):
+    back = roll_back(personalize, solutionVersionArn=VERSION)
+    remembers(personalize, VERSION)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
+    assert back() == ROLLING_BACK
+
+
+def test_a_rollback_remembers_the_update_before_it(personalize):
+    latest = campaign_update(status="ACTIVE")
+    back = roll_back(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
+    remembers(personalize, VERSION)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
+    assert back() == {**ROLLING_BACK, "previousUpdateAt": iso(minutes=5)}
+
+
+def test_a_rollback_that_is_under_way_is_adopted(personalize):
+    latest = campaign_update(solutionVersionArn=OLD_VERSION)
+    back = roll_back(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
+    assert back() == {**IN_PROGRESS, "targetVersionArn": OLD_VERSION}
+
+
+def test_a_campaign_that_is_back_already_is_left_alone(personalize):
+    latest = campaign_update(solutionVersionArn=OLD_VERSION, status="ACTIVE")
+    back = roll_back(personalize, latestCampaignUpdate=latest)
+    assert back() == {**LIVE, "targetVersionArn": OLD_VERSION}
+
+
+def test_a_rollback_waits_for_somebody_elses_update(personalize):
+    latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
+    back = roll_back(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
+    assert back() == AGAIN
+
+
+def test_a_campaign_that_somebody_else_has_moved_is_not_moved_back(personalize):
+    back = roll_back(personalize, solutionVersionArn=FOREIGN_VERSION)
+    failure = f"it serves {FOREIGN_VERSION} by now"
+    assert back() == {**LIVE, "phase": "ENDED", "failure": failure}
+
+
+def test_a_rollback_in_use_despite_the_description_is_tried_again(personalize):
+    before = {**AGAIN, "firstTriedAt": iso(minutes=1)}
+    back = roll_back(personalize, before, solutionVersionArn=VERSION)
+    remembers(personalize, VERSION)
+    personalize.refuses("update_campaign", "ResourceInUseException", **BACK)
+    assert back() == before
+
+
+def test_a_rollback_is_watched_to_its_own_target(personalize):
+    """The update that it undoes is ACTIVE, and to the version that is no target any more."""
+    undone = campaign_update(status="ACTIVE", creationDateTime=ago(1))
+    before = {**ROLLING_BACK, "previousUpdateAt": iso(1)}
+    seen = watch(personalize, before, solutionVersionArn=VERSION, latestCampaignUpdate=undone)
+    assert seen == {**before, "seconds": 900}
