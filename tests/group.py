@@ -108,6 +108,7 @@ class Bucket:
         self.modified[key] = self.now()
 
     def get_paginator(self, operation: str):
+        """The only one there is: of the objects, a thousand a page."""
         assert operation == "list_objects_v2"
         return SimpleNamespace(paginate=self._list)
 

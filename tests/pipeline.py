@@ -20,8 +20,8 @@ from components.args import RetrainingPipelineArgs, document
 from components.steps import STEPS
 from components.workflow import definition
 from emulator.personalize import Caller, Personalize, attach
-from functions import personalize as clients
 from functions import exports as s3
+from functions import personalize as clients
 from functions import probing, runs
 from tests.group import IMPORT_ROLE, PERSONALIZE, RECIPE, Bucket, exports, make_group, settings
 from tests.interpreter import ACCOUNT, REGION, Execution, Handler, Machine, Running, VirtualClock
