@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
+from components.values import DATE
 from emulator.data_sets import TYPES, rows
 from emulator.sample_data import to_csv
 
@@ -31,16 +32,29 @@ class Export(NamedTuple):
     dataset_arn: str
     location: str
     import_mode: str
+    ready_marker: str | None = None
+    """An object that is written after the data; None: there is none."""
+
+    def on(self, day: str) -> Export:
+        """Give the export of a day (2026-11-29), which takes the place of `{date}`."""
+        marker = self.ready_marker and self.ready_marker.replace(DATE, day)
+        return self._replace(location=self.location.replace(DATE, day), ready_marker=marker)
 
     @property
     def bucket(self) -> str:
         """The location's bucket."""
-        return self.location.removeprefix("s3://").split("/")[0]
+        return split(self.location)[0]
 
     @property
     def key(self) -> str:
         """The object's key, or a prefix that ends in `/`."""
-        return self.location.removeprefix("s3://").split("/", 1)[1]
+        return split(self.location)[1]
+
+
+def split(location: str) -> tuple[str, str]:
+    """Give bucket and key of `s3://bucket/key`."""
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
@@ -51,7 +65,11 @@ def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
     """
     found = [
         Export(
-            TYPES[key], str(dataset.dataset_arn), str(dataset.data_location), dataset.import_mode
+            TYPES[key],
+            str(dataset.dataset_arn),
+            str(dataset.data_location),
+            dataset.import_mode,
+            None if dataset.ready_marker is None else str(dataset.ready_marker),
         )
         for key, dataset in args.datasets.configured()
     ]
@@ -63,14 +81,21 @@ def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
 
 
 def put(emulator: Emulator, exports: Sequence[Export], content: Callable[[Export], bytes]) -> None:
-    """Put each export's CSV file into S3; buckets that are missing are made."""
+    """Put each export's CSV file into S3, and then its marker; buckets that are missing are made.
+
+    `{date}` has been filled in (`Export.on`).
+    """
     s3 = boto3.client("s3", **emulator.connection)
     existing = {each["Name"] for each in s3.list_buckets()["Buckets"]}
-    for bucket in sorted({each.bucket for each in exports} - existing):
+    markers = [split(each.ready_marker) for each in exports if each.ready_marker]
+    needed = {each.bucket for each in exports} | {bucket for bucket, _ in markers}
+    for bucket in sorted(needed - existing):
         _make_bucket(emulator, bucket)
     for export in exports:
         for key, body in _files(export.key, content(export)):
             s3.put_object(Bucket=export.bucket, Key=key, Body=body)
+    for bucket, key in markers:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
 
 
 def make_import_role(

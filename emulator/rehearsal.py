@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 
 from emulator import slots
-from emulator.data_sets import SampleData, increment
+from emulator.data_sets import SampleData, increment, rows
 from emulator.exports import Export, exports_of, make_boundary, make_import_role, put
+from emulator.sample_data import to_csv
+from emulator.spoiling import spoil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from components.args import RetrainingPipelineArgs
+    from components.args import RetrainingPipelineArgs, SolutionArgs
     from emulator.data_sets import DataSet
     from emulator.process import Emulator
+    from emulator.spoiling import Spoiling
 
 Say = Callable[[str], None]
 
-RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
-UPDATE_RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
-"""The one that knows trainingMode UPDATE."""
+RECIPES = "arn:aws:personalize:::recipe/"
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 300
 DEPLOYMENT_IS_OVER = timedelta(minutes=11)
@@ -48,7 +49,8 @@ def prepare(
     """
     data = data or SampleData()
     personalize = boto3.client("personalize", **emulator.connection)
-    exports = exports_of(args)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    exports = [each.on(yesterday) for each in exports_of(args)]
     say("putting data into S3")
     put(emulator, exports, lambda each: data.older(each.dataset_type))
     role_arn = make_import_role(emulator, exports, args)
@@ -65,24 +67,40 @@ def prepare(
 
 
 def put_newer_exports(
-    emulator: Emulator, args: RetrainingPipelineArgs, data: DataSet | None = None
+    emulator: Emulator,
+    args: RetrainingPipelineArgs,
+    data: DataSet,
+    *,
+    day: str,
+    night: int = 0,
+    how: Spoiling = "none",
 ) -> None:
-    """Put newer data where the settings say; for an INCREMENTAL import, what is new in it."""
-    data = data or SampleData()
+    """Put newer data where the settings say; for an INCREMENTAL import, what is new in it.
+
+    `day` (2026-11-29) is the one of the run that shall import them. Another `night` has the same
+    rows in another order, so that its export is a new one. `how` is how it is spoiled.
+    """
 
     def content(export: Export) -> bytes:
         newer = data.newer(export.dataset_type)
-        if export.import_mode == "FULL":
-            return newer
-        return increment(data.older(export.dataset_type), newer)
+        if export.import_mode == "INCREMENTAL":
+            newer = increment(data.older(export.dataset_type), newer)
+        return spoil(how, export.dataset_type, _rotated(newer, night))
 
-    put(emulator, exports_of(args), content)
+    put(emulator, [each.on(day) for each in exports_of(args)], content)
 
 
-def slot_to_fire(emulator: Emulator, schedule_arn: str) -> str | None:
+def _rotated(export: bytes, places: int) -> bytes:
+    header, *lines = rows(export)
+    places %= len(lines) or 1
+    return to_csv(header, [*lines[places:], *lines[:places]]) if places else export
+
+
+def slot_to_fire(emulator: Emulator, schedule_arn: str, after: str | None = None) -> str | None:
     """Give the schedule's first slot that a deployment just now cannot have caused (ISO 8601).
 
-    None where the schedule is disabled. Raises RehearsalError where it has no slot left.
+    It comes after another slot, where that is given. None where the schedule is disabled. Raises
+    RehearsalError where it has no slot left.
     """
     group, name = schedule_arn.split("/")[1:]
     scheduler = boto3.client("scheduler", **emulator.connection)
@@ -93,7 +111,8 @@ def slot_to_fire(emulator: Emulator, schedule_arn: str) -> str | None:
         "slots.Timing",
         {**schedule, "LastModificationDate": schedule["LastModificationDate"].timestamp()},
     )
-    slot = slots.next_slot(timing, datetime.now(UTC) + DEPLOYMENT_IS_OVER)
+    over = datetime.now(UTC) + DEPLOYMENT_IS_OVER
+    slot = slots.next_slot(timing, max(over, datetime.fromisoformat(after)) if after else over)
     if slot is None:
         raise RehearsalError(
             f"{schedule['ScheduleExpression']} never comes again; give retrainingRate a future"
@@ -153,11 +172,11 @@ def _train(
     What the settings train with UPDATE is trained with FULL, then with UPDATE.
     """
     modes = {str(each.solution_arn): each.training_mode for each in args.solutions}
-    for arn, mode in modes.items():
+    for solution in args.solutions:
         personalize.create_solution(
-            name=arn.rpartition("/")[2],
+            name=str(solution.solution_arn).rpartition("/")[2],
             datasetGroupArn=group_arn,
-            recipeArn=UPDATE_RECIPE if mode == "UPDATE" else RECIPE,
+            recipeArn=f"{RECIPES}{recipe_of(solution)}",
             performAutoTraining=False,
         )
     for arn in modes:
@@ -177,6 +196,17 @@ def _train(
             )
         versions |= trained
     return versions
+
+
+def recipe_of(solution: SolutionArgs) -> str:
+    """Give a recipe that does what the settings ask: UPDATE, or what its campaigns' probes do."""
+    probes = [each.probe for each in solution.campaigns if each.probe]
+    if any(probe.input_list for probe in probes):
+        return "aws-personalized-ranking-v2"
+    if any(probe.item_id and not probe.user_id for probe in probes):
+        return "aws-similar-items"
+    update = solution.training_mode == "UPDATE"
+    return "aws-user-personalization" if update else "aws-user-personalization-v2"
 
 
 def _make_campaigns(

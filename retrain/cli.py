@@ -4,7 +4,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
+
+from retrain.scenarios import ALL, HAPPY_PATH, NAMES
 
 EMULATORS = ("a2wsgi", "awslambdaric", "hypercorn", "implicit", "ministack", "moto")
 """What the emulator is made of; only the development requirements have these."""
@@ -26,6 +29,14 @@ def retrain() -> None:
 def rehearse(
     stack: Annotated[str, typer.Option(help="Whose Pulumi.<stack>.yaml to rehearse.")] = "dev",
     *,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to rehearse, may be given more than once: happy-path (the default), what "
+            "goes wrong around a run, or all.",
+            click_type=click.Choice([*NAMES, ALL]),
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -42,12 +53,13 @@ def rehearse(
         bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")
     ] = False,
 ) -> None:
-    """Deploy a stack to an AWS that runs on this machine, and retrain it there once.
+    """Deploy a stack to an AWS that runs on this machine, and retrain it there.
 
-    The run is started as the schedule does it; if the stack is paused, by hand.
+    The run is started as the schedule does it; if the stack is paused, by hand. A scenario lets
+    something go wrong afterwards.
 
-    Exit code 0: every campaign serves its new version.
-    Exit code 1: one does not.
+    Exit code 0: every campaign serves its new version; of a scenario, what was to be prevented was.
+    Exit code 1: one does not, or it was not.
     Exit code 2: the stack cannot be rehearsed.
     """
     if missing := [each for each in EMULATORS if find_spec(each) is None]:
@@ -60,4 +72,7 @@ def rehearse(
         raise typer.Exit(2)
     from retrain import rehearse as rehearsal  # noqa: PLC0415  # only now, as it needs them
 
-    raise typer.Exit(rehearsal.rehearse(stack, keep=keep, as_json=json, data_dir=data))
+    names = scenario or [HAPPY_PATH]
+    raise typer.Exit(
+        rehearsal.rehearse(stack, scenarios=names, keep=keep, as_json=json, data_dir=data)
+    )

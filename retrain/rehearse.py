@@ -1,4 +1,4 @@
-"""Rehearse a stack in the emulator: its world, its deployment, and one run of the schedule's."""
+"""Rehearse a stack in the emulator: its world, its deployment, and how its runs end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import boto3
 import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
@@ -20,56 +17,46 @@ from rich.console import Console
 import settings
 from components import arns
 from emulator import Emulator, EmulatorError, running
-from emulator.data_sets import DataSet, SampleData, Viewer, newest_viewer
-from emulator.deployer import Deployment, DeploymentError, deploy
+from emulator.data_sets import SampleData
+from emulator.deployer import DeploymentError
 from emulator.deployer.configuration import read_project
 from emulator.own_data import own_data
 from emulator.personalize.timeline import Duration, FixedTimings
-from emulator.rehearsal import RehearsalError, prepare, put_newer_exports, slot_to_fire
-from retrain import summary as of
+from emulator.rehearsal import RehearsalError
+from retrain import changes, prevented
 from retrain.document import document
-from retrain.progress import follow
+from retrain.play import play
+from retrain.scenarios import ALL, HAPPY_PATH, Scenario, chosen
+from retrain.stage import FailedError, Rehearsal, Stage, set_up
 from retrain.tables import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from components.args import RetrainingPipelineArgs
+    from emulator.data_sets import DataSet
+    from retrain.summary import Summary
 
 PROJECT = Path(__file__).resolve().parents[1]
 TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 """Seconds, where the service takes minutes to hours."""
+SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
+"""The same where the healthy run is only what scenarios begin with."""
 UNUSABLE, FAILED = 2, 1
 TICK_SECONDS = 0.2
 
 
-class FailedError(Exception):
-    """The schedule could not start a run, or the emulator died; the message says which."""
+class Act(NamedTuple):
+    """A deployment of the stack, and the scenarios that are played on it, one after another."""
 
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """A stack that is to be rehearsed."""
-
-    console: Console
-    stack: str
-    project_dir: Path
-    args: RetrainingPipelineArgs
-    data: DataSet
-
-    @cached_property
-    def viewer(self) -> Viewer:
-        """The user for whom recommendations are asked."""
-        return newest_viewer(self.data)
-
-    def say(self, what: str) -> None:
-        """Tell what happens now."""
-        self.console.print(what, style="dim", highlight=False, markup=False)
+    rehearsal: Rehearsal
+    scenarios: list[Scenario]
 
 
 def rehearse(
     stack: str,
     *,
+    scenarios: Sequence[str] = (HAPPY_PATH,),
     keep: bool = False,
     as_json: bool = False,
     data_dir: Path | None = None,
@@ -77,30 +64,120 @@ def rehearse(
 ) -> int:
     """Rehearse a stack of the project; give the exit code that the command promises.
 
-    `data_dir` holds CSV files to use instead of the sample data (`emulator.own_data`).
+    `scenarios` are names of `retrain.scenarios`; `data_dir` holds CSV files to use instead of the
+    sample data (`emulator.own_data`).
     """
     console = Console(quiet=as_json, soft_wrap=True)
     try:
         with _without_the_callers_settings():
-            args = _settings(project_dir, stack)
+            args, _ = _settings(project_dir, stack, changes.nothing)
             keys = [key for key, _ in args.datasets.configured()]
             data = own_data(data_dir, keys) if data_dir else SampleData()
-            return _rehearse(Rehearsal(console, stack, project_dir, args, data), keep=keep)
+            happy = bool({HAPPY_PATH, ALL} & set(scenarios))
+            wanted = _playable(console, args, scenarios)
+            acts = _acts(console, stack, project_dir, data, wanted)
+            return _rehearse(console, acts, happy=happy, keep=keep)
     except (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError) as error:
         return _complain(error, UNUSABLE)
-    except (BotoCoreError, FailedError) as error:
+    except (BotoCoreError, ClientError, FailedError) as error:
         return _complain(error, FAILED)
 
 
-def _rehearse(rehearsal: Rehearsal, *, keep: bool) -> int:
-    home = _home(rehearsal.args)
-    with running(account=home.account, region=home.region, timings=TIMINGS) as emulator:
-        rehearsal.say(f"account {home.account}, {home.region}: {emulator.endpoint}")
-        summary = _run(rehearsal, emulator)
-        _tell(rehearsal, summary)
-        if keep:
-            _keep(emulator, Console(stderr=rehearsal.console.quiet, soft_wrap=True))
-    return 0 if summary.succeeded else FAILED
+def _playable(
+    console: Console, args: RetrainingPipelineArgs, names: Sequence[str]
+) -> list[Scenario]:
+    """Give the scenarios to play; of `all`, those that the stack can.
+
+    Raises RehearsalError for one that was asked for by name and the stack cannot.
+    """
+    playable = []
+    for each in chosen(names):
+        why = each.needs(args)
+        if why is None:
+            playable.append(each)
+        elif each.name in names:
+            raise RehearsalError(f"this stack cannot rehearse {each.name}: {why}")
+        else:
+            console.print(f"left out: {each.name}: {why}", style="dim", highlight=False)
+    return playable
+
+
+def _acts(
+    console: Console,
+    stack: str,
+    project_dir: Path,
+    data: DataSet,
+    scenarios: Sequence[Scenario],
+) -> list[Act]:
+    """Give the deployments that are needed: the stack's own, and others for changed configs."""
+    acts = []
+    for change in dict.fromkeys([changes.nothing, *(each.change for each in scenarios)]):
+        args, overrides = _settings(project_dir, stack, change)
+        rehearsal = Rehearsal(console, stack, project_dir, args, data, overrides)
+        acts.append(Act(rehearsal, [each for each in scenarios if each.change == change]))
+    return acts
+
+
+def _rehearse(console: Console, acts: Sequence[Act], *, happy: bool, keep: bool) -> int:
+    first, *others = acts
+    needed = [first, *others] if happy or first.scenarios else others
+    run: Mapping[str, object] = {}
+    told: list[prevented.Told] = []
+    succeeded = True
+    for act in needed:
+        rehearsal, home = act.rehearsal, _home(act.rehearsal.args)
+        show_run = happy and act is first
+        timings = TIMINGS if show_run else SHORT_TIMINGS
+        with running(account=home.account, region=home.region, timings=timings) as emulator:
+            rehearsal.say(f"account {home.account}, {home.region}: {emulator.endpoint}")
+            stage = set_up(rehearsal, emulator)
+            summary = stage.first_run()
+            if show_run:
+                succeeded = summary.succeeded
+                run = _document(rehearsal, summary)
+                _show(rehearsal, summary)
+            told += _play(stage, summary, act.scenarios)
+            if act is needed[-1]:
+                succeeded = succeeded and all(each.as_designed for each in told)
+                _conclude(console, told)
+                if console.quiet:
+                    _print_document(rehearsal.stack, run, told, succeeded=succeeded)
+                if keep:
+                    _keep(emulator, Console(stderr=console.quiet, soft_wrap=True))
+    return 0 if succeeded else FAILED
+
+
+def _play(stage: Stage, summary: Summary, scenarios: Sequence[Scenario]) -> list[prevented.Told]:
+    """Play scenarios after a healthy run, and tell each. Raises FailedError if it was not."""
+    if scenarios and not summary.succeeded:
+        why = summary.report["text"] if summary.report else summary.ended
+        raise FailedError(f"scenarios begin after a healthy run, and this one was not: {why}")
+    told = []
+    for scenario in scenarios:
+        told.append(prevented.told(scenario, play(stage, scenario)))
+        prevented.tell(stage.rehearsal.console, told[-1])
+    return told
+
+
+def _conclude(console: Console, told: Sequence[prevented.Told]) -> None:
+    good = sum(each.as_designed for each in told)
+    if told:
+        colour = "green" if good == len(told) else "red"
+        what = "scenario" if len(told) == 1 else "scenarios"
+        console.print(f"\n[{colour}]{good} of {len(told)} {what} ended as designed.[/]")
+
+
+def _print_document(
+    stack: str,
+    run: Mapping[str, object],
+    told: Sequence[prevented.Told],
+    *,
+    succeeded: bool,
+) -> None:
+    whole = {"stack": stack, **run, "succeeded": succeeded}
+    if told:
+        whole["scenarios"] = [prevented.document(each) for each in told]
+    print(json.dumps(whole, indent=2), flush=True)  # noqa: T201  # this is a command
 
 
 def _complain(error: Exception, code: int) -> int:
@@ -125,14 +202,22 @@ def _without_the_callers_settings() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _settings(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
+def _settings(
+    project_dir: Path, stack: str, change: changes.Change
+) -> tuple[RetrainingPipelineArgs, dict[str, str]]:
+    """Give what a stack's config means, with what a rehearsal changes in it, and those changes."""
     file = project_dir / f"Pulumi.{stack}.yaml"
     if not file.is_file():
         stacks = sorted(each.name.split(".")[1] for each in project_dir.glob("Pulumi.*.yaml"))
         known = f"the stacks here are {', '.join(stacks)}" if stacks else "there are no stacks here"
         raise RehearsalError(f"{file}: there is no such file; {known}")
     project = read_project(project_dir, stack, {})
-    return settings.parse_stack(project.name, stack, project.config)
+    settings.parse_stack(project.name, stack, project.config)
+    config = changes.decoded(project.config, project.name)
+    hurried = changes.hurried(config)
+    overrides = changes.encoded({**hurried, **change({**config, **hurried})})
+    changed = read_project(project_dir, stack, overrides).config
+    return settings.parse_stack(project.name, stack, changed), overrides
 
 
 def _home(args: RetrainingPipelineArgs) -> arns.Home:
@@ -146,94 +231,17 @@ def _home(args: RetrainingPipelineArgs) -> arns.Home:
     return arn.home
 
 
-def _run(rehearsal: Rehearsal, emulator: Emulator) -> of.Summary:
-    args, say = rehearsal.args, rehearsal.say
-    personalize = boto3.client("personalize", **emulator.connection)
-    try:
-        prepare(emulator, args, say, rehearsal.data)
-        served, old = of.served_now(personalize, args), of.newest_versions(personalize, args)
-        say("putting newer data into S3")
-        put_newer_exports(emulator, args, rehearsal.data)
-        say(f"deploying stack {rehearsal.stack}")
-        deployment = deploy(
-            rehearsal.stack, endpoint=emulator.endpoint, project_dir=rehearsal.project_dir
-        )
-    except ClientError as error:
-        raise RehearsalError(f"the emulator cannot play this stack: {error}") from error
-    states = boto3.client("stepfunctions", **emulator.connection)
-    execution_arn = _start(rehearsal, emulator, deployment)
-    jobs = follow(rehearsal.console, states, personalize, execution_arn)
-    report = of.report_of(states, execution_arn)
-    new = of.new_versions(report)
-    versions = [
-        *(of.version(personalize, arn, "old") for arn in old.values()),
-        *(of.version(personalize, arn, "new") for arn in new.values()),
-    ]
-    active = {each.arn for each in versions if each.age == "new" and each.status == "ACTIVE"}
-    return of.Summary(
-        execution_arn=execution_arn,
-        report=report,
-        ended=of.ending_of(states, execution_arn),
-        steps=of.steps(
-            boto3.client("logs", **emulator.connection),
-            str(deployment.outputs["log_group_name"]),
-            report["runId"] if report else None,
-        ),
-        jobs=jobs,
-        versions=sorted(versions, key=lambda each: each.arn.rpartition("/")[0]),
-        campaigns=_served(rehearsal, emulator, served, new),
-        trained=all(new.get(solution) in active for solution in old),
-    )
-
-
-def _start(rehearsal: Rehearsal, emulator: Emulator, deployment: Deployment) -> str:
-    """Start a run as the schedule does; by hand where the stack is paused. Give its ARN."""
-    schedule_arn = str(deployment.outputs["schedule_arn"])
-    slot = slot_to_fire(emulator, schedule_arn)
-    if slot is None:
-        rehearsal.say("the stack is paused, its schedule disabled: starting a run by hand")
-        return boto3.client("stepfunctions", **emulator.connection).start_execution(
-            stateMachineArn=str(deployment.outputs["state_machine_arn"]), input="{}"
-        )["executionArn"]
-    group, schedule = schedule_arn.split("/")[1:]
-    rehearsal.say(f"firing the schedule for its slot {slot}")
-    try:
-        return emulator.fire(schedule, group, slot)
-    except EmulatorError as error:
-        raise FailedError(f"the schedule starts no run: {error}") from error
-
-
-def _served(
-    rehearsal: Rehearsal, emulator: Emulator, before: dict[str, str], new: dict[str, str]
-) -> list[of.Served]:
-    personalize = boto3.client("personalize", **emulator.connection)
-    runtime = boto3.client("personalize-runtime", **emulator.connection)
-    now = of.served_now(personalize, rehearsal.args)
-    return [
-        of.Served(
-            arn=campaign,
-            before=before[campaign],
-            now=now[campaign],
-            new=new.get(solution),
-            recommended=of.recommended(runtime, campaign, rehearsal.viewer.user_id),
-        )
-        for solution, campaign in of.campaigns_of(rehearsal.args)
-    ]
-
-
-def _tell(rehearsal: Rehearsal, summary: of.Summary) -> None:
+def _show(rehearsal: Rehearsal, summary: Summary) -> None:
     viewer, titles = rehearsal.viewer, rehearsal.data.titles()
-    if rehearsal.console.quiet:
-        told = document(
-            summary,
-            stack=rehearsal.stack,
-            user_id=viewer.user_id,
-            met=viewer.met,
-            titles=titles,
-        )
-        print(json.dumps(told, indent=2), flush=True)  # noqa: T201  # this is a command
-    else:
+    if not rehearsal.console.quiet:
         show(rehearsal.console, summary, user_id=viewer.user_id, met=viewer.met, titles=titles)
+
+
+def _document(rehearsal: Rehearsal, summary: Summary) -> dict[str, object]:
+    viewer, titles = rehearsal.viewer, rehearsal.data.titles()
+    return document(
+        summary, stack=rehearsal.stack, user_id=viewer.user_id, met=viewer.met, titles=titles
+    )
 
 
 def _keep(emulator: Emulator, console: Console) -> None:

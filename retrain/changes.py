@@ -1,0 +1,106 @@
+"""What a rehearsal changes in a stack's config: each function gives the keys that differ. Pure.
+
+A config is the stack's own, decoded: `{"solutions": [...], "limits": {...}}`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, cast
+
+Config: TypeAlias = Mapping[str, object]
+Change: TypeAlias = Callable[[Config], Config]
+
+PROBE_MINUTES = 0.05
+"""Three seconds, where a deployment's campaigns are asked for some minutes."""
+TRAINING_HOURS = 0.002
+"""Seven seconds; a training of the emulator's takes two or three."""
+SECOND = "2"
+"""What the names of a second stack end in."""
+
+
+def decoded(config: Mapping[str, str], project: str) -> Config:
+    """Give a project's keys of a stack's whole config, `namespace:key` to text or JSON."""
+    return {
+        key.removeprefix(f"{project}:"): _decoded(value)
+        for key, value in config.items()
+        if key.startswith(f"{project}:")
+    }
+
+
+def encoded(config: Config) -> dict[str, str]:
+    """Give the keys as the deployer takes them: structured values as JSON."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+    }
+
+
+def nothing(_config: Config) -> Config:
+    """Change nothing."""
+    return {}
+
+
+def hurried(config: Config) -> Config:
+    """Ask probes for seconds, and train as often as a rehearsal does: several times a minute."""
+    changed: dict[str, object] = {}
+    limits = _mapping(config, "limits")
+    if "maxTrainingsPerMonth" in limits:
+        del limits["maxTrainingsPerMonth"]
+        changed["limits"] = limits
+    if any("probe" in campaign for campaign in _campaigns(config)):
+        changed["solutions"] = _with_probes(config, None)
+    return changed
+
+
+def impatient(config: Config) -> Config:
+    """Give a training some seconds."""
+    return {"limits": {**_mapping(config, "limits"), "maxTrainingHours": TRAINING_HOURS}}
+
+
+def probing(config: Config) -> Config:
+    """Probe every campaign, where the stack does not do so by itself."""
+    return {"solutions": _with_probes(config, {"userId": "user-001"})}
+
+
+def refusing(_config: Config) -> Config:
+    """Refuse solutions that train automatically."""
+    return {"autoTraining": "refuse"}
+
+
+def second_stack(config: Config, *, imports: int) -> Config:
+    """Give the whole config of another stack in the same account, with as many imports at most.
+
+    Its group, solutions, campaigns and buckets have names of their own; its schedule is the same.
+    """
+    texts = json.dumps({key: value for key, value in config.items() if key != "importRoleArn"})
+    for kind in ("dataset", "solution", "campaign"):
+        texts = re.sub(rf'(:{kind}/[^/"]{{1,62}})', rf"\g<1>{SECOND}", texts)
+    texts = re.sub(r"(s3://[^/]{1,62})/", rf"\g<1>{SECOND}/", texts)
+    second: dict[str, object] = json.loads(texts)
+    datasets = _mapping(second, "datasets")
+    return {**second, "datasets": dict(list(datasets.items())[:imports])}
+
+
+def _with_probes(config: Config, default: Mapping[str, object] | None) -> list[object]:
+    """Give the solutions with a probe of some seconds wherever there is one, or a default."""
+    solutions = json.loads(json.dumps(config["solutions"]))
+    for campaign in _campaigns({"solutions": solutions}):
+        probe = campaign.get("probe", default)
+        if probe:
+            campaign["probe"] = {**cast("Config", probe), "minutes": PROBE_MINUTES}
+    return cast("list[object]", solutions)
+
+
+def _campaigns(config: Config) -> list[dict[str, object]]:
+    solutions = cast("list[dict[str, list[dict[str, object]]]]", config["solutions"])
+    return [campaign for solution in solutions for campaign in solution.get("campaigns", [])]
+
+
+def _mapping(config: Config, key: str) -> dict[str, object]:
+    return dict(cast("Config", config.get(key, {})))
+
+
+def _decoded(value: str) -> object:
+    return json.loads(value) if value.startswith(("{", "[")) else value
