@@ -160,6 +160,7 @@ def make_group(
     *,
     recipe: str = RECIPE,
     campaign_config: dict[str, object] | None = None,
+    domain: str | None = None,
 ) -> None:
     """Make everything that the settings name, with a first version and campaigns on it.
 
@@ -167,7 +168,8 @@ def make_group(
     """
     kinds = {str(each.dataset_arn).rpartition("/")[2] for _, each in args.datasets.configured()}
     name = str(next(args.datasets.configured())[1].dataset_arn).split("/")[1]
-    group = api.create_dataset_group(name=name)["datasetGroupArn"]
+    of_domain = {"domain": domain} if domain else {}
+    group = api.create_dataset_group(name=name, **of_domain)["datasetGroupArn"]
     let_pass(600)
     for kind in sorted(kinds | {"INTERACTIONS"}):
         make_dataset(api, group, name, kind)

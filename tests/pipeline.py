@@ -169,6 +169,7 @@ def pipeline(
     handlers: Mapping[str, Handler] | None = None,
     recipe: str = RECIPE,
     campaign_config: dict[str, object] | None = None,
+    domain: str | None = None,
     **options: object,
 ) -> Iterator[Pipeline]:
     """Make a world in which the group exists and a week has passed since; the clock shows `SLOT`.
@@ -201,7 +202,12 @@ def pipeline(
         ):
             forget_clients()
             make_group(
-                made.api, made.args, clock.sleep, recipe=recipe, campaign_config=campaign_config
+                made.api,
+                made.args,
+                clock.sleep,
+                recipe=recipe,
+                campaign_config=campaign_config,
+                domain=domain,
             )
             clock.sleep((datetime.fromisoformat(SLOT) - clock.now()).total_seconds())
             yield made

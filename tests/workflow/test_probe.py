@@ -47,7 +47,7 @@ class Answers:
 
 
 def run_with_answers(made, bad):
-    """Run while the runtime fails at some of the questions; give the run and how many there were."""
+    """Run while the runtime fails at some questions; give the run and how many were asked."""
     answers = Answers(made.client("personalize-runtime"), bad)
     with patch("functions.probe_campaign.runtime", lambda: answers):
         return made.run(skipImport=True), answers.asked
@@ -114,10 +114,7 @@ def test_too_few_results_move_the_campaign_back_and_mark_the_version():
         execution = made.run(skipImport=True)
         old, new = made.versions()
         assert made.served() == old
-        made.let_pass(3600)
-        assert made.campaign()["latestCampaignUpdate"]["status"] == "ACTIVE", (
-            "and it was waited for"
-        )
+        assert made.campaign()["latestCampaignUpdate"]["status"] == "ACTIVE", "it was waited for"
         assert recall(made.api, new)[VERDICT] == "ROLLED_BACK"
         asked = [each["solutionVersionArn"] for each in made.started("UpdateCampaign")]
     assert asked == [new, old]

@@ -1,0 +1,314 @@
+"""What keeps a run from paying for nothing, or twice: nothing new, another run, too many."""
+
+from unittest.mock import patch
+
+import pytest
+
+from components.args import LimitsArgs
+from tests.group import PERSONALIZE, datasets, exports, settings, solution
+from tests.machines import machine as definition_of
+from tests.machines import wait
+from tests.pipeline import handler, pipeline
+from tests.workflow.reading import campaign_arn, failures, outcomes, report, solution_arn
+
+GROUP = f"{PERSONALIZE}:dataset-group/movies"
+DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+ALL = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED", **DONE}
+NEXT = "2026-12-06T03:00:00Z"
+NOTHING_NEW = (
+    "nothing is new: the exports are those imported last, no event tracker streams events in, and "
+    "every solution was trained since; to train all the same, start with force"
+)
+
+
+def reason(execution):
+    """Give why a run was skipped, from its report."""
+    assert execution.status == "SUCCEEDED", "nobody is to be woken"
+    assert report(execution)["status"] == "SKIPPED"
+    assert report(execution)["imports"] == report(execution)["solutions"] == []
+    return report(execution)["reason"]
+
+
+# Nothing new
+
+
+def test_a_run_with_the_exports_of_the_last_one_is_skipped():
+    with pipeline() as made:
+        made.run()
+        execution = made.run(scheduledTime=NEXT)
+        assert len(made.started("CreateDatasetImportJob")) == 3, "the first run's"
+        assert len(made.versions()) == 2
+    assert reason(execution) == NOTHING_NEW
+
+
+def test_the_first_run_of_a_pipeline_imports_whatever_is_there():
+    with pipeline() as made:
+        execution = made.run()
+    assert outcomes(execution) == ALL, "nobody knows what others imported before"
+
+
+def test_a_file_that_is_written_anew_with_the_same_content_is_nothing_new():
+    with pipeline() as made:
+        made.run()
+        made.bucket.put("users.csv", made.bucket.objects["users.csv"])
+        assert reason(made.run(scheduledTime=NEXT)) == NOTHING_NEW
+
+
+@pytest.mark.parametrize("key", ["1.csv", "2.csv"], ids=["changed", "added"])
+def test_one_changed_file_is_enough_to_import_and_train(key):
+    days = settings(datasets=datasets("interactions", data_location="s3://exports/days/"))
+    with pipeline(settings(datasets=datasets("interactions"))) as made:
+        made.args = days
+        made.bucket.put("days/1.csv", exports(1280)["interactions.csv"])
+        made.bucket.put("days/3.csv", b"USER_ID,ITEM_ID,TIMESTAMP\nu1,i1,1790000000")
+        made.run()
+        made.bucket.put(f"days/{key}", exports(1240)["interactions.csv"])
+        execution = made.run(scheduledTime=NEXT)
+    assert report(execution)["imports"][0]["outcome"] == "IMPORTED"
+
+
+def test_force_retrains_on_the_same_exports():
+    with pipeline() as made:
+        made.run()
+        execution = made.run(scheduledTime=NEXT, force=True)
+        assert len(made.versions()) == 3
+    assert outcomes(execution) == ALL
+
+
+def test_a_stack_may_retrain_on_unchanged_exports():
+    with pipeline(settings(skip_when_unchanged=False)) as made:
+        made.run()
+        execution = made.run(scheduledTime=NEXT)
+        assert len(made.versions()) == 3
+    assert outcomes(execution) == ALL
+
+
+def test_a_group_with_an_event_tracker_is_retrained_on_what_streams_in():
+    with pipeline() as made:
+        made.api.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
+        made.let_pass(600)
+        made.run()
+        execution = made.run(scheduledTime=NEXT)
+    assert outcomes(execution) == ALL
+
+
+def test_a_deleted_event_tracker_streams_nothing_in():
+    with pipeline() as made:
+        tracker = made.api.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
+        made.let_pass(600)
+        made.run()
+        made.api.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
+        made.let_pass(3600)
+        assert reason(made.run(scheduledTime=NEXT)) == NOTHING_NEW
+
+
+def test_data_that_no_training_has_seen_are_trained_on():
+    with pipeline() as made:
+        made.order("fail", job="solution-version", reason="Internal service error")
+        made.run()
+        execution = made.run(scheduledTime=NEXT)
+        assert made.served() == made.versions()[-1]
+    assert outcomes(execution) == ALL, "the last training failed, so that the data are new to it"
+
+
+def test_an_import_of_somebody_elses_counts_as_new_data():
+    with pipeline() as made:
+        made.run()
+        made.api.create_dataset_import_job(
+            jobName="by-hand",
+            datasetArn=made.args.datasets.items.dataset_arn,
+            dataSource={"dataLocation": "s3://exports/items.csv"},
+            roleArn=made.args.import_role_arn,
+        )
+        made.let_pass(3600)
+        execution = made.run(scheduledTime=NEXT)
+    assert outcomes(execution) == ALL
+
+
+# Another run
+
+
+def test_a_younger_run_is_skipped_with_the_arn_of_the_older():
+    with pipeline() as made:
+        first = made.start()
+        made.let_pass(600)
+        second = made.run(scheduledTime=NEXT)
+        execution = first.wait()
+        assert len(made.versions()) == 2
+    assert reason(second) == f"{first.arn} is under way"
+    assert outcomes(execution) == ALL, "and the older goes on"
+
+
+def test_of_two_that_start_at_once_exactly_one_goes_on():
+    with pipeline() as made:
+        both = [made.start(), made.start(scheduledTime=NEXT)]
+        ended = [each.wait() for each in both]
+        assert len(made.versions()) == 2
+    assert sorted(report(each)["status"] for each in ended) == ["DEPLOYED", "SKIPPED"]
+
+
+def test_the_slot_that_fires_twice_is_run_once():
+    with pipeline() as made:
+        first = made.start()
+        made.let_pass(30)
+        second = made.run()
+        execution = first.wait()
+        assert len(made.versions()) == 2
+    assert report(second)["status"] == "SKIPPED"
+    assert outcomes(execution) == ALL
+
+
+def test_a_run_that_has_ended_is_in_nobodys_way():
+    with pipeline() as made:
+        running = made.start()
+        made.let_pass(600)
+        running.abort()
+        execution = made.run(scheduledTime=NEXT)
+    assert outcomes(execution) == ALL, "whatever became of it: nothing is left locked"
+
+
+def test_a_run_of_another_pipeline_is_in_nobodys_way():
+    with pipeline() as made:
+        other = made.step_functions.machine(
+            definition_of(Wait=wait(9 * 3600)), {}, name="retraining-beefbeef"
+        )
+        other.start({})
+        execution = made.run()
+    assert outcomes(execution) == ALL
+
+
+def test_the_older_run_is_looked_for_again_before_the_training():
+    """The list of executions is eventually consistent: no plan has seen another run."""
+
+    def blind(event, context):
+        with patch("functions.runs.older_run", lambda *_: None):
+            return handler("plan_retraining")(event, context)
+
+    few = settings(datasets=datasets("interactions", "items"))
+    with pipeline(few, handlers={"plan_retraining": blind}) as made:
+        older = made.start()
+        made.let_pass(100)
+        younger = made.run(scheduledTime=NEXT)
+        assert len(made.versions()) == 1, "the older has not got to its training yet"
+        assert outcomes(older.wait())["home"] == "DEPLOYED"
+        assert len(made.versions()) == 2, "and only the older trains"
+    assert younger.status == "SUCCEEDED"
+    assert report(younger)["status"] == "SKIPPED"
+    assert failures(younger) == {"taste": f"{older.arn} is under way"}
+    assert outcomes(younger) == {
+        "interactions": "IMPORTED",
+        "items": "IMPORTED",
+        "taste": "SKIPPED",
+    }, "what was imported is reported all the same"
+
+
+# Automatic training and campaigns that follow
+
+
+def automatic(made):
+    """Let the solution train automatically too."""
+    made.api.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
+    made.let_pass(600)
+
+
+AUTOMATIC = (
+    f"{solution_arn()}: also trains automatically; turn that off with 'aws personalize "
+    f"update-solution --solution-arn {solution_arn()} --no-perform-auto-training'"
+)
+
+
+def test_a_solution_that_also_trains_automatically_is_warned_of():
+    with pipeline() as made:
+        automatic(made)
+        execution = made.run()
+    assert outcomes(execution) == ALL
+    assert report(execution)["warnings"] == [AUTOMATIC]
+
+
+def test_a_solution_that_also_trains_automatically_may_be_refused():
+    with pipeline(settings(auto_training="refuse")) as made:
+        automatic(made)
+        execution = made.run()
+        assert made.started("CreateDatasetImportJob") == []
+    assert report(execution)["reason"] == f"RunRefused: 1 problem with this run:\n  {AUTOMATIC}"
+
+
+def test_a_campaign_that_follows_the_newest_version_past_the_gate_is_refused():
+    with pipeline() as made:
+        made.api.update_campaign(
+            campaignArn=campaign_arn(),
+            solutionVersionArn=f"{solution_arn()}/$LATEST",
+            campaignConfig={"syncWithLatestSolutionVersion": True},
+        )
+        made.let_pass(3600)
+        execution = made.run()
+        assert made.started("CreateDatasetImportJob") == []
+        assert len(made.versions()) == 1
+    assert report(execution)["reason"] == (
+        "RunRefused: 1 problem with this run:\n"
+        f"  {campaign_arn()}: syncWithLatestSolutionVersion deploys every version past the quality "
+        f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {campaign_arn()} "
+        "--campaign-config syncWithLatestSolutionVersion=false', or set qualityGate to false"
+    )
+
+
+# Limits
+
+
+def limited(most):
+    """Give settings with a limit of trainings within 30 days."""
+    return settings(limits=LimitsArgs(max_trainings_per_month=most), skip_when_unchanged=False)
+
+
+def test_a_run_beyond_the_months_trainings_is_skipped():
+    with pipeline(limited(2)) as made:
+        first = made.run()
+        second = made.run(scheduledTime=NEXT)
+        assert len(made.started("CreateDatasetImportJob")) == 3
+    assert outcomes(first) == ALL
+    assert report(second)["status"] == "SKIPPED"
+    assert reason(second) == (
+        f"{solution_arn()}: 2 versions were created within 30 days, and "
+        "limits.maxTrainingsPerMonth is 2"
+    )
+
+
+def test_after_a_month_the_trainings_do_not_count_any_more():
+    with pipeline(limited(2)) as made:
+        made.run()
+        made.let_pass(30 * 24 * 3600)
+        execution = made.run(scheduledTime="2027-01-03T03:00:00Z")
+    assert outcomes(execution) == ALL
+
+
+def test_crowded_import_slots_are_warned_of():
+    extra = settings(
+        datasets=datasets("interactions", "items", group="books"),
+        solutions=[solution("novels", ("shelf",))],
+    )
+    with pipeline() as made:
+        made.beside(extra, prefix="beefbeef")
+        for kind in ("INTERACTIONS", "ITEMS"):
+            made.api.create_dataset_import_job(
+                jobName=f"theirs-{kind.lower()}",
+                datasetArn=f"{PERSONALIZE}:dataset/books/{kind}",
+                dataSource={"dataLocation": f"s3://exports/{kind.lower()}.csv"},
+                roleArn=made.args.import_role_arn,
+            )
+        execution = made.run()
+    assert outcomes(execution) == ALL
+    assert report(execution)["warnings"] == [
+        "5 imports for 5 slots: 2 under way and 3 of this run; some will wait"
+    ]
+
+
+def test_slots_that_are_used_to_four_fifths_are_not_crowded():
+    with pipeline() as made:
+        made.api.create_dataset_import_job(
+            jobName="theirs",
+            datasetArn=made.args.datasets.users.dataset_arn,
+            dataSource={"dataLocation": "s3://exports/users.csv"},
+            roleArn=made.args.import_role_arn,
+        )
+        execution = made.run()
+    assert report(execution)["warnings"] == []
