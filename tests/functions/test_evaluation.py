@@ -83,4 +83,6 @@ def test_a_version_without_any_metrics_cannot_be_compared(personalize):
 
 def test_without_a_gate_no_metrics_are_asked_for(personalize):
     describes(personalize)
-    assert evaluate(personalize, []) == evaluation(metrics={}), "what is served is noted all the same"
+    assert evaluate(personalize, []) == evaluation(metrics={}), (
+        "what is served is noted all the same"
+    )
