@@ -5,21 +5,37 @@ from datetime import timedelta
 import pytest
 
 from functions.checks import (
+    another_run_is_under_way,
     comes_from_deployment,
+    exist_and_belong_together,
+    imports_are_crowded,
     incremental_needs_full,
     newest_full,
+    passes_by_the_gate,
+    trained_often_enough,
+    trains_automatically,
     update_needs_full,
     update_needs_recipe,
 )
 from tests.functions.samples import (
+    ARN,
+    CAMPAIGN,
     DATASET,
+    EXECUTION,
+    GROUP,
+    ITEMS,
     NOW,
     OLD_VERSION,
+    OTHER_SOLUTION,
     RECIPE,
     SOLUTION,
     ago,
+    campaign,
+    dataset_resource,
     dataset_settings,
+    group_resource,
     import_summary,
+    settings,
     solution_resource,
     solution_settings,
     version_summary,
@@ -163,3 +179,212 @@ def test_the_newest_full_version_is_the_first_one_that_succeeded():
     ]
     found = newest_full(world(versions={SOLUTION: versions}), UPDATE)
     assert found["solutionVersionArn"] == OLD_VERSION
+
+
+def test_update_is_not_judged_for_a_solution_that_does_not_exist():
+    assert update_needs_recipe(world(solutions={}), [UPDATE], None) == []
+
+
+# another run
+
+
+def test_a_run_beside_an_older_one_is_skipped():
+    assert another_run_is_under_way(world(older_run=EXECUTION)) == f"{EXECUTION} is under way"
+    assert another_run_is_under_way(world()) is None
+
+
+# they exist and belong together
+
+
+def apart(trained=None, **changes):
+    trained = [solution_settings()] if trained is None else trained
+    return list(exist_and_belong_together(world(**changes), settings(), trained))
+
+
+def test_what_exists_and_belongs_together_has_no_problem():
+    assert apart() == []
+
+
+def test_everything_that_does_not_exist_is_told_at_once():
+    assert apart(datasets={}, groups={}, solutions={}, campaigns={}) == [
+        f"{DATASET}: does not exist; create it, or correct the stack's config",
+        f"{SOLUTION}: does not exist; create it, or correct the stack's config",
+        f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config",
+    ]
+
+
+def test_of_a_dataset_that_does_not_exist_the_others_are_judged_all_the_same():
+    two = settings(datasets=[dataset_settings(datasetArn=ITEMS), dataset_settings()])
+    stopped = world(groups={GROUP: group_resource(status="CREATE FAILED")})
+    assert list(exist_and_belong_together(stopped, two, [])) == [
+        f"{ITEMS}: does not exist; create it, or correct the stack's config",
+        f"{GROUP}: its status is CREATE FAILED; retraining needs it ACTIVE",
+    ]
+
+
+@pytest.mark.parametrize("status", ["CREATE PENDING", "CREATE FAILED", "DELETE IN_PROGRESS"])
+def test_everything_that_is_not_active_is_told_at_once(status):
+    known = {
+        "datasets": {DATASET: dataset_resource(status=status)},
+        "groups": {GROUP: group_resource(status=status)},
+        "solutions": {SOLUTION: solution_resource(status=status)},
+    }
+    assert apart(**known) == [
+        f"{arn}: its status is {status}; retraining needs it ACTIVE"
+        for arn in (DATASET, GROUP, SOLUTION)
+    ]
+
+
+def test_a_domain_group_is_a_group_like_any():
+    assert apart(groups={GROUP: group_resource(domain="VIDEO_ON_DEMAND")}) == []
+
+
+def test_a_solution_of_another_group_is_refused():
+    other = f"{ARN}:dataset-group/books"
+    assert apart(solutions={SOLUTION: solution_resource(datasetGroupArn=other)}) == [
+        (
+            f"{SOLUTION}: trains on {other}, and the datasets belong to {GROUP}; name the datasets of "
+            "the solution's own group"
+        )
+    ]
+
+
+@pytest.mark.parametrize("status", ["DELETE PENDING", "DELETE IN_PROGRESS"])
+def test_a_campaign_that_is_being_deleted_is_refused(status):
+    assert apart(campaigns={CAMPAIGN: campaign(status=status)}) == [
+        f"{CAMPAIGN}: its status is {status}; take it out of the stack's config"
+    ]
+
+
+@pytest.mark.parametrize("status", ["CREATE PENDING", "CREATE FAILED"])
+def test_a_campaign_that_is_not_active_yet_is_waited_for_or_repaired_later(status):
+    assert apart(campaigns={CAMPAIGN: campaign(status=status)}) == []
+
+
+@pytest.mark.parametrize("served", [f"{OTHER_SOLUTION}/1", f"{SOLUTION}-2/1"])
+def test_a_campaign_of_another_solution_is_refused(served):
+    assert apart(campaigns={CAMPAIGN: campaign(solutionVersionArn=served)}) == [
+        (
+            f"{CAMPAIGN}: serves {served}, which is no version of {SOLUTION}; put the campaign under "
+            "its own solution"
+        )
+    ]
+
+
+def test_only_what_the_run_trains_is_looked_at():
+    assert apart([], solutions={}, campaigns={}) == []
+
+
+# automatic training
+
+
+@pytest.mark.parametrize("automatic", [False, None])
+def test_a_solution_that_does_not_train_automatically_passes(automatic):
+    changes = {} if automatic is None else {"performAutoTraining": automatic}
+    known = world(solutions={SOLUTION: solution_resource(**changes)})
+    assert list(trains_automatically(known, [solution_settings()])) == []
+
+
+def test_a_solution_that_trains_automatically_is_told_with_the_way_out():
+    known = world(solutions={SOLUTION: solution_resource(performAutoTraining=True)})
+    both = [solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)]
+    assert list(trains_automatically(known, both)) == [
+        (
+            f"{SOLUTION}: also trains automatically; turn that off with 'aws personalize "
+            f"update-solution --solution-arn {SOLUTION} --no-perform-auto-training'"
+        )
+    ], "of the other, which does not exist, another guard speaks"
+
+
+# past the gate
+
+
+def past_the_gate(solution=None, **changes):
+    known = world(campaigns={CAMPAIGN: campaign(**changes)})
+    return list(passes_by_the_gate(known, [solution or solution_settings()]))
+
+
+FOLLOWING = {"campaignConfig": {"syncWithLatestSolutionVersion": True}}
+
+
+def test_a_campaign_that_takes_every_version_is_refused_beside_a_gate():
+    assert past_the_gate(**FOLLOWING) == [
+        (
+            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the quality gate; "
+            f"turn it off with 'aws personalize update-campaign --campaign-arn {CAMPAIGN} "
+            "--campaign-config syncWithLatestSolutionVersion=false', or set qualityGate to false"
+        )
+    ]
+
+
+def test_a_campaign_that_waits_for_the_gate_passes():
+    assert past_the_gate() == []
+    assert past_the_gate(campaignConfig={"syncWithLatestSolutionVersion": False}) == []
+    bare = campaign()
+    del bare["campaignConfig"]
+    assert list(passes_by_the_gate(world(campaigns={CAMPAIGN: bare}), [solution_settings()])) == []
+
+
+def test_without_a_gate_a_campaign_may_take_every_version():
+    assert past_the_gate(solution_settings(qualityGate=[]), **FOLLOWING) == []
+
+
+def test_of_a_campaign_that_does_not_exist_another_guard_speaks():
+    assert list(passes_by_the_gate(world(campaigns={}), [solution_settings()])) == []
+
+
+# how often
+
+
+def often(most, *versions):
+    return list(trained_often_enough(world(versions={SOLUTION: versions}), [UPDATE], most))
+
+
+RECENT = version_summary(creationDateTime=ago(24 * 30, seconds=-1))
+MONTH_OLD = version_summary(creationDateTime=ago(24 * 30))
+
+
+def test_a_solution_that_was_trained_as_often_as_paid_for_is_told():
+    assert often(2, RECENT, RECENT) == [
+        f"{SOLUTION}: 2 versions were created within 30 days, and limits.maxTrainingsPerMonth is 2"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("most", "versions", "found"),
+    [
+        (3, [RECENT, RECENT], 0),
+        (2, [RECENT, RECENT, RECENT], 1),
+        (2, [RECENT, MONTH_OLD], 0),
+        (1, [], 0),
+        (None, [RECENT] * 100, 0),
+    ],
+    ids=["once more", "more than that", "the 30th day is over", "never", "no limit"],
+)
+def test_versions_of_the_last_thirty_days_are_counted(most, versions, found):
+    assert len(often(most, *versions)) == found
+
+
+def test_every_solution_has_the_limit_of_its_own():
+    both = [solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)]
+    known = world(versions={SOLUTION: [RECENT], OTHER_SOLUTION: [RECENT]})
+    assert len(list(trained_often_enough(known, both, 2))) == 0
+    assert len(list(trained_often_enough(known, both, 1))) == 2
+    assert list(trained_often_enough(world(versions={}), both, 1)) == []
+
+
+# how many imports at once
+
+
+@pytest.mark.parametrize(("used", "ours", "crowded"), [(3, 1, False), (4, 1, True), (0, 5, True)])
+def test_imports_are_crowded_when_more_than_four_of_five_slots_are_used(used, ours, crowded):
+    datasets = [dataset_settings()] * ours
+    assert list(imports_are_crowded(world(import_slots_used=used), datasets)) == (
+        [f"5 imports for 5 slots: {used} under way and {ours} of this run; some will wait"]
+        if crowded
+        else []
+    )
+
+
+def test_a_run_that_imports_nothing_waits_for_no_slot():
+    assert list(imports_are_crowded(world(import_slots_used=4), [])) == []

@@ -49,8 +49,8 @@ def test_an_export_that_is_there_has_no_problem():
 def test_an_export_that_cannot_be_read_is_refused_and_says_why():
     assert list(is_there(Export(location=LOCATION, unreadable="AccessDenied: not yours"))) == [
         (
-            f"{LOCATION} cannot be read: AccessDenied: not yours; does it exist, and may this account "
-            "read it?"
+            f"{LOCATION} cannot be read: AccessDenied: not yours; does it exist, and may this "
+            "account read it?"
         )
     ]
 
@@ -65,8 +65,8 @@ def test_empty_files_are_refused_in_one_sentence_however_many():
     objects = [s3_object(), *[s3_object(key=f"{each}.csv", size=0) for each in "abc"]]
     assert list(is_there(export(objects=objects))) == [
         (
-            f"3 of 4 objects at {LOCATION} are empty, a.csv for one; was the export cut off? Markers "
-            "belong beside the location"
+            f"3 of 4 objects at {LOCATION} are empty, a.csv for one; was the export cut off? "
+            "Markers belong beside the location"
         )
     ]
 
@@ -180,8 +180,8 @@ def test_each_file_is_parsed():
 def test_a_row_of_another_length_is_refused(row):
     assert wrong(row) == [
         (
-            f"line 2 of interactions.csv has {len(row)} values for 4 columns; is a value with a comma "
-            "or a line break unquoted?"
+            f"line 2 of interactions.csv has {len(row)} values for 4 columns; is a value with a "
+            "comma or a line break unquoted?"
         )
     ]
 
@@ -211,8 +211,8 @@ def test_an_export_must_not_be_much_smaller_than_the_last_one(size, share, refus
         [
             (
                 f"{LOCATION} has {size} bytes, and the last import took 1000: less than "
-                f"minRelativeSize {share:g} of it; if the data really shrank, lower minRelativeSize "
-                "for one run"
+                f"minRelativeSize {share:g} of it; if the data really shrank, lower "
+                "minRelativeSize for one run"
             )
         ]
         if refused
@@ -258,8 +258,8 @@ def test_a_marker_that_is_not_newer_than_the_last_import_is_refused():
     assert ready(ago(48)) == [
         (
             f"the ready marker {MARKER} is of 2026-11-27T03:00:00+00:00, before the last import of "
-            "2026-11-27T03:00:00+00:00; was the new export finished? To train on what was imported, "
-            "start with skipImport"
+            "2026-11-27T03:00:00+00:00; was the new export finished? To train on what was "
+            "imported, start with skipImport"
         )
     ]
 
@@ -302,9 +302,9 @@ def test_what_was_imported_before_is_not_appended_again():
     old = s3_object(key="old.csv", modified=ago(48, seconds=1))
     assert appended(NEW, old) == [
         (
-            f"1 of 2 objects at {LOCATION} are older than the last import, old.csv for one, and would "
-            "be appended again; export new data to a place of its own each time, for example to "
-            "'s3://bucket/interactions/{date}/'"
+            f"1 of 2 objects at {LOCATION} are older than the last import, old.csv for one, and "
+            "would be appended again; export new data to a place of its own each time, for example "
+            "to 's3://bucket/interactions/{date}/'"
         )
     ]
 
@@ -337,8 +337,8 @@ def test_at_least_a_thousand_interactions_are_appended(rows, refused):
     assert found == (
         [
             (
-                f"{LOCATION} has {rows} interactions; an INCREMENTAL import takes at least 1000 new "
-                "ones: import less often, or use importMode FULL"
+                f"{LOCATION} has {rows} interactions; an INCREMENTAL import takes at least 1000 "
+                "new ones: import less often, or use importMode FULL"
             )
         ]
         if refused
