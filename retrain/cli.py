@@ -4,10 +4,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
-from retrain.scenarios import ALL, HAPPY_PATH, NAMES
+from retrain.scenarios import Name
 
 EMULATORS = ("a2wsgi", "awslambdaric", "hypercorn", "implicit", "ministack", "moto")
 """What the emulator is made of; only the development requirements have these."""
@@ -30,11 +29,10 @@ def rehearse(
     stack: Annotated[str, typer.Option(help="Whose Pulumi.<stack>.yaml to rehearse.")] = "dev",
     *,
     scenario: Annotated[
-        list[str] | None,
+        list[Name] | None,
         typer.Option(
             help="What to rehearse, may be given more than once: happy-path (the default), what "
             "goes wrong around a run, or all.",
-            click_type=click.Choice([*NAMES, ALL]),
         ),
     ] = None,
     data: Annotated[
@@ -72,7 +70,7 @@ def rehearse(
         raise typer.Exit(2)
     from retrain import rehearse as rehearsal  # noqa: PLC0415  # only now, as it needs them
 
-    names = scenario or [HAPPY_PATH]
+    names = scenario or [Name.HAPPY_PATH]
     raise typer.Exit(
         rehearsal.rehearse(stack, scenarios=names, keep=keep, as_json=json, data_dir=data)
     )

@@ -26,7 +26,7 @@ from emulator.rehearsal import RehearsalError
 from retrain import changes, prevented
 from retrain.document import document
 from retrain.play import play
-from retrain.scenarios import ALL, HAPPY_PATH, Scenario, chosen
+from retrain.scenarios import Name, Scenario, chosen
 from retrain.stage import FailedError, Rehearsal, Stage, set_up
 from retrain.tables import show
 
@@ -56,7 +56,7 @@ class Act(NamedTuple):
 def rehearse(
     stack: str,
     *,
-    scenarios: Sequence[str] = (HAPPY_PATH,),
+    scenarios: Sequence[Name] = (Name.HAPPY_PATH,),
     keep: bool = False,
     as_json: bool = False,
     data_dir: Path | None = None,
@@ -64,7 +64,7 @@ def rehearse(
 ) -> int:
     """Rehearse a stack of the project; give the exit code that the command promises.
 
-    `scenarios` are names of `retrain.scenarios`; `data_dir` holds CSV files to use instead of the
+    `data_dir` holds CSV files to use instead of the
     sample data (`emulator.own_data`).
     """
     console = Console(quiet=as_json, soft_wrap=True)
@@ -73,7 +73,7 @@ def rehearse(
             args, _ = _settings(project_dir, stack, changes.nothing)
             keys = [key for key, _ in args.datasets.configured()]
             data = own_data(data_dir, keys) if data_dir else SampleData()
-            happy = bool({HAPPY_PATH, ALL} & set(scenarios))
+            happy = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
             wanted = _playable(console, args, scenarios)
             acts = _acts(console, stack, project_dir, data, wanted)
             return _rehearse(console, acts, happy=happy, keep=keep)
@@ -84,7 +84,7 @@ def rehearse(
 
 
 def _playable(
-    console: Console, args: RetrainingPipelineArgs, names: Sequence[str]
+    console: Console, args: RetrainingPipelineArgs, names: Sequence[Name]
 ) -> list[Scenario]:
     """Give the scenarios to play; of `all`, those that the stack can.
 

@@ -5,8 +5,9 @@ A scenario begins after a healthy run, with the next night's export.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from components.values import DATE
@@ -15,7 +16,6 @@ from retrain import changes, judging
 if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs
 
-HAPPY_PATH, ALL = "happy-path", "all"
 IMPORT_SLOTS = 5
 """Imports under way in a region: with more, runs wait for minutes."""
 ALWAYS = 10_000
@@ -26,11 +26,27 @@ Spoiling = Literal["none", "truncated", "renamed", "shuffled"]
 Fault = Mapping[str, object]
 
 
+class Name(StrEnum):
+    """What can be asked for: a healthy run, what goes wrong after one, or all of it."""
+
+    HAPPY_PATH = "happy-path"
+    TRUNCATED_EXPORT = "truncated-export"
+    WRONG_HEADER = "wrong-header"
+    WORSE_MODEL = "worse-model"
+    STUCK_TRAINING = "stuck-training"
+    BAD_PROBE = "bad-probe"
+    DUPLICATE_EVENT = "duplicate-event"
+    NOTHING_NEW = "nothing-new"
+    AUTO_TRAINING = "auto-training"
+    TWO_STACKS = "two-stacks"
+    ALL = "all"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """One thing that goes wrong."""
 
-    name: str
+    name: Name
     story: str
     """What goes wrong."""
     prevented: str
@@ -82,7 +98,7 @@ def _has_lasting_locations(args: RetrainingPipelineArgs) -> str | None:
 
 SCENARIOS = (
     Scenario(
-        name="truncated-export",
+        name=Name.TRUNCATED_EXPORT,
         story="The export of interactions breaks off: a fifth of its rows arrive.",
         prevented="a FULL import of it would have replaced the whole history",
         spoil="truncated",
@@ -90,7 +106,7 @@ SCENARIOS = (
         needs=_imports_interactions,
     ),
     Scenario(
-        name="wrong-header",
+        name=Name.WRONG_HEADER,
         story="Somebody renames a column of the export of interactions.",
         prevented="the import would have failed after a while, or worse, succeeded without it",
         spoil="renamed",
@@ -98,7 +114,7 @@ SCENARIOS = (
         needs=_imports_interactions,
     ),
     Scenario(
-        name="worse-model",
+        name=Name.WORSE_MODEL,
         story="A join in the export goes wrong: who watched what is dealt out at random.",
         prevented="the campaign would have recommended at random",
         spoil="shuffled",
@@ -106,7 +122,7 @@ SCENARIOS = (
         needs=_judges_models,
     ),
     Scenario(
-        name="stuck-training",
+        name=Name.STUCK_TRAINING,
         story="A training hangs: its status stays CREATE IN_PROGRESS for ever.",
         prevented="it would have run, and been billed, until somebody noticed",
         faults=[{"fault": "hang", "job": "solution-version", "times": ALWAYS}],
@@ -114,7 +130,7 @@ SCENARIOS = (
         judge=judging.stuck,
     ),
     Scenario(
-        name="bad-probe",
+        name=Name.BAD_PROBE,
         story="The new version is good by its metrics, and answers every question with an error.",
         prevented="users would have seen no recommendations until somebody woke up",
         faults=[
@@ -126,7 +142,7 @@ SCENARIOS = (
         needs=_has_campaigns,
     ),
     Scenario(
-        name="duplicate-event",
+        name=Name.DUPLICATE_EVENT,
         story="The schedule's event is delivered twice, and somebody starts a run by hand as well.",
         prevented="the same model would have been trained, and paid for, more than once",
         start="twice",
@@ -134,7 +150,7 @@ SCENARIOS = (
         needs=_is_scheduled,
     ),
     Scenario(
-        name="nothing-new",
+        name=Name.NOTHING_NEW,
         story="The night's export does not come: the files in S3 are those imported last.",
         prevented="the same model would have been trained, and paid for, again",
         new_data=False,
@@ -142,7 +158,7 @@ SCENARIOS = (
         needs=_has_lasting_locations,
     ),
     Scenario(
-        name="auto-training",
+        name=Name.AUTO_TRAINING,
         story="Somebody turns automatic training on, and the stack says autoTraining: refuse.",
         prevented="every model would have been trained, and paid for, twice",
         trains_automatically=True,
@@ -150,7 +166,7 @@ SCENARIOS = (
         judge=judging.refused("also trains automatically"),
     ),
     Scenario(
-        name="two-stacks",
+        name=Name.TWO_STACKS,
         story="A second stack retrains another dataset group of the account, in the same minute.",
         prevented="one would have adopted, stopped or deployed what is the other's",
         start="beside another stack",
@@ -160,9 +176,7 @@ SCENARIOS = (
 )
 """In the order in which they are played."""
 
-NAMES = (HAPPY_PATH, *(each.name for each in SCENARIOS))
 
-
-def chosen(names: Sequence[str]) -> list[Scenario]:
+def chosen(names: Sequence[Name]) -> list[Scenario]:
     """Give the scenarios of these names, each once; the happy path is no row, and `all` are all."""
-    return [each for each in SCENARIOS if each.name in names or ALL in names]
+    return [each for each in SCENARIOS if each.name in names or Name.ALL in names]
