@@ -243,8 +243,8 @@ def test_a_solution_of_another_group_is_refused():
     other = f"{ARN}:dataset-group/books"
     assert apart(solutions={SOLUTION: solution_resource(datasetGroupArn=other)}) == [
         (
-            f"{SOLUTION}: trains on {other}, and the datasets belong to {GROUP}; name the datasets of "
-            "the solution's own group"
+            f"{SOLUTION}: trains on {other}, and the datasets belong to {GROUP}; name the datasets "
+            "of the solution's own group"
         )
     ]
 
@@ -265,8 +265,8 @@ def test_a_campaign_that_is_not_active_yet_is_waited_for_or_repaired_later(statu
 def test_a_campaign_of_another_solution_is_refused(served):
     assert apart(campaigns={CAMPAIGN: campaign(solutionVersionArn=served)}) == [
         (
-            f"{CAMPAIGN}: serves {served}, which is no version of {SOLUTION}; put the campaign under "
-            "its own solution"
+            f"{CAMPAIGN}: serves {served}, which is no version of {SOLUTION}; put the campaign "
+            "under its own solution"
         )
     ]
 
@@ -310,8 +310,8 @@ FOLLOWING = {"campaignConfig": {"syncWithLatestSolutionVersion": True}}
 def test_a_campaign_that_takes_every_version_is_refused_beside_a_gate():
     assert past_the_gate(**FOLLOWING) == [
         (
-            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the quality gate; "
-            f"turn it off with 'aws personalize update-campaign --campaign-arn {CAMPAIGN} "
+            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the quality "
+            f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {CAMPAIGN} "
             "--campaign-config syncWithLatestSolutionVersion=false', or set qualityGate to false"
         )
     ]

@@ -3,11 +3,15 @@
 import pytest
 
 from functions.errors import RunRefused
-from functions.planning import decide
+from functions.planned import planned_import
+from functions.planning import datasets_of, decide
 from tests.functions.samples import (
     ARN,
     CAMPAIGN,
     DATASET,
+    EXECUTION,
+    FIELDS,
+    FINGERPRINT,
     ITEMS,
     JOB_NAME,
     NOW,
@@ -15,6 +19,7 @@ from tests.functions.samples import (
     OTHER_SOLUTION,
     PREFIX,
     ROLE,
+    RULES,
     RUN_ID,
     SOLUTION,
     TAGS,
@@ -23,10 +28,13 @@ from tests.functions.samples import (
     ago,
     campaign,
     campaign_update,
+    dataset_resource,
     dataset_settings,
+    export,
     import_summary,
     iso,
     run,
+    s3_object,
     settings,
     solution_resource,
     solution_settings,
@@ -71,9 +79,17 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
                 "existingVersionArn": None,
                 "dataAsOf": iso(47.5),
                 "tags": TAGS,
+                "qualityGate": RULES,
                 "durations": [7200],
                 "maxHours": 24,
-                "campaigns": [{"campaignArn": CAMPAIGN, "durations": [1440000], "maxHours": 3}],
+                "campaigns": [
+                    {
+                        "campaignArn": CAMPAIGN,
+                        "probe": None,
+                        "durations": [1440000],
+                        "maxHours": 3,
+                    }
+                ],
             }
         ],
         "skipped": None,
@@ -81,14 +97,31 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
     }
 
 
+ITEM_FIELDS = [{"name": "ITEM_ID", "type": "string"}]
+
+
+def two_datasets():
+    return {
+        "datasets": {DATASET: dataset_resource(), ITEMS: dataset_resource(datasetArn=ITEMS)},
+        "schemas": {DATASET: FIELDS, ITEMS: ITEM_FIELDS},
+        "exports": {DATASET: export(), ITEMS: export()},
+    }
+
+
 def two_of_each():
     return {
         "settings_": settings(
             datasets=[dataset_settings(), dataset_settings(type="items", datasetArn=ITEMS)],
-            solutions=[solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)],
+            solutions=[
+                solution_settings(),
+                solution_settings(solutionArn=OTHER_SOLUTION, campaigns=[]),
+            ],
         ),
+        **two_datasets(),
         "import_jobs": {DATASET: [], ITEMS: []},
-        "solutions": {arn: solution_resource() for arn in (SOLUTION, OTHER_SOLUTION)},
+        "solutions": {
+            arn: solution_resource(solutionArn=arn) for arn in (SOLUTION, OTHER_SOLUTION)
+        },
         "versions": {SOLUTION: [], OTHER_SOLUTION: []},
     }
 
@@ -370,7 +403,7 @@ def test_a_version_that_every_campaign_serves_does_not_wait():
 
 
 def test_a_version_that_one_campaign_lacks_waits():
-    two = [{"campaignArn": CAMPAIGN}, {"campaignArn": f"{CAMPAIGN}2"}]
+    two = [{"campaignArn": CAMPAIGN, "probe": None}, {"campaignArn": f"{CAMPAIGN}2", "probe": None}]
     campaigns = {CAMPAIGN: campaign(solutionVersionArn=VERSION), f"{CAMPAIGN}2": campaign()}
     solution = solution_settings(campaigns=two)
     assert existing(solution=solution, campaigns=campaigns) == VERSION
@@ -408,13 +441,241 @@ def test_the_data_is_as_of_the_newest_import_of_any_dataset_that_succeeded():
     settings_ = settings(
         datasets=[dataset_settings(), dataset_settings(type="items", datasetArn=ITEMS)]
     )
-    plan = decided({"skipImport": True}, settings_=settings_, import_jobs=jobs)
-    assert plan["solutions"][0]["dataAsOf"] == OLDER_BUT_GOOD
-
-
-OLDER_BUT_GOOD = iso(20)
+    known = {**two_datasets(), "import_jobs": jobs}
+    plan = decided({"skipImport": True}, settings_=settings_, **known)
+    assert plan["solutions"][0]["dataAsOf"] == iso(20)
 
 
 def test_the_data_is_of_no_time_where_nothing_was_imported():
     assert planned_solution(import_jobs={DATASET: []})["dataAsOf"] is None
     assert OLD_VERSION in str(world().campaigns), "the campaign serves an old version all the same"
+
+
+# the guards: where each of them has its say
+
+
+def test_a_run_beside_an_older_one_is_skipped_even_with_problems():
+    plan = decided(older_run=EXECUTION, datasets={})
+    assert plan == {
+        "imports": [],
+        "solutions": [],
+        "skipped": f"{EXECUTION} is under way",
+        "warnings": [],
+    }
+
+
+def test_problems_of_the_service_and_of_the_exports_are_given_at_once():
+    with pytest.raises(RunRefused) as raised:
+        decided(datasets={}, import_jobs={}, exports={DATASET: export(objects=[], beginnings=[])})
+    assert str(raised.value) == (
+        "2 problems with this run:\n"
+        f"  {DATASET}: does not exist; create it, or correct the stack's config\n"
+        "  datasets.interactions: nothing lies at s3://exports/interactions.csv; was the export "
+        "written?"
+    )
+
+
+def test_nothing_needs_to_exist_for_all_problems_to_be_told():
+    with pytest.raises(RunRefused, match="4 problems with this run"):
+        decided(
+            {"trainingMode": "UPDATE"},
+            datasets={},
+            groups={},
+            schemas={},
+            import_jobs={},
+            solutions={},
+            versions={},
+            campaigns={},
+        )
+
+
+def test_a_campaign_past_the_gate_refuses_the_run():
+    following = campaign(campaignConfig={"syncWithLatestSolutionVersion": True})
+    with pytest.raises(RunRefused, match="past the quality gate"):
+        decided(campaigns={CAMPAIGN: following})
+
+
+AUTOMATIC = {"solutions": {SOLUTION: solution_resource(performAutoTraining=True)}}
+ALSO_TRAINS = (
+    f"{SOLUTION}: also trains automatically; turn that off with 'aws personalize update-solution "
+    f"--solution-arn {SOLUTION} --no-perform-auto-training'"
+)
+
+
+def test_automatic_training_is_warned_of_or_refused_as_configured():
+    assert decided(**AUTOMATIC)["warnings"] == [ALSO_TRAINS]
+    with pytest.raises(RunRefused) as raised:
+        decided(settings_=settings(autoTraining="refuse"), **AUTOMATIC)
+    assert str(raised.value) == f"1 problem with this run:\n  {ALSO_TRAINS}"
+
+
+def test_crowded_imports_are_warned_of():
+    assert decided(import_slots_used=4)["warnings"] == [
+        "5 imports for 5 slots: 4 under way and 1 of this run; some will wait"
+    ]
+
+
+def test_an_import_that_is_resumed_takes_no_slot_of_its_own():
+    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE IN_PROGRESS")]}
+    assert decided(RESUME, import_jobs=jobs, import_slots_used=4)["warnings"] == []
+
+
+# nothing new
+
+UNCHANGED = {
+    "last_import": {DATASET: {"retraining-fingerprint": FINGERPRINT}},
+    "versions": {SOLUTION: [version_summary(creationDateTime=ago(47))]},
+}
+NOTHING_NEW = "nothing is new: the exports are those imported last"
+
+
+def test_a_run_with_nothing_new_is_skipped():
+    plan = decided(**UNCHANGED)
+    assert plan["skipped"].startswith(NOTHING_NEW)
+    assert (plan["imports"], plan["solutions"]) == ([], [])
+
+
+def test_an_export_that_is_not_new_is_no_problem():
+    """Its marker and its objects are older than the import that took them."""
+    marked = dataset_settings(readyMarker="s3://exports/_SUCCESS", importMode="INCREMENTAL")
+    old = {"exports": {DATASET: export(objects=[s3_object(modified=ago(100))])}, **UNCHANGED}
+    assert decided(settings_=settings(datasets=[marked]), **old)["skipped"].startswith(NOTHING_NEW)
+
+
+@pytest.mark.parametrize(
+    ("request_", "settings_"),
+    [
+        ({"force": True}, settings()),
+        ({"resume": RUN_ID}, settings()),
+        ({}, settings(skipWhenUnchanged=False)),
+    ],
+    ids=["force", "resume", "configured"],
+)
+def test_a_run_with_nothing_new_goes_on_where_that_was_asked_for(request_, settings_):
+    plan = decided(request_, settings_=settings_, **UNCHANGED)
+    assert (plan["skipped"], len(plan["imports"])) == (None, 1)
+
+
+def test_force_may_be_false():
+    assert decided({"force": False}, **UNCHANGED)["skipped"].startswith(NOTHING_NEW)
+
+
+def test_problems_are_told_although_nothing_is_new():
+    with pytest.raises(RunRefused, match="CREATE FAILED"):
+        decided(**UNCHANGED, datasets={DATASET: dataset_resource(status="CREATE FAILED")})
+
+
+# the exports
+
+BAD_EXPORT = {"exports": {DATASET: export(objects=[], beginnings=[])}}
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "CREATE IN_PROGRESS"])
+def test_what_a_resumed_run_has_imported_is_not_judged_again(status):
+    """Its objects are older than its own import by now, and may be gone."""
+    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status=status)]}
+    assert len(decided(RESUME, import_jobs=jobs, **BAD_EXPORT)["imports"]) == 1
+
+
+@pytest.mark.parametrize("request_", [{}, {"resume": RUN_ID}])
+def test_what_will_be_imported_is_judged(request_):
+    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE FAILED")]}
+    with pytest.raises(RunRefused, match="was the export written"):
+        decided(request_, import_jobs=jobs, **BAD_EXPORT)
+
+
+def test_only_a_resumed_run_goes_on_with_an_import_of_its_name():
+    jobs = {DATASET: [import_summary(jobName=JOB_NAME)]}
+    with pytest.raises(RunRefused, match="was the export written"):
+        decided(import_jobs=jobs, **BAD_EXPORT)
+
+
+# how often
+
+ONCE = settings(
+    limits={
+        "maxImportHours": 6,
+        "maxTrainingHours": 24,
+        "maxCampaignHours": 3,
+        "maxTrainingsPerMonth": 1,
+    }
+)
+OFTEN = f"{SOLUTION}: 1 versions were created within 30 days, and limits.maxTrainingsPerMonth is 1"
+
+
+def test_a_solution_that_was_trained_often_enough_skips_the_run():
+    assert decided(settings_=ONCE) == {**decided(), "skipped": OFTEN}
+    assert decided({"dryRun": True}, settings_=ONCE)["skipped"] == OFTEN
+
+
+def test_a_version_that_exists_is_used_however_often_was_trained():
+    assert decided(RESUME, settings_=ONCE, named_versions=named(version()))["skipped"] is None
+    assert decided(WITHOUT_IMPORT, settings_=ONCE, named_versions=named(WAITING))["skipped"] is None
+
+
+# what is remembered
+
+
+def test_a_version_remembers_all_exports_together():
+    plan = decided(**two_of_each())
+    assert [each["tags"]["retraining-bytes"] for each in plan["imports"]] == ["1000", "1000"]
+    assert plan["solutions"][0]["tags"] == {
+        "team": "recommendations",
+        "retraining-run": RUN_ID,
+        "retraining-bytes": "2000",
+        "retraining-objects": "2",
+        "retraining-fingerprint": "28cc7cbde2dcba8eaeb2a9cd16ff8e1a",
+    }
+
+
+def test_a_version_without_imports_remembers_the_run():
+    tags = planned_solution(WITHOUT_IMPORT, exports={})["tags"]
+    assert tags == {"team": "recommendations", "retraining-run": RUN_ID}
+
+
+def test_our_own_facts_are_not_the_stacks_to_change():
+    planned = planned_import(
+        settings(tags={"retraining-run": "x"}), run(), world(), dataset_settings()
+    )
+    assert planned["tags"]["retraining-run"] == RUN_ID
+
+
+@pytest.mark.parametrize("verdict", ["REJECTED", "ROLLED_BACK"])
+def test_a_version_that_must_not_be_deployed_again_is_neither_resumed_nor_waiting(verdict):
+    known = {"verdicts": {VERSION: verdict}}
+    own = version(status="ACTIVE")
+    resumed = planned_solution(RESUME, named_versions=named(own), **known)
+    assert (resumed["versionName"], resumed["existingVersionArn"]) == (
+        ATTEMPT_2["versionName"],
+        None,
+    )
+    assert existing(WITHOUT_IMPORT, WAITING, **known) is None
+
+
+# where the data lies
+
+DATED = dataset_settings(
+    dataLocation="s3://exports/{date}/{date}.csv", readyMarker="s3://exports/{date}/_SUCCESS"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "day"),
+    [
+        ({"id": "20261128T233000Z"}, "2026-11-28"),
+        ({"id": "0123456789abcdef"}, "2026-11-29"),
+        ({"id": "20261128T233000Z", "startedAt": "2026-12-01T00:00:00Z"}, "2026-11-28"),
+    ],
+    ids=["its slot", "its start", "its slot, also when resumed"],
+)
+def test_a_date_in_a_location_is_the_runs_day(changes, day):
+    (dataset,) = datasets_of(settings(datasets=[DATED]), run(**changes))
+    assert dataset == {
+        **DATED,
+        "dataLocation": f"s3://exports/{day}/{day}.csv",
+        "readyMarker": f"s3://exports/{day}/_SUCCESS",
+    }
+
+
+def test_what_has_no_date_stays_as_it_is():
+    assert datasets_of(settings(), run()) == [dataset_settings()]
