@@ -27,8 +27,16 @@ from tests.workflow.troubles import (
     troubles,
 )
 
-EXAMPLES = 40
-"""Of each of the two tests: more than 500 in all, on a core each."""
+EXAMPLES = 260
+"""Of each of the two tests."""
+MAX_DROP = 0.25
+"""The gate's, unless configured otherwise."""
+SECONDS = {
+    **{f"{PREFIX}-{RUN}-{kind}-1": 300 for kind in ("interactions", "items")},
+    "solution-version": 1200,
+    "campaign-update": 300,
+}
+"""Short jobs: what is looked at less often is tried faster."""
 
 
 def run_with(found: list[Trouble], switches: Switches, *, resume: bool) -> Counter[str]:
@@ -41,7 +49,8 @@ def run_with(found: list[Trouble], switches: Switches, *, resume: bool) -> Count
         datasets=group.datasets("interactions", "items"),
         solutions=[SolutionArgs(solution_arn=SOLUTION, campaigns=[campaign])],
     )
-    with pipeline(args, switches=switches, handlers=handlers(found, seen)) as made:
+    troubled = handlers(found, seen)
+    with pipeline(args, seconds=SECONDS, switches=switches, handlers=troubled) as made:
         with Witness(made).watching() as witness:
             prepare(made, found)
             first = made.start()
@@ -67,6 +76,7 @@ def promises(witness: Witness, ended) -> None:
         back = update.left.get(VERDICT) == "ROLLED_BACK"
         assert update.status == "ACTIVE", f"{update} moves the campaign to what is not ACTIVE"
         assert VERDICT not in update.tags, f"{update} deploys what was rejected or rolled back from"
+        assert back or update.drop <= MAX_DROP, f"{update} deploys what the gate must reject"
         newer = _created(witness, update.target) >= _created(witness, update.served)
         assert newer or back, f"{update} moves the campaign to an older version, and is no rollback"
     with witness.undisturbed() as api:

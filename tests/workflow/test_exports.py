@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.group import PERSONALIZE, datasets, exports, settings, solution
+from tests.group import PERSONALIZE, datasets, exports, make_dataset, settings, solution
 from tests.pipeline import OPERATOR, PREFIX, RUN, handler, pipeline
 from tests.workflow.reading import campaign_arn, dataset_arn, outcomes, report, solution_arn
 
@@ -41,13 +41,17 @@ def refused(made, **request):
     [
         (
             b"",
-            "1 of 1 objects at s3://exports/interactions.csv are empty, interactions.csv for one; "
-            "was the export cut off? Markers belong beside the location",
+            (
+                "1 of 1 objects at s3://exports/interactions.csv are empty, interactions.csv for one; "
+                "was the export cut off? Markers belong beside the location"
+            ),
         ),
         (
             INTERACTIONS.replace(b"ITEM_ID,TIMESTAMP", b"ITEM,TIME", 1),
-            "the header of interactions.csv lacks ITEM_ID, TIMESTAMP, which the dataset's schema "
-            "requires; it has USER_ID, ITEM, TIME",
+            (
+                "the header of interactions.csv lacks ITEM_ID, TIMESTAMP, which the dataset's schema "
+                "requires; it has USER_ID, ITEM, TIME"
+            ),
         ),
         (
             INTERACTIONS.replace(b"1790000001", b"yesterday"),
@@ -59,8 +63,10 @@ def refused(made, **request):
         ),
         (
             INTERACTIONS.replace(b"u1,", b"u1,u1,", 1),
-            "line 3 of interactions.csv has 4 values for 3 columns; is a value with a comma or a "
-            "line break unquoted?",
+            (
+                "line 3 of interactions.csv has 4 values for 3 columns; is a value with a comma or a "
+                "line break unquoted?"
+            ),
         ),
     ],
     ids=["empty", "header", "type", "missing value", "columns"],
@@ -84,8 +90,10 @@ def test_an_export_that_was_not_written_is_refused():
     with pipeline(ONE) as made:
         del made.bucket.objects["interactions.csv"]
         assert refused(made) == [
-            "datasets.interactions: nothing lies at s3://exports/interactions.csv; was the export "
-            "written?"
+            (
+                "datasets.interactions: nothing lies at s3://exports/interactions.csv; was the export "
+                "written?"
+            )
         ]
 
 
@@ -94,8 +102,10 @@ def test_an_export_that_cannot_be_read_is_refused():
     with pipeline(ONE) as made:
         made.args = args
         assert refused(made) == [
-            "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: it does "
-            "not exist; does it exist, and may this account read it?"
+            (
+                "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: it does "
+                "not exist; does it exist, and may this account read it?"
+            )
         ]
 
 
@@ -110,9 +120,11 @@ def test_an_export_much_smaller_than_the_one_imported_last_is_refused(share, ref
         assert len(made.started("CreateDatasetImportJob")) == (1 if refuses else 2)
     if refuses:
         assert told(execution) == [
-            f"datasets.interactions: s3://exports/interactions.csv has {size} bytes, and the last "
-            f"import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of it; if the data "
-            "really shrank, lower minRelativeSize for one run"
+            (
+                f"datasets.interactions: s3://exports/interactions.csv has {size} bytes, and the last "
+                f"import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of it; if the data "
+                "really shrank, lower minRelativeSize for one run"
+            )
         ]
 
 
@@ -154,8 +166,10 @@ def test_a_prefix_of_thousands_of_objects_is_looked_at_on_all_its_pages():
             made.bucket.put(f"days/{number:04}.csv", f"{header}\n{rows[number]}".encode())
         made.bucket.put("days/1199.csv", b"")
         assert refused(made) == [
-            "datasets.interactions: 1 of 1200 objects at s3://exports/days/ are empty, "
-            "days/1199.csv for one; was the export cut off? Markers belong beside the location"
+            (
+                "datasets.interactions: 1 of 1200 objects at s3://exports/days/ are empty, "
+                "days/1199.csv for one; was the export cut off? Markers belong beside the location"
+            )
         ]
 
 
@@ -168,8 +182,10 @@ MARKED = settings(datasets=datasets("interactions", ready_marker="s3://exports/_
 def test_an_export_without_its_ready_marker_is_refused():
     with pipeline(MARKED) as made:
         assert refused(made) == [
-            "datasets.interactions: the ready marker s3://exports/_READY is not there; was the "
-            "export finished?"
+            (
+                "datasets.interactions: the ready marker s3://exports/_READY is not there; was the "
+                "export finished?"
+            )
         ]
 
 
@@ -182,10 +198,12 @@ def test_an_export_with_the_marker_of_the_last_one_is_refused():
         last = max(each["creationDateTime"] for each in imported)
         made.bucket.put("interactions.csv", exports(shift=1)["interactions.csv"])
         assert told(made.run(scheduledTime=NEXT)) == [
-            "datasets.interactions: the ready marker s3://exports/_READY is of "
-            f"{marked.isoformat(timespec='seconds')}, before the last import of "
-            f"{last.isoformat(timespec='seconds')}; was the new export finished? To train on what "
-            "was imported, start with skipImport"
+            (
+                "datasets.interactions: the ready marker s3://exports/_READY is of "
+                f"{marked.isoformat(timespec='seconds')}, before the last import of "
+                f"{last.isoformat(timespec='seconds')}; was the new export finished? To train on what "
+                "was imported, start with skipImport"
+            )
         ]
         made.bucket.put("_READY", b"")
         assert outcomes(made.run(scheduledTime=NEXT)) == {"interactions": "IMPORTED", **DONE}
@@ -206,10 +224,14 @@ def test_the_day_of_the_slot_is_filled_in():
         execution = made.run()
         asked = [each["dataSource"] for each in made.started("CreateDatasetImportJob")]
         assert told(made.run(scheduledTime=NEXT)) == [
-            "datasets.interactions: nothing lies at s3://exports/2026-12-06/data.csv; was the "
-            "export written?",
-            "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not there; "
-            "was the export finished?",
+            (
+                "datasets.interactions: nothing lies at s3://exports/2026-12-06/data.csv; was the "
+                "export written?"
+            ),
+            (
+                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not there; "
+                "was the export finished?"
+            ),
         ]
     assert outcomes(execution) == {"interactions": "IMPORTED", **DONE}
     assert asked == [{"dataLocation": "s3://exports/2026-11-29/data.csv"}]
@@ -231,9 +253,11 @@ def test_an_incremental_import_of_old_objects_is_refused():
     with pipeline(ONE) as made:
         made.args = settings(datasets=datasets("interactions", import_mode="INCREMENTAL"))
         assert refused(made) == [
-            "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older than "
-            "the last import, interactions.csv for one, and would be appended again; export new "
-            "data to a place of its own each time, for example to 's3://bucket/interactions/{date}/'"
+            (
+                "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older than "
+                "the last import, interactions.csv for one, and would be appended again; export new "
+                "data to a place of its own each time, for example to 's3://bucket/interactions/{date}/'"
+            )
         ]
 
 
@@ -245,9 +269,11 @@ def test_an_incremental_import_of_too_few_interactions_is_refused(rows, refuses)
         execution = made.run()
     if refuses:
         assert told(execution) == [
-            "datasets.interactions: s3://exports/new-interactions.csv has 999 interactions; an "
-            "INCREMENTAL import takes at least 1000 new ones: import less often, or use importMode "
-            "FULL"
+            (
+                "datasets.interactions: s3://exports/new-interactions.csv has 999 interactions; an "
+                "INCREMENTAL import takes at least 1000 new ones: import less often, or use importMode "
+                "FULL"
+            )
         ]
     else:
         assert outcomes(execution) == {"interactions": "IMPORTED", **DONE}
@@ -259,8 +285,10 @@ def test_an_incremental_import_of_too_much_is_refused(monkeypatch):
         made.args = incremental()
         made.bucket.put("new-interactions.csv", INTERACTIONS)
         assert refused(made) == [
-            f"datasets.interactions: s3://exports/new-interactions.csv has {len(INTERACTIONS)} "
-            "bytes; an INCREMENTAL import takes at most 1000: use importMode FULL"
+            (
+                f"datasets.interactions: s3://exports/new-interactions.csv has {len(INTERACTIONS)} "
+                "bytes; an INCREMENTAL import takes at most 1000: use importMode FULL"
+            )
         ]
 
 
@@ -284,10 +312,14 @@ def test_everything_that_is_missing_is_told_at_once():
         assert refused(made) == [
             f"{dataset_arn('ACTIONS')}: does not exist; create it, or correct the stack's config",
             f"{solution_arn('gone')}: does not exist; create it, or correct the stack's config",
-            f"{campaign_arn('lost')}: does not exist; create it, or take it out of the stack's "
-            "config",
-            f"{campaign_arn('nowhere')}: does not exist; create it, or take it out of the stack's "
-            "config",
+            (
+                f"{campaign_arn('lost')}: does not exist; create it, or take it out of the stack's "
+                "config"
+            ),
+            (
+                f"{campaign_arn('nowhere')}: does not exist; create it, or take it out of the stack's "
+                "config"
+            ),
         ]
 
 
@@ -296,8 +328,10 @@ def test_a_campaign_of_another_solution_is_refused():
         made.args = settings(solutions=[solution("taste", ("detail",))])
         serves = made.served("detail")
         assert refused(made) == [
-            f"{campaign_arn('detail')}: serves {serves}, which is no version of "
-            f"{solution_arn()}; put the campaign under its own solution"
+            (
+                f"{campaign_arn('detail')}: serves {serves}, which is no version of "
+                f"{solution_arn()}; put the campaign under its own solution"
+            )
         ]
 
 
@@ -309,18 +343,17 @@ def test_datasets_of_another_group_than_the_solutions_are_refused():
         made.beside(other, prefix="beefbeef")
         made.args = settings(datasets=datasets("interactions", group="books"))
         assert refused(made) == [
-            f"{solution_arn()}: trains on {GROUP}, and the datasets belong to "
-            f"{PERSONALIZE}:dataset-group/books; name the datasets of the solution's own group"
+            (
+                f"{solution_arn()}: trains on {GROUP}, and the datasets belong to "
+                f"{PERSONALIZE}:dataset-group/books; name the datasets of the solution's own group"
+            )
         ]
 
 
 def test_a_dataset_that_is_not_active_yet_is_refused():
     with pipeline(ONE) as made:
-        schema = made.api.list_schemas()["schemas"][0]["schemaArn"]
         made.order("hang", job="dataset")
-        made.api.create_dataset(
-            name="late", schemaArn=schema, datasetGroupArn=GROUP, datasetType="Users"
-        )
+        make_dataset(made.api, GROUP, "movies", "USERS")
         made.args = settings(datasets=datasets("interactions", "users"))
         problems = refused(made)
     assert problems == [

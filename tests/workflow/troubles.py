@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from random import Random
 from typing import NamedTuple
 from unittest.mock import patch
 
 from hypothesis import strategies as st
 
+from components.metrics import NDCG_AT_10
 from components.steps import STEPS
 from emulator.personalize.faults import Faults
 from tests.group import PERSONALIZE, exports
@@ -35,6 +35,9 @@ WRITES = (
 )
 JOBS = ("dataset-import-job", "solution-version", "campaign-update")
 HOUR = 3600
+FEW = (1, 2, 3)
+MOMENTS = (0, 1, 60, 600, 1500, 2400, 8 * HOUR)
+"""Seconds since the run began: before, while and after it imports, trains and updates."""
 
 
 class Trouble(NamedTuple):
@@ -46,27 +49,44 @@ class Trouble(NamedTuple):
     seconds: float = 0
 
 
+def _each() -> dict[str, list[Trouble]]:
+    """Give all troubles that may be drawn, by kind."""
+    calls = READS + WRITES
+    steps = [step for step in STEPS if step not in ("report_outcome", "close_run")]
+    found = {
+        **{
+            kind: [(call, n) for call in calls for n in FEW]
+            for kind in ("throttle", "server-error")
+        },
+        **{kind: [(call, n) for call in WRITES for n in FEW] for kind in ("lost", "lost-500")},
+        "stale": [(call, n, moment) for call in READS for n in FEW for moment in MOMENTS],
+        "full": [("CreateDatasetImportJob", n) for n in FEW],
+        **{kind: [(job,) for job in JOBS] for kind in ("fail", "hang", "unknown")},
+        "stop": [("solution-version",)],
+        "take": [(job, 1, seconds) for job in JOBS for seconds in (1, 9 * HOUR)],
+        **{
+            kind: [(step, n) for step in steps for n in FEW] for kind in ("killed", "killed-before")
+        },
+        "twice": [(step, n) for step in steps for n in FEW],
+        "second-event": [("schedule", 1, moment) for moment in MOMENTS],
+        **{
+            kind: [("world", 1, moment) for moment in MOMENTS]
+            for kind in ("their-training", "their-update", "their-rival")
+        },
+        **{kind: [("world",)] for kind in ("worse-data", "bad-answers")},
+    }
+    return {kind: [Trouble(kind, *how) for how in ways] for kind, ways in found.items()}
+
+
+TROUBLES = _each()
+
+
 def troubles() -> st.SearchStrategy[list[Trouble]]:
-    """Up to four troubles of a run."""
-    calls = st.sampled_from(READS + WRITES)
-    steps = st.sampled_from([step for step in STEPS if step not in ("report_outcome", "close_run")])
-    jobs = st.sampled_from(JOBS)
-    few, moments = st.integers(1, 3), st.sampled_from([0, 1, 60, 900, 2 * HOUR, 8 * HOUR])
-    one = st.one_of(
-        st.builds(Trouble, st.sampled_from(["throttle", "server-error"]), calls, few),
-        st.builds(Trouble, st.sampled_from(["lost", "lost-500"]), st.sampled_from(WRITES), few),
-        st.builds(Trouble, st.just("stale"), st.sampled_from(READS), few, moments),
-        st.builds(Trouble, st.just("full"), st.just("CreateDatasetImportJob"), few),
-        st.builds(Trouble, st.sampled_from(["fail", "stop", "hang", "unknown"]), jobs),
-        st.builds(Trouble, st.just("take"), jobs, st.just(1), st.sampled_from([1, 9 * HOUR])),
-        st.builds(Trouble, st.sampled_from(["killed", "killed-before"]), steps, st.integers(1, 2)),
-        st.builds(Trouble, st.just("twice"), steps, few),
-        st.builds(Trouble, st.just("second-event"), st.just("schedule"), st.just(1), moments),
-        st.builds(Trouble, st.just("their-training"), st.just("world"), st.just(1), moments),
-        st.builds(Trouble, st.just("their-update"), st.just("world"), st.just(1), moments),
-        st.builds(Trouble, st.sampled_from(["worse-data", "bad-answers"]), st.just("world")),
+    """One to five troubles of a run, of different kinds, each kind as likely as the others."""
+    kinds = st.lists(st.sampled_from(list(TROUBLES)), min_size=1, max_size=5, unique=True)
+    return kinds.flatmap(
+        lambda drawn: st.tuples(*(st.sampled_from(TROUBLES[kind]) for kind in drawn)).map(list)
     )
-    return st.lists(one, max_size=4)
 
 
 ORDERS: Mapping[str, Callable[[Trouble], dict[str, object]]] = {
@@ -104,6 +124,8 @@ class Update(NamedTuple):
     tags: Mapping[str, str]
     left: Mapping[str, str]
     """The tags of the version that was served."""
+    drop: float
+    """Share of the served version's NDCG@10 that is lost."""
 
 
 @dataclass
@@ -159,9 +181,13 @@ class Witness:
 
     def _update(self, request: Mapping[str, str]) -> Update:
         served, target = self.served(), request["solutionVersionArn"]
-        return Update(
-            served, target, self.version(target)["status"], self.tags(target), self.tags(served)
-        )
+        status = self.version(target)["status"]
+        drop = 1 - self._ndcg(target) / self._ndcg(served) if status == "ACTIVE" else 1
+        return Update(served, target, status, self.tags(target), self.tags(served), drop)
+
+    def _ndcg(self, arn: str) -> float:
+        with self.undisturbed() as api:
+            return api.get_solution_metrics(solutionVersionArn=arn)["metrics"][NDCG_AT_10]
 
 
 def prepare(made: Pipeline, found: list[Trouble]) -> None:
@@ -170,38 +196,48 @@ def prepare(made: Pipeline, found: list[Trouble]) -> None:
         if trouble.kind in ORDERS:
             made.personalize.faults.inject(ORDERS[trouble.kind](trouble))
         if trouble.kind == "worse-data":
-            header, *rows = exports()["interactions.csv"].decode().split("\n")
-            items = [row.split(",")[1] for row in rows]
-            Random(1).shuffle(items)  # noqa: S311 - test data
-            worse = [
-                f"{user},{item},{time}"
-                for (user, _, time), item in zip(
-                    (row.split(",") for row in rows), items, strict=True
-                )
-            ]
-            made.bucket.put("interactions.csv", "\n".join([header, *worse]).encode())
+            made.bucket.put("interactions.csv", exports(shuffled=True)["interactions.csv"])
 
 
 def interfere(made: Pipeline, witness: Witness, found: list[Trouble]) -> list[str]:
-    """Do what somebody else does while the run is under way; give the second event's executions."""
+    """Do what others do while the run is under way; give the executions of a second event."""
     started = made.clock.now()
     second = []
     for trouble in sorted(found, key=lambda each: each.seconds):
-        if trouble.kind not in ("second-event", "their-training", "their-update"):
+        if trouble.kind not in (*OTHERS, "second-event"):
             continue
         wait = started + timedelta(seconds=trouble.seconds) - made.clock.now()
         made.clock.sleep(max(0, wait.total_seconds()))
         if trouble.kind == "second-event":
             second.append(made.start())
-            continue
-        with witness.undisturbed() as api:
-            if trouble.kind == "their-training":
-                api.create_solution_version(solutionArn=SOLUTION, name=f"theirs-{trouble.seconds}")
-            else:
-                served = witness.served()
-                with suppress(api.exceptions.ResourceInUseException):  # ours is under way
-                    api.update_campaign(campaignArn=CAMPAIGN, solutionVersionArn=served)
+        else:
+            with witness.undisturbed() as api, suppress(api.exceptions.ResourceInUseException):
+                OTHERS[trouble.kind](api, trouble.seconds)
     return second
+
+
+def _train(api, moment: float) -> None:
+    api.create_solution_version(solutionArn=SOLUTION, name=f"theirs-{moment}")
+
+
+def _update_again(api, _moment: float) -> None:
+    served = api.describe_campaign(campaignArn=CAMPAIGN)["campaign"]["solutionVersionArn"]
+    api.update_campaign(campaignArn=CAMPAIGN, solutionVersionArn=served)
+
+
+def _update_to_newest(api, _moment: float) -> None:
+    versions = api.list_solution_versions(solutionArn=SOLUTION)["solutionVersions"]
+    active = [each for each in versions if each["status"] == "ACTIVE"]
+    newest = max(active, key=lambda each: each["creationDateTime"])
+    api.update_campaign(campaignArn=CAMPAIGN, solutionVersionArn=newest["solutionVersionArn"])
+
+
+OTHERS: Mapping[str, Callable[..., None]] = {
+    "their-training": _train,
+    "their-update": _update_again,
+    "their-rival": _update_to_newest,
+}
+"""What somebody else does, unless the campaign is being updated already."""
 
 
 def handlers(found: list[Trouble], seen: Counter[str]) -> dict[str, Callable]:
