@@ -21,15 +21,6 @@ TIMINGS = FixedTimings(
     stop=Duration(pending=0, in_progress=0.2),
 )
 """Seconds; a job is looked at after one second at the earliest."""
-HERE = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Keep the tests that share the emulator in one process."""
-    for item in items:
-        if HERE in item.path.parents and "emulator" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("end_to_end"))
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ def test_every_role_of_the_stack_has_a_run_that_needs_it(films):
     assert {step.replace("_", "-") for step in STEPS} < set(RUNS)
 
 
-@pytest.mark.parametrize("role", RUNS)
+@pytest.mark.parametrize("role", RUNS, ids=lambda role: role or "state-machine")
 def test_a_run_notices_when_a_role_lacks_any_of_its_statements(films, usual, role):
     elsewhere = set(UNENFORCED)
     if role.replace("-", "_") in usual(scenarios.import_datasets)["steps"]:
