@@ -51,6 +51,12 @@ def living(group: int) -> list[str]:
     return found
 
 
+@pytest.fixture(scope="session")
+def stack(emulator):
+    """The sample stack, deployed as it is."""
+    return deployed(emulator, "dev")
+
+
 FILMS = """\
 config:
   aws:region: eu-west-1
