@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-EMULATORS = ("a2wsgi", "awslambdaric", "hypercorn", "implicit", "ministack", "moto")
+EMULATORS = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
 """What the emulator is made of; only the development requirements have these."""
 
 app = typer.Typer(
