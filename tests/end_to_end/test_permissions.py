@@ -7,7 +7,14 @@ import pytest
 from components.steps import STEPS
 from tests.end_to_end import scenarios
 from tests.end_to_end.stack import Stack
-from tests.end_to_end.statements import TRUST, roles, statements, without
+from tests.end_to_end.statements import (
+    TRUST,
+    permissions,
+    roles,
+    statements,
+    without,
+    without_permission,
+)
 
 Scenario = Callable[[Stack], object]
 
@@ -109,6 +116,19 @@ def test_a_run_notices_when_a_role_lacks_any_of_its_statements(films, usual, rol
                 if scenario(films) == expected:
                     superfluous.append(statement)
     assert superfluous == [], "no run needs these"
+
+
+def test_the_rule_reaches_close_run_by_the_statement_of_the_function_s_own_policy(films, usual):
+    found = permissions(films)
+    rule = films.resources("cloudwatch/eventRule:EventRule")["retraining-films-close-run"]
+    assert [(each.document["Principal"], each.document["Condition"]) for each in found] == [
+        ({"Service": "events.amazonaws.com"}, {"ArnLike": {"AWS:SourceArn": rule["arn"]}})
+    ], "nobody else may call any function by its policy"
+    expected = usual(scenarios.timed_out)
+    for each in found:
+        with without_permission(films, each):
+            assert scenarios.timed_out(films) != expected, "the run is never closed"
+    assert permissions(films) == found, "put back"
 
 
 @pytest.mark.parametrize("half", [0, 1])
