@@ -20,7 +20,7 @@ demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine
 	@$(BIN)/python -m retrain rehearse --stack dev
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --quiet
+	@$(BIN)/python -m pytest -n 2 --quiet
 
 check: lint types test ## lint, types and tests: what has to pass before a commit
 

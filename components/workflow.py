@@ -276,7 +276,9 @@ def definition(
             "Report failed": {
                 "Type": "Fail",
                 "Error": "ReportFailed",
-                "CausePath": "$.error.Cause",
+                # Not the error's own: a time-out has none, and a missing path would end the run
+                # with States.Runtime.
+                "Cause": "the outcome could not be reported; this execution's history tells why",
             },
         },
     }

@@ -6,6 +6,8 @@ from .documents import Job, Planned, Run
 from .report import RunReport
 
 logger = logging.getLogger("retraining")
+# At INFO it records where it found its credentials.
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def log_plan(planned: Planned) -> Planned:

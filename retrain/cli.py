@@ -8,7 +8,7 @@ import typer
 
 from retrain.scenarios import Name
 
-EMULATORS = ("a2wsgi", "awslambdaric", "hypercorn", "implicit", "ministack", "moto")
+EMULATORS = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
 """What the emulator is made of; only the development requirements have these."""
 
 app = typer.Typer(

@@ -3,6 +3,7 @@
 With the emulator. Does not prove the AWS provider's own checks.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,15 +22,6 @@ TIMINGS = FixedTimings(
     stop=Duration(pending=0, in_progress=0.2),
 )
 """Seconds; a job is looked at after one second at the earliest."""
-HERE = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Keep the tests that share the emulator in one process."""
-    for item in items:
-        if HERE in item.path.parents and "emulator" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("end_to_end"))
 
 
 @pytest.fixture(scope="session")
@@ -40,19 +32,23 @@ def emulator():
     with running(timings=TIMINGS) as started:
         prepare(started, args, lambda _: None)
         yield started
+        before = living(started.process.pid)
     assert not started.log.parent.exists(), "its folder is removed"
-    eventually(lambda: living(started.process.pid), lambda left: left == [])
+    if Path("/proc/self/stat").exists():
+        assert before != [], "the server and the functions were there"
+        eventually(lambda: living(started.process.pid), lambda left: left == [])
 
 
 def living(group: int) -> list[str]:
     """What runs in a group of processes: the server, and every function that it has started."""
-    stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
-    fields = [stat.rpartition(")")[2].split() for stat in stats]  # after "pid (name)"
-    return [
-        stat
-        for stat, (state, _parent, its_group, *_) in zip(stats, fields, strict=True)
-        if its_group == str(group) and state != "Z"
-    ]
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            text = path.read_text()
+            state, _parent, its_group = text.rpartition(")")[2].split()[:3]  # after "pid (name)"
+            if its_group == str(group) and state != "Z":
+                found.append(text)
+    return found
 
 
 @pytest.fixture(scope="session")

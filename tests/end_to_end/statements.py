@@ -24,6 +24,13 @@ class Statement(NamedTuple):
         return (actions,) if isinstance(actions, str) else tuple(actions)
 
 
+class Permission(NamedTuple):
+    """One statement of a function's own policy."""
+
+    function: str
+    document: Mapping[str, object]
+
+
 def roles(stack: Stack) -> dict[str, str]:
     """The stack's roles: what follows the pipeline's name in the logical name -> the role's."""
     deployed = stack.resources("iam/role:Role")
@@ -55,6 +62,35 @@ def without(stack: Stack, *taken: Statement) -> Iterator[None]:
     finally:
         for (role, policy), documents in before.items():
             _write(stack, role, policy, documents)
+
+
+def permissions(stack: Stack) -> list[Permission]:
+    """Every statement of the policies of the stack's functions: who else may call them."""
+    client, found = stack.client("lambda"), []
+    for function in stack.resources("lambda/function:Function").values():
+        try:
+            policy = json.loads(client.get_policy(FunctionName=function["name"])["Policy"])
+        except client.exceptions.ResourceNotFoundException:
+            continue  # AWS's answer for a function without a policy
+        found += [Permission(function["name"], each) for each in policy["Statement"]]
+    return found
+
+
+@contextmanager
+def without_permission(stack: Stack, taken: Permission) -> Iterator[None]:
+    """Take a statement out of a function's policy for as long as the block lasts."""
+    client, document = stack.client("lambda"), taken.document
+    key = {"FunctionName": taken.function, "StatementId": document["Sid"]}
+    client.remove_permission(**key)
+    try:
+        yield
+    finally:
+        client.add_permission(
+            **key,
+            Action=document["Action"],
+            Principal=document["Principal"]["Service"],
+            SourceArn=document["Condition"]["ArnLike"]["AWS:SourceArn"],
+        )
 
 
 def _read(stack: Stack, role: str, policy: str) -> list[Mapping[str, object]]:

@@ -7,7 +7,14 @@ import pytest
 from components.steps import STEPS
 from tests.end_to_end import scenarios
 from tests.end_to_end.stack import Stack
-from tests.end_to_end.statements import TRUST, roles, statements, without
+from tests.end_to_end.statements import (
+    TRUST,
+    permissions,
+    roles,
+    statements,
+    without,
+    without_permission,
+)
 
 Scenario = Callable[[Stack], object]
 
@@ -67,9 +74,18 @@ WITHIN_OTHERS = {
 """Actions that leave no call of their own."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unenforced(films):
+    """Take out what the list names: all that follows is seen without it."""
+    everything = [each for role in roles(films).values() for each in statements(films, role)]
+    listed = [each for each in everything if each.actions in UNENFORCED]
+    with without(films, *listed):
+        yield listed
+
+
 @pytest.fixture(scope="module")
 def usual(films):
-    """Give what is seen of a scenario where nothing is missing."""
+    """Give what is seen of a scenario where nothing that is enforced is missing."""
     known = {}
 
     def look(scenario: Scenario) -> object:
@@ -89,19 +105,30 @@ def test_every_role_of_the_stack_has_a_run_that_needs_it(films):
     assert {step.replace("_", "-") for step in STEPS} < set(RUNS)
 
 
-@pytest.mark.parametrize("role", RUNS)
+@pytest.mark.parametrize("role", RUNS, ids=lambda role: role or "state-machine")
 def test_a_run_notices_when_a_role_lacks_any_of_its_statements(films, usual, role):
-    elsewhere = set(UNENFORCED)
-    if role.replace("-", "_") in usual(scenarios.import_datasets)["steps"]:
-        elsewhere.add(LOG)
-    superfluous = []
+    step, scenario, superfluous = role.replace("-", "_"), RUNS[role], []
+    log_is_below = step in usual(scenarios.import_datasets)["steps"]
     for statement in statements(films, roles(films)[role]):
-        if statement.actions not in elsewhere:
-            expected = usual(RUNS[role])
+        if statement.actions != LOG or not log_is_below:
+            expected = usual(scenario)
             with without(films, statement):
-                if RUNS[role](films) == expected:
+                if scenario(films) == expected:
                     superfluous.append(statement)
     assert superfluous == [], "no run needs these"
+
+
+def test_the_rule_reaches_close_run_by_the_statement_of_the_function_s_own_policy(films, usual):
+    found = permissions(films)
+    rule = films.resources("cloudwatch/eventRule:EventRule")["retraining-films-close-run"]
+    assert [(each.document["Principal"], each.document["Condition"]) for each in found] == [
+        ({"Service": "events.amazonaws.com"}, {"ArnLike": {"AWS:SourceArn": rule["arn"]}})
+    ], "nobody else may call any function by its policy"
+    expected = usual(scenarios.timed_out)
+    for each in found:
+        with without_permission(films, each):
+            assert scenarios.timed_out(films) != expected, "the run is never closed"
+    assert permissions(films) == found, "put back"
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -120,13 +147,25 @@ def test_a_step_that_may_not_write_its_log_leaves_no_record(films, usual, half):
         assert scenarios.import_datasets(films)["steps"] == steps[1 - half :: 2]
 
 
-def test_what_is_listed_as_unenforced_exists_and_is_not_enforced(films, usual):
-    everything = [each for role in roles(films).values() for each in statements(films, role)]
-    listed = [each for each in everything if each.actions in UNENFORCED]
-    assert {each.actions for each in listed} == set(UNENFORCED), "the list names what there is"
-    with without(films, *listed):
-        for scenario in (scenarios.import_datasets, scenarios.fire):
-            assert scenario(films) == usual(scenario), "the list names nothing that a run needs"
+def test_what_is_listed_as_unenforced_exists_and_no_run_needs_it(films, usual, unenforced):
+    assert {each.actions for each in unenforced} == set(UNENFORCED), "the list names what there is"
+    solution = films.args.solutions[0]
+    outcomes = {
+        "users": "IMPORTED",
+        solution.solution_arn: "DEPLOYED",
+        solution.campaigns[0].campaign_arn: "DEPLOYED",
+    }
+    healthy = usual(scenarios.import_datasets)
+    assert (healthy["run"], healthy["outcomes"]) == ("SUCCEEDED", outcomes)
+    assert usual(scenarios.deploy_machine)["run"] == "SUCCEEDED"
+    fired = {"first": "SKIPPED", "again": "ExecutionAlreadyExists", "dead letters": 1}
+    assert usual(scenarios.fire) == fired
+    assert usual(scenarios.overdue)["version"] == "CREATE STOPPED"
+    assert usual(scenarios.timed_out) == {
+        "run": "TIMED_OUT",
+        "closed": ["FAILED"],
+        "version": "CREATE STOPPED",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +191,7 @@ def test_every_action_that_a_role_may_do_is_done_in_some_run(films, afterwards):
         (role, action)
         for role in roles(films).values()
         for statement in statements(films, role)
-        if statement.policy != TRUST and statement.actions not in UNENFORCED
+        if statement.policy != TRUST
         for action in statement.actions
     }
     assert {action for _, action in allowed - done} == WITHIN_OTHERS

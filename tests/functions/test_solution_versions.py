@@ -199,6 +199,60 @@ def test_a_foreign_training_from_before_the_run_is_not_adopted_without_any_impor
     assert create(personalize, dataAsOf=None)["ours"], "the run began five hours ago"
 
 
+@pytest.mark.parametrize(
+    ("theirs", "planned", "adopted"),
+    [
+        ("UPDATE", "FULL", False),
+        ("UPDATE", "UPDATE", True),
+        ("FULL", "UPDATE", True),
+        ("FULL", "FULL", True),
+    ],
+)
+def test_a_foreign_update_is_not_adopted_in_the_place_of_a_full_training(
+    personalize, theirs, planned, adopted
+):
+    foreign_training(personalize, trainingMode=theirs)
+    if not adopted:
+        creates(personalize, trainingMode=planned)
+    made = create(personalize, trainingMode=planned)
+    assert (made["arn"], made["ours"]) == (FOREIGN_VERSION if adopted else VERSION, not adopted)
+
+
+def test_a_foreign_training_without_a_mode_counts_as_full(personalize):
+    summary = version_summary(status="CREATE IN_PROGRESS", creationDateTime=ago(1))
+    lists(personalize, summary)
+    modeless = version(solutionVersionArn=OLD_VERSION)
+    del modeless["name"], modeless["trainingMode"]
+    answer = {"solutionVersion": modeless}
+    personalize.says("describe_solution_version", answer, solutionVersionArn=OLD_VERSION)
+    assert create(personalize) == job(OLD_VERSION, ours=False)
+
+
+def test_a_foreign_training_that_is_being_stopped_is_neither_adopted_nor_mentioned(personalize):
+    foreign_training(personalize, status="CREATE STOPPING")
+    creates(personalize)
+    assert create(personalize) == STARTED
+
+
+@pytest.mark.parametrize(
+    ("started", "slot", "found"), [(1, 5, True), (5, 1, True), (1, None, False)], ids=str
+)
+def test_an_execution_before_this_one_may_have_had_the_same_slot(personalize, started, slot, found):
+    summary = version_summary(
+        solutionVersionArn=VERSION, status="CREATE FAILED", creationDateTime=ago(3)
+    )
+    lists(personalize, summary)
+    if found:
+        describes(personalize, status="CREATE FAILED", creationDateTime=ago(3))
+    else:
+        creates(personalize)
+    request = {"scheduledTime": iso(slot)} if slot else {}
+    made = create_solution_version(
+        personalize.client, planned_solution(), run(request, startedAt=iso(started)), ()
+    )
+    assert made["phase"] == ("ENDED" if found else "UNDER_WAY")
+
+
 def test_a_foreign_version_that_ended_during_the_run_is_no_obstacle(personalize):
     lists(personalize, version_summary(solutionVersionArn=FOREIGN_VERSION, creationDateTime=ago(1)))
     describes(personalize, solutionVersionArn=FOREIGN_VERSION, name="by-hand", status="ACTIVE")
@@ -226,13 +280,21 @@ def test_where_names_are_unique_the_version_that_has_ours_is_looked_for_again(pe
     assert create(personalize) == FOUND
 
 
+def test_a_taken_name_is_looked_for_among_the_versions_from_before_the_run_too(personalize):
+    lists(personalize)
+    personalize.refuses("create_solution_version", "ResourceAlreadyExistsException", **CREATE)
+    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(500)))
+    describes(personalize, status="ACTIVE")
+    assert create(personalize) == ended_job()
+
+
 def test_a_taken_name_that_no_listed_version_has_is_looked_for_again(personalize):
     lists(personalize)
     personalize.refuses(
         "create_solution_version", "ResourceAlreadyExistsException", "it exists", **CREATE
     )
     lists(personalize)
-    with pytest.raises(ServiceUnavailable, match="is not listed yet"):
+    with pytest.raises(ServiceUnavailable, match=f"^{VERSION_NAME} is not listed yet$"):
         create(personalize)
 
 
@@ -335,6 +397,28 @@ def test_a_training_that_was_stopped_has_ended_and_says_why(personalize):
 def test_a_training_that_became_active_despite_the_stop_is_used(personalize):
     seen = after_stop(personalize, status="ACTIVE")
     assert (seen["phase"], seen["failure"]) == ("ACTIVE", None)
+
+
+@pytest.mark.parametrize("code", ["InvalidInputException", "ResourceInUseException"])
+def test_a_training_that_ended_right_before_the_stop_is_looked_at_again(personalize, code):
+    describes(personalize)
+    refused = {"solutionVersionArn": VERSION}
+    personalize.refuses("stop_solution_version_creation", code, **refused)
+    assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
+
+
+def test_a_stop_that_is_refused_otherwise_is_let_through(personalize):
+    describes(personalize)
+    refused = {"solutionVersionArn": VERSION}
+    personalize.refuses("stop_solution_version_creation", "AccessDeniedException", "no", **refused)
+    with pytest.raises(ClientError, match="no"):
+        stop_solution_version(personalize.client, OVERDUE)
+
+
+def test_a_training_that_is_stopping_keeps_its_warnings(personalize):
+    unknown = "the status 'CREATE PAUSED' is unknown; taken for under way"
+    seen = after_stop(personalize, status="CREATE PAUSED")
+    assert seen["warnings"] == [unknown, "x is in training too"]
 
 
 def test_a_training_has_an_hour_to_stop(personalize):

@@ -1,7 +1,13 @@
-"""What an execution tells, in the few words that the tests compare."""
+"""What a definition and an execution tell, in the few words that the tests compare."""
 
+import functools
+
+from components import workflow
+from components.args import document
 from components.metrics import NDCG_AT_10
-from tests.group import PERSONALIZE
+from components.steps import STEPS
+from tests.group import IMPORT_ROLE, settings
+from tests.pipeline import PERSONALIZE, PREFIX
 
 
 def report(execution):
@@ -62,3 +68,12 @@ def solution_arn(solution="taste"):
 def dataset_arn(kind="ITEMS", group="movies"):
     """Give a dataset's ARN."""
     return f"{PERSONALIZE}:dataset/{group}/{kind}"
+
+
+@functools.cache
+def definition():
+    """Give the definition of a pipeline with three datasets, a solution and a campaign."""
+    args = settings()
+    functions = {step: f"arn:aws:lambda:eu-west-1:123456789012:function:{step}:1" for step in STEPS}
+    told = document(args, job_prefix=PREFIX, import_role_arn=IMPORT_ROLE)
+    return workflow.definition(functions, told, args)

@@ -1,23 +1,17 @@
-"""The shape of the state machine: what it consists of, and which broken ones are refused."""
+"""The shape of the state machine that is deployed: what it consists of, and what holds for all."""
 
-import copy
-import functools
 import inspect
 import json
 from typing import get_args, get_type_hints
 
-import pytest
 from botocore.session import get_session
-from hypothesis import given
-from hypothesis import strategies as st
 
 from components import workflow
-from components.args import document
-from components.asl import LONGEST_STATE_NAME, machines, problems
+from components.asl import machines, problems
 from components.steps import STEPS
 from functions import errors, runs
 from functions.documents import Evaluation, Phase, Probing
-from tests.group import IMPORT_ROLE, settings
+from tests.workflow.reading import definition
 
 RESERVED = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
@@ -91,15 +85,6 @@ CONTENTS = {
 }
 
 
-@functools.cache
-def definition():
-    """Give the definition of a pipeline with three datasets, a solution and a campaign."""
-    args = settings()
-    functions = {step: f"arn:aws:lambda:eu-west-1:123456789012:function:{step}:1" for step in STEPS}
-    told = document(args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE)
-    return workflow.definition(functions, told, args)
-
-
 def states(of_type=None):
     """Give name and state of all states, or of those of a type."""
     return [
@@ -108,18 +93,6 @@ def states(of_type=None):
         for name, state in machine["States"].items()
         if of_type in (None, state["Type"])
     ]
-
-
-def targets():
-    """Give every place in the definition that names a state: (machine, state, path to it)."""
-    for number, machine in enumerate(machines(definition())):
-        for name, state in machine["States"].items():
-            for key in ("Next", "Default"):
-                if key in state:
-                    yield number, name, (key,)
-            for key in ("Catch", "Choices"):
-                for index, _ in enumerate(state.get(key, ())):
-                    yield number, name, (key, index, "Next")
 
 
 def errors_matched(value):
@@ -131,9 +104,6 @@ def errors_matched(value):
     elif isinstance(value, list):
         for inner in value:
             yield from errors_matched(inner)
-
-
-# The one that is deployed
 
 
 def test_the_states_in_order_are_the_table_of_contents():
@@ -284,127 +254,3 @@ def test_every_path_of_the_run_itself_ends_in_the_report():
 def test_the_error_of_a_reported_run_is_the_one_that_close_run_leaves_alone():
     assert workflow.REPORTED == runs.REPORTED
     assert definition()["States"]["Retraining failed"]["Error"] == runs.REPORTED
-
-
-# Broken ones
-
-
-def small(**changed):
-    """Give a sound machine of three states with some of them changed; None takes one away."""
-    made = {
-        "Begin": {"Type": "Pass", "Next": "Choose"},
-        "Choose": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.x", "IsNull": True, "Next": "End"}],
-            "Default": "End",
-        },
-        "End": {"Type": "Succeed"},
-    }
-    made = {name: state for name, state in {**made, **changed}.items() if state}
-    return {"StartAt": "Begin", "States": made}
-
-
-def test_a_small_machine_is_sound():
-    assert problems(small()) == []
-
-
-LONG = "x" * (LONGEST_STATE_NAME + 1)
-INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
-
-
-@pytest.mark.parametrize(
-    ("broken", "found"),
-    [
-        (
-            small(Begin={"Type": "Pass", "Next": "Chose"}),
-            [
-                "'Begin' goes on to 'Chose', which is no state beside it",
-                "'Choose' cannot be reached",
-                "'End' cannot be reached",
-            ],
-        ),
-        (
-            {**small(), "StartAt": "Start"},
-            [
-                "StartAt names 'Start', which is no state",
-                "'Begin' cannot be reached",
-                "'Choose' cannot be reached",
-                "'End' cannot be reached",
-            ],
-        ),
-        ({"States": {}}, ["StartAt names 'None', which is no state"]),
-        (small(Extra={"Type": "Succeed"}), ["'Extra' cannot be reached"]),
-        (
-            small(Choose={"Type": "Choice", "Choices": [{"IsNull": True, "Next": "End"}]}),
-            ["'Choose' is a Choice without a Default"],
-        ),
-        (
-            small(Choose={"Type": "Choice", "Choices": [{"Next": "Gone"}], "Default": "End"}),
-            ["'Choose' goes on to 'Gone', which is no state beside it"],
-        ),
-        (
-            small(Begin={"Type": "Task", "Catch": [{"Next": "Gone"}], "Next": "Choose"}),
-            ["'Begin' goes on to 'Gone', which is no state beside it"],
-        ),
-        (
-            small(
-                Begin={"Type": "Pass", "Next": LONG}, **{LONG: {"Type": "Pass", "Next": "Choose"}}
-            ),
-            [f"'{LONG}' has 81 characters; at most 80 are allowed"],
-        ),
-        (
-            small(Begin={"Type": "Map", "ItemProcessor": INNER, "Next": "Choose"}),
-            ["'End' is the name of two states"],
-        ),
-        (
-            small(
-                Begin={
-                    "Type": "Map",
-                    "ItemProcessor": {
-                        "StartAt": "In",
-                        "States": {"In": {"Type": "Pass", "Next": "End"}},
-                    },
-                    "Next": "Choose",
-                }
-            ),
-            ["'In' goes on to 'End', which is no state beside it"],
-        ),
-    ],
-    ids=[
-        "a Next that dangles",
-        "a start that is no state",
-        "no start and no states",
-        "a state that nothing leads to",
-        "a Choice without Default",
-        "a rule of a Choice that dangles",
-        "a Catch that dangles",
-        "a name that is too long",
-        "a name that is used twice",
-        "a way out of a Map",
-    ],
-)
-def test_a_broken_definition_is_told_in_words(broken, found):
-    assert problems(broken) == found
-
-
-@given(where=st.sampled_from(list(targets())), target=st.text(max_size=90))
-def test_every_reference_that_dangles_is_found(where, target):
-    number, name, path = where
-    broken = copy.deepcopy(definition())
-    machine = list(machines(broken))[number]
-    if target in machine["States"]:
-        return
-    at = machine["States"][name]
-    for key in path[:-1]:
-        at = at[key]
-    at[path[-1]] = target
-    assert f"{name!r} goes on to {target!r}, which is no state beside it" in problems(broken)
-
-
-@given(st.data())
-def test_every_state_that_is_missing_is_found(data):
-    broken = copy.deepcopy(definition())
-    machine = data.draw(st.sampled_from(list(machines(broken))))
-    name = data.draw(st.sampled_from(list(machine["States"])))
-    del machine["States"][name]
-    assert any(f"{name!r}, which is no state" in problem for problem in problems(broken)), name

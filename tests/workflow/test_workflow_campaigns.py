@@ -26,13 +26,6 @@ def update_by_hand(made, version, **changes):
     )
 
 
-def train_by_hand(made, **changes):
-    """Train a version as a person would, wait for it, and give its ARN."""
-    made.api.create_solution_version(solutionArn=solution_arn(), **changes)
-    made.let_pass(2 * 3600)
-    return made.versions()[-1]
-
-
 def before(step, act):
     """Give a step's function with something that happens once, just before it works."""
     acts = [act]

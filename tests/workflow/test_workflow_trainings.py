@@ -7,7 +7,7 @@ import pytest
 from components.args import LimitsArgs
 from emulator.personalize import Switches
 from tests.group import settings, solution
-from tests.pipeline import OPERATOR, PREFIX, RUN, handler, pipeline
+from tests.pipeline import PREFIX, RUN, handler, pipeline
 from tests.workflow.killing import killed
 from tests.workflow.reading import (
     failed_calls,
@@ -17,13 +17,6 @@ from tests.workflow.reading import (
     solution_arn,
 )
 
-ALL = {
-    "interactions": "IMPORTED",
-    "items": "IMPORTED",
-    "users": "IMPORTED",
-    "taste": "DEPLOYED",
-    "home": "DEPLOYED",
-}
 NAME = f"{PREFIX}-{RUN}-0b519087-1"
 NO_IMPORT = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 UNIQUENESS = pytest.mark.parametrize("unique", [True, False], ids=["unique names", "any names"])
@@ -254,101 +247,3 @@ def test_a_training_whose_creation_is_never_answered_is_told_and_adopted_when_re
         f"  warning: {NAME} may have been created all the same; to resume run {RUN} adopts it"
     )
     assert outcomes(execution) == NO_IMPORT
-
-
-# Names and adoption
-
-
-@pytest.mark.parametrize("changes", [{}, {"trainingMode": "FULL"}])
-def test_a_version_of_the_runs_name_is_adopted(changes):
-    with pipeline() as made:
-        made.api.create_solution_version(solutionArn=solution_arn(), name=NAME, **changes)
-        execution = made.run(skipImport=True)
-        assert made.started("CreateSolutionVersion") == []
-    assert outcomes(execution) == NO_IMPORT
-    assert report(execution)["solutions"][0]["adopted"] is False, "the name says that it is ours"
-
-
-def test_a_version_of_the_runs_name_that_differs_is_an_error_that_names_both():
-    with pipeline() as made:
-        made.api.create_solution_version(
-            solutionArn=solution_arn(), name=NAME, trainingMode="UPDATE"
-        )
-        execution = made.run(skipImport=True)
-        other = made.versions()[-1]
-    assert failures(execution) == {
-        "taste": f"NameTaken: {other} is named {NAME} and is ('{solution_arn()}', 'UPDATE'); this "
-        f"run wants ('{solution_arn()}', 'FULL')"
-    }
-
-
-def test_somebody_elses_training_that_began_before_the_data_were_complete_is_not_adopted():
-    with pipeline() as made:
-        running = made.start()
-        made.let_pass(300)
-        other = made.api.create_solution_version(solutionArn=solution_arn())["solutionVersionArn"]
-        execution = running.wait()
-        _, _, ours = made.versions()
-        assert made.served() == ours
-    assert outcomes(execution) == ALL
-    assert report(execution)["warnings"] == [f"{ours}: {other} is in training too"]
-
-
-def test_somebody_elses_training_that_began_after_the_data_were_complete_is_adopted():
-    def begin_first(event, context):
-        made.api.create_solution_version(solutionArn=solution_arn(), name="by-hand")
-        return handler("create_solution_version")(event, context)
-
-    with pipeline(handlers={"create_solution_version": begin_first}) as made:
-        execution = made.run()
-        assert len(made.versions()) == 2, "no second training is paid for"
-        other = made.versions()[-1]
-        assert made.served() == other
-    assert outcomes(execution) == ALL
-    assert report(execution)["solutions"][0]["adopted"] is True
-    assert report(execution)["text"] == (
-        f"Retraining run {RUN}: DEPLOYED\n"
-        "  import of interactions: IMPORTED\n"
-        "  import of items: IMPORTED\n"
-        "  import of users: IMPORTED\n"
-        f"  {solution_arn()}: DEPLOYED\n"
-        f"    version {other}, adopted from somebody else\n"
-        "    arn:aws:personalize:eu-west-1:123456789012:campaign/home: DEPLOYED"
-    )
-
-
-def test_an_automatic_training_on_the_newest_data_is_adopted():
-    with pipeline() as made:
-        made.personalize.train_automatically(solution_arn(), OPERATOR)
-        execution = made.run(skipImport=True)
-        assert made.started("CreateSolutionVersion") == []
-    assert report(execution)["solutions"][0]["adopted"] is True
-
-
-def test_an_adopted_training_that_is_overdue_is_left_alone():
-    with pipeline() as made:
-        made.order("hang", job="solution-version")
-        made.api.create_solution_version(solutionArn=solution_arn(), name="by-hand")
-        execution = made.run(skipImport=True)
-        assert made.started("StopSolutionVersionCreation") == []
-        assert made.statuses() == ["ACTIVE", "CREATE IN_PROGRESS"]
-    assert failures(execution) == {"taste": "still CREATE IN_PROGRESS after 24 hours"}
-
-
-def test_somebody_elses_training_that_is_being_stopped_is_not_adopted():
-    with pipeline(seconds={"stop": 600}) as made:
-        other = made.api.create_solution_version(solutionArn=solution_arn(), name="by-hand")
-        made.let_pass(120)
-        made.api.stop_solution_version_creation(solutionVersionArn=other["solutionVersionArn"])
-        execution = made.run(skipImport=True)
-    assert outcomes(execution) == NO_IMPORT, "it will never serve anybody"
-    assert report(execution)["warnings"] == [], "and does not train beside ours either"
-
-
-def test_somebody_elses_update_is_not_taken_for_the_full_training_that_is_wanted():
-    with pipeline() as made:
-        made.api.create_solution_version(solutionArn=solution_arn(), trainingMode="UPDATE")
-        execution = made.run(skipImport=True)
-        modes = [each.get("trainingMode") for each in made.started("CreateSolutionVersion")]
-    assert modes == ["FULL"]
-    assert report(execution)["solutions"][0]["adopted"] is False
