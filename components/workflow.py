@@ -284,18 +284,11 @@ def definition(
     }
 
 
-DATASET_RESULT = {"dataset.$": "$.dataset", "job.$": "$.job", "error.$": "$.error"}
-CAMPAIGN_RESULT = {
-    "campaign.$": "$.campaign",
-    "evaluation.$": "$.evaluation",
-    "update.$": "$.update",
-    "probing.$": "$.probing",
-    "rollback.$": "$.rollback",
-    "error.$": "$.error",
-}
-SOLUTION_RESULT = {
-    "solution.$": "$.solution",
-    "version.$": "$.version",
-    "campaigns.$": "$.campaigns",
-    "error.$": "$.error",
-}
+def _just(*fields: str) -> dict[str, str]:
+    """Select these fields of the document, each under its own name."""
+    return {f"{field}.$": f"$.{field}" for field in fields}
+
+
+DATASET_RESULT = _just("dataset", "job", "error")
+CAMPAIGN_RESULT = _just("campaign", "evaluation", "update", "probing", "rollback", "error")
+SOLUTION_RESULT = _just("solution", "version", "campaigns", "error")

@@ -1,7 +1,5 @@
 """The functions: what is deployed for each step, and what its role may do."""
 
-import io
-import zipfile
 from typing import get_args
 
 import pytest
@@ -297,11 +295,3 @@ def test_every_function_runs_the_same_bundle(deployed):
         assert {key: asset.path for key, asset in code.assets.items()} == {
             key: asset.path for key, asset in bundle().assets.items()
         }, step
-
-
-def test_the_zipped_bundle_is_under_40_kilobytes():
-    zipped = io.BytesIO()
-    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key, asset in bundle().assets.items():
-            archive.write(asset.path, key)
-    assert len(zipped.getvalue()) < 40_000, "a small bundle is read and unpacked at each cold start"
