@@ -74,7 +74,7 @@ def _campaign(served: Served) -> Text:
 
 
 def _checked(expectation: Expectation) -> Text:
-    mark = ("yes", "green") if expectation.held else ("NO ", "bold red")
+    mark = ("✓", "green") if expectation.held else ("✗", "bold red")
     return Text.assemble(mark, f" {expectation.what}")
 
 
