@@ -506,6 +506,7 @@ ALSO_TRAINS = (
 
 def test_automatic_training_is_warned_of_or_refused_as_configured():
     assert decided(**AUTOMATIC)["warnings"] == [ALSO_TRAINS]
+    assert decided(settings_=settings(autoTraining="refuse"))["warnings"] == [], "none does"
     with pytest.raises(RunRefused) as raised:
         decided(settings_=settings(autoTraining="refuse"), **AUTOMATIC)
     assert str(raised.value) == f"1 problem with this run:\n  {ALSO_TRAINS}"
