@@ -61,7 +61,8 @@ def tell(console: Console, told: Told) -> None:
 
 
 def _run(run: Ran) -> Text:
-    started = f"{len(run.jobs)} jobs started" if run.jobs else "started no job"
+    number = len(run.jobs)
+    started = f"{number} job{'s' if number != 1 else ''} started" if number else "started no job"
     colour = {"FAILED": "red", "DEPLOYED": "green"}.get(run.status, "yellow")
     return Text.assemble((run.status, colour), f", {started}")
 
