@@ -16,8 +16,9 @@ $(READY): requirements.txt requirements-dev.txt
 
 .PHONY: demo test check lint types workflow benchmark requirements help
 
-demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine
-	@$(BIN)/python -m retrain rehearse --stack dev
+demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine, and what goes wrong
+	@$(BIN)/python -m retrain rehearse --stack dev --scenario happy-path \
+		--scenario truncated-export --scenario worse-model
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n 2 --quiet

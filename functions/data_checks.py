@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from .memory import BYTES, FINGERPRINT
@@ -75,24 +74,25 @@ def parses(export: Export, fields: Sequence[SchemaField]) -> Iterator[str]:
     """Refuse a file with a value among its first rows that is not of its field's type."""
     types = {field["name"]: field for field in fields}
     for file in export.beginnings:
-        yield from islice(_wrong_values(file, types), 1)
+        if wrong := _first_wrong_value(file, types):
+            yield wrong
 
 
-def _wrong_values(file: Beginning, types: Mapping[str, SchemaField]) -> Iterator[str]:
+def _first_wrong_value(file: Beginning, types: Mapping[str, SchemaField]) -> str | None:
     for number, row in enumerate(file.rows[:FIRST_ROWS], start=2):
         if len(row) != len(file.header):
-            yield (
+            return (
                 f"line {number} of {file.key} has {len(row)} values for {len(file.header)} "
                 "columns; is a value with a comma or a line break unquoted?"
             )
-            return
         for name, value in zip(file.header, row, strict=True):
             field = types.get(name)
             if field and not _is_of_type(value, field):
-                yield (
+                return (
                     f"line {number} of {file.key}: {name} is {value!r}, and the schema wants "
                     f"{' or '.join(_types(field))}"
                 )
+    return None
 
 
 def is_not_truncated(

@@ -29,7 +29,7 @@ TICK_SECONDS = 0.1
 
 def play(stage: Stage, scenario: Scenario) -> Seen:
     """Play it to its end. Raises RehearsalError and FailedError, and botocore's ClientError."""
-    stage.rehearsal.say(f"\nscenario {scenario.name}: {scenario.story}")
+    stage.rehearsal.say(f"\nscenario {scenario.name}")
     if scenario.start == "beside another stack":
         return _beside_another_stack(stage)
     before = stage.served()
@@ -144,14 +144,16 @@ def _strangers(stages: Sequence[Stage], runs: Sequence[Sequence[Ran]]) -> list[s
         for stage, its_runs in zip(stages, runs, strict=True)
     ]
     found = []
+    silent = {stage.rehearsal.stack for stage in stages}
     calls = cast("list[dict[str, object]]", stages[0].emulator.control("GET", "personalize/calls"))
     for call in calls:
         for number, stage in enumerate(stages):
             theirs = owned[1 - number]
             if f":assumed-role/retraining-{stage.rehearsal.stack}-" in str(call["caller"]):
+                silent.discard(stage.rehearsal.stack)
                 named = re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"]))
                 found += [f"{call['caller']} named {arn}" for arn in named if arn in theirs]
-    return found
+    return [*found, *(f"no call by stack {each} was seen" for each in sorted(silent))]
 
 
 def _arns(stage: Stage) -> set[str]:

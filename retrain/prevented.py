@@ -61,7 +61,8 @@ def tell(console: Console, told: Told) -> None:
 
 
 def _run(run: Ran) -> Text:
-    started = f"{len(run.jobs)} jobs started" if run.jobs else "started no job"
+    number = len(run.jobs)
+    started = f"{number} job{'s' if number != 1 else ''} started" if number else "started no job"
     colour = {"FAILED": "red", "DEPLOYED": "green"}.get(run.status, "yellow")
     return Text.assemble((run.status, colour), f", {started}")
 
@@ -74,7 +75,7 @@ def _campaign(served: Served) -> Text:
 
 
 def _checked(expectation: Expectation) -> Text:
-    mark = ("yes", "green") if expectation.held else ("NO ", "bold red")
+    mark = ("✓", "green") if expectation.held else ("✗", "bold red")
     return Text.assemble(mark, f" {expectation.what}")
 
 

@@ -25,7 +25,14 @@ BESIDE_LABEL = BAR_WIDTH + STATUS_WIDTH + len(" 600 s") + 3
 """Columns of a line that are not the label's."""
 LABEL_WIDTH = 29
 """Columns that a label has at least, so that the bars stay where they are."""
-COLOURS = {"ACTIVE": "green", "FAILED": "red", "STOPPED": "red"}
+COLOURS = {
+    "ACTIVE": "green",
+    "FAILED": "red",
+    "STOPPED": "red",
+    "REJECTED": "yellow",
+    "ROLLED_BACK": "yellow",
+    "SKIPPED": "yellow",
+}
 
 
 def follow(

@@ -84,6 +84,15 @@ class Summary:
         """Whether every campaign serves its new version, and every solution has one."""
         return self.trained and all(each.moved for each in self.campaigns)
 
+    def outcome_of(self, campaign_arn: str) -> str | None:
+        """Give what became of a campaign; None where the report does not tell."""
+        outcomes = {
+            campaign["campaignArn"]: campaign["outcome"]
+            for solution in (self.report["solutions"] if self.report else [])
+            for campaign in solution["campaigns"]
+        }
+        return outcomes.get(campaign_arn)
+
 
 def steps(logs: CloudWatchLogsClient, log_group: str, run_id: str | None) -> list[Step]:
     """Give what the functions recorded of a run (None: of all runs), in order of time."""

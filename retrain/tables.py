@@ -46,7 +46,7 @@ def show(
         console.print(_jobs(summary, console.width))
     console.print(_versions(summary.versions, console.width))
     for each in summary.campaigns:
-        console.print(_campaign(each, user_id, met, titles))
+        console.print(_campaign(each, summary.outcome_of(each.arn), user_id, met, titles))
     console.print()
     if summary.report:
         console.print(summary.report["text"], markup=False, highlight=False)
@@ -91,8 +91,16 @@ def _number(metric: float | None) -> str:
     return "-" if metric is None else f"{metric:.4f}"
 
 
-def _campaign(served: Served, user_id: str, met: Sequence[str], titles: Mapping[str, str]) -> Table:
+def _campaign(
+    served: Served,
+    outcome: str | None,
+    user_id: str,
+    met: Sequence[str],
+    titles: Mapping[str, str],
+) -> Table:
     state = "[green]the new version[/]" if served.moved else "[red]not a new version[/]"
+    if outcome and not served.moved:
+        state += f": {coloured(outcome)}"
     names = [titles.get(each, each) for each in served.recommended]
     table = Table.grid(padding=(0, 2, 0, 0))
     table.title, table.title_justify = f"\nCampaign {short_name(served.arn)}", "left"

@@ -1,11 +1,13 @@
 """Each handler once, with a full event: who is asked, what comes back, what is recorded of it."""
 
 import importlib
+import io
 import json
 import logging
 
 import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter
+from botocore.response import StreamingBody
 
 from components.steps import STEPS
 from functions.errors import RunRefused
@@ -14,21 +16,31 @@ from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
     EXECUTION,
+    FIELDS,
+    GROUP,
     IMPORT_JOB,
     JOB_NAME,
+    NDCG,
     NOW,
     OLD_VERSION,
+    PROBE,
     ROLE,
+    RULES,
     RUN_ID,
+    SCHEMA,
     SOLUTION,
     VERSION,
     VERSION_NAME,
+    ago,
     campaign,
     campaign_update,
     configured,
+    dataset_resource,
     dataset_result,
     ended_job,
+    evaluation,
     finished,
+    group_resource,
     import_job,
     iso,
     job,
@@ -36,6 +48,7 @@ from tests.functions.samples import (
     planned_campaign,
     planned_import,
     planned_solution,
+    probing,
     run,
     solution_resource,
     version,
@@ -47,18 +60,28 @@ WRITERS = {
     "create_solution_version",
     "stop_solution_version",
     "update_campaign",
+    "roll_back_campaign",
     "close_run",
 }
 
 
 @pytest.fixture
-def handle(monkeypatch, personalize, executions, caplog):
+def services(personalize, runtime, executions, s3):
+    return {"personalize": personalize, "runtime": runtime, "executions": executions, "s3": s3}
+
+
+@pytest.fixture
+def handle(monkeypatch, services, caplog):
     """Call a step's handler as Lambda does: JSON in, JSON out; give its result and its records."""
 
     def call(step, event):
         module = importlib.import_module(f"functions.{step}")
-        client = {"writer" if step in WRITERS else "reader": personalize.client}
-        for name, made in {**client, "executions": executions.client}.items():
+        clients = {
+            "writer" if step in WRITERS else "reader": services["personalize"].client,
+            "runtime": services["runtime"].client,
+            "executions": services["executions"].client,
+        }
+        for name, made in clients.items():
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, lambda made=made: made)
         with caplog.at_level(logging.INFO):
@@ -98,15 +121,40 @@ def describes_campaign(personalize, **changes):
     personalize.says("describe_campaign", answer, campaignArn=CAMPAIGN)
 
 
+def lists_executions(executions):
+    machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
+    request = {"stateMachineArn": machine, "statusFilter": "RUNNING"}
+    executions.says("list_executions", {"executions": []}, **request)
+
+
+def lists_objects(s3):
+    found = {"Key": "interactions.csv", "Size": 1000, "ETag": '"e1"', "LastModified": ago(2)}
+    request = {"Bucket": "exports", "Prefix": "interactions.csv"}
+    s3.says("list_objects_v2", {"Contents": [found]}, **request)
+
+
 # Each gives the event, tells the services what they will be asked, and the result.
 
 
-def plan_retraining(personalize, _executions):
-    personalize.says("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
-    personalize.says("list_dataset_import_jobs", {"datasetImportJobs": []}, datasetArn=DATASET)
+def plan_retraining(personalize, executions, s3, **_):
+    personalize.says("describe_dataset", {"dataset": dataset_resource()}, datasetArn=DATASET)
     answer = {"solution": solution_resource()}
     personalize.says("describe_solution", answer, solutionArn=SOLUTION)
+    personalize.says("list_dataset_import_jobs", {"datasetImportJobs": []}, datasetArn=DATASET)
+    personalize.says("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
+    answer = {"datasetGroup": group_resource()}
+    personalize.says("describe_dataset_group", answer, datasetGroupArn=GROUP)
+    personalize.says("list_event_trackers", {"eventTrackers": []}, datasetGroupArn=GROUP)
+    answer = {"schema": {"schema": json.dumps({"fields": FIELDS})}}
+    personalize.says("describe_schema", answer, schemaArn=SCHEMA)
+    personalize.says("list_dataset_import_jobs", {"datasetImportJobs": []})
     describes_campaign(personalize)
+    lists_executions(executions)
+    lists_objects(s3)
+    content = b"USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n"
+    answer = {"Body": StreamingBody(io.BytesIO(content), len(content))}
+    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": "bytes=0-65535"}
+    s3.says("get_object", answer, **request)
     request = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
     first_campaign = planned_campaign(durations=[1440000])
     planned = plan(
@@ -116,7 +164,7 @@ def plan_retraining(personalize, _executions):
     return configured(request), {"run": run(request), "plan": planned}
 
 
-def create_dataset_import_job(personalize, _executions):
+def create_dataset_import_job(personalize, **_):
     personalize.says(
         "create_dataset_import_job",
         {"datasetImportJobArn": IMPORT_JOB},
@@ -132,15 +180,17 @@ def create_dataset_import_job(personalize, _executions):
     return event, job(IMPORT_JOB, **started)
 
 
-def watch_dataset_import_job(personalize, _executions):
+def watch_dataset_import_job(personalize, s3, **_):
     answer = {"datasetImportJob": import_job(status="ACTIVE")}
     personalize.says("describe_dataset_import_job", answer, datasetImportJobArn=IMPORT_JOB)
+    lists_objects(s3)
     event = {"run": run(), "dataset": planned_import(), "job": job(IMPORT_JOB)}
     return event, ended_job(IMPORT_JOB, createdAt=iso(minutes=20), endedAt=iso(minutes=5))
 
 
-def create_solution_version(personalize, _executions):
+def create_solution_version(personalize, executions, **_):
     personalize.says("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
+    lists_executions(executions)
     personalize.says(
         "create_solution_version",
         {"solutionVersionArn": VERSION},
@@ -161,13 +211,13 @@ def create_solution_version(personalize, _executions):
     return event, job(**started)
 
 
-def watch_solution_version(personalize, _executions):
+def watch_solution_version(personalize, **_):
     describes_version(personalize, status="CREATE FAILED", failureReason="too few users")
     event = {"run": run(), "solution": planned_solution(), "version": job()}
     return event, ended_job(phase="ENDED", status="CREATE FAILED", failure="too few users")
 
 
-def stop_solution_version(personalize, _executions):
+def stop_solution_version(personalize, **_):
     describes_version(personalize)
     personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
     overdue = job(phase="OVERDUE", failure="late")
@@ -175,38 +225,70 @@ def stop_solution_version(personalize, _executions):
     return event, job(failure="late", seconds=30, stopRequestedAt=NOW.isoformat())
 
 
-def update_campaign(personalize, _executions):
-    describes_campaign(personalize, latestCampaignUpdate=campaign_update())
-    event = {
+def iteration(**changes):
+    """The document inside `Update campaigns`."""
+    return {
         "run": run(),
         "version": ended_job(),
+        "qualityGate": RULES,
         "campaign": planned_campaign(),
+        "evaluation": None,
         "update": None,
+        "probing": None,
+        "rollback": None,
         "error": None,
+        **changes,
     }
+
+
+def evaluate_solution_version(personalize, **_):
+    describes_campaign(personalize)
+    for arn, value in ((VERSION, 0.42), (OLD_VERSION, 0.4)):
+        answer = {"solutionVersionArn": arn, "metrics": {NDCG: value}}
+        personalize.says("get_solution_metrics", answer, solutionVersionArn=arn)
+    return iteration(), evaluation()
+
+
+def update_campaign(personalize, **_):
+    describes_campaign(personalize, latestCampaignUpdate=campaign_update())
     under_way = {"status": "UPDATE IN_PROGRESS", "createdAt": iso(minutes=5)}
-    return event, job(CAMPAIGN, **under_way, previousVersionArn=OLD_VERSION)
+    before = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
+    return iteration(evaluation=evaluation()), job(CAMPAIGN, **under_way, **before)
 
 
-def watch_campaign_update(personalize, _executions):
+def watch_campaign_update(personalize, **_):
     latest = campaign_update(status="ACTIVE")
     describes_campaign(personalize, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
-    event = {
-        "run": run(),
-        "version": ended_job(),
-        "campaign": planned_campaign(),
-        "update": job(CAMPAIGN, status="UPDATE IN_PROGRESS"),
-    }
-    return event, ended_job(CAMPAIGN, createdAt=iso(minutes=5), endedAt=iso(minutes=4))
+    update = job(CAMPAIGN, status="UPDATE IN_PROGRESS", targetVersionArn=VERSION)
+    times = {"createdAt": iso(minutes=5), "endedAt": iso(minutes=4)}
+    return iteration(update=update), ended_job(CAMPAIGN, **times, targetVersionArn=VERSION)
 
 
-def report_outcome(_personalize, _executions):
+def probe_campaign(runtime, **_):
+    answer = {"itemList": [{"itemId": str(number)} for number in range(5)]}
+    asked = {"campaignArn": CAMPAIGN, "numResults": 5, "userId": "1"}
+    runtime.says("get_recommendations", answer, **asked)
+    before = probing(startedAt=iso(1))
+    event = iteration(campaign=planned_campaign(probe=PROBE), probing=before)
+    return event, {**before, "phase": "PASSED"}
+
+
+def roll_back_campaign(personalize, **_):
+    tags = [{"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"}]
+    personalize.says("tag_resource", {}, resourceArn=VERSION, tags=tags)
+    describes_campaign(personalize)
+    update = ended_job(CAMPAIGN, targetVersionArn=VERSION, previousVersionArn=OLD_VERSION)
+    live = ended_job(CAMPAIGN, createdAt=iso(500), endedAt=iso(100), targetVersionArn=OLD_VERSION)
+    return iteration(update=update), live
+
+
+def report_outcome(**_):
     document = finished(plan=plan(skipped="this is a dry run"), imports={"results": []})
     del document["solutions"]
     return document, skipped_or_failed("SKIPPED", "this is a dry run")
 
 
-def close_run(personalize, executions):
+def close_run(personalize, executions, **_):
     answer = {
         "executionArn": EXECUTION,
         "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining",
@@ -251,12 +333,19 @@ CASES = {
         create_solution_version,
         watch_solution_version,
         stop_solution_version,
+        evaluate_solution_version,
         update_campaign,
         watch_campaign_update,
+        probe_campaign,
+        roll_back_campaign,
         report_outcome,
         close_run,
     )
 }
+
+
+SAID = {"evaluate_solution_version": "ACCEPTED", "probe_campaign": "PASSED"}
+"""What gate and probe say."""
 
 
 def recorded(step, result):
@@ -264,6 +353,9 @@ def recorded(step, result):
     if step == "plan_retraining":
         counts = {"imports": 1, "solutions": 1, "skipped": None}
         return {"step": step, "runId": RUN_ID, **counts}
+    if step in SAID:
+        said = {"arn": CAMPAIGN, "outcome": SAID[step]}
+        return {"step": step, "runId": RUN_ID, **said}
     if "text" in result:
         return {"step": step, "runId": RUN_ID, "outcome": result["status"]}
     job_fields = {key: result[key] for key in ("arn", "phase", "failure")}
@@ -275,8 +367,8 @@ def test_every_function_is_tried_here():
 
 
 @pytest.mark.parametrize("step", CASES)
-def test_a_handler_does_its_step_and_records_it(handle, personalize, executions, step):
-    event, expected = CASES[step](personalize, executions)
+def test_a_handler_does_its_step_and_records_it(handle, services, step):
+    event, expected = CASES[step](**services)
     result, records = handle(step, event)
     assert result == expected
     assert [record.name for record in records] == ["retraining"]
@@ -291,14 +383,15 @@ MESSAGES = {
     "plan_retraining": "plan_retraining: 1 to import, 1 to train",
     "watch_dataset_import_job": "watch_dataset_import_job: ACTIVE",
     "stop_solution_version": "stop_solution_version: CREATE IN_PROGRESS",
+    "evaluate_solution_version": "evaluate_solution_version: ACCEPTED",
     "report_outcome": f"Retraining run {RUN_ID}: SKIPPED: this is a dry run",
     "close_run": f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given",
 }
 
 
 @pytest.mark.parametrize(("step", "message"), MESSAGES.items(), ids=MESSAGES)
-def test_a_record_can_be_read_by_a_person(handle, personalize, executions, step, message):
-    event, _ = CASES[step](personalize, executions)
+def test_a_record_can_be_read_by_a_person(handle, services, step, message):
+    event, _ = CASES[step](**services)
     _, records = handle(step, event)
     assert [record.getMessage() for record in records] == [message]
 

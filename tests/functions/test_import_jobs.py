@@ -1,7 +1,7 @@
 """Dataset import jobs: created, adopted, waited for, watched."""
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.import_jobs import create_dataset_import_job, watch_dataset_import_job
@@ -198,6 +198,48 @@ def watch(personalize, **changes):
     personalize.says("describe_dataset_import_job", described, datasetImportJobArn=IMPORT_JOB)
     planned = planned_import(durations=[7200], maxHours=2)
     return watch_dataset_import_job(personalize.client, planned, job(IMPORT_JOB))
+
+
+IMPORTED = {
+    "arn": IMPORT_JOB,
+    "phase": "ACTIVE",
+    "seconds": 1,
+    "status": "ACTIVE",
+    "failure": None,
+    "warnings": [],
+    "ours": True,
+    "createdAt": iso(minutes=20),
+    "endedAt": iso(minutes=5),
+}
+CHANGED = {**IMPORTED, "warnings": ["s3://exports/interactions.csv was changed during the import"]}
+LISTED = {"Key": "interactions.csv", "Size": 1000, "ETag": '"e1"', "LastModified": ago(2)}
+LIST = {"Bucket": "exports", "Prefix": "interactions.csv"}
+
+
+def test_a_watched_job_that_has_imported_what_was_planned_is_done(personalize, s3):
+    s3.says("list_objects_v2", {"Contents": [LISTED]}, **LIST)
+    assert watch(personalize, status="ACTIVE") == IMPORTED
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [[{**LISTED, "Size": 1001}], [{**LISTED, "ETag": '"e2"'}], []],
+    ids=["grown", "written anew", "gone"],
+)
+def test_an_export_that_was_changed_during_its_import_is_warned_of(personalize, s3, contents):
+    s3.says("list_objects_v2", {"Contents": contents}, **LIST)
+    assert watch(personalize, status="ACTIVE") == CHANGED
+
+
+def test_an_export_that_cannot_be_listed_any_more_may_have_changed(personalize, s3, monkeypatch):
+    s3.refuses("list_objects_v2", "NoSuchBucket", **LIST)
+    assert watch(personalize, status="ACTIVE") == CHANGED
+
+    def silent(*_):
+        raise EndpointConnectionError(endpoint_url="https://s3")
+
+    monkeypatch.setattr("functions.exports.listed", silent)
+    assert watch(personalize, status="ACTIVE") == CHANGED, "the import has succeeded all the same"
 
 
 def test_a_watched_job_under_way_says_when_to_look_next(personalize):

@@ -17,6 +17,10 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "functions").glob("*.py"))
 STANDARD_LIBRARY = {"difflib"}
 """Modules that handlers import and `import boto3` does not."""
+LARGEST_BUNDLE = 56_000
+"""The guards doubled the code: plan_retraining, which has most of it, imports in some 20 ms instead
+of 15, beside 130 ms for boto3.
+"""
 
 PROBE = """
 import json, os, sys
@@ -119,7 +123,7 @@ def test_the_bundle_is_every_module_and_small():
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in MODULES:
             packed.write(path, f"functions/{path.name}")
-    assert len(archive.getvalue()) < 56_000, "it is loaded at every cold start"
+    assert len(archive.getvalue()) < LARGEST_BUNDLE, "it is loaded at every cold start"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

@@ -15,45 +15,68 @@ from components.steps import STEPS
 from tests.functions.samples import REGION
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
-PREFIXES = {"personalize": "personalize", "stepfunctions": "states", "scheduler": "scheduler"}
+PREFIXES = {
+    "personalize": "personalize",
+    "personalize-runtime": "personalize",
+    "s3": "s3",
+    "scheduler": "scheduler",
+    "stepfunctions": "states",
+}
 """Service as boto3 names it, to the prefix of its IAM actions."""
+CLIENTS = {
+    "PersonalizeClient": "personalize",
+    "PersonalizeRuntimeClient": "personalize-runtime",
+    "S3Client": "s3",
+    "SFNClient": "stepfunctions",
+}
+"""Type of a function's `client`, to its service."""
+RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
+"""Actions that are not called like their operation."""
 IMPLIED = {
     # Both are given tags, which is an action of its own.
     "create_dataset_import_job": {"personalize:TagResource", "iam:PassRole"},
     "create_solution_version": {"personalize:TagResource"},
+    # S3 decrypts what was encrypted with a key, for who may use that.
+    "plan_retraining": {"kms:Decrypt"},
 }
 """Actions that a request needs beside its own; PassRole: the import job is given a role."""
 
 
 @cache
 def methods():
-    """Give each client method and its IAM action; paginators have their method's name."""
+    """Give the IAM action of each service's methods; paginators have their method's name."""
     found = {}
     keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret"}
     for service, prefix in PREFIXES.items():
         mapping = boto3.client(service, region_name=REGION, **keys).meta.method_to_api_mapping
         for method, operation in mapping.items():
-            found.setdefault(method, set()).add(f"{prefix}:{operation}")
+            action = f"{prefix}:{operation}"
+            found[service, method] = RENAMED.get(action, action)
     return found
 
 
 @cache
 def module(name):
-    """Give a module's functions, and what each name that it imports stands for."""
+    """Give a module's functions and constants, and what each name that it imports stands for."""
     tree = ast.parse((FUNCTIONS / f"{name}.py").read_text())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    constants = {
+        ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target): node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+    }
     names = {}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.level:
             for alias in node.names:
                 names[alias.asname or alias.name] = (node.module, alias.name)
-    return functions, names
+    return functions, constants, names
 
 
-def mentions(module_name, function):
-    """Give the functions that a function's body mentions, as (module, name)."""
-    functions, names = module(module_name)
-    for node in ast.walk(function):
+def mentions(module_name, part):
+    """Give the functions that a function or a constant mentions, as (module, name)."""
+    functions, constants, names = module(module_name)
+    for node in ast.walk(part):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             owner, imported = names.get(node.value.id, ("", None))
             if owner is None:  # from . import world; world.read(...)
@@ -61,6 +84,8 @@ def mentions(module_name, function):
         if isinstance(node, ast.Name):
             if node.id in functions:
                 yield module_name, node.id
+            if constants.get(node.id, part) is not part:
+                yield from mentions(module_name, constants[node.id])
             owner, imported = names.get(node.id, (None, None))
             if owner:
                 yield owner, imported
@@ -71,7 +96,7 @@ def reached(step):
     found, ahead = {}, [(step, "handler")]
     while ahead:
         place = ahead.pop()
-        functions, _ = module(place[0])
+        functions, _, _ = module(place[0])
         if place not in found and place[1] in functions:
             found[place] = functions[place[1]]
             ahead.extend(mentions(place[0], functions[place[1]]))
@@ -82,12 +107,16 @@ def actions(step):
     """Give the IAM actions of all client methods that a step's code names."""
     used = set()
     for function in reached(step).values():
+        types = {each.arg: each.annotation for each in function.args.args}
+        services = {"boto3.client('scheduler')": "scheduler"}
+        if "client" in types:
+            services["client"] = CLIENTS[ast.unparse(types["client"])]
         for node in ast.walk(function):
-            if isinstance(node, ast.Attribute) and node.attr in methods():
-                used |= methods()[node.attr]
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".get_paginator"):
-                used |= methods()[node.args[0].value]
-    return used
+            if isinstance(node, ast.Attribute):
+                used.add(methods().get((services.get(ast.unparse(node.value)), node.attr)))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "client.get_paginator":
+                used.add(methods()[services["client"], node.args[0].value])
+    return used - {None}
 
 
 @pytest.mark.parametrize("step", STEPS)

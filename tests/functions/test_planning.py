@@ -172,13 +172,15 @@ def test_a_run_is_refused_with_every_problem():
     with pytest.raises(RunRefused) as raised:
         decided({"trainingMode": "UPDATE"}, settings_=settings_, **changes)
     assert str(raised.value) == (
-        "3 problems with this run:\n"
+        "4 problems with this run:\n"
         f"  datasets.interactions: importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} "
         "before; import it once with importMode FULL\n"
         f"  {SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
         "aws-hrnn-coldstart, and this solution's is aws-sims; train it with FULL\n"
         f"  {SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
-        "and there is none; start with trainingMode FULL"
+        "and there is none; start with trainingMode FULL\n"
+        "  datasets.interactions: s3://exports/interactions.csv has 1 interactions; an INCREMENTAL "
+        "import takes at least 1000 new ones: import less often, or use importMode FULL"
     )
 
 
@@ -504,6 +506,7 @@ ALSO_TRAINS = (
 
 def test_automatic_training_is_warned_of_or_refused_as_configured():
     assert decided(**AUTOMATIC)["warnings"] == [ALSO_TRAINS]
+    assert decided(settings_=settings(autoTraining="refuse"))["warnings"] == [], "none does"
     with pytest.raises(RunRefused) as raised:
         decided(settings_=settings(autoTraining="refuse"), **AUTOMATIC)
     assert str(raised.value) == f"1 problem with this run:\n  {ALSO_TRAINS}"
@@ -624,7 +627,7 @@ def test_a_version_remembers_all_exports_together():
         "retraining-run": RUN_ID,
         "retraining-bytes": "2000",
         "retraining-objects": "2",
-        "retraining-fingerprint": "28cc7cbde2dcba8eaeb2a9cd16ff8e1a",
+        "retraining-fingerprint": "05eccbb24ea50472c333e10d7e0a29b4",
     }
 
 

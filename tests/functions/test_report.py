@@ -12,6 +12,7 @@ from tests.functions.samples import (
     FOREIGN_VERSION,
     IMPORT_JOB,
     JOB_NAME,
+    NDCG,
     NOW,
     OLD_VERSION,
     RUN_ID,
@@ -22,11 +23,13 @@ from tests.functions.samples import (
     configured,
     dataset_result,
     ended_job,
+    evaluation,
     finished,
     job,
     plan,
     planned_import,
     planned_solution,
+    probing,
     solution_result,
 )
 
@@ -41,6 +44,7 @@ DEPLOYED = {
     "campaignArn": CAMPAIGN,
     "outcome": "DEPLOYED",
     "previousVersionArn": OLD_VERSION,
+    "metrics": {NDCG: {"new": 0.42, "live": 0.4}},
     "failure": None,
 }
 RETRAINED = {
@@ -270,8 +274,8 @@ def test_a_failed_solution_fails_the_run_whatever_the_others_did():
 
 
 def test_the_worst_outcome_counts():
-    outcomes = ["DEPLOYED", "TRAINED", "SKIPPED", "FAILED"]
-    assert [worst(outcomes[: last + 1]) for last in range(4)] == outcomes
+    outcomes = ["DEPLOYED", "TRAINED", "SKIPPED", "REJECTED", "ROLLED_BACK", "FAILED"]
+    assert [worst(outcomes[: last + 1]) for last in range(6)] == outcomes
 
 
 def test_warnings_of_the_plan_and_of_every_job_are_given_in_running_order():
@@ -334,3 +338,77 @@ def test_the_text_fits_into_a_state_machines_cause():
     made = report(finished(plan=plan(warnings=["x" * 40_000])))
     assert len(made["text"]) == 30_000
     assert made["warnings"] == ["x" * 40_000], "the data is whole"
+
+
+# the guards
+
+
+def campaign_reported(**changes):
+    return retrained(campaigns=[campaign_result(**changes)])["campaigns"][0]
+
+
+def test_a_rejected_version_is_told_with_its_reasons_and_both_values():
+    metrics = {NDCG: {"new": 0.1, "live": 0.4}}
+    judged = evaluation(verdict="REJECTED", reasons=["it fell", "it is low"], metrics=metrics)
+    assert campaign_reported(evaluation=judged, update=None, outcome="REJECTED") == {
+        "campaignArn": CAMPAIGN,
+        "outcome": "REJECTED",
+        "previousVersionArn": None,
+        "metrics": metrics,
+        "failure": "it fell; it is low",
+    }
+
+
+def test_a_campaign_that_was_not_judged_has_no_metrics():
+    assert campaign_reported(evaluation=None, update=None, error=ERROR, outcome="FAILED") == {
+        "campaignArn": CAMPAIGN,
+        "outcome": "FAILED",
+        "previousVersionArn": None,
+        "metrics": {},
+        "failure": "NameTaken: it exists",
+    }
+
+
+def test_a_rollback_is_told_with_the_last_bad_answer():
+    failed_probe = probing(phase="FAILED", badInARow=3, failure="0 results, fewer than 5")
+    back = ended_job(CAMPAIGN)
+    assert campaign_reported(probing=failed_probe, rollback=back, outcome="ROLLED_BACK") == {
+        **DEPLOYED,
+        "outcome": "ROLLED_BACK",
+        "failure": "the probe failed: 0 results, fewer than 5",
+    }
+
+
+def test_a_rollback_that_failed_says_why_beside_the_probe():
+    failed_probe = probing(phase="FAILED", badInARow=3, failure="no campaign")
+    stuck = ended_job(CAMPAIGN, phase="ENDED", failure="no capacity")
+    made = campaign_reported(probing=failed_probe, rollback=stuck, outcome="FAILED")
+    assert made["failure"] == "no capacity; the probe failed: no campaign"
+
+
+def test_a_probe_that_passed_is_no_failure_although_an_answer_was_bad():
+    passed = probing(phase="PASSED", failure="0 results, fewer than 5")
+    assert campaign_reported(probing=passed) == DEPLOYED
+
+
+def test_a_solution_whose_training_was_left_out_is_skipped():
+    skipped = {
+        **job(SOLUTION, phase="SKIPPED", status="SKIPPED", failure=f"{EXECUTION} is under way"),
+    }
+    del skipped["createdAt"]
+    assert retrained(version=skipped, campaigns=[]) == {
+        **RETRAINED,
+        "outcome": "SKIPPED",
+        "solutionVersionArn": None,
+        "failure": f"{EXECUTION} is under way",
+        "campaigns": [],
+    }
+
+
+def test_what_the_gate_could_not_compare_is_a_warning():
+    judged = evaluation(notes=["x could not be compared"])
+    unjudged = campaign_result(evaluation=None, error=ERROR, outcome="FAILED")
+    solution = solution_result(campaigns=[campaign_result(evaluation=judged), unjudged])
+    assert report(finished(solutions=[solution]))["warnings"] == [
+        f"{CAMPAIGN}: x could not be compared"
+    ]

@@ -35,7 +35,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 KEYS = ("trigger", "scheduledTime", "scheduleArn", "skipImport", "datasets", "solutions")
-KEYS += ("trainingMode", "dryRun", "resume")
+KEYS += ("trainingMode", "force", "dryRun", "resume")
 MOMENTS = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str)
 
 
@@ -76,6 +76,7 @@ BAD = {
         "skipImport: 'true' is neither true nor false",
     ),
     "a_flag_that_is_a_number": ({"dryRun": 1}, "dryRun: 1 is neither true nor false"),
+    "a_force_that_is_text": ({"force": "no"}, "force: 'no' is neither true nor false"),
     "an_unknown_trigger": (
         {"trigger": "cron"},
         "trigger: 'cron' is neither 'schedule' nor 'manual'",

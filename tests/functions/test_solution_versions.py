@@ -1,8 +1,11 @@
 """Solution versions: trained, adopted, watched, stopped."""
 
+from types import SimpleNamespace
+
 import pytest
 from botocore.exceptions import ClientError
 
+from functions import solution_versions
 from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.solution_versions import (
     create_solution_version,
@@ -12,6 +15,7 @@ from functions.solution_versions import (
 )
 from tests.functions.samples import (
     API_TAGS,
+    EXECUTION,
     FOREIGN_VERSION,
     IMPORT_JOB,
     NOW,
@@ -72,6 +76,20 @@ def creates(personalize, **changes):
     personalize.says(
         "create_solution_version", {"solutionVersionArn": VERSION}, **{**CREATE, **changes}
     )
+
+
+@pytest.fixture(autouse=True)
+def older(monkeypatch):
+    """Whether an older run is under way is asked of the list of executions, tried elsewhere."""
+    asked, found = [], []
+
+    def older_run(client, run_):
+        asked.append((client, run_))
+        return found[0] if found else None
+
+    monkeypatch.setattr(solution_versions, "older_run", older_run)
+    monkeypatch.setattr(solution_versions, "executions", lambda: "executions")
+    return SimpleNamespace(asked=asked, found=found)
 
 
 def create(personalize, imports=(), **changes):
@@ -313,6 +331,36 @@ def test_other_errors_of_the_create_are_let_through(personalize, code, expected)
     personalize.refuses("create_solution_version", code, "no", **CREATE)
     with pytest.raises(expected, match="no"):
         create(personalize)
+
+
+def test_beside_an_older_run_nothing_is_paid_for(personalize, older):
+    """When planning asked, the list of executions may not have had it yet."""
+    older.found.append(EXECUTION)
+    lists(personalize)
+    assert create(personalize) == {
+        "arn": SOLUTION,
+        "phase": "SKIPPED",
+        "seconds": 0,
+        "status": "SKIPPED",
+        "failure": f"{EXECUTION} is under way",
+        "warnings": [],
+        "ours": True,
+    }
+    assert older.asked == [("executions", run(startedAt=iso(5)))]
+
+
+def test_beside_an_older_run_a_version_of_ours_is_adopted_all_the_same(personalize, older):
+    older.found.append(EXECUTION)
+    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
+    describes(personalize)
+    assert create(personalize) == FOUND, "it is paid for"
+
+
+def test_beside_an_older_run_a_foreign_training_is_adopted_all_the_same(personalize, older):
+    older.found.append(EXECUTION)
+    foreign_training(personalize)
+    imports = [imported(endedAt=iso(2))]
+    assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False), "it costs nothing"
 
 
 # watch

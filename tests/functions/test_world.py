@@ -1,5 +1,8 @@
 """What planning knows of the service: read once, whole, newest first."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -7,16 +10,28 @@ from functions import world
 from functions.errors import Throttled
 from functions.world import World
 from tests.functions.samples import (
+    API_TAGS,
+    ARN,
     CAMPAIGN,
     DATASET,
+    FIELDS,
+    GROUP,
+    ITEMS,
+    LOCATION,
     NOW,
     OLD_VERSION,
+    PREFIX,
     SCHEDULE,
+    SCHEMA,
     SOLUTION,
+    TAGS,
     VERSION,
     VERSION_NAME,
     ago,
     campaign,
+    dataset_resource,
+    dataset_settings,
+    group_resource,
     import_summary,
     run,
     settings,
@@ -30,147 +45,302 @@ OLD = version_summary()
 NEW = version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1))
 
 
-def lists_versions(personalize, *pages):
-    given = {"solutionArn": SOLUTION}
-    for page, summaries in enumerate(pages, start=1):
-        more = {"nextToken": f"page {page + 1}"} if page < len(pages) else {}
-        answer = {"solutionVersions": list(summaries), **more}
-        personalize.says("list_solution_versions", answer, **given)
-        given = {"solutionArn": SOLUTION, **more}
+@pytest.fixture(autouse=True)
+def neighbours(monkeypatch):
+    """What lies in S3 and which executions run is read by other modules, and tried there."""
+    monkeypatch.setattr(world.exports, "s3", lambda: "s3")
+    monkeypatch.setattr(world.exports, "look", lambda *asked: asked)
+    monkeypatch.setattr(world.runs, "executions", lambda: "executions")
+    monkeypatch.setattr(world.runs, "older_run", lambda *asked: asked)
 
 
-def lists_imports(personalize, *pages):
-    given = {"datasetArn": DATASET}
-    for page, summaries in enumerate(pages, start=1):
-        more = {"nextToken": f"page {page + 1}"} if page < len(pages) else {}
-        answer = {"datasetImportJobs": list(summaries), **more}
-        personalize.says("list_dataset_import_jobs", answer, **given)
-        given = {"datasetArn": DATASET, **more}
+def pages(personalize, operation, key, pages_, **given):
+    """Expect a list, page by page."""
+    request = given
+    for page, items in enumerate(pages_, start=1):
+        more = {"nextToken": f"page {page + 1}"} if page < len(pages_) else {}
+        personalize.says(operation, {key: list(items), **more}, **request)
+        request = {**given, **more}
 
 
-def describes_the_rest(personalize):
-    answer = {"solution": solution_resource()}
-    personalize.says("describe_solution", answer, solutionArn=SOLUTION)
-    personalize.says("describe_campaign", {"campaign": campaign()}, campaignArn=CAMPAIGN)
+class Read:
+    """A reading of the standard world, in the order of its requests, each to be changed."""
+
+    def __init__(self, personalize):
+        self.personalize = personalize
+        self.datasets = {DATASET: dataset_resource()}
+        self.solutions = {SOLUTION: solution_resource()}
+        self.imports = {DATASET: [[]]}
+        self.versions = [[]]
+        self.groups = {GROUP: group_resource()}
+        self.described_versions = {}
+        self.trackers = [[]]
+        self.schemas = {DATASET: FIELDS}
+        self.region = [[]]
+        self.import_tags = {}
+        self.version_tags = {}
+        self.campaigns = {CAMPAIGN: campaign()}
+
+    def describes(self, operation, argument, key, found):
+        """Expect these to be described; None does not exist."""
+        for arn, resource in found.items():
+            if resource is None:
+                self.personalize.refuses(operation, "ResourceNotFoundException", **{argument: arn})
+            else:
+                self.personalize.says(operation, {key: resource}, **{argument: arn})
+
+    def has_tags(self, found):
+        """Expect these to be asked for their tags."""
+        for arn, tags in found.items():
+            self.personalize.says("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
+
+    def read(self, request=None, settings_=None, datasets=None):
+        """Expect it all, in this order, and read it."""
+        client = self.personalize
+        settings_ = settings_ or settings()
+        self.describes("describe_dataset", "datasetArn", "dataset", self.datasets)
+        self.describes("describe_solution", "solutionArn", "solution", self.solutions)
+        for arn, jobs in self.imports.items():
+            pages(client, "list_dataset_import_jobs", "datasetImportJobs", jobs, datasetArn=arn)
+        for arn in (arn for arn, found in self.solutions.items() if found):
+            pages(
+                client, "list_solution_versions", "solutionVersions", self.versions, solutionArn=arn
+            )
+        self.describes("describe_dataset_group", "datasetGroupArn", "datasetGroup", self.groups)
+        self.describes(
+            "describe_solution_version",
+            "solutionVersionArn",
+            "solutionVersion",
+            self.described_versions,
+        )
+        for arn in (arn for arn, found in self.groups.items() if found):
+            pages(
+                client, "list_event_trackers", "eventTrackers", self.trackers, datasetGroupArn=arn
+            )
+        for arn in self.schemas:
+            schema = json.dumps({"type": "record", "fields": self.schemas[arn]})
+            answer = {"schema": {"schema": schema}}
+            client.says("describe_schema", answer, schemaArn=SCHEMA)
+        pages(client, "list_dataset_import_jobs", "datasetImportJobs", self.region)
+        self.has_tags(self.import_tags)
+        self.has_tags(self.version_tags)
+        self.describes("describe_campaign", "campaignArn", "campaign", self.campaigns)
+        return world.read(
+            client.client,
+            settings_,
+            run(request),
+            datasets=settings_["datasets"] if datasets is None else datasets,
+            solutions=settings_["solutions"],
+        )
 
 
-def describes_version(personalize, arn, **changes):
-    answer = {"solutionVersion": version(solutionVersionArn=arn, **changes)}
-    personalize.says("describe_solution_version", answer, solutionVersionArn=arn)
+@pytest.fixture
+def reading(personalize):
+    return Read(personalize)
 
 
-def read(personalize, request=None, settings_=None):
-    return world.read(personalize.client, settings_ or settings(), run(request))
+EMPTY = World(
+    now=NOW,
+    older_run=("executions", run()),
+    groups={GROUP: group_resource()},
+    datasets={DATASET: dataset_resource()},
+    schemas={DATASET: FIELDS},
+    import_jobs={DATASET: []},
+    exports={DATASET: ("s3", LOCATION, None)},
+    solutions={SOLUTION: solution_resource()},
+    versions={SOLUTION: []},
+    campaigns={CAMPAIGN: campaign()},
+    event_trackers=[],
+)
 
 
-def test_the_world_is_read_whole_and_newest_first(personalize):
-    newest = import_summary(jobName="tuesday", creationDateTime=ago(24))
-    lists_versions(personalize, [OLD], [NEW])
-    lists_imports(personalize, [import_summary()], [newest])
-    describes_the_rest(personalize)
-    assert read(personalize) == World(
-        now=NOW,
-        schedule_changed_at=None,
-        import_jobs={DATASET: [newest, import_summary()]},
-        solutions={SOLUTION: solution_resource()},
+def test_a_world_before_its_first_run_is_read_whole(reading):
+    assert reading.read() == EMPTY
+
+
+OURS = import_summary(
+    jobName=f"{PREFIX}-tuesday-interactions-1",
+    datasetImportJobArn=f"{ARN}:dataset-import-job/tuesday",
+    creationDateTime=ago(24),
+)
+
+
+def test_lists_are_read_to_their_last_page_and_are_newest_first(reading):
+    reading.versions = [[OLD], [NEW]]
+    reading.imports = {DATASET: [[import_summary()], [OURS]]}
+    reading.import_tags = {OURS["datasetImportJobArn"]: API_TAGS}
+    assert reading.read() == replace(
+        EMPTY,
+        import_jobs={DATASET: [OURS, import_summary()]},
         versions={SOLUTION: [NEW, OLD]},
-        campaigns={CAMPAIGN: campaign()},
-        named_versions={},
+        last_import={DATASET: TAGS},
     )
 
 
+@pytest.mark.parametrize("missing", ["datasets", "solutions", "campaigns"])
+def test_what_does_not_exist_is_left_out_and_all_else_is_read(reading, missing):
+    setattr(reading, missing, dict.fromkeys(getattr(reading, missing)))
+    gone = {missing: {}}
+    if missing == "datasets":
+        reading.imports, reading.schemas, reading.groups = {}, {}, {}
+        gone |= {"import_jobs": {}, "schemas": {}, "groups": {}}
+    if missing == "solutions":
+        gone |= {"versions": {}}
+    assert reading.read() == replace(EMPTY, **gone)
+
+
+def test_a_group_that_is_gone_is_left_out_with_its_event_trackers(reading):
+    reading.groups = {GROUP: None}
+    assert reading.read() == replace(EMPTY, groups={})
+
+
+def test_all_datasets_are_read_but_only_the_exports_that_are_to_be_imported(reading):
+    items = dataset_settings(type="items", datasetArn=ITEMS, readyMarker="s3://exports/_SUCCESS")
+    reading.datasets[ITEMS] = dataset_resource(datasetArn=ITEMS)
+    reading.imports[ITEMS] = [[]]
+    reading.schemas[ITEMS] = FIELDS[1:2]
+    seen = reading.read(None, settings(datasets=[dataset_settings(), items]), [items])
+    assert seen == replace(
+        EMPTY,
+        datasets=reading.datasets,
+        import_jobs={DATASET: [], ITEMS: []},
+        schemas={DATASET: FIELDS, ITEMS: FIELDS[1:2]},
+        exports={ITEMS: ("s3", LOCATION, "s3://exports/_SUCCESS")},
+    ), "a group that both are in is read once"
+
+
+def test_only_active_event_trackers_stream_events_in(reading):
+    def tracker(name, status):
+        return {"eventTrackerArn": f"{ARN}:event-tracker/{name}", "status": status}
+
+    reading.trackers = [
+        [tracker("a", "ACTIVE"), tracker("b", "DELETE PENDING")],
+        [tracker("c", "ACTIVE")],
+    ]
+    assert reading.read().event_trackers == [f"{ARN}:event-tracker/{name}" for name in "ac"]
+
+
+def test_imports_of_the_whole_region_that_are_under_way_take_slots(reading):
+    statuses = ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE", "CREATE FAILED"]
+    reading.region = [[import_summary(status=status)] for status in statuses]
+    assert reading.read().import_slots_used == 2
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        [{**OURS, "status": "CREATE FAILED"}],
+        [{**import_summary(), "creationDateTime": ago(1)}, OURS],
+        [{**OURS, "jobName": f"{PREFIX}x-tuesday"}],
+    ],
+    ids=["failed", "somebody else's is newer", "of another stack"],
+)
+def test_what_the_last_import_took_is_known_only_of_our_own(reading, jobs):
+    reading.imports = {DATASET: [jobs]}
+    assert reading.read().last_import == {}
+
+
+def test_the_last_import_that_succeeded_is_remembered_beside_newer_ones_that_did_not(reading):
+    failed = {**OURS, "status": "CREATE FAILED", "creationDateTime": ago(1)}
+    reading.imports = {DATASET: [[failed, OURS]]}
+    reading.import_tags = {OURS["datasetImportJobArn"]: API_TAGS}
+    assert reading.read().last_import == {DATASET: TAGS}
+
+
+# versions that may be waiting
+
+
 @pytest.mark.parametrize("request_", [{"resume": "x"}, {"skipImport": True}], ids=str)
-def test_versions_are_described_where_one_may_be_waiting(personalize, request_):
-    lists_versions(personalize, [OLD, NEW])
-    lists_imports(personalize, [])
-    describes_the_rest(personalize)
-    describes_version(personalize, VERSION)
-    describes_version(personalize, OLD_VERSION, name="by-hand")
-    assert read(personalize, request_).named_versions == {
-        VERSION_NAME: version(),
-        "by-hand": version(solutionVersionArn=OLD_VERSION, name="by-hand"),
-    }
+def test_versions_are_described_where_one_may_be_waiting(reading, request_):
+    by_hand = version(solutionVersionArn=OLD_VERSION, name="by-hand")
+    reading.versions = [[OLD, NEW]]
+    reading.described_versions = {VERSION: version(), OLD_VERSION: by_hand}
+    reading.version_tags = {VERSION: API_TAGS, OLD_VERSION: []}
+    seen = reading.read(request_)
+    assert seen.named_versions == {VERSION_NAME: version(), "by-hand": by_hand}
+    assert seen.verdicts == {}
 
 
-def test_versions_are_not_described_where_none_may_be_waiting(personalize):
-    lists_versions(personalize, [OLD, NEW])
-    lists_imports(personalize, [])
-    describes_the_rest(personalize)
-    assert read(personalize, {"skipImport": False}).named_versions == {}
+def test_verdicts_of_versions_that_may_be_waiting_are_known(reading):
+    reading.versions = [[NEW]]
+    reading.described_versions = {VERSION: version()}
+    rejected = {"tagKey": "retraining-verdict", "tagValue": "REJECTED"}
+    reading.version_tags = {VERSION: [*API_TAGS, rejected]}
+    assert reading.read({"resume": "x"}).verdicts == {VERSION: "REJECTED"}
 
 
-def test_of_two_versions_with_one_name_the_newer_counts(personalize):
-    lists_versions(personalize, [OLD, NEW])
-    lists_imports(personalize, [])
-    describes_the_rest(personalize)
-    describes_version(personalize, VERSION)
-    describes_version(personalize, OLD_VERSION)
-    assert read(personalize, {"skipImport": True}).named_versions == {VERSION_NAME: version()}
+@pytest.mark.parametrize("request_", [{}, {"skipImport": False}], ids=str)
+def test_versions_are_not_described_where_none_may_be_waiting(reading, request_):
+    reading.versions = [[OLD, NEW]]
+    assert reading.read(request_).named_versions == {}
 
 
-def test_a_version_without_a_name_is_passed_over(personalize):
-    lists_versions(personalize, [NEW])
-    lists_imports(personalize, [])
-    describes_the_rest(personalize)
+def test_of_two_versions_with_one_name_the_newer_counts(reading):
+    reading.versions = [[OLD, NEW]]
+    second = version(solutionVersionArn=OLD_VERSION)
+    reading.described_versions = {VERSION: version(), OLD_VERSION: second}
+    reading.version_tags = {VERSION: []}
+    assert reading.read({"skipImport": True}).named_versions == {VERSION_NAME: version()}
+
+
+def test_a_version_without_a_name_is_passed_over(reading):
     nameless = version()
     del nameless["name"]
-    answer = {"solutionVersion": nameless}
-    personalize.says("describe_solution_version", answer, solutionVersionArn=VERSION)
-    assert read(personalize, {"skipImport": True}).named_versions == {}
+    reading.versions = [[NEW]]
+    reading.described_versions = {VERSION: nameless}
+    assert reading.read({"skipImport": True}).named_versions == {}
 
 
-def test_only_the_ten_newest_versions_are_described(personalize):
-    summaries = [
-        version_summary(solutionVersionArn=f"{SOLUTION}/{hours}", creationDateTime=ago(hours))
-        for hours in range(12)
+def test_only_the_ten_newest_versions_are_described(reading):
+    arns = [f"{SOLUTION}/{hours}" for hours in range(12)]
+    reading.versions = [
+        [
+            version_summary(solutionVersionArn=arn, creationDateTime=ago(hours))
+            for hours, arn in enumerate(arns)
+        ]
     ]
-    lists_versions(personalize, summaries)
-    lists_imports(personalize, [])
-    describes_the_rest(personalize)
-    for hours in range(10):
-        describes_version(personalize, f"{SOLUTION}/{hours}", name=f"v{hours}")
-    named = read(personalize, {"skipImport": True}).named_versions
-    assert list(named) == [f"v{hours}" for hours in range(10)]
+    reading.described_versions = {
+        arn: version(solutionVersionArn=arn, name=arn[-1]) for arn in arns[:10]
+    }
+    reading.version_tags = {arn: [] for arn in arns[:10]}
+    named = reading.read({"skipImport": True}).named_versions
+    assert list(named) == list("0123456789")
 
 
-def test_a_solution_may_have_no_campaigns(personalize):
-    lists_versions(personalize, [])
-    lists_imports(personalize, [])
-    answer = {"solution": solution_resource()}
-    personalize.says("describe_solution", answer, solutionArn=SOLUTION)
+def test_a_solution_may_have_no_campaigns(reading):
+    reading.campaigns = {}
     settings_ = settings(solutions=[solution_settings(campaigns=[])])
-    assert read(personalize, settings_=settings_).campaigns == {}
+    assert reading.read(None, settings_) == replace(EMPTY, campaigns={})
 
+
+# the schedule
 
 SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
 
 
 @pytest.mark.parametrize(("created", "changed"), [(100, 2), (2, 100)])
 def test_the_schedule_changed_when_it_was_created_or_last_modified(
-    personalize, scheduler, created, changed
+    reading, scheduler, created, changed
 ):
-    lists_versions(personalize, [])
     answer = {"CreationDate": ago(created), "LastModificationDate": ago(changed)}
     scheduler.says("get_schedule", answer, GroupName="group", Name="weekly")
-    lists_imports(personalize, [])
-    describes_the_rest(personalize)
-    assert read(personalize, SCHEDULED).schedule_changed_at == ago(2)
+    assert reading.read(SCHEDULED).schedule_changed_at == ago(2)
 
 
 @pytest.mark.parametrize("missing", ["scheduledTime", "scheduleArn"])
-def test_the_schedule_is_not_asked_where_it_did_not_start_the_run(personalize, missing):
-    lists_versions(personalize, [])
-    lists_imports(personalize, [])
-    describes_the_rest(personalize)
+def test_the_schedule_is_not_asked_where_it_did_not_start_the_run(reading, missing):
     request = {key: value for key, value in SCHEDULED.items() if key != missing}
-    assert read(personalize, request).schedule_changed_at is None
+    assert reading.read(request).schedule_changed_at is None
+
+
+# errors
 
 
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [("ThrottlingException", Throttled), ("ResourceNotFoundException", ClientError)],
+    [("ThrottlingException", Throttled), ("AccessDeniedException", ClientError)],
 )
 def test_errors_are_let_through(personalize, code, expected):
-    personalize.refuses("list_solution_versions", code, "no", solutionArn=SOLUTION)
+    personalize.refuses("describe_dataset", code, "no", datasetArn=DATASET)
     with pytest.raises(expected, match="no"):
-        read(personalize)
+        world.read(personalize.client, settings(), run(), datasets=[], solutions=[])

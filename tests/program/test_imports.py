@@ -48,7 +48,10 @@ MAY_IMPORT = {
     "settings": {"components.args", "components.rules", "components.values"},
     "__main__": {"settings", "components"},
     "retrain": {"retrain", *SETTINGS, "functions"},
-    "retrain.rehearse": {"retrain", *SETTINGS, "functions", "emulator"},
+    **{
+        f"retrain.{name}": {"retrain", *SETTINGS, "functions", "emulator"}
+        for name in ("rehearse", "stage", "play")
+    },
     "emulator": {"emulator", *SETTINGS},
 }
 """Module, or package for all its modules, to what of ours it may import."""

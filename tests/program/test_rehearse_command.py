@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import retrain.__main__
 from emulator import EmulatorError
 from emulator.deployer import Deployment
-from retrain import cli, rehearse
+from retrain import cli, rehearse, stage
 from tests.program.rehearsed import EXECUTION, summary
 from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, changed
 
@@ -39,18 +39,27 @@ def run(*arguments):
 
 def test_the_exit_code_is_the_rehearsals(asked):
     assert run().exit_code == 7
-    assert asked == [(("dev",), {"keep": False, "as_json": False, "data_dir": None})]
+    defaults = {"scenarios": ["happy-path"], "keep": False, "as_json": False, "data_dir": None}
+    assert asked == [(("dev",), defaults)]
 
 
 def test_every_option_reaches_the_rehearsal(asked, tmp_path):
-    run("--stack", "prod", "--keep", "--json", "--data", str(tmp_path))
-    assert asked == [(("prod",), {"keep": True, "as_json": True, "data_dir": tmp_path})]
+    scenarios = ["--scenario", "worse-model", "--scenario", "all"]
+    run("--stack", "prod", "--keep", "--json", "--data", str(tmp_path), *scenarios)
+    options = {"keep": True, "as_json": True, "data_dir": tmp_path}
+    assert asked == [(("prod",), {"scenarios": ["worse-model", "all"], **options})]
 
 
 def test_a_folder_of_data_that_is_not_there_is_refused(asked):
     result = run("--data", "nowhere")
     assert (result.exit_code, asked) == (2, [])
     assert "nowhere" in result.stderr
+
+
+def test_a_scenario_that_nobody_wrote_is_refused_with_those_that_there_are(asked):
+    result = run("--scenario", "worse-modle")
+    assert (result.exit_code, asked) == (2, [])
+    assert "truncated-export" in result.stderr
 
 
 def test_without_the_development_requirements_it_says_what_to_install(asked, monkeypatch):
@@ -109,6 +118,7 @@ class Emulator:
     def __init__(self, looks=10_000):
         self.looks = looks
         self.fired = []
+        self.exports_put = []
         self.refusal = None
 
     def alive(self):
@@ -135,19 +145,21 @@ def emulator(monkeypatch):
         yield fake
 
     monkeypatch.setattr(rehearse, "running", running)
-    monkeypatch.setattr(rehearse, "prepare", lambda *_: None)
-    monkeypatch.setattr(rehearse, "put_newer_exports", lambda *_: None)
-    monkeypatch.setattr(rehearse, "deploy", lambda *_, **__: Deployment(OUTPUTS, []))
-    monkeypatch.setattr(rehearse, "slot_to_fire", lambda *_: "2026-11-30T03:00:00+00:00")
-    monkeypatch.setattr(rehearse.of, "served_now", lambda *_: {})
-    monkeypatch.setattr(rehearse.of, "newest_versions", lambda *_: {})
+    monkeypatch.setattr(stage, "prepare", lambda *_: None)
+    monkeypatch.setattr(
+        stage, "put_newer_exports", lambda *_, **more: fake.exports_put.append(more)
+    )
+    monkeypatch.setattr(stage, "deploy", lambda *_, **__: Deployment(OUTPUTS, []))
+    monkeypatch.setattr(stage, "slot_to_fire", lambda *_: "2026-11-30T03:00:00+00:00")
+    monkeypatch.setattr(stage.of, "served_now", lambda *_: {})
+    monkeypatch.setattr(stage.of, "newest_versions", lambda *_: {})
     return fake
 
 
 @pytest.fixture
 def ran(monkeypatch):
     """A rehearsal whose run went well."""
-    monkeypatch.setattr(rehearse, "_run", lambda *_: summary())
+    monkeypatch.setattr(stage.Stage, "first_run", lambda *_: summary())
 
 
 def raises(error):
@@ -219,7 +231,7 @@ def test_a_run_that_succeeds_is_told_and_exits_with_0(emulator, capsys):
 
 def test_a_run_that_does_not_succeed_is_told_and_exits_with_1(emulator, monkeypatch, capsys):
     del emulator
-    monkeypatch.setattr(rehearse, "_run", lambda *_: summary(trained=False))
+    monkeypatch.setattr(stage.Stage, "first_run", lambda *_: summary(trained=False))
     assert rehearse.rehearse("dev") == 1
     assert "What the functions did" in capsys.readouterr().out
 
@@ -257,7 +269,7 @@ def test_with_json_there_is_one_document_and_nothing_else(capsys):
 )
 @pytest.mark.usefixtures("emulator")
 def test_what_goes_wrong_is_a_message_and_no_traceback(monkeypatch, capsys, part, error, ends):
-    monkeypatch.setattr(rehearse, part, raises(error))
+    monkeypatch.setattr(stage if hasattr(stage, part) else rehearse, part, raises(error))
     code = rehearse.rehearse("dev")
     assert (code, capsys.readouterr().err) == ends
 
@@ -306,7 +318,7 @@ def test_the_callers_own_aws_settings_and_proxies_stay_out(monkeypatch):
         seen.update(rehearse.os.environ)
         return summary()
 
-    monkeypatch.setattr(rehearse, "_run", look)
+    monkeypatch.setattr(stage.Stage, "first_run", look)
     assert rehearse.rehearse("dev") == 0
     assert "mine" not in seen.values()
     assert rehearse.os.environ["AWS_PROFILE"] == "mine"

@@ -42,14 +42,16 @@ def refused(made, **request):
         (
             b"",
             (
-                "1 of 1 objects at s3://exports/interactions.csv are empty, interactions.csv for one; "
+                "1 of 1 objects at s3://exports/interactions.csv are empty, interactions.csv "
+                "for one; "
                 "was the export cut off? Markers belong beside the location"
             ),
         ),
         (
             INTERACTIONS.replace(b"ITEM_ID,TIMESTAMP", b"ITEM,TIME", 1),
             (
-                "the header of interactions.csv lacks ITEM_ID, TIMESTAMP, which the dataset's schema "
+                "the header of interactions.csv lacks ITEM_ID, TIMESTAMP, which the dataset's "
+                "schema "
                 "requires; it has USER_ID, ITEM, TIME"
             ),
         ),
@@ -64,7 +66,8 @@ def refused(made, **request):
         (
             INTERACTIONS.replace(b"u1,", b"u1,u1,", 1),
             (
-                "line 3 of interactions.csv has 4 values for 3 columns; is a value with a comma or a "
+                "line 3 of interactions.csv has 4 values for 3 columns; is a value with a "
+                "comma or a "
                 "line break unquoted?"
             ),
         ),
@@ -91,7 +94,8 @@ def test_an_export_that_was_not_written_is_refused():
         del made.bucket.objects["interactions.csv"]
         assert refused(made) == [
             (
-                "datasets.interactions: nothing lies at s3://exports/interactions.csv; was the export "
+                "datasets.interactions: nothing lies at s3://exports/interactions.csv; was the "
+                "export "
                 "written?"
             )
         ]
@@ -103,7 +107,8 @@ def test_an_export_that_cannot_be_read_is_refused():
         made.args = args
         assert refused(made) == [
             (
-                "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: it does "
+                "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: "
+                "it does "
                 "not exist; does it exist, and may this account read it?"
             )
         ]
@@ -121,8 +126,10 @@ def test_an_export_much_smaller_than_the_one_imported_last_is_refused(share, ref
     if refuses:
         assert told(execution) == [
             (
-                f"datasets.interactions: s3://exports/interactions.csv has {size} bytes, and the last "
-                f"import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of it; if the data "
+                f"datasets.interactions: s3://exports/interactions.csv has {size} bytes, and "
+                "the last "
+                f"import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of it; if the "
+                "data "
                 "really shrank, lower minRelativeSize for one run"
             )
         ]
@@ -201,7 +208,8 @@ def test_an_export_with_the_marker_of_the_last_one_is_refused():
             (
                 "datasets.interactions: the ready marker s3://exports/_READY is of "
                 f"{marked.isoformat(timespec='seconds')}, before the last import of "
-                f"{last.isoformat(timespec='seconds')}; was the new export finished? To train on what "
+                f"{last.isoformat(timespec='seconds')}; was the new export finished? To train "
+                "on what "
                 "was imported, start with skipImport"
             )
         ]
@@ -229,7 +237,8 @@ def test_the_day_of_the_slot_is_filled_in():
                 "export written?"
             ),
             (
-                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not there; "
+                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not "
+                "there; "
                 "was the export finished?"
             ),
         ]
@@ -254,9 +263,12 @@ def test_an_incremental_import_of_old_objects_is_refused():
         made.args = settings(datasets=datasets("interactions", import_mode="INCREMENTAL"))
         assert refused(made) == [
             (
-                "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older than "
-                "the last import, interactions.csv for one, and would be appended again; export new "
-                "data to a place of its own each time, for example to 's3://bucket/interactions/{date}/'"
+                "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are "
+                "older than "
+                "the last import, interactions.csv for one, and would be appended again; "
+                "export new "
+                "data to a place of its own each time, for example to "
+                "'s3://bucket/interactions/{date}/'"
             )
         ]
 
@@ -271,7 +283,8 @@ def test_an_incremental_import_of_too_few_interactions_is_refused(rows, refuses)
         assert told(execution) == [
             (
                 "datasets.interactions: s3://exports/new-interactions.csv has 999 interactions; an "
-                "INCREMENTAL import takes at least 1000 new ones: import less often, or use importMode "
+                "INCREMENTAL import takes at least 1000 new ones: import less often, or use "
+                "importMode "
                 "FULL"
             )
         ]
@@ -317,7 +330,8 @@ def test_everything_that_is_missing_is_told_at_once():
                 "config"
             ),
             (
-                f"{campaign_arn('nowhere')}: does not exist; create it, or take it out of the stack's "
+                f"{campaign_arn('nowhere')}: does not exist; create it, or take it out of the "
+                "stack's "
                 "config"
             ),
         ]
