@@ -71,6 +71,7 @@ config:
     - solutionArn: arn:aws:personalize:eu-west-1:123456789012:solution/films
       campaigns:
         - campaignArn: arn:aws:personalize:eu-west-1:123456789012:campaign/films
+          probe: {userId: user-001, minResults: 1, minutes: 0.001}
   # The sample stack's minute.
   personalize-retraining:retrainingRate: cron(0 3 ? * MON *)
   personalize-retraining:timezone: Europe/Dublin

@@ -21,15 +21,23 @@ _numbers = itertools.count(1)
 
 
 def plan(stack: Stack) -> object:
-    """A dry run, told to read all that a run may have to know: schedule, versions, campaigns."""
+    """Two dry runs that between them read all that a run may have to know.
+
+    One imports, and so looks at the exports; the other was started by the schedule, and looks for
+    a version that waits.
+    """
     arn = stack.output("schedule_arn")
     event = {"trigger": "schedule", "scheduledTime": SLOT, "scheduleArn": arn}
-    return seen(stack, stack.run(**event, skipImport=True, dryRun=True))
+    runs = (
+        stack.run(force=True, dryRun=True),
+        stack.run(**event, skipImport=True, dryRun=True),
+    )
+    return [seen(stack, run) for run in runs]
 
 
 def import_datasets(stack: Stack) -> object:
-    """A run with all of its steps, for one dataset."""
-    return seen(stack, stack.run(datasets=["users"]))
+    """A run with all of its steps, for one dataset, though nothing is new."""
+    return seen(stack, stack.run(datasets=["users"], force=True))
 
 
 def train(stack: Stack) -> object:
@@ -44,6 +52,12 @@ def overdue(stack: Stack) -> object:
         run = eventually(lambda: stack.look(arn), _has_tried_to_stop)
         version = stack.version_status(run.version)
         return {"version": version, "steps": stack.steps(run)}
+
+
+def roll_back(stack: Stack) -> object:
+    """A run after which the campaign answers with less than it should."""
+    with changed(stack, {"probe": {"userId": "user-001", "minResults": 500, "minutes": 0.001}}):
+        return seen(stack, stack.run(**TRAIN))
 
 
 def timed_out(stack: Stack) -> object:
@@ -87,7 +101,13 @@ def fire(stack: Stack) -> object:
 
 def seen(stack: Stack, run: Run) -> object:
     """What a run came to: its end, its outcomes, and which steps logged what they did."""
-    return {"run": run.status, "outcomes": run.outcomes, "steps": stack.steps(run)}
+    warnings = len(run.report["warnings"]) if run.outcomes is not None else None
+    return {
+        "run": run.status,
+        "outcomes": run.outcomes,
+        "warnings": warnings,
+        "steps": stack.steps(run),
+    }
 
 
 @contextmanager
@@ -112,6 +132,22 @@ def hanging_training(stack: Stack) -> Iterator[None]:
             if each["status"] == "CREATE IN_PROGRESS":
                 arn = each["solutionVersionArn"]
                 personalize.stop_solution_version_creation(solutionVersionArn=arn)
+
+
+@contextmanager
+def changed(stack: Stack, campaign: dict[str, object]) -> Iterator[None]:
+    """Give the state machine other settings of the first campaign."""
+    states = stack.client("stepfunctions")
+    arn = stack.output("state_machine_arn")
+    definition = states.describe_state_machine(stateMachineArn=arn)["definition"]
+    other = json.loads(definition)
+    settings = other["States"]["Configure run"]["Parameters"]["settings"]
+    settings["solutions"][0]["campaigns"][0] |= campaign
+    states.update_state_machine(stateMachineArn=arn, definition=json.dumps(other))
+    try:
+        yield
+    finally:
+        states.update_state_machine(stateMachineArn=arn, definition=definition)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import pytest
 
+from components.metrics import NDCG_AT_10
 from components.steps import STEPS
 from emulator.deployer import deploy
 from tests.end_to_end.stack import PROJECT
@@ -15,6 +16,7 @@ EXPECTED = [
     *["watch_dataset_import_job"] * 3,
     "create_solution_version",
     "watch_solution_version",
+    "evaluate_solution_version",
     "update_campaign",
     "watch_campaign_update",
     "report_outcome",
@@ -59,6 +61,11 @@ def test_the_model_that_is_served_recommends(stack, run):
     assert len({each["itemId"] for each in answer["itemList"]}) == 5
 
 
+def ndcg(stack, version):
+    metrics = stack.client("personalize").get_solution_metrics(solutionVersionArn=version)
+    return metrics["metrics"][NDCG_AT_10]
+
+
 def test_the_report_says_what_became_of_everything(stack, run, before):
     solution = stack.args.solutions[0]
     home = f"arn:aws:personalize:{stack.emulator.region}:{stack.emulator.account}"
@@ -89,6 +96,12 @@ def test_the_report_says_what_became_of_everything(stack, run, before):
                         "campaignArn": solution.campaigns[0].campaign_arn,
                         "outcome": "DEPLOYED",
                         "previousVersionArn": before,
+                        "metrics": {
+                            NDCG_AT_10: {
+                                "new": ndcg(stack, stack.served()),
+                                "live": ndcg(stack, before),
+                            }
+                        },
                         "failure": None,
                     }
                 ],
@@ -136,9 +149,13 @@ def test_each_step_called_personalize_as_its_own_role(stack, run):
     assert called == {
         "plan_retraining": {
             "personalize:ListDatasetImportJobs",
+            "personalize:ListEventTrackers",
             "personalize:ListSolutionVersions",
-            "personalize:DescribeSolution",
             "personalize:DescribeCampaign",
+            "personalize:DescribeDataset",
+            "personalize:DescribeDatasetGroup",
+            "personalize:DescribeSchema",
+            "personalize:DescribeSolution",
         },
         "create_dataset_import_job": {"personalize:CreateDatasetImportJob"},
         "watch_dataset_import_job": {"personalize:DescribeDatasetImportJob"},
@@ -147,9 +164,14 @@ def test_each_step_called_personalize_as_its_own_role(stack, run):
             "personalize:CreateSolutionVersion",
         },
         "watch_solution_version": {"personalize:DescribeSolutionVersion"},
+        "evaluate_solution_version": {
+            "personalize:DescribeCampaign",
+            "personalize:GetSolutionMetrics",
+        },
         "update_campaign": {
             "personalize:DescribeCampaign",
             "personalize:DescribeSolutionVersion",
+            "personalize:TagResource",
             "personalize:UpdateCampaign",
         },
         "watch_campaign_update": {"personalize:DescribeCampaign"},
@@ -170,9 +192,12 @@ def test_the_jobs_are_named_after_stack_and_slot_and_carry_the_tags(stack, run):
         "retraining-pipeline": "retraining-dev",
         "retraining-run": RUN,
     }
+    memory = {"retraining-bytes", "retraining-objects", "retraining-fingerprint"}
     for arn in arns:
-        tags = personalize.list_tags_for_resource(resourceArn=arn)["tags"]
-        assert {each["tagKey"]: each["tagValue"] for each in tags} == expected, arn
+        answer = personalize.list_tags_for_resource(resourceArn=arn)["tags"]
+        tags = {each["tagKey"]: each["tagValue"] for each in answer}
+        assert {key: tags[key] for key in expected} == expected, arn
+        assert set(tags) - set(expected) == memory, "and what lay in S3 for it"
 
 
 def test_the_imports_read_as_the_role_that_was_made_for_them(stack, run):
@@ -205,7 +230,7 @@ def test_nothing_failed_on_the_way(stack, run):
 
 
 def test_every_step_but_those_for_trouble_took_part(run):
-    for_trouble = {"stop_solution_version", "close_run"}
+    for_trouble = {"stop_solution_version", "probe_campaign", "roll_back_campaign", "close_run"}
     called = {name.lower().replace(" ", "_") for name in run.states}
     assert set(STEPS) - called == for_trouble
 
