@@ -102,7 +102,7 @@ def world(monkeypatch):
     monkeypatch.setattr(
         stage.of, "version", lambda _, arn, age: stage.of.Version(arn, age, "ACTIVE", {})
     )
-    monkeypatch.setattr(stage, "follow", lambda *_: [SimpleNamespace(arn=NEW)])
+    monkeypatch.setattr(stage, "follow", lambda *_: [SimpleNamespace(arn=NEW, kind="import")])
 
     def start_by_hand(_self):
         seen.by_hand.append("{}")
@@ -124,6 +124,7 @@ def staged(world, project):
 
 def test_each_night_comes_later_and_has_another_export_unless_nothing_is_new(staged, world):
     staged.dawn()
+    staged.follow(EXECUTION)
     staged.dawn(how="shuffled")
     assert world.asked_after == [None, SLOT]
     assert world.put == [
@@ -132,7 +133,7 @@ def test_each_night_comes_later_and_has_another_export_unless_nothing_is_new(sta
     ]
     world.slots = [SLOT]
     staged.dawn(new_data=False)
-    assert len(world.put) == 2
+    assert world.put[2] == {"day": "2026-11-30", "night": 0, "how": "none"}, "of the last import"
 
 
 def test_a_run_by_hand_has_an_empty_input(staged, monkeypatch):
@@ -227,7 +228,7 @@ def test_two_stacks_are_fired_for_one_slot_and_their_calls_compared(
         },
     )
     jobs = iter(["job-1", "job-2"])
-    monkeypatch.setattr(stage, "follow", lambda *_: [SimpleNamespace(arn=next(jobs))])
+    monkeypatch.setattr(stage, "follow", lambda *_: [SimpleNamespace(arn=next(jobs), kind="train")])
     staged.emulator.calls = [
         {"caller": CALLER.format("dev"), "request": {"arn": "arn:of:nobody"}},
         {"caller": CALLER.format(caller), "request": {"arn": named}},
