@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 1092, 652
+WIDTH, HEIGHT = 1092, 696
 ICON = 52
 
 INK, SOFT, LINE, PANEL = "#16191f", "#545b64", "#687078", "#fbfbfb"
@@ -59,7 +59,17 @@ STAGES = (
     Stage(
         568, "train", ["create_solution_version", "watch_solution_version", "stop_solution_version"]
     ),
-    Stage(734, "update", ["update_campaign", "watch_campaign_update"]),
+    Stage(
+        732,
+        "judge, update, probe",
+        [
+            "evaluate_solution_version",
+            "update_campaign",
+            "watch_campaign_update",
+            "probe_campaign",
+            "roll_back_campaign",
+        ],
+    ),
     Stage(876, "report", ["report_outcome"]),
 )
 CLOSE = Stage(1010, "close", ["close_run"])
@@ -87,25 +97,25 @@ def picture(icon: Callable[[str], bytes]) -> str:
 
 def _deployed() -> Iterator[str]:
     """Draw what the program creates."""
-    yield _box(16, 44, 1060, 360, fill=PANEL, stroke="#aab7b8", dash="6 5")
+    yield _box(16, 44, 1060, 404, fill=PANEL, stroke="#aab7b8", dash="6 5")
     yield _text(28, 32, "What a stack creates", size=15, weight="bold", anchor="start")
 
     yield _icon("scheduler", LEFT, ROW)
     yield _label(LEFT, ROW, "EventBridge Scheduler", ["cron or rate,", "in a time zone"])
     yield _arrow((LEFT + 30, ROW), (174, ROW), label="starts")
-    yield _arrow((LEFT, ROW + 84), (LEFT, 294))
-    yield _icon("queue", LEFT, 322)
-    yield _label(LEFT, 322, "SQS dead-letter queue", ["what could not start"])
+    yield _arrow((LEFT, ROW + 84), (LEFT, 322))
+    yield _icon("queue", LEFT, 350)
+    yield _label(LEFT, 350, "SQS dead-letter queue", ["what could not start"])
 
-    yield _box(178, 66, 758, 240, fill="#fff6fa", stroke=PINK)
+    yield _box(178, 66, 758, 284, fill="#fff6fa", stroke=PINK)
     yield _use("machine", 190, 76, 34)
     yield _text(232, 98, "Step Functions", weight="bold", anchor="start")
-    yield _box(IMPORT - 90, 112, 180, 180, fill="#ffffff", stroke=PINK, dash="4 4")
+    yield _box(IMPORT - 90, 112, 180, 224, fill="#ffffff", stroke=PINK, dash="4 4")
     yield _text(IMPORT + 88, 106, "for each dataset", fill=PINK, size=12, anchor="end")
-    yield _box(TRAIN - 82, 112, 338, 180, fill="#ffffff", stroke=PINK, dash="4 4")
+    yield _box(TRAIN - 82, 112, 338, 224, fill="#ffffff", stroke=PINK, dash="4 4")
     yield _text(822, 106, "for each solution", fill=PINK, size=12, anchor="end")
-    yield _box(UPDATE - 80, 138, 160, 146, fill="#fff6fa", stroke=PINK, dash="4 4")
-    yield _text(UPDATE + 78, 132, "for each campaign", fill=PINK, size=12, anchor="end")
+    yield _box(UPDATE - 86, 138, 172, 190, fill="#fff6fa", stroke=PINK, dash="4 4")
+    yield _text(UPDATE + 84, 132, "for each campaign", fill=PINK, size=12, anchor="end")
     for stage in STAGES:
         yield from _functions(stage)
     for one, other in ((PLAN, IMPORT), (IMPORT, TRAIN), (TRAIN, UPDATE), (UPDATE, REPORT)):
@@ -119,48 +129,48 @@ def _deployed() -> Iterator[str]:
     yield _arrow((CLOSE.x, 170), (CLOSE.x, 192))
     yield from _functions(CLOSE, row=222)
 
-    yield _icon("logs", 796, 356)
-    yield _text(828, 352, "CloudWatch Logs", weight="bold", anchor="start")
-    yield _text(828, 369, "JSON records", fill=SOFT, size=12, anchor="start")
-    yield _icon("traces", 988, 356)
-    yield _text(1022, 352, "X-Ray", weight="bold", anchor="start")
-    yield _text(1022, 369, "traces", fill=SOFT, size=12, anchor="start")
+    yield _icon("logs", 796, 400)
+    yield _text(828, 396, "CloudWatch Logs", weight="bold", anchor="start")
+    yield _text(828, 413, "JSON records", fill=SOFT, size=12, anchor="start")
+    yield _icon("traces", 988, 400)
+    yield _text(1022, 396, "X-Ray", weight="bold", anchor="start")
+    yield _text(1022, 413, "traces", fill=SOFT, size=12, anchor="start")
 
 
 def _there_before() -> Iterator[str]:
     """Draw what exists without the program."""
-    yield _text(28, 438, "What is there before", size=15, weight="bold", anchor="start")
-    yield _icon("exports", LEFT, 544)
-    yield _label(LEFT, 544, "S3", ["exports as CSV"])
+    yield _text(28, 482, "What is there before", size=15, weight="bold", anchor="start")
+    yield _icon("exports", LEFT, 588)
+    yield _label(LEFT, 588, "S3", ["exports as CSV;", "plan looks first"])
 
-    yield _box(178, 450, 648, 184, fill="#f2fbf9", stroke=TEAL)
-    yield _use("personalize", 190, 462, 40)
-    yield _text(240, 480, "Amazon Personalize", weight="bold", anchor="start")
-    yield _text(240, 497, "one dataset group", fill=SOFT, size=12, anchor="start")
+    yield _box(178, 494, 648, 184, fill="#f2fbf9", stroke=TEAL)
+    yield _use("personalize", 190, 506, 40)
+    yield _text(240, 524, "Amazon Personalize", weight="bold", anchor="start")
+    yield _text(240, 541, "one dataset group", fill=SOFT, size=12, anchor="start")
     for x, width, title, lines in (
         (IMPORT, 180, "datasets", ["interactions, items, users,", "actions, action interactions"]),
         (TRAIN, 130, "solutions", ["a new version", "each run"]),
         (UPDATE, 130, "campaigns", ["serve one version"]),
     ):
-        yield _box(x - width / 2, 524, width, 86, fill="#ffffff", stroke=TEAL)
-        yield _text(x, 550, title, weight="bold")
+        yield _box(x - width / 2, 568, width, 86, fill="#ffffff", stroke=TEAL)
+        yield _text(x, 594, title, weight="bold")
         for number, line in enumerate(lines):
-            yield _text(x, 570 + 16 * number, line, fill=SOFT, size=12)
-    yield _arrow((LEFT + 34, 544), (IMPORT - 92, 544))
-    yield _text(234, 534, "read as import role", fill=SOFT, size=12)
-    yield _arrow((IMPORT + 90, 567), (TRAIN - 67, 567))
-    yield _arrow((TRAIN + 65, 567), (UPDATE - 67, 567))
+            yield _text(x, 614 + 16 * number, line, fill=SOFT, size=12)
+    yield _arrow((LEFT + 34, 588), (IMPORT - 92, 588))
+    yield _text(234, 578, "read as import role", fill=SOFT, size=12)
+    yield _arrow((IMPORT + 90, 611), (TRAIN - 67, 611))
+    yield _arrow((TRAIN + 65, 611), (UPDATE - 67, 611))
 
-    yield _arrow((PLAN, 306), (PLAN, 448), dash="5 4")
-    yield _text(PLAN + 8, 428, "reads", fill=SOFT, size=12, anchor="start")
+    yield _arrow((PLAN, 350), (PLAN, 492), dash="5 4")
+    yield _text(PLAN + 8, 472, "reads", fill=SOFT, size=12, anchor="start")
     for x, label in ((IMPORT, "import jobs"), (TRAIN, "trainings"), (UPDATE, "updates")):
-        yield _arrow((x, 292), (x, 522))
-        yield _text(x + 8, 428, label, fill=SOFT, size=12, anchor="start")
-    yield _box(928, 533, 148, 68, fill="#ffffff", stroke="#aab7b8")
-    yield _text(1002, 563, "your application", weight="bold")
-    yield _text(1002, 581, "GetRecommendations", fill=SOFT, size=12)
-    yield _arrow((926, 567), (UPDATE + 69, 567))
-    yield _text(878, 559, "asks", fill=SOFT, size=12)
+        yield _arrow((x, 336), (x, 566))
+        yield _text(x + 8, 472, label, fill=SOFT, size=12, anchor="start")
+    yield _box(928, 577, 148, 68, fill="#ffffff", stroke="#aab7b8")
+    yield _text(1002, 607, "your application", weight="bold")
+    yield _text(1002, 625, "GetRecommendations", fill=SOFT, size=12)
+    yield _arrow((926, 611), (UPDATE + 69, 611))
+    yield _text(878, 603, "asks", fill=SOFT, size=12)
 
 
 def _functions(stage: Stage, row: float = ROW) -> Iterator[str]:

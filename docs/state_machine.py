@@ -106,11 +106,15 @@ def _ways(state: Document) -> Mapping[str, Sequence[str]]:
 
 def _condition(rule: Document) -> str:
     """Say when a Choice takes a way: by the word that decides, or by the field and its value."""
+    if "And" in rule:
+        parts = cast("list[Document]", rule["And"])
+        # That a field is there is asked only beside what it holds.
+        return " and ".join(_condition(each) for each in parts if "IsPresent" not in each)
     if "StringEquals" in rule:
         return str(rule["StringEquals"])
     field = str(rule["Variable"]).rpartition(".")[2]
-    if rule.get("IsNull"):
-        return f"{field} is null"
+    if "IsNull" in rule:
+        return f"{field} is {'' if rule['IsNull'] else 'not '}null"
     return f"{field} is {json.dumps(rule['BooleanEquals'])}"
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
-from components.values import DATE
 from emulator.data_sets import TYPES, rows
 from emulator.sample_data import to_csv
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs
     from emulator.process import Emulator
 
+DATE = "{date}"
+"""In a location or a marker: the day of the run."""
 PARTS = 3
 """Files below a location that is a prefix."""
 PERSONALIZE = "personalize.amazonaws.com"

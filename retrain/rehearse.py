@@ -70,7 +70,7 @@ def rehearse(
     console = Console(quiet=as_json, soft_wrap=True)
     try:
         with _without_the_callers_settings():
-            args, _ = _settings(project_dir, stack, changes.nothing)
+            args, _ = settings_of(project_dir, stack, changes.nothing)
             keys = [key for key, _ in args.datasets.configured()]
             data = own_data(data_dir, keys) if data_dir else SampleData()
             happy = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
@@ -112,7 +112,7 @@ def _acts(
     """Give the deployments that are needed: the stack's own, and others for changed configs."""
     acts = []
     for change in dict.fromkeys([changes.nothing, *(each.change for each in scenarios)]):
-        args, overrides = _settings(project_dir, stack, change)
+        args, overrides = settings_of(project_dir, stack, change)
         rehearsal = Rehearsal(console, stack, project_dir, args, data, overrides)
         acts.append(Act(rehearsal, [each for each in scenarios if each.change == change]))
     return acts
@@ -202,7 +202,7 @@ def _without_the_callers_settings() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _settings(
+def settings_of(
     project_dir: Path, stack: str, change: changes.Change
 ) -> tuple[RetrainingPipelineArgs, dict[str, str]]:
     """Give what a stack's config means, with what a rehearsal changes in it, and those changes."""

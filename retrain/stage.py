@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 from botocore.exceptions import ClientError
@@ -56,6 +56,16 @@ class Rehearsal:
         self.console.print(what, style="dim", highlight=False, markup=False)
 
 
+class Night(NamedTuple):
+    """An export: its number, and how it is spoiled."""
+
+    number: int
+    how: Spoiling
+
+
+FIRST_NIGHT = Night(0, "none")
+
+
 @dataclass
 class Stage:
     """A stack that is deployed, in the world that its settings name."""
@@ -67,6 +77,9 @@ class Stage:
     """How many exports there were, after those that were there at first."""
     slot: str | None = None
     """The schedule's slot of the night; None before the first, and where the stack is paused."""
+    tonight: Night = FIRST_NIGHT
+    imported: Night = FIRST_NIGHT
+    """Whose export was imported last."""
 
     def __post_init__(self) -> None:
         """Make the clients: each is used many times."""
@@ -76,21 +89,25 @@ class Stage:
         self.states = boto3.client("stepfunctions", **connection)
 
     def dawn(self, *, new_data: bool = True, how: Spoiling = "none") -> None:
-        """Go on to the schedule's next slot, with a new export for it unless nothing is new."""
+        """Go on to the schedule's next slot, with a new export for it.
+
+        Where nothing is new, what was imported last lies there, whatever came in between.
+        """
         schedule_arn = str(self.deployment.outputs["schedule_arn"])
         self.slot = slot_to_fire(self.emulator, schedule_arn, self.slot)
+        self.tonight = self.imported
         if new_data:
-            day = self.slot[:10] if self.slot else datetime.now(UTC).date().isoformat()
             self.rehearsal.say("putting newer data into S3")
-            put_newer_exports(
-                self.emulator,
-                self.rehearsal.args,
-                self.rehearsal.data,
-                day=day,
-                night=self.nights,
-                how=how,
-            )
+            self.tonight = Night(self.nights, how)
             self.nights += 1
+        put_newer_exports(
+            self.emulator,
+            self.rehearsal.args,
+            self.rehearsal.data,
+            day=self.slot[:10] if self.slot else datetime.now(UTC).date().isoformat(),
+            night=self.tonight.number,
+            how=self.tonight.how,
+        )
 
     def start(self) -> str:
         """Start a run as the schedule does; by hand where the stack is paused. Give its ARN.
@@ -114,7 +131,10 @@ class Stage:
 
     def follow(self, execution_arn: str) -> list[Job]:
         """Show a run until it ends; give the jobs that it started."""
-        return follow(self.rehearsal.console, self.states, self.personalize, execution_arn)
+        jobs = follow(self.rehearsal.console, self.states, self.personalize, execution_arn)
+        if any(job.kind == "import" for job in jobs):
+            self.imported = self.tonight
+        return jobs
 
     def served(self) -> dict[str, str]:
         """Give the version that each campaign serves now."""

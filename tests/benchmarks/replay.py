@@ -5,7 +5,8 @@
 Real are the state machine, the functions, the pacing and moto's interpreter; simulated are
 Personalize's durations: those given, with a run-to-run spread of 10%, and 3% of the jobs half and
 3% twice as long as usual. Expectations come from the runs before, as the functions read them from
-the service. The lag of a job is the time from its end until the state that follows is entered.
+the service. Each week has an export of its own. The lag of a job is the time from its end until the
+state that follows is entered.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from tests.group import exports
 from tests.interpreter import Execution
 from tests.pipeline import pipeline
 
@@ -50,6 +52,7 @@ def replay(usual: Sequence[float], *, runs: int, seed: int) -> Iterator[Measured
         for number in range(WARM_UP + runs):
             lasts.update(zip(STAGES, (_duration(draw, each) for each in usual), strict=True))
             slot = made.clock.now()
+            made.bucket.put("interactions.csv", exports(shift=number + 1)["interactions.csv"])
             execution = made.run(scheduledTime=slot.isoformat())
             if execution.status != "SUCCEEDED":
                 raise AssertionError(f"a healthy run ended {execution.status}: {execution.cause}")

@@ -18,12 +18,18 @@ from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, chan
 SHORT = FixedTimings(jobs=Duration(0.3, 0.3), containers=Duration(0, 0.1))
 STATUSES = ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE"]
 RECOMMENDED = 5
+CHEAPEST = [
+    option
+    for name in ("happy-path", "truncated-export", "wrong-header", "nothing-new")
+    for option in ("--scenario", name)
+]
+"""What is refused or skipped before anything is started; the rest takes a training each."""
 
 
 @pytest.mark.timeout(240)
 def test_the_command_rehearses_the_sample_stack_and_tells_it_as_json():
-    command = subprocess.run(
-        [sys.executable, "-m", "retrain", "rehearse", "--stack", "dev", "--json"],
+    command = subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "-m", "retrain", "rehearse", "--stack", "dev", "--json", *CHEAPEST],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -58,6 +64,12 @@ def test_the_command_rehearses_the_sample_stack_and_tells_it_as_json():
     assert len(served["recommendations"]) == RECOMMENDED
     assert all(each["title"] for each in served["recommendations"])
 
+    assert [(each["scenario"], each["asDesigned"]) for each in told["scenarios"]] == [
+        ("truncated-export", True),
+        ("wrong-header", True),
+        ("nothing-new", True),
+    ]
+
     steps = [each["step"] for each in told["steps"]]
     assert (steps[0], steps[-1]) == ("plan_retraining", "report_outcome")
     assert steps.count("create_solution_version") == len(CONFIG["solutions"])
@@ -85,10 +97,15 @@ def test_interrupted_it_ends_without_a_word_and_leaves_nothing(number, code):
 
 @pytest.fixture
 def project(tmp_path):
-    """A stack that is paused, updates and increments, with several locations and a role's path."""
+    """A stack that is paused, updates and increments, with dates, markers and a probe."""
     settings = changed(
         {
             "datasets.interactions.importMode": "INCREMENTAL",
+            "datasets.interactions.dataLocation": "s3://movies-exports/interactions/{date}/",
+            "datasets.interactions.readyMarker": "s3://movies-exports/ready/{date}",
+            "datasets.items.readyMarker": "s3://markers/items.SUCCESS",
+            "solutions[0].campaigns[0].probe": {"userId": "user-001", "minResults": 10},
+            "limits.maxTrainingsPerMonth": 1,
             "datasets.users.dataLocation": "s3://second-bucket/deep/users/",
             "solutions[0].trainingMode": "UPDATE",
             "solutions[1]": {"solutionArn": f"{CONFIG['solutions'][0]['solutionArn']}-2"},

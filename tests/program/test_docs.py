@@ -62,6 +62,19 @@ def test_ways_to_one_state_are_one_arrow_with_all_their_reasons():
     ]
 
 
+def test_a_choice_that_asks_for_several_things_names_each_once():
+    asked = [
+        {"Variable": "$.campaign.probe", "IsNull": False},
+        {"Variable": "$.update.previousVersionArn", "IsPresent": True},
+        {"Variable": "$.update.previousVersionArn", "IsNull": False},
+    ]
+    choice = {"Type": "Choice", "Choices": [{"And": asked, "Next": "Probe"}], "Default": "Probe"}
+    states = {"Is there a probe?": choice, "Probe": {"Type": "Succeed"}}
+    assert drawn({"StartAt": "Is there a probe?", "States": states})[3] == (
+        "    Is_there_a_probe --> Probe: probe is not null and previousVersionArn is not null, else"
+    )
+
+
 def test_the_command_prints_json_or_the_page(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["state_machine"])
     state_machine.main()

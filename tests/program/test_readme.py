@@ -1,16 +1,20 @@
-"""Proves that README and guides say what the code says: keys, defaults, roles, errors, commands."""
+"""Proves that README and guides say what the code says: keys, defaults, roles, guards, commands."""
 
+import ast
+import inspect
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from typing import get_args
+from typing import get_args, get_origin
 
 import pytest
 
-from components.args import FULL_EVERY, RetrainingPipelineArgs, camel_case
+from components.args import DEFAULT_GATE, FULL_EVERY, RetrainingPipelineArgs, camel_case
+from components.metrics import NDCG_AT_10
 from components.steps import STEPS
 from components.workflow import REPORTED
-from functions import errors
+from functions import checks, data_checks, errors, memory
 from functions.configuration import Request
 from functions.documents import Outcome
 from tests.components.recording import run
@@ -25,8 +29,11 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+VENDORING = (ROOT / "docs" / "vendoring.md").read_text()
 MEANT_BY_NONE = {"importRoleArn": "created", "solutions[].fullEvery": f"`{FULL_EVERY}`"}
 """What leaving a key out means, where it is not nothing."""
+NO_GUARDS = {"newest_full", "problems"}
+"""What the guards' modules have beside guards: a helper, and what calls the others."""
 
 
 def rows(page, first_column):
@@ -46,18 +53,24 @@ def keys(cls, at=""):
     """Give each key of the config below a dataclass of arguments, with its default in words."""
     for each in fields(cls):
         key = f"{at}{camel_case(each.name)}"
-        inner = next(filter(is_dataclass, (each.type, *get_args(each.type))), None)
+        inner = next(filter(is_dataclass, parts(each.type)), None)
         if inner is None or each.name != "limits":
             yield key, default(key, each)
         if inner is not None:
-            yield from keys(inner, f"{nested(key, inner)}.")
+            yield from keys(inner, f"{nested(key, each.type, inner)}.")
 
 
-def nested(key, inner):
+def parts(kind):
+    """Give a type, and those that it is made of."""
+    return [kind, *(inner for each in get_args(kind) for inner in parts(each))]
+
+
+def nested(key, kind, inner):
     """Give how the table writes what a key holds: lists as `[]`, the five datasets as one."""
     if inner.__name__ == "DatasetArgs":
         return "datasets.*"
-    return key if inner.__name__ in ("DatasetsArgs", "LimitsArgs") else f"{key}[]"
+    is_list = any(get_origin(each) is Sequence for each in parts(kind))
+    return f"{key}[]" if is_list else key
 
 
 def default(key, field):
@@ -65,6 +78,10 @@ def default(key, field):
     value = field.default if made is MISSING else made()
     if value is MISSING:
         return "required"
+    if value is DEFAULT_GATE:
+        (rule,) = DEFAULT_GATE
+        assert (rule.metric, rule.minimum) == (NDCG_AT_10, None)
+        return f"one rule: NDCG@10, `maxDrop` {rule.max_drop:g}"
     if value is None or value in ((), {}):
         return MEANT_BY_NONE.get(key, "none")
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
@@ -92,14 +109,58 @@ def test_the_number_of_resources_is_that_of_the_sample_stack():
     assert f"{len(resources)} resources for the sample stack" in README
 
 
-def test_every_outcome_is_explained():
-    assert [words(row[0])[0] for row in rows(README, "outcome")] == list(get_args(Outcome))
-
-
-def test_every_error_of_our_own_is_explained():
+def own_errors():
     own = {name for name, each in vars(errors).items() if isinstance(each, type)} - {"Sequence"}
-    explained = {word for row in rows(README, "what it says") for word in words(row[0])}
-    assert {*own, REPORTED, "ReportFailed"} - explained == set()
+    return {*own, REPORTED, "ReportFailed"}
+
+
+def guards():
+    """Give each guard's name with its module."""
+    return {
+        name: module
+        for module in (checks, data_checks)
+        for name, each in inspect.getmembers(module, inspect.isfunction)
+        if each.__module__ == module.__name__ and not name.startswith("_")
+        if name not in NO_GUARDS
+    }
+
+
+def texts(module):
+    """Give all that a module says, each f-string as one text with its holes closed."""
+    tree = ast.parse(inspect.getsource(module))
+    return " | ".join(
+        "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+        if isinstance(node, ast.JoinedStr)
+        else str(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant | ast.JoinedStr)
+    )
+
+
+@pytest.mark.parametrize("page", [README, OPERATIONS], ids=["README", "operations"])
+def test_every_outcome_is_explained(page):
+    assert [words(row[0])[0] for row in rows(page, "outcome")] == list(get_args(Outcome))
+
+
+@pytest.mark.parametrize("page", [README, OPERATIONS], ids=["README", "operations"])
+def test_every_error_of_our_own_is_explained(page):
+    explained = {word for row in rows(page, "error") for word in words(row[0])}
+    assert own_errors() - explained == set()
+
+
+def test_every_guard_is_explained_and_none_that_there_is_not():
+    assert sorted(words(row[0])[0] for row in rows(OPERATIONS, "guard")) == sorted(guards())
+
+
+@pytest.mark.parametrize("row", rows(OPERATIONS, "guard"), ids=lambda row: words(row[0])[0])
+def test_a_guard_says_what_the_table_says_that_it_says(row):
+    said = texts(guards()[words(row[0])[0]])
+    assert [part for part in words(row[1]) if part not in said] == []
+
+
+def test_every_tag_that_is_remembered_is_explained():
+    tags = [each for name, each in vars(memory).items() if name.isupper() and "-" in str(each)]
+    assert [words(row[0])[0] for row in rows(OPERATIONS, "tag")] == tags
 
 
 def test_every_override_is_explained():
@@ -115,9 +176,9 @@ def test_the_mistake_that_is_shown_reads_as_the_program_tells_it():
 
 
 def test_the_program_to_paste_deploys_a_pipeline():
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    code = re.search(r"```python\n(.*?)```", VENDORING, re.DOTALL)[1]
     code = code.replace("from vendor.retraining import", "import")
-    engine = run(lambda: exec(code, {}))  # noqa: S102 - our own README
+    engine = run(lambda: exec(code, {}))  # noqa: S102 - our own page
     assert list(engine.all_of("personalize-retraining:index:RetrainingPipeline")) == ["movies"]
 
 

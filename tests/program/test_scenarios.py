@@ -241,6 +241,16 @@ def test_what_scenarios_change_in_the_config():
     assert solution["campaigns"][0]["probe"] == {"userId": "user-001", "minutes": 0.05}
 
 
+def test_a_campaign_without_a_probe_stays_so_beside_one_with():
+    more = {"campaignArn": f"{CAMPAIGN}-2", "probe": {"userId": "1", "minutes": 10}}
+    config = changed({"solutions[0].campaigns[1]": more})
+    (solution,) = changes.hurried(config)["solutions"]
+    assert [each.get("probe") for each in solution["campaigns"]] == [
+        None,
+        {"userId": "1", "minutes": 0.05},
+    ]
+
+
 def test_a_config_is_decoded_and_encoded_as_the_cli_does():
     config = {"p:a": '{"b": 1}', "p:c": "text", "aws:region": "eu-west-1"}
     decoded = changes.decoded(config, "p")

@@ -211,33 +211,42 @@ def interfere(made: Pipeline, witness: Witness, found: list[Trouble]) -> list[st
         if trouble.kind == "second-event":
             second.append(made.start())
         else:
-            with witness.undisturbed() as api, suppress(api.exceptions.ResourceInUseException):
-                OTHERS[trouble.kind](api, trouble.seconds)
+            OTHERS[trouble.kind](made, witness)
     return second
 
 
-def _train(api, moment: float) -> None:
-    api.create_solution_version(solutionArn=SOLUTION, name=f"theirs-{moment}")
+def _train(_made: Pipeline, witness: Witness) -> None:
+    with witness.undisturbed() as api:
+        api.create_solution_version(solutionArn=SOLUTION, name="theirs")
 
 
-def _update_again(api, _moment: float) -> None:
-    served = api.describe_campaign(campaignArn=CAMPAIGN)["campaign"]["solutionVersionArn"]
-    api.update_campaign(campaignArn=CAMPAIGN, solutionVersionArn=served)
+def _update_again(_made: Pipeline, witness: Witness) -> None:
+    served = witness.served()
+    with witness.undisturbed() as api, suppress(api.exceptions.ResourceInUseException):
+        api.update_campaign(campaignArn=CAMPAIGN, solutionVersionArn=served)
 
 
-def _update_to_newest(api, _moment: float) -> None:
-    versions = api.list_solution_versions(solutionArn=SOLUTION)["solutionVersions"]
-    active = [each for each in versions if each["status"] == "ACTIVE"]
-    newest = max(active, key=lambda each: each["creationDateTime"])
-    api.update_campaign(campaignArn=CAMPAIGN, solutionVersionArn=newest["solutionVersionArn"])
+def _overtake(made: Pipeline, witness: Witness) -> None:
+    """Train a version in two minutes, and deploy it as fast."""
+    quick = {"fault": "take", "seconds": 1}
+    made.personalize.faults.inject({**quick, "job": "solution-version", "of": "rival"})
+    with witness.undisturbed() as api:
+        newer = api.create_solution_version(solutionArn=SOLUTION, name="rival")
+    made.clock.sleep(90)
+    if witness.version(newer["solutionVersionArn"])["status"] == "ACTIVE":
+        made.personalize.faults.inject({**quick, "job": "campaign-update"})
+        with witness.undisturbed() as api, suppress(api.exceptions.ResourceInUseException):
+            api.update_campaign(
+                campaignArn=CAMPAIGN, solutionVersionArn=newer["solutionVersionArn"]
+            )
 
 
-OTHERS: Mapping[str, Callable[..., None]] = {
+OTHERS: Mapping[str, Callable[[Pipeline, Witness], None]] = {
     "their-training": _train,
     "their-update": _update_again,
-    "their-rival": _update_to_newest,
+    "their-rival": _overtake,
 }
-"""What somebody else does, unless the campaign is being updated already."""
+"""What somebody else does."""
 
 
 def handlers(found: list[Trouble], seen: Counter[str]) -> dict[str, Callable]:
