@@ -2,10 +2,9 @@
 
     python -m tests.mutants [--seconds 1800] [--seed 1] [--only functions/gate.py]
 
-Mutants are drawn at random until the seconds are over, and are made in a temporary copy. One has
-died if a test fails in `tests/functions` or `tests/workflow`, or if these take far longer than
-usual. The test of random faults (`test_exactly_once.py`) takes minutes, and is left out. Fails
-where fewer than 85% die.
+Mutants are drawn at random until the time is up, and made in a temporary copy. One has died if
+a test fails in `tests/functions` or `tests/workflow` (without that of random faults, which takes
+minutes), or if these take far longer than usual. Fails if fewer than 85% die.
 """
 
 import argparse
@@ -26,10 +25,9 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ("functions/*.py", "components/workflow.py")
 SUITES = (["tests/functions"], ["tests/workflow", "--ignore=tests/workflow/test_exactly_once.py"])
 IGNORED = shutil.ignore_patterns(".*", "__pycache__")
-ENOUGH = 0.85
-"""Share of the mutants that have to die."""
-PAIRS = ["Lt LtE", "Gt GtE", "Eq NotEq", "Is IsNot", "In NotIn", "And Or"]
-NEIGHBOURS = {a: b for pair in PAIRS for a, b in (pair.split(), reversed(pair.split()))}
+PAIRS = "Lt LtE", "Gt GtE", "Eq NotEq", "Is IsNot", "In NotIn", "And Or"
+KINDS = [[getattr(ast, name) for name in pair.split()] for pair in PAIRS]
+NEIGHBOURS = {**dict(KINDS), **{other: one for one, other in KINDS}}
 WAYS = ("then", "on_error", "ended", "otherwise")
 """Where a state of the workflow leads to; an error that goes the way of success is swallowed."""
 
@@ -40,9 +38,8 @@ Edit = tuple[int, str, dict[str, object]]
 def mutants(source: str) -> Iterator[tuple[str, str]]:
     """Give each mutant of a module: what was done, and its source."""
     tree = ast.parse(source)
-    classes = [each for each in tree.body if isinstance(each, ast.ClassDef)]
-    for function in [*tree.body, *(each for one in classes for each in one.body)]:
-        for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else []:
+    for function in (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)):
+        for node in ast.walk(function):
             for line, what, values in (*_dropped(node), *_turned(node), *_status(node, function)):
                 before = {name: getattr(node, name) for name in values}
                 vars(node).update(values)
@@ -74,24 +71,19 @@ def _turned(node: ast.AST) -> Iterator[Edit]:
         yield node.lineno, f"negated {ast.unparse(node.test)!r}", {"test": negated}
     elif isinstance(node, ast.Compare):
         for place, operator in enumerate(node.ops):
-            other = _neighbour(operator)
+            other = NEIGHBOURS[type(operator)]()
             what = f"{type(other).__name__} in {ast.unparse(node)!r}"
             yield node.lineno, what, {"ops": [*node.ops[:place], other, *node.ops[place + 1 :]]}
     elif isinstance(node, ast.BoolOp):
-        what = f"{NEIGHBOURS[type(node.op).__name__]} in {ast.unparse(node)!r}"
-        yield node.lineno, what, {"op": _neighbour(node.op)}
+        other = NEIGHBOURS[type(node.op)]()
+        yield node.lineno, f"{type(other).__name__} in {ast.unparse(node)!r}", {"op": other}
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield node.lineno, f"{not node.value} for {node.value}", {"value": not node.value}
     elif isinstance(node, ast.Call):
         for one, other in combinations([each for each in node.keywords if each.arg in WAYS], 2):
             rest = [each for each in node.keywords if each is not other]
-            wrong = ast.keyword(arg=other.arg, value=one.value)
-            what = f"{other.arg} is {ast.unparse(one.value)}"
-            yield other.value.lineno, what, {"keywords": [*rest, wrong]}
-
-
-def _neighbour(operator: ast.AST) -> ast.AST:
-    return getattr(ast, NEIGHBOURS[type(operator).__name__])()
+            keywords = [*rest, ast.keyword(arg=other.arg, value=one.value)]
+            yield node.lineno, f"{other.arg} is {ast.unparse(one.value)}", {"keywords": keywords}
 
 
 def _status(node: ast.AST, function: ast.FunctionDef) -> Iterator[Edit]:
@@ -99,8 +91,7 @@ def _status(node: ast.AST, function: ast.FunctionDef) -> Iterator[Edit]:
     if isinstance(node, ast.Subscript) and ast.unparse(node).endswith("['status']"):
         known = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
         for other in sorted(known & {"described", "latest"} - {ast.unparse(node.value)}):
-            value = ast.Name(id=other, ctx=ast.Load())
-            yield node.lineno, f"the status of {other}", {"value": value}
+            yield node.lineno, f"the status of {other}", {"value": ast.Name(id=other)}
 
 
 def passes(copy: Path, seconds: float) -> bool:
@@ -108,17 +99,17 @@ def passes(copy: Path, seconds: float) -> bool:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     for suite in SUITES:
         command = [sys.executable, "-m", "pytest", "-x", "-q", *suite]
-        with subprocess.Popen(  # noqa: S603 - our own tests
+        tests = subprocess.Popen(  # noqa: S603 - our own tests
             command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
-        ) as tests:
-            try:
-                if tests.wait(timeout=seconds) != 0:
-                    return False
-            except subprocess.TimeoutExpired:
+        )
+        try:
+            if tests.wait(timeout=seconds) != 0:
                 return False
-            finally:
-                if tests.poll() is None:
-                    os.killpg(tests.pid, signal.SIGKILL)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            if tests.poll() is None:
+                os.killpg(tests.pid, signal.SIGKILL)
     return True
 
 
@@ -130,12 +121,11 @@ def main() -> int:
     parser.add_argument("--only", help="one module, as functions/gate.py")
     given = parser.parse_args()
     ends = time.monotonic() + given.seconds
-    files = sorted(path for pattern in SOURCES for path in ROOT.glob(pattern))
-    names = [str(path.relative_to(ROOT)) for path in files]
-    names = [name for name in names if given.only in (None, name)]
-    drawn = [(name, *each) for name in names for each in mutants((ROOT / name).read_text())]
+    every = [str(path.relative_to(ROOT)) for each in SOURCES for path in ROOT.glob(each)]
+    names = [given.only] if given.only else every
+    drawn = sorted({(at, *each) for at in names for each in mutants((ROOT / at).read_text())})
     random.Random(given.seed).shuffle(drawn)  # noqa: S311 - a sample
-    died, survivors = 0, []
+    tried, survivors = 0, []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(ROOT, Path(folder) / "copy", ignore=IGNORED))
         began = time.monotonic()
@@ -143,20 +133,17 @@ def main() -> int:
             sys.exit("the tests fail without any mutant, or take longer than the whole budget")
         usual = time.monotonic() - began
         for name, what, source in drawn:
-            longest = 3 * usual + 10
-            if time.monotonic() + longest > ends:
+            if time.monotonic() + (longest := 3 * usual + 10) > ends:
                 break
             before = (copy / name).read_text()
             (copy / name).write_text(source)
+            tried += 1
             if passes(copy, longest):
-                survivors.append(f"{name}:{what}")
-            else:
-                died += 1
+                survivors.append(f"survived: {name}:{what}")
             (copy / name).write_text(before)
-    tried = died + len(survivors)
-    print(f"{died} of {tried} mutants died ({died / max(tried, 1):.0%}); there are {len(drawn)}")
-    print("\n".join(f"survived: {each}" for each in survivors))
-    return 0 if died >= ENOUGH * tried else 1
+    share = (tried - len(survivors)) / max(tried, 1)
+    print(f"of {len(drawn)} mutants {tried} were tried, and {share:.0%} died", *survivors, sep="\n")
+    return 0 if share >= 0.85 else 1
 
 
 if __name__ == "__main__":
