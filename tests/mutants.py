@@ -23,7 +23,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("functions/*.py", "components/workflow.py")
-SUITES = (["tests/functions"], ["tests/workflow", "--ignore=tests/workflow/test_exactly_once.py"])
+SUITES = (
+    "tests/functions",
+    "-n 2 --dist loadgroup tests/workflow --ignore=tests/workflow/test_exactly_once.py",
+)
 IGNORED = shutil.ignore_patterns(".*", "__pycache__")
 PAIRS = "Lt LtE", "Gt GtE", "Eq NotEq", "Is IsNot", "In NotIn", "And Or"
 KINDS = [[getattr(ast, name) for name in pair.split()] for pair in PAIRS]
@@ -98,7 +101,7 @@ def passes(copy: Path, seconds: float) -> bool:
     """Tell whether all tests pass in the copy, each suite within so many seconds."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     for suite in SUITES:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", *suite]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", *suite.split()]
         tests = subprocess.Popen(  # noqa: S603 - our own tests
             command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
         )
@@ -133,7 +136,7 @@ def main() -> int:
             sys.exit("the tests fail without any mutant, or take longer than the whole budget")
         usual = time.monotonic() - began
         for name, what, source in drawn:
-            if time.monotonic() + (longest := 3 * usual + 10) > ends:
+            if time.monotonic() + (longest := 2 * usual + 10) > ends:
                 break
             before = (copy / name).read_text()
             (copy / name).write_text(source)
