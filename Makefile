@@ -14,7 +14,7 @@ $(READY): requirements.txt requirements-dev.txt
 		-r requirements.txt -r requirements-dev.txt
 	@touch $@
 
-.PHONY: demo test check lint types workflow benchmark requirements help
+.PHONY: demo test check lint types workflow mutants benchmark requirements help
 
 demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine, and what goes wrong
 	@$(BIN)/python -m retrain rehearse --stack dev --scenario happy-path \
@@ -34,6 +34,9 @@ types: $(READY) ## check types
 
 workflow: $(READY) ## print the state machine of the sample stack
 	@$(BIN)/python -m docs.state_machine
+
+mutants: $(READY) ## break functions and workflow on purpose for 30 minutes: do the tests notice?
+	@$(BIN)/python -m tests.mutants
 
 benchmark: $(READY) ## replay healthy runs in virtual time: lag, transitions, calls, cost
 	@$(BIN)/python -m tests.benchmarks.replay

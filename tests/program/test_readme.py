@@ -17,6 +17,7 @@ from components.workflow import REPORTED
 from functions import checks, data_checks, errors, memory
 from functions.configuration import Request
 from functions.documents import Outcome
+from retrain.scenarios import SCENARIOS
 from tests.components.recording import run
 from tests.program.sample_stack import PROJECT, ROOT
 from tests.program.test_program import CONFIG, deploy
@@ -156,6 +157,11 @@ def test_every_guard_is_explained_and_none_that_there_is_not():
 def test_a_guard_says_what_the_table_says_that_it_says(row):
     said = texts(guards()[words(row[0])[0]])
     assert [part for part in words(row[1]) if part not in said] == []
+
+
+def test_every_scenario_is_explained_in_its_own_words():
+    told = [(words(name)[0], story, so.lower()) for name, story, so in rows(OPERATIONS, "scenario")]
+    assert told == [(each.name, each.story, f"{each.prevented}.".lower()) for each in SCENARIOS]
 
 
 def test_every_tag_that_is_remembered_is_explained():
