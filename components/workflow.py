@@ -173,13 +173,16 @@ def definition(
                                 ended="Campaign not updated",
                                 also={
                                     "AGAIN": "Wait for the campaign to be free",
-                                    "CHANGED": "Evaluate solution version",
+                                    "CHANGED": "Wait to ask the gate again",
                                     "SUPERSEDED": "Campaign serves a newer version",
                                     "OVERDUE": "Campaign not updated",
                                 },
                             ),
                             "Wait for the campaign to be free": wait(
                                 "$.update.seconds", then="Update campaign"
+                            ),
+                            "Wait to ask the gate again": wait(
+                                "$.update.seconds", then="Evaluate solution version"
                             ),
                             "Is there a probe?": {
                                 "Type": "Choice",

@@ -5,13 +5,18 @@ import re
 
 import pytest
 
+from emulator.data_sets import SampleData
+from emulator.rehearsal import put_newer_exports
+
 SLOT = "2031-01-13T03:00:00Z"
 RUN = "20310113T030000Z"
 
 
 @pytest.fixture(scope="module")
 def runs(stack, films):
-    """The runs of both for one slot, fired at once."""
+    """The runs of both for one slot, fired at once; since both import, both have newer exports."""
+    for each in (stack, films):
+        put_newer_exports(each.emulator, each.args, SampleData(), day="2031-01-13")
     started = [(each, each.fire(SLOT)) for each in (stack, films)]
     return [each.ended(arn) for each, arn in started]
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "functions").glob("*.py"))
 STANDARD_LIBRARY = {"difflib"}
 """Modules that handlers import and `import boto3` does not."""
-LARGEST_BUNDLE = 56_000
+LARGEST_BUNDLE = 60_000
 """The guards doubled the code: plan_retraining, which has most of it, imports in some 20 ms instead
 of 15, beside 130 ms for boto3.
 """

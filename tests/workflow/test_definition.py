@@ -68,6 +68,7 @@ CONTENTS = {
         "Wait for campaign update",
         "Watch campaign update",
         "Wait for the campaign to be free",
+        "Wait to ask the gate again",
         "Is there a probe?",
         "Probe campaign",
         "Does the campaign serve well?",
