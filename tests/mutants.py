@@ -23,10 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("functions/*.py", "components/workflow.py")
-SUITES = (
-    "tests/functions",
-    "-n 2 --dist loadgroup tests/workflow --ignore=tests/workflow/test_exactly_once.py",
-)
+SUITES = "tests/functions", "-n 2 tests/workflow --ignore=tests/workflow/test_exactly_once.py"
 IGNORED = shutil.ignore_patterns(".*", "__pycache__")
 PAIRS = "Lt LtE", "Gt GtE", "Eq NotEq", "Is IsNot", "In NotIn", "And Or"
 KINDS = [[getattr(ast, name) for name in pair.split()] for pair in PAIRS]
