@@ -134,7 +134,8 @@ def _waiting_version(
 ) -> SolutionVersionTypeDef | None:
     """Give a version of ours that knows all data there is and that some campaign does not serve.
 
-    To deploy it costs nothing; to train its like again does.
+    To deploy it costs nothing; to train its like again does. A campaign that was moved elsewhere
+    since, perhaps back by hand, waits for nothing.
     """
     if "trainingMode" in run["request"]:
         return None
@@ -151,10 +152,18 @@ def _waiting_version(
         return None
     data_as_of = _data_as_of(world)
     knows_all = data_as_of is None or newest["creationDateTime"] > data_as_of
-    served = {
-        world.campaigns[each["campaignArn"]]["solutionVersionArn"] for each in solution["campaigns"]
-    }
-    return newest if knows_all and served - {newest["solutionVersionArn"]} else None
+    campaigns = [world.campaigns[each["campaignArn"]] for each in solution["campaigns"]]
+    waits = any(
+        campaign["solutionVersionArn"] != newest["solutionVersionArn"]
+        and not _was_moved_after(campaign, newest["creationDateTime"])
+        for campaign in campaigns
+    )
+    return newest if knows_all and waits else None
+
+
+def _was_moved_after(campaign: CampaignTypeDef, moment: datetime) -> bool:
+    latest = campaign.get("latestCampaignUpdate")
+    return bool(latest and latest["status"] == "ACTIVE" and latest["creationDateTime"] > moment)
 
 
 def _data_as_of(world: World) -> datetime | None:

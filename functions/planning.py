@@ -62,7 +62,7 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
     problems = list(_problems(settings, run, world, datasets, solutions))
     unchanged = data_checks.nothing_new(world, datasets) if _may_skip(settings, run) else None
     if unchanged and not problems:
-        return _skipped(unchanged)
+        return _waiting(settings, run, world, solutions) or _skipped(unchanged)
     imports = [planned_import(settings, run, world, dataset) for dataset in datasets]
     begun = {job["jobName"] for jobs in world.import_jobs.values() for job in jobs if resumed(run)}
     to_check = [
@@ -125,6 +125,23 @@ def _warnings(
 def _may_skip(settings: Settings, run: Run) -> bool:
     forced = run["request"].get("force") or resumed(run)
     return settings["skipWhenUnchanged"] and not forced
+
+
+def _waiting(
+    settings: Settings, run: Run, world: World, solutions: Sequence[SolutionSettings]
+) -> Plan | None:
+    """Plan to deploy what was trained and is not served, where nothing has to be trained.
+
+    An update that failed would otherwise stay undone until the data change.
+    """
+    planned = (
+        planned_solution(settings, run, world, solution, importing=False) for solution in solutions
+    )
+    waiting = [solution for solution in planned if solution["existingVersionArn"]]
+    if not waiting:
+        return None
+    dry = DRY_RUN if run["request"].get("dryRun") else None
+    return {"imports": [], "solutions": waiting, "skipped": dry, "warnings": []}
 
 
 def _skipped(reason: str) -> Plan:

@@ -79,7 +79,7 @@ class World:
     versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
     named_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Name -> version: those that a run without import, or a resumed one, may find waiting."""
+    """Name -> version: those that may wait to be served, or that a resumed run has left."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """Version ARN -> why it must not be deployed again; of the named versions."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
@@ -108,8 +108,7 @@ def read(
         {each["datasetGroupArn"] for each in found_datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-    may_wait = "resume" in run["request"] or run["request"].get("skipImport")
-    named = _named(client, all_versions) if may_wait else {}
+    named = _named(client, run, all_versions)
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
@@ -195,14 +194,27 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
 
 
+def _active(
+    summaries: Sequence[SolutionVersionSummaryTypeDef],
+) -> list[SolutionVersionSummaryTypeDef]:
+    return [each for each in summaries if each["status"] == "ACTIVE"]
+
+
 def _named(
-    client: PersonalizeClient, all_versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]]
+    client: PersonalizeClient,
+    run: Run,
+    all_versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
 ) -> dict[str, SolutionVersionTypeDef]:
-    """Describe the newest versions; of two with one name, the newer counts."""
+    """Describe the newest versions; of two with one name, the newer counts.
+
+    Where none is looked for by name, the newest ACTIVE one of each solution is enough: it may wait
+    to be served.
+    """
+    by_name = "resume" in run["request"] or run["request"].get("skipImport")
     described = [
         client.describe_solution_version(solutionVersionArn=each["solutionVersionArn"])
         for summaries in all_versions.values()
-        for each in summaries[:RESUMABLE]
+        for each in (summaries[:RESUMABLE] if by_name else _active(summaries)[:1])
     ]
     named: dict[str, SolutionVersionTypeDef] = {}
     for version in (each["solutionVersion"] for each in described):

@@ -156,6 +156,7 @@ def test_each_step_called_personalize_as_its_own_role(stack, run):
             "personalize:DescribeDatasetGroup",
             "personalize:DescribeSchema",
             "personalize:DescribeSolution",
+            "personalize:DescribeSolutionVersion",
         },
         "create_dataset_import_job": {"personalize:CreateDatasetImportJob"},
         "watch_dataset_import_job": {"personalize:DescribeDatasetImportJob"},

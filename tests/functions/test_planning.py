@@ -411,6 +411,21 @@ def test_a_version_that_one_campaign_lacks_waits():
     assert existing(solution=solution, campaigns=campaigns) == VERSION
 
 
+@pytest.mark.parametrize(
+    ("update", "waits"),
+    [
+        ({"status": "ACTIVE", "creationDateTime": ago(1)}, False),
+        ({"status": "ACTIVE", "creationDateTime": WAITING["creationDateTime"]}, True),
+        ({"status": "CREATE FAILED", "creationDateTime": ago(1)}, True),
+    ],
+    ids=["moved back by hand", "moved before", "our update failed"],
+)
+def test_a_campaign_that_was_moved_since_waits_for_nothing(update, waits):
+    latest = {"solutionVersionArn": OLD_VERSION, "lastUpdatedDateTime": ago(1), **update}
+    campaigns = {CAMPAIGN: campaign(latestCampaignUpdate=latest)}
+    assert existing(campaigns=campaigns) == (VERSION if waits else None)
+
+
 def test_a_solution_without_campaigns_has_nothing_waiting():
     assert existing(solution=solution_settings(campaigns=[])) is None
 
@@ -530,6 +545,15 @@ UNCHANGED = {
     "versions": {SOLUTION: [version_summary(creationDateTime=ago(47))]},
 }
 NOTHING_NEW = "nothing is new: the exports are those imported last"
+
+
+@pytest.mark.parametrize(
+    ("request_", "skipped"), [({}, None), ({"dryRun": True}, "this is a dry run")]
+)
+def test_where_nothing_is_new_a_version_that_waits_is_deployed_without_an_import(request_, skipped):
+    plan = decided(request_, **UNCHANGED, named_versions=named(WAITING))
+    assert (plan["imports"], plan["skipped"]) == ([], skipped)
+    assert [each["existingVersionArn"] for each in plan["solutions"]] == [VERSION]
 
 
 def test_a_run_with_nothing_new_is_skipped():

@@ -169,10 +169,13 @@ def test_lists_are_read_to_their_last_page_and_are_newest_first(reading):
     reading.versions = [[OLD], [NEW]]
     reading.imports = {DATASET: [[import_summary()], [OURS]]}
     reading.import_tags = {OURS["datasetImportJobArn"]: API_TAGS}
+    reading.described_versions = {VERSION: version()}
+    reading.version_tags = {VERSION: []}
     assert reading.read() == replace(
         EMPTY,
         import_jobs={DATASET: [OURS, import_summary()]},
         versions={SOLUTION: [NEW, OLD]},
+        named_versions={VERSION_NAME: version()},
         last_import={DATASET: TAGS},
     )
 
@@ -270,9 +273,12 @@ def test_verdicts_of_versions_that_may_be_waiting_are_known(reading):
 
 
 @pytest.mark.parametrize("request_", [{}, {"skipImport": False}], ids=str)
-def test_versions_are_not_described_where_none_may_be_waiting(reading, request_):
-    reading.versions = [[OLD, NEW]]
-    assert reading.read(request_).named_versions == {}
+def test_only_the_newest_active_version_is_described_where_none_is_looked_for(reading, request_):
+    failed = {**NEW, "solutionVersionArn": f"{SOLUTION}/failed", "status": "CREATE FAILED"}
+    reading.versions = [[OLD, NEW, {**failed, "creationDateTime": ago(0.5)}]]
+    reading.described_versions = {VERSION: version()}
+    reading.version_tags = {VERSION: []}
+    assert reading.read(request_).named_versions == {VERSION_NAME: version()}
 
 
 def test_of_two_versions_with_one_name_the_newer_counts(reading):

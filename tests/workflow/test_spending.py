@@ -47,6 +47,28 @@ def test_the_first_run_of_a_pipeline_imports_whatever_is_there():
     assert outcomes(execution) == ALL, "nobody knows what others imported before"
 
 
+def test_an_update_that_failed_is_made_up_for_by_the_next_run_without_a_training():
+    with pipeline() as made:
+        made.order("fail", job="campaign-update", reason="Internal service error")
+        made.run()
+        execution = made.run(scheduledTime=NEXT)
+        assert len(made.started("CreateDatasetImportJob")) == 3, "the first run's"
+        assert len(made.versions()) == 2, "the first run's waited to be served"
+        assert made.served() == made.versions()[-1]
+    assert outcomes(execution) == DONE
+
+
+def test_a_campaign_that_was_moved_back_by_hand_stays_where_it_is():
+    with pipeline() as made:
+        before = made.served()
+        made.run()
+        made.api.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=before)
+        made.let_pass(3600)
+        execution = made.run(scheduledTime=NEXT)
+        assert made.served() == before
+    assert reason(execution) == NOTHING_NEW
+
+
 def test_a_file_that_is_written_anew_with_the_same_content_is_nothing_new():
     with pipeline() as made:
         made.run()
