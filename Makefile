@@ -21,7 +21,7 @@ demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine,
 		--scenario truncated-export --scenario worse-model
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest -n 2 --quiet
+	@$(BIN)/python -m pytest -n 3 --quiet
 
 check: lint types test ## lint, types and tests: what has to pass before a commit
 

@@ -1,21 +1,29 @@
 """How `pytest -n` deals the tests out: file by file, so that what the tests share is made once.
 
 Files of end_to_end/ that share an emulator and its deployed stacks go to one process together.
+The longest files come first: the last one dealt would keep its process busy alone.
 """
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-ONE_EMULATOR = "closing", "dead_letters", "happy_path", "permissions", "two_stacks"
+ONE_EMULATOR = tuple(
+    f"tests/end_to_end/test_{each}.py"
+    for each in ("closing", "dead_letters", "happy_path", "permissions", "two_stacks")
+)
+LONGEST = (
+    *ONE_EMULATOR,
+    "tests/workflow/test_exactly_once.py",
+    "tests/end_to_end/test_rehearse.py",
+)
 
 
 class Scheduling(LoadFileScheduling):
-    """Gives the next file, in the order of their names, to the process that is free."""
+    """Gives the next file, in the order of collection, to the process that is free."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        shared = [f"end_to_end/test_{each}.py" for each in ONE_EMULATOR]
-        return "end_to_end" if file.endswith(tuple(shared)) else file
+        return "end_to_end" if file in ONE_EMULATOR else file
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -23,3 +31,9 @@ def pytest_xdist_make_scheduler(config, log):
     """Use it, whatever `--dist` says."""
     config.option.loadscopereorder = False  # the longest have the fewest tests
     return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first, and leave the others in the order of their names."""
+    order = {file: place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.location[0], len(order)))
