@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import pulumi
@@ -10,12 +9,11 @@ import pulumi_aws as aws
 
 from . import policies
 from .args import RetrainingPipelineArgs
+from .bundles import bundle
 from .naming import step_name
 from .steps import STEPS, Resource, Step
 
 Grants: TypeAlias = Mapping[Resource, tuple[str, ...]]
-
-CODE = Path(__file__).parent.parent / "functions"
 
 AFTER_THE_STATE_MACHINE: frozenset[Resource] = frozenset({"state machine", "executions"})
 """Kinds that exist only once the state machine does, which needs these functions and their
@@ -66,7 +64,6 @@ class LambdaFunctions(pulumi.ComponentResource):
             tags=pipeline.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        code = bundle()
         steps: dict[str, StepFunction] = {}
         for step, row in STEPS.items():
             own_name = step_name(name, step)
@@ -95,7 +92,7 @@ class LambdaFunctions(pulumi.ComponentResource):
                 role=role.arn,
                 runtime=aws.lambda_.Runtime.PYTHON3D13,
                 architectures=["arm64"],
-                code=code,
+                code=bundle(step),
                 handler=f"functions.{step}.handler",
                 timeout=row.timeout_seconds,
                 memory_size=row.memory_megabytes,
@@ -150,13 +147,3 @@ def _by_time(row: Step) -> tuple[Grants, Grants]:
     before = {kind: row.may[kind] for kind in row.may if kind not in AFTER_THE_STATE_MACHINE}
     after = {kind: row.may[kind] for kind in row.may if kind in AFTER_THE_STATE_MACHINE}
     return before, after
-
-
-def bundle() -> pulumi.AssetArchive:
-    """Pack `functions/*.py`, file by file: nothing else that lies there goes to Lambda."""
-    return pulumi.AssetArchive(
-        {
-            f"{CODE.name}/{path.name}": pulumi.FileAsset(str(path))
-            for path in sorted(CODE.glob("*.py"))
-        }
-    )

@@ -5,7 +5,8 @@ from typing import get_args
 import pytest
 
 from components import DatasetArgs, DatasetsArgs
-from components.lambda_functions import AFTER_THE_STATE_MACHINE, CODE, bundle
+from components.bundles import CODE, bundle
+from components.lambda_functions import AFTER_THE_STATE_MACHINE
 from components.steps import STEPS, Resource
 from tests.components.conftest import deploy
 from tests.components.documents import (
@@ -285,13 +286,11 @@ def test_every_step_has_its_module():
     assert [step for step in STEPS if step not in modules] == []
 
 
-def test_the_bundle_is_the_modules_of_the_functions_and_nothing_else():
-    assert list(bundle().assets) == [f"functions/{path.name}" for path in sorted(CODE.glob("*.py"))]
-
-
-def test_every_function_runs_the_same_bundle(deployed):
+def test_a_function_runs_the_bundle_of_its_own_step(deployed):
     for step in STEPS:
         code = deployed.one(FUNCTION, NAMES[step]).inputs["code"]
-        assert {key: asset.path for key, asset in code.assets.items()} == {
-            key: asset.path for key, asset in bundle().assets.items()
-        }, step
+        assert paths(code) == paths(bundle(step)), step
+
+
+def paths(code):
+    return {key: asset.path for key, asset in code.assets.items()}

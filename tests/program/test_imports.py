@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "components.arns": {"components.values"},
     "components.metrics": set(),
     "components.rates": set(),
+    "components.bundles": set(),
     "components.values": set(),
     "components.args": {"components.metrics", "components.rates"},
     "components.rules": {"components.args", *JUDGES},
@@ -33,6 +34,7 @@ MAY_IMPORT = {
     "components.workflow": {"components.asl", "components.args"},
     "components.lambda_functions": {
         "components.args",
+        "components.bundles",
         "components.naming",
         "components.policies",
         "components.steps",

@@ -1,0 +1,40 @@
+"""What goes to Lambda for a step: the module of its handler, and those of ours that it imports."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pulumi
+
+CODE = Path(__file__).parent.parent / "functions"
+
+
+def bundle(step: str) -> pulumi.AssetArchive:
+    """Pack `functions/<step>.py` with what it needs of its neighbours, and nothing else.
+
+    So a function gets a new version when code changes that it can run, and only then.
+    """
+    needed: set[str] = set()
+    ahead = {"__init__", step}
+    while ahead:
+        module = ahead.pop()
+        needed.add(module)
+        ahead |= _imported_by(module) - needed
+    return pulumi.AssetArchive(
+        {
+            f"{CODE.name}/{module}.py": pulumi.FileAsset(str(CODE / f"{module}.py"))
+            for module in sorted(needed)
+        }
+    )
+
+
+@cache
+def _imported_by(module: str) -> frozenset[str]:
+    """Name the neighbours that a module imports, those for its types included."""
+    tree = ast.parse((CODE / f"{module}.py").read_text())
+    return frozenset(
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+        for name in ([node.module] if node.module else [each.name for each in node.names])
+    )

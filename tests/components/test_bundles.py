@@ -1,0 +1,68 @@
+"""What each function brings along: its handler, what that imports of ours, and no more."""
+
+from pathlib import Path
+
+import pytest
+
+from components.bundles import CODE, bundle
+from components.steps import STEPS
+
+
+@pytest.fixture
+def code(tmp_path, monkeypatch):
+    """A folder of modules to pack."""
+    monkeypatch.setattr("components.bundles.CODE", tmp_path)
+
+    def write(**modules):
+        for name, text in {"__init__": "", **modules}.items():
+            (tmp_path / f"{name}.py").write_text(text)
+        return tmp_path
+
+    return write
+
+
+def names(archive):
+    return [key.partition("/")[2] for key in archive.assets]
+
+
+def test_a_bundle_holds_the_handler_and_whatever_it_leads_to(code):
+    code(
+        first_step="import json\nfrom . import second\nfrom .third import thing, other",
+        second="from .fourth import thing",
+        third="def later():\n    from .fifth import thing",
+        fourth="from .second import thing",
+        fifth="",
+        other_step="from .third import thing",
+    )
+    assert names(bundle("first_step")) == [
+        "__init__.py",
+        "fifth.py",
+        "first_step.py",
+        "fourth.py",
+        "second.py",
+        "third.py",
+    ], "late imports count, circles end, and what nothing imports stays out"
+
+
+def test_a_module_that_is_imported_for_its_types_alone_comes_along(code):
+    code(typed_step="if TYPE_CHECKING:\n    from .types_of_it import Thing", types_of_it="")
+    assert names(bundle("typed_step")) == ["__init__.py", "typed_step.py", "types_of_it.py"]
+
+
+def test_the_archive_has_the_package_and_the_assets_are_the_files(code):
+    folder = code(lonely_step="")
+    assert {key: asset.path for key, asset in bundle("lonely_step").assets.items()} == {
+        f"{folder.name}/__init__.py": str(folder / "__init__.py"),
+        f"{folder.name}/lonely_step.py": str(folder / "lonely_step.py"),
+    }
+
+
+def test_a_handler_is_in_its_own_bundle_alone():
+    for step in STEPS:
+        packed = {Path(name).stem for name in names(bundle(step))}
+        assert packed & set(STEPS) == {step}, "its version would change with another step's code"
+
+
+def test_every_module_goes_to_some_function():
+    packed = {name for step in STEPS for name in names(bundle(step))}
+    assert packed == {path.name for path in CODE.glob("*.py")}
