@@ -141,7 +141,7 @@ def trained_often_enough(
         ]
         if len(recent) >= most:
             yield (
-                f"{arn}: {len(recent)} versions were created within 30 days, and "
+                f"{arn}: versions created within 30 days: {len(recent)}, and "
                 f"limits.maxTrainingsPerMonth is {most}"
             )
 

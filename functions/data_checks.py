@@ -30,7 +30,7 @@ def problems(world: World, datasets: Sequence[DatasetSettings]) -> Iterator[str]
     for dataset in datasets:
         export = world.exports[dataset["datasetArn"]]
         fields = world.schemas.get(dataset["datasetArn"], [])
-        last = world.last_import.get(dataset["datasetArn"], {})
+        last = world.last_full.get(dataset["datasetArn"], {})
         for problem in (
             *is_there(export),
             *has_the_fields(export, fields),
@@ -98,14 +98,18 @@ def _first_wrong_value(file: Beginning, types: Mapping[str, SchemaField]) -> str
 def is_not_truncated(
     dataset: DatasetSettings, export: Export, last: Mapping[str, str]
 ) -> Iterator[str]:
-    """Refuse an export much smaller than the one imported last: a FULL import replaces that."""
+    """Refuse an export much smaller than the last that was imported FULL: it replaces all data.
+
+    `last` is of this pipeline's own import: of others, and of INCREMENTAL ones between, nothing is
+    known that could be compared.
+    """
     if dataset["importMode"] != "FULL" or BYTES not in last or not export.objects:
         return
     before, share = int(last[BYTES]), dataset["minRelativeSize"]
     if export.size < share * before:
         yield (
-            f"{export.location} has {export.size} bytes, and the last import took {before}: less "
-            f"than minRelativeSize {share:g} of it; if the data really shrank, lower "
+            f"{export.location} has {export.size} bytes, and the last FULL import took {before}: "
+            f"less than minRelativeSize {share:g} of it; if the data really shrank, lower "
             "minRelativeSize for one run"
         )
 

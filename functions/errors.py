@@ -8,7 +8,7 @@ class Throttled(Exception):  # noqa: N818 - the workflow's word, and the API's
 
 
 class ServiceUnavailable(Exception):  # noqa: N818 - (as above)
-    """The service gave a 5xx answer or none; the workflow tries again (components/asl.py)."""
+    """The service gave a 5xx answer, none or a stale one; the workflow tries again (asl.py)."""
 
 
 class RunRefused(Exception):  # noqa: N818 - an outcome of planning, not a fault of the program

@@ -73,18 +73,20 @@ def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, 
         max_hours=dataset["maxHours"],
         warnings=job["warnings"],
     )
-    if seen["phase"] == "ACTIVE" and _has_changed(dataset):
-        seen["warnings"].append(f"{dataset['dataLocation']} was changed during the import")
+    if seen["phase"] == "ACTIVE" and (doubt := _doubt(dataset)):
+        seen["warnings"].append(f"{dataset['dataLocation']} {doubt}")
     return seen
 
 
-def _has_changed(dataset: PlannedImport) -> bool:
+def _doubt(dataset: PlannedImport) -> str | None:
+    """Give why something else may have been imported than what was planned; None if not."""
     try:
         objects = exports.listed(exports.s3(), dataset["dataLocation"])
-    except (BotoCoreError, ClientError):
-        return True
+    except (BotoCoreError, ClientError) as error:
+        return f"could not be listed after the import: {error}"
     now = exports.Export(location=dataset["dataLocation"], objects=objects)
-    return now.fingerprint != dataset["tags"][FINGERPRINT]
+    changed = now.fingerprint != dataset["tags"][FINGERPRINT]
+    return "was changed during the import" if changed else None
 
 
 def _describe(client: PersonalizeClient, arn: str) -> DatasetImportJobTypeDef:

@@ -27,6 +27,7 @@ LEAST_QUESTIONS = 10
 """How often a short probe asks in its time."""
 PERSISTENT = 3
 """Bad answers in a row that count; a single one may be chance."""
+TOO_MANY = "throttled"
 
 
 @functools.cache
@@ -44,7 +45,8 @@ def probe_campaign(
     """Ask again and again for the probe's minutes, for as long as one invocation may.
 
     FAILED after three bad answers in a row: an error, or fewer results than asked for. PASSED when
-    the minutes are over and the last answers are not that bad. NEAR asks for another invocation.
+    the minutes are over and the last answer is good. NEAR asks for another invocation. A question
+    that is throttled gets no answer and is asked again; past the minutes, that too is bad.
     """
     probe = campaign["probe"]
     assert probe is not None, "the workflow asks for a probe where there is one"
@@ -57,7 +59,9 @@ def probe_campaign(
     holding_ends = now + timedelta(seconds=HOLD_TOTAL - pause)
     while True:
         said = _ask(client, campaign["campaignArn"], probe)
-        bad, failure = (bad + 1, said) if said else (0, failure)
+        over = clock.now() >= ends
+        if said != TOO_MANY or over:
+            bad, failure = (bad + 1, said) if said else (0, failure)
         probing: Probing = {
             "phase": "NEAR",
             "startedAt": started,
@@ -66,7 +70,7 @@ def probe_campaign(
         }
         if bad >= PERSISTENT:
             return {**probing, "phase": "FAILED"}
-        if clock.now() >= ends and not bad:
+        if over and not bad:
             return {**probing, "phase": "PASSED"}
         if clock.now() >= holding_ends:
             return probing
@@ -74,7 +78,7 @@ def probe_campaign(
 
 
 def _ask(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> str | None:
-    """Give what is wrong with the answer; None if nothing is, or if it was only throttled."""
+    """Give what is wrong with the answer; None if nothing is."""
     try:
         if "inputList" in probe:
             results = client.get_personalized_ranking(
@@ -92,7 +96,7 @@ def _ask(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> s
                 asked["itemId"] = probe["itemId"]
             results = client.get_recommendations(**asked)["itemList"]
     except ClientError as error:
-        return None if error.response["Error"]["Code"] in THROTTLING else str(error)
+        return TOO_MANY if error.response["Error"]["Code"] in THROTTLING else str(error)
     except BotoCoreError as error:
         return str(error)
     few = len(results) < probe["minResults"]

@@ -209,9 +209,10 @@ def _warnings(document: Finished) -> list[str]:
         *(each["job"] for each in _imports(document)),
         *(each["version"] for each in document.get("solutions", [])),
         *(
-            campaign["update"]
+            job
             for each in document.get("solutions", [])
             for campaign in each["campaigns"]
+            for job in (campaign["update"], campaign["rollback"])
         ),
     ]
     planned = document["plan"]["warnings"] if "plan" in document else []

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import boto3
 
+from .errors import ServiceUnavailable
+
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -39,10 +41,17 @@ def configured(client: SFNClient, execution_arn: str) -> Configured | None:
 
 
 def ending(client: SFNClient, execution_arn: str) -> StateError | None:
-    """Give how an execution ended that has not reported; None if it has, or did not end badly."""
+    """Give how an execution ended that has not reported; None if it has, or did not end badly.
+
+    Raises:
+        ServiceUnavailable: it is still said to run; an answer may be stale, and Lambda invokes a
+            function that an event called and that fails twice more, after one and two minutes.
+    """
     execution = client.describe_execution(executionArn=execution_arn)
     status, error = execution["status"], execution.get("error")
-    if status in ("RUNNING", "SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED:
+    if status == "RUNNING":
+        raise ServiceUnavailable(f"{execution_arn} is still said to run")
+    if status in ("SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED:
         return None
     cause = execution.get("cause", "no cause given")
     return {"Error": status, "Cause": f"{error}: {cause}" if error else cause}

@@ -73,6 +73,8 @@ class World:
     """Imports of this region, of whoever, that are pending or in progress."""
     last_import: Mapping[str, Tags] = field(default_factory=dict)
     """Dataset ARN -> the tags of its newest ACTIVE import, where that is of this pipeline."""
+    last_full: Mapping[str, Tags] = field(default_factory=dict)
+    """Dataset ARN -> the tags of this pipeline's newest ACTIVE import of mode FULL."""
     exports: Mapping[str, exports.Export] = field(default_factory=dict)
     """Dataset ARN -> what lies at its location; for those that are to be imported."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
@@ -109,6 +111,8 @@ def read(
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
     named = _named(client, run, all_versions)
+    last, full = _last_imports(settings, all_jobs)
+    facts = {job: recall(client, job) for job in dict.fromkeys((*last.values(), *full.values()))}
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
@@ -123,12 +127,8 @@ def read(
         import_slots_used=sum(
             phase_of(job["status"]) == "UNDER_WAY" for job in import_jobs(client)
         ),
-        last_import={
-            arn: recall(client, last["datasetImportJobArn"])
-            for arn, jobs in all_jobs.items()
-            if (last := next((job for job in jobs if job["status"] == "ACTIVE"), None))
-            and last["jobName"].startswith(f"{settings['prefix']}-")
-        },
+        last_import={arn: facts[job] for arn, job in last.items()},
+        last_full={arn: facts[job] for arn, job in full.items()},
         exports={
             each["datasetArn"]: exports.look(
                 exports.s3(), each["dataLocation"], each["readyMarker"]
@@ -192,6 +192,23 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     group, name = arn.split("/")[1:]
     schedule = boto3.client("scheduler").get_schedule(GroupName=group, Name=name)
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
+
+
+def _last_imports(
+    settings: Settings, all_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Give per dataset the ACTIVE import that is newest, if ours, and our newest FULL one."""
+    last: dict[str, str] = {}
+    full: dict[str, str] = {}
+    for arn, jobs in all_jobs.items():
+        active = [job for job in jobs if job["status"] == "ACTIVE"]
+        ours = [job for job in active if job["jobName"].startswith(f"{settings['prefix']}-")]
+        if ours and ours[0] == active[0]:
+            last[arn] = ours[0]["datasetImportJobArn"]
+        for job in ours:
+            if job.get("importMode", "FULL") == "FULL":
+                full.setdefault(arn, job["datasetImportJobArn"])
+    return last, full
 
 
 def _active(

@@ -346,7 +346,7 @@ MONTH_OLD = version_summary(creationDateTime=ago(24 * 30))
 
 def test_a_solution_that_was_trained_as_often_as_paid_for_is_told():
     assert often(2, RECENT, RECENT) == [
-        f"{SOLUTION}: 2 versions were created within 30 days, and limits.maxTrainingsPerMonth is 2"
+        f"{SOLUTION}: versions created within 30 days: 2, and limits.maxTrainingsPerMonth is 2"
     ]
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from functions import close_run, runs
+from functions.errors import ServiceUnavailable
 from tests.functions.samples import (
     EXECUTION,
     NOW,
@@ -55,7 +56,6 @@ FIRST_STATE = {
 @pytest.mark.parametrize(
     ("status", "how", "error"),
     [
-        ("RUNNING", {}, None),
         ("SUCCEEDED", {}, None),
         ("PENDING_REDRIVE", {"error": "States.Runtime"}, None),
         ("FAILED", {"error": "RetrainingFailed", "cause": "a report"}, None),
@@ -75,6 +75,13 @@ FIRST_STATE = {
 def test_an_execution_that_has_not_reported_says_how_it_ended(executions, status, how, error):
     ended(executions, status, **how)
     assert runs.ending(executions.client, EXECUTION) == error
+
+
+def test_an_execution_that_is_still_said_to_run_is_asked_about_again_later(executions):
+    ended(executions, "RUNNING")
+    with pytest.raises(ServiceUnavailable) as error:
+        runs.ending(executions.client, EXECUTION)
+    assert str(error.value) == f"{EXECUTION} is still said to run", "Lambda tries events again"
 
 
 def test_what_the_first_state_made_is_read_from_the_history(executions):

@@ -210,8 +210,8 @@ def test_an_export_must_not_be_much_smaller_than_the_last_one(size, share, refus
     assert found == (
         [
             (
-                f"{LOCATION} has {size} bytes, and the last import took 1000: less than "
-                f"minRelativeSize {share:g} of it; if the data really shrank, lower "
+                f"{LOCATION} has {size} bytes, and the last FULL import took 1000: "
+                f"less than minRelativeSize {share:g} of it; if the data really shrank, lower "
                 "minRelativeSize for one run"
             )
         ]
@@ -373,7 +373,8 @@ def test_every_guard_speaks_for_every_dataset_by_its_name():
     )
     known = world(
         exports={DATASET: bad, ITEMS: export()},
-        last_import={DATASET: {"retraining-bytes": "1000"}},
+        last_import={DATASET: {"retraining-bytes": "1"}},
+        last_full={DATASET: {"retraining-bytes": "1000"}},
     )
     assert [each[:52] for each in problems(known, [dataset_settings(), items])] == [
         each[:52]

@@ -231,15 +231,21 @@ def test_an_export_that_was_changed_during_its_import_is_warned_of(personalize, 
     assert watch(personalize, status="ACTIVE") == CHANGED
 
 
-def test_an_export_that_cannot_be_listed_any_more_may_have_changed(personalize, s3, monkeypatch):
-    s3.refuses("list_objects_v2", "NoSuchBucket", **LIST)
-    assert watch(personalize, status="ACTIVE") == CHANGED
+def test_an_export_that_cannot_be_listed_any_more_is_warned_of(personalize, s3, monkeypatch):
+    unlisted = "s3://exports/interactions.csv could not be listed after the import: "
+    refused = "An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: "
+    s3.refuses("list_objects_v2", "NoSuchBucket", "no such bucket", **LIST)
+    assert watch(personalize, status="ACTIVE") == {
+        **IMPORTED,
+        "warnings": [f"{unlisted}{refused}no such bucket"],
+    }, "the import has succeeded all the same"
 
     def silent(*_):
         raise EndpointConnectionError(endpoint_url="https://s3")
 
     monkeypatch.setattr("functions.exports.listed", silent)
-    assert watch(personalize, status="ACTIVE") == CHANGED, "the import has succeeded all the same"
+    said = 'Could not connect to the endpoint URL: "https://s3"'
+    assert watch(personalize, status="ACTIVE") == {**IMPORTED, "warnings": [f"{unlisted}{said}"]}
 
 
 def test_a_watched_job_under_way_says_when_to_look_next(personalize):

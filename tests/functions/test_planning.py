@@ -627,7 +627,7 @@ ONCE = settings(
         "maxTrainingsPerMonth": 1,
     }
 )
-OFTEN = f"{SOLUTION}: 1 versions were created within 30 days, and limits.maxTrainingsPerMonth is 1"
+OFTEN = f"{SOLUTION}: versions created within 30 days: 1, and limits.maxTrainingsPerMonth is 1"
 
 
 def test_a_solution_that_was_trained_often_enough_skips_the_run():

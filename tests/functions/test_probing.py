@@ -110,8 +110,20 @@ def test_no_answer_is_a_bad_answer(runtime, monkeypatch):
 
 
 def test_a_question_too_many_says_nothing_of_the_campaign(runtime):
-    refuses(runtime, "ThrottlingException", "slow down")
-    assert probe(runtime, ENDING) == {**ENDING, "phase": "PASSED"}
+    for _ in range(2):
+        answers(runtime, FIVE[:4])
+    for _ in range(3):
+        refuses(runtime, "ThrottlingException", "slow down")
+    answers(runtime, FIVE[:4])
+    failed = probing(phase="FAILED", badInARow=3, failure=FOUR_ITEMS)
+    assert probe(runtime) == failed, "neither bad nor good, it does not interrupt the row"
+
+
+def test_a_probe_does_not_pass_without_an_answer(runtime):
+    for _ in range(3):
+        refuses(runtime, "ThrottlingException", "slow down")
+    failed = {**ENDING, "phase": "FAILED", "badInARow": 3, "failure": "throttled"}
+    assert probe(runtime, ENDING) == failed
 
 
 def test_similar_items_are_asked_for_by_item(runtime):

@@ -386,6 +386,18 @@ def test_a_rollback_that_failed_says_why_beside_the_probe():
     assert made["failure"] == "no capacity; the probe failed: no campaign"
 
 
+def test_what_an_update_and_its_rollback_warned_of_is_told():
+    update, rollback = (
+        ended_job(CAMPAIGN, warnings=[f"unknown status {status}"]) for status in ("ODD", "EVEN")
+    )
+    campaign = campaign_result(update=update, rollback=rollback, outcome="ROLLED_BACK")
+    made = report(finished(solutions=[solution_result(campaigns=[campaign])]))
+    assert made["warnings"] == [
+        f"{CAMPAIGN}: unknown status ODD",
+        f"{CAMPAIGN}: unknown status EVEN",
+    ]
+
+
 def test_a_probe_that_passed_is_no_failure_although_an_answer_was_bad():
     passed = probing(phase="PASSED", failure="0 results, fewer than 5")
     assert campaign_reported(probing=passed) == DEPLOYED

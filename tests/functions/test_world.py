@@ -113,6 +113,7 @@ class Read:
             "solutionVersion",
             self.described_versions,
         )
+        self.has_tags(self.import_tags)
         for arn in (arn for arn, found in self.groups.items() if found):
             pages(
                 client, "list_event_trackers", "eventTrackers", self.trackers, datasetGroupArn=arn
@@ -122,7 +123,6 @@ class Read:
             answer = {"schema": {"schema": schema}}
             client.says("describe_schema", answer, schemaArn=SCHEMA)
         pages(client, "list_dataset_import_jobs", "datasetImportJobs", self.region)
-        self.has_tags(self.import_tags)
         self.has_tags(self.version_tags)
         self.describes("describe_campaign", "campaignArn", "campaign", self.campaigns)
         return world.read(
@@ -163,6 +163,7 @@ OURS = import_summary(
     datasetImportJobArn=f"{ARN}:dataset-import-job/tuesday",
     creationDateTime=ago(24),
 )
+FOREIGN = {**import_summary(), "creationDateTime": ago(1)}
 
 
 def test_lists_are_read_to_their_last_page_and_are_newest_first(reading):
@@ -177,6 +178,7 @@ def test_lists_are_read_to_their_last_page_and_are_newest_first(reading):
         versions={SOLUTION: [NEW, OLD]},
         named_versions={VERSION_NAME: version()},
         last_import={DATASET: TAGS},
+        last_full={DATASET: TAGS},
     )
 
 
@@ -230,16 +232,19 @@ def test_imports_of_the_whole_region_that_are_under_way_take_slots(reading):
 
 
 @pytest.mark.parametrize(
-    "jobs",
-    [
-        [{**OURS, "status": "CREATE FAILED"}],
-        [{**import_summary(), "creationDateTime": ago(1)}, OURS],
-        [{**OURS, "jobName": f"{PREFIX}x-tuesday"}],
-    ],
-    ids=["failed", "somebody else's is newer", "of another stack"],
+    "job",
+    [{**OURS, "status": "CREATE FAILED"}, {**OURS, "jobName": f"{PREFIX}x-tuesday"}],
+    ids=["failed", "of another stack"],
 )
-def test_what_the_last_import_took_is_known_only_of_our_own(reading, jobs):
-    reading.imports = {DATASET: [jobs]}
+def test_what_the_last_import_took_is_known_only_of_our_own(reading, job):
+    reading.imports = {DATASET: [[job]]}
+    seen = reading.read()
+    assert (seen.last_import, seen.last_full) == ({}, {})
+
+
+def test_what_the_last_import_took_is_not_known_where_somebody_else_s_is_newer(reading):
+    reading.imports = {DATASET: [[FOREIGN, OURS]]}
+    reading.import_tags = {OURS["datasetImportJobArn"]: API_TAGS}
     assert reading.read().last_import == {}
 
 
@@ -248,6 +253,36 @@ def test_the_last_import_that_succeeded_is_remembered_beside_newer_ones_that_did
     reading.imports = {DATASET: [[failed, OURS]]}
     reading.import_tags = {OURS["datasetImportJobArn"]: API_TAGS}
     assert reading.read().last_import == {DATASET: TAGS}
+
+
+APPENDED = {
+    **OURS,
+    "datasetImportJobArn": f"{ARN}:dataset-import-job/appended",
+    "importMode": "INCREMENTAL",
+    "creationDateTime": ago(1),
+}
+LITTLE = [{"tagKey": "retraining-bytes", "tagValue": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("newer", "asked"),
+    [
+        (FOREIGN, {}),
+        ({**OURS, "status": "CREATE FAILED", "creationDateTime": ago(1)}, {}),
+        (APPENDED, {APPENDED["datasetImportJobArn"]: LITTLE}),
+    ],
+    ids=["somebody else's", "one that failed", "one that appended"],
+)
+def test_the_last_full_import_of_ours_is_remembered_whatever_came_after_it(reading, newer, asked):
+    reading.imports = {DATASET: [[newer, OURS]]}
+    reading.import_tags = {**asked, OURS["datasetImportJobArn"]: API_TAGS}
+    assert reading.read().last_full == {DATASET: TAGS}
+
+
+def test_without_a_full_import_of_ours_there_is_no_size_to_compare_with(reading):
+    reading.imports = {DATASET: [[APPENDED, import_summary()]]}
+    reading.import_tags = {APPENDED["datasetImportJobArn"]: LITTLE}
+    assert reading.read().last_full == {}
 
 
 # versions that may be waiting

@@ -127,12 +127,28 @@ def test_an_export_much_smaller_than_the_one_imported_last_is_refused(share, ref
         assert told(execution) == [
             (
                 f"datasets.interactions: s3://exports/interactions.csv has {size} bytes, and "
-                "the last "
-                f"import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of it; if the "
-                "data "
-                "really shrank, lower minRelativeSize for one run"
+                f"the last FULL import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of "
+                "it; if the data really shrank, lower minRelativeSize for one run"
             )
         ]
+
+
+@pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
+def test_an_import_by_hand_in_between_does_not_blind_the_guard(mode):
+    with pipeline(ONE) as made:
+        made.run()
+        made.bucket.put("more/interactions.csv", INTERACTIONS)
+        made.api.create_dataset_import_job(
+            jobName="by-hand",
+            datasetArn=dataset_arn("INTERACTIONS"),
+            dataSource={"dataLocation": "s3://exports/more/"},
+            roleArn=made.args.import_role_arn,
+            importMode=mode,
+        )
+        made.let_pass(3600)
+        made.bucket.put("interactions.csv", "\n".join(ROWS[:400]).encode())
+        (problem,) = told(made.run(scheduledTime=NEXT))
+    assert f"the last FULL import took {len(INTERACTIONS)}: less than" in problem
 
 
 def test_what_may_shrink_is_configured():

@@ -290,7 +290,7 @@ def test_a_run_beyond_the_months_trainings_is_skipped():
     assert outcomes(first) == ALL
     assert report(second)["status"] == "SKIPPED"
     assert reason(second) == (
-        f"{solution_arn()}: 2 versions were created within 30 days, and "
+        f"{solution_arn()}: versions created within 30 days: 2, and "
         "limits.maxTrainingsPerMonth is 2"
     )
 
