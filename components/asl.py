@@ -41,6 +41,8 @@ UNANSWERED = [
 Every function may run twice and looks for what it did before; so that it finds it, the pause before
 a retry is never cut short by jitter.
 """
+LONGER_THAN_A_WRITER = 65
+"""Seconds: who creates something has 60, and may still be at work when no answer came."""
 
 NOT_SHOWN_YET = ["ResourceNotFoundException"]
 """Of a job that was created just now, an answer may be older than the job."""
@@ -59,7 +61,7 @@ def call(function: pulumi.Input[str], *, result_path: str, then: str, on_error: 
         "ResultPath": result_path,
         "Retry": [
             retry(SLOW_DOWN, seconds=5, attempts=9, jitter="FULL"),
-            retry(UNANSWERED, seconds=30, attempts=5, jitter="NONE"),
+            retry(UNANSWERED, seconds=LONGER_THAN_A_WRITER, attempts=5, jitter="NONE"),
             retry(NOT_SHOWN_YET, seconds=10, attempts=4, jitter="FULL"),
         ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],

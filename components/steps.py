@@ -123,10 +123,14 @@ STEPS: Mapping[str, Step] = {
         may={
             "campaigns": (
                 "personalize:DescribeCampaign",
+                "personalize:ListTagsForResource",
                 "personalize:TagResource",
                 "personalize:UpdateCampaign",
             ),
-            "solution versions": ("personalize:DescribeSolutionVersion",),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:ListTagsForResource",
+            ),
         },
     ),
     "watch_campaign_update": Step(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import clock
 from .jobs import first_tried_at, found, not_yet, started
-from .memory import PREVIOUS, VERDICT, remember
+from .memory import PREVIOUS, VERDICT, recall, remember
 from .personalize import LATEST, version_created_at
 from .statuses import phase_of
 from .watching import watch
@@ -59,7 +59,8 @@ def update_campaign(
     if live_version(described) != evaluation["comparedWith"]:
         waiting = _not_free(arn, "it serves one version after another", campaign, before)
         return {**waiting, "phase": "CHANGED"} if waiting["phase"] == "AGAIN" else waiting
-    return _move(client, described, campaign, target, before)
+    back_to = _back_to(client, described)
+    return _move(client, described, campaign, target, before, back_to=back_to)
 
 
 def roll_back_campaign(
@@ -83,7 +84,7 @@ def roll_back_campaign(
     if not _serves(described, update["targetVersionArn"]):
         served = described["solutionVersionArn"]
         return {**_served(described), "phase": "ENDED", "failure": f"it serves {served} by now"}
-    return _move(client, described, campaign, target, before)
+    return _move(client, described, campaign, target, before, back_to=None)
 
 
 def live_version(described: CampaignTypeDef) -> str | None:
@@ -97,17 +98,19 @@ def _move(
     campaign: PlannedCampaign,
     target: str,
     before: Job | None,
+    *,
+    back_to: str | None,
 ) -> Job:
-    arn, live = described["campaignArn"], live_version(described)
+    arn = described["campaignArn"]
     request: UpdateCampaignRequestTypeDef = {"campaignArn": arn, "solutionVersionArn": target}
     # Given again, since nothing promises that what is left out stays as it is.
     if "minProvisionedTPS" in described:
         request["minProvisionedTPS"] = described["minProvisionedTPS"]
     if "campaignConfig" in described:
         request["campaignConfig"] = described["campaignConfig"]
-    if live and not live.endswith(LATEST):  # which a tag cannot hold
-        remember(client, arn, PREVIOUS, live)
     try:
+        if back_to and not back_to.endswith(LATEST):  # which a tag cannot hold
+            remember(client, arn, PREVIOUS, back_to)
         client.update_campaign(**request)
     except client.exceptions.ResourceInUseException:
         return _not_free(arn, "it is in use", campaign, before)
@@ -116,9 +119,17 @@ def _move(
         **started(arn, campaign["durations"]),
         "firstTriedAt": first_tried_at(before),
         "targetVersionArn": target,
-        "previousVersionArn": live,
+        "previousVersionArn": back_to,
         "previousUpdateAt": latest["creationDateTime"].isoformat() if latest else None,
     }
+
+
+def _back_to(client: PersonalizeClient, described: CampaignTypeDef) -> str | None:
+    """Give the version to roll back to: the one served; if that was judged bad, the one before."""
+    live = live_version(described)
+    if live and not live.endswith(LATEST) and VERDICT in recall(client, live):
+        return recall(client, described["campaignArn"]).get(PREVIOUS)
+    return live
 
 
 def _taken(described: CampaignTypeDef, target: str) -> str | None:
@@ -140,11 +151,12 @@ def _standing(client: PersonalizeClient, described: CampaignTypeDef, target: str
         return {
             **_update(arn, latest),
             "targetVersionArn": target,
-            "previousVersionArn": live_version(described),
+            "previousVersionArn": _back_to(client, described),
         }
     if _serves(described, target):
-        return _served(described)
-    if _is_newer(client, served, target):
+        back_to = recall(client, arn).get(PREVIOUS)
+        return {**_served(described), "previousVersionArn": back_to if back_to != target else None}
+    if live_version(described) and _is_newer(client, served, target):
         return {**_served(described), "phase": "SUPERSEDED", "failure": f"it serves {served}"}
     return None
 

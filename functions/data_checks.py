@@ -145,7 +145,8 @@ def appends_only_what_is_new(
         yield (
             f"{len(old)} of {len(export.objects)} objects at {export.location} are older than the "
             f"last import, {old[0]} for one, and would be appended again; export new data to a "
-            "place of its own each time, for example to 's3://bucket/interactions/{date}/'"
+            "place of its own each time, for example to 's3://bucket/interactions/{date}/'. To "
+            "train on what was imported, start with skipImport"
         )
     if export.size > MOST_INCREMENTAL_BYTES:
         yield (

@@ -116,7 +116,8 @@ class Job(TypedDict):
     previousUpdateAt: NotRequired[str | None]
     """Campaigns: when the update before ours was made, null where there was none."""
     previousVersionArn: NotRequired[str | None]
-    """Campaigns: what was served before our update, null where nothing was."""
+    """Campaigns: what to go back to, null where there is nothing: the version served before our
+    update, or the one before that if that was judged bad."""
     targetVersionArn: NotRequired[str]
     """Campaigns: what the update moves to."""
 

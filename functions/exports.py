@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
+from .passing import raise_passing_errors
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -80,7 +82,9 @@ class Export:
 @functools.cache
 def s3() -> S3Client:
     """Give the client of S3."""
-    return boto3.client("s3")
+    client = boto3.client("s3")
+    raise_passing_errors(client)
+    return client
 
 
 def look(client: S3Client, location: str, marker: str | None = None) -> Export:

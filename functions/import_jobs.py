@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import exports
-from .errors import NameTaken
+from .errors import NameTaken, ServiceUnavailable, Throttled
 from .jobs import api_tags, found, not_yet, started
 from .memory import FINGERPRINT
 from .watching import watch
@@ -82,7 +82,7 @@ def _doubt(dataset: PlannedImport) -> str | None:
     """Give why something else may have been imported than what was planned; None if not."""
     try:
         objects = exports.listed(exports.s3(), dataset["dataLocation"])
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ServiceUnavailable, Throttled) as error:
         return f"could not be listed after the import: {error}"
     now = exports.Export(location=dataset["dataLocation"], objects=objects)
     changed = now.fingerprint != dataset["tags"][FINGERPRINT]

@@ -23,7 +23,8 @@ SPREAD = 0.2
 THINNING = 0.05
 """Past the window, the pause is this share of the time since then."""
 BLIND_THINNING, BLIND_FIRST, BLIND_LAST = 0.1, 30, 600
-"""Where no duration is known, the pause is this share of the job's age, within these seconds."""
+"""Where no duration is known, the pause is this share of the job's age, within these seconds; of a
+very old job it is THINNING, so that not even weeks fill the execution's history (25,000 events)."""
 
 
 def pause(durations: Sequence[int], elapsed: float) -> float:
@@ -34,7 +35,8 @@ def pause(durations: Sequence[int], elapsed: float) -> float:
         elapsed: seconds since this job was created.
     """
     if not durations:
-        return min(max(elapsed * BLIND_THINNING, BLIND_FIRST), BLIND_LAST)
+        usual = min(max(elapsed * BLIND_THINNING, BLIND_FIRST), BLIND_LAST)
+        return max(usual, elapsed * THINNING)
     expected = sorted(durations)[len(durations) // 2]
     # The window of a prediction from n observations: the fewer, the wider.
     margin = SPREAD * math.sqrt(1 + 1 / len(durations))

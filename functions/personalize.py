@@ -6,35 +6,19 @@ import functools
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore import exceptions
 from botocore.config import Config
 
-from .errors import ServiceUnavailable, Throttled
+from .passing import raise_passing_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
-    from botocore.awsrequest import AWSResponse
-    from botocore.model import OperationModel
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
         DatasetImportJobSummaryTypeDef,
         SolutionVersionSummaryTypeDef,
     )
 
-THROTTLING = frozenset(
-    {
-        "ThrottlingException",
-        "Throttling",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "SlowDown",
-    }
-)
-SERVER_ERROR = 500
-SILENCE = (exceptions.ConnectionError, exceptions.HTTPClientError)
-"""Base classes of what botocore raises where no answer came: refused, closed, timed out."""
 LATEST = "/$LATEST"
 """Ends the `solutionVersionArn` of a campaign that follows its solution's newest version."""
 
@@ -65,35 +49,6 @@ def _client(*, attempts: int) -> PersonalizeClient:
     )
     raise_passing_errors(client)
     return client
-
-
-def raise_passing_errors(client: PersonalizeClient) -> None:
-    """Let throttling and 5xx leave this client as `Throttled` and `ServiceUnavailable`.
-
-    The API model knows no exception for them, so that botocore would raise a bare ClientError,
-    whose class name tells the workflow nothing.
-    """
-    client.meta.events.register("after-call.personalize", _judge_answer)
-    client.meta.events.register("after-call-error.personalize", _judge_silence)
-
-
-def _judge_answer(
-    http_response: AWSResponse,
-    parsed: Mapping[str, Mapping[str, str]],
-    model: OperationModel,
-    **_: object,
-) -> None:
-    error = parsed.get("Error", {})
-    said = f"{model.name}: {error.get('Code')}: {error.get('Message')}"
-    if error.get("Code") in THROTTLING:
-        raise Throttled(said)
-    if http_response.status_code >= SERVER_ERROR:
-        raise ServiceUnavailable(said)
-
-
-def _judge_silence(exception: Exception, **_: object) -> None:
-    if isinstance(exception, SILENCE):
-        raise ServiceUnavailable(f"no answer: {exception}") from exception
 
 
 def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:

@@ -84,9 +84,10 @@ def planned_solution(
         partial(version_name, settings["prefix"], run["id"], arn),
         {name: _state(world, version) for name, version in earlier.items()},
     )
-    existing = earlier.get(name)
+    waiting = None
+    existing = earlier.get(name) or _adopted(run, world, solution)
     if existing is None and not importing:
-        existing = _waiting_version(settings, run, world, solution)
+        existing = waiting = _waiting_version(settings, run, world, solution)
     if existing and "trainingMode" not in run["request"]:
         mode = "UPDATE" if existing.get("trainingMode") == "UPDATE" else "FULL"
     data_as_of = _data_as_of(world)
@@ -104,7 +105,11 @@ def planned_solution(
             if version.get("trainingMode", "FULL") == mode
         ),
         "maxHours": settings["limits"]["maxTrainingHours"],
-        "campaigns": [_campaign(settings, world, each) for each in solution["campaigns"]],
+        "campaigns": [
+            _campaign(settings, world, each)
+            for each in solution["campaigns"]
+            if waiting is None or _waits(world, each, waiting)
+        ],
     }
 
 
@@ -132,38 +137,61 @@ def _training_mode(run: Run, world: World, solution: SolutionSettings) -> Traini
 def _waiting_version(
     settings: Settings, run: Run, world: World, solution: SolutionSettings
 ) -> SolutionVersionTypeDef | None:
-    """Give a version of ours that knows all data there is and that some campaign does not serve.
+    """Give a version of ours that knows all data there is and that some campaign waits for.
 
-    To deploy it costs nothing; to train its like again does. A campaign that was moved elsewhere
-    since, perhaps back by hand, waits for nothing.
+    To deploy it costs nothing; to train its like again does.
     """
     if "trainingMode" in run["request"]:
         return None
-    newest = next(
+    known = (*world.named_versions.values(), *world.adopted.values())
+    newest = max(
         (
             version
-            for version in world.named_versions.values()
+            for version in known
             if version["solutionArn"] == solution["solutionArn"]
             and _state(world, version) == "ACTIVE"
         ),
-        None,
+        key=lambda version: version["creationDateTime"],
+        default=None,
     )
-    if newest is None or not newest["name"].startswith(f"{settings['prefix']}-"):
+    if newest is None or not (
+        newest.get("name", "").startswith(f"{settings['prefix']}-")
+        or newest in world.adopted.values()
+    ):
         return None
     data_as_of = _data_as_of(world)
     knows_all = data_as_of is None or newest["creationDateTime"] > data_as_of
-    campaigns = [world.campaigns[each["campaignArn"]] for each in solution["campaigns"]]
-    waits = any(
-        campaign["solutionVersionArn"] != newest["solutionVersionArn"]
-        and not _was_moved_after(campaign, newest["creationDateTime"])
-        for campaign in campaigns
-    )
+    waits = any(_waits(world, each, newest) for each in solution["campaigns"])
     return newest if knows_all and waits else None
 
 
-def _was_moved_after(campaign: CampaignTypeDef, moment: datetime) -> bool:
+def _adopted(run: Run, world: World, solution: SolutionSettings) -> SolutionVersionTypeDef | None:
+    """Give the version of somebody else's that the resumed run had adopted, if it may succeed."""
+    version = world.adopted.get(solution["solutionArn"]) if resumed(run) else None
+    return version if version and not is_hopeless(_state(world, version)) else None
+
+
+def _waits(world: World, planned: CampaignSettings, version: SolutionVersionTypeDef) -> bool:
+    """Tell whether a campaign still has to get the version.
+
+    One that serves it or a newer one does not, nor one that was moved elsewhere since, perhaps
+    back by hand.
+    """
+    campaign, arn = world.campaigns[planned["campaignArn"]], version["solutionVersionArn"]
+    newer = {
+        each["solutionVersionArn"]
+        for each in world.versions[version["solutionArn"]]
+        if each["creationDateTime"] > version["creationDateTime"]
+    }
+    if campaign["status"] == "ACTIVE" and campaign["solutionVersionArn"] in {arn, *newer}:
+        return False
     latest = campaign.get("latestCampaignUpdate")
-    return bool(latest and latest["status"] == "ACTIVE" and latest["creationDateTime"] > moment)
+    return not (
+        latest
+        and latest["solutionVersionArn"] != arn
+        and latest["creationDateTime"] > version["creationDateTime"]
+        and not is_hopeless(latest["status"])
+    )
 
 
 def _data_as_of(world: World) -> datetime | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from . import checks, data_checks
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 DATE = "{date}"
 """In a location: the day of the run, as 2026-11-29, in UTC."""
-SLOT_ID = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z")
 DRY_RUN = "this is a dry run"
 
 
@@ -62,7 +59,9 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
     problems = list(_problems(settings, run, world, datasets, solutions))
     unchanged = data_checks.nothing_new(world, datasets) if _may_skip(settings, run) else None
     if unchanged and not problems:
-        return _waiting(settings, run, world, solutions) or _skipped(unchanged)
+        warnings = list(_warnings(settings, run, world, [], solutions))
+        waiting = _waiting(settings, run, world, solutions)
+        return {**(waiting or _skipped(unchanged)), "warnings": warnings}
     imports = [planned_import(settings, run, world, dataset) for dataset in datasets]
     begun = {job["jobName"] for jobs in world.import_jobs.values() for job in jobs if resumed(run)}
     to_check = [
@@ -149,7 +148,6 @@ def _skipped(reason: str) -> Plan:
 
 
 def _day(run: Run) -> str:
-    """Give the day of a run: of its slot, which is its id, or of its start."""
-    if slot := SLOT_ID.fullmatch(run["id"]):
-        return "-".join(slot.groups())
-    return datetime.fromisoformat(run["startedAt"]).date().isoformat()
+    """Give the day of a run, with which its id begins; a resumed one keeps it."""
+    year, month, day = run["id"][:4], run["id"][4:6], run["id"][6:8]
+    return f"{year}-{month}-{day}"

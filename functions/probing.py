@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import clock
 from .pacing import HOLD_TOTAL
-from .personalize import THROTTLING
+from .passing import THROTTLING
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient

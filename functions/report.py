@@ -29,8 +29,8 @@ WORST_FIRST: tuple[Outcome, ...] = (
     "TRAINED",
     "DEPLOYED",
 )
-UNANSWERED = ("ServiceUnavailable", "Lambda.", "Sandbox.", "Runtime.", "States.")
-"""How errors begin after which it is not known what was done."""
+REFUSALS = ("InvalidInputException", "LimitExceededException", "NameTaken", "RunRefused")
+"""Errors after which it is known that nothing was created."""
 LONGEST_TEXT = 30_000
 """Characters; a state machine's cause may have 32,768."""
 
@@ -238,7 +238,7 @@ def _perhaps_started(document: Finished) -> list[str]:
     return [
         f"{name} may have been created all the same; to resume run {_run(document)['id']} adopts it"
         for name, job, error in created
-        if job is None and error and error["Error"].startswith(UNANSWERED)
+        if job is None and error and error["Error"] not in REFUSALS
     ]
 
 

@@ -10,23 +10,23 @@ from .documents import Run
 from .jobs import digest
 
 SLOT = "%Y%m%dT%H%M%SZ"
-RUN_ID = re.compile(r"\d{8}T\d{6}Z|[0-9a-f]{16}")
+RUN_ID = re.compile(r"\d{8}T\d{6}Z|\d{8}-[0-9a-f]{8}")
 SCHEDULE = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 FLAGS = ("skipImport", "dryRun", "force")
 KEYS = tuple(Request.__annotations__)
 
 
 def run_of(configured: Configured) -> Run:
-    """Give the run: its id is the schedule's slot, else made from the execution.
+    """Give the run: its id is the schedule's slot, else its day and a hash of the execution.
 
-    Execution names may come back after 90 days, so a manual run's id is a hash of the execution's
-    ARN and its start.
+    Execution names may come back after 90 days, so the hash is of the ARN and the start.
     """
     request = asked(configured["request"])
     slot = scheduled_at(request)
-    made = digest(f"{configured['executionArn']} {configured['startedAt']}", 16)
+    day = datetime.fromisoformat(configured["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
+    made = digest(f"{configured['executionArn']} {configured['startedAt']}", 8)
     return {
-        "id": str(request.get("resume") or (slot.strftime(SLOT) if slot else made)),
+        "id": str(request.get("resume") or (slot.strftime(SLOT) if slot else f"{day}-{made}")),
         "trigger": str(request.get("trigger", "manual")),
         "startedAt": configured["startedAt"],
         "executionArn": configured["executionArn"],

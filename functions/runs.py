@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import boto3
 
 from .errors import ServiceUnavailable
+from .passing import raise_passing_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -26,7 +27,9 @@ FIRST_EVENTS = 10
 @functools.cache
 def executions() -> SFNClient:
     """Give the client of Step Functions."""
-    return boto3.client("stepfunctions")
+    client = boto3.client("stepfunctions")
+    raise_passing_errors(client)
+    return client
 
 
 def configured(client: SFNClient, execution_arn: str) -> Configured | None:

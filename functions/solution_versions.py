@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import clock
 from .errors import NameTaken, ServiceUnavailable
 from .jobs import api_tags, found, started
+from .memory import ADOPTED, remember
 from .personalize import versions
 from .requests import scheduled_at
 from .runs import executions, older_run
@@ -49,13 +50,17 @@ def create_solution_version(
         ServiceUnavailable: a version of that name exists and is not listed yet.
     """
     if solution["existingVersionArn"]:
-        return _adopt(_describe(client, solution["existingVersionArn"]), solution)
+        version = _describe(client, solution["existingVersionArn"])
+        return _adopt(version, solution, ours=_is_named_by_us(version, solution))
     ours, others = _look_around(client, solution, _began(run))
     if ours is not None:
         return _adopt(ours, solution)
     complete = _data_complete_at(solution, run, imports)
     for other in others:
         if _is_as_good(other, solution, complete):
+            # What is being created may refuse a tag; then a resumed run would train its own.
+            with suppress(client.exceptions.ResourceInUseException):
+                remember(client, other["solutionVersionArn"], ADOPTED, solution["versionName"])
             return _found(other, ours=False)
     if older := older_run(executions(), run):
         return _skipped(solution["solutionArn"], f"{older} is under way")
@@ -184,13 +189,18 @@ def _data_complete_at(
     return max(datetime.fromisoformat(moment) for moment in known)
 
 
-def _adopt(version: SolutionVersionTypeDef, solution: PlannedSolution) -> Job:
+def _is_named_by_us(version: SolutionVersionTypeDef, solution: PlannedSolution) -> bool:
+    prefix, _, _ = solution["versionName"].partition("-")
+    return version.get("name", "").startswith(f"{prefix}-")
+
+
+def _adopt(version: SolutionVersionTypeDef, solution: PlannedSolution, *, ours: bool = True) -> Job:
     wanted = (solution["solutionArn"], solution["trainingMode"])
     existing = (version["solutionArn"], version.get("trainingMode", "FULL"))
     if existing != wanted:
         arn, name = version["solutionVersionArn"], solution["versionName"]
         raise NameTaken(f"{arn} is named {name} and is {existing}; this run wants {wanted}")
-    return _found(version)
+    return _found(version, ours=ours)
 
 
 def _describe(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
@@ -208,14 +218,18 @@ def _found(version: SolutionVersionTypeDef, *, ours: bool = True) -> Job:
     )
 
 
-def stop_trainings(client: PersonalizeClient, settings: Settings, run: Run) -> list[str]:
-    """Stop the trainings that a run started, of whatever attempt; give their ARNs."""
-    stopped = []
-    for solution in settings["solutions"]:
-        for summary in versions(client, solution["solutionArn"]):
-            if phase_of(summary["status"]) == "UNDER_WAY":
-                version = _describe(client, summary["solutionVersionArn"])
-                if version.get("name", "").startswith(f"{settings['prefix']}-{run['id']}-"):
-                    stop(client, version["solutionVersionArn"], version["status"])
-                    stopped.append(version["solutionVersionArn"])
-    return stopped
+def trainings(
+    client: PersonalizeClient, settings: Settings, run: Run, before: datetime
+) -> list[SolutionVersionTypeDef]:
+    """Give the trainings under way that a run started before a moment, of whatever attempt.
+
+    A run id outlives an execution: what a resumed one has started later is not meant.
+    """
+    described = [
+        _describe(client, summary["solutionVersionArn"])
+        for solution in settings["solutions"]
+        for summary in versions(client, solution["solutionArn"])
+        if phase_of(summary["status"]) == "UNDER_WAY" and summary["creationDateTime"] < before
+    ]
+    mine = f"{settings['prefix']}-{run['id']}-"
+    return [version for version in described if version.get("name", "").startswith(mine)]

@@ -11,7 +11,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from . import clock, exports, runs
-from .memory import VERDICT, recall
+from .memory import ADOPTED, VERDICT, recall
+from .passing import raise_passing_errors
 from .personalize import import_jobs, versions
 from .requests import scheduled_at
 from .statuses import phase_of
@@ -82,8 +83,11 @@ class World:
     """Solution ARN -> its versions."""
     named_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
     """Name -> version: those that may wait to be served, or that a resumed run has left."""
+    adopted: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
+    """Solution ARN -> the newest version of somebody else's that this pipeline took for its own;
+    where a run is resumed, that this very run took."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
-    """Version ARN -> why it must not be deployed again; of the named versions."""
+    """Version ARN -> why it must not be deployed again; of the named and adopted versions."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
 
 
@@ -110,9 +114,15 @@ def read(
         {each["datasetGroupArn"] for each in found_datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-    named = _named(client, run, all_versions)
+    described = _described(client, run, all_versions)
     last, full = _last_imports(settings, all_jobs)
-    facts = {job: recall(client, job) for job in dict.fromkeys((*last.values(), *full.values()))}
+    jobs_and_versions = (
+        *last.values(),
+        *full.values(),
+        *(version["solutionVersionArn"] for version in described),
+    )
+    facts = {arn: recall(client, arn) for arn in dict.fromkeys(jobs_and_versions)}
+    mine = f"{settings['prefix']}-" + (f"{run['id']}-" if "resume" in run["request"] else "")
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
@@ -137,12 +147,16 @@ def read(
         },
         solutions=found_solutions,
         versions=all_versions,
-        named_versions=named,
-        verdicts={
-            version["solutionVersionArn"]: tags[VERDICT]
-            for version in named.values()
-            if VERDICT in (tags := recall(client, version["solutionVersionArn"]))
-        },
+        named_versions=_first_by("name", described),
+        adopted=_first_by(
+            "solutionArn",
+            (
+                version
+                for version in described
+                if facts[version["solutionVersionArn"]].get(ADOPTED, "").startswith(mine)
+            ),
+        ),
+        verdicts={arn: tags[VERDICT] for arn, tags in facts.items() if VERDICT in tags},
         campaigns=_each(
             [each["campaignArn"] for solution in solutions for each in solution["campaigns"]],
             lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
@@ -190,7 +204,9 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     if not arn or scheduled_at(request) is None:
         return None
     group, name = arn.split("/")[1:]
-    schedule = boto3.client("scheduler").get_schedule(GroupName=group, Name=name)
+    scheduler = boto3.client("scheduler")
+    raise_passing_errors(scheduler)
+    schedule = scheduler.get_schedule(GroupName=group, Name=name)
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
 
 
@@ -217,24 +233,31 @@ def _active(
     return [each for each in summaries if each["status"] == "ACTIVE"]
 
 
-def _named(
+def _described(
     client: PersonalizeClient,
     run: Run,
     all_versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
-) -> dict[str, SolutionVersionTypeDef]:
-    """Describe the newest versions; of two with one name, the newer counts.
+) -> list[SolutionVersionTypeDef]:
+    """Describe the newest versions of each solution.
 
-    Where none is looked for by name, the newest ACTIVE one of each solution is enough: it may wait
-    to be served.
+    Where none is looked for by name, the newest ACTIVE one is enough: it may wait to be served.
     """
     by_name = "resume" in run["request"] or run["request"].get("skipImport")
-    described = [
-        client.describe_solution_version(solutionVersionArn=each["solutionVersionArn"])
+    return [
+        client.describe_solution_version(solutionVersionArn=each["solutionVersionArn"])[
+            "solutionVersion"
+        ]
         for summaries in all_versions.values()
         for each in (summaries[:RESUMABLE] if by_name else _active(summaries)[:1])
     ]
-    named: dict[str, SolutionVersionTypeDef] = {}
-    for version in (each["solutionVersion"] for each in described):
-        if "name" in version:
-            named.setdefault(version["name"], version)
-    return named
+
+
+def _first_by(
+    key: str, found: Iterable[SolutionVersionTypeDef]
+) -> dict[str, SolutionVersionTypeDef]:
+    """Give the versions by a field of theirs; of two with one value, the first, which is newer."""
+    first: dict[str, SolutionVersionTypeDef] = {}
+    for version in found:
+        if key in version:
+            first.setdefault(version[key], version)  # type: ignore[literal-required]
+    return first

@@ -10,6 +10,7 @@ from random import Random
 from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
+from botocore.hooks import HierarchicalEmitter
 
 from components.args import (
     CampaignArgs,
@@ -101,6 +102,10 @@ class Bucket:
     objects: dict[str, bytes]
     now: Callable[[], datetime]
     modified: dict[str, datetime] = field(default_factory=dict)
+    meta: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(events=HierarchicalEmitter())
+    )
+    """Where a client of boto3 takes handlers of its events, of which there are none here."""
 
     def put(self, key: str, content: bytes) -> None:
         """Write an object now; those given at the beginning are of the beginning of time."""

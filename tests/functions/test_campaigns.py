@@ -82,7 +82,14 @@ def remembers(personalize, version_arn=OLD_VERSION):
     personalize.says("tag_resource", {}, resourceArn=CAMPAIGN, tags=tags)
 
 
+def has_tags(personalize, arn, **tags):
+    """A resource is asked for its tags, given here without `retraining-`."""
+    found = [{"tagKey": f"retraining-{key}", "tagValue": value} for key, value in tags.items()]
+    personalize.says("list_tags_for_resource", {"tags": found}, resourceArn=arn)
+
+
 def moves(personalize, **changes):
+    has_tags(personalize, OLD_VERSION)
     remembers(personalize)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **{**UPDATE, **changes})
 
@@ -108,6 +115,7 @@ def test_settings_that_a_campaign_has_not_are_not_given(personalize):
     del bare["minProvisionedTPS"], bare["campaignConfig"]
     personalize.says("describe_campaign", {"campaign": bare}, campaignArn=CAMPAIGN)
     ours_is_newer(personalize)
+    has_tags(personalize, OLD_VERSION)
     remembers(personalize)
     bare_update = {"campaignArn": CAMPAIGN, "solutionVersionArn": VERSION}
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **bare_update)
@@ -125,16 +133,47 @@ def test_the_update_before_ours_is_remembered(personalize, status):
     assert update(personalize) == {**STARTED, "previousUpdateAt": iso(100)}
 
 
-def test_a_campaign_that_serves_the_version_is_left_alone(personalize):
+@pytest.mark.parametrize(
+    ("tags", "back_to"),
+    [
+        ({"previous-version": OLD_VERSION}, OLD_VERSION),
+        ({"previous-version": VERSION}, None),
+        ({}, None),
+    ],
+    ids=["moved by us", "moved back to it", "never moved"],
+)
+def test_a_campaign_that_serves_the_version_is_left_alone_and_can_go_back(
+    personalize, tags, back_to
+):
     describes(personalize, solutionVersionArn=VERSION)
-    assert update(personalize) == LIVE
+    has_tags(personalize, CAMPAIGN, **tags)
+    assert update(personalize) == {**LIVE, "previousVersionArn": back_to}, (
+        "a probe that was not asked yet, or not to its end, is asked now"
+    )
+
+
+@pytest.mark.parametrize("verdict", ["REJECTED", "ROLLED_BACK"])
+def test_a_version_that_was_judged_bad_is_not_gone_back_to(personalize, verdict):
+    describes(personalize)
+    ours_is_newer(personalize)
+    has_tags(personalize, OLD_VERSION, verdict=verdict)
+    has_tags(personalize, CAMPAIGN, **{"previous-version": FOREIGN_VERSION})
+    remembers(personalize, FOREIGN_VERSION)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == {**STARTED, "previousVersionArn": FOREIGN_VERSION}
+
+
+def test_where_only_bad_versions_are_known_there_is_nothing_to_go_back_to(personalize):
+    describes(personalize)
+    ours_is_newer(personalize)
+    has_tags(personalize, OLD_VERSION, verdict="ROLLED_BACK")
+    has_tags(personalize, CAMPAIGN)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == {**STARTED, "previousVersionArn": None}
 
 
 def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_it_names(personalize):
     describes(personalize, solutionVersionArn=VERSION, status="CREATE FAILED")
-    for _ in range(2):
-        described = {"solutionVersion": version()}
-        personalize.says("describe_solution_version", described, solutionVersionArn=VERSION)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
     moved = update(personalize, compared_with=None)
     assert moved == {**STARTED, "previousVersionArn": None}, "nothing is served: nothing to tag"
@@ -144,6 +183,7 @@ def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_it_name
 def test_an_update_to_our_version_that_is_under_way_is_adopted(personalize, status):
     """The try before may have timed out after its request arrived."""
     describes(personalize, latestCampaignUpdate=campaign_update(status=status))
+    has_tags(personalize, OLD_VERSION)
     before = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
     adopted = {**IN_PROGRESS, "status": status, **before}
     assert update(personalize) == adopted
@@ -190,6 +230,7 @@ def test_a_campaign_that_is_being_created_is_waited_for(personalize):
 def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
     describes(personalize)
     ours_is_newer(personalize)
+    has_tags(personalize, OLD_VERSION)
     remembers(personalize)
     personalize.refuses("update_campaign", "ResourceInUseException", **UPDATE)
     before = {**AGAIN, "firstTriedAt": iso(3)}
@@ -199,6 +240,15 @@ def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
         "seconds": 1,
         "failure": "it is in use, for 3 hours now",
     }
+
+
+def test_a_campaign_that_is_in_use_when_its_tag_is_written_is_waited_for(personalize):
+    describes(personalize)
+    ours_is_newer(personalize)
+    has_tags(personalize, OLD_VERSION)
+    tags = [{"tagKey": "retraining-previous-version", "tagValue": OLD_VERSION}]
+    personalize.refuses("tag_resource", "ResourceInUseException", resourceArn=CAMPAIGN, tags=tags)
+    assert update(personalize) == AGAIN
 
 
 def test_an_update_after_a_wait_remembers_the_first_try(personalize):
@@ -275,6 +325,7 @@ def test_a_gate_that_is_overtaken_again_and_again_is_given_up_at_the_deadline(pe
 def test_other_errors_of_the_update_are_let_through(personalize, code, status, expected):
     describes(personalize)
     ours_is_newer(personalize)
+    has_tags(personalize, OLD_VERSION)
     remembers(personalize)
     personalize.refuses("update_campaign", code, "no", status=status, **UPDATE)
     with pytest.raises(expected, match="no"):
@@ -419,7 +470,7 @@ def test_warnings_of_the_looks_before_stay_with_the_update(personalize):
 
 UPDATED = ended_job(CAMPAIGN, targetVersionArn=VERSION, previousVersionArn=OLD_VERSION)
 BACK = {**UPDATE, "solutionVersionArn": OLD_VERSION}
-ROLLING_BACK = {**STARTED, "targetVersionArn": OLD_VERSION, "previousVersionArn": VERSION}
+ROLLING_BACK = {**STARTED, "targetVersionArn": OLD_VERSION, "previousVersionArn": None}
 
 
 def roll_back(personalize, before=None, **changes):
@@ -432,7 +483,6 @@ def roll_back(personalize, before=None, **changes):
 
 def test_a_campaign_is_moved_back_although_the_version_is_older(personalize):
     back = roll_back(personalize, solutionVersionArn=VERSION)
-    remembers(personalize, VERSION)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
     assert back() == ROLLING_BACK
 
@@ -440,7 +490,6 @@ def test_a_campaign_is_moved_back_although_the_version_is_older(personalize):
 def test_a_rollback_remembers_the_update_before_it(personalize):
     latest = campaign_update(status="ACTIVE")
     back = roll_back(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
-    remembers(personalize, VERSION)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
     assert back() == {**ROLLING_BACK, "previousUpdateAt": iso(minutes=5)}
 
@@ -472,7 +521,6 @@ def test_a_campaign_that_somebody_else_has_moved_is_not_moved_back(personalize):
 def test_a_rollback_in_use_despite_the_description_is_tried_again(personalize):
     before = {**AGAIN, "firstTriedAt": iso(minutes=1)}
     back = roll_back(personalize, before, solutionVersionArn=VERSION)
-    remembers(personalize, VERSION)
     personalize.refuses("update_campaign", "ResourceInUseException", **BACK)
     assert back() == before
 

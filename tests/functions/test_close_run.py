@@ -13,12 +13,13 @@ from tests.functions.samples import (
     RUN_ID,
     SOLUTION,
     VERSION,
+    ago,
     configured,
     version,
     version_summary,
 )
 
-EVENT = {"detail": {"executionArn": EXECUTION, "status": "TIMED_OUT"}}
+EVENT = {"detail": {"executionArn": EXECUTION, "stopDate": int(NOW.timestamp() * 1000)}}
 SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
 
 
@@ -143,15 +144,48 @@ def test_a_dead_runs_trainings_are_stopped_and_it_is_reported(
         name = f"{PREFIX}-{RUN_ID}-0b519087-{attempt}"
         answer = {"solutionVersion": version(solutionVersionArn=arn, name=name)}
         personalize.says("describe_solution_version", answer, solutionVersionArn=arn)
+    for arn in arns:
         personalize.says("stop_solution_version_creation", {}, solutionVersionArn=arn)
     stopped = f"stopped {VERSION}; stopped {SOLUTION}/second"
     assert close() == report(status, f"States.Runtime: no such path; {stopped}")
 
 
-def test_a_run_that_was_aborted_by_hand_is_reported_and_its_trainings_are_left(close, executions):
+def test_a_run_that_was_aborted_by_hand_is_reported_and_its_trainings_are_left(
+    close, executions, personalize
+):
     ended(executions, "ABORTED", error="enough", cause="I stop it")
     history(executions, STARTED, FIRST_STATE)
-    assert close() == report("ABORTED", "enough: I stop it")
+    in_training(personalize, ago(0))
+    personalize.says(
+        "describe_solution_version", {"solutionVersion": version()}, solutionVersionArn=VERSION
+    )
+    goes_on = f"{VERSION} is in training and goes on"
+    assert close() == report("ABORTED", f"enough: I stop it; {goes_on}")
+
+
+def in_training(personalize, created):
+    summary = version_summary(
+        solutionVersionArn=VERSION, status="CREATE IN_PROGRESS", creationDateTime=created
+    )
+    answer = {"solutionVersions": [summary]}
+    personalize.says("list_solution_versions", answer, solutionArn=SOLUTION)
+
+
+@pytest.mark.parametrize(("seconds", "stopped"), [(-59, True), (-60, False), (-3600, False)])
+def test_what_a_resumed_execution_has_started_since_is_left_alone(
+    close, executions, personalize, seconds, stopped
+):
+    ended(executions, "TIMED_OUT", error="States.Timeout")
+    history(executions, STARTED, FIRST_STATE)
+    in_training(personalize, ago(seconds / 3600))
+    if stopped:
+        answer = {"solutionVersion": version()}
+        personalize.says("describe_solution_version", answer, solutionVersionArn=VERSION)
+        personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
+    said = f"; stopped {VERSION}" if stopped else ""
+    assert close() == report("TIMED_OUT", f"States.Timeout: no cause given{said}"), (
+        "the function that was at work at the end has a minute"
+    )
 
 
 def test_a_run_that_has_reported_is_left_alone(close, executions):

@@ -304,7 +304,8 @@ def test_what_was_imported_before_is_not_appended_again():
         (
             f"1 of 2 objects at {LOCATION} are older than the last import, old.csv for one, and "
             "would be appended again; export new data to a place of its own each time, for example "
-            "to 's3://bucket/interactions/{date}/'"
+            "to 's3://bucket/interactions/{date}/'. To train on what was imported, start with "
+            "skipImport"
         )
     ]
 

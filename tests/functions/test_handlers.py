@@ -61,6 +61,7 @@ WRITERS = {
     "stop_solution_version",
     "update_campaign",
     "roll_back_campaign",
+    "evaluate_solution_version",
     "close_run",
 }
 
@@ -251,6 +252,7 @@ def evaluate_solution_version(personalize, **_):
 
 def update_campaign(personalize, **_):
     describes_campaign(personalize, latestCampaignUpdate=campaign_update())
+    personalize.says("list_tags_for_resource", {"tags": []}, resourceArn=OLD_VERSION)
     under_way = {"status": "UPDATE IN_PROGRESS", "createdAt": iso(minutes=5)}
     before = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
     return iteration(evaluation=evaluation()), job(CAMPAIGN, **under_way, **before)
@@ -307,7 +309,7 @@ def close_run(personalize, executions, **_):
     executions.says("get_execution_history", {"events": [first]}, **request)
     answer = {"solutionVersions": [version_summary()]}
     personalize.says("list_solution_versions", answer, solutionArn=SOLUTION)
-    event = {"detail": {"executionArn": EXECUTION, "status": "TIMED_OUT"}}
+    event = {"detail": {"executionArn": EXECUTION, "stopDate": int(NOW.timestamp() * 1000)}}
     return event, skipped_or_failed("FAILED", "TIMED_OUT: no cause given")
 
 

@@ -28,8 +28,9 @@ CLIENTS = {
     "PersonalizeRuntimeClient": "personalize-runtime",
     "S3Client": "s3",
     "SFNClient": "stepfunctions",
+    "BaseClient": None,
 }
-"""Type of a function's `client`, to its service."""
+"""Type of a function's `client`, to its service; None is any, of which no method is called."""
 RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
 """Actions that are not called like their operation."""
 IMPLIED = {
@@ -108,7 +109,7 @@ def actions(step):
     used = set()
     for function in reached(step).values():
         types = {each.arg: each.annotation for each in function.args.args}
-        services = {"boto3.client('scheduler')": "scheduler"}
+        services = {"scheduler": "scheduler"}
         if "client" in types:
             services["client"] = CLIENTS[ast.unparse(types["client"])]
         for node in ast.walk(function):

@@ -12,6 +12,7 @@ from tests.functions.samples import (
     EXECUTION,
     FIELDS,
     FINGERPRINT,
+    FOREIGN_VERSION,
     ITEMS,
     JOB_NAME,
     NOW,
@@ -407,18 +408,61 @@ def test_a_version_that_every_campaign_serves_does_not_wait():
 def test_a_version_that_one_campaign_lacks_waits():
     two = [{"campaignArn": CAMPAIGN, "probe": None}, {"campaignArn": f"{CAMPAIGN}2", "probe": None}]
     campaigns = {CAMPAIGN: campaign(solutionVersionArn=VERSION), f"{CAMPAIGN}2": campaign()}
-    solution = solution_settings(campaigns=two)
-    assert existing(solution=solution, campaigns=campaigns) == VERSION
+    plan = planned_solution(
+        WITHOUT_IMPORT,
+        solution=solution_settings(campaigns=two),
+        campaigns=campaigns,
+        named_versions=named(WAITING),
+    )
+    assert plan["existingVersionArn"] == VERSION
+    assert [each["campaignArn"] for each in plan["campaigns"]] == [f"{CAMPAIGN}2"], (
+        "the others are left as they are"
+    )
+
+
+def test_a_resumed_run_moves_all_its_campaigns():
+    """One that serves the version already may still have to be probed."""
+    campaigns = {CAMPAIGN: campaign(solutionVersionArn=VERSION)}
+    plan = planned_solution(RESUME, campaigns=campaigns, named_versions=named(version()))
+    assert [each["campaignArn"] for each in plan["campaigns"]] == [CAMPAIGN]
+
+
+NEWER = version_summary(solutionVersionArn=FOREIGN_VERSION, creationDateTime=ago(1))
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [("ACTIVE", None), ("CREATE FAILED", VERSION)],
+    ids=["served", "named only"],
+)
+def test_a_campaign_that_serves_a_newer_version_waits_for_nothing(status, found):
+    campaigns = {CAMPAIGN: campaign(solutionVersionArn=FOREIGN_VERSION, status=status)}
+    assert existing(campaigns=campaigns, versions={SOLUTION: [NEWER]}) == found
 
 
 @pytest.mark.parametrize(
     ("update", "waits"),
     [
         ({"status": "ACTIVE", "creationDateTime": ago(1)}, False),
+        ({"status": "UPDATE IN_PROGRESS", "creationDateTime": ago(1)}, False),
         ({"status": "ACTIVE", "creationDateTime": WAITING["creationDateTime"]}, True),
         ({"status": "CREATE FAILED", "creationDateTime": ago(1)}, True),
+        (
+            {
+                "status": "UPDATE IN_PROGRESS",
+                "creationDateTime": ago(1),
+                "solutionVersionArn": VERSION,
+            },
+            True,
+        ),
     ],
-    ids=["moved back by hand", "moved before", "our update failed"],
+    ids=[
+        "moved back by hand",
+        "on its way back by hand",
+        "moved before",
+        "our update failed",
+        "our update is late",
+    ],
 )
 def test_a_campaign_that_was_moved_since_waits_for_nothing(update, waits):
     latest = {"solutionVersionArn": OLD_VERSION, "lastUpdatedDateTime": ago(1), **update}
@@ -428,6 +472,44 @@ def test_a_campaign_that_was_moved_since_waits_for_nothing(update, waits):
 
 def test_a_solution_without_campaigns_has_nothing_waiting():
     assert existing(solution=solution_settings(campaigns=[])) is None
+
+
+# a version of somebody else's that was adopted
+
+ADOPTED = version(solutionVersionArn=FOREIGN_VERSION, name="by-hand", creationDateTime=ago(1))
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "CREATE IN_PROGRESS"])
+def test_a_run_that_is_resumed_goes_on_with_the_version_that_it_adopted(status):
+    adopted = {SOLUTION: {**ADOPTED, "status": status}}
+    plan = planned_solution(RESUME, adopted=adopted)
+    assert plan["existingVersionArn"] == FOREIGN_VERSION
+    assert plan["versionName"] == VERSION_NAME, "of its own it has none"
+
+
+@pytest.mark.parametrize(
+    ("request_", "changes"),
+    [
+        (RESUME, {"adopted": {SOLUTION: {**ADOPTED, "status": "CREATE FAILED"}}}),
+        (RESUME, {"adopted": {OTHER_SOLUTION: ADOPTED}}),
+        (RESUME, {"adopted": {SOLUTION: ADOPTED}, "verdicts": {FOREIGN_VERSION: "REJECTED"}}),
+        ({}, {"adopted": {SOLUTION: ADOPTED}}),
+    ],
+    ids=["failed", "of another solution", "rejected", "imports anew"],
+)
+def test_else_it_trains_one(request_, changes):
+    assert planned_solution(request_, **changes)["existingVersionArn"] is None
+
+
+def test_an_adopted_version_waits_like_one_of_our_own():
+    assert (
+        planned_solution(
+            WITHOUT_IMPORT,
+            adopted={SOLUTION: {**ADOPTED, "status": "ACTIVE"}},
+            named_versions=named(WAITING),
+        )["existingVersionArn"]
+        == FOREIGN_VERSION
+    ), "it is the newer of the two"
 
 
 def test_a_run_that_is_resumed_keeps_its_own_version_before_any_that_waits():
@@ -690,10 +772,11 @@ DATED = dataset_settings(
     ("changes", "day"),
     [
         ({"id": "20261128T233000Z"}, "2026-11-28"),
-        ({"id": "0123456789abcdef"}, "2026-11-29"),
+        ({"id": "20261128-0a1b2c3d"}, "2026-11-28"),
         ({"id": "20261128T233000Z", "startedAt": "2026-12-01T00:00:00Z"}, "2026-11-28"),
+        ({"id": "20261128-0a1b2c3d", "startedAt": "2026-12-01T00:00:00Z"}, "2026-11-28"),
     ],
-    ids=["its slot", "its start", "its slot, also when resumed"],
+    ids=["its slot", "its start", "its slot, also when resumed", "its start, when resumed"],
 )
 def test_a_date_in_a_location_is_the_runs_day(changes, day):
     (dataset,) = datasets_of(settings(datasets=[DATED]), run(**changes))

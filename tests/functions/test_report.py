@@ -107,13 +107,13 @@ def test_a_run_that_could_not_be_planned_is_reported_whatever_it_was_given(given
     made = report({**configured(given), "error": error})
     assert made == {
         "status": "FAILED",
-        "runId": "f4750e9eed917cae",
+        "runId": "20261129-f4750e9e",
         "executionArn": EXECUTION,
         "reason": "RunRefused: 1 problem",
         "imports": [],
         "solutions": [],
         "warnings": [],
-        "text": "Retraining run f4750e9eed917cae: FAILED: RunRefused: 1 problem",
+        "text": "Retraining run 20261129-f4750e9e: FAILED: RunRefused: 1 problem",
     }
 
 
@@ -314,7 +314,10 @@ def test_warnings_of_the_plan_and_of_every_job_are_given_in_running_order():
         ("Sandbox.Timedout", True),
         ("Runtime.ExitError", True),
         ("States.Timeout", True),
-        ("Throttled", False),
+        ("Throttled", True),
+        ("ResourceNotFoundException", True),
+        ("LimitExceededException", False),
+        ("InvalidInputException", False),
         ("NameTaken", False),
     ],
 )

@@ -28,7 +28,7 @@ SETTINGS = settings(
     solutions=[solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)],
 )
 SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
-HASHED = "f4750e9eed917cae"
+HASHED = "20261129-f4750e9e"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

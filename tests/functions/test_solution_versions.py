@@ -10,7 +10,7 @@ from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.solution_versions import (
     create_solution_version,
     stop_solution_version,
-    stop_trainings,
+    trainings,
     watch_solution_version,
 )
 from tests.functions.samples import (
@@ -179,10 +179,27 @@ def foreign_training(personalize, **changes):
     )
 
 
+ADOPTED_AS = [{"tagKey": "retraining-adopted-as", "tagValue": VERSION_NAME}]
+
+
+def adopts(personalize, arn=FOREIGN_VERSION):
+    """It gets a tag, by which a resumed run finds it."""
+    personalize.says("tag_resource", {}, resourceArn=arn, tags=ADOPTED_AS)
+
+
 def test_a_foreign_training_that_began_after_the_last_import_is_adopted(personalize):
     foreign_training(personalize)
+    adopts(personalize)
     imports = [imported(endedAt=iso(3)), imported(endedAt=iso(1, seconds=1))]
     assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False)
+
+
+def test_a_foreign_training_that_takes_no_tag_is_adopted_all_the_same(personalize):
+    foreign_training(personalize)
+    personalize.refuses(
+        "tag_resource", "ResourceInUseException", resourceArn=FOREIGN_VERSION, tags=ADOPTED_AS
+    )
+    assert create(personalize, [imported(endedAt=iso(3))]) == job(FOREIGN_VERSION, ours=False)
 
 
 @pytest.mark.parametrize("ended", [iso(1), iso(0.5)])
@@ -195,6 +212,7 @@ def test_beside_a_foreign_training_that_misses_data_ours_is_started(personalize,
 
 def test_an_import_that_was_not_started_does_not_complete_the_data(personalize):
     foreign_training(personalize)
+    adopts(personalize)
     imports = [dataset_result(job=None), imported(endedAt=iso(2))]
     assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False)
 
@@ -206,7 +224,9 @@ def test_without_imports_the_data_is_as_of_the_newest_one_or_the_runs_start(
     personalize, data_as_of, adopted
 ):
     foreign_training(personalize)
-    if not adopted:
+    if adopted:
+        adopts(personalize)
+    else:
         creates(personalize)
     assert create(personalize, dataAsOf=data_as_of)["ours"] == (not adopted)
 
@@ -230,7 +250,9 @@ def test_a_foreign_update_is_not_adopted_in_the_place_of_a_full_training(
     personalize, theirs, planned, adopted
 ):
     foreign_training(personalize, trainingMode=theirs)
-    if not adopted:
+    if adopted:
+        adopts(personalize)
+    else:
         creates(personalize, trainingMode=planned)
     made = create(personalize, trainingMode=planned)
     assert (made["arn"], made["ours"]) == (FOREIGN_VERSION if adopted else VERSION, not adopted)
@@ -243,6 +265,7 @@ def test_a_foreign_training_without_a_mode_counts_as_full(personalize):
     del modeless["name"], modeless["trainingMode"]
     answer = {"solutionVersion": modeless}
     personalize.says("describe_solution_version", answer, solutionVersionArn=OLD_VERSION)
+    adopts(personalize, OLD_VERSION)
     assert create(personalize) == job(OLD_VERSION, ours=False)
 
 
@@ -322,6 +345,13 @@ def test_an_existing_version_is_used_as_planned(personalize):
     assert made == ended_job(OLD_VERSION), "nothing is listed and nothing created"
 
 
+@pytest.mark.parametrize("name", ["by-hand", f"ffffffff{VERSION_NAME[8:]}"])
+def test_an_existing_version_that_was_adopted_stays_somebody_elses(personalize, name):
+    describes(personalize, solutionVersionArn=FOREIGN_VERSION, name=name)
+    made = create(personalize, existingVersionArn=FOREIGN_VERSION)
+    assert made == job(FOREIGN_VERSION, ours=False), "it is never stopped"
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [("ThrottlingException", Throttled), ("LimitExceededException", ClientError)],
@@ -359,6 +389,7 @@ def test_beside_an_older_run_a_version_of_ours_is_adopted_all_the_same(personali
 def test_beside_an_older_run_a_foreign_training_is_adopted_all_the_same(personalize, older):
     older.found.append(EXECUTION)
     foreign_training(personalize)
+    adopts(personalize)
     imports = [imported(endedAt=iso(2))]
     assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False), "it costs nothing"
 
@@ -487,46 +518,50 @@ def test_a_training_that_does_not_stop_is_given_up(personalize):
     }
 
 
-# stop_trainings
+# trainings
 
 
-def test_a_dead_runs_own_trainings_are_stopped_and_nothing_else(personalize):
+def test_a_runs_own_trainings_are_found_and_nothing_else(personalize):
     both = [solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)]
     under_way = {"status": "CREATE IN_PROGRESS"}
-    others = {
-        f"{SOLUTION}/foreign": {"name": "by-hand"},
-        f"{SOLUTION}/other-run": {"name": f"{PREFIX}-20261122T030000Z-0b519087-1"},
-        f"{SOLUTION}/other-stack": {"name": f"ffffffff-{RUN_ID}-0b519087-1"},
+    mine = f"{PREFIX}-{RUN_ID}-0b519087-1"
+    names = {
+        f"{SOLUTION}/ours": mine,
+        f"{SOLUTION}/foreign": "by-hand",
+        f"{SOLUTION}/other-run": f"{PREFIX}-20261122T030000Z-0b519087-1",
+        f"{SOLUTION}/other-stack": f"ffffffff-{RUN_ID}-0b519087-1",
     }
     lists(
         personalize,
-        version_summary(solutionVersionArn=VERSION, creationDateTime=ago(0.1), **under_way),
         *(
             version_summary(solutionVersionArn=arn, creationDateTime=ago(hours), **under_way)
-            for hours, arn in enumerate(others, start=1)
+            for hours, arn in enumerate(names, start=1)
         ),
-        version_summary(),
+        version_summary(creationDateTime=ago(9)),
+        version_summary(
+            solutionVersionArn=f"{SOLUTION}/later", creationDateTime=ago(0), **under_way
+        ),
     )
-    describes(personalize)
-    personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
-    for arn, changes in others.items():
-        describes(personalize, solutionVersionArn=arn, **changes)
+    for arn, name in names.items():
+        describes(personalize, solutionVersionArn=arn, name=name)
+    unnamed = {"solutionVersionArn": f"{OTHER_SOLUTION}/nameless", **under_way}
+    nameless = version(**unnamed)
+    del nameless["name"]
     stopping = {"solutionVersionArn": f"{OTHER_SOLUTION}/ours", "status": "CREATE STOPPING"}
-    nameless = {"solutionVersionArn": f"{OTHER_SOLUTION}/nameless", **under_way}
     lists(
         personalize,
         version_summary(creationDateTime=ago(1), **stopping),
-        version_summary(creationDateTime=ago(2), **nameless),
+        version_summary(creationDateTime=ago(2), **unnamed),
         solution=OTHER_SOLUTION,
     )
-    second_attempt = f"{PREFIX}-{RUN_ID}-cafecafe-2"
-    describes(personalize, name=second_attempt, **stopping)
-    described = version(**nameless)
-    del described["name"]
+    describes(personalize, name=mine[:-1] + "2", **stopping)
     personalize.says(
         "describe_solution_version",
-        {"solutionVersion": described},
-        solutionVersionArn=f"{OTHER_SOLUTION}/nameless",
+        {"solutionVersion": nameless},
+        solutionVersionArn=nameless["solutionVersionArn"],
     )
-    stopped = stop_trainings(personalize.client, settings(solutions=both), run())
-    assert stopped == [VERSION, f"{OTHER_SOLUTION}/ours"], "what is stopping is not stopped again"
+    found = trainings(personalize.client, settings(solutions=both), run(), before=NOW)
+    assert [each["solutionVersionArn"] for each in found] == [
+        f"{SOLUTION}/ours",
+        f"{OTHER_SOLUTION}/ours",
+    ], "of whatever attempt, and created before that moment"

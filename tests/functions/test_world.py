@@ -21,6 +21,7 @@ from tests.functions.samples import (
     NOW,
     OLD_VERSION,
     PREFIX,
+    RUN_ID,
     SCHEDULE,
     SCHEMA,
     SOLUTION,
@@ -114,6 +115,7 @@ class Read:
             self.described_versions,
         )
         self.has_tags(self.import_tags)
+        self.has_tags(self.version_tags)
         for arn in (arn for arn, found in self.groups.items() if found):
             pages(
                 client, "list_event_trackers", "eventTrackers", self.trackers, datasetGroupArn=arn
@@ -123,7 +125,6 @@ class Read:
             answer = {"schema": {"schema": schema}}
             client.says("describe_schema", answer, schemaArn=SCHEMA)
         pages(client, "list_dataset_import_jobs", "datasetImportJobs", self.region)
-        self.has_tags(self.version_tags)
         self.describes("describe_campaign", "campaignArn", "campaign", self.campaigns)
         return world.read(
             client.client,
@@ -320,7 +321,7 @@ def test_of_two_versions_with_one_name_the_newer_counts(reading):
     reading.versions = [[OLD, NEW]]
     second = version(solutionVersionArn=OLD_VERSION)
     reading.described_versions = {VERSION: version(), OLD_VERSION: second}
-    reading.version_tags = {VERSION: []}
+    reading.version_tags = {VERSION: [], OLD_VERSION: []}
     assert reading.read({"skipImport": True}).named_versions == {VERSION_NAME: version()}
 
 
@@ -329,7 +330,27 @@ def test_a_version_without_a_name_is_passed_over(reading):
     del nameless["name"]
     reading.versions = [[NEW]]
     reading.described_versions = {VERSION: nameless}
+    reading.version_tags = {VERSION: []}
     assert reading.read({"skipImport": True}).named_versions == {}
+
+
+@pytest.mark.parametrize(
+    ("request_", "adopted_as", "known"),
+    [
+        ({}, VERSION_NAME, True),
+        ({"skipImport": True}, VERSION_NAME, True),
+        ({"resume": RUN_ID}, VERSION_NAME, True),
+        ({"resume": RUN_ID}, VERSION_NAME.replace(RUN_ID, "20261122T030000Z"), False),
+        ({}, f"ffffffff{VERSION_NAME[8:]}", False),
+    ],
+    ids=["newest", "no import", "of this run", "of another run", "of another stack"],
+)
+def test_a_version_that_was_adopted_is_known_by_its_tag(reading, request_, adopted_as, known):
+    theirs = version(name="by-hand")
+    reading.versions = [[NEW]]
+    reading.described_versions = {VERSION: theirs}
+    reading.version_tags = {VERSION: [{"tagKey": "retraining-adopted-as", "tagValue": adopted_as}]}
+    assert reading.read(request_).adopted == ({SOLUTION: theirs} if known else {})
 
 
 def test_only_the_ten_newest_versions_are_described(reading):

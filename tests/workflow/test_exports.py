@@ -282,9 +282,9 @@ def test_an_incremental_import_of_old_objects_is_refused():
                 "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are "
                 "older than "
                 "the last import, interactions.csv for one, and would be appended again; "
-                "export new "
-                "data to a place of its own each time, for example to "
-                "'s3://bucket/interactions/{date}/'"
+                "export new data to a place of its own each time, for example to "
+                "'s3://bucket/interactions/{date}/'. To train on what was imported, start with "
+                "skipImport"
             )
         ]
 

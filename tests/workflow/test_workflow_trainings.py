@@ -211,7 +211,7 @@ def test_a_function_killed_after_it_created_a_version_adopts_it(unique):
 
 def test_a_version_whose_name_is_taken_but_that_is_not_listed_yet_is_looked_for_again():
     def with_old_lists(event, context):
-        made.order("stale", operation="ListSolutionVersions", seconds=45, times=2)
+        made.order("stale", operation="ListSolutionVersions", seconds=90, times=2)
         return handler("create_solution_version")(event, context)
 
     switches = Switches(unique_version_names=True)
