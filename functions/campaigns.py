@@ -154,8 +154,12 @@ def _standing(client: PersonalizeClient, described: CampaignTypeDef, target: str
             "previousVersionArn": _back_to(client, described),
         }
     if _serves(described, target):
-        back_to = recall(client, arn).get(PREVIOUS)
-        return {**_served(described), "previousVersionArn": back_to if back_to != target else None}
+        before = recall(client, arn).get(PREVIOUS)
+        return {
+            **_served(described),
+            "targetVersionArn": target,
+            "previousVersionArn": before if before != target else None,
+        }
     if live_version(described) and _is_newer(client, served, target):
         return {**_served(described), "phase": "SUPERSEDED", "failure": f"it serves {served}"}
     return None

@@ -147,7 +147,8 @@ def test_a_campaign_that_serves_the_version_is_left_alone_and_can_go_back(
 ):
     describes(personalize, solutionVersionArn=VERSION)
     has_tags(personalize, CAMPAIGN, **tags)
-    assert update(personalize) == {**LIVE, "previousVersionArn": back_to}, (
+    served = {**LIVE, "targetVersionArn": VERSION, "previousVersionArn": back_to}
+    assert update(personalize) == served, (
         "a probe that was not asked yet, or not to its end, is asked now"
     )
 

@@ -2,6 +2,7 @@
 
 import io
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import (
@@ -14,9 +15,20 @@ from botocore.exceptions import (
 )
 from urllib3 import HTTPResponse
 
+from functions import exports, runs, world
 from functions import personalize as module
 from functions.errors import ServiceUnavailable, Throttled
-from tests.functions.samples import CAMPAIGN, REGION, SOLUTION, VERSION, ago, version
+from tests.functions.samples import (
+    CAMPAIGN,
+    NOW,
+    REGION,
+    SCHEDULE,
+    SOLUTION,
+    VERSION,
+    ago,
+    run,
+    version,
+)
 
 
 class Wire:
@@ -65,6 +77,37 @@ def refusal(code, status=400):
     return status, f'{{"__type": "{code}", "message": "not now"}}'
 
 
+def asked_of_another(service, answer, monkeypatch):
+    """Ask another service, as the functions do, whose every answer is this one."""
+    make, wire = boto3.client, Wire(answer)
+
+    def tapped(name):
+        client = make(name)
+        client.meta.events.register("before-send", wire.answer_to)
+        return client
+
+    monkeypatch.setattr("boto3.client", tapped)
+    for cached in (exports.s3, runs.executions):
+        cached.cache_clear()
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - the caller compares it
+        OTHERS[service]()
+    for cached in (exports.s3, runs.executions):
+        cached.cache_clear()
+    return raised.value
+
+
+SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
+OTHERS = {
+    "s3": lambda: exports.look(exports.s3(), "s3://exports/interactions.csv"),
+    "states": lambda: runs.older_run(runs.executions(), run()),
+    "scheduler": lambda: world._schedule_changed_at(SCHEDULED),  # noqa: SLF001 - read as a part
+}
+
+THROTTLING = {
+    "s3": (503, "<Error><Code>SlowDown</Code></Error>"),
+    "states": refusal("ThrottlingException"),
+    "scheduler": (429, '{"Code": "ThrottlingException", "Message": "no"}'),
+}
 PASSING = {
     "throttling": (refusal("ThrottlingException"), "Throttled"),
     "a 5xx": (refusal("InternalServerError", 500), "ServiceUnavailable"),
@@ -84,6 +127,24 @@ PASSING = {
 def test_a_write_is_sent_once_and_a_read_four_times(answer, name, make, times):
     error, sent = asked(make, answer)
     assert (type(error).__name__, sent) == (name, times)
+
+
+@pytest.mark.parametrize("service", OTHERS)
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (THROTTLING, "Throttled"),
+        (dict.fromkeys(OTHERS, (500, "<html>")), "ServiceUnavailable"),
+        (
+            dict.fromkeys(OTHERS, EndpointConnectionError(endpoint_url="x", error="refused")),
+            "ServiceUnavailable",
+        ),
+    ],
+    ids=["throttling", "a 5xx", "a refused connection"],
+)
+def test_errors_of_other_services_that_pass_are_named_alike(service, answer, name, monkeypatch):
+    error = asked_of_another(service, answer[service], monkeypatch)
+    assert type(error).__name__ == name
 
 
 def test_the_names_say_what_was_asked_and_what_was_said():
