@@ -180,6 +180,19 @@ def test_only_where_nothing_was_done_may_jitter_cut_the_pause_short():
         }, f"{name}: what was created must be listed before anybody looks for it"
 
 
+def test_whatever_writes_has_ended_before_it_is_tried_again():
+    """Else two that look for what they created would both find nothing, and both create it."""
+    writers = ("Create", "Stop", "Update", "Tag", "PassRole")
+    for name, state in states("Task"):
+        step = STEPS[state["Resource"].split(":")[6]]
+        actions = [each.partition(":")[2] for actions_ in step.may.values() for each in actions_]
+        for retry in state["Retry"]:
+            if "Lambda.Unknown" in retry["ErrorEquals"] and any(
+                action.startswith(writers) for action in actions
+            ):
+                assert retry["IntervalSeconds"] > step.timeout_seconds, name
+
+
 def test_every_task_and_every_map_has_a_way_out_for_all_errors():
     for name, state in [*states("Task"), *states("Map")]:
         caught = [(rule["ErrorEquals"], rule["ResultPath"]) for rule in state["Catch"]]
