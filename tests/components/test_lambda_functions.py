@@ -47,6 +47,7 @@ MOVE = [
     "personalize:TagResource",
     "personalize:UpdateCampaign",
 ]
+TAGS_OF = "personalize:ListTagsForResource"
 CREATED_IMPORT_ROLE = f"arn:aws:iam::123456789012:role/{NAME}-import-1234567"
 TO_PERSONALIZE = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
 RUNTIME = [
@@ -112,8 +113,8 @@ MAY = {
         allow(["personalize:GetSolutionMetrics", "personalize:TagResource"], VERSIONS),
     ],
     "update_campaign": [
-        allow(MOVE, CAMPAIGNS),
-        allow(["personalize:DescribeSolutionVersion"], VERSIONS),
+        allow(sorted([*MOVE, TAGS_OF]), CAMPAIGNS),
+        allow(["personalize:DescribeSolutionVersion", TAGS_OF], VERSIONS),
     ],
     "watch_campaign_update": [allow(["personalize:DescribeCampaign"], CAMPAIGNS)],
     "probe_campaign": [
@@ -217,7 +218,9 @@ def test_a_policy_belongs_to_the_role_of_its_step(deployed, step):
 
 
 def test_without_campaigns_no_statement_names_an_empty_list_which_iam_refuses(least):
-    versions = allow(["personalize:DescribeSolutionVersion"], [f"{PERSONALIZE}:solution/movies/*"])
+    versions = allow(
+        ["personalize:DescribeSolutionVersion", TAGS_OF], [f"{PERSONALIZE}:solution/movies/*"]
+    )
     assert least.policy(NAMES["update_campaign"]) == document(versions, *RUNTIME)
     for step in ("watch_campaign_update", "probe_campaign"):
         assert least.policy(NAMES[step]) == document(*RUNTIME), step

@@ -23,7 +23,8 @@ def test_an_aborted_run_is_reported_and_its_training_left_to_who_aborted_it(film
         assert films.version_status(run.version) == "CREATE IN_PROGRESS"
     assert run.status == "ABORTED"
     assert record["message"] == (
-        f"Retraining run {run_id(run)}: FAILED: ABORTED: Enough: stopped by hand"
+        f"Retraining run {run_id(run)}: FAILED: ABORTED: Enough: stopped by hand; "
+        f"{run.version} is in training and goes on"
     )
     assert record["outcome"] == "FAILED"
 

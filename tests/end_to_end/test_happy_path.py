@@ -157,6 +157,7 @@ def test_each_step_called_personalize_as_its_own_role(stack, run):
             "personalize:DescribeSchema",
             "personalize:DescribeSolution",
             "personalize:DescribeSolutionVersion",
+            "personalize:ListTagsForResource",
         },
         "create_dataset_import_job": {"personalize:CreateDatasetImportJob"},
         "watch_dataset_import_job": {"personalize:DescribeDatasetImportJob"},
@@ -172,6 +173,7 @@ def test_each_step_called_personalize_as_its_own_role(stack, run):
         "update_campaign": {
             "personalize:DescribeCampaign",
             "personalize:DescribeSolutionVersion",
+            "personalize:ListTagsForResource",
             "personalize:TagResource",
             "personalize:UpdateCampaign",
         },
