@@ -29,7 +29,7 @@ WORST_FIRST: tuple[Outcome, ...] = (
     "TRAINED",
     "DEPLOYED",
 )
-REFUSALS = ("InvalidInputException", "LimitExceededException", "NameTaken", "RunRefused")
+REFUSALS = ("InvalidInputException", "LimitExceededException", "NameTaken")
 """Errors after which it is known that nothing was created."""
 LONGEST_TEXT = 30_000
 """Characters; a state machine's cause may have 32,768."""
