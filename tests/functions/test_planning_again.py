@@ -96,7 +96,9 @@ def test_a_version_that_was_updated_is_kept_in_its_mode():
     modeless = version()
     del modeless["trainingMode"]
     plan = planned_solution(
-        RESUME, solution=solution_settings(trainingMode="UPDATE"), named_versions=named(modeless)
+        RESUME,
+        solution=solution_settings(trainingMode="UPDATE", fullEveryDays=7),
+        named_versions=named(modeless),
     )
     assert plan["trainingMode"] == "FULL", "what exists is compared with what is planned"
     asked = {**RESUME, "trainingMode": "FULL"}
