@@ -16,8 +16,8 @@ from components.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "functions").glob("*.py"))
-STANDARD_LIBRARY = {"difflib"}
-"""Modules that handlers import and `import boto3` does not."""
+STANDARD_LIBRARY = {"_csv", "csv", "difflib"}
+"""Modules that handlers import and `import boto3` does not, or not in every Python."""
 LARGEST_BUNDLE = 40_000
 
 PROBE = """
@@ -43,6 +43,8 @@ class Environment(dict):
 
 
 boto3.client = boto3.resource = boto3.session.Session.__init__ = refuse
+for name in json.loads(sys.argv[2]):
+    sys.modules.pop(name, None)
 before = set(sys.modules)
 for step in json.loads(sys.argv[1]):
     child = os.fork()
@@ -72,7 +74,10 @@ def imported(tmp_path_factory):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(asset.path, target)
     probe = subprocess.run(  # noqa: S603 - this interpreter, and a program from above
-        [sys.executable, "-W", "error", "-c", PROBE, json.dumps(list(STEPS))],
+        [
+            *(sys.executable, "-W", "error", "-c", PROBE),
+            *(json.dumps(list(STEPS)), json.dumps(list(STANDARD_LIBRARY))),
+        ],
         cwd=unpacked,
         check=True,
         capture_output=True,
