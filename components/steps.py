@@ -161,7 +161,7 @@ STEPS: Mapping[str, Step] = {
     "close_run": Step(
         timeout_seconds=PLAN,
         may={
-            "any": ("personalize:ListSolutionVersions",),
+            "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:StopSolutionVersionCreation",

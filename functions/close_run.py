@@ -1,16 +1,23 @@
 """Close a run whose execution ended without a report: stop what it left training, and report."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
+from .import_jobs import imports_of
 from .log import log_report
 from .personalize import writer
 from .report import RunReport, report
 from .requests import run_of
 from .runs import configured, ending, executions
-from .solution_versions import stop, trainings
+from .solution_versions import left_by, stop
+from .statuses import phase_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .configuration import Configured
     from .documents import Finished
 
 LEFT_RUNNING = "ABORTED"
@@ -41,11 +48,22 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
     if error is None or made is None:
         return None
     ended = datetime.fromtimestamp(event["detail"]["stopDate"] / 1000, UTC)
-    for version in trainings(writer(), made["settings"], run_of(made), before=ended + LAST_CALL):
-        if error["Error"] == LEFT_RUNNING:
-            error["Cause"] += f"; {version['solutionVersionArn']} is in training and goes on"
-        else:
-            stop(writer(), version["solutionVersionArn"], version["status"])
-            error["Cause"] += f"; stopped {version['solutionVersionArn']}"
-    finished: Finished = {"run": run_of(made), "error": error}
+    left = _close(made, ended, stops=error["Error"] != LEFT_RUNNING)
+    cause = "; ".join([error["Cause"], *left])
+    finished: Finished = {"run": run_of(made), "error": {**error, "Cause": cause}}
     return log_report("close_run", report(finished))
+
+
+def _close(made: Configured, ended: datetime, *, stops: bool) -> Iterator[str]:
+    """Stop what is in training, and tell of each job of the run how it stands."""
+    settings, run = made["settings"], run_of(made)
+    before = ended + LAST_CALL
+    for job in imports_of(writer(), settings, run, before):
+        yield f"{job['datasetImportJobArn']} is {job['status']}"
+    for version in left_by(writer(), settings, run, before):
+        version_arn, status = version["solutionVersionArn"], version["status"]
+        if stops and phase_of(status) == "UNDER_WAY":
+            stop(writer(), version_arn, status)
+            yield f"stopped {version_arn}"
+        else:
+            yield f"{version_arn} is {status}"

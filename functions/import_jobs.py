@@ -10,13 +10,20 @@ from . import exports
 from .errors import NameTaken, ServiceUnavailable, Throttled
 from .jobs import api_tags, found, not_yet, started
 from .memory import FINGERPRINT
+from .personalize import import_jobs
 from .watching import watch
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import DatasetImportJobTypeDef
+    from datetime import datetime
 
-    from .documents import Job, PlannedImport
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import (
+        DatasetImportJobSummaryTypeDef,
+        DatasetImportJobTypeDef,
+    )
+
+    from .configuration import Settings
+    from .documents import Job, PlannedImport, Run
 
 SLOTS_TAKEN = "More than 5 resources with PENDING or IN_PROGRESS status"
 """The one quota that passes by itself, known by this message; any other is an error."""
@@ -76,6 +83,19 @@ def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, 
     if seen["phase"] == "ACTIVE" and (doubt := _doubt(dataset)):
         seen["warnings"].append(f"{dataset['dataLocation']} {doubt}")
     return seen
+
+
+def imports_of(
+    client: PersonalizeClient, settings: Settings, run: Run, before: datetime
+) -> list[DatasetImportJobSummaryTypeDef]:
+    """Give the import jobs that a run created before a moment, of whatever attempt."""
+    mine = f"{settings['prefix']}-{run['id']}-"
+    return [
+        job
+        for dataset in settings["datasets"]
+        for job in import_jobs(client, dataset["datasetArn"])
+        if job["jobName"].startswith(mine) and job["creationDateTime"] < before
+    ]
 
 
 def _doubt(dataset: PlannedImport) -> str | None:

@@ -218,10 +218,10 @@ def _found(version: SolutionVersionTypeDef, *, ours: bool = True) -> Job:
     )
 
 
-def trainings(
+def left_by(
     client: PersonalizeClient, settings: Settings, run: Run, before: datetime
 ) -> list[SolutionVersionTypeDef]:
-    """Give the trainings under way that a run started before a moment, of whatever attempt.
+    """Give the versions that an execution of a run made before it ended, or left in training.
 
     A run id outlives an execution: what a resumed one has started later is not meant.
     """
@@ -229,7 +229,10 @@ def trainings(
         _describe(client, summary["solutionVersionArn"])
         for solution in settings["solutions"]
         for summary in versions(client, solution["solutionArn"])
-        if phase_of(summary["status"]) == "UNDER_WAY" and summary["creationDateTime"] < before
+        if summary["creationDateTime"] < before
+        and (
+            phase_of(summary["status"]) == "UNDER_WAY" or summary["creationDateTime"] >= _began(run)
+        )
     ]
     mine = f"{settings['prefix']}-{run['id']}-"
     return [version for version in described if version.get("name", "").startswith(mine)]

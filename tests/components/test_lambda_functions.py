@@ -126,7 +126,7 @@ MAY = {
     ],
     "report_outcome": [],
     "close_run": [
-        allow(["personalize:ListSolutionVersions"], ["*"]),
+        allow(["personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"], ["*"]),
         allow(
             ["personalize:DescribeSolutionVersion", "personalize:StopSolutionVersionCreation"],
             VERSIONS,

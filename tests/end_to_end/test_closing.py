@@ -24,7 +24,7 @@ def test_an_aborted_run_is_reported_and_its_training_left_to_who_aborted_it(film
     assert run.status == "ABORTED"
     assert record["message"] == (
         f"Retraining run {run_id(run)}: FAILED: ABORTED: Enough: stopped by hand; "
-        f"{run.version} is in training and goes on"
+        f"{run.version} is CREATE IN_PROGRESS"
     )
     assert record["outcome"] == "FAILED"
 

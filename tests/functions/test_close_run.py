@@ -1,13 +1,17 @@
 """Runs whose execution ended without a report: recognised, cleaned up after, reported."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from functions import close_run, runs
 from functions.errors import ServiceUnavailable
 from tests.functions.samples import (
+    DATASET,
     EXECUTION,
+    IMPORT_JOB,
+    JOB_NAME,
     NOW,
     PREFIX,
     RUN_ID,
@@ -15,6 +19,7 @@ from tests.functions.samples import (
     VERSION,
     ago,
     configured,
+    import_summary,
     version,
     version_summary,
 )
@@ -138,6 +143,7 @@ def test_a_dead_runs_trainings_are_stopped_and_it_is_reported(
     summaries = [
         version_summary(solutionVersionArn=arn, status="CREATE IN_PROGRESS") for arn in arns
     ]
+    imported(personalize)
     answer = {"solutionVersions": summaries}
     personalize.says("list_solution_versions", answer, solutionArn=SOLUTION)
     for attempt, arn in enumerate(arns, start=1):
@@ -159,11 +165,38 @@ def test_a_run_that_was_aborted_by_hand_is_reported_and_its_trainings_are_left(
     personalize.says(
         "describe_solution_version", {"solutionVersion": version()}, solutionVersionArn=VERSION
     )
-    goes_on = f"{VERSION} is in training and goes on"
+    goes_on = f"{VERSION} is CREATE IN_PROGRESS"
     assert close() == report("ABORTED", f"enough: I stop it; {goes_on}")
 
 
+def imported(personalize, *jobs):
+    answer = {"datasetImportJobs": list(jobs)}
+    personalize.says("list_dataset_import_jobs", answer, datasetArn=DATASET)
+
+
+def test_every_job_of_the_run_is_in_its_report(close, executions, personalize):
+    ended(executions, "TIMED_OUT", error="States.Timeout")
+    history(executions, STARTED, FIRST_STATE)
+    imported(
+        personalize,
+        import_summary(),
+        import_summary(jobName=JOB_NAME, datasetImportJobArn=IMPORT_JOB, status="CREATE FAILED"),
+        import_summary(jobName=f"{JOB_NAME[:-1]}2", creationDateTime=NOW + timedelta(minutes=1)),
+    )
+    summary = version_summary(solutionVersionArn=VERSION, creationDateTime=NOW)
+    personalize.says(
+        "list_solution_versions", {"solutionVersions": [summary]}, solutionArn=SOLUTION
+    )
+    answer = {"solutionVersion": version(status="ACTIVE")}
+    personalize.says("describe_solution_version", answer, solutionVersionArn=VERSION)
+    assert close() == report(
+        "TIMED_OUT",
+        f"States.Timeout: no cause given; {IMPORT_JOB} is CREATE FAILED; {VERSION} is ACTIVE",
+    )
+
+
 def in_training(personalize, created):
+    imported(personalize)
     summary = version_summary(
         solutionVersionArn=VERSION, status="CREATE IN_PROGRESS", creationDateTime=created
     )

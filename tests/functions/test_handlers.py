@@ -307,6 +307,8 @@ def close_run(personalize, executions, **_):
     }
     request = {"executionArn": EXECUTION, "maxResults": 10, "includeExecutionData": True}
     executions.says("get_execution_history", {"events": [first]}, **request)
+    answer = {"datasetImportJobs": []}
+    personalize.says("list_dataset_import_jobs", answer, datasetArn=DATASET)
     answer = {"solutionVersions": [version_summary()]}
     personalize.says("list_solution_versions", answer, solutionArn=SOLUTION)
     event = {"detail": {"executionArn": EXECUTION, "stopDate": int(NOW.timestamp() * 1000)}}

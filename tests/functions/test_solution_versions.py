@@ -9,8 +9,8 @@ from functions import solution_versions
 from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.solution_versions import (
     create_solution_version,
+    left_by,
     stop_solution_version,
-    trainings,
     watch_solution_version,
 )
 from tests.functions.samples import (
@@ -518,10 +518,10 @@ def test_a_training_that_does_not_stop_is_given_up(personalize):
     }
 
 
-# trainings
+# left by a run
 
 
-def test_a_runs_own_trainings_are_found_and_nothing_else(personalize):
+def test_a_runs_own_versions_are_found_and_nothing_else(personalize):
     both = [solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)]
     under_way = {"status": "CREATE IN_PROGRESS"}
     mine = f"{PREFIX}-{RUN_ID}-0b519087-1"
@@ -537,13 +537,15 @@ def test_a_runs_own_trainings_are_found_and_nothing_else(personalize):
             version_summary(solutionVersionArn=arn, creationDateTime=ago(hours), **under_way)
             for hours, arn in enumerate(names, start=1)
         ),
-        version_summary(creationDateTime=ago(9)),
+        version_summary(solutionVersionArn=f"{SOLUTION}/ended", creationDateTime=ago(5)),
+        version_summary(creationDateTime=ago(5, seconds=1)),
         version_summary(
             solutionVersionArn=f"{SOLUTION}/later", creationDateTime=ago(0), **under_way
         ),
     )
     for arn, name in names.items():
         describes(personalize, solutionVersionArn=arn, name=name)
+    describes(personalize, solutionVersionArn=f"{SOLUTION}/ended", status="ACTIVE")
     unnamed = {"solutionVersionArn": f"{OTHER_SOLUTION}/nameless", **under_way}
     nameless = version(**unnamed)
     del nameless["name"]
@@ -560,8 +562,9 @@ def test_a_runs_own_trainings_are_found_and_nothing_else(personalize):
         {"solutionVersion": nameless},
         solutionVersionArn=nameless["solutionVersionArn"],
     )
-    found = trainings(personalize.client, settings(solutions=both), run(), before=NOW)
+    found = left_by(personalize.client, settings(solutions=both), run(startedAt=iso(5)), NOW)
     assert [each["solutionVersionArn"] for each in found] == [
         f"{SOLUTION}/ours",
+        f"{SOLUTION}/ended",
         f"{OTHER_SOLUTION}/ours",
-    ], "of whatever attempt, and created before that moment"
+    ], "of whatever attempt; what has ended, if it was made in this execution"

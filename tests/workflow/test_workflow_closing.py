@@ -135,8 +135,11 @@ def test_closing_a_run_twice_is_harmless():
         made.let_pass(1200)
         third = close(execution)
         assert made.statuses()[-1] == "CREATE STOPPED"
+        new = made.versions()[-1]
     assert first == second, "it is stopping, and was stopped for this run"
-    assert third["text"] == f"Retraining run {RUN}: FAILED: TIMED_OUT: no cause given"
+    assert third["text"] == (
+        f"Retraining run {RUN}: FAILED: TIMED_OUT: no cause given; {new} is CREATE STOPPED"
+    )
 
 
 def test_closing_stops_only_the_trainings_of_this_run():
@@ -187,9 +190,12 @@ def test_an_abort_leaves_the_training_to_whoever_aborted():
         made.let_pass(2 * 3600)
         assert made.statuses()[-1] == "ACTIVE"
         new = made.versions()[-1]
-    assert closed["text"] == (
-        f"Retraining run {RUN}: FAILED: ABORTED: Enough: of this; {new} is in training and goes on"
-    )
+    told = [each.rpartition("/")[2] for each in closed["reason"].split("; ")]
+    assert told == [
+        "ABORTED: Enough: of this",
+        *(f"{PREFIX}-{RUN}-{each}-1 is ACTIVE" for each in ("interactions", "items", "users")),
+        f"{new.rpartition('/')[2]} is CREATE IN_PROGRESS",
+    ]
 
 
 def test_closing_late_leaves_alone_what_a_resumed_execution_has_started_since():
@@ -204,7 +210,10 @@ def test_closing_late_leaves_alone_what_a_resumed_execution_has_started_since():
         late = close(execution)
         assert len(made.started("StopSolutionVersionCreation")) == 1
         resumed.wait()
-    assert late["text"] == f"Retraining run {RUN}: FAILED: TIMED_OUT: no cause given"
+        _, first, _ = made.versions()
+    assert late["text"] == (
+        f"Retraining run {RUN}: FAILED: TIMED_OUT: no cause given; {first} is CREATE STOPPED"
+    )
 
 
 def test_an_abort_without_words_is_reported_too():
@@ -213,7 +222,7 @@ def test_an_abort_without_words_is_reported_too():
         made.let_pass(60)
         running.abort()
         closed = close(running.now())
-    assert closed["text"] == f"Retraining run {RUN}: FAILED: ABORTED: no cause given"
+    assert closed["reason"].split("; ")[0] == "ABORTED: no cause given"
 
 
 # Runs that have reported, and runs that could not
