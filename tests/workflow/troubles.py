@@ -24,12 +24,12 @@ WRITES = (
 JOBS = ("dataset-import-job", "solution-version", "campaign-update")
 HOUR = 3600
 FEW = (1, 2, 3)
-MOMENTS = (0, 1, 60, 310, 600, 900, 1000, 1220, 1240, 1300, 8 * HOUR)
+MOMENTS = (0, 1, 60, 310, 450, 600, 680, 745, 770, 820, 8 * HOUR)
 """Seconds since the run began: while it imports, has imported, trains, updates, probes, rolls back
 (if nothing holds it up), and after it."""
-BREAKS = (*MOMENTS[2:], 920, 1150, 1225, 1231, 1260, 1295, 1450)
+BREAKS = (*MOMENTS[2:], 625, 720, 750, 756, 785, 814, 880)
 """Seconds since the run began, when it ends from outside: most of them after its training."""
-DATA_COMPLETE = (60, 302, 305, 310, 314, 600)
+DATA_COMPLETE = (60, 302, 305, 310, 314, 500)
 """Seconds since the run began: around the end of its imports."""
 AGES = (1, 60, 600, 2400, 8 * HOUR)
 """Seconds; of an answer that is stale."""
