@@ -15,7 +15,7 @@ from tests.workflow.troubles import HOUR, ORDERS, Trouble
 from tests.workflow.witness import HOME, SHELF, SOLUTION, Witness, own_report
 
 
-def prepare(made: Pipeline, found: list[Trouble]) -> None:
+def prepare(made: Pipeline, witness: Witness, found: list[Trouble]) -> None:
     """Order the faults of the service, and change the data, before the run starts."""
     kinds = {trouble.kind: trouble for trouble in found}
     if "behind" in kinds and SHELF in _campaigns(made):
@@ -23,6 +23,8 @@ def prepare(made: Pipeline, found: list[Trouble]) -> None:
     if "worse-data" in kinds:
         made.bucket.put("interactions.csv", shuffled())
     for trouble in found:
+        if trouble.kind == "no-way-back":
+            witness.at_rollback = {"fault": "fail", "job": "campaign-update"}
         if trouble.kind in ORDERS:
             made.personalize.faults.inject(ORDERS[trouble.kind](trouble))
 

@@ -35,7 +35,7 @@ SHELVES = ("none", "without a probe", "with a probe")
 
 def pipeline_args(found: list[Trouble], shelf: str) -> RetrainingPipelineArgs:
     """One campaign with a probe, and perhaps a second one; a probe may ask for the impossible."""
-    bad = {trouble.where for trouble in found if trouble.kind == "bad-answers"}
+    bad = {trouble.where for trouble in found if trouble.kind in ("bad-answers", "no-way-back")}
 
     def campaign(arn: str, name: str, *, probed: bool) -> CampaignArgs:
         least = 500 if bad & {name, "both"} else 1
@@ -62,7 +62,7 @@ def run_with(
     args, troubled = pipeline_args(found, shelf), handlers(found, seen)
     with pipeline(args, seconds=SECONDS, switches=switches, handlers=troubled) as made:
         with Witness(made, seen).watching() as witness:
-            prepare(made, found)
+            prepare(made, witness, found)
             first = start(made, found)
             running = [first, *interfere(made, witness, found, first)]
             ended = [each.wait() for each in running]

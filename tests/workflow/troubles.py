@@ -27,7 +27,7 @@ FEW = (1, 2, 3)
 MOMENTS = (0, 1, 60, 310, 450, 600, 680, 745, 770, 820, 8 * HOUR)
 """Seconds since the run began: while it imports, has imported, trains, updates, probes, rolls back
 (if nothing holds it up), and after it."""
-BREAKS = (*MOMENTS[2:], 625, 720, 750, 756, 785, 814, 880)
+BREAKS = (*MOMENTS[2:], 380, 550, 625, 720, 750, 756, 785, 814, 880)
 """Seconds since the run began, when it ends from outside: most of them after its training."""
 DATA_COMPLETE = (60, 302, 305, 310, 314, 500)
 """Seconds since the run began: around the end of its imports."""
@@ -80,7 +80,7 @@ def _each() -> dict[str, list[Trouble]]:
         },
         "worse-data": [("world",)],
         "behind": [("shelf",)],
-        "bad-answers": [("home",), ("shelf",), ("both",)],
+        **{kind: [("home",), ("shelf",), ("both",)] for kind in ("bad-answers", "no-way-back")},
     }
     return {kind: [Trouble(kind, *how) for how in ways] for kind, ways in found.items()}
 

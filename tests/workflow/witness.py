@@ -87,6 +87,8 @@ class Witness:
     """Campaign -> when somebody else moved it to another version."""
     closed: dict[str, list[object]] = field(default_factory=lambda: defaultdict(list))
     """Execution -> what `close_run` answered, each time."""
+    at_rollback: Mapping[str, object] | None = None
+    """A fault of the service, ordered when a version is judged to be rolled back from."""
     _closing: Execution | None = None
 
     @contextmanager
@@ -222,6 +224,9 @@ class Witness:
         tags = {tag["tagKey"]: tag["tagValue"] for tag in request["tags"]}
         if VERDICT in tags:
             self.verdicts.setdefault(arn, (tags[VERDICT], self._by))
+        if tags.get(VERDICT) == "ROLLED_BACK" and self.at_rollback:
+            self.made.personalize.faults.inject(self.at_rollback)
+            self.at_rollback = None
 
     def _see_answer(self, request: Mapping[str, object], answer: Mapping[str, object]) -> None:
         campaign = str(request["campaignArn"])
