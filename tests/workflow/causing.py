@@ -1,6 +1,5 @@
 """Let troubles happen around a run: to the service, to the functions, by others, from outside."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -29,23 +28,6 @@ def prepare(made: Pipeline, witness: Witness, found: list[Trouble]) -> None:
             made.personalize.faults.inject(ORDERS[trouble.kind](trouble))
 
 
-def start(made: Pipeline, found: list[Trouble]) -> Running:
-    """Start the run, with a time-out of the machine where one is among the troubles."""
-    short = [max(1, trouble.seconds) for trouble in found if trouble.kind == "time-out"]
-    for seconds in short:
-        _limit(made, seconds)
-    running = made.start()
-    if short:
-        _limit(made, made.args.backstop_seconds)
-    return running
-
-
-def _limit(made: Pipeline, seconds: float) -> None:
-    """Change the machine's time-out; executions under way keep what they were started with."""
-    limited = {**made.definition, "TimeoutSeconds": seconds}
-    made.step_functions.backend.update_state_machine(made.machine.arn, json.dumps(limited))
-
-
 def interfere(
     made: Pipeline, witness: Witness, found: list[Trouble], first: Running
 ) -> list[Running]:
@@ -62,9 +44,9 @@ def interfere(
         elif trouble.kind == "second-event":
             second.append(made.start())
         else:
-            if trouble.kind == "abort":
-                witness.abort(first)
-            made.clock.sleep(2)
+            end = witness.abort if trouble.kind == "abort" else witness.time_out
+            end(first)
+            made.clock.sleep(1)
             close(witness, first, trouble)
     return second
 

@@ -15,7 +15,7 @@ from emulator.personalize import Switches
 from tests import group
 from tests.interpreter import Execution, Running
 from tests.pipeline import PREFIX, RUN, Pipeline, pipeline
-from tests.workflow.causing import close, handlers, interfere, prepare, start
+from tests.workflow.causing import close, handlers, interfere, prepare
 from tests.workflow.promises import adopted, campaigns, hold
 from tests.workflow.troubles import Trouble, troubles
 from tests.workflow.witness import HOME, SHELF, SOLUTION, Witness, own_report
@@ -64,7 +64,7 @@ def run_with(
     with pipeline(args, seconds=SECONDS, switches=switches, handlers=troubled) as made:
         with Witness(made, seen).watching() as witness:
             prepare(made, witness, found)
-            first = start(made, found)
+            first = made.start()
             running = [first, *interfere(made, witness, found, first)]
             ended = [each.wait() for each in running]
             for ending in (trouble for trouble in found if trouble.kind == "no-report"):

@@ -124,6 +124,14 @@ class Witness:
             running.abort("Enough", "of this")
             self.aborted.add(running.arn)
 
+    def time_out(self, running) -> None:
+        """Let the machine's own time-out end an execution, unless it has ended."""
+        self.made.clock.sleep(0)  # an execution that was just started has nothing to end yet
+        if running.now().status == "RUNNING":
+            moto = self.made.step_functions.moto_execution(running.arn)
+            moto.exec_worker.env.set_timed_out()  # as TimeoutSeconds does, at whatever moment
+            self.made.clock.sleep(0)
+
     def close(self, execution: Execution) -> None:
         """Call `close_run` as EventBridge does when an execution has ended badly."""
         assert execution.status in ("FAILED", "TIMED_OUT", "ABORTED"), execution
