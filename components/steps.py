@@ -115,7 +115,11 @@ STEPS: Mapping[str, Step] = {
         timeout_seconds=QUICK,
         may={
             "campaigns": ("personalize:DescribeCampaign",),
-            "solution versions": ("personalize:GetSolutionMetrics", "personalize:TagResource"),
+            "solution versions": (
+                "personalize:GetSolutionMetrics",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
         },
     ),
     "update_campaign": Step(

@@ -56,8 +56,9 @@ def update_campaign(
         return standing
     if described.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
         return _not_free(arn, "it follows the newest version by itself", campaign, before)
-    if live_version(described) != evaluation["comparedWith"]:
-        waiting = _not_free(arn, "it serves one version after another", campaign, before)
+    compared = live_version(described) == evaluation["comparedWith"]
+    if not compared or recall(client, target).get(VERDICT) == "ROLLED_BACK":
+        waiting = _not_free(arn, "the gate has to be asked again", campaign, before)
         return {**waiting, "phase": "CHANGED"} if waiting["phase"] == "AGAIN" else waiting
     back_to = _back_to(client, described)
     return _move(client, described, campaign, target, before, back_to=back_to)

@@ -23,8 +23,8 @@ Phase = Literal[
 UNDER_WAY: look again in `seconds`. NEAR: look again at once. ACTIVE: done. ENDED: failed, stopped
 or deleted, as `failure` says. OVERDUE: past its deadline. AGAIN: could not be started yet; try in
 `seconds`. SUPERSEDED: the campaign serves a newer version than ours, and keeps it. CHANGED: the
-campaign serves another version than the gate compared with. SKIPPED: not started, as `failure`
-says.
+campaign serves another version than the gate compared with, or another campaign was rolled back
+from ours. SKIPPED: not started, as `failure` says.
 """
 Outcome = Literal["DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .campaigns import live_version
 from .gate import verdict
-from .memory import VERDICT, remember
+from .memory import VERDICT, recall, remember
 from .personalize import LATEST
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ def evaluate_solution_version(
     version: Job,
     rules: list[QualityRule],
 ) -> Evaluation:
-    """Judge the version for this campaign; a rejected one is marked, and never deployed again."""
+    """Judge the version for this campaign; a rejected one is marked, and never deployed again.
+
+    A version that another campaign was rolled back from meanwhile is rejected here too.
+    """
     described = client.describe_campaign(campaignArn=campaign["campaignArn"])["campaign"]
     served = live_version(described)
     comparable = served if served and not served.endswith(LATEST) else None
@@ -32,7 +35,10 @@ def evaluate_solution_version(
         rules,
         compared_with=served,
     )
-    if judged["verdict"] == "REJECTED":
+    if recall(client, version["arn"]).get(VERDICT) == "ROLLED_BACK":
+        judged["verdict"] = "REJECTED"
+        judged["reasons"].append("a campaign was rolled back from it")
+    elif judged["verdict"] == "REJECTED":
         remember(client, version["arn"], VERDICT, "REJECTED")
     return judged
 

@@ -110,7 +110,7 @@ MAY = {
     ],
     "evaluate_solution_version": [
         allow(["personalize:DescribeCampaign"], CAMPAIGNS),
-        allow(["personalize:GetSolutionMetrics", "personalize:TagResource"], VERSIONS),
+        allow(["personalize:GetSolutionMetrics", TAGS_OF, "personalize:TagResource"], VERSIONS),
     ],
     "update_campaign": [
         allow(sorted([*MOVE, TAGS_OF]), CAMPAIGNS),

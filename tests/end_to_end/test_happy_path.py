@@ -169,6 +169,7 @@ def test_each_step_called_personalize_as_its_own_role(stack, run):
         "evaluate_solution_version": {
             "personalize:DescribeCampaign",
             "personalize:GetSolutionMetrics",
+            "personalize:ListTagsForResource",
         },
         "update_campaign": {
             "personalize:DescribeCampaign",

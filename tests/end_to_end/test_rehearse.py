@@ -26,7 +26,7 @@ CHEAPEST = [
 """What is refused or skipped before anything is started; the rest takes a training each."""
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_the_command_rehearses_the_sample_stack_and_tells_it_as_json():
     command = subprocess.run(  # noqa: S603  # our own command
         [sys.executable, "-m", "retrain", "rehearse", "--stack", "dev", "--json", *CHEAPEST],

@@ -88,8 +88,15 @@ def has_tags(personalize, arn, **tags):
     personalize.says("list_tags_for_resource", {"tags": found}, resourceArn=arn)
 
 
+def is_fit(personalize, served=OLD_VERSION):
+    """Neither our version nor the one that is served carries a verdict."""
+    has_tags(personalize, VERSION)
+    if served:
+        has_tags(personalize, served)
+
+
 def moves(personalize, **changes):
-    has_tags(personalize, OLD_VERSION)
+    is_fit(personalize)
     remembers(personalize)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **{**UPDATE, **changes})
 
@@ -115,7 +122,7 @@ def test_settings_that_a_campaign_has_not_are_not_given(personalize):
     del bare["minProvisionedTPS"], bare["campaignConfig"]
     personalize.says("describe_campaign", {"campaign": bare}, campaignArn=CAMPAIGN)
     ours_is_newer(personalize)
-    has_tags(personalize, OLD_VERSION)
+    is_fit(personalize)
     remembers(personalize)
     bare_update = {"campaignArn": CAMPAIGN, "solutionVersionArn": VERSION}
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **bare_update)
@@ -157,6 +164,7 @@ def test_a_campaign_that_serves_the_version_is_left_alone_and_can_go_back(
 def test_a_version_that_was_judged_bad_is_not_gone_back_to(personalize, verdict):
     describes(personalize)
     ours_is_newer(personalize)
+    has_tags(personalize, VERSION)
     has_tags(personalize, OLD_VERSION, verdict=verdict)
     has_tags(personalize, CAMPAIGN, **{"previous-version": FOREIGN_VERSION})
     remembers(personalize, FOREIGN_VERSION)
@@ -167,6 +175,7 @@ def test_a_version_that_was_judged_bad_is_not_gone_back_to(personalize, verdict)
 def test_where_only_bad_versions_are_known_there_is_nothing_to_go_back_to(personalize):
     describes(personalize)
     ours_is_newer(personalize)
+    has_tags(personalize, VERSION)
     has_tags(personalize, OLD_VERSION, verdict="ROLLED_BACK")
     has_tags(personalize, CAMPAIGN)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
@@ -175,6 +184,7 @@ def test_where_only_bad_versions_are_known_there_is_nothing_to_go_back_to(person
 
 def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_it_names(personalize):
     describes(personalize, solutionVersionArn=VERSION, status="CREATE FAILED")
+    is_fit(personalize, served=None)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
     moved = update(personalize, compared_with=None)
     assert moved == {**STARTED, "previousVersionArn": None}, "nothing is served: nothing to tag"
@@ -231,7 +241,7 @@ def test_a_campaign_that_is_being_created_is_waited_for(personalize):
 def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
     describes(personalize)
     ours_is_newer(personalize)
-    has_tags(personalize, OLD_VERSION)
+    is_fit(personalize)
     remembers(personalize)
     personalize.refuses("update_campaign", "ResourceInUseException", **UPDATE)
     before = {**AGAIN, "firstTriedAt": iso(3)}
@@ -246,7 +256,7 @@ def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
 def test_a_campaign_that_is_in_use_when_its_tag_is_written_is_waited_for(personalize):
     describes(personalize)
     ours_is_newer(personalize)
-    has_tags(personalize, OLD_VERSION)
+    is_fit(personalize)
     tags = [{"tagKey": "retraining-previous-version", "tagValue": OLD_VERSION}]
     personalize.refuses("tag_resource", "ResourceInUseException", resourceArn=CAMPAIGN, tags=tags)
     assert update(personalize) == AGAIN
@@ -293,6 +303,7 @@ def test_a_campaign_that_names_the_newest_version_is_moved_to_ours(personalize):
     personalize.says(
         "describe_solution_version", {"solutionVersion": version()}, solutionVersionArn=VERSION
     )
+    is_fit(personalize, served=None)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
     moved = update(personalize, compared_with=latest)
     assert moved == {**STARTED, "previousVersionArn": latest}, "a tag cannot hold the $"
@@ -304,6 +315,25 @@ def test_where_another_version_is_served_than_the_gate_compared_with_it_is_asked
     assert update(personalize, compared_with=FOREIGN_VERSION) == {**AGAIN, "phase": "CHANGED"}
 
 
+def test_where_another_campaign_was_rolled_back_from_the_version_the_gate_is_asked_again(
+    personalize,
+):
+    describes(personalize)
+    ours_is_newer(personalize)
+    has_tags(personalize, VERSION, verdict="ROLLED_BACK")
+    assert update(personalize) == {**AGAIN, "phase": "CHANGED"}
+
+
+def test_what_the_gate_of_another_campaign_rejected_is_this_gates_to_judge(personalize):
+    describes(personalize)
+    ours_is_newer(personalize)
+    has_tags(personalize, VERSION, verdict="REJECTED")
+    has_tags(personalize, OLD_VERSION)
+    remembers(personalize)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == STARTED
+
+
 def test_a_gate_that_is_overtaken_again_and_again_is_given_up_at_the_deadline(personalize):
     describes(personalize)
     ours_is_newer(personalize)
@@ -312,7 +342,7 @@ def test_a_gate_that_is_overtaken_again_and_again_is_given_up_at_the_deadline(pe
         **before,
         "phase": "ENDED",
         "seconds": 1,
-        "failure": "it serves one version after another, for 3 hours now",
+        "failure": "the gate has to be asked again, for 3 hours now",
     }
 
 
@@ -326,7 +356,7 @@ def test_a_gate_that_is_overtaken_again_and_again_is_given_up_at_the_deadline(pe
 def test_other_errors_of_the_update_are_let_through(personalize, code, status, expected):
     describes(personalize)
     ours_is_newer(personalize)
-    has_tags(personalize, OLD_VERSION)
+    is_fit(personalize)
     remembers(personalize)
     personalize.refuses("update_campaign", code, "no", status=status, **UPDATE)
     with pytest.raises(expected, match="no"):

@@ -26,7 +26,8 @@ def measures(personalize, version_arn, **metrics):
     personalize.says("get_solution_metrics", answer, solutionVersionArn=version_arn)
 
 
-def evaluate(personalize, rules=RULES):
+def evaluate(personalize, rules=RULES, *tags):
+    personalize.says("list_tags_for_resource", {"tags": list(tags)}, resourceArn=VERSION)
     return evaluate_solution_version(personalize.client, planned_campaign(), ended_job(), rules)
 
 
@@ -41,9 +42,11 @@ def test_a_rejected_version_is_marked_so_that_it_is_never_deployed_again(persona
     describes(personalize)
     measures(personalize, VERSION, **{NDCG: 0.1})
     measures(personalize, OLD_VERSION, **{NDCG: 0.4})
+    personalize.says("list_tags_for_resource", {"tags": []}, resourceArn=VERSION)
     tags = [{"tagKey": "retraining-verdict", "tagValue": "REJECTED"}]
     personalize.says("tag_resource", {}, resourceArn=VERSION, tags=tags)
-    assert evaluate(personalize) == evaluation(
+    judged = evaluate_solution_version(personalize.client, planned_campaign(), ended_job(), RULES)
+    assert judged == evaluation(
         verdict="REJECTED",
         reasons=[f"{NDCG} fell from 0.4000 to 0.1000, by more than 25%"],
         metrics={NDCG: {"new": 0.1, "live": 0.4}},
@@ -86,3 +89,37 @@ def test_without_a_gate_no_metrics_are_asked_for(personalize):
     assert evaluate(personalize, []) == evaluation(metrics={}), (
         "what is served is noted all the same"
     )
+
+
+ROLLED_BACK = {"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"}
+FROM_IT = "a campaign was rolled back from it"
+
+
+@pytest.mark.parametrize(
+    ("value", "reasons"),
+    [
+        (0.42, [FROM_IT]),
+        (0.1, [f"{NDCG} fell from 0.4000 to 0.1000, by more than 25%", FROM_IT]),
+    ],
+)
+def test_a_version_that_another_campaign_was_rolled_back_from_is_rejected(
+    personalize, value, reasons
+):
+    describes(personalize)
+    measures(personalize, VERSION, **{NDCG: value})
+    measures(personalize, OLD_VERSION, **{NDCG: 0.4})
+    judged = evaluate(personalize, RULES, ROLLED_BACK)
+    assert (judged["verdict"], judged["reasons"]) == ("REJECTED", reasons), "its mark stays"
+
+
+def test_so_it_is_where_there_is_no_gate(personalize):
+    describes(personalize)
+    assert evaluate(personalize, [], ROLLED_BACK)["verdict"] == "REJECTED"
+
+
+def test_what_another_campaigns_gate_rejected_is_judged_anew(personalize):
+    describes(personalize)
+    measures(personalize, VERSION, **{NDCG: 0.42})
+    measures(personalize, OLD_VERSION, **{NDCG: 0.4})
+    rejected = {**ROLLED_BACK, "tagValue": "REJECTED"}
+    assert evaluate(personalize, RULES, rejected) == evaluation()

@@ -247,6 +247,7 @@ def evaluate_solution_version(personalize, **_):
     for arn, value in ((VERSION, 0.42), (OLD_VERSION, 0.4)):
         answer = {"solutionVersionArn": arn, "metrics": {NDCG: value}}
         personalize.says("get_solution_metrics", answer, solutionVersionArn=arn)
+    personalize.says("list_tags_for_resource", {"tags": []}, resourceArn=VERSION)
     return iteration(), evaluation()
 
 

@@ -7,6 +7,7 @@ examples are drawn each time.
 
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -132,9 +133,11 @@ def check(
     assert seen["examples"] >= examples, "no example may be thrown away"
 
 
+@pytest.mark.timeout(480)  # some minutes on a busy machine
 def test_nothing_is_done_twice_whatever_goes_wrong(capsys):
     check(capsys, examples=280, endings_in_ten=2, resume_after=st.none())
 
 
+@pytest.mark.timeout(480)  # some minutes on a busy machine
 def test_nothing_is_done_twice_when_a_run_is_resumed(capsys):
     check(capsys, examples=220, endings_in_ten=7, resume_after=st.sampled_from(PAUSES))

@@ -271,4 +271,4 @@ def test_a_campaign_that_is_moved_again_and_again_is_given_up_after_the_limit():
     with pipeline(limited, handlers={"evaluate_solution_version": restless}) as made:
         execution = made.run(skipImport=True)
         assert made.started("UpdateCampaign") == []
-    assert failures(execution) == {"home": "it serves one version after another, for 1 hours now"}
+    assert failures(execution) == {"home": "the gate has to be asked again, for 1 hours now"}

@@ -94,6 +94,29 @@ def test_what_was_left_live_by_a_failed_rollback_is_never_gone_back_to():
     assert outcomes(second)["home"] == "ROLLED_BACK"
 
 
+def test_a_version_that_one_campaign_was_rolled_back_from_goes_live_on_no_other():
+    probed = CampaignArgs(
+        campaign_arn=campaign_arn(), probe=ProbeArgs(user_id="u1", min_results=400, minutes=1)
+    )
+    busy = CampaignArgs(campaign_arn=campaign_arn("shop"))
+    two = settings(solutions=[SolutionArgs(solution_arn=solution_arn(), campaigns=[probed, busy])])
+    with pipeline(two) as made:
+        old = made.served()
+        running = made.start(skipImport=True)
+        while len(made.versions()) == 1 or made.statuses()[-1] != "ACTIVE":
+            made.let_pass(10)
+        made.order("take", job="campaign-update", of=campaign_arn("shop"), seconds=2 * 3600)
+        made.api.update_campaign(campaignArn=campaign_arn("shop"), solutionVersionArn=old)
+        execution = running.wait()
+        assert (made.served("home"), made.served("shop")) == (old, old)
+    assert outcomes(execution) == {
+        "taste": "ROLLED_BACK",
+        "home": "ROLLED_BACK",
+        "shop": "REJECTED",
+    }
+    assert failures(execution)["shop"] == "a campaign was rolled back from it"
+
+
 # Campaigns that a person has moved
 
 
