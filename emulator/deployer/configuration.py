@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
-
+from emulator.deployer import yaml_files
 from emulator.deployer.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -48,10 +46,14 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     if "environment" in settings:
         raise DeploymentError(f"{stack_file}: environment: ESC is not supported by the emulator")
 
-    config = {
-        _namespaced(key, name): _text(value, f"{stack_file}: {key}")
-        for key, value in _mapping(settings.get("config"), f"{stack_file}: config").items()
-    }
+    config: dict[str, str] = {}
+    for key, value in _mapping(settings.get("config"), f"{stack_file}: config").items():
+        full_key = _namespaced(key, name)
+        if full_key in config:
+            raise DeploymentError(
+                f"{stack_file}: {full_key}: is given twice, with and without the project's name"
+            )
+        config[full_key] = _text(value, f"{stack_file}: {key}")
     config |= {_namespaced(key, name): value for key, value in overrides.items()}
     missing = []
     declared = _mapping(project.get("config"), f"{project_file}: config")
@@ -101,16 +103,7 @@ def _is_encrypted(value: object) -> bool:
 
 
 def _read(file: Path) -> dict[str, object]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DeploymentError(f"{file}: there is no such file") from None
-    try:
-        # A loader of our own, derived from the safe one.
-        document: object = yaml.load(text, _Loader)  # noqa: S506
-    except yaml.YAMLError as error:
-        raise DeploymentError(f"{file}: {error}") from error
-    return _mapping(document, str(file))
+    return _mapping(yaml_files.read(file), str(file))
 
 
 def _mapping(value: object, where: str) -> dict[str, object]:
@@ -119,19 +112,3 @@ def _mapping(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise DeploymentError(f"{where}: is no mapping")
     return {str(key): item for key, item in value.items()}
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML brings no types
-    """YAML 1.2's core schema, as the CLI reads it: in PyYAML's 1.1, the key `on` is true."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
-
-
-for _tag, _pattern, _first in (
-    ("bool", r"(true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("null", r"(~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("int", r"[-+]?[0-9]+$", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$", "-+.0123456789"),
-    ("merge", r"<<$", "<"),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))

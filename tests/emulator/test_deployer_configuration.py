@@ -57,7 +57,7 @@ def test_a_key_without_a_namespace_is_the_projects(read):
 
 def test_the_key_on_is_no_boolean(read):
     stack = (
-        "config:\n  notifications: {on: failure, off: 1, yes: no, at: 2026-11-29, time: 12:30}\n"
+        "config:\n  notifications: {on: failure, off: 1, yes: no, at: '2026-11-29', time: 12:30}\n"
     )
     assert json.loads(read(stack).config["test:notifications"]) == {
         "on": "failure",
@@ -141,6 +141,145 @@ def test_what_only_the_cli_can_do_is_refused(read, tmp_path, stack, project, mes
     with pytest.raises(DeploymentError) as caught:
         read(stack, project)
     assert str(caught.value).replace(f"{tmp_path}/", "") == message, "with the file and the key"
+
+
+UNSURE = {
+    "a number as a key": (
+        "config:\n  test:tags: {1: films, cost-center: '4711'}\n",
+        'line 2: test:tags.1: the key is a number; expected text, in quotes, "1"',
+    ),
+    "a number as the only key": (
+        "config:\n  test:tags:\n    5: x\n",
+        'line 3: test:tags.5: the key is a number; expected text, in quotes, "5"',
+    ),
+    "a boolean as a key": (
+        "config:\n  test:tags: {true: x}\n",
+        'line 2: test:tags.true: the key is a boolean; expected text, in quotes, "true"',
+    ),
+    "nothing as a key": (
+        "config:\n  test:tags: {~: x}\n",
+        'line 2: test:tags.~: the key is empty; expected text, in quotes, "~"',
+    ),
+    "a date as a key": (
+        "config:\n  test:tags: {2026-11-29: x}\n",
+        'line 2: test:tags.2026-11-29: the key is a date; expected text, in quotes, "2026-11-29"',
+    ),
+    "a list as a key": (
+        "config:\n  test:tags: {[a]: x}\n",
+        "line 2: test:tags.?: the key is no text; expected text, in quotes",
+    ),
+    "a date": (
+        "config:\n  test:tags:\n    since: 2026-11-29\n",
+        "line 3: test:tags.since: is a date; expected text in quotes, a number, true or false",
+    ),
+    "a time": (
+        "config:\n  test:since: [2026-11-29T03:00:00Z]\n",
+        "line 2: test:since[0]: is a date; expected text in quotes, a number, true or false",
+    ),
+    "binary data": (
+        "config:\n  test:tags: {team: !!binary aGk=}\n",
+        "line 2: test:tags.team: is binary data; expected text in quotes, a number, true or false",
+    ),
+    "a set": (
+        "config:\n  test:tags: !!set {a, b}\n",
+        "line 2: test:tags: is of the type set; expected text in quotes, a number, true or false",
+    ),
+    "a type of somebody's own": (
+        "config:\n  test:tags: !mine {a: b}\n",
+        "line 2: test:tags: is of the type !mine; expected text in quotes, a number, true or false",
+    ),
+    "a number that is none": (
+        "config:\n  test:tags: {cost: !!int many}\n",
+        "line 2: test:tags.cost: 'many' has the tag of a number, and is none; leave the tag out",
+    ),
+    "a number that begins with nought": (
+        "config:\n  test:tags: {cost: 0815}\n",
+        (
+            "line 2: test:tags.cost: is a number that begins with 0; "
+            'write it in quotes, "0815", or without'
+        ),
+    ),
+    "a key twice": (
+        (
+            "config:\n  test:data:\n    users:\n      importMode: INCREMENTAL\n"
+            "      importMode: FULL\n"
+        ),
+        "line 5: test:data.users.importMode: is given twice; line 4 has it, too",
+    ),
+    "a setting twice": (
+        'config:\n  test:timezone: UTC\n  "test:timezone": Europe/Berlin\n',
+        "line 3: test:timezone: is given twice; line 2 has it, too",
+    ),
+    "a key twice in a list": (
+        "config:\n  test:solutions:\n    - arn: a\n      arn: b\n",
+        "line 4: test:solutions[0].arn: is given twice; line 3 has it, too",
+    ),
+    "config twice": (
+        "config: {}\nconfig: {}\n",
+        "line 2: config: is given twice; line 1 has it, too",
+    ),
+}
+
+
+@pytest.mark.parametrize(("stack", "line"), UNSURE.values(), ids=UNSURE)
+def test_what_readers_take_differently_is_refused_with_line_and_key(read, tmp_path, stack, line):
+    with pytest.raises(DeploymentError) as caught:
+        read(stack)
+    assert str(caught.value) == f"1 problem in {tmp_path}/Pulumi.dev.yaml:\n  {line}"
+
+
+def test_all_that_readers_take_differently_is_told_at_once_in_the_files_order(read, tmp_path):
+    with pytest.raises(DeploymentError) as caught:
+        read("config:\n  test:tags: {1: a, b: 2026-11-29}\n  test:zone: a\n  test:zone: b\n")
+    assert str(caught.value) == (
+        f"3 problems in {tmp_path}/Pulumi.dev.yaml:\n"
+        '  line 2: test:tags.1: the key is a number; expected text, in quotes, "1"\n'
+        "  line 2: test:tags.b: is a date; expected text in quotes, a number, true or false\n"
+        "  line 4: test:zone: is given twice; line 3 has it, too"
+    )
+
+
+def test_a_setting_twice_in_two_spellings_is_refused(read, tmp_path):
+    with pytest.raises(DeploymentError) as caught:
+        read("config:\n  timezone: UTC\n  test:timezone: Europe/Berlin\n")
+    assert str(caught.value) == (
+        f"{tmp_path}/Pulumi.dev.yaml: test:timezone: "
+        "is given twice, with and without the project's name"
+    )
+
+
+def test_anchors_tags_and_keys_like_others_in_another_place_are_taken(read):
+    stack = """
+config:
+  test:base: &base {size: 1, colour: red}
+  test:more: {<<: *base, size: !!float 2, name: !!str 3, "4": "0815", "2026-11-29": -0.5}
+  test:list: [*base, *base]
+"""
+    assert read(stack).config == {
+        "test:base": '{"colour":"red","size":1}',
+        "test:more": '{"2026-11-29":-0.5,"4":"0815","colour":"red","name":"3","size":2.0}',
+        "test:list": '[{"colour":"red","size":1},{"colour":"red","size":1}]',
+    }
+
+
+@pytest.mark.parametrize(
+    ("stack", "reason"),
+    [
+        ("config:\n  test:tags: &tags {team: *tags}\n", "Circular reference detected"),
+        ("a: 1\n---\nb: 2\n", "expected a single document in the stream"),
+    ],
+)
+def test_what_has_no_end_or_two_ends_is_refused(read, tmp_path, stack, reason):
+    with pytest.raises(DeploymentError) as caught:
+        read(stack)
+    assert str(caught.value).splitlines()[0] == f"{tmp_path}/Pulumi.dev.yaml: {reason}"
+
+
+def test_a_file_that_is_not_utf8_is_refused(read, tmp_path):
+    read("")
+    (tmp_path / "Pulumi.dev.yaml").write_bytes(b"config: {test:name: \xff}")
+    with pytest.raises(DeploymentError, match=re.escape(f"{tmp_path}/Pulumi.dev.yaml: 'utf-8'")):
+        read_project(tmp_path, "dev", {})
 
 
 def test_a_missing_stack_is_named_with_its_file(read, tmp_path):
