@@ -1,27 +1,26 @@
 """The stack's config, read into the pipeline's arguments; whatever is wrong is told all at once."""
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
-from types import GenericAlias, NoneType, UnionType
-from typing import Literal, NamedTuple, TypeAlias, TypeVar, Union, cast, get_args, get_origin
+from types import GenericAlias, UnionType
+from typing import Literal, NamedTuple, TypeAlias, Union, cast, get_args, get_origin
 
 import cattrs
 import pulumi
 from cattrs.gen import make_dict_structure_fn, override
 from pulumi.runtime.config import CONFIG, is_config_secret
 
+from components import reading
 from components.args import RetrainingPipelineArgs, camel_case
 from components.rules import problems, warnings
 from components.values import Problem, key_problem
 
 Hook: TypeAlias = Callable[[object, object], object]
-Shape = TypeVar("Shape")
 
 _origin: Callable[[object], object] = get_origin
 
@@ -46,14 +45,20 @@ def load() -> RetrainingPipelineArgs:
     """
     project, config = pulumi.get_project(), CONFIG.get()
     secrets = [key for key in config if is_config_secret(key)]
-    args = parse_stack(project, pulumi.get_stack(), config, secrets=secrets)
-    for warning in warnings(args, today=datetime.now(tz=UTC).date()):
+    today = datetime.now(tz=UTC).date()
+    args = parse_stack(project, pulumi.get_stack(), config, secrets=secrets, today=today)
+    for warning in warnings(args, today=today):
         pulumi.log.warn(f"{project}:{warning}")
     return args
 
 
 def parse_stack(
-    project: str, stack: str, config: Mapping[str, str], *, secrets: Collection[str] = ()
+    project: str,
+    stack: str,
+    config: Mapping[str, str],
+    *,
+    secrets: Collection[str] = (),
+    today: date | None = None,
 ) -> RetrainingPipelineArgs:
     """Give the arguments that a stack's whole config means: `namespace:key` to text or JSON.
 
@@ -70,6 +75,7 @@ def parse_stack(
         stack=stack,
         region=config.get("aws:region"),
         secrets=[key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
+        today=today,
     )
 
 
@@ -80,11 +86,13 @@ def parse(
     stack: str = "dev",
     region: str | None = None,
     secrets: Collection[str] = (),
+    today: date | None = None,
 ) -> RetrainingPipelineArgs:
     """Give the arguments that a project's config means; its keys are without the project's name.
 
     Numbers and booleans may be strings, as `pulumi config set` stores them. `region` is the
-    stack's `aws:region`, where set. `secrets` are the keys whose values are encrypted.
+    stack's `aws:region`, where set. `secrets` are the keys whose values are encrypted. Without
+    `today`, a cron whose years are over passes.
 
     Raises SettingsError: for all that could not be read, and all the rules of `components/rules.py`
     that the rest breaks.
@@ -93,7 +101,7 @@ def parse(
     unread += [Problem(key, None, ENCRYPTED) for key in secrets]
     broken = [
         rule
-        for rule in problems(args, region=region)
+        for rule in problems(args, region=region, today=today)
         if not any(_one_holds_the_other(rule.key, each.key) for each in unread)
     ]
     if found := sorted([*unread, *broken], key=lambda problem: problem.key):
@@ -101,24 +109,6 @@ def parse(
         header = f"{count} in the configuration of stack {stack}:"
         raise SettingsError("\n  ".join([header, *(f"{project}:{each}" for each in found)]))
     return args
-
-
-class _UnfitError(Exception):
-    """A value of another type than the setting's."""
-
-    def __init__(self, value: object, expected: str) -> None:
-        kinds: dict[type, str] = {
-            NoneType: "empty",
-            bool: "is a boolean",
-            int: "is a number",
-            float: "is a number",
-            str: "is text",
-            list: "a list",
-            dict: "a mapping",
-        }
-        self.value = None if isinstance(value, NoneType | list | dict) else value
-        self.message = f"{kinds.get(type(value), 'is unknown')}; expected {expected}"
-        super().__init__(self.message)
 
 
 class _Refusal(NamedTuple):
@@ -135,7 +125,7 @@ class _Refusal(NamedTuple):
         key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path)
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
             return Problem(key[1:], None, key_problem(str(self.path[-1]), _keys(self.error.cl)))
-        assert isinstance(self.error, _UnfitError), "the hooks below raise nothing else"
+        assert isinstance(self.error, reading.UnfitError), "the hooks below raise nothing else"
         return Problem(key[1:], self.error.value, self.error.message)
 
     def mend(self, config: dict[str, object]) -> None:
@@ -184,11 +174,11 @@ def _refusals(error: cattrs.BaseValidationError, path: tuple[str | int, ...]) ->
 def _converter() -> cattrs.Converter:
     """Give the reader of these dataclasses: their fields are the only list of keys and defaults."""
     converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(bool, _boolean)
-    converter.register_structure_hook(int, _whole)
-    converter.register_structure_hook(float, _number)
-    converter.register_structure_hook(str, _text)
-    converter.register_structure_hook_func(lambda type_: _origin(type_) is Literal, _text)
+    converter.register_structure_hook(bool, reading.boolean)
+    converter.register_structure_hook(int, reading.whole)
+    converter.register_structure_hook(float, reading.number)
+    converter.register_structure_hook(str, reading.text)
+    converter.register_structure_hook_func(lambda type_: _origin(type_) is Literal, reading.text)
     converter.register_structure_hook_factory(
         lambda type_: _origin(type_) in (Union, UnionType), _union_reader
     )
@@ -210,7 +200,7 @@ def _union_reader(union: object, converter: cattrs.Converter) -> Hook:
         if value is False or value == "false":
             return False
         expected = "a list, or false; leave it out for the default"
-        return read(_only(list, expected, value), member)
+        return read(reading.only(list, expected, value), member)
 
     return list_or_false
 
@@ -225,7 +215,7 @@ def _collection_reader(type_: object, converter: cattrs.Converter) -> Hook:
     )
     collection = cast("type", alias)
     read: Hook = converter.get_structure_hook(collection)
-    return lambda value, _: read(_only(shape, expected, value), collection)
+    return lambda value, _: read(reading.only(shape, expected, value), collection)
 
 
 def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
@@ -237,42 +227,7 @@ def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
         **keys,  # type: ignore[arg-type]  # the function's options are keywords, too
     )
     expected = f"a mapping with {', '.join(_keys(cls))}"
-    return lambda value, _: read(_only(dict, expected, value))
-
-
-def _only(shape: type[Shape], expected: str, value: object) -> Shape:
-    if isinstance(value, shape):
-        return value
-    raise _UnfitError(value, expected)
-
-
-def _text(value: object, _: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise _UnfitError(value, "text in quotes")
-
-
-def _boolean(value: object, _: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value in ("true", "false"):
-        return value == "true"
-    raise _UnfitError(value, "true or false")
-
-
-def _number(value: object, _: object) -> float:
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", value):
-        return float(value) if "." in value else int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    raise _UnfitError(value, "a number")
-
-
-def _whole(value: object, type_: object) -> int:
-    number = _number(value, type_)
-    if not isinstance(number, int):
-        raise _UnfitError(value, "a whole number")
-    return number
+    return lambda value, _: read(reading.only(dict, expected, value))
 
 
 def _empty(type_: object) -> object:

@@ -39,7 +39,10 @@ class DatasetArgs:
     import_mode: ImportMode = "FULL"
     """FULL replaces all bulk data of the dataset, INCREMENTAL appends to it."""
     min_relative_size: float = 0.5
-    """A FULL import of less than this share of what was imported last is refused; 0: of nothing."""
+    """A FULL import of less than this share of what was imported last is refused; 0: of nothing.
+
+    Has no effect beside INCREMENTAL.
+    """
     ready_marker: pulumi.Input[str] | None = None
     """An object that is written after the export, beside it: `s3://bucket/_SUCCESS`.
 
@@ -138,6 +141,7 @@ class RetrainingPipelineArgs:
     retraining_rate: str = "7 days"
     """`7 days`, `rate(...)` or `cron(...)`."""
     timezone: str = "UTC"
+    """Of a cron; has no effect beside a rate, which counts from its deployment."""
     paused: bool = False
     skip_when_unchanged: bool = True
     """A run that could only train the same model again is skipped."""
@@ -145,6 +149,7 @@ class RetrainingPipelineArgs:
     """What to do about a solution that also trains automatically."""
     limits: LimitsArgs = field(default_factory=LimitsArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
+    """Keys that begin with `retraining-` are the pipeline's own."""
     permissions_boundary_arn: pulumi.Input[str] | None = None
     log_retention_days: int = 90
     kms_key_arn: pulumi.Input[str] | None = None

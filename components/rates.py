@@ -16,6 +16,11 @@ SHORTEST = 60
 
 _RATE = re.compile(r"(?P<open>rate\()?\s*(?P<value>[1-9]\d{0,5})\s+(?P<unit>[a-z]+)\s*(?(open)\))")
 _CRON = re.compile(r"cron\((?P<fields>[^()]*)\)")
+_CITY = "for example 'Europe/Berlin'"
+_OFFSET = re.compile(
+    r"(?:(?:GMT|UTC?|Z)\s*)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d\d))?",
+    re.IGNORECASE,
+)
 _FIELDS = (
     ("minutes", "0 to 59"),
     ("hours", "0 to 23"),
@@ -30,16 +35,22 @@ _YEARS_AHEAD = 5
 """How far ahead the clock changes of a zone are looked at."""
 
 
-def problem(text: str) -> str | None:
-    """Say why Scheduler, or a pipeline, cannot run at this rate, and the way out; None: it can."""
+def problem(text: str, *, today: date | None = None) -> str | None:
+    """Say why Scheduler, or a pipeline, cannot run at this rate, and the way out; None: it can.
+
+    Without `today`, a cron whose years are over can.
+    """
     if rate := _RATE.fullmatch(text):
         return _rate_problem(rate)
     if cron := _CRON.fullmatch(text):
-        return _cron_problem(cron["fields"].split())
+        return _cron_problem(cron["fields"].split(), today)
     if text.startswith("at("):
         return f"fires only once; {EXPECTED}"
     if re.fullmatch(r"[\d*/,\-]+( +\S+){4,5}", text):
-        return _cron_problem(text.split()) or f"is a cron without its word; write 'cron({text})'"
+        return (
+            _cron_problem(text.split(), today)
+            or f"is a cron without its word; write 'cron({text})'"
+        )
     return f"is no rate; {EXPECTED}"
 
 
@@ -67,8 +78,8 @@ def zone_problem(name: str) -> str | None:
     """Say that there is no such time zone, with the nearest one; None: there is."""
     if name in _zones().values():
         return None
-    nearest = get_close_matches(name.lower(), _zones(), 1)
-    hint = f"did you mean {_zones()[nearest[0]]}?" if nearest else "for example 'Europe/Berlin'"
+    offset = _OFFSET.fullmatch(name)
+    hint = _offset_hint(int(offset["hours"]), offset) if offset else _name_hint(name)
     return f"is no IANA time zone; {hint}"
 
 
@@ -105,7 +116,24 @@ def _rate_problem(rate: re.Match[str]) -> str | None:
     return None
 
 
-def _cron_problem(given: list[str]) -> str | None:
+def _offset_hint(hours: int, offset: re.Match[str]) -> str:
+    """Name the zone of an offset from UTC; IANA's signs are POSIX's, so the other way round."""
+    zone = f"Etc/GMT{'-' if offset['sign'] == '+' else '+'}{hours}"
+    if int(offset["minutes"] or 0) or zone not in _zones().values():
+        return f"name a city, {_CITY}"
+    if hours == 0:
+        return "did you mean UTC?"
+    return f"write '{zone}', whose sign is reversed, or name a city, {_CITY}"
+
+
+def _name_hint(name: str) -> str:
+    # With another number it would be another time.
+    alike = 1 if re.search(r"\d", name) else 0.6
+    nearest = get_close_matches(name.lower(), _zones(), 1, cutoff=alike)
+    return f"did you mean {_zones()[nearest[0]]}?" if nearest else _CITY
+
+
+def _cron_problem(given: list[str], today: date | None) -> str | None:
     if len(given) != len(_FIELDS):
         return f"has {len(given)} fields; a cron of AWS has {len(_FIELDS)}: {_ORDER}"
     if (given[_DAY_OF_MONTH] == "?") == (given[_DAY_OF_WEEK] == "?"):
@@ -119,12 +147,34 @@ def _cron_problem(given: list[str]) -> str | None:
             _croniter(alone)
         except ValueError:
             return f"has {given[position]!r} as {name}; expected {allowed}"
+    return _coming_problem(given, today)
+
+
+def _coming_problem(given: list[str], today: date | None) -> str | None:
     cron = _croniter(given)
     if len(set(cron.minutes)) > 1:
         return f"is more often than once an hour, less than a training takes; {EXPECTED}"
-    if cron.get_next(datetime(1970, 1, 1, tzinfo=UTC)) == [None]:
-        return f"is on a day that no month has; {EXPECTED}"
+    if not _comes(cron, date.min):
+        some = _comes(_croniter([*given[:-1], "*"]), date.min)
+        return f"is on a day that {'none of its years' if some else 'no month'} has; {EXPECTED}"
+    # A day earlier: it is yesterday yet in some zones.
+    if today and not _comes(cron, today - timedelta(days=1)):
+        return f"does not come again after {today:%Y-%m-%d}; give a year to come, or * for each"
     return None
+
+
+def _comes(cron: AwsCroniter, since: date) -> bool:
+    """Tell whether there is a time for it on a day or later.
+
+    Year by year, since the library gives up after looking at eleven months that lack its day.
+    """
+    for year in cron.years:
+        first = max(date(year, 1, 1), since)
+        if first.year == year:
+            start = datetime.combine(first, time(), UTC)
+            if cron.get_next(start, inclusive=True) != [None]:
+                return True
+    return False
 
 
 def _croniter(given: list[str]) -> AwsCroniter:

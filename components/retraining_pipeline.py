@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
 
 import pulumi
 import pulumi_aws as aws
@@ -68,10 +69,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
         args: RetrainingPipelineArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        _refuse_any([*naming.problems(name), *map(str, problems(args))], name)
+        today = datetime.now(tz=UTC).date()
+        _refuse_any([*naming.problems(name), *map(str, problems(args, today=today))], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
+        home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, TAG: name})
-        home = _checked_home(name, args, pulumi.InvokeOptions(parent=self))
         job_prefix = naming.job_prefix(
             pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
         )
@@ -221,12 +223,12 @@ class RetrainingPipeline(pulumi.ComponentResource):
 
 
 def _checked_home(
-    name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
+    name: str, args: RetrainingPipelineArgs, today: date, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
     """Give the home of the ARNs, once they are known and are judged, and are the caller's."""
 
     def check(known: RetrainingPipelineArgs, account: str, region: str) -> Home:
-        _refuse_any(map(str, problems(known)), name)
+        _refuse_any(map(str, problems(known, today=today)), name)
         arn = parse(str(known.solutions[0].solution_arn))
         assert arn is not None, "problems() has found nothing wrong with it"
         _refuse_any(_caller_problems(arn.home, account, region), name)

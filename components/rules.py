@@ -3,17 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
-from typing import TypeAlias, get_args
+from typing import get_args
 
 import pulumi
 
-from . import arns, metrics, rates, values
+from . import arns, datasets, metrics, rates, values
 from .args import (
     DEFAULT_GATE,
     FULL_EVERY,
     AutoTraining,
-    DatasetArgs,
-    ImportMode,
+    LimitsArgs,
     ProbeArgs,
     QualityRuleArgs,
     RetrainingPipelineArgs,
@@ -21,10 +20,7 @@ from .args import (
     TrainingMode,
     camel_case,
 )
-from .values import Problem
-
-Judgement: TypeAlias = tuple[str, object, str | None]
-"""A setting's key, its value, and what is wrong with it, if anything."""
+from .values import Judgement, Problem
 
 LONGEST: Mapping[str, tuple[float, str]] = {
     "max_import_hours": (72, "an import takes minutes to hours, so one as long as that is stuck"),
@@ -38,14 +34,18 @@ MOST_MINUTES = 24 * 60
 """Of a probe: a run that asks for days hides that it is stuck."""
 
 
-def problems(args: RetrainingPipelineArgs, *, region: str | None = None) -> list[Problem]:
+def problems(
+    args: RetrainingPipelineArgs, *, region: str | None = None, today: date | None = None
+) -> list[Problem]:
     """Give everything that is wrong with the arguments, in the order of their keys.
 
-    `region` is the stack's, where known. Inputs that are still outputs are passed over: judge
-    them with `args.resolved()`. Nothing asks AWS.
+    `region` is the stack's, where known; without `today`, a cron whose years are over passes.
+    Inputs that are still outputs are passed over: judge them with `args.resolved()`. Nothing asks
+    AWS.
     """
+    judged = _judgements(args, today)
     found = [
-        *(Problem(key, value, message) for key, value, message in _judgements(args) if message),
+        *(Problem(key, value, message) for key, value, message in judged if message),
         *arns.problems(_arns(args), region=region),
     ]
     return sorted(found, key=lambda problem: problem.key)
@@ -54,25 +54,10 @@ def problems(args: RetrainingPipelineArgs, *, region: str | None = None) -> list
 def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
     """Give what will work, but not as one may think; the arguments have no problems."""
     return [
-        *_appended_again(args),
+        *datasets.appended_again(args.datasets),
         *_skipped_hours(args, today),
         *_gates_without_campaigns(args),
     ]
-
-
-def _appended_again(args: RetrainingPipelineArgs) -> Iterator[Problem]:
-    for key, dataset in args.datasets.configured():
-        location = dataset.data_location
-        if dataset.import_mode != "INCREMENTAL" or not isinstance(location, str):
-            continue
-        if values.DATE not in location:
-            folder = location.rpartition("/")[0]
-            message = (
-                "is the same place for every run: INCREMENTAL would append what was imported "
-                "before again, so a run that finds any of it is refused; export to a place of its "
-                f"own each day, for example '{folder}/{values.DATE}/'"
-            )
-            yield Problem(f"datasets.{key}.dataLocation", location, message)
 
 
 def _skipped_hours(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
@@ -97,24 +82,25 @@ def _gates_without_campaigns(args: RetrainingPipelineArgs) -> Iterator[Problem]:
             yield Problem(f"solutions[{index}].qualityGate", None, message)
 
 
-def _judgements(args: RetrainingPipelineArgs) -> Iterator[Judgement]:
+def _judgements(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Judgement]:
     """Judge each setting but the ARNs."""
     if not list(args.datasets.configured()):
         keys = ", ".join(camel_case(each.name) for each in fields(args.datasets))
         yield "datasets", None, f"missing; at least one of {keys}"
-    for key, dataset in args.datasets.configured():
-        yield from _of_dataset(args, key, dataset)
+    yield from datasets.judgements(args.datasets)
     if not args.solutions:
         yield "solutions", None, "missing; at least one, each with its solutionArn"
     for index, solution in enumerate(args.solutions):
         yield from _of_solution(f"solutions[{index}]", solution)
-    yield "retrainingRate", args.retraining_rate, rates.problem(args.retraining_rate)
+    rate = args.retraining_rate
+    yield "retrainingRate", rate, rates.problem(rate, today=today)
     yield "timezone", args.timezone, rates.zone_problem(args.timezone)
     training = args.auto_training
     yield "autoTraining", training, values.choice_problem(training, get_args(AutoTraining))
     for name, (most, reason) in LONGEST.items():
         hours = getattr(args.limits, name)
-        yield f"limits.{camel_case(name)}", hours, values.hours_problem(hours, most, reason)
+        wrong = values.hours_problem(hours, most, reason, example=getattr(LimitsArgs, name))
+        yield f"limits.{camel_case(name)}", hours, wrong
     trainings = args.limits.max_trainings_per_month
     if trainings is not None and trainings < 1:
         message = "lets no training start; expected a whole number of 1 or more, or set paused"
@@ -125,34 +111,6 @@ def _judgements(args: RetrainingPipelineArgs) -> Iterator[Judgement]:
         yield "tags", None, f"{len(args.tags)} tags; at most {values.MAX_TAGS}"
     for name, value, message in values.tag_problems(args.tags):
         yield f"tags.{name}", value, message
-
-
-def _of_dataset(
-    args: RetrainingPipelineArgs, key: str, dataset: DatasetArgs
-) -> Iterator[Judgement]:
-    at, location, marker = f"datasets.{key}", dataset.data_location, dataset.ready_marker
-    if isinstance(location, str):
-        message = values.location_problem(location, f"s3://bucket/{key}.csv")
-        yield f"{at}.dataLocation", location or None, message
-    mode, share = dataset.import_mode, dataset.min_relative_size
-    yield f"{at}.importMode", mode, values.choice_problem(mode, get_args(ImportMode))
-    yield f"{at}.minRelativeSize", share, values.share_problem(share, DatasetArgs.min_relative_size)
-    if isinstance(marker, str):
-        wrong = values.marker_problem(marker) or _imported_problem(args, marker)
-        yield f"{at}.readyMarker", marker or None, wrong
-
-
-def _imported_problem(args: RetrainingPipelineArgs, marker: str) -> str | None:
-    """Keep a marker out of every prefix: Personalize imports all files below one."""
-    for key, dataset in args.datasets.configured():
-        location = dataset.data_location
-        if isinstance(location, str) and location.endswith("/") and marker.startswith(location):
-            beside = f"{location[:-1]}.{marker.rpartition('/')[2].lstrip('_')}"
-            return (
-                f"lies inside datasets.{key}.dataLocation, where every file is imported; "
-                f"keep it beside, for example '{beside}'"
-            )
-    return None
 
 
 def _of_solution(at: str, solution: SolutionArgs) -> Iterator[Judgement]:

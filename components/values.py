@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 DATE, A_DAY = "{date}", "2026-11-29"
 """The placeholder of a place in S3, and what a run fills in: its day in UTC."""
@@ -19,12 +19,24 @@ MAX_ID = 256
 """Characters of a user's or an item's id, by the model of GetRecommendations."""
 MAX_TAGS = 40
 """AWS allows 50 a resource; the pipeline adds its own."""
+OWN_TAGS = "retraining-"
+"""What the keys of the pipeline's own tags begin with: its name on all that it creates, and on jobs
+what it remembers of them (`functions/memory.py`)."""
 MAX_TAG_KEY, MAX_TAG_VALUE = 128, 256
 RETENTIONS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557),
     *(2922, 3288, 3653),
 )
 """Days that CloudWatch Logs can keep events for, by PutRetentionPolicy's documentation."""
+
+LEAST_HOURS = 1 / 3600
+"""A second: Personalize's jobs take minutes, but those of a rehearsal seconds."""
+OTHER_FORMATS = (
+    *("gz", "gzip", "zip", "bz2", "xz", "zst", "lz4", "snappy", "tar", "tgz", "7z"),
+    *("parquet", "orc", "avro", "json", "jsonl", "ndjson", "tsv", "xls", "xlsx"),
+)
+"""Endings of files that are no plain CSV, the only format that Personalize imports:
+https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html"""
 
 _TAG_SIGNS = "_.:/=+-@"
 _BUCKET = r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]"
@@ -47,6 +59,10 @@ class Problem(NamedTuple):
         return f"{self.key}: {given}{self.message}"
 
 
+Judgement: TypeAlias = tuple[str, object, str | None]
+"""A setting's key, its value, and what is wrong with it, if anything."""
+
+
 def location_problem(text: str, example: str) -> str | None:
     """Judge what an import shall read: a file in S3, or a prefix that ends in `/`."""
     if not text:
@@ -54,11 +70,7 @@ def location_problem(text: str, example: str) -> str | None:
     length = len(text.replace(DATE, A_DAY))
     if length > MAX_LOCATION:
         return f"is {length} characters long; Personalize takes at most {MAX_LOCATION}"
-    if place := _place_problem(text, example):
-        return place
-    if not re.search(r"/$|[^/]\.[a-zA-Z0-9]+$", text):
-        return f"is neither a file nor a prefix; write '{text}.csv' or '{text}/'"
-    return None
+    return _place_problem(text, example) or _file_problem(text)
 
 
 def marker_problem(text: str) -> str | None:
@@ -111,10 +123,12 @@ def share_problem(given: float, example: float) -> str | None:
     return f"is no share; expected a number from 0 to 1: {hint}"
 
 
-def hours_problem(given: float, most: float, reason: str) -> str | None:
+def hours_problem(given: float, most: float, reason: str, *, example: float) -> str | None:
     """Judge a deadline in hours; `reason` says why `most` is the longest."""
     if not given > 0:
         return "is no time to work in; expected a positive number of hours"
+    if given < LEAST_HOURS:
+        return f"is less than a second, and no job ends so soon; expected hours, as {example}"
     if given > most:
         return f"is more than {most} hours; {reason}"
     return None
@@ -129,12 +143,19 @@ def retention_problem(days: int) -> str | None:
 
 
 def tag_problems(tags: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Give key, value and problem of each tag that AWS would refuse."""
+    """Give key, value and problem of each tag that AWS would refuse, or that is the pipeline's."""
+    seen: dict[str, str] = {}
     for key, value in tags.items():
+        other = seen.setdefault(key.lower(), key)
         if not key or len(key) > MAX_TAG_KEY:
             yield key, value, f"has a key of {len(key)} characters; expected 1 to {MAX_TAG_KEY}"
         elif key.lower().startswith("aws:"):
             yield key, value, "has a key that begins with aws:, which AWS keeps for itself"
+        elif key.lower().startswith(OWN_TAGS):
+            own = f"has a key that begins with {OWN_TAGS}, which the pipeline keeps for itself"
+            yield key, value, f"{own}; choose another key"
+        elif other != key:
+            yield key, value, f"has the key of tags.{other} but for its case; IAM takes one of them"
         elif len(value) > MAX_TAG_VALUE:
             yield key, value, f"is {len(value)} characters long; a tag has at most {MAX_TAG_VALUE}"
         elif bad := next((each for each in key + value if not _fits_tag(each)), None):
@@ -155,6 +176,23 @@ def _place_problem(text: str, example: str) -> str | None:
         return f"has {bucket!r} as bucket, which is no bucket's name; expected one like '{example}'"
     if not key:
         return f"is a whole bucket; name a file or a prefix in it, for example '{example}'"
+    return None
+
+
+def _file_problem(text: str) -> str | None:
+    """Judge a place in S3 as the plain CSV file, or the prefix, that an import reads."""
+    if wildcard := re.search(r"[*?]", text):
+        folder = text[: wildcard.start()].rpartition("/")[0]
+        prefix = f"{folder}/" if folder.count("/") > len("//") else "s3://bucket/exports/"
+        return (
+            f"has the wildcard {wildcard[0]!r}, which Personalize does not know; name a prefix "
+            f"that ends in /, all files below it are imported, for example '{prefix}'"
+        )
+    if ending := re.search(rf"(\.csv)?\.({'|'.join(OTHER_FORMATS)})$", text, re.IGNORECASE):
+        csv = f"{text[: ending.start()]}.csv"
+        return f"is no plain CSV, all that Personalize imports; export it as '{csv}'"
+    if not re.search(r"/$|[^/]\.[a-zA-Z0-9]+$", text):
+        return f"is neither a file nor a prefix; write '{text}.csv' or '{text}/'"
     return None
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -212,12 +213,13 @@ def settings_of(
         known = f"the stacks here are {', '.join(stacks)}" if stacks else "there are no stacks here"
         raise RehearsalError(f"{file}: there is no such file; {known}")
     project = read_project(project_dir, stack, {})
-    settings.parse_stack(project.name, stack, project.config)
+    today = datetime.now(tz=UTC).date()
+    settings.parse_stack(project.name, stack, project.config, today=today)
     config = changes.decoded(project.config, project.name)
     hurried = changes.hurried(config)
     overrides = changes.encoded({**hurried, **change({**config, **hurried})})
     changed = read_project(project_dir, stack, overrides).config
-    return settings.parse_stack(project.name, stack, changed), overrides
+    return settings.parse_stack(project.name, stack, changed, today=today), overrides
 
 
 def _home(args: RetrainingPipelineArgs) -> arns.Home:

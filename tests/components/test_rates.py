@@ -18,6 +18,27 @@ def test_days_are_counted_in_words(text, days):
 
 
 @pytest.mark.parametrize(
+    "cron",
+    [
+        "cron(0 3 ? * MON 2026)",
+        "cron(0 3 23 11 ? 2026)",
+        "cron(0 0 1 1 ? 2027)",
+        "cron(0 3 29 2 ? *)",
+        "cron(0 3 29 2 ? 2097-2104)",
+        "cron(0 3 ? 2 MON#5 *)",
+    ],
+)
+def test_a_cron_that_comes_again_is_taken_however_long_it_takes(cron):
+    assert rates.problem(cron, today=TODAY) is None
+
+
+def test_a_cron_whose_last_day_is_over_everywhere_does_not_come_again():
+    assert rates.problem("cron(0 3 22 11 ? 2026)", today=TODAY) == (
+        "does not come again after 2026-11-24; give a year to come, or * for each"
+    )
+
+
+@pytest.mark.parametrize(
     ("rate", "zone"),
     [
         ("7 days", "Europe/Berlin"),

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pulumi
@@ -492,6 +493,19 @@ def test_a_name_of_30_characters_is_the_longest():
         key=len,
     )
     assert len(longest) + len("-1234567") == 64
+
+
+def test_a_cron_that_does_not_come_again_and_tags_of_its_own_are_refused():
+    tags = {"retraining-pipeline": "mine"}
+    found = refused(lambda: minimal(retraining_rate="cron(0 3 ? * MON 2020)", tags=tags))
+    today = datetime.now(tz=UTC).date()
+    assert found == (
+        f"2 problems in the retraining pipeline '{NAME}':\n"
+        "  retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after "
+        f"{today}; give a year to come, or * for each\n"
+        "  tags.retraining-pipeline: 'mine' has a key that begins with retraining-, "
+        "which the pipeline keeps for itself; choose another key"
+    )
 
 
 def test_a_longer_name_is_refused_and_told_how_long_it_may_be():

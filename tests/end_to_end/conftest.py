@@ -76,8 +76,8 @@ config:
   personalize-retraining:retrainingRate: cron(0 3 ? * MON *)
   personalize-retraining:timezone: Europe/Dublin
   personalize-retraining:limits:
-    # Less than a second: a training that hangs is overdue when it is first looked at.
-    maxTrainingHours: 0.0002
+    # The least there is, a second: a training that hangs is overdue when it is first looked at.
+    maxTrainingHours: 0.00028
   # For the statements that come with keys.
   personalize-retraining:kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/logs
   personalize-retraining:dataKmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/exports

@@ -7,8 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("components", "functions", "emulator", "retrain", "settings", "__main__")
-JUDGES = {"components.arns", "components.metrics", "components.rates", "components.values"}
-"""Judge single values."""
+JUDGES = {
+    *("components.arns", "components.datasets", "components.metrics"),
+    *("components.rates", "components.values"),
+}
+"""Judge single values, or the datasets together."""
 SETTINGS = {"settings", "components.args", "components.arns"}
 """The stack's config, and the classes that it is read into."""
 
@@ -17,9 +20,11 @@ MAY_IMPORT = {
     "components.asl": set(),
     "components.steps": set(),
     "components.arns": {"components.values"},
+    "components.datasets": {"components.args", "components.values"},
     "components.metrics": set(),
     "components.rates": set(),
     "components.bundles": set(),
+    "components.reading": set(),
     "components.values": set(),
     "components.args": {"components.metrics", "components.rates"},
     "components.rules": {"components.args", *JUDGES},
@@ -47,7 +52,12 @@ MAY_IMPORT = {
     },
     "components.retraining_pipeline": {"components"},
     "components": {"components.args", "components.retraining_pipeline"},
-    "settings": {"components.args", "components.rules", "components.values"},
+    "settings": {
+        "components.args",
+        "components.reading",
+        "components.rules",
+        "components.values",
+    },
     "__main__": {"settings", "components"},
     "retrain": {"retrain", *SETTINGS, "functions"},
     **{

@@ -5,6 +5,7 @@ import runpy
 import signal
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib import util
 
 import pytest
@@ -197,6 +198,34 @@ def test_a_config_with_problems_prints_them_as_a_deployment_does(tmp_path, capsy
         f"  {PROJECT}:paused",
         f"  {PROJECT}:retrainingRate",
     ]
+
+
+def test_a_file_that_yaml_readers_take_differently_is_refused(tmp_path, capsys):
+    project(tmp_path, CONFIG)
+    file = tmp_path / "Pulumi.bad.yaml"
+    file.write_text(
+        f"config:\n  {PROJECT}:tags: {{1: films, cost-center: '4711', team: !!binary aGk=}}\n"
+        f"  {PROJECT}:datasets: {{7: {{}}, users: {{}}}}\n"
+    )
+    assert rehearse.rehearse("bad", project_dir=tmp_path) == 2
+    assert capsys.readouterr().err == (
+        f"3 problems in {file}:\n"
+        f'  line 2: {PROJECT}:tags.1: the key is a number; expected text, in quotes, "1"\n'
+        f"  line 2: {PROJECT}:tags.team: is binary data; "
+        "expected text in quotes, a number, true or false\n"
+        f'  line 3: {PROJECT}:datasets.7: the key is a number; expected text, in quotes, "7"\n'
+    )
+
+
+def test_a_cron_that_does_not_come_again_is_told_with_the_config(tmp_path, capsys):
+    project(tmp_path, changed({"retrainingRate": "cron(0 3 ? * MON 2020)"}))
+    today = datetime.now(tz=UTC).date()
+    assert rehearse.rehearse("dev", project_dir=tmp_path) == 2
+    assert capsys.readouterr().err == (
+        "1 problem in the configuration of stack dev:\n"
+        f"  {PROJECT}:retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after "
+        f"{today}; give a year to come, or * for each\n"
+    )
 
 
 def test_a_partition_that_the_emulator_does_not_play_is_refused(tmp_path, capsys):

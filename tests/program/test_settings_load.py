@@ -55,6 +55,22 @@ def test_loading_knows_region_stack_and_secrets(stack):
     assert isinstance(caught.value, pulumi.RunError), "the CLI prints it without a traceback"
 
 
+def test_a_cron_is_judged_for_the_day_of_the_deployment(stack, monkeypatch):
+    class Today(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2031, 1, 9, tzinfo=tz or UTC)
+
+    monkeypatch.setattr(settings, "datetime", Today)
+    stack({**STACK_CONFIG, f"{PROJECT}:retrainingRate": "cron(0 3 ? * MON 2026-2030)"})
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load()
+    assert str(caught.value) == one_problem(
+        "retrainingRate: 'cron(0 3 ? * MON 2026-2030)' does not come again after 2031-01-09; "
+        "give a year to come, or * for each"
+    )
+
+
 def test_a_cron_hour_that_daylight_saving_skips_is_a_warning(stack, monkeypatch):
     class Today(datetime):
         @classmethod

@@ -31,7 +31,13 @@ DATASET = st.fixed_dictionaries(
         "readyMarker": st.sampled_from(["s3://abc/_SUCCESS", "s3://marks/{date}/users"]),
     },
 )
-ITEMS_DATASET = DATASET.map(lambda users: {**users, "datasetArn": ITEMS})
+ITEMS_DATASET = DATASET.map(
+    lambda users: {
+        **users,
+        "datasetArn": ITEMS,
+        "dataLocation": users["dataLocation"].replace("abc", "abc-items"),
+    }
+)
 METRICS = ["coverage", "precision_at_5", "normalized_discounted_cumulative_gain_at_25"]
 RULE = st.fixed_dictionaries(
     {"metric": st.sampled_from(METRICS), "maxDrop": st.floats(0, 1)},

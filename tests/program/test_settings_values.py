@@ -1,8 +1,13 @@
 """Locations, modes, rates, zones, limits and tags that break a rule: the whole message of each."""
 
+from datetime import date
+
 import pytest
 
 import settings
+from components.retraining_pipeline import TAG
+from components.values import OWN_TAGS
+from functions import memory
 from tests.program.sample_stack import (
     ACCOUNT,
     PARTITION,
@@ -10,6 +15,7 @@ from tests.program.sample_stack import (
     one_problem,
 )
 
+TODAY = date(2026, 11, 24)
 RATES = "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
 IAM = f"arn:{PARTITION}:iam::{ACCOUNT}"
 DATE = "known is {date}, the day of the run as 2026-11-29"
@@ -78,6 +84,69 @@ BROKEN = {
         (
             f"datasets.users.dataLocation: '{LONG_DAY}' is 257 characters long; "
             "Personalize takes at most 256"
+        ),
+    ),
+    "a location has no wildcard": (
+        {"datasets.users.dataLocation": "s3://bucket/users/part-*.csv"},
+        (
+            "datasets.users.dataLocation: 's3://bucket/users/part-*.csv' has the wildcard '*', "
+            "which Personalize does not know; name a prefix that ends in /, "
+            "all files below it are imported, for example 's3://bucket/users/'"
+        ),
+    ),
+    "a location has no wildcard at the bucket's top": (
+        {"datasets.users.dataLocation": "s3://bucket/users-?.csv"},
+        (
+            "datasets.users.dataLocation: 's3://bucket/users-?.csv' has the wildcard '?', "
+            "which Personalize does not know; name a prefix that ends in /, "
+            "all files below it are imported, for example 's3://bucket/exports/'"
+        ),
+    ),
+    "a location is not compressed": (
+        {"datasets.users.dataLocation": "s3://bucket/users.csv.GZ"},
+        (
+            "datasets.users.dataLocation: 's3://bucket/users.csv.GZ' is no plain CSV, "
+            "all that Personalize imports; export it as 's3://bucket/users.csv'"
+        ),
+    ),
+    "a location is of no other format": (
+        {"datasets.users.dataLocation": "s3://bucket/users.parquet"},
+        (
+            "datasets.users.dataLocation: 's3://bucket/users.parquet' is no plain CSV, "
+            "all that Personalize imports; export it as 's3://bucket/users.csv'"
+        ),
+    ),
+    "two datasets have two locations": (
+        {
+            "datasets.items.dataLocation": "s3://bucket/{date}.csv",
+            "datasets.users.dataLocation": "s3://bucket/{date}.csv",
+        },
+        (
+            "datasets.users.dataLocation: 's3://bucket/{date}.csv' is datasets.items.dataLocation "
+            "as well, so that either dataset would get the other's rows; "
+            "give each a place of its own"
+        ),
+    ),
+    "a file is not below another dataset's prefix": (
+        {
+            "datasets.interactions.dataLocation": "s3://bucket/{date}/interactions/",
+            "datasets.items.dataLocation": "s3://bucket/{date}/interactions/items.csv",
+        },
+        (
+            "datasets.items.dataLocation: 's3://bucket/{date}/interactions/items.csv' lies inside "
+            "datasets.interactions.dataLocation, where every file is imported; "
+            "keep it beside, for example 's3://bucket/{date}/interactions.items.csv'"
+        ),
+    ),
+    "a prefix is not below a later dataset's": (
+        {
+            "datasets.interactions.dataLocation": "s3://bucket/users/clicks/",
+            "datasets.users.dataLocation": "s3://bucket/users/",
+        },
+        (
+            "datasets.interactions.dataLocation: 's3://bucket/users/clicks/' lies inside "
+            "datasets.users.dataLocation, where every file is imported; "
+            "keep it beside, for example 's3://bucket/users.clicks/'"
         ),
     ),
     # Modes.
@@ -172,6 +241,54 @@ BROKEN = {
         {"retrainingRate": "cron(0 3 31 2 ? *)"},
         f"retrainingRate: 'cron(0 3 31 2 ? *)' is on a day that no month has; {RATES}",
     ),
+    "a cron's day exists in its years": (
+        {"retrainingRate": "cron(0 3 29 2 ? 2027)"},
+        (
+            "retrainingRate: 'cron(0 3 29 2 ? 2027)' is on a day that none of its years has; "
+            f"{RATES}"
+        ),
+    ),
+    "a cron comes again": (
+        {"retrainingRate": "cron(0 3 ? * MON 2020)"},
+        (
+            "retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after 2026-11-24; "
+            "give a year to come, or * for each"
+        ),
+    ),
+    "a zone with an offset is another zone than its name": (
+        {"timezone": "GMT+2"},
+        (
+            "timezone: 'GMT+2' is no IANA time zone; "
+            "write 'Etc/GMT-2', whose sign is reversed, or name a city, for example 'Europe/Berlin'"
+        ),
+    ),
+    "a zone west of Greenwich": (
+        {"timezone": "utc-05:00"},
+        (
+            "timezone: 'utc-05:00' is no IANA time zone; "
+            "write 'Etc/GMT+5', whose sign is reversed, or name a city, for example 'Europe/Berlin'"
+        ),
+    ),
+    "a zone with half an hour": (
+        {"timezone": "UTC+5:30"},
+        "timezone: 'UTC+5:30' is no IANA time zone; name a city, for example 'Europe/Berlin'",
+    ),
+    "a zone further than any": (
+        {"timezone": "GMT+15"},
+        "timezone: 'GMT+15' is no IANA time zone; name a city, for example 'Europe/Berlin'",
+    ),
+    "a zone without an offset": (
+        {"timezone": "UTC+00:00"},
+        "timezone: 'UTC+00:00' is no IANA time zone; did you mean UTC?",
+    ),
+    "a zone with another number is none like it": (
+        {"timezone": "Etc/GMT+15"},
+        "timezone: 'Etc/GMT+15' is no IANA time zone; for example 'Europe/Berlin'",
+    ),
+    "a zone in another case": (
+        {"timezone": "etc/gmt+2"},
+        "timezone: 'etc/gmt+2' is no IANA time zone; did you mean Etc/GMT+2?",
+    ),
     "a zone is one of IANA's, with the nearest": (
         {"timezone": "europe/berln"},
         "timezone: 'europe/berln' is no IANA time zone; did you mean Europe/Berlin?",
@@ -184,6 +301,13 @@ BROKEN = {
     "a deadline is positive": (
         {"limits.maxTrainingHours": 0},
         "limits.maxTrainingHours: 0 is no time to work in; expected a positive number of hours",
+    ),
+    "a deadline is a second at least": (
+        {"limits.maxTrainingHours": 1e-9},
+        (
+            "limits.maxTrainingHours: 1e-09 is less than a second, and no job ends so soon; "
+            "expected hours, as 24"
+        ),
     ),
     "a deadline is a number": (
         {"limits.maxTrainingHours": float("nan")},
@@ -223,6 +347,24 @@ BROKEN = {
         {"tags.AWS:team": "x"},
         "tags.AWS:team: 'x' has a key that begins with aws:, which AWS keeps for itself",
     ),
+    "a tag's key is not what the pipeline remembers": (
+        {"tags.retraining-verdict": "REJECTED"},
+        (
+            "tags.retraining-verdict: 'REJECTED' has a key that begins with retraining-, "
+            "which the pipeline keeps for itself; choose another key"
+        ),
+    ),
+    "a tag's key is not the pipeline's in another case": (
+        {"tags.Retraining-Pipeline": "mine"},
+        (
+            "tags.Retraining-Pipeline: 'mine' has a key that begins with retraining-, "
+            "which the pipeline keeps for itself; choose another key"
+        ),
+    ),
+    "a tag's key differs in more than its case": (
+        {"tags": {"Team": "data", "team": "models", "owner": "data"}},
+        ("tags.team: 'models' has the key of tags.Team but for its case; IAM takes one of them"),
+    ),
     "a tag's key is short": (
         {"tags": {"k" * 129: "x"}},
         f"tags.{'k' * 129}: 'x' has a key of 129 characters; expected 1 to 128",
@@ -248,5 +390,32 @@ BROKEN = {
 @pytest.mark.parametrize(("changes", "line"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_rule_is_told_with_its_key_the_value_and_the_way_out(changes, line):
     with pytest.raises(settings.SettingsError) as caught:
-        settings.parse(changed(changes))
+        settings.parse(changed(changes), today=TODAY)
     assert str(caught.value) == one_problem(line), "the whole message, and no other problem"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"limits.maxTrainingHours": "0.0003"},
+        {"datasets.users.dataLocation": "s3://movies-exports/users.parquet/"},
+        {"datasets.users.dataLocation": "s3://movies-exports/interactions.csv"},
+        {"datasets.users.dataLocation": "s3://movies-exports/2026.11/users.txt"},
+        {"tags": {"retraining": "x", "re:retraining-verdict": "x"}},
+        {"timezone": "Etc/GMT-2"},
+    ],
+)
+def test_what_is_just_within_the_rules_is_taken(changes):
+    settings.parse(changed(changes), today=TODAY)
+
+
+def test_whether_a_cron_comes_again_is_judged_for_a_day_alone():
+    config = changed({"retrainingRate": "cron(0 3 ? * MON 2020)"})
+    assert settings.parse(config).retraining_rate == "cron(0 3 ? * MON 2020)"
+
+
+def test_the_keys_that_the_pipeline_remembers_by_are_kept_from_the_config():
+    constants = ("RUN", "BYTES", "OBJECTS", "FINGERPRINT", "ADOPTED", "VERDICT", "PREVIOUS")
+    keys = [getattr(memory, name) for name in constants]
+    assert set(constants) == {name for name in vars(memory) if name.isupper()} - {"TYPE_CHECKING"}
+    assert [key for key in [*keys, TAG] if not key.startswith(OWN_TAGS)] == []
