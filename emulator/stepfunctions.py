@@ -2,8 +2,10 @@
 
 MiniStack authenticates and authorises each call before it arrives here (`states:StartExecution` on
 the machine, `states:DescribeExecution` on the execution, ...). A machine's tasks call AWS with a
-session of the machine's role, opened only if its trust policy lets Step Functions assume it. Not
-there: RedriveExecution, and what an execution's log group would hold.
+session of the machine's role, opened only if its trust policy lets Step Functions assume it. What
+moto answers otherwise than AWS is put right in `emulator.moto_answers` and `emulator.moto_seams`.
+Not there: RedriveExecution, Express machines, ValidateStateMachineDefinition, versions of a
+machine, the executions of a Map Run, and what an execution's log group would hold.
 """
 
 from __future__ import annotations

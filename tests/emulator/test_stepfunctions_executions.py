@@ -4,6 +4,8 @@ import json
 import time
 
 import pytest
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 from small_stack import (
     ACCOUNT,
     allow,
@@ -16,6 +18,8 @@ from small_stack import (
     refusal,
     waiting,
 )
+
+from emulator import moto_seams
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +203,25 @@ def test_a_definition_that_is_none_is_refused_by_its_code(client, quick):
     assert code == "InvalidDefinition"
     code, _ = refusal(client.update_state_machine, stateMachineArn=quick)
     assert code == "MissingRequiredParameter"
+
+
+@pytest.mark.parametrize("over", ["set_stop", "set_timed_out"])
+def test_what_fails_after_an_execution_s_end_does_not_change_how_it_ended(monkeypatch, over):
+    for name in ("set_stop", "set_timed_out", "set_error"):  # to be put back afterwards
+        monkeypatch.setattr(Environment, name, getattr(Environment, name))
+    moto_seams._keep_the_first_end()  # noqa: SLF001 - seldom seen from outside: a matter of microseconds
+    env = Environment(
+        aws_execution_details=None,
+        execution_type=None,
+        context={"Execution": {"Input": {}}},
+        event_history_context=EventHistoryContext.of_program_start(),
+        cloud_watch_logging_session=None,
+        activity_store={},
+    )
+    env.next_state_name = "Any"  # it runs
+    given = {"stop_date": None, "cause": None, "error": None} if over == "set_stop" else {}
+    getattr(env, over)(**given)
+    ended = type(env.program_state())
+    env.set_error({"error": "States.Runtime"})
+    env.set_timed_out()
+    assert (type(env.program_state()), len(env.event_manager.get_event_history())) == (ended, 1)
