@@ -19,6 +19,9 @@ Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS,
 Logs and Personalize on 127.0.0.1, with IAM enforced: the account's root may do everything, a role
 only what its policies allow. Everything is in memory and gone afterwards.
 
+What it prints for the shell is enough for boto3 and the AWS CLI, except that version 1 of the CLI
+calls the real SQS all the same: `aws sqs ... --endpoint-url $AWS_ENDPOINT_URL`.
+
 The emulator's own controls are JSON below /_emulator (see emulator/admin.py), for example:
   curl -X POST $AWS_ENDPOINT_URL/_emulator/fire -d '{"schedule": "NAME", "group": "GROUP"}'
 """

@@ -2,7 +2,7 @@
 
 path /_emulator/...                the emulator's own controls (`emulator.admin`)
 target AmazonPersonalize.*         Personalize (`emulator.personalize_http`); so are the paths
-                                   of its runtime, where they are signed for it
+                                   of its runtime and events, where they are signed for it
 target AWSStepFunctions.*          moto's interpreter (`emulator.stepfunctions`), once MiniStack
                                    has authorised the call; MiniStack's where that is asked
                                    for (`interpreter`), as a second opinion on outcomes: there
@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING
 
 from ministack.app import app as ministack
 
-from emulator import admin, events, function_logs, function_roles, http, ministack_seams, moto_seams
+from emulator import (
+    admin,
+    events,
+    function_logs,
+    function_roles,
+    http,
+    log_filters,
+    ministack_seams,
+    moto_seams,
+)
 from emulator.calls import Calls, Exchange
 from emulator.clients import Clients
 from emulator.objects import RoleObjects
@@ -60,6 +69,7 @@ class Application:
         events.mount(self._note_denial)
         function_logs.mount(self._note_denial)
         function_roles.mount(self._note_denial)
+        log_filters.mount()
         self.scheduler = Scheduler(clients)
         self.scheduler.mount()
         self.personalize = PersonalizeHttp(

@@ -1,7 +1,7 @@
-"""Every touch on the insides of moto's Step Functions, in one place, with its reason.
+"""Every touch on how moto's Step Functions runs, in one place, with its reason.
 
 Tried against moto 5.2.5. None of this is a public interface, so any release may move it; a test
-tells.
+tells. What it answers is `emulator.moto_answers`' subject.
 """
 
 from __future__ import annotations
@@ -12,21 +12,35 @@ import time
 from typing import TYPE_CHECKING, Protocol, cast
 
 from moto.core.config import default_user_config
-from moto.core.request import Request
 from moto.core.utils import utcnow
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-from moto.stepfunctions.responses import StepFunctionResponse
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import ModuleType
 
     from botocore.client import BaseClient
+    from moto.stepfunctions.parser.api import ExecutionFailedEventDetails
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-    from emulator.http import Answer
+
+# Held while an execution ends: moto sets its status before its output, error and cause.
+ending = threading.Lock()
+LAST_EVENTS = frozenset(
+    {
+        HistoryEventType.ExecutionSucceeded,
+        HistoryEventType.ExecutionFailed,
+        HistoryEventType.ExecutionAborted,
+        HistoryEventType.ExecutionTimedOut,
+    }
+)
 
 
 class StateMachineRun(Protocol):
@@ -35,6 +49,7 @@ class StateMachineRun(Protocol):
     exec_arn: str
     name: str
     status: str
+    exec_status: object | None
     account_id: str
     region_name: str
     state_machine_arn: str
@@ -45,19 +60,16 @@ class StateMachineRun(Protocol):
     error: str | None
     cause: str | None
 
+    def stop(self, stop_date: dt.datetime, error: str | None, cause: str | None) -> None:
+        """Abort it."""
+
+    def to_history_output(self) -> dict[str, list[dict[str, object]]]:
+        """Give a copy of its `events`."""
+
 
 def interpret_state_machines() -> None:
     """Let moto run state machines instead of only recording them."""
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
-
-
-def respond(path: str, headers: Mapping[str, str], body: bytes, account: str) -> Answer:
-    """Let moto answer one request, in `account` and the region that it was signed for."""
-    url = f"http://{headers.get('host', 'localhost')}{path}"
-    request = Request.from_primitives("POST", url, {**headers, "x-moto-account-id": account}, body)
-    status, answer_headers, answer = StepFunctionResponse.dispatch(request, url, headers)
-    content = answer.encode() if isinstance(answer, str) else answer
-    return int(status), {str(k): str(v) for k, v in answer_headers.items()}, content
 
 
 def state_machine_arns(role_arn: str, account: str, region: str) -> list[str]:
@@ -84,34 +96,78 @@ def replace_boto_client_for(factory: Callable[..., BaseClient]) -> None:
         vars(module)["boto_client_for"] = factory
 
 
-def execution(arn: str, account: str, region: str) -> StateMachineRun | None:
-    """The execution with this ARN, as it is now, or None."""
-    backend = stepfunctions_parser_backends[account][region]
-    for machine in backend.state_machines:
-        for candidate in machine.executions:
-            if candidate.execution_arn == arn:
-                return cast("StateMachineRun", candidate)
-    return None
+def end_executions_once() -> None:
+    """Let what ends an execution first be its end, at once, and its history's last event.
 
-
-def end_stopped_executions_at_once() -> None:
-    """Let a stopped execution be ABORTED when StopExecution has answered, as on AWS.
-
-    Moto waits until the task under way has returned; a function may run for minutes.
+    Moto waits until the task under way has returned before a stopped execution is ABORTED and
+    before it writes the last event of one that was stopped or timed out; a function may run for
+    minutes. What fails in the meantime, or because of it, turns the last event into
+    ExecutionFailed, and in a Map the status into FAILED.
     """
     stop = ExecutionWorker.stop
+    publish: Callable[..., None] = EventManager._publish_history_event  # noqa: SLF001  # a seam
 
     def stop_now(
         self: ExecutionWorker, stop_date: dt.datetime, error: str | None, cause: str | None
     ) -> None:
         for _ in range(500):  # 5 seconds; the execution's thread makes it first of all
-            if self.env is not None:
+            if self.env is not None and self.env.program_state() is not None:
                 break
             time.sleep(0.01)
         stop(self, stop_date, error, cause)
         self._execution_communication.terminated()  # what moto calls when the thread ends
 
+    def publish_until_the_end(self: EventManager, **event: object) -> None:
+        history = self._history_event_list
+        if not history or history[-1]["type"] not in LAST_EVENTS:
+            publish(self, **event)
+
     ExecutionWorker.stop = stop_now  # type: ignore[method-assign]  # a seam
+    EventManager._publish_history_event = publish_until_the_end  # type: ignore[assignment,method-assign]  # noqa: SLF001
+    _keep_the_first_end()
+
+
+def _keep_the_first_end() -> None:
+    """Write the last event with the state that it is about, and let no other state follow."""
+    set_stop, set_timed_out = Environment.set_stop, Environment.set_timed_out
+    set_error = Environment.set_error
+
+    def stop(
+        self: Environment, stop_date: dt.datetime, cause: str | None, error: str | None
+    ) -> None:
+        with self._state_mutex:  # a seam
+            if self.is_running() and not self.is_frame():
+                given = {"error": error, "cause": cause}
+                details = {key: text for key, text in given.items() if text is not None}
+                self.event_history_context.source_event_id = 0  # as moto has it
+                _write(self, HistoryEventType.ExecutionAborted, "Aborted", details)
+            set_stop(self, stop_date=stop_date, cause=cause, error=error)
+
+    def time_out(self: Environment) -> None:
+        with self._state_mutex:  # a seam
+            if self.is_frame():
+                set_timed_out(self)
+            elif self.is_running():
+                _write(self, HistoryEventType.ExecutionTimedOut, "TimedOut", {})
+                set_timed_out(self)
+
+    def fail(self: Environment, error: ExecutionFailedEventDetails) -> None:
+        with self._state_mutex:  # a seam
+            over = isinstance(self.program_state(), ProgramStopped | ProgramTimedOut)
+            if self.is_frame() or not over:
+                set_error(self, error=error)
+
+    Environment.set_stop = stop  # type: ignore[method-assign]  # a seam
+    Environment.set_timed_out = time_out  # type: ignore[method-assign]  # a seam
+    Environment.set_error = fail  # type: ignore[method-assign]  # a seam
+
+
+def _write(env: Environment, event: HistoryEventType, how: str, details: dict[str, str]) -> None:
+    env.event_manager.add_event(
+        context=env.event_history_context,
+        event_type=event,
+        event_details=cast("EventDetails", {f"execution{how}EventDetails": details}),
+    )
 
 
 def on_status_change(report: Callable[[StateMachineRun, str], None]) -> None:
@@ -120,17 +176,20 @@ def on_status_change(report: Callable[[StateMachineRun, str], None]) -> None:
     A short one may have ended already when its start is reported, with the status RUNNING.
     """
     start, terminated = Execution.start, BaseExecutionWorkerCommunication.terminated
-    lock = threading.Lock()
 
     def reporting_start(self: Execution) -> None:
         start(self)
         report(cast("StateMachineRun", self), "RUNNING")
 
     def reporting_terminated(self: BaseExecutionWorkerCommunication) -> None:
-        with lock:
+        with ending:
             if self.execution.stop_date is not None:  # a stopped one whose thread ends later
                 return
             terminated(self)
+            worker = self.execution.exec_worker
+            state = worker.env.program_state() if worker and worker.env else None
+            if isinstance(state, ProgramStopped):  # moto keeps them in the history alone
+                self.execution.error, self.execution.cause = state.error, state.cause
         report(cast("StateMachineRun", self.execution), self.execution.status)
 
     Execution.start = reporting_start  # type: ignore[method-assign]  # a seam

@@ -1,7 +1,8 @@
 """Amazon Personalize over HTTP: who calls, whether they may, and how it is answered.
 
-Both services share the port: `personalize` is told by its X-Amz-Target, `personalize-runtime` by
-its paths and the service that the request was signed for. Signatures are checked like MiniStack
+Its services share the port: `personalize` is told by its X-Amz-Target, `personalize-runtime` and
+`personalize-events` (which is not emulated, and says so) by their paths and the service that the
+request was signed for. Signatures are checked like MiniStack
 checks those of its services, and every action is authorised per resource by the caller's policies.
 A role that a request hands over must be one that the caller may pass to Personalize, and that
 Personalize may assume.
@@ -29,7 +30,7 @@ from emulator import authorization, http, ministack_seams
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, invalid_input
-from emulator.personalize.model import CONTROL, RUNTIME, service
+from emulator.personalize.model import CONTROL, EVENTS, RUNTIME, service
 from emulator.personalize.wire import TARGET, respond
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ class PersonalizeHttp:
             pass_role=_pass_role,
         )
         self.personalize = self._make()
-        runtime = service(RUNTIME)
-        self._runtime_paths = {
-            runtime.operation_model(name).http["requestUri"]: name
-            for name in runtime.operation_names
+        self._paths = {
+            service(each).operation_model(name).http["requestUri"]: (each, name)
+            for each in (RUNTIME, EVENTS)
+            for name in service(each).operation_names
         }
 
     def reset(self) -> None:
@@ -73,11 +74,9 @@ class PersonalizeHttp:
         target = headers.get("x-amz-target", "")
         if target.startswith(TARGET):
             return CONTROL, target.removeprefix(TARGET)
-        # A bucket may be called like one of the runtime's paths.
+        # A bucket may be called like one of the paths.
         signed_for_it = "/personalize/aws4_request" in headers.get("authorization", "")
-        if signed_for_it and scope["path"] in self._runtime_paths:
-            return RUNTIME, self._runtime_paths[scope["path"]]
-        return None
+        return self._paths.get(scope["path"]) if signed_for_it else None
 
     async def __call__(
         self,

@@ -2,21 +2,22 @@
 
 MiniStack authenticates and authorises each call before it arrives here (`states:StartExecution` on
 the machine, `states:DescribeExecution` on the execution, ...). A machine's tasks call AWS with a
-session of the machine's role, opened only if its trust policy lets Step Functions assume it. Not
-there: RedriveExecution, and what an execution's log group would hold.
+session of the machine's role, opened only if its trust policy lets Step Functions assume it. What
+moto answers otherwise than AWS is put right in `emulator.moto_answers` and `emulator.moto_seams`.
+Not there: RedriveExecution, Express machines, ValidateStateMachineDefinition, versions of a
+machine, the executions of a Map Run, and what an execution's log group would hold.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 
-from emulator import authorization, http, ministack_seams, moto_seams
+from emulator import authorization, http, ministack_seams, moto_answers, moto_seams
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -70,7 +71,8 @@ class StepFunctions:
     def mount(self) -> None:
         """Take over Step Functions in this process."""
         moto_seams.interpret_state_machines()
-        moto_seams.end_stopped_executions_at_once()
+        moto_seams.end_executions_once()
+        moto_answers.name_errors()
         moto_seams.replace_boto_client_for(self.client_for)
         ministack_seams.serve_states(self.respond)
 
@@ -89,12 +91,8 @@ class StepFunctions:
             refusal = await asyncio.to_thread(_refuse_role, json.loads(body), account, region)
             if refusal is not None:
                 return refusal
-        elif operation == "StartExecution":
-            body = _named(body)
-        elif operation == "StopExecution":
-            return await asyncio.to_thread(_stop, path, headers, body, account, region)
         try:
-            return await asyncio.to_thread(moto_seams.respond, path, headers, body, account)
+            return await asyncio.to_thread(moto_answers.respond, path, headers, body, account)
         except NotImplementedError:
             return http.error(
                 "UnknownOperationException", f"the emulator's Step Functions has no {operation}"
@@ -166,25 +164,3 @@ def _refuse_role(request: Machine, account: str, region: str) -> http.Answer | N
             f"The state machine IAM Role is not authorized to access the Log Destination. {error}",
         )
     return None
-
-
-def _named(body: bytes) -> bytes:
-    """StartExecution's request with a name: AWS makes one up, moto does not."""
-    request = json.loads(body)
-    request.setdefault("name", str(uuid.uuid4()))
-    return json.dumps(request).encode()
-
-
-def _stop(
-    path: str, headers: dict[str, str], body: bytes, account: str, region: str
-) -> http.Answer:
-    """StopExecution with what moto leaves out: error, cause, and the time in the answer."""
-    request = json.loads(body)
-    execution = moto_seams.execution(request.get("executionArn", ""), account, region)
-    if execution is not None and execution.status == "RUNNING":
-        execution.error, execution.cause = request.get("error"), request.get("cause")
-    status, answer_headers, answer = moto_seams.respond(path, headers, body, account)
-    if execution is not None and execution.stop_date is not None:
-        milliseconds = int(execution.stop_date.timestamp() * 1000)
-        answer = json.dumps({"stopDate": milliseconds / 1000}).encode()
-    return status, answer_headers, answer

@@ -17,7 +17,7 @@ from botocore.model import (
 
 from .errors import ApiError, invalid_input
 
-CONTROL, RUNTIME = "personalize", "personalize-runtime"
+CONTROL, RUNTIME, EVENTS = "personalize", "personalize-runtime", "personalize-events"
 
 # The patterns are Java's. Python's \w is \p{L}, \p{N} and the underscore, which they allow too.
 JAVA_CLASSES = {
@@ -36,28 +36,29 @@ PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "integer": (int,),
     "float": (int, float),
     "double": (int, float),
+    "timestamp": (int, float),
 }
 
 
 @cache
 def service(name: str) -> ServiceModel:
-    """The model of `personalize` or `personalize-runtime`, as botocore has it."""
+    """The model of one of Personalize's services, as botocore has it."""
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 
 
 def operation_names() -> list[str]:
-    """The operations of both services."""
+    """The operations of both services that are emulated."""
     return [*service(CONTROL).operation_names, *service(RUNTIME).operation_names]
 
 
 @cache
 def operation(name: str) -> OperationModel:
-    """The model of an operation of either service.
+    """The model of an operation of any of the services.
 
     Raises:
-        ApiError: UnknownOperationException, when neither service has it.
+        ApiError: UnknownOperationException, when no service has it.
     """
-    for model in (service(CONTROL), service(RUNTIME)):
+    for model in (service(CONTROL), service(RUNTIME), service(EVENTS)):
         if name in model.operation_names:
             return model.operation_model(name)
     raise ApiError("UnknownOperationException", f"Amazon Personalize has no operation {name}.")

@@ -16,10 +16,14 @@ from botocore.exceptions import ReadTimeoutError
 from .api import Personalize
 from .authorization import Caller
 from .errors import ApiError, NoAnswer
-from .model import CONTROL, RUNTIME, service
+from .model import CONTROL, EVENTS, RUNTIME, service
 
 TARGET = "AmazonPersonalize."
-CONTENT_TYPES = {CONTROL: "application/x-amz-json-1.1", RUNTIME: "application/json"}
+CONTENT_TYPES = {
+    CONTROL: "application/x-amz-json-1.1",
+    RUNTIME: "application/json",
+    EVENTS: "application/json",
+}
 IN_PROCESS = "http://in-process.invalid/"
 
 
@@ -41,7 +45,7 @@ def respond(
     body: bytes,
     caller: Caller,
 ) -> Answer:
-    """Answer a request to `personalize` (AWS JSON 1.1) or `personalize-runtime` (REST JSON).
+    """Answer a request to `personalize` (AWS JSON 1.1) or its runtime or events (REST JSON).
 
     Raises:
         NoAnswer: The connection is to be closed without an answer.
@@ -55,7 +59,7 @@ def respond(
 
 
 def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:
-    """Serve a boto3 client of either service in process.
+    """Serve a boto3 client of any of the services in process.
 
     botocore still validates, serialises, signs, parses and retries; only the sending is replaced.
     An answer that never arrives is a ReadTimeoutError, which botocore retries too.

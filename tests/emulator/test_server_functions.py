@@ -1,8 +1,19 @@
 """Functions run under AWS's own runtime client, as their roles, with the logs that these allow."""
 
 import json
+import time
 
-from small_stack import ACCOUNT, REGION, allow, archive, eventually, function, grant, invoke
+from small_stack import (
+    ACCOUNT,
+    REGION,
+    allow,
+    archive,
+    eventually,
+    function,
+    grant,
+    invoke,
+    refusal,
+)
 
 SPEAKING = """
 import logging
@@ -89,3 +100,23 @@ def test_lines_are_lost_where_the_role_may_not_write_them(aws):
     grant(aws, name, allow(["logs:CreateLogStream", "logs:PutLogEvents"], resource))
     invoke(aws, arn, {"rows": 3})
     assert groups(aws, group) == [group]
+
+
+def test_lines_are_found_by_words_and_not_by_patterns_of_fields(aws):
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="fn-words")
+    logs.create_log_stream(logGroupName="fn-words", logStreamName="one")
+    texts = ['{"level": "ERROR"}', '{"level": "INFO"}']
+    events = [{"timestamp": int(time.time() * 1000), "message": text} for text in texts]
+    logs.put_log_events(logGroupName="fn-words", logStreamName="one", logEvents=events)
+    found = logs.filter_log_events(logGroupName="fn-words", filterPattern='"ERROR"')["events"]
+    assert [event["message"] for event in found] == texts[:1]
+    for pattern in ('{ $.level = "ERROR" }', "[level]", "%ERR.R%"):
+        code, message = refusal(
+            logs.filter_log_events, logGroupName="fn-words", filterPattern=pattern
+        )
+        assert code == "InvalidParameterException"
+        assert message == (
+            f"filterPattern: {pattern!r} is no words; this emulator knows only words that are all"
+            " in the line, and -words that are not"
+        )

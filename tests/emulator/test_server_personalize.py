@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ConnectionClosedError
 from small_stack import (
     ACCOUNT,
@@ -155,6 +156,19 @@ def test_the_runtime_asks_for_permissions_too(aws):
     assert code == "ResourceNotFoundException", "allowed now, but there is no such campaign"
     actions = [c["action"] for c in aws.calls("personalize:GetRec")]
     assert actions == ["personalize:GetRecommendations"] * 2
+
+
+def test_personalize_s_events_are_not_emulated(aws):
+    client = aws.client("personalize-events")
+    event = {"eventType": "click", "sentAt": 0}
+    for name, arguments in (
+        ("PutEvents", {"trackingId": "t", "sessionId": "s", "eventList": [event]}),
+        ("PutItems", {"datasetArn": f"{ARN}dataset/a/ITEMS", "items": [{"itemId": "1"}]}),
+    ):
+        assert refusal(getattr(client, xform_name(name)), **arguments) == (
+            "UnknownOperationException",
+            f"{name} is not supported by this emulator of Personalize.",
+        )
 
 
 def test_a_bucket_may_be_called_like_the_runtime_s_path(aws):

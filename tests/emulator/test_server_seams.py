@@ -11,8 +11,11 @@ from hypercorn.protocol.http_stream import HTTPStream
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import eventbridge, iam, lambda_svc, s3, scheduler, sts
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from emulator import ministack_seams, moto_seams
@@ -76,7 +79,27 @@ from emulator import ministack_seams, moto_seams
         (Execution, "stop", "self stop_date error cause"),
         (ExecutionWorker, "stop", "self stop_date error cause"),
         (BaseExecutionWorkerCommunication, "terminated", "self"),
+        (Environment, "set_stop", "self stop_date cause error"),
+        (Environment, "set_timed_out", "self"),
+        (Environment, "set_error", "self error"),
+        (
+            EventManager,
+            "_publish_history_event",
+            "self event_id source_event_id event_type timestamp event_details",
+        ),
+        (
+            EventManager,
+            "add_event",
+            "self context event_type event_details timestamp update_source_event_id",
+        ),
+        (Execution, "to_history_output", "self"),
         (StepFunctionResponse, "dispatch", "args kwargs"),
+        (StepFunctionResponse, "start_execution", "self"),
+        (StepFunctionResponse, "stop_execution", "self"),
+        (StepFunctionResponse, "describe_execution", "self"),
+        (StepFunctionResponse, "list_executions", "self"),
+        (StepFunctionResponse, "get_execution_history", "self"),
+        (StepFunctionsParserBackend, "_validate_name", "self name"),
         (HTTPStream, "app_send", "self message"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
