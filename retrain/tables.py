@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -36,6 +37,8 @@ WIDEST = 100
 LEAST_GENRES = 12
 """Columns that genres need, so as to say anything when shortened."""
 LAST_MET = 3
+FAVOURITES = 2
+"""Genres that are told of a user."""
 
 
 def show(console: Console, summary: Summary, *, audience: Audience) -> None:
@@ -105,11 +108,24 @@ def _campaign(served: Served, outcome: str | None, audience: Audience, width: in
     if served.related_to is not None:
         table.add_row("related to", _items([served.related_to], audience, width))
     elif served.recommended:
-        table.add_row("user", Text(audience.user_id))
+        table.add_row("user", Text(_user(audience)))
         table.add_row("last items", _items(audience.met[:LAST_MET], audience, width))
     if served.recommended:
         table.add_row("recommended", _items(served.recommended, audience, width))
     return table
+
+
+def _user(audience: Audience) -> str:
+    """Give the user with how many items they met, most of which genres."""
+    genres = Counter(
+        genre
+        for each in audience.met
+        for genre in audience.genres.get(each, "").split("|")
+        if genre
+    )
+    most = ", ".join(f"{number} {genre}" for genre, number in genres.most_common(FAVOURITES))
+    count = f"met {len(audience.met)} item{'s' if len(audience.met) != 1 else ''}"
+    return f"{audience.user_id}, {count}{f': {most}' if most else ''}"
 
 
 def _items(items: Iterable[str], audience: Audience, width: int) -> Text:

@@ -85,7 +85,7 @@ def test_all_that_happened_is_shown_in_80_columns():
         "Campaign home-page",
         "serves       movies/00000002, the new version",
         "before       movies/00000001",
-        "user         user-1",
+        "user         user-1, met 4 items: 1 Comedy, 1 Drama",
         "last items   A (Comedy)",
         "             The Train (Drama)",
         "             C",
@@ -130,6 +130,22 @@ def test_what_is_related_to_an_item_is_shown_beside_it_and_no_user():
         "recommended  The Train II (Drama, Crime)",
         "             film-9",
     ]
+
+
+@pytest.mark.parametrize(
+    ("met", "genres", "told"),
+    [
+        (["a"], {}, "met 1 item"),
+        (
+            ["a", "b"],
+            {"a": "Crime|War", "b": "War|Noir", "x": "Noir"},
+            "met 2 items: 2 War, 1 Crime",
+        ),
+    ],
+)
+def test_the_user_is_told_with_the_genres_that_they_met_most(met, genres, told):
+    audience = AUDIENCE._replace(met=met, genres=genres)
+    assert of_campaign(shown(summary(), audience=audience))[0] == f"user         user-1, {told}"
 
 
 def test_a_campaign_that_only_ranks_shows_no_empty_rows():
