@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import statistics
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -20,6 +21,8 @@ TYPES = {
     "actionInteractions": "ACTION_INTERACTIONS",
 }
 """A dataset's key in the stack's settings -> its type in Personalize."""
+SEVERAL = 3
+"""Items that somebody has met at least whose recommendations tell something."""
 
 
 class DataSet(Protocol):
@@ -36,6 +39,9 @@ class DataSet(Protocol):
 
     def titles(self) -> Mapping[str, str]:
         """Give what people call the items, by id; those without a title are left out."""
+
+    def genres(self) -> Mapping[str, str]:
+        """Give what kind of item each is, by id; several are separated by `|`."""
 
 
 class SampleData:
@@ -55,9 +61,16 @@ class SampleData:
 
     def titles(self) -> Mapping[str, str]:
         """Give the films' titles."""
+        return self._of_films("TITLE")
+
+    def genres(self) -> Mapping[str, str]:
+        """Give the films' genres."""
+        return self._of_films("GENRE")
+
+    def _of_films(self, column: str) -> Mapping[str, str]:
         header, *films = rows(self.newer("ITEMS"))
-        title = header.index("TITLE")
-        return {film[0]: film[title] for film in films}
+        place = header.index(column)
+        return {film[0]: film[place] for film in films}
 
     @cached_property
     def _older(self) -> Mapping[str, bytes]:
@@ -73,9 +86,18 @@ def rows(export: bytes) -> list[list[str]]:
 
     Raises UnicodeDecodeError for what is not UTF-8.
     """
-    return [
-        line for line in csv.reader(io.StringIO(export.decode("utf-8-sig"), newline="")) if line
-    ]
+    return [row for _, row in numbered_rows(export)]
+
+
+def numbered_rows(export: bytes) -> list[tuple[int, list[str]]]:
+    """Give the same rows with the lines that they begin in, the first one being 1."""
+    reader = csv.reader(io.StringIO(export.decode("utf-8-sig"), newline=""))
+    found, begins = [], 1
+    for row in reader:
+        if row:
+            found.append((begins, row))
+        begins = reader.line_num + 1
+    return found
 
 
 def increment(older: bytes, newer: bytes) -> bytes:
@@ -90,17 +112,23 @@ def increment(older: bytes, newer: bytes) -> bytes:
 
 
 class Viewer(NamedTuple):
-    """A user, and the titles (else ids) of the items that they met, the newest first."""
+    """A user, and the ids of the items that they met, the newest first."""
 
     user_id: str
     met: list[str]
 
 
-def newest_viewer(data: DataSet) -> Viewer:
-    """Give the user of the newest interaction: what they get tells most about fresh data."""
+def typical_viewer(data: DataSet) -> Viewer:
+    """Give the user to judge recommendations by: one who met as many items as users usually do.
+
+    That is the median of those who met several, and of them the one seen last. What is recommended
+    to a user who has met nearly everything is only what is left over.
+    """
     header, *lines = rows(data.newer("INTERACTIONS"))
     user, item, time = (header.index(name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP"))
-    newest_first = sorted(lines, key=lambda line: int(line[time]), reverse=True)
-    user_id, titles = newest_first[0][user], data.titles()
-    items = [line[item] for line in newest_first if line[user] == user_id]
-    return Viewer(user_id, [titles.get(each, each) for each in dict.fromkeys(items)])
+    met: dict[str, dict[str, None]] = {}
+    for line in sorted(lines, key=lambda each: int(each[time]), reverse=True):
+        met.setdefault(line[user], {})[line[item]] = None
+    sizes = [len(items) for items in met.values()]
+    usual = statistics.median_low([size for size in sizes if size >= SEVERAL] or sizes)
+    return next(Viewer(each, list(items)) for each, items in met.items() if len(items) == usual)

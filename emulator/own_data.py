@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from emulator.data_sets import TYPES, rows
+from emulator.data_sets import TYPES, numbered_rows
 from emulator.personalize.rules import MIN_INTERACTIONS
 from emulator.personalize.tables import REQUIRED_FIELDS
 from emulator.rehearsal import RehearsalError
@@ -27,6 +27,8 @@ TEXT = ("USER_ID", "ITEM_ID", "ACTION_ID", "EVENT_TYPE")
 """Columns that are text also where they look like numbers."""
 TITLES = ("TITLE", "NAME")
 """Columns of the items that people would read, the better one first."""
+GENRES = ("GENRES", "GENRE", "CATEGORIES", "CATEGORY", "CATEGORY_L1")
+"""Columns of the items that tell what kind each is, the better one first."""
 
 
 class Table(NamedTuple):
@@ -73,8 +75,15 @@ class OwnData:
 
     def titles(self) -> Mapping[str, str]:
         """Give the items' titles, where a column holds them."""
+        return self._of_items(TITLES)
+
+    def genres(self) -> Mapping[str, str]:
+        """Give the items' genres, where a column holds them."""
+        return self._of_items(GENRES)
+
+    def _of_items(self, columns: Sequence[str]) -> Mapping[str, str]:
         items = self.tables.get("ITEMS", Table(["ITEM_ID"], []))
-        column = next((name for name in TITLES if name in items.header), None)
+        column = next((name for name in columns if name in items.header), None)
         if column is None:
             return {}
         return dict(zip(items.column("ITEM_ID"), items.column(column), strict=True))
@@ -93,6 +102,9 @@ def own_data(directory: Path, keys: Iterable[str]) -> OwnData:
             tables[TYPES[key]] = _table(file, TYPES[key])
         except FileNotFoundError:
             problems.append(f"{file}: there is no such file; it is to hold the {key}")
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            problems.append(f"{file}: line {line} is not UTF-8; save it as UTF-8")
         except (OSError, ValueError, csv.Error) as error:
             problems.append(f"{file}: {error}")
     if problems:
@@ -102,30 +114,32 @@ def own_data(directory: Path, keys: Iterable[str]) -> OwnData:
 
 def _table(file: Path, dataset_type: str) -> Table:
     """Read a file; raises OSError, and ValueError that says what is wrong with it."""
-    header, *lines = rows(file.read_bytes()) or [[]]
-    table = Table(header, lines)
+    (_, header), *numbered = numbered_rows(file.read_bytes()) or [(1, [])]
+    table = Table(header, [row for _, row in numbered])
     if missing := [name for name in REQUIRED_FIELDS[dataset_type] if name not in header]:
         raise ValueError(
             f"lacks {_listed(missing)}; its header has {_listed(header) or 'nothing'}, and "
             "Personalize knows columns by their names: change the header"
         )
     if "TIMESTAMP" in header:
-        table = Table(header, _sorted(table))
-    if dataset_type == "INTERACTIONS" and len(lines) * OLDER < MIN_INTERACTIONS:
+        table = Table(header, _sorted(table, [line for line, _ in numbered]))
+    if dataset_type == "INTERACTIONS" and len(numbered) * OLDER < MIN_INTERACTIONS:
         raise ValueError(
-            f"has {len(lines)} interactions; expected at least {MIN_INTERACTIONS / OLDER:.0f}, so "
-            f"that the older {OLDER:.0%}, which the first version is trained on, are "
+            f"has {len(numbered)} interactions; expected at least {MIN_INTERACTIONS / OLDER:.0f}, "
+            f"so that the older {OLDER:.0%}, which the first version is trained on, are "
             f"{MIN_INTERACTIONS}: Personalize trains on no fewer"
         )
     return table
 
 
-def _sorted(table: Table) -> list[Sequence[str]]:
-    """Give the rows, the oldest first."""
+def _sorted(table: Table, lines: Sequence[int]) -> list[Sequence[str]]:
+    """Give the rows, the oldest first; `lines` are those that they begin in."""
     times = table.column("TIMESTAMP")
-    wrong = next((each for each in times if not _fits(int, each)), None)
-    if wrong is not None:
-        raise ValueError(f"has the TIMESTAMP {wrong!r}; expected whole seconds since 1970")
+    for line, each in zip(lines, times, strict=True):
+        if not _fits(int, each):
+            raise ValueError(
+                f"line {line} has the TIMESTAMP {each!r}; expected whole seconds since 1970"
+            )
     in_order = sorted(zip(map(int, times), table.rows, strict=True), key=lambda each: each[0])
     return [row for _, row in in_order]
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 RECIPES = "arn:aws:personalize:::recipe/"
+RANKING = "aws-personalized-ranking-v2"
+RELATED_ITEMS = "aws-similar-items"
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 300
 DEPLOYMENT_IS_OVER = timedelta(minutes=11)
@@ -202,9 +204,9 @@ def recipe_of(solution: SolutionArgs) -> str:
     """Give a recipe that does what the settings ask: UPDATE, or what its campaigns' probes do."""
     probes = [each.probe for each in solution.campaigns if each.probe]
     if any(probe.input_list for probe in probes):
-        return "aws-personalized-ranking-v2"
+        return RANKING
     if any(probe.item_id and not probe.user_id for probe in probes):
-        return "aws-similar-items"
+        return RELATED_ITEMS
     update = solution.training_mode == "UPDATE"
     return "aws-user-personalization" if update else "aws-user-personalization-v2"
 

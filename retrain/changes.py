@@ -50,18 +50,13 @@ def hurried(config: Config) -> Config:
         del limits["maxTrainingsPerMonth"]
         changed["limits"] = limits
     if any("probe" in campaign for campaign in _campaigns(config)):
-        changed["solutions"] = _with_probes(config, None)
+        changed["solutions"] = _with_short_probes(config)
     return changed
 
 
 def impatient(config: Config) -> Config:
     """Give a training some seconds."""
     return {"limits": {**_mapping(config, "limits"), "maxTrainingHours": TRAINING_HOURS}}
-
-
-def probing(config: Config) -> Config:
-    """Probe every campaign, where the stack does not do so by itself."""
-    return {"solutions": _with_probes(config, {"userId": "user-001"})}
 
 
 def refusing(_config: Config) -> Config:
@@ -83,12 +78,11 @@ def second_stack(config: Config, *, imports: int) -> Config:
     return {**second, "datasets": dict(list(datasets.items())[:imports])}
 
 
-def _with_probes(config: Config, default: Mapping[str, object] | None) -> list[object]:
-    """Give the solutions with a probe of some seconds wherever there is one, or a default."""
+def _with_short_probes(config: Config) -> list[object]:
+    """Give the solutions with a probe of some seconds wherever there is one."""
     solutions = json.loads(json.dumps(config["solutions"]))
     for campaign in _campaigns({"solutions": solutions}):
-        probe = campaign.get("probe", default)
-        if probe:
+        if probe := campaign.get("probe"):
             campaign["probe"] = {**cast("Config", probe), "minutes": PROBE_MINUTES}
     return cast("list[object]", solutions)
 

@@ -11,6 +11,8 @@ from retrain.scenarios import Name
 EMULATORS = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
 """What the emulator is made of; only the development requirements have these."""
 
+WRONG = [str(each) for each in Name if each not in (Name.HAPPY_PATH, Name.ALL)]
+
 app = typer.Typer(
     help="Operate the pipelines that retrain Amazon Personalize.",
     no_args_is_help=True,
@@ -31,21 +33,31 @@ def rehearse(
     scenario: Annotated[
         list[Name] | None,
         typer.Option(
-            help="What to rehearse, may be given more than once: happy-path (the default), what "
-            "goes wrong around a run, or all.",
+            metavar="NAME",
+            help=f"What to rehearse, may be given more than once: {Name.HAPPY_PATH} (the default), "
+            f"{Name.ALL}, or one thing that goes wrong: {', '.join(WRONG)}.",
         ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
-            help="A folder with CSV files of your own instead of the sample data: "
-            "interactions.csv, and one for each other dataset of the stack.",
+            help="A folder with CSV files of your own, in UTF-8, instead of the sample data: "
+            "interactions.csv with USER_ID, ITEM_ID, TIMESTAMP (seconds since 1970) and 1250 rows "
+            "or more; and for those datasets that the stack has, items.csv with ITEM_ID, users.csv "
+            "with USER_ID, actions.csv with ACTION_ID, actionInteractions.csv with USER_ID, "
+            "ACTION_ID, EVENT_TYPE, TIMESTAMP. Other columns become part of the schema; TITLE and "
+            "GENRES of items are shown.",
             exists=True,
             file_okay=False,
         ),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the emulator up afterwards, until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--keep",
+            help="Leave the emulator up afterwards, until Ctrl-C, and print the exports with which "
+            "the AWS CLI and boto3 talk to it.",
+        ),
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")
@@ -53,10 +65,11 @@ def rehearse(
 ) -> None:
     """Deploy a stack to an AWS that runs on this machine, and retrain it there.
 
-    The run is started as the schedule does it; if the stack is paused, by hand. A scenario lets
-    something go wrong afterwards.
+    The run is started as the schedule does it; if the stack is paused, by hand.
+    A scenario lets something go wrong afterwards.
 
-    Exit code 0: every campaign serves its new version; of a scenario, what was to be prevented was.
+    Exit code 0: every campaign serves its new version, and every scenario
+    ended as designed: what was to be prevented was.
     Exit code 1: one does not, or it was not.
     Exit code 2: the stack cannot be rehearsed.
     """

@@ -5,18 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from retrain.summary import Summary
+    from retrain.summary import Audience, Summary
 
 
-def document(
-    summary: Summary, *, stack: str, user_id: str, met: Sequence[str], titles: Mapping[str, str]
-) -> dict[str, object]:
-    """Give it all; every key is always there, with null or an empty list where there is nothing.
-
-    `met` are the titles of the items that the user met, the newest first.
-    """
+def document(summary: Summary, *, stack: str, audience: Audience) -> dict[str, object]:
+    """Give it all; every key is always there, with null or an empty list where there is nothing."""
     return {
         "stack": stack,
         "succeeded": summary.succeeded,
@@ -58,11 +51,16 @@ def document(
                 "solutionVersionArn": each.now,
                 "previousVersionArn": each.before,
                 "servesNewVersion": each.moved,
+                "relatedTo": each.related_to,
                 "recommendations": [
-                    {"itemId": item, "title": titles.get(item)} for item in each.recommended
+                    {"itemId": item, "title": audience.titles.get(item)}
+                    for item in each.recommended
                 ],
             }
             for each in summary.campaigns
         ],
-        "user": {"userId": user_id, "lastMet": list(met)},
+        "user": {
+            "userId": audience.user_id,
+            "lastMet": [audience.title(each) for each in audience.met],
+        },
     }

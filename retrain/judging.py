@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from retrain.names import short_name
+
 if TYPE_CHECKING:
     from functions.report import RunReport
     from retrain.summary import Served
@@ -45,6 +47,8 @@ class Seen:
     """The executions that each delivery of the schedule's event led to."""
     strangers: Sequence[str] = ()
     """Calls by a stack that name something of the other's."""
+    unprobed: Sequence[str] = ()
+    """The campaigns that the stack does not probe."""
 
     @property
     def said(self) -> list[str]:
@@ -103,22 +107,40 @@ def refused(words: str) -> Judge:
     return judge
 
 
-def campaigns_end(outcome: str, what: str) -> Judge:
-    """Expect every campaign to end so, though the new versions are ACTIVE."""
+def rejected(seen: Seen) -> Iterator[Expectation]:
+    """Expect the gate to keep every campaign from the new versions, which are ACTIVE."""
+    yield _trained(seen)
+    held = set(_outcomes(seen).values()) == {"REJECTED"}
+    yield Expectation("the quality gate rejected it for every campaign", held)
+    yield _served_as_before(seen)
 
-    def judge(seen: Seen) -> Iterator[Expectation]:
-        reports = [run.report for run in seen.runs if run.report]
-        outcomes = {
-            campaign["outcome"]
-            for report in reports
-            for solution in report["solutions"]
-            for campaign in solution["campaigns"]
-        }
-        yield Expectation("the new version was trained, and is ACTIVE", _all_are("ACTIVE", seen))
-        yield Expectation(what, outcomes == {outcome})
-        yield _served_as_before(seen)
 
-    return judge
+def rolled_back(seen: Seen) -> Iterator[Expectation]:
+    """Expect the probe to move campaigns back, and those without one to be spared by nothing."""
+    yield _trained(seen)
+    probed = {outcome for arn, outcome in _outcomes(seen).items() if arn not in seen.unprobed}
+    which = "every campaign that has one" if seen.unprobed else "every campaign"
+    yield Expectation(f"the probe moved {which} back", probed == {"ROLLED_BACK"})
+    for each in seen.campaigns:
+        if each.arn in seen.unprobed:
+            what = f"{short_name(each.arn)}, which has no probe, serves what it served before"
+            yield Expectation(what, each.now == each.before)
+    yield _served_as_before(seen)
+
+
+def _trained(seen: Seen) -> Expectation:
+    return Expectation("the new version was trained, and is ACTIVE", _all_are("ACTIVE", seen))
+
+
+def _outcomes(seen: Seen) -> dict[str, str]:
+    """Give what became of each campaign that a report tells of."""
+    return {
+        campaign["campaignArn"]: campaign["outcome"]
+        for run in seen.runs
+        if run.report
+        for solution in run.report["solutions"]
+        for campaign in solution["campaigns"]
+    }
 
 
 def _all_are(status: str, seen: Seen) -> bool:

@@ -57,6 +57,7 @@ def _seen(
     runs: list[Ran] = []
     campaigns: list[of.Served] = []
     versions: dict[str, str] = {}
+    unprobed: list[str] = []
     for stage, before, its_runs in stages:
         found = [of.new_versions(run.report) for run in its_runs]
         new = {solution: arn for each in found for solution, arn in each.items()}
@@ -66,7 +67,13 @@ def _seen(
         }
         campaigns += stage.campaigns(before, new, ask=False)
         runs += its_runs
-    return Seen(runs, campaigns, versions, deliveries, strangers)
+        unprobed += [
+            str(campaign.campaign_arn)
+            for solution in stage.rehearsal.args.solutions
+            for campaign in solution.campaigns
+            if campaign.probe is None
+        ]
+    return Seen(runs, campaigns, versions, deliveries, strangers, unprobed)
 
 
 def _followed(stage: Stage, execution_arn: str) -> Ran:
@@ -89,16 +96,20 @@ def _faults(stage: Stage, scenario: Scenario) -> Iterator[None]:
 
 
 def _train_automatically(stage: Stage) -> None:
-    """Turn automatic training on for the first solution, and wait until it is."""
-    arn = str(stage.rehearsal.args.solutions[0].solution_arn)
-    stage.personalize.update_solution(solutionArn=arn, performAutoTraining=True)
+    """Turn automatic training on for every solution, and wait until it is."""
+    arns = [str(each.solution_arn) for each in stage.rehearsal.args.solutions]
+    for arn in arns:
+        stage.personalize.update_solution(solutionArn=arn, performAutoTraining=True)
     give_up = time.monotonic() + PATIENCE_SECONDS
-    while not stage.personalize.describe_solution(solutionArn=arn)["solution"][
-        "performAutoTraining"
-    ]:
-        if time.monotonic() > give_up:
-            raise RehearsalError(f"{arn}: automatic training is still off")
-        time.sleep(TICK_SECONDS)
+    for arn in arns:
+        while not _trains_automatically(stage, arn):
+            if time.monotonic() > give_up:
+                raise RehearsalError(f"{arn}: automatic training is still off")
+            time.sleep(TICK_SECONDS)
+
+
+def _trains_automatically(stage: Stage, arn: str) -> bool:
+    return stage.personalize.describe_solution(solutionArn=arn)["solution"]["performAutoTraining"]
 
 
 def _beside_another_stack(first: Stage) -> Seen:

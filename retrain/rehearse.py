@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +13,7 @@ from rich.console import Console
 
 import settings
 from components import arns
-from emulator import Emulator, EmulatorError, running
+from emulator import EmulatorError, running
 from emulator.data_sets import SampleData
 from emulator.deployer import DeploymentError
 from emulator.deployer.configuration import read_project
@@ -26,13 +22,15 @@ from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.rehearsal import RehearsalError
 from retrain import changes, prevented
 from retrain.document import document
+from retrain.keeping import kept
 from retrain.play import play
 from retrain.scenarios import Name, Scenario, chosen
 from retrain.stage import FailedError, Rehearsal, Stage, set_up
+from retrain.surroundings import warnings_once, without_the_callers_settings
 from retrain.tables import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from components.args import RetrainingPipelineArgs
     from emulator.data_sets import DataSet
@@ -44,7 +42,6 @@ TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 """The same where the healthy run is only what scenarios begin with."""
 UNUSABLE, FAILED = 2, 1
-TICK_SECONDS = 0.2
 
 
 class Act(NamedTuple):
@@ -70,12 +67,12 @@ def rehearse(
     """
     console = Console(quiet=as_json, soft_wrap=True)
     try:
-        with _without_the_callers_settings():
+        with without_the_callers_settings(), warnings_once():
             args, _ = settings_of(project_dir, stack, changes.nothing)
             keys = [key for key, _ in args.datasets.configured()]
             data = own_data(data_dir, keys) if data_dir else SampleData()
             happy = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
-            wanted = _playable(console, args, scenarios)
+            wanted = _playable(console, stack, args, scenarios)
             acts = _acts(console, stack, project_dir, data, wanted)
             return _rehearse(console, acts, happy=happy, keep=keep)
     except (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError) as error:
@@ -85,22 +82,20 @@ def rehearse(
 
 
 def _playable(
-    console: Console, args: RetrainingPipelineArgs, names: Sequence[Name]
+    console: Console, stack: str, args: RetrainingPipelineArgs, names: Sequence[Name]
 ) -> list[Scenario]:
     """Give the scenarios to play; of `all`, those that the stack can.
 
-    Raises RehearsalError for one that was asked for by name and the stack cannot.
+    Raises RehearsalError with all that were asked for by name and the stack cannot.
     """
-    playable = []
-    for each in chosen(names):
-        why = each.needs(args)
-        if why is None:
-            playable.append(each)
-        elif each.name in names:
-            raise RehearsalError(f"this stack cannot rehearse {each.name}: {why}")
-        else:
-            console.print(f"left out: {each.name}: {why}", style="dim", highlight=False)
-    return playable
+    asked = chosen(names)
+    unfit = {each.name: why for each in asked if (why := each.needs(args)) is not None}
+    if refused := [f"  {name}: {why}" for name, why in unfit.items() if name in names]:
+        count = "1 scenario" if len(refused) == 1 else f"{len(refused)} scenarios"
+        raise RehearsalError("\n".join([f"{count} that stack {stack} cannot rehearse:", *refused]))
+    for name, why in unfit.items():
+        console.print(f"left out: {name}: {why}", style="dim", highlight=False, markup=False)
+    return [each for each in asked if each.name not in unfit]
 
 
 def _acts(
@@ -135,7 +130,7 @@ def _rehearse(console: Console, acts: Sequence[Act], *, happy: bool, keep: bool)
             summary = stage.first_run()
             if show_run:
                 succeeded = summary.succeeded
-                run = _document(rehearsal, summary)
+                run = document(summary, stack=rehearsal.stack, audience=rehearsal.audience)
                 _show(rehearsal, summary)
             told += _play(stage, summary, act.scenarios)
             if act is needed[-1]:
@@ -144,7 +139,7 @@ def _rehearse(console: Console, acts: Sequence[Act], *, happy: bool, keep: bool)
                 if console.quiet:
                     _print_document(rehearsal.stack, run, told, succeeded=succeeded)
                 if keep:
-                    _keep(emulator, Console(stderr=console.quiet, soft_wrap=True))
+                    kept(stage, Console(stderr=console.quiet, soft_wrap=True))
     return 0 if succeeded else FAILED
 
 
@@ -186,23 +181,6 @@ def _complain(error: Exception, code: int) -> int:
     return code
 
 
-@contextmanager
-def _without_the_callers_settings() -> Iterator[None]:
-    """Leave out the caller's AWS settings and proxies: nothing here may reach a real account."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
-            del os.environ[name]
-    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-    # When the emulator has ended, threads of a deployment that was interrupted give up at once.
-    os.environ["AWS_MAX_ATTEMPTS"] = "2"
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
 def settings_of(
     project_dir: Path, stack: str, change: changes.Change
 ) -> tuple[RetrainingPipelineArgs, dict[str, str]]:
@@ -234,34 +212,5 @@ def _home(args: RetrainingPipelineArgs) -> arns.Home:
 
 
 def _show(rehearsal: Rehearsal, summary: Summary) -> None:
-    viewer, titles = rehearsal.viewer, rehearsal.data.titles()
     if not rehearsal.console.quiet:
-        show(rehearsal.console, summary, user_id=viewer.user_id, met=viewer.met, titles=titles)
-
-
-def _document(rehearsal: Rehearsal, summary: Summary) -> dict[str, object]:
-    viewer, titles = rehearsal.viewer, rehearsal.data.titles()
-    return document(
-        summary, stack=rehearsal.stack, user_id=viewer.user_id, met=viewer.met, titles=titles
-    )
-
-
-def _keep(emulator: Emulator, console: Console) -> None:
-    """Say how to talk to the emulator, and stay until Ctrl-C or SIGTERM."""
-    stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    exports = "\n".join(f"export {name}={value}" for name, value in emulator.exports.items())
-    console.print(
-        f"\nThe emulator stays up until Ctrl-C. In the shells that use it:\n\n{exports}\n",
-        highlight=False,
-        markup=False,
-    )
-    while emulator.alive() and not stop.wait(TICK_SECONDS):
-        pass
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    if not stop.is_set():
-        raise FailedError("the emulator has died")
+        show(rehearsal.console, summary, audience=rehearsal.audience)

@@ -77,6 +77,13 @@ def _has_campaigns(args: RetrainingPipelineArgs) -> str | None:
     return None if found else "the stack has no campaigns"
 
 
+def _has_probes(args: RetrainingPipelineArgs) -> str | None:
+    campaigns = [campaign for each in args.solutions for campaign in each.campaigns]
+    if not campaigns or any(each.probe for each in campaigns):
+        return _has_campaigns(args)
+    return "no campaign has a probe; give one its solutions[].campaigns[].probe.userId"
+
+
 def _judges_models(args: RetrainingPipelineArgs) -> str | None:
     return _imports_interactions(args) or _has_campaigns(args)
 
@@ -118,7 +125,7 @@ SCENARIOS = (
         story="A join in the export goes wrong: who watched what is dealt out at random.",
         prevented="the campaign would have recommended at random",
         spoil="shuffled",
-        judge=judging.campaigns_end("REJECTED", "the quality gate rejected it for every campaign"),
+        judge=judging.rejected,
         needs=_judges_models,
     ),
     Scenario(
@@ -137,9 +144,8 @@ SCENARIOS = (
             {"fault": "server-error", "operation": operation, "times": ALWAYS}
             for operation in ("GetRecommendations", "GetPersonalizedRanking")
         ],
-        change=changes.probing,
-        judge=judging.campaigns_end("ROLLED_BACK", "the probe moved every campaign back"),
-        needs=_has_campaigns,
+        judge=judging.rolled_back,
+        needs=_has_probes,
     ),
     Scenario(
         name=Name.DUPLICATE_EVENT,

@@ -11,9 +11,17 @@ import boto3
 from botocore.exceptions import ClientError
 
 from emulator import EmulatorError
-from emulator.data_sets import Viewer, newest_viewer
+from emulator.data_sets import typical_viewer
 from emulator.deployer import Deployment, deploy
-from emulator.rehearsal import RehearsalError, prepare, put_newer_exports, recipe_of, slot_to_fire
+from emulator.rehearsal import (
+    RANKING,
+    RELATED_ITEMS,
+    RehearsalError,
+    prepare,
+    put_newer_exports,
+    recipe_of,
+    slot_to_fire,
+)
 from retrain import summary as of
 from retrain.progress import follow
 
@@ -47,9 +55,10 @@ class Rehearsal:
     """What differs from the stack's file, as the deployer takes it; `args` have it already."""
 
     @cached_property
-    def viewer(self) -> Viewer:
-        """The user for whom recommendations are asked."""
-        return newest_viewer(self.data)
+    def audience(self) -> of.Audience:
+        """The user for whom recommendations are asked, and what items are called."""
+        viewer = typical_viewer(self.data)
+        return of.Audience(*viewer, self.data.titles(), self.data.genres())
 
     def say(self, what: str) -> None:
         """Tell what happens now."""
@@ -100,13 +109,22 @@ class Stage:
             self.rehearsal.say("putting newer data into S3")
             self.tonight = Night(self.nights, how)
             self.nights += 1
+        self._put(self.tonight, self.slot[:10] if self.slot else _today())
+
+    def stock(self) -> str:
+        """Put another export, where a run by hand looks for it today; give the day."""
+        self._put(Night(self.nights, "none"), today := _today())
+        self.nights += 1
+        return today
+
+    def _put(self, night: Night, day: str) -> None:
         put_newer_exports(
             self.emulator,
             self.rehearsal.args,
             self.rehearsal.data,
-            day=self.slot[:10] if self.slot else datetime.now(UTC).date().isoformat(),
-            night=self.tonight.number,
-            how=self.tonight.how,
+            day=day,
+            night=night.number,
+            how=night.how,
         )
 
     def start(self) -> str:
@@ -145,25 +163,33 @@ class Stage:
     ) -> list[of.Served]:
         """Give how campaigns have changed: from what they served, with the solutions' new versions.
 
-        `ask` for what they recommend now, where their recipe recommends to users.
+        `ask` for what they recommend now: to the user, or beside the item that they met last.
         """
-        now = self.served()
-        return [
-            of.Served(
-                arn=str(campaign.campaign_arn),
-                before=before[str(campaign.campaign_arn)],
-                now=now[str(campaign.campaign_arn)],
-                new=new.get(str(solution.solution_arn)),
-                recommended=self._recommended(solution, str(campaign.campaign_arn)) if ask else [],
-            )
-            for solution in self.rehearsal.args.solutions
-            for campaign in solution.campaigns
-        ]
+        now, found = self.served(), []
+        for solution in self.rehearsal.args.solutions:
+            for arn in (str(each.campaign_arn) for each in solution.campaigns):
+                related_to, items = self._recommended(solution, arn) if ask else (None, [])
+                found.append(
+                    of.Served(
+                        arn=arn,
+                        before=before[arn],
+                        now=now[arn],
+                        new=new.get(str(solution.solution_arn)),
+                        recommended=items,
+                        related_to=related_to,
+                    )
+                )
+        return found
 
-    def _recommended(self, solution: SolutionArgs, campaign_arn: str) -> list[str]:
-        if "user-personalization" not in recipe_of(solution):
-            return []
-        return of.recommended(self.runtime, campaign_arn, self.rehearsal.viewer.user_id)
+    def _recommended(self, solution: SolutionArgs, arn: str) -> tuple[str | None, list[str]]:
+        """Give the item that is asked with, None for the user, and what is recommended."""
+        recipe, audience = recipe_of(solution), self.rehearsal.audience
+        if recipe == RELATED_ITEMS:
+            item = audience.met[0]
+            return item, of.related(self.runtime, arn, item)
+        if recipe == RANKING:
+            return None, []
+        return None, of.recommended(self.runtime, arn, audience.user_id)
 
     def first_run(self) -> of.Summary:
         """Put newer data, start a run, follow it, and gather what it did."""
@@ -193,6 +219,10 @@ class Stage:
             campaigns=self.campaigns(before, new),
             trained=all(new.get(solution) in active for solution in old),
         )
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def set_up(rehearsal: Rehearsal, emulator: Emulator, *, beside: bool = False) -> Stage:

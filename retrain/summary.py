@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +19,22 @@ if TYPE_CHECKING:
     from retrain.jobs import Job
 
 RECOMMENDED = 5
+
+
+class Audience(NamedTuple):
+    """The user by whom recommendations are judged, and what people call the items."""
+
+    user_id: str
+    met: Sequence[str]
+    """Ids of the items that the user met, the newest first."""
+    titles: Mapping[str, str]
+    """By id; an item may have none."""
+    genres: Mapping[str, str]
+    """By id, several separated by `|`; an item may have none."""
+
+    def title(self, item: str) -> str:
+        """Give an item's title, else its id."""
+        return self.titles.get(item, item)
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,9 @@ class Served:
     new: str | None
     """The version that this run trained for it."""
     recommended: Sequence[str]
-    """Item ids."""
+    """Item ids; none where the recipe only ranks."""
+    related_to: str | None = None
+    """The item that they are like; None: they are for the user."""
 
     @property
     def moved(self) -> bool:
@@ -172,6 +190,14 @@ def recommended(runtime: PersonalizeRuntimeClient, campaign_arn: str, user_id: s
     """Give the items that a campaign recommends to a user, the best first."""
     answer = runtime.get_recommendations(
         campaignArn=campaign_arn, userId=user_id, numResults=RECOMMENDED
+    )
+    return [each["itemId"] for each in answer["itemList"]]
+
+
+def related(runtime: PersonalizeRuntimeClient, campaign_arn: str, item_id: str) -> list[str]:
+    """Give the items that a campaign finds most like an item, the best first."""
+    answer = runtime.get_recommendations(
+        campaignArn=campaign_arn, itemId=item_id, numResults=RECOMMENDED
     )
     return [each["itemId"] for each in answer["itemList"]]
 

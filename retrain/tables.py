@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -13,11 +14,11 @@ from retrain.names import short_name, shortened
 from retrain.progress import coloured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     from rich.console import Console
 
-    from retrain.summary import Served, Step, Summary, Version
+    from retrain.summary import Audience, Served, Step, Summary, Version
 
 METRICS = {
     "NDCG@10": "normalized_discounted_cumulative_gain_at_10",
@@ -29,24 +30,26 @@ BESIDE_STEP = 57
 """Columns of a line about a step that are not its object's."""
 NARROWEST = 23
 """Columns that a name has at least."""
+BESIDE_ITEM = 13
+"""Columns of a line about an item that are not its title and genres."""
+WIDEST = 100
+"""Columns of such a line at most."""
+LEAST_GENRES = 12
+"""Columns that genres need, so as to say anything when shortened."""
 LAST_MET = 3
+FAVOURITES = 2
+"""Genres that are told of a user."""
 
 
-def show(
-    console: Console,
-    summary: Summary,
-    *,
-    user_id: str,
-    met: Sequence[str],
-    titles: Mapping[str, str],
-) -> None:
-    """Print it all; `met` are the titles of the items that the user met, the newest first."""
+def show(console: Console, summary: Summary, *, audience: Audience) -> None:
+    """Print it all."""
     console.print(_steps(summary.steps, console.width))
     if summary.jobs:
         console.print(_jobs(summary, console.width))
     console.print(_versions(summary.versions, console.width))
     for each in summary.campaigns:
-        console.print(_campaign(each, summary.outcome_of(each.arn), user_id, met, titles))
+        outcome = summary.outcome_of(each.arn)
+        console.print(_campaign(each, outcome, audience, min(console.width, WIDEST)))
     console.print()
     if summary.report:
         console.print(summary.report["text"], markup=False, highlight=False)
@@ -91,17 +94,10 @@ def _number(metric: float | None) -> str:
     return "-" if metric is None else f"{metric:.4f}"
 
 
-def _campaign(
-    served: Served,
-    outcome: str | None,
-    user_id: str,
-    met: Sequence[str],
-    titles: Mapping[str, str],
-) -> Table:
+def _campaign(served: Served, outcome: str | None, audience: Audience, width: int) -> Table:
     state = "[green]the new version[/]" if served.moved else "[red]not a new version[/]"
     if outcome and not served.moved:
         state += f": {coloured(outcome)}"
-    names = [titles.get(each, each) for each in served.recommended]
     table = Table.grid(padding=(0, 2, 0, 0))
     table.title, table.title_justify = f"\nCampaign {short_name(served.arn)}", "left"
     table.title_style = "bold"
@@ -109,10 +105,38 @@ def _campaign(
     table.add_column(overflow="fold")
     table.add_row("serves", f"{short_name(served.now)}, {state}")
     table.add_row("before", short_name(served.before))
-    table.add_row("user", Text(user_id))
-    table.add_row("last items", Text("\n".join(met[:LAST_MET])))
-    table.add_row("recommended", Text("\n".join(names)))
+    if served.related_to is not None:
+        table.add_row("related to", _items([served.related_to], audience, width))
+    elif served.recommended:
+        table.add_row("user", Text(_user(audience)))
+        table.add_row("last items", _items(audience.met[:LAST_MET], audience, width))
+    if served.recommended:
+        table.add_row("recommended", _items(served.recommended, audience, width))
     return table
+
+
+def _user(audience: Audience) -> str:
+    """Give the user with how many items they met, most of which genres."""
+    genres = Counter(
+        genre
+        for each in audience.met
+        for genre in audience.genres.get(each, "").split("|")
+        if genre
+    )
+    most = ", ".join(f"{number} {genre}" for genre, number in genres.most_common(FAVOURITES))
+    count = f"met {len(audience.met)} item{'s' if len(audience.met) != 1 else ''}"
+    return f"{audience.user_id}, {count}{f': {most}' if most else ''}"
+
+
+def _items(items: Iterable[str], audience: Audience, width: int) -> Text:
+    """Give a line for each, with its genres as far as there is room beside the title."""
+    lines = []
+    for each in items:
+        title, genres = audience.title(each), audience.genres.get(each, "").replace("|", ", ")
+        room = width - BESIDE_ITEM - len(title) - len(" ()")
+        beside = f" ({shortened(genres, room)})" if genres and room >= LEAST_GENRES else ""
+        lines.append(title + beside)
+    return Text("\n".join(lines))
 
 
 def _verdict(summary: Summary) -> str:

@@ -14,7 +14,7 @@ from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from emulator.rehearsal import prepare
-from tests.end_to_end.stack import PROJECT, deployed, eventually
+from tests.end_to_end.stack import PROJECT, SHORT_PROBES, deployed, eventually
 
 TIMINGS = FixedTimings(
     jobs=Duration(pending=0.2, in_progress=0.3),
@@ -53,8 +53,8 @@ def living(group: int) -> list[str]:
 
 @pytest.fixture(scope="session")
 def stack(emulator):
-    """The sample stack, deployed as it is."""
-    return deployed(emulator, "dev")
+    """The sample stack, deployed as it is but for how long it probes."""
+    return deployed(emulator, "dev", **SHORT_PROBES)
 
 
 FILMS = """\

@@ -16,6 +16,7 @@ from emulator.deployer.configuration import read_project
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60
+PROBE_MINUTES = 0.001
 BAD_REQUEST = 400
 
 
@@ -195,6 +196,20 @@ class Stack:
                 values = {name: value["StringValue"] for name, value in attributes.items()}
                 taken.append({"body": json.loads(each["Body"]), **values})
         return taken
+
+
+def _short_probes() -> dict[str, str]:
+    solutions = json.loads(
+        read_project(PROJECT, "dev", {}).config["personalize-retraining:solutions"]
+    )
+    for solution in solutions:
+        for campaign in solution["campaigns"]:
+            campaign["probe"]["minutes"] = PROBE_MINUTES
+    return {"solutions": json.dumps(solutions)}
+
+
+SHORT_PROBES = _short_probes()
+"""What differs from the sample stack's file: its campaigns are asked for less than a second."""
 
 
 def deployed(emulator: Emulator, name: str, project: Path = PROJECT, **config: str) -> Stack:

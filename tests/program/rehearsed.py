@@ -1,7 +1,7 @@
 """A rehearsed run, made by hand, as the tests of `retrain` know it."""
 
 from retrain.jobs import Job
-from retrain.summary import Served, Step, Summary, Version
+from retrain.summary import Audience, Served, Step, Summary, Version
 
 HOME = "arn:aws:personalize:eu-west-1:123456789012"
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:retraining-dev:1"
@@ -18,7 +18,8 @@ METRICS = {
 }
 ENDED = ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE"]
 TITLES = {"film-1": "The Train", "film-2": "The Train II"}
-MET = ["A", "B", "C", "D"]
+GENRES = {"film-1": "Drama", "film-2": "Drama|Crime", "A": "Comedy"}
+AUDIENCE = Audience("user-1", ["A", "film-1", "C", "D"], TITLES, GENRES)
 
 
 def solution_report(arn, version):

@@ -1,12 +1,16 @@
 """Proves the command's options, exit codes and messages; the emulator is not started."""
 
 import json
+import logging
+import os
+import re
 import runpy
 import signal
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import util
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -14,8 +18,12 @@ from typer.testing import CliRunner
 
 import retrain.__main__
 from emulator import EmulatorError
-from emulator.deployer import Deployment
-from retrain import cli, rehearse, stage
+from emulator.data_sets import TYPES
+from emulator.deployer import Deployment, program
+from emulator.personalize.tables import REQUIRED_FIELDS
+from retrain import cli, keeping, rehearse, stage
+from retrain.judging import Seen
+from retrain.scenarios import Name
 from tests.program.rehearsed import EXECUTION, summary
 from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, changed
 
@@ -61,6 +69,20 @@ def test_a_scenario_that_nobody_wrote_is_refused_with_those_that_there_are(asked
     result = run("--scenario", "worse-modle")
     assert (result.exit_code, asked) == (2, [])
     assert "truncated-export" in result.stderr
+
+
+@pytest.mark.parametrize("width", ["80", "100"])
+def test_the_help_has_every_scenario_in_one_piece_and_every_column_that_data_need(
+    monkeypatch, width
+):
+    monkeypatch.setenv("COLUMNS", width)
+    result = CliRunner().invoke(cli.app, ["rehearse", "--help"])
+    words = set(re.findall(r"[\w.-]+", result.stdout.replace(". ", " ").replace(", ", " ")))
+    columns = {column for each in REQUIRED_FIELDS.values() for column in each}
+    files = {f"{key}.csv" for key in TYPES}
+    assert {*map(str, Name), *columns, *files, "1250", "exports", "boto3"} - words == set()
+    assert "|" not in result.stdout, "a list without blanks is broken anywhere"
+    assert max(map(len, result.stdout.splitlines())) <= int(width)
 
 
 def test_without_the_development_requirements_it_says_what_to_install(asked, monkeypatch):
@@ -315,26 +337,68 @@ def test_a_schedule_that_starts_no_run_is_a_failure(emulator, capsys):
 @pytest.mark.usefixtures("handlers", "ran")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_kept_it_prints_the_exports_and_stays_until_a_signal(emulator, monkeypatch, capsys, number):
-    monkeypatch.setattr(rehearse, "TICK_SECONDS", 0)
+    monkeypatch.setattr(keeping, "TICK_SECONDS", 0)
     before = signal.getsignal(number)
     monkeypatch.setattr(emulator, "alive", lambda: signal.raise_signal(number) or True)
     assert rehearse.rehearse("dev", keep=True) == 0
     assert capsys.readouterr().out.endswith(
-        "The emulator stays up until Ctrl-C. In the shells that use it:\n\n"
-        "export AWS_ENDPOINT_URL=http://127.0.0.1:1\nexport AWS_REGION=eu-west-1\n\n"
+        "The emulator stays up until Ctrl-C. In the shells that use it, with the AWS CLI or "
+        "boto3:\n\nexport AWS_ENDPOINT_URL=http://127.0.0.1:1\nexport AWS_REGION=eu-west-1\n"
+        f"export MACHINE={OUTPUTS['state_machine_arn']}\nexport GROUP=retraining-dev\n\n"
+        "For a run by hand a newer export lies in S3.\n\n"
     )
+    assert len(emulator.exports_put) == 1
     assert signal.getsignal(number) == before
 
 
 @pytest.mark.usefixtures("handlers", "ran")
+def test_kept_it_says_which_day_a_run_by_hand_looks_for(emulator, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(keeping, "TICK_SECONDS", 0)
+    emulator.looks = 0
+    folder = project(
+        tmp_path, changed({"datasets.items.dataLocation": "s3://bucket/{date}/items.csv"})
+    )
+    assert rehearse.rehearse("dev", keep=True, project_dir=folder) == 1
+    today = stage.datetime.now(stage.UTC).date().isoformat()
+    assert capsys.readouterr().out.splitlines()[-2] == (
+        f"For a run by hand a newer export lies in S3, where {{date}} is today, {today}."
+    )
+    assert [each["day"] for each in emulator.exports_put] == [today]
+
+
+@pytest.mark.usefixtures("handlers", "ran")
 def test_kept_with_json_the_exports_are_no_part_of_the_document(emulator, monkeypatch, capsys):
-    monkeypatch.setattr(rehearse, "TICK_SECONDS", 0)
+    monkeypatch.setattr(keeping, "TICK_SECONDS", 0)
     emulator.looks = 2
     assert rehearse.rehearse("dev", keep=True, as_json=True) == 1
     said, errors = capsys.readouterr()
     assert json.loads(said)["succeeded"]
     assert "export AWS_REGION=eu-west-1" in errors
     assert errors.endswith("the emulator has died\n")
+
+
+@pytest.mark.usefixtures("emulator", "ran")
+def test_what_a_program_warns_of_is_told_once_however_often_it_is_deployed(monkeypatch, capsys):
+    logger = logging.getLogger(program.__name__)
+    handler = logging.StreamHandler()
+    logger.addHandler(handler)
+
+    def deploy(*_, **__):
+        logger.warning("%s", "will not run on 2027-03-28")
+        logger.warning("%s", "deprecated")
+        return Deployment(OUTPUTS, [])
+
+    monkeypatch.setattr(stage, "deploy", deploy)
+    monkeypatch.setattr(rehearse, "play", lambda *_: Seen([], []))
+    monkeypatch.setattr(rehearse.prevented, "tell", lambda *_: None)
+    monkeypatch.setattr(rehearse.prevented, "told", lambda *_: SimpleNamespace(as_designed=True))
+    try:
+        for _ in range(2):
+            assert rehearse.rehearse("dev", scenarios=["happy-path", "auto-training"]) == 0
+            told = capsys.readouterr().err.splitlines()
+            assert told == ["will not run on 2027-03-28", "deprecated"]
+    finally:
+        logger.removeHandler(handler)
 
 
 @pytest.mark.usefixtures("emulator")
@@ -344,11 +408,11 @@ def test_the_callers_own_aws_settings_and_proxies_stay_out(monkeypatch):
     seen = {}
 
     def look(*_):
-        seen.update(rehearse.os.environ)
+        seen.update(os.environ)
         return summary()
 
     monkeypatch.setattr(stage.Stage, "first_run", look)
     assert rehearse.rehearse("dev") == 0
     assert "mine" not in seen.values()
-    assert rehearse.os.environ["AWS_PROFILE"] == "mine"
-    assert "AWS_CONFIG_FILE" not in rehearse.os.environ
+    assert os.environ["AWS_PROFILE"] == "mine"
+    assert "AWS_CONFIG_FILE" not in os.environ

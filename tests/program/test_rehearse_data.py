@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.args import DatasetArgs, DatasetsArgs, RetrainingPipelineArgs
-from emulator.data_sets import SampleData, increment, newest_viewer, rows
+from emulator.data_sets import SampleData, increment, rows, typical_viewer
 from emulator.exports import exports_of
 from emulator.own_data import own_data
 from emulator.rehearsal import RehearsalError
@@ -78,15 +78,20 @@ def test_items_have_the_titles_of_their_column_also_with_quotes_and_line_breaks(
 
 @pytest.mark.parametrize("keys", [[], ["items"]])
 def test_without_a_column_of_titles_items_are_told_by_id(folder, keys):
-    (folder / "items.csv").write_text("ITEM_ID,GENRE\n1,Drama\n2,Crime\n")
+    (folder / "items.csv").write_text("ITEM_ID,YEAR\n1,1999\n2,2001\n")
     data = own_data(folder, keys)
-    assert data.titles() == {}
-    assert newest_viewer(data).met == ["1", "2"]
+    assert (data.titles(), data.genres()) == ({}, {})
 
 
 def test_a_name_serves_as_a_title(folder):
     (folder / "items.csv").write_text("ITEM_ID,NAME\n1,Drama\n")
     assert own_data(folder, ["items"]).titles() == {"1": "Drama"}
+
+
+@pytest.mark.parametrize("column", ["GENRES", "GENRE", "CATEGORIES", "CATEGORY", "CATEGORY_L1"])
+def test_items_have_the_genres_of_their_column(folder, column):
+    (folder / "items.csv").write_text(f"ITEM_ID,{column}\n1,Drama|Crime\n2\n")
+    assert own_data(folder, ["items"]).genres() == {"1": "Drama|Crime", "2": ""}
 
 
 def test_interactions_are_read_also_where_the_stack_names_none(folder):
@@ -96,7 +101,7 @@ def test_interactions_are_read_also_where_the_stack_names_none(folder):
 
 def test_everything_that_is_wrong_is_told_at_once(folder):
     (folder / "interactions.csv").write_text("userId,movieId,TIMESTAMP\n1,2,3\n")
-    (folder / "items.csv").write_bytes(b"ITEM_ID\n\xff\n")
+    (folder / "items.csv").write_bytes("ITEM_ID,TITLE\n1,A\n2,Amélie\n".encode("latin-1"))
     (folder / "actions.csv").write_text("")
     (folder / "actionInteractions.csv").mkdir()
     assert problem(folder, "items", "users", "actions", "actionInteractions").splitlines() == [
@@ -104,10 +109,7 @@ def test_everything_that_is_wrong_is_told_at_once(folder):
             f"{folder}/interactions.csv: lacks USER_ID, ITEM_ID; its header has userId, movieId, "
             "TIMESTAMP, and Personalize knows columns by their names: change the header"
         ),
-        (
-            f"{folder}/items.csv: 'utf-8' codec can't decode byte 0xff in position 8: invalid "
-            "start byte"
-        ),
+        f"{folder}/items.csv: line 3 is not UTF-8; save it as UTF-8",
         f"{folder}/users.csv: there is no such file; it is to hold the users",
         (
             f"{folder}/actions.csv: lacks ACTION_ID; its header has nothing, and Personalize knows "
@@ -131,10 +133,13 @@ def test_fewer_interactions_than_personalize_trains_on_are_refused(folder):
 
 @pytest.mark.parametrize("wrong", ["2020-01-01", "1.5", ""])
 def test_a_timestamp_in_other_units_is_refused(folder, wrong):
-    text = interactions(1250).decode().replace("1000000000", wrong)
-    (folder / "interactions.csv").write_text(text)
+    text = interactions(1250).decode().replace("999999998", wrong)
+    note = 'USER_ID,ITEM_ID,TIMESTAMP,RATING\n\n7,"1\n1",5,5\n'
+    header = f"{','.join(HEADER)}\n"
+    (folder / "interactions.csv").write_text(text.replace(header, note))
     assert problem(folder) == (
-        f"{folder}/interactions.csv: has the TIMESTAMP {wrong!r}; expected whole seconds since 1970"
+        f"{folder}/interactions.csv: line 7 has the TIMESTAMP {wrong!r}; expected whole seconds "
+        "since 1970"
     )
 
 
@@ -153,14 +158,46 @@ def test_the_sample_data_grow_and_films_have_titles():
     assert schema(data, "USERS")["USER_ID"] == "string"
 
 
-def test_the_viewer_who_is_told_about_is_the_one_seen_last():
+class Watched:
+    """Interactions of which user N has met so many items, the newest first."""
+
+    def __init__(self, *lines):
+        self.lines = lines
+
+    def newer(self, dataset_type):
+        """The export."""
+        assert dataset_type == "INTERACTIONS"
+        return to_csv(HEADER[:3], self.lines)
+
+
+def met(user, number, newest):
+    """So many items, the last of them at this time."""
+    return [(user, f"item-{each}", newest - each) for each in range(number)]
+
+
+def test_the_user_who_is_told_about_has_met_as_many_items_as_is_usual():
+    data = Watched(
+        *met("keen", 40, 900), *met("new", 1, 990), *met("usual", 5, 500), *met("x", 4, 0)
+    )
+    assert typical_viewer(data) == ("usual", [f"item-{each}" for each in range(5)])
+
+
+def test_of_several_it_is_the_one_seen_last_whatever_the_order_of_the_rows():
+    lines = [*met("a", 3, 500), *met("b", 3, 700), *met("b", 3, 600), *met("c", 3, 600)]
+    assert typical_viewer(Watched(*lines)) == ("b", ["item-0", "item-1", "item-2"])
+    assert typical_viewer(Watched(*lines[::-1])) == ("b", ["item-0", "item-1", "item-2"])
+
+
+def test_where_nobody_has_met_several_items_it_is_somebody():
+    assert typical_viewer(Watched(*met("a", 1, 5), *met("b", 1, 6))) == ("b", ["item-0"])
+
+
+def test_the_sample_datas_user_has_met_films_with_titles_and_genres():
     data = SampleData()
-    viewer, titles = newest_viewer(data), set(data.titles().values())
-    _, *lines = rows(data.newer("INTERACTIONS"))
-    newest = max(lines, key=lambda line: int(line[3]))
-    assert viewer.user_id == newest[0]
-    assert viewer.met[0] == data.titles()[newest[1]]
-    assert set(viewer.met) <= titles
+    viewer = typical_viewer(data)
+    assert viewer == typical_viewer(SampleData())
+    assert set(viewer.met) <= set(data.titles())
+    assert data.genres()["film-001"] == "Adventure"
 
 
 def test_a_group_is_given_interactions_where_the_stack_names_none():

@@ -360,6 +360,18 @@ def test_five_items_are_recommended(says, clients):
     assert items == ["film-2", "film-1"]
 
 
+def test_five_items_are_related_to_one(says, clients):
+    says(
+        "personalize-runtime",
+        "get_recommendations",
+        {"itemList": [{"itemId": "film-2"}]},
+        campaignArn=CAMPAIGN,
+        itemId="film-1",
+        numResults=5,
+    )
+    assert of.related(clients["personalize-runtime"], CAMPAIGN, "film-1") == ["film-2"]
+
+
 def ends_with(says, *events):
     says(
         "stepfunctions",

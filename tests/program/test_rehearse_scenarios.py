@@ -16,10 +16,20 @@ from emulator.deployer import Deployment
 from retrain import play, rehearse, stage
 from retrain.judging import Seen
 from retrain.scenarios import SCENARIOS, Name
-from tests.program.rehearsed import CAMPAIGN, EXECUTION, NEW, OLD, SOLUTION, report, served, summary
+from tests.program.rehearsed import (
+    AUDIENCE,
+    CAMPAIGN,
+    EXECUTION,
+    NEW,
+    OLD,
+    SOLUTION,
+    report,
+    served,
+    summary,
+)
 from tests.program.rehearsed import solution_report as trained
 from tests.program.sample_stack import CAMPAIGN as SAMPLE_CAMPAIGN
-from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT, changed
+from tests.program.sample_stack import LEFT_OUT, PROJECT, PROJECT_FILE, ROOT, changed
 from tests.program.sample_stack import SOLUTION as SAMPLE_SOLUTION
 
 ROWS = {each.name: each for each in SCENARIOS}
@@ -172,6 +182,16 @@ def test_a_scenario_with_faults_orders_and_withdraws_them(staged):
     assert (run.execution_arn, run.ended, run.jobs) == (EXECUTION, "SUCCEEDED", [NEW])
     assert seen.versions == {NEW: "ACTIVE"}
     assert [(each.before, each.now, each.new) for each in seen.campaigns] == [(OLD, OLD, NEW)]
+    assert seen.unprobed == []
+
+
+def test_campaigns_without_a_probe_are_noted(staged, monkeypatch):
+    (solution,) = staged.rehearsal.args.solutions
+    campaigns = [replace(each, probe=None) for each in solution.campaigns]
+    solutions = [replace(solution, campaigns=campaigns)]
+    args = replace(staged.rehearsal.args, solutions=solutions)
+    monkeypatch.setattr(staged, "rehearsal", replace(staged.rehearsal, args=args))
+    assert play.play(staged, ROWS["bad-probe"]).unprobed == [SAMPLE_CAMPAIGN]
 
 
 def test_an_event_delivered_twice_has_a_run_by_hand_beside_it(staged, world):
@@ -186,6 +206,7 @@ def automatic(answers):
     asked = []
     return SimpleNamespace(
         asked=asked,
+        answers=answers,
         update_solution=lambda **request: asked.append(request),
         describe_solution=lambda **_: {"solution": {"performAutoTraining": answers.pop(0)}},
     )
@@ -193,11 +214,17 @@ def automatic(answers):
 
 def test_automatic_training_is_turned_on_and_waited_for(staged, monkeypatch):
     monkeypatch.setattr(play, "TICK_SECONDS", 0)
-    staged.personalize = automatic([False, True])
+    (solution,) = staged.rehearsal.args.solutions
+    more = replace(solution, solution_arn=f"{SAMPLE_SOLUTION}-2", campaigns=())
+    args = replace(staged.rehearsal.args, solutions=[solution, more])
+    monkeypatch.setattr(staged, "rehearsal", replace(staged.rehearsal, args=args))
+    staged.personalize = automatic([False, True, False, True])
     play.play(staged, ROWS["auto-training"])
     assert staged.personalize.asked == [
-        {"solutionArn": SAMPLE_SOLUTION, "performAutoTraining": True}
+        {"solutionArn": SAMPLE_SOLUTION, "performAutoTraining": True},
+        {"solutionArn": f"{SAMPLE_SOLUTION}-2", "performAutoTraining": True},
     ]
+    assert staged.personalize.answers == [], "each is waited for"
 
 
 def test_automatic_training_that_stays_off_is_an_error(staged, monkeypatch):
@@ -250,10 +277,29 @@ def test_a_first_run_gathers_versions_campaigns_and_what_is_recommended(staged, 
     assert not told.succeeded, "the campaign has not moved"
 
 
-def test_a_campaign_that_does_not_recommend_to_users_is_not_asked(staged, monkeypatch):
+def test_a_campaign_of_related_items_is_asked_with_the_item_that_the_user_met_last(
+    staged, monkeypatch
+):
     monkeypatch.setattr(stage, "recipe_of", lambda _: "aws-similar-items")
+    monkeypatch.setattr(stage.of, "related", lambda *asked: [asked[1:], "film-1"])
     (told,) = staged.campaigns({SAMPLE_CAMPAIGN: OLD}, {})
-    assert told.recommended == []
+    item = staged.rehearsal.audience.met[0]
+    assert (told.related_to, told.recommended) == (item, [(SAMPLE_CAMPAIGN, item), "film-1"])
+
+
+def test_a_campaign_that_only_ranks_is_not_asked(staged, monkeypatch):
+    monkeypatch.setattr(stage, "recipe_of", lambda _: "aws-personalized-ranking-v2")
+    (told,) = staged.campaigns({SAMPLE_CAMPAIGN: OLD}, {})
+    assert (told.related_to, told.recommended) == (None, [])
+
+
+def test_for_a_run_by_hand_there_is_another_export_at_todays_place(staged, world):
+    staged.dawn()
+    today = stage.datetime.now(stage.UTC).date().isoformat()
+    assert staged.stock() == today
+    assert world.put[1] == {"day": today, "night": 1, "how": "none"}
+    assert staged.stock() == today
+    assert world.put[2]["night"] == 2, "and each time a new one"
 
 
 @pytest.fixture
@@ -302,7 +348,8 @@ def test_scenarios_that_change_the_config_are_played_in_a_deployment_of_their_ow
 ):
     judged(monkeypatch, good=True)
     names = [Name.AUTO_TRAINING, Name.WRONG_HEADER, Name.NOTHING_NEW]
-    assert rehearse.rehearse("dev", scenarios=names, project_dir=project()) == 0
+    folder = project(**{"solutions[0].campaigns[0].probe": LEFT_OUT})
+    assert rehearse.rehearse("dev", scenarios=names, project_dir=folder) == 0
     assert played == ["emulator", "wrong-header", "nothing-new", "emulator", "auto-training"]
     assert [config for _, config in world.deployed] == [{}, {"autoTraining": "refuse"}]
     assert capsys.readouterr().out.splitlines()[-1] == "3 of 3 scenarios ended as designed."
@@ -312,8 +359,8 @@ def test_the_stack_as_it_is_is_not_deployed_where_no_scenario_needs_it(
     project, played, monkeypatch
 ):
     judged(monkeypatch, good=True)
-    assert rehearse.rehearse("dev", scenarios=[Name.BAD_PROBE], project_dir=project()) == 0
-    assert played == ["emulator", "bad-probe"]
+    assert rehearse.rehearse("dev", scenarios=[Name.AUTO_TRAINING], project_dir=project()) == 0
+    assert played == ["emulator", "auto-training"]
 
 
 def test_one_scenario_that_ends_otherwise_fails_the_rehearsal(project, played, monkeypatch, capsys):
@@ -356,14 +403,21 @@ def test_without_a_healthy_run_nothing_is_played(playing, monkeypatch, capsys, t
     )
 
 
-def test_what_a_stack_cannot_play_is_an_error_by_name_and_left_out_of_all(
+def test_all_that_a_stack_cannot_play_is_one_error_by_name_and_left_out_of_all(
     project, played, monkeypatch, capsys
 ):
     judged(monkeypatch, good=True)
     folder = project(paused=True)
     assert rehearse.rehearse("dev", scenarios=[Name.TWO_STACKS], project_dir=folder) == 2
+    names = [Name.TWO_STACKS, Name.WRONG_HEADER, Name.DUPLICATE_EVENT, Name.ALL]
+    assert rehearse.rehearse("dev", scenarios=names, project_dir=folder) == 2
     said = capsys.readouterr()
-    assert said.err == "this stack cannot rehearse two-stacks: the stack is paused\n"
+    assert (played, said.out) == ([], "")
+    assert said.err == (
+        "1 scenario that stack dev cannot rehearse:\n  two-stacks: the stack is paused\n"
+        "2 scenarios that stack dev cannot rehearse:\n"
+        "  duplicate-event: the stack is paused\n  two-stacks: the stack is paused\n"
+    )
     assert rehearse.rehearse("dev", scenarios=[Name.ALL], project_dir=folder) == 0
     assert len([each for each in played if each != "emulator"]) == len(SCENARIOS) - 2
     lines = capsys.readouterr().out.splitlines()
@@ -377,6 +431,6 @@ def test_a_campaign_that_kept_its_version_is_shown_with_the_outcome(outcome):
     told = summary(report=made, campaigns=[served(now=OLD)])
     console = Console(width=80)
     with console.capture() as captured:
-        rehearse.show(console, told, user_id="u", met=[], titles={})
+        rehearse.show(console, told, audience=AUDIENCE)
     lines = [line.rstrip() for line in captured.get().splitlines()]
     assert f"serves       movies/00000001, not a new version: {outcome}" in lines

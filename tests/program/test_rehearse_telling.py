@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -11,16 +12,15 @@ from retrain.names import short_name, shortened
 from retrain.summary import Step, Version
 from retrain.tables import show
 from tests.program.rehearsed import (
+    AUDIENCE,
     CAMPAIGN,
     EXECUTION,
     HOME,
     IMPORT,
-    MET,
     METRICS,
     NEW,
     OLD,
     OTHER,
-    TITLES,
     import_job,
     report,
     served,
@@ -31,10 +31,10 @@ from tests.program.rehearsed import (
 LONG = "a-solution-with-a-name-as-long-as-names-may-be-in-this-service"
 
 
-def shown(told, *, width=80):
+def shown(told, *, width=80, audience=AUDIENCE):
     """What `show` prints, without the blanks at the lines' ends."""
     console = Console(file=io.StringIO(), width=width, soft_wrap=True)
-    show(console, told, user_id="user-1", met=MET, titles=TITLES)
+    show(console, told, audience=audience)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -85,11 +85,11 @@ def test_all_that_happened_is_shown_in_80_columns():
         "Campaign home-page",
         "serves       movies/00000002, the new version",
         "before       movies/00000001",
-        "user         user-1",
-        "last items   A",
-        "             B",
+        "user         user-1, met 4 items: 1 Comedy, 1 Drama",
+        "last items   A (Comedy)",
+        "             The Train (Drama)",
         "             C",
-        "recommended  The Train II",
+        "recommended  The Train II (Drama, Crime)",
         "             film-9",
         "",
         "Retraining run 20261130T030000Z: DEPLOYED",
@@ -116,6 +116,53 @@ def test_a_wide_terminal_shows_long_names_whole():
     arn = f"{HOME}:solution/{LONG}/0badcafe"
     lines = shown(summary(versions=[Version(arn, "old", "ACTIVE", METRICS)]), width=140)
     assert [line.split()[0] for line in lines if "0badcafe" in line] == [f"{LONG}/0badcafe"]
+
+
+def of_campaign(lines):
+    start = lines.index("Campaign home-page")
+    return lines[start + 3 : lines.index("", start)]
+
+
+def test_what_is_related_to_an_item_is_shown_beside_it_and_no_user():
+    campaign = replace(served(), related_to="film-1")
+    assert of_campaign(shown(summary(campaigns=[campaign]))) == [
+        "related to   The Train (Drama)",
+        "recommended  The Train II (Drama, Crime)",
+        "             film-9",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("met", "genres", "told"),
+    [
+        (["a"], {}, "met 1 item"),
+        (
+            ["a", "b"],
+            {"a": "Crime|War", "b": "War|Noir", "x": "Noir"},
+            "met 2 items: 2 War, 1 Crime",
+        ),
+    ],
+)
+def test_the_user_is_told_with_the_genres_that_they_met_most(met, genres, told):
+    audience = AUDIENCE._replace(met=met, genres=genres)
+    assert of_campaign(shown(summary(), audience=audience))[0] == f"user         user-1, {told}"
+
+
+def test_a_campaign_that_only_ranks_shows_no_empty_rows():
+    campaign = replace(served(), recommended=[])
+    assert of_campaign(shown(summary(campaigns=[campaign]))) == []
+
+
+@pytest.mark.parametrize(("width", "widest"), [(80, 80), (100, 100), (200, 100)])
+def test_genres_fill_what_the_title_leaves_of_100_columns_at_most(width, widest):
+    titles = {"film-2": "T" * 40, "film-9": "U" * (widest - 20)}
+    genres = {"film-2": "|".join(["Adventure"] * 9), "film-9": "Drama"}
+    audience = AUDIENCE._replace(titles=titles, genres=genres)
+    shortened_one, without = of_campaign(shown(summary(), width=width, audience=audience))[-2:]
+    assert shortened_one.startswith(f"recommended  {'T' * 40} (Adventure, ")
+    assert shortened_one.endswith("Adventure)")
+    assert len(shortened_one) == widest
+    assert without.strip() == titles["film-9"]
 
 
 def test_a_failed_run_shows_as_much_as_there_is_and_how_it_ended():
@@ -167,7 +214,7 @@ def test_the_document_holds_all_of_it_under_stable_keys():
         jobs=[import_job(), update()],
         steps=[Step(1.5, "update_campaign", CAMPAIGN, "CREATE PENDING", None)],
     )
-    found = document(told, stack="dev", user_id="user-1", met=MET, titles=TITLES)
+    found = document(told, stack="dev", audience=AUDIENCE)
     assert json.loads(json.dumps(found)) == {
         "stack": "dev",
         "succeeded": True,
@@ -214,20 +261,21 @@ def test_the_document_holds_all_of_it_under_stable_keys():
                 "solutionVersionArn": NEW,
                 "previousVersionArn": OLD,
                 "servesNewVersion": True,
+                "relatedTo": None,
                 "recommendations": [
                     {"itemId": "film-2", "title": "The Train II"},
                     {"itemId": "film-9", "title": None},
                 ],
             }
         ],
-        "user": {"userId": "user-1", "lastMet": MET},
+        "user": {"userId": "user-1", "lastMet": ["A", "The Train", "C", "D"]},
     }
 
 
 def test_a_run_without_a_report_is_null_there_and_keeps_the_keys():
-    whole = document(summary(), stack="dev", user_id="u", met=MET, titles=TITLES)
+    whole = document(summary(), stack="dev", audience=AUDIENCE)
     told = summary(report=None, steps=[], jobs=[], versions=[], campaigns=[], trained=False)
-    bare = document(told, stack="dev", user_id="u", met=MET, titles=TITLES)
+    bare = document(told, stack="dev", audience=AUDIENCE)
     assert list(bare) == list(whole)
     assert (bare["report"], bare["campaigns"], bare["succeeded"]) == (None, [], False)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -24,7 +25,7 @@ from retrain.prevented import document, tell, told
 from retrain.scenarios import SCENARIOS, Name, chosen
 from tests.program.rehearsed import CAMPAIGN, EXECUTION, HOME, NEW, OLD, SOLUTION, report, served
 from tests.program.rehearsed import solution_report as trained
-from tests.program.sample_stack import CONFIG, changed
+from tests.program.sample_stack import CONFIG, LEFT_OUT, changed
 
 ROWS = {each.name: each for each in SCENARIOS}
 OTHER_RUN = f"{EXECUTION}0"
@@ -73,6 +74,23 @@ AS_DESIGNED = {
         [ran("DEPLOYED", jobs=["a"]), ran("TRAINED", jobs=["b"])], [MOVED], {NEW: "ACTIVE"}
     ),
 }
+
+
+def probing(*outcomes, unprobed):
+    """A run after which some campaigns have moved, and the last ones are probed by nobody."""
+    run = retrained("ROLLED_BACK")
+    (solution,) = run.report["solutions"]
+    (template,) = solution["campaigns"]
+    arns = [f"{CAMPAIGN}-{number}" for number in range(len(outcomes))]
+    solution["campaigns"] = [
+        {**template, "campaignArn": arn, "outcome": outcome}
+        for arn, outcome in zip(arns, outcomes, strict=True)
+    ]
+    campaigns = [
+        replace(MOVED if outcome == "DEPLOYED" else BEFORE, arn=arn)
+        for arn, outcome in zip(arns, outcomes, strict=True)
+    ]
+    return Seen([run], campaigns, {NEW: "ACTIVE"}, unprobed=arns[-unprobed:])
 
 
 def held(name, seen):
@@ -129,6 +147,22 @@ def test_what_ends_otherwise_is_not_as_designed(name, change, why):
     assert not told(ROWS[name], otherwise).as_designed
 
 
+def test_a_campaign_without_a_probe_is_told_as_not_protected():
+    told_of = told(ROWS["bad-probe"], probing("ROLLED_BACK", "DEPLOYED", unprobed=1))
+    assert list(told_of.expectations) == [
+        ("the new version was trained, and is ACTIVE", True),
+        ("the probe moved every campaign that has one back", True),
+        ("home-page-1, which has no probe, serves what it served before", False),
+        ("every campaign serves what it served before", False),
+    ]
+    assert not told_of.as_designed
+
+
+def test_a_probe_that_did_not_move_its_campaign_is_told_beside_one_without():
+    told_of = told(ROWS["bad-probe"], probing("DEPLOYED", "REJECTED", unprobed=1))
+    assert [each.held for each in told_of.expectations] == [True, False, True, False]
+
+
 def test_scenarios_are_chosen_by_name_once_and_in_the_rows_order():
     assert [each.name for each in chosen([Name.BAD_PROBE, Name.WORSE_MODEL, Name.BAD_PROBE])] == [
         "worse-model",
@@ -146,11 +180,12 @@ def test_the_faults_are_those_that_the_emulator_knows():
     assert len(faults.list()) == len(orders) > 0
 
 
-def args(*, mode="FULL", location="s3://b/i.csv", keys=("interactions",), paused=False, probe=None):
+def args(
+    *, mode="FULL", location="s3://b/i.csv", keys=("interactions",), paused=False, campaigns=()
+):
     dataset = DatasetArgs(
         dataset_arn=f"{HOME}:dataset/m/X", data_location=location, import_mode=mode
     )
-    campaigns = [CampaignArgs(campaign_arn=CAMPAIGN, probe=probe)] if probe is not None else []
     return RetrainingPipelineArgs(
         datasets=DatasetsArgs(**dict.fromkeys(keys, dataset)),
         solutions=[SolutionArgs(solution_arn=SOLUTION, campaigns=campaigns)],
@@ -170,8 +205,27 @@ NO_INTERACTIONS = "the stack has no FULL import of interactions"
         ("wrong-header", args(keys=["users"]), NO_INTERACTIONS),
         ("worse-model", args(keys=["users"]), NO_INTERACTIONS),
         ("worse-model", args(), "the stack has no campaigns"),
-        ("bad-probe", args(probe=ProbeArgs(user_id="1")), None),
+        (
+            "bad-probe",
+            args(campaigns=[CampaignArgs(campaign_arn=CAMPAIGN, probe=ProbeArgs(user_id="1"))]),
+            None,
+        ),
         ("bad-probe", args(), "the stack has no campaigns"),
+        (
+            "bad-probe",
+            args(campaigns=[CampaignArgs(campaign_arn=CAMPAIGN)]),
+            "no campaign has a probe; give one its solutions[].campaigns[].probe.userId",
+        ),
+        (
+            "bad-probe",
+            args(
+                campaigns=[
+                    CampaignArgs(campaign_arn=CAMPAIGN),
+                    CampaignArgs(campaign_arn=f"{CAMPAIGN}-2", probe=ProbeArgs(user_id="1")),
+                ]
+            ),
+            None,
+        ),
         ("duplicate-event", args(), None),
         ("duplicate-event", args(paused=True), "the stack is paused"),
         (
@@ -230,20 +284,21 @@ def test_a_rehearsal_probes_for_seconds_and_forgets_the_monthly_limit():
     assert hurried["limits"] == CONFIG["limits"]
     assert hurried["solutions"][0]["campaigns"][0]["probe"] == {**probe, "minutes": 0.05}
     assert config["solutions"][0]["campaigns"][0]["probe"] == probe, "the config is as it was"
-    assert changes.hurried(CONFIG) == changes.nothing(CONFIG) == {}
+    unprobed = changed({"solutions[0].campaigns[0].probe": LEFT_OUT})
+    assert changes.hurried(unprobed) == changes.nothing(CONFIG) == {}
 
 
 def test_what_scenarios_change_in_the_config():
     assert changes.impatient(CONFIG) == {"limits": {**CONFIG["limits"], "maxTrainingHours": 0.002}}
     assert changes.impatient({}) == {"limits": {"maxTrainingHours": 0.002}}
     assert changes.refusing(CONFIG) == {"autoTraining": "refuse"}
-    (solution,) = changes.probing(CONFIG)["solutions"]
-    assert solution["campaigns"][0]["probe"] == {"userId": "user-001", "minutes": 0.05}
 
 
 def test_a_campaign_without_a_probe_stays_so_beside_one_with():
     more = {"campaignArn": f"{CAMPAIGN}-2", "probe": {"userId": "1", "minutes": 10}}
-    config = changed({"solutions[0].campaigns[1]": more})
+    config = changed(
+        {"solutions[0].campaigns[0].probe": LEFT_OUT, "solutions[0].campaigns[1]": more}
+    )
     (solution,) = changes.hurried(config)["solutions"]
     assert [each.get("probe") for each in solution["campaigns"]] == [
         None,

@@ -48,6 +48,14 @@ def refusal(config, **options):
     return str(caught.value)
 
 
+def probe():
+    """The sample's probe."""
+    given = CONFIG["solutions"][0]["campaigns"][0]["probe"]
+    return ProbeArgs(
+        user_id=given["userId"], min_results=given["minResults"], minutes=given["minutes"]
+    )
+
+
 def test_the_sample_stack_is_read_as_it_stands():
     assert settings.parse(CONFIG, region=STACK_CONFIG["aws:region"]) == RetrainingPipelineArgs(
         datasets=DatasetsArgs(
@@ -62,7 +70,7 @@ def test_the_sample_stack_is_read_as_it_stands():
                         max_drop=CONFIG["solutions"][0]["qualityGate"][0]["maxDrop"],
                     ),
                 ),
-                campaigns=(CampaignArgs(campaign_arn=CAMPAIGN),),
+                campaigns=(CampaignArgs(campaign_arn=CAMPAIGN, probe=probe()),),
             ),
         ),
         retraining_rate=CONFIG["retrainingRate"],
