@@ -6,17 +6,23 @@ tells. What it answers is `emulator.moto_answers`' subject.
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol, cast
 
+import jsonpath_ng.ext.parser
+import jsonpath_ng.parser
 from moto.core.config import default_user_config
 from moto.core.utils import utcnow
 from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -40,6 +46,17 @@ LAST_EVENTS = frozenset(
         HistoryEventType.ExecutionAborted,
         HistoryEventType.ExecutionTimedOut,
     }
+)
+# Moto parses the definition for every execution, and each path whenever it is followed. The trees
+# are read-only: it runs the iterations of a Map, side by side, on one of them.
+REMEMBERING_PARSERS: tuple[tuple[object, str, object], ...] = (
+    (
+        AmazonStateLanguageParser,
+        "parse",
+        staticmethod(functools.lru_cache(64)(AmazonStateLanguageParser.parse)),
+    ),
+    (json_path, "parse", functools.lru_cache(4096)(jsonpath_ng.ext.parser.parse)),
+    (result_path, "parse", functools.lru_cache(4096)(jsonpath_ng.parser.parse)),
 )
 
 
@@ -70,6 +87,12 @@ class StateMachineRun(Protocol):
 def interpret_state_machines() -> None:
     """Let moto run state machines instead of only recording them."""
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
+
+
+def parse_once() -> None:
+    """Parse a definition once for all of its executions, and a path once for all states."""
+    for owner, name, parser in REMEMBERING_PARSERS:
+        setattr(owner, name, parser)
 
 
 def state_machine_arns(role_arn: str, account: str, region: str) -> list[str]:

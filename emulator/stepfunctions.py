@@ -71,6 +71,7 @@ class StepFunctions:
     def mount(self) -> None:
         """Take over Step Functions in this process."""
         moto_seams.interpret_state_machines()
+        moto_seams.parse_once()
         moto_seams.end_executions_once()
         moto_answers.name_errors()
         moto_seams.replace_boto_client_for(self.client_for)

@@ -20,16 +20,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Self, cast
 from unittest.mock import patch
 
-import jsonpath_ng.ext.parser
-import jsonpath_ng.parser
 from botocore.exceptions import ClientError
+from moto.core.responses import ActionResult
 from moto.stepfunctions.parser import models, utils  # noqa: F401 - models loads the whole of it
 from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
     CustomErrorName,
 )
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
-from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
@@ -42,10 +40,10 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
     WaitFunction,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.responses import StepFunctionResponse
 
+from emulator.moto_seams import REMEMBERING_PARSERS
 from tests.virtual_time import Event, Thread, VirtualClock
 
 if TYPE_CHECKING:
@@ -148,9 +146,8 @@ def _replacements(
     yield StateTaskLambda, "_from_error", _name_service_errors()
     yield EvalComponent, "_log_failure_event_exception", _log_nothing
     yield EvalComponent, "_log_exception", _log_nothing
-    yield AmazonStateLanguageParser, "parse", _parse_definition
-    yield json_path, "parse", _parse_path
-    yield result_path, "parse", _parse_result_path
+    yield StepFunctionResponse, "get_execution_history", _first_events
+    yield from REMEMBERING_PARSERS
 
 
 def _doubles(clock: VirtualClock) -> dict[object, object]:
@@ -304,11 +301,14 @@ def _copy(document: object) -> object:
     return document if isinstance(document, ATOMS) else copy.deepcopy(document)
 
 
+def _first_events(response: StepFunctionResponse) -> ActionResult:
+    """Give as many events as are asked for; moto writes all of them out, which takes a while."""
+    history = response.stepfunction_backend.get_execution_history(
+        response._get_param("executionArn")  # noqa: SLF001 - a seam
+    )
+    first = response._get_param("maxResults")  # noqa: SLF001 - a seam
+    return ActionResult({"events": history["events"][:first]})
+
+
 def _log_nothing(*_: object, **__: object) -> None:
     """Keep quiet; moto prints the whole machine for every error, at every level it passes."""
-
-
-# The trees are read-only: moto runs the iterations of a Map, side by side, on one of them.
-_parse_definition = staticmethod(functools.lru_cache(64)(AmazonStateLanguageParser.parse))
-_parse_path = functools.lru_cache(4096)(jsonpath_ng.ext.parser.parse)
-_parse_result_path = functools.lru_cache(4096)(jsonpath_ng.parser.parse)

@@ -11,8 +11,11 @@ from hypercorn.protocol.http_stream import HTTPStream
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import eventbridge, iam, lambda_svc, s3, scheduler, sts
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
@@ -100,6 +103,9 @@ from emulator import ministack_seams, moto_seams
         (StepFunctionResponse, "list_executions", "self"),
         (StepFunctionResponse, "get_execution_history", "self"),
         (StepFunctionsParserBackend, "_validate_name", "self name"),
+        (AmazonStateLanguageParser, "parse", "definition"),
+        (json_path, "parse", "path debug"),
+        (result_path, "parse", "string"),
         (HTTPStream, "app_send", "self message"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
