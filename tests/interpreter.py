@@ -156,6 +156,8 @@ class World:
             stack.enter_context(patch.dict(os.environ, region))
             stack.enter_context(patch.object(handlers_clock, "now", self.clock.now))
             stack.enter_context(patch.object(handlers_clock, "sleep", self.clock.sleep))
+            # Only boto3 speaks here; to prepare answers for `requests` too takes longer than a run.
+            stack.enter_context(patch("moto.core.models.RESPONSES_METHODS", ()))
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
             stack.enter_context(
                 virtual(self.clock, self._invoke, lambda arn: self.ended(arn).set())
