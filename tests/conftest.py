@@ -1,7 +1,8 @@
 """How `pytest -n` deals the tests out: file by file, so that what the tests share is made once.
 
-Files of end_to_end/ that share an emulator and its deployed stacks go to one process together.
-The longest files come first: the last one dealt would keep its process busy alone.
+Files of end_to_end/ that share an emulator and its deployed stacks go to one process together, and
+the tests of the longest file, which share nothing, to a process each. The longest come first: the
+last one dealt would keep its process busy alone.
 """
 
 import pytest
@@ -11,9 +12,10 @@ ONE_EMULATOR = tuple(
     f"tests/end_to_end/test_{each}.py"
     for each in ("closing", "dead_letters", "happy_path", "permissions", "two_stacks")
 )
+EXACTLY_ONCE = "tests/workflow/test_exactly_once.py"
 LONGEST = (
     *ONE_EMULATOR,
-    "tests/workflow/test_exactly_once.py",
+    EXACTLY_ONCE,
     "tests/end_to_end/test_rehearse.py",
 )
 
@@ -23,6 +25,8 @@ class Scheduling(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
+        if file == EXACTLY_ONCE:
+            return nodeid
         return "end_to_end" if file in ONE_EMULATOR else file
 
 
