@@ -30,6 +30,8 @@ LONGEST: Mapping[str, tuple[float, str]] = {
 """Per limit, the longest deadline in hours, and why."""
 MOST_RESULTS = 500
 """What GetRecommendations gives, and GetPersonalizedRanking takes, at most; by their model."""
+MOST_LISTED = 30_000
+"""Characters of all probes' lists: a workflow's state holds 256 KiB, and them three times over."""
 MOST_MINUTES = 24 * 60
 """Of a probe: a run that asks for days hides that it is stuck."""
 
@@ -92,6 +94,7 @@ def _judgements(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Ju
         yield "solutions", None, "missing; at least one, each with its solutionArn"
     for index, solution in enumerate(args.solutions):
         yield from _of_solution(f"solutions[{index}]", solution)
+    yield from _of_lists(args.solutions)
     rate = args.retraining_rate
     yield "retrainingRate", rate, rates.problem(rate, today=today)
     yield "timezone", args.timezone, rates.zone_problem(args.timezone)
@@ -132,6 +135,17 @@ def _full_every_problem(solution: SolutionArgs) -> str | None:
     if solution.training_mode == "FULL":
         return "says when an UPDATE gives way to a FULL training; leave it out beside FULL"
     return None
+
+
+def _of_lists(solutions: Sequence[SolutionArgs]) -> Iterator[Judgement]:
+    probes = (each.probe for solution in solutions for each in solution.campaigns)
+    listed = sum(len(text) for probe in probes if probe for text in probe.input_list or ())
+    if listed > MOST_LISTED:
+        message = (
+            f"their probes' inputLists hold {listed} characters, and the workflow carries at most "
+            f"{MOST_LISTED}; a few items show whether a campaign ranks"
+        )
+        yield "solutions", None, message
 
 
 def _of_gate(at: str, rules: Sequence[QualityRuleArgs]) -> Iterator[Judgement]:

@@ -57,7 +57,7 @@ def update_campaign(
     if described.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
         return _not_free(arn, "it follows the newest version by itself", campaign, before)
     compared = live_version(described) == evaluation["comparedWith"]
-    if not compared or recall(client, target).get(VERDICT) == "ROLLED_BACK":
+    if not compared or _was_rolled_back(client, target):
         waiting = _not_free(arn, "the gate has to be asked again", campaign, before)
         return {**waiting, "phase": "CHANGED"} if waiting["phase"] == "AGAIN" else waiting
     back_to = _back_to(client, described)
@@ -69,11 +69,23 @@ def roll_back_campaign(
 ) -> Job:
     """Move the campaign back to the version before, unless somebody else has moved it since.
 
-    The version that it leaves is marked, and never deployed again.
+    The version that it leaves is marked first, and never deployed again. One that takes no more
+    tags is left all the same.
     """
+    unmarked, left = [], update["targetVersionArn"]
+    try:
+        remember(client, left, VERDICT, "ROLLED_BACK")
+    except client.exceptions.TooManyTagsException:
+        unmarked = [f"{left} takes no more tags, so that a resumed run may deploy it again"]
+    job = _move_back(client, campaign, update, before)
+    return {**job, "warnings": [*job["warnings"], *unmarked]}
+
+
+def _move_back(
+    client: PersonalizeClient, campaign: PlannedCampaign, update: Job, before: Job | None
+) -> Job:
     arn, target = campaign["campaignArn"], update["previousVersionArn"]
     assert target is not None, "the workflow probes only what can be rolled back"
-    remember(client, update["targetVersionArn"], VERDICT, "ROLLED_BACK")
     described = client.describe_campaign(campaignArn=arn)["campaign"]
     if why := _taken(described, target):
         return _not_free(arn, why, campaign, before)
@@ -126,11 +138,19 @@ def _move(
 
 
 def _back_to(client: PersonalizeClient, described: CampaignTypeDef) -> str | None:
-    """Give the version to roll back to: the one served; if that was judged bad, the one before."""
+    """Give the version to roll back to: the one served; if that was rolled back, the one before.
+
+    One that is marked REJECTED may be right here: another campaign's gate said so, or a person who
+    has moved this one knows better.
+    """
     live = live_version(described)
-    if live and not live.endswith(LATEST) and VERDICT in recall(client, live):
+    if live and not live.endswith(LATEST) and _was_rolled_back(client, live):
         return recall(client, described["campaignArn"]).get(PREVIOUS)
     return live
+
+
+def _was_rolled_back(client: PersonalizeClient, version_arn: str) -> bool:
+    return recall(client, version_arn).get(VERDICT) == "ROLLED_BACK"
 
 
 def _taken(described: CampaignTypeDef, target: str) -> str | None:

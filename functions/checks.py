@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from .requests import scheduled_at
+from .memory import RUN
+from .requests import day_of, scheduled_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
     from .configuration import DatasetSettings, Request, Settings, SolutionSettings, TrainingMode
+    from .documents import Run
     from .world import World
 
 FIRST_EVENT = timedelta(minutes=10)
@@ -168,6 +170,22 @@ def incremental_needs_full(world: World, datasets: Sequence[DatasetSettings]) ->
             for job in world.import_jobs.get(dataset["datasetArn"], [])
         )
     ]
+
+
+def replaces_no_newer_day(
+    world: World, run: Run, dated: Sequence[DatasetSettings]
+) -> Iterator[str]:
+    """Refuse a FULL import of `{date}`'s export over that of a later run's day.
+
+    A run that is resumed, or a slot that comes late, names an old day.
+    """
+    for dataset in dated:
+        other = world.last_import.get(dataset["datasetArn"], {}).get(RUN, "")
+        if dataset["importMode"] == "FULL" and day_of(other) > day_of(run["id"]):
+            yield (
+                f"datasets.{dataset['type']}: {dataset['dataLocation']} is of {day_of(run['id'])}, "
+                f"and run {other} has imported a later day since; start a run with {{}}"
+            )
 
 
 def update_needs_recipe(

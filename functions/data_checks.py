@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .memory import BYTES, FINGERPRINT
+from .statuses import is_hopeless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 LONGEST_HEADER = 200
 """Characters of a header that are shown; what is no CSV may have no end of it."""
+LONGEST_VALUE = 100
+"""Characters of a wrong value that are shown; an open quote makes the rest of a file one value."""
 FIRST_ROWS = 100
 """Rows of each file whose values are parsed."""
 LEAST_NEW_INTERACTIONS = 1000
@@ -43,7 +46,7 @@ def problems(world: World, datasets: Sequence[DatasetSettings]) -> Iterator[str]
 
 
 def is_there(export: Export) -> Iterator[str]:
-    """Refuse a location that cannot be read, holds nothing, or holds an empty file."""
+    """Refuse a location that cannot be read, holds nothing or no row, or holds an empty file."""
     if export.unreadable:
         yield (
             f"{export.location} cannot be read: {export.unreadable}; does it exist, and may this "
@@ -56,6 +59,8 @@ def is_there(export: Export) -> Iterator[str]:
             f"{len(empty)} of {len(export.objects)} objects at {export.location} are empty, "
             f"{empty[0]} for one; was the export cut off? Markers belong beside the location"
         )
+    elif export.objects and export.rows == 0:
+        yield f"{export.location} holds no row; was the export cut off?"
 
 
 def has_the_fields(export: Export, fields: Sequence[SchemaField]) -> Iterator[str]:
@@ -89,7 +94,8 @@ def _first_wrong_value(file: Beginning, types: Mapping[str, SchemaField]) -> str
             field = types.get(name)
             if field and not _is_of_type(value, field):
                 return (
-                    f"line {number} of {file.key}: {name} is {value!r}, and the schema wants "
+                    f"line {number} of {file.key}: {name} is {value[:LONGEST_VALUE]!r}, and the "
+                    f"schema wants "
                     f"{' or '.join(_types(field))}"
                 )
     return None
@@ -115,7 +121,7 @@ def is_not_truncated(
 
 
 def is_ready(world: World, dataset: DatasetSettings, export: Export) -> Iterator[str]:
-    """Refuse an export whose ready marker is missing, or older than the last import."""
+    """Refuse an export whose ready marker is missing, or older than the last import or the data."""
     marker = dataset["readyMarker"]
     if marker is None:
         return
@@ -131,6 +137,12 @@ def is_ready(world: World, dataset: DatasetSettings, export: Export) -> Iterator
             f"before the last import of {last['creationDateTime'].isoformat(timespec='seconds')}; "
             "was the new export finished? To train on what was imported, start with skipImport"
         )
+    elif late := [each.key for each in export.objects if each.modified > export.marked_at]:
+        yield (
+            f"{len(late)} of {len(export.objects)} objects at {export.location} are newer than the "
+            f"ready marker {marker}, {late[0]} for one; is an export under way? Write the marker "
+            "last, each time"
+        )
 
 
 def appends_only_what_is_new(
@@ -139,7 +151,8 @@ def appends_only_what_is_new(
     """Refuse an INCREMENTAL import of objects imported before, of too little or of too much."""
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
-    last = next((job for job in _jobs(world, dataset) if job["status"] == "ACTIVE"), None)
+    # One that is under way may yet succeed.
+    last = next((job for job in _jobs(world, dataset) if not is_hopeless(job["status"])), None)
     old = [each.key for each in export.objects if last and each.modified < last["creationDateTime"]]
     if old:
         yield (

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from . import clock
-from .configuration import Tags
+from .configuration import Tags, TrainingMode
 from .documents import Job
 from .pacing import THINNING, pause
 from .statuses import phase_of, warnings_of
 from .watching import whole
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize.type_defs import TagTypeDef
+    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef, TagTypeDef
 
 
 def import_job_name(prefix: str, run_id: str, dataset_type: str, attempt: int) -> str:
@@ -28,6 +28,11 @@ def version_name(prefix: str, run_id: str, solution_arn: str, attempt: int) -> s
 def digest(text: str, length: int) -> str:
     """Give the first hex digits of a text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def mode_of(version: "SolutionVersionTypeDef") -> TrainingMode:
+    """Give how a version was trained: AUTOTRAIN, which a run adopts and never asks for, is FULL."""
+    return "UPDATE" if version.get("trainingMode") == "UPDATE" else "FULL"
 
 
 def api_tags(tags: Tags) -> "list[TagTypeDef]":

@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from . import checks, memory
-from .jobs import digest, import_job_name, version_name
+from .jobs import digest, import_job_name, mode_of, version_name
 from .statuses import is_hopeless
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def planned_solution(
     if existing is None and not importing:
         existing = waiting = _waiting_version(settings, run, world, solution)
     if existing and "trainingMode" not in run["request"]:
-        mode = "UPDATE" if existing.get("trainingMode") == "UPDATE" else "FULL"
+        mode = mode_of(existing)
     data_as_of = _data_as_of(world)
     return {
         "solutionArn": arn,

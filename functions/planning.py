@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from . import checks, data_checks
 from .errors import RunRefused
 from .planned import nothing_resumed, planned_import, planned_solution, resumed
+from .requests import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ DRY_RUN = "this is a dry run"
 
 def datasets_of(settings: Settings, run: Run) -> list[DatasetSettings]:
     """Give the datasets that the run imports, with the date in their locations filled in."""
-    request, day = run["request"], _day(run)
+    request, day = run["request"], day_of(run["id"])
     return [
         {
             **dataset,
@@ -69,6 +70,10 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
         for dataset, planned in zip(datasets, imports, strict=True)
         if planned["jobName"] not in begun
     ]
+    dated = [each["datasetArn"] for each in settings["datasets"] if DATE in each["dataLocation"]]
+    problems += checks.replaces_no_newer_day(
+        world, run, [each for each in to_check if each["datasetArn"] in dated]
+    )
     if problems := [*problems, *data_checks.problems(world, to_check)]:
         raise RunRefused(problems)
     planned_solutions = [
@@ -145,9 +150,3 @@ def _waiting(
 
 def _skipped(reason: str) -> Plan:
     return {"imports": [], "solutions": [], "skipped": reason, "warnings": []}
-
-
-def _day(run: Run) -> str:
-    """Give the day of a run, with which its id begins; a resumed one keeps it."""
-    year, month, day = run["id"][:4], run["id"][4:6], run["id"][6:8]
-    return f"{year}-{month}-{day}"

@@ -50,6 +50,11 @@ def scheduled_at(request: Request) -> datetime | None:
         return None
 
 
+def day_of(run_id: str) -> str:
+    """Give the day of a run, as 2026-11-29, with which its id begins; a resumed one keeps it."""
+    return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+
+
 def problems(given: object, settings: Settings) -> list[str]:
     """Give what is wrong with an execution's input, any JSON at all; each with the way out."""
     if not isinstance(given, dict):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import clock
 from .errors import NameTaken, ServiceUnavailable
-from .jobs import api_tags, found, started
+from .jobs import api_tags, found, mode_of, started
 from .memory import ADOPTED, remember
 from .personalize import versions
 from .requests import scheduled_at
@@ -59,7 +59,8 @@ def create_solution_version(
     for other in others:
         if _is_as_good(other, solution, complete):
             # What is being created may refuse a tag; then a resumed run would train its own.
-            with suppress(client.exceptions.ResourceInUseException):
+            refused = client.exceptions
+            with suppress(refused.ResourceInUseException, refused.TooManyTagsException):
                 remember(client, other["solutionVersionArn"], ADOPTED, solution["versionName"])
             return _found(other, ours=False)
     if older := older_run(executions(), run):
@@ -196,7 +197,7 @@ def _is_named_by_us(version: SolutionVersionTypeDef, solution: PlannedSolution) 
 
 def _adopt(version: SolutionVersionTypeDef, solution: PlannedSolution, *, ours: bool = True) -> Job:
     wanted = (solution["solutionArn"], solution["trainingMode"])
-    existing = (version["solutionArn"], version.get("trainingMode", "FULL"))
+    existing = (version["solutionArn"], mode_of(version))
     if existing != wanted:
         arn, name = version["solutionVersionArn"], solution["versionName"]
         raise NameTaken(f"{arn} is named {name} and is {existing}; this run wants {wanted}")

@@ -160,12 +160,21 @@ def test_a_campaign_that_serves_the_version_is_left_alone_and_can_go_back(
     )
 
 
-@pytest.mark.parametrize("verdict", ["REJECTED", "ROLLED_BACK"])
-def test_a_version_that_was_judged_bad_is_not_gone_back_to(personalize, verdict):
+def test_a_version_that_another_campaign_rejected_is_gone_back_to(personalize):
     describes(personalize)
     ours_is_newer(personalize)
     has_tags(personalize, VERSION)
-    has_tags(personalize, OLD_VERSION, verdict=verdict)
+    has_tags(personalize, OLD_VERSION, verdict="REJECTED")
+    remembers(personalize, OLD_VERSION)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
+    assert update(personalize) == STARTED, "this one has served it, whoever moved it there"
+
+
+def test_a_version_that_was_rolled_back_is_not_gone_back_to(personalize):
+    describes(personalize)
+    ours_is_newer(personalize)
+    has_tags(personalize, VERSION)
+    has_tags(personalize, OLD_VERSION, verdict="ROLLED_BACK")
     has_tags(personalize, CAMPAIGN, **{"previous-version": FOREIGN_VERSION})
     remembers(personalize, FOREIGN_VERSION)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
@@ -504,10 +513,15 @@ BACK = {**UPDATE, "solutionVersionArn": OLD_VERSION}
 ROLLING_BACK = {**STARTED, "targetVersionArn": OLD_VERSION, "previousVersionArn": None}
 
 
+MARK = {
+    "resourceArn": VERSION,
+    "tags": [{"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"}],
+}
+
+
 def roll_back(personalize, before=None, **changes):
     """Roll back to the old version; the new one is marked first, whatever comes of it."""
-    tags = [{"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"}]
-    personalize.stubber.add_response("tag_resource", {}, {"resourceArn": VERSION, "tags": tags})
+    personalize.says("tag_resource", {}, **MARK)
     describes(personalize, **changes)
     return lambda: roll_back_campaign(personalize.client, planned_campaign(), UPDATED, before)
 
@@ -554,6 +568,15 @@ def test_a_rollback_in_use_despite_the_description_is_tried_again(personalize):
     back = roll_back(personalize, before, solutionVersionArn=VERSION)
     personalize.refuses("update_campaign", "ResourceInUseException", **BACK)
     assert back() == before
+
+
+def test_a_version_that_takes_no_more_tags_is_left_all_the_same(personalize):
+    personalize.refuses("tag_resource", "TooManyTagsException", **MARK)
+    describes(personalize, solutionVersionArn=VERSION)
+    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
+    back = roll_back_campaign(personalize.client, planned_campaign(), UPDATED, None)
+    warning = f"{VERSION} takes no more tags, so that a resumed run may deploy it again"
+    assert back == {**ROLLING_BACK, "warnings": [warning]}
 
 
 def test_a_rollback_is_watched_to_its_own_target(personalize):

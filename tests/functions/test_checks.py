@@ -12,6 +12,7 @@ from functions.checks import (
     incremental_needs_full,
     newest_full,
     passes_by_the_gate,
+    replaces_no_newer_day,
     trained_often_enough,
     trains_automatically,
     update_needs_full,
@@ -35,6 +36,7 @@ from tests.functions.samples import (
     dataset_settings,
     group_resource,
     import_summary,
+    run,
     settings,
     solution_resource,
     solution_settings,
@@ -103,6 +105,30 @@ def test_incremental_is_fine_after_any_full_import():
     assert incremental_needs_full(world(import_jobs={DATASET: [old]}), [INCREMENTAL]) == [], (
         "a job from before there were modes was a full one"
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "mode", "refused"),
+    [
+        ("20261206T030000Z", "FULL", True),
+        ("20261206-0a1b2c3d", "FULL", True),
+        ("20261129T120000Z", "FULL", False),
+        ("20261122T030000Z", "FULL", False),
+        ("20261206T030000Z", "INCREMENTAL", False),
+    ],
+)
+def test_the_export_of_a_day_does_not_replace_that_of_a_later_day(other, mode, refused):
+    dataset = dataset_settings(importMode=mode, dataLocation="s3://exports/2026-11-29.csv")
+    known = world(last_import={DATASET: {"retraining-run": other}})
+    problem = (
+        "datasets.interactions: s3://exports/2026-11-29.csv is of 2026-11-29, and run "
+        f"{other} has imported a later day since; start a run with {{}}"
+    )
+    assert list(replaces_no_newer_day(known, run(), [dataset])) == [problem] * refused
+
+
+def test_where_nothing_of_ours_was_imported_no_day_is_later():
+    assert list(replaces_no_newer_day(world(last_import={}), run(), [dataset_settings()])) == []
 
 
 def test_full_needs_no_import_before():

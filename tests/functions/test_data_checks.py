@@ -61,6 +61,21 @@ def test_an_export_that_was_not_written_is_refused():
     ]
 
 
+@pytest.mark.parametrize(
+    "files", [[beginning()], [beginning(), beginning(header=())]], ids=["one file", "two"]
+)
+def test_an_export_without_any_row_is_refused(files):
+    rowless = [replace(each, rows=()) for each in files]
+    assert list(is_there(export(objects=[s3_object()] * len(files), beginnings=rowless))) == [
+        f"{LOCATION} holds no row; was the export cut off?"
+    ], "it would replace all there is with nothing"
+
+
+def test_one_file_of_several_may_have_no_row():
+    files = [beginning(("1", "2", "3")), replace(beginning(), rows=())]
+    assert list(is_there(export(objects=[s3_object()] * 2, beginnings=files))) == []
+
+
 def test_empty_files_are_refused_in_one_sentence_however_many():
     objects = [s3_object(), *[s3_object(key=f"{each}.csv", size=0) for each in "abc"]]
     assert list(is_there(export(objects=objects))) == [
@@ -164,6 +179,11 @@ def test_each_type_of_avro_takes_what_is_of_it(type_, good, bad):
         assert len(wrong((bad,), header=("A",), fields=fields)) == 1
 
 
+def test_a_long_value_is_shown_in_short():
+    (problem,) = wrong(("1", "2", "x" * 1000, "1"))
+    assert problem.endswith(f"TIMESTAMP is {'x' * 100!r}, and the schema wants long")
+
+
 def test_one_problem_of_a_file_is_enough():
     assert len(wrong(("", "", "x", "y"), ("", "", "x", "y"))) == 1
 
@@ -244,7 +264,7 @@ MARKED = dataset_settings(readyMarker=MARKER)
 
 def ready(marked_at, jobs=None, dataset=MARKED):
     jobs = [import_summary()] if jobs is None else jobs
-    seen = export(marked_at=marked_at)
+    seen = export(marked_at=marked_at, objects=[s3_object(modified=ago(48))])
     return list(is_ready(world(import_jobs={DATASET: jobs}), dataset, seen))
 
 
@@ -275,6 +295,20 @@ def test_a_marker_that_is_not_newer_than_the_last_import_is_refused():
 )
 def test_a_marker_that_is_newer_passes(jobs):
     assert ready(ago(48) + timedelta(seconds=1), jobs) == []
+
+
+def test_data_that_are_newer_than_the_marker_are_not_ready():
+    """The marker is of the export before, which was never imported; the next one is half there."""
+    older, same, newer = (
+        s3_object(key=f"{hours}.csv", modified=ago(hours)) for hours in (11, 10, 9)
+    )
+    seen = export(marked_at=ago(10), objects=[older, same, newer])
+    assert list(is_ready(world(import_jobs={DATASET: [import_summary()]}), MARKED, seen)) == [
+        (
+            f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, 9.csv for "
+            "one; is an export under way? Write the marker last, each time"
+        )
+    ]
 
 
 def test_no_marker_is_needed_where_none_is_configured():
@@ -308,6 +342,12 @@ def test_what_was_imported_before_is_not_appended_again():
             "skipImport"
         )
     ]
+
+
+def test_an_import_that_is_under_way_makes_objects_old():
+    running = import_summary(status="CREATE IN_PROGRESS", creationDateTime=ago(1))
+    (problem,) = appended(NEW, jobs=[running, import_summary()])
+    assert "would be appended again" in problem, "it may yet succeed, and nobody can stop it"
 
 
 def test_only_an_import_that_succeeded_makes_objects_old():

@@ -265,6 +265,11 @@ def test_a_run_that_is_resumed_goes_on_with_the_version_that_it_adopted(status):
     assert plan["versionName"] == VERSION_NAME, "of its own it has none"
 
 
+def test_a_version_that_trained_automatically_is_planned_as_full():
+    adopted = {SOLUTION: {**ADOPTED, "status": "ACTIVE", "trainingMode": "AUTOTRAIN"}}
+    assert planned_solution(RESUME, adopted=adopted)["trainingMode"] == "FULL"
+
+
 @pytest.mark.parametrize(
     ("request_", "changes"),
     [

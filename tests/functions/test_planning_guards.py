@@ -56,6 +56,20 @@ def test_problems_of_the_service_and_of_the_exports_are_given_at_once():
     )
 
 
+@pytest.mark.parametrize(
+    ("location", "refused"),
+    [("s3://exports/{date}.csv", True), ("s3://exports/interactions.csv", False)],
+)
+def test_only_a_location_with_a_date_is_of_an_older_day(location, refused):
+    settings_ = settings(datasets=[dataset_settings(dataLocation=location)])
+    later = {"last_import": {DATASET: {"retraining-run": "20261206T030000Z"}}}
+    if not refused:
+        assert len(decided(RESUME, settings_=settings_, **later)["imports"]) == 1
+        return
+    with pytest.raises(RunRefused, match="is of 2026-11-29, and run"):
+        decided(RESUME, settings_=settings_, **later)
+
+
 def test_nothing_needs_to_exist_for_all_problems_to_be_told():
     with pytest.raises(RunRefused, match="4 problems with this run"):
         decided(

@@ -154,6 +154,12 @@ def test_another_version_of_this_name_is_an_error_that_names_both(personalize, d
     )
 
 
+def test_a_version_that_trained_automatically_counts_as_full(personalize):
+    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
+    describes(personalize, trainingMode="AUTOTRAIN")
+    assert create(personalize) == FOUND
+
+
 def test_a_version_without_a_training_mode_counts_as_full(personalize):
     old = version()
     del old["trainingMode"]

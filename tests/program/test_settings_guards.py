@@ -197,6 +197,13 @@ BROKEN = {
         {PROBE: {"userId": "u1", "inputList": [f"i{number}" for number in range(501)]}},
         f"{PROBE}.inputList: a list of 501 items; expected 1 to 500",
     ),
+    "all probes' lists fit into the workflow": (
+        {PROBE: {"userId": "u1", "inputList": [f"{number:0>256}" for number in range(118)]}},
+        (
+            "solutions: their probes' inputLists hold 30208 characters, and the workflow carries "
+            "at most 30000; a few items show whether a campaign ranks"
+        ),
+    ),
     "a probe's items are not empty": (
         {PROBE: {"userId": "u1", "inputList": ["i1", ""]}},
         f"{PROBE}.inputList[1]: empty; expected an id of 1 to 256 characters",
@@ -255,6 +262,7 @@ def test_a_broken_rule_is_told_with_its_key_the_value_and_the_way_out(changes, l
         {"datasets.users.minRelativeSize": 1},
         {f"{RULE}.maxDrop": 1},
         {PROBE: {"userId": "u1", "inputList": [f"i{number}" for number in range(500)]}},
+        {PROBE: {"userId": "u1", "inputList": [f"{number:0>250}" for number in range(120)]}},
         {PROBE: {"itemId": "x" * 256, "minResults": 500, "minutes": 1440}},
     ],
 )
