@@ -48,10 +48,7 @@ def problems(world: World, datasets: Sequence[DatasetSettings]) -> Iterator[str]
 def is_there(export: Export) -> Iterator[str]:
     """Refuse a location that cannot be read, holds nothing or no row, or holds an empty file."""
     if export.unreadable:
-        yield (
-            f"{export.location} cannot be read: {export.unreadable}; does it exist, and may this "
-            "account read it?"
-        )
+        yield f"{export.unreadable}; does it exist, and may this account read it?"
     elif not export.objects:
         yield f"nothing lies at {export.location}; was the export written?"
     if empty := [each.key for each in export.objects if each.size == 0]:
@@ -123,7 +120,7 @@ def is_not_truncated(
 def is_ready(world: World, dataset: DatasetSettings, export: Export) -> Iterator[str]:
     """Refuse an export whose ready marker is missing, or older than the last import or the data."""
     marker = dataset["readyMarker"]
-    if marker is None:
+    if marker is None or export.unreadable:
         return
     last = next(
         (job for job in _jobs(world, dataset) if job["status"] == "ACTIVE"),

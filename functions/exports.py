@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from .errors import ServiceUnavailable
 from .passing import raise_passing_errors
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Beginning:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """What lies at a location; `unreadable` says why nothing could be seen."""
+    """What lies at a location; `unreadable` says what of it could not be read, and why."""
 
     location: str
     objects: Sequence[Object] = ()
@@ -89,19 +90,22 @@ def s3() -> S3Client:
 
 def look(client: S3Client, location: str, marker: str | None = None) -> Export:
     """Give what lies at a location, a file or a prefix that ends in `/`."""
+    asked = location
     try:
         objects = listed(client, location)
         newest = sorted(objects, key=lambda each: each.modified, reverse=True)[:SAMPLED]
         bucket, _ = split(location)
+        beginnings = [_beginning(client, bucket, each) for each in newest if each.size]
+        asked = marker or location
         return Export(
             location=location,
             objects=objects,
-            beginnings=[_beginning(client, bucket, each) for each in newest if each.size],
+            beginnings=beginnings,
             marked_at=_modified(client, marker) if marker else None,
         )
     except ClientError as error:
         said = error.response["Error"]
-        why = f"{said.get('Code')}: {said.get('Message')}"
+        why = f"{asked} cannot be read: {said.get('Code')}: {said.get('Message')}"
         return Export(location=location, unreadable=why)
 
 
@@ -126,7 +130,11 @@ def split(location: str) -> tuple[str, str]:
 
 def _beginning(client: S3Client, bucket: str, found: Object) -> Beginning:
     answer = client.get_object(Bucket=bucket, Key=found.key, Range=f"bytes=0-{BEGINNING - 1}")
-    text = answer["Body"].read().decode("utf-8-sig", errors="replace")
+    try:
+        content = answer["Body"].read()
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"GetObject: {found.key} broke off: {error}") from error
+    text = content.decode("utf-8-sig", errors="replace")
     rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))]
     if found.size > BEGINNING:
         rows = rows[:-1]  # The last was cut, perhaps within quotes.

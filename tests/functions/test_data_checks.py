@@ -47,12 +47,16 @@ def test_an_export_that_is_there_has_no_problem():
 
 
 def test_an_export_that_cannot_be_read_is_refused_and_says_why():
-    assert list(is_there(Export(location=LOCATION, unreadable="AccessDenied: not yours"))) == [
+    unreadable = Export(
+        location=LOCATION, unreadable=f"{LOCATION} cannot be read: AccessDenied: no"
+    )
+    assert list(is_there(unreadable)) == [
         (
-            f"{LOCATION} cannot be read: AccessDenied: not yours; does it exist, and may this "
-            "account read it?"
+            f"{LOCATION} cannot be read: AccessDenied: no; does it exist, and may this account "
+            "read it?"
         )
     ]
+    assert list(is_ready(world(), MARKED, unreadable)) == [], "nobody knows"
 
 
 def test_an_export_that_was_not_written_is_refused():

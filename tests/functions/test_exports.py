@@ -4,10 +4,16 @@ import io
 from dataclasses import replace
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 from botocore.response import StreamingBody
 
 from functions import exports
+from functions.errors import ServiceUnavailable
 from functions.exports import Beginning, Export, listed, look, split
 from tests.functions.samples import LOCATION, ago, s3_object
 
@@ -127,8 +133,31 @@ def test_what_cannot_be_read_says_why(s3, failing):
         lists(s3, {"interactions.csv": (9, 2)})
     s3.refuses(failing, "AccessDenied", "not yours", Bucket="exports", **asked(failing))
     assert look(s3.client, LOCATION) == Export(
-        location=LOCATION, unreadable="AccessDenied: not yours"
+        location=LOCATION, unreadable=f"{LOCATION} cannot be read: AccessDenied: not yours"
     )
+
+
+def test_a_marker_that_cannot_be_read_is_told_from_its_export(s3):
+    lists(s3, {})
+    s3.refuses("list_objects_v2", "NoSuchBucket", "none", Bucket="signals", Prefix="done/_SUCCESS")
+    assert look(s3.client, LOCATION, MARKER) == Export(
+        location=LOCATION, unreadable=f"{MARKER} cannot be read: NoSuchBucket: none"
+    )
+
+
+@pytest.mark.parametrize("error", [ReadTimeoutError, ResponseStreamingError, IncompleteReadError])
+def test_a_read_that_breaks_off_is_for_the_workflow_to_try_again(s3, error):
+    class Broken(io.BytesIO):
+        def read(self, *_):
+            raise error(endpoint_url="s3", error="gone", actual_bytes=1, expected_bytes=2)
+
+    lists(s3, {"interactions.csv": (9, 2)})
+    range_ = f"bytes=0-{BEGINNING - 1}"
+    s3.says(
+        "get_object", {"Body": Broken()}, Bucket="exports", Key="interactions.csv", Range=range_
+    )
+    with pytest.raises(ServiceUnavailable, match=r"GetObject: interactions\.csv broke off: "):
+        look(s3.client, LOCATION)
 
 
 def asked(operation):
