@@ -12,9 +12,9 @@ MAX_LENGTH = 256
 
 _PARTITION = r"aws(?:-[a-z]+)*"
 _REGION = r"[a-z]{2,}(?:-[a-z]+)+-\d+"
-_ACCOUNT = r"\d{12}"
+_ACCOUNT = r"[0-9]{12}"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
-_PATH = r"(?:[!-~]+/)?[\w+=,.@\-]+"
+_PATH = r"(?:[!-~]+/)?[a-zA-Z0-9_+=,.@\-]+"
 _SHAPE = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(\S+)")
 
 _RESOURCES = {

@@ -179,7 +179,10 @@ def _comes(cron: AwsCroniter, since: date) -> bool:
 
 def _croniter(given: list[str]) -> AwsCroniter:
     # The library refuses LW (the month's last weekday), which AWS takes; L differs in the day only.
-    return AwsCroniter(" ".join("L" if each == "LW" else each for each in given))
+    # Of a week it knows no last day by itself, which is Saturday.
+    fields = ["L" if each == "LW" else each for each in given]
+    fields[_DAY_OF_WEEK] = "7" if fields[_DAY_OF_WEEK] == "L" else fields[_DAY_OF_WEEK]
+    return AwsCroniter(" ".join(fields))
 
 
 def _clocks_go_forward(zone: ZoneInfo, today: date) -> Iterator[date]:

@@ -142,7 +142,7 @@ def retention_problem(days: int) -> str | None:
     return f"is not among the retentions of CloudWatch Logs; the nearest is {nearest}"
 
 
-def tag_problems(tags: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def tag_problems(tags: Mapping[str, str]) -> Iterator[tuple[str, str | None, str]]:
     """Give key, value and problem of each tag that AWS would refuse, or that is the pipeline's."""
     seen: dict[str, str] = {}
     for key, value in tags.items():
@@ -156,6 +156,8 @@ def tag_problems(tags: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
             yield key, value, f"{own}; choose another key"
         elif other != key:
             yield key, value, f"has the key of tags.{other} but for its case; IAM takes one of them"
+        elif not value:
+            yield key, None, "is empty, which EventBridge Scheduler refuses; give it a value"
         elif len(value) > MAX_TAG_VALUE:
             yield key, value, f"is {len(value)} characters long; a tag has at most {MAX_TAG_VALUE}"
         elif bad := next((each for each in key + value if not _fits_tag(each)), None):

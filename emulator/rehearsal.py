@@ -32,6 +32,7 @@ RANKING = "aws-personalized-ranking-v2"
 RELATED_ITEMS = "aws-similar-items"
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 300
+FIRST_EVENT_SECONDS = 60
 DEPLOYMENT_IS_OVER = timedelta(minutes=11)
 """A slot sooner after a deployment than 10 minutes is skipped: that event is the deployment's."""
 
@@ -96,6 +97,20 @@ def _rotated(export: bytes, places: int) -> bytes:
     header, *lines = rows(export)
     places %= len(lines) or 1
     return to_csv(header, [*lines[places:], *lines[:places]]) if places else export
+
+
+def await_first_event(emulator: Emulator, state_machine_arn: str) -> None:
+    """Wait until the run that a rate starts when it is deployed has ended: it would skip others.
+
+    Where none comes, the schedule cannot start any, which the next slot tells.
+    """
+    states = boto3.client("stepfunctions", **emulator.connection)
+    give_up = time.monotonic() + FIRST_EVENT_SECONDS
+    while time.monotonic() < give_up:
+        runs = states.list_executions(stateMachineArn=state_machine_arn)["executions"]
+        if runs and all(run["status"] != "RUNNING" for run in runs):
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def slot_to_fire(emulator: Emulator, schedule_arn: str, after: str | None = None) -> str | None:

@@ -17,8 +17,8 @@ PROBE_MINUTES = 0.05
 """Three seconds, where a deployment's campaigns are asked for some minutes."""
 TRAINING_HOURS = 0.002
 """Seven seconds; a training of the emulator's takes two or three."""
-SECOND = "2"
-"""What the names of a second stack end in."""
+LONGEST_NAME = 63
+"""Characters of a bucket's name, and of one in Personalize."""
 
 
 def decoded(config: Mapping[str, str], project: str) -> Config:
@@ -70,12 +70,18 @@ def second_stack(config: Config, *, imports: int) -> Config:
     Its group, solutions, campaigns and buckets have names of their own; its schedule is the same.
     """
     texts = json.dumps({key: value for key, value in config.items() if key != "importRoleArn"})
-    for kind in ("dataset", "solution", "campaign"):
-        texts = re.sub(rf'(:{kind}/[^/"]{{1,62}})', rf"\g<1>{SECOND}", texts)
-    texts = re.sub(r"(s3://[^/]{1,62})/", rf"\g<1>{SECOND}/", texts)
+    for before in (":dataset/", ":solution/", ":campaign/", "s3://"):
+        texts = re.sub(rf'(?<={before})[^/"]+', lambda name: another(name[0]), texts)
     second: dict[str, object] = json.loads(texts)
     datasets = _mapping(second, "datasets")
     return {**second, "datasets": dict(list(datasets.items())[:imports])}
+
+
+def another(name: str, longest: int = LONGEST_NAME) -> str:
+    """Give a name beside this one, as `movies2` is beside `movies`."""
+    if len(name) < longest:
+        return f"{name}2"
+    return f"{name[:-1]}{'3' if name.endswith('2') else '2'}"
 
 
 def _with_short_probes(config: Config) -> list[object]:

@@ -17,6 +17,7 @@ from emulator.rehearsal import (
     RANKING,
     RELATED_ITEMS,
     RehearsalError,
+    await_first_event,
     prepare,
     put_newer_exports,
     recipe_of,
@@ -246,4 +247,7 @@ def set_up(rehearsal: Rehearsal, emulator: Emulator, *, beside: bool = False) ->
         )
     except ClientError as error:
         raise RehearsalError(f"the emulator cannot play this stack: {error}") from error
+    if not args.paused and not args.retraining_rate.startswith("cron("):
+        say("waiting for the event that a rate begins with, which starts no training")
+        await_first_event(emulator, str(deployment.outputs["state_machine_arn"]))
     return Stage(rehearsal, emulator, deployment)

@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "__main__": {"settings", "components"},
     "retrain": {"retrain", *SETTINGS, "functions"},
     **{
-        f"retrain.{name}": {"retrain", *SETTINGS, "functions", "emulator"}
+        f"retrain.{name}": {"retrain", *SETTINGS, "components.naming", "functions", "emulator"}
         for name in ("rehearse", "stage", "play")
     },
     "emulator": {"emulator", *SETTINGS},

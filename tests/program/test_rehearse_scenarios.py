@@ -3,6 +3,7 @@
 The services are doubles that remember what they were asked; the emulator is not started.
 """
 
+import itertools
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from emulator.data_sets import SampleData
 from emulator.deployer import Deployment
+from emulator.rehearsal import await_first_event
 from retrain import play, rehearse, stage
 from retrain.judging import Seen
 from retrain.scenarios import SCENARIOS, Name
@@ -169,6 +171,65 @@ def test_a_stack_beside_another_has_a_role_of_its_own(staged, world):
     assert first.import_role_arn is None
     assert second.import_role_arn.endswith(":role/dev2-rehearsal-import")
     assert [name for name, _ in world.deployed] == ["dev", "dev2"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "awaited"),
+    [
+        ({"retrainingRate": "7 days"}, True),
+        ({"retrainingRate": "7 days", "paused": True}, False),
+        ({"retrainingRate": "cron(0 3 ? * MON *)"}, False),
+    ],
+    ids=["a rate", "a rate that is paused", "a cron"],
+)
+@pytest.mark.usefixtures("world")
+def test_the_run_that_a_rate_begins_with_is_over_before_another_one_starts(
+    changes, awaited, project, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(stage, "await_first_event", lambda _, machine: seen.append(machine))
+    args, overrides = rehearse.settings_of(project(**changes), "dev", rehearse.changes.nothing)
+    rehearsal = stage.Rehearsal(
+        Console(quiet=True), "dev", project(**changes), args, SampleData(), overrides
+    )
+    stage.set_up(rehearsal, Emulator())
+    assert seen == [OUTPUTS["state_machine_arn"]] * awaited
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ([[], ["RUNNING"], ["RUNNING"], ["SUCCEEDED"]], 4),
+        ([["FAILED"]], 1),
+        ([["RUNNING", "SUCCEEDED"], ["SUCCEEDED", "SUCCEEDED"]], 2),
+    ],
+    ids=["not there yet", "over at once", "another one"],
+)
+def test_the_first_event_is_awaited_until_its_run_has_ended(answers, asked, monkeypatch):
+    lists = executions_of(answers, monkeypatch)
+    await_first_event(Emulator(), "machine")
+    assert lists == ["machine"] * asked
+
+
+def test_an_event_that_never_comes_is_not_awaited_for_ever(monkeypatch):
+    monkeypatch.setattr("emulator.rehearsal.FIRST_EVENT_SECONDS", 0.01)
+    lists = executions_of(itertools.repeat([]), monkeypatch)
+    await_first_event(Emulator(), "machine")
+    assert set(lists) == {"machine"}
+
+
+def executions_of(answers, monkeypatch):
+    """Let Step Functions list executions of these statuses, in order; give what it is asked."""
+    asked, left = [], iter(answers)
+
+    def list_executions(*, stateMachineArn):  # noqa: N803 - the API's word
+        asked.append(stateMachineArn)
+        return {"executions": [{"status": status} for status in next(left)]}
+
+    client = SimpleNamespace(list_executions=list_executions)
+    monkeypatch.setattr("emulator.rehearsal.POLL_SECONDS", 0)
+    monkeypatch.setattr("emulator.rehearsal.boto3.client", lambda *_, **__: client)
+    return asked
 
 
 def test_a_scenario_with_faults_orders_and_withdraws_them(staged):

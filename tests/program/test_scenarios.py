@@ -327,6 +327,26 @@ def test_a_second_stack_shares_the_schedule_and_no_name():
     assert solution["campaigns"][0]["campaignArn"].endswith(":campaign/movies-for-you2")
 
 
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [("dev", "dev2"), ("x" * 62, f"{'x' * 62}2"), ("x" * 63, f"{'x' * 62}2")],
+    ids=["short", "just fits", "as long as can be"],
+)
+def test_what_belongs_to_a_second_stack_has_a_name_that_fits(name, second):
+    assert changes.another(name) == second
+
+
+def test_a_long_name_that_ends_as_a_second_one_would_ends_in_another_way():
+    assert changes.another("production-eu-west2", 19) == "production-eu-west3"
+
+
+def test_long_buckets_of_two_stacks_are_two():
+    location = f"s3://{'b' * 63}/interactions/"
+    config = changed({"datasets.interactions.dataLocation": location})
+    second = changes.second_stack(config, imports=1)
+    assert second["datasets"]["interactions"]["dataLocation"] == f"s3://{'b' * 62}2/interactions/"
+
+
 def shown(name, seen, width):
     console = Console(file=io.StringIO(), width=width)
     tell(console, told(ROWS[name], seen))

@@ -134,6 +134,7 @@ def test_what_is_left_out_has_its_default():
         ("cron(30 22-2 1,15 JAN/3 ? 2027-2030)", "cron(30 22-2 1,15 JAN/3 ? 2027-2030)"),
         ("cron(0 3 ? * MON#2 *)", "cron(0 3 ? * MON#2 *)"),
         ("cron(0 3 LW * ? *)", "cron(0 3 LW * ? *)"),
+        ("cron(0 3 ? * L *)", "cron(0 3 ? * L *)"),
     ],
 )
 def test_a_rate_is_given_as_scheduler_takes_it(rate, expression):

@@ -340,7 +340,7 @@ BROKEN = {
     ),
     # Tags.
     "few tags": (
-        {"tags": {f"tag{number}": "" for number in range(41)}},
+        {"tags": {f"tag{number}": "x" for number in range(41)}},
         "tags: 41 tags; at most 40",
     ),
     "a tag's key is not AWS's": (
@@ -368,6 +368,10 @@ BROKEN = {
     "a tag's key is short": (
         {"tags": {"k" * 129: "x"}},
         f"tags.{'k' * 129}: 'x' has a key of 129 characters; expected 1 to 128",
+    ),
+    "a tag's value is not empty": (
+        {"tags.team": ""},
+        "tags.team: is empty, which EventBridge Scheduler refuses; give it a value",
     ),
     "a tag's key is not empty": (
         {"tags": {"": "x"}},
