@@ -31,6 +31,16 @@ A slot still earlier was due before the change, and its event came late.
 UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
 """https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
 
+PROBED_WITH = {
+    **dict.fromkeys(("aws-sims", "aws-similar-items"), "itemId"),
+    **dict.fromkeys(("aws-personalized-ranking", "aws-personalized-ranking-v2"), "inputList"),
+    **dict.fromkeys(("aws-user-personalization", "aws-user-personalization-v2"), "userId"),
+    **dict.fromkeys(("aws-popularity-count", "aws-trending-now"), "userId"),
+    "aws-next-best-action": None,
+}
+"""Recipe -> what its campaigns are asked with; None where a probe cannot ask. Of others nothing is
+held: https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
+
 MONTH = timedelta(days=30)
 IMPORT_SLOTS = 5
 """https://docs.aws.amazon.com/personalize/latest/dg/limits.html; it cannot be raised."""
@@ -125,6 +135,26 @@ def passes_by_the_gate(world: World, solutions: Sequence[SolutionSettings]) -> I
                     "gate; turn it off with 'aws personalize update-campaign --campaign-arn "
                     f"{arn} --campaign-config syncWithLatestSolutionVersion=false', or set "
                     "qualityGate to false"
+                )
+
+
+def probes_can_be_answered(world: World, solutions: Sequence[SolutionSettings]) -> Iterator[str]:
+    """Refuse a probe that no campaign of the solution's recipe answers: each would be rolled back.
+
+    That would be after a training that was paid for.
+    """
+    for solution in solutions:
+        recipe = _recipe(world, solution) if solution["solutionArn"] in world.solutions else ""
+        for each in solution["campaigns"] if recipe in PROBED_WITH else []:
+            probe, wanted = each["probe"], PROBED_WITH[recipe]
+            if probe is None:
+                continue
+            given = next(key for key in ("inputList", "itemId", "userId") if key in probe)
+            if given != wanted:
+                way_out = f"ask with {wanted}" if wanted else "take the probe out"
+                yield (
+                    f"{each['campaignArn']}: its probe asks with {given}, which the recipe "
+                    f"{recipe} does not answer; {way_out}"
                 )
 
 

@@ -108,6 +108,7 @@ def _problems(
     yield from checks.update_needs_recipe(world, solutions, asked)
     yield from checks.update_needs_full(world, solutions, asked)
     yield from checks.passes_by_the_gate(world, solutions)
+    yield from checks.probes_can_be_answered(world, solutions)
     if settings["autoTraining"] == "refuse":
         yield from checks.trains_automatically(world, solutions)
 

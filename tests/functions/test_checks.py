@@ -12,6 +12,7 @@ from functions.checks import (
     incremental_needs_full,
     newest_full,
     passes_by_the_gate,
+    probes_can_be_answered,
     replaces_no_newer_day,
     trained_often_enough,
     trains_automatically,
@@ -105,6 +106,56 @@ def test_incremental_is_fine_after_any_full_import():
     assert incremental_needs_full(world(import_jobs={DATASET: [old]}), [INCREMENTAL]) == [], (
         "a job from before there were modes was a full one"
     )
+
+
+USER = {"userId": "u1", "minResults": 1, "minutes": 1}
+ITEM = {"itemId": "i1", "minResults": 1, "minutes": 1}
+LIST = {**USER, "inputList": ["i1"]}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe", "given", "way_out"),
+    [
+        ("aws-user-personalization", ITEM, "itemId", "ask with userId"),
+        ("aws-user-personalization-v2", LIST, "inputList", "ask with userId"),
+        ("aws-similar-items", USER, "userId", "ask with itemId"),
+        ("aws-personalized-ranking-v2", USER, "userId", "ask with inputList"),
+        ("aws-next-best-action", USER, "userId", "take the probe out"),
+    ],
+)
+def test_a_probe_that_the_recipe_never_answers_is_refused(recipe, probe, given, way_out):
+    assert list(probes_can_be_answered(*probed(recipe, probe))) == [
+        (
+            f"{CAMPAIGN}: its probe asks with {given}, which the recipe {recipe} does not answer; "
+            f"{way_out}"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe"),
+    [
+        ("aws-user-personalization", USER),
+        ("aws-sims", ITEM),
+        ("aws-personalized-ranking", LIST),
+        ("aws-next-best-action", None),
+        ("aws-of-next-year", ITEM),
+    ],
+)
+def test_a_probe_that_the_recipe_answers_is_fine(recipe, probe):
+    assert list(probes_can_be_answered(*probed(recipe, probe))) == []
+
+
+def test_nothing_is_held_against_a_probe_where_the_solution_is_not_there():
+    _, solutions = probed("aws-sims", USER)
+    assert list(probes_can_be_answered(world(solutions={}), solutions)) == []
+
+
+def probed(recipe, probe):
+    """Give a world with a solution of that recipe, and its settings with that probe."""
+    resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
+    campaigns = [{"campaignArn": CAMPAIGN, "probe": probe}]
+    return world(solutions={SOLUTION: resource}), [solution_settings(campaigns=campaigns)]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from tests.functions.samples import (
     s3_object,
     settings,
     solution_resource,
+    solution_settings,
     version,
     version_summary,
 )
@@ -68,6 +69,13 @@ def test_only_a_location_with_a_date_is_of_an_older_day(location, refused):
         return
     with pytest.raises(RunRefused, match="is of 2026-11-29, and run"):
         decided(RESUME, settings_=settings_, **later)
+
+
+def test_a_probe_that_the_recipe_never_answers_refuses_the_run():
+    probe = {"itemId": "i1", "minResults": 1, "minutes": 1}
+    asked = solution_settings(campaigns=[{"campaignArn": CAMPAIGN, "probe": probe}])
+    with pytest.raises(RunRefused, match="its probe asks with itemId"):
+        decided(settings_=settings(solutions=[asked]))
 
 
 def test_nothing_needs_to_exist_for_all_problems_to_be_told():
