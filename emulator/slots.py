@@ -91,8 +91,11 @@ def _next_multiple(first: dt.datetime, interval: dt.timedelta, after: dt.datetim
 
 def _matches(body: str, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
     """Matches after a moment, in order. The library knows UTC only: it sees the wall clock."""
+    fields = body.split()
+    if fields[4:5] == ["L"]:
+        fields[4] = "7"  # The last day of the week, which the library does not know by itself.
     try:
-        cron = AwsCroniter(body)
+        cron = AwsCroniter(" ".join(fields))
     except AwsCroniterExpressionError as error:
         raise ValueError(f"Invalid Schedule Expression cron({body}).") from error
     # An hour back, as the wall clock may have been put back meanwhile.

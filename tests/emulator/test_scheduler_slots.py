@@ -53,6 +53,10 @@ def test_a_cron_is_due_at_its_next_match_only():
     )
 
 
+def test_the_last_day_of_the_week_is_saturday():
+    assert after("2026-11-24T12:00:00+00:00", "cron(0 3 ? * L *)") == "2026-11-28T03:00:00+00:00"
+
+
 def test_a_match_itself_is_not_due_again():
     assert after("2026-11-29T03:00:00+00:00", "cron(0 3 * * ? *)") == "2026-11-30T03:00:00+00:00"
 

@@ -200,11 +200,10 @@ def test_a_foreign_training_that_began_after_the_last_import_is_adopted(personal
     assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False)
 
 
-def test_a_foreign_training_that_takes_no_tag_is_adopted_all_the_same(personalize):
+@pytest.mark.parametrize("refusal", ["ResourceInUseException", "TooManyTagsException"])
+def test_a_foreign_training_that_takes_no_tag_is_adopted_all_the_same(personalize, refusal):
     foreign_training(personalize)
-    personalize.refuses(
-        "tag_resource", "ResourceInUseException", resourceArn=FOREIGN_VERSION, tags=ADOPTED_AS
-    )
+    personalize.refuses("tag_resource", refusal, resourceArn=FOREIGN_VERSION, tags=ADOPTED_AS)
     assert create(personalize, [imported(endedAt=iso(3))]) == job(FOREIGN_VERSION, ours=False)
 
 

@@ -110,6 +110,13 @@ BROKEN = {
         {"importRoleArn": f"{IAM}:user/me"},
         f"importRoleArn: '{IAM}:user/me' is a user; expected a role, for example '{ROLE_EXAMPLE}'",
     ),
+    "a role's name is ASCII": (
+        {"importRoleArn": f"{IAM}:role/\u00fcni"},
+        (
+            f"importRoleArn: '{IAM}:role/\u00fcni' is no valid ARN of a role; "
+            f"expected one like '{ROLE_EXAMPLE}'"
+        ),
+    ),
     "the permissions boundary is a policy": (
         {"permissionsBoundaryArn": f"{IAM}:role/boundary"},
         (
