@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.requirements
-SOURCES := components functions emulator retrain docs tests settings.py __main__.py
+SOURCES := components functions emulator retrain docs examples tests settings.py __main__.py
 
 $(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -14,7 +14,7 @@ $(READY): requirements.txt requirements-dev.txt
 		-r requirements.txt -r requirements-dev.txt
 	@touch $@
 
-.PHONY: demo test check lint types workflow mutants benchmark requirements help
+.PHONY: demo test check engine lint types workflow mutants benchmark requirements help
 
 demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine, and what goes wrong
 	@$(BIN)/python -m retrain rehearse --stack dev --scenario happy-path \
@@ -24,6 +24,13 @@ test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n 3 --quiet
 
 check: lint types test ## lint, types and tests: what has to pass before a commit
+
+engine: $(READY) ## run the program on Pulumi's real engine (builds the CLI once, with Go, if there is none)
+	@$(BIN)/python tests/engine/cli/tools.py >/dev/null; case $$? in \
+		0) $(BIN)/python -m pytest -n 2 --quiet tests/engine ;; \
+		3) echo "the tests of the engine are skipped" ;; \
+		*) exit 1 ;; \
+	esac
 
 lint: $(READY) ## check style and format
 	@$(BIN)/ruff check $(SOURCES)
