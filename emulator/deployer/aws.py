@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore import xform_name
 
 from emulator.deployer import constraints
+from emulator.deployer.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from botocore.client import BaseClient
 
 Answer = dict[str, Any]
 """What a service answers: shaped by botocore's model of the operation, which has no Python type."""
+
+
+def home(endpoint: str) -> tuple[str, str]:
+    """Return the account and the region that the emulator plays."""
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as answer:  # noqa: S310
+            health: dict[str, str] = json.load(answer)
+    except OSError as error:
+        raise DeploymentError(f"no emulator answers at {endpoint}: {error}") from error
+    return health["account"], health["region"]
 
 
 class Aws:
@@ -27,6 +39,8 @@ class Aws:
     """
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
+        import boto3  # noqa: PLC0415  # takes a second where Pulumi waits for the provider to start
+
         self.region = region
         self._session = boto3.Session(
             aws_access_key_id=account,
@@ -52,6 +66,19 @@ class Aws:
         constraints.check(model.input_shape, request, operation)
         method = getattr(client, xform_name(operation))
         return cast("Answer", method(**request))
+
+    def pages(
+        self, service: str, operation: str, request: Mapping[str, object]
+    ) -> Iterator[Answer]:
+        """Yield the items of all pages of an operation that lists."""
+        paginator = self._client(service).get_paginator(xform_name(operation))
+        [key] = paginator.result_keys
+        for page in paginator.paginate(**request):
+            yield from key.search(page) or ()
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource in this region and account."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def _client(self, service: str) -> BaseClient:
         with self._lock:

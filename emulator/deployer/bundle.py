@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import shlex
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pulumi import Archive, Asset, AssetArchive, FileAsset, StringAsset
-
-from emulator.deployer.errors import InputRefusedError
-
-Files: TypeAlias = Mapping[str, bytes]
-"""Path in the archive -> content."""
+if TYPE_CHECKING:
+    from emulator.deployer.wire import Files
 
 BOOTSTRAP = "bootstrap"
 """What a custom runtime is started by: an executable of this name at the root of the archive."""
-
-
-def files(archive: object, path: str) -> Files:
-    """Read the files of an AssetArchive of files, texts and archives of these.
-
-    Relative paths start at the working directory, as in Pulumi. Raises InputRefusedError, naming
-    `path`, for any other kind of archive or asset.
-    """
-    return dict(sorted(_files(archive, path, "")))
-
-
-def _files(archive: object, path: str, prefix: str) -> Iterator[tuple[str, bytes]]:
-    if not isinstance(archive, AssetArchive):
-        raise InputRefusedError(path, f"{_kind(archive)} is not supported, only AssetArchive")
-    for name, asset in archive.assets.items():
-        if isinstance(asset, FileAsset):
-            yield prefix + name, Path(asset.path).read_bytes()
-        elif isinstance(asset, StringAsset):
-            yield prefix + name, asset.text.encode()
-        elif isinstance(asset, AssetArchive):
-            yield from _files(asset, path, f"{prefix}{name}/")
-        else:
-            raise InputRefusedError(
-                f"{path}[{prefix}{name}]",
-                f"{_kind(asset)} is not supported, only FileAsset and StringAsset",
-            )
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__ if isinstance(value, Asset | Archive) else repr(value)
-
-
-def fingerprint(content: Files) -> str:
-    """Return a hash that two archives share if they hold the same files."""
-    digest = hashlib.sha256()
-    for name, data in sorted(content.items()):
-        digest.update(f"{name}\0{len(data)}\0".encode() + data)
-    return digest.hexdigest()
 
 
 def bootstrap(exports: Mapping[str, str]) -> bytes:

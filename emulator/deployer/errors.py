@@ -9,8 +9,14 @@ class InputRefusedError(Exception):
     """An input of a resource has a value that the deployer cannot honour.
 
     Raised by the rows of `resources`; the monitor turns it into a `DeploymentError` that also names
-    the resource.
+    the resource, the provider into a failure that the Pulumi CLI prints beside it.
     """
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class GoneError(Exception):
+    """A resource does not exist any more. Raised by a row where the service has no error for it."""

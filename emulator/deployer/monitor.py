@@ -8,29 +8,22 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings no types
-    empty_pb2,
-    struct_pb2,
-)
-from pulumi import Archive
-from pulumi.runtime import rpc
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # protobuf brings no types
 from pulumi.runtime.proto import resource_pb2
 
-from emulator.deployer import bundle, invokes
+from emulator.deployer import invokes, lifecycle, wire
 from emulator.deployer.errors import DeploymentError, InputRefusedError
-from emulator.deployer.naming import automatic_name
+from emulator.deployer.inputs import Circumstances, check
+from emulator.deployer.naming import digits
+from emulator.deployer.provider_settings import MEANINGLESS_HERE
 from emulator.deployer.resources import ROWS
 from emulator.deployer.state import Record, State
-from emulator.deployer.translation import translate
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
-    from emulator.deployer.rows import Row
 
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:aws"
-MEANINGLESS_HERE = {"skipCredentialsValidation", "skipRegionValidation", "skipMetadataApiCheck"}
-"""Inputs of a provider that only say how it finds a real account."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +36,11 @@ class DeployedResource:
     name: str
     """The logical name."""
     inputs: Mapping[str, object]
-    """With the physical name filled in; an archive is here as its fingerprint."""
+    """With the physical name; an archive is here as its fingerprint."""
     id: str
     """Pulumi's id of the resource; empty for a component."""
     outputs: Mapping[str, object]
-    """What AWS, and not the program, decided."""
+    """The inputs that are no archives, and what AWS decided."""
 
     @property
     def arn(self) -> str | None:
@@ -62,12 +55,15 @@ class Monitor:
     Pulumi calls them from several threads.
     """
 
-    def __init__(self, aws: Aws, project: str, stack: str) -> None:
+    def __init__(
+        self, aws: Aws, project: str, stack: str, default_tags: Mapping[str, object] | None = None
+    ) -> None:
         self.outputs: Mapping[str, object] = {}
         """The program's exports."""
         self.resources: list[DeployedResource] = []
         """All resources but the stack, in the order in which they came to exist."""
         self._aws = aws
+        self._circumstances = Circumstances(aws.region, default_tags or {})
         self._state = State(aws, project, stack)
         self._place = f"urn:pulumi:{stack}::{project}::"
         self._stack_urn = ""
@@ -93,7 +89,7 @@ class Monitor:
         if request.type != STACK:
             self.resources.append(resource)
         return resource_pb2.RegisterResourceResponse(
-            urn=urn, id=resource.id, object=_struct(resource.outputs)
+            urn=urn, id=resource.id, object=wire.structure(resource.outputs)
         )
 
     def RegisterResourceOutputs(  # noqa: N802
@@ -101,15 +97,15 @@ class Monitor:
     ) -> empty_pb2.Empty:
         """Keep the stack's outputs, which are the program's exports."""
         if request.urn == self._stack_urn:
-            self.outputs = _plain_properties(request.outputs)
+            self.outputs = wire.properties(request.outputs)
         return empty_pb2.Empty()
 
     def Invoke(  # noqa: N802
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
         """Answer what the program asks the provider."""
-        answer = invokes.invoke(request.tok, _plain_properties(request.args), self._aws)
-        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(answer)})
+        answer = invokes.invoke(request.tok, wire.properties(request.args), self._aws)
+        return resource_pb2.ResourceInvokeResponse(**{"return": wire.structure(answer)})
 
     def ReadResource(  # noqa: N802
         self, request: resource_pb2.ReadResourceRequest
@@ -155,7 +151,7 @@ class Monitor:
     def _deploy(
         self, request: resource_pb2.RegisterResourceRequest, urn: str, where: str
     ) -> DeployedResource:
-        inputs = _plain_properties(request.object)
+        inputs = wire.properties(request.object)
         if not request.custom:
             return DeployedResource(urn, request.type, request.name, inputs, "", {})
         try:
@@ -169,7 +165,7 @@ class Monitor:
 
     def _check_provider(self, inputs: Mapping[str, object]) -> None:
         """Accept an explicit provider that leads to the same account and region as the default."""
-        for name in inputs.keys() - MEANINGLESS_HERE - {"region"}:
+        for name in sorted(inputs.keys() - MEANINGLESS_HERE - {"region"}):
             raise InputRefusedError(name, "unknown or not supported")
         self._check_region(inputs)
 
@@ -191,23 +187,34 @@ class Monitor:
         if row is None:
             raise DeploymentError(f"{where}: this type is not supported by the emulator's deployer")
         self._check_region(declared)
-        inputs = {name: value for name, value in declared.items() if name != "region"}
-        _fill_in_name(row, inputs, request.name, urn)
-        api_request = translate(inputs, row.shape)
-        recorded = {name: _recordable(value, name) for name, value in inputs.items()}
+        inputs, failures = check(
+            row,
+            declared,
+            self._circumstances,
+            name=request.name,
+            digits=digits(urn),
+            old={},
+        )
+        if failures:
+            raise failures[0]
+        asked = {*declared, row.name_input} & inputs.keys() - {"region"}
+        recorded = {name: _recordable(inputs[name]) for name in sorted(asked)}
 
         record = self._state.find(urn, where, recorded)
         if record is None:
             try:
-                created = row.create(api_request, self._aws)
+                created = lifecycle.create(row, inputs, self._aws)
+            except lifecycle.UnfinishedError as error:
+                assert error.__cause__ is not None, "it is raised from what went wrong"
+                error.__cause__.add_note(f"while creating {where}")
+                raise error.__cause__ from None
             except Exception as error:
                 error.add_note(f"while creating {where}")
                 raise
             outputs = {
-                "region": self._aws.region,
-                "tagsAll": recorded.get("tags", {}),
-                **({row.name_input: recorded[row.name_input]} if row.name else {}),
-                **created.outputs,
+                name: value
+                for name, value in created.outputs.items()
+                if not isinstance(value, wire.Archive)
             }
             record = Record(urn, recorded, created.id, outputs)
             self._state.add(record)
@@ -216,38 +223,6 @@ class Monitor:
         )
 
 
-def _fill_in_name(row: Row, inputs: dict[str, object], logical_name: str, urn: str) -> None:
-    if row.name is None:
-        return
-    name = str(inputs.setdefault(row.name_input, automatic_name(logical_name, urn)))
-    if problem := row.name.problem(name):
-        raise InputRefusedError(row.name_input, problem)
-
-
-def _recordable(value: object, path: str) -> object:
+def _recordable(value: object) -> object:
     """Return the value as JSON can hold it."""
-    if isinstance(value, Archive):
-        return {"sha256": bundle.fingerprint(bundle.files(value, path))}
-    return value
-
-
-def _plain_properties(struct: struct_pb2.Struct) -> dict[str, object]:
-    properties = rpc.deserialize_properties(struct)
-    return {name: _plain(value) for name, value in properties.items()}
-
-
-def _plain(value: object) -> object:
-    """Undo what protobuf does to numbers: all are floats there."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
-def _struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
-    struct = struct_pb2.Struct()
-    struct.update(properties)
-    return struct
+    return {"sha256": value.hash} if isinstance(value, wire.Archive) else value

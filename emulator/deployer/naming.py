@@ -23,12 +23,14 @@ class NameRule:
         return None
 
 
-def automatic_name(logical_name: str, urn: str) -> str:
-    """Return the logical name, a hyphen and 7 hexadecimal digits, as Pulumi names.
+def automatic_name(logical_name: str, digits: str) -> str:
+    """Return the logical name, a hyphen and 7 hexadecimal digits, as Pulumi names."""
+    return f"{logical_name}-{digits[:7]}"
 
-    Pulumi's digits are random; these come from the URN, so that they are the same each time.
-    """
-    return f"{logical_name}-{hashlib.sha256(urn.encode()).hexdigest()[:7]}"
+
+def digits(seed: str | bytes) -> str:
+    """Return hexadecimal digits that are always the same for a seed."""
+    return hashlib.sha256(seed.encode() if isinstance(seed, str) else seed).hexdigest()
 
 
 # The limits and patterns are those of botocore's service models, except where a line says why not.

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import json
 import logging
 import runpy
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +15,16 @@ from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime.proto import engine_pb2
 from pulumi.runtime.stack import run_in_stack
 
-from emulator.deployer.aws import Aws
+from emulator.deployer.aws import Aws, home
 from emulator.deployer.configuration import Project, read_project
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.monitor import DeployedResource, Monitor
+from emulator.deployer.provider_settings import (
+    ProviderSettings,
+    account_problem,
+    provider_settings,
+    unsupported,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,9 +62,12 @@ def deploy(
     the program's while it runs.
     """
     project = read_project(project_dir.resolve(), stack, config or {})
-    account, home_region = _home(endpoint)
-    aws = Aws(endpoint, account, _region(project.config) or home_region)
-    monitor = Monitor(aws, project.name, stack)
+    account, home_region = home(endpoint)
+    settings = _provider_settings(project.config)
+    aws = Aws(endpoint, account, settings.region or home_region)
+    monitor = Monitor(aws, project.name, stack, settings.default_tags)
+    if problem := account_problem(settings, account):
+        raise DeploymentError(problem)
     engine = _Engine()
 
     async def run() -> None:
@@ -104,23 +111,15 @@ def _run_main(project: Project) -> None:
     runpy.run_path(str(project.program), run_name="__main__")
 
 
-def _home(endpoint: str) -> tuple[str, str]:
-    """Ask the emulator which account and region it plays."""
-    try:
-        with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as answer:  # noqa: S310
-            health: dict[str, str] = json.load(answer)
-    except OSError as error:
-        raise DeploymentError(f"no emulator answers at {endpoint}: {error}") from error
-    return health["account"], health["region"]
-
-
-def _region(config: Mapping[str, str]) -> str | None:
-    """Read the region from the AWS provider's config; the rest of it is refused by name."""
-    unsupported = {key for key in config if key.startswith("aws:")} - {"aws:region", "aws:profile"}
-    if unsupported:
-        names = ", ".join(sorted(unsupported))
+def _provider_settings(config: Mapping[str, str]) -> ProviderSettings:
+    """Read the AWS provider's config; what is not understood is refused by name."""
+    settings = {
+        key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
+    }
+    if unknown := unsupported(settings):
+        names = ", ".join(f"aws:{name}" for name in unknown)
         raise DeploymentError(f"{names}: not supported by the emulator's deployer")
-    return config.get("aws:region")
+    return provider_settings(settings)
 
 
 class _Engine:

@@ -5,62 +5,125 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from emulator.deployer import naming
-from emulator.deployer.errors import DeploymentError
-from emulator.deployer.rows import Created, Row, Rows
-from emulator.deployer.translation import TAGS, Request, block, blocks, document, pairs, take
+from emulator.deployer.errors import DeploymentError, GoneError
+from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.translation import (
+    DOCUMENT,
+    SET,
+    TAGS,
+    Convert,
+    Request,
+    block,
+    blocks,
+    pairs,
+    take,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from emulator.deployer.aws import Aws
 
+FOR_EVER = 0
+"""Pulumi's word for a retention without an end."""
 
-def _log_group(request: Request, aws: Aws) -> Created:
-    name = str(request["logGroupName"])
-    days = request.pop("retentionInDays", 0)
+
+def _log_group_arn(name: str, aws: Aws) -> str:
+    return aws.arn("logs", f"log-group:{name}")
+
+
+def _create_log_group(request: Request, aws: Aws) -> str:
     aws.call("logs", "CreateLogGroup", request)
-    if days:  # 0 is Pulumi's word for: keep for ever
-        aws.call("logs", "PutRetentionPolicy", {"logGroupName": name, "retentionInDays": days})
-    arn = f"arn:{aws.partition}:logs:{aws.region}:{aws.account}:log-group:{name}"
-    return Created(name, {"arn": arn, "retentionInDays": days})
+    return str(request["logGroupName"])
 
 
-def _metric_alarm(request: Request, aws: Aws) -> Created:
-    name = str(request["AlarmName"])
+def _read_log_group(place: Place, aws: Aws) -> Found:
+    arn = _log_group_arn(place.id, aws)
+    for group in aws.pages("logs", "DescribeLogGroups", {"logGroupNamePrefix": place.id}):
+        if group["logGroupName"] == place.id:
+            break
+    else:
+        raise GoneError(place.id)
+    tags = aws.call("logs", "ListTagsForResource", {"resourceArn": arn})["tags"]
+    return Found(
+        {"retentionInDays": FOR_EVER, **group, "tags": tags},
+        {"arn": arn, "logGroupClass": group.get("logGroupClass", "STANDARD")},
+    )
+
+
+def _update_log_group(change: Change, aws: Aws) -> None:
+    group = {"logGroupName": change.place.id}
+    if "retentionInDays" in change.names:
+        retention = change.of("retentionInDays")
+        if FOR_EVER in retention.values():
+            aws.call("logs", "DeleteRetentionPolicy", group)
+        else:
+            aws.call("logs", "PutRetentionPolicy", group | retention)
+    if key := change.of("kmsKeyId"):
+        aws.call("logs", "AssociateKmsKey", group | key)
+    elif "kmsKeyId" in change.names:
+        aws.call("logs", "DisassociateKmsKey", group)
+
+
+def _put_alarm(request: Request, aws: Aws) -> str:
     aws.call("cloudwatch", "PutMetricAlarm", request)
-    found = aws.call("cloudwatch", "DescribeAlarms", {"AlarmNames": [name]})["MetricAlarms"]
-    return Created(name, {"arn": found[0]["AlarmArn"]})
+    return str(request["AlarmName"])
 
 
-def _dashboard(request: Request, aws: Aws) -> Created:
-    name = str(request["DashboardName"])
+def _read_alarm(place: Place, aws: Aws) -> Found:
+    found = aws.call("cloudwatch", "DescribeAlarms", {"AlarmNames": [place.id]})["MetricAlarms"]
+    if not found:
+        raise GoneError(place.id)
+    [alarm] = found
+    arn = {"ResourceARN": alarm["AlarmArn"]}
+    tags = aws.call("cloudwatch", "ListTagsForResource", arn)["Tags"]
+    return Found({**alarm, "Tags": tags}, {"arn": alarm["AlarmArn"]})
+
+
+def _update_alarm(change: Change, aws: Aws) -> None:
+    """Put the alarm anew. PutMetricAlarm ignores the tags of one that exists."""
+    _put_alarm({name: change.new[name] for name in change.new.keys() - {"Tags"}}, aws)
+
+
+def _put_dashboard(request: Request, aws: Aws) -> str:
     answer = aws.call("cloudwatch", "PutDashboard", request)
     if answer.get("DashboardValidationMessages"):
         raise DeploymentError(f"PutDashboard: {answer['DashboardValidationMessages']}")
-    found = aws.call("cloudwatch", "GetDashboard", {"DashboardName": name})
-    return Created(name, {"dashboardArn": found["DashboardArn"]})
+    return str(request["DashboardName"])
+
+
+def _read_dashboard(place: Place, aws: Aws) -> Found:
+    found = aws.call("cloudwatch", "GetDashboard", {"DashboardName": place.id})
+    return Found({**found, "DashboardName": place.id}, {"dashboardArn": found["DashboardArn"]})
 
 
 DIMENSIONS = pairs("Name", "Value")
+METRIC = block(
+    {
+        "namespace": "Namespace",
+        "metricName": "MetricName",
+        "dimensions": ("Dimensions", DIMENSIONS),
+        "period": "Period",
+        "stat": "Stat",
+        "unit": "Unit",
+    }
+)
 
 
-def _metric(value: object, path: str) -> object:
+def _split_metric(value: object, path: str) -> object:
     """Split what Pulumi keeps in one block: the metric, and the statistic that is taken of it."""
-    whole = cast(
-        "Request",
-        block(
-            {
-                "namespace": "Namespace",
-                "metricName": "MetricName",
-                "dimensions": ("Dimensions", DIMENSIONS),
-                "period": "Period",
-                "stat": "Stat",
-                "unit": "Unit",
-            }
-        )(value, path),
-    )
+    whole = cast("Request", METRIC.to_api(value, path))
     return {"Metric": take(whole, "Namespace", "MetricName", "Dimensions"), **whole}
 
 
+def _join_metric(found: object, declared: object) -> object:
+    statistic = cast("Mapping[str, object]", found)
+    metric = cast("Mapping[str, object]", statistic["Metric"])
+    return METRIC.from_api({**statistic, **metric}, declared)
+
+
 ROWS: Rows = {
+    # terraform-provider-aws, internal/service/logs/group.go: ForceNew on name and log_group_class.
     "aws:cloudwatch/logGroup:LogGroup": Row(
         name=naming.LOG_GROUP,
         shape={
@@ -70,14 +133,23 @@ ROWS: Rows = {
             "retentionInDays": "retentionInDays",
             "tags": "tags",
         },
-        create=_log_group,
+        defaults={"retentionInDays": FOR_EVER},
+        replaces=frozenset({"name", "logGroupClass"}),
+        create=_create_log_group,
+        later=frozenset({"retentionInDays"}),
+        read=_read_log_group,
+        update=_update_log_group,
+        delete=lambda place, aws, _: aws.call("logs", "DeleteLogGroup", {"logGroupName": place.id}),
+        tagging=Tagging("logs", "resourceArn", _log_group_arn, tags="tags", keys="tagKeys"),
+        decided=frozenset({"arn", "logGroupClass"}),
     ),
+    # internal/service/cloudwatch/metric_alarm.go: ForceNew on alarm_name.
     "aws:cloudwatch/metricAlarm:MetricAlarm": Row(
         name=naming.ALARM,
         shape={
             "name": "AlarmName",
             "actionsEnabled": "ActionsEnabled",
-            "alarmActions": "AlarmActions",
+            "alarmActions": ("AlarmActions", SET),
             "alarmDescription": "AlarmDescription",
             "comparisonOperator": "ComparisonOperator",
             "datapointsToAlarm": "DatapointsToAlarm",
@@ -85,7 +157,7 @@ ROWS: Rows = {
             "evaluateLowSampleCountPercentiles": "EvaluateLowSampleCountPercentile",
             "evaluationPeriods": "EvaluationPeriods",
             "extendedStatistic": "ExtendedStatistic",
-            "insufficientDataActions": "InsufficientDataActions",
+            "insufficientDataActions": ("InsufficientDataActions", SET),
             "metricName": "MetricName",
             "metricQueries": (
                 "Metrics",
@@ -95,14 +167,14 @@ ROWS: Rows = {
                         "accountId": "AccountId",
                         "expression": "Expression",
                         "label": "Label",
-                        "metric": ("MetricStat", _metric),
+                        "metric": ("MetricStat", Convert(_split_metric, _join_metric)),
                         "period": "Period",
                         "returnData": "ReturnData",
                     }
                 ),
             ),
             "namespace": "Namespace",
-            "okActions": "OKActions",
+            "okActions": ("OKActions", SET),
             "period": "Period",
             "statistic": "Statistic",
             "threshold": "Threshold",
@@ -111,15 +183,34 @@ ROWS: Rows = {
             "unit": "Unit",
             "tags": ("Tags", TAGS),
         },
-        create=_metric_alarm,
+        defaults={"actionsEnabled": True, "treatMissingData": "missing"},
+        replaces=frozenset({"name"}),
+        create=_put_alarm,
+        read=_read_alarm,
+        update=_update_alarm,
+        delete=lambda place, aws, _: aws.call(
+            "cloudwatch", "DeleteAlarms", {"AlarmNames": [place.id]}
+        ),
+        tagging=Tagging(
+            "cloudwatch", "ResourceARN", lambda name, aws: aws.arn("cloudwatch", f"alarm:{name}")
+        ),
+        decided=frozenset({"arn"}),
     ),
+    # internal/service/cloudwatch/dashboard.go: ForceNew on dashboard_name.
     "aws:cloudwatch/dashboard:Dashboard": Row(
         name=naming.DASHBOARD,
         name_input="dashboardName",
         shape={
             "dashboardName": "DashboardName",
-            "dashboardBody": ("DashboardBody", document),
+            "dashboardBody": ("DashboardBody", DOCUMENT),
         },
-        create=_dashboard,
+        replaces=frozenset({"dashboardName"}),
+        create=_put_dashboard,
+        read=_read_dashboard,
+        update=lambda change, aws: _put_dashboard(change.new, aws),
+        delete=lambda place, aws, _: aws.call(
+            "cloudwatch", "DeleteDashboards", {"DashboardNames": [place.id]}
+        ),
+        decided=frozenset({"dashboardArn"}),
     ),
 }

@@ -1,69 +1,121 @@
-"""IAM: roles, their inline policies and the managed policies attached to them."""
+"""IAM: roles and their inline policies."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
 from emulator.deployer import naming
-from emulator.deployer.rows import Created, Row, Rows
-from emulator.deployer.translation import TAGS, Request, document
+from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.translation import DOCUMENT, SET, TAGS, Request
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
 
 
-def _role(request: Request, aws: Aws) -> Created:
-    managed_policies = cast("list[str]", request.pop("ManagedPolicyArns", []))
-    role = aws.call("iam", "CreateRole", request)["Role"]
-    for arn in managed_policies:
-        aws.call("iam", "AttachRolePolicy", {"RoleName": role["RoleName"], "PolicyArn": arn})
-    return Created(
-        role["RoleName"],
+def _create_role(request: Request, aws: Aws) -> str:
+    return str(aws.call("iam", "CreateRole", request)["Role"]["RoleName"])
+
+
+def _read_role(place: Place, aws: Aws) -> Found:
+    role = aws.call("iam", "GetRole", {"RoleName": place.id})["Role"]
+    boundary = role.pop("PermissionsBoundary", None)
+    if boundary is not None:
+        role["PermissionsBoundary"] = boundary["PermissionsBoundaryArn"]
+    role.setdefault("Tags", [])
+    if "ManagedPolicyArns" in place.request:
+        attached = aws.pages("iam", "ListAttachedRolePolicies", {"RoleName": place.id})
+        role["ManagedPolicyArns"] = [each["PolicyArn"] for each in attached]
+    return Found(
+        role,
         {
             "arn": role["Arn"],
             "createDate": role["CreateDate"].isoformat(),
             "uniqueId": role["RoleId"],
-            "path": role["Path"],
         },
     )
 
 
-def _role_policy(request: Request, aws: Aws) -> Created:
+def _update_role(change: Change, aws: Aws) -> None:
+    role, new = {"RoleName": change.place.id}, change.new
+    if "AssumeRolePolicyDocument" in change.names:
+        document = {"PolicyDocument": new["AssumeRolePolicyDocument"]}
+        aws.call("iam", "UpdateAssumeRolePolicy", role | document)
+    if change.names & {"Description", "MaxSessionDuration"}:
+        description = {"Description": new.get("Description", "")}
+        duration = {"MaxSessionDuration": new["MaxSessionDuration"]}
+        aws.call("iam", "UpdateRole", role | description | duration)
+    if boundary := change.of("PermissionsBoundary"):
+        aws.call("iam", "PutRolePermissionsBoundary", role | boundary)
+    elif "PermissionsBoundary" in change.names:
+        aws.call("iam", "DeleteRolePermissionsBoundary", role)
+    if "ManagedPolicyArns" in change.names:
+        old = set(cast("list[str]", change.place.request.get("ManagedPolicyArns", [])))
+        wanted = set(cast("list[str]", new.get("ManagedPolicyArns", [])))
+        for arn in sorted(old - wanted):
+            aws.call("iam", "DetachRolePolicy", role | {"PolicyArn": arn})
+        for arn in sorted(wanted - old):
+            aws.call("iam", "AttachRolePolicy", role | {"PolicyArn": arn})
+
+
+def _delete_role(place: Place, aws: Aws, _seconds: float) -> None:
+    """Delete a role, after the managed policies that are inputs of its own, as the provider does.
+
+    IAM answers DeleteConflict while other policies are there.
+    """
+    for arn in cast("list[str]", place.request.get("ManagedPolicyArns", [])):
+        aws.call("iam", "DetachRolePolicy", {"RoleName": place.id, "PolicyArn": arn})
+    aws.call("iam", "DeleteRole", {"RoleName": place.id})
+
+
+def _put_role_policy(request: Request, aws: Aws) -> str:
     aws.call("iam", "PutRolePolicy", request)
-    return Created(f"{request['RoleName']}:{request['PolicyName']}")
+    return f"{request['RoleName']}:{request['PolicyName']}"
 
 
-def _role_policy_attachment(request: Request, aws: Aws) -> Created:
-    aws.call("iam", "AttachRolePolicy", request)
-    return Created(f"{request['RoleName']}/{request['PolicyArn']}")
+def _role_policy(place: Place) -> Request:
+    """Return the parameters that name an inline policy."""
+    role, _, policy = place.id.partition(":")
+    return {"RoleName": role, "PolicyName": policy}
 
 
 ROWS: Rows = {
+    # terraform-provider-aws, internal/service/iam/role.go: ForceNew on name and path.
     "aws:iam/role:Role": Row(
         name=naming.ROLE,
         shape={
             "name": "RoleName",
-            "assumeRolePolicy": ("AssumeRolePolicyDocument", document),
+            "assumeRolePolicy": ("AssumeRolePolicyDocument", DOCUMENT),
             "description": "Description",
             "path": "Path",
             "permissionsBoundary": "PermissionsBoundary",
-            "managedPolicyArns": "ManagedPolicyArns",
+            "managedPolicyArns": ("ManagedPolicyArns", SET),
             "maxSessionDuration": "MaxSessionDuration",
             "tags": ("Tags", TAGS),
         },
-        create=_role,
+        defaults={"path": "/", "maxSessionDuration": 3600},
+        regional=False,
+        replaces=frozenset({"name", "path"}),
+        create=_create_role,
+        later=frozenset({"managedPolicyArns"}),
+        read=_read_role,
+        update=_update_role,
+        delete=_delete_role,
+        tagging=Tagging("iam", "RoleName", tag="TagRole", untag="UntagRole"),
+        decided=frozenset({"arn", "createDate", "uniqueId"}),
     ),
+    # internal/service/iam/role_policy.go: ForceNew on name and role.
     "aws:iam/rolePolicy:RolePolicy": Row(
         name=naming.ROLE_POLICY,
         shape={
             "name": "PolicyName",
             "role": "RoleName",
-            "policy": ("PolicyDocument", document),
+            "policy": ("PolicyDocument", DOCUMENT),
         },
-        create=_role_policy,
-    ),
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": Row(
-        shape={"role": "RoleName", "policyArn": "PolicyArn"},
-        create=_role_policy_attachment,
+        regional=False,
+        replaces=frozenset({"name", "role"}),
+        create=_put_role_policy,
+        read=lambda place, aws: Found(aws.call("iam", "GetRolePolicy", _role_policy(place))),
+        update=lambda change, aws: _put_role_policy(change.new, aws),
+        delete=lambda place, aws, _: aws.call("iam", "DeleteRolePolicy", _role_policy(place)),
     ),
 }

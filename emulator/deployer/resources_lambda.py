@@ -1,23 +1,47 @@
-"""Lambda: functions, who may invoke them, and what becomes of failed asynchronous invocations."""
+"""Lambda: functions, and who may invoke them."""
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from typing import TYPE_CHECKING, cast
 
-from emulator.deployer import bundle, naming
-from emulator.deployer.errors import InputRefusedError
-from emulator.deployer.rows import Created, Row, Rows
-from emulator.deployer.translation import Request, block
+from emulator.deployer import bundle, naming, wire
+from emulator.deployer.errors import DeploymentError, GoneError, InputRefusedError
+from emulator.deployer.rows import (
+    Change,
+    Found,
+    Outputs,
+    Place,
+    Row,
+    Rows,
+    Tagging,
+    unchangeable,
+)
+from emulator.deployer.translation import SAME, Convert, Request, block, take
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emulator.deployer.aws import Aws
+    from emulator.deployer.aws import Answer, Aws
 
 OLDEST_PYTHON = 12
 UNRESERVED = -1
 """Pulumi's word for a function without reserved concurrency, its default."""
+UPDATE_SECONDS = 600.0
+"""terraform-provider-aws, internal/service/lambda/function.go: schema.DefaultTimeout."""
+POLL_SECONDS = 0.1
+
+CONFIGURATION = frozenset(
+    {"Description", "Handler", "Role", "Timeout", "MemorySize", "Environment", "LoggingConfig"}
+    | {"TracingConfig", "KMSKeyArn"}
+)
+"""What UpdateFunctionConfiguration changes."""
+CLEARED = {"Description": "", "KMSKeyArn": "", "Environment": {"Variables": {}}}
+"""What removes a part of the configuration; the other parts stay as they are."""
+IN_THE_BOOTSTRAP = {"Code", "Runtime", "LoggingConfig"}
+"""What the code's archive holds, here in the emulator."""
 
 
 def _runtime(value: object, path: str) -> str:
@@ -28,8 +52,11 @@ def _runtime(value: object, path: str) -> str:
     return str(value)
 
 
-def _code(value: object, path: str) -> bundle.Files:
-    content = bundle.files(value, path)
+def _code(value: object, path: str) -> object:
+    """Read the files of an archive. One whose content the engine left out stays as it is."""
+    if isinstance(value, wire.Archive) and value.elided:
+        return value
+    content = wire.files(value, path)
     if bundle.BOOTSTRAP in content:
         raise InputRefusedError(
             path, f"holds a file {bundle.BOOTSTRAP!r}, a name the emulator uses"
@@ -37,47 +64,19 @@ def _code(value: object, path: str) -> bundle.Files:
     return content
 
 
-def _function(request: Request, aws: Aws) -> Created:
+def _create_function(request: Request, aws: Aws) -> str:
     """Create it as a custom runtime: the emulator's own runner of Python loses error classes."""
-    concurrency = request.pop("ReservedConcurrentExecutions", UNRESERVED)
-    content = cast("bundle.Files", request.pop("Code"))
+    code = {"Runtime": "provided.al2023", "Code": {"ZipFile": _zip(request)}}
+    created = aws.call("lambda", "CreateFunction", {**request, **code})
+    _wait_for(created["FunctionName"], aws)
+    return str(created["FunctionName"])
+
+
+def _zip(request: Request) -> bytes:
+    """Return the code with what starts it."""
     start = bundle.bootstrap(_environment_of_the_service(request))
-    code = bundle.zipped({**content, bundle.BOOTSTRAP: start})
-    created = aws.call(
-        "lambda",
-        "CreateFunction",
-        {**request, "Runtime": "provided.al2023", "Code": {"ZipFile": code}},
-    )
-    name, arn, version = created["FunctionName"], created["FunctionArn"], created["Version"]
-    if concurrency != UNRESERVED:
-        aws.call(
-            "lambda",
-            "PutFunctionConcurrency",
-            {"FunctionName": name, "ReservedConcurrentExecutions": concurrency},
-        )
-    qualified_arn = f"{arn}:{version}"
-    gateway = f"arn:{aws.partition}:apigateway:{aws.region}:lambda:path"
-    return Created(
-        name,
-        {
-            "arn": arn,
-            "qualifiedArn": qualified_arn,
-            "version": version,
-            "invokeArn": f"{gateway}/2015-03-31/functions/{arn}/invocations",
-            "qualifiedInvokeArn": f"{gateway}/2015-03-31/functions/{qualified_arn}/invocations",
-            "responseStreamingInvokeArn": (
-                f"{gateway}/2021-11-15/functions/{arn}/response-streaming-invocations"
-            ),
-            "lastModified": created["LastModified"],
-            "codeSha256": created["CodeSha256"],
-            "sourceCodeSize": created["CodeSize"],
-            "signingJobArn": "",
-            "signingProfileVersionArn": "",
-            "timeout": created["Timeout"],
-            "memorySize": created["MemorySize"],
-            "architectures": created["Architectures"],
-        },
-    )
+    content = cast("wire.Files", request["Code"])
+    return bundle.zipped({**content, bundle.BOOTSTRAP: start})
 
 
 def _environment_of_the_service(request: Request) -> Mapping[str, str]:
@@ -95,28 +94,147 @@ def _environment_of_the_service(request: Request) -> Mapping[str, str]:
     return variables
 
 
-def _permission(request: Request, aws: Aws) -> Created:
+def _read_function(place: Place, aws: Aws) -> Found:
+    name = {"FunctionName": place.id}
+    function = aws.call("lambda", "GetFunction", name)
+    configuration: Answer = function["Configuration"]
+    arn = configuration["FunctionArn"]
+    *_, latest = aws.pages("lambda", "ListVersionsByFunction", name)
+    qualified_arn = f"{arn}:{latest['Version']}"
+    gateway = f"arn:{aws.partition}:apigateway:{aws.region}:lambda:path"
+    concurrency = function.get("Concurrency", {})
+    return Found(
+        {
+            "Environment": {},
+            **configuration,
+            "ReservedConcurrentExecutions": concurrency.get(
+                "ReservedConcurrentExecutions", UNRESERVED
+            ),
+            "Tags": function.get("Tags", {}),
+        },
+        {
+            "arn": arn,
+            "qualifiedArn": qualified_arn,
+            "version": latest["Version"],
+            "invokeArn": f"{gateway}/2015-03-31/functions/{arn}/invocations",
+            "qualifiedInvokeArn": f"{gateway}/2015-03-31/functions/{qualified_arn}/invocations",
+            "responseStreamingInvokeArn": (
+                f"{gateway}/2021-11-15/functions/{arn}/response-streaming-invocations"
+            ),
+            "lastModified": configuration["LastModified"],
+            "codeSha256": configuration["CodeSha256"],
+            "sourceCodeSize": configuration["CodeSize"],
+            "signingJobArn": "",
+            "signingProfileVersionArn": "",
+            "architectures": configuration["Architectures"],
+        },
+    )
+
+
+def _update_function(change: Change, aws: Aws) -> None:
+    name, new = {"FunctionName": change.place.id}, change.new
+    configuration = {
+        part: new.get(part, CLEARED.get(part))
+        for part in change.names & CONFIGURATION
+        if part in new or part in CLEARED
+    }
+    if configuration:
+        aws.call("lambda", "UpdateFunctionConfiguration", name | configuration)
+        _wait_for(change.place.id, aws)
+    code = change.names & (IN_THE_BOOTSTRAP | {"Architectures"})
+    if code:
+        archive = {"ZipFile": _zip(new), **change.of("Architectures")}
+        aws.call("lambda", "UpdateFunctionCode", name | archive)
+        _wait_for(change.place.id, aws)
+    if "ReservedConcurrentExecutions" in change.names:
+        reserved = take(new, "ReservedConcurrentExecutions")
+        if UNRESERVED in reserved.values():
+            aws.call("lambda", "DeleteFunctionConcurrency", name)
+        else:
+            aws.call("lambda", "PutFunctionConcurrency", name | reserved)
+    if new["Publish"] and (configuration or code or "Publish" in change.names):
+        aws.call("lambda", "PublishVersion", name)
+
+
+def _wait_for(name: object, aws: Aws) -> None:
+    """Wait until Lambda has finished what it was asked for, as it refuses the next change before.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    """
+    give_up = time.monotonic() + UPDATE_SECONDS
+    while time.monotonic() < give_up:
+        function = aws.call("lambda", "GetFunctionConfiguration", {"FunctionName": name})
+        if (function["State"], function["LastUpdateStatus"]) == ("Active", "Successful"):
+            return
+        time.sleep(POLL_SECONDS)
+    raise DeploymentError(f"the function {name} is not ready after {UPDATE_SECONDS:g} seconds")
+
+
+def _renewed_by(changed: frozenset[str], inputs: Outputs) -> frozenset[str]:
+    """Return what the provider does not know before an update of a function.
+
+    terraform-provider-aws, internal/service/lambda/function.go: updateComputedAttributesOnPublish.
+    """
+    code = changed & {"code", "architectures"}
+    renewed = {"lastModified"} if code else set()
+    if inputs.get("publish") and changed - {"tags", "tagsAll", "reservedConcurrentExecutions"}:
+        renewed |= {"version", "qualifiedArn", "qualifiedInvokeArn"}
+    return frozenset(renewed)
+
+
+def _add_permission(request: Request, aws: Aws) -> str:
     aws.call("lambda", "AddPermission", request)
-    return Created(str(request["StatementId"]))
+    return str(request["StatementId"])
 
 
-def _event_invoke_config(request: Request, aws: Aws) -> Created:
-    aws.call("lambda", "PutFunctionEventInvokeConfig", request)
-    function, qualifier = request["FunctionName"], request.get("Qualifier")
-    return Created(f"{function}:{qualifier}" if qualifier else str(function))
+def _read_permission(place: Place, aws: Aws) -> Found:
+    function = take(dict(place.request), "FunctionName", "Qualifier")
+    policy = json.loads(aws.call("lambda", "GetPolicy", function)["Policy"])
+    for statement in policy["Statement"]:
+        if statement["Sid"] == place.id:
+            break
+    else:
+        raise GoneError(place.id)
+    conditions = statement.get("Condition", {})
+    principal = statement["Principal"]
+    if isinstance(principal, dict):
+        [principal] = principal.values()
+    answer = {
+        **function,
+        "StatementId": statement["Sid"],
+        "Action": statement["Action"],
+        "Principal": principal,
+        "SourceArn": conditions.get("ArnLike", {}).get("AWS:SourceArn"),
+        "SourceAccount": conditions.get("StringEquals", {}).get("AWS:SourceAccount"),
+    }
+    return Found({name: value for name, value in answer.items() if value is not None})
 
 
-DESTINATION = block({"destination": "Destination"})
+def _remove_permission(place: Place, aws: Aws, _seconds: float) -> None:
+    function = take(dict(place.request), "FunctionName", "Qualifier")
+    aws.call("lambda", "RemovePermission", {**function, "StatementId": place.id})
+
+
+PERMISSION = {
+    "statementId": "StatementId",
+    "function": "FunctionName",
+    "qualifier": "Qualifier",
+    "action": "Action",
+    "principal": "Principal",
+    "sourceArn": "SourceArn",
+    "sourceAccount": "SourceAccount",
+}
 
 ROWS: Rows = {
+    # terraform-provider-aws, internal/service/lambda/function.go: ForceNew on function_name.
     "aws:lambda/function:Function": Row(
         name=naming.FUNCTION,
         shape={
             "name": "FunctionName",
             "description": "Description",
-            "code": ("Code", _code),
+            "code": ("Code", Convert(_code, SAME.from_api)),
             "handler": "Handler",
-            "runtime": ("Runtime", _runtime),
+            "runtime": ("Runtime", Convert(_runtime, SAME.from_api)),
             "architectures": "Architectures",
             "role": "Role",
             "timeout": "Timeout",
@@ -139,38 +257,40 @@ ROWS: Rows = {
             "reservedConcurrentExecutions": "ReservedConcurrentExecutions",
             "tags": "Tags",
         },
-        create=_function,
+        defaults={
+            "timeout": 3,
+            "memorySize": 128,
+            "publish": False,
+            "reservedConcurrentExecutions": UNRESERVED,
+        },
+        replaces=frozenset({"name"}),
+        create=_create_function,
+        later=frozenset({"reservedConcurrentExecutions"}),
+        read=_read_function,
+        update=_update_function,
+        delete=lambda place, aws, _: aws.call(
+            "lambda", "DeleteFunction", {"FunctionName": place.id}
+        ),
+        tagging=Tagging(
+            "lambda", "Resource", lambda name, aws: aws.arn("lambda", f"function:{name}")
+        ),
+        unreadable=frozenset({"code", "runtime", "publish"}),
+        decided=frozenset(
+            {"arn", "qualifiedArn", "version", "invokeArn", "qualifiedInvokeArn", "architectures"}
+            | {"responseStreamingInvokeArn", "lastModified", "codeSha256", "sourceCodeSize"}
+            | {"signingJobArn", "signingProfileVersionArn"}
+        ),
+        renewed=_renewed_by,
     ),
+    # internal/service/lambda/permission.go: ForceNew on all; Lambda has no UpdatePermission.
     "aws:lambda/permission:Permission": Row(
         name=naming.STATEMENT,
         name_input="statementId",
-        shape={
-            "statementId": "StatementId",
-            "function": "FunctionName",
-            "qualifier": "Qualifier",
-            "action": "Action",
-            "principal": "Principal",
-            "sourceArn": "SourceArn",
-            "sourceAccount": "SourceAccount",
-        },
-        create=_permission,
-    ),
-    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": Row(
-        shape={
-            "functionName": "FunctionName",
-            "qualifier": "Qualifier",
-            "maximumEventAgeInSeconds": "MaximumEventAgeInSeconds",
-            "maximumRetryAttempts": "MaximumRetryAttempts",
-            "destinationConfig": (
-                "DestinationConfig",
-                block(
-                    {
-                        "onFailure": ("OnFailure", DESTINATION),
-                        "onSuccess": ("OnSuccess", DESTINATION),
-                    }
-                ),
-            ),
-        },
-        create=_event_invoke_config,
+        shape=PERMISSION,
+        replaces=frozenset(PERMISSION),
+        create=_add_permission,
+        read=_read_permission,
+        update=unchangeable,
+        delete=_remove_permission,
     ),
 }

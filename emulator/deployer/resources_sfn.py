@@ -2,40 +2,93 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from emulator.deployer import naming
-from emulator.deployer.rows import Created, Row, Rows
-from emulator.deployer.translation import Request, block, pairs
+from emulator.deployer.errors import DeploymentError
+from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.translation import Convert, Request, block, pairs
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
 
+DELETE_SECONDS = 300.0
+"""How long the provider waits for a deletion unless the program says otherwise.
+terraform-provider-aws, internal/service/sfn/state_machine.go: schema.DefaultTimeout."""
+POLL_SECONDS = 0.5
 
-def _state_machine(request: Request, aws: Aws) -> Created:
-    created = aws.call("stepfunctions", "CreateStateMachine", request)
-    arn = created["stateMachineArn"]
+
+def _create(request: Request, aws: Aws) -> str:
+    return str(aws.call("stepfunctions", "CreateStateMachine", request)["stateMachineArn"])
+
+
+def _read(place: Place, aws: Aws) -> Found:
+    arn = place.id
     machine = aws.call("stepfunctions", "DescribeStateMachine", {"stateMachineArn": arn})
-    return Created(
-        arn,
+    tags = aws.call("stepfunctions", "ListTagsForResource", {"resourceArn": arn})["tags"]
+    return Found(
+        {**machine, "tags": tags},
         {
             "arn": arn,
             "creationDate": machine["creationDate"].isoformat(),
             "revisionId": machine.get("revisionId", ""),
-            "stateMachineVersionArn": created.get("stateMachineVersionArn", ""),
+            "stateMachineVersionArn": "",
             "status": machine["status"],
-            "type": machine["type"],
             "description": "",
             "versionDescription": "",
         },
     )
 
 
-def _log_destination(value: object, _path: str) -> object:
-    return [{"cloudWatchLogsLogGroup": {"logGroupArn": value}}]
+def _update(change: Change, aws: Aws) -> None:
+    aws.call(
+        "stepfunctions",
+        "UpdateStateMachine",
+        {
+            "stateMachineArn": change.place.id,
+            "definition": change.new["definition"],
+            "roleArn": change.new["roleArn"],
+            **change.of("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
+        },
+    )
 
+
+def _delete(place: Place, aws: Aws, seconds: float) -> None:
+    """Delete a state machine, and wait until its executions are over and it is gone.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+    """
+    machine = {"stateMachineArn": place.id}
+    limit = seconds or DELETE_SECONDS
+    give_up = time.monotonic() + limit
+    aws.call("stepfunctions", "DeleteStateMachine", machine)
+    while time.monotonic() < give_up:
+        try:
+            aws.call("stepfunctions", "DescribeStateMachine", machine)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
+                return
+            raise
+        time.sleep(POLL_SECONDS)
+    raise DeploymentError(
+        f"{place.id} is still DELETING after {limit:g} seconds, because executions of it are "
+        "running and have not reached their next state; stop them, or give the state machine "
+        "custom_timeouts with a longer delete"
+    )
+
+
+_LOG_DESTINATION = Convert(
+    lambda value, _path: [{"cloudWatchLogsLogGroup": {"logGroupArn": value}}],
+    lambda found, _declared: (
+        found[0]["cloudWatchLogsLogGroup"]["logGroupArn"] if isinstance(found, list) else found
+    ),
+)
 
 ROWS: Rows = {
+    # terraform-provider-aws, internal/service/sfn/state_machine.go: ForceNew on name and type.
     "aws:sfn/stateMachine:StateMachine": Row(
         name=naming.STATE_MACHINE,
         shape={
@@ -43,14 +96,13 @@ ROWS: Rows = {
             "definition": "definition",
             "roleArn": "roleArn",
             "type": "type",
-            "publish": "publish",
             "loggingConfiguration": (
                 "loggingConfiguration",
                 block(
                     {
                         "level": "level",
                         "includeExecutionData": "includeExecutionData",
-                        "logDestination": ("destinations", _log_destination),
+                        "logDestination": ("destinations", _LOG_DESTINATION),
                     }
                 ),
             ),
@@ -67,6 +119,13 @@ ROWS: Rows = {
             ),
             "tags": ("tags", pairs("key", "value")),
         },
-        create=_state_machine,
+        defaults={"type": "STANDARD"},
+        replaces=frozenset({"name", "type"}),
+        create=_create,
+        read=_read,
+        update=_update,
+        delete=_delete,
+        tagging=Tagging("stepfunctions", "resourceArn", tags="tags", keys="tagKeys"),
+        decided=frozenset({"arn", "creationDate", "revisionId", "stateMachineVersionArn"}),
     ),
 }

@@ -1,32 +1,70 @@
-"""From Pulumi's inputs to a request of the AWS API: every input is renamed, or refused by name."""
+"""Between Pulumi's inputs and the AWS API: every input is renamed, or refused by name."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 from emulator.deployer.errors import InputRefusedError
+from emulator.deployer.wire import UNKNOWN
 
-Convert: TypeAlias = Callable[[object, str], object]
-"""Turns the input's value into the request's; gets the input's path to name in an error."""
+
+@dataclass(frozen=True)
+class Convert:
+    """What happens to the value of an input besides its new name."""
+
+    to_api: Callable[[object, str], object]
+    """Gets the input's value, and its path to name in an error; returns the request's value."""
+    from_api: Callable[[object, object], object]
+    """Gets the answer's value and the declared one; returns the actual value in Pulumi's form,
+    which is the declared one if both mean the same."""
+
 
 Shape: TypeAlias = Mapping[str, str | tuple[str, Convert]]
 """Pulumi's name of an input -> the API's name, and what else happens to the value."""
 
 Request: TypeAlias = dict[str, object]
+"""Values under the API's names."""
 
 
 def translate(inputs: Mapping[str, object], shape: Shape, path: str = "") -> Request:
-    """Rename `inputs` as `shape` says. Raises InputRefusedError for one that it does not list."""
+    """Rename `inputs` as `shape` says. Raises InputRefusedError for one that it does not list.
+
+    A value that is not known stays UNKNOWN.
+    """
     request: Request = {}
     for name, value in inputs.items():
         if name not in shape:
             raise InputRefusedError(path + name, "unknown or not supported")
-        target = shape[name]
-        api_name, convert = (target, _same) if isinstance(target, str) else target
-        request[api_name] = convert(value, path + name)
+        api_name, convert = _target(shape, name)
+        request[api_name] = UNKNOWN if value == UNKNOWN else convert.to_api(value, path + name)
     return request
+
+
+def actual(declared: Mapping[str, object], answer: Mapping[str, object], shape: Shape) -> Request:
+    """Return the values that the declared inputs have in an answer of the API.
+
+    One that the answer does not have is left out.
+    """
+    found: Request = {}
+    for name, value in declared.items():
+        api_name, convert = _target(shape, name)
+        if api_name in answer:
+            found[name] = convert.from_api(answer[api_name], value)
+    return found
+
+
+def api_name(shape: Shape, name: str) -> str:
+    """Return the API's name of an input."""
+    return _target(shape, name)[0]
+
+
+def is_document(shape: Shape, name: str) -> bool:
+    """Return True for an input that is a JSON document, whose spaces and order mean nothing."""
+    return name in shape and _target(shape, name)[1] is DOCUMENT
 
 
 def take(request: Request, *names: str) -> Request:
@@ -34,52 +72,99 @@ def take(request: Request, *names: str) -> Request:
     return {name: request.pop(name) for name in names if name in request}
 
 
-def _same(value: object, _path: str) -> object:
-    return value
+def _target(shape: Shape, name: str) -> tuple[str, Convert]:
+    target = shape[name]
+    return (target, SAME) if isinstance(target, str) else target
 
 
 def block(shape: Shape) -> Convert:
     """Convert a nested block."""
 
-    def convert(value: object, path: str) -> object:
+    def to_api(value: object, path: str) -> object:
         if not isinstance(value, Mapping):
             raise InputRefusedError(path, f"a block was expected, not {value!r}")
         return translate(value, shape, f"{path}.")
 
-    return convert
+    def from_api(found: object, declared: object) -> object:
+        assert isinstance(found, Mapping), "the service answers with a block"
+        assert isinstance(declared, Mapping), "the program declared a block"
+        return actual(declared, found, shape)
+
+    return Convert(to_api, from_api)
 
 
 def blocks(shape: Shape) -> Convert:
     """Convert a list of nested blocks."""
+    one = block(shape)
 
-    def convert(value: object, path: str) -> object:
+    def to_api(value: object, path: str) -> object:
         if not isinstance(value, list):
             raise InputRefusedError(path, f"a list was expected, not {value!r}")
-        one = block(shape)
-        return [one(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [one.to_api(item, f"{path}[{index}]") for index, item in enumerate(value)]
 
-    return convert
+    def from_api(found: object, declared: object) -> object:
+        assert isinstance(found, list), "the service answers with a list"
+        assert isinstance(declared, list), "the program declared a list"
+        pairs = zip(found, [*declared, *({} for _ in found)], strict=False)
+        return [one.from_api(item, wanted) for item, wanted in pairs]
 
-
-def document(value: object, _path: str) -> object:
-    """Convert a JSON document: Pulumi takes text or a mapping, the API text."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def text(value: object, _path: str) -> object:
-    """Convert to the text that an attribute map wants: true, 30, name."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return Convert(to_api, from_api)
 
 
 def pairs(key: str, value: str) -> Convert:
     """Convert a mapping, as of tags, into a list of pairs with these names."""
 
-    def convert(mapping: object, path: str) -> object:
+    def to_api(mapping: object, path: str) -> object:
         if not isinstance(mapping, Mapping):
             raise InputRefusedError(path, f"a mapping was expected, not {mapping!r}")
         return [{key: name, value: item} for name, item in mapping.items()]
 
-    return convert
+    def from_api(found: object, _declared: object) -> object:
+        assert isinstance(found, list), "the service answers with a list of pairs"
+        return {pair[key]: pair[value] for pair in found}
+
+    return Convert(to_api, from_api)
 
 
+def _write(value: object, _path: str) -> object:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _read_document(found: object, declared: object) -> object:
+    """Keep the program's spelling of a document that has the meaning of the service's."""
+    return declared if parsed(found) == parsed(declared) else _write(found, "")
+
+
+def parsed(document: object) -> object:
+    """Return what a JSON document says; boto3 has parsed some already."""
+    try:
+        return json.loads(document) if isinstance(document, str) else document
+    except ValueError:  # a service may have let it pass
+        return document
+
+
+def _read_text(found: object, declared: object) -> object:
+    return found if isinstance(declared, str) else json.loads(str(found))
+
+
+def _read_set(found: object, declared: object) -> object:
+    assert isinstance(found, list), "the service answers with a list"
+    assert isinstance(declared, list), "the program declared a list"
+    return declared if sorted(found) == sorted(declared) else found
+
+
+def _read_time(found: object, declared: object) -> object:
+    assert isinstance(found, datetime), "boto3 has parsed the time"
+    same = datetime.fromisoformat(str(declared)) == found
+    return declared if same else found.isoformat()
+
+
+SAME = Convert(lambda value, _path: value, lambda found, _declared: found)
+DOCUMENT = Convert(_write, _read_document)
+"""A JSON document: Pulumi takes text or a mapping, the API text."""
+TEXT = Convert(_write, _read_text)
+"""A value of an attribute map, which is text there: true, 30, name."""
+SET = Convert(lambda value, _path: value, _read_set)
+"""A list whose order means nothing."""
+TIME = Convert(lambda value, _path: value, _read_time)
 TAGS = pairs("Key", "Value")
