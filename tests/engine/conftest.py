@@ -5,7 +5,6 @@ provider.
 """
 
 import os
-import shutil
 
 import pytest
 
@@ -15,7 +14,7 @@ from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from emulator.rehearsal import prepare
 from tests.engine.cli import tools
-from tests.engine.stacks import ROOT, copy_program, open_stack
+from tests.engine.stacks import ROOT, copy_program, create_stack
 
 TIMINGS = FixedTimings(
     jobs=Duration(pending=0.2, in_progress=0.3),
@@ -52,10 +51,11 @@ def emulator():
 def stack(emulator, tmp_path_factory):
     """Return the sample stack in a copy of the program; nothing is deployed yet.
 
-    What is deployed at the end is destroyed.
+    Its campaign is probed for less than a second. What is deployed at the end is destroyed.
     """
     folder = copy_program(tmp_path_factory.mktemp("program") / "checkout")
-    shutil.copy(ROOT / "Pulumi.dev.yaml", folder)
-    made = open_stack(folder, "dev", emulator.endpoint)
+    sample = (ROOT / "Pulumi.dev.yaml").read_text()
+    (folder / "Pulumi.dev.yaml").write_text(sample.replace("minutes: 10\n", "minutes: 0.001\n"))
+    made = create_stack(folder, "dev", emulator.endpoint)
     yield made
     made.destroy()

@@ -4,6 +4,7 @@ The changes are applied one after another to one stack. The row that takes somet
 row before it.
 """
 
+import json
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -57,12 +58,12 @@ def functions_with(module: str) -> set[str]:
 
 def setting(key: str, value: object) -> Callable[[Stack], None]:
     """Set a key of the stack's config."""
-    return lambda stack: stack.set(f"personalize-retraining:{key}", value)
+    return lambda stack: stack.set(key, value)
 
 
 def removal(key: str) -> Callable[[Stack], None]:
     """Remove a key of the stack's config."""
-    return lambda stack: stack.remove(f"personalize-retraining:{key}")
+    return lambda stack: stack.remove(key)
 
 
 def edit(file: str, before: str, after: str) -> Callable[[Stack], None]:
@@ -84,14 +85,14 @@ def append(file: str) -> Callable[[Stack], None]:
 
 def second_solution(stack: Stack) -> None:
     """Add a solution with a campaign."""
-    at = "personalize-retraining:solutions[1]"
+    at = "solutions[1]"
     stack.set(f"{at}.solutionArn", SECOND.format("solution"))
     stack.set(f"{at}.campaigns[0].campaignArn", SECOND.format("campaign"))
 
 
 def another_dataset(stack: Stack) -> None:
     """Add a dataset in a bucket of its own."""
-    at = "personalize-retraining:datasets.actions"
+    at = "datasets.actions"
     stack.set(f"{at}.datasetArn", ACTIONS)
     stack.set(f"{at}.dataLocation", "s3://movies-actions/actions/")
 
@@ -218,8 +219,13 @@ CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def deployed(stack):
-    """Deploy the stack for the first time."""
+def deployed(stack, emulator):
+    """Deploy the stack for the first time; the boundary of its later roles is there."""
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    emulator.client("iam").create_policy(
+        PolicyName=BOUNDARY.rpartition("/")[2],
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
     return stack.up()
 
 

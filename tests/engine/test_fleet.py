@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from tests.engine.stacks import PASSPHRASE, ROOT, copy_program
+from tests.engine.stacks import ROOT, copy_program, environment
 
 GROUPS = ("books", "films", "games")
 ARN = "arn:aws:personalize:eu-west-1:123456789012"
@@ -21,8 +21,6 @@ def fleet(emulator, tmp_path_factory):
     stack_files = shutil.ignore_patterns("Pulumi.*.yaml")
     shutil.copytree(ROOT / "examples", checkout / "examples", ignore=stack_files)
     folder = checkout / "examples" / "fleet"
-    for each in ("state", "home"):
-        (checkout / each).mkdir()
     table = folder / "fleet.yaml"
 
     def start(operation, stacks, *options):
@@ -31,15 +29,7 @@ def fleet(emulator, tmp_path_factory):
         return subprocess.run(  # noqa: S603
             [sys.executable, "fleet.py", operation, *options],
             cwd=folder,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(checkout / "home"),
-                "PULUMI_BACKEND_URL": (checkout / "state").as_uri(),
-                "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-                "PULUMI_SKIP_UPDATE_CHECK": "true",
-                "AWS_ENDPOINT_URL": emulator.endpoint,
-                "COLUMNS": "200",
-            },
+            env={**os.environ, **environment(checkout, emulator.endpoint), "COLUMNS": "200"},
             capture_output=True,
             text=True,
             check=False,

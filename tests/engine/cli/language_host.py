@@ -6,6 +6,7 @@ programs and plugins, and it installs their requirements.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -143,7 +144,8 @@ def main() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    server.wait_for_termination()
+    with contextlib.suppress(KeyboardInterrupt):  # The engine ends its plugins with SIGINT.
+        server.wait_for_termination()
 
 
 if __name__ == "__main__":

@@ -88,7 +88,8 @@ def _build(folder: Path) -> None:
         flags = f"-ldflags=-X {SDK}/go/common/version.Version={version}"
         _run([go, "build", flags, "-o", f"{temporary}/", CLI], MODULE)
         _run([go, "build", "-o", f"{temporary}/", YAML_HOST], YAML_MODULE)
-        shutil.copy(Path(sdk, PROGRAM_RUNNER), temporary)
+        runner = shutil.copy(Path(sdk, PROGRAM_RUNNER), temporary)
+        Path(runner).chmod(0o755)
         Path(temporary).chmod(0o755)
         Path(temporary).rename(folder)
         Path(temporary).mkdir()  # The context manager removes it.
