@@ -15,9 +15,9 @@ import pulumi
 from cattrs.gen import make_dict_structure_fn, override
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components import reading
+from components import reading, stacks
 from components.args import RetrainingPipelineArgs, camel_case
-from components.rules import problems, warnings
+from components.rules import problems, regions, warnings
 from components.values import Problem, key_problem
 
 Hook: TypeAlias = Callable[[object, object], object]
@@ -79,8 +79,11 @@ def parse_stack(
         },
         [key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
     )
-    region = config.get("aws:region") or None
-    _refuse_any(stack, _with_project(project, _problems(config_read, region, today)))
+    found = [
+        *stacks.problems(project, stack, config, regions(config_read.args)),
+        *_with_project(project, _problems(config_read, config.get("aws:region") or None, today)),
+    ]
+    _refuse_any(stack, found)
     if warn:
         judged = warnings(config_read.args, today=today) if today else []
         for warning in _with_project(project, [*config_read.warnings, *judged]):

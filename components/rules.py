@@ -62,6 +62,12 @@ def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
     ]
 
 
+def regions(args: RetrainingPipelineArgs) -> set[str]:
+    """Return the regions that the ARNs name, as far as they are known."""
+    found = (arns.parse(each.text) for each in _arns(args))
+    return {arn.region for arn in found if arn and arn.region}
+
+
 def _skipped_hours(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
     local = rates.skipped(args.retraining_rate, args.timezone, today=today)
     if local is not None:

@@ -1,12 +1,11 @@
 """What works, but perhaps not as its author thinks: the whole text of each warning."""
 
-import json
 from datetime import date
 
 import pytest
 
 import settings
-from tests.program.sample_stack import PROJECT, STACK_CONFIG, changed
+from tests.program.sample_stack import PROJECT, changed, texts
 
 PROBE = "solutions[0].campaigns[0].probe"
 TODAY = date(2026, 11, 24)
@@ -14,13 +13,8 @@ TODAY = date(2026, 11, 24)
 
 def parsed(changes, *, today=TODAY):
     """Return the arguments of the sample stack with changes, and the warnings."""
-    others = {key: each for key, each in STACK_CONFIG.items() if not key.startswith(PROJECT)}
-    config = {**others, **{f"{PROJECT}:{key}": each for key, each in changed(changes).items()}}
-    texts = {
-        key: each if isinstance(each, str) else json.dumps(each) for key, each in config.items()
-    }
     warned = []
-    args = settings.parse_stack(PROJECT, "dev", texts, today=today, warn=warned.append)
+    args = settings.parse_stack(PROJECT, "dev", texts(changes), today=today, warn=warned.append)
     return args, warned
 
 
