@@ -58,3 +58,22 @@ def test_numbers_are_named_on_a_day_that_is_not_known():
 def test_a_config_that_is_refused_has_no_warnings():
     with pytest.raises(settings.SettingsError):
         parsed({"tags.cost": 42, "paused": "no"})
+
+
+@pytest.mark.parametrize("rate", ["7 days", "rate(12 hours)"])
+def test_a_time_zone_has_no_effect_with_a_rate(rate):
+    _, warned = parsed({"retrainingRate": rate, "timezone": "Europe/Dublin"})
+    assert warned == [
+        (
+            f"{PROJECT}:timezone: 'Europe/Dublin' has no effect with the rate '{rate}', which "
+            "counts from the deployment; set a cron as retrainingRate to run at a local time, "
+            "or leave timezone out"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "zone"), [("7 days", "UTC"), ("cron(0 3 ? * MON *)", "Europe/Dublin")]
+)
+def test_a_cron_has_a_time_zone_and_a_rate_has_the_default(rate, zone):
+    assert parsed({"retrainingRate": rate, "timezone": zone})[1] == []
