@@ -26,8 +26,17 @@ class Aws:
     a person's own credentials, since nothing here may reach a real account.
     """
 
-    def __init__(self, endpoint: str, account: str, region: str) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        account: str,
+        region: str,
+        *,
+        default_tags: Mapping[str, str] | None = None,
+    ) -> None:
         self.region = region
+        self.default_tags = default_tags or {}
+        """Tags of every resource that can have tags; the resource's own tags win."""
         self._session = boto3.Session(
             aws_access_key_id=account,
             aws_secret_access_key="test",  # noqa: S106  # the emulator's for every account

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings no types
     empty_pb2,
@@ -193,7 +193,9 @@ class Monitor:
         self._check_region(declared)
         inputs = {name: value for name, value in declared.items() if name != "region"}
         _fill_in_name(row, inputs, request.name, urn)
-        api_request = translate(inputs, row.shape)
+        own_tags = cast("Mapping[str, str]", inputs.get("tags", {}))
+        tags = {**self._aws.default_tags, **own_tags} if "tags" in row.shape else {}
+        api_request = translate({**inputs, "tags": tags} if tags else inputs, row.shape)
         recorded = {name: _recordable(value, name) for name, value in inputs.items()}
 
         record = self._state.find(urn, where, recorded)
@@ -205,7 +207,7 @@ class Monitor:
                 raise
             outputs = {
                 "region": self._aws.region,
-                "tagsAll": recorded.get("tags", {}),
+                "tagsAll": tags,
                 **({row.name_input: recorded[row.name_input]} if row.name else {}),
                 **created.outputs,
             }

@@ -11,7 +11,7 @@ import runpy
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime.proto import engine_pb2
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REPOSITORY = Path(__file__).parents[2]
+SUPPORTED = {"aws:region", "aws:profile", "aws:allowedAccountIds", "aws:defaultTags"}
+"""What of the AWS provider's config has a meaning here."""
+
+Structure = TypeVar("Structure", list[str], dict[str, dict[str, str]])
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ def deploy(
     """
     project = read_project(project_dir.resolve(), stack, config or {})
     account, home_region = _home(endpoint)
-    aws = Aws(endpoint, account, _region(project.config) or home_region)
+    _check_provider_config(project.config, account)
+    region = project.config.get("aws:region") or home_region
+    aws = Aws(endpoint, account, region, default_tags=_default_tags(project.config))
     monitor = Monitor(aws, project.name, stack)
     engine = _Engine()
 
@@ -114,13 +120,37 @@ def _home(endpoint: str) -> tuple[str, str]:
     return health["account"], health["region"]
 
 
-def _region(config: Mapping[str, str]) -> str | None:
-    """Read the region from the AWS provider's config; the rest of it is refused by name."""
-    unsupported = {key for key in config if key.startswith("aws:")} - {"aws:region", "aws:profile"}
+def _check_provider_config(config: Mapping[str, str], account: str) -> None:
+    """Raise DeploymentError for keys that are not supported, and for an account not allowed."""
+    unsupported = {key for key in config if key.startswith("aws:")} - SUPPORTED
     if unsupported:
         names = ", ".join(sorted(unsupported))
         raise DeploymentError(f"{names}: not supported by the emulator's deployer")
-    return config.get("aws:region")
+    accounts = _structure(config, "aws:allowedAccountIds", ["123456789012"])
+    if accounts is not None and account not in (allowed := list(map(str, accounts))):
+        raise DeploymentError(
+            f"AWS account ID not allowed: {account}; aws:allowedAccountIds has {', '.join(allowed)}"
+        )
+
+
+def _default_tags(config: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the tags that the AWS provider puts on every resource."""
+    given = _structure(config, "aws:defaultTags", {"tags": {"team": "data"}})
+    return {} if given is None else {key: str(tag) for key, tag in given.get("tags", {}).items()}
+
+
+def _structure(config: Mapping[str, str], key: str, example: Structure) -> Structure | None:
+    """Return a structured value, or None where it is not set. It has the example's type.
+
+    Raises DeploymentError.
+    """
+    if key not in config:
+        return None
+    with contextlib.suppress(ValueError):
+        value = json.loads(config[key])
+        if isinstance(value, type(example)):
+            return value
+    raise DeploymentError(f"{key}: {config[key]!r}; expected {json.dumps(example)}")
 
 
 class _Engine:
