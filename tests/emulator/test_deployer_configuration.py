@@ -89,6 +89,24 @@ config:
     }, "a default object is replaced whole"
 
 
+def test_what_the_cli_adds_to_a_file_is_passed_over(read):
+    stack = """
+secretsprovider: awskms://alias/pulumi
+encryptedkey: AQICAHg=
+encryptionsalt: v1:FEN2g3tdxeU=
+config:
+  test:flag: "false"
+  aws:secretKey: {secure: AAABAA}
+  aws:defaultTags:
+    tags: {team: data}
+"""
+    project = "requiredPulumiVersion: '>=3.219.0'\n"
+    assert read(stack, project).config == {
+        "test:flag": "false",
+        "aws:defaultTags": '{"tags":{"team":"data"}}',
+    }, "a provider's credentials are not needed either"
+
+
 def test_an_override_wins_over_both_files(read):
     project = read(
         "config:\n  mode: slow\n", "config:\n  rate: 7 days\n", mode="fast", rate="1 day"
@@ -116,12 +134,18 @@ REFUSED = {
     "an encrypted value": (
         "config:\n  token: {secure: AAABAA}\n",
         "",
-        "Pulumi.dev.yaml: token: is encrypted, and the emulator has no key; override it",
+        (
+            "Pulumi.dev.yaml: token: is encrypted, and the emulator has no key; "
+            "set it again with --plaintext"
+        ),
     ),
     "an encrypted value inside a structure": (
         "config:\n  hook: [{token: {secure: AAABAA}}]\n",
         "",
-        "Pulumi.dev.yaml: hook: is encrypted, and the emulator has no key; override it",
+        (
+            "Pulumi.dev.yaml: hook: is encrypted, and the emulator has no key; "
+            "set it again with --plaintext"
+        ),
     ),
     "an ESC environment": (
         "environment: [shared]\n",

@@ -64,7 +64,7 @@ MAY_IMPORT = {
     "retrain": {"retrain", *SETTINGS, "functions"},
     **{
         f"retrain.{name}": {"retrain", *SETTINGS, "components.stacks", "functions", "emulator"}
-        for name in ("rehearse", "stage", "play")
+        for name in ("environments", "rehearse", "stage", "play")
     },
     "emulator": {"emulator", *SETTINGS},
 }
