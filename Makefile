@@ -5,10 +5,19 @@ BIN := .venv/bin
 READY := .venv/.requirements
 SOURCES := components functions emulator retrain docs examples tests settings.py __main__.py
 
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+# Make .venv anew if its Python is too old or no longer installed.
+ifneq ($(shell $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null && echo usable),usable)
+.PHONY: $(READY)
+endif
+
 $(READY): requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12"; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null || { \
+		$(PYTHON) -c '$(NEW_ENOUGH)' || \
+			{ echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12"; exit 1; }; \
+		[ ! -e .venv ] || echo "making .venv anew: its Python is older than 3.11, or no longer there" >&2; \
+		$(PYTHON) -m venv --clear .venv; }
 	@echo "installing the requirements into .venv (once; about a minute)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements.txt -r requirements-dev.txt

@@ -58,8 +58,15 @@ def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
     return [
         *datasets.appended_again(args.datasets),
         *_skipped_hours(args, today),
+        *_zone_without_cron(args),
         *_gates_without_campaigns(args),
     ]
+
+
+def regions(args: RetrainingPipelineArgs) -> set[str]:
+    """Return the regions that the ARNs name, as far as they are known."""
+    found = (arns.parse(each.text) for each in _arns(args))
+    return {arn.region for arn in found if arn and arn.region}
 
 
 def _skipped_hours(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
@@ -70,6 +77,17 @@ def _skipped_hours(args: RetrainingPipelineArgs, today: date) -> Iterator[Proble
             f"{local:%H:%M}; choose an hour that every day has"
         )
         yield Problem("retrainingRate", args.retraining_rate, message)
+
+
+def _zone_without_cron(args: RetrainingPipelineArgs) -> Iterator[Problem]:
+    """Yield a warning for a time zone that is set, but has no effect because there is no cron."""
+    default = RetrainingPipelineArgs.timezone
+    if args.timezone != default and not args.schedule_expression.startswith("cron("):
+        message = (
+            f"has no effect with the rate '{args.retraining_rate}', which counts from the "
+            "deployment; set a cron as retrainingRate to run at a local time, or leave timezone out"
+        )
+        yield Problem("timezone", args.timezone, message)
 
 
 def _gates_without_campaigns(args: RetrainingPipelineArgs) -> Iterator[Problem]:

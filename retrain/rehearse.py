@@ -22,6 +22,7 @@ from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.rehearsal import RehearsalError
 from retrain import changes, prevented
 from retrain.document import document
+from retrain.environments import resolved
 from retrain.keeping import kept
 from retrain.play import play
 from retrain.scenarios import Name, Scenario, chosen
@@ -67,13 +68,17 @@ def rehearse(
     """
     console = Console(quiet=as_json, soft_wrap=True)
     try:
-        with without_the_callers_settings(), warnings_once():
-            args, _ = settings_of(project_dir, stack, changes.nothing)
+        with (
+            resolved(project_dir, stack) as folder,
+            without_the_callers_settings(),
+            warnings_once(),
+        ):
+            args, _ = settings_of(folder, stack, changes.nothing)
             keys = [key for key, _ in args.datasets.configured()]
             data = own_data(data_dir, keys) if data_dir else SampleData()
             happy = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
             wanted = _playable(console, stack, args, scenarios)
-            acts = _acts(console, stack, project_dir, data, wanted)
+            acts = _acts(console, stack, folder, data, wanted)
             return _rehearse(console, acts, happy=happy, keep=keep)
     except (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError) as error:
         return _complain(error, UNUSABLE)

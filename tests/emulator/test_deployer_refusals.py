@@ -361,9 +361,37 @@ def test_missing_configuration_is_the_programs_error(run):
 
 
 def test_provider_settings_that_change_what_is_deployed_are_refused(refusal):
-    assert refusal("", stack="config:\n  aws:defaultTags: {tags: {a: b}}\n") == (
-        "aws:defaultTags: not supported by the emulator's deployer"
+    assert refusal("", stack="config:\n  aws:ignoreTags: {keys: [a]}\n") == (
+        "aws:ignoreTags: not supported by the emulator's deployer"
     )
+
+
+@pytest.mark.parametrize("number", ['"210987654321"', "210987654321"])
+def test_an_account_that_is_not_allowed_is_refused_as_the_provider_does(refusal, aws, number):
+    assert refusal("", stack=f"config:\n  aws:allowedAccountIds: [{number}]\n") == (
+        f"AWS account ID not allowed: {aws.account}; aws:allowedAccountIds has 210987654321"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            'aws:allowedAccountIds: "123456789012"',
+            "aws:allowedAccountIds: '123456789012'; expected [\"123456789012\"]",
+        ),
+        (
+            "aws:defaultTags: team=data",
+            'aws:defaultTags: \'team=data\'; expected {"tags": {"team": "data"}}',
+        ),
+    ],
+)
+def test_provider_settings_of_another_type_are_refused_with_an_example(refusal, setting, message):
+    assert refusal("", stack=f"config:\n  {setting}\n") == message
+
+
+def test_an_account_that_is_allowed_may_be_deployed_to(run, aws):
+    run("", stack=f'config:\n  aws:allowedAccountIds: ["210987654321", "{aws.account}"]\n')
 
 
 def test_an_endpoint_where_nobody_listens_is_named(tmp_path):

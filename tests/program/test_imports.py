@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "components.args": {"components.metrics", "components.rates"},
     "components.rules": {"components.args", *JUDGES},
     "components.naming": {"components.steps"},
+    "components.stacks": {"components.naming", "components.values"},
     "components.policies": {"components.arns", "components.values"},
     "components.granted": {
         "components.args",
@@ -56,13 +57,14 @@ MAY_IMPORT = {
         "components.args",
         "components.reading",
         "components.rules",
+        "components.stacks",
         "components.values",
     },
     "__main__": {"settings", "components"},
     "retrain": {"retrain", *SETTINGS, "functions"},
     **{
-        f"retrain.{name}": {"retrain", *SETTINGS, "components.naming", "functions", "emulator"}
-        for name in ("rehearse", "stage", "play")
+        f"retrain.{name}": {"retrain", *SETTINGS, "components.stacks", "functions", "emulator"}
+        for name in ("environments", "rehearse", "stage", "play")
     },
     "emulator": {"emulator", *SETTINGS},
 }

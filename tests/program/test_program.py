@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.components.recording import PROJECT, STACK, run
-from tests.program.sample_stack import CONFIG as SAMPLE
+from tests.program import sample_stack
 from tests.program.sample_stack import STACK_CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +21,11 @@ CONFIG = {
     for key, value in STACK_CONFIG.items()
 }
 """As Pulumi hands it to the program: all values are strings."""
+SAMPLE = {
+    key: value == "true" if value in ("true", "false") else value
+    for key, value in sample_stack.CONFIG.items()
+}
+"""As its author means it: the CLI quotes booleans."""
 
 NAME = f"retraining-{STACK}"
 EXPORTS = {

@@ -19,7 +19,7 @@ from functions.configuration import Request
 from functions.documents import Outcome
 from retrain.scenarios import SCENARIOS
 from tests.components.recording import run
-from tests.program.sample_stack import PROJECT, ROOT
+from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
 from tests.program.test_program import CONFIG, deploy
 
 README = (ROOT / "README.md").read_text()
@@ -216,6 +216,11 @@ def test_every_heading_that_is_linked_exists():
         if line.startswith("#")
     }
     assert set(re.findall(r"operations\.md#([\w-]+)", README)) - headings == set()
+
+
+def test_the_readme_names_the_oldest_pulumi_cli_that_the_project_takes():
+    oldest = re.fullmatch(r">=(\d+\.\d+)\.0", PROJECT_FILE["requiredPulumiVersion"])[1]
+    assert f"[Pulumi CLI](https://www.pulumi.com/docs/install/) {oldest} or newer" in README
 
 
 def test_the_readme_has_at_most_250_lines():

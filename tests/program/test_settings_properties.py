@@ -177,7 +177,9 @@ def assert_read_or_refused(config):
     assert [each["solutionArn"] for each in told["solutions"]] == [
         each["solutionArn"] for each in config["solutions"]
     ]
-    assert told["tags"] == config.get("tags", {})
+    assert told["tags"] == {key: str(tag) for key, tag in config.get("tags", {}).items()}, (
+        "a whole number is read as its digits"
+    )
     assert read(config) == outcome, "reading has no memory"
 
 
