@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pulumi
@@ -246,6 +245,16 @@ def test_everything_that_can_be_tagged_is_tagged(deployed):
     }
 
 
+def test_tags_stay_readable_when_an_arn_is_a_secret():
+    engine = deploy(lambda: complete(pulumi.Output.secret))
+    assert engine.one("aws:scheduler/scheduleGroup:ScheduleGroup", NAME).inputs["tags"] == TAGS
+
+
+def test_tags_are_shown_in_a_preview_when_the_arns_are_known():
+    engine = deploy(complete, preview=True)
+    assert engine.one("aws:scheduler/scheduleGroup:ScheduleGroup", NAME).inputs["tags"] == TAGS
+
+
 def test_every_role_is_within_the_boundary_where_one_is_given(deployed, least):
     roles = deployed.all_of(ROLE)
     assert len(roles) == len(STEPS) + 3
@@ -464,112 +473,3 @@ def test_no_arn_is_tied_to_one_partition():
         "arn:aws-us-gov:states:us-gov-west-1",
     }
     assert "arn:aws:" not in text
-
-
-# --- refusals ------------------------------------------------------------------------------------
-
-
-def refused(make_args, name=NAME, **kwargs):
-    """Give the message with which a pipeline is refused."""
-
-    def program():
-        RetrainingPipeline(name, make_args())
-
-    with pytest.raises(InvalidPipelineError) as error:
-        run(program, **kwargs)
-    return str(error.value)
-
-
-def test_a_name_of_30_characters_is_the_longest():
-    def program():
-        RetrainingPipeline("a" * 30, minimal())
-
-    longest = max(
-        (
-            name
-            for type_ in (ROLE, "aws:lambda/function:Function")
-            for name in run(program).all_of(type_)
-        ),
-        key=len,
-    )
-    assert len(longest) + len("-1234567") == 64
-
-
-def test_a_cron_that_does_not_come_again_and_tags_of_its_own_are_refused():
-    tags = {"retraining-pipeline": "mine"}
-    found = refused(lambda: minimal(retraining_rate="cron(0 3 ? * MON 2020)", tags=tags))
-    today = datetime.now(tz=UTC).date()
-    assert found == (
-        f"2 problems in the retraining pipeline '{NAME}':\n"
-        "  retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after "
-        f"{today}; give a year to come, or * for each\n"
-        "  tags.retraining-pipeline: 'mine' has a key that begins with retraining-, "
-        "which the pipeline keeps for itself; choose another key"
-    )
-
-
-def test_a_longer_name_is_refused_and_told_how_long_it_may_be():
-    name = "a" * 31
-    assert refused(minimal, name) == (
-        f"1 problem in the retraining pipeline '{name}':\n"
-        f"  name: '{name}' is 31 characters long; at most 30 leave room for the longest name that "
-        "begins with it"
-    )
-
-
-@pytest.mark.parametrize("name", ["retraining-dev.eu", "-dev", "", "retraining dev"])
-def test_a_name_that_no_function_can_have_is_refused(name):
-    assert refused(minimal, name) == (
-        f"1 problem in the retraining pipeline '{name}':\n"
-        f"  name: '{name}' is no beginning for the name of a Lambda function; expected letters, "
-        "digits, - and _, for example 'retraining-dev'"
-    )
-
-
-def test_all_problems_are_told_at_once_and_nothing_is_registered():
-    engines = []
-
-    def program():
-        engines.append(pulumi.runtime.settings.get_monitor())
-        RetrainingPipeline("a" * 31, minimal(retraining_rate="7 dayz", log_retention_days=91))
-
-    with pytest.raises(InvalidPipelineError) as error:
-        run(program)
-    lines = str(error.value).splitlines()
-    assert lines[0] == f"3 problems in the retraining pipeline '{'a' * 31}':"
-    assert [line.split(":")[0].strip() for line in lines[1:]] == [
-        "name",
-        "logRetentionDays",
-        "retrainingRate",
-    ]
-    assert {each.type for each in engines[0].registered.values()} == {STACK_TYPE}
-
-
-@pytest.mark.parametrize("preview", [True, False])
-def test_a_problem_in_an_output_fails_the_deployment_once_it_is_known(preview):
-
-    def mistaken():
-        return complete(permissions_boundary_arn=pulumi.Output.from_input("x"))
-
-    assert refused(mistaken, preview=preview) == (
-        "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  permissionsBoundaryArn: 'x' is not an ARN; expected the ARN of a policy, for example "
-        "'arn:aws:iam::123456789012:policy/boundary'"
-    )
-
-
-@pytest.mark.parametrize("wrap", [lambda value: value, pulumi.Output.from_input])
-def test_credentials_of_another_account_fail_the_preview(wrap):
-    assert refused(lambda: complete(wrap), preview=True, account="999999999999") == (
-        "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  account: the ARNs are in '123456789012', the credentials in use of '999999999999'; "
-        "use credentials of the ARNs' account, for example by AWS_PROFILE or aws:profile"
-    )
-
-
-def test_a_provider_in_another_region_fails_the_preview():
-    assert refused(minimal, preview=True, region="us-east-1") == (
-        "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  region: the ARNs are in 'eu-west-1', the AWS provider in 'us-east-1'; "
-        "run 'pulumi config set aws:region eu-west-1'"
-    )

@@ -45,11 +45,7 @@ MAY_IMPORT = {
         "components.steps",
     },
     "components.schedule": {"components.args", "components.policies"},
-    "components.monitoring": {
-        "components.args",
-        "components.lambda_functions",
-        "components.naming",
-    },
+    "components.monitoring": {"components.lambda_functions", "components.naming"},
     "components.retraining_pipeline": {"components"},
     "components": {"components.args", "components.retraining_pipeline"},
     "settings": {
