@@ -137,7 +137,14 @@ class RetrainingPipeline(pulumi.ComponentResource):
             },
             tracing_configuration={"enabled": True},
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=role_policies),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=role_policies,
+                # AWS deletes it only when each execution has reached its next transition, which may
+                # be at the end of a long Wait state. The provider gives up after 5 minutes.
+                # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+                custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
+            ),
         )
         later_policies = functions.grant_state_machine(machine.arn)
         Monitoring(

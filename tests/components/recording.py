@@ -46,6 +46,7 @@ class Registered(NamedTuple):
     dependencies: frozenset
     aliases: list
     provider: str
+    delete_timeout: str
 
 
 class Engine(MockMonitor):
@@ -84,6 +85,7 @@ class Engine(MockMonitor):
             dependencies=frozenset(request.dependencies),
             aliases=list(request.aliases),
             provider=request.provider,
+            delete_timeout=request.customTimeouts.delete,
         )
         with self._lock:
             assert urn not in self.registered, f"{urn} is registered twice"

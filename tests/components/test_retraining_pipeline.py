@@ -295,6 +295,15 @@ def test_the_state_machine_has_exactly_these_inputs(deployed):
     }
 
 
+def test_only_the_state_machines_deletion_may_wait_for_its_executions(deployed):
+    patient = {
+        each.type: each.delete_timeout
+        for each in deployed.registered.values()
+        if each.delete_timeout
+    }
+    assert patient == {MACHINE_TYPE: "2h"}
+
+
 def test_the_state_machines_log_group_has_retention_and_key(deployed):
     assert deployed.one("aws:cloudwatch/logGroup:LogGroup", NAME).inputs == {
         "name": f"/aws/vendedlogs/states/{NAME}-{JOB_PREFIX}",

@@ -75,6 +75,10 @@ CREATE_RESOURCES = {
 }
 
 
+OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts"}
+"""What a resource's options may say; everything else is for the caller to decide."""
+
+
 def modules():
     """Give name and syntax tree of each module of the program."""
     for room in ROOMS:
@@ -177,6 +181,6 @@ def test_every_resource_and_lookup_names_its_parent_and_never_passes_the_callers
         if ast.unparse(call.func) in ("pulumi.ResourceOptions", "pulumi.InvokeOptions"):
             written = {each.arg for each in call.keywords}
             assert "parent" in written, f"line {call.lineno}"
-            assert written <= {"parent", "depends_on", "aliases"}, f"line {call.lineno}"
+            assert written <= OPTIONS, f"line {call.lineno}"
         if ast.unparse(call.func).endswith("ResourceOptions.merge"):
             pytest.fail(f"line {call.lineno} merges options")
