@@ -7,7 +7,7 @@ from typing import get_args
 
 import pulumi
 
-from . import arns, datasets, metrics, rates, values
+from . import arns, datasets, metrics, plain, rates, values
 from .args import (
     DEFAULT_GATE,
     FULL_EVERY,
@@ -39,18 +39,24 @@ MOST_MINUTES = 24 * 60
 def problems(
     args: RetrainingPipelineArgs, *, region: str | None = None, today: date | None = None
 ) -> list[Problem]:
-    """Give everything that is wrong with the arguments, in the order of their keys.
+    """Return everything that is wrong with the arguments, in the order of their keys.
 
     `region` is the stack's, where known; without `today`, a cron whose years are over passes.
-    Inputs that are still outputs are passed over: judge them with `args.resolved()`. Nothing asks
+    Inputs that are still outputs are not judged: judge them with `args.resolved()`. Nothing asks
     AWS.
     """
+    args, outputs = plain.plain(args)
     judged = _judgements(args, today)
     found = [
         *(Problem(key, value, message) for key, value, message in judged if message),
         *arns.problems(_arns(args), region=region),
     ]
-    return sorted(found, key=lambda problem: problem.key)
+    known = [
+        each
+        for each in found
+        if not any(values.one_holds_the_other(each.key, output.key) for output in outputs)
+    ]
+    return sorted([*outputs, *known], key=lambda problem: problem.key)
 
 
 def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:

@@ -63,6 +63,12 @@ Judgement: TypeAlias = tuple[str, object, str | None]
 """A setting's key, its value, and what is wrong with it, if anything."""
 
 
+def one_holds_the_other(key: str, other: str) -> bool:
+    """Return True if two keys are equal, or one is part of the other: `probe` holds `probe.userId`."""
+    inner, outer = (key, other) if len(key) > len(other) else (other, key)
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
+
+
 def location_problem(text: str, example: str) -> str | None:
     """Judge what an import shall read: a file in S3, or a prefix that ends in `/`."""
     if not text:

@@ -148,23 +148,6 @@ DOCUMENT = {
 }
 
 
-class NoResources(pulumi.runtime.Mocks):
-    """These tests create none."""
-
-    def new_resource(self, args):
-        """Refuse it."""
-        raise AssertionError(args.name)
-
-    def call(self, args):
-        """Refuse it."""
-        raise AssertionError(args.token)
-
-
-@pytest.fixture
-def engine():
-    pulumi.runtime.set_mocks(NoResources(), preview=False)
-
-
 def as_outputs(args):
     """Give the arguments with every ARN and location an output, as a host program may."""
     output = pulumi.Output.from_input

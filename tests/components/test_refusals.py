@@ -91,6 +91,14 @@ def test_all_problems_are_told_at_once_and_nothing_is_registered():
     assert {each.type for each in engines[0].registered.values()} == {STACK_TYPE}
 
 
+def test_an_output_where_a_plain_value_is_needed_is_refused_by_name():
+    assert refused(lambda: minimal(paused=pulumi.Output.from_input(False))) == (
+        "1 problem in the retraining pipeline 'retraining-dev':\n"
+        "  paused: is an Output; this setting has to be known when the program runs, give a plain "
+        "value"
+    )
+
+
 @pytest.mark.parametrize("preview", [True, False])
 def test_a_problem_in_an_output_fails_the_deployment_once_it_is_known(preview):
 

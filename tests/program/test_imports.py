@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "components.reading": set(),
     "components.values": set(),
     "components.args": {"components.metrics", "components.rates"},
-    "components.rules": {"components.args", *JUDGES},
+    "components.plain": {"components.args", "components.values"},
+    "components.rules": {"components.args", "components.plain", *JUDGES},
     "components.naming": {"components.steps"},
     "components.policies": {"components.arns", "components.values"},
     "components.granted": {
