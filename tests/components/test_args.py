@@ -60,7 +60,9 @@ ARGS = RetrainingPipelineArgs(
             ),
         ),
         SolutionArgs(
-            solution_arn=f"{PLACE}:solution/updated", training_mode="UPDATE", quality_gate=False
+            solution_arn=f"{PLACE}:solution/updated",
+            training_mode="UPDATE",
+            quality_gate_enabled=False,
         ),
         SolutionArgs(
             solution_arn=f"{PLACE}:solution/rarely", training_mode="UPDATE", full_every="30 days"
@@ -398,6 +400,28 @@ def test_a_gate_that_was_asked_for_where_there_is_no_campaign_is_told_with_the_w
 def test_a_gate_that_nobody_asked_for_is_no_warning():
     solutions = [
         SolutionArgs(solution_arn=f"{PLACE}:solution/default"),
-        SolutionArgs(solution_arn=f"{PLACE}:solution/off", quality_gate=False),
+        SolutionArgs(solution_arn=f"{PLACE}:solution/off", quality_gate_enabled=False),
     ]
     assert warnings(replace(ARGS, solutions=solutions), today=TODAY) == []
+
+
+def test_the_forms_of_earlier_releases_are_answered_with_the_new_ones():
+    limits = LimitsArgs(max_trainings_per_month=None)
+    solution = SolutionArgs(solution_arn=f"{PLACE}:solution/movies", quality_gate=False)
+    args = replace(ARGS, solutions=[solution], limits=limits)
+    assert [str(each) for each in problems(args)] == [
+        "limits.maxTrainingsPerMonth: null is the old form; write 'maxTrainingsPerMonth: 0'",
+        "solutions[0].qualityGate: false is the old form; write 'qualityGateEnabled: false'",
+    ]
+
+
+def test_rules_beside_a_gate_that_is_switched_off_are_no_problem_and_reach_no_workflow():
+    rule = QualityRuleArgs(metric="coverage", minimum=0.2)
+    for rules in ([rule], []):
+        solution = SolutionArgs(
+            solution_arn=f"{PLACE}:solution/movies", quality_gate=rules, quality_gate_enabled=False
+        )
+        args = replace(ARGS, solutions=[solution])
+        assert problems(args) == []
+        (told,) = document(args, job_prefix="p", import_role_arn="r")["solutions"]
+        assert told["qualityGate"] == []

@@ -230,7 +230,7 @@ def settings(**changes):
             "maxImportHours": 6,
             "maxTrainingHours": 24,
             "maxCampaignHours": 3,
-            "maxTrainingsPerMonth": None,
+            "maxTrainingsPerMonth": 0,
         },
         "skipWhenUnchanged": True,
         "autoTraining": "warn",
