@@ -1,13 +1,16 @@
 """The arguments by themselves: outputs awaited and judged, the settings of the workflow."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
+from types import NoneType, UnionType
+from typing import Union, get_args, get_origin
 
 import pulumi
 import pytest
 from pulumi.output import UNKNOWN
 
+import components
 from components.args import (
     CampaignArgs,
     DatasetArgs,
@@ -403,6 +406,19 @@ def test_a_gate_that_nobody_asked_for_is_no_warning():
         SolutionArgs(solution_arn=f"{PLACE}:solution/off", quality_gate_enabled=False),
     ]
     assert warnings(replace(ARGS, solutions=solutions), today=TODAY) == []
+
+
+def test_no_setting_is_of_two_types_since_generated_sdks_know_no_unions():
+    plain = {NoneType, *get_args(pulumi.Input[str])[1:]}
+    classes = [each for each in vars(components).values() if is_dataclass(each)]
+    several = {
+        f"{cls.__name__}.{each.name}"
+        for cls in classes
+        for each in fields(cls)
+        if get_origin(each.type) in (Union, UnionType) and len({*get_args(each.type)} - plain) != 1
+    }
+    assert len(classes) == 8, "these are all classes of arguments"
+    assert several == set()
 
 
 def test_the_forms_of_earlier_releases_are_answered_with_the_new_ones():
