@@ -300,6 +300,7 @@ def planned_solution(**changes):
         "versionName": VERSION_NAME,
         "trainingMode": "FULL",
         "existingVersionArn": None,
+        "existingVersionIsForeign": False,
         "dataAsOf": iso(47.5),
         "tags": TAGS,
         "qualityGate": RULES,
