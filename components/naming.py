@@ -37,10 +37,23 @@ def problems(name: str) -> Iterator[str]:
         )
 
 
-def job_prefix(organization: str, project: str, stack: str, name: str) -> str:
-    """Give the 8 hex digits that the names of this pipeline's jobs begin with, for ever.
+def job_prefix(group_arn: str) -> str:
+    """Return the 8 hex digits that the names of a pipeline's jobs begin with.
 
-    Names of import jobs are unique per account and region: two pipelines never share a prefix.
+    The names of import jobs are unique per account and region, and so is the ARN of the pipeline's
+    schedule group. Whether a job is known is asked from its tags, not from its name.
     """
-    identity = f"{organization}/{project}/{stack}/{name}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:8]
+    return _digits(group_arn)
+
+
+def former_job_prefix(organization: str, project: str, stack: str, name: str) -> str:
+    """Return the 8 hex digits that the names of jobs began with in the release before this one.
+
+    Remove it with the next release. Until then, a run that is under way while its stack is upgraded
+    may finish under these names.
+    """
+    return _digits(f"{organization}/{project}/{stack}/{name}")
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

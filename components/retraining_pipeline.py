@@ -34,8 +34,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
     each solution, and moves the solution's campaigns to it.
 
     `name` begins the names of all resources: letters, digits, `-` and `_`, at most as many as
-    naming.LONGEST_NAME says. Project, stack and name are the pipeline's identity for ever: the
-    names of its import jobs derive from them, so two pipelines of one program need two names.
+    naming.LONGEST_NAME says. An alias of the component keeps its resources under another name.
 
     Raises InvalidPipelineError for arguments that break a rule. For those that are still outputs
     the deployment fails once they are known; it fails, as early as in the preview, when the
@@ -77,9 +76,6 @@ class RetrainingPipeline(pulumi.ComponentResource):
         # No resource is registered before the check has passed: each takes these tags, or, where
         # AWS knows none, the name of another one that does.
         tags = home.apply(lambda _: args.tags)
-        job_prefix = naming.job_prefix(
-            pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
-        )
         role_policies: list[pulumi.Resource] = []
 
         if args.import_role_arn is None:
@@ -94,13 +90,17 @@ class RetrainingPipeline(pulumi.ComponentResource):
         group = aws.scheduler.ScheduleGroup(
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
         )
+        job_prefix = group.arn.apply(naming.job_prefix)
+        former_job_prefix = naming.former_job_prefix(
+            pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
+        )
         functions = LambdaFunctions(
             name,
             LambdaFunctionsArgs(
                 pipeline=args,
                 tags=tags,
                 resources=granted.resources(
-                    args, home, job_prefix, self.import_role_arn, group.arn
+                    args, home, [job_prefix, former_job_prefix], self.import_role_arn, group.arn
                 ),
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -116,14 +116,14 @@ class RetrainingPipeline(pulumi.ComponentResource):
         role_policies.append(policy)
         log_group = aws.cloudwatch.LogGroup(
             name,
-            # Step Functions wants this beginning, so Pulumi cannot name it; the prefix, which no
-            # other pipeline has, keeps the names of two apart:
-            # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
-            name=f"/aws/vendedlogs/states/{name}-{job_prefix}",
+            # Step Functions wants this beginning, so that Pulumi cannot name it. No two schedule
+            # groups have one name: https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+            name=pulumi.Output.concat("/aws/vendedlogs/states/", group.name),
             retention_in_days=args.log_retention_days,
             kms_key_id=args.kms_key_arn,
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            # A log group with another name is another one, without the logs of the stack so far.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
         )
         machine = aws.sfn.StateMachine(
             name,

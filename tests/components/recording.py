@@ -47,6 +47,7 @@ class Registered(NamedTuple):
     aliases: list
     provider: str
     delete_timeout: str
+    ignored: list
 
 
 class Engine(MockMonitor):
@@ -86,6 +87,7 @@ class Engine(MockMonitor):
             aliases=list(request.aliases),
             provider=request.provider,
             delete_timeout=request.customTimeouts.delete,
+            ignored=list(request.ignoreChanges),
         )
         with self._lock:
             assert urn not in self.registered, f"{urn} is registered twice"

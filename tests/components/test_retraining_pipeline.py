@@ -47,6 +47,7 @@ from tests.components.sample import (
 OURS = "personalize-retraining:index:"
 PIPELINE = f"{OURS}RetrainingPipeline"
 MACHINE_TYPE = "aws:sfn/stateMachine:StateMachine"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 TAGS = {"team": "discovery", "retraining-pipeline": NAME}
@@ -127,6 +128,12 @@ def urns(engine):
     }
 
 
+def settings_of(engine, name=NAME):
+    """Give the settings in the first state of a pipeline's definition."""
+    definition = json.loads(engine.one(MACHINE_TYPE, name).inputs["definition"])
+    return definition["States"][definition["StartAt"]]["Parameters"]["settings"]
+
+
 def holds_unknown(value):
     if isinstance(value, dict):
         return any(map(holds_unknown, value.values()))
@@ -156,9 +163,10 @@ def test_two_pipelines_fit_into_one_program():
         RetrainingPipeline("books", minimal())
 
     engine = run(program)
-    groups = engine.all_of("aws:cloudwatch/logGroup:LogGroup")
-    prefixes = {groups[name].inputs["name"].rsplit("-", 1)[1] for name in ("movies", "books")}
-    assert len(prefixes) == 2, "the names of their jobs begin differently"
+    groups = engine.all_of(LOG_GROUP)
+    assert groups["movies"].inputs["name"] != groups["books"].inputs["name"]
+    prefixes = [settings_of(engine, name)["prefix"] for name in ("movies", "books")]
+    assert len(set(prefixes)) == 2, "the names of their jobs begin differently"
 
 
 def test_the_components_outputs_are_those_of_its_resources(deployed):
@@ -271,7 +279,13 @@ def test_only_the_state_machines_log_group_has_a_physical_name(deployed):
         for each in deployed.registered.values()
         if "name" in each.inputs
     }
-    assert named == {NAME: f"/aws/vendedlogs/states/{NAME}-{JOB_PREFIX}"}
+    assert named == {NAME: f"/aws/vendedlogs/states/{NAME}-1234567"}, "that of the schedule group"
+
+
+def test_a_log_group_that_has_another_name_keeps_it(deployed):
+    ignored = {name: each.ignored for name, each in deployed.all_of(LOG_GROUP).items()}
+    assert ignored == {NAME: ["name"], f"{NAME}-functions": []}
+    assert [each.name for each in deployed.registered.values() if each.ignored] == [NAME]
 
 
 # --- the state machine ---------------------------------------------------------------------------
@@ -287,7 +301,7 @@ def test_the_state_machine_has_exactly_these_inputs(deployed):
             "level": "ERROR",
             "includeExecutionData": False,
             "logDestination": (
-                f"arn:aws:logs:{HOME}:log-group:/aws/vendedlogs/states/{NAME}-{JOB_PREFIX}:*"
+                f"arn:aws:logs:{HOME}:log-group:/aws/vendedlogs/states/{NAME}-1234567:*"
             ),
         },
         "tracingConfiguration": {"enabled": True},
@@ -305,8 +319,8 @@ def test_only_the_state_machines_deletion_may_wait_for_its_executions(deployed):
 
 
 def test_the_state_machines_log_group_has_retention_and_key(deployed):
-    assert deployed.one("aws:cloudwatch/logGroup:LogGroup", NAME).inputs == {
-        "name": f"/aws/vendedlogs/states/{NAME}-{JOB_PREFIX}",
+    assert deployed.one(LOG_GROUP, NAME).inputs == {
+        "name": f"/aws/vendedlogs/states/{NAME}-1234567",
         "retentionInDays": 30,
         "kmsKeyId": KEY,
         "tags": TAGS,
@@ -320,9 +334,7 @@ def test_the_definition_calls_one_version_of_each_function_but_those_called_by_e
 
 
 def test_the_definitions_first_state_holds_the_settings(deployed):
-    definition = json.loads(deployed.one(MACHINE_TYPE, NAME).inputs["definition"])
-    settings = definition["States"][definition["StartAt"]]["Parameters"]["settings"]
-    assert settings == document(
+    assert settings_of(deployed) == document(
         dataclasses.replace(complete(), tags=TAGS),
         job_prefix=JOB_PREFIX,
         import_role_arn=f"arn:aws:iam::123456789012:role/{NAME}-import-1234567",

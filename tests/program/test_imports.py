@@ -76,7 +76,7 @@ CREATE_RESOURCES = {
 }
 
 
-OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts"}
+OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts", "ignore_changes"}
 """What a resource's options may say; everything else is for the caller to decide."""
 
 
