@@ -22,13 +22,17 @@ def step_name(name: str, step: str) -> str:
 LONGEST_NAME = LONGEST_ROLE_NAME - AUTO_NAMING - max(len(step_name("", step)) for step in STEPS)
 """Characters of a pipeline's name."""
 
+LONGEST_STACK_NAME = LONGEST_NAME - len("retraining-")
+"""Characters of the stack's name, which the program's `__main__.py` names its pipeline after."""
+
 
 def problems(name: str) -> Iterator[str]:
-    """Give what keeps a pipeline from having this name."""
+    """Yield a message for each reason why a pipeline cannot have this name."""
     if len(name) > LONGEST_NAME:
         yield (
-            f"name: {name!r} is {len(name)} characters long; at most {LONGEST_NAME} leave room for "
-            f"the longest name that begins with it"
+            f"name: {name!r} is {len(name)} characters long; expected at most {LONGEST_NAME}, "
+            f"since the names of roles and functions begin with it and end at {LONGEST_ROLE_NAME} "
+            f"characters; choose a shorter one"
         )
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
         yield (

@@ -58,8 +58,8 @@ def test_a_longer_name_is_refused_and_told_how_long_it_may_be():
     name = "a" * 31
     assert refused(minimal, name) == (
         f"1 problem in the retraining pipeline '{name}':\n"
-        f"  name: '{name}' is 31 characters long; at most 30 leave room for the longest name that "
-        "begins with it"
+        f"  name: '{name}' is 31 characters long; expected at most 30, since the names of roles "
+        "and functions begin with it and end at 64 characters; choose a shorter one"
     )
 
 
