@@ -200,6 +200,35 @@ def test_the_callers_options_stay_the_components_own():
     assert with_aliases == [PIPELINE], "an alias that reaches the children makes them clash"
 
 
+def former_urns(engine):
+    """Return each resource's URN with the URNs that it may have had, as the engine derives them.
+
+    A child inherits each alias of its parent; if its name begins with the parent's, so does the
+    former name: `inheritedChildAlias` in Pulumi's pkg/resource/deploy/step_generator.go.
+    """
+    former = {}
+    for urn, each in engine.registered.items():
+        former[urn] = [urn.replace(f"::{each.name}", f"::{a.spec.name}") for a in each.aliases]
+        for alias in former.get(each.parent, []):
+            parent, parent_alias = (text.rpartition("::")[2] for text in (each.parent, alias))
+            name = each.name
+            if name.startswith(parent):
+                name = parent_alias + name.removeprefix(parent)
+            former[urn].append(f"{alias.rpartition('::')[0]}${each.type}::{name}")
+    return former
+
+
+def test_a_renamed_pipeline_keeps_all_its_resources_by_one_alias():
+    def renamed():
+        aliases = [pulumi.Alias(name="films")]
+        RetrainingPipeline("movies", complete(), pulumi.ResourceOptions(aliases=aliases))
+
+    before = run(lambda: RetrainingPipeline("films", complete()) and None)
+    former = former_urns(run(renamed))
+    kept = [found for urn, found in former.items() if STACK_TYPE not in urn]
+    assert sorted(kept) == sorted([urn] for urn in before.registered if STACK_TYPE not in urn)
+
+
 def test_a_given_provider_reaches_every_resource_and_every_lookup():
     def program():
         provider = aws.Provider("ireland", region="eu-west-1")
