@@ -126,7 +126,13 @@ def read(
         version["solutionVersionArn"]: tags_of(version["solutionVersionArn"])
         for version in described
     }
-    mine = f"{settings['prefix']}-{run['id']}-" if "resume" in run["request"] else ""
+    # A run that is resumed goes on with what it adopted itself; any other may deploy it.
+    adopted_as = f"{settings['prefix']}-{run['id']}-" if "resume" in run["request"] else ""
+    adopted = {
+        arn
+        for arn, tags in version_tags.items()
+        if ADOPTED in tags and tags[ADOPTED].startswith(adopted_as)
+    }
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
@@ -154,13 +160,7 @@ def read(
         named_versions=_first_by("name", described),
         trained_by_runs={arn for arn, tags in version_tags.items() if RUN in tags},
         adopted=_first_by(
-            "solutionArn",
-            (
-                version
-                for version in described
-                for name in [version_tags[version["solutionVersionArn"]].get(ADOPTED)]
-                if name and name.startswith(mine)
-            ),
+            "solutionArn", (each for each in described if each["solutionVersionArn"] in adopted)
         ),
         verdicts={arn: tags[VERDICT] for arn, tags in version_tags.items() if VERDICT in tags},
         campaigns=_each(
