@@ -18,7 +18,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from components import reading, stacks
 from components.args import RetrainingPipelineArgs, camel_case
 from components.rules import problems, regions, warnings
-from components.values import Problem, key_problem
+from components.values import Problem, former_form, key_problem
 
 Hook: TypeAlias = Callable[[object, object], object]
 
@@ -162,6 +162,8 @@ class _Refusal(NamedTuple):
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
             return Problem(key[1:], None, key_problem(str(self.path[-1]), _keys(self.error.cl)))
         assert isinstance(self.error, reading.UnfitError), "the hooks below raise nothing else"
+        if new_form := former_form(str(self.path[-1]), self.error.given):
+            return Problem(key[1:], None, new_form)
         return Problem(key[1:], self.error.value, self.error.message)
 
     def mend(self, config: dict[str, object]) -> None:
@@ -230,19 +232,10 @@ def _converter() -> cattrs.Converter:
 
 
 def _union_reader(union: object, converter: cattrs.Converter) -> Hook:
-    """Read `Input[str]` as str, `X | None` as X (a key has a value), a list or False as either."""
-    member, *others = get_args(union)
+    """Read `Input[str]` as str, and `X | None` as X: a key that is given has a value."""
+    member = get_args(union)[0]
     read: Hook = converter.get_structure_hook(member)
-    if Literal[False] not in others:
-        return lambda value, _: read(value, member)
-
-    def list_or_false(value: object, _: object) -> object:
-        if value is False or value == "false":
-            return False
-        expected = "a list, or false; leave it out for the default"
-        return read(reading.only(list, expected, value), member)
-
-    return list_or_false
+    return lambda value, _: read(value, member)
 
 
 def _collection_reader(type_: object, converter: cattrs.Converter) -> Hook:

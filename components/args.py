@@ -115,8 +115,10 @@ class SolutionArgs:
     full_every: str | None = None
     """Beside UPDATE: how old the newest FULL version may grow, as '7 days' (the default there)."""
     campaigns: Sequence[CampaignArgs] = ()
-    quality_gate: Sequence[QualityRuleArgs] | Literal[False] = DEFAULT_GATE
-    """All rules have to hold, or the campaign keeps its version; False turns the gate off."""
+    quality_gate: Sequence[QualityRuleArgs] = DEFAULT_GATE
+    """All rules have to hold, or the campaign keeps its version."""
+    quality_gate_enabled: bool = True
+    """False deploys every new version, whatever the rules are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +128,8 @@ class LimitsArgs:
     max_import_hours: float = 6
     max_training_hours: float = 24
     max_campaign_hours: float = 3
-    max_trainings_per_month: int | None = None
-    """Versions of a solution, by whoever, within 30 days; further runs are skipped."""
+    max_trainings_per_month: int = 0
+    """Versions of a solution, by whoever, within 30 days; further runs are skipped. 0: no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +220,11 @@ def document(
                 "solutionArn": solution.solution_arn,
                 "trainingMode": solution.training_mode,
                 **_full_every(solution),
-                "qualityGate": [_given(rule) for rule in solution.quality_gate or ()],
+                "qualityGate": (
+                    [_given(rule) for rule in solution.quality_gate]
+                    if solution.quality_gate_enabled
+                    else []
+                ),
                 "campaigns": [
                     {
                         "campaignArn": each.campaign_arn,

@@ -23,6 +23,7 @@ class UnfitError(Exception):
             list: "a list",
             dict: "a mapping",
         }
+        self.given = value
         self.value = None if isinstance(value, NoneType | list | dict) else value
         self.message = f"{kinds.get(type(value), 'is unknown')}; expected {expected}"
         super().__init__(self.message)

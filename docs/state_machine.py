@@ -62,7 +62,9 @@ def sample() -> Document:
     }
     told = document(
         args,
-        job_prefix=naming.job_prefix("organization", project, STACK, name),
+        job_prefix=naming.job_prefix(
+            f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"
+        ),
         import_role_arn=f"arn:{arn.partition}:iam::{arn.account}:role/{name}-import",
     )
     return definition(functions, told, args)

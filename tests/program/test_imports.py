@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "components.reading": set(),
     "components.values": set(),
     "components.args": {"components.metrics", "components.rates"},
-    "components.rules": {"components.args", *JUDGES},
+    "components.plain": {"components.args", "components.values"},
+    "components.rules": {"components.args", "components.plain", *JUDGES},
     "components.naming": {"components.steps"},
     "components.stacks": {"components.naming", "components.values"},
     "components.policies": {"components.arns", "components.values"},
@@ -46,11 +47,7 @@ MAY_IMPORT = {
         "components.steps",
     },
     "components.schedule": {"components.args", "components.policies"},
-    "components.monitoring": {
-        "components.args",
-        "components.lambda_functions",
-        "components.naming",
-    },
+    "components.monitoring": {"components.lambda_functions", "components.naming"},
     "components.retraining_pipeline": {"components"},
     "components": {"components.args", "components.retraining_pipeline"},
     "settings": {
@@ -79,6 +76,10 @@ CREATE_RESOURCES = {
     "components.retraining_pipeline",
     "components.schedule",
 }
+
+
+OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts", "ignore_changes"}
+"""What a resource's options may say; everything else is for the caller to decide."""
 
 
 def modules():
@@ -183,6 +184,6 @@ def test_every_resource_and_lookup_names_its_parent_and_never_passes_the_callers
         if ast.unparse(call.func) in ("pulumi.ResourceOptions", "pulumi.InvokeOptions"):
             written = {each.arg for each in call.keywords}
             assert "parent" in written, f"line {call.lineno}"
-            assert written <= {"parent", "depends_on", "aliases"}, f"line {call.lineno}"
+            assert written <= OPTIONS, f"line {call.lineno}"
         if ast.unparse(call.func).endswith("ResourceOptions.merge"):
             pytest.fail(f"line {call.lineno} merges options")

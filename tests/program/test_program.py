@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from components.naming import LONGEST_NAME, LONGEST_STACK_NAME
 from tests.components.recording import PROJECT, STACK, run
 from tests.program import sample_stack
 from tests.program.sample_stack import STACK_CONFIG
@@ -51,6 +52,12 @@ def deployed():
 def test_the_sample_stack_deploys_one_pipeline_named_like_the_stack(deployed):
     pipelines = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
     assert list(pipelines) == [NAME]
+
+
+def test_the_longest_stack_name_makes_the_longest_name_of_a_pipeline(deployed):
+    (name,) = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
+    assert len(name) - len(STACK) + LONGEST_STACK_NAME == LONGEST_NAME
+    assert LONGEST_STACK_NAME == 19
 
 
 def part(told, given):

@@ -22,7 +22,7 @@ KNOWN = (
     "autoTraining, limits, tags, permissionsBoundaryArn, logRetentionDays, kmsKeyArn, dataKmsKeyArn"
 )
 A_DATASET = "datasetArn, dataLocation, importMode, minRelativeSize, readyMarker"
-A_SOLUTION = "solutionArn, trainingMode, fullEvery, campaigns, qualityGate"
+A_SOLUTION = "solutionArn, trainingMode, fullEvery, campaigns, qualityGate, qualityGateEnabled"
 A_RULE = "metric, maxDrop, minimum"
 A_PROBE = "userId, itemId, inputList, minResults, minutes"
 GATE = "solutions[0].qualityGate"
@@ -166,19 +166,19 @@ BROKEN = {
     ),
     "a gate is not turned on by true": (
         {GATE: True},
-        f"{GATE}: True is a boolean; expected a list, or false; leave it out for the default",
+        f"{GATE}: True is a boolean; expected a list",
     ),
     "a gate is not turned on by true as text": (
         {GATE: "true"},
-        f"{GATE}: 'true' is text; expected a list, or false; leave it out for the default",
+        f"{GATE}: 'true' is text; expected a list",
     ),
     "a gate is not turned off by zero": (
         {GATE: 0},
-        f"{GATE}: 0 is a number; expected a list, or false; leave it out for the default",
+        f"{GATE}: 0 is a number; expected a list",
     ),
     "a gate is a list of rules": (
         {GATE: {"metric": "coverage"}},
-        f"{GATE}: a mapping; expected a list, or false; leave it out for the default",
+        f"{GATE}: a mapping; expected a list",
     ),
     "a rule of the gate is a mapping": (
         {f"{GATE}[0]": "coverage"},
