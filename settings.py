@@ -18,7 +18,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from components import reading, stacks
 from components.args import RetrainingPipelineArgs, camel_case
 from components.rules import problems, regions, warnings
-from components.values import Problem, former_form, key_problem
+from components.values import Problem, former_form, key_problem, one_holds_the_other
 
 Hook: TypeAlias = Callable[[object, object], object]
 
@@ -129,7 +129,7 @@ def _problems(config_read: _Read, region: str | None, today: date | None) -> lis
     broken = [
         rule
         for rule in problems(config_read.args, region=region, today=today)
-        if not any(_one_holds_the_other(rule.key, each.key) for each in unread)
+        if not any(one_holds_the_other(rule.key, each.key) for each in unread)
     ]
     return [*unread, *broken]
 
@@ -271,11 +271,6 @@ def _empty(type_: object) -> object:
 
 def _keys(cls: type) -> list[str]:
     return [camel_case(each.name) for each in fields(cls)]
-
-
-def _one_holds_the_other(key: str, other: str) -> bool:
-    inner, outer = (key, other) if len(key) > len(other) else (other, key)
-    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 def _decoded(value: str) -> object:

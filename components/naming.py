@@ -22,9 +22,6 @@ def step_name(name: str, step: str) -> str:
 LONGEST_NAME = LONGEST_ROLE_NAME - AUTO_NAMING - max(len(step_name("", step)) for step in STEPS)
 """Characters of a pipeline's name."""
 
-LONGEST_STACK_NAME = LONGEST_NAME - len("retraining-")
-"""Characters of the stack's name, which the program's `__main__.py` names its pipeline after."""
-
 
 def problems(name: str) -> Iterator[str]:
     """Yield a message for each reason why a pipeline cannot have this name."""

@@ -8,7 +8,7 @@ from .values import Problem
 
 PREFIX = "retraining-"
 """Begins the name of a stack's pipeline, and so of all its resources."""
-LONGEST_STACK = LONGEST_NAME - len(PREFIX)
+LONGEST_STACK_NAME = LONGEST_NAME - len(PREFIX)
 """Characters of a stack's name."""
 OTHERS = ("aws", "pulumi")
 """Namespaces that belong to the AWS provider and to Pulumi, however a project is called."""
@@ -26,10 +26,10 @@ def problems(
 
     `regions` are the regions of the ARNs in the settings.
     """
-    if len(stack) > LONGEST_STACK:
+    if len(stack) > LONGEST_STACK_NAME:
         message = (
-            f"has {len(stack)} characters; at most {LONGEST_STACK}, because the names of roles and "
-            f"functions have at most {LONGEST_ROLE_NAME}: {PREFIX}<stack>, the name of a step, and "
+            f"has {len(stack)} characters; at most {LONGEST_STACK_NAME}, because the names of roles "
+            f"and functions have at most {LONGEST_ROLE_NAME}: {PREFIX}<stack>, the name of a step, and "
             f"{AUTO_NAMING} that Pulumi adds; choose a shorter name with pulumi stack rename"
         )
         yield Problem("stack", stack, message)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import settings
-from components.stacks import LONGEST_STACK, pipeline_name
+from components.stacks import LONGEST_STACK_NAME, pipeline_name
 from emulator.deployer.configuration import read_project
 from emulator.rehearsal import RehearsalError
 from retrain import changes
@@ -132,7 +132,7 @@ def _second(first: Rehearsal, folder: Path) -> Rehearsal:
     project = read_project(first.project_dir, first.stack, first.overrides)
     slots_left = IMPORT_SLOTS - len(list(first.args.datasets.configured()))
     config = changes.second_stack(changes.decoded(project.config, project.name), imports=slots_left)
-    stack = changes.another(first.stack, LONGEST_STACK)
+    stack = changes.another(first.stack, LONGEST_STACK_NAME)
     (folder / "Pulumi.yaml").write_text(
         json.dumps({"name": project.name, "runtime": "python", "main": str(project.program)})
     )

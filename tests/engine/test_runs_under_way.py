@@ -74,6 +74,19 @@ def test_a_run_ends_with_the_code_it_began_with_although_the_code_changed(deploy
     assert MARK in after["output"], "the next execution has the changed code"
 
 
+def test_a_run_whose_dataset_is_taken_away_is_denied_what_it_still_needs(deployed, emulator):
+    order = {"fault": "take", "job": "dataset-import-job", "seconds": 15, "times": 3}
+    emulator.control("POST", "faults", order)
+    run = Execution(deployed, emulator, force=True)
+    run.reaches("Wait for dataset import job")
+    deployed.remove("datasets.users")
+    assert "RolePolicy retraining-dev-import" in deployed.up().changes
+    ended = run.ended()
+    emulator.control("DELETE", "faults")
+    print(json.dumps(ended, default=str))
+    assert ended["status"] == "x"
+
+
 @pytest.mark.usefixtures("slow_training")
 def test_a_destroy_waits_for_the_run_and_leaves_nothing_behind(deployed, emulator):
     run = Execution(deployed, emulator, force=True, skipImport=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from components.naming import LONGEST_NAME, LONGEST_STACK_NAME
+from components.naming import LONGEST_NAME
+from components.stacks import LONGEST_STACK_NAME
 from tests.components.recording import PROJECT, STACK, run
 from tests.program import sample_stack
 from tests.program.sample_stack import STACK_CONFIG
