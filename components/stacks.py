@@ -28,9 +28,10 @@ def problems(
     """
     if len(stack) > LONGEST_STACK_NAME:
         message = (
-            f"has {len(stack)} characters; at most {LONGEST_STACK_NAME}, because the names of roles "
-            f"and functions have at most {LONGEST_ROLE_NAME}: {PREFIX}<stack>, the name of a step, and "
-            f"{AUTO_NAMING} that Pulumi adds; choose a shorter name with pulumi stack rename"
+            f"has {len(stack)} characters; at most {LONGEST_STACK_NAME}, because the names of "
+            f"roles and functions have at most {LONGEST_ROLE_NAME}: {PREFIX}<stack>, the name of "
+            f"a step, and {AUTO_NAMING} that Pulumi adds; choose a shorter name with pulumi stack "
+            "rename"
         )
         yield Problem("stack", stack, message)
     if not config.get("aws:region"):
