@@ -8,8 +8,9 @@ import pulumi
 import pulumi_aws as aws
 
 from . import asl, granted, naming, policies
-from .args import RetrainingPipelineArgs, document, resolved
+from .args import RetrainingPipelineArgs, resolved
 from .arns import Home, parse
+from .document import document
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs
 from .rules import problems

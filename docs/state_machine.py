@@ -18,8 +18,8 @@ import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 import settings
 from components import naming
-from components.args import document
 from components.arns import parse
+from components.document import document
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.steps import STEPS
 from components.workflow import definition

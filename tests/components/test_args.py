@@ -21,9 +21,9 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
     camel_case,
-    document,
     resolved,
 )
+from components.document import document
 from components.rules import LONGEST, MOST_MINUTES, problems, warnings
 
 PLACE = "arn:aws:personalize:eu-west-1:123456789012"

@@ -18,7 +18,7 @@ from components import (
     SolutionArgs,
     asl,
 )
-from components.args import document
+from components.document import document
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.steps import STEPS
 from tests.components.conftest import deploy

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "components.reading": set(),
     "components.values": set(),
     "components.args": {"components.metrics", "components.rates"},
+    "components.document": {"components.args", "components.rates"},
     "components.plain": {"components.args", "components.values"},
     "components.rules": {"components.args", "components.plain", *JUDGES},
     "components.naming": {"components.steps"},

@@ -16,8 +16,8 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
     camel_case,
-    document,
 )
+from components.document import document
 from tests.program.sample_stack import CAMPAIGN, CONFIG, HOME, ITEMS, SOLUTION, USERS, changed
 
 DATASET = st.fixed_dictionaries(
