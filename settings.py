@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -71,7 +70,7 @@ def parse_stack(
     Raises SettingsError.
     """
     prefix = f"{project}:"
-    config_read = _read(
+    config_read = read_config(
         {
             key.removeprefix(prefix): _decoded(value)
             for key, value in config.items()
@@ -81,7 +80,7 @@ def parse_stack(
     )
     found = [
         *stacks.problems(project, stack, config, regions(config_read.args)),
-        *_with_project(project, _problems(config_read, config.get("aws:region") or None, today)),
+        *_with_project(project, all_problems(config_read, config.get("aws:region") or None, today)),
     ]
     _refuse_any(stack, found)
     if warn:
@@ -110,12 +109,12 @@ def parse(
     Raises SettingsError: for all that could not be read, and all the rules of `components/rules.py`
     that the rest breaks.
     """
-    config_read = _read(config, secrets)
-    _refuse_any(stack, _with_project(project, _problems(config_read, region, today)))
+    config_read = read_config(config, secrets)
+    _refuse_any(stack, _with_project(project, all_problems(config_read, region, today)))
     return config_read.args
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
     """What could be read of a config, and what could not, or not for sure."""
 
     args: RetrainingPipelineArgs
@@ -123,7 +122,7 @@ class _Read(NamedTuple):
     warnings: Sequence[Problem]
 
 
-def _problems(config_read: _Read, region: str | None, today: date | None) -> list[Problem]:
+def all_problems(config_read: Read, region: str | None, today: date | None) -> list[Problem]:
     """Return what could not be read, and the rules that the rest breaks."""
     unread = config_read.unread
     broken = [
@@ -180,14 +179,17 @@ class _Refusal(NamedTuple):
             del parent[last]
 
 
-def _read(config: Mapping[str, object], secrets: Collection[str]) -> _Read:
-    """Read a config, with the keys left out that are encrypted or cannot be read."""
-    rest = deepcopy({key: value for key, value in config.items() if key not in secrets})
+def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> Read:
+    """Read a config, with the keys left out that are encrypted or cannot be read.
+
+    An Output is taken everywhere: the rules refuse it where a plain value is needed.
+    """
+    rest = {key: _copied(value) for key, value in config.items() if key not in secrets}
     unread = [Problem(key, None, ENCRYPTED) for key in secrets]
     numbers: list[Problem] = []
     while True:
         try:
-            return _Read(_converter().structure(rest, RetrainingPipelineArgs), unread, numbers)
+            return Read(_converter().structure(rest, RetrainingPipelineArgs), unread, numbers)
         except cattrs.BaseValidationError as error:
             for refusal in _refusals(error, ()):
                 is_number = isinstance(refusal.error, reading.WholeNumberError)
@@ -216,11 +218,12 @@ def _refusals(error: cattrs.BaseValidationError, path: tuple[str | int, ...]) ->
 def _converter() -> cattrs.Converter:
     """Give the reader of these dataclasses: their fields are the only list of keys and defaults."""
     converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(bool, reading.boolean)
-    converter.register_structure_hook(int, reading.whole)
-    converter.register_structure_hook(float, reading.number)
-    converter.register_structure_hook(str, reading.text)
-    converter.register_structure_hook_func(lambda type_: _origin(type_) is Literal, reading.text)
+    converter.register_structure_hook(bool, _or_output(reading.boolean))
+    converter.register_structure_hook(int, _or_output(reading.whole))
+    converter.register_structure_hook(float, _or_output(reading.number))
+    text = _or_output(reading.text)
+    converter.register_structure_hook(str, text)
+    converter.register_structure_hook_func(lambda type_: _origin(type_) is Literal, text)
     converter.register_structure_hook_factory(
         lambda type_: _origin(type_) in (Union, UnionType), _union_reader
     )
@@ -229,6 +232,11 @@ def _converter() -> cattrs.Converter:
     )
     converter.register_structure_hook_factory(is_dataclass, _dataclass_reader)
     return converter
+
+
+def _or_output(read: Hook) -> Hook:
+    """Return a reader that takes an Output as it is, and has everything else read."""
+    return lambda value, type_: value if isinstance(value, pulumi.Output) else read(value, type_)
 
 
 def _union_reader(union: object, converter: cattrs.Converter) -> Hook:
@@ -248,7 +256,7 @@ def _collection_reader(type_: object, converter: cattrs.Converter) -> Hook:
     )
     collection = cast("type", alias)
     read: Hook = converter.get_structure_hook(collection)
-    return lambda value, _: read(reading.only(shape, expected, value), collection)
+    return _or_output(lambda value, _: read(reading.only(shape, expected, value), collection))
 
 
 def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
@@ -260,7 +268,14 @@ def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
         **keys,  # type: ignore[arg-type]  # the function's options are keywords, too
     )
     expected = f"a mapping with {', '.join(_keys(cls))}"
-    return lambda value, _: read(reading.only(dict, expected, value))
+    return _or_output(lambda value, _: read(reading.only(dict, expected, value)))
+
+
+def _copied(value: object) -> object:
+    """Return a copy of a mapping or a list and of what is in it; an Output cannot be copied."""
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value
 
 
 def _empty(type_: object) -> object:
