@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.requirements
-SOURCES := components functions emulator retrain docs examples tests settings.py __main__.py
+SOURCES := components functions emulator retrain package docs examples tests settings.py __main__.py
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
@@ -21,6 +21,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@echo "installing the requirements into .venv (once; about a minute)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements.txt -r requirements-dev.txt
+	@printf '%s\n' '#!/bin/sh' 'PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -P -m retrain "$$@"' > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
 .PHONY: demo test check engine lint types workflow mutants benchmark requirements help

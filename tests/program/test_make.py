@@ -1,4 +1,4 @@
-"""The Makefile sets up `.venv` with a Python that can run the program.
+"""The Makefile sets up `.venv` with a Python that can run the program, and the command `retrain`.
 
 Programs in the place of Python write down how they are called; nothing is installed.
 """
@@ -6,6 +6,7 @@ Programs in the place of Python write down how they are called; nothing is insta
 import shutil
 import stat
 import subprocess
+import sys
 
 import pytest
 
@@ -87,3 +88,31 @@ def test_a_python_that_is_too_old_makes_no_venv(made, venv):
         )
     ]
     assert called == []
+
+
+def test_the_command_runs_the_checkouts_command_line_from_any_folder(tmp_path):
+    checkout = tmp_path / "checkout"
+    (checkout / "retrain").mkdir(parents=True)
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, checkout)
+    (checkout / "retrain" / "__main__.py").write_text("import sys; print(sys.argv[1:])\n")
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in "-P -m retrain"*) exec {sys.executable} "$@" ;; esac\n'
+    )
+    python.chmod(stat.S_IRWXU)
+    subprocess.run(["make", ".venv/.requirements"], cwd=checkout, timeout=60, check=True)  # noqa: S607
+
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "retrain").mkdir(parents=True)
+    (elsewhere / "retrain" / "__main__.py").write_text("raise SystemExit('another retrain')\n")
+    command = subprocess.run(  # noqa: S603  # the command that make has just written
+        [checkout / ".venv" / "bin" / "retrain", "watch", "a run"],
+        cwd=elsewhere,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert command.stdout == "['watch', 'a run']\n"
