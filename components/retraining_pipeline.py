@@ -70,7 +70,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         today = datetime.now(tz=UTC).date()
-        _refuse_any([*naming.problems(name), *map(str, problems(args, today=today))], name)
+        refuse_any([*naming.problems(name), *map(str, problems(args, today=today))], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, TAG: name})
@@ -112,7 +112,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             document(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
             args,
         )
-        _refuse_any(asl.problems(workflow), name)
+        refuse_any(asl.problems(workflow), name)
         role, policy = self._state_machine_role(name, args, home, tags, functions)
         role_policies.append(policy)
         log_group = aws.cloudwatch.LogGroup(
@@ -246,10 +246,10 @@ def _checked_home(
     """Return where the ARNs are, once they are known, have no problems and are the caller's."""
 
     def check(known: RetrainingPipelineArgs, account: str, region: str) -> Home:
-        _refuse_any(map(str, problems(known, today=today)), name)
+        refuse_any(map(str, problems(known, today=today)), name)
         arn = parse(str(known.solutions[0].solution_arn))
         assert arn is not None, "problems() has found nothing wrong with it"
-        _refuse_any(_caller_problems(arn.home, account, region), name)
+        refuse_any(_caller_problems(arn.home, account, region), name)
         return arn.home
 
     checked = pulumi.Output.all(
@@ -274,7 +274,8 @@ def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
         )
 
 
-def _refuse_any(found: Iterable[str], name: str) -> None:
+def refuse_any(found: Iterable[str], name: str) -> None:
+    """Raise InvalidPipelineError if there are problems in the pipeline of this name."""
     if lines := list(found):
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         raise InvalidPipelineError(
