@@ -18,7 +18,6 @@ from functions import checks, data_checks, errors, memory
 from functions.configuration import Request
 from functions.documents import Outcome
 from retrain.scenarios import SCENARIOS
-from tests.components.recording import run
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
 from tests.program.test_program import CONFIG, deploy
 
@@ -30,7 +29,6 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-VENDORING = (ROOT / "docs" / "vendoring.md").read_text()
 MEANT_BY_NONE = {"importRoleArn": "created", "solutions[].fullEvery": f"`{FULL_EVERY}`"}
 """What leaving a key out means, where it is not nothing."""
 NO_GUARDS = {"newest_full", "problems"}
@@ -179,13 +177,6 @@ def test_the_mistake_that_is_shown_reads_as_the_program_tells_it():
         deploy(config={**CONFIG, f"{PROJECT}:retrainigRate": "1 day"})
     shown = str(error.value).replace("stack dev:\n  ", "stack dev:\n      ")
     assert f"    {shown}\n" in README
-
-
-def test_the_program_to_paste_deploys_a_pipeline():
-    code = re.search(r"```python\n(.*?)```", VENDORING, re.DOTALL)[1]
-    code = code.replace("from vendor.retraining import", "import")
-    engine = run(lambda: exec(code, {}))  # noqa: S102 - our own page
-    assert list(engine.all_of("personalize-retraining:index:RetrainingPipeline")) == ["movies"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
