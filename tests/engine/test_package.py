@@ -7,11 +7,10 @@ import tomllib
 
 import pytest
 import yaml
-from pulumi import automation
 
 from components.plain import AN_OUTPUT
 from package.schema import schema
-from tests.engine.stacks import ROOT, open_stack
+from tests.engine.stacks import ROOT, CommandError, create_stack
 from tests.package import wheel
 from tests.package.page import snippet
 
@@ -42,10 +41,10 @@ def project(emulator, tmp_path):
     """
     opened = []
 
-    def write(text):
+    def write(text, region="eu-west-1"):
         (tmp_path / "Pulumi.yaml").write_text(text)
-        opened.append(open_stack(tmp_path, "dev", emulator.endpoint))
-        opened[0].automation.set_config("aws:region", automation.ConfigValue("eu-west-1"))
+        opened.append(create_stack(tmp_path, "dev", emulator.endpoint))
+        opened[0].pulumi("config", "set", "aws:region", region)
         return opened[0]
 
     yield write
@@ -91,7 +90,7 @@ def test_what_is_wrong_in_a_yaml_program_is_said_at_once_and_without_a_traceback
     books["logRetentionDays"] = 31
     books["datasets"]["interactions"]["dataLocation"] = ""
     shop = project(yaml.safe_dump(program))
-    with pytest.raises(automation.CommandError) as failed:
+    with pytest.raises(CommandError) as failed:
         shop.preview()
     text = str(failed.value)
     assert (
@@ -105,6 +104,18 @@ def test_what_is_wrong_in_a_yaml_program_is_said_at_once_and_without_a_traceback
         in text
     )
     assert str(plugin) not in text, "no traceback of the plugin"
+
+
+def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(plugin, project):
+    shop = project(snippet("yaml").replace(SOURCE, str(plugin)), region="us-east-1")
+    with pytest.raises(CommandError) as failed:
+        shop.up()
+    assert """\
+      region: the ARNs are in 'eu-west-1', the AWS provider in 'us-east-1'; \
+run 'pulumi config set aws:region eu-west-1'
+""" in str(failed.value)
+    created = [each["type"] for each in shop.state()]
+    assert [each for each in created if each.startswith("aws:")] == []
 
 
 def test_a_python_program_with_only_the_wheel_deploys_a_pipeline(project, tmp_path):
