@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from emulator.deployer.rows import Row
 
 NOT_FOUND = {
+    "DashboardNotFoundError",
     "AWS.SimpleQueueService.NonExistentQueue",
     "NoSuchEntity",
     "NotFound",
