@@ -154,7 +154,7 @@ def guard_service(service: str, refusal: Callable[[str, str, bytes], Answer | No
 
 def keep_keys_of_log_groups() -> None:
     """Let the KMS key of a log group be changed. MiniStack has no operation for it."""
-    respond = ministack.SERVICE_HANDLERS["logs"]
+    respond: Handler = ministack.SERVICE_HANDLERS["logs"]
 
     async def respond_to_keys(
         method: str,
@@ -180,7 +180,7 @@ def keep_keys_of_log_groups() -> None:
 
 def remove_all_tags_that_are_named() -> None:
     """Let Scheduler remove each tag that a call names. MiniStack removes the first of them."""
-    respond = ministack.SERVICE_HANDLERS["scheduler"]
+    respond: Handler = ministack.SERVICE_HANDLERS["scheduler"]
 
     async def respond_to_each_key(
         method: str,

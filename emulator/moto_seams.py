@@ -267,7 +267,7 @@ def end_executions_of_deleted_machines() -> None:
         terminated(self)
         finish_deletions(machines_beside(self.execution.exec_arn))
 
-    CommonStateField.eval = evaluate_unless_deleted  # type: ignore[method-assign]  # a seam
+    CommonStateField.eval = evaluate_unless_deleted  # type: ignore[assignment,method-assign]  # a seam
     BaseExecutionWorkerCommunication.terminated = terminated_and_gone  # type: ignore[method-assign]  # a seam
 
 

@@ -53,11 +53,11 @@ def check(
     inputs.pop(ALL_TAGS, None)
     region = inputs.pop("region", circumstances.region) if row.regional else None
     failures = []
-    for key in inputs:
+    for key, value in inputs.items():
         if is_document(row.shape, key):
-            inputs[key] = _text(inputs[key])
+            inputs[key] = _text(value)
         try:
-            translate({key: inputs[key]}, row.shape)
+            translate({key: value}, row.shape)
         except InputRefusedError as error:
             failures.append(error)
     filled = {key: value for key, value in row.defaults.items() if key not in inputs}
@@ -81,7 +81,7 @@ def _text(document: object) -> object:
     """Return a document as text, which is what the outputs of a resource hold."""
     if contains_unknown(document):
         return UNKNOWN
-    return document if isinstance(document, str) else json.dumps(document)
+    return document if isinstance(document, str) else json.dumps(document, sort_keys=True)
 
 
 def _all_tags(tags: object, default_tags: Mapping[str, object]) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from emulator.deployer import naming
-from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging
 from emulator.deployer.translation import DOCUMENT, SET, TAGS, Request
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _update_role(change: Change, aws: Aws) -> None:
             aws.call("iam", "AttachRolePolicy", role | {"PolicyArn": arn})
 
 
-def _delete_role(place: Place, aws: Aws, _seconds: float) -> None:
+def _delete_role(place: Place, aws: Aws, _patience: Patience) -> None:
     """Delete a role, after the managed policies that are inputs of its own, as the provider does.
 
     IAM answers DeleteConflict while other policies are there.

@@ -124,18 +124,20 @@ def _kind(raw: object) -> str:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and value in TYPED_UNKNOWNS:
-        return UNKNOWN
+    if isinstance(value, dict):
+        return _plain_mapping(value)
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return UNKNOWN if value in TYPED_UNKNOWNS else value
+
+
+def _plain_mapping(value: dict[str, object]) -> object:
     if value.get(SIGNATURE) == SECRET:
         return _plain(value["value"])
     if value.get(SIGNATURE) == ARCHIVE:
-        return Archive(value.get("hash") or _hash(value), value)
+        return Archive(str(value.get("hash") or _hash(value)), value)
     return {key: _plain(item) for key, item in value.items() if item is not None}
 
 
