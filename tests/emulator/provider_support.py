@@ -9,7 +9,8 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from emulator.deployer import wire
-from emulator.deployer.provider import Provider, serve
+from emulator.deployer.provider import serve
+from emulator.deployer.service import Provider
 
 UNKNOWN = wire.UNKNOWN
 FUNCTION = "aws:lambda/function:Function"
@@ -82,6 +83,7 @@ class Engine:
         self.stub = stub
 
     def urn(self, type_, name):
+        """A resource's URN."""
         return f"urn:pulumi:dev::sample::{type_}::{name}"
 
     def _named(self, type_, name):
@@ -132,9 +134,7 @@ class Engine:
         """Check and create a resource."""
         complete = self.checked(type_, name, inputs)
         answer = self.stub.Create(
-            provider_pb2.CreateRequest(
-                properties=struct(raw(complete)), **self._named(type_, name)
-            )
+            provider_pb2.CreateRequest(properties=struct(raw(complete)), **self._named(type_, name))
         )
         return Resource(type_, name, answer.id, complete, plain(answer.properties))
 
@@ -203,7 +203,7 @@ class Engine:
 @contextlib.contextmanager
 def connected(endpoint, environment=None):
     """Serve a provider and speak with it; it is not configured yet."""
-    server, port = serve(Provider(endpoint, environment or {}))
+    server, port = serve(Provider({"AWS_ENDPOINT_URL": endpoint, **(environment or {})}))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Engine(provider_pb2_grpc.ResourceProviderStub(channel))
     server.stop(None).wait()

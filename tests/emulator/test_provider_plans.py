@@ -29,7 +29,6 @@ WORKER = {
     "handler": "work.handler",
     "runtime": "python3.13",
 }
-READS = ("Get", "List", "Describe")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,9 @@ def test_a_global_service_has_no_region(engine):
 
 def test_a_document_that_is_a_mapping_becomes_text(engine):
     inputs = engine.checked(ROLE, "worker", {"assumeRolePolicy": json.loads(TRUST)})
-    assert inputs["assumeRolePolicy"] == TRUST, "which is the type of the output"
+    assert inputs["assumeRolePolicy"] == '{"Statement": [], "Version": "2012-10-17"}', (
+        "which is the type of the output, and always the same one"
+    )
 
 
 def test_an_automatic_name_comes_from_the_seed_and_stays(engine):
@@ -143,12 +144,10 @@ def test_each_failure_names_its_input(engine):
         },
     )
     assert failures == {
-        "flexibleTimeWindow": "flexibleTimeWindow: a block was expected, not 'OFF'",
-        "target.retryPolicy.attempts": (
-            "target.retryPolicy.attempts: unknown or not supported"
-        ),
-        "secret": "secret: unknown or not supported",
-        "name": r"name: 'every night' does not match AWS's pattern [0-9a-zA-Z\-_.]+",
+        "flexibleTimeWindow": "a block was expected, not 'OFF'",
+        "target": "target.retryPolicy.attempts: unknown or not supported",
+        "secret": "unknown or not supported",
+        "name": r"'every night' does not match AWS's pattern [0-9a-zA-Z\-_.]+",
     }, "all at once"
 
 
@@ -292,9 +291,7 @@ RENEWED = {"version": UNKNOWN, "qualifiedArn": UNKNOWN, "qualifiedInvokeArn": UN
     ],
     ids=["code", "architecture", "configuration", "tags", "concurrency", "not published"],
 )
-def test_a_new_version_of_a_function_is_not_known_before_it_is_published(
-    engine, change, renewed
-):
+def test_a_new_version_of_a_function_is_not_known_before_it_is_published(engine, change, renewed):
     function = existing(engine, FUNCTION, "worker", WORKER | {"publish": True}, MADE)
     shown = engine.update(function, WORKER | {"publish": True} | change, preview=True).outputs
     assert {name: shown[name] for name in MADE} == MADE | renewed
