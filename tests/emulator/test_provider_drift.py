@@ -195,6 +195,12 @@ def test_an_input_that_is_left_to_aws_is_not_found(aws, engine):
     assert drift(engine, role) == ({}, {})
 
 
+def test_a_document_keeps_the_spelling_of_the_program(engine):
+    spaced = json.dumps(json.loads(trust("lambda")), indent=2)
+    role = engine.create(ROLE, "drift-spelling", {"assumeRolePolicy": spaced})
+    assert drift(engine, role) == ({}, {}), "it means what the service has"
+
+
 def test_what_was_deleted_by_hand_is_gone(aws, engine):
     group = engine.create(LOG_GROUP, "drift-gone", {})
     aws.client("logs").delete_log_group(logGroupName=group.id)

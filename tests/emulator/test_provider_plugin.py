@@ -89,7 +89,12 @@ def test_the_executable_prints_its_port_and_nothing_else(aws, tmp_path):
 
 
 def test_it_does_not_outlive_an_engine_that_was_killed(aws):
-    start = "import subprocess, sys; print(subprocess.Popen(sys.argv[1], stdout=-1).pid)"
+    start = (
+        "import subprocess, sys\n"
+        "plugin = subprocess.Popen(sys.argv[1], stdout=subprocess.PIPE)\n"
+        "plugin.stdout.readline()\n"
+        "print(plugin.pid)"
+    )
     ended = subprocess.run(  # noqa: S603  # our own
         [sys.executable, "-c", start, PLUGIN],
         env=environment(AWS_ENDPOINT_URL=aws.endpoint),
@@ -99,6 +104,7 @@ def test_it_does_not_outlive_an_engine_that_was_killed(aws):
         timeout=60,
     )
     plugin = Path("/proc") / ended.stdout.strip()
+    assert plugin.exists(), "it has started"
     eventually(plugin.exists, lambda exists: not exists, seconds=30)
 
 

@@ -7,7 +7,9 @@ import json
 import threading
 import time
 
+import grpc
 import pytest
+from google.protobuf import empty_pb2
 from provider_support import (
     FUNCTION,
     GROUP,
@@ -18,8 +20,10 @@ from provider_support import (
     SCHEDULE,
     archive,
     message,
+    plain,
     provider,
 )
+from pulumi.runtime.proto import provider_pb2, status_pb2
 from small_stack import eventually, finished, invoke
 
 
@@ -225,6 +229,19 @@ def test_a_deletion_that_takes_too_long_says_what_holds_it(aws, engine, states_r
     assert engine.read(machine) is None, "the next try finds nothing that holds it"
 
 
+def test_a_user_who_gives_up_does_not_wait_for_a_deletion(aws, states_role):
+    inputs = {"roleArn": states_role.outputs["arn"], "definition": workflow(60)}
+    with provider(aws) as engine:
+        machine = engine.create(MACHINE, "given-up", inputs)
+        running = started(aws, machine)
+        timer = threading.Timer(1, engine.stub.Cancel, [empty_pb2.Empty()])
+        timer.start()
+        assert message(engine.delete, machine) == (
+            f"{machine.id} is still DELETING, and waiting for it was cancelled"
+        )
+    aws.client("stepfunctions").stop_execution(executionArn=running)
+
+
 def test_a_role_with_a_policy_of_somebody_else_is_not_deleted(aws, engine):
     role = engine.create(ROLE, "held", {"assumeRolePolicy": trust("lambda")})
     document = {"RoleName": role.id, "PolicyName": "by-hand", "PolicyDocument": allow("s3:*")}
@@ -259,10 +276,18 @@ def test_a_schedule_group_takes_its_schedules_along(engine):
 
 def test_a_resource_that_is_made_but_not_finished_is_kept(aws, engine):
     """The engine keeps it in its state, so that the next `up` or `destroy` knows of it."""
-    found = message(engine.create, LOG_GROUP, "unfinished", {"retentionInDays": 91})
-    assert found == (
+    reason = (
         "An error occurred (InvalidParameterException) when calling the PutRetentionPolicy"
         " operation: Invalid retentionInDays value: 91."
     )
+    with pytest.raises(grpc.RpcError) as failed:
+        engine.create(LOG_GROUP, "unfinished", {"retentionInDays": 91})
+    assert failed.value.details() == reason
+    [[_, details]] = failed.value.trailing_metadata()
+    [detail] = status_pb2.Status.FromString(details).details
+    unfinished = provider_pb2.ErrorResourceInitFailed()
+    assert detail.Unpack(unfinished), "what the engine looks for"
+    assert (unfinished.id, list(unfinished.reasons)) == ("unfinished-19b2585", [reason])
+    assert plain(unfinished.properties)["retentionInDays"] == 91, "what it should become"
     listed = aws.client("logs").describe_log_groups(logGroupNamePrefix="unfinished")["logGroups"]
     assert [group["logGroupName"] for group in listed] == ["unfinished-19b2585"]
