@@ -1,4 +1,4 @@
-"""The life of one resource: it is created, read, updated and deleted as its row says."""
+"""Creates, reads, updates and deletes one resource as its row says."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Existing(NamedTuple):
 
 
 class UnfinishedError(Exception):
-    """A resource was created, but a later call for it failed; the reason is that call's error."""
+    """A resource was created, but a later call for it failed. The reason is that call's error."""
 
     def __init__(self, identifier: str, outputs: Properties, reason: Exception) -> None:
         super().__init__(str(reason))
@@ -70,7 +70,7 @@ def planned_update(
 
 
 def create(row: Row, inputs: Properties, aws: Aws) -> Existing:
-    """Create a resource. Raises UnfinishedError if it exists and is not as it should be."""
+    """Create a resource. Raises UnfinishedError if it was created and a later call fails."""
     request = request_for(row, inputs)
     later = {
         name
@@ -118,7 +118,7 @@ def update(row: Row, identifier: str, old: Properties, new: Properties, aws: Aws
 
 
 def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, patience: Patience) -> None:
-    """Delete a resource. It may be gone already."""
+    """Delete a resource. A resource that is gone already is no error."""
     try:
         row.delete(Place(identifier, request_for(row, inputs)), aws, patience)
     except (GoneError, ClientError) as error:
@@ -177,5 +177,5 @@ def _outputs(found: Found, inputs: Mapping[str, object]) -> Properties:
 
 
 def _shown(inputs: Mapping[str, object]) -> Properties:
-    """Return the inputs that are outputs, too: all but those with the bridge's own marks."""
+    """Return the inputs that are outputs too: all except the internal ones."""
     return {name: value for name, value in inputs.items() if not name.startswith("__")}

@@ -1,4 +1,4 @@
-"""What a row of the resource table is: one Pulumi type, its inputs, and the calls of its life."""
+"""What a row of the resource table holds: one Pulumi type, its inputs, and its API calls."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ class Patience:
     """How long a deletion may take."""
 
     seconds: float
-    """0 for what the type's own limit is."""
+    """The seconds that the program allows, or 0 for the limit of the type."""
     cancelled: Event = field(default_factory=Event)
-    """Is set when the user gives up."""
+    """It is set when the user cancels the deployment."""
 
 
 def unchangeable(_change: Change, _aws: Aws) -> None:

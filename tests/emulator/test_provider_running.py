@@ -239,6 +239,7 @@ def test_a_user_who_gives_up_does_not_wait_for_a_deletion(aws, states_role):
         assert message(engine.delete, machine) == (
             f"{machine.id} is still DELETING, and waiting for it was cancelled"
         )
+        timer.join()
     aws.client("stepfunctions").stop_execution(executionArn=running)
 
 
