@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
+from urllib.parse import urlsplit
 
+from emulator.deployer.errors import DeploymentError
 from emulator.deployer.wire import contains_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MEANINGLESS_HERE = {
     "profile",
@@ -14,11 +18,18 @@ MEANINGLESS_HERE = {
     "skipMetadataApiCheck",
     "skipRegionValidation",
     "skipRequestingAccountId",
-    "version",
-    "pluginDownloadURL",
 }
-"""Settings that only say how to find a real account, or the plugin."""
+"""Settings that only say how to find a real account."""
+OF_THE_ENGINE = {"version", "pluginDownloadURL"}
+"""Properties of each provider, by which the engine finds the plugin."""
 UNDERSTOOD = {"region", "allowedAccountIds", "defaultTags"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+NO_EMULATOR = (
+    "this pulumi-resource-aws is a stand-in that works with the emulator only, and "
+    "AWS_ENDPOINT_URL {is_wrong}; start an emulator with 'python -m emulator' and export what it "
+    "prints, or take emulator/deployer/plugin off the PATH and install the real provider with "
+    "'pulumi plugin install resource aws'"
+)
 
 
 class ProviderSettings(NamedTuple):
@@ -27,24 +38,45 @@ class ProviderSettings(NamedTuple):
     region: str | None
     allowed_accounts: list[str] | None
     """None if every account is allowed."""
-    default_tags: Mapping[str, object]
+    default_tags: Mapping[str, str]
+
+
+def emulator_endpoint(environment: Mapping[str, str]) -> str:
+    """Return the emulator's endpoint. Raises DeploymentError if it is not on this machine."""
+    endpoint = environment.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        raise DeploymentError(NO_EMULATOR.format(is_wrong="is not set"))
+    if urlsplit(endpoint).hostname not in LOOPBACK:
+        raise DeploymentError(NO_EMULATOR.format(is_wrong=f"is {endpoint!r}, not this machine"))
+    return endpoint
 
 
 def unsupported(settings: Mapping[str, object]) -> list[str]:
     """Return the names of the settings that are not understood here."""
-    known = MEANINGLESS_HERE | UNDERSTOOD
+    known = UNDERSTOOD | MEANINGLESS_HERE | OF_THE_ENGINE
     return sorted(name for name in settings if name not in known and not name.startswith("__"))
 
 
 def provider_settings(settings: Mapping[str, object]) -> ProviderSettings:
-    """Read the settings. The CLI passes one that is not text as JSON."""
+    """Read the settings. The CLI passes one that is not text as JSON.
+
+    Raises DeploymentError for a value of another type.
+    """
     read = {name: _read(value) for name, value in settings.items()}
-    tags = cast("Mapping[str, Mapping[str, object]]", read.get("defaultTags", {}))
-    accounts = cast("list[object] | None", read.get("allowedAccountIds"))
+    tags = read.get("defaultTags", {})
+    if not isinstance(tags, dict):
+        example = '{"tags": {"team": "data"}}'
+        raise DeploymentError(f"aws:defaultTags: {tags!r}; expected {example}")
+    accounts = read.get("allowedAccountIds")
+    if not isinstance(accounts, list | None):
+        raise DeploymentError(f'aws:allowedAccountIds: {accounts!r}; expected ["123456789012"]')
     return ProviderSettings(
         cast("str | None", read.get("region")),
         None if accounts is None else [str(account) for account in accounts],
-        tags.get("tags", {}),
+        {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in tags.get("tags", {}).items()
+        },
     )
 
 
