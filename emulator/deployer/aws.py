@@ -63,8 +63,7 @@ class Aws:
         self._lock = Lock()
         self.partition = self._session.get_partition_for_region(region)
         """The partition of the region: aws, aws-cn, ..."""
-        self.caller = self.call("sts", "GetCallerIdentity", {})
-        self.account = str(self.caller["Account"])
+        self.account = str(self.call("sts", "GetCallerIdentity", {})["Account"])
 
     def call(self, service: str, operation: str, request: Mapping[str, object]) -> Answer:
         """Call an operation by its name in the API.

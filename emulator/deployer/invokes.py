@@ -22,11 +22,12 @@ DOMAINS: Mapping[str, Mapping[str, str]] = {
 
 
 def _caller_identity(aws: Aws) -> Outputs:
+    caller = aws.call("sts", "GetCallerIdentity", {})
     return {
-        "id": aws.account,
-        "accountId": aws.account,
-        "arn": aws.caller["Arn"],
-        "userId": aws.caller["UserId"],
+        "id": caller["Account"],
+        "accountId": caller["Account"],
+        "arn": caller["Arn"],
+        "userId": caller["UserId"],
     }
 
 
