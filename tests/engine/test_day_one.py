@@ -78,6 +78,7 @@ def test_a_refresh_finds_nothing(stack, deployed):
 
 def test_a_schedule_that_was_disabled_by_hand_is_found_and_enabled_again(stack, schedule, emulator):
     emulator.client("scheduler").update_schedule(**{**schedule, "State": "DISABLED"})
+    assert stack.up().changes == {}, "the engine compares with its state, not with the account"
     assert stack.refresh().changes == {SCHEDULE: "updated"}
     assert stack.up().changes == {SCHEDULE: "updated"}
     found = emulator.client("scheduler").get_schedule(

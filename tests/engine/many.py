@@ -1,0 +1,74 @@
+"""Measures previews of one program with many pipelines, and of one stack for each pipeline.
+
+    python -m tests.engine.many 1 10 30
+
+prints the seconds of both on this machine, for each number of pipelines.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from emulator import running
+from tests.engine.cli import tools
+from tests.engine.stacks import ROOT, Stack, copy_program, environment
+
+PROGRAM = """\
+import settings
+from components import RetrainingPipeline
+
+for number in range({count}):
+    RetrainingPipeline(f"pipeline-{{number}}", settings.load())
+"""
+
+
+def main() -> None:
+    """Measure, and print a row for each number."""
+    os.environ["PATH"] = os.pathsep.join([*map(str, tools.folders()), os.environ["PATH"]])
+    print("pipelines  one program  one stack each")
+    with running() as emulator:
+        for count in map(int, sys.argv[1:]):
+            together = _seconds(_one_program, count, emulator.endpoint)
+            apart = _seconds(_stacks, count, emulator.endpoint)
+            print(f"{count:9}  {together:9.1f} s  {apart:12.1f} s", flush=True)
+
+
+def _seconds(prepare, count: int, endpoint: str) -> float:
+    """Return how long a preview takes; `prepare` makes the folder ready and returns the preview."""
+    with tempfile.TemporaryDirectory() as temporary:
+        checkout = copy_program(Path(temporary) / "checkout")
+        preview = prepare(checkout, count, endpoint)
+        started = time.monotonic()
+        preview()
+        return time.monotonic() - started
+
+
+def _one_program(checkout: Path, count: int, endpoint: str):
+    shutil.copy(ROOT / "Pulumi.dev.yaml", checkout)
+    (checkout / "__main__.py").write_text(PROGRAM.format(count=count))
+    stack = Stack(checkout, "dev", environment(checkout, endpoint))
+    stack.pulumi("stack", "init")
+    return stack.preview
+
+
+def _stacks(checkout: Path, count: int, endpoint: str):
+    shutil.copytree(ROOT / "examples", checkout / "examples")
+    sample = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    table = checkout / "fleet.yaml"
+    stacks = {f"stack-{number}": sample for number in range(count)}
+    table.write_text(yaml.safe_dump({"stacks": stacks}))
+    command = [sys.executable, "examples/fleet/fleet.py", "preview", "--table", str(table)]
+    variables = {**os.environ, **environment(checkout, endpoint)}
+    return lambda: subprocess.run(  # noqa: S603
+        command, cwd=checkout, env=variables, check=True, capture_output=True
+    )
+
+
+if __name__ == "__main__":
+    main()
