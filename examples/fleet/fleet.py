@@ -56,9 +56,7 @@ def configs(file: Path) -> dict[str, dict[str, object]]:
     if not isinstance(stacks, dict) or not stacks:
         raise TableError(f"{file}: stacks: missing; name each stack and its config below it")
     if wrong := [str(name) for name, config in stacks.items() if not isinstance(config, dict)]:
-        raise TableError(
-            f"{file}: stacks.{wrong[0]}: has no config; give at least datasets, solutions"
-        )
+        raise TableError(f"{file}: stacks.{wrong[0]}: has no config; give datasets and solutions")
     return {str(name): {**table.get("defaults", {}), **config} for name, config in stacks.items()}
 
 

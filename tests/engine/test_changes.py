@@ -80,7 +80,12 @@ def edit(file: str, before: str, after: str) -> Callable[[Stack], None]:
 
 def append(file: str) -> Callable[[Stack], None]:
     """Append a comment to a file of the program."""
-    return lambda stack: (stack.folder / file).open("a").write("# changed\n")
+
+    def apply(stack: Stack) -> None:
+        path = stack.folder / file
+        path.write_text(f"{path.read_text()}# changed\n")
+
+    return apply
 
 
 def second_solution(stack: Stack) -> None:
