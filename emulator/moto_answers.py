@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from moto.core.exceptions import AWSError
 from moto.core.request import Request
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.stepfunctions.exceptions import InvalidExecutionInput, InvalidToken, ValidationException
 from moto.stepfunctions.parser import api
@@ -48,8 +48,60 @@ def name_errors() -> None:
             error.TYPE = vars(error).get("code")
 
 
+class StateMachineDeletingError(AWSError):
+    """A state machine is being deleted; its name is the API's."""
+
+    TYPE = "StateMachineDeleting"
+    STATUS = 400
+
+
 class Answers(StepFunctionResponse):
-    """Moto's answers, save those about executions that are not AWS's."""
+    """Moto's answers, except where AWS answers otherwise."""
+
+    def create_state_machine(self) -> ActionResult:
+        """Refuse the name of a state machine that is being deleted."""
+        self._refuse_deleted(
+            f"arn:aws:states:{self.region}:{self.current_account}:stateMachine:"
+            f"{self._get_param('name')}"
+        )
+        return super().create_state_machine()
+
+    def update_state_machine(self) -> ActionResult:
+        """Refuse to change a state machine that is being deleted."""
+        self._refuse_deleted(self._get_param("stateMachineArn"))
+        return super().update_state_machine()
+
+    def delete_state_machine(self) -> ActionResult:
+        """Begin the deletion, which ends with the last execution."""
+        machines = self.stepfunction_backend.state_machines
+        for machine in machines:
+            if machine.arn == self._get_param("stateMachineArn"):
+                moto_seams.begin_deletion(machine)
+        moto_seams.finish_deletions(machines)
+        return EmptyResult()
+
+    def describe_state_machine(self) -> ActionResult:
+        """Tell whether a state machine is being deleted, too."""
+        answer = cast("dict[str, object]", super().describe_state_machine().result)
+        deleted = self._is_being_deleted(self._get_param("stateMachineArn"))
+        return ActionResult(answer | ({"status": "DELETING"} if deleted else {}))
+
+    def describe_state_machine_for_execution(self) -> ActionResult:
+        """Describe the state machine as it was when the execution began."""
+        answer = cast("dict[str, object]", super().describe_state_machine_for_execution().result)
+        machine = self._execution().state_machine
+        began_with = {"definition": machine.definition, "roleArn": machine.roleArn}
+        return ActionResult(answer | began_with)
+
+    def _is_being_deleted(self, arn: str) -> bool:
+        return any(
+            machine.arn == arn and moto_seams.is_being_deleted(machine)
+            for machine in self.stepfunction_backend.state_machines
+        )
+
+    def _refuse_deleted(self, arn: str) -> None:
+        if self._is_being_deleted(arn):
+            raise StateMachineDeletingError(f"State Machine is being deleted: '{arn}'")
 
     def start_execution(self) -> ActionResult:
         """Make up a name where none is given, and refuse one and an input that AWS refuses."""
@@ -62,6 +114,7 @@ class Answers(StepFunctionResponse):
             message = f"Invalid State Machine Execution Input: '{error}'"
             raise InvalidExecutionInput(message) from None
         machine = self._get_param("stateMachineArn")
+        self._refuse_deleted(machine)
         execution = self.stepfunction_backend.start_execution(machine, name, document)
         return ActionResult(
             {"executionArn": execution.execution_arn, "startDate": execution.start_date}

@@ -18,6 +18,7 @@ from moto.core.config import default_user_config
 from moto.core.utils import utcnow
 from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from botocore.client import BaseClient
+    from moto.stepfunctions.models import StateMachine
     from moto.stepfunctions.parser.api import ExecutionFailedEventDetails
     from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
@@ -72,6 +74,7 @@ class StateMachineRun(Protocol):
     state_machine_arn: str
     start_date: dt.datetime
     stop_date: dt.datetime | None
+    state_machine: StateMachine
     execution_input: str
     output: object
     error: str | None
@@ -217,6 +220,55 @@ def on_status_change(report: Callable[[StateMachineRun, str], None]) -> None:
 
     Execution.start = reporting_start  # type: ignore[method-assign]  # a seam
     BaseExecutionWorkerCommunication.terminated = reporting_terminated  # type: ignore[method-assign]  # a seam
+
+
+def is_being_deleted(machine: StateMachine) -> bool:
+    """Return True for a state machine that waits for its executions to end."""
+    return bool(vars(machine).get("deleting"))
+
+
+def begin_deletion(machine: StateMachine) -> None:
+    """Let a state machine be gone once its executions are over."""
+    vars(machine)["deleting"] = True
+
+
+def finish_deletions(machines: list[StateMachine]) -> None:
+    """Remove the state machines that are being deleted and have no running execution."""
+    for machine in [each for each in machines if is_being_deleted(each)]:
+        if not _running(machine) and machine in machines:
+            machines.remove(machine)
+            machine.backend.tagger.delete_all_tags_for_resource(machine.arn)
+
+
+def _running(machine: StateMachine) -> list[Execution]:
+    return [run for run in cast("list[Execution]", machine.executions) if run.stop_date is None]
+
+
+def end_executions_of_deleted_machines() -> None:
+    """Abort the executions of a state machine that is being deleted, each at its next state.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+    """
+    evaluate, terminated = CommonStateField.eval, BaseExecutionWorkerCommunication.terminated
+
+    def machines_beside(execution_arn: str) -> list[StateMachine]:
+        _, _, _, region, account, *_ = execution_arn.split(":")
+        return stepfunctions_parser_backends[account][region].state_machines
+
+    def evaluate_unless_deleted(self: CommonStateField, env: Environment) -> None:
+        execution_arn = env.states.context_object.context_object_data["Execution"]["Id"]
+        for machine in machines_beside(execution_arn):
+            for run in _running(machine) if is_being_deleted(machine) else ():
+                if run.exec_arn == execution_arn:
+                    run.stop(stop_date=utcnow(), error=None, cause=None)
+        evaluate(self, env)  # does nothing once it is stopped
+
+    def terminated_and_gone(self: BaseExecutionWorkerCommunication) -> None:
+        terminated(self)
+        finish_deletions(machines_beside(self.execution.exec_arn))
+
+    CommonStateField.eval = evaluate_unless_deleted  # type: ignore[assignment,method-assign]  # a seam
+    BaseExecutionWorkerCommunication.terminated = terminated_and_gone  # type: ignore[method-assign]  # a seam
 
 
 def forget_everything() -> None:

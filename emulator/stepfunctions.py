@@ -73,6 +73,7 @@ class StepFunctions:
         moto_seams.interpret_state_machines()
         moto_seams.parse_once()
         moto_seams.end_executions_once()
+        moto_seams.end_executions_of_deleted_machines()
         moto_answers.name_errors()
         moto_seams.replace_boto_client_for(self.client_for)
         ministack_seams.serve_states(self.respond)
