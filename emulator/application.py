@@ -63,6 +63,8 @@ class Application:
         ministack_seams.answer_functions_at_once()
         ministack_seams.wait_for_function_logs()
         ministack_seams.name_schedules_by_their_group()
+        ministack_seams.keep_keys_of_log_groups()
+        ministack_seams.remove_all_tags_that_are_named()
         clients = Clients(endpoint)
         if options["interpreter"] == "moto":
             StepFunctions(clients).mount()

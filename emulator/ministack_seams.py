@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import eventbridge, iam, lambda_svc, s3, scheduler, sts
+from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc, s3, scheduler, sts
 
+from emulator import http
 from emulator.slots import Timing
 
 if TYPE_CHECKING:
@@ -149,6 +150,53 @@ def guard_service(service: str, refusal: Callable[[str, str, bytes], Answer | No
         return refused or await respond(method, path, headers, body, query)
 
     ministack.SERVICE_HANDLERS[service] = guarded
+
+
+def keep_keys_of_log_groups() -> None:
+    """Let the KMS key of a log group be changed. MiniStack has no operation for it."""
+    respond: Handler = ministack.SERVICE_HANDLERS["logs"]
+
+    async def respond_to_keys(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, list[str]],
+    ) -> Answer:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if operation not in {"AssociateKmsKey", "DisassociateKmsKey"}:
+            return await respond(method, path, headers, body, query)
+        request = json.loads(body)
+        name = request["logGroupName"]
+        group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # no operation changes it
+        if group is None:
+            message = f"The specified log group does not exist: {name}"
+            return http.error("ResourceNotFoundException", message)
+        group["kmsKeyId"] = request.get("kmsKeyId")
+        return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"
+
+    ministack.SERVICE_HANDLERS["logs"] = respond_to_keys
+
+
+def remove_all_tags_that_are_named() -> None:
+    """Let Scheduler remove each tag that a call names. MiniStack removes the first of them."""
+    respond: Handler = ministack.SERVICE_HANDLERS["scheduler"]
+
+    async def respond_to_each_key(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, list[str]],
+    ) -> Answer:
+        if method == "DELETE" and path.startswith("/tags/"):
+            *keys, last = query["TagKeys"]
+            for key in keys:
+                await respond(method, path, headers, body, query | {"TagKeys": [key]})
+            query = query | {"TagKeys": [last]}
+        return await respond(method, path, headers, body, query)
+
+    ministack.SERVICE_HANDLERS["scheduler"] = respond_to_each_key
 
 
 def guard_event_targets(allowed: Callable[[str, str], bool]) -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypercorn.protocol.http_stream import HTTPStream
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import eventbridge, iam, lambda_svc, s3, scheduler, sts
+from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc, s3, scheduler, sts
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -96,7 +97,13 @@ from emulator import ministack_seams, moto_seams
             "self context event_type event_details timestamp update_source_event_id",
         ),
         (Execution, "to_history_output", "self"),
+        (CommonStateField, "eval", "self env"),
         (StepFunctionResponse, "dispatch", "args kwargs"),
+        (StepFunctionResponse, "create_state_machine", "self"),
+        (StepFunctionResponse, "update_state_machine", "self"),
+        (StepFunctionResponse, "delete_state_machine", "self"),
+        (StepFunctionResponse, "describe_state_machine", "self"),
+        (StepFunctionResponse, "describe_state_machine_for_execution", "self"),
         (StepFunctionResponse, "start_execution", "self"),
         (StepFunctionResponse, "stop_execution", "self"),
         (StepFunctionResponse, "describe_execution", "self"),
@@ -124,6 +131,7 @@ def test_a_function_that_is_called_or_replaced_is_there(owner, name, parameters)
         (iam._roles, "get_scoped"),  # noqa: SLF001 - it is what is asked for
         (s3._bucket_policies, "get_scoped"),  # noqa: SLF001
         (scheduler._schedules, "all_items"),  # noqa: SLF001
+        (cloudwatch_logs._log_groups, "get"),  # noqa: SLF001
     ],
 )
 def test_a_store_that_is_read_is_of_the_kind_that_it_was(store, method):
@@ -131,7 +139,7 @@ def test_a_store_that_is_read_is_of_the_kind_that_it_was(store, method):
 
 
 def test_ministack_looks_up_its_handlers_by_service():
-    assert {"states", "scheduler"} <= set(app.SERVICE_HANDLERS)
+    assert {"states", "scheduler", "logs"} <= set(app.SERVICE_HANDLERS)
 
 
 def test_every_module_of_moto_s_that_calls_aws_is_known():
