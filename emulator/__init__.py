@@ -1,5 +1,18 @@
 """An AWS that runs on this machine, for rehearsals and tests."""
 
-from emulator.process import Emulator, EmulatorError, running
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emulator.process import Emulator, EmulatorError, running
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import what is asked for. Pulumi waits for the provider, which needs nothing of it."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from emulator import process  # noqa: PLC0415
+
+        return getattr(process, name)
+
 
 __all__ = ["Emulator", "EmulatorError", "running"]

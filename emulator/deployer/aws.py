@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.request
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from botocore.client import BaseClient
+
+NOBODYS = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Botocore's variables without a person's profile and files: config key, environment, default."""
 
 Answer = dict[str, Any]
 """What a service answers: shaped by botocore's model of the operation, which has no Python type."""
@@ -39,10 +47,13 @@ class Aws:
     """
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
-        import boto3  # noqa: PLC0415  # takes a second where Pulumi waits for the provider to start
+        # Here, since they are slow and Pulumi waits for the provider to start.
+        import boto3  # noqa: PLC0415
+        from botocore.session import Session  # noqa: PLC0415
 
         self.region = region
         self._session = boto3.Session(
+            botocore_session=Session(session_vars=NOBODYS),
             aws_access_key_id=account,
             aws_secret_access_key="test",  # noqa: S106  # the emulator's for every account
             region_name=region,
@@ -72,7 +83,7 @@ class Aws:
     ) -> Iterator[Answer]:
         """Yield the items of all pages of an operation that lists."""
         paginator = self._client(service).get_paginator(xform_name(operation))
-        [key] = paginator.result_keys
+        [key] = cast("list[Any]", paginator.result_keys)  # jmespath brings no types
         for page in paginator.paginate(**request):
             yield from key.search(page) or ()
 

@@ -6,10 +6,11 @@ import io
 import shlex
 import sys
 import zipfile
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from emulator.deployer.wire import Files
 
 BOOTSTRAP = "bootstrap"

@@ -7,14 +7,12 @@ for another language's regular expressions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sized
-from typing import TYPE_CHECKING
-
-from botocore.model import ListShape, MapShape, StringShape, StructureShape
+from typing import TYPE_CHECKING, cast
 
 from emulator.deployer.errors import InputRefusedError
 
 if TYPE_CHECKING:
-    from botocore.model import Shape
+    from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 
 def check(shape: Shape | None, value: object, path: str) -> None:
@@ -22,21 +20,25 @@ def check(shape: Shape | None, value: object, path: str) -> None:
 
     The types are botocore's to check.
     """
-    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+    kind = None if shape is None else shape.type_name
+    if kind == "structure" and isinstance(value, Mapping):
+        members = cast("StructureShape", shape).members
         for name, member in value.items():
-            check(shape.members.get(name), member, f"{path}.{name}")
-    elif isinstance(shape, ListShape) and isinstance(value, list):
-        _check_range(shape, value, path)
+            check(members.get(name), member, f"{path}.{name}")
+    elif kind == "list" and isinstance(value, list):
+        _check_range(cast("Shape", shape), value, path)
         for index, item in enumerate(value):
-            check(shape.member, item, f"{path}[{index}]")
-    elif isinstance(shape, MapShape) and isinstance(value, Mapping):
+            check(cast("ListShape", shape).member, item, f"{path}[{index}]")
+    elif kind == "map" and isinstance(value, Mapping):
+        pairs = cast("MapShape", shape)
         for name, item in value.items():
-            check(shape.key, name, f"{path}.{name}")
-            check(shape.value, item, f"{path}.{name}")
-    elif isinstance(shape, StringShape) and isinstance(value, str):
-        if shape.enum and value not in shape.enum:
-            raise InputRefusedError(path, f"{value!r} is none of {', '.join(shape.enum)}")
-        _check_range(shape, value, path)
+            check(pairs.key, name, f"{path}.{name}")
+            check(pairs.value, item, f"{path}.{name}")
+    elif kind == "string" and isinstance(value, str):
+        words = cast("StringShape", shape)
+        if words.enum and value not in words.enum:
+            raise InputRefusedError(path, f"{value!r} is none of {', '.join(words.enum)}")
+        _check_range(words, value, path)
     elif shape is not None and not isinstance(value, bytes):
         _check_range(shape, value, path)
 

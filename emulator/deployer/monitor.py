@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ from emulator.deployer.resources import ROWS
 from emulator.deployer.state import Record, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from emulator.deployer.aws import Aws
 
 STACK = "pulumi:pulumi:Stack"
@@ -205,9 +206,8 @@ class Monitor:
             try:
                 created = lifecycle.create(row, inputs, self._aws)
             except lifecycle.UnfinishedError as error:
-                assert error.__cause__ is not None, "it is raised from what went wrong"
-                error.__cause__.add_note(f"while creating {where}")
-                raise error.__cause__ from None
+                error.reason.add_note(f"while creating {where}")
+                raise error.reason from None
             except Exception as error:
                 error.add_note(f"while creating {where}")
                 raise
