@@ -1,4 +1,4 @@
-"""What changes between a resource's old and new inputs, and whether that needs a new resource."""
+"""Compares the old and the new inputs of a resource."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Detail(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """The answer to: what would an update change?"""
+    """What an update would change."""
 
     changed: frozenset[str]
     """The inputs that were added, removed or given another value."""
     replacing: frozenset[str]
-    """Those of them that AWS cannot change."""
+    """The changed inputs that need a new resource."""
     delete_first: bool
     """True if the old resource must be gone before the new one can be created."""
     details: list[Detail]
@@ -37,9 +37,9 @@ class Difference(NamedTuple):
 def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -> Difference:
     """Compare two sets of checked inputs.
 
-    A resource that the program names itself is deleted before its replacement is created, as two
-    cannot have one name; pulumi-terraform-bridge, pkg/tfbridge/schema.go,
-    nameRequiresDeleteBeforeReplace.
+    A resource that the program has named is deleted before its replacement is created, because two
+    resources cannot have one name. This is how Pulumi's own provider does it:
+    pulumi-terraform-bridge, pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace.
     """
     names = {name for name in {*old, *new} if not name.startswith("__")}
     changed = {name for name in names if _differs(row, name, old.get(name), new.get(name))}

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from emulator.deployer.rows import Row
 
 DEFAULTS = "__defaults"
-"""The input that lists the inputs that the provider has filled in. Pulumi's own providers write it:
-https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go"""
+"""The internal input that lists the inputs that the provider has filled in. Pulumi's own providers
+write it: https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go"""
 ALL_TAGS = "tagsAll"
 """The input that holds the tags of the resource and the provider's default tags."""
 
@@ -29,7 +29,7 @@ class Circumstances(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """Inputs as they are kept, and what is wrong with them."""
+    """Complete inputs, and what is wrong with them."""
 
     inputs: Properties
     failures: list[InputRefusedError]
@@ -44,20 +44,20 @@ def check(
     digits: str,
     old: Mapping[str, object],
 ) -> Checked:
-    """Return the inputs of a resource, complete, with all that AWS would refuse in them.
+    """Return the complete inputs of a resource, and everything that AWS would refuse in them.
 
-    `name` is the logical name, `digits` ends an automatic physical name, `old` are the inputs of
-    the resource if it exists: an automatic name stays as it is.
+    `name` is the logical name. `digits` are the end of an automatic physical name. `old` are the
+    inputs of the resource if it exists, because an automatic name stays as it is.
     """
     inputs = {key: value for key, value in declared.items() if not key.startswith("__")}
     inputs.pop(ALL_TAGS, None)
     region = inputs.pop("region", circumstances.region) if row.regional else None
     failures = []
-    for key in inputs:
+    for key, value in inputs.items():
         if is_document(row.shape, key):
-            inputs[key] = _text(inputs[key])
+            inputs[key] = _text(value)
         try:
-            translate({key: inputs[key]}, row.shape)
+            translate({key: value}, row.shape)
         except InputRefusedError as error:
             failures.append(error)
     filled = {key: value for key, value in row.defaults.items() if key not in inputs}
@@ -81,11 +81,11 @@ def _text(document: object) -> object:
     """Return a document as text, which is what the outputs of a resource hold."""
     if contains_unknown(document):
         return UNKNOWN
-    return document if isinstance(document, str) else json.dumps(document)
+    return document if isinstance(document, str) else json.dumps(document, sort_keys=True)
 
 
 def _all_tags(tags: object, default_tags: Mapping[str, object]) -> object:
-    """Return the tags that the resource gets. The provider's rule: one unknown tag hides all.
+    """Return the tags that the resource gets. They are unknown if one of them is unknown.
 
     https://github.com/pulumi/pulumi-aws/blob/master/provider/tags.go
     """

@@ -1,12 +1,12 @@
-"""The life of one resource: it is created, read, updated and deleted as its row says."""
+"""Creates, reads, updates and deletes one resource as its row says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
+from emulator.deployer.differences import difference
 from emulator.deployer.errors import GoneError
 from emulator.deployer.inputs import ALL_TAGS, request_for
 from emulator.deployer.rows import Change, Found, Place
@@ -14,10 +14,13 @@ from emulator.deployer.translation import actual, api_name
 from emulator.deployer.wire import UNKNOWN, Properties
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from emulator.deployer.aws import Aws
-    from emulator.deployer.rows import Row
+    from emulator.deployer.rows import Patience, Row
 
 NOT_FOUND = {
+    "DashboardNotFoundError",
     "AWS.SimpleQueueService.NonExistentQueue",
     "NoSuchEntity",
     "NotFound",
@@ -38,12 +41,13 @@ class Existing(NamedTuple):
 
 
 class UnfinishedError(Exception):
-    """A resource exists, but a later call for it failed. The cause is that call's error."""
+    """A resource was created, but a later call for it failed. The reason is that call's error."""
 
-    def __init__(self, identifier: str, outputs: Properties) -> None:
-        super().__init__(f"{identifier} was created, but not everything could be set")
+    def __init__(self, identifier: str, outputs: Properties, reason: Exception) -> None:
+        super().__init__(str(reason))
         self.id = identifier
         self.outputs = outputs
+        self.reason = reason
 
 
 def planned(row: Row, inputs: Mapping[str, object]) -> Properties:
@@ -57,16 +61,16 @@ def planned_update(
     old_inputs: Mapping[str, object],
     old_outputs: Mapping[str, object],
     inputs: Mapping[str, object],
-    changed: frozenset[str],
 ) -> Properties:
     """Return the outputs that a resource will have after an update, as far as they are known."""
+    changed = difference(row, old_inputs, inputs).changed
     kept = {name: value for name, value in old_outputs.items() if name not in old_inputs}
     renewed = dict.fromkeys(row.renewed(changed, inputs), UNKNOWN)
     return {**kept, **_shown(inputs), **cast("Properties", renewed)}
 
 
 def create(row: Row, inputs: Properties, aws: Aws) -> Existing:
-    """Create a resource. Raises UnfinishedError if it exists and is not as it should be."""
+    """Create a resource. Raises UnfinishedError if it was created and a later call fails."""
     request = request_for(row, inputs)
     later = {
         name
@@ -81,7 +85,7 @@ def create(row: Row, inputs: Properties, aws: Aws) -> Existing:
             row.update(Change(Place(identifier, {}), dict(request), names), aws)
         found = row.read(Place(identifier, dict(request)), aws)
     except Exception as error:
-        raise UnfinishedError(identifier, _shown(inputs)) from error
+        raise UnfinishedError(identifier, _shown(inputs), error) from error
     return Existing(identifier, inputs, _outputs(found, inputs))
 
 
@@ -99,15 +103,9 @@ def read(
     return Existing(identifier, now, _outputs(found, now))
 
 
-def update(
-    row: Row,
-    identifier: str,
-    old: Properties,
-    new: Properties,
-    changed: frozenset[str],
-    aws: Aws,
-) -> Existing:
+def update(row: Row, identifier: str, old: Properties, new: Properties, aws: Aws) -> Existing:
     """Change a resource in place."""
+    changed = difference(row, old, new).changed
     place = Place(identifier, request_for(row, old))
     request = request_for(row, new)
     names = frozenset(api_name(row.shape, name) for name in changed - {"tags", ALL_TAGS, "region"})
@@ -119,10 +117,10 @@ def update(
     return Existing(identifier, new, _outputs(found, new))
 
 
-def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, seconds: float) -> None:
-    """Delete a resource. It may be gone already."""
+def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, patience: Patience) -> None:
+    """Delete a resource. A resource that is gone already is no error."""
     try:
-        row.delete(Place(identifier, request_for(row, inputs)), aws, seconds)
+        row.delete(Place(identifier, request_for(row, inputs)), aws, patience)
     except (GoneError, ClientError) as error:
         if not is_gone(error):
             raise
@@ -179,5 +177,5 @@ def _outputs(found: Found, inputs: Mapping[str, object]) -> Properties:
 
 
 def _shown(inputs: Mapping[str, object]) -> Properties:
-    """Return the inputs that are outputs, too: all but those with the bridge's own marks."""
+    """Return the inputs that are outputs too: all except the internal ones."""
     return {name: value for name, value in inputs.items() if not name.startswith("__")}

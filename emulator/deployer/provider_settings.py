@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
+from urllib.parse import urlsplit
 
+from emulator.deployer.errors import DeploymentError
 from emulator.deployer.wire import contains_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MEANINGLESS_HERE = {
     "profile",
@@ -14,11 +18,18 @@ MEANINGLESS_HERE = {
     "skipMetadataApiCheck",
     "skipRegionValidation",
     "skipRequestingAccountId",
-    "version",
-    "pluginDownloadURL",
 }
-"""Settings that only say how to find a real account, or the plugin."""
+"""Settings that only say how to find a real account."""
+OF_THE_ENGINE = {"version", "pluginDownloadURL"}
+"""Properties of each provider, by which the engine finds the plugin."""
 UNDERSTOOD = {"region", "allowedAccountIds", "defaultTags"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+NO_EMULATOR = (
+    "this pulumi-resource-aws is a stand-in that works with the emulator only, and "
+    "AWS_ENDPOINT_URL {is_wrong}; start an emulator with 'python -m emulator' and export what it "
+    "prints, or take emulator/deployer/plugin off the PATH and install the real provider with "
+    "'pulumi plugin install resource aws'"
+)
 
 
 class ProviderSettings(NamedTuple):
@@ -30,9 +41,19 @@ class ProviderSettings(NamedTuple):
     default_tags: Mapping[str, object]
 
 
+def emulator_endpoint(environment: Mapping[str, str]) -> str:
+    """Return the emulator's endpoint. Raises DeploymentError if it is not on this machine."""
+    endpoint = environment.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        raise DeploymentError(NO_EMULATOR.format(is_wrong="is not set"))
+    if urlsplit(endpoint).hostname not in LOOPBACK:
+        raise DeploymentError(NO_EMULATOR.format(is_wrong=f"is {endpoint!r}, not this machine"))
+    return endpoint
+
+
 def unsupported(settings: Mapping[str, object]) -> list[str]:
     """Return the names of the settings that are not understood here."""
-    known = MEANINGLESS_HERE | UNDERSTOOD
+    known = UNDERSTOOD | MEANINGLESS_HERE | OF_THE_ENGINE
     return sorted(name for name in settings if name not in known and not name.startswith("__"))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from emulator.deployer import naming
 from emulator.deployer.errors import DeploymentError, GoneError
-from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging, unchangeable
+from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging, unchangeable
 from emulator.deployer.translation import DOCUMENT, TAGS, TIME, Request, block, take
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _read_target(place: Place, aws: Aws) -> Found:
     raise GoneError(place.id)
 
 
-def _delete_target(place: Place, aws: Aws, _seconds: float) -> None:
+def _delete_target(place: Place, aws: Aws, _patience: Patience) -> None:
     rule = take(dict(place.request), "Rule", "EventBusName")
     answer = aws.call("events", "RemoveTargets", {**rule, "Ids": [place.request["Id"]]})
     if answer["FailedEntryCount"]:

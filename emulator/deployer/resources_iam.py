@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from emulator.deployer import naming
-from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging
 from emulator.deployer.translation import DOCUMENT, SET, TAGS, Request
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ def _read_role(place: Place, aws: Aws) -> Found:
         role["PermissionsBoundary"] = boundary["PermissionsBoundaryArn"]
     role.setdefault("Tags", [])
     if "ManagedPolicyArns" in place.request:
-        attached = aws.pages("iam", "ListAttachedRolePolicies", {"RoleName": place.id})
-        role["ManagedPolicyArns"] = [each["PolicyArn"] for each in attached]
+        role["ManagedPolicyArns"] = _attached(place.id, aws)
     return Found(
         role,
         {
@@ -33,6 +32,12 @@ def _read_role(place: Place, aws: Aws) -> Found:
             "uniqueId": role["RoleId"],
         },
     )
+
+
+def _attached(role: str, aws: Aws) -> list[str]:
+    """Return the ARNs of the managed policies of a role."""
+    attached = aws.pages("iam", "ListAttachedRolePolicies", {"RoleName": role})
+    return [each["PolicyArn"] for each in attached]
 
 
 def _update_role(change: Change, aws: Aws) -> None:
@@ -57,12 +62,12 @@ def _update_role(change: Change, aws: Aws) -> None:
             aws.call("iam", "AttachRolePolicy", role | {"PolicyArn": arn})
 
 
-def _delete_role(place: Place, aws: Aws, _seconds: float) -> None:
+def _delete_role(place: Place, aws: Aws, _patience: Patience) -> None:
     """Delete a role, after the managed policies that are inputs of its own, as the provider does.
 
     IAM answers DeleteConflict while other policies are there.
     """
-    for arn in cast("list[str]", place.request.get("ManagedPolicyArns", [])):
+    for arn in _attached(place.id, aws) if "ManagedPolicyArns" in place.request else ():
         aws.call("iam", "DetachRolePolicy", {"RoleName": place.id, "PolicyArn": arn})
     aws.call("iam", "DeleteRole", {"RoleName": place.id})
 

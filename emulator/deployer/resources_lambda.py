@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import TYPE_CHECKING, cast
 
 from emulator.deployer import bundle, naming, wire
-from emulator.deployer.errors import DeploymentError, GoneError, InputRefusedError
+from emulator.deployer.errors import GoneError, InputRefusedError
 from emulator.deployer.rows import (
     Change,
     Found,
     Outputs,
+    Patience,
     Place,
     Row,
     Rows,
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = 12
 UNRESERVED = -1
 """Pulumi's word for a function without reserved concurrency, its default."""
-UPDATE_SECONDS = 600.0
-"""terraform-provider-aws, internal/service/lambda/function.go: schema.DefaultTimeout."""
-POLL_SECONDS = 0.1
 
 CONFIGURATION = frozenset(
     {"Description", "Handler", "Role", "Timeout", "MemorySize", "Environment", "LoggingConfig"}
@@ -68,7 +65,6 @@ def _create_function(request: Request, aws: Aws) -> str:
     """Create it as a custom runtime: the emulator's own runner of Python loses error classes."""
     code = {"Runtime": "provided.al2023", "Code": {"ZipFile": _zip(request)}}
     created = aws.call("lambda", "CreateFunction", {**request, **code})
-    _wait_for(created["FunctionName"], aws)
     return str(created["FunctionName"])
 
 
@@ -140,12 +136,10 @@ def _update_function(change: Change, aws: Aws) -> None:
     }
     if configuration:
         aws.call("lambda", "UpdateFunctionConfiguration", name | configuration)
-        _wait_for(change.place.id, aws)
     code = change.names & (IN_THE_BOOTSTRAP | {"Architectures"})
     if code:
         archive = {"ZipFile": _zip(new), **change.of("Architectures")}
         aws.call("lambda", "UpdateFunctionCode", name | archive)
-        _wait_for(change.place.id, aws)
     if "ReservedConcurrentExecutions" in change.names:
         reserved = take(new, "ReservedConcurrentExecutions")
         if UNRESERVED in reserved.values():
@@ -154,20 +148,6 @@ def _update_function(change: Change, aws: Aws) -> None:
             aws.call("lambda", "PutFunctionConcurrency", name | reserved)
     if new["Publish"] and (configuration or code or "Publish" in change.names):
         aws.call("lambda", "PublishVersion", name)
-
-
-def _wait_for(name: object, aws: Aws) -> None:
-    """Wait until Lambda has finished what it was asked for, as it refuses the next change before.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
-    """
-    give_up = time.monotonic() + UPDATE_SECONDS
-    while time.monotonic() < give_up:
-        function = aws.call("lambda", "GetFunctionConfiguration", {"FunctionName": name})
-        if (function["State"], function["LastUpdateStatus"]) == ("Active", "Successful"):
-            return
-        time.sleep(POLL_SECONDS)
-    raise DeploymentError(f"the function {name} is not ready after {UPDATE_SECONDS:g} seconds")
 
 
 def _renewed_by(changed: frozenset[str], inputs: Outputs) -> frozenset[str]:
@@ -210,7 +190,7 @@ def _read_permission(place: Place, aws: Aws) -> Found:
     return Found({name: value for name, value in answer.items() if value is not None})
 
 
-def _remove_permission(place: Place, aws: Aws, _seconds: float) -> None:
+def _remove_permission(place: Place, aws: Aws, _patience: Patience) -> None:
     function = take(dict(place.request), "FunctionName", "Qualifier")
     aws.call("lambda", "RemovePermission", {**function, "StatementId": place.id})
 

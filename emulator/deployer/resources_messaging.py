@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from emulator.deployer import naming
 from emulator.deployer.errors import GoneError
-from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging
 from emulator.deployer.translation import DOCUMENT, TAGS, TEXT, Request, take
 
 if TYPE_CHECKING:
@@ -104,13 +104,15 @@ def _read_topic_policy(place: Place, aws: Aws) -> Found:
     return Found({"TopicArn": place.id, "Policy": policy}, {"owner": aws.account})
 
 
-def _delete_topic_policy(place: Place, aws: Aws, _seconds: float) -> None:
+def _delete_topic_policy(place: Place, aws: Aws, _patience: Patience) -> None:
     """Set the policy that SNS gives a new topic, since a topic always has one.
 
     https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
     """
-    actions = ("GetTopicAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission")
-    actions += ("DeleteTopic", "Subscribe", "ListSubscriptionsByTopic", "Publish")
+    actions = [
+        *("GetTopicAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission"),
+        *("DeleteTopic", "Subscribe", "ListSubscriptionsByTopic", "Publish"),
+    ]
     policy = {
         "Version": "2008-10-17",
         "Id": "__default_policy_ID",

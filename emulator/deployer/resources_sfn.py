@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from emulator.deployer import naming
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging
 from emulator.deployer.translation import Convert, Request, block, pairs
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def _update(change: Change, aws: Aws) -> None:
     )
 
 
-def _delete(place: Place, aws: Aws, seconds: float) -> None:
+def _delete(place: Place, aws: Aws, patience: Patience) -> None:
     """Delete a state machine, and wait until its executions are over and it is gone.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
     """
     machine = {"stateMachineArn": place.id}
-    limit = seconds or DELETE_SECONDS
+    limit = patience.seconds or DELETE_SECONDS
     give_up = time.monotonic() + limit
     aws.call("stepfunctions", "DeleteStateMachine", machine)
     while time.monotonic() < give_up:
@@ -72,7 +72,8 @@ def _delete(place: Place, aws: Aws, seconds: float) -> None:
             if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
                 return
             raise
-        time.sleep(POLL_SECONDS)
+        if patience.cancelled.wait(POLL_SECONDS):
+            raise DeploymentError(f"{place.id} is still DELETING, and waiting for it was cancelled")
     raise DeploymentError(
         f"{place.id} is still DELETING after {limit:g} seconds, because executions of it are "
         "running and have not reached their next state; stop them, or give the state machine "

@@ -1,9 +1,10 @@
-"""What a row of the resource table is: one Pulumi type, its inputs, and the calls of its life."""
+"""What a row of the resource table holds: one Pulumi type, its inputs, and its API calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -67,8 +68,18 @@ class Tagging:
     """The parameter that holds the keys of the tags to remove."""
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a deletion may take."""
+
+    seconds: float
+    """The seconds that the program allows, or 0 for the limit of the type."""
+    cancelled: Event = field(default_factory=Event)
+    """It is set when the user cancels the deployment."""
+
+
 def unchangeable(_change: Change, _aws: Aws) -> None:
-    """Be the `update` of a row whose inputs, all but the tags, replace the resource."""
+    """Raise AssertionError: each input of the type, except the tags, replaces the resource."""
     raise AssertionError("each input of this type replaces the resource")
 
 
@@ -84,8 +95,8 @@ class Row:
     """Asks the service. Raises GoneError, or botocore's error, if the resource does not exist."""
     update: Callable[[Change, Aws], object]
     """Sets the inputs that have changed, all but the tags."""
-    delete: Callable[[Place, Aws, float], object]
-    """Deletes the resource; gets the seconds that this may take, 0 for the type's own limit."""
+    delete: Callable[[Place, Aws, Patience], object]
+    """Deletes the resource, and waits until it is gone."""
     replaces: frozenset[str] = frozenset()
     """The inputs that AWS cannot change. Another value needs another resource."""
     later: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Between Pulumi's inputs and the AWS API: every input is renamed, or refused by name."""
+"""Translates between Pulumi's inputs and the AWS API. An unknown input is refused by name."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from emulator.deployer.wire import UNKNOWN
 
 @dataclass(frozen=True)
 class Convert:
-    """What happens to the value of an input besides its new name."""
+    """How the value of an input is written into a request and read from an answer."""
 
     to_api: Callable[[object, str], object]
-    """Gets the input's value, and its path to name in an error; returns the request's value."""
+    """Gets the value and its path, for an error message. Returns the value for the request."""
     from_api: Callable[[object, object], object]
-    """Gets the answer's value and the declared one; returns the actual value in Pulumi's form,
-    which is the declared one if both mean the same."""
+    """Gets the answer's value and the declared value. Returns the answer's value in Pulumi's form,
+    or the declared value if both have one meaning."""
 
 
 Shape: TypeAlias = Mapping[str, str | tuple[str, Convert]]
@@ -31,7 +31,7 @@ Request: TypeAlias = dict[str, object]
 
 
 def translate(inputs: Mapping[str, object], shape: Shape, path: str = "") -> Request:
-    """Rename `inputs` as `shape` says. Raises InputRefusedError for one that it does not list.
+    """Rename `inputs` as `shape` says. Raises InputRefusedError if an input is not in the shape.
 
     A value that is not known stays UNKNOWN.
     """
@@ -47,7 +47,7 @@ def translate(inputs: Mapping[str, object], shape: Shape, path: str = "") -> Req
 def actual(declared: Mapping[str, object], answer: Mapping[str, object], shape: Shape) -> Request:
     """Return the values that the declared inputs have in an answer of the API.
 
-    One that the answer does not have is left out.
+    An input that the answer does not have is left out.
     """
     found: Request = {}
     for name, value in declared.items():
@@ -131,15 +131,15 @@ def _write(value: object, _path: str) -> object:
 
 
 def _read_document(found: object, declared: object) -> object:
-    """Keep the program's spelling of a document that has the meaning of the service's."""
+    """Return the program's spelling of a document if the service's has the same meaning."""
     return declared if parsed(found) == parsed(declared) else _write(found, "")
 
 
 def parsed(document: object) -> object:
-    """Return what a JSON document says; boto3 has parsed some already."""
+    """Return the content of a JSON document. boto3 has parsed some documents already."""
     try:
         return json.loads(document) if isinstance(document, str) else document
-    except ValueError:  # a service may have let it pass
+    except ValueError:  # a service may accept text that is no JSON
         return document
 
 
@@ -161,9 +161,9 @@ def _read_time(found: object, declared: object) -> object:
 
 SAME = Convert(lambda value, _path: value, lambda found, _declared: found)
 DOCUMENT = Convert(_write, _read_document)
-"""A JSON document: Pulumi takes text or a mapping, the API text."""
+"""A JSON document. Pulumi takes text or a mapping, the API takes text."""
 TEXT = Convert(_write, _read_text)
-"""A value of an attribute map, which is text there: true, 30, name."""
+"""A value that the API keeps as text, for example 30 or true."""
 SET = Convert(lambda value, _path: value, _read_set)
 """A list whose order means nothing."""
 TIME = Convert(lambda value, _path: value, _read_time)

@@ -1,4 +1,4 @@
-"""Pulumi's wire format: property values as protobuf structures, and as plain Python values."""
+"""Reads and writes Pulumi's wire format, in which properties are protobuf structures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""Stands for a value that is not known in a preview; its type may be any."""
+"""Stands for a value, of whatever type, that is not known in a preview."""
 TYPED_UNKNOWNS = {
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
     "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
@@ -32,7 +32,7 @@ TYPED_UNKNOWNS = {
     "e48ece36-62e2-4504-bad9-02848725956a",
     "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
 }
-"""What the engine sends for an unknown boolean, number, array, asset, archive and object."""
+"""The engine sends these for an unknown boolean, number, array, asset, archive or object."""
 
 Properties: TypeAlias = dict[str, object]
 """Pulumi's names of properties -> JSON values, Archives and UNKNOWN."""
@@ -47,7 +47,7 @@ class Archive:
 
     hash: str
     raw: Mapping[str, object] = field(compare=False, repr=False)
-    """The archive as it came."""
+    """The archive in the wire format."""
 
     @property
     def elided(self) -> bool:
@@ -56,7 +56,7 @@ class Archive:
 
 
 def properties(struct: struct_pb2.Struct) -> Properties:
-    """Read a structure. Nulls are left out, whole numbers are integers, secrets are bare values."""
+    """Read a structure. Nulls are left out. Secrets become the values that they hold."""
     found = _plain(json_format.MessageToDict(struct))
     assert isinstance(found, dict), "a structure is a mapping"
     return found
@@ -124,26 +124,28 @@ def _kind(raw: object) -> str:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and value in TYPED_UNKNOWNS:
-        return UNKNOWN
+    if isinstance(value, dict):
+        return _plain_mapping(value)
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return UNKNOWN if value in TYPED_UNKNOWNS else value
+
+
+def _plain_mapping(value: dict[str, object]) -> object:
     if value.get(SIGNATURE) == SECRET:
         return _plain(value["value"])
     if value.get(SIGNATURE) == ARCHIVE:
-        return Archive(value.get("hash") or _hash(value), value)
+        return Archive(str(value.get("hash") or _hash(value)), value)
     return {key: _plain(item) for key, item in value.items() if item is not None}
 
 
 def _hash(raw: object) -> str:
-    """Return the hash of an archive that the engine has not hashed, since there is no engine."""
+    """Return the hash of an archive. Only the engine sends one, and the monitor has no engine."""
     try:
         return fingerprint(files(raw, ""))
-    except InputRefusedError:  # its row refuses it, by its name
+    except InputRefusedError:  # the row of the resource refuses it by the name of the input
         return ""
 
 

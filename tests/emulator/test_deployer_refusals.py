@@ -360,10 +360,28 @@ def test_missing_configuration_is_the_programs_error(run):
         run('config.require("datasets")')
 
 
-def test_provider_settings_that_change_what_is_deployed_are_refused(refusal):
-    assert refusal("", stack="config:\n  aws:defaultTags: {tags: {a: b}}\n") == (
-        "aws:defaultTags: not supported by the emulator's deployer"
+def test_provider_settings_that_are_not_understood_are_refused(refusal):
+    stack = "config:\n  aws:assumeRoles: []\n  aws:endpoints: []\n"
+    assert refusal("", stack=stack) == (
+        "aws:assumeRoles, aws:endpoints: not supported by the emulator's deployer"
     )
+
+
+def test_an_account_that_the_stack_does_not_allow_is_refused(refusal):
+    stack = "config:\n  aws:allowedAccountIds: ['999999999999']\n"
+    assert refusal("", stack=stack) == "AWS account ID not allowed: 123456789012"
+
+
+def test_default_tags_reach_the_resources(aws, run):
+    stack = "config:\n  aws:defaultTags: {tags: {team: platform, stage: dev}}\n"
+    program = """
+    queue = aws.sqs.Queue("q", tags={"team": "ranking"})
+    pulumi.export("tags", [queue.url, queue.tags, queue.tags_all])
+    """
+    url, tags, all_tags = run(program, stack=stack).outputs["tags"]
+    assert tags == {"team": "ranking"}, "the program's own"
+    assert all_tags == {"team": "ranking", "stage": "dev"}, "and the stack's"
+    assert aws.client("sqs").list_queue_tags(QueueUrl=url)["Tags"] == all_tags
 
 
 def test_an_endpoint_where_nobody_listens_is_named(tmp_path):

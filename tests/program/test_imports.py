@@ -15,6 +15,12 @@ JUDGES = {
 SETTINGS = {"settings", "components.args", "components.arns"}
 """The stack's config, and the classes that it is read into."""
 
+TABLE = {
+    f"emulator.deployer.{name}"
+    for name in ("aws", "errors", "naming", "rows", "translation", "wire")
+}
+"""What a row of the emulator's resource table is made of."""
+
 MAY_IMPORT = {
     "functions": {"functions"},
     "components.asl": set(),
@@ -65,6 +71,24 @@ MAY_IMPORT = {
         for name in ("rehearse", "stage", "play")
     },
     "emulator": {"emulator", *SETTINGS},
+    # The resource table knows nothing of who uses it: the monitor, or the engine's provider.
+    "emulator.deployer.errors": set(),
+    "emulator.deployer.wire": {"emulator.deployer.errors"},
+    "emulator.deployer.translation": {"emulator.deployer.errors", "emulator.deployer.wire"},
+    "emulator.deployer.rows": {
+        *("emulator.deployer.aws", "emulator.deployer.naming", "emulator.deployer.translation")
+    },
+    "emulator.deployer.inputs": TABLE,
+    "emulator.deployer.differences": {*TABLE, "emulator.deployer.inputs"},
+    "emulator.deployer.lifecycle": {
+        *TABLE,
+        *("emulator.deployer.inputs", "emulator.deployer.differences"),
+    },
+    **{
+        f"emulator.deployer.resources_{service}": {*TABLE, "emulator.deployer.bundle"}
+        for service in ("cloudwatch", "events", "iam", "lambda", "messaging", "sfn")
+    },
+    "emulator.deployer.provider": {"emulator.deployer.service"},
 }
 """Module, or package for all its modules, to what of ours it may import."""
 
