@@ -3,18 +3,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.requirements
-SOURCES := components functions emulator retrain docs tests settings.py __main__.py
+SOURCES := components functions emulator retrain package docs examples tests settings.py __main__.py
+
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+# Make .venv anew if its Python is too old or no longer installed.
+ifneq ($(shell $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null && echo usable),usable)
+.PHONY: $(READY)
+endif
 
 $(READY): requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12"; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null || { \
+		$(PYTHON) -c '$(NEW_ENOUGH)' || \
+			{ echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12"; exit 1; }; \
+		[ ! -e .venv ] || echo "making .venv anew: its Python is older than 3.11, or no longer there" >&2; \
+		$(PYTHON) -m venv --clear .venv; }
 	@echo "installing the requirements into .venv (once; about a minute)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements.txt -r requirements-dev.txt
+	@printf '%s\n' '#!/bin/sh' 'PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -P -m retrain "$$@"' > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
-.PHONY: demo test check lint types workflow mutants benchmark requirements help
+.PHONY: demo test check engine lint types workflow mutants benchmark requirements help
 
 demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine, and what goes wrong
 	@$(BIN)/python -m retrain rehearse --stack dev --scenario happy-path \
@@ -24,6 +34,13 @@ test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n 3 --quiet
 
 check: lint types test ## lint, types and tests: what has to pass before a commit
+
+engine: $(READY) ## run the program on Pulumi's real engine (builds the CLI once, with Go, if there is none)
+	@$(BIN)/python tests/engine/cli/tools.py >/dev/null; case $$? in \
+		0) $(BIN)/python -m pytest -n 2 --quiet tests/engine ;; \
+		3) echo "the tests of the engine are skipped" ;; \
+		*) exit 1 ;; \
+	esac
 
 lint: $(READY) ## check style and format
 	@$(BIN)/ruff check $(SOURCES)

@@ -3,9 +3,9 @@
 import pulumi
 
 import settings
-from components import RetrainingPipeline
+from components import RetrainingPipeline, stacks
 
-pipeline = RetrainingPipeline(f"retraining-{pulumi.get_stack()}", settings.load())
+pipeline = RetrainingPipeline(stacks.pipeline_name(pulumi.get_stack()), settings.load())
 
 pulumi.export("state_machine_arn", pipeline.state_machine_arn)
 pulumi.export("schedule_arn", pipeline.schedule_arn)

@@ -1,9 +1,8 @@
 """The stack's config, read into the pipeline's arguments; whatever is wrong is told all at once."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -15,10 +14,10 @@ import pulumi
 from cattrs.gen import make_dict_structure_fn, override
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components import reading
+from components import reading, stacks
 from components.args import RetrainingPipelineArgs, camel_case
-from components.rules import problems, warnings
-from components.values import Problem, key_problem
+from components.rules import problems, regions, warnings
+from components.values import Problem, former_form, key_problem, one_holds_the_other
 
 Hook: TypeAlias = Callable[[object, object], object]
 
@@ -45,11 +44,14 @@ def load() -> RetrainingPipelineArgs:
     """
     project, config = pulumi.get_project(), CONFIG.get()
     secrets = [key for key in config if is_config_secret(key)]
-    today = datetime.now(tz=UTC).date()
-    args = parse_stack(project, pulumi.get_stack(), config, secrets=secrets, today=today)
-    for warning in warnings(args, today=today):
-        pulumi.log.warn(f"{project}:{warning}")
-    return args
+    return parse_stack(
+        project,
+        pulumi.get_stack(),
+        config,
+        secrets=secrets,
+        today=datetime.now(tz=UTC).date(),
+        warn=pulumi.log.warn,
+    )
 
 
 def parse_stack(
@@ -59,24 +61,33 @@ def parse_stack(
     *,
     secrets: Collection[str] = (),
     today: date | None = None,
+    warn: Callable[[str], object] | None = None,
 ) -> RetrainingPipelineArgs:
-    """Give the arguments that a stack's whole config means: `namespace:key` to text or JSON.
+    """Return the arguments that a stack's whole config means: `namespace:key` to text or JSON.
+
+    `warn` is called with the text of each warning.
 
     Raises SettingsError.
     """
     prefix = f"{project}:"
-    return parse(
+    config_read = read_config(
         {
             key.removeprefix(prefix): _decoded(value)
             for key, value in config.items()
             if key.startswith(prefix)
         },
-        project=project,
-        stack=stack,
-        region=config.get("aws:region"),
-        secrets=[key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
-        today=today,
+        [key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
     )
+    found = [
+        *stacks.problems(project, stack, config, regions(config_read.args)),
+        *_with_project(project, all_problems(config_read, config.get("aws:region") or None, today)),
+    ]
+    _refuse_any(stack, found)
+    if warn:
+        judged = warnings(config_read.args, today=today) if today else []
+        for warning in _with_project(project, [*config_read.warnings, *judged]):
+            warn(str(warning))
+    return config_read.args
 
 
 def parse(
@@ -88,27 +99,51 @@ def parse(
     secrets: Collection[str] = (),
     today: date | None = None,
 ) -> RetrainingPipelineArgs:
-    """Give the arguments that a project's config means; its keys are without the project's name.
+    """Return the arguments that a project's config means; its keys are without the project's name.
 
-    Numbers and booleans may be strings, as `pulumi config set` stores them. `region` is the
-    stack's `aws:region`, where set. `secrets` are the keys whose values are encrypted. Without
-    `today`, a cron whose years are over passes.
+    Numbers and booleans may be strings, as `pulumi config set` stores them. A whole number may
+    stand where text is expected, as `pulumi config set --path` stores it. `region` is the stack's
+    `aws:region`, where set. `secrets` are the keys whose values are encrypted. Without `today`, a
+    cron whose years are over passes.
 
     Raises SettingsError: for all that could not be read, and all the rules of `components/rules.py`
     that the rest breaks.
     """
-    args, unread = _read({key: value for key, value in config.items() if key not in secrets})
-    unread += [Problem(key, None, ENCRYPTED) for key in secrets]
+    config_read = read_config(config, secrets)
+    _refuse_any(stack, _with_project(project, all_problems(config_read, region, today)))
+    return config_read.args
+
+
+class Read(NamedTuple):
+    """What could be read of a config, and what could not, or not for sure."""
+
+    args: RetrainingPipelineArgs
+    unread: Sequence[Problem]
+    warnings: Sequence[Problem]
+
+
+def all_problems(config_read: Read, region: str | None, today: date | None) -> list[Problem]:
+    """Return what could not be read, and the rules that the rest breaks."""
+    unread = config_read.unread
     broken = [
         rule
-        for rule in problems(args, region=region, today=today)
-        if not any(_one_holds_the_other(rule.key, each.key) for each in unread)
+        for rule in problems(config_read.args, region=region, today=today)
+        if not any(one_holds_the_other(rule.key, each.key) for each in unread)
     ]
-    if found := sorted([*unread, *broken], key=lambda problem: problem.key):
+    return [*unread, *broken]
+
+
+def _with_project(project: str, found: Iterable[Problem]) -> list[Problem]:
+    """Return the problems with the project's name before their keys."""
+    return [each._replace(key=f"{project}:{each.key}") for each in found]
+
+
+def _refuse_any(stack: str, found: Sequence[Problem]) -> None:
+    if found:
         count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
         header = f"{count} in the configuration of stack {stack}:"
-        raise SettingsError("\n  ".join([header, *(f"{project}:{each}" for each in found)]))
-    return args
+        lines = map(str, sorted(found, key=lambda problem: problem.key))
+        raise SettingsError("\n  ".join([header, *lines]))
 
 
 class _Refusal(NamedTuple):
@@ -119,38 +154,47 @@ class _Refusal(NamedTuple):
     type: object
 
     def problem(self) -> Problem | None:
-        """Tell of it, but for a missing key: that is a rule's."""
+        """Return what to say about it, or None: a missing key is reported by a rule."""
         if isinstance(self.error, KeyError):
             return None
         key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path)
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
             return Problem(key[1:], None, key_problem(str(self.path[-1]), _keys(self.error.cl)))
         assert isinstance(self.error, reading.UnfitError), "the hooks below raise nothing else"
+        if new_form := former_form(str(self.path[-1]), self.error.given):
+            return Problem(key[1:], None, new_form)
         return Problem(key[1:], self.error.value, self.error.message)
 
     def mend(self, config: dict[str, object]) -> None:
-        """Take it out of the config, or put something empty where something has to be."""
+        """Replace a whole number by its digits, anything else by something empty or by nothing."""
         *parents, last = self.path
         parent = cast("dict[str | int, object]", config)
         for each in parents:
             parent = cast("dict[str | int, object]", parent[each])
-        if isinstance(self.error, KeyError) or isinstance(last, int):
+        if isinstance(self.error, reading.WholeNumberError):
+            parent[last] = self.error.digits
+        elif isinstance(self.error, KeyError) or isinstance(last, int):
             parent[last] = _empty(self.type)
         else:
             del parent[last]
 
 
-def _read(config: Mapping[str, object]) -> tuple[RetrainingPipelineArgs, list[Problem]]:
-    """Give what can be read, with what cannot left out, and the problems of the latter."""
-    rest = deepcopy(dict(config))
-    found: list[Problem] = []
+def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> Read:
+    """Read a config, with the keys left out that are encrypted or cannot be read.
+
+    An Output is taken everywhere: the rules refuse it where a plain value is needed.
+    """
+    rest = {key: _copied(value) for key, value in config.items() if key not in secrets}
+    unread = [Problem(key, None, ENCRYPTED) for key in secrets]
+    numbers: list[Problem] = []
     while True:
         try:
-            return _converter().structure(rest, RetrainingPipelineArgs), found
+            return Read(_converter().structure(rest, RetrainingPipelineArgs), unread, numbers)
         except cattrs.BaseValidationError as error:
             for refusal in _refusals(error, ()):
+                is_number = isinstance(refusal.error, reading.WholeNumberError)
                 if problem := refusal.problem():
-                    found.append(problem)
+                    (numbers if is_number else unread).append(problem)
                 refusal.mend(rest)
 
 
@@ -174,11 +218,12 @@ def _refusals(error: cattrs.BaseValidationError, path: tuple[str | int, ...]) ->
 def _converter() -> cattrs.Converter:
     """Give the reader of these dataclasses: their fields are the only list of keys and defaults."""
     converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(bool, reading.boolean)
-    converter.register_structure_hook(int, reading.whole)
-    converter.register_structure_hook(float, reading.number)
-    converter.register_structure_hook(str, reading.text)
-    converter.register_structure_hook_func(lambda type_: _origin(type_) is Literal, reading.text)
+    converter.register_structure_hook(bool, _or_output(reading.boolean))
+    converter.register_structure_hook(int, _or_output(reading.whole))
+    converter.register_structure_hook(float, _or_output(reading.number))
+    text = _or_output(reading.text)
+    converter.register_structure_hook(str, text)
+    converter.register_structure_hook_func(lambda type_: _origin(type_) is Literal, text)
     converter.register_structure_hook_factory(
         lambda type_: _origin(type_) in (Union, UnionType), _union_reader
     )
@@ -189,20 +234,16 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
+def _or_output(read: Hook) -> Hook:
+    """Return a reader that takes an Output as it is, and has everything else read."""
+    return lambda value, type_: value if isinstance(value, pulumi.Output) else read(value, type_)
+
+
 def _union_reader(union: object, converter: cattrs.Converter) -> Hook:
-    """Read `Input[str]` as str, `X | None` as X (a key has a value), a list or False as either."""
-    member, *others = get_args(union)
+    """Read `Input[str]` as str, and `X | None` as X: a key that is given has a value."""
+    member = get_args(union)[0]
     read: Hook = converter.get_structure_hook(member)
-    if Literal[False] not in others:
-        return lambda value, _: read(value, member)
-
-    def list_or_false(value: object, _: object) -> object:
-        if value is False or value == "false":
-            return False
-        expected = "a list, or false; leave it out for the default"
-        return read(reading.only(list, expected, value), member)
-
-    return list_or_false
+    return lambda value, _: read(value, member)
 
 
 def _collection_reader(type_: object, converter: cattrs.Converter) -> Hook:
@@ -215,7 +256,7 @@ def _collection_reader(type_: object, converter: cattrs.Converter) -> Hook:
     )
     collection = cast("type", alias)
     read: Hook = converter.get_structure_hook(collection)
-    return lambda value, _: read(reading.only(shape, expected, value), collection)
+    return _or_output(lambda value, _: read(reading.only(shape, expected, value), collection))
 
 
 def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
@@ -227,7 +268,14 @@ def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
         **keys,  # type: ignore[arg-type]  # the function's options are keywords, too
     )
     expected = f"a mapping with {', '.join(_keys(cls))}"
-    return lambda value, _: read(reading.only(dict, expected, value))
+    return _or_output(lambda value, _: read(reading.only(dict, expected, value)))
+
+
+def _copied(value: object) -> object:
+    """Return a copy of a mapping or a list and of what is in it; an Output cannot be copied."""
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value
 
 
 def _empty(type_: object) -> object:
@@ -238,11 +286,6 @@ def _empty(type_: object) -> object:
 
 def _keys(cls: type) -> list[str]:
     return [camel_case(each.name) for each in fields(cls)]
-
-
-def _one_holds_the_other(key: str, other: str) -> bool:
-    inner, outer = (key, other) if len(key) > len(other) else (other, key)
-    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 def _decoded(value: str) -> object:

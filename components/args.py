@@ -1,4 +1,4 @@
-"""What a retraining pipeline takes, as frozen dataclasses, and what its workflow is told of it.
+"""What a retraining pipeline takes, as frozen dataclasses.
 
 Field names are the stack's config keys in snake_case; `settings.py` reads the config into these
 classes, and a host program builds them itself. ARNs and locations are Pulumi inputs.
@@ -31,6 +31,7 @@ class DatasetArgs:
     """One dataset of the group and the CSV export that fills it."""
 
     dataset_arn: pulumi.Input[str]
+    """ARN of the dataset."""
     data_location: pulumi.Input[str]
     """`s3://bucket/file.csv`, or a prefix ending in `/`: all files below it are imported.
 
@@ -55,10 +56,15 @@ class DatasetsArgs:
     """The datasets to import before each training; at least one."""
 
     interactions: DatasetArgs | None = None
+    """The dataset of type Interactions."""
     items: DatasetArgs | None = None
+    """The dataset of type Items."""
     users: DatasetArgs | None = None
+    """The dataset of type Users."""
     actions: DatasetArgs | None = None
+    """The dataset of type Actions."""
     action_interactions: DatasetArgs | None = None
+    """The dataset of type Action_Interactions."""
 
     def configured(self) -> Iterator[tuple[str, DatasetArgs]]:
         """Give key (as in the stack's config) and dataset of each that is set, in a fixed order."""
@@ -72,7 +78,9 @@ class ProbeArgs:
     """What a campaign is asked after its update: by user, by item, or to rank a list for a user."""
 
     user_id: str | None = None
+    """The user to ask for."""
     item_id: str | None = None
+    """The item to ask for; for a recipe of related items."""
     input_list: Sequence[str] | None = None
     """Items to rank for the user; for a recipe of the PERSONALIZED_RANKING type."""
     min_results: int = 1
@@ -86,6 +94,7 @@ class CampaignArgs:
     """A campaign that serves the solution's newest version."""
 
     campaign_arn: pulumi.Input[str]
+    """ARN of the campaign."""
     probe: ProbeArgs | None = None
     """Asked for a while after each update; bad answers move the campaign back."""
 
@@ -111,12 +120,17 @@ class SolutionArgs:
     """A solution to retrain, with the campaigns that shall serve its new version (may be none)."""
 
     solution_arn: pulumi.Input[str]
+    """ARN of the solution, not of one of its versions."""
     training_mode: TrainingMode = "FULL"
+    """FULL trains a new model, UPDATE adds new items to the last one."""
     full_every: str | None = None
     """Beside UPDATE: how old the newest FULL version may grow, as '7 days' (the default there)."""
     campaigns: Sequence[CampaignArgs] = ()
-    quality_gate: Sequence[QualityRuleArgs] | Literal[False] = DEFAULT_GATE
-    """All rules have to hold, or the campaign keeps its version; False turns the gate off."""
+    """The campaigns to update; without any, the solution is only trained."""
+    quality_gate: Sequence[QualityRuleArgs] = DEFAULT_GATE
+    """All rules have to hold, or the campaign keeps its version."""
+    quality_gate_enabled: bool = True
+    """False deploys every new version, whatever the rules are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,10 +138,13 @@ class LimitsArgs:
     """How long each stage may take, in hours from the job's own creation; how often one trains."""
 
     max_import_hours: float = 6
+    """Hours for the import of a dataset."""
     max_training_hours: float = 24
+    """Hours for the training of a solution version, which is stopped afterwards."""
     max_campaign_hours: float = 3
-    max_trainings_per_month: int | None = None
-    """Versions of a solution, by whoever, within 30 days; further runs are skipped."""
+    """Hours for the update of a campaign."""
+    max_trainings_per_month: int = 0
+    """Versions of a solution, by whoever, within 30 days; further runs are skipped. 0: no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +152,9 @@ class RetrainingPipelineArgs:
     """Everything that one dataset group's pipeline is told."""
 
     datasets: DatasetsArgs
+    """The datasets to import before each training."""
     solutions: Sequence[SolutionArgs]
+    """The solutions to retrain; at least one."""
     import_role_arn: pulumi.Input[str] | None = None
     """Role that Personalize assumes to read the exports; left out, the component creates one."""
     retraining_rate: str = "7 days"
@@ -143,15 +162,19 @@ class RetrainingPipelineArgs:
     timezone: str = "UTC"
     """Of a cron; has no effect beside a rate, which counts from its deployment."""
     paused: bool = False
+    """Deploy the schedule disabled."""
     skip_when_unchanged: bool = True
     """A run that could only train the same model again is skipped."""
     auto_training: AutoTraining = "warn"
     """What to do about a solution that also trains automatically."""
     limits: LimitsArgs = field(default_factory=LimitsArgs)
+    """How long each stage may take, and how often a solution is trained."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Keys that begin with `retraining-` are the pipeline's own."""
     permissions_boundary_arn: pulumi.Input[str] | None = None
+    """ARN of the IAM policy that bounds the permissions of every role that is created."""
     log_retention_days: int = 90
+    """How many days CloudWatch Logs keeps the logs."""
     kms_key_arn: pulumi.Input[str] | None = None
     """Encrypts the logs and the dead-letter queue."""
     data_kms_key_arn: pulumi.Input[str] | None = None
@@ -188,56 +211,6 @@ def camel_case(name: str) -> str:
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
-def document(
-    args: RetrainingPipelineArgs,
-    *,
-    job_prefix: pulumi.Input[str],
-    import_role_arn: pulumi.Input[str],
-) -> dict[str, object]:
-    """Give the settings that the workflow's first state holds (`functions/documents.py`).
-
-    `job_prefix` begins the name of every job. Values may be outputs: serialise the document with
-    `pulumi.Output.json_dumps`.
-    """
-    return {
-        "prefix": job_prefix,
-        "importRoleArn": import_role_arn,
-        "datasets": [
-            {
-                "type": key,
-                "datasetArn": dataset.dataset_arn,
-                "dataLocation": dataset.data_location,
-                "importMode": dataset.import_mode,
-                "minRelativeSize": dataset.min_relative_size,
-                "readyMarker": dataset.ready_marker,
-            }
-            for key, dataset in args.datasets.configured()
-        ],
-        "solutions": [
-            {
-                "solutionArn": solution.solution_arn,
-                "trainingMode": solution.training_mode,
-                **_full_every(solution),
-                "qualityGate": [_given(rule) for rule in solution.quality_gate or ()],
-                "campaigns": [
-                    {
-                        "campaignArn": each.campaign_arn,
-                        "probe": _given(each.probe) if each.probe else None,
-                    }
-                    for each in solution.campaigns
-                ],
-            }
-            for solution in args.solutions
-        ],
-        "limits": {
-            camel_case(each.name): getattr(args.limits, each.name) for each in fields(args.limits)
-        },
-        "skipWhenUnchanged": args.skip_when_unchanged,
-        "autoTraining": args.auto_training,
-        "tags": dict(args.tags),
-    }
-
-
 Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
 
 
@@ -256,21 +229,3 @@ def _resolved(value: object) -> pulumi.Input[object]:
     if isinstance(value, list | tuple):
         return pulumi.Output.from_input(tuple(map(_resolved, value)))
     return value
-
-
-def _given(part: QualityRuleArgs | ProbeArgs) -> dict[str, object]:
-    """Give the fields that are set, by the names of the config."""
-    found = {camel_case(each.name): getattr(part, each.name) for each in fields(part)}
-    return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in found.items()
-        if value is not None
-    }
-
-
-def _full_every(solution: SolutionArgs) -> dict[str, int]:
-    if solution.training_mode != "UPDATE":
-        return {}
-    days = rates.days(solution.full_every or FULL_EVERY)
-    assert days is not None, "problems() has found nothing wrong with it"
-    return {"fullEveryDays": days}

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pulumi
 
-CODE = Path(__file__).parent.parent / "functions"
+_HERE = Path(__file__).parent
+CODE = next(each for each in (_HERE / "functions", _HERE.parent / "functions") if each.is_dir())
+"""The modules that run in Lambda: inside the installed package, beside it in a checkout."""
 
 
 def bundle(step: str) -> pulumi.AssetArchive:

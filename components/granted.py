@@ -13,7 +13,7 @@ from .steps import Resource
 def resources(
     args: RetrainingPipelineArgs,
     home: pulumi.Output[Home],
-    job_prefix: str,
+    job_prefixes: Sequence[pulumi.Input[str]],
     import_role_arn: pulumi.Output[str],
     group_arn: pulumi.Output[str],
 ) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
@@ -28,7 +28,10 @@ def resources(
         "dataset groups": datasets.apply(policies.dataset_groups),
         "datasets": datasets,
         "schemas": home.apply(lambda known: [policies.schemas(known)]),
-        "import jobs": home.apply(lambda known: [policies.import_jobs(known, job_prefix)]),
+        "import jobs": pulumi.Output.all(home, *job_prefixes).apply(
+            lambda known: [policies.import_jobs(Home(*known[0]), each) for each in known[1:]]
+        ),
+        "all import jobs": home.apply(lambda known: [policies.all_import_jobs(known)]),
         "import role": pulumi.Output.all(import_role_arn),
         "solutions": solutions,
         "solution versions": solutions.apply(

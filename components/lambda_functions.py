@@ -28,6 +28,8 @@ class LambdaFunctionsArgs:
     """What the functions are told."""
 
     pipeline: RetrainingPipelineArgs
+    tags: pulumi.Input[Mapping[str, str]]
+    """The tags of every resource."""
     resources: Mapping[Resource, pulumi.Input[Sequence[str]]]
     """ARNs of each kind that STEPS names, but for AFTER_THE_STATE_MACHINE."""
 
@@ -61,7 +63,7 @@ class LambdaFunctions(pulumi.ComponentResource):
             f"{name}-functions",
             retention_in_days=pipeline.log_retention_days,
             kms_key_id=pipeline.kms_key_arn,
-            tags=pipeline.tags,
+            tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         steps: dict[str, StepFunction] = {}
@@ -71,7 +73,7 @@ class LambdaFunctions(pulumi.ComponentResource):
                 own_name,
                 assume_role_policy=pulumi.Output.json_dumps(policies.lambda_trust()),
                 permissions_boundary=pipeline.permissions_boundary_arn,
-                tags=pipeline.tags,
+                tags=args.tags,
                 opts=pulumi.ResourceOptions(parent=self),
             )
             may, _ = _by_time(row)
@@ -105,7 +107,7 @@ class LambdaFunctions(pulumi.ComponentResource):
                     "system_log_level": "INFO",
                 },
                 tracing_config={"mode": "Active"},
-                tags=pipeline.tags,
+                tags=args.tags,
                 # Lambda writes logs and traces as the role: its policy comes first.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )

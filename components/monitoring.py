@@ -1,11 +1,11 @@
 """What notices runs that end without a report: a rule on the state machine's status changes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from .args import RetrainingPipelineArgs
 from .lambda_functions import StepFunction
 from .naming import step_name
 
@@ -17,7 +17,8 @@ UNREPORTED = ["FAILED", "TIMED_OUT", "ABORTED"]
 class MonitoringArgs:
     """What is watched, and who is called."""
 
-    pipeline: RetrainingPipelineArgs
+    tags: pulumi.Input[Mapping[str, str]]
+    """The tags of every resource."""
     state_machine_arn: pulumi.Output[str]
     close_run: StepFunction
     close_run_policy: aws.iam.RolePolicy
@@ -49,7 +50,7 @@ class Monitoring(pulumi.ComponentResource):
                     },
                 }
             ),
-            tags=args.pipeline.tags,
+            tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         permission = aws.lambda_.Permission(

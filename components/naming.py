@@ -24,11 +24,12 @@ LONGEST_NAME = LONGEST_ROLE_NAME - AUTO_NAMING - max(len(step_name("", step)) fo
 
 
 def problems(name: str) -> Iterator[str]:
-    """Give what keeps a pipeline from having this name."""
+    """Yield a message for each reason why a pipeline cannot have this name."""
     if len(name) > LONGEST_NAME:
         yield (
-            f"name: {name!r} is {len(name)} characters long; at most {LONGEST_NAME} leave room for "
-            f"the longest name that begins with it"
+            f"name: {name!r} is {len(name)} characters long; expected at most {LONGEST_NAME}, "
+            f"since the names of roles and functions begin with it and end at {LONGEST_ROLE_NAME} "
+            f"characters; choose a shorter one"
         )
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
         yield (
@@ -37,10 +38,23 @@ def problems(name: str) -> Iterator[str]:
         )
 
 
-def job_prefix(organization: str, project: str, stack: str, name: str) -> str:
-    """Give the 8 hex digits that the names of this pipeline's jobs begin with, for ever.
+def job_prefix(group_arn: str) -> str:
+    """Return the 8 hex digits that the names of a pipeline's jobs begin with.
 
-    Names of import jobs are unique per account and region: two pipelines never share a prefix.
+    The names of import jobs are unique per account and region, and so is the ARN of the pipeline's
+    schedule group. Whether a job is known is asked from its tags, not from its name.
     """
-    identity = f"{organization}/{project}/{stack}/{name}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:8]
+    return _digits(group_arn)
+
+
+def former_job_prefix(organization: str, project: str, stack: str, name: str) -> str:
+    """Return the 8 hex digits that the names of jobs began with in the release before this one.
+
+    Remove it with the next release. Until then, a run that is under way while its stack is upgraded
+    may finish under these names.
+    """
+    return _digits(f"{organization}/{project}/{stack}/{name}")
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

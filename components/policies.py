@@ -39,6 +39,11 @@ def import_jobs(home: Home, job_prefix: str) -> str:
     return _arn(home, "personalize", f"dataset-import-job/{job_prefix}-*")
 
 
+def all_import_jobs(home: Home) -> str:
+    """Return the pattern of every import job: to read only, also what another stack imported."""
+    return _arn(home, "personalize", "dataset-import-job/*")
+
+
 def dataset_groups(dataset_arns: Iterable[str]) -> list[str]:
     """The groups of datasets: `dataset/<group>/<type>` is in `dataset-group/<group>`."""
     return sorted(

@@ -6,6 +6,9 @@ from typing import TypeVar
 
 Shape = TypeVar("Shape")
 
+EXACT = range(-(2**63), 2**63)
+"""Whole numbers that the Pulumi CLI hands over digit by digit (seen with 3.274.1)."""
+
 
 class UnfitError(Exception):
     """A value of another type than the setting's."""
@@ -20,9 +23,22 @@ class UnfitError(Exception):
             list: "a list",
             dict: "a mapping",
         }
+        self.given = value
         self.value = None if isinstance(value, NoneType | list | dict) else value
         self.message = f"{kinds.get(type(value), 'is unknown')}; expected {expected}"
         super().__init__(self.message)
+
+
+class WholeNumberError(UnfitError):
+    """A whole number where text belongs. Its digits can be used; the message is a warning."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(value, "text in quotes")
+        self.digits = str(value)
+        self.message = (
+            f"is a number and is read as the text '{value}'; YAML also reads 012 as 10 and 0x10 as "
+            "16, so write it in quotes, or set it with pulumi config set --path --type string"
+        )
 
 
 def only(shape: type[Shape], expected: str, value: object) -> Shape:
@@ -33,9 +49,13 @@ def only(shape: type[Shape], expected: str, value: object) -> Shape:
 
 
 def text(value: object, _: object) -> str:
-    """Read text, which nothing else is taken for."""
+    """Return the text. Raises WholeNumberError for a whole number, UnfitError for anything else."""
     if isinstance(value, str):
         return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value in EXACT:
+            raise WholeNumberError(value)
+        raise UnfitError(value, "text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits")
     raise UnfitError(value, "text in quotes")
 
 

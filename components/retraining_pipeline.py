@@ -1,15 +1,16 @@
 """The component: everything that one dataset group's pipeline deploys, wired together."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 
 import pulumi
 import pulumi_aws as aws
 
 from . import asl, granted, naming, policies
-from .args import RetrainingPipelineArgs, document, resolved
+from .args import RetrainingPipelineArgs, resolved
 from .arns import Home, parse
+from .document import document
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs
 from .rules import problems
@@ -34,8 +35,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
     each solution, and moves the solution's campaigns to it.
 
     `name` begins the names of all resources: letters, digits, `-` and `_`, at most as many as
-    naming.LONGEST_NAME says. Project, stack and name are the pipeline's identity for ever: the
-    names of its import jobs derive from them, so two pipelines of one program need two names.
+    naming.LONGEST_NAME says. An alias of the component keeps its resources under another name.
 
     Raises InvalidPipelineError for arguments that break a rule. For those that are still outputs
     the deployment fails once they are known; it fails, as early as in the preview, when the
@@ -70,17 +70,17 @@ class RetrainingPipeline(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         today = datetime.now(tz=UTC).date()
-        _refuse_any([*naming.problems(name), *map(str, problems(args, today=today))], name)
+        refuse_any([*naming.problems(name), *map(str, problems(args, today=today))], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, TAG: name})
-        job_prefix = naming.job_prefix(
-            pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
-        )
+        # No resource is registered before the check has passed: each takes these tags, or, where
+        # AWS knows none, the name of another one that does.
+        tags = home.apply(lambda _: args.tags)
         role_policies: list[pulumi.Resource] = []
 
         if args.import_role_arn is None:
-            role, policy = self._import_role(name, args, home)
+            role, policy = self._import_role(name, args, home, tags)
             role_policies.append(policy)
             self.import_role_arn = role.arn
         else:
@@ -89,14 +89,19 @@ class RetrainingPipeline(pulumi.ComponentResource):
         # Here rather than with its schedule: plan_retraining may read the group's schedules, the
         # state machine calls plan_retraining, and the schedule starts the state machine.
         group = aws.scheduler.ScheduleGroup(
-            name, tags=args.tags, opts=pulumi.ResourceOptions(parent=self)
+            name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
+        )
+        job_prefix = group.arn.apply(naming.job_prefix)
+        former_job_prefix = naming.former_job_prefix(
+            pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
         )
         functions = LambdaFunctions(
             name,
             LambdaFunctionsArgs(
                 pipeline=args,
+                tags=tags,
                 resources=granted.resources(
-                    args, home, job_prefix, self.import_role_arn, group.arn
+                    args, home, [job_prefix, former_job_prefix], self.import_role_arn, group.arn
                 ),
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -107,19 +112,19 @@ class RetrainingPipeline(pulumi.ComponentResource):
             document(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
             args,
         )
-        _refuse_any(asl.problems(workflow), name)
-        role, policy = self._state_machine_role(name, args, home, functions)
+        refuse_any(asl.problems(workflow), name)
+        role, policy = self._state_machine_role(name, args, home, tags, functions)
         role_policies.append(policy)
         log_group = aws.cloudwatch.LogGroup(
             name,
-            # Step Functions wants this beginning, so Pulumi cannot name it; the prefix, which no
-            # other pipeline has, keeps the names of two apart:
-            # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
-            name=f"/aws/vendedlogs/states/{name}-{job_prefix}",
+            # Step Functions wants this beginning, so that Pulumi cannot name it. No two schedule
+            # groups have one name: https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+            name=pulumi.Output.concat("/aws/vendedlogs/states/", group.name),
             retention_in_days=args.log_retention_days,
             kms_key_id=args.kms_key_arn,
-            tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            tags=tags,
+            # A log group with another name is another one, without the logs of the stack so far.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
         )
         machine = aws.sfn.StateMachine(
             name,
@@ -132,14 +137,21 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 "log_destination": pulumi.Output.concat(log_group.arn, ":*"),
             },
             tracing_configuration={"enabled": True},
-            tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=role_policies),
+            tags=tags,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=role_policies,
+                # AWS deletes it only when each execution has reached its next transition, which may
+                # be at the end of a long Wait state. The provider gives up after 5 minutes.
+                # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+                custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
+            ),
         )
         later_policies = functions.grant_state_machine(machine.arn)
         Monitoring(
             name,
             MonitoringArgs(
-                pipeline=args,
+                tags=tags,
                 state_machine_arn=machine.arn,
                 close_run=functions.steps["close_run"],
                 close_run_policy=later_policies["close_run"],
@@ -150,6 +162,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             name,
             ScheduleArgs(
                 pipeline=args,
+                tags=tags,
                 group=group,
                 state_machine_arn=machine.arn,
                 after=[*role_policies, *later_policies.values()],
@@ -176,13 +189,14 @@ class RetrainingPipeline(pulumi.ComponentResource):
         name: str,
         args: RetrainingPipelineArgs,
         home: pulumi.Output[Home],
+        tags: pulumi.Output[Mapping[str, str]],
         functions: LambdaFunctions,
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
         role = aws.iam.Role(
             name,
             assume_role_policy=pulumi.Output.json_dumps(home.apply(policies.states_trust)),
             permissions_boundary=args.permissions_boundary_arn,
-            tags=args.tags,
+            tags=tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         policy = aws.iam.RolePolicy(
@@ -198,13 +212,17 @@ class RetrainingPipeline(pulumi.ComponentResource):
         return role, policy
 
     def _import_role(
-        self, name: str, args: RetrainingPipelineArgs, home: pulumi.Output[Home]
+        self,
+        name: str,
+        args: RetrainingPipelineArgs,
+        home: pulumi.Output[Home],
+        tags: pulumi.Output[Mapping[str, str]],
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
         role = aws.iam.Role(
             f"{name}-import",
             assume_role_policy=pulumi.Output.json_dumps(home.apply(policies.personalize_trust)),
             permissions_boundary=args.permissions_boundary_arn,
-            tags=args.tags,
+            tags=tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         policy = aws.iam.RolePolicy(
@@ -225,20 +243,22 @@ class RetrainingPipeline(pulumi.ComponentResource):
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, today: date, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Give the home of the ARNs, once they are known and are judged, and are the caller's."""
+    """Return where the ARNs are, once they are known, have no problems and are the caller's."""
 
     def check(known: RetrainingPipelineArgs, account: str, region: str) -> Home:
-        _refuse_any(map(str, problems(known, today=today)), name)
+        refuse_any(map(str, problems(known, today=today)), name)
         arn = parse(str(known.solutions[0].solution_arn))
         assert arn is not None, "problems() has found nothing wrong with it"
-        _refuse_any(_caller_problems(arn.home, account, region), name)
+        refuse_any(_caller_problems(arn.home, account, region), name)
         return arn.home
 
-    return pulumi.Output.all(
+    checked = pulumi.Output.all(
         known=resolved(args),
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
     ).apply(lambda values: check(**values))
+    # An ARN may be a secret; its region and account, which every resource waits for, are none.
+    return pulumi.Output.unsecret(checked)
 
 
 def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
@@ -254,7 +274,8 @@ def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
         )
 
 
-def _refuse_any(found: Iterable[str], name: str) -> None:
+def refuse_any(found: Iterable[str], name: str) -> None:
+    """Raise InvalidPipelineError if there are problems in the pipeline of this name."""
     if lines := list(found):
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         raise InvalidPipelineError(

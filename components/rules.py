@@ -7,14 +7,13 @@ from typing import get_args
 
 import pulumi
 
-from . import arns, datasets, metrics, rates, values
+from . import arns, datasets, metrics, plain, rates, values
 from .args import (
     DEFAULT_GATE,
     FULL_EVERY,
     AutoTraining,
     LimitsArgs,
     ProbeArgs,
-    QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
     TrainingMode,
@@ -39,18 +38,24 @@ MOST_MINUTES = 24 * 60
 def problems(
     args: RetrainingPipelineArgs, *, region: str | None = None, today: date | None = None
 ) -> list[Problem]:
-    """Give everything that is wrong with the arguments, in the order of their keys.
+    """Return everything that is wrong with the arguments, in the order of their keys.
 
     `region` is the stack's, where known; without `today`, a cron whose years are over passes.
-    Inputs that are still outputs are passed over: judge them with `args.resolved()`. Nothing asks
+    Inputs that are still outputs are not judged: judge them with `args.resolved()`. Nothing asks
     AWS.
     """
+    args, outputs = plain.plain(args)
     judged = _judgements(args, today)
     found = [
         *(Problem(key, value, message) for key, value, message in judged if message),
         *arns.problems(_arns(args), region=region),
     ]
-    return sorted(found, key=lambda problem: problem.key)
+    known = [
+        each
+        for each in found
+        if not any(values.one_holds_the_other(each.key, output.key) for output in outputs)
+    ]
+    return sorted([*outputs, *known], key=lambda problem: problem.key)
 
 
 def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
@@ -58,8 +63,15 @@ def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
     return [
         *datasets.appended_again(args.datasets),
         *_skipped_hours(args, today),
+        *_zone_without_cron(args),
         *_gates_without_campaigns(args),
     ]
+
+
+def regions(args: RetrainingPipelineArgs) -> set[str]:
+    """Return the regions that the ARNs name, as far as they are known."""
+    found = (arns.parse(each.text) for each in _arns(args))
+    return {arn.region for arn in found if arn and arn.region}
 
 
 def _skipped_hours(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
@@ -72,10 +84,22 @@ def _skipped_hours(args: RetrainingPipelineArgs, today: date) -> Iterator[Proble
         yield Problem("retrainingRate", args.retraining_rate, message)
 
 
+def _zone_without_cron(args: RetrainingPipelineArgs) -> Iterator[Problem]:
+    """Yield a warning for a time zone that is set, but has no effect because there is no cron."""
+    default = RetrainingPipelineArgs.timezone
+    if args.timezone != default and not args.schedule_expression.startswith("cron("):
+        message = (
+            f"has no effect with the rate '{args.retraining_rate}', which counts from the "
+            "deployment; set a cron as retrainingRate to run at a local time, or leave timezone out"
+        )
+        yield Problem("timezone", args.timezone, message)
+
+
 def _gates_without_campaigns(args: RetrainingPipelineArgs) -> Iterator[Problem]:
     for index, solution in enumerate(args.solutions):
         # The default is the same object everywhere: nobody asked for that gate.
-        asked_for = solution.quality_gate and solution.quality_gate is not DEFAULT_GATE
+        default = solution.quality_gate is DEFAULT_GATE
+        asked_for = solution.quality_gate_enabled and not default
         if asked_for and not solution.campaigns:
             message = (
                 "has nothing to compare with: a new version is judged for each campaign, and this "
@@ -104,10 +128,9 @@ def _judgements(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Ju
         hours = getattr(args.limits, name)
         wrong = values.hours_problem(hours, most, reason, example=getattr(LimitsArgs, name))
         yield f"limits.{camel_case(name)}", hours, wrong
-    trainings = args.limits.max_trainings_per_month
-    if trainings is not None and trainings < 1:
-        message = "lets no training start; expected a whole number of 1 or more, or set paused"
-        yield "limits.maxTrainingsPerMonth", trainings, message
+    most = args.limits.max_trainings_per_month
+    wrong = values.former_form("maxTrainingsPerMonth", most) or values.trainings_problem(most)
+    yield "limits.maxTrainingsPerMonth", most, wrong
     retention = args.log_retention_days
     yield "logRetentionDays", retention, values.retention_problem(retention)
     if len(args.tags) > values.MAX_TAGS:
@@ -120,8 +143,10 @@ def _of_solution(at: str, solution: SolutionArgs) -> Iterator[Judgement]:
     trained = solution.training_mode
     yield f"{at}.trainingMode", trained, values.choice_problem(trained, get_args(TrainingMode))
     yield f"{at}.fullEvery", solution.full_every, _full_every_problem(solution)
-    if solution.quality_gate is not False:
-        yield from _of_gate(f"{at}.qualityGate", solution.quality_gate)
+    if former := values.former_form("qualityGate", solution.quality_gate):
+        yield f"{at}.qualityGate", None, former
+    else:
+        yield from _of_gate(f"{at}.qualityGate", solution)
     for number, campaign in enumerate(solution.campaigns):
         if campaign.probe is not None:
             yield from _of_probe(f"{at}.campaigns[{number}].probe", campaign.probe)
@@ -148,9 +173,11 @@ def _of_lists(solutions: Sequence[SolutionArgs]) -> Iterator[Judgement]:
         yield "solutions", None, message
 
 
-def _of_gate(at: str, rules: Sequence[QualityRuleArgs]) -> Iterator[Judgement]:
-    if not rules:
-        yield at, None, "an empty list; to deploy every new version, write false"
+def _of_gate(at: str, solution: SolutionArgs) -> Iterator[Judgement]:
+    rules = solution.quality_gate
+    if solution.quality_gate_enabled and not rules:
+        message = "an empty list; to deploy every new version, write 'qualityGateEnabled: false'"
+        yield at, None, message
     seen: dict[str, str] = {}
     for number, rule in enumerate(rules):
         key, metric = f"{at}[{number}]", rule.metric

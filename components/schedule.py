@@ -1,6 +1,6 @@
 """The schedule that starts the state machine, with its role and its dead-letter queue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -29,6 +29,8 @@ class ScheduleArgs:
     """What the schedule is told."""
 
     pipeline: RetrainingPipelineArgs
+    tags: pulumi.Input[Mapping[str, str]]
+    """The tags of every resource."""
     group: aws.scheduler.ScheduleGroup
     state_machine_arn: pulumi.Input[str]
     after: Sequence[pulumi.Resource]
@@ -55,7 +57,7 @@ class Schedule(pulumi.ComponentResource):
             # Its own encryption and a customer's key exclude each other.
             sqs_managed_sse_enabled=True if pipeline.kms_key_arn is None else None,
             kms_master_key_id=pipeline.kms_key_arn,
-            tags=pipeline.tags,
+            tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         role = aws.iam.Role(
@@ -64,7 +66,7 @@ class Schedule(pulumi.ComponentResource):
                 args.group.arn.apply(policies.scheduler_trust)
             ),
             permissions_boundary=pipeline.permissions_boundary_arn,
-            tags=pipeline.tags,
+            tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         policy = aws.iam.RolePolicy(

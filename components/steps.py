@@ -8,6 +8,7 @@ Resource = Literal[
     "datasets",
     "schemas",
     "import jobs",
+    "all import jobs",
     "import role",
     "solutions",
     "solution versions",
@@ -56,7 +57,7 @@ STEPS: Mapping[str, Step] = {
             "dataset groups": ("personalize:DescribeDatasetGroup",),
             "datasets": ("personalize:DescribeDataset",),
             "schemas": ("personalize:DescribeSchema",),
-            "import jobs": ("personalize:ListTagsForResource",),
+            "all import jobs": ("personalize:ListTagsForResource",),
             "solutions": ("personalize:DescribeSolution",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
@@ -85,7 +86,7 @@ STEPS: Mapping[str, Step] = {
     "watch_dataset_import_job": Step(
         timeout_seconds=HOLDING,
         may={
-            "import jobs": ("personalize:DescribeDatasetImportJob",),
+            "all import jobs": ("personalize:DescribeDatasetImportJob",),
             "export buckets": ("s3:ListBucket",),
         },
     ),

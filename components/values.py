@@ -63,6 +63,12 @@ Judgement: TypeAlias = tuple[str, object, str | None]
 """A setting's key, its value, and what is wrong with it, if anything."""
 
 
+def one_holds_the_other(key: str, other: str) -> bool:
+    """Return True if two keys are equal or one is a part of the other."""
+    inner, outer = (key, other) if len(key) > len(other) else (other, key)
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
+
+
 def location_problem(text: str, example: str) -> str | None:
     """Judge what an import shall read: a file in S3, or a prefix that ends in `/`."""
     if not text:
@@ -103,6 +109,22 @@ def key_problem(key: str, known: Sequence[str]) -> str:
     nearest = get_close_matches(key, known, 1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}"
     return f"unknown; {hint}"
+
+
+def former_form(key: str, given: object) -> str | None:
+    """Judge a value by what earlier releases took; `key` is the last part of the setting's key."""
+    if key == "qualityGate" and (given is False or given == "false"):
+        return "false is the old form; write 'qualityGateEnabled: false'"
+    if key == "maxTrainingsPerMonth" and given is None:
+        return "null is the old form; write 'maxTrainingsPerMonth: 0'"
+    return None
+
+
+def trainings_problem(most: int) -> str | None:
+    """Judge how many trainings a month may have; 0 is no limit."""
+    if most >= 0:
+        return None
+    return "is no number of trainings; expected a whole number of 1 or more, or 0 for no limit"
 
 
 def id_problem(text: str) -> str | None:

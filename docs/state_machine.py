@@ -18,8 +18,8 @@ import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 import settings
 from components import naming
-from components.args import document
 from components.arns import parse
+from components.document import document
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.steps import STEPS
 from components.workflow import definition
@@ -62,7 +62,9 @@ def sample() -> Document:
     }
     told = document(
         args,
-        job_prefix=naming.job_prefix("organization", project, STACK, name),
+        job_prefix=naming.job_prefix(
+            f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"
+        ),
         import_role_arn=f"arn:{arn.partition}:iam::{arn.account}:role/{name}-import",
     )
     return definition(functions, told, args)

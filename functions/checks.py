@@ -134,7 +134,7 @@ def passes_by_the_gate(world: World, solutions: Sequence[SolutionSettings]) -> I
                     f"{arn}: syncWithLatestSolutionVersion deploys every version past the quality "
                     "gate; turn it off with 'aws personalize update-campaign --campaign-arn "
                     f"{arn} --campaign-config syncWithLatestSolutionVersion=false', or set "
-                    "qualityGate to false"
+                    "qualityGateEnabled to false"
                 )
 
 
@@ -159,10 +159,13 @@ def probes_can_be_answered(world: World, solutions: Sequence[SolutionSettings]) 
 
 
 def trained_often_enough(
-    world: World, solutions: Sequence[SolutionSettings], most: int | None
+    world: World, solutions: Sequence[SolutionSettings], most: int
 ) -> Iterator[str]:
-    """Skip the run when a solution has as many new versions within 30 days as may be paid for."""
-    if most is None:
+    """Skip the run when a solution has as many new versions within 30 days as may be paid for.
+
+    `most` is how many; 0 is no limit.
+    """
+    if not most:
         return
     for solution in solutions:
         arn = solution["solutionArn"]

@@ -63,7 +63,8 @@ class Limits(TypedDict):
     maxImportHours: float
     maxTrainingHours: float
     maxCampaignHours: float
-    maxTrainingsPerMonth: int | None
+    maxTrainingsPerMonth: int
+    """0 is no limit."""
 
 
 class Settings(TypedDict):

@@ -65,14 +65,16 @@ class PlannedCampaign(TypedDict):
 class PlannedSolution(TypedDict):
     """One solution version to create, and the campaigns that shall serve it.
 
-    `existingVersionArn` is there where a version that was trained before is to be used;
-    `dataAsOf` is when the newest import before this run ended, null where there is none.
+    `existingVersionArn` is there where a version that was trained before is to be used; it is
+    foreign if no run trained it, so that no run may stop it. `dataAsOf` is when the newest import
+    before this run ended, null where there is none.
     """
 
     solutionArn: str
     versionName: str
     trainingMode: TrainingMode
     existingVersionArn: str | None
+    existingVersionIsForeign: bool
     dataAsOf: str | None
     tags: Tags
     qualityGate: list[QualityRule]

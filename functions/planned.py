@@ -87,7 +87,7 @@ def planned_solution(
     waiting = None
     existing = earlier.get(name) or _adopted(run, world, solution)
     if existing is None and not importing:
-        existing = waiting = _waiting_version(settings, run, world, solution)
+        existing = waiting = _waiting_version(run, world, solution)
     if existing and "trainingMode" not in run["request"]:
         mode = mode_of(existing)
     data_as_of = _data_as_of(world)
@@ -96,6 +96,9 @@ def planned_solution(
         "versionName": name,
         "trainingMode": mode,
         "existingVersionArn": existing["solutionVersionArn"] if existing else None,
+        "existingVersionIsForeign": (
+            existing is not None and existing["solutionVersionArn"] not in world.trained_by_runs
+        ),
         "dataAsOf": data_as_of.isoformat() if data_as_of else None,
         "tags": _tags(settings, run, list(world.exports.values())),
         "qualityGate": solution["qualityGate"],
@@ -135,11 +138,11 @@ def _training_mode(run: Run, world: World, solution: SolutionSettings) -> Traini
 
 
 def _waiting_version(
-    settings: Settings, run: Run, world: World, solution: SolutionSettings
+    run: Run, world: World, solution: SolutionSettings
 ) -> SolutionVersionTypeDef | None:
-    """Give a version of ours that knows all data there is and that some campaign waits for.
+    """Return a version of some run that knows all data there is and that a campaign waits for.
 
-    To deploy it costs nothing; to train its like again does.
+    To deploy it costs nothing; to train another one does.
     """
     if "trainingMode" in run["request"]:
         return None
@@ -155,8 +158,7 @@ def _waiting_version(
         default=None,
     )
     if newest is None or not (
-        newest.get("name", "").startswith(f"{settings['prefix']}-")
-        or newest in world.adopted.values()
+        newest["solutionVersionArn"] in world.trained_by_runs or newest in world.adopted.values()
     ):
         return None
     data_as_of = _data_as_of(world)

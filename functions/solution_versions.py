@@ -51,7 +51,7 @@ def create_solution_version(
     """
     if solution["existingVersionArn"]:
         version = _describe(client, solution["existingVersionArn"])
-        return _adopt(version, solution, ours=_is_named_by_us(version, solution))
+        return _adopt(version, solution, ours=not solution["existingVersionIsForeign"])
     ours, others = _look_around(client, solution, _began(run))
     if ours is not None:
         return _adopt(ours, solution)
@@ -188,11 +188,6 @@ def _data_complete_at(
     ended = [each["job"]["endedAt"] for each in imports if each["job"]]
     known = ended or [solution["dataAsOf"] or run["startedAt"]]
     return max(datetime.fromisoformat(moment) for moment in known)
-
-
-def _is_named_by_us(version: SolutionVersionTypeDef, solution: PlannedSolution) -> bool:
-    prefix, _, _ = solution["versionName"].partition("-")
-    return version.get("name", "").startswith(f"{prefix}-")
 
 
 def _adopt(version: SolutionVersionTypeDef, solution: PlannedSolution, *, ours: bool = True) -> Job:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import boto3
 from botocore.exceptions import ClientError
 
 from . import clock, exports, runs
-from .memory import ADOPTED, VERDICT, recall
+from .memory import ADOPTED, RUN, VERDICT, recall
 from .passing import raise_passing_errors
 from .personalize import import_jobs, versions
 from .requests import scheduled_at
 from .statuses import phase_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -39,6 +40,8 @@ Described = TypeVar("Described")
 
 RESUMABLE = 10
 """How many of a solution's newest versions are described: a list shows no names."""
+SEARCHED = 5
+"""How many of a dataset's newest FULL imports are asked for their tags, which lists do not show."""
 
 
 class SchemaField(TypedDict):
@@ -73,9 +76,9 @@ class World:
     import_slots_used: int = 0
     """Imports of this region, of whoever, that are pending or in progress."""
     last_import: Mapping[str, Tags] = field(default_factory=dict)
-    """Dataset ARN -> the tags of its newest ACTIVE import, where that is of this pipeline."""
+    """Dataset ARN -> the tags of its newest ACTIVE import, if a run made it, of whichever stack."""
     last_full: Mapping[str, Tags] = field(default_factory=dict)
-    """Dataset ARN -> the tags of this pipeline's newest ACTIVE import of mode FULL."""
+    """Dataset ARN -> the tags of the newest ACTIVE import of mode FULL that a run made."""
     exports: Mapping[str, exports.Export] = field(default_factory=dict)
     """Dataset ARN -> what lies at its location; for those that are to be imported."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
@@ -83,9 +86,11 @@ class World:
     """Solution ARN -> its versions."""
     named_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
     """Name -> version: those that may wait to be served, or that a resumed run has left."""
+    trained_by_runs: Collection[str] = frozenset()
+    """ARNs of the described versions that a run trained, of whichever stack."""
     adopted: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Solution ARN -> the newest version of somebody else's that this pipeline took for its own;
-    where a run is resumed, that this very run took."""
+    """Solution ARN -> the newest foreign version that a run adopted, of whichever stack; where a
+    run is resumed, that this very run adopted."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """Version ARN -> why it must not be deployed again; of the named and adopted versions."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
@@ -115,14 +120,19 @@ def read(
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
     described = _described(client, run, all_versions)
-    last, full = _last_imports(settings, all_jobs)
-    jobs_and_versions = (
-        *last.values(),
-        *full.values(),
-        *(version["solutionVersionArn"] for version in described),
-    )
-    facts = {arn: recall(client, arn) for arn in dict.fromkeys(jobs_and_versions)}
-    mine = f"{settings['prefix']}-" + (f"{run['id']}-" if "resume" in run["request"] else "")
+    tags_of = cache(lambda arn: recall(client, arn))
+    last_import, last_full = _last_imports(tags_of, all_jobs)
+    version_tags = {
+        version["solutionVersionArn"]: tags_of(version["solutionVersionArn"])
+        for version in described
+    }
+    # A run that is resumed goes on with what it adopted itself; any other may deploy it.
+    adopted_as = f"{settings['prefix']}-{run['id']}-" if "resume" in run["request"] else ""
+    adopted = {
+        arn
+        for arn, tags in version_tags.items()
+        if ADOPTED in tags and tags[ADOPTED].startswith(adopted_as)
+    }
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
@@ -137,8 +147,8 @@ def read(
         import_slots_used=sum(
             phase_of(job["status"]) == "UNDER_WAY" for job in import_jobs(client)
         ),
-        last_import={arn: facts[job] for arn, job in last.items()},
-        last_full={arn: facts[job] for arn, job in full.items()},
+        last_import=last_import,
+        last_full=last_full,
         exports={
             each["datasetArn"]: exports.look(
                 exports.s3(), each["dataLocation"], each["readyMarker"]
@@ -148,15 +158,11 @@ def read(
         solutions=found_solutions,
         versions=all_versions,
         named_versions=_first_by("name", described),
+        trained_by_runs={arn for arn, tags in version_tags.items() if RUN in tags},
         adopted=_first_by(
-            "solutionArn",
-            (
-                version
-                for version in described
-                if facts[version["solutionVersionArn"]].get(ADOPTED, "").startswith(mine)
-            ),
+            "solutionArn", (each for each in described if each["solutionVersionArn"] in adopted)
         ),
-        verdicts={arn: tags[VERDICT] for arn, tags in facts.items() if VERDICT in tags},
+        verdicts={arn: tags[VERDICT] for arn, tags in version_tags.items() if VERDICT in tags},
         campaigns=_each(
             [each["campaignArn"] for solution in solutions for each in solution["campaigns"]],
             lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
@@ -211,19 +217,22 @@ def _schedule_changed_at(request: Request) -> datetime | None:
 
 
 def _last_imports(
-    settings: Settings, all_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Give per dataset the ACTIVE import that is newest, if ours, and our newest FULL one."""
-    last: dict[str, str] = {}
-    full: dict[str, str] = {}
+    tags_of: Callable[[str], Tags],
+    all_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]],
+) -> tuple[dict[str, Tags], dict[str, Tags]]:
+    """Return `last_import` and `last_full` of the World; `all_jobs` are sorted, newest first.
+
+    A run's import is known by its tag, since a recreated stack begins names with another prefix.
+    """
+    last: dict[str, Tags] = {}
+    full: dict[str, Tags] = {}
     for arn, jobs in all_jobs.items():
         active = [job for job in jobs if job["status"] == "ACTIVE"]
-        ours = [job for job in active if job["jobName"].startswith(f"{settings['prefix']}-")]
-        if ours and ours[0] == active[0]:
-            last[arn] = ours[0]["datasetImportJobArn"]
-        for job in ours:
-            if job.get("importMode", "FULL") == "FULL":
-                full.setdefault(arn, job["datasetImportJobArn"])
+        fulls = [job for job in active if job.get("importMode", "FULL") == "FULL"]
+        for found, candidates in ((last, active[:1]), (full, fulls[:SEARCHED])):
+            tags = (tags_of(job["datasetImportJobArn"]) for job in candidates)
+            if known := next((each for each in tags if RUN in each), None):
+                found[arn] = known
     return last, full
 
 

@@ -47,8 +47,7 @@ def hurried(config: Config) -> Config:
     changed: dict[str, object] = {}
     limits = _mapping(config, "limits")
     if "maxTrainingsPerMonth" in limits:
-        del limits["maxTrainingsPerMonth"]
-        changed["limits"] = limits
+        changed["limits"] = {**limits, "maxTrainingsPerMonth": 0}
     if any("probe" in campaign for campaign in _campaigns(config)):
         changed["solutions"] = _with_short_probes(config)
     return changed

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -12,6 +12,20 @@ EMULATORS = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
 """What the emulator is made of; only the development requirements have these."""
 
 WRONG = [str(each) for each in Name if each not in (Name.HAPPY_PATH, Name.ALL)]
+
+Data: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="A folder with CSV files of your own, in UTF-8, instead of the sample data: "
+        "interactions.csv with USER_ID, ITEM_ID, TIMESTAMP (seconds since 1970) and 1250 rows "
+        "or more; and for those datasets that the stack has, items.csv with ITEM_ID, users.csv "
+        "with USER_ID, actions.csv with ACTION_ID, actionInteractions.csv with USER_ID, "
+        "ACTION_ID, EVENT_TYPE, TIMESTAMP. Other columns become part of the schema; TITLE and "
+        "GENRES of items are shown.",
+        exists=True,
+        file_okay=False,
+    ),
+]
 
 app = typer.Typer(
     help="Operate the pipelines that retrain Amazon Personalize.",
@@ -38,19 +52,7 @@ def rehearse(
             f"{Name.ALL}, or one thing that goes wrong: {', '.join(WRONG)}.",
         ),
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="A folder with CSV files of your own, in UTF-8, instead of the sample data: "
-            "interactions.csv with USER_ID, ITEM_ID, TIMESTAMP (seconds since 1970) and 1250 rows "
-            "or more; and for those datasets that the stack has, items.csv with ITEM_ID, users.csv "
-            "with USER_ID, actions.csv with ACTION_ID, actionInteractions.csv with USER_ID, "
-            "ACTION_ID, EVENT_TYPE, TIMESTAMP. Other columns become part of the schema; TITLE and "
-            "GENRES of items are shown.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
+    data: Data = None,
     keep: Annotated[
         bool,
         typer.Option(
@@ -73,6 +75,38 @@ def rehearse(
     Exit code 1: one does not, or it was not.
     Exit code 2: the stack cannot be rehearsed.
     """
+    _require_emulator()
+    from retrain import rehearse as rehearsal  # noqa: PLC0415  # only now, as it needs them
+
+    names = scenario or [Name.HAPPY_PATH]
+    raise typer.Exit(
+        rehearsal.rehearse(stack, scenarios=names, keep=keep, as_json=json, data_dir=data)
+    )
+
+
+@app.command()
+def emulate(
+    stack: Annotated[str, typer.Option(help="Whose Pulumi.<stack>.yaml to read.")] = "dev",
+    *,
+    data: Data = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for a free one.")] = 4566,
+) -> None:
+    """Run an AWS on this machine that has everything that a stack names, and deploy nothing.
+
+    It prints the exports with which `pulumi up` deploys the stack there, and stays until Ctrl-C.
+
+    Exit code 0: it was interrupted.
+    Exit code 1: it died.
+    Exit code 2: it cannot play the stack.
+    """
+    _require_emulator()
+    from retrain import emulate as emulating  # noqa: PLC0415  # only now, as it needs them
+
+    raise typer.Exit(emulating.emulate(stack, port=port, data_dir=data))
+
+
+def _require_emulator() -> None:
+    """Exit with code 2 if the emulator's libraries are missing."""
     if missing := [each for each in EMULATORS if find_spec(each) is None]:
         typer.echo(
             "a rehearsal needs the development requirements, and there is no "
@@ -81,9 +115,3 @@ def rehearse(
             err=True,
         )
         raise typer.Exit(2)
-    from retrain import rehearse as rehearsal  # noqa: PLC0415  # only now, as it needs them
-
-    names = scenario or [Name.HAPPY_PATH]
-    raise typer.Exit(
-        rehearsal.rehearse(stack, scenarios=names, keep=keep, as_json=json, data_dir=data)
-    )

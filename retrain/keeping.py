@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from functions.planning import DATE
 from retrain.stage import FailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
+    from emulator import Emulator
     from retrain.stage import Stage
 
 TICK_SECONDS = 0.2
@@ -24,13 +28,20 @@ def kept(stage: Stage, console: Console) -> None:
 
     There is a newer export for a run by hand. Raises FailedError if the emulator dies.
     """
+    with until_interrupted(stage.emulator):
+        console.print(_how_to(stage), highlight=False, markup=False)
+
+
+@contextmanager
+def until_interrupted(emulator: Emulator) -> Iterator[None]:
+    """Run the block, then wait for Ctrl-C or SIGTERM. Raises FailedError if the emulator dies."""
     stop = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stop.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    console.print(_how_to(stage), highlight=False, markup=False)
-    while stage.emulator.alive() and not stop.wait(TICK_SECONDS):
+    yield
+    while emulator.alive() and not stop.wait(TICK_SECONDS):
         pass
     for number, handler in before.items():
         signal.signal(number, handler)

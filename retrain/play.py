@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import settings
-from components.naming import LONGEST_NAME
+from components.stacks import LONGEST_STACK_NAME, pipeline_name
 from emulator.deployer.configuration import read_project
 from emulator.rehearsal import RehearsalError
 from retrain import changes
@@ -132,7 +132,7 @@ def _second(first: Rehearsal, folder: Path) -> Rehearsal:
     project = read_project(first.project_dir, first.stack, first.overrides)
     slots_left = IMPORT_SLOTS - len(list(first.args.datasets.configured()))
     config = changes.second_stack(changes.decoded(project.config, project.name), imports=slots_left)
-    stack = changes.another(first.stack, LONGEST_NAME - len("retraining-"))
+    stack = changes.another(first.stack, LONGEST_STACK_NAME)
     (folder / "Pulumi.yaml").write_text(
         json.dumps({"name": project.name, "runtime": "python", "main": str(project.program)})
     )
@@ -161,7 +161,7 @@ def _strangers(stages: Sequence[Stage], runs: Sequence[Sequence[Ran]]) -> list[s
     for call in calls:
         for number, stage in enumerate(stages):
             theirs = owned[1 - number]
-            if f":assumed-role/retraining-{stage.rehearsal.stack}-" in str(call["caller"]):
+            if f":assumed-role/{pipeline_name(stage.rehearsal.stack)}-" in str(call["caller"]):
                 silent.discard(stage.rehearsal.stack)
                 named = re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"]))
                 found += [f"{call['caller']} named {arn}" for arn in named if arn in theirs]

@@ -22,6 +22,7 @@ from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.rehearsal import RehearsalError
 from retrain import changes, prevented
 from retrain.document import document
+from retrain.environments import resolved
 from retrain.keeping import kept
 from retrain.play import play
 from retrain.scenarios import Name, Scenario, chosen
@@ -67,18 +68,22 @@ def rehearse(
     """
     console = Console(quiet=as_json, soft_wrap=True)
     try:
-        with without_the_callers_settings(), warnings_once():
-            args, _ = settings_of(project_dir, stack, changes.nothing)
+        with (
+            resolved(project_dir, stack) as folder,
+            without_the_callers_settings(),
+            warnings_once(),
+        ):
+            args, _ = settings_of(folder, stack, changes.nothing)
             keys = [key for key, _ in args.datasets.configured()]
             data = own_data(data_dir, keys) if data_dir else SampleData()
             happy = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
             wanted = _playable(console, stack, args, scenarios)
-            acts = _acts(console, stack, project_dir, data, wanted)
+            acts = _acts(console, stack, folder, data, wanted)
             return _rehearse(console, acts, happy=happy, keep=keep)
     except (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError) as error:
-        return _complain(error, UNUSABLE)
+        return complain(error, UNUSABLE)
     except (BotoCoreError, ClientError, FailedError) as error:
-        return _complain(error, FAILED)
+        return complain(error, FAILED)
 
 
 def _playable(
@@ -121,7 +126,7 @@ def _rehearse(console: Console, acts: Sequence[Act], *, happy: bool, keep: bool)
     told: list[prevented.Told] = []
     succeeded = True
     for act in needed:
-        rehearsal, home = act.rehearsal, _home(act.rehearsal.args)
+        rehearsal, home = act.rehearsal, home_of(act.rehearsal.args)
         show_run = happy and act is first
         timings = TIMINGS if show_run else SHORT_TIMINGS
         with running(account=home.account, region=home.region, timings=timings) as emulator:
@@ -176,7 +181,8 @@ def _print_document(
     print(json.dumps(whole, indent=2), flush=True)  # noqa: T201  # this is a command
 
 
-def _complain(error: Exception, code: int) -> int:
+def complain(error: Exception, code: int) -> int:
+    """Print an error; return the exit code."""
     Console(stderr=True, soft_wrap=True).print(f"{error}", highlight=False, markup=False)
     return code
 
@@ -200,7 +206,8 @@ def settings_of(
     return settings.parse_stack(project.name, stack, changed, today=today), overrides
 
 
-def _home(args: RetrainingPipelineArgs) -> arns.Home:
+def home_of(args: RetrainingPipelineArgs) -> arns.Home:
+    """Return account and region of a stack. Raises RehearsalError if its partition is not aws."""
     arn = arns.parse(str(args.solutions[0].solution_arn))
     assert arn is not None, "settings.py has judged it"
     if arn.partition != "aws":

@@ -16,7 +16,8 @@ from botocore.session import get_session
 from botocore.stub import Stubber
 from moto.core.models import botocore_stubber
 
-from components.args import RetrainingPipelineArgs, document
+from components.args import RetrainingPipelineArgs
+from components.document import document
 from components.steps import STEPS
 from components.workflow import definition
 from emulator.personalize import Caller, Personalize, attach

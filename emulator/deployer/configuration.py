@@ -34,7 +34,8 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     `overrides` win over the stack's file, that over Pulumi.yaml. A key without a namespace is the
     project's. Raises DeploymentError for a missing file, a key that Pulumi.yaml declares without
     a default and the stack does not set, and for what only the CLI can do: encrypted values, ESC
-    environments, declared types.
+    environments, declared types. Encrypted values of providers are left out: the emulator needs no
+    credentials.
     """
     project_file = directory / "Pulumi.yaml"
     project = _read(project_file)
@@ -53,7 +54,8 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
             raise DeploymentError(
                 f"{stack_file}: {full_key}: is given twice, with and without the project's name"
             )
-        config[full_key] = _text(value, f"{stack_file}: {key}")
+        if full_key.startswith(f"{name}:") or not _is_encrypted(value):
+            config[full_key] = _text(value, f"{stack_file}: {key}")
     config |= {_namespaced(key, name): value for key, value in overrides.items()}
     missing = []
     declared = _mapping(project.get("config"), f"{project_file}: config")
@@ -92,7 +94,8 @@ def _text(value: object, where: str) -> str:
     if isinstance(value, str):
         return value
     if _is_encrypted(value):
-        raise DeploymentError(f"{where}: is encrypted, and the emulator has no key; override it")
+        message = "is encrypted, and the emulator has no key; set it again with --plaintext"
+        raise DeploymentError(f"{where}: {message}")
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 

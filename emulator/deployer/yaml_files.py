@@ -52,6 +52,15 @@ def read(file: Path) -> object:
     raise DeploymentError("\n  ".join([f"{count} in {file}:", *map(str, lines)]))
 
 
+NOTATIONS = re.compile(
+    r"[-+]?(0[xX]_*[\da-fA-F][\da-fA-F_]*|0[bB]_*[01][01_]*|0[oO]_*[0-7][0-7_]*"
+    r"|(?=.*_)\d[\d_]*(\.[\d_]*)?([eE][-+]?\d+)?)$"
+)
+"""Numbers that the CLI reads, as 16 of 0x10 and 1000 of 1_000, and other readers take as text."""
+LARGEST_WHOLE = 1e21
+"""From here on Go writes a whole float with an exponent."""
+
+
 class _Problem(NamedTuple):
     """Something in a file that cannot be taken for sure."""
 
@@ -81,6 +90,16 @@ for _tag, _pattern, _first in (
     ("merge", r"<<$", "<"),
 ):
     _Loader.add_implicit_resolver(f"{STANDARD}{_tag}", re.compile(_pattern), list(_first))
+_Loader.add_implicit_resolver(f"{STANDARD}int", NOTATIONS, list("-+0123456789"))
+
+
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    """Return a whole number as an integer, because Go writes it as one: 1000 for 1e3."""
+    number = float(loader.construct_yaml_float(node))
+    return int(number) if number.is_integer() and abs(number) < LARGEST_WHOLE else number
+
+
+_Loader.add_constructor(f"{STANDARD}float", _float)
 
 
 def _problems(loader: _Loader, root: yaml.Node) -> Iterator[_Problem]:
@@ -126,6 +145,8 @@ def _value_problem(loader: _Loader, node: yaml.Node) -> str | None:
     kind, looks = KINDS[node.tag], loader.resolve(yaml.ScalarNode, node.value, (True, False))
     if KINDS.get(looks) != kind:
         return f"{node.value!r} has the tag of {kind}, and is none; leave the tag out"
+    if NOTATIONS.match(node.value):
+        return f'is a number to the Pulumi CLI; write it in quotes, "{node.value}", or as a decimal'
     if re.match(r"[-+]?0\d", node.value):
         return f'is a number that begins with 0; write it in quotes, "{node.value}", or without'
     return None

@@ -3,10 +3,11 @@
 With a recording engine in Pulumi's place. Does not prove that AWS accepts any of it.
 """
 
+import pulumi
 import pytest
 
 from components import RetrainingPipeline
-from tests.components.recording import run
+from tests.components.recording import NoMocks, run
 from tests.components.sample import IMPORT_ROLE, NAME, complete, minimal
 
 
@@ -38,3 +39,9 @@ def least():
 def with_import_role():
     """A pipeline that is given the role that Personalize assumes."""
     return deploy(lambda: minimal(import_role_arn=IMPORT_ROLE))
+
+
+@pytest.fixture
+def engine():
+    """An engine for outputs alone: it refuses resources."""
+    pulumi.runtime.set_mocks(NoMocks(), preview=False)

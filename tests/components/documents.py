@@ -5,14 +5,21 @@ import hashlib
 from tests.components.recording import ORGANIZATION, PROJECT, STACK
 from tests.components.sample import NAME, PERSONALIZE
 
-JOB_PREFIX = hashlib.sha256(f"{ORGANIZATION}/{PROJECT}/{STACK}/{NAME}".encode()).hexdigest()[:8]
 HOME = "eu-west-1:123456789012"
 MACHINE = f"arn:aws:states:{HOME}:stateMachine:{NAME}-1234567"
 EXECUTIONS = f"arn:aws:states:{HOME}:execution:{NAME}-1234567:*"
 QUEUE = f"arn:aws:sqs:{HOME}:{NAME}-dead-letters-1234567"
 GROUP = f"arn:aws:scheduler:{HOME}:schedule-group/{NAME}-1234567"
+JOB_PREFIX = hashlib.sha256(GROUP.encode()).hexdigest()[:8]
+FORMER_JOB_PREFIX = hashlib.sha256(f"{ORGANIZATION}/{PROJECT}/{STACK}/{NAME}".encode()).hexdigest()[
+    :8
+]
 FUNCTIONS_LOGS = f"arn:aws:logs:{HOME}:log-group:{NAME}-functions-1234567"
-IMPORT_JOBS = f"{PERSONALIZE}:dataset-import-job/{JOB_PREFIX}-*"
+IMPORT_JOBS = [
+    f"{PERSONALIZE}:dataset-import-job/{each}-*" for each in (JOB_PREFIX, FORMER_JOB_PREFIX)
+]
+"""Those of the pipeline; the former names go with the next release."""
+ALL_IMPORT_JOBS = [f"{PERSONALIZE}:dataset-import-job/*"]
 
 
 def function_arn(name):

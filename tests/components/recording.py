@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import json
 import logging
+import time
 from threading import Lock
 from typing import NamedTuple
 
@@ -45,6 +46,8 @@ class Registered(NamedTuple):
     dependencies: frozenset
     aliases: list
     provider: str
+    delete_timeout: str
+    ignored: list
 
 
 class Engine(MockMonitor):
@@ -53,8 +56,9 @@ class Engine(MockMonitor):
     In a preview nothing but the inputs is known of a resource, as before a first deployment.
     """
 
-    def __init__(self, *, preview, account, region, partition):
+    def __init__(self, *, preview, account, region, partition, answers_after=0):
         super().__init__(NoMocks())
+        self._answers_after = answers_after
         self.registered = {}
         self.outputs = {}
         self.invokes = []
@@ -82,6 +86,8 @@ class Engine(MockMonitor):
             dependencies=frozenset(request.dependencies),
             aliases=list(request.aliases),
             provider=request.provider,
+            delete_timeout=request.customTimeouts.delete,
+            ignored=list(request.ignoreChanges),
         )
         with self._lock:
             assert urn not in self.registered, f"{urn} is registered twice"
@@ -117,7 +123,8 @@ class Engine(MockMonitor):
         return super().RegisterResourceOutputs(request)
 
     def Invoke(self, request):  # noqa: N802  # Pulumi's protocol
-        """Answer whose credentials and which region these are."""
+        """Answer whose credentials and which region these are, `answers_after` seconds later."""
+        time.sleep(self._answers_after)
         with self._lock:
             self.invokes.append(request)
         answer = struct_pb2.Struct()
@@ -181,9 +188,24 @@ class _Messages(logging.Handler):
             self._messages.append(record.getMessage())
 
 
-def run(program, *, preview=False, account=ACCOUNT, region=REGION, partition="aws", config=None):
+def run(
+    program,
+    *,
+    preview=False,
+    account=ACCOUNT,
+    region=REGION,
+    partition="aws",
+    answers_after=0,
+    config=None,
+):
     """Run a program to its end, and give the engine that recorded it; raises what it raises."""
-    engine = Engine(preview=preview, account=account, region=region, partition=partition)
+    engine = Engine(
+        preview=preview,
+        account=account,
+        region=region,
+        partition=partition,
+        answers_after=answers_after,
+    )
     logger = logging.Logger("pulumi-program")  # noqa: LOG001  # one run's own, kept nowhere
     logger.addHandler(_Messages(engine.messages))
 

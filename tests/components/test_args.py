@@ -1,13 +1,16 @@
 """The arguments by themselves: outputs awaited and judged, the settings of the workflow."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
+from types import NoneType, UnionType
+from typing import Union, get_args, get_origin
 
 import pulumi
 import pytest
 from pulumi.output import UNKNOWN
 
+import components
 from components.args import (
     CampaignArgs,
     DatasetArgs,
@@ -18,9 +21,9 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
     camel_case,
-    document,
     resolved,
 )
+from components.document import document
 from components.rules import LONGEST, MOST_MINUTES, problems, warnings
 
 PLACE = "arn:aws:personalize:eu-west-1:123456789012"
@@ -60,7 +63,9 @@ ARGS = RetrainingPipelineArgs(
             ),
         ),
         SolutionArgs(
-            solution_arn=f"{PLACE}:solution/updated", training_mode="UPDATE", quality_gate=False
+            solution_arn=f"{PLACE}:solution/updated",
+            training_mode="UPDATE",
+            quality_gate_enabled=False,
         ),
         SolutionArgs(
             solution_arn=f"{PLACE}:solution/rarely", training_mode="UPDATE", full_every="30 days"
@@ -146,23 +151,6 @@ DOCUMENT = {
     "autoTraining": "refuse",
     "tags": {"team": "recommendations"},
 }
-
-
-class NoResources(pulumi.runtime.Mocks):
-    """These tests create none."""
-
-    def new_resource(self, args):
-        """Refuse it."""
-        raise AssertionError(args.name)
-
-    def call(self, args):
-        """Refuse it."""
-        raise AssertionError(args.token)
-
-
-@pytest.fixture
-def engine():
-    pulumi.runtime.set_mocks(NoResources(), preview=False)
 
 
 def as_outputs(args):
@@ -415,6 +403,41 @@ def test_a_gate_that_was_asked_for_where_there_is_no_campaign_is_told_with_the_w
 def test_a_gate_that_nobody_asked_for_is_no_warning():
     solutions = [
         SolutionArgs(solution_arn=f"{PLACE}:solution/default"),
-        SolutionArgs(solution_arn=f"{PLACE}:solution/off", quality_gate=False),
+        SolutionArgs(solution_arn=f"{PLACE}:solution/off", quality_gate_enabled=False),
     ]
     assert warnings(replace(ARGS, solutions=solutions), today=TODAY) == []
+
+
+def test_no_setting_is_of_two_types_since_generated_sdks_know_no_unions():
+    plain = {NoneType, *get_args(pulumi.Input[str])[1:]}
+    classes = [each for each in vars(components).values() if is_dataclass(each)]
+    several = {
+        f"{cls.__name__}.{each.name}"
+        for cls in classes
+        for each in fields(cls)
+        if get_origin(each.type) in (Union, UnionType) and len({*get_args(each.type)} - plain) != 1
+    }
+    assert len(classes) == 8, "these are all classes of arguments"
+    assert several == set()
+
+
+def test_the_forms_of_earlier_releases_are_answered_with_the_new_ones():
+    limits = LimitsArgs(max_trainings_per_month=None)
+    solution = SolutionArgs(solution_arn=f"{PLACE}:solution/movies", quality_gate=False)
+    args = replace(ARGS, solutions=[solution], limits=limits)
+    assert [str(each) for each in problems(args)] == [
+        "limits.maxTrainingsPerMonth: null is the old form; write 'maxTrainingsPerMonth: 0'",
+        "solutions[0].qualityGate: false is the old form; write 'qualityGateEnabled: false'",
+    ]
+
+
+def test_rules_beside_a_gate_that_is_switched_off_are_no_problem_and_reach_no_workflow():
+    rule = QualityRuleArgs(metric="coverage", minimum=0.2)
+    for rules in ([rule], []):
+        solution = SolutionArgs(
+            solution_arn=f"{PLACE}:solution/movies", quality_gate=rules, quality_gate_enabled=False
+        )
+        args = replace(ARGS, solutions=[solution])
+        assert problems(args) == []
+        (told,) = document(args, job_prefix="p", import_role_arn="r")["solutions"]
+        assert told["qualityGate"] == []

@@ -10,6 +10,7 @@ from components.lambda_functions import AFTER_THE_STATE_MACHINE
 from components.steps import STEPS, Resource
 from tests.components.conftest import deploy
 from tests.components.documents import (
+    ALL_IMPORT_JOBS,
     EXECUTIONS,
     FUNCTIONS_LOGS,
     GROUP,
@@ -68,7 +69,7 @@ MAY = {
         allow(["personalize:DescribeDatasetGroup"], [f"{PERSONALIZE}:dataset-group/movies"]),
         allow(["personalize:DescribeDataset"], DATASETS),
         allow(["personalize:DescribeSchema"], [f"{PERSONALIZE}:schema/*"]),
-        allow(["personalize:ListTagsForResource"], [IMPORT_JOBS]),
+        allow(["personalize:ListTagsForResource"], ALL_IMPORT_JOBS),
         allow(["personalize:DescribeSolution"], SOLUTIONS),
         allow(["personalize:DescribeSolutionVersion", "personalize:ListTagsForResource"], VERSIONS),
         allow(["personalize:DescribeCampaign"], CAMPAIGNS),
@@ -88,12 +89,12 @@ MAY = {
                 "personalize:DescribeDatasetImportJob",
                 "personalize:TagResource",
             ],
-            [IMPORT_JOBS],
+            IMPORT_JOBS,
         ),
         allow(["iam:PassRole"], [CREATED_IMPORT_ROLE], **TO_PERSONALIZE),
     ],
     "watch_dataset_import_job": [
-        allow(["personalize:DescribeDatasetImportJob"], [IMPORT_JOBS]),
+        allow(["personalize:DescribeDatasetImportJob"], ALL_IMPORT_JOBS),
         allow(["s3:ListBucket"], BUCKETS),
     ],
     "create_solution_version": [

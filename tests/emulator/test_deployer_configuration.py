@@ -48,6 +48,20 @@ config:
     }, "a program gets text"
 
 
+def test_numbers_reach_the_program_as_the_cli_writes_them(read):
+    stack = """
+config:
+  test:whole: 4711.0
+  test:numbers: [1e3, 5., !!float 2, 1e20, 1e21, 0.5e1, .5, +5, -0.0]
+  test:text: [_12, 0xZZ, 0x, v1_2, "0x10", '12_34', 2026-11]
+"""
+    assert read(stack).config == {
+        "test:whole": "4711",
+        "test:numbers": "[1000,5,2,100000000000000000000,1e+21,5,0.5,5,0]",
+        "test:text": '["_12","0xZZ","0x","v1_2","0x10","12_34","2026-11"]',
+    }, "seen with the CLI 3.274.1"
+
+
 def test_a_key_without_a_namespace_is_the_projects(read):
     assert read("config:\n  size: large\n  aws:region: eu-west-1\n").config == {
         "test:size": "large",
@@ -89,6 +103,24 @@ config:
     }, "a default object is replaced whole"
 
 
+def test_what_the_cli_adds_to_a_file_is_passed_over(read):
+    stack = """
+secretsprovider: awskms://alias/pulumi
+encryptedkey: AQICAHg=
+encryptionsalt: v1:FEN2g3tdxeU=
+config:
+  test:flag: "false"
+  aws:secretKey: {secure: AAABAA}
+  aws:defaultTags:
+    tags: {team: data}
+"""
+    project = "requiredPulumiVersion: '>=3.219.0'\n"
+    assert read(stack, project).config == {
+        "test:flag": "false",
+        "aws:defaultTags": '{"tags":{"team":"data"}}',
+    }, "a provider's credentials are not needed either"
+
+
 def test_an_override_wins_over_both_files(read):
     project = read(
         "config:\n  mode: slow\n", "config:\n  rate: 7 days\n", mode="fast", rate="1 day"
@@ -116,12 +148,18 @@ REFUSED = {
     "an encrypted value": (
         "config:\n  token: {secure: AAABAA}\n",
         "",
-        "Pulumi.dev.yaml: token: is encrypted, and the emulator has no key; override it",
+        (
+            "Pulumi.dev.yaml: token: is encrypted, and the emulator has no key; "
+            "set it again with --plaintext"
+        ),
     ),
     "an encrypted value inside a structure": (
         "config:\n  hook: [{token: {secure: AAABAA}}]\n",
         "",
-        "Pulumi.dev.yaml: hook: is encrypted, and the emulator has no key; override it",
+        (
+            "Pulumi.dev.yaml: hook: is encrypted, and the emulator has no key; "
+            "set it again with --plaintext"
+        ),
     ),
     "an ESC environment": (
         "environment: [shared]\n",
@@ -199,6 +237,20 @@ UNSURE = {
             'write it in quotes, "0815", or without'
         ),
     ),
+    "a hexadecimal number": (
+        "config:\n  test:tags: {cost: 0x10}\n",
+        (
+            "line 2: test:tags.cost: is a number to the Pulumi CLI; "
+            'write it in quotes, "0x10", or as a decimal'
+        ),
+    ),
+    "a number with an underscore": (
+        "config:\n  test:user: 12_34\n",
+        (
+            "line 2: test:user: is a number to the Pulumi CLI; "
+            'write it in quotes, "12_34", or as a decimal'
+        ),
+    ),
     "a key twice": (
         (
             "config:\n  test:data:\n    users:\n      importMode: INCREMENTAL\n"
@@ -257,7 +309,7 @@ config:
 """
     assert read(stack).config == {
         "test:base": '{"colour":"red","size":1}',
-        "test:more": '{"2026-11-29":-0.5,"4":"0815","colour":"red","name":"3","size":2.0}',
+        "test:more": '{"2026-11-29":-0.5,"4":"0815","colour":"red","name":"3","size":2}',
         "test:list": '[{"colour":"red","size":1},{"colour":"red","size":1}]',
     }
 

@@ -679,3 +679,31 @@ def test_a_second_run_changes_nothing(aws, project, deployment):
         deployment.resources, key=lambda r: r.urn
     ), "the same resources"
     assert records() == before, "nothing is created"
+
+
+def test_default_tags_are_on_every_resource_and_give_way_to_its_own(aws, tmp_path):
+    program = """
+    own = aws.sqs.Queue("own", tags={"team": "ranking"})
+    role = aws.iam.Role("role", assume_role_policy=trusts("lambda"))
+    aws.iam.RolePolicy(
+        "untagged", role=role.name, policy={
+            "Version": "2012-10-17",
+            "Statement": {"Effect": "Allow", "Action": "logs:*", "Resource": "*"},
+        }
+    )
+    pulumi.export("role", role.name)
+    pulumi.export("queue", own.url)
+    pulumi.export("tags", own.tags_all)
+    """
+    stack = """
+    config:
+      aws:defaultTags:
+        tags: {team: data, cost-center: 4711}
+    """
+    folder = write_project(tmp_path, program, stack, name="default-tags")
+    outputs = deploy("dev", endpoint=aws.endpoint, project_dir=folder).outputs
+    tags = {"team": "ranking", "cost-center": "4711"}
+    assert outputs["tags"] == tags, "the program sees them"
+    assert aws.client("sqs").list_queue_tags(QueueUrl=outputs["queue"])["Tags"] == tags
+    role = aws.client("iam").get_role(RoleName=outputs["role"])["Role"]
+    assert {each["Key"]: each["Value"] for each in role["Tags"]} == {**tags, "team": "data"}

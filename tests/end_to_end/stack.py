@@ -10,6 +10,7 @@ from pathlib import Path
 
 import settings
 from components.args import RetrainingPipelineArgs
+from components.naming import job_prefix
 from emulator import Emulator
 from emulator.deployer import Deployment, deploy
 from emulator.deployer.configuration import read_project
@@ -100,8 +101,8 @@ class Stack:
     @property
     def prefix(self) -> str:
         """The beginning of the names of all jobs of this stack."""
-        group = self.resources("cloudwatch/logGroup:LogGroup")[f"retraining-{self.name}"]
-        return group["name"].rpartition("-")[2]
+        groups = self.resources("scheduler/scheduleGroup:ScheduleGroup")
+        return job_prefix(groups[f"retraining-{self.name}"]["arn"])
 
     @property
     def schedule(self) -> tuple[str, str]:

@@ -115,7 +115,8 @@ def project(tmp_path):
         }
     )
     (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
-    document = {"config": {f"{PROJECT}:{key}": value for key, value in settings.items()}}
+    own = {f"{PROJECT}:{key}": value for key, value in settings.items()}
+    document = {"config": {"aws:region": "eu-west-1", **own}}
     (tmp_path / "Pulumi.much.yaml").write_text(json.dumps(document))
     return tmp_path
 

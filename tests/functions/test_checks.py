@@ -389,7 +389,8 @@ def test_a_campaign_that_takes_every_version_is_refused_beside_a_gate():
         (
             f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the quality "
             f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {CAMPAIGN} "
-            "--campaign-config syncWithLatestSolutionVersion=false', or set qualityGate to false"
+            "--campaign-config syncWithLatestSolutionVersion=false', or set "
+            "qualityGateEnabled to false"
         )
     ]
 
@@ -434,7 +435,7 @@ def test_a_solution_that_was_trained_as_often_as_paid_for_is_told():
         (2, [RECENT, RECENT, RECENT], 1),
         (2, [RECENT, MONTH_OLD], 0),
         (1, [], 0),
-        (None, [RECENT] * 100, 0),
+        (0, [RECENT] * 100, 0),
     ],
     ids=["once more", "more than that", "the 30th day is over", "never", "no limit"],
 )

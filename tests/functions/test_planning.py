@@ -63,6 +63,7 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
                 "versionName": VERSION_NAME,
                 "trainingMode": "FULL",
                 "existingVersionArn": None,
+                "existingVersionIsForeign": False,
                 "dataAsOf": iso(47.5),
                 "tags": TAGS,
                 "qualityGate": RULES,

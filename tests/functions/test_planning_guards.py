@@ -137,7 +137,7 @@ NOTHING_NEW = "nothing is new: the exports are those imported last"
     ("request_", "skipped"), [({}, None), ({"dryRun": True}, "this is a dry run")]
 )
 def test_where_nothing_is_new_a_version_that_waits_is_deployed_without_an_import(request_, skipped):
-    plan = decided(request_, **UNCHANGED, named_versions=named(WAITING))
+    plan = decided(request_, **UNCHANGED, named_versions=named(WAITING), trained_by_runs=[VERSION])
     assert (plan["imports"], plan["skipped"]) == ([], skipped)
     assert [each["existingVersionArn"] for each in plan["solutions"]] == [VERSION]
 
@@ -223,4 +223,9 @@ def test_a_solution_that_was_trained_often_enough_skips_the_run():
 
 def test_a_version_that_exists_is_used_however_often_was_trained():
     assert decided(RESUME, settings_=ONCE, named_versions=named(version()))["skipped"] is None
-    assert decided(WITHOUT_IMPORT, settings_=ONCE, named_versions=named(WAITING))["skipped"] is None
+    assert (
+        decided(
+            WITHOUT_IMPORT, settings_=ONCE, named_versions=named(WAITING), trained_by_runs=[VERSION]
+        )["skipped"]
+        is None
+    )

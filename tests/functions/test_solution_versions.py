@@ -350,10 +350,16 @@ def test_an_existing_version_is_used_as_planned(personalize):
     assert made == ended_job(OLD_VERSION), "nothing is listed and nothing created"
 
 
-@pytest.mark.parametrize("name", ["by-hand", f"ffffffff{VERSION_NAME[8:]}"])
+def test_an_existing_version_of_an_earlier_stack_is_the_pipelines_own(personalize):
+    name = f"ffffffff{VERSION_NAME[8:]}"
+    describes(personalize, solutionVersionArn=OLD_VERSION, name=name, status="ACTIVE")
+    assert create(personalize, existingVersionArn=OLD_VERSION)["ours"] is True
+
+
+@pytest.mark.parametrize("name", ["by-hand", VERSION_NAME])
 def test_an_existing_version_that_was_adopted_stays_somebody_elses(personalize, name):
     describes(personalize, solutionVersionArn=FOREIGN_VERSION, name=name)
-    made = create(personalize, existingVersionArn=FOREIGN_VERSION)
+    made = create(personalize, existingVersionArn=FOREIGN_VERSION, existingVersionIsForeign=True)
     assert made == job(FOREIGN_VERSION, ours=False), "it is never stopped"
 
 

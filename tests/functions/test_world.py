@@ -165,6 +165,7 @@ OURS = import_summary(
     creationDateTime=ago(24),
 )
 FOREIGN = {**import_summary(), "creationDateTime": ago(1)}
+FOREIGN_TAG = {"tagKey": "team", "tagValue": "analytics"}
 
 
 def test_lists_are_read_to_their_last_page_and_are_newest_first(reading):
@@ -232,20 +233,33 @@ def test_imports_of_the_whole_region_that_are_under_way_take_slots(reading):
     assert reading.read().import_slots_used == 2
 
 
-@pytest.mark.parametrize(
-    "job",
-    [{**OURS, "status": "CREATE FAILED"}, {**OURS, "jobName": f"{PREFIX}x-tuesday"}],
-    ids=["failed", "of another stack"],
-)
-def test_what_the_last_import_took_is_known_only_of_our_own(reading, job):
-    reading.imports = {DATASET: [[job]]}
+@pytest.mark.parametrize("name", [OURS["jobName"], "ffffffff-tuesday-interactions-1"])
+def test_an_import_is_known_by_the_tag_of_a_run_whatever_its_name(reading, name):
+    reading.imports = {DATASET: [[{**OURS, "jobName": name}]]}
+    reading.import_tags = {OURS["datasetImportJobArn"]: API_TAGS}
+    seen = reading.read()
+    assert (seen.last_import, seen.last_full) == ({DATASET: TAGS}, {DATASET: TAGS})
+
+
+def test_an_import_without_the_tag_of_a_run_is_not_known(reading):
+    reading.imports = {DATASET: [[OURS]]}
+    reading.import_tags = {OURS["datasetImportJobArn"]: [FOREIGN_TAG]}
+    seen = reading.read()
+    assert (seen.last_import, seen.last_full) == ({}, {}), "although its name is one of ours"
+
+
+def test_an_import_that_failed_is_not_asked_for_its_tags(reading):
+    reading.imports = {DATASET: [[{**OURS, "status": "CREATE FAILED"}]]}
     seen = reading.read()
     assert (seen.last_import, seen.last_full) == ({}, {})
 
 
 def test_what_the_last_import_took_is_not_known_where_somebody_else_s_is_newer(reading):
     reading.imports = {DATASET: [[FOREIGN, OURS]]}
-    reading.import_tags = {OURS["datasetImportJobArn"]: API_TAGS}
+    reading.import_tags = {
+        FOREIGN["datasetImportJobArn"]: [FOREIGN_TAG],
+        OURS["datasetImportJobArn"]: API_TAGS,
+    }
     assert reading.read().last_import == {}
 
 
@@ -262,13 +276,16 @@ APPENDED = {
     "importMode": "INCREMENTAL",
     "creationDateTime": ago(1),
 }
-LITTLE = [{"tagKey": "retraining-bytes", "tagValue": "1"}]
+LITTLE = [
+    {"tagKey": "retraining-run", "tagValue": RUN_ID},
+    {"tagKey": "retraining-bytes", "tagValue": "1"},
+]
 
 
 @pytest.mark.parametrize(
     ("newer", "asked"),
     [
-        (FOREIGN, {}),
+        (FOREIGN, {FOREIGN["datasetImportJobArn"]: []}),
         ({**OURS, "status": "CREATE FAILED", "creationDateTime": ago(1)}, {}),
         (APPENDED, {APPENDED["datasetImportJobArn"]: LITTLE}),
     ],
@@ -282,7 +299,41 @@ def test_the_last_full_import_of_ours_is_remembered_whatever_came_after_it(readi
 
 def test_without_a_full_import_of_ours_there_is_no_size_to_compare_with(reading):
     reading.imports = {DATASET: [[APPENDED, import_summary()]]}
-    reading.import_tags = {APPENDED["datasetImportJobArn"]: LITTLE}
+    reading.import_tags = {
+        APPENDED["datasetImportJobArn"]: LITTLE,
+        import_summary()["datasetImportJobArn"]: [],
+    }
+    assert reading.read().last_full == {}
+
+
+SIX_FULL = [
+    import_summary(datasetImportJobArn=f"{ARN}:dataset-import-job/{n}", creationDateTime=ago(n))
+    for n in range(1, 7)
+]
+
+
+def test_a_full_import_of_ours_is_looked_for_among_the_five_newest(reading):
+    jobs = [
+        import_summary(
+            datasetImportJobArn=f"{ARN}:dataset-import-job/{hours}", creationDateTime=ago(hours)
+        )
+        for hours in range(1, 7)
+    ]
+    reading.imports = {DATASET: [jobs]}
+    asked = {job["datasetImportJobArn"]: [] for job in SIX_FULL[:5]}
+    reading.import_tags = {**asked, SIX_FULL[4]["datasetImportJobArn"]: API_TAGS}
+    assert reading.read().last_full == {DATASET: TAGS}
+
+
+def test_a_full_import_before_five_of_somebody_elses_is_not_asked_for(reading):
+    jobs = [
+        import_summary(
+            datasetImportJobArn=f"{ARN}:dataset-import-job/{hours}", creationDateTime=ago(hours)
+        )
+        for hours in range(1, 7)
+    ]
+    reading.imports = {DATASET: [jobs]}
+    reading.import_tags = {job["datasetImportJobArn"]: [] for job in SIX_FULL[:5]}
     assert reading.read().last_full == {}
 
 
@@ -297,6 +348,7 @@ def test_versions_are_described_where_one_may_be_waiting(reading, request_):
     reading.version_tags = {VERSION: API_TAGS, OLD_VERSION: []}
     seen = reading.read(request_)
     assert seen.named_versions == {VERSION_NAME: version(), "by-hand": by_hand}
+    assert seen.trained_by_runs == {VERSION}, "by the tag"
     assert seen.verdicts == {}
 
 
@@ -341,9 +393,17 @@ def test_a_version_without_a_name_is_passed_over(reading):
         ({"skipImport": True}, VERSION_NAME, True),
         ({"resume": RUN_ID}, VERSION_NAME, True),
         ({"resume": RUN_ID}, VERSION_NAME.replace(RUN_ID, "20261122T030000Z"), False),
-        ({}, f"ffffffff{VERSION_NAME[8:]}", False),
+        ({}, f"ffffffff{VERSION_NAME[8:]}", True),
+        ({"resume": RUN_ID}, f"ffffffff{VERSION_NAME[8:]}", False),
     ],
-    ids=["newest", "no import", "of this run", "of another run", "of another stack"],
+    ids=[
+        "newest",
+        "no import",
+        "of this run",
+        "of another run",
+        "of another stack",
+        "of another stack's run",
+    ],
 )
 def test_a_version_that_was_adopted_is_known_by_its_tag(reading, request_, adopted_as, known):
     theirs = version(name="by-hand")

@@ -1,5 +1,6 @@
 """The sample stack as tests use it: whole, and with changes."""
 
+import json
 import re
 from copy import deepcopy
 from pathlib import Path
@@ -47,6 +48,15 @@ def changed(changes):
         else:
             parent[last] = value
     return config
+
+
+def texts(changes):
+    """Return the stack's whole config, with changes, as the CLI hands it over: all text."""
+    others = {key: each for key, each in STACK_CONFIG.items() if not key.startswith(f"{PROJECT}:")}
+    config = {**others, **{f"{PROJECT}:{key}": each for key, each in changed(changes).items()}}
+    return {
+        key: each if isinstance(each, str) else json.dumps(each) for key, each in config.items()
+    }
 
 
 def one_problem(line):

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from components.naming import LONGEST_NAME
+from components.stacks import LONGEST_STACK_NAME
 from tests.components.recording import PROJECT, STACK, run
-from tests.program.sample_stack import CONFIG as SAMPLE
+from tests.program import sample_stack
 from tests.program.sample_stack import STACK_CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +23,11 @@ CONFIG = {
     for key, value in STACK_CONFIG.items()
 }
 """As Pulumi hands it to the program: all values are strings."""
+SAMPLE = {
+    key: value == "true" if value in ("true", "false") else value
+    for key, value in sample_stack.CONFIG.items()
+}
+"""As its author means it: the CLI quotes booleans."""
 
 NAME = f"retraining-{STACK}"
 EXPORTS = {
@@ -46,6 +53,12 @@ def deployed():
 def test_the_sample_stack_deploys_one_pipeline_named_like_the_stack(deployed):
     pipelines = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
     assert list(pipelines) == [NAME]
+
+
+def test_the_longest_stack_name_makes_the_longest_name_of_a_pipeline(deployed):
+    (name,) = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
+    assert len(name) - len(STACK) + LONGEST_STACK_NAME == LONGEST_NAME
+    assert LONGEST_STACK_NAME == 19
 
 
 def part(told, given):

@@ -18,8 +18,7 @@ from functions import checks, data_checks, errors, memory
 from functions.configuration import Request
 from functions.documents import Outcome
 from retrain.scenarios import SCENARIOS
-from tests.components.recording import run
-from tests.program.sample_stack import PROJECT, ROOT
+from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
 from tests.program.test_program import CONFIG, deploy
 
 README = (ROOT / "README.md").read_text()
@@ -30,7 +29,6 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-VENDORING = (ROOT / "docs" / "vendoring.md").read_text()
 MEANT_BY_NONE = {"importRoleArn": "created", "solutions[].fullEvery": f"`{FULL_EVERY}`"}
 """What leaving a key out means, where it is not nothing."""
 NO_GUARDS = {"newest_full", "problems"}
@@ -181,13 +179,6 @@ def test_the_mistake_that_is_shown_reads_as_the_program_tells_it():
     assert f"    {shown}\n" in README
 
 
-def test_the_program_to_paste_deploys_a_pipeline():
-    code = re.search(r"```python\n(.*?)```", VENDORING, re.DOTALL)[1]
-    code = code.replace("from vendor.retraining import", "import")
-    engine = run(lambda: exec(code, {}))  # noqa: S102 - our own page
-    assert list(engine.all_of("personalize-retraining:index:RetrainingPipeline")) == ["movies"]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_json_document_to_paste_is_json(page):
     for document in re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL):
@@ -216,6 +207,11 @@ def test_every_heading_that_is_linked_exists():
         if line.startswith("#")
     }
     assert set(re.findall(r"operations\.md#([\w-]+)", README)) - headings == set()
+
+
+def test_the_readme_names_the_oldest_pulumi_cli_that_the_project_takes():
+    oldest = re.fullmatch(r">=(\d+\.\d+)\.0", PROJECT_FILE["requiredPulumiVersion"])[1]
+    assert f"[Pulumi CLI](https://www.pulumi.com/docs/install/) {oldest} or newer" in README
 
 
 def test_the_readme_has_at_most_250_lines():

@@ -25,7 +25,7 @@ from retrain import cli, keeping, rehearse, stage
 from retrain.judging import Seen
 from retrain.scenarios import Name
 from tests.program.rehearsed import EXECUTION, summary
-from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, changed
+from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, REGION, ROOT, changed
 
 OUTPUTS = {
     "schedule_arn": "arn:aws:scheduler:eu-west-1:123456789012:schedule/retraining-dev/nightly",
@@ -192,10 +192,11 @@ def raises(error):
     return fails
 
 
-def project(folder, config, stack="dev"):
+def project(folder, config, stack="dev", region=REGION):
     """A project whose program is this repository's, with a stack of its own."""
     (folder / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
-    document = {"config": {f"{PROJECT}:{key}": value for key, value in config.items()}}
+    own = {f"{PROJECT}:{key}": value for key, value in config.items()}
+    document = {"config": {"aws:region": region, **own}}
     (folder / f"Pulumi.{stack}.yaml").write_text(json.dumps(document))
     return folder
 
@@ -252,7 +253,7 @@ def test_a_cron_that_does_not_come_again_is_told_with_the_config(tmp_path, capsy
 
 def test_a_partition_that_the_emulator_does_not_play_is_refused(tmp_path, capsys):
     text = json.dumps(CONFIG).replace("arn:aws:", "arn:aws-cn:").replace("eu-west-1", "cn-north-1")
-    project(tmp_path, json.loads(text))
+    project(tmp_path, json.loads(text), region="cn-north-1")
     assert rehearse.rehearse("dev", project_dir=tmp_path) == 2
     assert capsys.readouterr().err == (
         "the stack is in partition aws-cn, and the emulator plays partition aws alone; to "

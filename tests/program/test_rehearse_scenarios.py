@@ -31,7 +31,7 @@ from tests.program.rehearsed import (
 )
 from tests.program.rehearsed import solution_report as trained
 from tests.program.sample_stack import CAMPAIGN as SAMPLE_CAMPAIGN
-from tests.program.sample_stack import LEFT_OUT, PROJECT, PROJECT_FILE, ROOT, changed
+from tests.program.sample_stack import LEFT_OUT, PROJECT_FILE, ROOT, texts
 from tests.program.sample_stack import SOLUTION as SAMPLE_SOLUTION
 
 ROWS = {each.name: each for each in SCENARIOS}
@@ -82,8 +82,7 @@ def project(tmp_path):
 
     def write(**changes):
         (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
-        config = {f"{PROJECT}:{key}": value for key, value in changed(changes).items()}
-        (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps({"config": config}))
+        (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps({"config": texts(changes)}))
         return tmp_path
 
     return write

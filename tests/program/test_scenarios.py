@@ -281,7 +281,7 @@ def test_a_rehearsal_probes_for_seconds_and_forgets_the_monthly_limit():
     probe = {"userId": "42", "minResults": 3, "minutes": 10}
     config = changed({"solutions[0].campaigns[0].probe": probe, "limits.maxTrainingsPerMonth": 2})
     hurried = changes.hurried(config)
-    assert hurried["limits"] == CONFIG["limits"]
+    assert hurried["limits"] == {**CONFIG["limits"], "maxTrainingsPerMonth": 0}
     assert hurried["solutions"][0]["campaigns"][0]["probe"] == {**probe, "minutes": 0.05}
     assert config["solutions"][0]["campaigns"][0]["probe"] == probe, "the config is as it was"
     unprobed = changed({"solutions[0].campaigns[0].probe": LEFT_OUT})

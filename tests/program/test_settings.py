@@ -147,7 +147,7 @@ def test_all_problems_are_told_at_once():
         {
             "retrainigRate": "7 days",
             "solutions[0].solutionArn": f"{SOLUTION}/1a2b3c",
-            "solutions[1]": {"solutionArn": 5, "campaign": []},
+            "solutions[1]": {"solutionArn": 5.5, "campaign": []},
             "datasets.users": {"datasetArn": USERS},
             "paused": "no",
         }
@@ -161,7 +161,7 @@ def test_all_problems_are_told_at_once():
         f"  {PROJECT}:solutions[0].solutionArn: '{SOLUTION}/1a2b3c' is a solution version; "
         f"name the solution, '{SOLUTION}'\n"
         f"  {PROJECT}:solutions[1].campaign: unknown; did you mean campaigns?\n"
-        f"  {PROJECT}:solutions[1].solutionArn: 5 is a number; expected text in quotes"
+        f"  {PROJECT}:solutions[1].solutionArn: 5.5 is a number; expected text in quotes"
     )
 
 
@@ -174,7 +174,7 @@ def test_what_could_not_be_read_breaks_no_rule_as_well():
 
 
 def test_reading_leaves_the_given_config_as_it_is():
-    config = changed({"solutions[0].solutionArn": 5, "zone": "UTC"})
+    config = changed({"solutions[0].solutionArn": 5, "tags.cost": 42, "zone": "UTC"})
     before = json.dumps(config)
     refusal(config)
     assert json.dumps(config) == before

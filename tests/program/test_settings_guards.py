@@ -101,7 +101,7 @@ BROKEN = {
     # The gate.
     "a gate has a rule": (
         {GATE: []},
-        f"{GATE}: an empty list; to deploy every new version, write false",
+        f"{GATE}: an empty list; to deploy every new version, write 'qualityGateEnabled: false'",
     ),
     "a metric is not empty": (
         {f"{RULE}.metric": ""},
@@ -237,12 +237,25 @@ BROKEN = {
         {"autoTraining": "off"},
         "autoTraining: 'off' is unknown; expected warn or refuse",
     ),
-    "a month has a training": (
-        {"limits.maxTrainingsPerMonth": 0},
+    "a month has no negative number of trainings": (
+        {"limits.maxTrainingsPerMonth": -1},
         (
-            "limits.maxTrainingsPerMonth: 0 lets no training start; "
-            "expected a whole number of 1 or more, or set paused"
+            "limits.maxTrainingsPerMonth: -1 is no number of trainings; "
+            "expected a whole number of 1 or more, or 0 for no limit"
         ),
+    ),
+    # Forms of earlier releases.
+    "a gate is not turned off by false": (
+        {GATE: False},
+        f"{GATE}: false is the old form; write 'qualityGateEnabled: false'",
+    ),
+    "a gate is not turned off by false as text": (
+        {GATE: "false"},
+        f"{GATE}: false is the old form; write 'qualityGateEnabled: false'",
+    ),
+    "no monthly limit is not null": (
+        {"limits.maxTrainingsPerMonth": None},
+        "limits.maxTrainingsPerMonth: null is the old form; write 'maxTrainingsPerMonth: 0'",
     ),
 }
 

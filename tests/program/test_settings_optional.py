@@ -119,9 +119,11 @@ def test_every_optional_key_is_read():
 
 
 @pytest.mark.parametrize("off", [False, "false"])
-def test_a_gate_is_turned_off_by_false(off):
-    args = settings.parse(changed({"solutions[0].qualityGate": off}))
-    assert args.solutions[0].quality_gate is False
+def test_a_gate_is_turned_off_by_its_switch_with_or_without_rules(off):
+    for rules in ([{"metric": "coverage", "minimum": 0.1}], LEFT_OUT, []):
+        changes = {"solutions[0].qualityGate": rules, "solutions[0].qualityGateEnabled": off}
+        args = settings.parse(changed(changes))
+        assert args.solutions[0].quality_gate_enabled is False
 
 
 def test_a_gate_that_is_left_out_has_one_rule():

@@ -16,8 +16,8 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
     camel_case,
-    document,
 )
+from components.document import document
 from tests.program.sample_stack import CAMPAIGN, CONFIG, HOME, ITEMS, SOLUTION, USERS, changed
 
 DATASET = st.fixed_dictionaries(
@@ -43,7 +43,7 @@ RULE = st.fixed_dictionaries(
     {"metric": st.sampled_from(METRICS), "maxDrop": st.floats(0, 1)},
     optional={"minimum": st.floats(0.01, 1)},
 )
-GATE = st.lists(RULE, min_size=1, unique_by=lambda rule: rule["metric"]) | st.just(False)
+GATE = st.lists(RULE, min_size=1, unique_by=lambda rule: rule["metric"])
 DEFAULT_GATE = [{"metric": "normalized_discounted_cumulative_gain_at_10", "maxDrop": 0.25}]
 IDS = st.text(min_size=1, max_size=9)
 PROBE = st.one_of(
@@ -56,6 +56,7 @@ PROBE = st.one_of(
 )
 SOLUTION_OPTIONS = {
     "qualityGate": GATE,
+    "qualityGateEnabled": st.booleans() | st.sampled_from(["true", "false"]),
     "campaigns": st.fixed_dictionaries(
         {"campaignArn": st.just(CAMPAIGN)}, optional={"probe": PROBE}
     ).map(lambda campaign: [campaign]),
@@ -141,7 +142,7 @@ def test_any_change_of_the_sample_is_read_or_refused_with_a_settings_error(place
                 {},
                 optional={
                     "maxImportHours": st.floats(0.1, 72) | st.integers(1, 72).map(str),
-                    "maxTrainingsPerMonth": st.integers(min_value=1),
+                    "maxTrainingsPerMonth": st.integers(min_value=0),
                 },
             ),
             "tags": st.dictionaries(
@@ -157,7 +158,10 @@ def test_any_good_config_is_read_and_the_workflow_told_the_same(config):
     assert_read_or_refused(config)
     told = document(args, job_prefix="p", import_role_arn="r")["solutions"]
     for solution, wanted in zip(told, config["solutions"], strict=True):
-        assert solution["qualityGate"] == (wanted.get("qualityGate", DEFAULT_GATE) or [])
+        enabled = wanted.get("qualityGateEnabled", True) in (True, "true")
+        assert solution["qualityGate"] == (
+            wanted.get("qualityGate", DEFAULT_GATE) if enabled else []
+        )
         probes = [each.get("probe") for each in wanted.get("campaigns", [])]
         assert [each["probe"] for each in solution["campaigns"]] == [
             probe and {"minResults": 1, "minutes": 10, **probe} for probe in probes
@@ -177,7 +181,9 @@ def assert_read_or_refused(config):
     assert [each["solutionArn"] for each in told["solutions"]] == [
         each["solutionArn"] for each in config["solutions"]
     ]
-    assert told["tags"] == config.get("tags", {})
+    assert told["tags"] == {key: str(tag) for key, tag in config.get("tags", {}).items()}, (
+        "a whole number is read as its digits"
+    )
     assert read(config) == outcome, "reading has no memory"
 
 

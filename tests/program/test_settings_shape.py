@@ -22,7 +22,7 @@ KNOWN = (
     "autoTraining, limits, tags, permissionsBoundaryArn, logRetentionDays, kmsKeyArn, dataKmsKeyArn"
 )
 A_DATASET = "datasetArn, dataLocation, importMode, minRelativeSize, readyMarker"
-A_SOLUTION = "solutionArn, trainingMode, fullEvery, campaigns, qualityGate"
+A_SOLUTION = "solutionArn, trainingMode, fullEvery, campaigns, qualityGate, qualityGateEnabled"
 A_RULE = "metric, maxDrop, minimum"
 A_PROBE = "userId, itemId, inputList, minResults, minutes"
 GATE = "solutions[0].qualityGate"
@@ -118,9 +118,9 @@ BROKEN = {
         "limits.maxTrainingHour: unknown; did you mean maxTrainingHours?",
     ),
     # Types.
-    "text is text": (
-        {"retrainingRate": 7},
-        "retrainingRate: 7 is a number; expected text in quotes",
+    "text is no boolean": (
+        {"retrainingRate": True},
+        "retrainingRate: True is a boolean; expected text in quotes",
     ),
     "text is not null": ({"timezone": None}, "timezone: empty; expected text in quotes"),
     "an optional key is not null": (
@@ -166,19 +166,19 @@ BROKEN = {
     ),
     "a gate is not turned on by true": (
         {GATE: True},
-        f"{GATE}: True is a boolean; expected a list, or false; leave it out for the default",
+        f"{GATE}: True is a boolean; expected a list",
     ),
     "a gate is not turned on by true as text": (
         {GATE: "true"},
-        f"{GATE}: 'true' is text; expected a list, or false; leave it out for the default",
+        f"{GATE}: 'true' is text; expected a list",
     ),
     "a gate is not turned off by zero": (
         {GATE: 0},
-        f"{GATE}: 0 is a number; expected a list, or false; leave it out for the default",
+        f"{GATE}: 0 is a number; expected a list",
     ),
     "a gate is a list of rules": (
         {GATE: {"metric": "coverage"}},
-        f"{GATE}: a mapping; expected a list, or false; leave it out for the default",
+        f"{GATE}: a mapping; expected a list",
     ),
     "a rule of the gate is a mapping": (
         {f"{GATE}[0]": "coverage"},
@@ -200,16 +200,16 @@ BROKEN = {
         f"{PROBE}: True is a boolean; expected a mapping with {A_PROBE}",
     ),
     "a probe's id is text": (
-        {PROBE: {"userId": 42}},
-        f"{PROBE}.userId: 42 is a number; expected text in quotes",
+        {PROBE: {"userId": 42.5}},
+        f"{PROBE}.userId: 42.5 is a number; expected text in quotes",
     ),
     "a probe's items are a list": (
         {PROBE: {"userId": "u1", "inputList": "i1"}},
         f"{PROBE}.inputList: 'i1' is text; expected a list",
     ),
     "a probe's items are text": (
-        {PROBE: {"userId": "u1", "inputList": ["i1", 2]}},
-        f"{PROBE}.inputList[1]: 2 is a number; expected text in quotes",
+        {PROBE: {"userId": "u1", "inputList": ["i1", False]}},
+        f"{PROBE}.inputList[1]: False is a boolean; expected text in quotes",
     ),
     "a probe's results are whole": (
         {PROBE: {"userId": "u1", "minResults": 2.5}},
@@ -232,8 +232,33 @@ BROKEN = {
         "logRetentionDays: 90.5 is a number; expected a whole number",
     ),
     "a tag's value is text": (
-        {"tags.cost": 42},
-        "tags.cost: 42 is a number; expected text in quotes",
+        {"tags.cost": 1e21},
+        "tags.cost: 1e+21 is a number; expected text in quotes",
+    ),
+    "a number that stands for text has at most 64 bits": (
+        {"tags.cost": 2**63},
+        (
+            "tags.cost: 9223372036854775808 is a number; "
+            "expected text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits"
+        ),
+    ),
+    "a negative number that stands for text has at most 64 bits": (
+        {"tags.cost": -(2**63) - 1},
+        (
+            "tags.cost: -9223372036854775809 is a number; "
+            "expected text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits"
+        ),
+    ),
+    "a number that stands for a word": (
+        {"datasets.users.importMode": 1},
+        "datasets.users.importMode: '1' is unknown; expected FULL or INCREMENTAL",
+    ),
+    "a number that stands for a rate": (
+        {"retrainingRate": 7},
+        (
+            "retrainingRate: '7' is no rate; "
+            "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
+        ),
     ),
     "tags are a mapping": ({"tags": ["team"]}, "tags: a list; expected a mapping"),
 }

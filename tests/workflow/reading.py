@@ -3,7 +3,7 @@
 import functools
 
 from components import workflow
-from components.args import document
+from components.document import document
 from components.metrics import NDCG_AT_10
 from components.steps import STEPS
 from tests.group import IMPORT_ROLE, settings

@@ -34,7 +34,7 @@ def better(made):
 
 def gated(*rules):
     """Give settings with these rules in the gate."""
-    return settings(solutions=[solution(quality_gate=rules or False)])
+    return settings(solutions=[solution(quality_gate=rules, quality_gate_enabled=bool(rules))])
 
 
 def test_a_worse_version_is_rejected_with_both_values_and_the_campaign_is_not_touched():

@@ -270,7 +270,7 @@ def test_a_campaign_that_follows_the_newest_version_past_the_gate_is_refused():
         "RunRefused: 1 problem with this run:\n"
         f"  {campaign_arn()}: syncWithLatestSolutionVersion deploys every version past the quality "
         f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {campaign_arn()} "
-        "--campaign-config syncWithLatestSolutionVersion=false', or set qualityGate to false"
+        "--campaign-config syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
     )
 
 

@@ -247,7 +247,7 @@ def test_an_update_that_somebody_takes_back_before_we_have_seen_it_is_made_again
 
 
 def test_a_campaign_that_follows_the_newest_version_is_waited_for_where_there_is_no_gate():
-    with pipeline(settings(solutions=[solution(quality_gate=False)])) as made:
+    with pipeline(settings(solutions=[solution(quality_gate_enabled=False)])) as made:
         made.api.update_campaign(
             campaignArn=campaign_arn(),
             solutionVersionArn=f"{solution_arn()}/$LATEST",

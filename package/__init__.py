@@ -1,0 +1,1 @@
+"""The Pulumi plugin that serves the component to programs in other languages."""

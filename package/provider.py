@@ -1,0 +1,65 @@
+"""The provider: it serves the schema, and creates the component for programs in any language."""
+
+import json
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pulumi
+from pulumi.output import Unknown
+from pulumi.provider import ConstructResult, Provider
+
+from components import RetrainingPipeline
+from components.args import camel_case
+from components.naming import problems
+from components.retraining_pipeline import refuse_any
+from components.rules import warnings
+from package.schema import OUTPUTS, TOKEN, schema
+from settings import all_problems, read_config
+
+
+class RetrainingProvider(Provider):
+    """Serves the component RetrainingPipeline."""
+
+    def __init__(self) -> None:
+        pyproject = Path(__file__).parents[1] / "pyproject.toml"
+        project = tomllib.loads(pyproject.read_text())["project"]
+        super().__init__(project["version"], json.dumps(schema(project)))
+
+    def construct(
+        self,
+        name: str,
+        resource_type: str,
+        inputs: pulumi.Inputs,
+        options: pulumi.ResourceOptions | None = None,
+    ) -> ConstructResult:
+        """Create a pipeline; the keys of its inputs are those of the stack's config.
+
+        Raises InvalidPipelineError.
+        """
+        if resource_type != TOKEN:
+            raise pulumi.RunError(f"{resource_type}: unknown; the package has {TOKEN}")
+        today = datetime.now(tz=UTC).date()
+        config = read_config({key: _as_config(value) for key, value in inputs.items()})
+        found = all_problems(config, region=None, today=today)
+        found.sort(key=lambda problem: problem.key)
+        refuse_any([*problems(name), *map(str, found)], name)
+        for warning in (*config.warnings, *warnings(config.args, today=today)):
+            pulumi.log.warn(f"{name}: {warning}")
+        pipeline = RetrainingPipeline(name, config.args, options)
+        state = {camel_case(output): getattr(pipeline, output) for output in OUTPUTS}
+        return ConstructResult(urn=pipeline.urn, state=state)
+
+
+def _as_config(value: object) -> object:
+    """Return an input as a config has it: whole numbers, which the engine sends as floats, as int.
+
+    An unknown value is a `pulumi.Output`.
+    """
+    if isinstance(value, dict):
+        return {key: _as_config(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_as_config(each) for each in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return pulumi.Output.from_input(value) if isinstance(value, Unknown) else value

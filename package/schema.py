@@ -1,0 +1,133 @@
+"""The Pulumi schema of the package, generated from the dataclasses of the component's arguments."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from itertools import pairwise
+from types import UnionType
+from typing import Literal, TypeAlias, Union, get_args, get_origin
+
+from components import RetrainingPipeline, RetrainingPipelineArgs
+from components.args import camel_case
+
+Spec: TypeAlias = dict[str, object]
+"""A part of the schema: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/."""
+
+PACKAGE = "personalize-retraining"
+TOKEN = f"{PACKAGE}:index:RetrainingPipeline"
+SCALARS: Mapping[object, str] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+}
+OUTPUTS: Mapping[str, object] = RetrainingPipeline.__annotations__
+"""The attributes of the component, which are its outputs, and their types."""
+LANGUAGES = ("csharp", "go", "java", "nodejs", "python")
+
+
+def schema(project: Mapping[str, object]) -> Spec:
+    """Return the schema of the package; `project` is that table of pyproject.toml."""
+    types: dict[str, Spec] = {}
+    inputs = _object(RetrainingPipelineArgs, types)
+    described = _attribute_docstrings(RetrainingPipeline)
+    outputs = {
+        camel_case(name): {"type": SCALARS[get_args(type_)[0]], "description": described[name]}
+        for name, type_ in OUTPUTS.items()
+    }
+    return {
+        **{key: project[key] for key in ("name", "version", "description", "license")},
+        "language": {language: {"respectSchemaVersion": True} for language in LANGUAGES},
+        "types": types,
+        "resources": {
+            TOKEN: {
+                "isComponent": True,
+                "description": inspect.getdoc(RetrainingPipeline),
+                "inputProperties": inputs["properties"],
+                "requiredInputs": inputs["required"],
+                "properties": outputs,
+                "required": list(outputs),
+            }
+        },
+    }
+
+
+def _object(cls: type, types: dict[str, Spec]) -> Spec:
+    """Return the type of a dataclass, and add to `types` what its fields refer to."""
+    described = _attribute_docstrings(cls)
+    return {
+        "type": "object",
+        "description": inspect.getdoc(cls),
+        "properties": {
+            camel_case(each.name): {
+                **_type(each.type, each.name, types),
+                "description": " ".join([described[each.name], *_default(each)]),
+            }
+            for each in fields(cls)
+        },
+        "required": [
+            camel_case(each.name)
+            for each in fields(cls)
+            if each.default is MISSING and each.default_factory is MISSING
+        ],
+    }
+
+
+def _type(type_: object, name: str, types: dict[str, Spec]) -> Spec:
+    """Return the type of a field with this name.
+
+    What is no pulumi.Input is plain: the SDKs of typed languages refuse an Output there.
+    """
+    members = get_args(type_)
+    origin = get_origin(type_)
+    if origin in (Union, UnionType):
+        spec = _type(members[0], name, types)
+        if any(get_origin(each) is Awaitable for each in members):
+            del spec["plain"]
+        return spec
+    if isinstance(type_, type) and is_dataclass(type_):
+        return _reference(type_.__name__.removesuffix("Args"), _object(type_, types), types)
+    if origin is Literal:
+        enum: Spec = {"type": "string", "enum": [{"value": each} for each in members]}
+        return _reference("".join(map(str.capitalize, name.split("_"))), enum, types)
+    if origin is Sequence:
+        return {"type": "array", "items": _type(members[0], name, types), "plain": True}
+    if origin is Mapping:
+        values = _type(members[1], name, types)
+        return {"type": "object", "additionalProperties": values, "plain": True}
+    return {"type": SCALARS[type_], "plain": True}
+
+
+def _reference(name: str, spec: Spec, types: dict[str, Spec]) -> Spec:
+    """Return a reference to a named type, which is added to `types`."""
+    token = f"{PACKAGE}:index:{name}"
+    assert types.setdefault(token, spec) == spec, f"two types have the name {name}"
+    return {"$ref": f"#/types/{token}", "plain": True}
+
+
+def _default(field: Field[object]) -> Iterator[str]:
+    """Yield a sentence about the default of a field that has one.
+
+    A `default` in a nested type breaks the generated Go SDK (seen with the CLI 3.274.1).
+    """
+    if isinstance(field.default, bool):
+        yield f"Default: {str(field.default).lower()}."
+    elif isinstance(field.default, str | int | float):
+        yield f"Default: {field.default}."
+
+
+def _attribute_docstrings(cls: type) -> dict[str, str]:
+    """Return the docstrings below the attributes of a class, which only its source has."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        attribute.target.id: inspect.cleandoc(docstring.value.value)
+        for attribute, docstring in pairwise(definition.body)
+        if isinstance(attribute, ast.AnnAssign)
+        and isinstance(attribute.target, ast.Name)
+        and isinstance(docstring, ast.Expr)
+        and isinstance(docstring.value, ast.Constant)
+        and isinstance(docstring.value.value, str)
+    }

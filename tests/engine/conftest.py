@@ -1,0 +1,61 @@
+"""The program on Pulumi's real engine: preview, up, a second up, update, refresh, destroy, upgrade.
+
+With the real CLI, and the deployer as its AWS provider. Does not prove the checks of the official
+provider.
+"""
+
+import os
+
+import pytest
+
+import settings
+from emulator import running
+from emulator.deployer.configuration import read_project
+from emulator.personalize import Duration, FixedTimings
+from emulator.rehearsal import prepare
+from tests.engine.cli import tools
+from tests.engine.stacks import ROOT, copy_program, create_stack
+
+TIMINGS = FixedTimings(
+    jobs=Duration(pending=0.2, in_progress=0.3),
+    containers=Duration(pending=0, in_progress=0.1),
+    stop=Duration(pending=0, in_progress=0.2),
+)
+"""Seconds."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cli():
+    """Put the CLI on the PATH, or skip the tests and say what is missing."""
+    try:
+        folders = tools.folders()
+    except tools.MissingError as error:
+        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        for folder in reversed(folders):
+            patch.setenv("PATH", str(folder), prepend=os.pathsep)
+        yield
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """Run an account with the world of the sample stack: a first model, served."""
+    project = read_project(ROOT, "dev", {})
+    args = settings.parse_stack(project.name, "dev", project.config)
+    with running(timings=TIMINGS) as started:
+        prepare(started, args, lambda _: None)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def stack(emulator, tmp_path_factory):
+    """Return the sample stack in a copy of the program; nothing is deployed yet.
+
+    Its campaign is probed for less than a second. What is deployed at the end is destroyed.
+    """
+    folder = copy_program(tmp_path_factory.mktemp("program") / "checkout")
+    sample = (ROOT / "Pulumi.dev.yaml").read_text()
+    (folder / "Pulumi.dev.yaml").write_text(sample.replace("minutes: 10\n", "minutes: 0.001\n"))
+    made = create_stack(folder, "dev", emulator.endpoint)
+    yield made
+    made.destroy()

@@ -1,0 +1,52 @@
+"""A proxy before the emulator that answers late who the caller is."""
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+HOP_BY_HOP = {"connection", "content-length", "date", "server", "transfer-encoding"}
+
+
+@contextmanager
+def late_identity(endpoint: str, seconds: float) -> Iterator[str]:
+    """Serve `endpoint` on another port, and hold each GetCallerIdentity back; yield the address."""
+    home = urlsplit(endpoint)
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            if b"Action=GetCallerIdentity" in body:
+                time.sleep(seconds)
+            connection = http.client.HTTPConnection(home.hostname, home.port, timeout=60)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            content = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in HOP_BY_HOP:
+                    self.send_header(name, value)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            connection.close()
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = forward  # noqa: N815
+
+        def log_message(self, *_arguments) -> None:
+            """Write nothing to the terminal."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

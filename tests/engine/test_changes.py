@@ -1,0 +1,245 @@
+"""Each single change of config or code changes exactly the resources that it should.
+
+The changes are applied one after another to one stack. The row that takes something away undoes the
+row before it.
+"""
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from components.bundles import bundle
+from components.steps import STEPS
+from tests.engine.stacks import Stack
+
+ACTIONS = "arn:aws:personalize:eu-west-1:123456789012:dataset/movies/ACTIONS"
+SECOND = "arn:aws:personalize:eu-west-1:123456789012:{}/movies-related"
+ROLE = "arn:aws:iam::123456789012:role/personalize-import"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+
+MACHINE = "StateMachine retraining-dev"
+SCHEDULE = "Schedule retraining-dev-schedule"
+LOG_GROUPS = ("LogGroup retraining-dev", "LogGroup retraining-dev-functions")
+UNTAGGED = ("RolePolicy", "Schedule", "EventTarget", "Permission")
+"""Types that take no tags."""
+
+
+class Change(NamedTuple):
+    """A single change, and the resources that it may touch."""
+
+    name: str
+    apply: Callable[[Stack], None]
+    updated: Callable[[dict[str, str]], set[str]]
+    """Gets the steps of the whole stack: its keys are all resources."""
+    created: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
+
+
+def policies(*grants: str) -> set[str]:
+    """Return the policies of the steps that may do something with these kinds of resources."""
+    return {
+        f"RolePolicy retraining-dev-{step.replace('_', '-')}"
+        for step, row in STEPS.items()
+        if set(grants) & set(row.may)
+    }
+
+
+def functions_with(module: str) -> set[str]:
+    """Return the functions whose bundle holds a module."""
+    return {
+        f"Function retraining-dev-{step.replace('_', '-')}"
+        for step in STEPS
+        if f"functions/{module}.py" in bundle(step).assets
+    }
+
+
+def setting(key: str, value: object) -> Callable[[Stack], None]:
+    """Set a key of the stack's config."""
+    return lambda stack: stack.set(key, value)
+
+
+def removal(key: str) -> Callable[[Stack], None]:
+    """Remove a key of the stack's config."""
+    return lambda stack: stack.remove(key)
+
+
+def edit(file: str, before: str, after: str) -> Callable[[Stack], None]:
+    """Replace text in a file of the program."""
+
+    def apply(stack: Stack) -> None:
+        path = stack.folder / file
+        text = path.read_text()
+        assert text.count(before) == 1, f"{before} stands once in {file}"
+        path.write_text(text.replace(before, after))
+
+    return apply
+
+
+def append(file: str) -> Callable[[Stack], None]:
+    """Append a comment to a file of the program."""
+    return lambda stack: (stack.folder / file).open("a").write("# changed\n")
+
+
+def second_solution(stack: Stack) -> None:
+    """Add a solution with a campaign."""
+    at = "solutions[1]"
+    stack.set(f"{at}.solutionArn", SECOND.format("solution"))
+    stack.set(f"{at}.campaigns[0].campaignArn", SECOND.format("campaign"))
+
+
+def another_dataset(stack: Stack) -> None:
+    """Add a dataset in a bucket of its own."""
+    at = "datasets.actions"
+    stack.set(f"{at}.datasetArn", ACTIONS)
+    stack.set(f"{at}.dataLocation", "s3://movies-actions/actions/")
+
+
+def only(*names: str) -> Callable[[object], set[str]]:
+    """Return exactly these resources."""
+    return lambda _all: set(names)
+
+
+COMPONENTS = ("RetrainingPipeline", "LambdaFunctions", "Monitoring")
+
+
+def tagged(resources: dict[str, str]) -> set[str]:
+    """Return the resources that take tags."""
+    return {name for name in resources if name.split()[0] not in (*UNTAGGED, *COMPONENTS)}
+
+
+IMPORT = {"Role retraining-dev-import", "RolePolicy retraining-dev-import"}
+
+CHANGES = [
+    Change("the cadence", setting("retrainingRate", "cron(0 4 ? * MON *)"), only(SCHEDULE)),
+    Change("the time zone", setting("timezone", "Europe/Paris"), only(SCHEDULE)),
+    Change("paused", setting("paused", "true"), only(SCHEDULE)),
+    Change("a limit", setting("limits.maxTrainingHours", "30"), only(MACHINE)),
+    Change(
+        "the quality gate",
+        setting("solutions[0].qualityGate[0].maxDrop", "0.3"),
+        only(MACHINE),
+    ),
+    Change("a probe", setting("solutions[0].campaigns[0].probe.minResults", "5"), only(MACHINE)),
+    Change(
+        "a tag",
+        setting("tags.owner", "films"),
+        tagged,
+    ),
+    Change(
+        "another dataset",
+        another_dataset,
+        only(
+            MACHINE,
+            "RolePolicy retraining-dev-import",
+            *policies("datasets", "exports", "export buckets"),
+        ),
+    ),
+    Change(
+        "another location",
+        setting("datasets.users.dataLocation", "s3://movies-users/users.csv"),
+        only(MACHINE, "RolePolicy retraining-dev-import", *policies("exports", "export buckets")),
+    ),
+    Change(
+        "another solution",
+        second_solution,
+        only(MACHINE, *policies("solutions", "solution versions", "campaigns")),
+    ),
+    Change(
+        "an import role is given",
+        setting("importRoleArn", ROLE),
+        only(MACHINE, *policies("import role")),
+        deleted=frozenset(IMPORT),
+    ),
+    Change(
+        "the import role is taken away again",
+        removal("importRoleArn"),
+        only(MACHINE, *policies("import role")),
+        created=frozenset(IMPORT),
+    ),
+    Change("the retention of the logs", setting("logRetentionDays", "30"), only(*LOG_GROUPS)),
+    Change(
+        "a key for logs and dead letters",
+        setting("kmsKeyArn", KEY),
+        only(
+            *LOG_GROUPS,
+            "Queue retraining-dev-dead-letters",
+            "RolePolicy retraining-dev-schedule",
+        ),
+    ),
+    Change(
+        "a key of the exports",
+        setting("dataKmsKeyArn", KEY),
+        only("RolePolicy retraining-dev-import", *policies("data key")),
+    ),
+    Change(
+        "a permissions boundary",
+        setting("permissionsBoundaryArn", BOUNDARY),
+        lambda resources: {name for name in resources if name.startswith("Role ")},
+    ),
+    Change(
+        "the code of one function",
+        append("functions/report_outcome.py"),
+        only("Function retraining-dev-report-outcome", MACHINE),
+    ),
+    Change(
+        "the code of the function that is not in the state machine",
+        append("functions/close_run.py"),
+        only("Function retraining-dev-close-run"),
+    ),
+    Change(
+        "the code that some functions share",
+        append("functions/gate.py"),
+        only(MACHINE, *functions_with("gate")),
+    ),
+    Change(
+        "the memory of a function",
+        edit("components/steps.py", "memory_megabytes=256", "memory_megabytes=512"),
+        only("Function retraining-dev-plan-retraining", MACHINE),
+    ),
+    Change(
+        "an action that a function may do",
+        edit(
+            "components/steps.py",
+            '"report_outcome": Step(timeout_seconds=PLAN, may={}',
+            '"report_outcome": Step(timeout_seconds=PLAN, may={"any": ("sns:ListTopics",)}',
+        ),
+        only("RolePolicy retraining-dev-report-outcome"),
+    ),
+    Change(
+        "the retries of the schedule",
+        edit(
+            "components/schedule.py", '"maximum_retry_attempts": 30', '"maximum_retry_attempts": 9'
+        ),
+        only(SCHEDULE),
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def deployed(stack, emulator):
+    """Deploy the stack for the first time; the boundary of its later roles is there."""
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    emulator.client("iam").create_policy(
+        PolicyName=BOUNDARY.rpartition("/")[2],
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
+    return stack.up()
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
+def test_a_single_change_touches_exactly_the_resources_that_it_should(stack, deployed, change):
+    change.apply(stack)
+    result = stack.up()
+    assert result.changes == {
+        **dict.fromkeys(change.updated(deployed.steps), "updated"),
+        **dict.fromkeys(change.created, "created"),
+        **dict.fromkeys(change.deleted, "deleted"),
+    }
+
+
+def test_all_changes_together_are_destroyed_to_the_last_resource(stack):
+    assert set(stack.destroy().steps.values()) == {"deleted"}
+    assert stack.state() == []

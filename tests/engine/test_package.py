@@ -1,0 +1,128 @@
+"""The package on the real engine: from a YAML program, and from the wheel in an empty folder."""
+
+import json
+import shutil
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+
+from components.plain import AN_OUTPUT
+from package.schema import schema
+from tests.engine.stacks import ROOT, CommandError, create_stack
+from tests.package import wheel
+from tests.package.page import snippet
+
+PARTS = ("components", "functions", "settings.py", "pyproject.toml", "package")
+"""What the plugin needs of the checkout."""
+SOURCE = "git.example.com/ml/personalize-retraining.git/package@<commit>"
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory):
+    """Return the folder of the plugin in a copy of the checkout, with an environment to run in."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name in PARTS:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns(".venv", "__pycache__")
+            shutil.copytree(ROOT / name, checkout / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, checkout)
+    wheel.create_environment(checkout / "package" / ".venv")
+    return checkout / "package"
+
+
+@pytest.fixture
+def project(emulator, tmp_path):
+    """Return a function that writes a project's file and opens its stack.
+
+    What is deployed at the end is destroyed.
+    """
+    opened = []
+
+    def write(text, region="eu-west-1"):
+        (tmp_path / "Pulumi.yaml").write_text(text)
+        opened.append(create_stack(tmp_path, "dev", emulator.endpoint))
+        opened[0].pulumi("config", "set", "aws:region", region)
+        return opened[0]
+
+    yield write
+    opened[0].destroy()
+
+
+def deploys_and_then_changes_nothing(stack):
+    """Preview, deploy, and deploy again; return what was deployed."""
+    preview = stack.preview()
+    assert set(preview.steps.values()) == {"created"}
+    deployed = stack.up()
+    assert deployed.steps == preview.steps
+    second = stack.up()
+    assert second.changes == {}
+    assert second.steps.keys() == deployed.steps.keys()
+    return deployed.steps
+
+
+def test_the_cli_finds_nothing_wrong_with_the_schema(tmp_path):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps(schema(project)))
+    check = [shutil.which("pulumi"), "schema", "check", file]
+    subprocess.run(check, env={"PULUMI_HOME": str(tmp_path)}, timeout=60, check=True)  # noqa: S603
+
+
+def test_a_yaml_program_deploys_two_pipelines_and_its_second_up_changes_nothing(plugin, project):
+    shop = project(snippet("yaml").replace(SOURCE, str(plugin)))
+    deployed = deploys_and_then_changes_nothing(shop)
+    pipelines = [name for name in deployed if name.startswith("RetrainingPipeline ")]
+    assert sorted(pipelines) == ["RetrainingPipeline books", "RetrainingPipeline movies"]
+    assert [name for name in deployed if name.endswith("-import")] == [
+        "Role movies-import",
+        "RolePolicy movies-import",
+    ], "one pipeline takes the import role of the other"
+    assert shop.output("stateMachineArn").startswith("arn:aws:states:eu-west-1:123456789012:")
+
+
+def test_what_is_wrong_in_a_yaml_program_is_said_at_once_and_without_a_traceback(plugin, project):
+    program = yaml.safe_load(snippet("yaml").replace(SOURCE, str(plugin)))
+    books = program["resources"]["books"]["properties"]
+    books["timezone"] = "${movies.stateMachineArn}"
+    books["logRetentionDays"] = 31
+    books["datasets"]["interactions"]["dataLocation"] = ""
+    shop = project(yaml.safe_dump(program))
+    with pytest.raises(CommandError) as failed:
+        shop.preview()
+    text = str(failed.value)
+    assert (
+        f"""\
+3 problems in the retraining pipeline 'books':
+      datasets.interactions.dataLocation: missing; the CSV to import, for example \
+'s3://bucket/interactions.csv'
+      logRetentionDays: 31 is not among the retentions of CloudWatch Logs; the nearest is 30
+      timezone: {AN_OUTPUT}
+"""
+        in text
+    )
+    assert str(plugin) not in text, "no traceback of the plugin"
+
+
+def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(plugin, project):
+    shop = project(snippet("yaml").replace(SOURCE, str(plugin)), region="us-east-1")
+    with pytest.raises(CommandError) as failed:
+        shop.up()
+    assert """\
+      region: the ARNs are in 'eu-west-1', the AWS provider in 'us-east-1'; \
+run 'pulumi config set aws:region eu-west-1'
+""" in str(failed.value)
+    created = [each["type"] for each in shop.state()]
+    assert [each for each in created if each.startswith("aws:")] == []
+
+
+def test_a_python_program_with_only_the_wheel_deploys_a_pipeline(project, tmp_path):
+    python = wheel.create_environment(tmp_path / ".venv")
+    wheel.install(wheel.build(tmp_path / "wheel"), python)
+    (tmp_path / "__main__.py").write_text(snippet("python"))
+    shop = project("name: shop\nruntime: python\n")
+    deployed = deploys_and_then_changes_nothing(shop)
+    assert "RetrainingPipeline movies" in deployed
+    assert shop.output("state_machine_arn").startswith("arn:aws:states:eu-west-1:123456789012:")

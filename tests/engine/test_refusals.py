@@ -1,0 +1,116 @@
+"""A stack of another account or region, or with a bad ARN, creates nothing of the pipeline.
+
+The provider tells five seconds late who the caller is. By then every resource that does not wait
+for the check has been created.
+"""
+
+import sys
+
+import pytest
+
+from tests.engine.late import late_identity
+from tests.engine.stacks import ROOT, CommandError, Stack, environment
+
+OTHER_ACCOUNT = "arn:aws:personalize:eu-west-1:210987654321"
+OTHER_REGION = "arn:aws:personalize:eu-central-1:123456789012"
+ACCOUNT = (
+    "account: the ARNs are in '210987654321', the credentials in use of '123456789012'; use "
+    "credentials of the ARNs' account, for example by AWS_PROFILE or aws:profile"
+)
+REGION = (
+    "region: the ARNs are in 'eu-central-1', the AWS provider in 'eu-west-1'; run "
+    "'pulumi config set aws:region eu-central-1'"
+)
+PROJECT = "name: refusals\nruntime:\n  name: python\n  options:\n    virtualenv: .venv\n"
+PROGRAM = """\
+import sys
+
+import pulumi
+import pulumi_aws as aws
+
+sys.path.append({root!r})
+from components import *
+
+{before}
+RetrainingPipeline(
+    "movies",
+    RetrainingPipelineArgs(
+        datasets=DatasetsArgs(
+            interactions=DatasetArgs(
+                dataset_arn="{home}:dataset/movies/INTERACTIONS",
+                data_location="s3://movies-exports/interactions.csv",
+            )
+        ),
+        solutions=[SolutionArgs(solution_arn={solution})],
+    ),
+    {options}
+)
+"""
+PROVIDER = 'provider = aws.Provider("mine", region="eu-west-1")'
+
+
+@pytest.fixture(scope="module")
+def endpoint(emulator):
+    """Return the address at which the emulator tells late who the caller is."""
+    with late_identity(emulator.endpoint, seconds=5) as address:
+        yield address
+
+
+@pytest.fixture
+def refused(endpoint, tmp_path):
+    """Return a function that deploys a program; it returns the error, and what was created."""
+
+    def deploy(*, home, solution=None, before="", options=""):
+        (tmp_path / "Pulumi.yaml").write_text(PROJECT)
+        (tmp_path / ".venv").symlink_to(sys.prefix)
+        (tmp_path / "__main__.py").write_text(
+            PROGRAM.format(
+                root=str(ROOT),
+                home=home,
+                solution=solution or repr(f"{home}:solution/movies"),
+                before=before,
+                options=options,
+            )
+        )
+        stack = Stack(tmp_path, "dev", environment(tmp_path, endpoint))
+        stack.pulumi("stack", "init")
+        stack.pulumi("config", "set", "aws:region", "eu-west-1")
+        with pytest.raises(CommandError) as error:
+            stack.up()
+        created = [each["type"] for each in stack.state() if each["type"].startswith("aws:")]
+        return str(error.value), created
+
+    return deploy
+
+
+@pytest.mark.parametrize(
+    ("home", "message"),
+    [(OTHER_ACCOUNT, ACCOUNT), (OTHER_REGION, REGION)],
+    ids=["account", "region"],
+)
+@pytest.mark.parametrize(
+    ("before", "options"),
+    [("", ""), (PROVIDER, "pulumi.ResourceOptions(provider=provider)")],
+    ids=["default provider", "explicit provider"],
+)
+def test_another_account_or_region_is_refused_before_anything_is_created(
+    refused, home, message, before, options
+):
+    error, created = refused(home=home, before=before, options=options)
+    assert f"1 problem in the retraining pipeline 'movies':\n  {message}" in _unindented(error)
+    assert created == []
+
+
+def test_a_bad_arn_that_only_up_knows_is_refused_before_the_pipeline_is_created(refused):
+    error, created = refused(
+        home="arn:aws:personalize:eu-west-1:123456789012",
+        before='group = aws.scheduler.ScheduleGroup("mine")',
+        solution="group.arn",
+    )
+    assert "solutions[0].solutionArn: 'arn:aws:scheduler:eu-west-1:123456789012:" in error
+    assert created == ["aws:scheduler/scheduleGroup:ScheduleGroup"], "the caller's own"
+
+
+def _unindented(text):
+    """Return the CLI's text without the indentation that it puts before each line of a message."""
+    return "\n".join(line.removeprefix("    ") for line in text.splitlines())

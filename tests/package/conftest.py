@@ -1,0 +1,22 @@
+"""Proves that the component installs as a library and as a plugin, and is the checkout's.
+
+Without the Pulumi CLI and without a network: tests/engine/test_package.py has the real engine.
+"""
+
+import pytest
+
+from tests.package.wheel import build, create_environment, install
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """Return the wheel that pip builds from the checkout."""
+    return build(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def python(wheel, tmp_path_factory):
+    """Return the Python of an environment in which the wheel is installed."""
+    python = create_environment(tmp_path_factory.mktemp("environment"))
+    install(wheel, python)
+    return python

@@ -1,0 +1,190 @@
+"""Proves that the plugin creates the pipelines that a Python program creates, or says why not.
+
+The plugin runs as a process of its own and is called as the engine calls it. Does not prove that
+the engine and the SDKs of other languages call it so: tests/engine/test_package.py has the engine.
+"""
+
+import json
+
+import pulumi
+import pytest
+from pulumi.output import Unknown
+from pulumi.runtime import rpc
+
+from components import (
+    CampaignArgs,
+    DatasetArgs,
+    DatasetsArgs,
+    LimitsArgs,
+    ProbeArgs,
+    RetrainingPipeline,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+)
+from components.plain import AN_OUTPUT
+from tests.components.recording import PROJECT, STACK, STACK_TYPE, run
+from tests.package.plugin import COMPONENT, ROOT, output_value, running
+
+PERSONALIZE = "arn:aws:personalize:eu-west-1:123456789012"
+DATASET = f"{PERSONALIZE}:dataset/movies/INTERACTIONS"
+SOLUTION = f"{PERSONALIZE}:solution/movies-for-you"
+CAMPAIGN = f"{PERSONALIZE}:campaign/movies-for-you"
+LOCATION = "s3://movies-exports/interactions/"
+ROLE = "arn:aws:iam::123456789012:role/personalize-import"
+REFUSED = "Unexpected <class 'components.retraining_pipeline.InvalidPipelineError'>: "
+"""What gRPC puts before the message of an error."""
+
+
+def inputs(**changes):
+    """Return inputs as a program in another language gives them."""
+    probe = {"userId": "42", "minResults": 3, "minutes": 2.5}
+    return {
+        "datasets": {"interactions": {"datasetArn": DATASET, "dataLocation": LOCATION}},
+        "solutions": [
+            {"solutionArn": SOLUTION, "campaigns": [{"campaignArn": CAMPAIGN, "probe": probe}]}
+        ],
+        "retrainingRate": "cron(0 3 ? * MON *)",
+        "timezone": "Europe/Berlin",
+        "paused": True,
+        "limits": {"maxTrainingHours": 12, "maxImportHours": 1.5},
+        "logRetentionDays": 30,
+        "tags": {"team": "discovery"},
+        **changes,
+    }
+
+
+def pipeline(**changes):
+    """Create the pipeline of these inputs from a Python program."""
+    interactions = DatasetArgs(dataset_arn=DATASET, data_location=LOCATION)
+    campaign = CampaignArgs(
+        campaign_arn=CAMPAIGN, probe=ProbeArgs(user_id="42", min_results=3, minutes=2.5)
+    )
+    RetrainingPipeline(
+        "movies",
+        RetrainingPipelineArgs(
+            datasets=DatasetsArgs(interactions=interactions),
+            solutions=[SolutionArgs(solution_arn=SOLUTION, campaigns=[campaign])],
+            retraining_rate="cron(0 3 ? * MON *)",
+            timezone="Europe/Berlin",
+            paused=True,
+            limits=LimitsArgs(max_training_hours=12, max_import_hours=1.5),
+            log_retention_days=30,
+            tags={"team": "discovery"},
+            **changes,
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def plugin():
+    """Run the plugin of this checkout."""
+    with running(ROOT) as started:
+        yield started
+
+
+def resources(engine):
+    """Return what was registered, by URN and without the stack, which the plugin does not have."""
+    stack = engine.make_urn("", STACK_TYPE, f"{PROJECT}-{STACK}")
+    return {
+        urn: each._replace(
+            parent="" if each.parent == stack else each.parent,
+            inputs=json.dumps(each.inputs, default=in_words, sort_keys=True),
+        )
+        for urn, each in engine.registered.items()
+        if urn != stack
+    }
+
+
+def in_words(value):
+    """Return the files of an archive; everything else that JSON does not know is unknown."""
+    if isinstance(value, pulumi.AssetArchive):
+        return {name: asset.path for name, asset in value.assets.items()}
+    assert isinstance(value, Unknown)
+    return "unknown"
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+def test_the_plugin_creates_the_pipeline_that_a_python_program_creates(plugin, preview):
+    _, engine = plugin.construct("movies", inputs(), preview=preview)
+    assert resources(engine) == resources(run(pipeline, preview=preview))
+    assert plugin.logged == []
+
+
+def test_the_outputs_of_the_component_have_the_names_of_the_schema(plugin):
+    response, engine = plugin.construct("movies", inputs())
+    (urn,) = (urn for urn, each in engine.registered.items() if each.type == COMPONENT)
+    assert response.urn == urn
+    schema = json.loads(plugin.schema())
+    state = rpc.deserialize_properties(response.state)
+    assert set(state) == set(schema["resources"][COMPONENT]["properties"])
+    assert state["stateMachineArn"] == (
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:movies-1234567"
+    )
+
+
+def test_an_arn_may_be_the_output_of_another_resource(plugin):
+    _, engine = plugin.construct("movies", inputs(importRoleArn=output_value(ROLE)))
+    expected = run(lambda: pipeline(import_role_arn=pulumi.Output.from_input(ROLE)))
+    assert resources(engine) == resources(expected)
+
+
+@pytest.mark.parametrize("unknown", [output_value(), rpc.UNKNOWN], ids=["output", "plain"])
+def test_an_arn_may_be_unknown_in_a_preview(plugin, unknown):
+    _, engine = plugin.construct("movies", inputs(importRoleArn=unknown), preview=True)
+    later = lambda: pulumi.Output.from_input(Unknown())  # noqa: E731
+    expected = run(lambda: pipeline(import_role_arn=later()), preview=True)
+    assert resources(engine) == resources(expected)
+
+
+def test_everything_that_is_wrong_is_said_at_once_in_the_words_of_the_stacks_config(plugin):
+    wrong = inputs(
+        datasets={"interactions": {"datasetArn": DATASET}},
+        retrainigRate="7 days",
+        paused=output_value(value=False),
+        logRetentionDays=output_value(),
+        limits={"maxTrainingsPerMonth": 1.5},
+        tags=output_value({"team": "discovery"}),
+    )
+    assert (
+        plugin.refusal("my movies", wrong, preview=True)
+        == f"""{REFUSED}\
+7 problems in the retraining pipeline 'my movies':
+  name: 'my movies' is no beginning for the name of a Lambda function; expected letters, digits, \
+- and _, for example 'retraining-dev'
+  datasets.interactions.dataLocation: missing; the CSV to import, \
+for example 's3://bucket/interactions.csv'
+  limits.maxTrainingsPerMonth: 1.5 is a number; expected a whole number
+  logRetentionDays: {AN_OUTPUT}
+  paused: {AN_OUTPUT}
+  retrainigRate: unknown; did you mean retrainingRate?
+  tags: {AN_OUTPUT}"""
+    )
+
+
+def test_a_wrong_region_is_refused_as_in_a_python_program(plugin):
+    assert (
+        plugin.refusal("movies", inputs(), region="us-east-1")
+        == f"""{REFUSED}\
+1 problem in the retraining pipeline 'movies':
+  region: the ARNs are in 'eu-west-1', the AWS provider in 'us-east-1'; \
+run 'pulumi config set aws:region eu-west-1'"""
+    )
+
+
+def test_a_number_where_text_belongs_is_taken_and_warned_of(plugin):
+    solution = inputs()["solutions"][0]
+    probe = {"userId": 42, "minResults": 3, "minutes": 2.5}
+    solution["campaigns"] = [{"campaignArn": CAMPAIGN, "probe": probe}]
+    _, engine = plugin.construct("movies", inputs(solutions=[solution]))
+    assert resources(engine) == resources(run(pipeline))
+    (warning,) = plugin.logged
+    key = "solutions[0].campaigns[0].probe.userId"
+    assert warning.startswith(f"movies: {key}: 42 is a number and is read as the text '42';")
+
+
+def test_another_resource_is_refused(plugin):
+    refusal = plugin.refusal("movies", inputs(), type_="personalize-retraining:index:Pipeline")
+    assert refusal == (
+        "Unexpected <class 'pulumi.errors.RunError'>: personalize-retraining:index:Pipeline: "
+        f"unknown; the package has {COMPONENT}"
+    )
