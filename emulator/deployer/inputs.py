@@ -25,7 +25,7 @@ class Circumstances(NamedTuple):
     """What the provider knows besides the inputs of one resource."""
 
     region: str
-    default_tags: Mapping[str, object]
+    default_tags: Mapping[str, str]
 
 
 class Checked(NamedTuple):
@@ -84,12 +84,12 @@ def _text(document: object) -> object:
     return document if isinstance(document, str) else json.dumps(document, sort_keys=True)
 
 
-def _all_tags(tags: object, default_tags: Mapping[str, object]) -> object:
+def _all_tags(tags: object, default_tags: Mapping[str, str]) -> object:
     """Return the tags that the resource gets. They are unknown if one of them is unknown.
 
     https://github.com/pulumi/pulumi-aws/blob/master/provider/tags.go
     """
-    if not isinstance(tags, Mapping) or contains_unknown([tags, default_tags]):
+    if not isinstance(tags, Mapping) or contains_unknown(tags):
         return UNKNOWN
     return {**default_tags, **tags}
 

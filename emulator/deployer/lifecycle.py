@@ -90,7 +90,7 @@ def create(row: Row, inputs: Properties, aws: Aws) -> Existing:
 
 
 def read(
-    row: Row, identifier: str, inputs: Properties, default_tags: Mapping[str, object], aws: Aws
+    row: Row, identifier: str, inputs: Properties, default_tags: Mapping[str, str], aws: Aws
 ) -> Existing | None:
     """Return a resource as it is now, or None if it does not exist."""
     try:
@@ -147,7 +147,7 @@ def _tag(row: Row, identifier: str, old: Properties, new: Properties, aws: Aws) 
 
 
 def _actual_inputs(
-    row: Row, declared: Properties, found: Found, default_tags: Mapping[str, object]
+    row: Row, declared: Properties, found: Found, default_tags: Mapping[str, str]
 ) -> Properties:
     """Return the declared inputs with the values that they have now."""
     settled = {"region", ALL_TAGS, "tags", *row.unreadable}

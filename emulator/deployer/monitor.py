@@ -57,7 +57,7 @@ class Monitor:
     """
 
     def __init__(
-        self, aws: Aws, project: str, stack: str, default_tags: Mapping[str, object] | None = None
+        self, aws: Aws, project: str, stack: str, default_tags: Mapping[str, str] | None = None
     ) -> None:
         self.outputs: Mapping[str, object] = {}
         """The program's exports."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.wire import contains_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,24 +58,19 @@ def unsupported(settings: Mapping[str, object]) -> list[str]:
 
 
 def provider_settings(settings: Mapping[str, object]) -> ProviderSettings:
-    """Read the settings. The CLI passes one that is not text as JSON.
-
-    Raises DeploymentError for a value of another type.
-    """
-    read = {name: _read(value) for name, value in settings.items()}
-    tags = read.get("defaultTags", {})
-    if not isinstance(tags, dict):
-        example = '{"tags": {"team": "data"}}'
-        raise DeploymentError(f"aws:defaultTags: {tags!r}; expected {example}")
-    accounts = read.get("allowedAccountIds")
-    if not isinstance(accounts, list | None):
-        raise DeploymentError(f'aws:allowedAccountIds: {accounts!r}; expected ["123456789012"]')
+    """Read the settings. Raises DeploymentError for one of another type."""
+    accounts = _structure(settings, "allowedAccountIds")
+    if not (accounts is None or isinstance(accounts, list)):
+        raise _other_type(settings, "allowedAccountIds", ["123456789012"])
+    tags = _structure(settings, "defaultTags") or {"tags": {}}
+    if not (isinstance(tags, dict) and tags.keys() == {"tags"} and isinstance(tags["tags"], dict)):
+        raise _other_type(settings, "defaultTags", {"tags": {"team": "data"}})
     return ProviderSettings(
-        cast("str | None", read.get("region")),
+        cast("str | None", settings.get("region")),
         None if accounts is None else [str(account) for account in accounts],
         {
-            name: value if isinstance(value, str) else json.dumps(value)
-            for name, value in tags.get("tags", {}).items()
+            key: tag if isinstance(tag, str) else json.dumps(tag)
+            for key, tag in tags["tags"].items()
         },
     )
 
@@ -85,10 +80,18 @@ def account_problem(settings: ProviderSettings, account: str) -> str | None:
     allowed = settings.allowed_accounts
     if allowed is None or account in allowed:
         return None
-    return f"AWS account ID not allowed: {account}"
+    return f"AWS account ID not allowed: {account}; aws:allowedAccountIds has {', '.join(allowed)}"
 
 
-def _read(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("{", "[")) and not contains_unknown(value):
-        return json.loads(value)
+def _structure(settings: Mapping[str, object], name: str) -> object:
+    """Return a setting that is no text. The CLI passes it as JSON."""
+    value = settings.get(name)
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return json.loads(value)
     return value
+
+
+def _other_type(settings: Mapping[str, object], name: str, example: object) -> DeploymentError:
+    message = f"aws:{name}: {settings[name]!r}; expected {json.dumps(example)}"
+    return DeploymentError(message)

@@ -361,27 +361,17 @@ def test_missing_configuration_is_the_programs_error(run):
 
 
 def test_provider_settings_that_are_not_understood_are_refused(refusal):
-    stack = "config:\n  aws:assumeRoles: []\n  aws:endpoints: []\n"
+    stack = "config:\n  aws:ignoreTags: {keys: [a]}\n  aws:endpoints: []\n"
     assert refusal("", stack=stack) == (
-        "aws:assumeRoles, aws:endpoints: not supported by the emulator's deployer"
+        "aws:endpoints, aws:ignoreTags: not supported by the emulator's deployer"
     )
 
 
-def test_an_account_that_the_stack_does_not_allow_is_refused(refusal):
-    stack = "config:\n  aws:allowedAccountIds: ['999999999999']\n"
-    assert refusal("", stack=stack) == "AWS account ID not allowed: 123456789012"
-
-
-def test_default_tags_reach_the_resources(aws, run):
-    stack = "config:\n  aws:defaultTags: {tags: {team: platform, stage: dev}}\n"
-    program = """
-    queue = aws.sqs.Queue("q", tags={"team": "ranking"})
-    pulumi.export("tags", [queue.url, queue.tags, queue.tags_all])
-    """
-    url, tags, all_tags = run(program, stack=stack).outputs["tags"]
-    assert tags == {"team": "ranking"}, "the program's own"
-    assert all_tags == {"team": "ranking", "stage": "dev"}, "and the stack's"
-    assert aws.client("sqs").list_queue_tags(QueueUrl=url)["Tags"] == all_tags
+@pytest.mark.parametrize("number", ['"210987654321"', "210987654321"])
+def test_an_account_that_is_not_allowed_is_refused_as_the_provider_does(refusal, aws, number):
+    assert refusal("", stack=f"config:\n  aws:allowedAccountIds: [{number}]\n") == (
+        f"AWS account ID not allowed: {aws.account}; aws:allowedAccountIds has 210987654321"
+    )
 
 
 @pytest.mark.parametrize(
@@ -394,6 +384,14 @@ def test_default_tags_reach_the_resources(aws, run):
         (
             "aws:defaultTags: team=data",
             'aws:defaultTags: \'team=data\'; expected {"tags": {"team": "data"}}',
+        ),
+        (
+            "aws:defaultTags: {tags: [team]}",
+            'aws:defaultTags: \'{"tags":["team"]}\'; expected {"tags": {"team": "data"}}',
+        ),
+        (
+            "aws:defaultTags: {team: data}",
+            'aws:defaultTags: \'{"team":"data"}\'; expected {"tags": {"team": "data"}}',
         ),
     ],
 )

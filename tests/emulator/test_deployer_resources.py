@@ -685,9 +685,12 @@ def test_default_tags_are_on_every_resource_and_give_way_to_its_own(aws, tmp_pat
     program = """
     own = aws.sqs.Queue("own", tags={"team": "ranking"})
     role = aws.iam.Role("role", assume_role_policy=trusts("lambda"))
-    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    aws.iam.RolePolicy("untagged", role=role.name, policy=policy)
+    aws.iam.RolePolicy(
+        "untagged", role=role.name, policy={
+            "Version": "2012-10-17",
+            "Statement": {"Effect": "Allow", "Action": "logs:*", "Resource": "*"},
+        }
+    )
     pulumi.export("role", role.name)
     pulumi.export("queue", own.url)
     pulumi.export("tags", own.tags_all)

@@ -194,7 +194,7 @@ def test_another_region_replaces_a_provider(engine):
 def test_an_account_that_is_not_allowed_is_refused_in_the_providers_words(aws, accounts):
     with connected(aws.endpoint) as engine:
         assert message(engine.configure, region=aws.region, allowedAccountIds=accounts) == (
-            "AWS account ID not allowed: 123456789012"
+            "AWS account ID not allowed: 123456789012; aws:allowedAccountIds has 999999999999"
         )
 
 
