@@ -111,7 +111,7 @@ def watch(
 ) -> States:
     """Give the states that follow a job to its end; they begin with `Has the {noun} ended?`.
 
-    `job` is where the document holds the job (functions/documents.py). `then` follows when it is
+    `job` is where the document holds the job (functions/contract.py). `then` follows when it is
     ACTIVE, `ended` when it has ended otherwise or an error cannot be retried; `also` names what
     follows on further phases.
     """

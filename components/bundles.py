@@ -1,6 +1,7 @@
 """What goes to Lambda for a step: the module of its handler, and those of ours that it imports."""
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -12,31 +13,40 @@ CODE = next(each for each in (_HERE / "functions", _HERE.parent / "functions") i
 
 
 def bundle(step: str) -> pulumi.AssetArchive:
-    """Pack `functions/<step>.py` with what it needs of its neighbours, and nothing else.
+    """Pack `functions/<step>.py` with the modules of `functions/` that it leads to, and no others.
 
     So a function gets a new version when code changes that it can run, and only then.
     """
-    needed: set[str] = set()
-    ahead = {"__init__", step}
+    needed: set[Path] = set()
+    ahead = {Path(f"{step}.py")}
     while ahead:
         module = ahead.pop()
-        needed.add(module)
+        needed |= {module, *(folder / "__init__.py" for folder in module.parents)}
         ahead |= _imported_by(module) - needed
     return pulumi.AssetArchive(
         {
-            f"{CODE.name}/{module}.py": pulumi.FileAsset(str(CODE / f"{module}.py"))
+            f"{CODE.name}/{module.as_posix()}": pulumi.FileAsset(str(CODE / module))
             for module in sorted(needed)
         }
     )
 
 
 @cache
-def _imported_by(module: str) -> frozenset[str]:
-    """Name the neighbours that a module imports, those for its types included."""
-    tree = ast.parse((CODE / f"{module}.py").read_text())
+def _imported_by(module: Path) -> frozenset[Path]:
+    """Return the modules of `functions/` that a module imports, those for its types included."""
+    tree = ast.parse((CODE / module).read_text())
     return frozenset(
-        name
+        imported
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level
-        for name in ([node.module] if node.module else [each.name for each in node.names])
+        for imported in _modules(module.parents[node.level - 1], node)
     )
+
+
+def _modules(package: Path, node: ast.ImportFrom) -> Iterator[Path]:
+    """Yield the files that a relative import names; `package` is what its dots stand for."""
+    named = package.joinpath(*(node.module or "").split("."))
+    if (CODE / named).is_dir():
+        yield from (named / f"{each.name}.py" for each in node.names)
+    else:
+        yield named.with_suffix(".py")

@@ -21,7 +21,7 @@ def document(
     job_prefix: pulumi.Input[str],
     import_role_arn: pulumi.Input[str],
 ) -> dict[str, object]:
-    """Give the settings that the workflow's first state holds (`functions/documents.py`).
+    """Give the settings that the workflow's first state holds (`functions/contract.py`).
 
     `job_prefix` begins the name of every job. Values may be outputs: serialise the document with
     `pulumi.Output.json_dumps`.

@@ -42,7 +42,7 @@ QUICK = 60
 PLAN = 120
 """Seconds for plan and report, which page through lists."""
 HOLDING = 420
-"""Seconds for a watcher: it holds for 300 at most (`functions/pacing.py`)."""
+"""Seconds for a watcher: it holds for 300 at most (`functions/personalize/pacing.py`)."""
 
 STEPS: Mapping[str, Step] = {
     "plan_retraining": Step(

@@ -21,7 +21,7 @@ MAX_TAGS = 40
 """AWS allows 50 a resource; the pipeline adds its own."""
 OWN_TAGS = "retraining-"
 """What the keys of the pipeline's own tags begin with: its name on all that it creates, and on jobs
-what it remembers of them (`functions/memory.py`)."""
+what it remembers of them (`functions/personalize/tags.py`)."""
 MAX_TAG_KEY, MAX_TAG_VALUE = 128, 256
 RETENTIONS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557),

@@ -1,6 +1,6 @@
 """The state machine: import, train, update, report, as one literal in running order.
 
-What travels between the states is described in `functions/documents.py`.
+What travels between the states is described in `functions/contract.py`.
 """
 
 from collections.abc import Mapping

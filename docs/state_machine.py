@@ -33,7 +33,7 @@ Drawn from `components/workflow.py` by `python -m docs.state_machine --mermaid`,
 
 A box with boxes inside runs once per dataset, solution or campaign, in parallel. `error` is the way
 that a Task takes when its retries are used up, or when there is nothing to retry. What travels from
-state to state is described in `functions/documents.py`, and so are the phases at the arrows.
+state to state is described in `functions/contract.py`, and so are the phases at the arrows.
 
 ```mermaid
 {diagram}

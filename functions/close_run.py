@@ -5,20 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from .import_jobs import imports_of
+from .aws import stepfunctions, writer
+from .executions import configuration_of, ending, run_of
 from .log import log_report
-from .personalize import writer
+from .personalize.imports import imports_of
+from .personalize.statuses import phase_of
+from .personalize.versions import left_by, stop
 from .report import RunReport, report
-from .requests import run_of
-from .runs import configured, ending, executions
-from .solution_versions import left_by, stop
-from .statuses import phase_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .configuration import Configured
-    from .documents import Finished
+    from .contract import Configured, Finished
 
 LEFT_RUNNING = "ABORTED"
 """Who aborts an execution by hand decides about its trainings by hand."""
@@ -43,8 +41,8 @@ class StatusChange(TypedDict):
 def handler(event: StatusChange, _context: object) -> RunReport | None:
     """Close the run, unless it has reported itself; may be called more than once."""
     arn = event["detail"]["executionArn"]
-    error = ending(executions(), arn)
-    made = configured(executions(), arn) if error else None
+    error = ending(stepfunctions(), arn)
+    made = configuration_of(stepfunctions(), arn) if error else None
     if error is None or made is None:
         return None
     ended = datetime.fromtimestamp(event["detail"]["stopDate"] / 1000, UTC)

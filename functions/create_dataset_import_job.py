@@ -1,9 +1,9 @@
 """Start a dataset import; adopt the job where this run started it before."""
 
-from .documents import DatasetIteration, Job
-from .import_jobs import create_dataset_import_job
+from .aws import writer
+from .contract import DatasetIteration, Job
 from .log import log_job
-from .personalize import writer
+from .personalize.imports import create_dataset_import_job
 
 
 def handler(event: DatasetIteration, _context: object) -> Job:

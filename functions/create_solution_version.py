@@ -1,9 +1,9 @@
 """Start the training of a new version; adopt it where it was started before."""
 
-from .documents import Job, SolutionIteration
+from .aws import writer
+from .contract import Job, SolutionIteration
 from .log import log_job
-from .personalize import writer
-from .solution_versions import create_solution_version
+from .personalize.versions import create_solution_version
 
 
 def handler(event: SolutionIteration, _context: object) -> Job:

@@ -1,9 +1,9 @@
 """Judge the new version against the one that a campaign serves."""
 
-from .documents import CampaignIteration, Evaluation
-from .evaluation import evaluate_solution_version
+from .aws import writer
+from .contract import CampaignIteration, Evaluation
 from .log import log_campaign
-from .personalize import writer
+from .personalize.evaluate import evaluate_solution_version
 
 
 def handler(event: CampaignIteration, _context: object) -> Evaluation:

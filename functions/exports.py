@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import csv
-import functools
 import hashlib
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .errors import ServiceUnavailable
-from .passing import raise_passing_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,14 +75,6 @@ class Export:
         if any(each.size > BEGINNING for each in self.objects):
             return None
         return sum(len(each.rows) for each in self.beginnings)
-
-
-@functools.cache
-def s3() -> S3Client:
-    """Give the client of S3."""
-    client = boto3.client("s3")
-    raise_passing_errors(client)
-    return client
 
 
 def look(client: S3Client, location: str, marker: str | None = None) -> Export:

@@ -2,7 +2,7 @@
 
 import logging
 
-from .documents import Job, Planned, Run
+from .contract import Job, Planned, Run
 from .report import RunReport
 
 logger = logging.getLogger("retraining")

@@ -1,20 +1,20 @@
 """Decide what the run imports, trains and updates."""
 
-from . import requests, world
-from .configuration import Configured
-from .documents import Planned
+from . import executions
+from .aws import reader
+from .contract import Configured, Planned
 from .errors import RunRefused
 from .log import log_plan
-from .personalize import reader
-from .planning import datasets_of, decide, solutions_of
+from .planning import world
+from .planning.decide import datasets_of, decide, solutions_of
 
 
 def handler(event: Configured, _context: object) -> Planned:
     """Decide what the run imports, trains and updates; refuse it with every problem at once."""
     settings = event["settings"]
-    if problems := requests.problems(event["request"], settings):
+    if problems := executions.problems(event["request"], settings):
         raise RunRefused(problems)
-    run = requests.run_of(event)
+    run = executions.run_of(event)
     seen = world.read(
         reader(),
         settings,

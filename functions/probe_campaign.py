@@ -1,8 +1,9 @@
 """Ask a campaign for recommendations, to see whether its new version really serves."""
 
-from .documents import Probing, UpdatedCampaign
+from .aws import runtime
+from .contract import Probing, UpdatedCampaign
 from .log import log_campaign
-from .probing import probe_campaign, runtime
+from .personalize.probe import probe_campaign
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Probing:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypedDict
 
-from .documents import (
+from .contract import (
     CampaignResult,
     DatasetResult,
     Finished,
@@ -16,10 +16,10 @@ from .documents import (
     SolutionResult,
     StateError,
 )
-from .requests import run_of
+from .executions import run_of
 
 if TYPE_CHECKING:
-    from .configuration import Configured
+    from .contract import Configured
 
 WORST_FIRST: tuple[Outcome, ...] = (
     "FAILED",

@@ -1,6 +1,6 @@
 """Say how the run ended."""
 
-from .documents import Finished
+from .contract import Finished
 from .log import log_report
 from .report import RunReport, report
 

@@ -1,9 +1,9 @@
 """Move a campaign back to the version that it served before."""
 
-from .campaigns import roll_back_campaign
-from .documents import Job, UpdatedCampaign
+from .aws import writer
+from .contract import Job, UpdatedCampaign
 from .log import log_job
-from .personalize import writer
+from .personalize.campaigns import roll_back_campaign
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Job:

@@ -1,9 +1,9 @@
 """Stop a training of ours that is past its deadline."""
 
-from .documents import Job, SolutionVersion
+from .aws import writer
+from .contract import Job, SolutionVersion
 from .log import log_job
-from .personalize import writer
-from .solution_versions import stop_solution_version
+from .personalize.versions import stop_solution_version
 
 
 def handler(event: SolutionVersion, _context: object) -> Job:

@@ -1,9 +1,9 @@
 """Move a campaign to the new version, never to an older one."""
 
-from .campaigns import update_campaign
-from .documents import EvaluatedCampaign, Job
+from .aws import writer
+from .contract import EvaluatedCampaign, Job
 from .log import log_job
-from .personalize import writer
+from .personalize.campaigns import update_campaign
 
 
 def handler(event: EvaluatedCampaign, _context: object) -> Job:

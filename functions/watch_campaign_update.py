@@ -1,9 +1,9 @@
 """Look at a campaign's update, or its way back; hold while its end is near."""
 
-from .campaigns import watch_campaign_update
-from .documents import Job, UpdatedCampaign
+from .aws import reader
+from .contract import Job, UpdatedCampaign
 from .log import log_job
-from .personalize import reader
+from .personalize.campaigns import watch_campaign_update
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Job:

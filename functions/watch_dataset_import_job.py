@@ -1,9 +1,9 @@
 """Look at the dataset import job; hold while its end is near."""
 
-from .documents import DatasetJob, Job
-from .import_jobs import watch_dataset_import_job
+from .aws import reader
+from .contract import DatasetJob, Job
 from .log import log_job
-from .personalize import reader
+from .personalize.imports import watch_dataset_import_job
 
 
 def handler(event: DatasetJob, _context: object) -> Job:

@@ -1,9 +1,9 @@
 """Look at the training; hold while its end is near."""
 
-from .documents import Job, SolutionVersion
+from .aws import reader
+from .contract import Job, SolutionVersion
 from .log import log_job
-from .personalize import reader
-from .solution_versions import watch_solution_version
+from .personalize.versions import watch_solution_version
 
 
 def handler(event: SolutionVersion, _context: object) -> Job:

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from functions.planning import DATE
+from functions.planning.decide import DATE
 from retrain.stage import FailedError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from functions.planning import DATE
+from functions.planning.decide import DATE
 from retrain import changes, judging
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Break functions and workflow on purpose, one mutant at a time: do the tests notice?
 
-    python -m tests.mutants [--seconds 1800] [--seed 1] [--only functions/gate.py]
+    python -m tests.mutants [--seconds 1800] [--seed 1] [--only functions/personalize/gate.py]
 
 Mutants are drawn at random until the time is up, and made in a temporary copy. One has died if
 a test fails in `tests/functions` or `tests/workflow` (without that of random faults, which takes
@@ -22,7 +22,7 @@ from itertools import combinations
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("functions/*.py", "components/workflow.py")
+SOURCES = ("functions/**/*.py", "components/workflow.py")
 SUITES = "tests/functions", "-n 2 tests/workflow --ignore=tests/workflow/test_exactly_once.py"
 IGNORED = shutil.ignore_patterns(".*", "__pycache__")
 PAIRS = "Lt LtE", "Gt GtE", "Eq NotEq", "Is IsNot", "In NotIn", "And Or"
@@ -118,7 +118,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     parser.add_argument("--seconds", type=float, default=1800, help="the whole budget")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", help="one module, as functions/gate.py")
+    parser.add_argument("--only", help="one module, as functions/personalize/gate.py")
     given = parser.parse_args()
     ends = time.monotonic() + given.seconds
     every = [str(path.relative_to(ROOT)) for each in SOURCES for path in ROOT.glob(each)]

@@ -21,9 +21,7 @@ from components.document import document
 from components.steps import STEPS
 from components.workflow import definition
 from emulator.personalize import Caller, Personalize, attach
-from functions import exports as s3
-from functions import personalize as clients
-from functions import probing, runs
+from functions import aws
 from tests.group import IMPORT_ROLE, PERSONALIZE, RECIPE, Bucket, exports, make_group, settings
 from tests.interpreter import ACCOUNT, REGION, Execution, Handler, Machine, Running, VirtualClock
 from tests.interpreter import World as StepFunctions
@@ -226,8 +224,8 @@ def session() -> boto3.Session:
 
 
 def forget_clients() -> None:
-    for cached in (clients.reader, clients.writer, runs.executions, s3.s3, probing.runtime):
-        cached.cache_clear()
+    for client in (aws.reader, aws.writer, aws.stepfunctions, aws.s3, aws.scheduler, aws.runtime):
+        client.cache_clear()
 
 
 def handler(step: str) -> Callable[[dict, object], object]:

@@ -1,12 +1,12 @@
 """Amazon Personalize in memory: it validates, takes time, trains for real, and recommends."""
 
-from .api import Call, Personalize
-from .authorization import Caller
-from .errors import AccessDenied, ApiError, NoAnswer, NoSuchKey, ObjectError
-from .faults import Faults
-from .store import Objects, Switches
-from .timeline import Duration, FixedTimings, Timings
-from .wire import Answer, attach, respond
+from emulator.personalize.api import Call, Personalize
+from emulator.personalize.authorization import Caller
+from emulator.personalize.errors import AccessDenied, ApiError, NoAnswer, NoSuchKey, ObjectError
+from emulator.personalize.faults import Faults
+from emulator.personalize.store import Objects, Switches
+from emulator.personalize.timeline import Duration, FixedTimings, Timings
+from emulator.personalize.wire import Answer, attach, respond
 
 __all__ = [
     "AccessDenied",

@@ -7,15 +7,23 @@ from datetime import UTC, datetime, timedelta
 from threading import RLock
 from typing import Any, NamedTuple
 
-from . import campaigns, containers, imports, reading, runtime, solutions, tagging
-from .authorization import Caller, needs
-from .errors import ApiError
-from .faults import Faults
-from .model import only_modelled, operation, validate
-from .resources import Dataset, Solution
-from .store import Objects, Store, Surroundings, Switches
-from .tables import Row
-from .timeline import FixedTimings, Timings
+from emulator.personalize import (
+    campaigns,
+    containers,
+    imports,
+    reading,
+    runtime,
+    solutions,
+    tagging,
+)
+from emulator.personalize.authorization import Caller, needs
+from emulator.personalize.errors import ApiError
+from emulator.personalize.faults import Faults
+from emulator.personalize.model import only_modelled, operation, validate
+from emulator.personalize.resources import Dataset, Solution
+from emulator.personalize.store import Objects, Store, Surroundings, Switches
+from emulator.personalize.tables import Row
+from emulator.personalize.timeline import FixedTimings, Timings
 
 # An operation takes its own request type; `validate` has held the request against the model.
 Operation = Callable[[Store, Any], dict[str, object]]

@@ -7,7 +7,7 @@ Personalize". Actions are called like their operations.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from .errors import invalid_input
+from emulator.personalize.errors import invalid_input
 
 Request = Mapping[str, object]
 

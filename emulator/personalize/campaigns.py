@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from . import rules
-from .errors import invalid_input
-from .resources import Campaign, Change, Solution, SolutionVersion
-from .store import Store
-from .tagging import tags_of
+from emulator.personalize import rules
+from emulator.personalize.errors import invalid_input
+from emulator.personalize.resources import Campaign, Change, Solution, SolutionVersion
+from emulator.personalize.store import Store
+from emulator.personalize.tagging import tags_of
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import (

@@ -3,12 +3,19 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from . import rules
-from .resources import Dataset, DatasetGroup, EventTracker, ImportJob, Schema, Solution
-from .store import Store
-from .tables import RowSchema, Table
-from .tagging import tags_of
-from .timeline import Moment, Timeline
+from emulator.personalize import rules
+from emulator.personalize.resources import (
+    Dataset,
+    DatasetGroup,
+    EventTracker,
+    ImportJob,
+    Schema,
+    Solution,
+)
+from emulator.personalize.store import Store
+from emulator.personalize.tables import RowSchema, Table
+from emulator.personalize.tagging import tags_of
+from emulator.personalize.timeline import Moment, Timeline
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import (

@@ -7,8 +7,8 @@ from itertools import count
 from threading import Lock
 from typing import cast
 
-from .errors import ApiError, NoAnswer, limit_exceeded
-from .model import operation_names
+from emulator.personalize.errors import ApiError, NoAnswer, limit_exceeded
+from emulator.personalize.model import operation_names
 
 # Every fault with its parameters and their defaults.
 CALL_FAULTS: Mapping[str, Mapping[str, object]] = {

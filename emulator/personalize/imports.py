@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import rules
-from .errors import AccessDenied, JobFailed, ObjectError
-from .resources import Dataset, ImportJob
-from .store import Store
-from .tables import IDENTITY, Table, read_csv
-from .tagging import tags_of
+from emulator.personalize import rules
+from emulator.personalize.errors import AccessDenied, JobFailed, ObjectError
+from emulator.personalize.resources import Dataset, ImportJob
+from emulator.personalize.store import Store
+from emulator.personalize.tables import IDENTITY, Table, read_csv
+from emulator.personalize.tagging import tags_of
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CreateDatasetImportJobRequestTypeDef

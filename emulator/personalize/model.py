@@ -15,7 +15,7 @@ from botocore.model import (
     StructureShape,
 )
 
-from .errors import ApiError, invalid_input
+from emulator.personalize.errors import ApiError, invalid_input
 
 CONTROL, RUNTIME, EVENTS = "personalize", "personalize-runtime", "personalize-events"
 

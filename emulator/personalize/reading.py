@@ -7,9 +7,9 @@ from datetime import datetime
 
 from botocore.model import ListShape
 
-from .errors import ApiError, invalid_input
-from .model import members, operation
-from .resources import (
+from emulator.personalize.errors import ApiError, invalid_input
+from emulator.personalize.model import members, operation
+from emulator.personalize.resources import (
     Campaign,
     Dataset,
     DatasetGroup,
@@ -21,7 +21,7 @@ from .resources import (
     Solution,
     SolutionVersion,
 )
-from .store import Store
+from emulator.personalize.store import Store
 
 KINDS: Mapping[str, type[Resource]] = {
     "DescribeCampaign": Campaign,

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from .tables import RowSchema, Table
-from .timeline import Timeline
+from emulator.personalize.tables import RowSchema, Table
+from emulator.personalize.timeline import Timeline
 
 if TYPE_CHECKING:
-    from .recipes import Recipe
-    from .training import Model
+    from emulator.personalize.recipes import Recipe
+    from emulator.personalize.training import Model
 
 
 @dataclass(kw_only=True, eq=False)

@@ -2,8 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .errors import ApiError, JobFailed, already_exists, in_use, invalid_input, limit_exceeded
-from .resources import (
+from emulator.personalize.errors import (
+    ApiError,
+    JobFailed,
+    already_exists,
+    in_use,
+    invalid_input,
+    limit_exceeded,
+)
+from emulator.personalize.resources import (
     Campaign,
     Changeable,
     Dataset,
@@ -14,8 +21,8 @@ from .resources import (
     Solution,
     SolutionVersion,
 )
-from .store import Store
-from .tables import REQUIRED_FIELDS, RowSchema, Table
+from emulator.personalize.store import Store
+from emulator.personalize.tables import REQUIRED_FIELDS, RowSchema, Table
 
 # Quotas: guide, "Amazon Personalize endpoints and quotas".
 IMPORTS_UNDER_WAY_PER_REGION = 5

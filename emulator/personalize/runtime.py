@@ -5,9 +5,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from .errors import invalid_input
-from .resources import Campaign, SolutionVersion
-from .store import Store
+from emulator.personalize.errors import invalid_input
+from emulator.personalize.resources import Campaign, SolutionVersion
+from emulator.personalize.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime.type_defs import (
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         GetRecommendationsRequestTypeDef,
     )
 
-    from .training import Model
+    from emulator.personalize.training import Model
 
 DEFAULT_RESULTS = 25  # API reference: numResults defaults to 25
 MAX_RESULTS = 500  # guide, quotas: also the most items for a ranking

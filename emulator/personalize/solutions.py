@@ -4,13 +4,20 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from . import campaigns, rules
-from .errors import invalid_input, not_found
-from .recipes import RECIPES, Recipe
-from .resources import Campaign, Change, Dataset, DatasetGroup, Solution, SolutionVersion
-from .store import Store
-from .tables import Table
-from .tagging import tags_of
+from emulator.personalize import campaigns, rules
+from emulator.personalize.errors import invalid_input, not_found
+from emulator.personalize.recipes import RECIPES, Recipe
+from emulator.personalize.resources import (
+    Campaign,
+    Change,
+    Dataset,
+    DatasetGroup,
+    Solution,
+    SolutionVersion,
+)
+from emulator.personalize.store import Store
+from emulator.personalize.tables import Table
+from emulator.personalize.tagging import tags_of
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import (
@@ -191,7 +198,7 @@ def _version_id(solution: Solution) -> str:
 
 
 def _train(version: SolutionVersion) -> None:
-    from .training import train  # noqa: PLC0415 - numpy and implicit only where a model is trained
+    from emulator.personalize.training import train  # noqa: PLC0415 - numpy and implicit only where a model is trained
 
     event_type = version.details.get("eventType")
     data = version.data

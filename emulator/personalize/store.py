@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Literal, Protocol, TypeVar
 
-from .errors import JobFailed, not_found
-from .faults import Fault, Faults
-from .recipes import RECIPES
-from .resources import RecipeResource, Resource
-from .timeline import Duration, Moment, Timeline, Timings, timeline
+from emulator.personalize.errors import JobFailed, not_found
+from emulator.personalize.faults import Fault, Faults
+from emulator.personalize.recipes import RECIPES
+from emulator.personalize.resources import RecipeResource, Resource
+from emulator.personalize.timeline import Duration, Moment, Timeline, Timings, timeline
 
 R = TypeVar("R", bound=Resource)
 

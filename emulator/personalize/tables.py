@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from .errors import JobFailed, invalid_input
+from emulator.personalize.errors import JobFailed, invalid_input
 
 Value = str | int | float | bool | None
 Row = tuple[Value, ...]

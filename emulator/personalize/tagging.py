@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from . import rules
-from .store import Store
+from emulator.personalize import rules
+from emulator.personalize.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from implicit.nearest_neighbours import ItemItemRecommender
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from .recipes import Recipe
-from .tables import Table, strings
+from emulator.personalize.recipes import Recipe
+from emulator.personalize.tables import Table, strings
 
 Scores = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -13,10 +13,10 @@ from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 
-from .api import Personalize
-from .authorization import Caller
-from .errors import ApiError, NoAnswer
-from .model import CONTROL, EVENTS, RUNTIME, service
+from emulator.personalize.api import Personalize
+from emulator.personalize.authorization import Caller
+from emulator.personalize.errors import ApiError, NoAnswer
+from emulator.personalize.model import CONTROL, EVENTS, RUNTIME, service
 
 TARGET = "AmazonPersonalize."
 CONTENT_TYPES = {

@@ -15,7 +15,9 @@ def code(tmp_path, monkeypatch):
 
     def write(**modules):
         for name, text in {"__init__": "", **modules}.items():
-            (tmp_path / f"{name}.py").write_text(text)
+            file = tmp_path / f"{name}.py"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
         return tmp_path
 
     return write
@@ -44,6 +46,35 @@ def test_a_bundle_holds_the_handler_and_whatever_it_leads_to(code):
     ], "late imports count, circles end, and what nothing imports stays out"
 
 
+def test_modules_in_packages_come_along_with_the_packages_that_hold_them(code):
+    code(
+        packed_step="from .inner.one import thing\nfrom .inner import two\nfrom . import outer",
+        outer="",
+        **{
+            "inner/__init__": "",
+            "inner/one": "from . import three\nfrom .. import top\nfrom ..top import name",
+            "inner/two": "from ..other.four import thing",
+            "inner/three": "",
+            "inner/unused": "",
+            "other/__init__": "",
+            "other/four": "",
+            "top": "",
+        },
+    )
+    assert names(bundle("packed_step")) == [
+        "__init__.py",
+        "inner/__init__.py",
+        "inner/one.py",
+        "inner/three.py",
+        "inner/two.py",
+        "other/__init__.py",
+        "other/four.py",
+        "outer.py",
+        "packed_step.py",
+        "top.py",
+    ]
+
+
 def test_a_module_that_is_imported_for_its_types_alone_comes_along(code):
     code(typed_step="if TYPE_CHECKING:\n    from .types_of_it import Thing", types_of_it="")
     assert names(bundle("typed_step")) == ["__init__.py", "typed_step.py", "types_of_it.py"]
@@ -65,4 +96,4 @@ def test_a_handler_is_in_its_own_bundle_alone():
 
 def test_every_module_goes_to_some_function():
     packed = {name for step in STEPS for name in names(bundle(step))}
-    assert packed == {path.name for path in CODE.glob("*.py")}
+    assert packed == {path.relative_to(CODE).as_posix() for path in CODE.rglob("*.py")}

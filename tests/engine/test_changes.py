@@ -196,8 +196,8 @@ CHANGES = [
     ),
     Change(
         "the code that some functions share",
-        append("functions/gate.py"),
-        only(MACHINE, *functions_with("gate")),
+        append("functions/personalize/gate.py"),
+        only(MACHINE, *functions_with("personalize/gate")),
     ),
     Change(
         "the memory of a function",

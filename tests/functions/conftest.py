@@ -11,10 +11,9 @@ import hypothesis
 import pytest
 from botocore.stub import Stubber
 
+from functions import aws
 from functions import clock as functions_clock
-from functions import exports, solution_versions
-from functions import runs as functions_runs
-from functions.personalize import raise_passing_errors
+from functions.aws import with_transient_errors
 from tests.functions.samples import NOW, REGION
 
 # Examples are drawn anew each time; how long one takes says nothing on a busy machine.
@@ -69,7 +68,7 @@ def clients():
         service: boto3.client(service, region_name=REGION, **keys)
         for service in ("personalize", "personalize-runtime", "s3", "stepfunctions", "scheduler")
     }
-    raise_passing_errors(made["personalize"])
+    with_transient_errors(made["personalize"])
     return made
 
 
@@ -92,21 +91,19 @@ def runtime(clients):
 
 @pytest.fixture
 def executions(clients, monkeypatch):
-    monkeypatch.setattr(functions_runs, "executions", lambda: clients["stepfunctions"])
-    monkeypatch.setattr(solution_versions, "executions", lambda: clients["stepfunctions"])
+    monkeypatch.setattr(aws, "stepfunctions", lambda: clients["stepfunctions"])
     yield from stubbed(clients["stepfunctions"])
 
 
 @pytest.fixture
 def s3(clients, monkeypatch):
-    monkeypatch.setattr(exports, "s3", lambda: clients["s3"])
+    monkeypatch.setattr(aws, "s3", lambda: clients["s3"])
     yield from stubbed(clients["s3"])
 
 
 @pytest.fixture
 def scheduler(clients, monkeypatch):
-    """The one client that is made where it is used."""
-    monkeypatch.setattr("boto3.client", clients.__getitem__)
+    monkeypatch.setattr(aws, "scheduler", lambda: clients["scheduler"])
     yield from stubbed(clients["scheduler"])
 
 

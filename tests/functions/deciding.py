@@ -1,6 +1,6 @@
 """Plans for a world and a request, and what several kinds of test plan with."""
 
-from functions.planning import decide
+from functions.planning.decide import decide
 from tests.functions.samples import (
     DATASET,
     FIELDS,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from functions.exports import Beginning, Export, Object
-from functions.world import World
+from functions.planning.world import World
 
 REGION = "eu-west-1"
 ARN = f"arn:aws:personalize:{REGION}:123456789012"

@@ -3,8 +3,12 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.campaigns import roll_back_campaign, update_campaign, watch_campaign_update
 from functions.errors import ServiceUnavailable
+from functions.personalize.campaigns import (
+    roll_back_campaign,
+    update_campaign,
+    watch_campaign_update,
+)
 from tests.functions.samples import (
     CAMPAIGN,
     FOREIGN_VERSION,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.checks import (
+from functions.planning.guards import (
     another_run_is_under_way,
     comes_from_deployment,
     exist_and_belong_together,

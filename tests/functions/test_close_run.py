@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from functions import close_run, runs
+from functions import aws, close_run
+from functions import executions as runs
 from functions.errors import ServiceUnavailable
 from tests.functions.samples import (
     DATASET,
@@ -93,20 +94,20 @@ def test_an_execution_that_is_still_said_to_run_is_asked_about_again_later(execu
 def test_what_the_first_state_made_is_read_from_the_history(executions):
     later = {**FIRST_STATE, "stateExitedEventDetails": {"name": "Later", "output": "{}"}}
     history(executions, STARTED, {"type": "PassStateEntered"}, FIRST_STATE, later)
-    assert runs.configured(executions.client, EXECUTION) == configured(SCHEDULED)
+    assert runs.configuration_of(executions.client, EXECUTION) == configured(SCHEDULED)
 
 
 def test_an_execution_that_did_not_leave_its_first_state_made_nothing(executions):
     history(executions, STARTED)
-    assert runs.configured(executions.client, EXECUTION) is None
+    assert runs.configuration_of(executions.client, EXECUTION) is None
 
 
 def test_the_client_of_step_functions_is_made_once(monkeypatch, clients):
     made = []
-    monkeypatch.setattr("boto3.client", lambda name: made.append(name) or clients[name])
-    runs.executions.cache_clear()
-    assert runs.executions() is runs.executions()
-    runs.executions.cache_clear()
+    monkeypatch.setattr("boto3.client", lambda name, **_: made.append(name) or clients[name])
+    aws.stepfunctions.cache_clear()
+    assert aws.stepfunctions() is aws.stepfunctions()
+    aws.stepfunctions.cache_clear()
     assert made == ["stepfunctions"]
 
 
@@ -115,7 +116,7 @@ def test_the_client_of_step_functions_is_made_once(monkeypatch, clients):
 
 @pytest.fixture
 def close(monkeypatch, executions, personalize):
-    monkeypatch.setattr(close_run, "executions", lambda: executions.client)
+    monkeypatch.setattr(close_run, "stepfunctions", lambda: executions.client)
     monkeypatch.setattr(close_run, "writer", lambda: personalize.client)
     return lambda: close_run.handler(EVENT, None)
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from functions.data_checks import (
+from functions.exports import Export
+from functions.planning.export_guards import (
     appends_only_what_is_new,
     has_the_fields,
     is_not_truncated,
@@ -15,7 +16,6 @@ from functions.data_checks import (
     parses,
     problems,
 )
-from functions.exports import Export
 from tests.functions.samples import (
     DATASET,
     FIELDS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.evaluation import evaluate_solution_version
+from functions.personalize.evaluate import evaluate_solution_version
 from tests.functions.samples import (
     CAMPAIGN,
     NDCG,

@@ -12,7 +12,7 @@ from botocore.exceptions import (
 )
 from botocore.response import StreamingBody
 
-from functions import exports
+from functions import aws
 from functions.errors import ServiceUnavailable
 from functions.exports import Beginning, Export, listed, look, split
 from tests.functions.samples import LOCATION, ago, s3_object
@@ -288,8 +288,8 @@ def test_a_location_is_a_bucket_and_a_key(location, parts):
 
 def test_the_client_of_s3_is_made_once(monkeypatch, clients):
     made = []
-    monkeypatch.setattr("boto3.client", lambda name: made.append(name) or clients[name])
-    exports.s3.cache_clear()
-    assert exports.s3() is exports.s3()
-    exports.s3.cache_clear()
+    monkeypatch.setattr("boto3.client", lambda name, **_: made.append(name) or clients[name])
+    aws.s3.cache_clear()
+    assert aws.s3() is aws.s3()
+    aws.s3.cache_clear()
     assert made == ["s3"]

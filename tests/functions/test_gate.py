@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.gate import verdict
+from functions.personalize.gate import verdict
 from tests.functions.samples import NDCG, OLD_VERSION
 
 PRECISION = "precision_at_5"

@@ -80,7 +80,7 @@ def handle(monkeypatch, services, caplog):
         clients = {
             "writer" if step in WRITERS else "reader": services["personalize"].client,
             "runtime": services["runtime"].client,
-            "executions": services["executions"].client,
+            "stepfunctions": services["executions"].client,
         }
         for name, made in clients.items():
             if hasattr(module, name):

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from functions.errors import NameTaken, ServiceUnavailable, Throttled
-from functions.import_jobs import create_dataset_import_job, watch_dataset_import_job
+from functions.personalize.imports import create_dataset_import_job, watch_dataset_import_job
 from tests.functions.samples import (
     API_TAGS,
     DATASET,

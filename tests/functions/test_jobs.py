@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from functions.jobs import (
+from functions.executions import short_hash
+from functions.personalize.jobs import (
     api_tags,
-    digest,
     failure_of,
     first_tried_at,
     found,
@@ -49,7 +49,7 @@ def test_the_longest_names_are_names_for_personalize():
 
 
 def test_a_digest_is_the_beginning_of_a_sha_256():
-    assert digest("abc", 16) == "ba7816bf8f01cfea"
+    assert short_hash("abc", 16) == "ba7816bf8f01cfea"
 
 
 def test_tags_are_given_as_the_api_takes_them():

@@ -1,6 +1,6 @@
 """Tags: what is remembered of a job, and read again."""
 
-from functions.memory import recall, remember
+from functions.personalize.tags import recall, remember
 from tests.functions.samples import API_TAGS, CAMPAIGN, IMPORT_JOB, OLD_VERSION, TAGS
 
 

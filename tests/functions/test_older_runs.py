@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from functions.runs import older_run
+from functions.executions import older_run
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
 BEGAN = datetime.fromisoformat("2026-11-29T03:00:00.123+00:00")

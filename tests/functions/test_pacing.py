@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.pacing import BLIND_FIRST, CLOSEST, EARLY_LOOKS, HOLD_PAUSE, SHORT, pause
+from functions.personalize.pacing import BLIND_FIRST, CLOSEST, EARLY_LOOKS, HOLD_PAUSE, SHORT, pause
 
 DURATIONS = st.lists(st.integers(min_value=1, max_value=48 * 3600), min_size=1, max_size=5)
 ELAPSED = st.floats(min_value=-600, max_value=10 * 24 * 3600)

@@ -29,6 +29,7 @@ CLIENTS = {
     "S3Client": "s3",
     "SFNClient": "stepfunctions",
     "BaseClient": None,
+    "Client": None,
 }
 """Type of a function's `client`, to its service; None is any, of which no method is called."""
 RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
@@ -58,8 +59,12 @@ def methods():
 
 @cache
 def module(name):
-    """Give a module's functions and constants, and what each name that it imports stands for."""
-    tree = ast.parse((FUNCTIONS / f"{name}.py").read_text())
+    """Return a module's functions and constants, and what each name that it imports stands for.
+
+    `name` is the path below functions/ without its ending, as `personalize/jobs`.
+    """
+    path = FUNCTIONS / f"{name}.py"
+    tree = ast.parse(path.read_text())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     constants = {
         ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target): node.value
@@ -69,8 +74,15 @@ def module(name):
     names = {}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.level:
+            package = path.parents[node.level - 1]
+            owner = package.joinpath(*(node.module or "").split("."))
             for alias in node.names:
-                names[alias.asname or alias.name] = (node.module, alias.name)
+                known = alias.asname or alias.name
+                if owner.is_dir():  # a module, not a name in it
+                    place = (owner / alias.name).relative_to(FUNCTIONS).as_posix()
+                    names[known] = (None, place)
+                else:
+                    names[known] = (owner.relative_to(FUNCTIONS).as_posix(), alias.name)
     return functions, constants, names
 
 
@@ -109,7 +121,7 @@ def actions(step):
     used = set()
     for function in reached(step).values():
         types = {each.arg: each.annotation for each in function.args.args}
-        services = {"scheduler": "scheduler"}
+        services = {"aws.scheduler()": "scheduler"}
         if "client" in types:
             services["client"] = CLIENTS[ast.unparse(types["client"])]
         for node in ast.walk(function):
@@ -126,10 +138,14 @@ def test_a_function_may_do_what_its_code_does_and_nothing_else(step):
     assert actions(step) | IMPLIED.get(step, set()) == allowed
 
 
+def places():
+    """Return the modules below functions/, as `personalize/jobs`."""
+    files = FUNCTIONS.rglob("*.py")
+    return [path.relative_to(FUNCTIONS).with_suffix("").as_posix() for path in files]
+
+
 def test_every_function_in_the_bundle_is_reached_from_a_handler():
-    everywhere = {
-        (path.stem, name) for path in FUNCTIONS.glob("*.py") for name in module(path.stem)[0]
-    }
+    everywhere = {(place, name) for place in places() for name in module(place)[0]}
     everything = {place for step in STEPS for place in reached(step)}
     assert everywhere - everything == set(), "what nothing calls is dead"
 

@@ -3,8 +3,8 @@
 import pytest
 
 from functions.errors import RunRefused
-from functions.planned import planned_import
-from functions.planning import datasets_of
+from functions.planning.decide import datasets_of
+from functions.planning.planned_jobs import planned_import
 from tests.functions.deciding import (
     WITHOUT_IMPORT,
     decided,

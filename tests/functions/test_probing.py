@@ -3,8 +3,8 @@
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from functions import probing as module
-from functions.probing import probe_campaign
+from functions import aws
+from functions.personalize.probe import probe_campaign
 from tests.functions.samples import CAMPAIGN, PROBE, iso, planned_campaign, probing
 
 FIVE = [{"itemId": str(number)} for number in range(5)]
@@ -159,9 +159,9 @@ def test_a_ranking_is_asked_for_with_its_list(runtime, least, expected):
 def test_the_client_of_the_runtime_is_made_once_and_asks_once(monkeypatch):
     made = []
     monkeypatch.setattr("boto3.client", lambda name, config: made.append((name, config)) or name)
-    module.runtime.cache_clear()
-    assert (module.runtime(), module.runtime()) == ("personalize-runtime",) * 2
-    module.runtime.cache_clear()
+    aws.runtime.cache_clear()
+    assert (aws.runtime(), aws.runtime()) == ("personalize-runtime",) * 2
+    aws.runtime.cache_clear()
     ((_, config),) = made
-    assert config.retries == {"total_max_attempts": 1}
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
     assert (config.connect_timeout, config.read_timeout) == (5, 10)

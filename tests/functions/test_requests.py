@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.requests import asked, problems, run_of, scheduled_at
+from functions.executions import asked, problems, run_of, scheduled_at
 from tests.functions.samples import (
     DATASET,
     EXECUTION,

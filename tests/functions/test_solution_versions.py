@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from functions import solution_versions
 from functions.errors import NameTaken, ServiceUnavailable, Throttled
-from functions.solution_versions import (
+from functions.personalize import versions
+from functions.personalize.versions import (
     create_solution_version,
     left_by,
     stop_solution_version,
@@ -87,8 +87,8 @@ def older(monkeypatch):
         asked.append((client, run_))
         return found[0] if found else None
 
-    monkeypatch.setattr(solution_versions, "older_run", older_run)
-    monkeypatch.setattr(solution_versions, "executions", lambda: "executions")
+    monkeypatch.setattr(versions, "older_run", older_run)
+    monkeypatch.setattr(versions.aws, "stepfunctions", lambda: "executions")
     return SimpleNamespace(asked=asked, found=found)
 
 

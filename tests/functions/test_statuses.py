@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.statuses import is_hopeless, phase_of, warnings_of
+from functions.personalize.statuses import is_hopeless, phase_of, warnings_of
 
 DOCUMENTED = {
     "CREATE PENDING": "UNDER_WAY",

@@ -1,7 +1,7 @@
 """Looking at a job until it ends, on a clock moved by hand."""
 
 from functions.clock import now, sleep
-from functions.watching import elapsed_seconds, watch, whole
+from functions.personalize.watch import elapsed_seconds, watch, whole
 from tests.functions.samples import NOW, ago, ended_job, iso, job
 
 

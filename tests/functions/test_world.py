@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from functions import world
 from functions.errors import Throttled
-from functions.world import World
+from functions.planning import world
+from functions.planning.world import World
 from tests.functions.samples import (
     API_TAGS,
     ARN,
@@ -49,10 +49,10 @@ NEW = version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1))
 @pytest.fixture(autouse=True)
 def neighbours(monkeypatch):
     """What lies in S3 and which executions run is read by other modules, and tried there."""
-    monkeypatch.setattr(world.exports, "s3", lambda: "s3")
+    monkeypatch.setattr(world.aws, "s3", lambda: "s3")
     monkeypatch.setattr(world.exports, "look", lambda *asked: asked)
-    monkeypatch.setattr(world.runs, "executions", lambda: "executions")
-    monkeypatch.setattr(world.runs, "older_run", lambda *asked: asked)
+    monkeypatch.setattr(world.aws, "stepfunctions", lambda: "executions")
+    monkeypatch.setattr(world.executions, "older_run", lambda *asked: asked)
 
 
 def pages(personalize, operation, key, pages_, **given):

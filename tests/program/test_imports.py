@@ -200,9 +200,8 @@ def test_only_the_four_component_modules_know_the_aws_provider():
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_has_at_most_300_lines_and_says_what_it_is_about(name):
-    file, tree = MODULES[name]
-    assert len(file.read_text().splitlines()) <= 300
+def test_a_module_says_what_it_is_about(name):
+    _, tree = MODULES[name]
     assert ast.get_docstring(tree), "a module opens with one sentence"
 
 

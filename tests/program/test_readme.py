@@ -14,9 +14,11 @@ from components.args import DEFAULT_GATE, FULL_EVERY, RetrainingPipelineArgs, ca
 from components.metrics import NDCG_AT_10
 from components.steps import STEPS
 from components.workflow import REPORTED
-from functions import checks, data_checks, errors, memory
-from functions.configuration import Request
-from functions.documents import Outcome
+from functions import errors
+from functions.contract import Outcome, Request
+from functions.personalize import tags as known_tags
+from functions.planning import export_guards
+from functions.planning import guards as run_guards
 from retrain.scenarios import SCENARIOS
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
 from tests.program.test_program import CONFIG, deploy
@@ -119,7 +121,7 @@ def guards():
     """Give each guard's name with its module."""
     return {
         name: module
-        for module in (checks, data_checks)
+        for module in (run_guards, export_guards)
         for name, each in inspect.getmembers(module, inspect.isfunction)
         if each.__module__ == module.__name__ and not name.startswith("_")
         if name not in NO_GUARDS
@@ -165,7 +167,7 @@ def test_every_scenario_is_explained_in_its_own_words():
 
 
 def test_every_tag_that_is_remembered_is_explained():
-    tags = [each for name, each in vars(memory).items() if name.isupper() and "-" in str(each)]
+    tags = [each for name, each in vars(known_tags).items() if name.isupper() and "-" in str(each)]
     assert [words(row[0])[0] for row in rows(OPERATIONS, "tag")] == tags
 
 

@@ -7,7 +7,7 @@ import pytest
 import settings
 from components.retraining_pipeline import TAG
 from components.values import OWN_TAGS
-from functions import memory
+from functions.personalize import tags
 from tests.program.sample_stack import (
     ACCOUNT,
     PARTITION,
@@ -420,6 +420,6 @@ def test_whether_a_cron_comes_again_is_judged_for_a_day_alone():
 
 def test_the_keys_that_the_pipeline_remembers_by_are_kept_from_the_config():
     constants = ("RUN", "BYTES", "OBJECTS", "FINGERPRINT", "ADOPTED", "VERDICT", "PREVIOUS")
-    keys = [getattr(memory, name) for name in constants]
-    assert set(constants) == {name for name in vars(memory) if name.isupper()} - {"TYPE_CHECKING"}
+    keys = [getattr(tags, name) for name in constants]
+    assert set(constants) == {name for name in vars(tags) if name.isupper()} - {"TYPE_CHECKING"}
     assert [key for key in [*keys, TAG] if not key.startswith(OWN_TAGS)] == []

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from functions.close_run import LAST_CALL
-from functions.memory import VERDICT
+from functions.personalize.tags import VERDICT
 from tests.interpreter import Execution
 from tests.pipeline import PREFIX, RUN
 from tests.workflow.witness import Report, Update, Witness, of_this_run, own_report

@@ -9,8 +9,8 @@ from botocore.session import get_session
 from components import workflow
 from components.asl import machines, problems
 from components.steps import STEPS
-from functions import errors, runs
-from functions.documents import Evaluation, Phase, Probing
+from functions import errors, executions
+from functions.contract import Evaluation, Phase, Probing
 from tests.workflow.reading import definition
 
 RESERVED = {
@@ -266,5 +266,5 @@ def test_every_path_of_the_run_itself_ends_in_the_report():
 
 
 def test_the_error_of_a_reported_run_is_the_one_that_close_run_leaves_alone():
-    assert workflow.REPORTED == runs.REPORTED
-    assert definition()["States"]["Retraining failed"]["Error"] == runs.REPORTED
+    assert workflow.REPORTED == executions.REPORTED
+    assert definition()["States"]["Retraining failed"]["Error"] == executions.REPORTED

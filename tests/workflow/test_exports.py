@@ -309,7 +309,7 @@ def test_an_incremental_import_of_too_few_interactions_is_refused(rows, refuses)
 
 
 def test_an_incremental_import_of_too_much_is_refused(monkeypatch):
-    monkeypatch.setattr("functions.data_checks.MOST_INCREMENTAL_BYTES", 1000)
+    monkeypatch.setattr("functions.planning.decide.export_guards.MOST_INCREMENTAL_BYTES", 1000)
     with pipeline(ONE) as made:
         made.args = incremental()
         made.bucket.put("new-interactions.csv", INTERACTIONS)

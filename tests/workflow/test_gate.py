@@ -4,7 +4,7 @@ import pytest
 
 from components.args import LimitsArgs, QualityRuleArgs
 from components.metrics import NDCG_AT_10
-from functions.memory import VERDICT, recall
+from functions.personalize.tags import VERDICT, recall
 from tests.group import exports, settings, solution
 from tests.pipeline import RUN, handler, pipeline
 from tests.workflow.reading import (

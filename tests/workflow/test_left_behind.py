@@ -3,7 +3,7 @@
 import pytest
 
 from components.args import CampaignArgs, ProbeArgs, SolutionArgs
-from functions.memory import PREVIOUS, VERDICT, recall
+from functions.personalize.tags import PREVIOUS, VERDICT, recall
 from tests.group import datasets, exports, settings, solution
 from tests.lambda_runtime import Fails
 from tests.pipeline import RUN, handler, pipeline

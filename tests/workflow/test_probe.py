@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import CampaignArgs, LimitsArgs, ProbeArgs, SolutionArgs
-from functions import probing
-from functions.memory import PREVIOUS, VERDICT, recall
+from functions.personalize import probe
+from functions.personalize.tags import PREVIOUS, VERDICT, recall
 from tests.group import settings
 from tests.pipeline import RUN, handler, pipeline
 from tests.workflow.reading import campaign_arn, failures, outcomes, report, solution_arn
@@ -287,4 +287,4 @@ def test_a_short_probe_asks_as_often_as_it_takes_to_tell():
     with pipeline(probed(ProbeArgs(user_id="u1", minutes=0.5))) as made:
         execution, asked = run_with_answers(made, lambda _: False)
     assert outcomes(execution) == DONE
-    assert asked > probing.LEAST_QUESTIONS
+    assert asked > probe.LEAST_QUESTIONS

@@ -203,7 +203,7 @@ def test_the_older_run_is_looked_for_again_before_the_training():
     """The list of executions is eventually consistent: no plan has seen another run."""
 
     def blind(event, context):
-        with patch("functions.runs.older_run", lambda *_: None):
+        with patch("functions.executions.older_run", lambda *_: None):
             return handler("plan_retraining")(event, context)
 
     few = settings(datasets=datasets("interactions", "items"))

@@ -6,7 +6,7 @@ import pytest
 
 from components.args import LimitsArgs
 from functions.errors import ServiceUnavailable
-from functions.runs import REPORTED
+from functions.executions import REPORTED
 from tests.group import IMPORT_ROLE, datasets, settings, solution
 from tests.lambda_runtime import Fails
 from tests.pipeline import PREFIX, RUN, handler, pipeline

@@ -16,7 +16,7 @@ from components.args import ProbeArgs
 from components.metrics import NDCG_AT_10
 from emulator.personalize.faults import Faults
 from functions.errors import ServiceUnavailable, Throttled
-from functions.memory import VERDICT
+from functions.personalize.tags import VERDICT
 from tests.group import PERSONALIZE
 from tests.interpreter import Execution
 from tests.pipeline import FUNCTIONS, OPERATOR, PREFIX, RUN, Pipeline, handler

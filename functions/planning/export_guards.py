@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .memory import BYTES, FINGERPRINT
-from .statuses import is_hopeless
+from ..personalize.statuses import is_hopeless
+from ..personalize.tags import BYTES, FINGERPRINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
 
-    from .configuration import DatasetSettings
-    from .exports import Beginning, Export
+    from ..contract import DatasetSettings
+    from ..exports import Beginning, Export
     from .world import SchemaField, World
 
 LONGEST_HEADER = 200

@@ -7,9 +7,11 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
-from . import checks, memory
-from .jobs import digest, import_job_name, mode_of, version_name
-from .statuses import is_hopeless
+from ..executions import short_hash
+from ..personalize.jobs import import_job_name, mode_of, version_name
+from ..personalize.statuses import is_hopeless
+from ..personalize.tags import BYTES, FINGERPRINT, OBJECTS, RUN
+from . import guards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,16 +25,19 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from .configuration import (
+    from ..contract import (
         CampaignSettings,
         DatasetSettings,
+        PlannedCampaign,
+        PlannedImport,
+        PlannedSolution,
+        Run,
         Settings,
         SolutionSettings,
         Tags,
         TrainingMode,
     )
-    from .documents import PlannedCampaign, PlannedImport, PlannedSolution, Run
-    from .exports import Export
+    from ..exports import Export
     from .world import World
 
     Timed = (
@@ -132,7 +137,7 @@ def _training_mode(run: Run, world: World, solution: SolutionSettings) -> Traini
     asked = run["request"].get("trainingMode")
     if asked or solution["trainingMode"] == "FULL":
         return asked or "FULL"
-    full = checks.newest_full(world, solution)
+    full = guards.newest_full(world, solution)
     oldest = world.now - timedelta(days=solution["fullEveryDays"]) + BORN_LATER
     return "UPDATE" if full and full["creationDateTime"] > oldest else "FULL"
 
@@ -249,15 +254,15 @@ def _state(world: World, version: SolutionVersionTypeDef) -> str:
 
 def _tags(settings: Settings, run: Run, exports: Sequence[Export]) -> Tags:
     """Give what a job remembers: the run, and what lay in S3 for it."""
-    tags = {**settings["tags"], memory.RUN: run["id"]}
+    tags = {**settings["tags"], RUN: run["id"]}
     if not exports:
         return tags
     fingerprints = [each.fingerprint for each in exports]
     return {
         **tags,
-        memory.BYTES: str(sum(each.size for each in exports)),
-        memory.OBJECTS: str(sum(len(each.objects) for each in exports)),
-        memory.FINGERPRINT: (
-            fingerprints[0] if len(fingerprints) == 1 else digest(" ".join(fingerprints), 32)
+        BYTES: str(sum(each.size for each in exports)),
+        OBJECTS: str(sum(len(each.objects) for each in exports)),
+        FINGERPRINT: (
+            fingerprints[0] if len(fingerprints) == 1 else short_hash(" ".join(fingerprints), 32)
         ),
     }

@@ -1,6 +1,6 @@
 """What a status of Personalize means: under way, done, or ended otherwise."""
 
-from .documents import Phase
+from ..contract import Phase
 
 UNDER_WAY = (" PENDING", " IN_PROGRESS", " STOPPING")
 ENDED = (" FAILED", " STOPPED")

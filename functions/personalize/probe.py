@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import clock
+from .. import clock
+from ..aws import THROTTLING
 from .pacing import HOLD_TOTAL
-from .passing import THROTTLING
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-    from .configuration import Probe
-    from .documents import PlannedCampaign, Probing
+    from ..contract import PlannedCampaign, Probe, Probing
 
 PAUSE = 30
 """Seconds between questions at the most."""
@@ -28,15 +24,6 @@ LEAST_QUESTIONS = 10
 PERSISTENT = 3
 """Bad answers in a row that count; a single one may be chance."""
 TOO_MANY = "throttled"
-
-
-@functools.cache
-def runtime() -> PersonalizeRuntimeClient:
-    """Give the client of the runtime: each question is asked once."""
-    return boto3.client(
-        "personalize-runtime",
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10),
-    )
 
 
 def probe_campaign(

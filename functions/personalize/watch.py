@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from . import clock
-from .documents import Job
+from .. import clock
+from ..contract import Job
 from .pacing import HOLD_PAUSE, HOLD_TOTAL, pause
 
 

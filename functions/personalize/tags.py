@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
-    from .configuration import Tags
+    from ..contract import Tags
 
 RUN = "retraining-run"
 """On import jobs and versions: the run that created it. A job with this tag is known to every

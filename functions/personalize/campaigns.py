@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from . import clock
+from .. import clock
 from .jobs import first_tried_at, found, not_yet, started
-from .memory import PREVIOUS, VERDICT, recall, remember
-from .personalize import LATEST, version_created_at
 from .statuses import phase_of
-from .watching import watch
+from .tags import PREVIOUS, VERDICT, recall, remember
+from .versions import LATEST, version_created_at
+from .watch import watch
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         UpdateCampaignRequestTypeDef,
     )
 
-    from .documents import Evaluation, Job, PlannedCampaign
+    from ..contract import Evaluation, Job, PlannedCampaign
 
 BUSY_PAUSE = 60
 """Seconds until a campaign that somebody else is changing is looked at again."""

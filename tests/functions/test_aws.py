@@ -15,9 +15,10 @@ from botocore.exceptions import (
 )
 from urllib3 import HTTPResponse
 
-from functions import exports, runs, world
-from functions import personalize as module
+from functions import aws, executions, exports
 from functions.errors import ServiceUnavailable, Throttled
+from functions.personalize import versions
+from functions.planning import world
 from tests.functions.samples import (
     CAMPAIGN,
     NOW,
@@ -81,25 +82,25 @@ def asked_of_another(service, answer, monkeypatch):
     """Ask another service, as the functions do, whose every answer is this one."""
     make, wire = boto3.client, Wire(answer)
 
-    def tapped(name):
-        client = make(name)
+    def tapped(name, **options):
+        client = make(name, **options)
         client.meta.events.register("before-send", wire.answer_to)
         return client
 
     monkeypatch.setattr("boto3.client", tapped)
-    for cached in (exports.s3, runs.executions):
+    for cached in (aws.s3, aws.scheduler, aws.stepfunctions):
         cached.cache_clear()
     with pytest.raises(Exception) as raised:  # noqa: PT011 - the caller compares it
         OTHERS[service]()
-    for cached in (exports.s3, runs.executions):
+    for cached in (aws.s3, aws.scheduler, aws.stepfunctions):
         cached.cache_clear()
     return raised.value
 
 
 SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
 OTHERS = {
-    "s3": lambda: exports.look(exports.s3(), "s3://exports/interactions.csv"),
-    "states": lambda: runs.older_run(runs.executions(), run()),
+    "s3": lambda: exports.look(aws.s3(), "s3://exports/interactions.csv"),
+    "states": lambda: executions.older_run(aws.stepfunctions(), run()),
     "scheduler": lambda: world._schedule_changed_at(SCHEDULED),  # noqa: SLF001 - read as a part
 }
 
@@ -123,7 +124,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize(("answer", "name"), PASSING.values(), ids=PASSING)
-@pytest.mark.parametrize(("make", "times"), [(module.writer, 1), (module.reader, 4)])
+@pytest.mark.parametrize(("make", "times"), [(aws.writer, 1), (aws.reader, 4)])
 def test_a_write_is_sent_once_and_a_read_four_times(answer, name, make, times):
     error, sent = asked(make, answer)
     assert (type(error).__name__, sent) == (name, times)
@@ -148,15 +149,15 @@ def test_errors_of_other_services_that_pass_are_named_alike(service, answer, nam
 
 
 def test_the_names_say_what_was_asked_and_what_was_said():
-    error, _ = asked(module.writer, refusal("ThrottlingException"))
+    error, _ = asked(aws.writer, refusal("ThrottlingException"))
     assert str(error) == "DescribeCampaign: ThrottlingException: not now"
-    error, _ = asked(module.writer, refusal("InternalServerError", 500))
+    error, _ = asked(aws.writer, refusal("InternalServerError", 500))
     assert str(error) == "DescribeCampaign: InternalServerError: not now"
-    error, _ = asked(module.writer, ReadTimeoutError(endpoint_url="x"))
+    error, _ = asked(aws.writer, ReadTimeoutError(endpoint_url="x"))
     assert str(error) == 'no answer: Read timeout on endpoint URL: "x"'
 
 
-@pytest.mark.parametrize("make", [module.writer, module.reader])
+@pytest.mark.parametrize("make", [aws.writer, aws.reader])
 @pytest.mark.parametrize(
     ("answer", "name"),
     [
@@ -194,7 +195,7 @@ def test_what_begins_with_5_is_the_services_fault(personalize, status, expected)
         personalize.client.describe_campaign(campaignArn=CAMPAIGN)
 
 
-@pytest.mark.parametrize(("make", "attempts"), [(module.writer, 1), (module.reader, 4)])
+@pytest.mark.parametrize(("make", "attempts"), [(aws.writer, 1), (aws.reader, 4)])
 def test_a_client_gives_up_well_inside_its_functions_timeout(make, attempts):
     make.cache_clear()
     client = make()
@@ -202,14 +203,14 @@ def test_a_client_gives_up_well_inside_its_functions_timeout(make, attempts):
     make.cache_clear()
     config = client.meta.config
     assert config.retries == {"mode": "standard", "total_max_attempts": attempts}
-    assert (config.connect_timeout, config.read_timeout) == (5, 15)
+    assert (config.connect_timeout, config.read_timeout) == (5, 10)
 
 
 def test_a_version_is_as_old_as_its_description_says(personalize):
     answer = {"solutionVersion": version()}
     personalize.says("describe_solution_version", answer, solutionVersionArn=VERSION)
-    assert module.version_created_at(personalize.client, VERSION) == ago(1)
+    assert versions.version_created_at(personalize.client, VERSION) == ago(1)
 
 
 def test_the_newest_version_whichever_it_is_has_no_age(personalize):
-    assert module.version_created_at(personalize.client, f"{SOLUTION}/$LATEST") is None
+    assert versions.version_created_at(personalize.client, f"{SOLUTION}/$LATEST") is None

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from .campaigns import live_version
 from .gate import verdict
-from .memory import VERDICT, recall, remember
-from .personalize import LATEST
+from .tags import VERDICT, recall, remember
+from .versions import LATEST
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
-    from .configuration import QualityRule
-    from .documents import Evaluation, Job, PlannedCampaign
+    from ..contract import Evaluation, Job, PlannedCampaign, QualityRule
 
 
 def evaluate_solution_version(

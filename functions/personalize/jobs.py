@@ -1,15 +1,14 @@
 """What all jobs have in common: how they are named and tagged, and how one becomes a document."""
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from . import clock
-from .configuration import Tags, TrainingMode
-from .documents import Job
+from .. import clock
+from ..contract import Job, Tags, TrainingMode
+from ..executions import short_hash
 from .pacing import THINNING, pause
 from .statuses import phase_of, warnings_of
-from .watching import whole
+from .watch import whole
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef, TagTypeDef
@@ -22,12 +21,7 @@ def import_job_name(prefix: str, run_id: str, dataset_type: str, attempt: int) -
 
 def version_name(prefix: str, run_id: str, solution_arn: str, attempt: int) -> str:
     """Give the name of a run's solution version; the solution is in it as 8 hex digits."""
-    return f"{prefix}-{run_id}-{digest(solution_arn, 8)}-{attempt}"
-
-
-def digest(text: str, length: int) -> str:
-    """Give the first hex digits of a text's SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    return f"{prefix}-{run_id}-{short_hash(solution_arn, 8)}-{attempt}"
 
 
 def mode_of(version: "SolutionVersionTypeDef") -> TrainingMode:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import exports
-from .errors import NameTaken, ServiceUnavailable, Throttled
+from .. import aws, exports
+from ..errors import NameTaken, ServiceUnavailable, Throttled
 from .jobs import api_tags, found, not_yet, started
-from .memory import FINGERPRINT
-from .personalize import import_jobs
-from .watching import watch
+from .tags import FINGERPRINT
+from .watch import watch
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
         DatasetImportJobTypeDef,
     )
 
-    from .configuration import Settings
-    from .documents import Job, PlannedImport, Run
+    from ..contract import Job, PlannedImport, Run, Settings
 
 SLOTS_TAKEN = "More than 5 resources with PENDING or IN_PROGRESS status"
 """The one quota that passes by itself, known by this message; any other is an error."""
@@ -85,6 +83,16 @@ def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, 
     return seen
 
 
+def import_jobs(
+    client: PersonalizeClient, dataset_arn: str | None = None
+) -> list[DatasetImportJobSummaryTypeDef]:
+    """Give a dataset's import jobs, newest first; without a dataset those of the whole region."""
+    paginator = client.get_paginator("list_dataset_import_jobs")
+    pages = paginator.paginate(datasetArn=dataset_arn) if dataset_arn else paginator.paginate()
+    found = [summary for page in pages for summary in page["datasetImportJobs"]]
+    return sorted(found, key=lambda summary: summary["creationDateTime"], reverse=True)
+
+
 def imports_of(
     client: PersonalizeClient, settings: Settings, run: Run, before: datetime
 ) -> list[DatasetImportJobSummaryTypeDef]:
@@ -101,7 +109,7 @@ def imports_of(
 def _doubt(dataset: PlannedImport) -> str | None:
     """Give why something else may have been imported than what was planned; None if not."""
     try:
-        objects = exports.listed(exports.s3(), dataset["dataLocation"])
+        objects = exports.listed(aws.s3(), dataset["dataLocation"])
     except (BotoCoreError, ClientError, ServiceUnavailable, Throttled) as error:
         return f"could not be listed after the import: {error}"
     now = exports.Export(location=dataset["dataLocation"], objects=objects)

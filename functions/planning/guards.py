@@ -9,16 +9,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from .memory import RUN
-from .requests import day_of, scheduled_at
+from ..executions import day_of, scheduled_at
+from ..personalize.tags import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
-    from .configuration import DatasetSettings, Request, Settings, SolutionSettings, TrainingMode
-    from .documents import Run
+    from ..contract import DatasetSettings, Request, Run, Settings, SolutionSettings, TrainingMode
     from .world import World
 
 FIRST_EVENT = timedelta(minutes=10)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import checks, data_checks
-from .errors import RunRefused
-from .planned import nothing_resumed, planned_import, planned_solution, resumed
-from .requests import day_of
+from ..errors import RunRefused
+from ..executions import day_of
+from . import export_guards, guards
+from .planned_jobs import nothing_resumed, planned_import, planned_solution, resumed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .configuration import DatasetSettings, Settings, SolutionSettings
-    from .documents import Plan, Run
+    from ..contract import DatasetSettings, Plan, Run, Settings, SolutionSettings
     from .world import World
 
 DATE = "{date}"
@@ -53,12 +52,12 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
     """
     datasets, solutions = datasets_of(settings, run), solutions_of(settings, run)
     if too_early := (
-        checks.comes_from_deployment(world, run["request"])
-        or checks.another_run_is_under_way(world)
+        guards.comes_from_deployment(world, run["request"])
+        or guards.another_run_is_under_way(world)
     ):
         return _skipped(too_early)
     problems = list(_problems(settings, run, world, datasets, solutions))
-    unchanged = data_checks.nothing_new(world, datasets) if _may_skip(settings, run) else None
+    unchanged = export_guards.nothing_new(world, datasets) if _may_skip(settings, run) else None
     if unchanged and not problems:
         warnings = list(_warnings(settings, run, world, [], solutions))
         waiting = _waiting(settings, run, world, solutions)
@@ -71,10 +70,10 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
         if planned["jobName"] not in begun
     ]
     dated = [each["datasetArn"] for each in settings["datasets"] if DATE in each["dataLocation"]]
-    problems += checks.replaces_no_newer_day(
+    problems += guards.replaces_no_newer_day(
         world, run, [each for each in to_check if each["datasetArn"] in dated]
     )
-    if problems := [*problems, *data_checks.problems(world, to_check)]:
+    if problems := [*problems, *export_guards.problems(world, to_check)]:
         raise RunRefused(problems)
     planned_solutions = [
         planned_solution(settings, run, world, solution, importing=bool(datasets))
@@ -86,7 +85,7 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
         if planned["existingVersionArn"] is None
     ]
     most = settings["limits"]["maxTrainingsPerMonth"]
-    often = list(checks.trained_often_enough(world, to_train, most))
+    often = list(guards.trained_often_enough(world, to_train, most))
     return {
         "imports": imports,
         "solutions": planned_solutions,
@@ -103,14 +102,14 @@ def _problems(
     solutions: Sequence[SolutionSettings],
 ) -> Iterator[str]:
     asked = run["request"].get("trainingMode")
-    yield from checks.exist_and_belong_together(world, settings, solutions)
-    yield from checks.incremental_needs_full(world, datasets)
-    yield from checks.update_needs_recipe(world, solutions, asked)
-    yield from checks.update_needs_full(world, solutions, asked)
-    yield from checks.passes_by_the_gate(world, solutions)
-    yield from checks.probes_can_be_answered(world, solutions)
+    yield from guards.exist_and_belong_together(world, settings, solutions)
+    yield from guards.incremental_needs_full(world, datasets)
+    yield from guards.update_needs_recipe(world, solutions, asked)
+    yield from guards.update_needs_full(world, solutions, asked)
+    yield from guards.passes_by_the_gate(world, solutions)
+    yield from guards.probes_can_be_answered(world, solutions)
     if settings["autoTraining"] == "refuse":
-        yield from checks.trains_automatically(world, solutions)
+        yield from guards.trains_automatically(world, solutions)
 
 
 def _warnings(
@@ -122,9 +121,9 @@ def _warnings(
 ) -> Iterator[str]:
     if resumed(run):
         yield from nothing_resumed(settings, run, world)
-    yield from checks.imports_are_crowded(world, datasets)
+    yield from guards.imports_are_crowded(world, datasets)
     if settings["autoTraining"] == "warn":
-        yield from checks.trains_automatically(world, solutions)
+        yield from guards.trains_automatically(world, solutions)
 
 
 def _may_skip(settings: Settings, run: Run) -> bool:

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
-import boto3
 from botocore.exceptions import ClientError
 
-from . import clock, exports, runs
-from .memory import ADOPTED, RUN, VERDICT, recall
-from .passing import raise_passing_errors
-from .personalize import import_jobs, versions
-from .requests import scheduled_at
-from .statuses import phase_of
+from .. import aws, clock, executions, exports
+from ..executions import scheduled_at
+from ..personalize.imports import import_jobs
+from ..personalize.statuses import phase_of
+from ..personalize.tags import ADOPTED, RUN, VERDICT, recall
+from ..personalize.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from .configuration import DatasetSettings, Request, Settings, SolutionSettings, Tags
-    from .documents import Run
+    from ..contract import DatasetSettings, Request, Run, Settings, SolutionSettings, Tags
 
 Described = TypeVar("Described")
 
@@ -136,7 +134,7 @@ def read(
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
-        older_run=runs.older_run(runs.executions(), run),
+        older_run=executions.older_run(aws.stepfunctions(), run),
         groups=groups,
         event_trackers=[tracker for arn in groups for tracker in _trackers(client, arn)],
         datasets=found_datasets,
@@ -150,9 +148,7 @@ def read(
         last_import=last_import,
         last_full=last_full,
         exports={
-            each["datasetArn"]: exports.look(
-                exports.s3(), each["dataLocation"], each["readyMarker"]
-            )
+            each["datasetArn"]: exports.look(aws.s3(), each["dataLocation"], each["readyMarker"])
             for each in datasets
         },
         solutions=found_solutions,
@@ -210,9 +206,7 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     if not arn or scheduled_at(request) is None:
         return None
     group, name = arn.split("/")[1:]
-    scheduler = boto3.client("scheduler")
-    raise_passing_errors(scheduler)
-    schedule = scheduler.get_schedule(GroupName=group, Name=name)
+    schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
 
 

@@ -1,19 +1,31 @@
-"""What an execution was started with: is it valid, and which run is it?"""
+"""Executions of the state machine: what one was started with, which run it is, and how it ended."""
 
+from __future__ import annotations
+
+import hashlib
+import json
 import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
-from .configuration import Configured, Request, Settings, TrainingMode
-from .documents import Run
-from .jobs import digest
+from .contract import Request, TrainingMode
+from .errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from .contract import Configured, Run, Settings, StateError
 
 SLOT = "%Y%m%dT%H%M%SZ"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z|\d{8}-[0-9a-f]{8}")
 SCHEDULE = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 FLAGS = ("skipImport", "dryRun", "force")
 KEYS = tuple(Request.__annotations__)
+REPORTED = "RetrainingFailed"
+"""The error of an execution that failed and has reported (components/workflow.py)."""
+FIRST_EVENTS = 10
+"""History events to read: the first state's result is among the first four."""
 
 
 def run_of(configured: Configured) -> Run:
@@ -24,7 +36,7 @@ def run_of(configured: Configured) -> Run:
     request = asked(configured["request"])
     slot = scheduled_at(request)
     day = datetime.fromisoformat(configured["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
-    made = digest(f"{configured['executionArn']} {configured['startedAt']}", 8)
+    made = short_hash(f"{configured['executionArn']} {configured['startedAt']}", 8)
     return {
         "id": str(request.get("resume") or (slot.strftime(SLOT) if slot else f"{day}-{made}")),
         "trigger": str(request.get("trigger", "manual")),
@@ -48,6 +60,11 @@ def scheduled_at(request: Request) -> datetime | None:
         return slot.astimezone(UTC) if slot.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def short_hash(text: str, length: int) -> str:
+    """Return the first hex digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def day_of(run_id: str) -> str:
@@ -106,7 +123,55 @@ def _not_configured(key: str, request: Request, configured: list[str]) -> list[s
     return [_unknown(key, each, configured) for each in chosen if each not in configured]
 
 
-def _unknown(key: str, value: object, known: "tuple[str, ...] | list[str]") -> str:
+def _unknown(key: str, value: object, known: tuple[str, ...] | list[str]) -> str:
     nearest = get_close_matches(str(value), known, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected one of {list(known)}"
     return f"{key}: {value!r} is unknown; {hint}"
+
+
+def configuration_of(client: SFNClient, execution_arn: str) -> Configured | None:
+    """Give what the execution's first state made; None if it did not come so far."""
+    history = client.get_execution_history(
+        executionArn=execution_arn, maxResults=FIRST_EVENTS, includeExecutionData=True
+    )
+    for event in history["events"]:
+        if event["type"] == "PassStateExited":
+            return cast("Configured", json.loads(event["stateExitedEventDetails"]["output"]))
+    return None
+
+
+def ending(client: SFNClient, execution_arn: str) -> StateError | None:
+    """Give how an execution ended that has not reported; None if it has, or did not end badly.
+
+    Raises:
+        ServiceUnavailable: it is still said to run; an answer may be stale, and Lambda invokes a
+            function that an event called and that fails twice more, after one and two minutes.
+    """
+    execution = client.describe_execution(executionArn=execution_arn)
+    status, error = execution["status"], execution.get("error")
+    if status == "RUNNING":
+        raise ServiceUnavailable(f"{execution_arn} is still said to run")
+    if status in ("SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED:
+        return None
+    cause = execution.get("cause", "no cause given")
+    return {"Error": status, "Cause": f"{error}: {cause}" if error else cause}
+
+
+def older_run(client: SFNClient, run: Run) -> str | None:
+    """Give an execution of the same machine that is under way and began earlier, or None.
+
+    Of two that began at once the one whose ARN comes first is the older. So of all that are under
+    way one always goes on, whatever the others see: the list is eventually consistent. Where the
+    list has this run too, its time there counts, which may be less precise than the run's own.
+    """
+    ours = run["executionArn"]
+    machine, _, _ = ours.replace(":execution:", ":stateMachine:").rpartition(":")
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=machine, statusFilter="RUNNING"
+    )
+    began = {
+        each["executionArn"]: each["startDate"] for page in pages for each in page["executions"]
+    }
+    began.setdefault(ours, datetime.fromisoformat(run["startedAt"]))
+    oldest = min(began, key=lambda arn: (began[arn], arn))
+    return None if oldest == ours else oldest

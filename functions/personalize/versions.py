@@ -6,30 +6,47 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from . import clock
-from .errors import NameTaken, ServiceUnavailable
+from .. import aws, clock
+from ..errors import NameTaken, ServiceUnavailable
+from ..executions import older_run, scheduled_at
 from .jobs import api_tags, found, mode_of, started
-from .memory import ADOPTED, remember
-from .personalize import versions
-from .requests import scheduled_at
-from .runs import executions, older_run
 from .statuses import is_hopeless, phase_of
-from .watching import watch
+from .tags import ADOPTED, remember
+from .watch import watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
+    from mypy_boto3_personalize.type_defs import (
+        SolutionVersionSummaryTypeDef,
+        SolutionVersionTypeDef,
+    )
 
-    from .configuration import Settings
-    from .documents import DatasetResult, Job, PlannedSolution, Run
+    from ..contract import DatasetResult, Job, PlannedSolution, Run, Settings
 
+LATEST = "/$LATEST"
+"""Ends the `solutionVersionArn` of a campaign that follows its solution's newest version."""
 STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop before the run goes on without it."""
 STOP_PAUSE = 30
 """Seconds between looks at a training that is stopping."""
 EVER = datetime.min.replace(tzinfo=UTC)
+
+
+def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
+    """Give a solution's versions, newest first."""
+    pages = client.get_paginator("list_solution_versions").paginate(solutionArn=solution_arn)
+    found = [summary for page in pages for summary in page["solutionVersions"]]
+    return sorted(found, key=lambda summary: summary["creationDateTime"], reverse=True)
+
+
+def version_created_at(client: PersonalizeClient, version_arn: str) -> datetime | None:
+    """Give when a version was created; None for `$LATEST`, which names no version."""
+    if version_arn.endswith(LATEST):
+        return None
+    described = client.describe_solution_version(solutionVersionArn=version_arn)
+    return described["solutionVersion"]["creationDateTime"]
 
 
 def create_solution_version(
@@ -63,7 +80,7 @@ def create_solution_version(
             with suppress(refused.ResourceInUseException, refused.TooManyTagsException):
                 remember(client, other["solutionVersionArn"], ADOPTED, solution["versionName"])
             return _found(other, ours=False)
-    if older := older_run(executions(), run):
+    if older := older_run(aws.stepfunctions(), run):
         return _skipped(solution["solutionArn"], f"{older} is under way")
     try:
         created = client.create_solution_version(

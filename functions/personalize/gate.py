@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from .configuration import QualityRule
-from .documents import Evaluation
+from ..contract import Evaluation, QualityRule
 
 ROUNDING = 1e-9
 """Floating-point numbers differ by less; metrics that differ, by more."""

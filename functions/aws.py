@@ -1,0 +1,122 @@
+"""The clients of the AWS services, and the errors that pass by themselves.
+
+No other module creates a client. A client waits for an answer for less time than the function that
+uses it may take (`components/state_machine/steps.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, TypeVar
+
+import boto3
+from botocore import exceptions
+from botocore.config import Config
+
+from .errors import ServiceUnavailable, Throttled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from botocore.awsrequest import AWSResponse
+    from botocore.client import BaseClient
+    from botocore.model import OperationModel
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+Client = TypeVar("Client", bound="BaseClient")
+
+ATTEMPTS = 4
+"""How often a reading client sends a request in all."""
+THROTTLING = frozenset(
+    {
+        "ThrottlingException",
+        "Throttling",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "SlowDown",
+    }
+)
+SERVER_ERROR = 500
+SILENCE = (exceptions.ConnectionError, exceptions.HTTPClientError)
+"""Base classes of what botocore raises where no answer came: refused, closed, timed out."""
+
+
+@functools.cache
+def reader() -> PersonalizeClient:
+    """Return the client of Personalize for reads, which botocore tries again."""
+    return with_transient_errors(boto3.client("personalize", config=_config(ATTEMPTS)))
+
+
+@functools.cache
+def writer() -> PersonalizeClient:
+    """Return the client of Personalize for writes, which sends each request once.
+
+    A create whose answer was lost must not be sent again before its effect was looked for.
+    """
+    return with_transient_errors(boto3.client("personalize", config=_config(1)))
+
+
+@functools.cache
+def runtime() -> PersonalizeRuntimeClient:
+    """Return the client of the Personalize runtime, which asks each question once."""
+    return boto3.client("personalize-runtime", config=_config(1))
+
+
+@functools.cache
+def s3() -> S3Client:
+    """Return the client of S3."""
+    return with_transient_errors(boto3.client("s3", config=_config(ATTEMPTS)))
+
+
+@functools.cache
+def stepfunctions() -> SFNClient:
+    """Return the client of Step Functions."""
+    return with_transient_errors(boto3.client("stepfunctions", config=_config(ATTEMPTS)))
+
+
+@functools.cache
+def scheduler() -> EventBridgeSchedulerClient:
+    """Return the client of EventBridge Scheduler."""
+    return with_transient_errors(boto3.client("scheduler", config=_config(ATTEMPTS)))
+
+
+def _config(attempts: int) -> Config:
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=5,
+        read_timeout=10,
+    )
+
+
+def with_transient_errors(client: Client) -> Client:
+    """Return the client; throttling and 5xx leave it as `Throttled` and `ServiceUnavailable`.
+
+    The API models know no exception for them. botocore would raise a bare ClientError, whose class
+    name says nothing to the workflow.
+    """
+    client.meta.events.register("after-call", _check_answer)
+    client.meta.events.register("after-call-error", _check_silence)
+    return client
+
+
+def _check_answer(
+    http_response: AWSResponse,
+    parsed: Mapping[str, Mapping[str, str]],
+    model: OperationModel,
+    **_: object,
+) -> None:
+    error = parsed.get("Error", {})
+    message = f"{model.name}: {error.get('Code')}: {error.get('Message')}"
+    if error.get("Code") in THROTTLING:
+        raise Throttled(message)
+    if http_response.status_code >= SERVER_ERROR:
+        raise ServiceUnavailable(message)
+
+
+def _check_silence(exception: Exception, **_: object) -> None:
+    if isinstance(exception, SILENCE):
+        raise ServiceUnavailable(f"no answer: {exception}") from exception

@@ -1,0 +1,1 @@
+"""Jobs and campaigns of Amazon Personalize: created, watched, judged, and moved back."""

@@ -1,0 +1,1 @@
+"""Decides what a run imports and trains: reads the service once, and applies the guards."""
