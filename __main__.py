@@ -3,7 +3,8 @@
 import pulumi
 
 import settings
-from components import RetrainingPipeline, stacks
+from components import RetrainingPipeline
+from components.rules import stacks
 
 pipeline = RetrainingPipeline(stacks.pipeline_name(pulumi.get_stack()), settings.load())
 

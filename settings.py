@@ -14,10 +14,10 @@ import pulumi
 from cattrs.gen import make_dict_structure_fn, override
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components import reading, stacks
 from components.args import RetrainingPipelineArgs, camel_case
-from components.rules import problems, regions, warnings
-from components.values import Problem, former_form, key_problem, one_holds_the_other
+from components.rules import reading, stacks
+from components.rules.pipeline import problems, regions, warnings
+from components.rules.values import Problem, former_form, key_problem, one_holds_the_other
 
 Hook: TypeAlias = Callable[[object, object], object]
 
@@ -106,8 +106,8 @@ def parse(
     `aws:region`, where set. `secrets` are the keys whose values are encrypted. Without `today`, a
     cron whose years are over passes.
 
-    Raises SettingsError: for all that could not be read, and all the rules of `components/rules.py`
-    that the rest breaks.
+    Raises SettingsError: for all that could not be read, and all the rules of
+    `components/rules/pipeline.py` that the rest breaks.
     """
     config_read = read_config(config, secrets)
     _refuse_any(stack, _with_project(project, all_problems(config_read, region, today)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import pulumi
 
-from . import metrics, rates
+from .rules import metrics, rates
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

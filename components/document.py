@@ -4,7 +4,6 @@ from dataclasses import fields
 
 import pulumi
 
-from . import rates
 from .args import (
     FULL_EVERY,
     ProbeArgs,
@@ -13,6 +12,7 @@ from .args import (
     SolutionArgs,
     camel_case,
 )
+from .rules import rates
 
 
 def document(

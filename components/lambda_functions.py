@@ -7,11 +7,11 @@ from typing import NamedTuple, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from . import policies
+from . import iam
 from .args import RetrainingPipelineArgs
 from .bundles import bundle
 from .naming import step_name
-from .steps import STEPS, Resource, Step
+from .state_machine.steps import STEPS, Resource, Step
 
 Grants: TypeAlias = Mapping[Resource, tuple[str, ...]]
 
@@ -71,7 +71,7 @@ class LambdaFunctions(pulumi.ComponentResource):
             own_name = step_name(name, step)
             role = aws.iam.Role(
                 own_name,
-                assume_role_policy=pulumi.Output.json_dumps(policies.lambda_trust()),
+                assume_role_policy=pulumi.Output.json_dumps(iam.lambda_trust()),
                 permissions_boundary=pipeline.permissions_boundary_arn,
                 tags=args.tags,
                 opts=pulumi.ResourceOptions(parent=self),
@@ -85,7 +85,7 @@ class LambdaFunctions(pulumi.ComponentResource):
                         may=may,
                         resources={kind: args.resources[kind] for kind in may},
                         log_group_arn=log_group.arn,
-                    ).apply(lambda known: policies.function_policy(**known))
+                    ).apply(lambda known: iam.function_policy(**known))
                 ),
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -136,7 +136,7 @@ class LambdaFunctions(pulumi.ComponentResource):
                     role=self.steps[step].role.name,
                     policy=pulumi.Output.json_dumps(
                         pulumi.Output.all(may=may, state_machine_arn=state_machine_arn).apply(
-                            lambda known: policies.state_machine_access_policy(**known)
+                            lambda known: iam.state_machine_access_policy(**known)
                         )
                     ),
                     opts=pulumi.ResourceOptions(parent=self),

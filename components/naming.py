@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-from .steps import STEPS
+from .state_machine.steps import STEPS
 
 LONGEST_ROLE_NAME = 64
 """Characters; a Lambda function's name has as many at most.

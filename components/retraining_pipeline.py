@@ -7,15 +7,16 @@ from datetime import UTC, date, datetime
 import pulumi
 import pulumi_aws as aws
 
-from . import asl, granted, naming, policies
+from . import iam, naming
 from .args import RetrainingPipelineArgs, resolved
-from .arns import Home, parse
 from .document import document
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs
-from .rules import problems
+from .rules.arns import Home, parse
+from .rules.pipeline import problems
 from .schedule import Schedule, ScheduleArgs
-from .workflow import definition
+from .state_machine import asl
+from .state_machine.definition import definition
 
 TAG = "retraining-pipeline"
 """Key of the tag, on every resource and job, that names the pipeline they belong to."""
@@ -100,7 +101,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             LambdaFunctionsArgs(
                 pipeline=args,
                 tags=tags,
-                resources=granted.resources(
+                resources=iam.resources(
                     args, home, [job_prefix, former_job_prefix], self.import_role_arn, group.arn
                 ),
             ),
@@ -194,7 +195,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
         role = aws.iam.Role(
             name,
-            assume_role_policy=pulumi.Output.json_dumps(home.apply(policies.states_trust)),
+            assume_role_policy=pulumi.Output.json_dumps(home.apply(iam.states_trust)),
             permissions_boundary=args.permissions_boundary_arn,
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self),
@@ -205,7 +206,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps(
                 pulumi.Output.all(
                     *(deployed.function.arn for deployed in functions.called.values())
-                ).apply(policies.state_machine_policy)
+                ).apply(iam.state_machine_policy)
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -220,7 +221,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
         role = aws.iam.Role(
             f"{name}-import",
-            assume_role_policy=pulumi.Output.json_dumps(home.apply(policies.personalize_trust)),
+            assume_role_policy=pulumi.Output.json_dumps(home.apply(iam.personalize_trust)),
             permissions_boundary=args.permissions_boundary_arn,
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self),
@@ -233,7 +234,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
                     partition=home.partition,
                     locations=[dataset.data_location for _, dataset in args.datasets.configured()],
                     data_kms_key_arn=args.data_kms_key_arn,
-                ).apply(lambda known: policies.import_policy(**known))
+                ).apply(lambda known: iam.import_policy(**known))
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

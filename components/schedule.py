@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from . import policies
+from . import iam
 from .args import RetrainingPipelineArgs
 
 DAY = 24 * 3600
@@ -62,9 +62,7 @@ class Schedule(pulumi.ComponentResource):
         )
         role = aws.iam.Role(
             f"{name}-schedule",
-            assume_role_policy=pulumi.Output.json_dumps(
-                args.group.arn.apply(policies.scheduler_trust)
-            ),
+            assume_role_policy=pulumi.Output.json_dumps(args.group.arn.apply(iam.scheduler_trust)),
             permissions_boundary=pipeline.permissions_boundary_arn,
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
@@ -77,7 +75,7 @@ class Schedule(pulumi.ComponentResource):
                     state_machine_arn=args.state_machine_arn,
                     queue_arn=queue.arn,
                     kms_key_arn=pipeline.kms_key_arn,
-                ).apply(lambda known: policies.schedule_policy(**known))
+                ).apply(lambda known: iam.schedule_policy(**known))
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -18,18 +18,18 @@ import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 import settings
 from components import naming
-from components.arns import parse
 from components.document import document
 from components.lambda_functions import CALLED_BY_EVENTS
-from components.steps import STEPS
-from components.workflow import definition
+from components.rules.arns import parse
+from components.state_machine.definition import definition
+from components.state_machine.steps import STEPS
 
 ROOT = Path(__file__).parents[1]
 STACK = "dev"
 PAGE = """\
 # The state machine
 
-Drawn from `components/workflow.py` by `python -m docs.state_machine --mermaid`, as a test checks.
+`python -m docs.state_machine --mermaid` draws it from `components/state_machine/definition.py`.
 
 A box with boxes inside runs once per dataset, solution or campaign, in parallel. `error` is the way
 that a Task takes when its retries are used up, or when there is nothing to retry. What travels from

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 class Throttled(Exception):  # noqa: N818 - the workflow's word, and the API's
-    """The service asked for fewer requests; the workflow tries again (components/asl.py)."""
+    """The service asked for fewer requests; the workflow tries again (`state_machine/asl.py`)."""
 
 
 class ServiceUnavailable(Exception):  # noqa: N818 - (as above)

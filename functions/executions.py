@@ -23,7 +23,7 @@ SCHEDULE = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 FLAGS = ("skipImport", "dryRun", "force")
 KEYS = tuple(Request.__annotations__)
 REPORTED = "RetrainingFailed"
-"""The error of an execution that failed and has reported (components/workflow.py)."""
+"""The error of an execution that failed and has reported (`state_machine/definition.py`)."""
 FIRST_EVENTS = 10
 """History events to read: the first state's result is among the first four."""
 

@@ -13,7 +13,7 @@ from components import RetrainingPipeline
 from components.args import camel_case
 from components.naming import problems
 from components.retraining_pipeline import refuse_any
-from components.rules import warnings
+from components.rules.pipeline import warnings
 from package.schema import OUTPUTS, TOKEN, schema
 from settings import all_problems, read_config
 

@@ -23,7 +23,7 @@ CREATE = {
     "Create solution version": "version",
     "Update campaign": "update",
 }
-"""The states that start jobs, and where each puts its job (components/workflow.py)."""
+"""The states that start jobs, and where each puts its job (`state_machine/definition.py`)."""
 
 
 class Seen(NamedTuple):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import settings
-from components.stacks import LONGEST_STACK_NAME, pipeline_name
+from components.rules.stacks import LONGEST_STACK_NAME, pipeline_name
 from emulator.deployer.configuration import read_project
 from emulator.rehearsal import RehearsalError
 from retrain import changes

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 import settings
-from components import arns
+from components.rules import arns
 from emulator import EmulatorError, running
 from emulator.data_sets import SampleData
 from emulator.deployer import DeploymentError

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from ministack.core.responses import request_scope
 from ministack.services import stepfunctions
 
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 from tests.interpreter import ACCOUNT, REGION, Call, Execution
 from tests.lambda_runtime import Failed, function_name, invoke
 from tests.pipeline import SCHEDULE, SLOT, Pipeline, handler

@@ -22,7 +22,7 @@ from itertools import combinations
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("functions/**/*.py", "components/workflow.py")
+SOURCES = ("functions/**/*.py", "components/state_machine/definition.py")
 SUITES = "tests/functions", "-n 2 tests/workflow --ignore=tests/workflow/test_exactly_once.py"
 IGNORED = shutil.ignore_patterns(".*", "__pycache__")
 PAIRS = "Lt LtE", "Gt GtE", "Eq NotEq", "Is IsNot", "In NotIn", "And Or"

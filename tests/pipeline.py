@@ -18,8 +18,8 @@ from moto.core.models import botocore_stubber
 
 from components.args import RetrainingPipelineArgs
 from components.document import document
-from components.steps import STEPS
-from components.workflow import definition
+from components.state_machine.definition import definition
+from components.state_machine.steps import STEPS
 from emulator.personalize import Caller, Personalize, attach
 from functions import aws
 from tests.group import IMPORT_ROLE, PERSONALIZE, RECIPE, Bucket, exports, make_group, settings

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Sequence
 from unittest.mock import patch
 
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 from functions import clock
 from tests import pipeline
 from tests.benchmarks.replay import USUAL, WARM_UP, Measured, replay
@@ -23,7 +23,7 @@ PER_GIGABYTE_SECOND = 0.0000133334
 PER_CALL = 0.20 / 1_000_000
 """Dollars (the same page)."""
 COLD_START = 5
-"""Seconds until a function of 128 MB has imported boto3 and made a client (components/steps.py)."""
+"""Seconds until a function of 128 MB has imported boto3 and made a client (`steps.py`)."""
 
 
 def measure(runs: int, seed: int) -> tuple[list[Measured], list[tuple[str, float]]]:

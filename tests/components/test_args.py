@@ -24,7 +24,7 @@ from components.args import (
     resolved,
 )
 from components.document import document
-from components.rules import LONGEST, MOST_MINUTES, problems, warnings
+from components.rules.pipeline import LONGEST, MOST_MINUTES, problems, warnings
 
 PLACE = "arn:aws:personalize:eu-west-1:123456789012"
 TODAY = date(2026, 11, 24)

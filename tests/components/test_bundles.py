@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.bundles import CODE, bundle
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from components import DatasetArgs, DatasetsArgs
 from components.bundles import CODE, bundle
 from components.lambda_functions import AFTER_THE_STATE_MACHINE
-from components.steps import STEPS, Resource
+from components.state_machine.steps import STEPS, Resource
 from tests.components.conftest import deploy
 from tests.components.documents import (
     ALL_IMPORT_JOBS,

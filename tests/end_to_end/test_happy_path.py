@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.metrics import NDCG_AT_10
-from components.steps import STEPS
+from components.rules.metrics import NDCG_AT_10
+from components.state_machine.steps import STEPS
 from emulator.deployer import deploy
 from tests.end_to_end.stack import PROJECT, SHORT_PROBES
 

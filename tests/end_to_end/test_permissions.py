@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 from tests.end_to_end import scenarios
 from tests.end_to_end.stack import Stack
 from tests.end_to_end.statements import (

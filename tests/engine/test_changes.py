@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from components.bundles import bundle
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 from tests.engine.stacks import Stack
 
 ACTIONS = "arn:aws:personalize:eu-west-1:123456789012:dataset/movies/ACTIONS"
@@ -201,13 +201,13 @@ CHANGES = [
     ),
     Change(
         "the memory of a function",
-        edit("components/steps.py", "memory_megabytes=256", "memory_megabytes=512"),
+        edit("components/state_machine/steps.py", "memory_megabytes=256", "memory_megabytes=512"),
         only("Function retraining-dev-plan-retraining", MACHINE),
     ),
     Change(
         "an action that a function may do",
         edit(
-            "components/steps.py",
+            "components/state_machine/steps.py",
             '"report_outcome": Step(timeout_seconds=PLAN, may={}',
             '"report_outcome": Step(timeout_seconds=PLAN, may={"any": ("sns:ListTopics",)}',
         ),

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from components.plain import AN_OUTPUT
+from components.rules.plain import AN_OUTPUT
 from package.schema import schema
 from tests.engine.stacks import ROOT, CommandError, create_stack
 from tests.package import wheel

@@ -9,7 +9,7 @@ import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from botocore.response import StreamingBody
 
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 from functions.errors import RunRefused
 from tests.functions.samples import (
     API_TAGS,

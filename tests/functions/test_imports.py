@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.bundles import bundle
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "functions").rglob("*.py"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 from tests.functions.samples import REGION
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"

@@ -21,7 +21,7 @@ from components import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from components.plain import AN_OUTPUT
+from components.rules.plain import AN_OUTPUT
 from tests.components.recording import PROJECT, STACK, STACK_TYPE, run
 from tests.package.plugin import COMPONENT, ROOT, output_value, running
 

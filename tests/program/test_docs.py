@@ -3,8 +3,8 @@
 import json
 import re
 
-from components.asl import machines, problems
-from components.steps import STEPS
+from components.state_machine.asl import machines, problems
+from components.state_machine.steps import STEPS
 from docs import architecture, state_machine
 from tests.program.sample_stack import CONFIG, ROOT
 

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from components.state_machine.steps import STEPS
+
 ROOT = Path(__file__).parents[2]
 ROOMS = ("components", "functions", "emulator", "retrain", "package", "settings", "__main__")
 JUDGES = {
-    *("components.arns", "components.datasets", "components.metrics"),
-    *("components.rates", "components.values"),
+    f"components.rules.{name}" for name in ("arns", "locations", "metrics", "rates", "values")
 }
 """Judge single values, or the datasets together."""
-SETTINGS = {"settings", "components.args", "components.arns"}
+SETTINGS = {"settings", "components.args", "components.rules.arns"}
 """The stack's config, and the classes that it is read into."""
 
 TABLE = {
@@ -23,52 +24,59 @@ TABLE = {
 
 MAY_IMPORT = {
     "functions": {"functions"},
-    "components.asl": set(),
-    "components.steps": set(),
-    "components.arns": {"components.values"},
-    "components.datasets": {"components.args", "components.values"},
-    "components.metrics": set(),
-    "components.rates": set(),
+    "components.state_machine.asl": set(),
+    "components.state_machine.steps": set(),
+    "components.rules.arns": {"components.rules.values"},
+    "components.rules.locations": {"components.args", "components.rules.values"},
+    "components.rules.metrics": set(),
+    "components.rules.rates": set(),
     "components.bundles": set(),
-    "components.reading": set(),
-    "components.values": set(),
-    "components.args": {"components.metrics", "components.rates"},
-    "components.document": {"components.args", "components.rates"},
-    "components.plain": {"components.args", "components.values"},
-    "components.rules": {"components.args", "components.plain", *JUDGES},
-    "components.naming": {"components.steps"},
-    "components.stacks": {"components.naming", "components.values"},
-    "components.policies": {"components.arns", "components.values"},
-    "components.granted": {
+    "components.rules.reading": set(),
+    "components.rules.values": set(),
+    "components.args": {"components.rules.metrics", "components.rules.rates"},
+    "components.document": {"components.args", "components.rules.rates"},
+    "components.rules.plain": {"components.args", "components.rules.values"},
+    "components.rules.pipeline": {"components.args", "components.rules.plain", *JUDGES},
+    "components.naming": {"components.state_machine.steps"},
+    "components.rules.stacks": {"components.naming", "components.rules.values"},
+    "components.rules": set(),
+    "components.state_machine": set(),
+    "components.iam": {
         "components.args",
-        "components.arns",
-        "components.policies",
-        "components.steps",
+        "components.rules.arns",
+        "components.rules.values",
+        "components.state_machine.steps",
     },
-    "components.workflow": {"components.asl", "components.args"},
+    "components.state_machine.definition": {"components.state_machine.asl", "components.args"},
     "components.lambda_functions": {
         "components.args",
         "components.bundles",
         "components.naming",
-        "components.policies",
-        "components.steps",
+        "components.iam",
+        "components.state_machine.steps",
     },
-    "components.schedule": {"components.args", "components.policies"},
+    "components.schedule": {"components.args", "components.iam"},
     "components.monitoring": {"components.lambda_functions", "components.naming"},
     "components.retraining_pipeline": {"components"},
     "components": {"components.args", "components.retraining_pipeline"},
     "settings": {
         "components.args",
-        "components.reading",
-        "components.rules",
-        "components.stacks",
-        "components.values",
+        "components.rules.reading",
+        "components.rules.pipeline",
+        "components.rules.stacks",
+        "components.rules.values",
     },
     "package": {"package", "components", "settings"},
     "__main__": {"settings", "components"},
     "retrain": {"retrain", *SETTINGS, "functions"},
     **{
-        f"retrain.{name}": {"retrain", *SETTINGS, "components.stacks", "functions", "emulator"}
+        f"retrain.{name}": {
+            "retrain",
+            *SETTINGS,
+            "components.rules.stacks",
+            "functions",
+            "emulator",
+        }
         for name in ("emulate", "environments", "keeping", "play", "rehearse", "stage")
     },
     "emulator": {"emulator", *SETTINGS},
@@ -92,6 +100,18 @@ MAY_IMPORT = {
     "emulator.deployer.provider": {"emulator.deployer.service"},
 }
 """Module, or package for all its modules, to what of ours it may import."""
+
+ORDER = (
+    ("functions.clock", "functions.contract", "functions.errors"),
+    ("functions.aws",),
+    ("functions.executions", "functions.exports"),
+    ("functions.personalize",),
+    ("functions.planning",),
+    ("functions.report",),
+    ("functions.log",),
+    tuple(f"functions.{step}" for step in STEPS),
+)
+"""The rooms of functions/, from the ground up: each imports only itself and what is below it."""
 
 LATE = ("retrain.emulate", "retrain.rehearse")
 """Are imported inside a function alone: the emulator's libraries need not be installed."""
@@ -139,6 +159,18 @@ def imports(name, tree):
         else:
             continue
         yield from (each for each in found if room(each) in ROOMS)
+
+
+def test_functions_import_only_from_their_own_room_and_from_below():
+    floors = {name: floor for floor, names in enumerate(ORDER) for name in names}
+    upwards = []
+    for name in (each for each in MODULES if each.startswith("functions.")):
+        (mine,) = [each for each in floors if within(name, [each])]
+        for imported in imports(name, MODULES[name][1]):
+            room = next((each for each in floors if within(imported, [each])), None)
+            if room and room != mine and floors[room] >= floors[mine]:
+                upwards.append((name, imported))
+    assert upwards == []
 
 
 def late_imports(name, tree):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.naming import LONGEST_NAME
-from components.stacks import LONGEST_STACK_NAME
+from components.rules.stacks import LONGEST_STACK_NAME
 from tests.components.recording import PROJECT, STACK, run
 from tests.program import sample_stack
 from tests.program.sample_stack import STACK_CONFIG

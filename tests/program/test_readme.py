@@ -11,9 +11,9 @@ from typing import get_args, get_origin
 import pytest
 
 from components.args import DEFAULT_GATE, FULL_EVERY, RetrainingPipelineArgs, camel_case
-from components.metrics import NDCG_AT_10
-from components.steps import STEPS
-from components.workflow import REPORTED
+from components.rules.metrics import NDCG_AT_10
+from components.state_machine.definition import REPORTED
+from components.state_machine.steps import STEPS
 from functions import errors
 from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags

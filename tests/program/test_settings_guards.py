@@ -3,7 +3,7 @@
 import pytest
 
 import settings
-from components.metrics import NAMES
+from components.rules.metrics import NAMES
 from tests.program.sample_stack import changed, one_problem
 
 GATE = "solutions[0].qualityGate"

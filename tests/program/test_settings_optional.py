@@ -11,8 +11,8 @@ from components.args import (
     QualityRuleArgs,
     SolutionArgs,
 )
-from components.metrics import NAMES
-from components.values import DATE
+from components.rules.metrics import NAMES
+from components.rules.values import DATE
 from functions.planning import decide
 from tests.program.sample_stack import (
     ACCOUNT,

@@ -4,8 +4,8 @@ import pulumi
 import pytest
 
 import settings
-from components.plain import AN_OUTPUT
-from components.values import Problem
+from components.rules.plain import AN_OUTPUT
+from components.rules.values import Problem
 from tests.components.recording import run
 from tests.program.sample_stack import changed
 

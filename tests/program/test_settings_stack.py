@@ -3,9 +3,9 @@
 import pytest
 
 import settings
-from components import stacks
 from components.naming import step_name
-from components.steps import STEPS
+from components.rules import stacks
+from components.state_machine.steps import STEPS
 from tests.program.sample_stack import PROJECT, REGION, changed, one_problem, texts
 from tests.program.test_settings_values import IAM
 

@@ -6,7 +6,7 @@ import pytest
 
 import settings
 from components.retraining_pipeline import TAG
-from components.values import OWN_TAGS
+from components.rules.values import OWN_TAGS
 from functions.personalize import tags
 from tests.program.sample_stack import (
     ACCOUNT,

@@ -2,10 +2,10 @@
 
 import functools
 
-from components import workflow
 from components.document import document
-from components.metrics import NDCG_AT_10
-from components.steps import STEPS
+from components.rules.metrics import NDCG_AT_10
+from components.state_machine import definition as machine
+from components.state_machine.steps import STEPS
 from tests.group import IMPORT_ROLE, settings
 from tests.pipeline import PERSONALIZE, PREFIX
 
@@ -76,4 +76,4 @@ def definition():
     args = settings()
     functions = {step: f"arn:aws:lambda:eu-west-1:123456789012:function:{step}:1" for step in STEPS}
     told = document(args, job_prefix=PREFIX, import_role_arn=IMPORT_ROLE)
-    return workflow.definition(functions, told, args)
+    return machine.definition(functions, told, args)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.asl import LONGEST_STATE_NAME, machines, problems
+from components.state_machine.asl import LONGEST_STATE_NAME, machines, problems
 from tests.workflow.reading import definition
 
 

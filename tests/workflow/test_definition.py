@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 from botocore.session import get_session
 
-from components import workflow
-from components.asl import machines, problems
-from components.steps import STEPS
+from components.state_machine import definition as module
+from components.state_machine.asl import machines, problems
+from components.state_machine.steps import STEPS
 from functions import errors, executions
 from functions.contract import Evaluation, Phase, Probing
 from tests.workflow.reading import definition
@@ -266,5 +266,5 @@ def test_every_path_of_the_run_itself_ends_in_the_report():
 
 
 def test_the_error_of_a_reported_run_is_the_one_that_close_run_leaves_alone():
-    assert workflow.REPORTED == executions.REPORTED
+    assert module.REPORTED == executions.REPORTED
     assert definition()["States"]["Retraining failed"]["Error"] == executions.REPORTED

@@ -3,7 +3,7 @@
 import pytest
 
 from components.args import LimitsArgs, QualityRuleArgs
-from components.metrics import NDCG_AT_10
+from components.rules.metrics import NDCG_AT_10
 from functions.personalize.tags import VERDICT, recall
 from tests.group import exports, settings, solution
 from tests.pipeline import RUN, handler, pipeline

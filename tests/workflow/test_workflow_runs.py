@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from components.metrics import NDCG_AT_10
+from components.rules.metrics import NDCG_AT_10
 from functions.exports import look
 from tests.group import IMPORT_ROLE, datasets, settings, solution
 from tests.pipeline import FUNCTIONS, PREFIX, RUN, SLOT, pipeline

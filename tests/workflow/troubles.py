@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from components.steps import STEPS
+from components.state_machine.steps import STEPS
 
 READS = (
     "DescribeDatasetImportJob",

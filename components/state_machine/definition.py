@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from .args import RetrainingPipelineArgs
+from ..args import RetrainingPipelineArgs
 from .asl import Definition, call, choose, end_with, for_each, wait, watch
 
 REPORTED = "RetrainingFailed"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
-from .naming import AUTO_NAMING, LONGEST_NAME, LONGEST_ROLE_NAME
+from ..naming import AUTO_NAMING, LONGEST_NAME, LONGEST_ROLE_NAME
 from .values import Problem
 
 PREFIX = "retraining-"

@@ -7,8 +7,7 @@ from typing import get_args
 
 import pulumi
 
-from . import arns, datasets, metrics, plain, rates, values
-from .args import (
+from ..args import (
     DEFAULT_GATE,
     FULL_EVERY,
     AutoTraining,
@@ -19,6 +18,7 @@ from .args import (
     TrainingMode,
     camel_case,
 )
+from . import arns, locations, metrics, plain, rates, values
 from .values import Judgement, Problem
 
 LONGEST: Mapping[str, tuple[float, str]] = {
@@ -61,7 +61,7 @@ def problems(
 def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
     """Give what will work, but not as one may think; the arguments have no problems."""
     return [
-        *datasets.appended_again(args.datasets),
+        *locations.appended_again(args.datasets),
         *_skipped_hours(args, today),
         *_zone_without_cron(args),
         *_gates_without_campaigns(args),
@@ -113,7 +113,7 @@ def _judgements(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Ju
     if not list(args.datasets.configured()):
         keys = ", ".join(camel_case(each.name) for each in fields(args.datasets))
         yield "datasets", None, f"missing; at least one of {keys}"
-    yield from datasets.judgements(args.datasets)
+    yield from locations.judgements(args.datasets)
     if not args.solutions:
         yield "solutions", None, "missing; at least one, each with its solutionArn"
     for index, solution in enumerate(args.solutions):

@@ -1,10 +1,14 @@
-"""The pipeline's IAM documents as dicts, and the ARNs that their statements name."""
+"""IAM: the pipeline's policies as dicts, and the ARNs behind the words of `steps.Resource`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from .arns import Home
-from .values import DATE
+import pulumi
+
+from .args import RetrainingPipelineArgs
+from .rules.arns import Home
+from .rules.values import DATE
+from .state_machine.steps import Resource
 
 Document: TypeAlias = dict[str, object]
 Condition: TypeAlias = Mapping[str, Mapping[str, str | list[str]]]
@@ -250,3 +254,45 @@ def _any_day(locations: Iterable[str]) -> Iterator[str]:
 
 def _document(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def resources(
+    args: RetrainingPipelineArgs,
+    home: pulumi.Output[Home],
+    job_prefixes: Sequence[pulumi.Input[str]],
+    import_role_arn: pulumi.Output[str],
+    group_arn: pulumi.Output[str],
+) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
+    """Give the ARNs of each kind that exists before the state machine; a kind may have none."""
+    configured = [dataset for _, dataset in args.datasets.configured()]
+    datasets = pulumi.Output.all(*(dataset.dataset_arn for dataset in configured))
+    locations = [dataset.data_location for dataset in configured]
+    markers = [dataset.ready_marker for dataset in configured if dataset.ready_marker is not None]
+    solutions = pulumi.Output.all(*(solution.solution_arn for solution in args.solutions))
+    return {
+        "any": ["*"],
+        "dataset groups": datasets.apply(dataset_groups),
+        "datasets": datasets,
+        "schemas": home.apply(lambda known: [schemas(known)]),
+        "import jobs": pulumi.Output.all(home, *job_prefixes).apply(
+            lambda known: [import_jobs(Home(*known[0]), each) for each in known[1:]]
+        ),
+        "all import jobs": home.apply(lambda known: [all_import_jobs(known)]),
+        "import role": pulumi.Output.all(import_role_arn),
+        "solutions": solutions,
+        "solution versions": solutions.apply(lambda arns: [solution_versions(arn) for arn in arns]),
+        "campaigns": pulumi.Output.all(
+            *(each.campaign_arn for solution in args.solutions for each in solution.campaigns)
+        ),
+        "schedule": group_arn.apply(lambda arn: [schedules(arn)]),
+        "exports": pulumi.Output.all(home.partition, locations).apply(
+            lambda known: exports(*known)
+        ),
+        # A ready marker is looked for in the list of its bucket, never read.
+        "export buckets": pulumi.Output.all(home.partition, [*locations, *markers]).apply(
+            lambda known: export_buckets(*known)
+        ),
+        "data key": pulumi.Output.all(
+            *([args.data_kms_key_arn] if args.data_kms_key_arn is not None else [])
+        ),
+    }

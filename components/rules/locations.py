@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import get_args
 
+from ..args import DatasetArgs, DatasetsArgs, ImportMode
 from . import values
-from .args import DatasetArgs, DatasetsArgs, ImportMode
 from .values import Judgement, Problem
 
 

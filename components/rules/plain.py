@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, Union, get_args, get_origin
 
 import pulumi
 
-from .args import camel_case
+from ..args import camel_case
 from .values import Problem
 
 if TYPE_CHECKING:

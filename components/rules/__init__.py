@@ -1,0 +1,1 @@
+"""What each setting has to look like, as pure functions."""
