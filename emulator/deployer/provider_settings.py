@@ -26,7 +26,7 @@ UNDERSTOOD = {"region", "allowedAccountIds", "defaultTags"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 NO_EMULATOR = (
     "this pulumi-resource-aws is a stand-in that works with the emulator only, and "
-    "AWS_ENDPOINT_URL {is_wrong}; start an emulator with 'python -m emulator' and export what it "
+    "AWS_ENDPOINT_URL {is_wrong}; start an emulator with 'retrain emulate' and export what it "
     "prints, or take emulator/deployer/plugin off the PATH and install the real provider with "
     "'pulumi plugin install resource aws'"
 )

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "emulator/deployer/plugin/pulumi-resource-aws"
 STAND_IN = (
     "this pulumi-resource-aws is a stand-in that works with the emulator only, and"
-    " AWS_ENDPOINT_URL {}; start an emulator with 'python -m emulator' and export what it prints,"
+    " AWS_ENDPOINT_URL {}; start an emulator with 'retrain emulate' and export what it prints,"
     " or take emulator/deployer/plugin off the PATH and install the real provider with"
     " 'pulumi plugin install resource aws'"
 )
