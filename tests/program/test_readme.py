@@ -183,6 +183,11 @@ def test_the_mistake_that_is_shown_reads_as_the_program_tells_it():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_has_a_place_that_was_to_be_filled_in(page):
+    assert re.findall(r"@[A-Z]+@", page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_json_document_to_paste_is_json(page):
     for document in re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL):
         assert isinstance(json.loads(document), dict)
