@@ -38,7 +38,7 @@ def engine(aws):
 
 
 def existing(engine, kind, name, inputs, outputs=None):
-    """A resource that the engine has in its state, without one in the account."""
+    """Return a resource that is in the engine's state, but not in the account."""
     complete = engine.checked(kind, name, inputs)
     return Resource(kind, name, "the-id", complete, complete | (outputs or {}))
 
