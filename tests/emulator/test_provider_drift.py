@@ -18,11 +18,13 @@ from provider_support import (
     SCHEDULE,
     allow,
     archive,
+    message,
     provider,
     trust,
 )
 
 DEFAULT_TAGS = {"stage": "dev"}
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +194,10 @@ def test_a_document_keeps_the_spelling_of_the_program(engine):
 
 
 def test_what_was_deleted_by_hand_is_gone(aws, engine):
-    group = engine.create(LOG_GROUP, "drift-gone", {})
+    group = engine.create(LOG_GROUP, "drift-gone", {"kmsKeyId": KEY})
     aws.client("logs").delete_log_group(logGroupName=group.id)
     assert engine.read(group) is None
+    assert message(engine.update, group, {}) == (
+        "An error occurred (ResourceNotFoundException) when calling the DisassociateKmsKey"
+        f" operation: The specified log group does not exist: {group.id}"
+    )
