@@ -114,7 +114,7 @@ def parse(
     return config_read.args
 
 
-class Read(NamedTuple):
+class ReadConfig(NamedTuple):
     """The arguments that a config means, what could not be read, and warnings about the rest."""
 
     args: RetrainingPipelineArgs
@@ -122,7 +122,7 @@ class Read(NamedTuple):
     warnings: Sequence[Problem]
 
 
-def all_problems(config_read: Read, region: str | None, today: date | None) -> list[Problem]:
+def all_problems(config_read: ReadConfig, region: str | None, today: date | None) -> list[Problem]:
     """Return a problem for each setting that could not be read or that breaks a rule."""
     unread = config_read.unread
     broken = [
@@ -179,7 +179,7 @@ class _Refusal(NamedTuple):
             del parent[last]
 
 
-def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> Read:
+def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> ReadConfig:
     """Read a config, with the keys left out that are encrypted or cannot be read.
 
     An Output is accepted everywhere. The rules refuse it where a plain value is needed.
@@ -189,7 +189,7 @@ def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> 
     numbers: list[Problem] = []
     while True:
         try:
-            return Read(_converter().structure(rest, RetrainingPipelineArgs), unread, numbers)
+            return ReadConfig(_converter().structure(rest, RetrainingPipelineArgs), unread, numbers)
         except cattrs.BaseValidationError as error:
             for refusal in _refusals(error, ()):
                 is_number = isinstance(refusal.error, reading.WholeNumberError)

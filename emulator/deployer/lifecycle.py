@@ -77,8 +77,10 @@ def create(row: Row, inputs: Properties, aws: Aws) -> Existing:
         for name in row.later & inputs.keys()
         if row.defaults.get(name, UNKNOWN) != inputs[name]
     }
-    left = {api_name(row.shape, name) for name in row.later}
-    identifier = row.create({k: v for k, v in request.items() if k not in left}, aws)
+    postponed = {api_name(row.shape, name) for name in row.later}
+    identifier = row.create(
+        {name: value for name, value in request.items() if name not in postponed}, aws
+    )
     try:
         if later:
             names = frozenset(api_name(row.shape, name) for name in later)

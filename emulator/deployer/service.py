@@ -58,8 +58,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._aws: dict[str, Aws] = {}
         self._lock = Lock()
 
-    # --- the plugin ------------------------------------------------------------------------------
-
     def GetPluginInfo(  # noqa: N802  # Pulumi's names, as all that follow
         self, _request: empty_pb2.Empty, _context: grpc.ServicerContext
     ) -> plugin_pb2.PluginInfo:
@@ -84,8 +82,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Stop waiting, because the engine is about to end this process."""
         self.cancelled.set()
         return empty_pb2.Empty()
-
-    # --- its configuration -----------------------------------------------------------------------
 
     def CheckConfig(  # noqa: N802
         self, request: provider_pb2.CheckRequest, _context: grpc.ServicerContext
@@ -144,8 +140,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if region not in self._aws:
                 self._aws[region] = Aws(self._endpoint, self._account, region)
             return self._aws[region]
-
-    # --- resources -------------------------------------------------------------------------------
 
     def Check(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
