@@ -20,7 +20,7 @@ INSTALLING = "installing the requirements into .venv (once; about a minute)"
 
 @pytest.fixture
 def made(tmp_path):
-    """Run `make` for the requirements with a `.venv` and a `python3`; return what happened."""
+    """Return a function that runs `make` with a `.venv` and a `python3`, and what happened."""
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, tmp_path)
     calls = tmp_path / "calls"

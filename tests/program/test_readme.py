@@ -23,6 +23,7 @@ from tests.program.test_program import CONFIG, deploy
 
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+FLEET = (ROOT / "docs" / "fleet.md").read_text()
 PERMISSIONS = (ROOT / "docs" / "permissions.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PAGES = [
@@ -108,6 +109,14 @@ def test_the_table_of_functions_says_what_each_role_may_do():
 def test_the_number_of_resources_is_that_of_the_sample_stack():
     resources = [each for each in deploy(config=CONFIG).registered.values() if "aws:" in each.type]
     assert f"{len(resources)} resources for the sample stack" in README
+
+
+def test_the_page_about_fleets_counts_the_roles_and_functions_of_a_stack():
+    types = [each.type for each in deploy(config=CONFIG).registered.values()]
+    roles = types.count("aws:iam/role:Role")
+    first, *_ = rows(FLEET, "resource")
+    assert [first[0], first[1], first[3]] == ["IAM roles", str(roles), str(1000 // roles)]
+    assert f"{types.count('aws:lambda/function:Function')} functions" in FLEET
 
 
 def own_errors():
