@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("components", "functions", "settings.py", "__main__.py", "Pulumi.yaml")
 """The program's own files, without a stack's."""
 PASSPHRASE = "a passphrase of the tests"  # noqa: S105
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 STEPS = {
     "create": "created",
     "update": "updated",
