@@ -114,16 +114,16 @@ def parse(
     return config_read.args
 
 
-class Read(NamedTuple):
-    """What could be read of a config, and what could not, or not for sure."""
+class ReadConfig(NamedTuple):
+    """The arguments that a config means, what could not be read, and warnings about the rest."""
 
     args: RetrainingPipelineArgs
     unread: Sequence[Problem]
     warnings: Sequence[Problem]
 
 
-def all_problems(config_read: Read, region: str | None, today: date | None) -> list[Problem]:
-    """Return what could not be read, and the rules that the rest breaks."""
+def all_problems(config_read: ReadConfig, region: str | None, today: date | None) -> list[Problem]:
+    """Return a problem for each setting that could not be read or that breaks a rule."""
     unread = config_read.unread
     broken = [
         rule
@@ -154,7 +154,7 @@ class _Refusal(NamedTuple):
     type: object
 
     def problem(self) -> Problem | None:
-        """Return what to say about it, or None: a missing key is reported by a rule."""
+        """Return the problem to report. A missing key gives None, because a rule reports it."""
         if isinstance(self.error, KeyError):
             return None
         key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path)
@@ -166,7 +166,7 @@ class _Refusal(NamedTuple):
         return Problem(key[1:], self.error.value, self.error.message)
 
     def mend(self, config: dict[str, object]) -> None:
-        """Replace a whole number by its digits, anything else by something empty or by nothing."""
+        """Replace a whole number by its digits. Replace or remove any other value that is unfit."""
         *parents, last = self.path
         parent = cast("dict[str | int, object]", config)
         for each in parents:
@@ -179,17 +179,17 @@ class _Refusal(NamedTuple):
             del parent[last]
 
 
-def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> Read:
+def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> ReadConfig:
     """Read a config, with the keys left out that are encrypted or cannot be read.
 
-    An Output is taken everywhere: the rules refuse it where a plain value is needed.
+    An Output is accepted everywhere. The rules refuse it where a plain value is needed.
     """
     rest = {key: _copied(value) for key, value in config.items() if key not in secrets}
     unread = [Problem(key, None, ENCRYPTED) for key in secrets]
     numbers: list[Problem] = []
     while True:
         try:
-            return Read(_converter().structure(rest, RetrainingPipelineArgs), unread, numbers)
+            return ReadConfig(_converter().structure(rest, RetrainingPipelineArgs), unread, numbers)
         except cattrs.BaseValidationError as error:
             for refusal in _refusals(error, ()):
                 is_number = isinstance(refusal.error, reading.WholeNumberError)
@@ -235,12 +235,12 @@ def _converter() -> cattrs.Converter:
 
 
 def _or_output(read: Hook) -> Hook:
-    """Return a reader that takes an Output as it is, and has everything else read."""
+    """Return a reader that returns an Output as it is and passes every other value to `read`."""
     return lambda value, type_: value if isinstance(value, pulumi.Output) else read(value, type_)
 
 
 def _union_reader(union: object, converter: cattrs.Converter) -> Hook:
-    """Read `Input[str]` as str, and `X | None` as X: a key that is given has a value."""
+    """Read `Input[str]` as str, and `X | None` as X, because a key that is given has a value."""
     member = get_args(union)[0]
     read: Hook = converter.get_structure_hook(member)
     return lambda value, _: read(value, member)
@@ -272,7 +272,7 @@ def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
 
 
 def _copied(value: object) -> object:
-    """Return a copy of a mapping or a list and of what is in it; an Output cannot be copied."""
+    """Return a deep copy of a mapping or list. An Output in it is not copied."""
     if isinstance(value, dict):
         return {key: _copied(each) for key, each in value.items()}
     return [_copied(each) for each in value] if isinstance(value, list) else value

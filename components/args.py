@@ -80,7 +80,7 @@ class ProbeArgs:
     user_id: str | None = None
     """The user to ask for."""
     item_id: str | None = None
-    """The item to ask for; for a recipe of related items."""
+    """The item to ask for, with a recipe of related items."""
     input_list: Sequence[str] | None = None
     """Items to rank for the user; for a recipe of the PERSONALIZED_RANKING type."""
     min_results: int = 1
@@ -122,15 +122,15 @@ class SolutionArgs:
     solution_arn: pulumi.Input[str]
     """ARN of the solution, not of one of its versions."""
     training_mode: TrainingMode = "FULL"
-    """FULL trains a new model, UPDATE adds new items to the last one."""
+    """FULL trains a new model, UPDATE adds new items and interactions to the last model."""
     full_every: str | None = None
     """Beside UPDATE: how old the newest FULL version may grow, as '7 days' (the default there)."""
     campaigns: Sequence[CampaignArgs] = ()
-    """The campaigns to update; without any, the solution is only trained."""
+    """The campaigns to update. A solution without campaigns is only trained."""
     quality_gate: Sequence[QualityRuleArgs] = DEFAULT_GATE
     """All rules have to hold, or the campaign keeps its version."""
     quality_gate_enabled: bool = True
-    """False deploys every new version, whatever the rules are."""
+    """False deploys every new version and ignores the rules."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +140,11 @@ class LimitsArgs:
     max_import_hours: float = 6
     """Hours for the import of a dataset."""
     max_training_hours: float = 24
-    """Hours for the training of a solution version, which is stopped afterwards."""
+    """Hours for the training of a solution version. A longer training is stopped."""
     max_campaign_hours: float = 3
     """Hours for the update of a campaign."""
     max_trainings_per_month: int = 0
-    """Versions of a solution, by whoever, within 30 days; further runs are skipped. 0: no limit."""
+    """Runs are skipped once a solution has this many new versions within 30 days. 0 is no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ class RetrainingPipelineArgs:
     datasets: DatasetsArgs
     """The datasets to import before each training."""
     solutions: Sequence[SolutionArgs]
-    """The solutions to retrain; at least one."""
+    """The solutions to retrain. There must be at least one."""
     import_role_arn: pulumi.Input[str] | None = None
     """Role that Personalize assumes to read the exports; left out, the component creates one."""
     retraining_rate: str = "7 days"

@@ -9,7 +9,8 @@ import pulumi
 
 _HERE = Path(__file__).parent
 CODE = next(each for each in (_HERE / "functions", _HERE.parent / "functions") if each.is_dir())
-"""The modules that run in Lambda: inside the installed package, beside it in a checkout."""
+"""The folder of the modules that run in Lambda. It is inside the installed package, and beside
+`components` in a checkout."""
 
 
 def bundle(step: str) -> pulumi.AssetArchive:

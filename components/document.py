@@ -1,4 +1,4 @@
-"""The settings of a pipeline as its workflow gets them, in the document of every execution."""
+"""Builds the settings of a pipeline as every execution of its workflow gets them."""
 
 from dataclasses import fields
 
@@ -21,10 +21,10 @@ def document(
     job_prefix: pulumi.Input[str],
     import_role_arn: pulumi.Input[str],
 ) -> dict[str, object]:
-    """Give the settings that the workflow's first state holds (`functions/contract.py`).
+    """Return the settings in the first state of the workflow (`Settings` of the functions).
 
-    `job_prefix` begins the name of every job. Values may be outputs: serialise the document with
-    `pulumi.Output.json_dumps`.
+    The name of every job begins with `job_prefix`. Values may be outputs, so serialise the settings
+    with `pulumi.Output.json_dumps`.
     """
     return {
         "prefix": job_prefix,
@@ -70,7 +70,7 @@ def document(
 
 
 def _given(part: QualityRuleArgs | ProbeArgs) -> dict[str, object]:
-    """Give the fields that are set, by the names of the config."""
+    """Return the fields that are set, under the keys of the config."""
     found = {camel_case(each.name): getattr(part, each.name) for each in fields(part)}
     return {
         key: list(value) if isinstance(value, tuple) else value

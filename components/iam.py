@@ -44,7 +44,7 @@ def import_jobs(home: Home, job_prefix: str) -> str:
 
 
 def all_import_jobs(home: Home) -> str:
-    """Return the pattern of every import job: to read only, also what another stack imported."""
+    """Return the pattern of every import job. Only reading is allowed on it."""
     return _arn(home, "personalize", "dataset-import-job/*")
 
 

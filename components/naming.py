@@ -42,7 +42,7 @@ def job_prefix(group_arn: str) -> str:
     """Return the 8 hex digits that the names of a pipeline's jobs begin with.
 
     The names of import jobs are unique per account and region, and so is the ARN of the pipeline's
-    schedule group. Whether a job is known is asked from its tags, not from its name.
+    schedule group. The tags of a job, and not its name, tell whether a pipeline created it.
     """
     return _digits(group_arn)
 
@@ -50,8 +50,8 @@ def job_prefix(group_arn: str) -> str:
 def former_job_prefix(organization: str, project: str, stack: str, name: str) -> str:
     """Return the 8 hex digits that the names of jobs began with in the release before this one.
 
-    Remove it with the next release. Until then, a run that is under way while its stack is upgraded
-    may finish under these names.
+    A run that is under way while its stack is upgraded finishes under these names. Remove this
+    function in the next release.
     """
     return _digits(f"{organization}/{project}/{stack}/{name}")
 

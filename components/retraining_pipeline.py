@@ -75,8 +75,8 @@ class RetrainingPipeline(pulumi.ComponentResource):
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, TAG: name})
-        # No resource is registered before the check has passed: each takes these tags, or, where
-        # AWS knows none, the name of another one that does.
+        # These tags are known once the check has passed. Every resource waits for them: it either
+        # has the tags or, where AWS has none, refers to a resource that has them.
         tags = home.apply(lambda _: args.tags)
         role_policies: list[pulumi.Resource] = []
 
@@ -118,13 +118,14 @@ class RetrainingPipeline(pulumi.ComponentResource):
         role_policies.append(policy)
         log_group = aws.cloudwatch.LogGroup(
             name,
-            # Step Functions wants this beginning, so that Pulumi cannot name it. No two schedule
-            # groups have one name: https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+            # The name must begin so: https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+            # The name of the schedule group, which Pulumi made unique, ends it.
             name=pulumi.Output.concat("/aws/vendedlogs/states/", group.name),
             retention_in_days=args.log_retention_days,
             kms_key_id=args.kms_key_arn,
             tags=tags,
-            # A log group with another name is another one, without the logs of the stack so far.
+            # Earlier releases ended the name differently. A new name would replace the log group
+            # and delete the logs of an existing stack.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
         )
         machine = aws.sfn.StateMachine(
@@ -143,8 +144,10 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 parent=self,
                 depends_on=role_policies,
                 # AWS deletes it only when each execution has reached its next transition, which may
-                # be at the end of a long Wait state. The provider gives up after 5 minutes.
+                # be at the end of a long Wait state:
                 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+                # By default the provider gives up after 5 minutes: terraform-provider-aws,
+                # internal/service/sfn/state_machine.go.
                 custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
             ),
         )
@@ -244,7 +247,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, today: date, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Return where the ARNs are, once they are known, have no problems and are the caller's."""
+    """Return the home of the ARNs once they are known, valid and in the account of the caller."""
 
     def check(known: RetrainingPipelineArgs, account: str, region: str) -> Home:
         refuse_any(map(str, problems(known, today=today)), name)
@@ -258,7 +261,7 @@ def _checked_home(
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
     ).apply(lambda values: check(**values))
-    # An ARN may be a secret; its region and account, which every resource waits for, are none.
+    # An ARN may be a secret. Its region and account are not, and every resource depends on them.
     return pulumi.Output.unsecret(checked)
 
 
@@ -276,7 +279,7 @@ def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
 
 
 def refuse_any(found: Iterable[str], name: str) -> None:
-    """Raise InvalidPipelineError if there are problems in the pipeline of this name."""
+    """Raise InvalidPipelineError if any problem was found in the pipeline `name`."""
     if lines := list(found):
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         raise InvalidPipelineError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import socketserver
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, cast
 
 from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
@@ -132,71 +132,75 @@ def serve_states(handler: Handler) -> None:
     ministack.SERVICE_HANDLERS["states"] = handler
 
 
+class Call(NamedTuple):
+    """A call as MiniStack passes it to the handler of a service."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    query: dict[str, list[str]]
+
+
+def _replace_handler(service: str, answer: Callable[[Call, Handler], Awaitable[Answer]]) -> None:
+    """Let `answer` serve the calls to a service. It also gets the handler that it replaces."""
+    respond: Handler = ministack.SERVICE_HANDLERS[service]
+
+    async def handler(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, list[str]],
+    ) -> Answer:
+        return await answer(Call(method, path, headers, body, query), respond)
+
+    ministack.SERVICE_HANDLERS[service] = handler
+
+
 def guard_service(service: str, refusal: Callable[[str, str, bytes], Answer | None]) -> None:
     """Let `refusal(method, path, body)` answer for a service where it minds a call.
 
     It is asked after MiniStack has authenticated and authorised the call.
     """
-    respond = ministack.SERVICE_HANDLERS[service]
 
-    async def guarded(
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, list[str]],
-    ) -> Answer:
-        refused = refusal(method, path, body)
-        return refused or await respond(method, path, headers, body, query)
+    async def guarded(call: Call, respond: Handler) -> Answer:
+        return refusal(call.method, call.path, call.body) or await respond(*call)
 
-    ministack.SERVICE_HANDLERS[service] = guarded
+    _replace_handler(service, guarded)
 
 
 def keep_keys_of_log_groups() -> None:
-    """Let the KMS key of a log group be changed. MiniStack has no operation for it."""
-    respond: Handler = ministack.SERVICE_HANDLERS["logs"]
+    """Answer the calls that change the KMS key of a log group, which MiniStack does not have."""
 
-    async def respond_to_keys(
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, list[str]],
-    ) -> Answer:
-        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    async def answer_keys(call: Call, respond: Handler) -> Answer:
+        operation = call.headers.get("x-amz-target", "").rpartition(".")[2]
         if operation not in {"AssociateKmsKey", "DisassociateKmsKey"}:
-            return await respond(method, path, headers, body, query)
-        request = json.loads(body)
+            return await respond(*call)
+        request = json.loads(call.body)
         name = request["logGroupName"]
-        group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # no operation changes it
+        group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # only the store has the key
         if group is None:
             message = f"The specified log group does not exist: {name}"
             return http.error("ResourceNotFoundException", message)
         group["kmsKeyId"] = request.get("kmsKeyId")
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"
 
-    ministack.SERVICE_HANDLERS["logs"] = respond_to_keys
+    _replace_handler("logs", answer_keys)
 
 
 def remove_all_tags_that_are_named() -> None:
-    """Let Scheduler remove each tag that a call names. MiniStack removes the first of them."""
-    respond: Handler = ministack.SERVICE_HANDLERS["scheduler"]
+    """Remove every tag that a call to Scheduler names. MiniStack only removes the first one."""
 
-    async def respond_to_each_key(
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, list[str]],
-    ) -> Answer:
-        if method == "DELETE" and path.startswith("/tags/"):
-            *keys, last = query["TagKeys"]
-            for key in keys:
-                await respond(method, path, headers, body, query | {"TagKeys": [key]})
-            query = query | {"TagKeys": [last]}
-        return await respond(method, path, headers, body, query)
+    async def untag_each(call: Call, respond: Handler) -> Answer:
+        if call.method != "DELETE" or not call.path.startswith("/tags/"):
+            return await respond(*call)
+        *others, last = call.query["TagKeys"]
+        for key in others:
+            await respond(*call._replace(query=call.query | {"TagKeys": [key]}))
+        return await respond(*call._replace(query=call.query | {"TagKeys": [last]}))
 
-    ministack.SERVICE_HANDLERS["scheduler"] = respond_to_each_key
+    _replace_handler("scheduler", untag_each)
 
 
 def guard_event_targets(allowed: Callable[[str, str], bool]) -> None:

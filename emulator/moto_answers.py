@@ -49,7 +49,7 @@ def name_errors() -> None:
 
 
 class StateMachineDeletingError(AWSError):
-    """A state machine is being deleted; its name is the API's."""
+    """A state machine is being deleted. The code is the API's: StateMachineDeleting."""
 
     TYPE = "StateMachineDeleting"
     STATUS = 400
@@ -81,7 +81,7 @@ class Answers(StepFunctionResponse):
         return EmptyResult()
 
     def describe_state_machine(self) -> ActionResult:
-        """Tell whether a state machine is being deleted, too."""
+        """Describe a state machine. Its status is DELETING while it is being deleted."""
         answer = cast("dict[str, object]", super().describe_state_machine().result)
         deleted = self._is_being_deleted(self._get_param("stateMachineArn"))
         return ActionResult(answer | ({"status": "DELETING"} if deleted else {}))

@@ -223,12 +223,12 @@ def on_status_change(report: Callable[[StateMachineRun, str], None]) -> None:
 
 
 def is_being_deleted(machine: StateMachine) -> bool:
-    """Return True for a state machine that waits for its executions to end."""
+    """Return True if a state machine is being deleted and waits for its executions to end."""
     return bool(vars(machine).get("deleting"))
 
 
 def begin_deletion(machine: StateMachine) -> None:
-    """Let a state machine be gone once its executions are over."""
+    """Mark a state machine as being deleted. `finish_deletions` removes it."""
     vars(machine)["deleting"] = True
 
 
@@ -261,7 +261,7 @@ def end_executions_of_deleted_machines() -> None:
             for run in _running(machine) if is_being_deleted(machine) else ():
                 if run.exec_arn == execution_arn:
                     run.stop(stop_date=utcnow(), error=None, cause=None)
-        evaluate(self, env)  # does nothing once it is stopped
+        evaluate(self, env)  # does nothing in an execution that was stopped
 
     def terminated_and_gone(self: BaseExecutionWorkerCommunication) -> None:
         terminated(self)

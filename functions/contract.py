@@ -155,9 +155,9 @@ class PlannedCampaign(TypedDict):
 class PlannedSolution(TypedDict):
     """One solution version to create, and the campaigns that shall serve it.
 
-    `existingVersionArn` is there where a version that was trained before is to be used; it is
-    foreign if no run trained it, so that no run may stop it. `dataAsOf` is when the newest import
-    before this run ended, null where there is none.
+    `existingVersionArn` is set if the run uses a version that was trained before. That version is
+    foreign if no run trained it, and then no run may stop it. `dataAsOf` is the end of the newest
+    import before this run, or null without an import.
     """
 
     solutionArn: str

@@ -1,4 +1,4 @@
-"""Start the plugin; the Pulumi engine runs this folder with the address that it listens on."""
+"""Starts the plugin. The Pulumi engine runs this folder and passes its own address."""
 
 import logging
 import sys
@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from package.provider import RetrainingProvider
 
-# The answer to the engine says what failed. asyncio and gRPC would also print a traceback for each
-# Output that depends on it: 20 MB for a wrong region.
+# The answer to the engine has the error. Without this handler, asyncio and gRPC also print a
+# traceback for each Output that depends on the error: 20 MB were seen for a wrong region.
 logging.getLogger().addHandler(logging.NullHandler())
 
 pulumi.provider.main(RetrainingProvider(), sys.argv[1:])

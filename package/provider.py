@@ -1,4 +1,4 @@
-"""The provider: it serves the schema, and creates the component for programs in any language."""
+"""Serves the schema of the package, and creates the component for programs in any language."""
 
 import json
 import tomllib
@@ -33,7 +33,7 @@ class RetrainingProvider(Provider):
         inputs: pulumi.Inputs,
         options: pulumi.ResourceOptions | None = None,
     ) -> ConstructResult:
-        """Create a pipeline; the keys of its inputs are those of the stack's config.
+        """Create a pipeline. Its inputs have the keys of the stack's config.
 
         Raises InvalidPipelineError.
         """
@@ -52,9 +52,10 @@ class RetrainingProvider(Provider):
 
 
 def _as_config(value: object) -> object:
-    """Return an input as a config has it: whole numbers, which the engine sends as floats, as int.
+    """Return an input as a config has it.
 
-    An unknown value is a `pulumi.Output`.
+    The engine sends all numbers as floats, so whole numbers become int. An unknown value becomes a
+    `pulumi.Output`.
     """
     if isinstance(value, dict):
         return {key: _as_config(each) for key, each in value.items()}

@@ -29,7 +29,7 @@ LANGUAGES = ("csharp", "go", "java", "nodejs", "python")
 
 
 def schema(project: Mapping[str, object]) -> Spec:
-    """Return the schema of the package; `project` is that table of pyproject.toml."""
+    """Return the schema of the package. `project` is the table `project` of pyproject.toml."""
     types: dict[str, Spec] = {}
     inputs = _object(RetrainingPipelineArgs, types)
     described = _attribute_docstrings(RetrainingPipeline)
@@ -78,7 +78,7 @@ def _object(cls: type, types: dict[str, Spec]) -> Spec:
 def _type(type_: object, name: str, types: dict[str, Spec]) -> Spec:
     """Return the type of a field with this name.
 
-    What is no pulumi.Input is plain: the SDKs of typed languages refuse an Output there.
+    A field whose type is not pulumi.Input is plain, so that typed SDKs refuse an Output there.
     """
     members = get_args(type_)
     origin = get_origin(type_)
@@ -119,7 +119,7 @@ def _default(field: Field[object]) -> Iterator[str]:
 
 
 def _attribute_docstrings(cls: type) -> dict[str, str]:
-    """Return the docstrings below the attributes of a class, which only its source has."""
+    """Return the docstrings below the attributes of a class. Only its source has them."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)
     return {

@@ -76,7 +76,7 @@ def rehearse(
     Exit code 2: the stack cannot be rehearsed.
     """
     _require_emulator()
-    from retrain import rehearse as rehearsal  # noqa: PLC0415  # only now, as it needs them
+    from retrain import rehearse as rehearsal  # noqa: PLC0415  # needs the emulator
 
     names = scenario or [Name.HAPPY_PATH]
     raise typer.Exit(
@@ -93,14 +93,15 @@ def emulate(
 ) -> None:
     """Run an AWS on this machine that has everything that a stack names, and deploy nothing.
 
-    It prints the exports with which `pulumi up` deploys the stack there, and stays until Ctrl-C.
+    The command prints the exports with which `pulumi up` deploys the stack there, and runs until
+    Ctrl-C.
 
-    Exit code 0: it was interrupted.
-    Exit code 1: it died.
-    Exit code 2: it cannot play the stack.
+    Exit code 0: the command was interrupted.
+    Exit code 1: the emulator died.
+    Exit code 2: the emulator cannot play the stack.
     """
     _require_emulator()
-    from retrain import emulate as emulating  # noqa: PLC0415  # only now, as it needs them
+    from retrain import emulate as emulating  # noqa: PLC0415  # needs the emulator
 
     raise typer.Exit(emulating.emulate(stack, port=port, data_dir=data))
 
@@ -109,7 +110,7 @@ def _require_emulator() -> None:
     """Exit with code 2 if the emulator's libraries are missing."""
     if missing := [each for each in EMULATORS if find_spec(each) is None]:
         typer.echo(
-            "a rehearsal needs the development requirements, and there is no "
+            "this command needs the development requirements, and there is no "
             f"{', '.join(missing)}: pip install --require-hashes -r requirements.txt "
             "-r requirements-dev.txt",
             err=True,

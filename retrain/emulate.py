@@ -1,4 +1,4 @@
-"""An AWS on this machine with everything that a stack names, for a `pulumi up` of one's own."""
+"""Runs an AWS on this machine with everything that a stack names, so that `pulumi up` works."""
 
 from __future__ import annotations
 
@@ -6,21 +6,12 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pulumi
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from emulator import EmulatorError, running
-from emulator.data_sets import SampleData
-from emulator.deployer import DeploymentError
-from emulator.own_data import own_data
-from emulator.rehearsal import RehearsalError, prepare, put_newer_exports
-from retrain import changes
-from retrain.environments import resolved
+from emulator import running
+from emulator.rehearsal import prepare, put_newer_exports
 from retrain.keeping import until_interrupted
-from retrain.rehearse import FAILED, PROJECT, TIMINGS, UNUSABLE, complain, home_of, settings_of
-from retrain.stage import FailedError
-from retrain.surroundings import warnings_once, without_the_callers_settings
+from retrain.rehearse import ERRORS, PROJECT, TIMINGS, complain, home_of, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,38 +23,29 @@ PROVIDER = PROJECT / "emulator" / "deployer" / "plugin"
 def emulate(
     stack: str, *, port: int = 4566, data_dir: Path | None = None, project_dir: Path = PROJECT
 ) -> int:
-    """Run the emulator until it is interrupted; return the exit code that the command promises.
+    """Run the emulator until it is interrupted. Return the exit code of the command.
 
     `data_dir` holds CSV files to use instead of the sample data (`emulator.own_data`).
     """
     console = Console(soft_wrap=True)
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         console.print(text, style="dim", highlight=False, markup=False)
 
     try:
-        with (
-            resolved(project_dir, stack) as folder,
-            without_the_callers_settings(),
-            warnings_once(),
-        ):
-            args, _ = settings_of(folder, stack, changes.nothing)
-            keys = [key for key, _ in args.datasets.configured()]
-            data = own_data(data_dir, keys) if data_dir else SampleData()
+        with opened(project_dir, stack, data_dir) as (_, args, data):
             home = home_of(args)
             with running(
                 port=port, account=home.account, region=home.region, timings=TIMINGS
             ) as emulator:
-                prepare(emulator, args, say, data)
+                prepare(emulator, args, report, data)
                 today = datetime.now(UTC).date().isoformat()
                 put_newer_exports(emulator, args, data, day=today)
                 with until_interrupted(emulator):
                     console.print(_how_to(stack, emulator.exports), highlight=False, markup=False)
                 return 0
-    except (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError) as error:
-        return complain(error, UNUSABLE)
-    except (BotoCoreError, ClientError, FailedError) as error:
-        return complain(error, FAILED)
+    except ERRORS as error:
+        return complain(error)
 
 
 def _how_to(stack: str, exports: dict[str, str]) -> str:

@@ -25,7 +25,8 @@ def resolved(project_dir: Path, stack: str) -> Iterator[Path]:
     """Yield a folder with the project in which the stack's file has no environment.
 
     This is `project_dir` itself if the stack imports no environment. Otherwise it is a temporary
-    folder with the config that the Pulumi CLI prints.
+    folder with the config that the Pulumi CLI prints. The CLI does not print secrets, so they are
+    encrypted values there, which the reader of the file refuses or leaves out.
 
     Raises RehearsalError, and DeploymentError for a file that cannot be read.
     """
@@ -54,7 +55,7 @@ def _config(file: Path, stack: str) -> Mapping[str, Mapping[str, object]]:
         raise RehearsalError(f"{file}: {message}; install it and run pulumi login, {BY_HAND}")
     command = [pulumi, "config", "--json", "--open", "--stack", stack, "--non-interactive"]
     try:
-        done = subprocess.run(  # noqa: S603  # the CLI that the person runs, too
+        done = subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
             [*command, "--color", "never"],
             cwd=file.parent,
             capture_output=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,7 +32,7 @@ from retrain.surroundings import warnings_once, without_the_callers_settings
 from retrain.tables import show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from components.args import RetrainingPipelineArgs
     from emulator.data_sets import DataSet
@@ -43,6 +44,21 @@ TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 """The same where the healthy run is only what scenarios begin with."""
 UNUSABLE, FAILED = 2, 1
+"""Exit codes."""
+UNUSABLE_ERRORS = (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError)
+"""A stack or an emulator that cannot be used."""
+ERRORS = (*UNUSABLE_ERRORS, BotoCoreError, ClientError, FailedError)
+"""All errors that end the command with a message."""
+
+
+class Opened(NamedTuple):
+    """A stack that can be played on the emulator."""
+
+    folder: Path
+    """The folder of the project's files."""
+    args: RetrainingPipelineArgs
+    data: DataSet
+    """The rows of the exports."""
 
 
 class Act(NamedTuple):
@@ -68,22 +84,26 @@ def rehearse(
     """
     console = Console(quiet=as_json, soft_wrap=True)
     try:
-        with (
-            resolved(project_dir, stack) as folder,
-            without_the_callers_settings(),
-            warnings_once(),
-        ):
-            args, _ = settings_of(folder, stack, changes.nothing)
-            keys = [key for key, _ in args.datasets.configured()]
-            data = own_data(data_dir, keys) if data_dir else SampleData()
+        with opened(project_dir, stack, data_dir) as (folder, args, data):
             happy = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
             wanted = _playable(console, stack, args, scenarios)
             acts = _acts(console, stack, folder, data, wanted)
             return _rehearse(console, acts, happy=happy, keep=keep)
-    except (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError) as error:
-        return complain(error, UNUSABLE)
-    except (BotoCoreError, ClientError, FailedError) as error:
-        return complain(error, FAILED)
+    except ERRORS as error:
+        return complain(error)
+
+
+@contextmanager
+def opened(project_dir: Path, stack: str, data_dir: Path | None) -> Iterator[Opened]:
+    """Read a stack, and yield it. The AWS settings of the caller are left out meanwhile."""
+    with (
+        resolved(project_dir, stack) as folder,
+        without_the_callers_settings(),
+        warnings_once(),
+    ):
+        args, _ = settings_of(folder, stack, changes.nothing)
+        keys = [key for key, _ in args.datasets.configured()]
+        yield Opened(folder, args, own_data(data_dir, keys) if data_dir else SampleData())
 
 
 def _playable(
@@ -181,10 +201,10 @@ def _print_document(
     print(json.dumps(whole, indent=2), flush=True)  # noqa: T201  # this is a command
 
 
-def complain(error: Exception, code: int) -> int:
-    """Print an error; return the exit code."""
+def complain(error: Exception) -> int:
+    """Print one of ERRORS. Return the exit code of the command."""
     Console(stderr=True, soft_wrap=True).print(f"{error}", highlight=False, markup=False)
-    return code
+    return UNUSABLE if isinstance(error, UNUSABLE_ERRORS) else FAILED
 
 
 def settings_of(
@@ -207,7 +227,7 @@ def settings_of(
 
 
 def home_of(args: RetrainingPipelineArgs) -> arns.Home:
-    """Return account and region of a stack. Raises RehearsalError if its partition is not aws."""
+    """Return the home of a stack's ARNs. Raises RehearsalError if its partition is not aws."""
     arn = arns.parse(str(args.solutions[0].solution_arn))
     assert arn is not None, "settings.py has judged it"
     if arn.partition != "aws":

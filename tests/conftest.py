@@ -5,6 +5,7 @@ the tests of the longest file, which share nothing, to a process each. The longe
 last one dealt would keep its process busy alone.
 """
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -18,6 +19,11 @@ LONGEST = (
     EXACTLY_ONCE,
     "tests/end_to_end/test_rehearse.py",
 )
+
+
+# A deadline would fail a property test for the load of the machine.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 class Scheduling(LoadFileScheduling):

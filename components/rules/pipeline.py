@@ -41,8 +41,8 @@ def problems(
     """Return everything that is wrong with the arguments, in the order of their keys.
 
     `region` is the stack's, where known; without `today`, a cron whose years are over passes.
-    Inputs that are still outputs are not judged: judge them with `args.resolved()`. Nothing asks
-    AWS.
+    Inputs that are still outputs are not checked: pass the result of `args.resolved()` to check
+    them. Nothing calls AWS.
     """
     args, outputs = plain.plain(args)
     judged = _judgements(args, today)
@@ -97,9 +97,9 @@ def _zone_without_cron(args: RetrainingPipelineArgs) -> Iterator[Problem]:
 
 def _gates_without_campaigns(args: RetrainingPipelineArgs) -> Iterator[Problem]:
     for index, solution in enumerate(args.solutions):
-        # The default is the same object everywhere: nobody asked for that gate.
-        default = solution.quality_gate is DEFAULT_GATE
-        asked_for = solution.quality_gate_enabled and not default
+        # The default gate is one object, so a gate that is another object is in the config.
+        configured = solution.quality_gate is not DEFAULT_GATE
+        asked_for = solution.quality_gate_enabled and configured
         if asked_for and not solution.campaigns:
             message = (
                 "has nothing to compare with: a new version is judged for each campaign, and this "

@@ -1,6 +1,6 @@
-"""Settings that have to be plain values: find each one that was given as an Output. Pure.
+"""Finds settings that are an Output although the program needs their value. Pure.
 
-Which settings these are is read from the types of the dataclasses' fields: all but `pulumi.Input`.
+Every field of the dataclasses whose type is not `pulumi.Input` needs a plain value.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -21,13 +21,13 @@ Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
 AN_OUTPUT = "is an Output; this setting has to be known when the program runs, give a plain value"
 
 _EMPTY: Mapping[object, object] = {Sequence: (), Mapping: {}, bool: False, int: 0, float: 0}
-"""Type to its empty value; that of any other type is an empty text."""
+"""Type to its empty value. For any other type, the empty value is an empty text."""
 
 
 def plain(args: Dataclass) -> tuple[Dataclass, list[Problem]]:
-    """Return the arguments without the outputs that they must not hold, and a problem for each.
+    """Return the arguments without outputs that must be plain values, and a problem for each.
 
-    An empty value takes the place of such an Output, so that the other settings can be judged.
+    An empty value replaces each of these outputs, so that the other settings can be checked.
     """
     found: list[Problem] = []
     known = _fields(args, "", found)
@@ -53,11 +53,13 @@ def _value(value: object, type_: object, key: str, found: list[Problem]) -> obje
     if is_dataclass(value) and not isinstance(value, type):
         return _fields(value, f"{key}.", found)
     if isinstance(value, list | tuple):
-        of = _element(type_)
-        return [_value(each, of, f"{key}[{number}]", found) for number, each in enumerate(value)]
+        element = _element(type_)
+        return [
+            _value(each, element, f"{key}[{number}]", found) for number, each in enumerate(value)
+        ]
     if isinstance(value, Mapping):
-        of = _element(type_)
-        return {name: _value(each, of, f"{key}.{name}", found) for name, each in value.items()}
+        element = _element(type_)
+        return {name: _value(each, element, f"{key}.{name}", found) for name, each in value.items()}
     return value
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 Shape = TypeVar("Shape")
 
 EXACT = range(-(2**63), 2**63)
-"""Whole numbers that the Pulumi CLI hands over digit by digit (seen with 3.274.1)."""
+"""The whole numbers that the Pulumi CLI does not round (seen with 3.274.1)."""
 
 
 class UnfitError(Exception):
@@ -30,7 +30,7 @@ class UnfitError(Exception):
 
 
 class WholeNumberError(UnfitError):
-    """A whole number where text belongs. Its digits can be used; the message is a warning."""
+    """A whole number where text is expected. `digits` can be used, and the message is a warning."""
 
     def __init__(self, value: int) -> None:
         super().__init__(value, "text in quotes")

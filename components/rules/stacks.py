@@ -1,4 +1,4 @@
-"""What is wrong with a Pulumi stack around the settings: its name, region and namespaces. Pure."""
+"""Checks what a stack has besides its settings: name, region and other namespaces. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -7,11 +7,11 @@ from ..naming import AUTO_NAMING, LONGEST_NAME, LONGEST_ROLE_NAME
 from .values import Problem
 
 PREFIX = "retraining-"
-"""Begins the name of a stack's pipeline, and so of all its resources."""
+"""The name of a stack's pipeline begins with it, and so do the names of all its resources."""
 LONGEST_STACK_NAME = LONGEST_NAME - len(PREFIX)
-"""Characters of a stack's name."""
-OTHERS = ("aws", "pulumi")
-"""Namespaces that belong to the AWS provider and to Pulumi, however a project is called."""
+"""The most characters that the name of a stack may have."""
+RESERVED = ("aws", "pulumi")
+"""The namespaces of the AWS provider and of Pulumi, also if they resemble the project's name."""
 
 
 def pipeline_name(stack: str) -> str:
@@ -22,7 +22,7 @@ def pipeline_name(stack: str) -> str:
 def problems(
     project: str, stack: str, config: Mapping[str, str], regions: Collection[str]
 ) -> Iterator[Problem]:
-    """Yield what is wrong with a stack and its whole config, which has keys like `aws:region`.
+    """Yield each problem of a stack and its whole config, which has keys like `aws:region`.
 
     `regions` are the regions of the ARNs in the settings.
     """
@@ -43,7 +43,7 @@ def problems(
         yield Problem("aws:region", None, message)
     for key in config:
         namespace, _, name = key.partition(":")
-        if namespace not in (project, *OTHERS) and _is_almost(namespace, project):
+        if namespace not in (project, *RESERVED) and _is_almost(namespace, project):
             yield Problem(key, None, f"unknown; did you mean {project}:{name}?")
 
 

@@ -112,7 +112,10 @@ def key_problem(key: str, known: Sequence[str]) -> str:
 
 
 def former_form(key: str, given: object) -> str | None:
-    """Judge a value by what earlier releases took; `key` is the last part of the setting's key."""
+    """Return an error message if the value is in the form of an earlier release, else None.
+
+    `key` is the last part of the setting's key.
+    """
     if key == "qualityGate" and (given is False or given == "false"):
         return "false is the old form; write 'qualityGateEnabled: false'"
     if key == "maxTrainingsPerMonth" and given is None:
@@ -121,7 +124,7 @@ def former_form(key: str, given: object) -> str | None:
 
 
 def trainings_problem(most: int) -> str | None:
-    """Judge how many trainings a month may have; 0 is no limit."""
+    """Return an error message if this is no number of trainings, else None. 0 is no limit."""
     if most >= 0:
         return None
     return "is no number of trainings; expected a whole number of 1 or more, or 0 for no limit"

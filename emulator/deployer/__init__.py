@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        """Import what is asked for. Pulumi waits for the provider, which needs nothing of it."""
+        """Import the modules at the first use: the AWS provider starts faster without them."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from emulator.deployer import monitor, program  # noqa: PLC0415

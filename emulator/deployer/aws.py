@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-NOBODYS = {
+SESSION_VARIABLES = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""Botocore's variables without a person's profile and files: config key, environment, default."""
+"""Botocore's variables that would read a person's profile and files, switched off. Each one has its
+key in the config file, its environment variable, its default and its conversion."""
 
 Answer = dict[str, Any]
 """What a service answers: shaped by botocore's model of the operation, which has no Python type."""
 
 
 def home(endpoint: str) -> tuple[str, str]:
-    """Return the account and the region that the emulator plays."""
+    """Return the account and the region that the emulator plays. Raises DeploymentError."""
     try:
         with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as answer:  # noqa: S310
             health: dict[str, str] = json.load(answer)
@@ -47,13 +48,13 @@ class Aws:
     """
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
-        # Here, since they are slow and Pulumi waits for the provider to start.
+        # Their import is slow, and the engine waits until the provider has started.
         import boto3  # noqa: PLC0415
         from botocore.session import Session  # noqa: PLC0415
 
         self.region = region
         self._session = boto3.Session(
-            botocore_session=Session(session_vars=NOBODYS),
+            botocore_session=Session(session_vars=SESSION_VARIABLES),
             aws_access_key_id=account,
             aws_secret_access_key="test",  # noqa: S106  # the emulator's for every account
             region_name=region,

@@ -34,8 +34,8 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     `overrides` win over the stack's file, that over Pulumi.yaml. A key without a namespace is the
     project's. Raises DeploymentError for a missing file, a key that Pulumi.yaml declares without
     a default and the stack does not set, and for what only the CLI can do: encrypted values, ESC
-    environments, declared types. Encrypted values of providers are left out: the emulator needs no
-    credentials.
+    environments, declared types. Encrypted values of providers are left out, because they are
+    credentials and the emulator needs none.
     """
     project_file = directory / "Pulumi.yaml"
     project = _read(project_file)

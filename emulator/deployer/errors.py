@@ -8,8 +8,8 @@ class DeploymentError(Exception):
 class InputRefusedError(Exception):
     """An input of a resource has a value that the deployer cannot honour.
 
-    Raised by the rows of `resources`; the monitor turns it into a `DeploymentError` that also names
-    the resource, the provider into a failure that the Pulumi CLI prints beside it.
+    The rows of `resources` raise it. The monitor turns it into a `DeploymentError` that also names
+    the resource. The provider answers with it, and the Pulumi CLI prints it beside the resource.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -19,4 +19,4 @@ class InputRefusedError(Exception):
 
 
 class GoneError(Exception):
-    """A resource does not exist any more. Raised by a row where the service has no error for it."""
+    """A resource does not exist. A row raises this if its service has no error of that meaning."""

@@ -1,4 +1,4 @@
-"""What the engine is answered when something goes wrong."""
+"""Turns the errors of the provider into answers to the engine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def errors(context: grpc.ServicerContext) -> Iterator[None]:
-    """Answer the engine with what goes wrong; other exceptions are this provider's own faults."""
+def errors_answered(context: grpc.ServicerContext) -> Iterator[None]:
+    """Answer the engine with each error that a user can cause. All others are faults of this code.
+
+    The engine looks for ErrorResourceInitFailed among the details of an error: pulumi/pulumi,
+    sdk/go/common/resource/plugin/provider_plugin.go.
+    """
     try:
         yield
     except UnfinishedError as error:

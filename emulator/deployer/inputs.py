@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from emulator.deployer.rows import Row
 
 DEFAULTS = "__defaults"
-"""The internal input that lists the inputs that the provider has filled in. Pulumi's own providers
-write it: https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go"""
+"""The internal input that lists the inputs that the provider has filled in. Pulumi's providers have
+it too: https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go"""
 ALL_TAGS = "tagsAll"
 """The input that holds the tags of the resource and the provider's default tags."""
 

@@ -41,7 +41,7 @@ class Existing(NamedTuple):
 
 
 class UnfinishedError(Exception):
-    """A resource was created, but a later call for it failed. The reason is that call's error."""
+    """A resource was created, but a later call for it failed with the error `reason`."""
 
     def __init__(self, identifier: str, outputs: Properties, reason: Exception) -> None:
         super().__init__(str(reason))
@@ -51,7 +51,7 @@ class UnfinishedError(Exception):
 
 
 def planned(row: Row, inputs: Mapping[str, object]) -> Properties:
-    """Return the outputs that a new resource will have, as far as they are known before."""
+    """Return the outputs that a new resource will have. Outputs that AWS decides are UNKNOWN."""
     decided = dict.fromkeys(row.decided - inputs.keys(), UNKNOWN)
     return {**_shown(inputs), **cast("Properties", decided)}
 
@@ -62,7 +62,7 @@ def planned_update(
     old_outputs: Mapping[str, object],
     inputs: Mapping[str, object],
 ) -> Properties:
-    """Return the outputs that a resource will have after an update, as far as they are known."""
+    """Return the outputs that a resource will have after an update. New ones of AWS are UNKNOWN."""
     changed = difference(row, old_inputs, inputs).changed
     kept = {name: value for name, value in old_outputs.items() if name not in old_inputs}
     renewed = dict.fromkeys(row.renewed(changed, inputs), UNKNOWN)
@@ -77,8 +77,10 @@ def create(row: Row, inputs: Properties, aws: Aws) -> Existing:
         for name in row.later & inputs.keys()
         if row.defaults.get(name, UNKNOWN) != inputs[name]
     }
-    left = {api_name(row.shape, name) for name in row.later}
-    identifier = row.create({k: v for k, v in request.items() if k not in left}, aws)
+    postponed = {api_name(row.shape, name) for name in row.later}
+    identifier = row.create(
+        {name: value for name, value in request.items() if name not in postponed}, aws
+    )
     try:
         if later:
             names = frozenset(api_name(row.shape, name) for name in later)
@@ -118,7 +120,7 @@ def update(row: Row, identifier: str, old: Properties, new: Properties, aws: Aws
 
 
 def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, patience: Patience) -> None:
-    """Delete a resource. A resource that is gone already is no error."""
+    """Delete a resource. Return normally if it does not exist."""
     try:
         row.delete(Place(identifier, request_for(row, inputs)), aws, patience)
     except (GoneError, ClientError) as error:
@@ -127,7 +129,7 @@ def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, patience: Pa
 
 
 def is_gone(error: Exception) -> bool:
-    """Return True for an error that says that a resource does not exist."""
+    """Return True if the error says that a resource does not exist."""
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"] in NOT_FOUND
     return isinstance(error, GoneError)

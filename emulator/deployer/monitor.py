@@ -41,7 +41,7 @@ class DeployedResource:
     id: str
     """Pulumi's id of the resource; empty for a component."""
     outputs: Mapping[str, object]
-    """The inputs that are no archives, and what AWS decided."""
+    """The inputs except archives, and the values that AWS decided."""
 
     @property
     def arn(self) -> str | None:

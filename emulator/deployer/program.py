@@ -112,7 +112,7 @@ def _run_main(project: Project) -> None:
 
 
 def _provider_settings(config: Mapping[str, str]) -> ProviderSettings:
-    """Read the AWS provider's config; what is not understood is refused by name."""
+    """Read the AWS provider's config. Raises DeploymentError with the names of unknown settings."""
     settings = {
         key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
     }

@@ -1,7 +1,7 @@
 """Starts the AWS provider for the emulator as a plugin of the Pulumi engine.
 
-The engine runs `plugin/pulumi-resource-aws`, reads the port that it prints, and shows the user
-whatever else it prints.
+The engine runs `plugin/pulumi-resource-aws` and reads the port that it prints. All later output of
+the plugin is shown to the user.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pulumi.runtime.proto import provider_pb2_grpc
 
 from emulator.deployer.service import Provider
 
-PARENT_SECONDS = 1.0
-"""How often this process looks whether the engine is still there."""
+PARENT_CHECK_SECONDS = 1.0
+"""Seconds between two checks that the engine is still running."""
 
 
 def serve(provider: Provider) -> tuple[grpc.Server, int]:
-    """Serve on a free port of 127.0.0.1. Returns the server and the port."""
+    """Start a server on a free port of 127.0.0.1. Return the server and the port."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
@@ -32,14 +32,14 @@ def serve(provider: Provider) -> tuple[grpc.Server, int]:
 
 
 def main() -> None:
-    """Serve until the engine ends this process, or is gone itself."""
+    """Serve until the engine ends this process or does not run any more."""
     engine = os.getppid()
     server, port = serve(Provider(os.environ))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     try:
         while os.getppid() == engine:
-            server.wait_for_termination(PARENT_SECONDS)
+            server.wait_for_termination(PARENT_CHECK_SECONDS)
     except KeyboardInterrupt:  # the engine ends its plugins by this signal
         pass
     server.stop(None)

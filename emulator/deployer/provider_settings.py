@@ -20,13 +20,13 @@ MEANINGLESS_HERE = {
     "skipRequestingAccountId",
 }
 """Settings that only say how to find a real account."""
-OF_THE_ENGINE = {"version", "pluginDownloadURL"}
-"""Properties of each provider, by which the engine finds the plugin."""
+ENGINE_PROPERTIES = {"version", "pluginDownloadURL"}
+"""Properties of every provider. The engine finds the plugin by them."""
 UNDERSTOOD = {"region", "allowedAccountIds", "defaultTags"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 NO_EMULATOR = (
     "this pulumi-resource-aws is a stand-in that works with the emulator only, and "
-    "AWS_ENDPOINT_URL {is_wrong}; start an emulator with 'python -m emulator' and export what it "
+    "AWS_ENDPOINT_URL {is_wrong}; start an emulator with 'retrain emulate' and export what it "
     "prints, or take emulator/deployer/plugin off the PATH and install the real provider with "
     "'pulumi plugin install resource aws'"
 )
@@ -52,19 +52,19 @@ def emulator_endpoint(environment: Mapping[str, str]) -> str:
 
 
 def unsupported(settings: Mapping[str, object]) -> list[str]:
-    """Return the names of the settings that are not understood here."""
-    known = UNDERSTOOD | MEANINGLESS_HERE | OF_THE_ENGINE
+    """Return the names of the settings that this provider does not understand."""
+    known = UNDERSTOOD | MEANINGLESS_HERE | ENGINE_PROPERTIES
     return sorted(name for name in settings if name not in known and not name.startswith("__"))
 
 
 def provider_settings(settings: Mapping[str, object]) -> ProviderSettings:
-    """Read the settings. Raises DeploymentError for one of another type."""
+    """Read the settings. Raises DeploymentError for a value of the wrong type."""
     accounts = _structure(settings, "allowedAccountIds")
     if not (accounts is None or isinstance(accounts, list)):
-        raise _other_type(settings, "allowedAccountIds", ["123456789012"])
+        raise _type_error(settings, "allowedAccountIds", ["123456789012"])
     tags = _structure(settings, "defaultTags") or {"tags": {}}
     if not (isinstance(tags, dict) and tags.keys() == {"tags"} and isinstance(tags["tags"], dict)):
-        raise _other_type(settings, "defaultTags", {"tags": {"team": "data"}})
+        raise _type_error(settings, "defaultTags", {"tags": {"team": "data"}})
     return ProviderSettings(
         cast("str | None", settings.get("region")),
         None if accounts is None else [str(account) for account in accounts],
@@ -76,7 +76,11 @@ def provider_settings(settings: Mapping[str, object]) -> ProviderSettings:
 
 
 def account_problem(settings: ProviderSettings, account: str) -> str | None:
-    """Return the provider's words for an account that is not allowed, or None."""
+    """Return an error message if the account is not allowed, else None.
+
+    The words before the semicolon are those of the real provider: hashicorp/aws-sdk-go-base,
+    internal/config/config.go, VerifyAccountIDAllowed.
+    """
     allowed = settings.allowed_accounts
     if allowed is None or account in allowed:
         return None
@@ -84,7 +88,7 @@ def account_problem(settings: ProviderSettings, account: str) -> str | None:
 
 
 def _structure(settings: Mapping[str, object], name: str) -> object:
-    """Return a setting that is no text. The CLI passes it as JSON."""
+    """Return a setting that is a list or a mapping. The CLI passes it as JSON."""
     value = settings.get(name)
     if isinstance(value, str):
         with suppress(ValueError):
@@ -92,6 +96,5 @@ def _structure(settings: Mapping[str, object], name: str) -> object:
     return value
 
 
-def _other_type(settings: Mapping[str, object], name: str, example: object) -> DeploymentError:
-    message = f"aws:{name}: {settings[name]!r}; expected {json.dumps(example)}"
-    return DeploymentError(message)
+def _type_error(settings: Mapping[str, object], name: str, example: object) -> DeploymentError:
+    return DeploymentError(f"aws:{name}: {settings[name]!r}; expected {json.dumps(example)}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
 
 FOR_EVER = 0
-"""Pulumi's word for a retention without an end."""
+"""Pulumi's value for a retention without an end."""
 
 
 def _log_group_arn(name: str, aws: Aws) -> str:
@@ -81,7 +81,10 @@ def _read_alarm(place: Place, aws: Aws) -> Found:
 
 
 def _update_alarm(change: Change, aws: Aws) -> None:
-    """Put the alarm anew. PutMetricAlarm ignores the tags of one that exists."""
+    """Put the alarm again without its tags, which PutMetricAlarm ignores for an existing alarm.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    """
     _put_alarm({name: change.new[name] for name in change.new.keys() - {"Tags"}}, aws)
 
 
@@ -111,7 +114,7 @@ METRIC = block(
 
 
 def _split_metric(value: object, path: str) -> object:
-    """Split what Pulumi keeps in one block: the metric, and the statistic that is taken of it."""
+    """Split Pulumi's block into the metric and the statistic, as the API has them."""
     whole = cast("Request", METRIC.to_api(value, path))
     return {"Metric": take(whole, "Namespace", "MetricName", "Dimensions"), **whole}
 

@@ -63,9 +63,10 @@ def _update_role(change: Change, aws: Aws) -> None:
 
 
 def _delete_role(place: Place, aws: Aws, _patience: Patience) -> None:
-    """Delete a role, after the managed policies that are inputs of its own, as the provider does.
+    """Detach the managed policies that are inputs of the role, then delete the role.
 
-    IAM answers DeleteConflict while other policies are there.
+    The real provider does the same: terraform-provider-aws, internal/service/iam/role.go. IAM
+    answers DeleteConflict if the role has other policies.
     """
     for arn in _attached(place.id, aws) if "ManagedPolicyArns" in place.request else ():
         aws.call("iam", "DetachRolePolicy", {"RoleName": place.id, "PolicyArn": arn})

@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 OLDEST_PYTHON = 12
 UNRESERVED = -1
-"""Pulumi's word for a function without reserved concurrency, its default."""
+"""Pulumi's value for a function without reserved concurrency, which is the default."""
 
 CONFIGURATION = frozenset(
     {"Description", "Handler", "Role", "Timeout", "MemorySize", "Environment", "LoggingConfig"}
     | {"TracingConfig", "KMSKeyArn"}
 )
-"""What UpdateFunctionConfiguration changes."""
+"""The inputs that UpdateFunctionConfiguration changes."""
 CLEARED = {"Description": "", "KMSKeyArn": "", "Environment": {"Variables": {}}}
-"""What removes a part of the configuration; the other parts stay as they are."""
+"""The values that remove an input. An update cannot remove the other inputs."""
 IN_THE_BOOTSTRAP = {"Code", "Runtime", "LoggingConfig"}
-"""What the code's archive holds, here in the emulator."""
+"""The inputs that are written into the archive of the code in the emulator."""
 
 
 def _runtime(value: object, path: str) -> str:
@@ -50,7 +50,7 @@ def _runtime(value: object, path: str) -> str:
 
 
 def _code(value: object, path: str) -> object:
-    """Read the files of an archive. One whose content the engine left out stays as it is."""
+    """Read the files of an archive. Return the archive itself if the engine left them out."""
     if isinstance(value, wire.Archive) and value.elided:
         return value
     content = wire.files(value, path)
@@ -69,7 +69,7 @@ def _create_function(request: Request, aws: Aws) -> str:
 
 
 def _zip(request: Request) -> bytes:
-    """Return the code with what starts it."""
+    """Return the archive of the code, with the script that starts it."""
     start = bundle.bootstrap(_environment_of_the_service(request))
     content = cast("wire.Files", request["Code"])
     return bundle.zipped({**content, bundle.BOOTSTRAP: start})
@@ -151,7 +151,7 @@ def _update_function(change: Change, aws: Aws) -> None:
 
 
 def _renewed_by(changed: frozenset[str], inputs: Outputs) -> frozenset[str]:
-    """Return what the provider does not know before an update of a function.
+    """Return the outputs of a function that the provider does not know before an update.
 
     terraform-provider-aws, internal/service/lambda/function.go: updateComputedAttributesOnPublish.
     """

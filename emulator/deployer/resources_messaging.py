@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from emulator.deployer.aws import Answer, Aws
 
 EMPTY_FILTER = "{}"
-"""What removes the filter policy of a subscription."""
+"""The value that removes the filter policy of a subscription.
+https://docs.aws.amazon.com/sns/latest/dg/message-filtering-policy-remove.html"""
 
 
 def _create_queue(request: Request, aws: Aws) -> str:
@@ -41,10 +42,12 @@ def _queue_attributes(url: object, aws: Aws) -> Mapping[str, str]:
 
 
 def _update_queue(change: Change, aws: Aws) -> None:
-    """Set the attributes. An empty text removes one that has no default."""
+    """Set the attributes. An empty text removes an attribute that has no default."""
     attributes = {name: change.new.get(name, "") for name in change.names - {"tags"}}
     if change.new.keys() & {"KmsMasterKeyId"}:
-        attributes.pop("SqsManagedSseEnabled", None)  # the key has taken its place
+        # A queue has one kind of encryption, and the key replaces SQS's own:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+        attributes.pop("SqsManagedSseEnabled", None)
     _set_queue_attributes(change.place.id, attributes, aws)
 
 
@@ -105,7 +108,7 @@ def _read_topic_policy(place: Place, aws: Aws) -> Found:
 
 
 def _delete_topic_policy(place: Place, aws: Aws, _patience: Patience) -> None:
-    """Set the policy that SNS gives a new topic, since a topic always has one.
+    """Set the policy that SNS gives to a new topic, because a topic always has a policy.
 
     https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
     """

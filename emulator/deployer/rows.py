@@ -18,10 +18,10 @@ Outputs: TypeAlias = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a resource is."""
+    """The identity of a resource."""
 
     id: str
-    """Pulumi's id of it."""
+    """Pulumi's id of the resource."""
     request: Request
     """The inputs that were last set, under the API's names, without the content of an archive."""
 
@@ -33,7 +33,7 @@ class Found:
     answer: Mapping[str, object]
     """The inputs under the API's names. An input that is not there is not set."""
     outputs: Outputs = field(default_factory=dict)
-    """What AWS decides, and what it fills in for an input that the program leaves out."""
+    """The values that AWS decides, also for inputs that the program leaves out."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Change:
 
     place: Place
     new: Request
-    """The inputs from now on, under the API's names."""
+    """All inputs after the update, under the API's names."""
     names: frozenset[str]
     """The API's names of the inputs that were added, removed or given another value."""
 
     def of(self, *names: str) -> Request:
-        """Return the new values of those of the inputs that have changed and are still there."""
+        """Return the new values of the named inputs that have changed and are still set."""
         return {name: self.new[name] for name in names if name in self.names and name in self.new}
 
 
@@ -75,11 +75,11 @@ class Patience:
     seconds: float
     """The seconds that the program allows, or 0 for the limit of the type."""
     cancelled: Event = field(default_factory=Event)
-    """It is set when the user cancels the deployment."""
+    """Set when the user cancels the deployment."""
 
 
 def unchangeable(_change: Change, _aws: Aws) -> None:
-    """Raise AssertionError: each input of the type, except the tags, replaces the resource."""
+    """Raise AssertionError. This is the `update` of a type whose inputs all replace it."""
     raise AssertionError("each input of this type replaces the resource")
 
 
@@ -90,35 +90,35 @@ class Row:
     shape: Shape
     """The inputs that are supported, and what the API calls them."""
     create: Callable[[Request, Aws], str]
-    """Creates the resource with one call, and returns Pulumi's id."""
+    """Creates the resource with one call and returns its Pulumi id."""
     read: Callable[[Place, Aws], Found]
-    """Asks the service. Raises GoneError, or botocore's error, if the resource does not exist."""
+    """Reads the resource. Raises GoneError or botocore's error if it does not exist."""
     update: Callable[[Change, Aws], object]
-    """Sets the inputs that have changed, all but the tags."""
+    """Sets the inputs that have changed, except the tags."""
     delete: Callable[[Place, Aws, Patience], object]
-    """Deletes the resource, and waits until it is gone."""
+    """Deletes the resource and waits until it does not exist any more."""
     replaces: frozenset[str] = frozenset()
-    """The inputs that AWS cannot change. Another value needs another resource."""
+    """The inputs that AWS cannot change. A new value needs a new resource."""
     later: frozenset[str] = frozenset()
     """The inputs that the creating call does not take. `update` sets them right afterwards."""
     name: NameRule | None = None
-    """The rule for the physical name; None for a resource without one."""
+    """The rule for the physical name, or None for a type without physical names."""
     name_input: str = "name"
-    """The input that holds the physical name, filled in where the program leaves it out."""
+    """The input that holds the physical name. It is filled in if the program leaves it out."""
     defaults: Mapping[str, object] = field(default_factory=dict)
-    """What the provider fills in for inputs that the program leaves out."""
+    """The values of inputs that the program leaves out, as the real provider fills them in."""
     tagging: Tagging | None = None
-    """None for a resource without tags."""
+    """How to tag the resource, or None for a type without tags."""
     regional: bool = True
-    """False for a service that has one place for all regions."""
+    """False for a service that is global."""
     unreadable: frozenset[str] = frozenset()
-    """The inputs that the service does not tell."""
+    """The inputs that the service does not return."""
     decided: frozenset[str] = frozenset()
     """The outputs that are not known before the resource exists."""
     renewed: Callable[[frozenset[str], Outputs], frozenset[str]] = lambda _changed, _inputs: (
         frozenset()
     )
-    """Gets the names of the inputs that change and all new inputs; returns the names of the outputs
+    """Gets the names of the changing inputs, and all new inputs. Returns the names of the outputs
     that are not known before the update."""
 
 

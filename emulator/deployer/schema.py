@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def schema(version: str) -> dict[str, object]:
-    """Return the schema. The names in a YAML program are checked against it.
+    """Return the schema. The YAML language host checks the names in a program against it.
 
     https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
     """

@@ -1,8 +1,8 @@
 """The AWS provider of the Pulumi engine, for the emulator: the resource table behind gRPC.
 
-What the engine expects of each answer is in its own client: sdk/go/common/resource/plugin/
-provider_plugin.go. The engine hands secrets over as bare values, because this provider does not ask
-for them in another form, and marks them in what it gets back.
+The client in the engine defines what each answer must hold: pulumi/pulumi, sdk/go/common/resource/
+plugin/provider_plugin.go. This provider does not accept secrets, so the engine sends their plain
+values and marks the answers as secret itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from emulator.deployer import invokes, lifecycle, wire
 from emulator.deployer.aws import Aws, home
 from emulator.deployer.differences import difference
 from emulator.deployer.errors import DeploymentError, InputRefusedError
-from emulator.deployer.grpc_errors import errors
+from emulator.deployer.grpc_errors import errors_answered
 from emulator.deployer.inputs import Circumstances, check
 from emulator.deployer.naming import digits
 from emulator.deployer.provider_settings import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from emulator.deployer.rows import Row
 
 VERSION = version("pulumi-aws")
-"""The version of the real provider that this one stands for."""
+"""The version of the real provider that this provider replaces."""
 NO_REGION = "missing region information; run 'pulumi config set aws:region eu-west-1'"
 UNSUPPORTED = "is not supported by the emulator's provider"
 
@@ -58,8 +58,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._aws: dict[str, Aws] = {}
         self._lock = Lock()
 
-    # --- the plugin ------------------------------------------------------------------------------
-
     def GetPluginInfo(  # noqa: N802  # Pulumi's names, as all that follow
         self, _request: empty_pb2.Empty, _context: grpc.ServicerContext
     ) -> plugin_pb2.PluginInfo:
@@ -69,7 +67,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def GetSchema(  # noqa: N802
         self, _request: provider_pb2.GetSchemaRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.GetSchemaResponse:
-        """Return the names of the types and of their properties; YAML programs need them."""
+        """Return the names of the types and of their properties. YAML programs need them."""
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema(VERSION)))
 
     def Attach(  # noqa: N802
@@ -81,16 +79,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Cancel(  # noqa: N802
         self, _request: empty_pb2.Empty, _context: grpc.ServicerContext
     ) -> empty_pb2.Empty:
-        """Stop waiting: the engine is about to end this process."""
+        """Stop waiting, because the engine is about to end this process."""
         self.cancelled.set()
         return empty_pb2.Empty()
-
-    # --- its configuration -----------------------------------------------------------------------
 
     def CheckConfig(  # noqa: N802
         self, request: provider_pb2.CheckRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """Refuse each setting that is not understood, and to serve without an emulator."""
+        """Return a failure for each unknown setting, or one failure if there is no emulator."""
         failures = [
             provider_pb2.CheckFailure(property=name, reason=f"aws:{name} {UNSUPPORTED}")
             for name in unsupported(wire.properties(request.news))
@@ -104,7 +100,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def DiffConfig(  # noqa: N802
         self, request: provider_pb2.DiffRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
-        """Compare two configurations. Another region replaces what the provider has made."""
+        """Compare two configurations. Another region replaces the resources of the provider."""
         old, new = wire.properties(request.old_inputs), wire.properties(request.news)
         changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
         return provider_pb2.DiffResponse(
@@ -116,8 +112,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(  # noqa: N802
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Take the settings. Refuse an account that they do not allow, and all but an emulator."""
-        with errors(context):
+        """Read the settings. Fail without emulator or region, or if the account is not allowed."""
+        with errors_answered(context):
             self._endpoint = emulator_endpoint(self._environment)
             self._settings = provider_settings(wire.properties(request.args))
             self._account, _ = home(self._endpoint)
@@ -145,13 +141,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 self._aws[region] = Aws(self._endpoint, self._account, region)
             return self._aws[region]
 
-    # --- resources -------------------------------------------------------------------------------
-
     def Check(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """Return complete inputs, with all that AWS would refuse in them."""
-        with errors(context):
+        """Return the complete inputs, and a failure for each one that AWS would refuse."""
+        with errors_answered(context):
             inputs, failures = check(
                 _row(request.type),
                 wire.properties(request.news),
@@ -172,7 +166,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         """Return what an update would change, and whether it needs a new resource."""
-        with errors(context):
+        with errors_answered(context):
             found = difference(
                 _row(request.type),
                 wire.properties(request.old_inputs),
@@ -199,9 +193,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Create(  # noqa: N802
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CreateResponse:
-        """Create a resource; in a preview, return what is known of it."""
+        """Create a resource. In a preview, only return the outputs that are known."""
         inputs = wire.properties(request.properties)
-        with errors(context):
+        with errors_answered(context):
             row = _row(request.type)
             if request.preview:
                 outputs = lifecycle.planned(row, inputs)
@@ -214,11 +208,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Read(  # noqa: N802
         self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ReadResponse:
-        """Return a resource as it is now; nothing, if it does not exist."""
+        """Return a resource as it is now, or an empty answer if it does not exist."""
         inputs = wire.properties(request.inputs)
-        with errors(context):
+        with errors_answered(context):
             if not inputs:
-                raise DeploymentError(f"import and get() of {request.type}: {UNSUPPORTED}")
+                raise DeploymentError(f"import and get() of {request.type} {UNSUPPORTED}")
             found = lifecycle.read(
                 _row(request.type),
                 request.id,
@@ -237,9 +231,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(  # noqa: N802
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.UpdateResponse:
-        """Change a resource in place; in a preview, return what is known of it."""
+        """Change a resource in place. In a preview, only return the outputs that are known."""
         old, new = wire.properties(request.old_inputs), wire.properties(request.news)
-        with errors(context):
+        with errors_answered(context):
             row = _row(request.type)
             if request.preview:
                 before = wire.properties(request.olds)
@@ -254,7 +248,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     ) -> empty_pb2.Empty:
         """Delete a resource."""
         inputs = wire.properties(request.old_inputs)
-        with errors(context):
+        with errors_answered(context):
             row, aws = _row(request.type), self._aws_in(inputs)
             patience = Patience(request.timeout, self.cancelled)
             lifecycle.delete(row, request.id, inputs, aws, patience)
@@ -263,8 +257,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(  # noqa: N802
         self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext
     ) -> provider_pb2.InvokeResponse:
-        """Answer what the program asks the provider."""
-        with errors(context):
+        """Answer a function call of the program."""
+        with errors_answered(context):
             arguments = wire.properties(request.args)
             answer = invokes.invoke(request.tok, arguments, self._aws_in({}))
         return provider_pb2.InvokeResponse(**{"return": wire.structure(answer)})
@@ -282,7 +276,7 @@ def _top(path: str) -> str:
 
 
 def _reason(failure: InputRefusedError) -> str:
-    """Return what is wrong with an input. The engine prints the name of the input itself."""
+    """Return what is wrong with an input. The engine already prints the name of the input."""
     return failure.reason if failure.path == _top(failure.path) else str(failure)
 
 

@@ -63,7 +63,7 @@ def api_name(shape: Shape, name: str) -> str:
 
 
 def is_document(shape: Shape, name: str) -> bool:
-    """Return True for an input that is a JSON document, whose spaces and order mean nothing."""
+    """Return True if an input is a JSON document, in which spaces and order mean nothing."""
     return name in shape and _target(shape, name)[1] is DOCUMENT
 
 

@@ -23,7 +23,7 @@ ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""Stands for a value, of whatever type, that is not known in a preview."""
+"""Stands for a value of any type that is not known in a preview."""
 TYPED_UNKNOWNS = {
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
     "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
@@ -56,21 +56,21 @@ class Archive:
 
 
 def properties(struct: struct_pb2.Struct) -> Properties:
-    """Read a structure. Nulls are left out. Secrets become the values that they hold."""
+    """Return the properties in a structure, without nulls, and with the values of secrets."""
     found = _plain(json_format.MessageToDict(struct))
     assert isinstance(found, dict), "a structure is a mapping"
     return found
 
 
 def structure(values: Mapping[str, object]) -> struct_pb2.Struct:
-    """Write a structure."""
+    """Return a structure with these values."""
     struct = struct_pb2.Struct()
     struct.update({name: _raw(value) for name, value in values.items()})
     return struct
 
 
 def contains_unknown(value: object) -> bool:
-    """Return True if a value, or one inside of it, is not known yet."""
+    """Return True if a value, or a value inside it, is not known yet."""
     if isinstance(value, Mapping):
         return any(map(contains_unknown, value.values()))
     if isinstance(value, list):
@@ -116,7 +116,7 @@ def fingerprint(content: Files) -> str:
 
 
 def _kind(raw: object) -> str:
-    """Return the name of the class in Pulumi's SDK that made an asset or archive."""
+    """Return the name of the class of an asset or archive in Pulumi's SDK."""
     if not isinstance(raw, Mapping) or SIGNATURE not in raw:
         return repr(raw)
     place = "Remote" if "uri" in raw else "File" if "path" in raw else "String"
@@ -142,10 +142,10 @@ def _plain_mapping(value: dict[str, object]) -> object:
 
 
 def _hash(raw: object) -> str:
-    """Return the hash of an archive. Only the engine sends one, and the monitor has no engine."""
+    """Return the hash of an archive that came without one: only the engine sends hashes."""
     try:
         return fingerprint(files(raw, ""))
-    except InputRefusedError:  # the row of the resource refuses it by the name of the input
+    except InputRefusedError:  # the row refuses the archive later, with the name of the input
         return ""
 
 

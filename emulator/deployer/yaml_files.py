@@ -56,9 +56,9 @@ NOTATIONS = re.compile(
     r"[-+]?(0[xX]_*[\da-fA-F][\da-fA-F_]*|0[bB]_*[01][01_]*|0[oO]_*[0-7][0-7_]*"
     r"|(?=.*_)\d[\d_]*(\.[\d_]*)?([eE][-+]?\d+)?)$"
 )
-"""Numbers that the CLI reads, as 16 of 0x10 and 1000 of 1_000, and other readers take as text."""
+"""Numbers to the CLI, for example 16 for 0x10 and 1000 for 1_000, but text to other readers."""
 LARGEST_WHOLE = 1e21
-"""From here on Go writes a whole float with an exponent."""
+"""Go's encoding/json writes a float from here on with an exponent: floatEncoder.encode."""
 
 
 class _Problem(NamedTuple):

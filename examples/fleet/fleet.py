@@ -1,8 +1,9 @@
 """Preview or deploy the stacks of many dataset groups, a few of them at a time.
 
-The time of one program with many components grows quadratically in Pulumi's SDK. The time of one
-stack per dataset group grows linearly, and a stack that fails leaves the others alone. A stack that
-is up to date stays as it is, so this can be started again at any time.
+The time of one program grows with the square of the number of its components: docs/fleet.md has
+measurements. The time of one stack per dataset group grows linearly, and a stack that fails leaves
+the others alone. A stack that is up to date stays as it is, so this can be started again at any
+time.
 """
 
 import time
@@ -22,28 +23,30 @@ from rich.table import Table
 FOLDER = Path(__file__).parent
 TABLE = FOLDER / "fleet.yaml"
 FAILED, UNUSABLE = 1, 2
+"""Exit codes."""
 SHOWN = ("create", "update", "replace", "delete")
+"""The changes that the printed table counts, in the words of the CLI."""
 
 
 class Operation(StrEnum):
-    """What can be done to every stack."""
+    """An operation on every stack."""
 
     PREVIEW = "preview"
     UP = "up"
 
 
 class Outcome(NamedTuple):
-    """What became of one stack."""
+    """The result of the operation on one stack."""
 
     stack: str
     changes: str
     seconds: float
     errors: list[str]
-    """What the CLI reported; empty if the operation succeeded."""
+    """The errors that the CLI reported. Empty if the operation succeeded."""
 
 
 class TableError(Exception):
-    """The table cannot be used; the message says what is wrong and where."""
+    """The table cannot be used. The message has the place and the problem."""
 
 
 def configs(file: Path) -> dict[str, dict[str, object]]:
@@ -70,7 +73,7 @@ def chosen(file: Path, names: list[str]) -> dict[str, dict[str, object]]:
 
 
 def run(operation: Operation, stack: str, config: dict[str, object]) -> Outcome:
-    """Preview or deploy one stack with this config, and nothing else of an earlier one."""
+    """Preview or deploy one stack with this config, which replaces the config it had."""
     started = time.monotonic()
     errors: list[str] = []
 
@@ -96,7 +99,7 @@ def run(operation: Operation, stack: str, config: dict[str, object]) -> Outcome:
 
 
 def _write_stack_file(stack: str, config: dict[str, object]) -> None:
-    """Write `Pulumi.<stack>.yaml`; keep what the CLI has written beside the config."""
+    """Write `Pulumi.<stack>.yaml`. Keep the keys beside the config, which the CLI has written."""
     file = FOLDER / f"Pulumi.{stack}.yaml"
     kept = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
     text = yaml.safe_dump({**(kept or {}), "config": config}, sort_keys=False)
@@ -118,8 +121,7 @@ def _show(console: Console, operation: Operation, outcomes: list[Outcome]) -> No
 
 def main(
     operation: Operation,
-    table: Annotated[Path, typer.Option(help="The stacks and their config.")] = FOLDER
-    / "fleet.yaml",
+    table: Annotated[Path, typer.Option(help="The stacks and their config.")] = TABLE,
     only: Annotated[
         list[str] | None, typer.Option(help="Only this stack; may be repeated.")
     ] = None,

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ..contract import Tags
 
 RUN = "retraining-run"
-"""On import jobs and versions: the run that created it. A job with this tag is known to every
-pipeline, since a stack that is recreated, or moved to another backend, has another job prefix."""
+"""On import jobs and versions: the run that created the job. Every pipeline knows a job with this
+tag, because a stack that was recreated or moved to another backend has a new job prefix."""
 BYTES = "retraining-bytes"
 OBJECTS = "retraining-objects"
 FINGERPRINT = "retraining-fingerprint"

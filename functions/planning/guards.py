@@ -160,10 +160,7 @@ def probes_can_be_answered(world: World, solutions: Sequence[SolutionSettings]) 
 def trained_often_enough(
     world: World, solutions: Sequence[SolutionSettings], most: int
 ) -> Iterator[str]:
-    """Skip the run when a solution has as many new versions within 30 days as may be paid for.
-
-    `most` is how many; 0 is no limit.
-    """
+    """Skip the run if a solution has `most` or more new versions within 30 days. 0 is no limit."""
     if not most:
         return
     for solution in solutions:

@@ -145,9 +145,9 @@ def _training_mode(run: Run, world: World, solution: SolutionSettings) -> Traini
 def _waiting_version(
     run: Run, world: World, solution: SolutionSettings
 ) -> SolutionVersionTypeDef | None:
-    """Return a version of some run that knows all data there is and that a campaign waits for.
+    """Return a version that a run trained on all present data and that a campaign waits for.
 
-    To deploy it costs nothing; to train another one does.
+    Deploying it costs nothing, and training another version does.
     """
     if "trainingMode" in run["request"]:
         return None

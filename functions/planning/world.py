@@ -39,7 +39,8 @@ Described = TypeVar("Described")
 RESUMABLE = 10
 """How many of a solution's newest versions are described: a list shows no names."""
 SEARCHED = 5
-"""How many of a dataset's newest FULL imports are asked for their tags, which lists do not show."""
+"""How many of a dataset's newest FULL imports are asked for their tags, because lists do not show
+tags: docs/adr/0019-prefix-of-the-schedule-group.md."""
 
 
 class SchemaField(TypedDict):
@@ -74,9 +75,9 @@ class World:
     import_slots_used: int = 0
     """Imports of this region, of whoever, that are pending or in progress."""
     last_import: Mapping[str, Tags] = field(default_factory=dict)
-    """Dataset ARN -> the tags of its newest ACTIVE import, if a run made it, of whichever stack."""
+    """Dataset ARN -> the tags of its newest ACTIVE import, if a run of any stack created it."""
     last_full: Mapping[str, Tags] = field(default_factory=dict)
-    """Dataset ARN -> the tags of the newest ACTIVE import of mode FULL that a run made."""
+    """Dataset ARN -> the tags of the newest ACTIVE FULL import that a run of any stack created."""
     exports: Mapping[str, exports.Export] = field(default_factory=dict)
     """Dataset ARN -> what lies at its location; for those that are to be imported."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
@@ -85,10 +86,10 @@ class World:
     named_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
     """Name -> version: those that may wait to be served, or that a resumed run has left."""
     trained_by_runs: Collection[str] = frozenset()
-    """ARNs of the described versions that a run trained, of whichever stack."""
+    """ARNs of the described versions that a run of any stack trained."""
     adopted: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Solution ARN -> the newest foreign version that a run adopted, of whichever stack; where a
-    run is resumed, that this very run adopted."""
+    """Solution ARN -> the newest foreign version that a run of any stack adopted. In a run that is
+    resumed, the newest one that this run adopted."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """Version ARN -> why it must not be deployed again; of the named and adopted versions."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
@@ -124,7 +125,7 @@ def read(
         version["solutionVersionArn"]: tags_of(version["solutionVersionArn"])
         for version in described
     }
-    # A run that is resumed goes on with what it adopted itself; any other may deploy it.
+    # A run that is resumed continues with the versions that it adopted. Other runs may deploy all.
     adopted_as = f"{settings['prefix']}-{run['id']}-" if "resume" in run["request"] else ""
     adopted = {
         arn
@@ -214,9 +215,9 @@ def _last_imports(
     tags_of: Callable[[str], Tags],
     all_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]],
 ) -> tuple[dict[str, Tags], dict[str, Tags]]:
-    """Return `last_import` and `last_full` of the World; `all_jobs` are sorted, newest first.
+    """Return `last_import` and `last_full` of the World. `all_jobs` must be sorted, newest first.
 
-    A run's import is known by its tag, since a recreated stack begins names with another prefix.
+    An import of a run is known by its tag, because a recreated stack has a new job prefix.
     """
     last: dict[str, Tags] = {}
     full: dict[str, Tags] = {}

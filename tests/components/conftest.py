@@ -43,5 +43,5 @@ def with_import_role():
 
 @pytest.fixture
 def engine():
-    """An engine for outputs alone: it refuses resources."""
+    """Set up an engine that resolves outputs and refuses resources."""
     pulumi.runtime.set_mocks(NoMocks(), preview=False)

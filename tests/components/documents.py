@@ -18,7 +18,7 @@ FUNCTIONS_LOGS = f"arn:aws:logs:{HOME}:log-group:{NAME}-functions-1234567"
 IMPORT_JOBS = [
     f"{PERSONALIZE}:dataset-import-job/{each}-*" for each in (JOB_PREFIX, FORMER_JOB_PREFIX)
 ]
-"""Those of the pipeline; the former names go with the next release."""
+"""The import jobs of the pipeline. The next release removes the former names."""
 ALL_IMPORT_JOBS = [f"{PERSONALIZE}:dataset-import-job/*"]
 
 

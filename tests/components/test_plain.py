@@ -1,16 +1,11 @@
-"""Outputs where a plain value is needed: every such setting refuses one by its name."""
+"""Outputs where a plain value is needed: each of these settings refuses one by its name."""
 
 from dataclasses import fields, is_dataclass, replace
 
 import pulumi
 import pytest
 
-from components.args import (
-    CampaignArgs,
-    ProbeArgs,
-    QualityRuleArgs,
-    SolutionArgs,
-)
+from components.args import CampaignArgs, ProbeArgs, QualityRuleArgs, SolutionArgs, camel_case
 from components.rules.pipeline import problems
 from components.rules.plain import AN_OUTPUT
 from components.rules.values import Problem
@@ -48,13 +43,8 @@ def settings(value, path=()):
 
 def key_of(path):
     """Return the key of a setting as messages write it."""
-    text = "".join(f"[{each}]" if isinstance(each, int) else f".{camel(each)}" for each in path)
-    return text[1:]
-
-
-def camel(name):
-    first, *others = name.split("_")
-    return first + "".join(each.capitalize() for each in others)
+    steps = [f"[{each}]" if isinstance(each, int) else f".{camel_case(each)}" for each in path]
+    return "".join(steps)[1:]
 
 
 def changed(value, path, new):

@@ -12,11 +12,11 @@ from tests.components.sample import NAME, complete, minimal
 
 ROLE = "aws:iam/role:Role"
 SLOW = 0.5
-"""Seconds that AWS takes to answer: a pipeline that waits for nothing is registered by then."""
+"""Seconds until AWS answers. A pipeline that does not wait is registered before that."""
 
 
 def refused(make_args, name=NAME, **kwargs):
-    """Give the message with which a pipeline is refused."""
+    """Return the message with which a pipeline is refused."""
 
     def program():
         RetrainingPipeline(name, make_args())
@@ -146,7 +146,7 @@ def with_arns_that_are_outputs():
 
 
 def registered_before_refusal(program, **kwargs):
-    """Return the types from AWS that a program registered before its pipeline was refused."""
+    """Return the types of the AWS resources that were registered before the refusal."""
     engines = []
 
     def recorded():

@@ -129,7 +129,7 @@ def urns(engine):
 
 
 def settings_of(engine, name=NAME):
-    """Give the settings in the first state of a pipeline's definition."""
+    """Return the settings in the first state of a pipeline's definition."""
     definition = json.loads(engine.one(MACHINE_TYPE, name).inputs["definition"])
     return definition["States"][definition["StartAt"]]["Parameters"]["settings"]
 

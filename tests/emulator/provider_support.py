@@ -24,20 +24,36 @@ SCHEDULE = "aws:scheduler/schedule:Schedule"
 GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 
 
+def trust(service):
+    """Return the trust policy of a role that a service of AWS may assume."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def allow(action, **more):
+    """Return a policy that allows an action on everything."""
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*", **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def struct(properties):
-    """A protobuf structure; archives are in the wire format already."""
+    """Return a protobuf structure. Archives are in the wire format already."""
     result = struct_pb2.Struct()
     result.update(properties)
     return result
 
 
 def plain(structure):
-    """What a structure holds, with unknown values as they are on the wire."""
+    """Return what a structure holds. Unknown values are as they are on the wire."""
     return wire.properties(structure)
 
 
 def archive(digest, **files):
-    """An archive as the engine sends it: with a hash, and with the files only where it says so."""
+    """Return an archive as the engine sends it: with a hash, and with files unless left out."""
     assets = {
         name.replace("__", "/") + ".py": {
             wire.SIGNATURE: wire.ASSET,
@@ -51,7 +67,7 @@ def archive(digest, **files):
 
 
 def elided(properties):
-    """Properties as Diff, Read, Delete and the old ones of Update get them."""
+    """Return properties as Diff, Read, Delete and, for the old ones, Update get them."""
     return {
         name: archive(value["hash"])
         if isinstance(value, dict) and value.get(wire.SIGNATURE) == wire.ARCHIVE
@@ -61,13 +77,13 @@ def elided(properties):
 
 
 def raw(properties):
-    """Plain properties in the wire format."""
+    """Return plain properties in the wire format."""
     return json.loads(json.dumps(properties, default=lambda archive: dict(archive.raw)))
 
 
 @dataclass
 class Resource:
-    """What the engine keeps of a resource."""
+    """A resource as the engine keeps it in its state."""
 
     type: str
     name: str
@@ -83,14 +99,14 @@ class Engine:
         self.stub = stub
 
     def urn(self, type_, name):
-        """A resource's URN."""
+        """Return the URN of a resource."""
         return f"urn:pulumi:dev::sample::{type_}::{name}"
 
     def _named(self, type_, name):
         return {"urn": self.urn(type_, name), "type": type_, "name": name}
 
     def check(self, type_, name, inputs, old=None, seed=b"seed"):
-        """The complete inputs, and property and reason of each failure."""
+        """Return the complete inputs, and a reason for each property that is refused."""
         answer = self.stub.Check(
             provider_pb2.CheckRequest(
                 news=struct(raw(inputs)),
@@ -103,13 +119,13 @@ class Engine:
         return plain(answer.inputs), failures
 
     def checked(self, type_, name, inputs, old=None, seed=b"seed"):
-        """The complete inputs of a resource that nothing is wrong with."""
+        """Return the complete inputs of a resource, none of which is refused."""
         complete, failures = self.check(type_, name, inputs, old, seed)
         assert failures == {}, f"{type_} {name}"
         return complete
 
     def diff(self, resource, inputs):
-        """What the provider says of new, complete inputs."""
+        """Return what the provider finds changed in new, complete inputs."""
         answer = self.stub.Diff(
             provider_pb2.DiffRequest(
                 id=resource.id,
@@ -139,7 +155,7 @@ class Engine:
         return Resource(type_, name, answer.id, complete, plain(answer.properties))
 
     def preview_create(self, type_, name, inputs):
-        """The outputs that a preview shows for a new resource."""
+        """Return the outputs that a preview shows for a new resource."""
         answer = self.stub.Create(
             provider_pb2.CreateRequest(
                 properties=struct(raw(self.checked(type_, name, inputs))),
@@ -151,7 +167,7 @@ class Engine:
         return plain(answer.properties)
 
     def update(self, resource, inputs, *, preview=False):
-        """Check and update a resource; the new one, as it is or as a preview shows it."""
+        """Check and update a resource. Return it as it is now, or as a preview shows it."""
         complete = self.checked(resource.type, resource.name, inputs, resource.inputs)
         answer = self.stub.Update(
             provider_pb2.UpdateRequest(
@@ -167,7 +183,7 @@ class Engine:
         return Resource(resource.type, resource.name, resource.id, complete, outputs)
 
     def read(self, resource):
-        """The resource as it is now, or None."""
+        """Return the resource as it is now, or None if it does not exist."""
         answer = self.stub.Read(
             provider_pb2.ReadRequest(
                 id=resource.id,
@@ -194,7 +210,7 @@ class Engine:
         )
 
     def configure(self, **settings):
-        """Configure the provider, as the default one or as one of the program's."""
+        """Configure the provider. Return its answer."""
         return self.stub.Configure(
             provider_pb2.ConfigureRequest(args=struct(settings), acceptSecrets=True)
         )
@@ -202,7 +218,7 @@ class Engine:
 
 @contextlib.contextmanager
 def connected(endpoint, environment=None):
-    """Serve a provider and speak with it; it is not configured yet."""
+    """Serve a provider that is not configured, and yield an engine that is connected to it."""
     server, port = serve(Provider({"AWS_ENDPOINT_URL": endpoint, **(environment or {})}))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield Engine(provider_pb2_grpc.ResourceProviderStub(channel))
@@ -211,14 +227,14 @@ def connected(endpoint, environment=None):
 
 @contextlib.contextmanager
 def provider(aws, **settings):
-    """A provider for the emulator, configured for its region unless told otherwise."""
+    """Serve a provider for the emulator, and yield an engine that is connected to it."""
     with connected(aws.endpoint) as engine:
         engine.configure(**{"region": aws.region, **settings})
         yield engine
 
 
 def message(call, *arguments, **named):
-    """What the engine prints for a call that fails."""
+    """Return what the engine prints for a call that fails."""
     try:
         call(*arguments, **named)
     except grpc.RpcError as error:

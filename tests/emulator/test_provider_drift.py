@@ -16,25 +16,15 @@ from provider_support import (
     ROLE,
     ROLE_POLICY,
     SCHEDULE,
+    allow,
     archive,
+    message,
     provider,
+    trust,
 )
 
 DEFAULT_TAGS = {"stage": "dev"}
-
-
-def trust(service):
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def allow(action):
-    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture(scope="module")
@@ -46,29 +36,32 @@ def engine(aws):
 @pytest.fixture(scope="module")
 def roles(engine):
     services = ("lambda", "states", "scheduler")
-    made = {
+    created = {
         service: engine.create(ROLE, f"drift-{service}", {"assumeRolePolicy": trust(service)})
         for service in services
     }
-    return {service: role.outputs["arn"] for service, role in made.items()}
+    return {service: role.outputs["arn"] for service, role in created.items()}
 
 
 def drift(engine, resource):
-    """What a refresh would write into the state: inputs and outputs that are others now."""
+    """Return the inputs and the outputs that a refresh would change in the state."""
     found = engine.read(resource)
 
-    def others(before, now):
+    def differing(before, now):
         return {
             name: now.get(name)
             for name in {*before, *now}
             if name != "code" and before.get(name) != now.get(name)
         }
 
-    return others(resource.inputs, found.inputs), others(resource.outputs, found.outputs)
+    return (
+        differing(resource.inputs, found.inputs),
+        differing(resource.outputs, found.outputs),
+    )
 
 
 def undone(engine, resource):
-    """What the next `up` of the unchanged program would change."""
+    """Return what the next `up` of the unchanged program would change."""
     found = engine.read(resource)
     declared = {
         name: value
@@ -189,10 +182,9 @@ def test_code_that_was_changed_in_the_console_shows_in_its_hash(engine, roles):
 
 
 def test_an_input_that_is_left_to_aws_is_not_found(aws, engine):
-    """The program says nothing of it, so that its next `up` would change nothing."""
     role = engine.create(ROLE, "drift-silent", {"assumeRolePolicy": trust("lambda")})
     aws.client("iam").update_role(RoleName=role.id, Description="by hand", MaxSessionDuration=3600)
-    assert drift(engine, role) == ({}, {})
+    assert drift(engine, role) == ({}, {}), "the next `up` would not change it"
 
 
 def test_a_document_keeps_the_spelling_of_the_program(engine):
@@ -202,6 +194,10 @@ def test_a_document_keeps_the_spelling_of_the_program(engine):
 
 
 def test_what_was_deleted_by_hand_is_gone(aws, engine):
-    group = engine.create(LOG_GROUP, "drift-gone", {})
+    group = engine.create(LOG_GROUP, "drift-gone", {"kmsKeyId": KEY})
     aws.client("logs").delete_log_group(logGroupName=group.id)
     assert engine.read(group) is None
+    assert message(engine.update, group, {}) == (
+        "An error occurred (ResourceNotFoundException) when calling the DisassociateKmsKey"
+        f" operation: The specified log group does not exist: {group.id}"
+    )

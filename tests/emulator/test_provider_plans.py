@@ -21,6 +21,7 @@ from provider_support import (
     provider,
 )
 
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 CODE = archive("sha-1", work="def handler(*_):\n    return 1\n")
 WORKER = {
@@ -38,7 +39,7 @@ def engine(aws):
 
 
 def existing(engine, kind, name, inputs, outputs=None):
-    """A resource that the engine has in its state, without one in the account."""
+    """Return a resource that is in the engine's state, but not in the account."""
     complete = engine.checked(kind, name, inputs)
     return Resource(kind, name, "the-id", complete, complete | (outputs or {}))
 
@@ -149,6 +150,13 @@ def test_each_failure_names_its_input(engine):
         "secret": "unknown or not supported",
         "name": r"'every night' does not match AWS's pattern [0-9a-zA-Z\-_.]+",
     }, "all at once"
+
+
+def test_a_list_and_a_mapping_are_refused_where_the_other_belongs(engine):
+    _, failures = engine.check(ROLE, "worker", {"assumeRolePolicy": TRUST, "tags": ["team"]})
+    assert failures == {"tags": "a mapping was expected, not ['team']"}
+    _, failures = engine.check(ALARM, "failed", {"metricQueries": {"id": "m1"}})
+    assert failures == {"metricQueries": "a list was expected, not {'id': 'm1'}"}
 
 
 def test_a_type_that_is_not_in_the_table_is_refused(engine):

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "emulator/deployer/plugin/pulumi-resource-aws"
 STAND_IN = (
     "this pulumi-resource-aws is a stand-in that works with the emulator only, and"
-    " AWS_ENDPOINT_URL {}; start an emulator with 'python -m emulator' and export what it prints,"
+    " AWS_ENDPOINT_URL {}; start an emulator with 'retrain emulate' and export what it prints,"
     " or take emulator/deployer/plugin off the PATH and install the real provider with"
     " 'pulumi plugin install resource aws'"
 )
@@ -63,7 +63,7 @@ def test_an_endpoint_on_this_machine_is_accepted(host):
 
 
 def environment(**variables):
-    """The caller's, with no AWS of its own."""
+    """Return the environment of this process without its AWS settings, and with these variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | variables
 
@@ -71,7 +71,7 @@ def environment(**variables):
 def test_the_executable_prints_its_port_and_nothing_else(aws, tmp_path):
     (tmp_path / "emulator").mkdir()  # as a checkout of another release has one
     (tmp_path / "emulator" / "__init__.py").write_text("raise RuntimeError('the program's own')")
-    with subprocess.Popen(  # noqa: S603  # our own
+    with subprocess.Popen(  # noqa: S603  # the checkout's plugin
         [PLUGIN, "127.0.0.1:1"],  # the engine's address, as the engine starts its plugins
         env=environment(AWS_ENDPOINT_URL=aws.endpoint),
         cwd=tmp_path,
@@ -272,6 +272,6 @@ def test_get_and_import_are_refused(engine):
         id="f", urn=engine.urn(FUNCTION, "f"), type=FUNCTION, name="f"
     )
     assert message(engine.stub.Read, request) == (
-        "import and get() of aws:lambda/function:Function: is not supported by the emulator's"
+        "import and get() of aws:lambda/function:Function is not supported by the emulator's"
         " provider"
     )

@@ -17,10 +17,12 @@ from provider_support import (
     RULE,
     SCHEDULE,
     Resource,
+    allow,
     archive,
     elided,
     provider,
     raw,
+    trust,
 )
 
 from emulator.deployer import wire
@@ -39,26 +41,6 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 
 
-def trust(service):
-    return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": f"{service}.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                }
-            ],
-        }
-    )
-
-
-def allow(action, resource="*", **more):
-    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
 def policy_arn(name):
     return f"arn:aws:iam::{ACCOUNT}:policy/{name}"
 
@@ -70,9 +52,6 @@ def waiting(seconds):
 
 FIRST, SECOND = (archive(f"sha-{n}", work=f"def handler(*_):\n    return {n}\n") for n in (1, 2))
 
-# Type -> inputs; changes in place, with the names that Diff answers; changes of one input that
-# replace the resource. An input that becomes None is removed. {role}, {function} and so on are
-# resources that exist.
 LIVES = {
     ROLE: (
         {
@@ -425,6 +404,9 @@ LIVES = {
         ],
     ),
 }
+"""Type -> its inputs, its changes in place with the names that Diff answers, and its changes of one
+input that replace the resource. An input that becomes None is removed. The fixture `existing` fills
+in {role}, {function} and so on."""
 
 
 @pytest.fixture(scope="module")
@@ -434,8 +416,8 @@ def engine(aws):
 
 
 @pytest.fixture(scope="module")
-def places(aws, engine):
-    """What the inputs of LIVES name."""
+def existing(aws, engine):
+    """Create the resources that the inputs of LIVES name. Return their ids, ARNs and URLs."""
     for name in ("one", "two"):
         document = allow("*")
         aws.client("iam").create_policy(PolicyName=name, PolicyDocument=document)
@@ -475,13 +457,13 @@ def places(aws, engine):
     }
 
 
-def filled(value, places):
-    """A value with the names of what exists."""
+def filled(value, existing):
+    """Return a value with the existing resources filled in."""
     if isinstance(value, str) and "{" in value and not value.startswith('{"'):
-        return value.format(**places)
+        return value.format(**existing)
     if isinstance(value, dict):
-        return {key: filled(item, places) for key, item in value.items()}
-    return [filled(item, places) for item in value] if isinstance(value, list) else value
+        return {key: filled(item, existing) for key, item in value.items()}
+    return [filled(item, existing) for item in value] if isinstance(value, list) else value
 
 
 def changed(inputs, change):
@@ -493,8 +475,8 @@ def test_each_type_has_a_life_here():
 
 
 @pytest.mark.parametrize("kind", LIVES)
-def test_a_resource_is_read_as_it_was_made_and_deleted(engine, places, kind):
-    inputs = filled(LIVES[kind][0], places)
+def test_a_resource_is_read_as_it_was_made_and_deleted(engine, existing, kind):
+    inputs = filled(LIVES[kind][0], existing)
     resource = engine.create(kind, "made", inputs)
     try:
         found = engine.read(resource)
@@ -508,7 +490,7 @@ def test_a_resource_is_read_as_it_was_made_and_deleted(engine, places, kind):
 
 
 def kept(properties):
-    """Properties as the engine sends them to Read: it keeps the content of archives itself."""
+    """Return properties as the engine sends them to Read, without the content of archives."""
     return wire.properties(wire.structure(elided(raw(properties))))
 
 
@@ -520,11 +502,11 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("kind", "change", "names"), STEPS)
-def test_an_update_in_place_sets_what_has_changed(engine, places, kind, change, names):
-    inputs = filled(LIVES[kind][0], places)
+def test_an_update_in_place_sets_what_has_changed(engine, existing, kind, change, names):
+    inputs = filled(LIVES[kind][0], existing)
     resource = engine.create(kind, "changed", inputs)
     try:
-        new = changed(inputs, filled(change, places))
+        new = changed(inputs, filled(change, existing))
         answer = engine.diff(resource, engine.checked(kind, "changed", new, resource.inputs))
         assert answer["diffs"] == names, "what the preview shows"
         assert answer["replaces"] == [], "AWS can change it"
@@ -544,8 +526,8 @@ REPLACING = [
 
 
 @pytest.mark.parametrize(("kind", "change"), REPLACING)
-def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, places, kind, change):
-    inputs = filled(LIVES[kind][0], places)
+def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing, kind, change):
+    inputs = filled(LIVES[kind][0], existing)
     row = ROWS[kind]
     old = engine.checked(kind, "replaced", inputs)
     new = engine.checked(kind, "replaced", changed(inputs, change), old)

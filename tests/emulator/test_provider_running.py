@@ -18,27 +18,15 @@ from provider_support import (
     ROLE,
     ROLE_POLICY,
     SCHEDULE,
+    allow,
     archive,
     message,
     plain,
     provider,
+    trust,
 )
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from small_stack import eventually, finished, invoke
-
-
-def trust(service):
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def allow(action):
-    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def answering(digest, answer):
@@ -65,7 +53,7 @@ def states_role(engine):
 
 @pytest.fixture
 def function(engine, role, request):
-    """A published function and its inputs; it answers 'old'."""
+    """Create a published function that answers 'old'. Return it and its inputs."""
     inputs = {
         "role": role.outputs["arn"],
         "code": answering("sha-old", "old"),
@@ -143,7 +131,7 @@ def test_a_deleted_function_leaves_no_version(aws, engine, function):
 
 
 def workflow(seconds, function_arn=None):
-    """Waits, then calls the function or waits for a minute."""
+    """Return a definition that waits, then calls the function or waits for a minute."""
     last = {"Type": "Wait", "Seconds": 60, "End": True}
     if function_arn:
         last = {
@@ -158,7 +146,7 @@ def workflow(seconds, function_arn=None):
 
 
 def started(aws, machine):
-    """An execution that waits."""
+    """Start an execution, and return its ARN once it waits."""
     client = aws.client("stepfunctions")
     arn = client.start_execution(stateMachineArn=machine.id)["executionArn"]
     eventually(
@@ -276,7 +264,6 @@ def test_a_schedule_group_takes_its_schedules_along(engine):
 
 
 def test_a_resource_that_is_made_but_not_finished_is_kept(aws, engine):
-    """The engine keeps it in its state, so that the next `up` or `destroy` knows of it."""
     reason = (
         "An error occurred (InvalidParameterException) when calling the PutRetentionPolicy"
         " operation: Invalid retentionInDays value: 91."

@@ -15,7 +15,7 @@ def client(aws):
 
 
 def two_waits(first, second):
-    """A definition that waits twice."""
+    """Return a definition that waits twice."""
     states = {
         "First": {"Type": "Wait", "Seconds": first, "Next": "Second"},
         "Second": {"Type": "Wait", "Seconds": second, "End": True},
@@ -28,7 +28,7 @@ def arn_of(name):
 
 
 def begun(client, arn):
-    """An execution that has entered its first state."""
+    """Start an execution, and return its ARN once it has entered its first state."""
     execution = client.start_execution(stateMachineArn=arn)["executionArn"]
     eventually(
         lambda: client.get_execution_history(executionArn=execution)["events"],
@@ -131,5 +131,5 @@ def test_an_execution_keeps_the_definition_and_the_role_that_it_began_with(aws, 
 
 
 def machine_role(aws, client, name):
-    """The role of another machine."""
+    """Create a machine, and return its role."""
     return client.describe_state_machine(stateMachineArn=machine(aws, name, waiting(0)))["roleArn"]

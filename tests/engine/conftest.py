@@ -39,7 +39,7 @@ def cli():
 
 @pytest.fixture(scope="session")
 def emulator():
-    """Run an account with the world of the sample stack: a first model, served."""
+    """Run an account with everything that the sample stack names and a campaign that serves."""
     project = read_project(ROOT, "dev", {})
     args = settings.parse_stack(project.name, "dev", project.config)
     with running(timings=TIMINGS) as started:
@@ -49,13 +49,13 @@ def emulator():
 
 @pytest.fixture(scope="module")
 def stack(emulator, tmp_path_factory):
-    """Return the sample stack in a copy of the program; nothing is deployed yet.
+    """Create the sample stack in a copy of the program, and deploy nothing yet.
 
-    Its campaign is probed for less than a second. What is deployed at the end is destroyed.
+    Its campaign is probed for less than a second. At the end, the stack is destroyed.
     """
     folder = copy_program(tmp_path_factory.mktemp("program") / "checkout")
     sample = (ROOT / "Pulumi.dev.yaml").read_text()
     (folder / "Pulumi.dev.yaml").write_text(sample.replace("minutes: 10\n", "minutes: 0.001\n"))
-    made = create_stack(folder, "dev", emulator.endpoint)
-    yield made
-    made.destroy()
+    created = create_stack(folder, "dev", emulator.endpoint)
+    yield created
+    created.destroy()

@@ -1,4 +1,4 @@
-"""A proxy before the emulator that answers late who the caller is."""
+"""A proxy before the emulator that answers GetCallerIdentity late."""
 
 import http.client
 import threading
@@ -13,7 +13,7 @@ HOP_BY_HOP = {"connection", "content-length", "date", "server", "transfer-encodi
 
 @contextmanager
 def late_identity(endpoint: str, seconds: float) -> Iterator[str]:
-    """Serve `endpoint` on another port, and hold each GetCallerIdentity back; yield the address."""
+    """Serve `endpoint` at another address that delays each GetCallerIdentity. Yield the address."""
     home = urlsplit(endpoint)
 
     class Proxy(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Keeps the state of a deployed sample stack, for the upgrade test: one for each release.
+"""Keeps the state of a deployed sample stack for the upgrade test, once for each release.
 
     python -m tests.engine.release_state NAME [CHECKOUT]
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("components", "functions", "settings.py", "__main__.py", "Pulumi.yaml")
 """The program's own files, without a stack's."""
 PASSPHRASE = "a passphrase of the tests"  # noqa: S105
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 STEPS = {
     "create": "created",
     "update": "updated",
@@ -25,7 +25,7 @@ STEPS = {
     "create-replacement": "replaced",
     "delete-replaced": "replaced",
 }
-"""The engine's word for a step, and the tables' word for it."""
+"""The engine's word for a step, and the word that the tests use."""
 
 
 class CommandError(Exception):
@@ -42,7 +42,7 @@ class Result(NamedTuple):
 
     @property
     def changes(self) -> dict[str, str]:
-        """The steps of the resources that did not stay the same."""
+        """Return the steps of the resources that did not stay the same."""
         return {name: step for name, step in sorted(self.steps.items()) if step != "same"}
 
 
@@ -89,7 +89,7 @@ class Stack:
         return exported["deployment"].get("resources", [])
 
     def pulumi(self, *arguments: str) -> str:
-        """Run a command of the CLI on this stack; return its standard output."""
+        """Run a command of the CLI on this stack. Return its standard output."""
         done = subprocess.run(  # noqa: S603
             ["pulumi", *arguments, "--stack", self.name, "--non-interactive"],  # noqa: S607
             cwd=self.folder,
@@ -114,7 +114,7 @@ class Stack:
 
 
 def _steps(log: Path) -> Iterator[tuple[str, str]]:
-    """Read the events of an operation; yield resource and step, without stack and providers."""
+    """Yield resource and step of each event of an operation, except for stack and providers."""
     for line in log.read_text().splitlines():
         event = json.loads(line)
         ended = "resOutputsEvent" in event
@@ -141,7 +141,7 @@ def short_name(urn: str) -> str:
 
 
 def copy_program(folder: Path, source: Path = ROOT) -> Path:
-    """Copy the program from a checkout into a folder that does not exist yet; return it."""
+    """Copy the program from a checkout into a new folder. Return the folder."""
     folder.mkdir(parents=True)
     for name in PROGRAM:
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
@@ -170,6 +170,6 @@ def environment(folder: Path, endpoint: str) -> dict[str, str]:
 
 def create_stack(folder: Path, name: str, endpoint: str) -> Stack:
     """Create a stack of the program in a folder."""
-    made = Stack(folder, name, environment(folder, endpoint))
-    made.pulumi("stack", "init")
-    return made
+    stack = Stack(folder, name, environment(folder, endpoint))
+    stack.pulumi("stack", "init")
+    return stack

@@ -56,18 +56,18 @@ def functions_with(module: str) -> set[str]:
     }
 
 
-def setting(key: str, value: object) -> Callable[[Stack], None]:
-    """Set a key of the stack's config."""
+def setting(key: str, value: str) -> Callable[[Stack], None]:
+    """Return a change that sets a key of the stack's config."""
     return lambda stack: stack.set(key, value)
 
 
 def removal(key: str) -> Callable[[Stack], None]:
-    """Remove a key of the stack's config."""
+    """Return a change that removes a key of the stack's config."""
     return lambda stack: stack.remove(key)
 
 
 def edit(file: str, before: str, after: str) -> Callable[[Stack], None]:
-    """Replace text in a file of the program."""
+    """Return a change that replaces text in a file of the program."""
 
     def apply(stack: Stack) -> None:
         path = stack.folder / file
@@ -79,7 +79,7 @@ def edit(file: str, before: str, after: str) -> Callable[[Stack], None]:
 
 
 def append(file: str) -> Callable[[Stack], None]:
-    """Append a comment to a file of the program."""
+    """Return a change that appends a comment to a file of the program."""
 
     def apply(stack: Stack) -> None:
         path = stack.folder / file
@@ -103,7 +103,7 @@ def another_dataset(stack: Stack) -> None:
 
 
 def only(*names: str) -> Callable[[object], set[str]]:
-    """Return exactly these resources."""
+    """Return a function that returns exactly these resources."""
     return lambda _all: set(names)
 
 

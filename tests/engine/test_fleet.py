@@ -96,3 +96,10 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_done(fleet):
     result = fleet("up", {"books": config("books")}, "--only", "boks")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("--only boks: no such stack in ")
+    assert result.stderr.endswith("fleet.yaml; it has books\n")
+    result = fleet("up", {})
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith("stacks: missing; name each stack and its config below it\n")
+    result = fleet("up", {}, "--table", "fleets.yaml")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "No such file or directory: 'fleets.yaml'" in result.stderr

@@ -35,9 +35,9 @@ def plugin(tmp_path_factory):
 
 @pytest.fixture
 def project(emulator, tmp_path):
-    """Return a function that writes a project's file and opens its stack.
+    """Return a function that writes a project's file and creates its stack.
 
-    What is deployed at the end is destroyed.
+    At the end, the stack is destroyed.
     """
     opened = []
 
@@ -52,7 +52,7 @@ def project(emulator, tmp_path):
 
 
 def deploys_and_then_changes_nothing(stack):
-    """Preview, deploy, and deploy again; return what was deployed."""
+    """Preview, deploy, and deploy again. Return the resources that were deployed."""
     preview = stack.preview()
     assert set(preview.steps.values()) == {"created"}
     deployed = stack.up()

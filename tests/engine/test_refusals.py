@@ -1,7 +1,7 @@
 """A stack of another account or region, or with a bad ARN, creates nothing of the pipeline.
 
-The provider tells five seconds late who the caller is. By then every resource that does not wait
-for the check has been created.
+The provider answers five seconds late who the caller is. A resource that does not wait for the
+check has been created by then.
 """
 
 import sys
@@ -51,14 +51,14 @@ PROVIDER = 'provider = aws.Provider("mine", region="eu-west-1")'
 
 @pytest.fixture(scope="module")
 def endpoint(emulator):
-    """Return the address at which the emulator tells late who the caller is."""
+    """Return the address at which the emulator answers late who the caller is."""
     with late_identity(emulator.endpoint, seconds=5) as address:
         yield address
 
 
 @pytest.fixture
 def refused(endpoint, tmp_path):
-    """Return a function that deploys a program; it returns the error, and what was created."""
+    """Return a function that deploys a program and returns the error and what was created."""
 
     def deploy(*, home, solution=None, before="", options=""):
         (tmp_path / "Pulumi.yaml").write_text(PROJECT)

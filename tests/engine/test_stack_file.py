@@ -1,36 +1,30 @@
-"""Setting a value changes one line of the sample stack's file: the CLI finds it in its own form."""
+"""The CLI changes single lines of the sample stack's file, because the file has the CLI's form."""
 
 import difflib
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.engine.stacks import ROOT, environment
 
 
 @pytest.fixture
 def pulumi(tmp_path):
-    """Run the CLI in a copy of the project's files, with a state of its own."""
+    """Return a function that runs the CLI in a copy of the project's files."""
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path)
-    own = {
-        "PULUMI_HOME": str(tmp_path / "home"),
-        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
-        "PULUMI_CONFIG_PASSPHRASE": "x",
-        "PULUMI_SKIP_UPDATE_CHECK": "1",
-    }
+    variables = {**os.environ, **environment(tmp_path, endpoint="")}
     file = tmp_path / "Pulumi.dev.yaml"
 
     def run(*arguments):
-        """Run the CLI; return the lines that it took out of the stack's file, and put in."""
+        """Run the CLI. Return the lines that it removed from the stack's file and added to it."""
         before = file.read_text().splitlines()
         subprocess.run(  # noqa: S603
             ["pulumi", *arguments, "--non-interactive"],  # noqa: S607
             cwd=tmp_path,
-            env={**os.environ, **own},
+            env=variables,
             check=True,
             capture_output=True,
         )

@@ -1,4 +1,4 @@
-"""An upgrade from each release replaces and deletes nothing but what stands here with a reason.
+"""An upgrade from each release replaces and deletes nothing, except what GONE has with a reason.
 
 `python -m tests.engine.release_state NAME` keeps the state of a release.
 """

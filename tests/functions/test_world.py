@@ -307,32 +307,23 @@ def test_without_a_full_import_of_ours_there_is_no_size_to_compare_with(reading)
 
 
 SIX_FULL = [
-    import_summary(datasetImportJobArn=f"{ARN}:dataset-import-job/{n}", creationDateTime=ago(n))
-    for n in range(1, 7)
+    import_summary(
+        datasetImportJobArn=f"{ARN}:dataset-import-job/{hours}", creationDateTime=ago(hours)
+    )
+    for hours in range(1, 7)
 ]
+"""Imports of one dataset, newest first."""
 
 
 def test_a_full_import_of_ours_is_looked_for_among_the_five_newest(reading):
-    jobs = [
-        import_summary(
-            datasetImportJobArn=f"{ARN}:dataset-import-job/{hours}", creationDateTime=ago(hours)
-        )
-        for hours in range(1, 7)
-    ]
-    reading.imports = {DATASET: [jobs]}
+    reading.imports = {DATASET: [SIX_FULL]}
     asked = {job["datasetImportJobArn"]: [] for job in SIX_FULL[:5]}
     reading.import_tags = {**asked, SIX_FULL[4]["datasetImportJobArn"]: API_TAGS}
     assert reading.read().last_full == {DATASET: TAGS}
 
 
 def test_a_full_import_before_five_of_somebody_elses_is_not_asked_for(reading):
-    jobs = [
-        import_summary(
-            datasetImportJobArn=f"{ARN}:dataset-import-job/{hours}", creationDateTime=ago(hours)
-        )
-        for hours in range(1, 7)
-    ]
-    reading.imports = {DATASET: [jobs]}
+    reading.imports = {DATASET: [SIX_FULL]}
     reading.import_tags = {job["datasetImportJobArn"]: [] for job in SIX_FULL[:5]}
     assert reading.read().last_full == {}
 

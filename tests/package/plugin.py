@@ -1,4 +1,4 @@
-"""The plugin as a process of its own, with a recording engine in the place of Pulumi's."""
+"""Runs the plugin as a process, with a recording engine in the place of Pulumi's engine."""
 
 import contextlib
 import subprocess
@@ -78,7 +78,7 @@ class Plugin:
         return self._stub.GetPluginInfo(empty_pb2.Empty()).version
 
     def construct(self, name, inputs, *, preview=False, type_=COMPONENT, region=REGION):
-        """Create a component; return the response and the engine that recorded it."""
+        """Create a component. Return the response and the engine that recorded it."""
         engine = Engine(preview=preview, account=ACCOUNT, region=region, partition="aws")
         self._services.engine = engine
         self._services.logged.clear()
@@ -108,7 +108,7 @@ class Plugin:
 
     @property
     def logged(self):
-        """The messages that the last component logged."""
+        """Return the messages that the last component logged."""
         return self._services.logged
 
 

@@ -96,7 +96,7 @@ def resources(engine):
 
 
 def in_words(value):
-    """Return the files of an archive; everything else that JSON does not know is unknown."""
+    """Return the files of an archive, and `unknown` for an unknown value. JSON has neither."""
     if isinstance(value, pulumi.AssetArchive):
         return {name: asset.path for name, asset in value.assets.items()}
     assert isinstance(value, Unknown)

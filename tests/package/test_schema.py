@@ -2,21 +2,12 @@
 
 import json
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 
 import pytest
 
-from components import (
-    CampaignArgs,
-    DatasetArgs,
-    DatasetsArgs,
-    LimitsArgs,
-    ProbeArgs,
-    QualityRuleArgs,
-    RetrainingPipelineArgs,
-    SolutionArgs,
-)
-from components.args import camel_case
+import components
+from components.args import RetrainingPipelineArgs, camel_case
 from package.schema import schema
 from tests.package.plugin import COMPONENT, ROOT, running
 
@@ -24,12 +15,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SCHEMA = schema(PROJECT)
 RESOURCE = SCHEMA["resources"][COMPONENT]
 ARGUMENTS = {
-    f"{cls.__name__.removesuffix('Args')}": cls
-    for cls in (
-        *(CampaignArgs, DatasetArgs, DatasetsArgs, LimitsArgs),
-        *(ProbeArgs, QualityRuleArgs, SolutionArgs),
-    )
+    name.removesuffix("Args"): each
+    for name, each in vars(components).items()
+    if is_dataclass(each) and each is not RetrainingPipelineArgs
 }
+"""Type of the schema to its dataclass."""
 
 
 def type_named(name):

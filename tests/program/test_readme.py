@@ -25,6 +25,7 @@ from tests.program.test_program import CONFIG, deploy
 
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+FLEET = (ROOT / "docs" / "fleet.md").read_text()
 PERMISSIONS = (ROOT / "docs" / "permissions.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PAGES = [
@@ -112,6 +113,14 @@ def test_the_number_of_resources_is_that_of_the_sample_stack():
     assert f"{len(resources)} resources for the sample stack" in README
 
 
+def test_the_page_about_fleets_counts_the_roles_and_functions_of_a_stack():
+    types = [each.type for each in deploy(config=CONFIG).registered.values()]
+    roles = types.count("aws:iam/role:Role")
+    first, *_ = rows(FLEET, "resource")
+    assert [first[0], first[1], first[3]] == ["IAM roles", str(roles), str(1000 // roles)]
+    assert f"{types.count('aws:lambda/function:Function')} functions" in FLEET
+
+
 def own_errors():
     own = {name for name, each in vars(errors).items() if isinstance(each, type)} - {"Sequence"}
     return {*own, REPORTED, "ReportFailed"}
@@ -182,6 +191,11 @@ def test_the_mistake_that_is_shown_reads_as_the_program_tells_it():
     shown = str(error.value).replace("stack dev:\n  ", "stack dev:\n      ")
     assert f"    {shown}\n" in CONFIGURATION
     assert f"    {shown.replace('stack dev', 'stack prod')}\n" in README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_has_a_place_that_was_to_be_filled_in(page):
+    assert re.findall(r"@[A-Z]+@", page.read_text()) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

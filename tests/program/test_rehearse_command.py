@@ -21,7 +21,7 @@ from emulator import EmulatorError
 from emulator.data_sets import TYPES
 from emulator.deployer import Deployment, program
 from emulator.personalize.tables import REQUIRED_FIELDS
-from retrain import cli, keeping, rehearse, stage
+from retrain import cli, emulate, keeping, rehearse, stage
 from retrain.judging import Seen
 from retrain.scenarios import Name
 from tests.program.rehearsed import EXECUTION, summary
@@ -71,6 +71,18 @@ def test_a_scenario_that_nobody_wrote_is_refused_with_those_that_there_are(asked
     assert "truncated-export" in result.stderr
 
 
+def test_the_emulator_gets_its_options_and_gives_the_exit_code(monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr(emulate, "emulate", lambda *args, **more: calls.append((args, more)) or 7)
+    command = ["emulate", "--stack", "prod", "--port", "0", "--data", str(tmp_path)]
+    codes = [CliRunner().invoke(cli.app, each).exit_code for each in (["emulate"], command)]
+    assert codes == [7, 7]
+    assert calls == [
+        (("dev",), {"port": 4566, "data_dir": None}),
+        (("prod",), {"port": 0, "data_dir": tmp_path}),
+    ]
+
+
 @pytest.mark.parametrize("width", ["80", "100"])
 def test_the_help_has_every_scenario_in_one_piece_and_every_column_that_data_need(
     monkeypatch, width
@@ -92,7 +104,7 @@ def test_without_the_development_requirements_it_says_what_to_install(asked, mon
     result = run()
     assert (result.exit_code, result.stdout, asked) == (2, "", [])
     assert result.stderr == (
-        "a rehearsal needs the development requirements, and there is no hypercorn, moto: "
+        "this command needs the development requirements, and there is no hypercorn, moto: "
         "pip install --require-hashes -r requirements.txt -r requirements-dev.txt\n"
     )
 

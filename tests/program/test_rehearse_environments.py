@@ -21,7 +21,7 @@ BY_HAND = "or copy the values into a stack file without environment"
 
 @pytest.fixture
 def project(tmp_path):
-    """A project whose stack `dev` has nothing but an environment."""
+    """Write a project whose stack `dev` only has an environment. Return its folder."""
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
@@ -31,7 +31,7 @@ def project(tmp_path):
 
 @pytest.fixture
 def cli(tmp_path, monkeypatch):
-    """Put a program in the place of the Pulumi CLI, which prints a config or runs other code."""
+    """Return a function that replaces the Pulumi CLI by a program that prints a config."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

@@ -1,4 +1,4 @@
-"""A stack that was recreated or upgraded: its jobs have another prefix, and it remembers all."""
+"""A stack that was recreated or upgraded knows all earlier jobs, although its prefix is new."""
 
 from tests.group import exports, settings, solution
 from tests.pipeline import pipeline

@@ -34,7 +34,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         self._engine_address = engine_address
 
     def GetRequiredPackages(self, _request, _context):  # noqa: N802
-        """Return nothing: the provider is found on the PATH, and nothing can be downloaded."""
+        """Return nothing, because the provider is on the PATH and must not be downloaded."""
         return language_pb2.GetRequiredPackagesResponse()
 
     def GetPluginInfo(self, _request, _context):  # noqa: N802
@@ -42,7 +42,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return plugin_pb2.PluginInfo(version="0.0.0")
 
     def Cancel(self, _request, _context):  # noqa: N802
-        """Do nothing: the engine ends this process."""
+        """Do nothing, because the engine ends this process."""
         return language_pb2.google_dot_protobuf_dot_empty__pb2.Empty()
 
     def About(self, request, _context):  # noqa: N802
@@ -131,13 +131,13 @@ def _environment(info: language_pb2.ProgramInfo) -> Path:
 
 
 def _interpreter(info: language_pb2.ProgramInfo) -> str:
-    """Return the interpreter of the virtual environment; this host's own where there is none."""
+    """Return the interpreter of the virtual environment, or this host's if there is none."""
     python = _environment(info) / "bin" / "python"
     return str(python) if python.exists() else sys.executable
 
 
 def main() -> None:
-    """Serve on a free port, which is the first line of the output, until the engine ends this."""
+    """Print a free port and serve on it until the engine ends this process."""
     engine_address = next(each for each in sys.argv[1:] if not each.startswith("-"))
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(engine_address), server)

@@ -30,22 +30,20 @@ YAML_HOST = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
 SDK = "github.com/pulumi/pulumi/sdk/v3"
 PROGRAM_RUNNER = "python/cmd/pulumi-language-python-exec"
 """The script of the SDK's Go module that runs a Python program."""
-
-
 MISSING = 3
-"""Exit code where there is no CLI: the tests of the engine are then left out."""
+"""Exit code if there is no CLI. `make engine` then skips the tests of the engine."""
 
 
 class MissingError(Exception):
-    """There is no CLI and no Go to build it; the message says so."""
+    """There is no CLI and no Go to build it."""
 
 
 class BuildError(Exception):
-    """Go could not build the CLI; the message has the command."""
+    """Go could not build the CLI. The message has the command."""
 
 
 def folders() -> list[Path]:
-    """Return the folders that the PATH needs, the first ones first.
+    """Return the folders that the PATH needs, in this order.
 
     The CLI on the PATH is taken if it came with its language hosts, as in its release archive.
     Otherwise the CLI is built, once per machine. Raises MissingError or BuildError.
@@ -57,7 +55,7 @@ def folders() -> list[Path]:
 
 
 def _built() -> Path:
-    """Return the folder of the CLI in the cache; build it first if it is not there."""
+    """Return the folder of the CLI in the cache. Build the CLI if it is not there."""
     pins = [module / "go.sum" for module in (MODULE, YAML_MODULE)]
     version = hashlib.sha256(b"".join(each.read_bytes() for each in pins)).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
