@@ -13,7 +13,6 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.session import get_session
-from botocore.stub import Stubber
 from moto.core.models import botocore_stubber
 
 from components.args import RetrainingPipelineArgs
@@ -151,13 +150,16 @@ class Pipeline:
         self.clock.sleep(seconds)
 
     def _answer_get_schedule(self, client) -> None:
-        stubber = Stubber(client)
-        times = {
-            "CreationDate": self.schedule_changed_at,
-            "LastModificationDate": self.schedule_changed_at,
-        }
-        stubber.add_response("get_schedule", times, {"GroupName": "group", "Name": "weekly"})
-        stubber.activate()
+        """Let a client of Scheduler say when the schedule was changed; nothing is sent."""
+
+        def answer(**_: object):
+            changed = self.schedule_changed_at
+            return SimpleNamespace(status_code=200), {
+                "CreationDate": changed,
+                "LastModificationDate": changed,
+            }
+
+        client.meta.events.register("before-call.scheduler.GetSchedule", answer)
 
 
 @contextmanager
