@@ -22,7 +22,7 @@ only what its policies allow. Everything is in memory and gone afterwards.
 What it prints for the shell is enough for boto3 and the AWS CLI, except that version 1 of the CLI
 calls the real SQS all the same: `aws sqs ... --endpoint-url $AWS_ENDPOINT_URL`.
 
-The emulator's own controls are JSON below /_emulator (see emulator/admin.py), for example:
+The emulator's own controls are JSON below /_emulator (see emulator/server/admin.py), for example:
   curl -X POST $AWS_ENDPOINT_URL/_emulator/fire -d '{"schedule": "NAME", "group": "GROUP"}'
 """
 

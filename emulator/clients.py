@@ -11,7 +11,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-    from emulator.authorization import Credentials
+    from emulator.server.authorization import Credentials
 
 # Who calls decides about deadlines and retries; a function may take 15 minutes to answer.
 CONFIG = Config(

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-    from emulator.calls import Call
-    from emulator.server import Interpreter, Options
+    from emulator.server.calls import Call
+    from emulator.server.options import Interpreter, Options
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -124,7 +124,7 @@ class Emulator:
     def control(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> object:
-        """Use one of the emulator's own controls (`emulator.admin`); its answer.
+        """Use one of the emulator's own controls (`emulator.server.admin`); its answer.
 
         Raises EmulatorError with what the emulator has against it.
         """
@@ -171,7 +171,7 @@ def running(
     log = directory / "log"
     with log.open("w") as stderr:
         process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-m", "emulator.server", json.dumps(options)],
+            [sys.executable, "-m", "emulator.server.__main__", json.dumps(options)],
             cwd=ROOT,
             env={name: os.environ[name] for name in INHERITED if name in os.environ},
             stdin=subprocess.PIPE,

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from retrain.scenarios import Name
+from retrain.rehearsal.scenarios import Name
 
 EMULATORS = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
 """What the emulator is made of; only the development requirements have these."""
@@ -76,7 +76,7 @@ def rehearse(
     Exit code 2: the stack cannot be rehearsed.
     """
     _require_emulator()
-    from retrain import rehearse as rehearsal  # noqa: PLC0415  # needs the emulator
+    from retrain.rehearsal import rehearse as rehearsal  # noqa: PLC0415  # needs the emulator
 
     names = scenario or [Name.HAPPY_PATH]
     raise typer.Exit(
@@ -101,7 +101,7 @@ def emulate(
     Exit code 2: the emulator cannot play the stack.
     """
     _require_emulator()
-    from retrain import emulate as emulating  # noqa: PLC0415  # needs the emulator
+    from retrain.rehearsal import emulate as emulating  # noqa: PLC0415  # needs the emulator
 
     raise typer.Exit(emulating.emulate(stack, port=port, data_dir=data))
 

@@ -43,7 +43,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from emulator.moto_seams import REMEMBERING_PARSERS
+from emulator.server.moto_seams import REMEMBERING_PARSERS
 from tests.virtual_time import Event, Thread, VirtualClock
 
 if TYPE_CHECKING:

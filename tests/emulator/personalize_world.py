@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 from emulator.personalize import Caller, NoSuchKey, Personalize, attach
-from emulator.sample_data import sample_data, schema, to_csv
+from retrain.rehearsal.data.sample_data import sample_data, schema, to_csv
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"

@@ -5,7 +5,7 @@ import json
 import pytest
 from personalize_world import ACCOUNT, ARN, ME, World, interactions, refused
 
-from emulator.sample_data import schema
+from retrain.rehearsal.data.sample_data import schema
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from personalize_world import ARN, ME, ROLE, World, interactions, refused, some_interactions
 
 from emulator.personalize import AccessDenied, Switches
-from emulator.sample_data import FIELDS, sample_data, schema
+from retrain.rehearsal.data.sample_data import FIELDS, sample_data, schema
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from personalize_world import ARN, World, refused, some_interactions
 
-from emulator.sample_data import sample_data
+from retrain.rehearsal.data.sample_data import sample_data
 
 RECIPE_ARN = "arn:aws:personalize:::recipe/aws-{}"
 

@@ -7,7 +7,7 @@ import pytest
 from personalize_world import ARN, ME, RECIPE, World, interactions, refused, some_interactions
 
 from emulator.personalize import ApiError, FixedTimings, Switches
-from emulator.sample_data import FIELDS
+from retrain.rehearsal.data.sample_data import FIELDS
 
 RECIPE_ARN = "arn:aws:personalize:::recipe/aws-{}"
 

@@ -8,7 +8,7 @@ from personalize_world import World, interactions
 from emulator.personalize.recipes import RECIPES
 from emulator.personalize.tables import IDENTITY, RowSchema, Table, read_csv
 from emulator.personalize.training import train
-from emulator.sample_data import sample_data, schema, shuffled, to_csv
+from retrain.rehearsal.data.sample_data import sample_data, schema, shuffled, to_csv
 
 NDCG = "normalized_discounted_cumulative_gain_at_10"
 BY_NAME = {recipe.name: recipe for recipe in RECIPES}

@@ -5,7 +5,14 @@ import io
 
 import pytest
 
-from emulator.sample_data import DAYS, FIELDS, NEWER_DAYS, sample_data, shuffled, truncated
+from retrain.rehearsal.data.sample_data import (
+    DAYS,
+    FIELDS,
+    NEWER_DAYS,
+    sample_data,
+    shuffled,
+    truncated,
+)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from emulator import scheduler as module
-from emulator.scheduler import Delivery, DeliveryError, Scheduler
+from emulator.server import scheduler as module
+from emulator.server.scheduler import Delivery, DeliveryError, Scheduler
 
 BUSY = DeliveryError("ThrottlingException", "Rate exceeded", again=True)
 DENIED = DeliveryError("AccessDeniedException", "no")

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from emulator.slots import first_slot, next_slot
+from emulator.server.slots import first_slot, next_slot
 
 
 def timing(expression, zone="UTC", created="2026-11-24T10:00:30+00:00", **dates):

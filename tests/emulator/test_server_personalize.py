@@ -21,7 +21,7 @@ from small_stack import (
 )
 
 import emulator
-from emulator.sample_data import schema
+from retrain.rehearsal.data.sample_data import schema
 
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
 BUCKET = "personalize-http"

@@ -22,7 +22,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from emulator import ministack_seams, moto_seams
+from emulator.server import ministack_seams, moto_seams
 
 
 @pytest.mark.parametrize(

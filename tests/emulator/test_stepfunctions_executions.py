@@ -19,7 +19,7 @@ from small_stack import (
     waiting,
 )
 
-from emulator import moto_seams
+from emulator.server import moto_seams
 
 
 @pytest.fixture(scope="module")

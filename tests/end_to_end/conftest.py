@@ -13,7 +13,7 @@ import settings
 from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
-from emulator.rehearsal import prepare
+from retrain.rehearsal.data.world import prepare
 from tests.end_to_end.stack import PROJECT, SHORT_PROBES, deployed, eventually
 
 TIMINGS = FixedTimings(

@@ -7,8 +7,8 @@ import boto3
 import pytest
 
 from emulator.personalize import Duration, FixedTimings
-from retrain import emulate
-from retrain.stage import FailedError
+from retrain.rehearsal import emulate
+from retrain.rehearsal.stage import FailedError
 from tests.program.sample_stack import ROOT
 
 CAMPAIGN = "arn:aws:personalize:eu-west-1:123456789012:campaign/movies-for-you"

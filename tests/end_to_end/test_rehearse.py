@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from rich.console import Console
 
-from emulator.data_sets import SampleData
 from emulator.personalize import Duration, FixedTimings
-from retrain import rehearse
+from retrain.rehearsal import rehearse
+from retrain.rehearsal.data.data_sets import SampleData
 from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, changed
 
 SHORT = FixedTimings(jobs=Duration(0.3, 0.3), containers=Duration(0, 0.1))

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from emulator.data_sets import SampleData
-from emulator.rehearsal import put_newer_exports
+from retrain.rehearsal.data.data_sets import SampleData
+from retrain.rehearsal.data.world import put_newer_exports
 
 SLOT = "2031-01-13T03:00:00Z"
 RUN = "20310113T030000Z"

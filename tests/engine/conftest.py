@@ -12,7 +12,7 @@ import settings
 from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
-from emulator.rehearsal import prepare
+from retrain.rehearsal.data.world import prepare
 from tests.engine.cli import tools
 from tests.engine.stacks import ROOT, copy_program, create_stack
 

@@ -1,7 +1,7 @@
 """A rehearsed run, made by hand, as the tests of `retrain` know it."""
 
-from retrain.jobs import Job
-from retrain.summary import Audience, Served, Step, Summary, Version
+from retrain.rehearsal.jobs import Job
+from retrain.rehearsal.summary import Audience, Served, Step, Summary, Version
 
 HOME = "arn:aws:personalize:eu-west-1:123456789012"
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:retraining-dev:1"

@@ -13,8 +13,6 @@ JUDGES = {
     f"components.rules.{name}" for name in ("arns", "locations", "metrics", "rates", "values")
 }
 """Judge single values, or the datasets together."""
-SETTINGS = {"settings", "components.args", "components.rules.arns"}
-"""The stack's config, and the classes that it is read into."""
 
 TABLE = {
     f"emulator.deployer.{name}"
@@ -68,18 +66,9 @@ MAY_IMPORT = {
     },
     "package": {"package", "components", "settings"},
     "__main__": {"settings", "components"},
-    "retrain": {"retrain", *SETTINGS, "functions"},
-    **{
-        f"retrain.{name}": {
-            "retrain",
-            *SETTINGS,
-            "components.rules.stacks",
-            "functions",
-            "emulator",
-        }
-        for name in ("emulate", "environments", "keeping", "play", "rehearse", "stage")
-    },
-    "emulator": {"emulator", *SETTINGS},
+    "retrain": {"retrain"},
+    "retrain.rehearsal": {"retrain", "settings", "components", "functions", "emulator"},
+    "emulator": {"emulator"},
     # The resource table knows nothing of who uses it: the monitor, or the engine's provider.
     "emulator.deployer.errors": set(),
     "emulator.deployer.wire": {"emulator.deployer.errors"},
@@ -113,7 +102,7 @@ ORDER = (
 )
 """The rooms of functions/, from the ground up: each imports only itself and what is below it."""
 
-LATE = ("retrain.emulate", "retrain.rehearse")
+LATE = ("retrain.rehearsal.emulate", "retrain.rehearsal.rehearse")
 """Are imported inside a function alone: the emulator's libraries need not be installed."""
 
 CREATE_RESOURCES = {
@@ -194,7 +183,8 @@ def room(name):
 def test_a_module_imports_only_what_its_place_in_the_house_allows(name):
     if name.startswith("components."):
         assert name in MAY_IMPORT, "every module of the component has a rule of its own"
-    allowed = MAY_IMPORT[name] if name in MAY_IMPORT else MAY_IMPORT[room(name)]
+    nearest = max((each for each in MAY_IMPORT if within(name, [each])), key=len)
+    allowed = MAY_IMPORT[nearest]
     assert [each for each in imports(name, MODULES[name][1]) if not within(each, allowed)] == []
 
 

@@ -19,7 +19,7 @@ from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags
 from functions.planning import export_guards
 from functions.planning import guards as run_guards
-from retrain.scenarios import SCENARIOS
+from retrain.rehearsal.scenarios import SCENARIOS
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
 from tests.program.test_program import CONFIG, deploy
 

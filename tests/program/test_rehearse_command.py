@@ -18,12 +18,13 @@ from typer.testing import CliRunner
 
 import retrain.__main__
 from emulator import EmulatorError
-from emulator.data_sets import TYPES
 from emulator.deployer import Deployment, program
 from emulator.personalize.tables import REQUIRED_FIELDS
-from retrain import cli, emulate, keeping, rehearse, stage
-from retrain.judging import Seen
-from retrain.scenarios import Name
+from retrain import cli
+from retrain.rehearsal import emulate, keeping, rehearse, stage
+from retrain.rehearsal.data.data_sets import TYPES
+from retrain.rehearsal.judging import Seen
+from retrain.rehearsal.scenarios import Name
 from tests.program.rehearsed import EXECUTION, summary
 from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, REGION, ROOT, changed
 
@@ -287,7 +288,7 @@ def test_a_run_that_succeeds_is_told_and_exits_with_0(emulator, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "account 123456789012, eu-west-1: http://127.0.0.1:1"
     assert said[-1] == "Every campaign serves its new version."
-    assert (emulator.options["account"], emulator.options["region"]) == (
+    assert (emulator.server.options["account"], emulator.server.options["region"]) == (
         "123456789012",
         "eu-west-1",
     )

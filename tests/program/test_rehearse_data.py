@@ -5,11 +5,11 @@ import json
 import pytest
 
 from components.args import DatasetArgs, DatasetsArgs, RetrainingPipelineArgs
-from emulator.data_sets import SampleData, increment, rows, typical_viewer
-from emulator.exports import exports_of
-from emulator.own_data import own_data
-from emulator.rehearsal import RehearsalError
-from emulator.sample_data import to_csv
+from retrain.rehearsal.data.data_sets import SampleData, increment, rows, typical_viewer
+from retrain.rehearsal.data.exports import exports_of
+from retrain.rehearsal.data.own_data import own_data
+from retrain.rehearsal.data.sample_data import to_csv
+from retrain.rehearsal.data.world import RehearsalError
 
 USERS_ARN = "arn:aws:personalize:eu-west-1:123456789012:dataset/movies/USERS"
 ITEMS = 'ITEM_ID,TITLE,YEAR,SCORE\n1,"The ""Train"", part\nII",1999,\n2,The Ship,2001,1.5\n'

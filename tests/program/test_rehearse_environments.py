@@ -12,8 +12,8 @@ import pytest
 
 from emulator.deployer.configuration import read_project
 from emulator.deployer.errors import DeploymentError
-from emulator.rehearsal import RehearsalError
-from retrain import changes, environments, rehearse
+from retrain.rehearsal import changes, environments, rehearse
+from retrain.rehearsal.data.world import RehearsalError
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT, one_problem, texts
 
 BY_HAND = "or copy the values into a stack file without environment"

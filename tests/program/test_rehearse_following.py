@@ -13,9 +13,9 @@ from botocore.stub import Stubber
 from rich.console import Console
 
 from components.args import CampaignArgs, DatasetsArgs, RetrainingPipelineArgs, SolutionArgs
-from retrain import progress
-from retrain import summary as of
-from retrain.jobs import Job, started
+from retrain.rehearsal import progress
+from retrain.rehearsal import summary as of
+from retrain.rehearsal.jobs import Job, started
 from tests.program.rehearsed import (
     CAMPAIGN,
     ENDED,

@@ -12,12 +12,12 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from emulator.data_sets import SampleData
 from emulator.deployer import Deployment
-from emulator.rehearsal import await_first_event
-from retrain import play, rehearse, stage
-from retrain.judging import Seen
-from retrain.scenarios import SCENARIOS, Name
+from retrain.rehearsal import play, rehearse, stage
+from retrain.rehearsal.data.data_sets import SampleData
+from retrain.rehearsal.data.world import await_first_event
+from retrain.rehearsal.judging import Seen
+from retrain.rehearsal.scenarios import SCENARIOS, Name
 from tests.program.rehearsed import (
     AUDIENCE,
     CAMPAIGN,
@@ -211,7 +211,7 @@ def test_the_first_event_is_awaited_until_its_run_has_ended(answers, asked, monk
 
 
 def test_an_event_that_never_comes_is_not_awaited_for_ever(monkeypatch):
-    monkeypatch.setattr("emulator.rehearsal.FIRST_EVENT_SECONDS", 0.01)
+    monkeypatch.setattr("retrain.rehearsal.data.world.FIRST_EVENT_SECONDS", 0.01)
     lists = executions_of(itertools.repeat([]), monkeypatch)
     await_first_event(Emulator(), "machine")
     assert set(lists) == {"machine"}
@@ -226,8 +226,8 @@ def executions_of(answers, monkeypatch):
         return {"executions": [{"status": status} for status in next(left)]}
 
     client = SimpleNamespace(list_executions=list_executions)
-    monkeypatch.setattr("emulator.rehearsal.POLL_SECONDS", 0)
-    monkeypatch.setattr("emulator.rehearsal.boto3.client", lambda *_, **__: client)
+    monkeypatch.setattr("retrain.rehearsal.data.world.POLL_SECONDS", 0)
+    monkeypatch.setattr("retrain.rehearsal.data.world.boto3.client", lambda *_, **__: client)
     return asked
 
 

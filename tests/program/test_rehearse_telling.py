@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from retrain.document import document
-from retrain.names import short_name, shortened
-from retrain.summary import Step, Version
-from retrain.tables import show
+from retrain.rehearsal.document import document
+from retrain.rehearsal.names import short_name, shortened
+from retrain.rehearsal.summary import Step, Version
+from retrain.rehearsal.tables import show
 from tests.program.rehearsed import (
     AUDIENCE,
     CAMPAIGN,

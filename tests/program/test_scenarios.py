@@ -15,14 +15,14 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from emulator import spoiling
-from emulator.data_sets import SampleData, rows
 from emulator.personalize.faults import Faults
-from emulator.rehearsal import recipe_of
-from retrain import changes
-from retrain.judging import Ran, Seen
-from retrain.prevented import document, tell, told
-from retrain.scenarios import SCENARIOS, Name, chosen
+from retrain.rehearsal import changes
+from retrain.rehearsal.data import spoiling
+from retrain.rehearsal.data.data_sets import SampleData, rows
+from retrain.rehearsal.data.world import recipe_of
+from retrain.rehearsal.judging import Ran, Seen
+from retrain.rehearsal.prevented import document, tell, told
+from retrain.rehearsal.scenarios import SCENARIOS, Name, chosen
 from tests.program.rehearsed import CAMPAIGN, EXECUTION, HOME, NEW, OLD, SOLUTION, report, served
 from tests.program.rehearsed import solution_report as trained
 from tests.program.sample_stack import CONFIG, LEFT_OUT, changed

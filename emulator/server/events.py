@@ -1,0 +1,76 @@
+"""EventBridge is told of executions, and its rules reach only functions that let them in.
+
+AWS publishes a `Step Functions Execution Status Change` for a Standard execution that starts or
+ends (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html). A rule
+reaches a Lambda function only where the function's own policy lets `events.amazonaws.com` invoke it
+for that rule.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+from ministack.core.responses import request_scope
+
+from emulator.server import authorization, ministack_seams, moto_seams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SERVICE = "events.amazonaws.com"
+log = logging.getLogger(__name__)
+
+
+def mount(record_denial: Callable[[str, str], None]) -> None:
+    """Publish and guard; `record_denial(rule ARN, action)` hears of refused deliveries."""
+
+    def may_invoke(function_arn: str, rule_arn: str) -> bool:
+        policy = ministack_seams.function_policy(function_arn)
+        action = "lambda:InvokeFunction"
+        allowed = authorization.service_may(policy, SERVICE, action, function_arn, rule_arn)
+        if not allowed:
+            log.warning(
+                "%s may not invoke %s: its policy does not allow it", rule_arn, function_arn
+            )
+            record_denial(rule_arn, action)
+        return allowed
+
+    ministack_seams.guard_event_targets(may_invoke)
+    moto_seams.on_status_change(publish)
+
+
+def publish(execution: moto_seams.StateMachineRun, status: str) -> None:
+    """Put the event that tells of an execution's new status."""
+    with request_scope(execution.account_id, execution.region_name):
+        ministack_seams.put_service_event(
+            {
+                "Source": "aws.states",
+                "DetailType": "Step Functions Execution Status Change",
+                "Resources": [execution.exec_arn],
+                "Detail": json.dumps(detail(execution, status)),
+            }
+        )
+
+
+def detail(execution: moto_seams.StateMachineRun, status: str) -> dict[str, object]:
+    """Describe an execution as the event does; times are milliseconds since 1970."""
+    stop_date = None if status == "RUNNING" else execution.stop_date
+    succeeded = status == "SUCCEEDED"
+    return {
+        "executionArn": execution.exec_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "stateMachineVersionArn": None,
+        "stateMachineAliasArn": None,
+        "name": execution.name,
+        "status": status,
+        "startDate": int(execution.start_date.timestamp() * 1000),
+        "stopDate": int(stop_date.timestamp() * 1000) if stop_date else None,
+        "input": execution.execution_input,
+        "inputDetails": {"included": True},
+        "output": json.dumps(execution.output) if succeeded else None,
+        "outputDetails": {"included": True} if succeeded else None,
+        "error": execution.error,
+        "cause": execution.cause,
+    }
