@@ -171,7 +171,7 @@ def running(
     log = directory / "log"
     with log.open("w") as stderr:
         process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-m", "emulator.server.__main__", json.dumps(options)],
+            [sys.executable, "-m", "emulator.server", json.dumps(options)],
             cwd=ROOT,
             env={name: os.environ[name] for name in INHERITED if name in os.environ},
             stdin=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """The ASGI app: hands each request to who knows it best.
 
-path /_emulator/...                the emulator's own controls (`emulator.server.admin`)
+path /_emulator/...                the emulator's own controls (`admin.py`)
 target AmazonPersonalize.*         Personalize (`personalize_http.py`); so are the paths of its
                                    runtime and events, where they are signed for it
 target AWSStepFunctions.*          moto's interpreter (`stepfunctions.py`), once MiniStack

@@ -1,7 +1,7 @@
 """What moto's Step Functions answers otherwise than AWS, and what it answers here.
 
 Tried against moto 5.2.5; a test tells when a method that is replaced has moved. How the state
-machines run is `emulator.server.moto_seams`' subject.
+machines run is `moto_seams.py`' subject.
 """
 
 from __future__ import annotations

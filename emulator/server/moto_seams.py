@@ -1,7 +1,7 @@
 """Every touch on how moto's Step Functions runs, in one place, with its reason.
 
 Tried against moto 5.2.5. None of this is a public interface, so any release may move it; a test
-tells. What it answers is `emulator.server.moto_answers`' subject.
+tells. What it answers is `moto_answers.py`' subject.
 """
 
 from __future__ import annotations

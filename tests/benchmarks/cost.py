@@ -13,8 +13,8 @@ from unittest.mock import patch
 
 from components.state_machine.steps import STEPS
 from functions import clock
-from tests import pipeline
 from tests.benchmarks.replay import USUAL, WARM_UP, Measured, replay
+from tests.workflow import pipeline
 
 PER_TRANSITION = 0.025 / 1000
 """Dollars, in most regions: https://aws.amazon.com/step-functions/pricing/."""

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tests.group import exports
-from tests.interpreter import Execution
-from tests.pipeline import pipeline
+from tests.workflow.interpreter import Execution
+from tests.workflow.pipeline import pipeline
+from tests.world import exports
 
 STAGES = ("interactions", "items", "users", "solution-version", "campaign-update")
 USUAL = (930, 745, 1245, 5430, 930)

@@ -6,12 +6,12 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 
-from tests.group import IMPORT_ROLE, PERSONALIZE, exports
-from tests.interpreter import Running
-from tests.lambda_runtime import Fails
-from tests.pipeline import Pipeline, handler
+from emulator.virtual.lambda_runtime import Fails
+from tests.workflow.interpreter import Running
+from tests.workflow.pipeline import Pipeline, handler
 from tests.workflow.troubles import HOUR, ORDERS, Trouble
 from tests.workflow.witness import HOME, SHELF, SOLUTION, Witness, own_report
+from tests.world import IMPORT_ROLE, PERSONALIZE, exports
 
 
 def prepare(made: Pipeline, witness: Witness, found: list[Trouble]) -> None:

@@ -2,8 +2,8 @@
 
 import itertools
 
-from tests.lambda_runtime import Fails
-from tests.pipeline import handler
+from emulator.virtual.lambda_runtime import Fails
+from tests.workflow.pipeline import handler
 
 
 def killed(step, *, times=1, error="Sandbox.Timedout"):

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from functions.close_run import LAST_CALL
 from functions.personalize.tags import VERDICT
-from tests.interpreter import Execution
-from tests.pipeline import PREFIX, RUN
+from tests.workflow.interpreter import Execution
+from tests.workflow.pipeline import PREFIX, RUN
 from tests.workflow.witness import Report, Update, Witness, of_this_run, own_report
 
 MAX_DROP = 0.25

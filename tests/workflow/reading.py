@@ -6,8 +6,8 @@ from components.document import document
 from components.rules.metrics import NDCG_AT_10
 from components.state_machine import definition as machine
 from components.state_machine.steps import STEPS
-from tests.group import IMPORT_ROLE, settings
-from tests.pipeline import PERSONALIZE, PREFIX
+from tests.workflow.pipeline import PERSONALIZE, PREFIX
+from tests.world import IMPORT_ROLE, settings
 
 
 def report(execution):

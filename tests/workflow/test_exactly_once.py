@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from components.args import CampaignArgs, ProbeArgs, RetrainingPipelineArgs, SolutionArgs
 from emulator.personalize import Switches
-from tests import group
-from tests.interpreter import Execution, Running
-from tests.pipeline import PREFIX, RUN, Pipeline, pipeline
+from tests import world
 from tests.workflow.causing import close, handlers, interfere, prepare
+from tests.workflow.interpreter import Execution, Running
+from tests.workflow.pipeline import PREFIX, RUN, Pipeline, pipeline
 from tests.workflow.promises import adopted, campaigns, hold
 from tests.workflow.troubles import Trouble, troubles
 from tests.workflow.witness import HOME, SHELF, SOLUTION, Witness, own_report
@@ -47,8 +47,8 @@ def pipeline_args(found: list[Trouble], shelf: str) -> RetrainingPipelineArgs:
     made = [campaign(HOME, "home", probed=True)]
     if shelf != "none":
         made.append(campaign(SHELF, "shelf", probed=shelf == "with a probe"))
-    return group.settings(
-        datasets=group.datasets("interactions", "items"),
+    return world.settings(
+        datasets=world.datasets("interactions", "items"),
         solutions=[SolutionArgs(solution_arn=SOLUTION, campaigns=made)],
     )
 

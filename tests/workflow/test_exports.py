@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.group import PERSONALIZE, datasets, exports, make_dataset, settings, solution
-from tests.pipeline import OPERATOR, PREFIX, RUN, handler, pipeline
+from tests.workflow.pipeline import OPERATOR, PREFIX, RUN, handler, pipeline
 from tests.workflow.reading import campaign_arn, dataset_arn, outcomes, report, solution_arn
+from tests.world import PERSONALIZE, datasets, exports, make_dataset, settings, solution
 
 GROUP = f"{PERSONALIZE}:dataset-group/movies"
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}

@@ -5,8 +5,7 @@ import pytest
 from components.args import LimitsArgs, QualityRuleArgs
 from components.rules.metrics import NDCG_AT_10
 from functions.personalize.tags import VERDICT, recall
-from tests.group import exports, settings, solution
-from tests.pipeline import RUN, handler, pipeline
+from tests.workflow.pipeline import RUN, handler, pipeline
 from tests.workflow.reading import (
     campaign_arn,
     failures,
@@ -15,6 +14,7 @@ from tests.workflow.reading import (
     report,
     solution_arn,
 )
+from tests.world import exports, settings, solution
 
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 REJECTED = {"taste": "REJECTED", "home": "REJECTED"}

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.interpreter import World, replies, run
-from tests.machines import invoke, machine, over, task, wait
-from tests.virtual_time import DEFAULT_START, VirtualClock
+from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
+from tests.workflow.interpreter import World, replies, run
+from tests.workflow.machines import invoke, machine, over, task, wait
 
 
 def elapsed(clock):

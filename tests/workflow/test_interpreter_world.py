@@ -9,10 +9,10 @@ import pytest
 from moto import mock_aws
 from moto.stepfunctions.parser import models, utils
 
-from tests import moto_seams
-from tests.interpreter import StuckError, World, replies, run
-from tests.machines import FUNCTION, invoke, machine, over, task, wait
-from tests.virtual_time import DEFAULT_START, VirtualClock
+from emulator.virtual import moto_seams
+from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
+from tests.workflow.interpreter import StuckError, World, replies, run
+from tests.workflow.machines import FUNCTION, invoke, machine, over, task, wait
 
 
 def elapsed(clock):

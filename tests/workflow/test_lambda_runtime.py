@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
 from functions import clock as functions_clock
-from tests.interpreter import Fails, World, replies, run
-from tests.machines import FUNCTION, invoke, machine, task
-from tests.virtual_time import DEFAULT_START, VirtualClock
+from tests.workflow.interpreter import Fails, World, replies, run
+from tests.workflow.machines import FUNCTION, invoke, machine, task
 
 
 def elapsed(clock):

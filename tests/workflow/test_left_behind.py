@@ -3,11 +3,11 @@
 import pytest
 
 from components.args import CampaignArgs, ProbeArgs, SolutionArgs
+from emulator.virtual.lambda_runtime import Fails
 from functions.personalize.tags import PREVIOUS, VERDICT, recall
-from tests.group import datasets, exports, settings, solution
-from tests.lambda_runtime import Fails
-from tests.pipeline import RUN, handler, pipeline
+from tests.workflow.pipeline import RUN, handler, pipeline
 from tests.workflow.reading import campaign_arn, failures, outcomes, report, solution_arn
+from tests.world import datasets, exports, settings, solution
 
 NEXT = "2026-11-30T03:00:00Z"
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}

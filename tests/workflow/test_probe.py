@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from components.args import CampaignArgs, LimitsArgs, ProbeArgs, SolutionArgs
 from functions.personalize import probe
 from functions.personalize.tags import PREVIOUS, VERDICT, recall
-from tests.group import settings
-from tests.pipeline import RUN, handler, pipeline
+from tests.workflow.pipeline import RUN, handler, pipeline
 from tests.workflow.reading import campaign_arn, failures, outcomes, report, solution_arn
+from tests.world import settings
 
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}

@@ -6,8 +6,8 @@ is the reference.
 
 import pytest
 
-from tests.ministack_interpreter import run_in_ministack
-from tests.pipeline import PREFIX, RUN, pipeline
+from tests.workflow.ministack_interpreter import run_in_ministack
+from tests.workflow.pipeline import PREFIX, RUN, pipeline
 from tests.workflow.reading import failures, name, outcomes, report
 
 TIMES = {

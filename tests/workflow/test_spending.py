@@ -5,11 +5,11 @@ from unittest.mock import patch
 import pytest
 
 from components.args import LimitsArgs
-from tests.group import PERSONALIZE, datasets, exports, settings, solution
-from tests.machines import machine as definition_of
-from tests.machines import wait
-from tests.pipeline import handler, pipeline
+from tests.workflow.machines import machine as definition_of
+from tests.workflow.machines import wait
+from tests.workflow.pipeline import handler, pipeline
 from tests.workflow.reading import campaign_arn, failures, outcomes, report, solution_arn
+from tests.world import PERSONALIZE, datasets, exports, settings, solution
 
 GROUP = f"{PERSONALIZE}:dataset-group/movies"
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}

@@ -5,7 +5,14 @@ from contextlib import suppress
 
 import pytest
 
-from tests.virtual_time import DEFAULT_START, Event, LimitReached, StuckError, Thread, VirtualClock
+from emulator.virtual.virtual_time import (
+    DEFAULT_START,
+    Event,
+    LimitReached,
+    StuckError,
+    Thread,
+    VirtualClock,
+)
 
 
 def elapsed(clock):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pipeline import OPERATOR, PREFIX, RUN, handler, pipeline
+from tests.workflow.pipeline import OPERATOR, PREFIX, RUN, handler, pipeline
 from tests.workflow.reading import (
     failures,
     outcomes,

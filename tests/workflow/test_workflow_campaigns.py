@@ -4,9 +4,8 @@ import pytest
 
 from components.args import LimitsArgs
 from emulator.personalize import Switches
-from tests.group import settings, solution
-from tests.pipeline import handler, pipeline
 from tests.workflow.killing import killed
+from tests.workflow.pipeline import handler, pipeline
 from tests.workflow.reading import (
     campaign_arn,
     failed_calls,
@@ -15,6 +14,7 @@ from tests.workflow.reading import (
     report,
     solution_arn,
 )
+from tests.world import settings, solution
 
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 

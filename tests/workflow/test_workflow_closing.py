@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from components.args import LimitsArgs
+from emulator.virtual.lambda_runtime import Fails
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED
-from tests.group import IMPORT_ROLE, datasets, settings, solution
-from tests.lambda_runtime import Fails
-from tests.pipeline import PREFIX, RUN, handler, pipeline
 from tests.workflow.killing import killed
+from tests.workflow.pipeline import PREFIX, RUN, handler, pipeline
 from tests.workflow.reading import dataset_arn, failed_calls, outcomes, report, solution_arn
+from tests.world import IMPORT_ROLE, datasets, settings, solution
 
 NAME = f"{PREFIX}-{RUN}-0b519087-1"
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}

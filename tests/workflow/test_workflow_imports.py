@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from components.args import LimitsArgs
-from tests.group import IMPORT_ROLE, settings
-from tests.lambda_runtime import Fails
-from tests.pipeline import PREFIX, RUN, handler, pipeline
+from emulator.virtual.lambda_runtime import Fails
 from tests.workflow.killing import killed
+from tests.workflow.pipeline import PREFIX, RUN, handler, pipeline
 from tests.workflow.reading import dataset_arn, failed_calls, failures, outcomes, report
+from tests.world import IMPORT_ROLE, settings
 
 JOBS = "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job"
 ITEMS = f"{PREFIX}-{RUN}-items-1"

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.group import PERSONALIZE, datasets, exports, make_dataset, settings, solution
-from tests.pipeline import PREFIX, RUN, pipeline
+from tests.workflow.pipeline import PREFIX, RUN, pipeline
 from tests.workflow.reading import (
     campaign_arn,
     dataset_arn,
@@ -11,6 +10,7 @@ from tests.workflow.reading import (
     report,
     solution_arn,
 )
+from tests.world import PERSONALIZE, datasets, exports, make_dataset, settings, solution
 
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 NAME = f"{PREFIX}-{RUN}"

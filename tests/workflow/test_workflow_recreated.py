@@ -1,9 +1,9 @@
 """A stack that was recreated or upgraded knows all earlier jobs, although its prefix is new."""
 
-from tests.group import exports, settings, solution
-from tests.pipeline import pipeline
+from tests.workflow.pipeline import pipeline
 from tests.workflow.reading import outcomes, report
 from tests.workflow.test_spending import NEXT, NOTHING_NEW, reason
+from tests.world import exports, settings, solution
 
 RECREATED = "ffffffff"
 

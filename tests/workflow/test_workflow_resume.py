@@ -1,7 +1,6 @@
 """Runs that are resumed, and versions that wait: nothing is imported or trained twice."""
 
-from tests.group import exports, settings, solution
-from tests.pipeline import PREFIX, RUN, SLOT, pipeline
+from tests.workflow.pipeline import PREFIX, RUN, SLOT, pipeline
 from tests.workflow.reading import (
     failures,
     name,
@@ -9,6 +8,7 @@ from tests.workflow.reading import (
     report,
     solution_arn,
 )
+from tests.world import exports, settings, solution
 
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 ALL = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED", **DONE}

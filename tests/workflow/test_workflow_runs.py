@@ -7,9 +7,9 @@ import pytest
 
 from components.rules.metrics import NDCG_AT_10
 from functions.exports import look
-from tests.group import IMPORT_ROLE, datasets, settings, solution
-from tests.pipeline import FUNCTIONS, PREFIX, RUN, SLOT, pipeline
+from tests.workflow.pipeline import FUNCTIONS, PREFIX, RUN, SLOT, pipeline
 from tests.workflow.reading import dataset_arn, failed_calls, ndcg, outcomes, report, solution_arn
+from tests.world import IMPORT_ROLE, datasets, settings, solution
 
 EXECUTION = f"arn:aws:states:eu-west-1:123456789012:execution:retraining-{PREFIX}:run-1"
 NAME = f"{PREFIX}-{RUN}"

@@ -1,8 +1,8 @@
 """Runs side by side: two stacks in one account, on one solution, and one event that comes twice."""
 
-from tests.group import datasets, settings, solution
-from tests.pipeline import PREFIX, RUN, pipeline
+from tests.workflow.pipeline import PREFIX, RUN, pipeline
 from tests.workflow.reading import failed_calls, outcomes
+from tests.world import datasets, settings, solution
 
 NAME = f"{PREFIX}-{RUN}-0b519087-1"
 

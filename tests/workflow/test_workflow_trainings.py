@@ -6,9 +6,8 @@ import pytest
 
 from components.args import LimitsArgs
 from emulator.personalize import Switches
-from tests.group import settings, solution
-from tests.pipeline import PREFIX, RUN, handler, pipeline
 from tests.workflow.killing import killed
+from tests.workflow.pipeline import PREFIX, RUN, handler, pipeline
 from tests.workflow.reading import (
     failed_calls,
     failures,
@@ -16,6 +15,7 @@ from tests.workflow.reading import (
     report,
     solution_arn,
 )
+from tests.world import settings, solution
 
 NAME = f"{PREFIX}-{RUN}-0b519087-1"
 NO_IMPORT = {"taste": "DEPLOYED", "home": "DEPLOYED"}

@@ -17,9 +17,9 @@ from components.rules.metrics import NDCG_AT_10
 from emulator.personalize.faults import Faults
 from functions.errors import ServiceUnavailable, Throttled
 from functions.personalize.tags import VERDICT
-from tests.group import PERSONALIZE
-from tests.interpreter import Execution
-from tests.pipeline import FUNCTIONS, OPERATOR, PREFIX, RUN, Pipeline, handler
+from tests.workflow.interpreter import Execution
+from tests.workflow.pipeline import FUNCTIONS, OPERATOR, PREFIX, RUN, Pipeline, handler
+from tests.world import PERSONALIZE
 
 SOLUTION = f"{PERSONALIZE}:solution/taste"
 HOME = f"{PERSONALIZE}:campaign/home"

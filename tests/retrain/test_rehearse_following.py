@@ -16,7 +16,7 @@ from components.args import CampaignArgs, DatasetsArgs, RetrainingPipelineArgs, 
 from retrain.rehearsal import progress
 from retrain.rehearsal import summary as of
 from retrain.rehearsal.jobs import Job, started
-from tests.program.rehearsed import (
+from tests.retrain.rehearsed import (
     CAMPAIGN,
     ENDED,
     EXECUTION,

@@ -44,7 +44,7 @@ from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommu
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from emulator.server.moto_seams import REMEMBERING_PARSERS
-from tests.virtual_time import Event, Thread, VirtualClock
+from emulator.virtual.virtual_time import Event, Thread, VirtualClock
 
 if TYPE_CHECKING:
     from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails

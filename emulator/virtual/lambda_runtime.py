@@ -13,7 +13,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_u
     LambdaFunctionErrorException,
 )
 
-from tests.virtual_time import LimitReached, VirtualClock
+from emulator.virtual.virtual_time import LimitReached, VirtualClock
 
 LIMIT_SECONDS = 900  # no function may run longer [Lambda quotas]
 

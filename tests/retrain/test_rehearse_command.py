@@ -25,8 +25,8 @@ from retrain.rehearsal import emulate, keeping, rehearse, stage
 from retrain.rehearsal.data.data_sets import TYPES
 from retrain.rehearsal.judging import Seen
 from retrain.rehearsal.scenarios import Name
-from tests.program.rehearsed import EXECUTION, summary
 from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, REGION, ROOT, changed
+from tests.retrain.rehearsed import EXECUTION, summary
 
 OUTPUTS = {
     "schedule_arn": "arn:aws:scheduler:eu-west-1:123456789012:schedule/retraining-dev/nightly",
@@ -288,7 +288,7 @@ def test_a_run_that_succeeds_is_told_and_exits_with_0(emulator, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "account 123456789012, eu-west-1: http://127.0.0.1:1"
     assert said[-1] == "Every campaign serves its new version."
-    assert (emulator.server.options["account"], emulator.server.options["region"]) == (
+    assert (emulator.options["account"], emulator.options["region"]) == (
         "123456789012",
         "eu-west-1",
     )

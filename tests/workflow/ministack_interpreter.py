@@ -16,9 +16,9 @@ from ministack.core.responses import request_scope
 from ministack.services import stepfunctions
 
 from components.state_machine.steps import STEPS
-from tests.interpreter import ACCOUNT, REGION, Call, Execution
-from tests.lambda_runtime import Failed, function_name, invoke
-from tests.pipeline import SCHEDULE, SLOT, Pipeline, handler
+from emulator.virtual.lambda_runtime import Failed, function_name, invoke
+from tests.workflow.interpreter import ACCOUNT, REGION, Call, Execution
+from tests.workflow.pipeline import SCHEDULE, SLOT, Pipeline, handler
 
 
 def run_in_ministack(made: Pipeline, **request: object) -> Execution:

@@ -23,9 +23,9 @@ from retrain.rehearsal.data.world import recipe_of
 from retrain.rehearsal.judging import Ran, Seen
 from retrain.rehearsal.prevented import document, tell, told
 from retrain.rehearsal.scenarios import SCENARIOS, Name, chosen
-from tests.program.rehearsed import CAMPAIGN, EXECUTION, HOME, NEW, OLD, SOLUTION, report, served
-from tests.program.rehearsed import solution_report as trained
 from tests.program.sample_stack import CONFIG, LEFT_OUT, changed
+from tests.retrain.rehearsed import CAMPAIGN, EXECUTION, HOME, NEW, OLD, SOLUTION, report, served
+from tests.retrain.rehearsed import solution_report as trained
 
 ROWS = {each.name: each for each in SCENARIOS}
 OTHER_RUN = f"{EXECUTION}0"

@@ -20,7 +20,7 @@ from components.args import (
     SolutionArgs,
 )
 from emulator.personalize import NoSuchKey
-from tests.interpreter import ACCOUNT, REGION
+from tests.workflow.interpreter import ACCOUNT, REGION
 
 PERSONALIZE = f"arn:aws:personalize:{REGION}:{ACCOUNT}"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"

@@ -21,9 +21,17 @@ from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
 from emulator.personalize import Caller, Personalize, attach
 from functions import aws
-from tests.group import IMPORT_ROLE, PERSONALIZE, RECIPE, Bucket, exports, make_group, settings
-from tests.interpreter import ACCOUNT, REGION, Execution, Handler, Machine, Running, VirtualClock
-from tests.interpreter import World as StepFunctions
+from tests.workflow.interpreter import (
+    ACCOUNT,
+    REGION,
+    Execution,
+    Handler,
+    Machine,
+    Running,
+    VirtualClock,
+)
+from tests.workflow.interpreter import World as StepFunctions
+from tests.world import IMPORT_ROLE, PERSONALIZE, RECIPE, Bucket, exports, make_group, settings
 
 PREFIX = "0a1b2c3d"
 START = datetime(2026, 11, 22, tzinfo=UTC)

@@ -18,7 +18,10 @@ from retrain.rehearsal.data.data_sets import SampleData
 from retrain.rehearsal.data.world import await_first_event
 from retrain.rehearsal.judging import Seen
 from retrain.rehearsal.scenarios import SCENARIOS, Name
-from tests.program.rehearsed import (
+from tests.program.sample_stack import CAMPAIGN as SAMPLE_CAMPAIGN
+from tests.program.sample_stack import LEFT_OUT, PROJECT_FILE, ROOT, texts
+from tests.program.sample_stack import SOLUTION as SAMPLE_SOLUTION
+from tests.retrain.rehearsed import (
     AUDIENCE,
     CAMPAIGN,
     EXECUTION,
@@ -29,10 +32,7 @@ from tests.program.rehearsed import (
     served,
     summary,
 )
-from tests.program.rehearsed import solution_report as trained
-from tests.program.sample_stack import CAMPAIGN as SAMPLE_CAMPAIGN
-from tests.program.sample_stack import LEFT_OUT, PROJECT_FILE, ROOT, texts
-from tests.program.sample_stack import SOLUTION as SAMPLE_SOLUTION
+from tests.retrain.rehearsed import solution_report as trained
 
 ROWS = {each.name: each for each in SCENARIOS}
 SLOT, LATER = "2026-11-30T03:00:00+00:00", "2026-12-07T03:00:00+00:00"

@@ -11,7 +11,7 @@ from retrain.rehearsal.document import document
 from retrain.rehearsal.names import short_name, shortened
 from retrain.rehearsal.summary import Step, Version
 from retrain.rehearsal.tables import show
-from tests.program.rehearsed import (
+from tests.retrain.rehearsed import (
     AUDIENCE,
     CAMPAIGN,
     EXECUTION,

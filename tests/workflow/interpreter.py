@@ -24,17 +24,10 @@ from moto.stepfunctions.parser.models import (
     stepfunctions_parser_backends,
 )
 
+from emulator.virtual.lambda_runtime import Failed, Fails, Handler, function_name, invoke, replies
+from emulator.virtual.moto_seams import virtual
+from emulator.virtual.virtual_time import Event, StuckError, VirtualClock
 from functions import clock as handlers_clock
-from tests.lambda_runtime import (
-    Failed,
-    Fails,
-    Handler,
-    function_name,
-    invoke,
-    replies,
-)
-from tests.moto_seams import virtual
-from tests.virtual_time import Event, StuckError, VirtualClock
 
 if TYPE_CHECKING:
     from moto.stepfunctions.parser.api import HistoryEvent

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from tests.turns import StuckError, Thread, Turns, Unwind
+from emulator.virtual.turns import StuckError, Thread, Turns, Unwind
 
 __all__ = ["Event", "LimitReached", "StuckError", "Thread", "Unwind", "VirtualClock"]
 
