@@ -62,7 +62,7 @@ def configs(file: Path) -> dict[str, dict[str, object]]:
         raise TableError(f"{file}: stacks.{wrong[0]}: has no config; give datasets and solutions")
     defaults = table.get("defaults") or {}
     if not isinstance(defaults, dict):
-        raise TableError(f"{file}: defaults: {defaults!r}; give keys of a stack's config, or nothing")
+        raise TableError(f"{file}: defaults: {defaults!r}; expected keys of a stack's config")
     return {str(name): {**defaults, **config} for name, config in stacks.items()}
 
 

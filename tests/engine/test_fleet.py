@@ -102,9 +102,7 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_done(fleet):
     assert result.stderr.endswith("stacks: missing; name each stack and its config below it\n")
     result = fleet("up", {"books": config("books")}, defaults=["eu-west-1"])
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.endswith(
-        "defaults: ['eu-west-1']; give keys of a stack's config, or nothing\n"
-    )
+    assert result.stderr.endswith("defaults: ['eu-west-1']; expected keys of a stack's config\n")
     result = fleet("up", {}, "--table", "fleets.yaml")
     assert (result.returncode, result.stdout) == (2, "")
     assert "No such file or directory: 'fleets.yaml'" in result.stderr
