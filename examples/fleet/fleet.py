@@ -60,7 +60,10 @@ def configs(file: Path) -> dict[str, dict[str, object]]:
         raise TableError(f"{file}: stacks: missing; name each stack and its config below it")
     if wrong := [str(name) for name, config in stacks.items() if not isinstance(config, dict)]:
         raise TableError(f"{file}: stacks.{wrong[0]}: has no config; give datasets and solutions")
-    return {str(name): {**table.get("defaults", {}), **config} for name, config in stacks.items()}
+    defaults = table.get("defaults") or {}
+    if not isinstance(defaults, dict):
+        raise TableError(f"{file}: defaults: {defaults!r}; expected keys of a stack's config")
+    return {str(name): {**defaults, **config} for name, config in stacks.items()}
 
 
 def chosen(file: Path, names: list[str]) -> dict[str, dict[str, object]]:

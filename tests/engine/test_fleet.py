@@ -13,6 +13,7 @@ from tests.engine.stacks import ROOT, copy_program, environment
 
 GROUPS = ("books", "films", "games")
 ARN = "arn:aws:personalize:eu-west-1:123456789012"
+REGION = {"aws:region": "eu-west-1"}
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +25,7 @@ def fleet(emulator, tmp_path_factory):
     folder = checkout / "examples" / "fleet"
     table = folder / "fleet.yaml"
 
-    def start(operation, stacks, *options):
-        defaults = {"aws:region": "eu-west-1"}
+    def start(operation, stacks, *options, defaults=REGION):
         table.write_text(yaml.safe_dump({"defaults": defaults, "stacks": stacks}))
         return subprocess.run(  # noqa: S603
             [sys.executable, "fleet.py", operation, *options],
@@ -100,6 +100,9 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_done(fleet):
     result = fleet("up", {})
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.endswith("stacks: missing; name each stack and its config below it\n")
+    result = fleet("up", {"books": config("books")}, defaults=["eu-west-1"])
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith("defaults: ['eu-west-1']; expected keys of a stack's config\n")
     result = fleet("up", {}, "--table", "fleets.yaml")
     assert (result.returncode, result.stdout) == (2, "")
     assert "No such file or directory: 'fleets.yaml'" in result.stderr
