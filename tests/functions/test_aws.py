@@ -195,7 +195,17 @@ def test_what_begins_with_5_is_the_services_fault(personalize, status, expected)
         personalize.client.describe_campaign(campaignArn=CAMPAIGN)
 
 
-@pytest.mark.parametrize(("make", "attempts"), [(aws.writer, 1), (aws.reader, 4)])
+@pytest.mark.parametrize(
+    ("make", "attempts"),
+    [
+        (aws.writer, 1),
+        (aws.reader, 4),
+        (aws.runtime, 1),
+        (aws.s3, 4),
+        (aws.stepfunctions, 4),
+        (aws.scheduler, 4),
+    ],
+)
 def test_a_client_gives_up_well_inside_its_functions_timeout(make, attempts):
     make.cache_clear()
     client = make()
