@@ -37,7 +37,7 @@ check: lint types test ## lint, types and tests: what has to pass before a commi
 
 engine: $(READY) ## run the program on Pulumi's real engine (builds the CLI once, with Go, if there is none)
 	@$(BIN)/python tests/engine/cli/tools.py >/dev/null; case $$? in \
-		0) $(BIN)/python -m pytest -n 3 --quiet tests/engine ;; \
+		0) $(BIN)/python -m pytest -n 4 --quiet tests/engine ;; \
 		3) echo "the tests of the engine are skipped" ;; \
 		*) exit 1 ;; \
 	esac
