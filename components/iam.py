@@ -263,7 +263,7 @@ def resources(
     import_role_arn: pulumi.Output[str],
     group_arn: pulumi.Output[str],
 ) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
-    """Give the ARNs of each kind that exists before the state machine; a kind may have none."""
+    """Return the ARNs of each kind that exists before the state machine; a kind may have none."""
     configured = [dataset for _, dataset in args.datasets.configured()]
     datasets = pulumi.Output.all(*(dataset.dataset_arn for dataset in configured))
     locations = [dataset.data_location for dataset in configured]

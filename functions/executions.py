@@ -29,7 +29,7 @@ FIRST_EVENTS = 10
 
 
 def run_of(configured: Configured) -> Run:
-    """Give the run: its id is the schedule's slot, else its day and a hash of the execution.
+    """Return the run. Its id is the slot of the schedule, or the day and a hash of the execution.
 
     Execution names may come back after 90 days, so the hash is of the ARN and the start.
     """
@@ -47,14 +47,14 @@ def run_of(configured: Configured) -> Run:
 
 
 def asked(given: object) -> Request:
-    """Give an execution's input with null taken for left out; nothing where it is no object."""
+    """Return the input of an execution without keys that are null; {} if it is no object."""
     if not isinstance(given, dict):
         return {}
     return cast("Request", {key: value for key, value in given.items() if value is not None})
 
 
 def scheduled_at(request: Request) -> datetime | None:
-    """Give the slot that the schedule fired for; None where a person started the run."""
+    """Return the slot that the schedule fired for; None if a person started the run."""
     try:
         slot = datetime.fromisoformat(str(request.get("scheduledTime")))
         return slot.astimezone(UTC) if slot.tzinfo else None
@@ -68,12 +68,12 @@ def short_hash(text: str, length: int) -> str:
 
 
 def day_of(run_id: str) -> str:
-    """Give the day of a run, as 2026-11-29, with which its id begins; a resumed one keeps it."""
+    """Return the day of a run, as 2026-11-29. A resumed run keeps its day."""
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
 
 
 def problems(given: object, settings: Settings) -> list[str]:
-    """Give what is wrong with an execution's input, any JSON at all; each with the way out."""
+    """Return a message for each problem of an execution's input, which may be any JSON."""
     if not isinstance(given, dict):
         return [f"the input {given!r} is no JSON object; to retrain as configured, give {{}}"]
     request = asked(given)
@@ -130,7 +130,7 @@ def _unknown(key: str, value: object, known: tuple[str, ...] | list[str]) -> str
 
 
 def configuration_of(client: SFNClient, execution_arn: str) -> Configured | None:
-    """Give what the execution's first state made; None if it did not come so far."""
+    """Return the output of the execution's first state; None if that state did not end."""
     history = client.get_execution_history(
         executionArn=execution_arn, maxResults=FIRST_EVENTS, includeExecutionData=True
     )
@@ -141,7 +141,7 @@ def configuration_of(client: SFNClient, execution_arn: str) -> Configured | None
 
 
 def ending(client: SFNClient, execution_arn: str) -> StateError | None:
-    """Give how an execution ended that has not reported; None if it has, or did not end badly.
+    """Return how an execution ended without a report; None if it reported or did not end badly.
 
     Raises:
         ServiceUnavailable: it is still said to run; an answer may be stale, and Lambda invokes a
@@ -158,7 +158,7 @@ def ending(client: SFNClient, execution_arn: str) -> StateError | None:
 
 
 def older_run(client: SFNClient, run: Run) -> str | None:
-    """Give an execution of the same machine that is under way and began earlier, or None.
+    """Return a running execution of the same machine that began earlier, or None.
 
     Of two that began at once the one whose ARN comes first is the older. So of all that are under
     way one always goes on, whatever the others see: the list is eventually consistent. Where the

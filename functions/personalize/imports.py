@@ -67,7 +67,7 @@ def create_dataset_import_job(
 
 
 def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, job: Job) -> Job:
-    """Look at the job until it ends, for as long as one invocation may.
+    """Poll the job until it ends or until this invocation has used its time.
 
     When it has imported, the location is listed again: what has changed since the plan may or may
     not be in the dataset. That is a warning; the next run finds a change, and imports.
@@ -86,7 +86,7 @@ def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, 
 def import_jobs(
     client: PersonalizeClient, dataset_arn: str | None = None
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Give a dataset's import jobs, newest first; without a dataset those of the whole region."""
+    """Return the import jobs of a dataset, newest first. Without a dataset, return the region's."""
     paginator = client.get_paginator("list_dataset_import_jobs")
     pages = paginator.paginate(datasetArn=dataset_arn) if dataset_arn else paginator.paginate()
     found = [summary for page in pages for summary in page["datasetImportJobs"]]
@@ -96,7 +96,7 @@ def import_jobs(
 def imports_of(
     client: PersonalizeClient, settings: Settings, run: Run, before: datetime
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Give the import jobs that a run created before a moment, of whatever attempt."""
+    """Return the import jobs that a run created before a moment, of every attempt."""
     mine = f"{settings['prefix']}-{run['id']}-"
     return [
         job
@@ -107,7 +107,7 @@ def imports_of(
 
 
 def _doubt(dataset: PlannedImport) -> str | None:
-    """Give why something else may have been imported than what was planned; None if not."""
+    """Return why the import may have read other objects than were planned; None if it did not."""
     try:
         objects = exports.listed(aws.s3(), dataset["dataLocation"])
     except (BotoCoreError, ClientError, ServiceUnavailable, Throttled) as error:

@@ -35,14 +35,14 @@ EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
-    """Give a solution's versions, newest first."""
+    """Return the versions of a solution, newest first."""
     pages = client.get_paginator("list_solution_versions").paginate(solutionArn=solution_arn)
     found = [summary for page in pages for summary in page["solutionVersions"]]
     return sorted(found, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 
 def version_created_at(client: PersonalizeClient, version_arn: str) -> datetime | None:
-    """Give when a version was created; None for `$LATEST`, which names no version."""
+    """Return when a version was created; None for `$LATEST`, which names no version."""
     if version_arn.endswith(LATEST):
         return None
     described = client.describe_solution_version(solutionVersionArn=version_arn)
@@ -114,7 +114,7 @@ def _skipped(solution_arn: str, why: str) -> Job:
 def watch_solution_version(
     client: PersonalizeClient, solution: PlannedSolution, version: Job
 ) -> Job:
-    """Look at the training until it ends, for as long as one invocation may."""
+    """Poll the training until it ends or until this invocation has used its time."""
 
     def look() -> Job:
         seen = _found(_describe(client, version["arn"]), ours=version["ours"])
@@ -168,7 +168,7 @@ def _after_stop(seen: Job, version: Job) -> Job:
 def _look_around(
     client: PersonalizeClient, solution: PlannedSolution, since: datetime
 ) -> tuple[SolutionVersionTypeDef | None, list[SolutionVersionTypeDef]]:
-    """Give the version with our name, and those of others in training (newest first).
+    """Return the version with our name, and foreign versions in training, newest first.
 
     Of the versions that have ended, those created before `since` are not looked at.
     """
@@ -187,13 +187,13 @@ def _look_around(
 def _is_as_good(
     other: SolutionVersionTypeDef, solution: PlannedSolution, complete: datetime
 ) -> bool:
-    """Tell whether somebody else's training learns all that ours would."""
+    """Return True if a foreign training learns all that ours would."""
     update = other.get("trainingMode") == "UPDATE" and solution["trainingMode"] != "UPDATE"
     return other["creationDateTime"] > complete and not update
 
 
 def _began(run: Run) -> datetime:
-    """Give when the run began; an execution before this one may have had the same slot."""
+    """Return when the run began; an earlier execution may have had the same slot."""
     started_at = datetime.fromisoformat(run["startedAt"])
     return min(started_at, scheduled_at(run["request"]) or started_at)
 
@@ -201,7 +201,7 @@ def _began(run: Run) -> datetime:
 def _data_complete_at(
     solution: PlannedSolution, run: Run, imports: Sequence[DatasetResult]
 ) -> datetime:
-    """Give when the last import ended: of this run, else before it, else the run's beginning."""
+    """Return when the last import ended: of this run, or before it, or else when the run began."""
     ended = [each["job"]["endedAt"] for each in imports if each["job"]]
     known = ended or [solution["dataAsOf"] or run["startedAt"]]
     return max(datetime.fromisoformat(moment) for moment in known)
@@ -234,7 +234,7 @@ def _found(version: SolutionVersionTypeDef, *, ours: bool = True) -> Job:
 def left_by(
     client: PersonalizeClient, settings: Settings, run: Run, before: datetime
 ) -> list[SolutionVersionTypeDef]:
-    """Give the versions that an execution of a run made before it ended, or left in training.
+    """Return the versions that an execution of a run made before it ended, or left in training.
 
     A run id outlives an execution: what a resumed one has started later is not meant.
     """
