@@ -40,11 +40,13 @@ def until_interrupted(emulator: Emulator) -> Iterator[None]:
         number: signal.signal(number, lambda *_: stop.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    yield
-    while emulator.alive() and not stop.wait(TICK_SECONDS):
-        pass
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    try:
+        yield
+        while emulator.alive() and not stop.wait(TICK_SECONDS):
+            pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if not stop.is_set():
         raise FailedError("the emulator has died")
 

@@ -92,6 +92,7 @@ def test_a_run_whose_dataset_is_taken_away_fails_and_reports_what_was_denied(dep
 def test_a_destroy_waits_for_the_run_and_leaves_nothing_behind(deployed, emulator):
     run = Execution(deployed, emulator, force=True, skipImport=True)
     run.reaches("Wait for solution version")
+    assert left_behind(emulator) != [], "the account has what the stack created"
     started = time.monotonic()
     destroyed = deployed.destroy()
     assert set(destroyed.steps.values()) == {"deleted"}
@@ -101,7 +102,7 @@ def test_a_destroy_waits_for_the_run_and_leaves_nothing_behind(deployed, emulato
 
 
 def left_behind(emulator):
-    """Return the names of everything of the stack that the account still has."""
+    """Return the names of the resources of the stack that the account has."""
     listed = {
         "iam": ("list_roles", "Roles", "RoleName"),
         "lambda": ("list_functions", "Functions", "FunctionName"),

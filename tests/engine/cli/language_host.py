@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import Queue
 
 import grpc
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 PROGRAM_RUNNER = "pulumi-language-python-exec"
@@ -43,7 +44,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
     def Cancel(self, _request, _context):  # noqa: N802
         """Do nothing, because the engine ends this process."""
-        return language_pb2.google_dot_protobuf_dot_empty__pb2.Empty()
+        return empty_pb2.Empty()
 
     def About(self, request, _context):  # noqa: N802
         """Return the interpreter of the program."""

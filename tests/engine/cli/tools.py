@@ -76,7 +76,7 @@ def _build(folder: Path) -> None:
             "(https://www.pulumi.com/docs/install/), or Go to build it (https://go.dev/doc/install)"
         )
     print(
-        "building the Pulumi CLI from its Go module (once per machine; six minutes on two cores)",
+        "building the Pulumi CLI from its Go module (once per machine; some minutes)",
         file=sys.stderr,
         flush=True,
     )
