@@ -82,6 +82,6 @@ def _given(part: QualityRuleArgs | ProbeArgs) -> dict[str, object]:
 def _full_every(solution: SolutionArgs) -> dict[str, int]:
     if solution.training_mode != "UPDATE":
         return {}
-    days = rates.days(solution.full_every or FULL_EVERY)
+    days = rates.number_of_days(solution.full_every or FULL_EVERY)
     assert days is not None, "problems() has found nothing wrong with it"
     return {"fullEveryDays": days}

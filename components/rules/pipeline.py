@@ -75,7 +75,7 @@ def regions(args: RetrainingPipelineArgs) -> set[str]:
 
 
 def _skipped_hours(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
-    local = rates.skipped(args.retraining_rate, args.timezone, today=today)
+    local = rates.first_skipped_time(args.retraining_rate, args.timezone, today=today)
     if local is not None:
         message = (
             f"will not run on {local:%Y-%m-%d}, when daylight saving in {args.timezone} skips "
@@ -120,8 +120,8 @@ def _judgements(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Ju
         yield from _of_solution(f"solutions[{index}]", solution)
     yield from _of_lists(args.solutions)
     rate = args.retraining_rate
-    yield "retrainingRate", rate, rates.problem(rate, today=today)
-    yield "timezone", args.timezone, rates.zone_problem(args.timezone)
+    yield "retrainingRate", rate, rates.rate_error(rate, today=today)
+    yield "timezone", args.timezone, rates.timezone_error(args.timezone)
     training = args.auto_training
     yield "autoTraining", training, values.choice_problem(training, get_args(AutoTraining))
     for name, (most, reason) in LONGEST.items():
@@ -155,7 +155,7 @@ def _of_solution(at: str, solution: SolutionArgs) -> Iterator[Judgement]:
 def _full_every_problem(solution: SolutionArgs) -> str | None:
     if solution.full_every is None:
         return None
-    if rates.days(solution.full_every) is None:
+    if rates.number_of_days(solution.full_every) is None:
         return f"is no number of days; expected one like '{FULL_EVERY}'"
     if solution.training_mode == "FULL":
         return "says when an UPDATE gives way to a FULL training; leave it out beside FULL"

@@ -1,4 +1,7 @@
-"""When to retrain: rates, crons and time zones, checked as EventBridge Scheduler does. Pure."""
+"""Checks the retraining rate and the time zone as EventBridge Scheduler does. Pure.
+
+`aws_croniter` is the parser of cron expressions here and in the emulator.
+"""
 
 import re
 from collections.abc import Iterator
@@ -10,9 +13,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from aws_croniter import AwsCroniter
 
 EXPECTED = "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
+TOO_OFTEN = f"is more often than once an hour, less than a training takes; {EXPECTED}"
 MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60}
-SHORTEST = 60
-"""Minutes between two runs: an import and a training alone take longer."""
+SHORTEST_MINUTES = 60
+"""The shortest time between two runs. A training alone takes longer."""
 
 _RATE = re.compile(r"(?P<open>rate\()?\s*(?P<value>[1-9]\d{0,5})\s+(?P<unit>[a-z]+)\s*(?(open)\))")
 _CRON = re.compile(r"cron\((?P<fields>[^()]*)\)")
@@ -29,43 +33,49 @@ _FIELDS = (
     ("day-of-week", "1 to 7, SUN to SAT, ?, L or #"),
     ("year", "1970 to 2199"),
 )
+"""Name and allowed values of each field of a cron, in their order."""
+_FIELD_NAMES = " ".join(name for name, _ in _FIELDS)
 _DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
-_ORDER = " ".join(name for name, _ in _FIELDS)
+_NOT_PARSED = {
+    (_DAY_OF_MONTH, "LW"): (
+        "write L for the last day of the month, or FRIL as day-of-week for its last Friday"
+    ),
+    (_DAY_OF_WEEK, "L"): "write SAT for the last day of the week",
+}
+"""Field and value that the parser accepts but cannot evaluate, and what to write instead."""
 _YEARS_AHEAD = 5
-"""How far ahead the clock changes of a zone are looked at."""
+"""The number of years for which clock changes are checked."""
 
 
-def problem(text: str, *, today: date | None = None) -> str | None:
-    """Say why Scheduler, or a pipeline, cannot run at this rate, and the way out; None: it can.
+def rate_error(text: str, *, today: date | None = None) -> str | None:
+    """Return an error message if the pipeline cannot run at this rate, else None.
 
-    Without `today`, a cron whose years are over can.
+    Without `today`, a cron whose years are in the past is no error.
     """
     if rate := _RATE.fullmatch(text):
-        return _rate_problem(rate)
+        return _simple_rate_error(rate)
     if cron := _CRON.fullmatch(text):
-        return _cron_problem(cron["fields"].split(), today)
+        return _cron_error(cron["fields"].split(), today)
     if text.startswith("at("):
         return f"fires only once; {EXPECTED}"
     if re.fullmatch(r"[\d*/,\-]+( +\S+){4,5}", text):
-        return (
-            _cron_problem(text.split(), today)
-            or f"is a cron without its word; write 'cron({text})'"
-        )
-    return f"is no rate; {EXPECTED}"
+        error = _cron_error(text.split(), today)
+        return error or f"is a cron without the word cron; write 'cron({text})'"
+    return f"is not a rate; {EXPECTED}"
 
 
 def expression(text: str) -> str:
-    """Give the rate as Scheduler takes it: `7 days` is `rate(7 days)`.
+    """Return the rate as EventBridge Scheduler writes it: `7 days` becomes `rate(7 days)`.
 
-    `text` is one that `problem()` finds nothing wrong with.
+    `text` must be a rate for which `rate_error()` returns None.
     """
     if rate := _RATE.fullmatch(text):
         return f"rate({rate['value']} {rate['unit']})"
     return text
 
 
-def days(text: str) -> int | None:
-    """Give how many days `7 days` or `1 day` are; None for anything else."""
+def number_of_days(text: str) -> int | None:
+    """Return 7 for `7 days` and 1 for `1 day`. Return None for any other form of text."""
     match text.split():
         case ["1", "day"]:
             return 1
@@ -74,118 +84,136 @@ def days(text: str) -> int | None:
     return None
 
 
-def zone_problem(name: str) -> str | None:
-    """Say that there is no such time zone, with the nearest one; None: there is."""
-    if name in _zones().values():
+def timezone_error(name: str) -> str | None:
+    """Return an error message if there is no time zone with this name, else None."""
+    if name in _timezones().values():
         return None
     offset = _OFFSET.fullmatch(name)
     hint = _offset_hint(int(offset["hours"]), offset) if offset else _name_hint(name)
-    return f"is no IANA time zone; {hint}"
+    return f"is not an IANA time zone; {hint}"
 
 
-def skipped(text: str, zone: str, *, today: date) -> datetime | None:
-    """Give the first local time of the next five years at which a cron would fire but cannot.
+def first_skipped_time(text: str, timezone: str, *, today: date) -> datetime | None:
+    """Return the first local time at which a cron does not fire, because the clocks skip it.
 
-    It cannot where daylight saving skips that time: Scheduler then leaves out that day's run. A
-    rate never is skipped. `text` and `zone` are ones that nothing is wrong with.
+    Scheduler leaves out the run of that day. Return None if it does not happen in the next five
+    years, or if the rate is not a cron. `text` and `timezone` must be free of errors.
     """
     cron = _CRON.fullmatch(text)
     if cron is None:
         return None
-    fires = _croniter(cron["fields"].split())
-    for day in _clocks_go_forward(ZoneInfo(zone), today):
-        last = datetime.combine(day, time.max, UTC)
-        wall: datetime
-        for wall in fires.get_all_schedule_bw_dates(datetime.combine(day, time(), UTC), last):
-            local = wall.replace(tzinfo=ZoneInfo(zone))
-            if local.astimezone(UTC).astimezone(ZoneInfo(zone)) != local:
-                return wall.replace(tzinfo=None)
+    croniter = _croniter(cron["fields"].split())
+    zone = ZoneInfo(timezone)
+    for day in _days_with_skipped_time(zone, today):
+        # The parser knows only UTC, so local times are passed to it as UTC.
+        start, end = datetime.combine(day, time(), UTC), datetime.combine(day, time.max, UTC)
+        local_time: datetime
+        for local_time in croniter.get_all_schedule_bw_dates(start, end):
+            if not _exists(local_time.replace(tzinfo=zone)):
+                return local_time.replace(tzinfo=None)
     return None
 
 
-def _rate_problem(rate: re.Match[str]) -> str | None:
+def _simple_rate_error(rate: re.Match[str]) -> str | None:
     value, unit = int(rate["value"]), rate["unit"].removesuffix("s")
     if unit not in MINUTES:
         return f"has the unit {rate['unit']}, which Scheduler does not know; {EXPECTED}"
-    if value * MINUTES[unit] < SHORTEST:
-        return f"is more often than once an hour, less than a training takes; {EXPECTED}"
-    right = unit if value == 1 else f"{unit}s"
-    if rate["unit"] != right:
-        form = f"rate({value} {right})" if rate["open"] else f"{value} {right}"
+    if value * MINUTES[unit] < SHORTEST_MINUTES:
+        return TOO_OFTEN
+    expected_unit = unit if value == 1 else f"{unit}s"
+    if rate["unit"] != expected_unit:
+        form = f"{value} {expected_unit}"
+        form = f"rate({form})" if rate["open"] else form
         return f"is not how Scheduler writes it; write '{form}'"
     return None
 
 
 def _offset_hint(hours: int, offset: re.Match[str]) -> str:
-    """Name the zone of an offset from UTC; IANA's signs are POSIX's, so the other way round."""
-    zone = f"Etc/GMT{'-' if offset['sign'] == '+' else '+'}{hours}"
-    if int(offset["minutes"] or 0) or zone not in _zones().values():
+    """Return how to name the zone of an offset from UTC.
+
+    The signs of IANA's zones are reversed, as in POSIX: UTC+2 is `Etc/GMT-2`.
+    """
+    name = f"Etc/GMT{'-' if offset['sign'] == '+' else '+'}{hours}"
+    if int(offset["minutes"] or 0) or name not in _timezones().values():
         return f"name a city, {_CITY}"
     if hours == 0:
         return "did you mean UTC?"
-    return f"write '{zone}', whose sign is reversed, or name a city, {_CITY}"
+    return f"write '{name}', whose sign is reversed, or name a city, {_CITY}"
 
 
 def _name_hint(name: str) -> str:
-    # With another number it would be another time.
-    alike = 1 if re.search(r"\d", name) else 0.6
-    nearest = get_close_matches(name.lower(), _zones(), 1, cutoff=alike)
-    return f"did you mean {_zones()[nearest[0]]}?" if nearest else _CITY
+    # A zone with another number is another time, so a name with digits has to fit exactly.
+    cutoff = 1 if re.search(r"\d", name) else 0.6
+    nearest = get_close_matches(name.lower(), _timezones(), 1, cutoff=cutoff)
+    return f"did you mean {_timezones()[nearest[0]]}?" if nearest else _CITY
 
 
-def _cron_problem(given: list[str], today: date | None) -> str | None:
-    if len(given) != len(_FIELDS):
-        return f"has {len(given)} fields; a cron of AWS has {len(_FIELDS)}: {_ORDER}"
-    if (given[_DAY_OF_MONTH] == "?") == (given[_DAY_OF_WEEK] == "?"):
+def _cron_error(values: list[str], today: date | None) -> str | None:
+    if len(values) != len(_FIELDS):
+        return f"has {len(values)} fields; a cron of AWS has {len(_FIELDS)}: {_FIELD_NAMES}"
+    if (values[_DAY_OF_MONTH] == "?") == (values[_DAY_OF_WEEK] == "?"):
         return "must have ? as either day-of-month or day-of-week, and not as both"
-    for position, (name, allowed) in enumerate(_FIELDS):
-        if given[position] == "?" and position in {_DAY_OF_MONTH, _DAY_OF_WEEK}:
-            continue
-        alone = ["0", "0", "?" if position == _DAY_OF_WEEK else "*", "*", "?", "*"]
-        alone[position] = given[position]
-        try:
-            _croniter(alone)
-        except ValueError:
-            return f"has {given[position]!r} as {name}; expected {allowed}"
-    return _coming_problem(given, today)
+    for position, value in enumerate(values):
+        if error := _field_error(position, value):
+            return error
+    return _date_error(values, today)
 
 
-def _coming_problem(given: list[str], today: date | None) -> str | None:
-    cron = _croniter(given)
-    if len(set(cron.minutes)) > 1:
-        return f"is more often than once an hour, less than a training takes; {EXPECTED}"
-    if not _comes(cron, date.min):
-        some = _comes(_croniter([*given[:-1], "*"]), date.min)
-        return f"is on a day that {'none of its years' if some else 'no month'} has; {EXPECTED}"
-    # A day earlier: it is yesterday yet in some zones.
-    if today and not _comes(cron, today - timedelta(days=1)):
-        return f"does not come again after {today:%Y-%m-%d}; give a year to come, or * for each"
+def _field_error(position: int, value: str) -> str | None:
+    name, allowed = _FIELDS[position]
+    if way_out := _NOT_PARSED.get((position, value)):
+        return f"has {value!r} as {name}, which this program cannot evaluate; {way_out}"
+    if value == "?" and position in {_DAY_OF_MONTH, _DAY_OF_WEEK}:
+        return None
+    # A cron in which every other field is right shows which field is wrong.
+    values = ["0", "0", "?" if position == _DAY_OF_WEEK else "*", "*", "?", "*"]
+    values[position] = value
+    try:
+        _croniter(values)
+    except ValueError:
+        return f"has {value!r} as {name}; expected {allowed}"
     return None
 
 
-def _comes(cron: AwsCroniter, since: date) -> bool:
-    """Tell whether there is a time for it on a day or later.
+def _date_error(values: list[str], today: date | None) -> str | None:
+    croniter = _croniter(values)
+    if len(set(croniter.minutes)) > 1:
+        return TOO_OFTEN
+    if not _fires_after(croniter, date.min):
+        *day, _ = values
+        fires_in_other_years = _fires_after(_croniter([*day, "*"]), date.min)
+        owner = "none of its years" if fires_in_other_years else "no month"
+        return f"is on a day that {owner} has; {EXPECTED}"
+    # One day earlier, because it is still yesterday in some time zones.
+    if today and not _fires_after(croniter, today - timedelta(days=1)):
+        return (
+            f"does not come again after {today:%Y-%m-%d}; write a year in the future, or * for "
+            "every year"
+        )
+    return None
 
-    Year by year, since the library gives up after looking at eleven months that lack its day.
+
+def _fires_after(croniter: AwsCroniter, start_day: date) -> bool:
+    """Return True if the cron fires on `start_day` or later.
+
+    Each year is searched on its own, because the parser gives up after eleven months without a
+    match.
     """
-    for year in cron.years:
-        first = max(date(year, 1, 1), since)
-        if first.year == year:
-            start = datetime.combine(first, time(), UTC)
-            if cron.get_next(start, inclusive=True) != [None]:
+    for year in croniter.years:
+        day = max(date(year, 1, 1), start_day)
+        if day.year == year:
+            start = datetime.combine(day, time(), UTC)
+            if croniter.get_next(start, inclusive=True) != [None]:
                 return True
     return False
 
 
-def _croniter(given: list[str]) -> AwsCroniter:
-    # The library refuses LW (the month's last weekday), which AWS takes; L differs in the day only.
-    # Of a week it knows no last day by itself, which is Saturday.
-    fields = ["L" if each == "LW" else each for each in given]
-    fields[_DAY_OF_WEEK] = "7" if fields[_DAY_OF_WEEK] == "L" else fields[_DAY_OF_WEEK]
-    return AwsCroniter(" ".join(fields))
+def _croniter(values: list[str]) -> AwsCroniter:
+    return AwsCroniter(" ".join(values))
 
 
-def _clocks_go_forward(zone: ZoneInfo, today: date) -> Iterator[date]:
+def _days_with_skipped_time(zone: ZoneInfo, today: date) -> Iterator[date]:
+    """Yield the days of the next years on which the clocks go forward."""
     for number in range(_YEARS_AHEAD * 366):
         day = datetime.combine(today + timedelta(days=number), time(), zone)
         offset, next_offset = day.utcoffset(), (day + timedelta(days=1)).utcoffset()
@@ -193,6 +221,12 @@ def _clocks_go_forward(zone: ZoneInfo, today: date) -> Iterator[date]:
             yield day.date()
 
 
+def _exists(local_time: datetime) -> bool:
+    """Return False for a local time that the clocks skip."""
+    return local_time.astimezone(UTC).astimezone(local_time.tzinfo) == local_time
+
+
 @cache
-def _zones() -> dict[str, str]:
+def _timezones() -> dict[str, str]:
+    """Return the names of all time zones. The keys are in lower case."""
     return {name.lower(): name for name in sorted(available_timezones())}

@@ -1,8 +1,9 @@
-"""When a schedule of EventBridge Scheduler is due: rate, cron and at expressions, in any zone.
+"""Calculates when a schedule of EventBridge Scheduler is due: rate, cron and at expressions.
 
-`rate()` is due at its start date, or without one as soon as it is created or changed, and then
-every so many minutes, hours or days of 24 hours. `cron()` is due at its matches in the schedule's
-zone; what daylight saving skips is skipped, and what it repeats is due once
+A `rate()` is due for the first time at its start date. Without a start date it is due as soon as it
+is created or changed. It is due again every so many minutes, hours or days of 24 hours. A `cron()`
+is due at its matches in the time zone of the schedule. A time that daylight saving skips is left
+out, and a time that it repeats is due once
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 """
 
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, TypedDict
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aws_croniter import AwsCroniter
-from aws_croniter.exceptions import AwsCroniterExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,10 @@ INSTANT = dt.timedelta(microseconds=1)
 
 
 class Timing(TypedDict):
-    """What of MiniStack's record tells when a schedule is due; times are seconds since 1970."""
+    """The part of MiniStack's record of a schedule that says when it is due.
+
+    Times are seconds since 1970.
+    """
 
     ScheduleExpression: str
     ScheduleExpressionTimezone: str
@@ -35,14 +38,15 @@ class Timing(TypedDict):
 
 
 def first_slot(timing: Timing) -> dt.datetime | None:
-    """When a schedule that was created or changed just now is due for the first time (UTC)."""
+    """Return the first time at which a schedule is due after its last change, in UTC."""
     return next_slot(timing, _time(timing["LastModificationDate"]) - INSTANT)
 
 
 def next_slot(timing: Timing, after: dt.datetime) -> dt.datetime | None:
-    """When the schedule is due next after a moment (UTC, whole seconds); None for never.
+    """Return the first time after `after` at which the schedule is due, in UTC and whole seconds.
 
-    Raises ValueError for an expression or a zone that is none.
+    Return None if it is never due again. Raise ValueError for an expression or a time zone that
+    Scheduler refuses, and for the cron expression LW, which the parser cannot evaluate.
     """
     start, end = timing.get("StartDate"), timing.get("EndDate")
     created = _time(timing["LastModificationDate"])
@@ -52,9 +56,8 @@ def next_slot(timing: Timing, after: dt.datetime) -> dt.datetime | None:
     zone = _zone(timing.get("ScheduleExpressionTimezone") or "UTC")
     slot: dt.datetime | None
     if kind == "rate":
-        slot = _next_multiple(
-            _time(start) if start is not None else created, _interval(body), after
-        )
+        first = _time(start) if start is not None else created
+        slot = _next_multiple(first, _interval(body), after)
     elif kind == "at":
         slot = dt.datetime.fromisoformat(body).replace(tzinfo=zone).astimezone(dt.UTC)
     else:
@@ -65,6 +68,7 @@ def next_slot(timing: Timing, after: dt.datetime) -> dt.datetime | None:
 
 
 def _parse(expression: str) -> tuple[str, str]:
+    """Return the kind of an expression and the text in its brackets."""
     match = EXPRESSION.fullmatch(expression)
     if match is None:
         raise ValueError(f"Invalid Schedule Expression {expression}.")
@@ -90,18 +94,22 @@ def _next_multiple(first: dt.datetime, interval: dt.timedelta, after: dt.datetim
 
 
 def _matches(body: str, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Matches after a moment, in order. The library knows UTC only: it sees the wall clock."""
+    """Yield the matches of a cron expression after `after`, in order.
+
+    The parser knows only UTC, so local times are passed to it as UTC.
+    """
     fields = body.split()
     if fields[4:5] == ["L"]:
-        fields[4] = "7"  # The last day of the week, which the library does not know by itself.
+        # The parser accepts L as day of the week, which is Saturday, but never finds a match.
+        fields[4] = "SAT"
     try:
         cron = AwsCroniter(" ".join(fields))
-    except AwsCroniterExpressionError as error:
+    except ValueError as error:
         raise ValueError(f"Invalid Schedule Expression cron({body}).") from error
-    # An hour back, as the wall clock may have been put back meanwhile.
-    wall = after.astimezone(zone).replace(tzinfo=dt.UTC) - dt.timedelta(hours=1)
-    while (match := cron.occurrence(wall).next()) is not None:
-        wall = match
+    # The search begins one hour earlier, because the clocks may have gone back in the meantime.
+    local_time = after.astimezone(zone).replace(tzinfo=dt.UTC) - dt.timedelta(hours=1)
+    while (match := cron.occurrence(local_time).next()) is not None:
+        local_time = match
         slot = match.replace(tzinfo=zone).astimezone(dt.UTC)
         skipped = slot.astimezone(zone).replace(tzinfo=dt.UTC) != match
         if slot > after and not skipped:
@@ -109,5 +117,5 @@ def _matches(body: str, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datet
 
 
 def _time(seconds: float) -> dt.datetime:
-    """Turn MiniStack's time into a moment of whole seconds."""
+    """Return the time in UTC. Fractions of a second are cut off."""
     return dt.datetime.fromtimestamp(int(seconds), dt.UTC)

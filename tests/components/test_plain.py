@@ -118,5 +118,5 @@ def test_all_problems_are_told_at_once():
         f"paused: {plain}",
         f"retrainingRate: {plain}",
         f"tags.team: {plain}",
-        "timezone: 'Europe/Berlim' is no IANA time zone; did you mean Europe/Berlin?",
+        "timezone: 'Europe/Berlim' is not an IANA time zone; did you mean Europe/Berlin?",
     ]

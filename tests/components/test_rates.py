@@ -14,7 +14,7 @@ TODAY = date(2026, 11, 24)
     [("1 day", 1), ("30 days", 30), ("1 days", None), ("0 days", None), ("7", None)],
 )
 def test_days_are_counted_in_words(text, days):
-    assert rates.days(text) == days
+    assert rates.number_of_days(text) == days
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ def test_days_are_counted_in_words(text, days):
     ],
 )
 def test_a_cron_that_comes_again_is_taken_however_long_it_takes(cron):
-    assert rates.problem(cron, today=TODAY) is None
+    assert rates.rate_error(cron, today=TODAY) is None
 
 
 def test_a_cron_whose_last_day_is_over_everywhere_does_not_come_again():
-    assert rates.problem("cron(0 3 22 11 ? 2026)", today=TODAY) == (
-        "does not come again after 2026-11-24; give a year to come, or * for each"
+    assert rates.rate_error("cron(0 3 22 11 ? 2026)", today=TODAY) == (
+        "does not come again after 2026-11-24; write a year in the future, or * for every year"
     )
 
 
@@ -49,7 +49,7 @@ def test_a_cron_whose_last_day_is_over_everywhere_does_not_come_again():
     ],
 )
 def test_daylight_saving_leaves_other_times_alone(rate, zone):
-    assert rates.skipped(rate, zone, today=TODAY) is None
+    assert rates.first_skipped_time(rate, zone, today=TODAY) is None
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,5 @@ def test_daylight_saving_leaves_other_times_alone(rate, zone):
     ],
 )
 def test_the_first_time_that_daylight_saving_skips_is_found(rate, zone, skipped):
-    found = rates.skipped(rate, zone, today=TODAY)
+    found = rates.first_skipped_time(rate, zone, today=TODAY)
     assert f"{found:%Y-%m-%d %H:%M}" == skipped

@@ -48,7 +48,7 @@ def test_a_cron_that_does_not_come_again_and_tags_of_its_own_are_refused():
     assert found == (
         f"2 problems in the retraining pipeline '{NAME}':\n"
         "  retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after "
-        f"{today}; give a year to come, or * for each\n"
+        f"{today}; write a year in the future, or * for every year\n"
         "  tags.retraining-pipeline: 'mine' has a key that begins with retraining-, "
         "which the pipeline keeps for itself; choose another key"
     )

@@ -99,6 +99,7 @@ def test_a_moment_is_due_once_in_its_zone():
         ("rate(0 days)", "UTC", "Invalid Schedule Expression rate(0 days)."),
         ("rate(2 weeks)", "UTC", "Invalid Schedule Expression rate(2 weeks)."),
         ("cron(0 3 * * *)", "UTC", "Invalid Schedule Expression cron(0 3 * * *)."),
+        ("cron(0 3 LW * ? *)", "UTC", "Invalid Schedule Expression cron(0 3 LW * ? *)."),
         ("rate(1 day)", "Mars/Base", "Invalid Schedule Expression Timezone Mars/Base."),
     ],
 )

@@ -133,8 +133,9 @@ def test_what_is_left_out_has_its_default():
         ("cron(0 3 ? * MON-FRI *)", "cron(0 3 ? * MON-FRI *)"),
         ("cron(30 22-2 1,15 JAN/3 ? 2027-2030)", "cron(30 22-2 1,15 JAN/3 ? 2027-2030)"),
         ("cron(0 3 ? * MON#2 *)", "cron(0 3 ? * MON#2 *)"),
-        ("cron(0 3 LW * ? *)", "cron(0 3 LW * ? *)"),
-        ("cron(0 3 ? * L *)", "cron(0 3 ? * L *)"),
+        ("cron(0 3 L-3 * ? *)", "cron(0 3 L-3 * ? *)"),
+        ("cron(0 3 3W * ? *)", "cron(0 3 3W * ? *)"),
+        ("cron(0 3 ? * FRIL *)", "cron(0 3 ? * FRIL *)"),
     ],
 )
 def test_a_rate_is_given_as_scheduler_takes_it(rate, expression):

@@ -67,7 +67,7 @@ def test_a_cron_is_judged_for_the_day_of_the_deployment(stack, monkeypatch):
         settings.load()
     assert str(caught.value) == one_problem(
         "retrainingRate: 'cron(0 3 ? * MON 2026-2030)' does not come again after 2031-01-09; "
-        "give a year to come, or * for each"
+        "write a year in the future, or * for every year"
     )
 
 

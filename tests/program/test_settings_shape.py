@@ -256,7 +256,7 @@ BROKEN = {
     "a number that stands for a rate": (
         {"retrainingRate": 7},
         (
-            "retrainingRate: '7' is no rate; "
+            "retrainingRate: '7' is not a rate; "
             "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
         ),
     ),

@@ -172,7 +172,7 @@ BROKEN = {
     # Rates and zones.
     "a rate is one": (
         {"retrainingRate": "weekly"},
-        f"retrainingRate: 'weekly' is no rate; {RATES}",
+        f"retrainingRate: 'weekly' is not a rate; {RATES}",
     ),
     "a rate comes again": (
         {"retrainingRate": "at(2026-11-29T03:00:00)"},
@@ -213,7 +213,10 @@ BROKEN = {
     ),
     "a cron begins with its word": (
         {"retrainingRate": "0 3 ? * MON *"},
-        "retrainingRate: '0 3 ? * MON *' is a cron without its word; write 'cron(0 3 ? * MON *)'",
+        (
+            "retrainingRate: '0 3 ? * MON *' is a cron without the word cron; "
+            "write 'cron(0 3 ? * MON *)'"
+        ),
     ),
     "a cron has one question mark": (
         {"retrainingRate": "cron(0 3 * * * *)"},
@@ -231,6 +234,21 @@ BROKEN = {
         (
             "retrainingRate: 'cron(0 3 ? * MON#6 *)' has 'MON#6' as day-of-week; "
             "expected 1 to 7, SUN to SAT, ?, L or #"
+        ),
+    ),
+    "a cron has no last weekday of the month": (
+        {"retrainingRate": "cron(0 3 LW * ? *)"},
+        (
+            "retrainingRate: 'cron(0 3 LW * ? *)' has 'LW' as day-of-month, which this program "
+            "cannot evaluate; write L for the last day of the month, or FRIL as day-of-week for "
+            "its last Friday"
+        ),
+    ),
+    "a cron names the last day of the week": (
+        {"retrainingRate": "cron(0 3 ? * L *)"},
+        (
+            "retrainingRate: 'cron(0 3 ? * L *)' has 'L' as day-of-week, which this program "
+            "cannot evaluate; write SAT for the last day of the week"
         ),
     ),
     "a cron steps forward": (
@@ -252,50 +270,50 @@ BROKEN = {
         {"retrainingRate": "cron(0 3 ? * MON 2020)"},
         (
             "retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after 2026-11-24; "
-            "give a year to come, or * for each"
+            "write a year in the future, or * for every year"
         ),
     ),
     "a zone with an offset is another zone than its name": (
         {"timezone": "GMT+2"},
         (
-            "timezone: 'GMT+2' is no IANA time zone; "
+            "timezone: 'GMT+2' is not an IANA time zone; "
             "write 'Etc/GMT-2', whose sign is reversed, or name a city, for example 'Europe/Berlin'"
         ),
     ),
     "a zone west of Greenwich": (
         {"timezone": "utc-05:00"},
         (
-            "timezone: 'utc-05:00' is no IANA time zone; "
+            "timezone: 'utc-05:00' is not an IANA time zone; "
             "write 'Etc/GMT+5', whose sign is reversed, or name a city, for example 'Europe/Berlin'"
         ),
     ),
     "a zone with half an hour": (
         {"timezone": "UTC+5:30"},
-        "timezone: 'UTC+5:30' is no IANA time zone; name a city, for example 'Europe/Berlin'",
+        "timezone: 'UTC+5:30' is not an IANA time zone; name a city, for example 'Europe/Berlin'",
     ),
     "a zone further than any": (
         {"timezone": "GMT+15"},
-        "timezone: 'GMT+15' is no IANA time zone; name a city, for example 'Europe/Berlin'",
+        "timezone: 'GMT+15' is not an IANA time zone; name a city, for example 'Europe/Berlin'",
     ),
     "a zone without an offset": (
         {"timezone": "UTC+00:00"},
-        "timezone: 'UTC+00:00' is no IANA time zone; did you mean UTC?",
+        "timezone: 'UTC+00:00' is not an IANA time zone; did you mean UTC?",
     ),
     "a zone with another number is none like it": (
         {"timezone": "Etc/GMT+15"},
-        "timezone: 'Etc/GMT+15' is no IANA time zone; for example 'Europe/Berlin'",
+        "timezone: 'Etc/GMT+15' is not an IANA time zone; for example 'Europe/Berlin'",
     ),
     "a zone in another case": (
         {"timezone": "etc/gmt+2"},
-        "timezone: 'etc/gmt+2' is no IANA time zone; did you mean Etc/GMT+2?",
+        "timezone: 'etc/gmt+2' is not an IANA time zone; did you mean Etc/GMT+2?",
     ),
     "a zone is one of IANA's, with the nearest": (
         {"timezone": "europe/berln"},
-        "timezone: 'europe/berln' is no IANA time zone; did you mean Europe/Berlin?",
+        "timezone: 'europe/berln' is not an IANA time zone; did you mean Europe/Berlin?",
     ),
     "a zone like no other": (
         {"timezone": "?"},
-        "timezone: '?' is no IANA time zone; for example 'Europe/Berlin'",
+        "timezone: '?' is not an IANA time zone; for example 'Europe/Berlin'",
     ),
     # Limits and retention.
     "a deadline is positive": (

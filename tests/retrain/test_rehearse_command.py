@@ -260,7 +260,7 @@ def test_a_cron_that_does_not_come_again_is_told_with_the_config(tmp_path, capsy
     assert capsys.readouterr().err == (
         "1 problem in the configuration of stack dev:\n"
         f"  {PROJECT}:retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after "
-        f"{today}; give a year to come, or * for each\n"
+        f"{today}; write a year in the future, or * for every year\n"
     )
 
 
