@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ministack.app import app as ministack
 
+from emulator import moto_seams
 from emulator.clients import Clients
 from emulator.personalize.errors import NoAnswer
 from emulator.personalize.store import Switches
@@ -29,7 +30,6 @@ from emulator.server import (
     http,
     log_filters,
     ministack_seams,
-    moto_seams,
 )
 from emulator.server.calls import Calls, Exchange
 from emulator.server.objects import RoleObjects

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from ministack.core.responses import request_scope
 
-from emulator.server import authorization, ministack_seams, moto_seams
+from emulator import moto_seams
+from emulator.server import authorization, ministack_seams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,10 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
         return allowed
 
     ministack_seams.guard_event_targets(may_invoke)
-    moto_seams.on_status_change(publish)
+    moto_seams.install(moto_seams.report_starts(lambda execution: publish(execution, "RUNNING")))
+    moto_seams.install(
+        moto_seams.report_ends(lambda execution: publish(execution, execution.status))
+    )
 
 
 def publish(execution: moto_seams.StateMachineRun, status: str) -> None:

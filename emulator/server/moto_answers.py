@@ -19,7 +19,7 @@ from moto.stepfunctions.exceptions import InvalidExecutionInput, InvalidToken, V
 from moto.stepfunctions.parser import api
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from emulator.server import moto_seams
+from emulator import moto_seams
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Protocol, TypedDict
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 
-from emulator.server import authorization, http, ministack_seams, moto_answers, moto_seams
+from emulator import moto_seams
+from emulator.server import authorization, http, ministack_seams, moto_answers
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -71,11 +72,12 @@ class StepFunctions:
     def mount(self) -> None:
         """Take over Step Functions in this process."""
         moto_seams.interpret_state_machines()
-        moto_seams.parse_once()
-        moto_seams.end_executions_once()
-        moto_seams.end_executions_of_deleted_machines()
+        moto_seams.install(moto_seams.parse_once())
+        moto_seams.install(moto_seams.stop_without_waiting())
+        moto_seams.install(moto_seams.end_once())
+        moto_seams.install(moto_seams.end_executions_of_deleted_machines())
+        moto_seams.install(moto_seams.task_clients(self.client_for))
         moto_answers.name_errors()
-        moto_seams.replace_boto_client_for(self.client_for)
         ministack_seams.serve_states(self.respond)
 
     async def respond(

@@ -12,6 +12,12 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc, s3, scheduler, sts
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501
+    StateTaskServiceLambda,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
+    StateTaskLambda,
+)
 from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
@@ -22,7 +28,8 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from emulator.server import ministack_seams, moto_seams
+from emulator import moto_seams
+from emulator.server import ministack_seams
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,9 @@ from emulator.server import ministack_seams, moto_seams
         ),
         (Execution, "start", "self"),
         (Execution, "stop", "self stop_date error cause"),
+        (Execution, "get_start_execution_details", "self"),
+        (StateTaskLambda, "_from_error", "self env ex"),
+        (StateTaskServiceLambda, "_error_cause_from_client_error", "client_error"),
         (ExecutionWorker, "stop", "self stop_date error cause"),
         (BaseExecutionWorkerCommunication, "terminated", "self"),
         (Environment, "set_stop", "self stop_date cause error"),

@@ -19,7 +19,7 @@ from small_stack import (
     waiting,
 )
 
-from emulator.server import moto_seams
+from emulator import moto_seams
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def test_a_definition_that_is_none_is_refused_by_its_code(client, quick):
 def test_what_fails_after_an_execution_s_end_does_not_change_how_it_ended(monkeypatch, over):
     for name in ("set_stop", "set_timed_out", "set_error"):  # to be put back afterwards
         monkeypatch.setattr(Environment, name, getattr(Environment, name))
-    moto_seams._keep_the_first_end()  # noqa: SLF001 - seldom seen from outside: a matter of microseconds
+    moto_seams.install(moto_seams.keep_first_end(lambda _: None))
     env = Environment(
         aws_execution_details=None,
         execution_type=None,

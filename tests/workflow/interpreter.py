@@ -2,7 +2,7 @@
 
 moto's Step Functions interpreter does the running; a Task whose Resource is a function's ARN or
 `lambda:invoke` calls the Python handler of that name (`lambda_runtime.py`), and all waiting is
-virtual (`moto_seams.py`).
+virtual (`emulator/virtual/moto_time.py`).
 """
 
 import itertools
@@ -25,7 +25,7 @@ from moto.stepfunctions.parser.models import (
 )
 
 from emulator.virtual.lambda_runtime import Failed, Fails, Handler, function_name, invoke, replies
-from emulator.virtual.moto_seams import virtual
+from emulator.virtual.moto_time import virtual
 from emulator.virtual.virtual_time import Event, StuckError, VirtualClock
 from functions import clock as handlers_clock
 
@@ -286,8 +286,6 @@ class Running:
         execution = self.world.moto_execution(self.arn)
         execution.stop(self.world.clock.now(), error, cause)
         self.world.clock.sleep(0)  # so that it has ended when this returns
-        if str(execution.status) == "ABORTED":  # moto keeps them in the history alone
-            execution.error, execution.cause = error, cause
 
 
 def _as_boto3_gives_it(event: "HistoryEvent") -> "HistoryEventTypeDef":

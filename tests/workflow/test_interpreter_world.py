@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 from moto.stepfunctions.parser import models, utils
 
-from emulator.virtual import moto_seams
+from emulator.virtual import moto_time
 from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
 from tests.workflow.interpreter import StuckError, World, replies, run
 from tests.workflow.machines import FUNCTION, invoke, machine, over, task, wait
@@ -191,23 +191,23 @@ def test_the_seams_name_every_place_in_moto_that_waits_or_tells_the_time():
         ("asl.component.state.wait.wait_function.wait_function", "time"),
     }
     found = {
-        (name.removeprefix(f"{moto_seams.PACKAGE}."), attribute)
+        (name.removeprefix(f"{moto_time.PACKAGE}."), attribute)
         for name, module in sys.modules.items()
-        if name.startswith(f"{moto_seams.PACKAGE}.") and name != utils.__name__
+        if name.startswith(f"{moto_time.PACKAGE}.") and name != utils.__name__
         for attribute, value in vars(module).items()
-        if any(value is original for original in moto_seams.ORIGINALS)
+        if any(value is original for original in moto_time.ORIGINALS)
     }
-    timed = {seam for seam in moto_seams.SUBSTITUTES if seam[1] != "datetime"}
+    timed = {seam for seam in moto_time.SUBSTITUTES if seam[1] != "datetime"}
     assert found - timed == harmless, "a new place in moto: give it a substitute or a reason"
     assert timed - found == set(), "a place that moto no longer has"
 
 
 def test_a_world_inside_a_world_is_refused():
-    with World(), pytest.raises(moto_seams.SeamMovedError, match="another moto, or a world in a"):
+    with World(), pytest.raises(moto_time.SeamMovedError, match="another moto, or a world in a"):
         World().__enter__()
 
 
 def test_a_seam_that_has_moved_is_named(monkeypatch):
     monkeypatch.setattr(models, "datetime", None)
-    with pytest.raises(moto_seams.SeamMovedError, match=r"models\.datetime is None: another moto"):
+    with pytest.raises(moto_time.SeamMovedError, match=r"models\.datetime is None: another moto"):
         run(machine(Rest=wait(1)), {}, {})

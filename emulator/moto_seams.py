@@ -1,0 +1,404 @@
+"""The places where moto's Step Functions interpreter differs from AWS, and what replaces them.
+
+Each function below returns replacements for methods of moto, and its docstring says why they are
+needed. The server installs replacements for the life of its process. The virtual interpreter
+(`emulator/virtual/`) patches them in for a block. `server/moto_answers.py` replaces the responses
+of the API.
+
+Written for moto 5.2.5. No replaced method is a public interface, so any release of moto may move
+it. A test checks that every method is still in its place.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+import jsonpath_ng.ext.parser
+import jsonpath_ng.parser
+from botocore.exceptions import ClientError
+from moto.core.config import default_user_config
+from moto.core.utils import utcnow
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_lambda as lambda_service,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
+    StateTaskLambda,
+)
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
+
+    from botocore.client import BaseClient
+    from moto.stepfunctions.models import StateMachine
+    from moto.stepfunctions.parser.api import ExecutionFailedEventDetails
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+
+# Held while an execution ends, because moto sets its status before its output, error and cause.
+ending = threading.Lock()
+LAST_EVENTS = frozenset(
+    {
+        HistoryEventType.ExecutionSucceeded,
+        HistoryEventType.ExecutionFailed,
+        HistoryEventType.ExecutionAborted,
+        HistoryEventType.ExecutionTimedOut,
+    }
+)
+START_TRIES, START_PAUSE = 500, 0.01  # 5 seconds until the thread of an execution has begun
+
+
+class Replacement(NamedTuple):
+    """The new value of an attribute of a class or module of moto."""
+
+    owner: object
+    name: str
+    value: object
+
+
+class StateMachineRun(Protocol):
+    """The attributes of moto's Execution that the emulator uses."""
+
+    exec_arn: str
+    name: str
+    status: str
+    exec_status: object | None
+    account_id: str
+    region_name: str
+    state_machine_arn: str
+    start_date: dt.datetime
+    stop_date: dt.datetime | None
+    state_machine: StateMachine
+    execution_input: str
+    output: object
+    error: str | None
+    cause: str | None
+
+    def stop(self, stop_date: dt.datetime, error: str | None, cause: str | None) -> None:
+        """Abort the execution."""
+
+    def to_history_output(self) -> dict[str, list[dict[str, object]]]:
+        """Return a copy of the execution's `events`."""
+
+
+def install(replacements: Iterable[Replacement]) -> None:
+    """Replace the attributes for the rest of the process."""
+    for owner, name, value in replacements:
+        setattr(owner, name, value)
+
+
+def interpret_state_machines() -> None:
+    """Make moto run state machines. By default it only records them."""
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+
+
+# How executions run
+
+
+def parse_once() -> Iterator[Replacement]:
+    """Parse a definition once for all of its executions, and a path once for all states.
+
+    Moto parses the definition for every execution, and a path whenever a state follows it. The
+    parsed trees are read-only, and moto itself shares a tree between the iterations of a Map.
+    """
+    yield from _PARSERS_WITH_CACHE
+
+
+_PARSERS_WITH_CACHE = (
+    Replacement(
+        AmazonStateLanguageParser,
+        "parse",
+        staticmethod(functools.lru_cache(64)(AmazonStateLanguageParser.parse)),
+    ),
+    Replacement(json_path, "parse", functools.lru_cache(4096)(jsonpath_ng.ext.parser.parse)),
+    Replacement(result_path, "parse", functools.lru_cache(4096)(jsonpath_ng.parser.parse)),
+)
+
+
+def text_as_start_time() -> Iterator[Replacement]:
+    """Make `$$.Execution.StartTime` a string. Moto leaves a datetime in the document.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+    """
+    start_details = Execution.get_start_execution_details
+
+    def get_start_execution_details(self: Execution) -> object:
+        start_date = self.start_date
+        vars(self)["start_date"] = start_date.isoformat()
+        try:
+            return start_details(self)
+        finally:
+            self.start_date = start_date
+
+    yield Replacement(Execution, "get_start_execution_details", get_start_execution_details)
+
+
+def lambda_error_names() -> Iterator[Replacement]:
+    """Name the errors of Invoke `Lambda.*` also where the Resource of a Task is a function's ARN.
+
+    Moto calls each of them `Exception` there, and then no Retry or Catch matches them.
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    from_error = StateTaskLambda._from_error  # noqa: SLF001  # a seam
+    name_and_cause = lambda_service.StateTaskServiceLambda._error_cause_from_client_error  # noqa: SLF001  # a seam
+
+    def failure_event(task: StateTaskLambda, env: Environment, ex: Exception) -> FailureEvent:
+        if not isinstance(ex, ClientError):
+            return from_error(task, env=env, ex=ex)
+        error, cause = name_and_cause(ex)
+        details = {"lambdaFunctionFailedEventDetails": {"error": error, "cause": cause}}
+        return FailureEvent(
+            env=env,
+            error_name=CustomErrorName(error),
+            event_type=HistoryEventType.LambdaFunctionFailed,
+            event_details=cast("EventDetails", details),
+        )
+
+    yield Replacement(StateTaskLambda, "_from_error", failure_event)
+
+
+# How executions end
+
+
+def end_once(on_end: Callable[[Environment], None] = lambda _: None) -> Iterator[Replacement]:
+    """End an execution immediately when it is stopped or times out, and write that as last event.
+
+    Moto first waits until the task in progress has returned, and a function may run for minutes.
+    An error in the meantime turns the last event into ExecutionFailed, and in a Map the status
+    into FAILED. Call `on_end` after an execution was stopped or has timed out.
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
+    """
+    publish_event: Callable[..., None] = EventManager._publish_history_event  # noqa: SLF001  # a seam
+
+    def publish_before_the_end(self: EventManager, **event: object) -> None:
+        history = self._history_event_list
+        if not history or history[-1]["type"] not in LAST_EVENTS:
+            publish_event(self, **event)
+
+    yield Replacement(EventManager, "_publish_history_event", publish_before_the_end)
+    yield from keep_first_end(on_end)
+
+
+def keep_first_end(on_end: Callable[[Environment], None]) -> Iterator[Replacement]:
+    """Write the last event together with the final state, and keep that state.
+
+    A frame is the environment of an iteration or branch. Only the outermost environment writes
+    the last event.
+    """
+    set_stop, set_timed_out = Environment.set_stop, Environment.set_timed_out
+    set_error = Environment.set_error
+
+    def stop(
+        self: Environment, stop_date: dt.datetime, cause: str | None, error: str | None
+    ) -> None:
+        with self._state_mutex:
+            ends = self.is_running() and not self.is_frame()
+            if ends:
+                details = {"error": error, "cause": cause}
+                self.event_history_context.source_event_id = 0  # as in moto's own last event
+                _write_last_event(self, HistoryEventType.ExecutionAborted, "Aborted", details)
+            set_stop(self, stop_date=stop_date, cause=cause, error=error)
+        if ends:
+            on_end(self)
+
+    def time_out(self: Environment) -> None:
+        with self._state_mutex:
+            if self.is_frame():
+                set_timed_out(self)
+                return
+            if not self.is_running():
+                return
+            _write_last_event(self, HistoryEventType.ExecutionTimedOut, "TimedOut", {})
+            set_timed_out(self)
+        on_end(self)
+
+    def fail(self: Environment, error: ExecutionFailedEventDetails) -> None:
+        with self._state_mutex:
+            is_over = isinstance(self.program_state(), ProgramStopped | ProgramTimedOut)
+            if self.is_frame() or not is_over:
+                set_error(self, error=error)
+
+    yield Replacement(Environment, "set_stop", stop)
+    yield Replacement(Environment, "set_timed_out", time_out)
+    yield Replacement(Environment, "set_error", fail)
+
+
+def _write_last_event(
+    env: Environment, event: HistoryEventType, name: str, details: dict[str, str | None]
+) -> None:
+    known_details = {key: text for key, text in details.items() if text is not None}
+    env.event_manager.add_event(
+        context=env.event_history_context,
+        event_type=event,
+        event_details=cast("EventDetails", {f"execution{name}EventDetails": known_details}),
+    )
+
+
+def stop_without_waiting() -> Iterator[Replacement]:
+    """Make StopExecution return an execution that is ABORTED.
+
+    Moto sets the status when the thread of the execution ends, and StopExecution fails if that
+    thread has not begun.
+    """
+    stop = ExecutionWorker.stop
+
+    def stop_now(
+        self: ExecutionWorker, stop_date: dt.datetime, error: str | None, cause: str | None
+    ) -> None:
+        for _ in range(START_TRIES):
+            if self.env is not None and self.env.program_state() is not None:
+                break
+            time.sleep(START_PAUSE)
+        stop(self, stop_date, error, cause)
+        self._execution_communication.terminated()  # moto calls this when the thread ends
+
+    yield Replacement(ExecutionWorker, "stop", stop_now)
+
+
+def report_starts(report: Callable[[StateMachineRun], None]) -> Iterator[Replacement]:
+    """Call `report` when an execution has started. A short execution may already have ended."""
+    start = Execution.start
+
+    def start_and_report(self: Execution) -> None:
+        start(self)
+        report(cast("StateMachineRun", self))
+
+    yield Replacement(Execution, "start", start_and_report)
+
+
+def report_ends(report: Callable[[StateMachineRun], None]) -> Iterator[Replacement]:
+    """Call `report` once when an execution has ended. Moto leaves this to polling.
+
+    Moto keeps the error and the cause of a stopped execution in its history only. The replacement
+    writes them to the execution too.
+    """
+    terminated = BaseExecutionWorkerCommunication.terminated
+
+    def terminate_and_report(self: BaseExecutionWorkerCommunication) -> None:
+        execution = self.execution
+        with ending:
+            if execution.stop_date is not None:  # it was stopped, and its thread ends later
+                return
+            terminated(self)
+            worker = execution.exec_worker
+            state = worker.env.program_state() if worker and worker.env else None
+            if isinstance(state, ProgramStopped):
+                execution.error, execution.cause = state.error, state.cause
+        report(cast("StateMachineRun", execution))
+
+    yield Replacement(BaseExecutionWorkerCommunication, "terminated", terminate_and_report)
+
+
+# The deletion of state machines
+
+
+def is_being_deleted(machine: StateMachine) -> bool:
+    """Return True if a state machine is being deleted and waits for its executions to end."""
+    return bool(vars(machine).get("deleting"))
+
+
+def begin_deletion(machine: StateMachine) -> None:
+    """Mark a state machine as being deleted. `finish_deletions` removes it."""
+    vars(machine)["deleting"] = True
+
+
+def finish_deletions(machines: list[StateMachine]) -> None:
+    """Remove the state machines that are being deleted and have no running execution."""
+    for machine in [machine for machine in machines if is_being_deleted(machine)]:
+        if not _running(machine) and machine in machines:
+            machines.remove(machine)
+            machine.backend.tagger.delete_all_tags_for_resource(machine.arn)
+
+
+def end_executions_of_deleted_machines() -> Iterator[Replacement]:
+    """Abort each execution of a state machine that is being deleted, at the next state it enters.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+    """
+    evaluate, terminated = CommonStateField.eval, BaseExecutionWorkerCommunication.terminated
+
+    def evaluate_unless_deleted(self: CommonStateField, env: Environment) -> None:
+        execution_arn = env.states.context_object.context_object_data["Execution"]["Id"]
+        for machine in filter(is_being_deleted, _machines_in_region_of(execution_arn)):
+            for execution in _running(machine):
+                if execution.exec_arn == execution_arn:
+                    execution.stop(stop_date=utcnow(), error=None, cause=None)
+        evaluate(self, env)  # does nothing if the execution was stopped
+
+    def terminate_and_finish(self: BaseExecutionWorkerCommunication) -> None:
+        terminated(self)
+        finish_deletions(_machines_in_region_of(self.execution.exec_arn))
+
+    yield Replacement(CommonStateField, "eval", evaluate_unless_deleted)
+    yield Replacement(BaseExecutionWorkerCommunication, "terminated", terminate_and_finish)
+
+
+def _running(machine: StateMachine) -> list[Execution]:
+    executions = cast("list[Execution]", machine.executions)
+    return [execution for execution in executions if execution.stop_date is None]
+
+
+def _machines_in_region_of(execution_arn: str) -> list[StateMachine]:
+    _, _, _, region, account, *_ = execution_arn.split(":")
+    return stepfunctions_parser_backends[account][region].state_machines
+
+
+def forget_everything() -> None:
+    """Stop every execution and drop every state machine."""
+    for regions in stepfunctions_parser_backends.values():
+        for backend in regions.values():
+            for machine in backend.state_machines:
+                for execution in machine.executions:
+                    if execution.status == "RUNNING":
+                        execution.stop(stop_date=utcnow(), error=None, cause=None)
+    stepfunctions_parser_backends.reset()
+
+
+# The clients of Tasks
+
+
+def state_machine_arns(role_arn: str, account: str, region: str) -> list[str]:
+    """Return the ARNs of the state machines that run as `role_arn`, oldest first."""
+    backend = stepfunctions_parser_backends[account][region]
+    return [machine.arn for machine in backend.state_machines if machine.roleArn == role_arn]
+
+
+def boto_client_users() -> list[ModuleType]:
+    """Return the modules of the interpreter that create boto3 clients.
+
+    Each of them has imported the function `boto_client_for` by its name.
+    """
+    return [
+        module
+        for name, module in sorted(sys.modules.items())
+        if name.startswith("moto.stepfunctions.parser.asl.") and "boto_client_for" in vars(module)
+    ]
+
+
+def task_clients(factory: Callable[..., BaseClient]) -> Iterator[Replacement]:
+    """Make every Task call AWS through the client `factory(region, service, state_credentials)`.
+
+    Moto's clients have fixed credentials, so no role would be enforced.
+    """
+    for module in boto_client_users():
+        yield Replacement(module, "boto_client_for", factory)
