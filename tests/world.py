@@ -1,228 +1,268 @@
-"""A dataset group in the Personalize emulator, made as a pipeline's settings name it."""
+"""Build the dataset group that a test works with: its exports, its pipeline, and how to create it.
 
-import hashlib
+    MOVIES                                                  # three datasets, a solution, a campaign
+    small = MOVIES.with_datasets("interactions", min_relative_size=0.1)
+    probed = MOVIES.with_solutions(solution("taste", campaigns=[campaign("home", user_id="u1")]))
+    short = MOVIES.with_options(limits=LimitsArgs(max_import_hours=1))
+    books = DatasetGroup("books").with_solutions(solution("novels", campaigns=["shelf"]))
+
+    small.args          # the arguments of the pipeline (`RetrainingPipelineArgs`)
+    small.settings()    # the document that every execution gets (`components/document.py`)
+    small.create(client, sleep)                             # create the group in Personalize
+
+A dataset group never changes: every `with_...` method returns a new dataset group. A test starts
+from `MOVIES` and changes only what it is about.
+"""
+
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from io import BytesIO
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
-from types import SimpleNamespace
-
-from botocore.exceptions import ClientError
-from botocore.hooks import HierarchicalEmitter
 
 from components.args import (
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
+    ProbeArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from emulator.personalize import NoSuchKey
-from tests.workflow.interpreter import ACCOUNT, REGION
+from components.document import document
 
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
 PERSONALIZE = f"arn:aws:personalize:{REGION}:{ACCOUNT}"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
-BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 IMPORT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
+PREFIX = "0a1b2c3d"
+"""The first part of every job's name."""
+HOUR = 3600
 
 SCHEMAS = {
-    "INTERACTIONS": [("USER_ID", "string"), ("ITEM_ID", "string"), ("TIMESTAMP", "long")],
-    "ITEMS": [("ITEM_ID", "string"), ("GENRE", "string")],
-    "USERS": [("USER_ID", "string"), ("AGE", "int")],
-    "ACTIONS": [("ACTION_ID", "string"), ("VALUE", "long")],
-    "ACTION_INTERACTIONS": [
-        *[("USER_ID", "string"), ("ACTION_ID", "string")],
-        *[("EVENT_TYPE", "string"), ("TIMESTAMP", "long")],
-    ],
+    "INTERACTIONS": {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"},
+    "ITEMS": {"ITEM_ID": "string", "GENRE": "string"},
+    "USERS": {"USER_ID": "string", "AGE": "int"},
+    "ACTIONS": {"ACTION_ID": "string", "VALUE": "long"},
+    "ACTION_INTERACTIONS": {
+        "USER_ID": "string",
+        "ACTION_ID": "string",
+        "EVENT_TYPE": "string",
+        "TIMESTAMP": "long",
+    },
 }
+"""The columns of each dataset type, with their types in Avro."""
 
 
-def settings(**changes: object) -> RetrainingPipelineArgs:
-    """A group with three datasets, one solution and one campaign."""
-    standard: dict[str, object] = {
-        "import_role_arn": IMPORT_ROLE,
-        "datasets": datasets("interactions", "items", "users"),
-        "solutions": [solution()],
-    }
-    return RetrainingPipelineArgs(**{**standard, **changes})
+def dataset_arn(dataset_type: str = "interactions", *, group: str = "movies") -> str:
+    """Return the ARN of a dataset."""
+    return f"{PERSONALIZE}:dataset/{group}/{dataset_type.upper()}"
 
 
-def datasets(*keys: str, group: str = "movies", **changes: object) -> DatasetsArgs:
-    """The datasets of these types (`action_interactions`), all with the same changes."""
-    return DatasetsArgs(**{key: dataset(key.upper(), group, **changes) for key in keys})
+def solution_arn(name: str = "taste") -> str:
+    """Return the ARN of a solution."""
+    return f"{PERSONALIZE}:solution/{name}"
 
 
-def dataset(kind: str, group: str = "movies", **changes: object) -> DatasetArgs:
-    standard = {
-        "dataset_arn": f"{PERSONALIZE}:dataset/{group}/{kind}",
-        "data_location": f"s3://exports/{kind.lower()}.csv",
-    }
-    return DatasetArgs(**{**standard, **changes})
+def campaign_arn(name: str = "home") -> str:
+    """Return the ARN of a campaign."""
+    return f"{PERSONALIZE}:campaign/{name}"
 
 
-def solution(name: str = "taste", campaigns: tuple[str, ...] = ("home",), **changes: object):
-    arns = [CampaignArgs(campaign_arn=f"{PERSONALIZE}:campaign/{each}") for each in campaigns]
-    return SolutionArgs(
-        **{"solution_arn": f"{PERSONALIZE}:solution/{name}", "campaigns": arns, **changes}
+def campaign(name: str = "home", **probe: object) -> CampaignArgs:
+    """Return a campaign. It has a probe if fields of `ProbeArgs` are given."""
+    return CampaignArgs(
+        campaign_arn=campaign_arn(name), probe=ProbeArgs(**probe) if probe else None
     )
 
 
-def exports(
-    interactions: int = 1200, shift: int = 0, *, shuffled: bool = False
-) -> dict[str, bytes]:
-    """The CSV files in the bucket `exports`: 40 users who each like every fifth of 200 items.
+def solution(
+    name: str = "taste", *, campaigns: Sequence[str | CampaignArgs] = ("home",), **changes: object
+) -> SolutionArgs:
+    """Return a solution with campaigns, which may be names. `changes` are fields of the args."""
+    return SolutionArgs(
+        solution_arn=solution_arn(name),
+        campaigns=[
+            item if isinstance(item, CampaignArgs) else campaign(item) for item in campaigns
+        ],
+        **changes,
+    )
 
-    A user never meets an item twice in 40 interactions; `shift` moves where each begins.
-    `shuffled`, nobody's history tells anything, and a model can learn nothing from it.
+
+@dataclass(frozen=True)
+class DatasetGroup:
+    """A dataset group with its pipeline.
+
+    Args:
+        name: the name of the group, which is also a part of its datasets' ARNs.
+        datasets: the changed fields of `DatasetArgs` for each dataset ("action_interactions").
+        solutions: the solutions with their campaigns.
+        options: the other fields of `RetrainingPipelineArgs`.
+        recipe: the recipe of every solution.
+        campaign_config: the campaignConfig of every campaign.
+        domain: the domain of a Domain dataset group.
     """
-    met = [(n % 40, 5 * ((n // 40 * 7 + n % 40 * 11 + shift) % 40)) for n in range(interactions)]
-    items = [first + user % 5 for user, first in met]
+
+    name: str = "movies"
+    datasets: Mapping[str, Mapping[str, object]] = field(
+        default_factory=lambda: {"interactions": {}, "items": {}, "users": {}}
+    )
+    solutions: Sequence[SolutionArgs] = (solution(),)
+    options: Mapping[str, object] = field(default_factory=dict)
+    recipe: str = RECIPE
+    campaign_config: Mapping[str, object] = field(default_factory=dict)
+    domain: str | None = None
+
+    def with_datasets(self, *dataset_types: str, **changes: object) -> "DatasetGroup":
+        """Return the group with only these datasets, each with the same changed fields."""
+        return replace(self, datasets=dict.fromkeys(dataset_types, changes))
+
+    def with_dataset(self, dataset_type: str, **changes: object) -> "DatasetGroup":
+        """Return the group with one dataset added, or with changed fields of that dataset."""
+        return replace(self, datasets={**self.datasets, dataset_type: changes})
+
+    def with_solutions(self, *solutions: SolutionArgs) -> "DatasetGroup":
+        """Return the group with only these solutions."""
+        return replace(self, solutions=solutions)
+
+    def with_options(self, **options: object) -> "DatasetGroup":
+        """Return the group with other fields of `RetrainingPipelineArgs`."""
+        return replace(self, options={**self.options, **options})
+
+    @property
+    def args(self) -> RetrainingPipelineArgs:
+        """Return the arguments of the pipeline that retrains this group."""
+        return RetrainingPipelineArgs(
+            datasets=DatasetsArgs(
+                **{
+                    dataset_type: self._dataset(dataset_type, changes)
+                    for dataset_type, changes in self.datasets.items()
+                }
+            ),
+            solutions=self.solutions,
+            **{"import_role_arn": IMPORT_ROLE, **self.options},
+        )
+
+    def settings(self, prefix: str = PREFIX) -> dict[str, object]:
+        """Return the settings that the state machine of the pipeline is deployed with."""
+        return document(self.args, job_prefix=prefix, import_role_arn=IMPORT_ROLE)
+
+    def create(self, client, sleep: Callable[[float], None]) -> None:
+        """Create the group in Personalize, with a first version that every campaign serves.
+
+        The first version needs interactions, so this dataset is created even if the pipeline does
+        not import it. `sleep` is called with the seconds that each step takes, some hours in total.
+        """
+        domain = {"domain": self.domain} if self.domain else {}
+        client.create_dataset_group(name=self.name, **domain)
+        sleep(600)
+        dataset_types = sorted({"interactions", *self.datasets})
+        for dataset_type in dataset_types:
+            self.create_dataset(client, dataset_type)
+        sleep(600)
+        for dataset_type in dataset_types:
+            self._import(client, dataset_type)
+        sleep(HOUR)
+        for args in self.solutions:
+            client.create_solution(
+                name=_name(args.solution_arn),
+                datasetGroupArn=self.arn,
+                recipeArn=self.recipe,
+                performAutoTraining=False,
+            )
+        sleep(600)
+        versions = {
+            args.solution_arn: client.create_solution_version(solutionArn=args.solution_arn)
+            for args in self.solutions
+        }
+        sleep(3 * HOUR)
+        for args in self.solutions:
+            for campaign_args in args.campaigns:
+                client.create_campaign(
+                    name=_name(campaign_args.campaign_arn),
+                    solutionVersionArn=versions[args.solution_arn]["solutionVersionArn"],
+                    minProvisionedTPS=2,
+                    campaignConfig=self.campaign_config,
+                )
+        sleep(HOUR)
+
+    def create_dataset(self, client, dataset_type: str) -> None:
+        """Create a dataset and its schema in Personalize. It is ACTIVE after some minutes."""
+        name = f"{self.name}-{dataset_type}"
+        columns = SCHEMAS[dataset_type.upper()]
+        schema = {
+            "type": "record",
+            "name": dataset_type.title(),
+            "namespace": "com.amazonaws.personalize.schema",
+            "fields": [{"name": column, "type": avro} for column, avro in columns.items()],
+            "version": "1.0",
+        }
+        client.create_dataset(
+            name=name,
+            schemaArn=client.create_schema(name=name, schema=json.dumps(schema))["schemaArn"],
+            datasetGroupArn=self.arn,
+            datasetType=dataset_type.title(),
+        )
+
+    @property
+    def arn(self) -> str:
+        """Return the ARN of the dataset group."""
+        return f"{PERSONALIZE}:dataset-group/{self.name}"
+
+    def _dataset(self, dataset_type: str, changes: Mapping[str, object]) -> DatasetArgs:
+        standard = {
+            "dataset_arn": dataset_arn(dataset_type, group=self.name),
+            "data_location": f"s3://exports/{dataset_type}.csv",
+        }
+        return DatasetArgs(**{**standard, **changes})
+
+    def _import(self, client, dataset_type: str) -> None:
+        """Start the first import of a dataset, from the file that `exports` writes for its type."""
+        client.create_dataset_import_job(
+            jobName=f"{self.name}-first-{dataset_type}",
+            datasetArn=dataset_arn(dataset_type, group=self.name),
+            dataSource={"dataLocation": f"s3://exports/{dataset_type}.csv"},
+            roleArn=IMPORT_ROLE,
+        )
+
+
+MOVIES = DatasetGroup()
+"""The dataset group that most tests start from."""
+
+
+def exports(
+    interactions: int = 1200, *, shift: int = 0, shuffled: bool = False
+) -> dict[str, bytes]:
+    """Return the CSV file of each dataset type, by the file's name ("interactions.csv").
+
+    There are 40 users, and each of them likes every fifth of 200 items. A user does not meet an
+    item twice in 40 interactions. `shift` changes the item with which each user begins. If the
+    histories are `shuffled`, a model cannot learn anything from them.
+    """
+    users = [number % 40 for number in range(interactions)]
+    items = [
+        user % 5 + 5 * ((number // 40 * 7 + user * 11 + shift) % 40)
+        for number, user in enumerate(users)
+    ]
     if shuffled:
         Random(1).shuffle(items)  # noqa: S311 - test data
-    rows = [
-        f"u{user},i{item},{1_790_000_000 + n}"
-        for n, ((user, _), item) in enumerate(zip(met, items, strict=True))
+    interaction_rows = [
+        f"u{user},i{item},{1_790_000_000 + number}"
+        for number, (user, item) in enumerate(zip(users, items, strict=True))
     ]
     tables = {
-        "interactions": ["USER_ID,ITEM_ID,TIMESTAMP", *rows],
-        "items": ["ITEM_ID,GENRE", *(f"i{n},g{n % 5}" for n in range(200))],
-        "users": ["USER_ID,AGE", *(f"u{n},{20 + n}" for n in range(40))],
+        "interactions": ["USER_ID,ITEM_ID,TIMESTAMP", *interaction_rows],
+        "items": ["ITEM_ID,GENRE", *(f"i{number},g{number % 5}" for number in range(200))],
+        "users": ["USER_ID,AGE", *(f"u{number},{20 + number}" for number in range(40))],
         "actions": ["ACTION_ID,VALUE", "a1,5", "a2,9"],
         "action_interactions": ["USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP", "u1,a1,taken,1790000000"],
     }
     return {f"{name}.csv": "\n".join(rows).encode() for name, rows in tables.items()}
 
 
-@dataclass
-class Bucket:
-    """The objects of the bucket `exports`, readable by every role; also as a client of S3."""
-
-    objects: dict[str, bytes]
-    now: Callable[[], datetime]
-    modified: dict[str, datetime] = field(default_factory=dict)
-    meta: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(events=HierarchicalEmitter())
-    )
-    """Where a client of boto3 takes handlers of its events, of which there are none here."""
-
-    def put(self, key: str, content: bytes) -> None:
-        """Write an object now; those given at the beginning are of the beginning of time."""
-        self.objects[key] = content
-        self.modified[key] = self.now()
-
-    def get_paginator(self, operation: str):
-        """The only one there is: of the objects, a thousand a page."""
-        assert operation == "list_objects_v2"
-        return SimpleNamespace(paginate=self._list)
-
-    def get_object(self, *, Bucket: str, Key: str, Range: str):  # noqa: N803 - S3's words
-        """The first bytes of an object, as S3 gives them."""
-        assert (Bucket, Range.partition("=")[0]) == ("exports", "bytes")
-        first, last = map(int, Range.removeprefix("bytes=").split("-"))
-        return {"Body": BytesIO(self.objects[Key][first : last + 1])}
-
-    def _list(self, *, Bucket: str, Prefix: str):  # noqa: N803 - (as above)
-        if Bucket != "exports":
-            answer = {"Error": {"Code": "NoSuchBucket", "Message": "it does not exist"}}
-            raise ClientError(answer, "ListObjectsV2")
-        keys = sorted(key for key in self.objects if key.startswith(Prefix))
-        for start in range(0, max(len(keys), 1), 1000):
-            yield {
-                "Contents": [
-                    {
-                        "Key": key,
-                        "Size": len(self.objects[key]),
-                        "ETag": f'"{hashlib.md5(self.objects[key]).hexdigest()}"',  # noqa: S324 - as S3
-                        "LastModified": self.modified.get(key, BEGINNING),
-                    }
-                    for key in keys[start : start + 1000]
-                ]
-            }
-
-    def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """What `emulator.personalize.Objects` says."""
-        del bucket, role_arn
-        return sorted(
-            key
-            for key in self.objects
-            if key == prefix or (prefix.endswith("/") and key.startswith(prefix))
-        )
-
-    def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """What `emulator.personalize.Objects` says."""
-        del role_arn
-        if key not in self.objects:
-            raise NoSuchKey(f"s3://{bucket}/{key} does not exist")
-        return self.objects[key]
+def interactions(rows: int = 1200, *, shift: int = 0, shuffled: bool = False) -> bytes:
+    """Return the CSV file of the interactions, as `exports` writes it."""
+    return exports(rows, shift=shift, shuffled=shuffled)["interactions.csv"]
 
 
-def make_group(
-    api,
-    args: RetrainingPipelineArgs,
-    let_pass: Callable[[float], None],
-    *,
-    recipe: str = RECIPE,
-    campaign_config: dict[str, object] | None = None,
-    domain: str | None = None,
-) -> None:
-    """Make everything that the settings name, with a first version and campaigns on it.
-
-    `api` is a client of Personalize. Some hours pass, `let_pass` is called with their seconds.
-    """
-    kinds = {str(each.dataset_arn).rpartition("/")[2] for _, each in args.datasets.configured()}
-    name = str(next(args.datasets.configured())[1].dataset_arn).split("/")[1]
-    of_domain = {"domain": domain} if domain else {}
-    group = api.create_dataset_group(name=name, **of_domain)["datasetGroupArn"]
-    let_pass(600)
-    for kind in sorted(kinds | {"INTERACTIONS"}):
-        make_dataset(api, group, name, kind)
-    let_pass(600)
-    for kind in sorted(kinds | {"INTERACTIONS"}):
-        api.create_dataset_import_job(
-            jobName=f"{name}-first-{kind.lower()}",
-            datasetArn=f"{PERSONALIZE}:dataset/{name}/{kind}",
-            dataSource={"dataLocation": f"s3://exports/{kind.lower()}.csv"},
-            roleArn=IMPORT_ROLE,
-        )
-    let_pass(3600)
-    for each in args.solutions:
-        api.create_solution(
-            name=str(each.solution_arn).rpartition("/")[2],
-            datasetGroupArn=group,
-            recipeArn=recipe,
-            performAutoTraining=False,
-        )
-    let_pass(600)
-    for each in args.solutions:
-        api.create_solution_version(solutionArn=each.solution_arn)
-    let_pass(3 * 3600)
-    for each in args.solutions:
-        version = api.list_solution_versions(solutionArn=each.solution_arn)["solutionVersions"][0]
-        for campaign in each.campaigns:
-            api.create_campaign(
-                name=str(campaign.campaign_arn).rpartition("/")[2],
-                solutionVersionArn=version["solutionVersionArn"],
-                minProvisionedTPS=2,
-                campaignConfig=campaign_config or {},
-            )
-    let_pass(3600)
-
-
-def make_dataset(api, group: str, name: str, kind: str) -> None:
-    """Make the dataset of a type, with its schema, in the group of that ARN and name."""
-    record = {
-        "type": "record",
-        "name": kind.title(),
-        "namespace": "com.amazonaws.personalize.schema",
-        "fields": [{"name": field, "type": type_} for field, type_ in SCHEMAS[kind]],
-        "version": "1.0",
-    }
-    schema = api.create_schema(name=f"{name}-{kind.lower()}", schema=json.dumps(record))
-    api.create_dataset(
-        name=f"{name}-{kind.lower()}",
-        schemaArn=schema["schemaArn"],
-        datasetGroupArn=group,
-        datasetType=kind.title(),
-    )
+def _name(arn: object) -> str:
+    return str(arn).rpartition("/")[2]

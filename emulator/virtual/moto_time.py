@@ -8,6 +8,7 @@ moved is a `SeamMovedError`, and a test looks for new places. Written for moto 5
 import copy
 import functools
 import importlib
+import marshal
 import random
 import threading
 import time
@@ -63,10 +64,11 @@ COPIERS = (
     "asl.eval.event.event_manager",
     "asl.component.common.string.string_expression",
     "asl.component.common.path.result_path",
+    f"{_EXEC}.execute_state",
+    f"{_EXEC}.state_map.state_map",
 )
 """The modules that copy documents at every step with `copy.deepcopy`."""
 ORIGINALS = (threading, threading.Thread, threading.Event, time, random, utils.long_uid)
-ATOMS = (str, int, float, type(None))
 _DATETIME = importlib.import_module("datetime")
 
 Invoke = Callable[[Environment, Mapping[str, str | bytes]], dict[str, object]]
@@ -208,12 +210,12 @@ def _call_function(invoke: Invoke) -> Callable[..., None]:
 
 
 def _copy_document(document: object) -> object:
-    """Copy a JSON document. `copy.deepcopy` takes ten times as long."""
-    if type(document) is dict:
-        return {key: _copy_document(value) for key, value in document.items()}
-    if type(document) is list:
-        return [_copy_document(value) for value in document]
-    return document if isinstance(document, ATOMS) else copy.deepcopy(document)
+    """Return a deep copy. `copy.deepcopy` takes thirty times as long for a JSON document."""
+    try:
+        content = marshal.dumps(document)  # type: ignore[arg-type]  # else it raises ValueError
+        return marshal.loads(content)  # noqa: S302  # this process wrote the bytes
+    except ValueError:  # the document contains an object that is no plain value
+        return copy.deepcopy(document)
 
 
 def _first_events(response: StepFunctionResponse) -> ActionResult:

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tests.workflow.interpreter import Execution
-from tests.workflow.pipeline import pipeline
-from tests.world import exports
+from emulator.virtual.step_functions import Execution
+from tests.workflow.pipeline import deploy
+from tests.world import interactions
 
 STAGES = ("interactions", "items", "users", "solution-version", "campaign-update")
 USUAL = (930, 745, 1245, 5430, 930)
@@ -48,17 +48,17 @@ def replay(usual: Sequence[float], *, runs: int, seed: int) -> Iterator[Measured
         seconds = lasts.get(stage, 600)
         return 60, seconds - 60
 
-    with pipeline(timings=timings) as made:
+    with deploy(timings=timings) as pipeline:
         for number in range(WARM_UP + runs):
             lasts.update(zip(STAGES, (_duration(draw, each) for each in usual), strict=True))
-            slot = made.clock.now()
-            made.bucket.put("interactions.csv", exports(shift=number + 1)["interactions.csv"])
-            execution = made.run(scheduledTime=slot.isoformat())
+            slot = pipeline.clock.now()
+            pipeline.bucket.put("interactions.csv", interactions(shift=number + 1))
+            execution = pipeline.run(scheduledTime=slot.isoformat())
             if execution.status != "SUCCEEDED":
                 raise AssertionError(f"a healthy run ended {execution.status}: {execution.cause}")
             if number >= WARM_UP:
                 yield _measure(execution)
-            made.clock.sleep((slot + WEEK - made.clock.now()).total_seconds())
+            pipeline.clock.sleep((slot + WEEK - pipeline.clock.now()).total_seconds())
 
 
 def _duration(draw: random.Random, usual: float) -> float:

@@ -7,51 +7,51 @@ from datetime import timedelta
 from functools import cache
 
 from emulator.virtual.lambda_runtime import Fails
-from tests.workflow.interpreter import Running
+from emulator.virtual.step_functions import StartedExecution
 from tests.workflow.pipeline import Pipeline, handler
 from tests.workflow.troubles import HOUR, ORDERS, Trouble
 from tests.workflow.witness import HOME, SHELF, SOLUTION, Witness, own_report
-from tests.world import IMPORT_ROLE, PERSONALIZE, exports
+from tests.world import IMPORT_ROLE, PERSONALIZE, interactions
 
 
-def prepare(made: Pipeline, witness: Witness, found: list[Trouble]) -> None:
+def prepare(pipeline: Pipeline, witness: Witness, found: list[Trouble]) -> None:
     """Order the faults of the service, and change the data, before the run starts."""
     kinds = {trouble.kind: trouble for trouble in found}
-    if "behind" in kinds and SHELF in _campaigns(made):
-        _fall_behind(made)
+    if "behind" in kinds and SHELF in _campaigns(pipeline):
+        _fall_behind(pipeline)
     if "worse-data" in kinds:
-        made.bucket.put("interactions.csv", shuffled())
+        pipeline.bucket.put("interactions.csv", shuffled())
     for trouble in found:
         if trouble.kind == "no-way-back":
             witness.at_rollback = {"fault": "fail", "job": "campaign-update"}
         if trouble.kind in ORDERS:
-            made.personalize.faults.inject(ORDERS[trouble.kind](trouble))
+            pipeline.personalize.faults.inject(ORDERS[trouble.kind](trouble))
 
 
 def interfere(
-    made: Pipeline, witness: Witness, found: list[Trouble], first: Running
-) -> list[Running]:
+    pipeline: Pipeline, witness: Witness, found: list[Trouble], first: StartedExecution
+) -> list[StartedExecution]:
     """Do what others do while the run is under way; give the executions of a second event."""
-    started = made.clock.now()
+    started = pipeline.clock.now()
     second = []
     for trouble in sorted(found, key=lambda each: each.seconds):
         if trouble.kind not in (*OTHERS, "second-event", "abort", "time-out"):
             continue
-        wait = started + timedelta(seconds=trouble.seconds) - made.clock.now()
-        made.clock.sleep(max(0, wait.total_seconds()))
+        wait = started + timedelta(seconds=trouble.seconds) - pipeline.clock.now()
+        pipeline.clock.sleep(max(0, wait.total_seconds()))
         if trouble.kind in OTHERS:
-            OTHERS[trouble.kind](made, witness, trouble)
+            OTHERS[trouble.kind](pipeline, witness, trouble)
         elif trouble.kind == "second-event":
-            second.append(made.start())
+            second.append(pipeline.start())
         else:
             end = witness.abort if trouble.kind == "abort" else witness.time_out
             end(first)
-            made.clock.sleep(1)
+            pipeline.clock.sleep(1)
             close(witness, first, trouble)
     return second
 
 
-def close(witness: Witness, running: Running, ending: Trouble) -> None:
+def close(witness: Witness, running: StartedExecution, ending: Trouble) -> None:
     """Close a run that has ended without a report as EventBridge does, which may do so twice."""
     execution = running.now()
     if execution.status != "RUNNING" and own_report(execution) is None:
@@ -59,37 +59,39 @@ def close(witness: Witness, running: Running, ending: Trouble) -> None:
             witness.close(execution)
 
 
-def _campaigns(made: Pipeline) -> list[str]:
-    return [str(each.campaign_arn) for each in made.args.solutions[0].campaigns]
+def _campaigns(pipeline: Pipeline) -> list[str]:
+    return [str(each.campaign_arn) for each in pipeline.args.solutions[0].campaigns]
 
 
-def _campaign(made: Pipeline, trouble: Trouble) -> str:
+def _campaign(pipeline: Pipeline, trouble: Trouble) -> str:
     """Give the campaign that is meant: home, where there is no shelf."""
-    return SHELF if trouble.where == "shelf" and SHELF in _campaigns(made) else HOME
+    return SHELF if trouble.where == "shelf" and SHELF in _campaigns(pipeline) else HOME
 
 
 @cache
 def shuffled() -> bytes:
     """Give interactions from which nothing is learnt."""
-    return exports(shuffled=True)["interactions.csv"]
+    return interactions(shuffled=True)
 
 
-def _fall_behind(made: Pipeline) -> None:
+def _fall_behind(pipeline: Pipeline) -> None:
     """Let the shelf serve a version that was trained on shuffled histories."""
-    good = made.bucket.objects["interactions.csv"]
-    made.bucket.objects["interactions.csv"] = shuffled()
-    made.api.create_dataset_import_job(
+    good = pipeline.bucket.objects["interactions.csv"]
+    pipeline.bucket.objects["interactions.csv"] = shuffled()
+    pipeline.client.create_dataset_import_job(
         jobName="shuffled",
         datasetArn=f"{PERSONALIZE}:dataset/movies/INTERACTIONS",
         dataSource={"dataLocation": "s3://exports/interactions.csv"},
         roleArn=IMPORT_ROLE,
     )
-    made.let_pass(HOUR)
-    made.bucket.objects["interactions.csv"] = good
-    poor = made.api.create_solution_version(solutionArn=SOLUTION, name="poor")
-    made.let_pass(HOUR)
-    made.api.update_campaign(campaignArn=SHELF, solutionVersionArn=poor["solutionVersionArn"])
-    made.let_pass(HOUR)
+    pipeline.sleep(HOUR)
+    pipeline.bucket.objects["interactions.csv"] = good
+    poor = pipeline.client.create_solution_version(solutionArn=SOLUTION, name="poor")
+    pipeline.sleep(HOUR)
+    pipeline.client.update_campaign(
+        campaignArn=SHELF, solutionVersionArn=poor["solutionVersionArn"]
+    )
+    pipeline.sleep(HOUR)
 
 
 def _train(_made: Pipeline, witness: Witness, _trouble: Trouble) -> None:
@@ -97,26 +99,26 @@ def _train(_made: Pipeline, witness: Witness, _trouble: Trouble) -> None:
         api.create_solution_version(solutionArn=SOLUTION, name="theirs")
 
 
-def _update_again(made: Pipeline, witness: Witness, trouble: Trouble) -> None:
-    campaign = _campaign(made, trouble)
+def _update_again(pipeline: Pipeline, witness: Witness, trouble: Trouble) -> None:
+    campaign = _campaign(pipeline, trouble)
     served = witness.served(campaign)
     with witness.undisturbed() as api, suppress(api.exceptions.ResourceInUseException):
         api.update_campaign(campaignArn=campaign, solutionVersionArn=served)
 
 
-def _overtake(made: Pipeline, witness: Witness, trouble: Trouble) -> None:
+def _overtake(pipeline: Pipeline, witness: Witness, trouble: Trouble) -> None:
     """Train a version in two minutes, and deploy it as fast."""
     quick = {"fault": "take", "seconds": 1}
-    made.personalize.faults.inject({**quick, "job": "solution-version", "of": "rival"})
+    pipeline.personalize.faults.inject({**quick, "job": "solution-version", "of": "rival"})
     with witness.undisturbed() as api:
         newer = api.create_solution_version(solutionArn=SOLUTION, name="rival")
-    made.clock.sleep(90)
-    arn, campaign = newer["solutionVersionArn"], _campaign(made, trouble)
+    pipeline.clock.sleep(90)
+    arn, campaign = newer["solutionVersionArn"], _campaign(pipeline, trouble)
     if witness.version(arn)["status"] == "ACTIVE":
-        made.personalize.faults.inject({**quick, "job": "campaign-update", "of": campaign})
+        pipeline.personalize.faults.inject({**quick, "job": "campaign-update", "of": campaign})
         with witness.undisturbed() as api, suppress(api.exceptions.ResourceInUseException):
             api.update_campaign(campaignArn=campaign, solutionVersionArn=arn)
-            witness.overtaken[campaign] = made.clock.now()
+            witness.overtaken[campaign] = pipeline.clock.now()
 
 
 OTHERS: Mapping[str, Callable[[Pipeline, Witness, Trouble], None]] = {

@@ -1,11 +1,11 @@
-"""The whole pipeline in one process: workflow, functions and Personalize on one virtual clock."""
+"""Run a pipeline in this process: its state machine, its functions, Personalize, virtual time."""
 
+import functools
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache, cached_property
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -16,232 +16,276 @@ from botocore.session import get_session
 from moto.core.models import botocore_stubber
 
 from components.args import RetrainingPipelineArgs
-from components.document import document
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
 from emulator.personalize import Caller, Personalize, attach
+from emulator.virtual.lambda_runtime import Fails, Handler
+from emulator.virtual.step_functions import Execution, Machine, StartedExecution, StepFunctions
+from emulator.virtual.virtual_time import VirtualClock
 from functions import aws
-from tests.workflow.interpreter import (
-    ACCOUNT,
-    REGION,
-    Execution,
-    Handler,
-    Machine,
-    Running,
-    VirtualClock,
-)
-from tests.workflow.interpreter import World as StepFunctions
-from tests.world import IMPORT_ROLE, PERSONALIZE, RECIPE, Bucket, exports, make_group, settings
+from functions import clock as functions_clock
+from tests.workflow.bucket import Bucket
+from tests.world import ACCOUNT, PREFIX, REGION, DatasetGroup, campaign_arn, exports, solution_arn
 
-PREFIX = "0a1b2c3d"
 START = datetime(2026, 11, 22, tzinfo=UTC)
 SLOT = "2026-11-29T03:00:00Z"
-RUN = "20261129T030000Z"
+RUN_ID = "20261129T030000Z"
 SCHEDULE = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/weekly"
 OPERATOR = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root")
 FUNCTIONS = Caller(ACCOUNT, REGION, f"arn:aws:sts::{ACCOUNT}:assumed-role/functions/session")
 
-SECONDS = {
-    f"{PREFIX}-{RUN}-interactions-1": 930,
-    f"{PREFIX}-{RUN}-items-1": 745,
-    f"{PREFIX}-{RUN}-users-1": 1245,
+DURATIONS = {
+    f"{PREFIX}-{RUN_ID}-interactions-1": 930,
+    f"{PREFIX}-{RUN_ID}-items-1": 745,
+    f"{PREFIX}-{RUN_ID}-users-1": 1245,
     "solution-version": 5430,
     "campaign-update": 930,
 }
-"""How long a job takes, by the end of its ARN or by its kind; any other takes ten minutes."""
+"""The seconds that a job takes, by the last part of its ARN or by its kind."""
+OTHER_DURATION = 600
+"""The seconds of every other job."""
+PENDING_SECONDS = 60
 
 
 @dataclass
 class Pipeline:
-    """A dataset group and the workflow that retrains it; made by `pipeline()`."""
+    """A pipeline and the dataset group that it retrains. `deploy` creates it."""
 
     clock: VirtualClock
     step_functions: StepFunctions
     personalize: Personalize
-    args: RetrainingPipelineArgs
+    group: DatasetGroup
     bucket: Bucket
     prefix: str = PREFIX
-    handlers: dict[str, Handler] = field(default_factory=dict)
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    """The functions that are replaced, by step."""
     schedule_changed_at: datetime = START
 
-    @cached_property
-    def api(self):
-        """A client of Personalize for the test itself."""
-        return self.client("personalize", caller=OPERATOR)
+    @property
+    def args(self) -> RetrainingPipelineArgs:
+        """Return the arguments that the pipeline is deployed with."""
+        return self.group.args
 
-    def client(self, service: str, *, caller: Caller | None = None, **options: object):
-        """What `boto3.client` gives inside this world, to the functions or to another caller."""
-        if service == "s3":
-            return self.bucket
-        made = session().client(service, region_name=REGION, **options)
-        if service.startswith("personalize"):
-            # moto's own Personalize knows schemas only, and would answer first.
-            made.meta.events.unregister("before-send", botocore_stubber)
-            attach(made, self.personalize, caller or FUNCTIONS)
-        if service == "scheduler":
-            self._answer_get_schedule(made)
-        return made
+    @property
+    def client(self):
+        """Return the client of Personalize with which a test acts as an operator."""
+        return shared_clients()["operator"]
 
-    def beside(self, args: RetrainingPipelineArgs, *, prefix: str) -> "Pipeline":
-        """Another pipeline in the same account: the same settings, or those of a group of its own.
+    def second_pipeline(self, group: DatasetGroup, *, prefix: str) -> "Pipeline":
+        """Deploy another pipeline in the same account, for this group or for a new one.
 
-        Such a group is made now, which takes hours of virtual time.
+        A new group is created, which takes hours of virtual time.
         """
-        other = replace(self, args=args, prefix=prefix)
-        if args is not self.args:
-            make_group(self.api, args, self.let_pass)
-        return other
+        if group is not self.group:
+            group.create(self.client, self.sleep)
+        return replace(self, group=group, prefix=prefix)
 
-    @cached_property
+    @functools.cached_property
     def machine(self) -> Machine:
-        """The state machine with the functions as they are when it is first used."""
+        """Return the state machine. The first use fixes its definition and its functions."""
         return self.step_functions.machine(
-            self.definition,
+            definition_of(self.group, prefix=self.prefix),
             {**{step: handler(step) for step in STEPS}, **self.handlers},
             name=f"retraining-{self.prefix}",
             timeouts={name: step.timeout_seconds for name, step in STEPS.items()},
         )
 
-    @property
-    def definition(self) -> Mapping[str, object]:
-        """The state machine's definition, with functions of version 1."""
-        arns = {step: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{step}:1" for step in STEPS}
-        told = document(self.args, job_prefix=self.prefix, import_role_arn=IMPORT_ROLE)
-        return definition(arns, told, self.args)
-
     def run(self, **request: object) -> Execution:
         """Start an execution as the schedule does, with overrides, and wait for its end."""
         return self.start(**request).wait()
 
-    def start(self, **request: object) -> Running:
-        """Start an execution; a key given as None is left out of its input."""
-        given = {"trigger": "schedule", "scheduledTime": SLOT, "scheduleArn": SCHEDULE}
-        told = {**given, **request}
-        return self.machine.start({key: value for key, value in told.items() if value is not None})
+    def start(self, **request: object) -> StartedExecution:
+        """Start an execution as the schedule does, with overrides. None removes a key."""
+        scheduled = {"trigger": "schedule", "scheduledTime": SLOT, "scheduleArn": SCHEDULE}
+        execution_input = {**scheduled, **request}
+        return self.machine.start(
+            {key: value for key, value in execution_input.items() if value is not None}
+        )
 
-    def order(self, fault: str, **order: object) -> None:
-        """Order a fault of Personalize (`emulator/personalize/faults.py`)."""
-        self.personalize.faults.inject({"fault": fault, **order})
+    def inject_fault(self, fault: str, **fields: object) -> None:
+        """Make Personalize fail as `emulator/personalize/faults.py` describes."""
+        self.personalize.faults.inject({"fault": fault, **fields})
 
-    def served(self, campaign: str = "home") -> str:
-        """The version that a campaign serves now."""
-        return self.campaign(campaign)["solutionVersionArn"]
+    def served_version(self, campaign: str = "home") -> str:
+        """Return the ARN of the version that a campaign serves now."""
+        return self.describe_campaign(campaign)["solutionVersionArn"]
 
-    def campaign(self, name: str = "home") -> Mapping[str, object]:
-        """A campaign as Describe shows it."""
-        arn = f"{PERSONALIZE}:campaign/{name}"
-        return self.api.describe_campaign(campaignArn=arn)["campaign"]
+    def describe_campaign(self, name: str = "home") -> Mapping[str, object]:
+        """Return a campaign as DescribeCampaign shows it."""
+        return self.client.describe_campaign(campaignArn=campaign_arn(name))["campaign"]
 
-    def versions(self, name: str = "taste") -> list[str]:
-        """The ARNs of a solution's versions, oldest first."""
-        return [each["solutionVersionArn"] for each in self._summaries(name)]
+    def versions(self, solution: str = "taste") -> list[str]:
+        """Return the ARNs of a solution's versions, oldest first."""
+        return [summary["solutionVersionArn"] for summary in self._version_summaries(solution)]
 
-    def statuses(self, name: str = "taste") -> list[str]:
-        """The statuses of a solution's versions, oldest first."""
-        return [each["status"] for each in self._summaries(name)]
+    def statuses(self, solution: str = "taste") -> list[str]:
+        """Return the statuses of a solution's versions, oldest first."""
+        return [summary["status"] for summary in self._version_summaries(solution)]
 
-    def _summaries(self, name: str) -> list[Mapping[str, object]]:
-        arn = f"{PERSONALIZE}:solution/{name}"
-        found = self.api.list_solution_versions(solutionArn=arn)["solutionVersions"]
-        return sorted(found, key=lambda each: each["creationDateTime"])
+    def _version_summaries(self, solution: str) -> list[Mapping[str, object]]:
+        response = self.client.list_solution_versions(solutionArn=solution_arn(solution))
+        return sorted(response["solutionVersions"], key=lambda item: item["creationDateTime"])
 
-    def started(self, operation: str) -> list[Mapping[str, object]]:
-        """The functions' requests of one operation, in order; also those that were refused."""
+    def requests(self, operation: str) -> list[Mapping[str, object]]:
+        """Return the functions' requests of one operation, in order, also those that failed."""
         return [
             call.request
             for call in self.personalize.calls
             if (call.operation, call.caller) == (operation, FUNCTIONS.arn)
         ]
 
-    def let_pass(self, seconds: float) -> None:
-        """Let virtual time pass; executions go on meanwhile."""
+    def sleep(self, seconds: float) -> None:
+        """Let virtual time pass. Executions continue meanwhile."""
         self.clock.sleep(seconds)
-
-    def _answer_get_schedule(self, client) -> None:
-        """Let a client of Scheduler say when the schedule was changed; nothing is sent."""
-
-        def answer(**_: object):
-            changed = self.schedule_changed_at
-            return SimpleNamespace(status_code=200), {
-                "CreationDate": changed,
-                "LastModificationDate": changed,
-            }
-
-        client.meta.events.register("before-call.scheduler.GetSchedule", answer)
 
 
 @contextmanager
-def pipeline(
-    args: RetrainingPipelineArgs | None = None,
+def deploy(
+    group: DatasetGroup | None = None,
     *,
-    seconds: Mapping[str, float] | None = None,
+    durations: Mapping[str, float] | None = None,
     handlers: Mapping[str, Handler] | None = None,
-    recipe: str = RECIPE,
-    campaign_config: dict[str, object] | None = None,
-    domain: str | None = None,
     **options: object,
 ) -> Iterator[Pipeline]:
-    """Make a world in which the group exists and a week has passed since; the clock shows `SLOT`.
+    """Create a dataset group and its pipeline, let a week pass, and yield the pipeline at `SLOT`.
 
-    `options` go to the Personalize emulator, `handlers` replace functions by name.
+    Args:
+        group: the dataset group, by default the one with three datasets and one campaign.
+        durations: changes of `DURATIONS`.
+        handlers: the functions to replace, by step.
+        options: for the Personalize emulator.
     """
     clock = VirtualClock(START)
-    durations = {**SECONDS, **(seconds or {})}
     bucket = Bucket(exports(), clock.now)
-    personalize = Personalize(
-        objects=bucket,
-        clock=clock.now,
-        **{
-            "timings": lambda kind, arn: (60, _seconds(durations, kind, arn) - 60),
-            **options,
-        },
-    )
-    with StepFunctions(clock) as step_functions:
-        made = Pipeline(
+    timings = functools.partial(_timings, {**DURATIONS, **(durations or {})})
+    personalize = Personalize(objects=bucket, clock=clock.now, **{"timings": timings, **options})
+    with StepFunctions(clock, handler_clock=functions_clock) as step_functions:
+        pipeline = Pipeline(
             clock=clock,
             step_functions=step_functions,
             personalize=personalize,
-            args=args or settings(),
+            group=group or DatasetGroup(),
             bucket=bucket,
-            handlers=dict(handlers or {}),
+            handlers=handlers or {},
         )
         with (
-            patch("boto3.client", made.client),
-            patch("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep)),  # its retries
+            patch.object(CURRENT, "pipeline", pipeline),
+            _shared_clients_in_functions(bucket),
+            # botocore sleeps between the attempts of a request.
+            patch("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep)),
         ):
-            forget_clients()
-            make_group(
-                made.api,
-                made.args,
-                clock.sleep,
-                recipe=recipe,
-                campaign_config=campaign_config,
-                domain=domain,
-            )
+            pipeline.group.create(pipeline.client, clock.sleep)
             clock.sleep((datetime.fromisoformat(SLOT) - clock.now()).total_seconds())
-            yield made
-            forget_clients()
+            yield pipeline
 
 
-@cache
-def session() -> boto3.Session:
-    """One for all worlds, since its tables of services and endpoints take a while to read."""
-    made = get_session()
-    made.set_credentials("testing", "testing")
-    # To sign requests that go nowhere, and to say who sends them, takes half of their time.
-    made.set_default_client_config(Config(signature_version=UNSIGNED, user_agent="tests"))
-    return boto3.Session(botocore_session=made)
+def definition_of(group: DatasetGroup, *, prefix: str = PREFIX) -> Mapping[str, object]:
+    """Return the definition of a group's state machine, with version 1 of the functions."""
+    arns = {step: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{step}:1" for step in STEPS}
+    return definition(arns, group.settings(prefix), group.args)
 
 
-def forget_clients() -> None:
-    for client in (aws.reader, aws.writer, aws.stepfunctions, aws.s3, aws.scheduler, aws.runtime):
-        client.cache_clear()
-
-
-def handler(step: str) -> Callable[[dict, object], object]:
-    """The real function of a step."""
+def handler(step: str) -> Handler:
+    """Return the real function of a step."""
     return importlib.import_module(f"functions.{step}").handler
 
 
-def _seconds(durations: Mapping[str, float], kind: str, arn: str) -> float:
-    return durations.get(arn.rpartition("/")[2], durations.get(kind, 600))
+def killed_after_work(
+    step: str, *, times: int = 1, error: str = "Sandbox.Timedout"
+) -> dict[str, Handler]:
+    """Return the function of a step. Its first invocations work, but fail before they respond."""
+    killed = 0
+
+    def run(event, context):
+        nonlocal killed
+        result = handler(step)(event, context)
+        if killed < times:
+            killed += 1
+            raise Fails(error)
+        return result
+
+    return {step: run}
+
+
+def _timings(durations: Mapping[str, float], kind: str, arn: str) -> tuple[float, float]:
+    """Return the seconds that a job is PENDING and IN_PROGRESS."""
+    seconds = durations.get(arn.rpartition("/")[2], durations.get(kind, OTHER_DURATION))
+    return PENDING_SECONDS, seconds - PENDING_SECONDS
+
+
+# Clients. A client takes longer to create than a run takes, so all pipelines share the clients.
+
+
+class CurrentService:
+    """The Personalize and the schedule of the pipeline that is deployed now."""
+
+    pipeline: Pipeline | None = None
+
+    def call(self, *request: object) -> Mapping[str, object]:
+        """Forward a request to the present emulator of Personalize."""
+        return self.pipeline.personalize.call(*request)
+
+    def get_schedule(self, **_: object):
+        """Return the response of GetSchedule, so that botocore does not send the request."""
+        changed = self.pipeline.schedule_changed_at
+        return SimpleNamespace(status_code=200), {
+            "CreationDate": changed,
+            "LastModificationDate": changed,
+        }
+
+
+CURRENT = CurrentService()
+CLIENTS_OF_FUNCTIONS = ("reader", "writer", "runtime", "stepfunctions", "scheduler")
+
+
+@functools.cache
+def shared_clients() -> Mapping[str, object]:
+    """Return the operator's client, and the functions' clients by their names in `aws`."""
+    with patch("boto3.client", _create_client):
+        clients = {name: getattr(aws, name).__wrapped__() for name in CLIENTS_OF_FUNCTIONS}
+    operator = _create_client("personalize", caller=OPERATOR)
+    return {**clients, "operator": operator}
+
+
+@contextmanager
+def _shared_clients_in_functions(bucket: Bucket) -> Iterator[None]:
+    """Make the functions of `aws` return the shared clients, and forget the clients afterwards."""
+    clients = {**shared_clients(), "s3": bucket}
+    names = (*CLIENTS_OF_FUNCTIONS, "s3")
+    for name in names:
+        # The modules of the functions hold these cached functions, so only their caches can change.
+        getattr(aws, name).cache_clear()
+        with (
+            patch("boto3.client", lambda *_, client=clients[name], **__: client),
+            patch.object(aws, "with_transient_errors", lambda client: client),
+        ):
+            getattr(aws, name)()
+    try:
+        yield
+    finally:
+        for name in names:
+            getattr(aws, name).cache_clear()
+
+
+def _create_client(service: str, *, caller: Caller = FUNCTIONS, **options: object):
+    """Create a boto3 client whose requests are answered in this process."""
+    client = _session().client(service, region_name=REGION, **options)
+    events = client.meta.events
+    # botocore computes this for every event, which takes a tenth of a run.
+    events._alias_event_name = functools.cache(events._alias_event_name)  # noqa: SLF001
+    if service.startswith("personalize"):
+        # moto's Personalize knows only schemas, and would respond before the emulator.
+        events.unregister("before-send", botocore_stubber)
+        attach(client, CURRENT, caller)
+    if service == "scheduler":
+        events.register("before-call.scheduler.GetSchedule", CURRENT.get_schedule)
+    return client
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    """Return the session of all clients. It does not sign requests, which takes half their time."""
+    session = get_session()
+    session.set_credentials("testing", "testing")
+    session.set_default_client_config(Config(signature_version=UNSIGNED, user_agent="tests"))
+    return boto3.Session(botocore_session=session)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from emulator.virtual.step_functions import Execution
 from functions.close_run import LAST_CALL
 from functions.personalize.tags import VERDICT
-from tests.workflow.interpreter import Execution
-from tests.workflow.pipeline import PREFIX, RUN
+from tests.workflow.pipeline import RUN_ID
 from tests.workflow.witness import Report, Update, Witness, of_this_run, own_report
+from tests.world import PREFIX
 
 MAX_DROP = 0.25
 """The gate's, unless configured otherwise."""
@@ -53,7 +54,7 @@ def _ends_in_a_report(witness: Witness, execution: Execution) -> Report | None:
     why = execution.error if execution.status == "FAILED" else execution.status
     assert why in WITHOUT_A_REPORT, f"{why}: nothing else may keep an execution from its report"
     for report in closed:
-        assert (report["status"], report["runId"]) == ("FAILED", RUN), "no report is no success"
+        assert (report["status"], report["runId"]) == ("FAILED", RUN_ID), "no report is no success"
         assert report["executionArn"] == execution.arn, "close_run reports what it was told of"
         assert execution.status in report["text"], "close_run says how the execution ended"
     assert closed or witness.seen["closed: in vain"], f"{execution.arn} ends without a report"
@@ -158,7 +159,9 @@ def _says_what_was_started(
         )
     }
     assert started <= told, f"{started - told} were started, and no report says so"
-    assert all(name.startswith(f"{PREFIX}-{RUN}-") for name in witness.started), "names tell whose"
+    assert all(name.startswith(f"{PREFIX}-{RUN_ID}-") for name in witness.started), (
+        "names tell whose"
+    )
 
 
 def _has_probed_what_it_deployed(witness: Witness, reports: Sequence[Report]) -> None:

@@ -7,12 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.state_machine.asl import LONGEST_STATE_NAME, machines, problems
-from tests.workflow.reading import definition
+from tests.workflow.pipeline import definition_of
+from tests.world import MOVIES
+
+DEFINITION = definition_of(MOVIES)
 
 
 def targets():
     """Give every place in the definition that names a state: (machine, state, path to it)."""
-    for number, machine in enumerate(machines(definition())):
+    for number, machine in enumerate(machines(DEFINITION)):
         for name, state in machine["States"].items():
             for key in ("Next", "Default"):
                 if key in state:
@@ -123,7 +126,7 @@ def test_a_broken_definition_is_told_in_words(broken, found):
 @given(where=st.sampled_from(list(targets())), target=st.text(max_size=90))
 def test_every_reference_that_dangles_is_found(where, target):
     number, name, path = where
-    broken = copy.deepcopy(definition())
+    broken = copy.deepcopy(DEFINITION)
     machine = list(machines(broken))[number]
     if target in machine["States"]:
         return
@@ -136,7 +139,7 @@ def test_every_reference_that_dangles_is_found(where, target):
 
 @given(st.data())
 def test_every_state_that_is_missing_is_found(data):
-    broken = copy.deepcopy(definition())
+    broken = copy.deepcopy(DEFINITION)
     machine = data.draw(st.sampled_from(list(machines(broken))))
     name = data.draw(st.sampled_from(list(machine["States"])))
     del machine["States"][name]

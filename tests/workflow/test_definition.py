@@ -11,7 +11,10 @@ from components.state_machine.asl import machines, problems
 from components.state_machine.steps import STEPS
 from functions import errors, executions
 from functions.contract import Evaluation, Phase, Probing
-from tests.workflow.reading import definition
+from tests.workflow.pipeline import definition_of
+from tests.world import MOVIES
+
+DEFINITION = definition_of(MOVIES)
 
 RESERVED = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
@@ -90,7 +93,7 @@ def states(of_type=None):
     """Give name and state of all states, or of those of a type."""
     return [
         (name, state)
-        for machine in machines(definition())
+        for machine in machines(DEFINITION)
         for name, state in machine["States"].items()
         if of_type in (None, state["Type"])
     ]
@@ -108,21 +111,21 @@ def errors_matched(value):
 
 
 def test_the_states_in_order_are_the_table_of_contents():
-    found = [list(machine["States"]) for machine in machines(definition())]
+    found = [list(machine["States"]) for machine in machines(DEFINITION)]
     assert found == list(CONTENTS.values()), "one list for the run and for each Map inside"
 
 
 def test_each_machine_starts_with_its_first_state():
-    found = [machine["StartAt"] for machine in machines(definition())]
+    found = [machine["StartAt"] for machine in machines(DEFINITION)]
     assert found == [names[0] for names in CONTENTS.values()]
 
 
 def test_the_definition_is_sound():
-    assert problems(definition()) == []
+    assert problems(DEFINITION) == []
 
 
 def test_the_definition_is_json():
-    assert json.loads(json.dumps(definition())) == definition(), "no tuples, no other objects"
+    assert json.loads(json.dumps(DEFINITION)) == DEFINITION, "no tuples, no other objects"
 
 
 def test_state_names_are_short_enough():
@@ -240,12 +243,12 @@ def test_every_error_that_is_matched_exists():
     ours = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
     model = get_session().get_service_model("personalize")
     modelled = {shape.name for shape in model.error_shapes}
-    unknown = set(errors_matched(definition())) - ours - modelled - RESERVED
+    unknown = set(errors_matched(DEFINITION)) - ours - modelled - RESERVED
     assert unknown == set(), "a name that nobody raises is a retry that never happens"
 
 
 def test_nothing_inside_a_map_can_end_it_but_a_normal_end():
-    for machine in list(machines(definition()))[1:]:
+    for machine in list(machines(DEFINITION))[1:]:
         ends = {
             name: state["Type"] for name, state in machine["States"].items() if "Next" not in state
         }
@@ -254,7 +257,7 @@ def test_nothing_inside_a_map_can_end_it_but_a_normal_end():
 
 
 def test_every_path_of_the_run_itself_ends_in_the_report():
-    top = definition()["States"]
+    top = DEFINITION["States"]
     after = {name for name, state in top.items() if "Report outcome" in json.dumps(state)}
     assert after == {
         "Plan retraining",
@@ -267,4 +270,4 @@ def test_every_path_of_the_run_itself_ends_in_the_report():
 
 def test_the_error_of_a_reported_run_is_the_one_that_close_run_leaves_alone():
     assert module.REPORTED == executions.REPORTED
-    assert definition()["States"]["Retraining failed"]["Error"] == executions.REPORTED
+    assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from components.args import CampaignArgs, ProbeArgs, RetrainingPipelineArgs, SolutionArgs
+from components.args import CampaignArgs
 from emulator.personalize import Switches
-from tests import world
+from emulator.virtual.step_functions import Execution, StartedExecution
 from tests.workflow.causing import close, handlers, interfere, prepare
-from tests.workflow.interpreter import Execution, Running
-from tests.workflow.pipeline import PREFIX, RUN, Pipeline, pipeline
+from tests.workflow.pipeline import RUN_ID, Pipeline, deploy
 from tests.workflow.promises import adopted, campaigns, hold
 from tests.workflow.troubles import Trouble, troubles
-from tests.workflow.witness import HOME, SHELF, SOLUTION, Witness, own_report
+from tests.workflow.witness import Witness, own_report
+from tests.world import MOVIES, PREFIX, DatasetGroup, campaign, solution
 
 SECONDS = {
-    **{f"{PREFIX}-{RUN}-{kind}-1": 300 for kind in ("interactions", "items")},
+    **{f"{PREFIX}-{RUN_ID}-{kind}-1": 300 for kind in ("interactions", "items")},
     "solution-version": 300,
     "campaign-update": 120,
 }
@@ -35,22 +35,17 @@ SHELVES = ("none", "none", "without a probe", "with a probe")
 """The second campaign; a world without one is tried faster."""
 
 
-def pipeline_args(found: list[Trouble], shelf: str) -> RetrainingPipelineArgs:
+def pipeline_args(found: list[Trouble], shelf: str) -> DatasetGroup:
     """One campaign with a probe, and perhaps a second one; a probe may ask for the impossible."""
     bad = {trouble.where for trouble in found if trouble.kind in ("bad-answers", "no-way-back")}
 
-    def campaign(arn: str, name: str, *, probed: bool) -> CampaignArgs:
+    def probed(name: str) -> CampaignArgs:
         least = 500 if bad & {name, "both"} else 1
-        probe = ProbeArgs(user_id="u1", min_results=least, minutes=5)
-        return CampaignArgs(campaign_arn=arn, probe=probe if probed else None)
+        return campaign(name, user_id="u1", min_results=least, minutes=5)
 
-    made = [campaign(HOME, "home", probed=True)]
-    if shelf != "none":
-        made.append(campaign(SHELF, "shelf", probed=shelf == "with a probe"))
-    return world.settings(
-        datasets=world.datasets("interactions", "items"),
-        solutions=[SolutionArgs(solution_arn=SOLUTION, campaigns=made)],
-    )
+    shelves = {"none": [], "without a probe": ["shelf"], "with a probe": [probed("shelf")]}
+    group = MOVIES.with_datasets("interactions", "items")
+    return group.with_solutions(solution(campaigns=[probed("home"), *shelves[shelf]]))
 
 
 def run_with(
@@ -62,20 +57,20 @@ def run_with(
     """
     seen = Counter({f"drawn: {trouble.kind}": 1 for trouble in found})
     args, troubled = pipeline_args(found, shelf), handlers(found, seen)
-    with pipeline(args, seconds=SECONDS, switches=switches, handlers=troubled) as made:
-        with Witness(made, seen).watching() as witness:
-            prepare(made, witness, found)
-            first = made.start()
-            running = [first, *interfere(made, witness, found, first)]
+    with deploy(args, durations=SECONDS, switches=switches, handlers=troubled) as pipeline:
+        with Witness(pipeline, seen).watching() as witness:
+            prepare(pipeline, witness, found)
+            first = pipeline.start()
+            running = [first, *interfere(pipeline, witness, found, first)]
             ended = [each.wait() for each in running]
             for ending in (trouble for trouble in found if trouble.kind == "no-report"):
                 for each in running:
                     close(witness, each, ending)
-            made.personalize.faults.clear()
+            pipeline.personalize.faults.clear()
             resumed = None
             if resume_after is not None and ended[0].status != "SUCCEEDED":
-                made.let_pass(resume_after)
-                resumed = resume(made, witness, found, first)
+                pipeline.sleep(resume_after)
+                resumed = resume(pipeline, witness, found, first)
                 ended.append(resumed)
                 seen[f"resumed: {ended[0].status}"] += 1
             for each in ended:
@@ -89,12 +84,14 @@ def run_with(
     return seen
 
 
-def resume(made: Pipeline, witness: Witness, found: list[Trouble], first: Running) -> Execution:
+def resume(
+    pipeline: Pipeline, witness: Witness, found: list[Trouble], first: StartedExecution
+) -> Execution:
     """Go on with the run; where its end is told late, it is told again meanwhile."""
-    running = made.start(scheduledTime=None, scheduleArn=None, trigger=None, resume=RUN)
+    running = pipeline.start(scheduledTime=None, scheduleArn=None, trigger=None, resume=RUN_ID)
     for ending in (trouble for trouble in found if trouble.where == "late"):
         for seconds in LATER:
-            made.let_pass(seconds)
+            pipeline.sleep(seconds)
             close(witness, first, ending)
     return running.wait()
 

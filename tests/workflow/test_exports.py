@@ -1,17 +1,30 @@
 """What lies in S3 is looked at before anything is paid for, and again after it was imported."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.workflow.pipeline import OPERATOR, PREFIX, RUN, handler, pipeline
-from tests.workflow.reading import campaign_arn, dataset_arn, outcomes, report, solution_arn
-from tests.world import PERSONALIZE, datasets, exports, make_dataset, settings, solution
+from tests.workflow.pipeline import OPERATOR, RUN_ID, deploy, handler
+from tests.workflow.summaries import outcomes, report
+from tests.world import (
+    MOVIES,
+    PERSONALIZE,
+    PREFIX,
+    DatasetGroup,
+    campaign_arn,
+    dataset_arn,
+    exports,
+    interactions,
+    solution,
+    solution_arn,
+)
 
 GROUP = f"{PERSONALIZE}:dataset-group/movies"
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 ALL = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED", **DONE}
 NEXT = "2026-12-06T03:00:00Z"
-ONE = settings(datasets=datasets("interactions"))
-INTERACTIONS = exports()["interactions.csv"]
+ONE = MOVIES.with_datasets("interactions")
+INTERACTIONS = interactions()
 ROWS = INTERACTIONS.decode().split("\n")
 
 
@@ -24,11 +37,11 @@ def told(execution):
     return problems
 
 
-def refused(made, **request):
+def refused(pipeline, **request):
     """Run, and give why the run was refused; nothing was written anywhere."""
-    problems = told(made.run(**request))
+    problems = told(pipeline.run(**request))
     writes = ("Create", "Update", "Stop", "Tag")
-    calls = [each for each in made.personalize.calls if each.caller != OPERATOR.arn]
+    calls = [each for each in pipeline.personalize.calls if each.caller != OPERATOR.arn]
     assert [call for call in calls if call.operation.startswith(writes)] == []
     return problems
 
@@ -75,24 +88,24 @@ def refused(made, **request):
     ids=["empty", "header", "type", "missing value", "columns"],
 )
 def test_an_export_that_is_no_good_is_refused(content, problem):
-    with pipeline(ONE) as made:
-        made.bucket.put("interactions.csv", content)
-        assert refused(made) == [f"datasets.interactions: {problem}"]
+    with deploy(ONE) as pipeline:
+        pipeline.bucket.put("interactions.csv", content)
+        assert refused(pipeline) == [f"datasets.interactions: {problem}"]
 
 
 def test_the_columns_may_stand_in_any_order_and_more_of_them():
     rows = [line.split(",") for line in ROWS]
     turned = "\n".join(f"{time},x,{user},{item}" for user, item, time in rows)
-    with pipeline(ONE) as made:
-        made.bucket.put("interactions.csv", turned.encode())
-        execution = made.run()
+    with deploy(ONE) as pipeline:
+        pipeline.bucket.put("interactions.csv", turned.encode())
+        execution = pipeline.run()
     assert outcomes(execution) == {"interactions": "IMPORTED", **DONE}
 
 
 def test_an_export_that_was_not_written_is_refused():
-    with pipeline(ONE) as made:
-        del made.bucket.objects["interactions.csv"]
-        assert refused(made) == [
+    with deploy(ONE) as pipeline:
+        del pipeline.bucket.objects["interactions.csv"]
+        assert refused(pipeline) == [
             (
                 "datasets.interactions: nothing lies at s3://exports/interactions.csv; was the "
                 "export "
@@ -102,10 +115,10 @@ def test_an_export_that_was_not_written_is_refused():
 
 
 def test_an_export_that_cannot_be_read_is_refused():
-    args = settings(datasets=datasets("interactions", data_location="s3://elsewhere/data.csv"))
-    with pipeline(ONE) as made:
-        made.args = args
-        assert refused(made) == [
+    args = MOVIES.with_datasets("interactions", data_location="s3://elsewhere/data.csv")
+    with deploy(ONE) as pipeline:
+        pipeline.group = args
+        assert refused(pipeline) == [
             (
                 "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: "
                 "it does "
@@ -116,13 +129,13 @@ def test_an_export_that_cannot_be_read_is_refused():
 
 @pytest.mark.parametrize(("share", "refuses"), [(0.4, True), (0.6, False)])
 def test_an_export_much_smaller_than_the_one_imported_last_is_refused(share, refuses):
-    with pipeline(ONE) as made:
-        assert outcomes(made.run())["interactions"] == "IMPORTED"
+    with deploy(ONE) as pipeline:
+        assert outcomes(pipeline.run())["interactions"] == "IMPORTED"
         rows = ROWS[: round(len(ROWS) * share)]
         size = len("\n".join(rows).encode())
-        made.bucket.put("interactions.csv", "\n".join(rows).encode())
-        execution = made.run(scheduledTime=NEXT)
-        assert len(made.started("CreateDatasetImportJob")) == (1 if refuses else 2)
+        pipeline.bucket.put("interactions.csv", "\n".join(rows).encode())
+        execution = pipeline.run(scheduledTime=NEXT)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == (1 if refuses else 2)
     if refuses:
         assert told(execution) == [
             (
@@ -135,37 +148,37 @@ def test_an_export_much_smaller_than_the_one_imported_last_is_refused(share, ref
 
 @pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
 def test_an_import_by_hand_in_between_does_not_blind_the_guard(mode):
-    with pipeline(ONE) as made:
-        made.run()
-        made.bucket.put("more/interactions.csv", INTERACTIONS)
-        made.api.create_dataset_import_job(
+    with deploy(ONE) as pipeline:
+        pipeline.run()
+        pipeline.bucket.put("more/interactions.csv", INTERACTIONS)
+        pipeline.client.create_dataset_import_job(
             jobName="by-hand",
             datasetArn=dataset_arn("INTERACTIONS"),
             dataSource={"dataLocation": "s3://exports/more/"},
-            roleArn=made.args.import_role_arn,
+            roleArn=pipeline.args.import_role_arn,
             importMode=mode,
         )
-        made.let_pass(3600)
-        made.bucket.put("interactions.csv", "\n".join(ROWS[:400]).encode())
-        (problem,) = told(made.run(scheduledTime=NEXT))
+        pipeline.sleep(3600)
+        pipeline.bucket.put("interactions.csv", "\n".join(ROWS[:400]).encode())
+        (problem,) = told(pipeline.run(scheduledTime=NEXT))
     assert f"the last FULL import took {len(INTERACTIONS)}: less than" in problem
 
 
 def test_what_may_shrink_is_configured():
-    small = settings(datasets=datasets("interactions", min_relative_size=0.1))
-    with pipeline(small) as made:
-        made.run()
-        made.bucket.put("interactions.csv", "\n".join(ROWS[:240]).encode())
-        made.run(scheduledTime=NEXT)
-        assert len(made.started("CreateDatasetImportJob")) == 2
+    small = MOVIES.with_datasets("interactions", min_relative_size=0.1)
+    with deploy(small) as pipeline:
+        pipeline.run()
+        pipeline.bucket.put("interactions.csv", "\n".join(ROWS[:240]).encode())
+        pipeline.run(scheduledTime=NEXT)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 2
 
 
 def test_all_problems_of_all_datasets_are_told_at_once():
-    with pipeline() as made:
-        made.bucket.put("interactions.csv", INTERACTIONS.replace(b"USER_ID", b"USER", 1))
-        made.bucket.put("items.csv", b"")
-        del made.bucket.objects["users.csv"]
-        problems = refused(made)
+    with deploy() as pipeline:
+        pipeline.bucket.put("interactions.csv", INTERACTIONS.replace(b"USER_ID", b"USER", 1))
+        pipeline.bucket.put("items.csv", b"")
+        del pipeline.bucket.objects["users.csv"]
+        problems = refused(pipeline)
     assert [problem.split(":")[0] for problem in problems] == [
         "datasets.interactions",
         "datasets.items",
@@ -174,21 +187,21 @@ def test_all_problems_of_all_datasets_are_told_at_once():
 
 
 def test_what_is_not_to_be_imported_is_not_looked_at():
-    with pipeline() as made:
-        made.bucket.put("items.csv", b"")
-        execution = made.run(datasets=["interactions", "users"])
+    with deploy() as pipeline:
+        pipeline.bucket.put("items.csv", b"")
+        execution = pipeline.run(datasets=["interactions", "users"])
     assert outcomes(execution) == {"interactions": "IMPORTED", "users": "IMPORTED", **DONE}
 
 
 def test_a_prefix_of_thousands_of_objects_is_looked_at_on_all_its_pages():
-    args = settings(datasets=datasets("interactions", data_location="s3://exports/days/"))
+    args = MOVIES.with_datasets("interactions", data_location="s3://exports/days/")
     header, *rows = ROWS
-    with pipeline(ONE) as made:
-        made.args = args
+    with deploy(ONE) as pipeline:
+        pipeline.group = args
         for number in range(1200):
-            made.bucket.put(f"days/{number:04}.csv", f"{header}\n{rows[number]}".encode())
-        made.bucket.put("days/1199.csv", b"")
-        assert refused(made) == [
+            pipeline.bucket.put(f"days/{number:04}.csv", f"{header}\n{rows[number]}".encode())
+        pipeline.bucket.put("days/1199.csv", b"")
+        assert refused(pipeline) == [
             (
                 "datasets.interactions: 1 of 1200 objects at s3://exports/days/ are empty, "
                 "days/1199.csv for one; was the export cut off? Markers belong beside the location"
@@ -199,12 +212,12 @@ def test_a_prefix_of_thousands_of_objects_is_looked_at_on_all_its_pages():
 # Ready markers and dates
 
 
-MARKED = settings(datasets=datasets("interactions", ready_marker="s3://exports/_READY"))
+MARKED = MOVIES.with_datasets("interactions", ready_marker="s3://exports/_READY")
 
 
 def test_an_export_without_its_ready_marker_is_refused():
-    with pipeline(MARKED) as made:
-        assert refused(made) == [
+    with deploy(MARKED) as pipeline:
+        assert refused(pipeline) == [
             (
                 "datasets.interactions: the ready marker s3://exports/_READY is not there; was the "
                 "export finished?"
@@ -213,14 +226,14 @@ def test_an_export_without_its_ready_marker_is_refused():
 
 
 def test_an_export_with_the_marker_of_the_last_one_is_refused():
-    with pipeline(MARKED) as made:
-        made.bucket.put("_READY", b"")
-        marked = made.clock.now()
-        made.run()
-        imported = made.api.list_dataset_import_jobs()["datasetImportJobs"]
+    with deploy(MARKED) as pipeline:
+        pipeline.bucket.put("_READY", b"")
+        marked = pipeline.clock.now()
+        pipeline.run()
+        imported = pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]
         last = max(each["creationDateTime"] for each in imported)
-        made.bucket.put("interactions.csv", exports(shift=1)["interactions.csv"])
-        assert told(made.run(scheduledTime=NEXT)) == [
+        pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        assert told(pipeline.run(scheduledTime=NEXT)) == [
             (
                 "datasets.interactions: the ready marker s3://exports/_READY is of "
                 f"{marked.isoformat(timespec='seconds')}, before the last import of "
@@ -229,25 +242,23 @@ def test_an_export_with_the_marker_of_the_last_one_is_refused():
                 "was imported, start with skipImport"
             )
         ]
-        made.bucket.put("_READY", b"")
-        assert outcomes(made.run(scheduledTime=NEXT)) == {"interactions": "IMPORTED", **DONE}
+        pipeline.bucket.put("_READY", b"")
+        assert outcomes(pipeline.run(scheduledTime=NEXT)) == {"interactions": "IMPORTED", **DONE}
 
 
 def test_the_day_of_the_slot_is_filled_in():
-    dated = settings(
-        datasets=datasets(
-            "interactions",
-            data_location="s3://exports/{date}/data.csv",
-            ready_marker="s3://exports/{date}.ready",
-        )
+    dated = MOVIES.with_datasets(
+        "interactions",
+        data_location="s3://exports/{date}/data.csv",
+        ready_marker="s3://exports/{date}.ready",
     )
-    with pipeline(ONE) as made:
-        made.args = dated
-        made.bucket.put("2026-11-29/data.csv", INTERACTIONS)
-        made.bucket.put("2026-11-29.ready", b"")
-        execution = made.run()
-        asked = [each["dataSource"] for each in made.started("CreateDatasetImportJob")]
-        assert told(made.run(scheduledTime=NEXT)) == [
+    with deploy(ONE) as pipeline:
+        pipeline.group = dated
+        pipeline.bucket.put("2026-11-29/data.csv", INTERACTIONS)
+        pipeline.bucket.put("2026-11-29.ready", b"")
+        execution = pipeline.run()
+        asked = [each["dataSource"] for each in pipeline.requests("CreateDatasetImportJob")]
+        assert told(pipeline.run(scheduledTime=NEXT)) == [
             (
                 "datasets.interactions: nothing lies at s3://exports/2026-12-06/data.csv; was the "
                 "export written?"
@@ -267,17 +278,15 @@ def test_the_day_of_the_slot_is_filled_in():
 
 def incremental(kind="interactions"):
     """Give settings in which new data lie at a place of their own each day."""
-    return settings(
-        datasets=datasets(
-            kind, import_mode="INCREMENTAL", data_location=f"s3://exports/new-{kind}.csv"
-        )
+    return MOVIES.with_datasets(
+        kind, import_mode="INCREMENTAL", data_location=f"s3://exports/new-{kind}.csv"
     )
 
 
 def test_an_incremental_import_of_old_objects_is_refused():
-    with pipeline(ONE) as made:
-        made.args = settings(datasets=datasets("interactions", import_mode="INCREMENTAL"))
-        assert refused(made) == [
+    with deploy(ONE) as pipeline:
+        pipeline.group = MOVIES.with_datasets("interactions", import_mode="INCREMENTAL")
+        assert refused(pipeline) == [
             (
                 "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are "
                 "older than "
@@ -291,10 +300,10 @@ def test_an_incremental_import_of_old_objects_is_refused():
 
 @pytest.mark.parametrize(("rows", "refuses"), [(999, True), (1000, False)])
 def test_an_incremental_import_of_too_few_interactions_is_refused(rows, refuses):
-    with pipeline(ONE) as made:
-        made.args = incremental()
-        made.bucket.put("new-interactions.csv", "\n".join(ROWS[: rows + 1]).encode())
-        execution = made.run()
+    with deploy(ONE) as pipeline:
+        pipeline.group = incremental()
+        pipeline.bucket.put("new-interactions.csv", "\n".join(ROWS[: rows + 1]).encode())
+        execution = pipeline.run()
     if refuses:
         assert told(execution) == [
             (
@@ -310,10 +319,10 @@ def test_an_incremental_import_of_too_few_interactions_is_refused(rows, refuses)
 
 def test_an_incremental_import_of_too_much_is_refused(monkeypatch):
     monkeypatch.setattr("functions.planning.decide.export_guards.MOST_INCREMENTAL_BYTES", 1000)
-    with pipeline(ONE) as made:
-        made.args = incremental()
-        made.bucket.put("new-interactions.csv", INTERACTIONS)
-        assert refused(made) == [
+    with deploy(ONE) as pipeline:
+        pipeline.group = incremental()
+        pipeline.bucket.put("new-interactions.csv", INTERACTIONS)
+        assert refused(pipeline) == [
             (
                 f"datasets.interactions: s3://exports/new-interactions.csv has {len(INTERACTIONS)} "
                 "bytes; an INCREMENTAL import takes at most 1000: use importMode FULL"
@@ -322,10 +331,10 @@ def test_an_incremental_import_of_too_much_is_refused(monkeypatch):
 
 
 def test_a_few_new_items_are_appended():
-    with pipeline(settings(datasets=datasets("items"))) as made:
-        made.args = incremental("items")
-        made.bucket.put("new-items.csv", b"ITEM_ID,GENRE\ni999,g1")
-        execution = made.run()
+    with deploy(MOVIES.with_datasets("items")) as pipeline:
+        pipeline.group = incremental("items")
+        pipeline.bucket.put("new-items.csv", b"ITEM_ID,GENRE\ni999,g1")
+        execution = pipeline.run()
     assert outcomes(execution) == {"items": "IMPORTED", **DONE}
 
 
@@ -333,12 +342,11 @@ def test_a_few_new_items_are_appended():
 
 
 def test_everything_that_is_missing_is_told_at_once():
-    with pipeline() as made:
-        made.args = settings(
-            datasets=datasets("interactions", "actions"),
-            solutions=[solution("gone", ("lost",)), solution("taste", ("nowhere",))],
+    with deploy() as pipeline:
+        pipeline.group = MOVIES.with_datasets("interactions", "actions").with_solutions(
+            solution("gone", campaigns=["lost"]), solution("taste", campaigns=["nowhere"])
         )
-        assert refused(made) == [
+        assert refused(pipeline) == [
             f"{dataset_arn('ACTIONS')}: does not exist; create it, or correct the stack's config",
             f"{solution_arn('gone')}: does not exist; create it, or correct the stack's config",
             (
@@ -354,10 +362,12 @@ def test_everything_that_is_missing_is_told_at_once():
 
 
 def test_a_campaign_of_another_solution_is_refused():
-    with pipeline(settings(solutions=[solution("taste"), solution("like", ("detail",))])) as made:
-        made.args = settings(solutions=[solution("taste", ("detail",))])
-        serves = made.served("detail")
-        assert refused(made) == [
+    with deploy(
+        MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
+    ) as pipeline:
+        pipeline.group = MOVIES.with_solutions(solution("taste", campaigns=["detail"]))
+        serves = pipeline.served_version("detail")
+        assert refused(pipeline) == [
             (
                 f"{campaign_arn('detail')}: serves {serves}, which is no version of "
                 f"{solution_arn()}; put the campaign under its own solution"
@@ -366,13 +376,12 @@ def test_a_campaign_of_another_solution_is_refused():
 
 
 def test_datasets_of_another_group_than_the_solutions_are_refused():
-    other = settings(
-        datasets=datasets("interactions", group="books"), solutions=[solution("novels", ("shelf",))]
-    )
-    with pipeline(ONE) as made:
-        made.beside(other, prefix="beefbeef")
-        made.args = settings(datasets=datasets("interactions", group="books"))
-        assert refused(made) == [
+    books = DatasetGroup("books").with_datasets("interactions")
+    books = books.with_solutions(solution("novels", campaigns=["shelf"]))
+    with deploy(ONE) as pipeline:
+        pipeline.second_pipeline(books, prefix="beefbeef")
+        pipeline.group = books.with_solutions(solution())
+        assert refused(pipeline) == [
             (
                 f"{solution_arn()}: trains on {GROUP}, and the datasets belong to "
                 f"{PERSONALIZE}:dataset-group/books; name the datasets of the solution's own group"
@@ -381,20 +390,20 @@ def test_datasets_of_another_group_than_the_solutions_are_refused():
 
 
 def test_a_dataset_that_is_not_active_yet_is_refused():
-    with pipeline(ONE) as made:
-        made.order("hang", job="dataset")
-        make_dataset(made.api, GROUP, "movies", "USERS")
-        made.args = settings(datasets=datasets("interactions", "users"))
-        problems = refused(made)
+    with deploy(ONE) as pipeline:
+        pipeline.inject_fault("hang", job="dataset")
+        MOVIES.create_dataset(pipeline.client, "users")
+        pipeline.group = MOVIES.with_datasets("interactions", "users")
+        problems = refused(pipeline)
     assert problems == [
         f"{dataset_arn('USERS')}: its status is CREATE PENDING; retraining needs it ACTIVE"
     ]
 
 
 def test_a_custom_solution_in_a_domain_group_is_retrained_like_any_other():
-    with pipeline(domain="ECOMMERCE") as made:
-        execution = made.run()
-        group = made.api.describe_dataset_group(datasetGroupArn=GROUP)["datasetGroup"]
+    with deploy(replace(MOVIES, domain="ECOMMERCE")) as pipeline:
+        execution = pipeline.run()
+        group = pipeline.client.describe_dataset_group(datasetGroupArn=GROUP)["datasetGroup"]
     assert group["domain"] == "ECOMMERCE"
     assert outcomes(execution) == ALL
 
@@ -403,13 +412,13 @@ def test_a_custom_solution_in_a_domain_group_is_retrained_like_any_other():
 
 
 def test_data_that_change_during_the_import_are_warned_of_and_imported_by_the_next_run():
-    with pipeline() as made:
-        running = made.start()
-        made.let_pass(300)
-        made.bucket.put("items.csv", exports()["items.csv"] + b"\ni999,g9")
+    with deploy() as pipeline:
+        running = pipeline.start()
+        pipeline.sleep(300)
+        pipeline.bucket.put("items.csv", exports()["items.csv"] + b"\ni999,g9")
         first = running.wait()
-        second = made.run(scheduledTime=NEXT)
-        imports = len(made.started("CreateDatasetImportJob"))
+        second = pipeline.run(scheduledTime=NEXT)
+        imports = len(pipeline.requests("CreateDatasetImportJob"))
     job = report(first)["imports"][1]["datasetImportJobArn"]
     assert report(first)["warnings"] == [
         f"{job}: s3://exports/items.csv was changed during the import"
@@ -421,14 +430,14 @@ def test_data_that_change_during_the_import_are_warned_of_and_imported_by_the_ne
 
 def test_data_that_are_gone_after_the_import_are_warned_of():
     def gone(event, context):
-        if event["dataset"]["type"] == "users" and "users.csv" in made.bucket.objects:
-            made.clock.sleep(60)
-            del made.bucket.objects["users.csv"]
+        if event["dataset"]["type"] == "users" and "users.csv" in pipeline.bucket.objects:
+            pipeline.clock.sleep(60)
+            del pipeline.bucket.objects["users.csv"]
         return handler("watch_dataset_import_job")(event, context)
 
-    short = {f"{PREFIX}-{RUN}-users-1": 61}
-    with pipeline(seconds=short, handlers={"watch_dataset_import_job": gone}) as made:
-        execution = made.run()
+    short = {f"{PREFIX}-{RUN_ID}-users-1": 61}
+    with deploy(durations=short, handlers={"watch_dataset_import_job": gone}) as pipeline:
+        execution = pipeline.run()
     assert [each.rpartition(": ")[2] for each in report(execution)["warnings"]] == [
         "s3://exports/users.csv was changed during the import"
     ]

@@ -1,17 +1,19 @@
 """The probe after an update, and the way back."""
 
 from collections import Counter
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
 
-from components.args import CampaignArgs, LimitsArgs, ProbeArgs, SolutionArgs
+from components.args import LimitsArgs
+from functions import aws
 from functions.personalize import probe
 from functions.personalize.tags import PREVIOUS, VERDICT, recall
-from tests.workflow.pipeline import RUN, handler, pipeline
-from tests.workflow.reading import campaign_arn, failures, outcomes, report, solution_arn
-from tests.world import settings
+from tests.workflow.pipeline import RUN_ID, deploy, handler
+from tests.workflow.summaries import failures, outcomes, report
+from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
@@ -19,16 +21,15 @@ FEW = "the probe failed: 170 results, fewer than 400"
 """A user of the sample data has met 30 of 200 items."""
 
 
-def probed(probe=None, **changes):
-    """Give settings with a probe; it asks for u1, and for 1 result, for 10 minutes."""
-    campaigns = [CampaignArgs(campaign_arn=campaign_arn(), probe=probe or ProbeArgs(user_id="u1"))]
-    return settings(
-        solutions=[SolutionArgs(solution_arn=solution_arn(), campaigns=campaigns)], **changes
+def probed(**probe):
+    """Return the dataset group with a probe. By default it asks for user u1 and one result."""
+    return MOVIES.with_solutions(
+        solution(campaigns=[campaign("home", **(probe or {"user_id": "u1"}))])
     )
 
 
-TOO_MUCH = probed(ProbeArgs(user_id="u1", min_results=400))
-"""With a probe that no version can pass."""
+PROBE_FAILS = probed(user_id="u1", min_results=400)
+"""The probe asks for more results than any version can return."""
 
 
 class Answers:
@@ -46,11 +47,11 @@ class Answers:
         return self.client.get_recommendations(**request)
 
 
-def run_with_answers(made, bad):
+def run_with_answers(pipeline, bad):
     """Run while the runtime fails at some questions; give the run and how many were asked."""
-    answers = Answers(made.client("personalize-runtime"), bad)
+    answers = Answers(aws.runtime(), bad)
     with patch("functions.probe_campaign.runtime", lambda: answers):
-        return made.run(skipImport=True), answers.asked
+        return pipeline.run(skipImport=True), answers.asked
 
 
 def phases(execution):
@@ -62,10 +63,10 @@ def phases(execution):
 
 
 def test_a_campaign_that_answers_well_for_all_the_minutes_is_deployed():
-    with pipeline(probed()) as made:
-        execution = made.run(skipImport=True)
-        assert made.served() == made.versions()[-1]
-        questions = [call for call in made.personalize.calls if "Recommend" in call.operation]
+    with deploy(probed()) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+        questions = [call for call in pipeline.personalize.calls if "Recommend" in call.operation]
     assert outcomes(execution) == DONE
     assert failures(execution) == {}
     assert phases(execution)[-1] == "PASSED"
@@ -74,8 +75,8 @@ def test_a_campaign_that_answers_well_for_all_the_minutes_is_deployed():
 
 
 def test_the_probe_asks_only_when_the_update_is_live():
-    with pipeline(probed()) as made:
-        execution = made.run(skipImport=True)
+    with deploy(probed()) as pipeline:
+        execution = pipeline.run(skipImport=True)
     states = execution.states
     assert states.index("Probe campaign") > states.index("Watch campaign update")
     update = execution.output["solutions"][0]["campaigns"][0]
@@ -83,26 +84,26 @@ def test_the_probe_asks_only_when_the_update_is_live():
 
 
 def test_a_probe_by_user_and_list_asks_for_a_ranking():
-    ranking = ProbeArgs(user_id="u1", input_list=["i1", "i2"], min_results=2)
+    ranking = {"user_id": "u1", "input_list": ["i1", "i2"], "min_results": 2}
     recipe = "arn:aws:personalize:::recipe/aws-personalized-ranking"
-    with pipeline(probed(ranking), recipe=recipe) as made:
-        execution = made.run(skipImport=True)
-        asked = {c.operation for c in made.personalize.calls if c.operation.startswith("Get")}
+    with deploy(replace(probed(**ranking), recipe=recipe)) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        asked = {c.operation for c in pipeline.personalize.calls if c.operation.startswith("Get")}
     assert outcomes(execution) == DONE
     assert asked == {"GetPersonalizedRanking", "GetSolutionMetrics"}
 
 
 def test_a_probe_by_item_asks_for_similar_items():
     recipe = "arn:aws:personalize:::recipe/aws-similar-items"
-    with pipeline(probed(ProbeArgs(item_id="i1")), recipe=recipe) as made:
-        execution = made.run(skipImport=True)
+    with deploy(replace(probed(item_id="i1"), recipe=recipe)) as pipeline:
+        execution = pipeline.run(skipImport=True)
     assert outcomes(execution) == DONE
 
 
 @pytest.mark.parametrize("bad", [{0}, {5}, {3, 4}, {0, 2, 4, 6, 8}], ids=str)
 def test_bad_answers_that_do_not_persist_are_forgiven(bad):
-    with pipeline(probed()) as made:
-        execution, _ = run_with_answers(made, bad.__contains__)
+    with deploy(probed()) as pipeline:
+        execution, _ = run_with_answers(pipeline, bad.__contains__)
     assert outcomes(execution) == DONE
 
 
@@ -110,13 +111,15 @@ def test_bad_answers_that_do_not_persist_are_forgiven(bad):
 
 
 def test_too_few_results_move_the_campaign_back_and_mark_the_version():
-    with pipeline(TOO_MUCH) as made:
-        execution = made.run(skipImport=True)
-        old, new = made.versions()
-        assert made.served() == old
-        assert made.campaign()["latestCampaignUpdate"]["status"] == "ACTIVE", "it was waited for"
-        assert recall(made.api, new)[VERDICT] == "ROLLED_BACK"
-        asked = [each["solutionVersionArn"] for each in made.started("UpdateCampaign")]
+    with deploy(PROBE_FAILS) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        old, new = pipeline.versions()
+        assert pipeline.served_version() == old
+        assert pipeline.describe_campaign()["latestCampaignUpdate"]["status"] == "ACTIVE", (
+            "it was waited for"
+        )
+        assert recall(pipeline.client, new)[VERDICT] == "ROLLED_BACK"
+        asked = [each["solutionVersionArn"] for each in pipeline.requests("UpdateCampaign")]
     assert asked == [new, old]
     assert outcomes(execution) == ROLLED_BACK
     assert failures(execution) == {"home": FEW}
@@ -124,7 +127,7 @@ def test_too_few_results_move_the_campaign_back_and_mark_the_version():
     assert campaign["previousVersionArn"] == old
     assert report(execution)["status"] == "ROLLED_BACK"
     assert report(execution)["text"] == (
-        f"Retraining run {RUN}: ROLLED_BACK\n"
+        f"Retraining run {RUN_ID}: ROLLED_BACK\n"
         f"  {solution_arn()}: ROLLED_BACK\n"
         f"    version {new}\n"
         f"    {campaign_arn()}: ROLLED_BACK: {FEW}"
@@ -132,30 +135,32 @@ def test_too_few_results_move_the_campaign_back_and_mark_the_version():
 
 
 def test_errors_that_persist_move_the_campaign_back():
-    with pipeline(probed()) as made:
-        execution, asked = run_with_answers(made, lambda number: number >= 2)
-        assert made.served() == made.versions()[0]
+    with deploy(probed()) as pipeline:
+        execution, asked = run_with_answers(pipeline, lambda number: number >= 2)
+        assert pipeline.served_version() == pipeline.versions()[0]
     assert outcomes(execution) == ROLLED_BACK
     assert "InternalServerError" in failures(execution)["home"]
     assert asked == 5, "two good answers and three bad ones in a row; more would tell nothing"
 
 
 def test_a_version_that_was_rolled_back_from_is_never_deployed_again():
-    with pipeline(TOO_MUCH) as made:
-        made.run(skipImport=True)
-        bad = made.versions()[-1]
-        made.machine.start({"skipImport": True}).wait()
-        made.run(resume=RUN, skipImport=True)
-        targets = Counter(each["solutionVersionArn"] for each in made.started("UpdateCampaign"))
+    with deploy(PROBE_FAILS) as pipeline:
+        pipeline.run(skipImport=True)
+        bad = pipeline.versions()[-1]
+        pipeline.machine.start({"skipImport": True}).wait()
+        pipeline.run(resume=RUN_ID, skipImport=True)
+        targets = Counter(
+            each["solutionVersionArn"] for each in pipeline.requests("UpdateCampaign")
+        )
         assert targets[bad] == 1, "the first time only"
-        assert len(made.versions()) == 4, "each run trains another"
+        assert len(pipeline.versions()) == 4, "each run trains another"
 
 
 def test_a_version_that_is_not_accepted_is_not_probed():
-    with pipeline(TOO_MUCH) as made:
-        made.order("fail", job="campaign-update", reason="No capacity")
-        execution = made.run(skipImport=True)
-        assert made.served() == made.versions()[0]
+    with deploy(PROBE_FAILS) as pipeline:
+        pipeline.inject_fault("fail", job="campaign-update", reason="No capacity")
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
     assert phases(execution) == []
     assert failures(execution) == {"home": "No capacity"}, "the old version is live all the time"
 
@@ -166,17 +171,19 @@ def test_a_version_that_is_not_accepted_is_not_probed():
 def test_a_campaign_that_somebody_else_has_moved_meanwhile_is_left_alone():
     def moved(event, context):
         if not theirs:
-            theirs.append(made.versions()[1])
-            made.api.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=theirs[0])
+            theirs.append(pipeline.versions()[1])
+            pipeline.client.update_campaign(
+                campaignArn=campaign_arn(), solutionVersionArn=theirs[0]
+            )
         return handler("roll_back_campaign")(event, context)
 
     theirs = []
-    with pipeline(TOO_MUCH, handlers={"roll_back_campaign": moved}) as made:
-        made.api.create_solution_version(solutionArn=solution_arn(), name="by-hand")
-        made.let_pass(3 * 3600)
-        execution = made.run(skipImport=True)
-        assert made.served() == theirs[0]
-        assert len(made.started("UpdateCampaign")) == 1
+    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": moved}) as pipeline:
+        pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        pipeline.sleep(3 * 3600)
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == theirs[0]
+        assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
     assert failures(execution) == {"home": f"it serves {theirs[0]} by now; {FEW}"}
 
@@ -186,25 +193,25 @@ def test_a_campaign_that_somebody_else_moves_back_needs_no_rollback():
         if not done:
             done.append(True)
             old = event["update"]["previousVersionArn"]
-            made.api.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=old)
+            pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=old)
         return handler("roll_back_campaign")(event, context)
 
     done = []
-    with pipeline(TOO_MUCH, handlers={"roll_back_campaign": moved}) as made:
-        execution = made.run(skipImport=True)
-        assert made.served() == made.versions()[0]
-        assert len(made.started("UpdateCampaign")) == 1
+    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": moved}) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
+        assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == ROLLED_BACK
 
 
 def test_a_rollback_that_fails_is_a_failure_that_says_both():
     def fails(event, context):
-        made.order("fail", job="campaign-update", reason="No capacity")
+        pipeline.inject_fault("fail", job="campaign-update", reason="No capacity")
         return handler("roll_back_campaign")(event, context)
 
-    with pipeline(TOO_MUCH, handlers={"roll_back_campaign": fails}) as made:
-        execution = made.run(skipImport=True)
-        assert made.served() == made.versions()[-1], "somebody has to look"
+    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": fails}) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[-1], "somebody has to look"
     assert execution.status == "FAILED"
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
     assert failures(execution) == {"home": f"No capacity; {FEW}"}
@@ -212,14 +219,12 @@ def test_a_rollback_that_fails_is_a_failure_that_says_both():
 
 def test_a_rollback_that_hangs_is_given_up_at_its_deadline():
     def hangs(event, context):
-        made.order("hang", job="campaign-update")
+        pipeline.inject_fault("hang", job="campaign-update")
         return handler("roll_back_campaign")(event, context)
 
-    limited = probed(
-        ProbeArgs(user_id="u1", min_results=400), limits=LimitsArgs(max_campaign_hours=1)
-    )
-    with pipeline(limited, handlers={"roll_back_campaign": hangs}) as made:
-        execution = made.run(skipImport=True)
+    limited = PROBE_FAILS.with_options(limits=LimitsArgs(max_campaign_hours=1))
+    with deploy(limited, handlers={"roll_back_campaign": hangs}) as pipeline:
+        execution = pipeline.run(skipImport=True)
     assert failures(execution) == {"home": f"still CREATE IN_PROGRESS after 1 hours; {FEW}"}
 
 
@@ -228,15 +233,15 @@ def test_a_rollback_waits_until_the_campaign_is_free():
         if not done:
             done.append(True)
             new = event["update"]["targetVersionArn"]
-            made.api.update_campaign(
+            pipeline.client.update_campaign(
                 campaignArn=campaign_arn(), solutionVersionArn=new, minProvisionedTPS=3
             )
         return handler("roll_back_campaign")(event, context)
 
     done = []
-    with pipeline(TOO_MUCH, handlers={"roll_back_campaign": busy}) as made:
-        execution = made.run(skipImport=True)
-        assert made.served() == made.versions()[0]
+    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": busy}) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
     assert outcomes(execution) == ROLLED_BACK
     assert "Wait to roll back" in execution.states
 
@@ -245,14 +250,14 @@ def test_a_rollback_whose_answer_is_lost_is_not_made_twice():
     def lost(event, context):
         if not done:
             done.append(True)
-            made.order("lost-answer", operation="UpdateCampaign")
+            pipeline.inject_fault("lost-answer", operation="UpdateCampaign")
         return handler("roll_back_campaign")(event, context)
 
     done = []
-    with pipeline(TOO_MUCH, handlers={"roll_back_campaign": lost}) as made:
-        execution = made.run(skipImport=True)
-        assert made.served() == made.versions()[0]
-        assert len(made.started("UpdateCampaign")) == 2
+    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": lost}) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
+        assert len(pipeline.requests("UpdateCampaign")) == 2
     assert outcomes(execution) == ROLLED_BACK
 
 
@@ -260,31 +265,35 @@ def test_a_rollback_whose_answer_is_lost_is_not_made_twice():
 
 
 def test_the_version_before_is_in_the_campaigns_tag_after_each_update():
-    with pipeline() as made:
+    with deploy() as pipeline:
         for slot in ("2026-11-29T03:00:00Z", "2026-11-30T03:00:00Z"):
-            before = made.served()
-            made.run(skipImport=True, scheduledTime=slot)
-            assert recall(made.api, campaign_arn())[PREVIOUS] == before != made.served()
+            before = pipeline.served_version()
+            pipeline.run(skipImport=True, scheduledTime=slot)
+            assert (
+                recall(pipeline.client, campaign_arn())[PREVIOUS]
+                == before
+                != pipeline.served_version()
+            )
 
 
 def test_where_nothing_was_served_before_there_is_no_probe():
-    with pipeline(TOO_MUCH) as made:
-        made.api.delete_campaign(campaignArn=campaign_arn())
-        made.let_pass(3600)
-        made.order("fail", job="campaign", reason="Internal service error")
-        made.api.create_campaign(
-            name="home", solutionVersionArn=made.versions()[0], minProvisionedTPS=2
+    with deploy(PROBE_FAILS) as pipeline:
+        pipeline.client.delete_campaign(campaignArn=campaign_arn())
+        pipeline.sleep(3600)
+        pipeline.inject_fault("fail", job="campaign", reason="Internal service error")
+        pipeline.client.create_campaign(
+            name="home", solutionVersionArn=pipeline.versions()[0], minProvisionedTPS=2
         )
-        made.let_pass(3600)
-        execution = made.run(skipImport=True)
-        assert made.served() == made.versions()[-1], "there is no way back"
-        assert PREVIOUS not in recall(made.api, campaign_arn())
+        pipeline.sleep(3600)
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[-1], "there is no way back"
+        assert PREVIOUS not in recall(pipeline.client, campaign_arn())
     assert phases(execution) == []
     assert outcomes(execution) == DONE
 
 
 def test_a_short_probe_asks_as_often_as_it_takes_to_tell():
-    with pipeline(probed(ProbeArgs(user_id="u1", minutes=0.5))) as made:
-        execution, asked = run_with_answers(made, lambda _: False)
+    with deploy(probed(user_id="u1", minutes=0.5)) as pipeline:
+        execution, asked = run_with_answers(pipeline, lambda _: False)
     assert outcomes(execution) == DONE
     assert asked > probe.LEAST_QUESTIONS

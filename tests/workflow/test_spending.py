@@ -5,11 +5,19 @@ from unittest.mock import patch
 import pytest
 
 from components.args import LimitsArgs
-from tests.workflow.machines import machine as definition_of
-from tests.workflow.machines import wait
-from tests.workflow.pipeline import handler, pipeline
-from tests.workflow.reading import campaign_arn, failures, outcomes, report, solution_arn
-from tests.world import PERSONALIZE, datasets, exports, settings, solution
+from tests.emulator.small_machines import machine as definition_of
+from tests.emulator.small_machines import wait
+from tests.workflow.pipeline import deploy, handler
+from tests.workflow.summaries import failures, outcomes, report
+from tests.world import (
+    MOVIES,
+    PERSONALIZE,
+    DatasetGroup,
+    campaign_arn,
+    interactions,
+    solution,
+    solution_arn,
+)
 
 GROUP = f"{PERSONALIZE}:dataset-group/movies"
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
@@ -33,117 +41,117 @@ def reason(execution):
 
 
 def test_a_run_with_the_exports_of_the_last_one_is_skipped():
-    with pipeline() as made:
-        made.run()
-        execution = made.run(scheduledTime=NEXT)
-        assert len(made.started("CreateDatasetImportJob")) == 3, "the first run's"
-        assert len(made.versions()) == 2
+    with deploy() as pipeline:
+        pipeline.run()
+        execution = pipeline.run(scheduledTime=NEXT)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "the first run's"
+        assert len(pipeline.versions()) == 2
     assert reason(execution) == NOTHING_NEW
 
 
 def test_the_first_run_of_a_pipeline_imports_whatever_is_there():
-    with pipeline() as made:
-        execution = made.run()
+    with deploy() as pipeline:
+        execution = pipeline.run()
     assert outcomes(execution) == ALL, "nobody knows what others imported before"
 
 
 def test_an_update_that_failed_is_made_up_for_by_the_next_run_without_a_training():
-    with pipeline() as made:
-        made.order("fail", job="campaign-update", reason="Internal service error")
-        made.run()
-        execution = made.run(scheduledTime=NEXT)
-        assert len(made.started("CreateDatasetImportJob")) == 3, "the first run's"
-        assert len(made.versions()) == 2, "the first run's waited to be served"
-        assert made.served() == made.versions()[-1]
+    with deploy() as pipeline:
+        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
+        pipeline.run()
+        execution = pipeline.run(scheduledTime=NEXT)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "the first run's"
+        assert len(pipeline.versions()) == 2, "the first run's waited to be served"
+        assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == DONE
 
 
 def test_a_campaign_that_was_moved_back_by_hand_stays_where_it_is():
-    with pipeline() as made:
-        before = made.served()
-        made.run()
-        made.api.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=before)
-        made.let_pass(3600)
-        execution = made.run(scheduledTime=NEXT)
-        assert made.served() == before
+    with deploy() as pipeline:
+        before = pipeline.served_version()
+        pipeline.run()
+        pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=before)
+        pipeline.sleep(3600)
+        execution = pipeline.run(scheduledTime=NEXT)
+        assert pipeline.served_version() == before
     assert reason(execution) == NOTHING_NEW
 
 
 def test_a_file_that_is_written_anew_with_the_same_content_is_nothing_new():
-    with pipeline() as made:
-        made.run()
-        made.bucket.put("users.csv", made.bucket.objects["users.csv"])
-        assert reason(made.run(scheduledTime=NEXT)) == NOTHING_NEW
+    with deploy() as pipeline:
+        pipeline.run()
+        pipeline.bucket.put("users.csv", pipeline.bucket.objects["users.csv"])
+        assert reason(pipeline.run(scheduledTime=NEXT)) == NOTHING_NEW
 
 
 @pytest.mark.parametrize("key", ["1.csv", "2.csv"], ids=["changed", "added"])
 def test_one_changed_file_is_enough_to_import_and_train(key):
-    days = settings(datasets=datasets("interactions", data_location="s3://exports/days/"))
-    with pipeline(settings(datasets=datasets("interactions"))) as made:
-        made.args = days
-        made.bucket.put("days/1.csv", exports(1280)["interactions.csv"])
-        made.bucket.put("days/3.csv", b"USER_ID,ITEM_ID,TIMESTAMP\nu1,i1,1790000000")
-        made.run()
-        made.bucket.put(f"days/{key}", exports(1240)["interactions.csv"])
-        execution = made.run(scheduledTime=NEXT)
+    days = MOVIES.with_datasets("interactions", data_location="s3://exports/days/")
+    with deploy(MOVIES.with_datasets("interactions")) as pipeline:
+        pipeline.group = days
+        pipeline.bucket.put("days/1.csv", interactions(1280))
+        pipeline.bucket.put("days/3.csv", b"USER_ID,ITEM_ID,TIMESTAMP\nu1,i1,1790000000")
+        pipeline.run()
+        pipeline.bucket.put(f"days/{key}", interactions(1240))
+        execution = pipeline.run(scheduledTime=NEXT)
     assert report(execution)["imports"][0]["outcome"] == "IMPORTED"
 
 
 def test_force_retrains_on_the_same_exports():
-    with pipeline() as made:
-        made.run()
-        execution = made.run(scheduledTime=NEXT, force=True)
-        assert len(made.versions()) == 3
+    with deploy() as pipeline:
+        pipeline.run()
+        execution = pipeline.run(scheduledTime=NEXT, force=True)
+        assert len(pipeline.versions()) == 3
     assert outcomes(execution) == ALL
 
 
 def test_a_stack_may_retrain_on_unchanged_exports():
-    with pipeline(settings(skip_when_unchanged=False)) as made:
-        made.run()
-        execution = made.run(scheduledTime=NEXT)
-        assert len(made.versions()) == 3
+    with deploy(MOVIES.with_options(skip_when_unchanged=False)) as pipeline:
+        pipeline.run()
+        execution = pipeline.run(scheduledTime=NEXT)
+        assert len(pipeline.versions()) == 3
     assert outcomes(execution) == ALL
 
 
 def test_a_group_with_an_event_tracker_is_retrained_on_what_streams_in():
-    with pipeline() as made:
-        made.api.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
-        made.let_pass(600)
-        made.run()
-        execution = made.run(scheduledTime=NEXT)
+    with deploy() as pipeline:
+        pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
+        pipeline.sleep(600)
+        pipeline.run()
+        execution = pipeline.run(scheduledTime=NEXT)
     assert outcomes(execution) == ALL
 
 
 def test_a_deleted_event_tracker_streams_nothing_in():
-    with pipeline() as made:
-        tracker = made.api.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
-        made.let_pass(600)
-        made.run()
-        made.api.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
-        made.let_pass(3600)
-        assert reason(made.run(scheduledTime=NEXT)) == NOTHING_NEW
+    with deploy() as pipeline:
+        tracker = pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
+        pipeline.sleep(600)
+        pipeline.run()
+        pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
+        pipeline.sleep(3600)
+        assert reason(pipeline.run(scheduledTime=NEXT)) == NOTHING_NEW
 
 
 def test_data_that_no_training_has_seen_are_trained_on():
-    with pipeline() as made:
-        made.order("fail", job="solution-version", reason="Internal service error")
-        made.run()
-        execution = made.run(scheduledTime=NEXT)
-        assert made.served() == made.versions()[-1]
+    with deploy() as pipeline:
+        pipeline.inject_fault("fail", job="solution-version", reason="Internal service error")
+        pipeline.run()
+        execution = pipeline.run(scheduledTime=NEXT)
+        assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == ALL, "the last training failed, so that the data are new to it"
 
 
 def test_an_import_of_somebody_elses_counts_as_new_data():
-    with pipeline() as made:
-        made.run()
-        made.api.create_dataset_import_job(
+    with deploy() as pipeline:
+        pipeline.run()
+        pipeline.client.create_dataset_import_job(
             jobName="by-hand",
-            datasetArn=made.args.datasets.items.dataset_arn,
+            datasetArn=pipeline.args.datasets.items.dataset_arn,
             dataSource={"dataLocation": "s3://exports/items.csv"},
-            roleArn=made.args.import_role_arn,
+            roleArn=pipeline.args.import_role_arn,
         )
-        made.let_pass(3600)
-        execution = made.run(scheduledTime=NEXT)
+        pipeline.sleep(3600)
+        execution = pipeline.run(scheduledTime=NEXT)
     assert outcomes(execution) == ALL
 
 
@@ -151,51 +159,51 @@ def test_an_import_of_somebody_elses_counts_as_new_data():
 
 
 def test_a_younger_run_is_skipped_with_the_arn_of_the_older():
-    with pipeline() as made:
-        first = made.start()
-        made.let_pass(600)
-        second = made.run(scheduledTime=NEXT)
+    with deploy() as pipeline:
+        first = pipeline.start()
+        pipeline.sleep(600)
+        second = pipeline.run(scheduledTime=NEXT)
         execution = first.wait()
-        assert len(made.versions()) == 2
+        assert len(pipeline.versions()) == 2
     assert reason(second) == f"{first.arn} is under way"
     assert outcomes(execution) == ALL, "and the older goes on"
 
 
 def test_of_two_that_start_at_once_exactly_one_goes_on():
-    with pipeline() as made:
-        both = [made.start(), made.start(scheduledTime=NEXT)]
+    with deploy() as pipeline:
+        both = [pipeline.start(), pipeline.start(scheduledTime=NEXT)]
         ended = [each.wait() for each in both]
-        assert len(made.versions()) == 2
+        assert len(pipeline.versions()) == 2
     assert sorted(report(each)["status"] for each in ended) == ["DEPLOYED", "SKIPPED"]
 
 
 def test_the_slot_that_fires_twice_is_run_once():
-    with pipeline() as made:
-        first = made.start()
-        made.let_pass(30)
-        second = made.run()
+    with deploy() as pipeline:
+        first = pipeline.start()
+        pipeline.sleep(30)
+        second = pipeline.run()
         execution = first.wait()
-        assert len(made.versions()) == 2
+        assert len(pipeline.versions()) == 2
     assert report(second)["status"] == "SKIPPED"
     assert outcomes(execution) == ALL
 
 
 def test_a_run_that_has_ended_is_in_nobodys_way():
-    with pipeline() as made:
-        running = made.start()
-        made.let_pass(600)
+    with deploy() as pipeline:
+        running = pipeline.start()
+        pipeline.sleep(600)
         running.abort()
-        execution = made.run(scheduledTime=NEXT)
+        execution = pipeline.run(scheduledTime=NEXT)
     assert outcomes(execution) == ALL, "whatever became of it: nothing is left locked"
 
 
 def test_a_run_of_another_pipeline_is_in_nobodys_way():
-    with pipeline() as made:
-        other = made.step_functions.machine(
+    with deploy() as pipeline:
+        other = pipeline.step_functions.machine(
             definition_of(Wait=wait(9 * 3600)), {}, name="retraining-beefbeef"
         )
         other.start({})
-        execution = made.run()
+        execution = pipeline.run()
     assert outcomes(execution) == ALL
 
 
@@ -206,14 +214,14 @@ def test_the_older_run_is_looked_for_again_before_the_training():
         with patch("functions.executions.older_run", lambda *_: None):
             return handler("plan_retraining")(event, context)
 
-    few = settings(datasets=datasets("interactions", "items"))
-    with pipeline(few, handlers={"plan_retraining": blind}) as made:
-        older = made.start()
-        made.let_pass(100)
-        younger = made.run(scheduledTime=NEXT)
-        assert len(made.versions()) == 1, "the older has not got to its training yet"
+    few = MOVIES.with_datasets("interactions", "items")
+    with deploy(few, handlers={"plan_retraining": blind}) as pipeline:
+        older = pipeline.start()
+        pipeline.sleep(100)
+        younger = pipeline.run(scheduledTime=NEXT)
+        assert len(pipeline.versions()) == 1, "the older has not got to its training yet"
         assert outcomes(older.wait())["home"] == "DEPLOYED"
-        assert len(made.versions()) == 2, "and only the older trains"
+        assert len(pipeline.versions()) == 2, "and only the older trains"
     assert younger.status == "SUCCEEDED"
     assert report(younger)["status"] == "SKIPPED"
     assert failures(younger) == {"taste": f"{older.arn} is under way"}
@@ -227,10 +235,10 @@ def test_the_older_run_is_looked_for_again_before_the_training():
 # Automatic training and campaigns that follow
 
 
-def automatic(made):
+def automatic(pipeline):
     """Let the solution train automatically too."""
-    made.api.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
-    made.let_pass(600)
+    pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
+    pipeline.sleep(600)
 
 
 AUTOMATIC = (
@@ -240,32 +248,32 @@ AUTOMATIC = (
 
 
 def test_a_solution_that_also_trains_automatically_is_warned_of():
-    with pipeline() as made:
-        automatic(made)
-        execution = made.run()
+    with deploy() as pipeline:
+        automatic(pipeline)
+        execution = pipeline.run()
     assert outcomes(execution) == ALL
     assert report(execution)["warnings"] == [AUTOMATIC]
 
 
 def test_a_solution_that_also_trains_automatically_may_be_refused():
-    with pipeline(settings(auto_training="refuse")) as made:
-        automatic(made)
-        execution = made.run()
-        assert made.started("CreateDatasetImportJob") == []
+    with deploy(MOVIES.with_options(auto_training="refuse")) as pipeline:
+        automatic(pipeline)
+        execution = pipeline.run()
+        assert pipeline.requests("CreateDatasetImportJob") == []
     assert report(execution)["reason"] == f"RunRefused: 1 problem with this run:\n  {AUTOMATIC}"
 
 
 def test_a_campaign_that_follows_the_newest_version_past_the_gate_is_refused():
-    with pipeline() as made:
-        made.api.update_campaign(
+    with deploy() as pipeline:
+        pipeline.client.update_campaign(
             campaignArn=campaign_arn(),
             solutionVersionArn=f"{solution_arn()}/$LATEST",
             campaignConfig={"syncWithLatestSolutionVersion": True},
         )
-        made.let_pass(3600)
-        execution = made.run()
-        assert made.started("CreateDatasetImportJob") == []
-        assert len(made.versions()) == 1
+        pipeline.sleep(3600)
+        execution = pipeline.run()
+        assert pipeline.requests("CreateDatasetImportJob") == []
+        assert len(pipeline.versions()) == 1
     assert report(execution)["reason"] == (
         "RunRefused: 1 problem with this run:\n"
         f"  {campaign_arn()}: syncWithLatestSolutionVersion deploys every version past the quality "
@@ -279,14 +287,16 @@ def test_a_campaign_that_follows_the_newest_version_past_the_gate_is_refused():
 
 def limited(most):
     """Give settings with a limit of trainings within 30 days."""
-    return settings(limits=LimitsArgs(max_trainings_per_month=most), skip_when_unchanged=False)
+    return MOVIES.with_options(
+        limits=LimitsArgs(max_trainings_per_month=most), skip_when_unchanged=False
+    )
 
 
 def test_a_run_beyond_the_months_trainings_is_skipped():
-    with pipeline(limited(2)) as made:
-        first = made.run()
-        second = made.run(scheduledTime=NEXT)
-        assert len(made.started("CreateDatasetImportJob")) == 3
+    with deploy(limited(2)) as pipeline:
+        first = pipeline.run()
+        second = pipeline.run(scheduledTime=NEXT)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
     assert outcomes(first) == ALL
     assert report(second)["status"] == "SKIPPED"
     assert reason(second) == (
@@ -296,28 +306,26 @@ def test_a_run_beyond_the_months_trainings_is_skipped():
 
 
 def test_after_a_month_the_trainings_do_not_count_any_more():
-    with pipeline(limited(2)) as made:
-        made.run()
-        made.let_pass(30 * 24 * 3600)
-        execution = made.run(scheduledTime="2027-01-03T03:00:00Z")
+    with deploy(limited(2)) as pipeline:
+        pipeline.run()
+        pipeline.sleep(30 * 24 * 3600)
+        execution = pipeline.run(scheduledTime="2027-01-03T03:00:00Z")
     assert outcomes(execution) == ALL
 
 
 def test_crowded_import_slots_are_warned_of():
-    extra = settings(
-        datasets=datasets("interactions", "items", group="books"),
-        solutions=[solution("novels", ("shelf",))],
-    )
-    with pipeline() as made:
-        made.beside(extra, prefix="beefbeef")
+    books = DatasetGroup("books").with_datasets("interactions", "items")
+    books = books.with_solutions(solution("novels", campaigns=["shelf"]))
+    with deploy() as pipeline:
+        pipeline.second_pipeline(books, prefix="beefbeef")
         for kind in ("INTERACTIONS", "ITEMS"):
-            made.api.create_dataset_import_job(
+            pipeline.client.create_dataset_import_job(
                 jobName=f"theirs-{kind.lower()}",
                 datasetArn=f"{PERSONALIZE}:dataset/books/{kind}",
                 dataSource={"dataLocation": f"s3://exports/{kind.lower()}.csv"},
-                roleArn=made.args.import_role_arn,
+                roleArn=pipeline.args.import_role_arn,
             )
-        execution = made.run()
+        execution = pipeline.run()
     assert outcomes(execution) == ALL
     assert report(execution)["warnings"] == [
         "5 imports for 5 slots: 2 under way and 3 of this run; some will wait"
@@ -325,12 +333,12 @@ def test_crowded_import_slots_are_warned_of():
 
 
 def test_slots_that_are_used_to_four_fifths_are_not_crowded():
-    with pipeline() as made:
-        made.api.create_dataset_import_job(
+    with deploy() as pipeline:
+        pipeline.client.create_dataset_import_job(
             jobName="theirs",
-            datasetArn=made.args.datasets.users.dataset_arn,
+            datasetArn=pipeline.args.datasets.users.dataset_arn,
             dataSource={"dataLocation": "s3://exports/users.csv"},
-            roleArn=made.args.import_role_arn,
+            roleArn=pipeline.args.import_role_arn,
         )
-        execution = made.run()
+        execution = pipeline.run()
     assert report(execution)["warnings"] == []

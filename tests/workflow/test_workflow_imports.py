@@ -6,13 +6,12 @@ import pytest
 
 from components.args import LimitsArgs
 from emulator.virtual.lambda_runtime import Fails
-from tests.workflow.killing import killed
-from tests.workflow.pipeline import PREFIX, RUN, handler, pipeline
-from tests.workflow.reading import dataset_arn, failed_calls, failures, outcomes, report
-from tests.world import IMPORT_ROLE, settings
+from tests.workflow.pipeline import RUN_ID, deploy, handler, killed_after_work
+from tests.workflow.summaries import failed_calls, failures, outcomes, report
+from tests.world import IMPORT_ROLE, MOVIES, PREFIX, dataset_arn
 
 JOBS = "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job"
-ITEMS = f"{PREFIX}-{RUN}-items-1"
+ITEMS = f"{PREFIX}-{RUN_ID}-items-1"
 SLOTS = "More than 5 resources with PENDING or IN_PROGRESS status"
 ALL = {
     "interactions": "IMPORTED",
@@ -23,9 +22,9 @@ ALL = {
 }
 
 
-def create_job(made, job_name, **changes):
+def create_job(pipeline, job_name, **changes):
     """Create an import of the items by hand, just as the run would unless changed."""
-    return made.api.create_dataset_import_job(
+    return pipeline.client.create_dataset_import_job(
         **{
             "jobName": job_name,
             "datasetArn": dataset_arn("ITEMS"),
@@ -37,14 +36,14 @@ def create_job(made, job_name, **changes):
     )
 
 
-def created(made):
+def created(pipeline):
     """Give the names that jobs were asked for under, in order."""
-    return [each["jobName"] for each in made.started("CreateDatasetImportJob")]
+    return [each["jobName"] for each in pipeline.requests("CreateDatasetImportJob")]
 
 
-def imported(made):
+def imported(pipeline):
     """Give how many jobs there are of each of the run's names; 1 at most, whatever happened."""
-    jobs = made.api.list_dataset_import_jobs()["datasetImportJobs"]
+    jobs = pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]
     return sorted(each["jobName"] for each in jobs if each["jobName"].startswith(PREFIX))
 
 
@@ -52,14 +51,18 @@ def imported(made):
 
 
 def test_one_failed_import_stops_the_run_before_training():
-    with pipeline() as made:
-        made.order("fail", job="dataset-import-job", of=ITEMS, reason="Row 7 has no ITEM_ID")
-        first = made.served()
-        execution = made.run()
-        assert made.started("CreateSolutionVersion") == [], "nothing is trained on half of the data"
-        assert made.served() == first
+    with deploy() as pipeline:
+        pipeline.inject_fault(
+            "fail", job="dataset-import-job", of=ITEMS, reason="Row 7 has no ITEM_ID"
+        )
+        first = pipeline.served_version()
+        execution = pipeline.run()
+        assert pipeline.requests("CreateSolutionVersion") == [], (
+            "nothing is trained on half of the data"
+        )
+        assert pipeline.served_version() == first
     text = (
-        f"Retraining run {RUN}: FAILED\n"
+        f"Retraining run {RUN_ID}: FAILED\n"
         "  import of interactions: IMPORTED\n"
         "  import of items: FAILED: Row 7 has no ITEM_ID\n"
         "  import of users: IMPORTED"
@@ -76,20 +79,22 @@ def test_one_failed_import_stops_the_run_before_training():
 def test_an_import_of_a_file_that_goes_after_the_plan_fails_with_the_reason_of_the_service():
     def goes(event, context):
         planned = handler("plan_retraining")(event, context)
-        del made.bucket.objects["users.csv"]
+        del pipeline.bucket.objects["users.csv"]
         return planned
 
-    with pipeline(handlers={"plan_retraining": goes}) as made:
-        execution = made.run()
+    with deploy(handlers={"plan_retraining": goes}) as pipeline:
+        execution = pipeline.run()
     assert failures(execution) == {
         "users": "Invalid Data location. There is no CSV file at s3://exports/users.csv"
     }
 
 
 def test_imports_that_cannot_even_be_created_are_all_reported():
-    with pipeline() as made:
-        made.order("limit-exceeded", operation="CreateDatasetImportJob", message="No.", times=3)
-        execution = made.run()
+    with deploy() as pipeline:
+        pipeline.inject_fault(
+            "limit-exceeded", operation="CreateDatasetImportJob", message="No.", times=3
+        )
+        execution = pipeline.run()
     refused = (
         "LimitExceededException: An error occurred (LimitExceededException) when calling the "
         "CreateDatasetImportJob operation (reached max retries: 0): No."
@@ -99,12 +104,12 @@ def test_imports_that_cannot_even_be_created_are_all_reported():
 
 
 def test_an_import_that_hangs_is_given_up_at_its_deadline():
-    with pipeline() as made:
-        made.order("hang", job="dataset-import-job", of=ITEMS)
-        began = made.clock.now()
-        execution = made.run()
-        took = made.clock.now() - began
-        assert made.started("CreateSolutionVersion") == []
+    with deploy() as pipeline:
+        pipeline.inject_fault("hang", job="dataset-import-job", of=ITEMS)
+        began = pipeline.clock.now()
+        execution = pipeline.run()
+        took = pipeline.clock.now() - began
+        assert pipeline.requests("CreateSolutionVersion") == []
     assert failures(execution) == {"items": "still CREATE IN_PROGRESS after 6 hours"}
     assert report(execution)["imports"][1]["datasetImportJobArn"] == f"{JOBS}/{ITEMS}"
     assert timedelta(hours=6) <= took < timedelta(hours=6, minutes=1), (
@@ -114,16 +119,18 @@ def test_an_import_that_hangs_is_given_up_at_its_deadline():
 
 def test_an_import_that_ends_at_its_deadline_has_ended():
     limits = LimitsArgs(max_import_hours=0.25)
-    seconds = {f"{PREFIX}-{RUN}-{each}-1": 899 for each in ("interactions", "items", "users")}
-    with pipeline(settings(limits=limits), seconds=seconds) as made:
-        execution = made.run()
+    seconds = {f"{PREFIX}-{RUN_ID}-{each}-1": 899 for each in ("interactions", "items", "users")}
+    with deploy(MOVIES.with_options(limits=limits), durations=seconds) as pipeline:
+        execution = pipeline.run()
     assert outcomes(execution) == ALL, "the status is judged first, the deadline then"
 
 
 def test_an_unknown_status_is_under_way_and_leaves_a_warning():
-    with pipeline() as made:
-        made.order("unknown-status", job="dataset-import-job", of=ITEMS, status="CREATE PAUSED")
-        execution = made.run()
+    with deploy() as pipeline:
+        pipeline.inject_fault(
+            "unknown-status", job="dataset-import-job", of=ITEMS, status="CREATE PAUSED"
+        )
+        execution = pipeline.run()
     assert outcomes(execution) == ALL
     assert report(execution)["warnings"] == [
         f"{JOBS}/{ITEMS}: the status 'CREATE PAUSED' is unknown; taken for under way"
@@ -131,9 +138,9 @@ def test_an_unknown_status_is_under_way_and_leaves_a_warning():
 
 
 def test_an_unknown_status_ends_at_the_deadline():
-    with pipeline(seconds={ITEMS: 30 * 3600}) as made:
-        made.order("unknown-status", job="dataset-import-job", of=ITEMS, status="PAUSED")
-        execution = made.run()
+    with deploy(durations={ITEMS: 30 * 3600}) as pipeline:
+        pipeline.inject_fault("unknown-status", job="dataset-import-job", of=ITEMS, status="PAUSED")
+        execution = pipeline.run()
     assert failures(execution) == {"items": "still PAUSED after 6 hours"}
     assert report(execution)["warnings"] == [
         f"{JOBS}/{ITEMS}: the status 'PAUSED' is unknown; taken for under way"
@@ -145,11 +152,11 @@ def test_an_unknown_status_ends_at_the_deadline():
 
 def test_import_slots_that_are_all_taken_are_waited_for():
     taken = {f"other-{number}": 3 * 3600 + number * 600 for number in range(5)}
-    with pipeline(seconds=taken) as made:
+    with deploy(durations=taken) as pipeline:
         for each in taken:
-            create_job(made, each)
-        began = made.clock.now()
-        execution = made.run()
+            create_job(pipeline, each)
+        began = pipeline.clock.now()
+        execution = pipeline.run()
         jobs = execution.output["imports"]["results"]
     assert outcomes(execution) == ALL
     assert failed_calls(execution) == [], "a full house is data, not an exception"
@@ -161,12 +168,12 @@ def test_import_slots_that_are_all_taken_are_waited_for():
 def test_waiting_for_an_import_slot_is_given_up_after_the_limit():
     taken = {f"other-{number}": 10 * 3600 for number in range(5)}
     limits = LimitsArgs(max_import_hours=2)
-    with pipeline(settings(limits=limits), seconds=taken) as made:
+    with deploy(MOVIES.with_options(limits=limits), durations=taken) as pipeline:
         for each in taken:
-            create_job(made, each)
-        began = made.clock.now()
-        execution = made.run()
-        took = made.clock.now() - began
+            create_job(pipeline, each)
+        began = pipeline.clock.now()
+        execution = pipeline.run()
+        took = pipeline.clock.now() - began
     waited = f"{SLOTS}, for 2 hours now"
     assert failures(execution) == dict.fromkeys(("interactions", "items", "users"), waited)
     assert timedelta(hours=2) <= took < timedelta(hours=2, minutes=3)
@@ -176,11 +183,11 @@ def test_waiting_for_an_import_slot_is_given_up_after_the_limit():
 
 
 def test_another_quota_is_an_error_at_once():
-    with pipeline() as made:
+    with deploy() as pipeline:
         other = "More than 100 datasets"
-        made.order("limit-exceeded", operation="CreateDatasetImportJob", message=other)
-        execution = made.run()
-        assert len(created(made)) == 3, "it is not tried again"
+        pipeline.inject_fault("limit-exceeded", operation="CreateDatasetImportJob", message=other)
+        execution = pipeline.run()
+        assert len(created(pipeline)) == 3, "it is not tried again"
     assert failures(execution) == {
         "interactions": "LimitExceededException: An error occurred (LimitExceededException) when "
         f"calling the CreateDatasetImportJob operation (reached max retries: 0): {other}"
@@ -193,10 +200,10 @@ def test_another_quota_is_an_error_at_once():
 @pytest.mark.parametrize("operation", ["CreateDatasetImportJob", "DescribeDatasetImportJob"])
 @pytest.mark.parametrize("fault", ["throttle", "server-error"])
 def test_throttling_and_server_errors_of_imports_pass(operation, fault):
-    with pipeline() as made:
-        made.order(fault, operation=operation, times=12)
-        execution = made.run()
-        assert imported(made) == sorted(set(imported(made))), "each job exists once"
+    with deploy() as pipeline:
+        pipeline.inject_fault(fault, operation=operation, times=12)
+        execution = pipeline.run()
+        assert imported(pipeline) == sorted(set(imported(pipeline))), "each job exists once"
     assert outcomes(execution) == ALL
     errors = {error for _, error in failed_calls(execution)}
     assert errors == {"Throttled" if fault == "throttle" else "ServiceUnavailable"}
@@ -204,37 +211,37 @@ def test_throttling_and_server_errors_of_imports_pass(operation, fault):
 
 @pytest.mark.parametrize("status", [None, 500])
 def test_an_import_whose_creation_was_not_answered_is_not_created_again(status):
-    with pipeline() as made:
-        made.order("lost-answer", operation="CreateDatasetImportJob", status=status)
-        execution = made.run()
-        names = created(made)
-        assert imported(made) == sorted(set(names)), "no second job under another name"
+    with deploy() as pipeline:
+        pipeline.inject_fault("lost-answer", operation="CreateDatasetImportJob", status=status)
+        execution = pipeline.run()
+        names = created(pipeline)
+        assert imported(pipeline) == sorted(set(names)), "no second job under another name"
     assert outcomes(execution) == ALL
     assert len(names) == 4, "asked for again, under the same name"
     assert failed_calls(execution) == [("create_dataset_import_job", "ServiceUnavailable")]
 
 
 def test_an_import_that_is_not_shown_yet_is_adopted_a_little_later():
-    with pipeline() as made:
-        made.order("lost-answer", operation="CreateDatasetImportJob")
-        made.order("stale", operation="DescribeDatasetImportJob", seconds=30)
-        execution = made.run()
-        assert imported(made) == sorted(set(created(made)))
+    with deploy() as pipeline:
+        pipeline.inject_fault("lost-answer", operation="CreateDatasetImportJob")
+        pipeline.inject_fault("stale", operation="DescribeDatasetImportJob", seconds=30)
+        execution = pipeline.run()
+        assert imported(pipeline) == sorted(set(created(pipeline)))
     assert outcomes(execution) == ALL, "a stale answer says that the job does not exist"
 
 
 @pytest.mark.parametrize("error", ["Sandbox.Timedout", "Runtime.ExitError"])
 def test_a_function_killed_after_it_created_an_import_adopts_it(error):
-    with pipeline(handlers=killed("create_dataset_import_job", error=error)) as made:
-        execution = made.run()
-        assert len(imported(made)) == 3
+    with deploy(handlers=killed_after_work("create_dataset_import_job", error=error)) as pipeline:
+        execution = pipeline.run()
+        assert len(imported(pipeline)) == 3
     assert outcomes(execution) == ALL
     assert failed_calls(execution) == [("create_dataset_import_job", error)]
 
 
 def test_a_watching_function_that_is_killed_is_called_again():
-    with pipeline(handlers=killed("watch_dataset_import_job", times=2)) as made:
-        execution = made.run()
+    with deploy(handlers=killed_after_work("watch_dataset_import_job", times=2)) as pipeline:
+        execution = pipeline.run()
     assert outcomes(execution) == ALL
     assert failed_calls(execution) == [("watch_dataset_import_job", "Sandbox.Timedout")] * 2
 
@@ -245,8 +252,8 @@ def test_a_function_that_is_killed_again_and_again_fails_its_dataset_alone():
             raise Fails("Runtime.ExitError", "signal: killed")
         return handler("watch_dataset_import_job")(event, context)
 
-    with pipeline(handlers={"watch_dataset_import_job": deadly_for_items}) as made:
-        execution = made.run()
+    with deploy(handlers={"watch_dataset_import_job": deadly_for_items}) as pipeline:
+        execution = pipeline.run()
     assert failures(execution) == {"items": "Runtime.ExitError: signal: killed"}
     assert outcomes(execution) == {
         "interactions": "IMPORTED",
@@ -260,20 +267,22 @@ def test_a_function_that_is_killed_again_and_again_fails_its_dataset_alone():
 
 
 def test_a_job_of_the_same_name_that_does_the_same_is_adopted():
-    with pipeline() as made:
-        create_job(made, ITEMS)
-        made.let_pass(300)
-        execution = made.run()
-        assert imported(made) == sorted(set(created(made)))
+    with deploy() as pipeline:
+        create_job(pipeline, ITEMS)
+        pipeline.sleep(300)
+        execution = pipeline.run()
+        assert imported(pipeline) == sorted(set(created(pipeline)))
     assert outcomes(execution) == ALL
 
 
 def test_a_job_of_the_same_name_that_has_failed_is_not_created_again():
-    with pipeline() as made:
-        made.order("fail", job="dataset-import-job", of=ITEMS, reason="Row 7 has no ITEM_ID")
-        create_job(made, ITEMS)
-        made.let_pass(1000)
-        execution = made.run()
+    with deploy() as pipeline:
+        pipeline.inject_fault(
+            "fail", job="dataset-import-job", of=ITEMS, reason="Row 7 has no ITEM_ID"
+        )
+        create_job(pipeline, ITEMS)
+        pipeline.sleep(1000)
+        execution = pipeline.run()
     assert failures(execution) == {"items": "Row 7 has no ITEM_ID"}
 
 
@@ -288,9 +297,9 @@ def test_a_job_of_the_same_name_that_has_failed_is_not_created_again():
     ids=["location", "dataset", "mode", "role"],
 )
 def test_a_job_of_the_same_name_that_differs_is_an_error_that_names_both(changes, position, other):
-    with pipeline() as made:
-        create_job(made, ITEMS, **changes)
-        execution = made.run()
+    with deploy() as pipeline:
+        create_job(pipeline, ITEMS, **changes)
+        execution = pipeline.run()
     wanted = (dataset_arn("ITEMS"), "s3://exports/items.csv", "FULL", IMPORT_ROLE)
     existing = (*wanted[:position], other, *wanted[position + 1 :])
     assert failures(execution) == {

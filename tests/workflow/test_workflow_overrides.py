@@ -1,27 +1,32 @@
 """What a person may ask of a run: parts of it, another training mode, or to resume an old one."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.workflow.pipeline import PREFIX, RUN, pipeline
-from tests.workflow.reading import (
+from tests.workflow.pipeline import RUN_ID, deploy
+from tests.workflow.summaries import outcomes, report
+from tests.world import (
+    MOVIES,
+    PERSONALIZE,
+    PREFIX,
     campaign_arn,
     dataset_arn,
-    outcomes,
-    report,
+    interactions,
+    solution,
     solution_arn,
 )
-from tests.world import PERSONALIZE, datasets, exports, make_dataset, settings, solution
 
 DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
-NAME = f"{PREFIX}-{RUN}"
+NAME = f"{PREFIX}-{RUN_ID}"
 WAY_OUT = "take it from the report of the run, for example '20261129T030000Z'"
-UPDATING = settings(solutions=[solution(training_mode="UPDATE", full_every="7 days")])
+UPDATING = MOVIES.with_solutions(solution(training_mode="UPDATE", full_every="7 days"))
 WEEK = 7 * 24 * 3600
 
 
-def modes(made):
+def modes(pipeline):
     """Give the training modes that were asked for, in order."""
-    return [each["trainingMode"] for each in made.started("CreateSolutionVersion")]
+    return [each["trainingMode"] for each in pipeline.requests("CreateSolutionVersion")]
 
 
 def refusal(execution):
@@ -35,24 +40,24 @@ def refusal(execution):
 
 
 def test_skip_import_trains_on_the_data_that_are_there():
-    with pipeline() as made:
-        execution = made.run(skipImport=True)
-        assert made.started("CreateDatasetImportJob") == []
-        assert made.served() == made.versions()[-1]
+    with deploy() as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.requests("CreateDatasetImportJob") == []
+        assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == DONE
 
 
 def test_datasets_imports_just_these():
-    with pipeline() as made:
-        execution = made.run(datasets=["items", "users"])
+    with deploy() as pipeline:
+        execution = pipeline.run(datasets=["items", "users"])
     assert outcomes(execution) == {"items": "IMPORTED", "users": "IMPORTED", **DONE}
 
 
 def test_solutions_trains_just_these():
-    solutions = [solution("taste", ("home",)), solution("like", ("detail",))]
-    with pipeline(settings(solutions=solutions)) as made:
-        execution = made.run(skipImport=True, solutions=[solution_arn("like")])
-        assert (len(made.versions("taste")), len(made.versions("like"))) == (1, 2)
+    two = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
+    with deploy(two) as pipeline:
+        execution = pipeline.run(skipImport=True, solutions=[solution_arn("like")])
+        assert (len(pipeline.versions("taste")), len(pipeline.versions("like"))) == (1, 2)
     assert outcomes(execution) == {"like": "DEPLOYED", "detail": "DEPLOYED"}
 
 
@@ -60,51 +65,51 @@ def test_solutions_trains_just_these():
 
 
 def test_update_is_trained_while_the_newest_full_version_is_young():
-    with pipeline(UPDATING) as made:
-        made.run(skipImport=True, trainingMode="FULL")
-        execution = made.run(scheduledTime="2026-11-30T03:00:00Z")
-        assert modes(made) == ["FULL", "UPDATE"]
+    with deploy(UPDATING) as pipeline:
+        pipeline.run(skipImport=True, trainingMode="FULL")
+        execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
+        assert modes(pipeline) == ["FULL", "UPDATE"]
     assert report(execution)["solutions"][0]["trainingMode"] == "UPDATE"
 
 
 def test_update_gives_way_to_full_when_the_newest_full_version_is_old():
-    with pipeline(UPDATING) as made:
-        execution = made.run()
-        assert modes(made) == ["FULL"], "the first version is of a week ago"
+    with deploy(UPDATING) as pipeline:
+        execution = pipeline.run()
+        assert modes(pipeline) == ["FULL"], "the first version is of a week ago"
     assert report(execution)["solutions"][0]["trainingMode"] == "FULL"
 
 
 def test_a_weekly_run_with_a_weekly_full_training_is_full_each_time():
-    with pipeline(UPDATING) as made:
+    with deploy(UPDATING) as pipeline:
         for week in range(3):
-            slot = made.clock.now()
-            made.bucket.put("interactions.csv", exports(shift=week)["interactions.csv"])
-            made.run(scheduledTime=slot.isoformat())
-            made.let_pass(WEEK - (made.clock.now() - slot).total_seconds())
-            assert modes(made) == ["FULL"] * (week + 1), (
+            slot = pipeline.clock.now()
+            pipeline.bucket.put("interactions.csv", interactions(shift=week))
+            pipeline.run(scheduledTime=slot.isoformat())
+            pipeline.sleep(WEEK - (pipeline.clock.now() - slot).total_seconds())
+            assert modes(pipeline) == ["FULL"] * (week + 1), (
                 "its version is born an hour after the run; so it is not quite a week old"
             )
 
 
 def test_the_training_mode_can_be_asked_for():
-    with pipeline() as made:
-        execution = made.run(skipImport=True, trainingMode="UPDATE")
-        assert modes(made) == ["UPDATE"], "though FULL is configured"
+    with deploy() as pipeline:
+        execution = pipeline.run(skipImport=True, trainingMode="UPDATE")
+        assert modes(pipeline) == ["UPDATE"], "though FULL is configured"
     assert report(execution)["solutions"][0]["trainingMode"] == "UPDATE"
 
 
 def test_full_can_be_asked_for_where_update_is_configured():
-    with pipeline(UPDATING) as made:
-        made.run(skipImport=True)
-        made.run(skipImport=True, trainingMode="FULL", scheduledTime="2026-11-30T03:00:00Z")
-        assert modes(made) == ["FULL", "FULL"]
+    with deploy(UPDATING) as pipeline:
+        pipeline.run(skipImport=True)
+        pipeline.run(skipImport=True, trainingMode="FULL", scheduledTime="2026-11-30T03:00:00Z")
+        assert modes(pipeline) == ["FULL", "FULL"]
 
 
 def test_update_is_refused_where_the_recipe_cannot():
     recipe = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
-    with pipeline(UPDATING, recipe=recipe) as made:
-        execution = made.run()
-        assert made.started("CreateDatasetImportJob") == [], "before anything is paid for"
+    with deploy(replace(UPDATING, recipe=recipe)) as pipeline:
+        execution = pipeline.run()
+        assert pipeline.requests("CreateDatasetImportJob") == [], "before anything is paid for"
     assert refusal(execution) == (
         "RunRefused: 1 problem with this run:\n"
         f"  {solution_arn()}: trainingMode UPDATE needs one of the recipes "
@@ -114,16 +119,16 @@ def test_update_is_refused_where_the_recipe_cannot():
 
 
 def test_update_is_refused_where_there_is_no_full_version():
-    with pipeline() as made:
-        made.api.create_solution(
+    with deploy() as pipeline:
+        pipeline.client.create_solution(
             name="fresh",
             datasetGroupArn=f"{PERSONALIZE}:dataset-group/movies",
             recipeArn="arn:aws:personalize:::recipe/aws-user-personalization",
             performAutoTraining=False,
         )
-        made.let_pass(600)
-        made.args = settings(solutions=[solution("fresh", ())])
-        execution = made.run(trainingMode="UPDATE")
+        pipeline.sleep(600)
+        pipeline.group = MOVIES.with_solutions(solution("fresh", campaigns=[]))
+        execution = pipeline.run(trainingMode="UPDATE")
     assert refusal(execution) == (
         "RunRefused: 1 problem with this run:\n"
         f"  {solution_arn('fresh')}: trainingMode UPDATE needs an ACTIVE version that was trained "
@@ -132,12 +137,12 @@ def test_update_is_refused_where_there_is_no_full_version():
 
 
 def test_incremental_is_refused_where_nothing_was_imported_in_full():
-    with pipeline(settings(datasets=datasets("interactions"))) as made:
-        make_dataset(made.api, f"{PERSONALIZE}:dataset-group/movies", "movies", "ITEMS")
-        made.let_pass(600)
-        made.args = settings(datasets=datasets("items", import_mode="INCREMENTAL"))
-        execution = made.run()
-        assert made.started("CreateDatasetImportJob") == []
+    with deploy(MOVIES.with_datasets("interactions")) as pipeline:
+        MOVIES.create_dataset(pipeline.client, "items")
+        pipeline.sleep(600)
+        pipeline.group = MOVIES.with_datasets("items", import_mode="INCREMENTAL")
+        execution = pipeline.run()
+        assert pipeline.requests("CreateDatasetImportJob") == []
     assert refusal(execution) == (
         "RunRefused: 1 problem with this run:\n"
         "  datasets.items: importMode INCREMENTAL needs an ACTIVE FULL import of "
@@ -181,22 +186,22 @@ def test_incremental_is_refused_where_nothing_was_imported_in_full():
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_an_input_that_makes_no_sense_is_refused_in_words(request_, problem):
-    with pipeline() as made:
-        execution = made.run(**request_)
-        assert made.started("CreateDatasetImportJob") == []
+    with deploy() as pipeline:
+        execution = pipeline.run(**request_)
+        assert pipeline.requests("CreateDatasetImportJob") == []
     assert refusal(execution) == f"RunRefused: 1 problem with this run:\n  {problem}"
 
 
 def test_all_problems_of_an_input_are_told_at_once():
-    with pipeline() as made:
-        execution = made.run(skipImport=1, trainingMode="NONE", resume="x")
+    with deploy() as pipeline:
+        execution = pipeline.run(skipImport=1, trainingMode="NONE", resume="x")
     assert refusal(execution).startswith("RunRefused: 3 problems with this run:\n  skipImport: 1 ")
 
 
 @pytest.mark.parametrize("given", [[], "now", 5])
 def test_an_input_that_is_no_object_is_refused_in_words(given):
-    with pipeline() as made:
-        execution = made.machine.start(given).wait()
+    with deploy() as pipeline:
+        execution = pipeline.machine.start(given).wait()
     assert refusal(execution) == (
         f"RunRefused: 1 problem with this run:\n  the input {given!r} is no JSON object; to "
         "retrain as configured, give {}"
@@ -204,11 +209,11 @@ def test_an_input_that_is_no_object_is_refused_in_words(given):
 
 
 def test_a_resource_that_is_gone_stops_the_run_before_anything_is_paid_for():
-    with pipeline() as made:
-        made.api.delete_campaign(campaignArn=campaign_arn())
-        made.let_pass(3600)
-        execution = made.run()
-        assert made.started("CreateDatasetImportJob") == []
+    with deploy() as pipeline:
+        pipeline.client.delete_campaign(campaignArn=campaign_arn())
+        pipeline.sleep(3600)
+        execution = pipeline.run()
+        assert pipeline.requests("CreateDatasetImportJob") == []
     assert refusal(execution) == (
         "RunRefused: 1 problem with this run:\n"
         f"  {campaign_arn()}: does not exist; create it, or take it out of the stack's config"

@@ -7,21 +7,21 @@ import pytest
 
 from components.rules.metrics import NDCG_AT_10
 from functions.exports import look
-from tests.workflow.pipeline import FUNCTIONS, PREFIX, RUN, SLOT, pipeline
-from tests.workflow.reading import dataset_arn, failed_calls, ndcg, outcomes, report, solution_arn
-from tests.world import IMPORT_ROLE, datasets, settings, solution
+from tests.workflow.pipeline import FUNCTIONS, RUN_ID, SLOT, deploy
+from tests.workflow.summaries import failed_calls, ndcg, outcomes, report
+from tests.world import IMPORT_ROLE, MOVIES, PREFIX, dataset_arn, solution, solution_arn
 
 EXECUTION = f"arn:aws:states:eu-west-1:123456789012:execution:retraining-{PREFIX}:run-1"
-NAME = f"{PREFIX}-{RUN}"
+NAME = f"{PREFIX}-{RUN_ID}"
 
 
 def test_a_healthy_run_imports_trains_and_moves_the_campaign():
-    with pipeline() as made:
-        first = made.served()
-        execution = made.run()
-        old, new = made.versions()
-        served = made.served()
-        quality = ndcg(made, new)
+    with deploy() as pipeline:
+        first = pipeline.served_version()
+        execution = pipeline.run()
+        old, new = pipeline.versions()
+        served = pipeline.served_version()
+        quality = ndcg(pipeline, new)
     assert quality > 0.4, "there is something to learn from the data, and to lose"
     assert execution.status == "SUCCEEDED", execution
     assert (first, served) == (old, new), "the campaign serves the version that was trained"
@@ -36,7 +36,7 @@ def test_a_healthy_run_imports_trains_and_moves_the_campaign():
     assert report(execution) == execution.output["outcome"], "the report is in the result"
     assert report(execution) == {
         "status": "DEPLOYED",
-        "runId": RUN,
+        "runId": RUN_ID,
         "executionArn": EXECUTION,
         "reason": None,
         "imports": [
@@ -70,7 +70,7 @@ def test_a_healthy_run_imports_trains_and_moves_the_campaign():
         ],
         "warnings": [],
         "text": (
-            f"Retraining run {RUN}: DEPLOYED\n"
+            f"Retraining run {RUN_ID}: DEPLOYED\n"
             "  import of interactions: IMPORTED\n"
             "  import of items: IMPORTED\n"
             "  import of users: IMPORTED\n"
@@ -85,7 +85,7 @@ def told(size, objects, fingerprint):
     """Give the tags of a job: the stack's, the run, and what lay in S3."""
     tags = {
         "team": "film",
-        "retraining-run": RUN,
+        "retraining-run": RUN_ID,
         "retraining-bytes": str(size),
         "retraining-objects": str(objects),
         "retraining-fingerprint": fingerprint,
@@ -94,17 +94,17 @@ def told(size, objects, fingerprint):
 
 
 def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
-    with pipeline(settings(tags={"team": "film"})) as made:
-        made.run()
-        imports = made.started("CreateDatasetImportJob")
-        trainings = made.started("CreateSolutionVersion")
-        updates = made.started("UpdateCampaign")
-        new = made.versions()[-1]
+    with deploy(MOVIES.with_options(tags={"team": "film"})) as pipeline:
+        pipeline.run()
+        imports = pipeline.requests("CreateDatasetImportJob")
+        trainings = pipeline.requests("CreateSolutionVersion")
+        updates = pipeline.requests("UpdateCampaign")
+        new = pipeline.versions()[-1]
         found = {
-            kind: look(made.bucket, f"s3://exports/{kind}.csv")
+            kind: look(pipeline.bucket, f"s3://exports/{kind}.csv")
             for kind in ("interactions", "items", "users")
         }
-    sizes = {kind: len(content) for kind, content in made.bucket.objects.items()}
+    sizes = {kind: len(content) for kind, content in pipeline.bucket.objects.items()}
     prints = " ".join(each.fingerprint for each in found.values())
     of_all = sha256(prints.encode()).hexdigest()[:32]
     assert imports == [
@@ -137,9 +137,9 @@ def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
 
 
 def test_all_imports_run_side_by_side_and_the_training_begins_when_the_last_has_ended():
-    with pipeline() as made:
-        began = made.clock.now()
-        execution = made.run()
+    with deploy() as pipeline:
+        began = pipeline.clock.now()
+        execution = pipeline.run()
     imports = [each["job"] for each in execution.output["imports"]["results"]]
     created = {datetime.fromisoformat(each["createdAt"]) - began for each in imports}
     assert created == {timedelta(0)}, "the three begin at once"
@@ -151,9 +151,9 @@ def test_all_imports_run_side_by_side_and_the_training_begins_when_the_last_has_
 
 def test_all_five_types_of_dataset_are_imported():
     types = ("interactions", "items", "users", "actions", "action_interactions")
-    with pipeline(settings(datasets=datasets(*types))) as made:
-        execution = made.run()
-        imports = made.started("CreateDatasetImportJob")
+    with deploy(MOVIES.with_datasets(*types)) as pipeline:
+        execution = pipeline.run()
+        imports = pipeline.requests("CreateDatasetImportJob")
     assert [each["datasetArn"].rpartition("/")[2] for each in imports] == [
         "INTERACTIONS",
         "ITEMS",
@@ -173,8 +173,8 @@ def test_all_five_types_of_dataset_are_imported():
 
 
 def test_a_single_dataset_is_enough():
-    with pipeline(settings(datasets=datasets("interactions"))) as made:
-        execution = made.run()
+    with deploy(MOVIES.with_datasets("interactions")) as pipeline:
+        execution = pipeline.run()
     assert outcomes(execution) == {
         "interactions": "IMPORTED",
         "taste": "DEPLOYED",
@@ -183,13 +183,13 @@ def test_a_single_dataset_is_enough():
 
 
 def test_a_solution_without_campaigns_is_trained():
-    with pipeline(settings(solutions=[solution(campaigns=())])) as made:
-        execution = made.run()
-        new = made.versions()[-1]
+    with deploy(MOVIES.with_solutions(solution(campaigns=[]))) as pipeline:
+        execution = pipeline.run()
+        new = pipeline.versions()[-1]
     assert execution.status == "SUCCEEDED"
     assert report(execution)["status"] == "TRAINED"
     assert report(execution)["text"] == (
-        f"Retraining run {RUN}: TRAINED\n"
+        f"Retraining run {RUN_ID}: TRAINED\n"
         "  import of interactions: IMPORTED\n"
         "  import of items: IMPORTED\n"
         "  import of users: IMPORTED\n"
@@ -199,11 +199,14 @@ def test_a_solution_without_campaigns_is_trained():
 
 
 def test_two_solutions_with_three_campaigns_all_get_their_versions():
-    solutions = [solution("taste", ("home", "mail")), solution("like", ("detail",))]
-    with pipeline(settings(solutions=solutions)) as made:
-        execution = made.run()
-        served = {each: made.served(each) for each in ("home", "mail", "detail")}
-        taste, like = made.versions("taste")[-1], made.versions("like")[-1]
+    two = MOVIES.with_solutions(
+        solution("taste", campaigns=["home", "mail"]),
+        solution("like", campaigns=["detail"]),
+    )
+    with deploy(two) as pipeline:
+        execution = pipeline.run()
+        served = {each: pipeline.served_version(each) for each in ("home", "mail", "detail")}
+        taste, like = pipeline.versions("taste")[-1], pipeline.versions("like")[-1]
     assert outcomes(execution) == {
         "interactions": "IMPORTED",
         "items": "IMPORTED",
@@ -218,21 +221,21 @@ def test_two_solutions_with_three_campaigns_all_get_their_versions():
 
 
 def test_a_run_without_any_input_is_a_run_as_configured():
-    with pipeline() as made:
-        execution = made.machine.start({}).wait()
-        again = made.machine.start({}).wait()
+    with deploy() as pipeline:
+        execution = pipeline.machine.start({}).wait()
+        again = pipeline.machine.start({}).wait()
     assert outcomes(execution)["home"] == "DEPLOYED"
     first, second = report(execution)["runId"], report(again)["runId"]
-    assert {first[:9], second[:9]} == {f"{RUN[:8]}-"}, "no slot to be named after: the day"
+    assert {first[:9], second[:9]} == {f"{RUN_ID[:8]}-"}, "no slot to be named after: the day"
     assert first != second, "each run has jobs of its own"
     assert execution.output["run"]["trigger"] == "manual"
 
 
 def test_a_run_knows_how_long_the_runs_before_took():
-    with pipeline(settings(skip_when_unchanged=False)) as made:
-        made.run()
+    with deploy(MOVIES.with_options(skip_when_unchanged=False)) as pipeline:
+        pipeline.run()
         week = (datetime.fromisoformat(SLOT) + timedelta(days=7)).isoformat()
-        execution = made.run(scheduledTime=week)
+        execution = pipeline.run(scheduledTime=week)
     plan = execution.output["plan"]
     assert [each["durations"] for each in plan["imports"]] == [
         [930, 600],
@@ -244,10 +247,10 @@ def test_a_run_knows_how_long_the_runs_before_took():
 
 
 def test_an_incremental_import_adds_to_the_data():
-    with pipeline(settings(datasets=datasets("items", import_mode="INCREMENTAL"))) as made:
-        made.bucket.put("items.csv", b"ITEM_ID,GENRE\ni99,g1")
-        execution = made.run()
-        modes = [each["importMode"] for each in made.started("CreateDatasetImportJob")]
+    with deploy(MOVIES.with_datasets("items", import_mode="INCREMENTAL")) as pipeline:
+        pipeline.bucket.put("items.csv", b"ITEM_ID,GENRE\ni99,g1")
+        execution = pipeline.run()
+        modes = [each["importMode"] for each in pipeline.requests("CreateDatasetImportJob")]
     assert (outcomes(execution)["items"], modes) == ("IMPORTED", ["INCREMENTAL"])
 
 
@@ -256,46 +259,46 @@ def test_an_incremental_import_adds_to_the_data():
 
 @pytest.mark.parametrize("minutes", [-1, 0, 10])
 def test_the_first_event_after_a_deployment_starts_nothing_and_says_how_to(minutes):
-    with pipeline() as made:
-        made.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
-        execution = made.run()
-        assert made.started("CreateDatasetImportJob") == []
-        assert made.started("CreateSolutionVersion") == []
+    with deploy() as pipeline:
+        pipeline.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
+        execution = pipeline.run()
+        assert pipeline.requests("CreateDatasetImportJob") == []
+        assert pipeline.requests("CreateSolutionVersion") == []
     assert execution.status == "SUCCEEDED", "nobody is to be woken"
-    changed = made.schedule_changed_at.isoformat()
+    changed = pipeline.schedule_changed_at.isoformat()
     assert report(execution)["text"] == (
-        f"Retraining run {RUN}: SKIPPED: the schedule was created or changed at {changed}, and a "
-        "deployment starts no training; to retrain now, start an execution with input {}"
+        f"Retraining run {RUN_ID}: SKIPPED: the schedule was created or changed at {changed}, "
+        "and a deployment starts no training; to retrain now, start an execution with input {}"
     )
 
 
 @pytest.mark.parametrize("minutes", [11, -40])
 def test_an_event_that_no_deployment_caused_starts_a_run(minutes):
-    with pipeline() as made:
-        made.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
-        execution = made.run()
+    with deploy() as pipeline:
+        pipeline.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
+        execution = pipeline.run()
     assert outcomes(execution)["home"] == "DEPLOYED", (
         "a change after the slot, before a late delivery, did not cause the event"
     )
 
 
 def test_a_person_may_start_a_run_right_after_a_deployment():
-    with pipeline() as made:
-        made.schedule_changed_at = made.clock.now()
-        execution = made.machine.start({"trigger": "manual"}).wait()
+    with deploy() as pipeline:
+        pipeline.schedule_changed_at = pipeline.clock.now()
+        execution = pipeline.machine.start({"trigger": "manual"}).wait()
     assert outcomes(execution)["home"] == "DEPLOYED"
 
 
 def test_a_dry_run_plans_and_changes_nothing():
-    with pipeline() as made:
-        execution = made.run(dryRun=True)
+    with deploy() as pipeline:
+        execution = pipeline.run(dryRun=True)
         changed = [
             call.operation
-            for call in made.personalize.calls
+            for call in pipeline.personalize.calls
             if call.caller == FUNCTIONS.arn and not call.operation.startswith(("Describe", "List"))
         ]
     assert changed == []
-    assert report(execution)["text"] == f"Retraining run {RUN}: SKIPPED: this is a dry run"
+    assert report(execution)["text"] == f"Retraining run {RUN_ID}: SKIPPED: this is a dry run"
     plan = execution.output["plan"]
     assert [each["jobName"] for each in plan["imports"]] == [
         f"{NAME}-interactions-1",

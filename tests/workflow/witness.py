@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 from components.args import ProbeArgs
 from components.rules.metrics import NDCG_AT_10
 from emulator.personalize.faults import Faults
+from emulator.virtual.step_functions import Execution
 from functions.errors import ServiceUnavailable, Throttled
 from functions.personalize.tags import VERDICT
-from tests.workflow.interpreter import Execution
-from tests.workflow.pipeline import FUNCTIONS, OPERATOR, PREFIX, RUN, Pipeline, handler
-from tests.world import PERSONALIZE
+from tests.workflow.pipeline import FUNCTIONS, OPERATOR, RUN_ID, Pipeline, handler
+from tests.world import PERSONALIZE, PREFIX
 
 SOLUTION = f"{PERSONALIZE}:solution/taste"
 HOME = f"{PERSONALIZE}:campaign/home"
@@ -72,7 +72,7 @@ class Answer(NamedTuple):
 class Witness:
     """Sees each call of the pipeline's as it arrives, and closes runs as EventBridge does."""
 
-    made: Pipeline
+    pipeline: Pipeline
     seen: Counter[str] = field(default_factory=Counter)
     updates: list[Update] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Witness:
     @contextmanager
     def watching(self):
         """Let every call pass by here."""
-        personalize, call = self.made.personalize, self._call
+        personalize, call = self.pipeline.personalize, self._call
 
         def passing(operation, request, caller):
             ours = caller.arn == FUNCTIONS.arn
@@ -111,10 +111,10 @@ class Witness:
     @contextmanager
     def undisturbed(self):
         """Let calls inside reach the service without faults."""
-        personalize = self.made.personalize
+        personalize = self.pipeline.personalize
         before, personalize.faults = personalize.faults, Faults()
         try:
-            yield self.made.api
+            yield self.pipeline.client
         finally:
             personalize.faults = before
 
@@ -126,11 +126,11 @@ class Witness:
 
     def time_out(self, running) -> None:
         """Let the machine's own time-out end an execution, unless it has ended."""
-        self.made.clock.sleep(0)  # an execution that was just started has nothing to end yet
+        self.pipeline.clock.sleep(0)  # an execution that was just started has nothing to end yet
         if running.now().status == "RUNNING":
-            moto = self.made.step_functions.moto_execution(running.arn)
+            moto = self.pipeline.step_functions.moto_execution(running.arn)
             moto.exec_worker.env.set_timed_out()  # as TimeoutSeconds does, at whatever moment
-            self.made.clock.sleep(0)
+            self.pipeline.clock.sleep(0)
 
     def close(self, execution: Execution) -> None:
         """Call `close_run` as EventBridge does when an execution has ended badly."""
@@ -147,7 +147,7 @@ class Witness:
                 return
             finally:
                 self._closing = None
-            self.made.clock.sleep(pause)
+            self.pipeline.clock.sleep(pause)
 
     def version(self, arn: str) -> Mapping[str, object]:
         """A version as it is."""
@@ -177,14 +177,14 @@ class Witness:
         """The probes of the campaigns that have one."""
         return {
             str(campaign.campaign_arn): campaign.probe
-            for solution in self.made.args.solutions
+            for solution in self.pipeline.args.solutions
             for campaign in solution.campaigns
             if campaign.probe
         }
 
     @cached_property
     def _call(self):
-        return self.made.personalize.call
+        return self.pipeline.personalize.call
 
     def _ask(self, operation: str, **request: object) -> Mapping[str, object]:
         # Past botocore, which takes most of a call's time.
@@ -194,7 +194,7 @@ class Witness:
     @property
     def _by(self) -> str:
         """The execution whose function has the turn; nobody's where the test calls `close_run`."""
-        return str(self.made.clock.running.group or "")
+        return str(self.pipeline.clock.running.group or "")
 
     def _see_update(self, request: Mapping[str, str]) -> None:
         campaign, target = request["campaignArn"], request["solutionVersionArn"]
@@ -202,7 +202,7 @@ class Witness:
         new, old = self.version(target), self.version(served)
         self.updates.append(
             Update(
-                at=self.made.clock.now(),
+                at=self.pipeline.clock.now(),
                 by=self._by,
                 campaign=campaign,
                 served=served,
@@ -233,14 +233,14 @@ class Witness:
         if VERDICT in tags:
             self.verdicts.setdefault(arn, (tags[VERDICT], self._by))
         if tags.get(VERDICT) == "ROLLED_BACK" and self.at_rollback:
-            self.made.personalize.faults.inject(self.at_rollback)
+            self.pipeline.personalize.faults.inject(self.at_rollback)
             self.at_rollback = None
 
     def _see_answer(self, request: Mapping[str, object], answer: Mapping[str, object]) -> None:
         campaign = str(request["campaignArn"])
         if len(answer["itemList"]) >= self.probes[campaign].min_results:
             served = self.served(campaign)
-            self.answers.append(Answer(self.made.clock.now(), campaign, served))
+            self.answers.append(Answer(self.pipeline.clock.now(), campaign, served))
 
     def has_failed(self, version: Mapping[str, object]) -> bool:
         """Tell whether a version never will be of use."""
@@ -285,4 +285,4 @@ def _event(execution: Execution) -> Mapping[str, object]:
 
 def of_this_run(version: Mapping[str, object]) -> bool:
     """Tell whether a version was made by the run."""
-    return str(version.get("name", "")).startswith(f"{PREFIX}-{RUN}-")
+    return str(version.get("name", "")).startswith(f"{PREFIX}-{RUN_ID}-")

@@ -1,13 +1,14 @@
 """Handlers that a state machine calls get and give what Lambda would."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
+from small_machines import FUNCTION, invoke, machine, task
 
+from emulator.virtual.lambda_runtime import Fails, replies
+from emulator.virtual.step_functions import StepFunctions, run
 from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
-from functions import clock as functions_clock
-from tests.workflow.interpreter import Fails, World, replies, run
-from tests.workflow.machines import FUNCTION, invoke, machine, task
 
 
 def elapsed(clock):
@@ -82,10 +83,12 @@ def test_a_function_is_stopped_at_its_own_limit():
         left.append(context.get_remaining_time_in_millis())
         clock.sleep(20)
 
-    with World(clock) as world:
+    with StepFunctions(clock) as step_functions:
         definition = machine(Work=task("work"))
         execution = (
-            world.machine(definition, {"work": work}, timeouts={"work": 30}).start({}).wait()
+            step_functions.machine(definition, {"work": work}, timeouts={"work": 30})
+            .start({})
+            .wait()
         )
     assert (execution.error, elapsed(clock)) == ("Sandbox.Timedout", 30), execution
     assert left == [30_000, 10_000], "virtual milliseconds"
@@ -101,15 +104,18 @@ def test_a_handler_sees_its_invocation():
     assert len(context.aws_request_id) == 36, "a UUID"
 
 
-def test_the_clock_of_the_real_functions_is_the_virtual_one():
-    clock = VirtualClock()
+def test_handlers_read_the_virtual_time_from_the_clock_that_is_named():
+    handler_clock = SimpleNamespace(now=None, sleep=None)
 
     def work(_event, _context):
-        functions_clock.sleep(60)
-        return functions_clock.now().isoformat()
+        handler_clock.sleep(60)
+        return handler_clock.now().isoformat()
 
-    execution = run(machine(Work=task("work")), {"work": work}, {}, clock=clock)
+    with StepFunctions(VirtualClock(), handler_clock=handler_clock) as step_functions:
+        state_machine = step_functions.machine(machine(Work=task("work")), {"work": work})
+        execution = state_machine.start({}).wait()
     assert execution.output == "2026-11-29T03:01:00+00:00"
+    assert handler_clock == SimpleNamespace(now=None, sleep=None), "restored after the block"
 
 
 def test_a_reply_too_many_is_a_failure_of_the_state():

@@ -1,19 +1,19 @@
-"""Run a state machine with real handlers in this process, on virtual time.
+"""Run state machines with Python handlers in this process, on virtual time.
 
-moto's Step Functions interpreter does the running; a Task whose Resource is a function's ARN or
-`lambda:invoke` calls the Python handler of that name (`lambda_runtime.py`), and all waiting is
-virtual (`emulator/virtual/moto_time.py`).
+moto interprets the state machines. A Task whose Resource is the ARN of a function or
+`lambda:invoke` calls the Python handler of that function (`lambda_runtime.py`). All waiting
+happens on a virtual clock (`moto_time.py`).
 """
 
 import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
 from unittest.mock import patch
 
 import boto3
@@ -24,10 +24,9 @@ from moto.stepfunctions.parser.models import (
     stepfunctions_parser_backends,
 )
 
-from emulator.virtual.lambda_runtime import Failed, Fails, Handler, function_name, invoke, replies
+from emulator.virtual.lambda_runtime import Failed, Handler, function_name, invoke
 from emulator.virtual.moto_time import virtual
-from emulator.virtual.virtual_time import Event, StuckError, VirtualClock
-from functions import clock as handlers_clock
+from emulator.virtual.virtual_time import Event, VirtualClock
 
 if TYPE_CHECKING:
     from moto.stepfunctions.parser.api import HistoryEvent
@@ -35,35 +34,28 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
-__all__ = [
-    "Call",
-    "Execution",
-    "Fails",
-    "Handler",
-    "Machine",
-    "Running",
-    "StuckError",
-    "VirtualClock",
-    "World",
-    "replies",
-    "run",
-]
-
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
-BEGINNINGS = {
+ATTEMPT_EVENTS = {
     "LambdaFunctionScheduled",
     "TaskScheduled",
     "MapStateStarted",
     "ParallelStateStarted",
 }
-"""The events with which an attempt at a state begins."""
+"""The history events with which an attempt at a state begins."""
+
+
+class Clock(Protocol):
+    """The module or object from which the handlers read the time."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
 
 
 class Call(NamedTuple):
-    """One invocation, in order of its beginning.
+    """One invocation of a function.
 
-    `outcome` is the result or the error's name; None if the execution ended before the function.
+    `outcome` is the result, or the name of the error, or None while the function is running.
     """
 
     function: str
@@ -73,7 +65,11 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Execution:
-    """How an execution stands or ended; `events` are what boto3's GetExecutionHistory gives."""
+    """The state of an execution at one moment.
+
+    `events` has the format of boto3's GetExecutionHistory. `calls` is sorted by the time at which
+    the invocations began.
+    """
 
     arn: str
     status: str
@@ -85,7 +81,10 @@ class Execution:
 
     @property
     def timeline(self) -> list[tuple[datetime, str]]:
-        """When each state was entered, and its name; those inside a Map too."""
+        """Return the time and the name of each state that was entered, in order.
+
+        States inside a Map are included.
+        """
         return [
             (event["timestamp"], event["stateEnteredEventDetails"]["name"])
             for event in self.events
@@ -94,21 +93,22 @@ class Execution:
 
     @property
     def states(self) -> list[str]:
-        """The names of the states entered, in order; those inside a Map too."""
+        """Return the names of the states that were entered, in order, also inside a Map."""
         return [name for _, name in self.timeline]
 
     @property
     def transitions(self) -> int:
-        """What AWS bills: "each time a step of your workflow is executed", and each retry.
+        """Return the number of state transitions that AWS bills.
 
-        https://aws.amazon.com/step-functions/pricing/ says no more; so a state entered is one, and
-        an attempt that does not follow upon the entrance into its state is one more.
+        AWS bills "each time a step of your workflow is executed", and each retry
+        (https://aws.amazon.com/step-functions/pricing/). So each state entered counts once, and
+        each attempt that does not directly follow the entry into its state counts once more.
         """
         types = {event["id"]: event["type"] for event in self.events}
         retries = [
             event
             for event in self.events
-            if event["type"] in BEGINNINGS
+            if event["type"] in ATTEMPT_EVENTS
             and not types[event["previousEventId"]].endswith("StateEntered")
         ]
         return len(self.timeline) + len(retries)
@@ -122,40 +122,51 @@ def run(
     clock: VirtualClock | None = None,
     name: str | None = None,
 ) -> Execution:
-    """Run a machine to its end; for several at once, or to abort one, see `World`."""
-    with World(clock) as world:
-        return world.machine(definition, functions).start(input, name=name).wait()
+    """Run one state machine to its end. `StepFunctions` can run several, and abort them."""
+    with StepFunctions(clock) as step_functions:
+        return step_functions.machine(definition, functions).start(input, name=name).wait()
 
 
-class World:
-    """An account with Step Functions for the duration of a `with`; nothing of it is left behind.
+class StepFunctions:
+    """The Step Functions service of an account, for the duration of a `with` block.
 
-    boto3 clients made inside talk to moto, in `REGION` of `ACCOUNT`, with credentials that open
-    nothing; `functions.clock` is the virtual one. Everything happens on `clock`, and only while
-    its owner (the thread that made it) sleeps on it or waits for an execution. What cannot end
-    raises `StuckError` there.
+    boto3 clients that are created inside the block talk to moto, in `REGION` of `ACCOUNT`. Nothing
+    remains after the block. Time passes on `clock`, and only while the thread that created the
+    clock sleeps on it or waits for an execution. That thread gets a `StuckError` if nothing can
+    continue.
+
+    Args:
+        clock: the virtual time, by default a new clock.
+        handler_clock: where the handlers read the time. Its `now` and `sleep` are replaced by those
+            of `clock` inside the block.
     """
 
-    def __init__(self, clock: VirtualClock | None = None) -> None:
+    def __init__(
+        self, clock: VirtualClock | None = None, *, handler_clock: Clock | None = None
+    ) -> None:
         self.clock = clock or VirtualClock()
+        self._handler_clock = handler_clock
         self._machines: dict[str, Machine] = {}
         self._calls: dict[str, list[Call]] = {}
-        self._ended: dict[str, Event] = {}
+        self._end_events: dict[str, Event] = {}
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             region = {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}
             stack.enter_context(patch.dict(os.environ, region))
-            stack.enter_context(patch.object(handlers_clock, "now", self.clock.now))
-            stack.enter_context(patch.object(handlers_clock, "sleep", self.clock.sleep))
-            # Only boto3 speaks here; to prepare answers for `requests` too takes longer than a run.
+            if self._handler_clock is not None:
+                for name in ("now", "sleep"):
+                    virtual_function = getattr(self.clock, name)
+                    stack.enter_context(patch.object(self._handler_clock, name, virtual_function))
+            # moto also prepares answers for the library `requests`, which takes longer than a run.
+            # Only boto3 sends requests here.
             stack.enter_context(patch("moto.core.models.RESPONSES_METHODS", ()))
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
             stack.enter_context(
-                virtual(self.clock, self._invoke, lambda arn: self.ended(arn).set())
+                virtual(self.clock, self._invoke, lambda arn: self.end_event(arn).set())
             )
-            stack.callback(self._end)
+            stack.callback(self._stop_executions)
             self._exit = stack.pop_all()
         return self
 
@@ -169,12 +180,12 @@ class World:
 
     @property
     def backend(self) -> StepFunctionsParserBackend:
-        """What moto keeps of it."""
+        """Return moto's store of state machines and executions."""
         return stepfunctions_parser_backends[ACCOUNT][REGION]
 
     @property
     def client(self) -> "SFNClient":
-        """A new boto3 client for the Step Functions of this world."""
+        """Return a new boto3 client of this service."""
         return boto3.client("stepfunctions", region_name=REGION)
 
     def machine(
@@ -185,9 +196,10 @@ class World:
         name: str = "machine",
         timeouts: Mapping[str, float] | None = None,
     ) -> "Machine":
-        """Create a state machine; `timeouts` are its functions' limits in seconds, else 900."""
-        if any(other.name == name for other in self.backend.state_machines):
-            raise ValueError(f"there is a state machine {name!r} already")  # moto would keep that
+        """Create a state machine. `timeouts` are the seconds of its functions, by default 900."""
+        # moto would return the existing state machine.
+        if any(machine.name == name for machine in self.backend.state_machines):
+            raise ValueError(f"a state machine {name!r} exists already")
         arn: str = self.backend.create_state_machine(
             name=name,
             definition=json.dumps(definition),
@@ -196,12 +208,12 @@ class World:
         self._machines[arn] = Machine(self, arn, functions, timeouts or {})
         return self._machines[arn]
 
-    def ended(self, execution_arn: str) -> Event:
-        """Return the event that happens when an execution ends."""
-        return self._ended.setdefault(execution_arn, Event(self.clock))
+    def end_event(self, execution_arn: str) -> Event:
+        """Return the event that is set when an execution ends."""
+        return self._end_events.setdefault(execution_arn, Event(self.clock))
 
     def execution(self, execution_arn: str) -> Execution:
-        """Return how an execution stands now."""
+        """Return the present state of an execution."""
         moto = self.moto_execution(execution_arn)
         history = self.backend.get_execution_history(execution_arn)["events"]
         return Execution(
@@ -210,12 +222,12 @@ class World:
             output=moto.output,
             error=moto.error,
             cause=moto.cause,
-            events=[_as_boto3_gives_it(event) for event in history],
+            events=[_boto3_event(event) for event in history],
             calls=list(self._calls.get(execution_arn, [])),
         )
 
     def moto_execution(self, execution_arn: str) -> "MotoExecution":
-        """Return what moto keeps of an execution."""
+        """Return moto's object of an execution."""
         return cast("MotoExecution", self.backend.describe_execution(execution_arn))
 
     def _invoke(self, env: Environment, parameters: Mapping[str, str | bytes]) -> dict[str, object]:
@@ -233,19 +245,19 @@ class World:
         calls[number] = calls[number]._replace(outcome=outcome)
         return {"ExecutedVersion": "$LATEST", "Payload": outcome, "StatusCode": 200}
 
-    def _end(self) -> None:
+    def _stop_executions(self) -> None:
         for machine in list(self.backend.state_machines):
             for execution in machine.executions:
                 self.clock.end(execution.execution_arn)
-            if machine.arn in self._machines:  # a mock_aws around this one would keep it
+            if machine.arn in self._machines:  # an outer mock_aws would keep the state machine
                 self.backend.delete_state_machine(machine.arn)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A state machine and the functions behind it; made by `World.machine`."""
+    """A state machine and its functions, created by `StepFunctions.machine`."""
 
-    world: World = field(repr=False)
+    step_functions: StepFunctions = field(repr=False)
     arn: str
     functions: Mapping[str, Handler]
     timeouts: Mapping[str, float]
@@ -256,38 +268,53 @@ class Machine:
         input: Mapping[str, object],  # noqa: A002 - AWS's word
         *,
         name: str | None = None,
-    ) -> "Running":
-        """Start an execution; it goes on whenever the clock's owner waits."""
-        execution = self.world.backend.start_execution(
+    ) -> "StartedExecution":
+        """Start an execution. It continues whenever the owner of the clock waits."""
+        execution = self.step_functions.backend.start_execution(
             self.arn, name or f"run-{next(self._numbers)}", json.dumps(input)
         )
-        return Running(self.world, execution.exec_arn)
+        return StartedExecution(self.step_functions, execution.exec_arn)
 
 
 @dataclass(frozen=True)
-class Running:
-    """An execution that has been started."""
+class StartedExecution:
+    """An execution that may still be running."""
 
-    world: World = field(repr=False)
+    step_functions: StepFunctions = field(repr=False)
     arn: str
 
     def now(self) -> Execution:
-        """Return how it stands now."""
-        return self.world.execution(self.arn)
+        """Return the present state of the execution."""
+        return self.step_functions.execution(self.arn)
 
     def wait(self) -> Execution:
-        """Let virtual time pass until it ends, and return how it ended."""
-        self.world.ended(self.arn).wait()
+        """Let virtual time pass until the execution ends, and return the ended execution."""
+        self.step_functions.end_event(self.arn).wait()
         return self.now()
 
     def abort(self, error: str | None = None, cause: str | None = None) -> None:
-        """Stop it, as StopExecution does: at once; a function that runs goes on to its end."""
-        self.world.clock.sleep(0)  # an execution that was just started has nothing to stop yet
-        execution = self.world.moto_execution(self.arn)
-        execution.stop(self.world.clock.now(), error, cause)
-        self.world.clock.sleep(0)  # so that it has ended when this returns
+        """Stop the execution immediately, as StopExecution does.
+
+        A function that is running continues to its end, as in Lambda.
+        """
+        clock = self.step_functions.clock
+        clock.sleep(0)  # an execution that has just been started has no thread to stop yet
+        execution = self.step_functions.moto_execution(self.arn)
+        execution.stop(clock.now(), error, cause)
+        clock.sleep(0)  # lets the execution's threads end before this method returns
+
+    def time_out(self) -> None:
+        """End the execution immediately, as the TimeoutSeconds of the state machine does."""
+        clock = self.step_functions.clock
+        clock.sleep(0)  # an execution that has just been started has no thread to stop yet
+        worker = self.step_functions.moto_execution(self.arn).exec_worker
+        assert worker is not None
+        assert worker.env is not None
+        worker.env.set_timed_out()
+        clock.sleep(0)  # lets the execution's threads end before this method returns
 
 
-def _as_boto3_gives_it(event: "HistoryEvent") -> "HistoryEventTypeDef":
+def _boto3_event(event: "HistoryEvent") -> "HistoryEventTypeDef":
+    """Convert moto's history event into the format of boto3."""
     time = datetime.fromisoformat(str(event["timestamp"]))
     return cast("HistoryEventTypeDef", {**event, "timestamp": time, "type": event["type"].value})

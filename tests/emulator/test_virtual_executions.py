@@ -4,10 +4,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from small_machines import invoke, machine, over, task, wait
 
+from emulator.virtual.lambda_runtime import replies
+from emulator.virtual.step_functions import StepFunctions, run
 from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
-from tests.workflow.interpreter import World, replies, run
-from tests.workflow.machines import invoke, machine, over, task, wait
 
 
 def elapsed(clock):
@@ -149,10 +150,14 @@ def test_a_machine_past_its_timeout_has_timed_out_then(long_state):
 
 
 def test_events_are_what_boto3_gives():
-    with World() as world:
-        running = world.machine(machine(Work=task("work")), {"work": replies({"a": 1})}).start({})
+    with StepFunctions() as step_functions:
+        running = step_functions.machine(
+            machine(Work=task("work")), {"work": replies({"a": 1})}
+        ).start({})
         execution = running.wait()
-        history = world.client.get_execution_history(executionArn=running.arn, maxResults=1000)
+        history = step_functions.client.get_execution_history(
+            executionArn=running.arn, maxResults=1000
+        )
     assert execution.events == history["events"]
 
 

@@ -1,6 +1,6 @@
 """Small state machines to try things with; the last state ends them unless `Next` is given."""
 
-from tests.workflow.interpreter import ACCOUNT, REGION
+from emulator.virtual.step_functions import ACCOUNT, REGION
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
 

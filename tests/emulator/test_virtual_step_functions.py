@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 from moto import mock_aws
 from moto.stepfunctions.parser import models, utils
+from small_machines import FUNCTION, invoke, machine, over, task, wait
 
 from emulator.virtual import moto_time
-from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
-from tests.workflow.interpreter import StuckError, World, replies, run
-from tests.workflow.machines import FUNCTION, invoke, machine, over, task, wait
+from emulator.virtual.lambda_runtime import replies
+from emulator.virtual.step_functions import StepFunctions, run
+from emulator.virtual.virtual_time import DEFAULT_START, StuckError, VirtualClock
 
 
 def elapsed(clock):
@@ -32,9 +33,11 @@ def elapsed(clock):
 )
 def test_an_aborted_execution_ends_at_once(long_state):
     clock = VirtualClock()
-    with World(clock) as world:
+    with StepFunctions(clock) as step_functions:
         functions = {"work": lambda _event, _context: clock.sleep(800)}
-        running = world.machine(machine(Long=long_state), functions).start({"items": [1, 2]})
+        running = step_functions.machine(machine(Long=long_state), functions).start(
+            {"items": [1, 2]}
+        )
         clock.sleep(60)
         assert running.now().status == "RUNNING"
         running.abort("Enough", "of this")
@@ -49,24 +52,26 @@ def test_an_aborted_execution_ends_at_once(long_state):
 
 
 def test_an_execution_can_be_aborted_before_it_has_done_anything():
-    with World() as world:
-        running = world.machine(machine(Rest=wait(9)), {}).start({})
+    with StepFunctions() as step_functions:
+        running = step_functions.machine(machine(Rest=wait(9)), {}).start({})
         running.abort()
         assert running.wait().status == "ABORTED"
 
 
 def test_executions_overlap_and_see_each_other():
-    with World() as world:
+    with StepFunctions() as step_functions:
         seen = {}
 
         def look(event, _context):
-            listed = world.client.list_executions(stateMachineArn=loop.arn, statusFilter="RUNNING")
+            listed = step_functions.client.list_executions(
+                stateMachineArn=loop.arn, statusFilter="RUNNING"
+            )
             seen[event["name"]] = sorted(item["name"] for item in listed["executions"])
 
         definition = machine(Look=task("look", Next="Rest", ResultPath=None), Rest=wait(100))
-        loop = world.machine(definition, {"look": look})
+        loop = step_functions.machine(definition, {"look": look})
         first = loop.start({"name": "first"}, name="first")
-        world.clock.sleep(40)
+        step_functions.clock.sleep(40)
         second = loop.start({"name": "second"}, name="second")
         ends = [one.wait().events[-1]["timestamp"] for one in (second, first)]
     assert seen == {"first": ["first"], "second": ["first", "second"]}
@@ -74,19 +79,21 @@ def test_executions_overlap_and_see_each_other():
 
 
 def test_machines_in_one_world_have_functions_of_their_own():
-    with World() as world:
+    with StepFunctions() as step_functions:
         running = [
-            world.machine(machine(Work=task("work")), {"work": replies(name)}, name=name).start({})
+            step_functions.machine(
+                machine(Work=task("work")), {"work": replies(name)}, name=name
+            ).start({})
             for name in ("dev", "prod")
         ]
         assert [one.wait().output for one in running] == ["dev", "prod"]
 
 
 def test_two_machines_of_one_name_are_refused():
-    with World() as world:
-        world.machine(machine(Rest=wait(1)), {})
-        with pytest.raises(ValueError, match="there is a state machine 'machine' already"):
-            world.machine(machine(Rest=wait(2)), {})
+    with StepFunctions() as step_functions:
+        step_functions.machine(machine(Rest=wait(1)), {})
+        with pytest.raises(ValueError, match="a state machine 'machine' exists already"):
+            step_functions.machine(machine(Rest=wait(2)), {})
 
 
 def test_worlds_in_an_account_that_moto_keeps_start_empty():
@@ -101,23 +108,25 @@ def test_a_task_token_is_answered_through_boto3_and_is_the_same_in_every_run():
     ask = invoke("ask") | {"Resource": resource, "Parameters": parameters}
     tokens = []
     for _ in range(2):
-        with World() as world:
-            running = world.machine(machine(Ask=ask), {"ask": replies(None)}).start({})
-            world.clock.sleep(7200)
+        with StepFunctions() as step_functions:
+            running = step_functions.machine(machine(Ask=ask), {"ask": replies(None)}).start({})
+            step_functions.clock.sleep(7200)
             tokens.append(running.now().calls[0].payload["token"])
-            world.client.send_task_success(taskToken=tokens[-1], output='{"approved": true}')
+            step_functions.client.send_task_success(
+                taskToken=tokens[-1], output='{"approved": true}'
+            )
             execution = running.wait()
         assert execution.output == {"approved": True}, execution
-        assert elapsed(world.clock) == 7200, "the answer ends the waiting"
+        assert elapsed(step_functions.clock) == 7200, "the answer ends the waiting"
     assert tokens[0] == tokens[1], "a token is chance, and chance is seeded"
 
 
 # Nothing is left behind
 
 
-def test_two_hundred_runs_leave_no_threads_and_no_patches():
+def test_twenty_runs_leave_no_threads_and_no_patches():
     before = threading.active_count(), dict(os.environ), models.datetime, list(utils.TMP_THREADS)
-    for seed in range(200):
+    for seed in range(20):
         clock = VirtualClock(seed=seed)
         run(
             {
@@ -139,10 +148,12 @@ def test_two_hundred_runs_leave_no_threads_and_no_patches():
 
 def test_threads_that_still_wait_are_ended_with_the_world():
     before = threading.active_count()
-    with World() as world:
-        work = lambda _event, _context: world.clock.sleep(800)  # noqa: E731 - one line says it
-        world.machine(machine(Each=over("$", Work=task("work"))), {"work": work}).start([1, 2, 3])
-        world.clock.sleep(1)
+    with StepFunctions() as step_functions:
+        work = lambda _event, _context: step_functions.clock.sleep(800)  # noqa: E731 - one line says it
+        step_functions.machine(machine(Each=over("$", Work=task("work"))), {"work": work}).start(
+            [1, 2, 3]
+        )
+        step_functions.clock.sleep(1)
         assert threading.active_count() > before, "they wait"
     assert threading.active_count() == before
 
@@ -163,11 +174,11 @@ def test_a_fault_in_the_interpreter_is_raised_in_the_test():
     def broken(_arn):
         raise RuntimeError("broken")
 
-    with World() as world:
-        world.machine(machine(Rest=wait(9)), {}).start({})
-        world.ended = broken
+    with StepFunctions() as step_functions:
+        step_functions.machine(machine(Rest=wait(9)), {}).start({})
+        step_functions.end_event = broken
         with pytest.raises(RuntimeError, match="broken"):
-            world.clock.sleep(10)
+            step_functions.clock.sleep(10)
 
 
 def test_the_seams_name_every_place_in_moto_that_waits_or_tells_the_time():
@@ -203,8 +214,11 @@ def test_the_seams_name_every_place_in_moto_that_waits_or_tells_the_time():
 
 
 def test_a_world_inside_a_world_is_refused():
-    with World(), pytest.raises(moto_time.SeamMovedError, match="another moto, or a world in a"):
-        World().__enter__()
+    with (
+        StepFunctions(),
+        pytest.raises(moto_time.SeamMovedError, match="another moto, or a world in a"),
+    ):
+        StepFunctions().__enter__()
 
 
 def test_a_seam_that_has_moved_is_named(monkeypatch):

@@ -1,0 +1,49 @@
+"""Summarise an execution in the few values that the tests compare."""
+
+from components.rules.metrics import NDCG_AT_10
+
+
+def report(execution):
+    """Return the report of the run, which must be the only one."""
+    reports = [call.outcome for call in execution.calls if call.function == "report_outcome"]
+    assert len(reports) == 1, f"a run reports once: {execution}"
+    return reports[0]
+
+
+def outcomes(execution):
+    """Return the outcome of each dataset type, solution name and campaign name."""
+    return _parts(report(execution), "outcome")
+
+
+def failures(execution):
+    """Return the failure of each dataset type, solution name and campaign name that failed."""
+    parts = _parts(report(execution), "failure")
+    return {part: failure for part, failure in parts.items() if failure}
+
+
+def _parts(report_, key):
+    """Return one key of each part of a report."""
+    values = {dataset["type"]: dataset[key] for dataset in report_["imports"]}
+    for solution in report_["solutions"]:
+        values[name(solution["solutionArn"])] = solution[key]
+        for campaign in solution["campaigns"]:
+            values[name(campaign["campaignArn"])] = campaign[key]
+    return values
+
+
+def failed_calls(execution):
+    """Return the function and the error of each failed invocation, in order."""
+    return [
+        (call.function, call.outcome) for call in execution.calls if isinstance(call.outcome, str)
+    ]
+
+
+def ndcg(pipeline, version_arn):
+    """Return the NDCG@10 of a version, which the service computes."""
+    response = pipeline.client.get_solution_metrics(solutionVersionArn=version_arn)
+    return response["metrics"][NDCG_AT_10]
+
+
+def name(arn):
+    """Return the name at the end of an ARN."""
+    return arn.rpartition("/")[2]
