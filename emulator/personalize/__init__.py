@@ -1,4 +1,4 @@
-"""Amazon Personalize in memory: it validates, takes time, trains for real, and recommends."""
+"""An Amazon Personalize in memory that validates requests, trains models and recommends items."""
 
 from emulator.personalize.api import Call, Personalize
 from emulator.personalize.authorization import Caller
@@ -6,11 +6,10 @@ from emulator.personalize.errors import AccessDenied, ApiError, NoAnswer, NoSuch
 from emulator.personalize.faults import Faults
 from emulator.personalize.store import Objects, Switches
 from emulator.personalize.timeline import Duration, FixedTimings, Timings
-from emulator.personalize.wire import Answer, attach, respond
+from emulator.personalize.wire import Response, attach, respond
 
 __all__ = [
     "AccessDenied",
-    "Answer",
     "ApiError",
     "Call",
     "Caller",
@@ -22,6 +21,7 @@ __all__ = [
     "ObjectError",
     "Objects",
     "Personalize",
+    "Response",
     "Switches",
     "Timings",
     "attach",

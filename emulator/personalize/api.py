@@ -1,4 +1,9 @@
-"""The emulated service: it checks a call, lets time pass, and hands over to the operation."""
+"""The emulated service: it checks a call, lets time pass, and calls the operation.
+
+To add an operation, write a function in the module of its resource, and add it to `OPERATIONS`
+here and to `RESOURCES` in `authorization.py`. Describe and List operations are in the table of
+`describe_list.py`. The rules of the service are in `rules.py`.
+"""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -9,9 +14,9 @@ from typing import Any, NamedTuple
 
 from emulator.personalize import (
     campaigns,
-    containers,
-    imports,
-    reading,
+    datasets,
+    describe_list,
+    import_jobs,
     runtime,
     solutions,
     tagging,
@@ -19,25 +24,25 @@ from emulator.personalize import (
 from emulator.personalize.authorization import Caller, needs
 from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
-from emulator.personalize.model import only_modelled, operation, validate
 from emulator.personalize.resources import Dataset, Solution
-from emulator.personalize.store import Objects, Store, Surroundings, Switches
+from emulator.personalize.service_model import only_modelled, operation, validate
+from emulator.personalize.store import Objects, ServiceOptions, Store, Switches
 from emulator.personalize.tables import Row
 from emulator.personalize.timeline import FixedTimings, Timings
 
-# An operation takes its own request type; `validate` has held the request against the model.
+# Each operation has a request type of its own. `validate` has checked the request before.
 Operation = Callable[[Store, Any], dict[str, object]]
 
 OPERATIONS: Mapping[str, Operation] = {
-    "CreateSchema": containers.create_schema,
-    "DeleteSchema": containers.delete_schema,
-    "CreateDatasetGroup": containers.create_dataset_group,
-    "DeleteDatasetGroup": containers.delete_dataset_group,
-    "CreateDataset": containers.create_dataset,
-    "DeleteDataset": containers.delete_dataset,
-    "CreateEventTracker": containers.create_event_tracker,
-    "DeleteEventTracker": containers.delete_event_tracker,
-    "CreateDatasetImportJob": imports.create_dataset_import_job,
+    "CreateSchema": datasets.create_schema,
+    "DeleteSchema": datasets.delete_schema,
+    "CreateDatasetGroup": datasets.create_dataset_group,
+    "DeleteDatasetGroup": datasets.delete_dataset_group,
+    "CreateDataset": datasets.create_dataset,
+    "DeleteDataset": datasets.delete_dataset,
+    "CreateEventTracker": datasets.create_event_tracker,
+    "DeleteEventTracker": datasets.delete_event_tracker,
+    "CreateDatasetImportJob": import_jobs.create_dataset_import_job,
     "CreateSolution": solutions.create_solution,
     "UpdateSolution": solutions.update_solution,
     "DeleteSolution": solutions.delete_solution,
@@ -55,11 +60,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "GetPersonalizedRanking": runtime.get_personalized_ranking,
 }
 
-REMEMBERED_CALLS = 10_000
+KEPT_CALLS = 10_000
 
 
 class Call(NamedTuple):
-    """A call that arrived, whatever came of it."""
+    """A call that arrived, successful or not."""
 
     operation: str
     caller: str
@@ -67,29 +72,29 @@ class Call(NamedTuple):
 
 
 def utc_now() -> datetime:
-    """The clock on the wall."""
+    """Return the real time."""
     return datetime.now(UTC)
 
 
 class Personalize:
     """Amazon Personalize for any number of accounts and regions, in memory.
 
+    Calls from several threads are performed one after the other. Import jobs and trainings are
+    performed by the first call after their end.
+
     Args:
-        objects: Where import jobs read their files.
-        clock: Gives the time, in UTC; it must not go backwards. Everything that takes time in the
-            service takes time by this clock.
+        objects: The S3 objects that import jobs read.
+        clock: Returns the time in UTC. It must not go backwards. Everything that takes time in
+            the service takes time on this clock.
         timings: How long jobs take.
-        authorize: Called with every action and its resources before an operation; raises ApiError
-            AccessDeniedException to refuse. Without it everything is allowed.
-        pass_role: Called where a request hands a role to the service; raises likewise.
-        switches: Which of two possible behaviours to show where the real one is not known.
+        authorize: Called before an operation with each action and its resources. It raises
+            ApiError (AccessDeniedException) to refuse. Without it everything is allowed.
+        pass_role: Called if a request passes a role to the service. It raises like `authorize`.
+        switches: Behaviours to choose where the real behaviour is not documented.
 
     Attributes:
-        faults: Faults on order.
-        calls: The last calls, the oldest first.
-
-    Calls from several threads are answered one after the other. Imports and trainings are really
-    done, by the first call that comes after their end.
+        faults: The injected faults.
+        calls: The last calls, oldest first.
     """
 
     def __init__(
@@ -103,9 +108,9 @@ class Personalize:
         switches: Switches | None = None,
     ) -> None:
         self.faults = Faults()
-        self.calls: deque[Call] = deque(maxlen=REMEMBERED_CALLS)
+        self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
         self._clock = clock
-        self._around = Surroundings(
+        self._options = ServiceOptions(
             objects, timings or FixedTimings(), switches or Switches(), self.faults
         )
         self._authorize = authorize
@@ -116,11 +121,11 @@ class Personalize:
     def call(
         self, operation_name: str, request: Mapping[str, object], caller: Caller
     ) -> dict[str, object]:
-        """Perform an operation of either service; times in the answer are datetimes.
+        """Perform an operation of one of the services. Times in the response are datetimes.
 
         Raises:
-            ApiError: The service refuses.
-            NoAnswer: A fault was ordered that loses the answer.
+            ApiError: The service refuses the call.
+            NoAnswer: An injected fault loses the response.
         """
         request = {
             key: value for key, value in deepcopy(dict(request)).items() if value is not None
@@ -133,46 +138,47 @@ class Personalize:
             model = operation(operation_name)
             validate(operation_name, request)
             self._check_permissions(self._store(caller), operation_name, request, caller)
-            store = self._present(caller)
-            ago = fault.number("seconds") if fault is not None and fault.fault == "stale" else 0
-            answer = self._perform(
-                store, operation_name, request, store.now - timedelta(seconds=ago)
-            )
+            store = self._store_now(caller)
+            delay = fault.number("seconds") if fault is not None and fault.fault == "stale" else 0
+            seen_at = store.now - timedelta(seconds=delay)
+            response = self._perform(store, operation_name, request, seen_at)
             if fault is not None:
                 fault.lose()
             output = model.output_shape
-            return {} if output is None else only_modelled(output, answer)
+            return {} if output is None else only_modelled(output, response)
 
     def train_automatically(self, solution_arn: str, caller: Caller) -> str:
-        """Start a training as the service does by itself, and give the version's ARN.
+        """Start an automatic training as the service does, and return the version's ARN.
 
-        Automatic trainings never begin on their own here.
+        The emulator never starts an automatic training by itself.
 
         Raises:
             ApiError: The rules of CreateSolutionVersion do not allow it.
         """
         with self._lock:
-            store = self._present(caller)
+            store = self._store_now(caller)
             solution = store.get(Solution, solution_arn)
             return solutions.start_training(store, solution, automatic=True).arn
 
     def rows(self, dataset_arn: str, caller: Caller) -> list[Row]:
-        """The rows of a dataset, each in the order of its schema; no operation of the API tells.
+        """Return the rows of a dataset, each in the order of its schema.
+
+        The API has no operation for this.
 
         Raises:
             ApiError: ResourceNotFoundException.
         """
         with self._lock:
-            store = self._present(caller)
+            store = self._store_now(caller)
             return list(store.get(Dataset, dataset_arn).table.rows.values())
 
     def _store(self, caller: Caller) -> Store:
         key = (caller.account, caller.region)
         if key not in self._stores:
-            self._stores[key] = Store(*key, self._around, self._clock())
+            self._stores[key] = Store(*key, self._options, self._clock())
         return self._stores[key]
 
-    def _present(self, caller: Caller) -> Store:
+    def _store_now(self, caller: Caller) -> Store:
         store = self._store(caller)
         store.advance(max(self._clock(), store.now))
         return store
@@ -187,13 +193,14 @@ class Personalize:
             self._pass_role(caller, str(request["roleArn"]))
 
     def _perform(
-        self, store: Store, name: str, request: Mapping[str, object], at: datetime
+        self, store: Store, name: str, request: Mapping[str, object], seen_at: datetime
     ) -> dict[str, object]:
         if name in OPERATIONS:
             return OPERATIONS[name](store, request)
-        if name in reading.KINDS:
-            read = reading.describe if name.startswith("Describe") else reading.list_page
-            return read(store, name, request, at)
+        if name in describe_list.KINDS:
+            is_describe = name.startswith("Describe")
+            read = describe_list.describe if is_describe else describe_list.list_page
+            return read(store, name, request, seen_at)
         raise ApiError(
             "UnknownOperationException", f"{name} is not supported by this emulator of Personalize."
         )

@@ -1,7 +1,7 @@
-"""Which action each operation needs, and on which resources, as AWS's reference has it.
+"""The actions and resources that each operation must be allowed, as in AWS's reference.
 
-The reference: Service Authorization Reference, "Actions, resources, and condition keys for Amazon
-Personalize". Actions are called like their operations.
+The reference is the page "Actions, resources, and condition keys for Amazon Personalize" of the
+Service Authorization Reference. An action has the name of its operation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ Request = Mapping[str, object]
 
 
 class Caller(NamedTuple):
-    """Who calls: the account and region that are acted in, and the ARN of the principal."""
+    """The caller's account and region, and the ARN of the principal."""
 
     account: str
     region: str
@@ -21,90 +21,91 @@ class Caller(NamedTuple):
 
 
 class Arns(Protocol):
-    """Makes ARNs in the caller's account and region."""
+    """A source of ARNs in the caller's account and region. A Store is one."""
 
     def arn(self, kind: str, name: str) -> str:
-        """The ARN of a resource."""
+        """Return the ARN of a resource."""
 
 
 class Need(NamedTuple):
-    """An action on resources; every one of them must be allowed."""
+    """An action and resources. The caller must be allowed the action on each resource."""
 
     action: str
     resources: list[str]
 
 
-def new(kind: str, name: str = "name") -> Callable[[Request, Arns], str]:
-    """The resource that the operation is about to make, called by a field of the request."""
-    return lambda request, arns: arns.arn(kind, str(request[name]))
+def new(kind: str, name_field: str = "name") -> Callable[[Request, Arns], str]:
+    """Return a function that returns the ARN of the resource that the request creates."""
+    return lambda request, arns: arns.arn(kind, str(request[name_field]))
 
 
-def given(field: str) -> Callable[[Request, Arns], str]:
-    """A resource that the request names."""
+def named(field: str) -> Callable[[Request, Arns], str]:
+    """Return a function that returns the ARN in a field of the request."""
     return lambda request, _: str(request[field])
 
 
 def new_dataset(request: Request, arns: Arns) -> str:
-    """A dataset's ARN has the name of its group."""
+    """Return the ARN of the dataset that the request creates. It contains the group's name."""
     group = str(request["datasetGroupArn"]).rpartition("/")[2]
     return arns.arn("dataset", f"{group}/{str(request['datasetType']).upper()}")
 
 
 def new_version(request: Request, _: Arns) -> str:
-    """The id of a version is not known beforehand."""
+    """Return a pattern for the ARN of the new version, whose id is not known yet."""
     return f"{request['solutionArn']}/*"
 
 
-def solution_of(request: Request, _: Arns) -> str:
-    """The solution of the version that the request names."""
+def solution_of_version(request: Request, _: Arns) -> str:
+    """Return the ARN of the solution of the version in the request."""
     return str(request["solutionVersionArn"]).rpartition("/")[0]
 
 
-# The resources of each operation; the first one is what tags in the request go to.
+# The resources of each operation. Tags in a Create request belong to the first resource.
 RESOURCES: Mapping[str, Sequence[Callable[[Request, Arns], str]]] = {
     "CreateSchema": [new("schema")],
     "CreateDatasetGroup": [new("dataset-group")],
-    "CreateDataset": [new_dataset, given("datasetGroupArn")],
-    "CreateDatasetImportJob": [new("dataset-import-job", "jobName"), given("datasetArn")],
-    "CreateEventTracker": [new("event-tracker"), given("datasetGroupArn")],
-    "CreateSolution": [new("solution"), given("datasetGroupArn")],
-    "CreateSolutionVersion": [given("solutionArn")],
-    "CreateCampaign": [new("campaign"), solution_of],
-    "UpdateSolution": [given("solutionArn")],
-    "UpdateCampaign": [given("campaignArn")],
-    "StopSolutionVersionCreation": [given("solutionVersionArn")],
-    "GetSolutionMetrics": [given("solutionVersionArn")],
-    "DeleteSchema": [given("schemaArn")],
-    "DeleteDatasetGroup": [given("datasetGroupArn")],
-    "DeleteDataset": [given("datasetArn")],
-    "DeleteEventTracker": [given("eventTrackerArn")],
-    "DeleteSolution": [given("solutionArn")],
-    "DeleteCampaign": [given("campaignArn")],
-    "DescribeSchema": [given("schemaArn")],
-    "DescribeDatasetGroup": [given("datasetGroupArn")],
-    "DescribeDataset": [given("datasetArn")],
-    "DescribeDatasetImportJob": [given("datasetImportJobArn")],
-    "DescribeEventTracker": [given("eventTrackerArn")],
-    "DescribeRecipe": [given("recipeArn")],
-    "DescribeSolution": [given("solutionArn")],
-    "DescribeSolutionVersion": [given("solutionVersionArn")],
-    "DescribeCampaign": [given("campaignArn")],
-    "TagResource": [given("resourceArn")],
-    "UntagResource": [given("resourceArn")],
-    "ListTagsForResource": [given("resourceArn")],
-    "GetRecommendations": [given("campaignArn")],
-    "GetPersonalizedRanking": [given("campaignArn")],
-    "GetActionRecommendations": [given("campaignArn")],
+    "CreateDataset": [new_dataset, named("datasetGroupArn")],
+    "CreateDatasetImportJob": [new("dataset-import-job", "jobName"), named("datasetArn")],
+    "CreateEventTracker": [new("event-tracker"), named("datasetGroupArn")],
+    "CreateSolution": [new("solution"), named("datasetGroupArn")],
+    "CreateSolutionVersion": [named("solutionArn")],
+    "CreateCampaign": [new("campaign"), solution_of_version],
+    "UpdateSolution": [named("solutionArn")],
+    "UpdateCampaign": [named("campaignArn")],
+    "StopSolutionVersionCreation": [named("solutionVersionArn")],
+    "GetSolutionMetrics": [named("solutionVersionArn")],
+    "DeleteSchema": [named("schemaArn")],
+    "DeleteDatasetGroup": [named("datasetGroupArn")],
+    "DeleteDataset": [named("datasetArn")],
+    "DeleteEventTracker": [named("eventTrackerArn")],
+    "DeleteSolution": [named("solutionArn")],
+    "DeleteCampaign": [named("campaignArn")],
+    "DescribeSchema": [named("schemaArn")],
+    "DescribeDatasetGroup": [named("datasetGroupArn")],
+    "DescribeDataset": [named("datasetArn")],
+    "DescribeDatasetImportJob": [named("datasetImportJobArn")],
+    "DescribeEventTracker": [named("eventTrackerArn")],
+    "DescribeRecipe": [named("recipeArn")],
+    "DescribeSolution": [named("solutionArn")],
+    "DescribeSolutionVersion": [named("solutionVersionArn")],
+    "DescribeCampaign": [named("campaignArn")],
+    "TagResource": [named("resourceArn")],
+    "UntagResource": [named("resourceArn")],
+    "ListTagsForResource": [named("resourceArn")],
+    "GetRecommendations": [named("campaignArn")],
+    "GetPersonalizedRanking": [named("campaignArn")],
+    "GetActionRecommendations": [named("campaignArn")],
 }
 
 
 def needs(operation: str, request: Request, arns: Arns) -> list[Need]:
-    """What a call must be allowed to do; every List but that of tags is for `*` alone.
+    """Return what a caller must be allowed for a call.
 
-    Tags in a Create request need TagResource on the new resource as well.
+    Operations without an entry in RESOURCES (each List but ListTagsForResource) need `*`. Tags in
+    a Create request need TagResource on the new resource too.
 
     Raises:
-        ApiError: InvalidInputException, when the resource's ARN is missing in the request.
+        ApiError: InvalidInputException if the request lacks a resource's ARN.
     """
     try:
         resources = [resource(request, arns) for resource in RESOURCES.get(operation, ())]
@@ -112,8 +113,7 @@ def needs(operation: str, request: Request, arns: Arns) -> list[Need]:
         raise invalid_input(f"{missing.args[0]} is required") from None
     needed = [Need(f"personalize:{operation}", resources or ["*"])]
     if operation.startswith("Create") and request.get("tags"):
-        tagged = (
-            new_version(request, arns) if operation == "CreateSolutionVersion" else resources[0]
-        )
+        is_version = operation == "CreateSolutionVersion"
+        tagged = new_version(request, arns) if is_version else resources[0]
         needed.append(Need("personalize:TagResource", [tagged]))
     return needed

@@ -1,4 +1,4 @@
-"""Campaigns: deploying a version, replacing it while the old one answers, following the latest."""
+"""The operations on campaigns: deploy a version, replace it, follow the latest version."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -22,15 +22,15 @@ DEFAULTS: dict[str, object] = {"minProvisionedTPS": 1, "campaignConfig": {}}
 
 
 def create_campaign(store: Store, request: "CreateCampaignRequestTypeDef") -> dict[str, object]:
-    """Deploy an ACTIVE version."""
+    """Create a campaign that serves an ACTIVE version."""
     arn = store.arn("campaign", request["name"])
-    rules.name_is_free(store, arn)
-    sync = _syncs(request)
-    rules.sync_follows_latest(request["solutionVersionArn"], sync=sync)
+    rules.check_name_is_free(store, arn)
+    sync = _follows_latest(request)
+    rules.check_sync_and_latest(request["solutionVersionArn"], sync=sync)
     version = _version(store, request["solutionVersionArn"], sync=sync)
-    rules.must_be_active(store, version)
-    rules.recipe_serves_campaigns(version.solution)
-    rules.campaign_quota(store, version.solution.group_arn)
+    rules.check_is_active(store, version)
+    rules.check_recipe_has_campaigns(version.solution)
+    rules.check_campaign_quota(store, version.solution.group_arn)
     tags = tags_of(request.get("tags", ()))
     store.add(
         Campaign(
@@ -50,79 +50,82 @@ def create_campaign(store: Store, request: "CreateCampaignRequestTypeDef") -> di
 
 
 def update_campaign(store: Store, request: "UpdateCampaignRequestTypeDef") -> dict[str, object]:
-    """Deploy another version or other settings; the old ones serve until the update is ACTIVE."""
+    """Deploy another version or other settings. The old ones serve until the update is ACTIVE."""
     campaign = store.get(Campaign, request["campaignArn"])
-    rules.can_be_updated(store, campaign)
-    kept = campaign.settings(store.now) if store.around.switches.update_keeps_settings else {}
-    settings = {**DEFAULTS, **kept, **request}
-    asked = request.get("solutionVersionArn")
-    sync = _syncs(settings)
-    rules.sync_follows_latest(asked, sync=sync)
-    version = _version(store, asked or campaign.serves(store.now), sync=sync)
-    rules.must_be_active(store, version)
+    rules.check_can_be_updated(store, campaign)
+    keeps_settings = store.options.switches.update_keeps_settings
+    old_settings = campaign.settings(store.now) if keeps_settings else {}
+    settings = {**DEFAULTS, **old_settings, **request}
+    requested_arn = request.get("solutionVersionArn")
+    sync = _follows_latest(settings)
+    rules.check_sync_and_latest(requested_arn, sync=sync)
+    version_arn = requested_arn or campaign.served_version_arn(store.now)
+    version = _version(store, version_arn, sync=sync)
+    rules.check_is_active(store, version)
     _start_update(store, campaign, version, settings)
     return {"campaignArn": campaign.arn}
 
 
 def delete_campaign(store: Store, request: "DeleteCampaignRequestTypeDef") -> dict[str, object]:
-    """The version that it served stays."""
+    """Delete a campaign. The version that it served remains."""
     campaign = store.get(Campaign, request["campaignArn"])
-    rules.can_be_deleted(store, campaign, [])
+    rules.check_can_be_deleted(store, campaign, [])
     store.delete(campaign)
     return {}
 
 
 def follow_latest(store: Store, solution: Solution) -> None:
-    """A version became ACTIVE: campaigns that sync with the latest one begin to deploy it."""
+    """Start to deploy the newest version on each campaign that follows the latest version."""
     for campaign in store.all(Campaign, solution.arn):
-        _sync(store, campaign)
+        _deploy_latest(store, campaign)
 
 
-def _sync(store: Store, campaign: Campaign) -> None:
+def _deploy_latest(store: Store, campaign: Campaign) -> None:
     settings = campaign.settings(store.now)
-    if not _syncs(settings) or not campaign.active(store.now) or campaign.changing(store.now):
+    is_ready = campaign.is_active(store.now) and not campaign.is_changing(store.now)
+    if not is_ready or not _follows_latest(settings):
         return
-    solution = store.get(SolutionVersion, campaign.serves(store.now)).solution
-    newest = _newest(store, solution)
-    if newest.arn != campaign.serves(store.now):
+    served_arn = campaign.served_version_arn(store.now)
+    newest = _newest_version(store, store.get(SolutionVersion, served_arn).solution)
+    if newest.arn != served_arn:
         _start_update(store, campaign, newest, settings)
 
 
 def _start_update(
     store: Store, campaign: Campaign, version: SolutionVersion, settings: Mapping[str, object]
 ) -> None:
-    def end() -> None:
+    def finish() -> None:
         campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
-        _sync(store, campaign)
+        _deploy_latest(store, campaign)
 
-    switches = store.around.switches
-    line = store.start(
+    switches = store.options.switches
+    update = store.start(
         "campaign-update",
         campaign.arn,
         str(campaign.details["name"]),
-        end=end,
+        on_end=finish,
         verb=switches.update_verb,
     )
     details = {key: settings[key] for key in SETTINGS} | {"solutionVersionArn": version.arn}
-    seen = store.now + timedelta(seconds=switches.update_visible_after)
-    campaign.changes.append(Change(details, line, seen))
-    store.schedule(line)
+    visible_from = store.now + timedelta(seconds=switches.update_visible_after)
+    campaign.changes.append(Change(details, update, visible_from))
+    store.schedule(update)
 
 
 def _version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
-    """The version of an ARN; `<solution>/$LATEST` is the newest ACTIVE one."""
+    """Return the version of an ARN. `<solution>/$LATEST` is the newest ACTIVE version."""
     if sync and arn.endswith("/$LATEST"):
-        return _newest(store, store.get(Solution, arn.removesuffix("/$LATEST")))
+        return _newest_version(store, store.get(Solution, arn.removesuffix("/$LATEST")))
     return store.get(SolutionVersion, arn)
 
 
-def _newest(store: Store, solution: Solution) -> SolutionVersion:
-    active = [version for version in solution.versions if version.active(store.now)]
+def _newest_version(store: Store, solution: Solution) -> SolutionVersion:
+    active = [version for version in solution.versions if version.is_active(store.now)]
     if not active:
         raise invalid_input(f"Solution {solution.arn} has no ACTIVE solution version")
     return active[-1]
 
 
-def _syncs(settings: Mapping[str, object]) -> bool:
+def _follows_latest(settings: Mapping[str, object]) -> bool:
     config = settings.get("campaignConfig")
     return isinstance(config, dict) and config.get("syncWithLatestSolutionVersion") is True

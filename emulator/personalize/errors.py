@@ -1,11 +1,11 @@
-"""What the emulated service says when it refuses a call, and when a job of its own fails."""
+"""The errors of the emulated service: refused calls, failed jobs and unreadable objects."""
 
 
 class ApiError(Exception):
-    """An error answer of the API: its code, its message and its HTTP status.
+    """An error response of the API with its code, its message and its HTTP status.
 
-    The codes are those that the service model gives to the operation, or the unmodelled ones
-    that every AWS service has (ThrottlingException, AccessDeniedException).
+    The code is one that the service model lists for the operation, or one that every AWS service
+    has (ThrottlingException, AccessDeniedException).
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -15,48 +15,48 @@ class ApiError(Exception):
         self.status = status
 
 
-class NoAnswer(Exception):  # noqa: N818 - not an error of the service: it stays silent
-    """The operation was performed, but its answer never arrives."""
+class NoAnswer(Exception):  # noqa: N818  # not an error of the service
+    """The service performs the operation, but the response never arrives."""
 
 
-class JobFailed(Exception):  # noqa: N818 - the word of the API: CREATE FAILED
-    """A job ends in CREATE FAILED; the text becomes its `failureReason`."""
+class JobFailed(Exception):  # noqa: N818  # the word of the API: CREATE FAILED
+    """A job ends in CREATE FAILED. The text becomes its `failureReason`."""
 
 
 class ObjectError(Exception):
-    """An object could not be read for an import; the job that wanted it fails with this text."""
+    """An import job cannot read an object. The job fails with this text."""
 
 
-class AccessDenied(ObjectError):  # noqa: N818 - S3's own word
-    """The role, or the bucket's policy, does not allow the read."""
+class AccessDenied(ObjectError):  # noqa: N818  # S3's own word
+    """The role or the bucket's policy does not allow the read."""
 
 
-class NoSuchKey(ObjectError):  # noqa: N818 - S3's own word
-    """There is no such bucket or object."""
+class NoSuchKey(ObjectError):  # noqa: N818  # S3's own word
+    """The bucket or the object does not exist."""
 
 
 def invalid_input(message: str) -> ApiError:
-    """Something in the request cannot be, whatever the state of the account."""
+    """Return the error for a request that can never succeed as it is."""
     return ApiError("InvalidInputException", message)
 
 
 def not_found(arn: str) -> ApiError:
-    """There is no such resource in the caller's account and region."""
+    """Return the error for a resource that is not in the caller's account and region."""
     return ApiError("ResourceNotFoundException", f"Resource Arn {arn} does not exist.")
 
 
 def already_exists(arn: str) -> ApiError:
-    """The name is taken. The words are the service's."""
+    """Return the error for a name that is taken, in the words of the service."""
     return ApiError(
         "ResourceAlreadyExistsException", f"Another resource with Arn {arn} already exists."
     )
 
 
 def in_use(message: str) -> ApiError:
-    """The resource's present status does not allow the operation; later it may."""
+    """Return the error for an operation that the resource's status does not allow now."""
     return ApiError("ResourceInUseException", message)
 
 
 def limit_exceeded(message: str) -> ApiError:
-    """A quota is used up."""
+    """Return the error for a quota that is used up."""
     return ApiError("LimitExceededException", message)

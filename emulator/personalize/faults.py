@@ -1,4 +1,4 @@
-"""Faults on order: calls that fail, and jobs that do not go as planned."""
+"""Injected faults: calls that fail, and jobs that do not end as planned."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from threading import Lock
 from typing import cast
 
 from emulator.personalize.errors import ApiError, NoAnswer, limit_exceeded
-from emulator.personalize.model import operation_names
+from emulator.personalize.service_model import operation_names
 
-# Every fault with its parameters and their defaults.
+# Each fault with its parameters and their defaults.
 CALL_FAULTS: Mapping[str, Mapping[str, object]] = {
     "throttle": {},
     "server-error": {"status": 500},
@@ -40,7 +40,7 @@ JOB_KINDS = (
 
 @dataclass
 class Fault:
-    """One order: what goes wrong, for which calls or jobs, and how many times more."""
+    """One injected fault, with the calls or jobs that it is for. `times` is what remains."""
 
     id: str
     fault: str
@@ -51,11 +51,11 @@ class Fault:
     of: str | None = None
 
     def number(self, parameter: str) -> float:
-        """A parameter that is a number, as `Faults.inject` has made sure."""
+        """Return a parameter that is a number. `Faults.inject` has checked it."""
         return cast("float", self.parameters[parameter])
 
     def refuse(self) -> None:
-        """Before the operation: raise the answer that this fault gives instead of performing it.
+        """Raise the error with which this fault replaces the operation. Called before it.
 
         Raises:
             ApiError: For `throttle`, `server-error` and `limit-exceeded`.
@@ -68,10 +68,11 @@ class Fault:
             raise _server_error(int(self.number("status")))
 
     def lose(self) -> None:
-        """After the operation: lose its answer.
+        """Raise the error with which this fault replaces the response. Called after the operation.
 
         Raises:
-            NoAnswer: For `lost-answer`; with a status, ApiError.
+            NoAnswer: For `lost-answer`.
+            ApiError: For `lost-answer` with a status.
         """
         if self.fault == "lost-answer":
             if self.parameters["status"] is None:
@@ -80,25 +81,25 @@ class Fault:
 
 
 class Faults:
-    """The orders that are still open, first come, first served.
+    """The faults that are waiting for a call or job. The oldest one that matches is used.
 
-    A fault is an object that JSON can hold: `{"fault": "throttle", "operation": "ListSolutions",
-    "times": 2}` for calls (`"*"` is every operation), `{"fault": "fail", "job":
-    "dataset-import-job", "of": "<ARN or name>", "reason": "..."}` for the next jobs of a kind.
-    `of` is the job's name or ARN, or the ARN of what it belongs to; left out, any job.
+    A fault is a JSON object. `{"fault": "throttle", "operation": "ListSolutions", "times": 2}` is
+    for calls, and the operation `"*"` matches all. `{"fault": "fail", "job": "dataset-import-job",
+    "of": "<ARN or name>", "reason": "..."}` is for the next jobs of a kind. `of` is the name or
+    ARN of the job, or the ARN of the resource that it belongs to. Without `of`, any job matches.
 
-    | fault | parameters | what happens |
+    | fault | parameters | effect |
     | --- | --- | --- |
     | throttle | | ThrottlingException, 400 |
     | server-error | status: 500 | InternalServerError, or ServiceUnavailable for 503 |
     | limit-exceeded | message | LimitExceededException |
-    | lost-answer | status: null | performed, then no answer at all, or an error with this status |
-    | stale | seconds: 30 | a Describe or List answers as of so many seconds ago |
+    | lost-answer | status: null | operation without a response, or with an error of this status |
+    | stale | seconds: 30 | a Describe or List shows the resources as they were before |
     | fail | reason | CREATE FAILED at the end |
-    | stop | | CREATE STOPPING where the end was planned, then CREATE STOPPED |
-    | hang | | CREATE IN_PROGRESS for ever |
-    | unknown-status | status | this instead of CREATE IN_PROGRESS |
-    | take | seconds: 60 | so long in CREATE IN_PROGRESS |
+    | stop | | CREATE STOPPING at the planned end, then CREATE STOPPED |
+    | hang | | CREATE IN_PROGRESS without an end |
+    | unknown-status | status | this status instead of CREATE IN_PROGRESS |
+    | take | seconds: 60 | this time in CREATE IN_PROGRESS |
     """
 
     def __init__(self) -> None:
@@ -106,41 +107,46 @@ class Faults:
         self._ids = count(1)
         self._lock = Lock()
 
-    def inject(self, order: Mapping[str, object]) -> str:
-        """Place an order, for `times` (1) calls or jobs, and give its id.
+    def inject(self, document: Mapping[str, object]) -> str:
+        """Add a fault for `times` (default 1) calls or jobs, and return its id.
 
         Raises:
-            ValueError: Unknown fault, operation, job kind or parameter; the text says which are
-                known.
+            ValueError: The fault, operation, kind of job or a parameter is unknown. The message
+                lists the known ones.
         """
-        fault = _parse(order, f"fault-{next(self._ids)}")
+        fault = _parse(document, f"fault-{next(self._ids)}")
         with self._lock:
             self._faults.append(fault)
         return fault.id
 
     def list(self) -> list[dict[str, object]]:
-        """The open orders as they were placed, with `id` and the `times` that are left."""
+        """Return the waiting faults, oldest first, with their `id` and the remaining `times`."""
         with self._lock:
-            return [_order(fault) for fault in self._faults]
+            return [_document(fault) for fault in self._faults]
 
     def clear(self, fault_id: str | None = None) -> None:
-        """Withdraw one order, or all.
+        """Remove one fault, or all.
 
         Raises:
-            ValueError: No open order has this id.
+            ValueError: No waiting fault has this id.
         """
         with self._lock:
-            if fault_id is not None and all(f.id != fault_id for f in self._faults):
+            if fault_id is not None and all(fault.id != fault_id for fault in self._faults):
                 raise ValueError(f"there is no open fault {fault_id!r}")
-            self._faults = [f for f in self._faults if fault_id not in (None, f.id)]
+            self._faults = [fault for fault in self._faults if fault_id not in (None, fault.id)]
 
     def for_call(self, operation: str) -> Fault | None:
-        """Take the first open order for this call, and count it down."""
-        return self._take(lambda f: f.operation in ("*", operation))
+        """Return the oldest fault for this call, and count it down."""
+        return self._take(lambda fault: fault.operation in ("*", operation))
 
     def for_job(self, kind: str, names: Collection[str]) -> Fault | None:
-        """Take the first open order for this job, which goes by these names and ARNs."""
-        return self._take(lambda f: f.job == kind and (f.of is None or f.of in names))
+        """Return the oldest fault for this job, and count it down.
+
+        `names` are the names and ARNs that the fault's `of` may have.
+        """
+        return self._take(
+            lambda fault: fault.job == kind and (fault.of is None or fault.of in names)
+        )
 
     def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
@@ -152,45 +158,45 @@ class Faults:
             return fault
 
 
-def _parse(order: Mapping[str, object], fault_id: str) -> Fault:
-    name = _one_of(order, "fault", (*CALL_FAULTS, *JOB_FAULTS))
+def _parse(document: Mapping[str, object], fault_id: str) -> Fault:
+    name = _known_value(document, "fault", (*CALL_FAULTS, *JOB_FAULTS))
     scope = ("operation",) if name in CALL_FAULTS else ("job", "of")
     defaults = {**CALL_FAULTS, **JOB_FAULTS}[name]
     allowed = ("fault", *scope, "times", *defaults)
-    for key in order:
+    for key in document:
         if key not in allowed:
             raise ValueError(f"the fault {name} has no {key!r}; it has {', '.join(allowed)}")
-    times = order.get("times", 1)
+    times = document.get("times", 1)
     if not isinstance(times, int) or times < 1:
         raise ValueError(f"times must be a whole number from 1 on: {times!r}")
-    parameters = {key: _parameter(order, key, default) for key, default in defaults.items()}
+    parameters = {key: _parameter(document, key, default) for key, default in defaults.items()}
     fault = Fault(fault_id, name, times, parameters)
     if name in CALL_FAULTS:
-        fault.operation = _one_of(order, "operation", ("*", *operation_names()))
+        fault.operation = _known_value(document, "operation", ("*", *operation_names()))
     else:
-        fault.job = _one_of(order, "job", JOB_KINDS)
-        fault.of = None if order.get("of") is None else str(order["of"])
+        fault.job = _known_value(document, "job", JOB_KINDS)
+        fault.of = None if document.get("of") is None else str(document["of"])
     return fault
 
 
-def _parameter(order: Mapping[str, object], key: str, default: object) -> object:
-    """A parameter is of its default's type; a number may be given where the default is null."""
-    value = order.get(key, default)
+def _parameter(document: Mapping[str, object], key: str, default: object) -> object:
+    """Return a parameter. It must have its default's type, or be a number if that is null."""
+    value = document.get(key, default)
     expected: tuple[type, ...] = (str,) if isinstance(default, str) else (int, float)
     if value != default and (isinstance(value, bool) or not isinstance(value, expected)):
         noun = "a text" if isinstance(default, str) else "a number"
-        raise ValueError(f"{key} of the fault {order['fault']} must be {noun}: {value!r}")
+        raise ValueError(f"{key} of the fault {document['fault']} must be {noun}: {value!r}")
     return value
 
 
-def _one_of(order: Mapping[str, object], key: str, known: Sequence[str]) -> str:
-    value = order.get(key)
+def _known_value(document: Mapping[str, object], key: str, known: Sequence[str]) -> str:
+    value = document.get(key)
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"unknown {key} {value!r}; known are {', '.join(known)}")
     return value
 
 
-def _order(fault: Fault) -> dict[str, object]:
+def _document(fault: Fault) -> dict[str, object]:
     scope = {"operation": fault.operation, "job": fault.job, "of": fault.of}
     return {
         "id": fault.id,
@@ -202,7 +208,6 @@ def _order(fault: Fault) -> dict[str, object]:
 
 
 def _server_error(status: int) -> ApiError:
-    code = (
-        "ServiceUnavailable" if status == HTTPStatus.SERVICE_UNAVAILABLE else "InternalServerError"
-    )
+    is_unavailable = status == HTTPStatus.SERVICE_UNAVAILABLE
+    code = "ServiceUnavailable" if is_unavailable else "InternalServerError"
     return ApiError(code, "We encountered an internal error. Please try again.", status)

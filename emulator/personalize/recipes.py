@@ -1,4 +1,4 @@
-"""The recipes that can be trained here, by their real names."""
+"""The recipes that the emulator can train, with the names that AWS gives them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,9 +8,10 @@ Method = Literal["neighbours", "popularity"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a recipe needs and how it is trained.
+    """A recipe: the type of its campaigns, and how the emulator trains it.
 
-    `data` is the dataset it learns from and `target` the column that it recommends.
+    `data` is the type of the dataset that the recipe learns from. `target` is the column with the
+    items that it recommends. `updatable` recipes allow trainingMode UPDATE.
     """
 
     name: str
@@ -21,11 +22,11 @@ class Recipe:
     target: str = "ITEM_ID"
 
     def arn(self, partition: str) -> str:
-        """Recipes belong to no account and no region."""
+        """Return the ARN, which has no account and no region."""
         return f"arn:{partition}:personalize:::recipe/{self.name}"
 
 
-# Names, types and the two recipes that trainingMode UPDATE takes: the guide's pages on recipes.
+# The names, the types and the recipes for trainingMode UPDATE are from the guide's recipe pages.
 RECIPES: tuple[Recipe, ...] = (
     Recipe("aws-user-personalization-v2", "USER_PERSONALIZATION"),
     Recipe("aws-user-personalization", "USER_PERSONALIZATION", updatable=True),

@@ -1,4 +1,4 @@
-"""The resources of Personalize: what each of them remembers, and what it shows at a time."""
+"""The resources of Personalize: what each of them stores, and what it shows at a time."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, eq=False)
 class Resource:
-    """Anything with an ARN.
+    """Anything that has an ARN.
 
-    `details` are the fields that Describe shows for as long as the resource lives, in the API's
-    own words; status and times come from the timeline. `belongs_to` are the ARNs above it.
+    `details` are the fields of Describe that do not change, named as in the API. The status and
+    the times come from the timeline. `belongs_to` are the ARNs of the resources that contain it.
     """
 
     kind: ClassVar[str]
@@ -28,66 +28,69 @@ class Resource:
     tags: dict[str, str] = field(default_factory=dict)
 
     def status(self, time: datetime) -> str:
-        """The resource's status at a time."""
+        """Return the status at a time."""
         return self.timeline.status(time)
 
-    def active(self, time: datetime) -> bool:
-        """Whether the resource can be used."""
+    def is_active(self, time: datetime) -> bool:
+        """Return True if other resources can use this resource."""
         return self.status(time) == "ACTIVE"
 
-    def under_way(self, time: datetime) -> bool:
-        """Whether its creation is pending or in progress."""
-        return not self.timeline.ended(time)
+    def is_unfinished(self, time: datetime) -> bool:
+        """Return True if the creation is pending, in progress or stopping."""
+        return not self.timeline.has_ended(time)
 
     def shown(self, time: datetime) -> dict[str, object]:
-        """Everything that can be told at a time; the output shape decides what is."""
+        """Return all fields at a time. The output shape of the operation selects from them."""
         return {**self.details, **self.timeline.shown(time)}
 
 
 @dataclass(eq=False)
 class Change:
-    """Settings that hold from when their timeline is ACTIVE, seen from `visible_from` on."""
+    """An update of settings, in force when its timeline is ACTIVE.
+
+    Describe does not show the update before `visible_from`.
+    """
 
     details: dict[str, object]
     timeline: Timeline
     visible_from: datetime
 
     def shown(self, time: datetime) -> dict[str, object]:
-        """What `latest...Update` shows."""
+        """Return the fields of `latestCampaignUpdate` or `latestSolutionUpdate`."""
         return {**self.details, **self.timeline.shown(time)}
 
 
 @dataclass(kw_only=True, eq=False)
 class Changeable(Resource):
-    """A resource with settings that updates change while it stays ACTIVE."""
+    """A resource whose settings can be updated while it stays ACTIVE."""
 
     changes: list[Change] = field(default_factory=list)
 
     def settings(self, time: datetime) -> dict[str, object]:
-        """The settings in force: those of the last change that is ACTIVE, else the first ones."""
-        active = [c for c in self.changes if c.timeline.active(time)]
+        """Return the settings in force: of the last ACTIVE change, or else of the creation."""
+        active = [change for change in self.changes if change.timeline.is_active(time)]
         return {**self.details, **active[-1].details} if active else self.details
 
-    def latest(self, time: datetime) -> Change | None:
-        """The newest change that can be seen."""
-        visible = [c for c in self.changes if c.visible_from <= time]
+    def latest_change(self, time: datetime) -> Change | None:
+        """Return the newest visible change."""
+        visible = [change for change in self.changes if change.visible_from <= time]
         return visible[-1] if visible else None
 
-    def changing(self, time: datetime) -> bool:
-        """Whether an update is under way."""
-        return any(not c.timeline.ended(time) for c in self.changes)
+    def is_changing(self, time: datetime) -> bool:
+        """Return True if an update is pending or in progress."""
+        return any(not change.timeline.has_ended(time) for change in self.changes)
 
 
 @dataclass(kw_only=True, eq=False)
 class DatasetGroup(Resource):
-    """A container for everything else; perhaps of a domain."""
+    """A group of datasets, solutions and an event tracker. It may have a domain."""
 
     kind = "dataset-group"
 
 
 @dataclass(kw_only=True, eq=False)
 class Schema(Resource):
-    """The columns of datasets."""
+    """The columns of a dataset."""
 
     kind = "schema"
     rows: RowSchema
@@ -95,7 +98,7 @@ class Schema(Resource):
 
 @dataclass(kw_only=True, eq=False)
 class Dataset(Resource):
-    """One of the five types, with its rows."""
+    """A dataset of one of the five types, with its rows."""
 
     kind = "dataset"
     type: str
@@ -105,14 +108,14 @@ class Dataset(Resource):
 
 @dataclass(kw_only=True, eq=False)
 class ImportJob(Resource):
-    """One import; it is never deleted, so its name is spent for ever."""
+    """An import job. It is never deleted, so its name can never be used again."""
 
     kind = "dataset-import-job"
 
 
 @dataclass(kw_only=True, eq=False)
 class Solution(Changeable):
-    """A recipe with its configuration."""
+    """A recipe with its configuration. `versions` has the oldest version first."""
 
     kind = "solution"
     recipe: "Recipe"
@@ -120,19 +123,19 @@ class Solution(Changeable):
     versions: list["SolutionVersion"] = field(default_factory=list)
 
     def shown(self, time: datetime) -> dict[str, object]:
-        """With the newest version and the newest update."""
-        created = [v for v in self.versions if v.timeline.created <= time]
+        """Return all fields, with the newest version and the newest update."""
+        created = [version for version in self.versions if version.timeline.created <= time]
         fields = {**super().shown(time), **self.settings(time), **self.timeline.shown(time)}
         if created:
             fields["latestSolutionVersion"] = created[-1].shown(time)
-        if update := self.latest(time):
+        if update := self.latest_change(time):
             fields["latestSolutionUpdate"] = update.shown(time)
         return fields
 
 
 @dataclass(kw_only=True, eq=False)
 class SolutionVersion(Resource):
-    """A trained model, or one in training."""
+    """A trained model, or a model in training."""
 
     kind = "solution-version"
     solution: Solution
@@ -140,50 +143,58 @@ class SolutionVersion(Resource):
     model: "Model | None" = None
 
     def shown(self, time: datetime) -> dict[str, object]:
-        """`trainingHours` appears only after success."""
+        """Return all fields. `trainingHours` appears when the training has succeeded."""
         fields = super().shown(time)
-        if self.active(time):
-            *_, began, ended = self.timeline.moments
-            hours = (ended.time - began.time).total_seconds() / 3600
+        if self.is_active(time):
+            *_, progress, end = self.timeline.moments
+            hours = (end.time - progress.time).total_seconds() / 3600
             fields["trainingHours"] = round(hours, 6)
         return fields
 
 
 @dataclass(kw_only=True, eq=False)
 class Campaign(Changeable):
-    """An endpoint that serves one version; the old one until an update is ACTIVE."""
+    """An endpoint that serves one version. It serves the old one until an update is ACTIVE."""
 
     kind = "campaign"
 
     def status(self, time: datetime) -> str:
-        """ACTIVE throughout updates; a failed campaign becomes ACTIVE by one."""
-        own = super().status(time)
-        repaired = any(c.timeline.active(time) for c in self.changes)
-        return "ACTIVE" if repaired and not own.startswith("DELETE") else own
+        """Return the status, which stays ACTIVE during updates.
 
-    def serves(self, time: datetime) -> str:
-        """The ARN of the version that answers."""
+        A campaign whose creation failed becomes ACTIVE when an update succeeds.
+        """
+        creation_status = super().status(time)
+        is_updated = any(change.timeline.is_active(time) for change in self.changes)
+        is_deleting = creation_status.startswith("DELETE")
+        return "ACTIVE" if is_updated and not is_deleting else creation_status
+
+    def served_version_arn(self, time: datetime) -> str:
+        """Return the ARN of the version that the campaign serves."""
         return str(self.settings(time)["solutionVersionArn"])
 
     def shown(self, time: datetime) -> dict[str, object]:
-        """`latestCampaignUpdate` is there only after an update was asked for."""
+        """Return all fields. `latestCampaignUpdate` appears after the first UpdateCampaign."""
         fields = {**super().shown(time), **self.settings(time), "status": self.status(time)}
-        done = [c.timeline.at(time).time for c in self.changes if c.timeline.active(time)]
-        fields["lastUpdatedDateTime"] = max([self.timeline.at(time).time, *done])
-        if update := self.latest(time):
+        update_times = [
+            change.timeline.at(time).time
+            for change in self.changes
+            if change.timeline.is_active(time)
+        ]
+        fields["lastUpdatedDateTime"] = max([self.timeline.at(time).time, *update_times])
+        if update := self.latest_change(time):
             fields["latestCampaignUpdate"] = update.shown(time)
         return fields
 
 
 @dataclass(kw_only=True, eq=False)
 class EventTracker(Resource):
-    """The door for streamed interactions."""
+    """The receiver of streamed interactions."""
 
     kind = "event-tracker"
 
 
 @dataclass(kw_only=True, eq=False)
 class RecipeResource(Resource):
-    """A recipe of the service's."""
+    """A recipe of the service."""
 
     kind = "recipe"

@@ -1,4 +1,4 @@
-"""Solutions and their versions: configuring, training, stopping, metrics."""
+"""The operations on solutions and their versions: configure, train, stop, read metrics."""
 
 import hashlib
 from collections.abc import Mapping
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
         UpdateSolutionRequestTypeDef,
     )
 
-# Fields of a solution that its versions show too.
-SHARED = ("performHPO", "performAutoML", "recipeArn", "eventType", "datasetGroupArn")
+# The fields of a solution that its versions show too.
+SHARED_FIELDS = ("performHPO", "performAutoML", "recipeArn", "eventType", "datasetGroupArn")
 EVERY_WEEK = {"schedulingExpression": "rate(7 days)"}
 
 
 def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> dict[str, object]:
-    """A recipe with its configuration; training by itself every 7 days is the default."""
+    """Create a solution. Automatic training every 7 days is the default of the service."""
     group = store.get(DatasetGroup, request["datasetGroupArn"])
-    rules.must_be_active(store, group)
+    rules.check_is_active(store, group)
     recipe = _recipe(store, request.get("recipeArn"))
     arn = store.arn("solution", request["name"])
-    rules.name_is_free(store, arn)
-    rules.solution_quota(store, group.arn)
+    rules.check_name_is_free(store, arn)
+    rules.check_solution_quota(store, group.arn)
     details: dict[str, object] = {
         "solutionArn": arn,
         "performHPO": False,
@@ -50,8 +50,8 @@ def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> di
         **request,
     }
     if details["performAutoTraining"]:
-        given = cast("Mapping[str, object]", request.get("solutionConfig", {}))
-        details["solutionConfig"] = {"autoTrainingConfig": EVERY_WEEK, **given}
+        config = cast("Mapping[str, object]", request.get("solutionConfig", {}))
+        details["solutionConfig"] = {"autoTrainingConfig": EVERY_WEEK, **config}
     tags = tags_of(request.get("tags", ()))
     store.add(
         Solution(
@@ -68,24 +68,24 @@ def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> di
 
 
 def update_solution(store: Store, request: "UpdateSolutionRequestTypeDef") -> dict[str, object]:
-    """Change the automatic training; in force when the update is ACTIVE."""
+    """Change the automatic training. The change is in force when the update is ACTIVE."""
     solution = store.get(Solution, request["solutionArn"])
-    rules.can_be_updated(store, solution)
-    given = cast("Mapping[str, object]", request.get("solutionUpdateConfig", {}))
-    before = solution.settings(store.now)
-    config = {**cast("Mapping[str, object]", before.get("solutionConfig", {})), **given}
-    details = {**before, **request, "solutionConfig": config}
-    line = store.start("solution-update", solution.arn, str(solution.details["name"]))
-    solution.changes.append(Change(details, line, store.now))
-    store.schedule(line)
+    rules.check_can_be_updated(store, solution)
+    old_settings = solution.settings(store.now)
+    old_config = cast("Mapping[str, object]", old_settings.get("solutionConfig", {}))
+    new_config = cast("Mapping[str, object]", request.get("solutionUpdateConfig", {}))
+    details = {**old_settings, **request, "solutionConfig": {**old_config, **new_config}}
+    update = store.start("solution-update", solution.arn, str(solution.details["name"]))
+    solution.changes.append(Change(details, update, store.now))
+    store.schedule(update)
     return {"solutionArn": solution.arn}
 
 
 def delete_solution(store: Store, request: "DeleteSolutionRequestTypeDef") -> dict[str, object]:
-    """Deletes all versions too; not while a campaign uses it or a training is under way."""
+    """Delete a solution and its versions, if no campaign uses it and no training is unfinished."""
     solution = store.get(Solution, request["solutionArn"])
-    trainings = [v for v in solution.versions if v.under_way(store.now)]
-    rules.can_be_deleted(store, solution, [*store.all(Campaign, solution.arn), *trainings])
+    trainings = [version for version in solution.versions if version.is_unfinished(store.now)]
+    rules.check_can_be_deleted(store, solution, [*store.all(Campaign, solution.arn), *trainings])
     store.delete(solution, *solution.versions)
     return {}
 
@@ -93,7 +93,7 @@ def delete_solution(store: Store, request: "DeleteSolutionRequestTypeDef") -> di
 def create_solution_version(
     store: Store, request: "CreateSolutionVersionRequestTypeDef"
 ) -> dict[str, object]:
-    """Start a training by hand."""
+    """Start a manual training."""
     solution = store.get(Solution, request["solutionArn"])
     version = start_training(
         store,
@@ -114,15 +114,19 @@ def start_training(
     tags: Mapping[str, str] | None = None,
     automatic: bool = False,
 ) -> SolutionVersion:
-    """A new version: it takes the data as they are when it comes into progress."""
-    rules.must_be_active(store, solution)
-    rules.version_name_is_free(store, solution, name)
-    rules.update_needs_full_version(store, solution, mode)
-    data = _training_data(store, solution)
-    rules.must_be_active(store, data)
-    rules.training_quota(store)
+    """Return a new version in training. It uses the rows at the time when it is IN_PROGRESS.
+
+    Raises:
+        ApiError: A rule does not allow the training.
+    """
+    rules.check_is_active(store, solution)
+    rules.check_version_name_is_free(store, solution, name)
+    rules.check_update_is_possible(store, solution, mode)
+    dataset = _training_dataset(store, solution)
+    rules.check_is_active(store, dataset)
+    rules.check_training_quota(store)
     arn = f"{solution.arn}/{_version_id(solution)}"
-    details = {key: solution.details[key] for key in SHARED if key in solution.details}
+    details = {key: solution.details[key] for key in SHARED_FIELDS if key in solution.details}
     details |= {
         "solutionVersionArn": arn,
         "solutionArn": solution.arn,
@@ -132,19 +136,20 @@ def start_training(
         "trainingType": "AUTOMATIC" if automatic else "MANUAL",
     }
 
-    def begin() -> None:
-        version.data = data.table
+    def take_data() -> None:
+        version.data = dataset.table
 
-    def end() -> None:
+    def train() -> None:
         _train(version)
         campaigns.follow_latest(store, solution)
 
-    names = [n for n in (name, solution.arn, solution.group_arn) if n is not None]
-    line = store.start("solution-version", arn, *names, begin=begin, end=end)
+    fault_names = [text for text in (name, solution.arn, solution.group_arn) if text is not None]
     version = SolutionVersion(
         arn=arn,
         details=details,
-        timeline=line,
+        timeline=store.start(
+            "solution-version", arn, *fault_names, on_progress=take_data, on_end=train
+        ),
         belongs_to=(solution.arn, solution.group_arn),
         tags=dict(tags or {}),
         solution=solution,
@@ -156,9 +161,9 @@ def start_training(
 def stop_solution_version_creation(
     store: Store, request: "StopSolutionVersionCreationRequestTypeDef"
 ) -> dict[str, object]:
-    """Stop a training: CREATE STOPPING, then CREATE STOPPED; at once while it is pending."""
+    """Stop a training. In progress it becomes CREATE STOPPING first, while pending it does not."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
-    rules.can_be_stopped(store, version)
+    rules.check_can_be_stopped(store, version)
     version.timeline.stop(store.now, store.duration("stop", version.arn).total)
     return {}
 
@@ -166,9 +171,9 @@ def stop_solution_version_creation(
 def get_solution_metrics(
     store: Store, request: "GetSolutionMetricsRequestTypeDef"
 ) -> dict[str, object]:
-    """How well the version foresaw the last interactions of users that it was not trained on."""
+    """Return the metrics of an ACTIVE version, evaluated on the users held out of its training."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
-    rules.metrics_need_active_version(store, version)
+    rules.check_is_active(store, version)
     assert version.model is not None, "an ACTIVE version has been trained"
     return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
 
@@ -182,7 +187,7 @@ def _recipe(store: Store, arn: str | None) -> Recipe:
     raise not_found(arn)
 
 
-def _training_data(store: Store, solution: Solution) -> Dataset:
+def _training_dataset(store: Store, solution: Solution) -> Dataset:
     for dataset in store.all(Dataset, solution.group_arn):
         if dataset.type == solution.recipe.data:
             return dataset
@@ -192,18 +197,19 @@ def _training_data(store: Store, solution: Solution) -> Dataset:
 
 
 def _version_id(solution: Solution) -> str:
-    """8 hexadecimal digits of the service's; here they follow from the version's number."""
+    """Return 8 hexadecimal digits, which depend on the number of versions of the solution."""
     text = f"{solution.arn} {solution.timeline.created.isoformat()} {len(solution.versions)}"
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _train(version: SolutionVersion) -> None:
-    from emulator.personalize.training import train  # noqa: PLC0415 - numpy and implicit only where a model is trained
+    # numpy and implicit take long to import, and only trainings need them.
+    from emulator.personalize.training import train  # noqa: PLC0415
 
     event_type = version.details.get("eventType")
     data = version.data
     if event_type is not None:
         data = data.where("EVENT_TYPE", event_type)
-    rules.enough_to_train(data, None if event_type is None else str(event_type))
+    rules.check_enough_to_train(data, None if event_type is None else str(event_type))
     version.model = train(data, version.solution.recipe)
     version.data = Table()

@@ -1,4 +1,4 @@
-"""All resources of one account in one region, and the agenda of what is to happen to them."""
+"""The resources of one account in one region, and the agenda of what happens to them."""
 
 import heapq
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeVar
 
 from emulator.personalize.errors import JobFailed, not_found
 from emulator.personalize.faults import Fault, Faults
-from emulator.personalize.recipes import RECIPES
+from emulator.personalize.recipes import RECIPES, Recipe
 from emulator.personalize.resources import RecipeResource, Resource
 from emulator.personalize.timeline import Duration, Moment, Timeline, Timings, timeline
 
@@ -19,39 +19,41 @@ RECIPES_SINCE = datetime(2019, 6, 10, tzinfo=UTC)  # Personalize became generall
 
 
 class Objects(Protocol):
-    """Where import data is read from, always as the import role."""
+    """The S3 objects that import jobs read. Each read names the import role."""
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """The key itself, or every key below a prefix that ends in "/"; none if there is none.
+        """Return the key itself, or every key below a prefix that ends in "/".
+
+        The list is empty if there is no such key.
 
         Raises:
-            ObjectError: AccessDenied or NoSuchKey (also for the bucket); the job then fails.
+            ObjectError: AccessDenied, or NoSuchKey for a missing bucket. The import job fails.
         """
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """The object's bytes.
+        """Return the bytes of an object.
 
         Raises:
-            ObjectError: As for `keys`.
+            ObjectError: AccessDenied, or NoSuchKey for a missing bucket or object.
         """
 
 
 @dataclass(frozen=True)
 class Switches:
-    """What is not established about the service, to be tried both ways.
+    """Behaviours of the service that are not documented, so that both ways can be tried.
 
-    The defaults are what AWS's own samples rely on, and where they are silent, what asks more of
-    a client.
+    The defaults follow AWS's own samples. Where the samples show nothing, the default is the
+    behaviour that is harder for a client.
 
     Attributes:
-        unique_version_names: A second version of the same name in a solution is refused.
+        unique_version_names: Refuse a second version with the same name in a solution.
         update_visible_after: Seconds until a Describe shows an update that was just accepted.
-        update_keeps_settings: An UpdateCampaign with only solutionVersionArn leaves the other
-            settings as they are; else they return to their defaults.
-        other_files: What files in an import prefix do that are not CSV files ("fail" the job, or
-            are "skip"ped).
-        update_verb: First word of an update's statuses, CREATE in the API's reference, UPDATE in
-            some of AWS's own tests.
+        update_keeps_settings: Keep all other settings in an UpdateCampaign that has only
+            solutionVersionArn. If False, they return to their defaults.
+        other_files: "fail" an import job that finds files other than CSV below its prefix, or
+            "skip" these files.
+        update_verb: The first word of an update's status. The API's reference has CREATE, some of
+            AWS's own tests have UPDATE.
     """
 
     unique_version_names: bool = False
@@ -62,8 +64,8 @@ class Switches:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What every store works with."""
+class ServiceOptions:
+    """The parts that the stores of all accounts and regions share."""
 
     objects: Objects
     timings: Timings
@@ -72,36 +74,37 @@ class Surroundings:
 
 
 class Store:
-    """The resources, and time: `now` is the time of the call, or of what happens meanwhile.
+    """The resources of one account and region, and the time.
 
-    Nothing runs in the background. `advance` lets happen, in the order of time, what is due;
-    only then is a call answered.
+    Nothing runs in the background. `advance` performs everything that is due, oldest first, and
+    the service calls it before it responds to a call. `now` is the time of the call, or the time
+    of the effect that `advance` performs.
     """
 
-    def __init__(self, account: str, region: str, around: Surroundings, now: datetime) -> None:
+    def __init__(self, account: str, region: str, options: ServiceOptions, now: datetime) -> None:
         self.account = account
         self.region = region
-        self.around = around
+        self.options = options
         self.now = now
         self._resources: dict[str, Resource] = {}
         self._agenda: list[tuple[datetime, int, Timeline, Moment]] = []
         self._order = count()
         for recipe in RECIPES:
-            self.add(_recipe_resource(recipe.arn(self.partition), recipe.name, recipe.type))
+            self.add(_recipe_resource(recipe, self.partition))
 
     @property
     def partition(self) -> str:
-        """The partition of the region, the second word of an ARN."""
+        """The partition of the region, which is the second word of an ARN."""
         if self.region.startswith("cn-"):
             return "aws-cn"
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
     def arn(self, kind: str, name: str) -> str:
-        """The ARN of a resource here."""
+        """Return the ARN of a resource in this account and region."""
         return f"arn:{self.partition}:personalize:{self.region}:{self.account}:{kind}/{name}"
 
     def add(self, resource: R) -> R:
-        """Take in a new resource."""
+        """Add a new resource and schedule the effects of its timeline."""
         self._resources[resource.arn] = resource
         self.schedule(resource.timeline)
         return resource
@@ -110,7 +113,9 @@ class Store:
         return arn in self._resources
 
     def get(self, kind: type[R], arn: str, at: datetime | None = None) -> R:
-        """The resource of this kind, if it was there at the time (now).
+        """Return a resource of this kind that existed at a time, by default now.
+
+        `Resource` as the kind stands for any kind.
 
         Raises:
             ApiError: ResourceNotFoundException.
@@ -120,18 +125,13 @@ class Store:
             raise not_found(arn)
         return resource
 
-    def any(self, arn: str) -> Resource:
-        """The resource of whatever kind.
-
-        Raises:
-            ApiError: ResourceNotFoundException.
-        """
-        return self.get(Resource, arn)
-
     def all(
         self, kind: type[R], belonging_to: str | None = None, at: datetime | None = None
     ) -> list[R]:
-        """The resources of a kind, the oldest first."""
+        """Return the resources of a kind that existed at a time (by default now), oldest first.
+
+        `belonging_to` is the ARN of the resource that they belong to, or None for all.
+        """
         return [
             resource
             for resource in self._resources.values()
@@ -145,106 +145,110 @@ class Store:
         kind: str,
         arn: str,
         *names: str,
-        begin: Callable[[], None] | None = None,
-        end: Callable[[], None] | None = None,
+        on_progress: Callable[[], None] | None = None,
+        on_end: Callable[[], None] | None = None,
         verb: str = "CREATE",
     ) -> Timeline:
-        """A job that starts now: its duration from the timings, bent by a fault on order.
+        """Return the timeline of a job that starts now. An injected fault may change it.
 
-        `begin` happens when it comes into progress, `end` just before it becomes ACTIVE; both may
-        raise JobFailed. `names` are what faults may call it by, besides its ARN.
+        `on_progress` is called when the job comes into progress, `on_end` just before it becomes
+        ACTIVE. Both may raise JobFailed. A fault finds the job by its ARN or by one of `names`.
         """
         duration = self.duration(kind, arn)
-        fault = self.around.faults.for_job(kind, (arn, *names))
+        fault = self.options.faults.for_job(kind, (arn, *names))
         if fault is None:
-            return timeline(self.now, duration, verb=verb, begin=begin, end=end)
-        return self._bent(fault, duration, verb, begin, end)
+            return timeline(self.now, duration, verb=verb, on_progress=on_progress, on_end=on_end)
+        return self._faulty_timeline(fault, duration, verb, on_progress, on_end)
 
     def duration(self, kind: str, arn: str) -> Duration:
-        """How long a job of this kind takes."""
-        return Duration(*self.around.timings(kind, arn))
+        """Return how long a job of this kind takes."""
+        return Duration(*self.options.timings(kind, arn))
 
-    def schedule(self, line: Timeline) -> None:
-        """Put what happens in a timeline on the agenda."""
-        for moment in line.moments:
+    def schedule(self, job_timeline: Timeline) -> None:
+        """Put the effects of a timeline on the agenda."""
+        for moment in job_timeline.moments:
             if moment.effect is not None:
-                heapq.heappush(self._agenda, (moment.time, next(self._order), line, moment))
+                heapq.heappush(self._agenda, (moment.time, next(self._order), job_timeline, moment))
 
-    def advance(self, to: datetime) -> None:
-        """Let everything happen that is due by then, in the order of time."""
-        while self._agenda and self._agenda[0][0] <= to:
-            self.now, _, line, moment = heapq.heappop(self._agenda)
-            _happen(line, moment)
-        self.now = to
+    def advance(self, time: datetime) -> None:
+        """Perform every effect that is due until `time`, oldest first, and set `now` to it."""
+        while self._agenda and self._agenda[0][0] <= time:
+            self.now, _, job_timeline, moment = heapq.heappop(self._agenda)
+            _perform_effect(job_timeline, moment)
+        self.now = time
 
-    def delete(self, resource: Resource, *along: Resource) -> None:
-        """Delete a resource, and others along with it, by way of DELETE PENDING."""
+    def delete(self, resource: Resource, *dependants: Resource) -> None:
+        """Delete a resource and its dependants. They stay in DELETE PENDING for a while."""
         duration = self.duration("deletion", resource.arn)
         resource.timeline.cut(self.now)
-        ending = timeline(
+        deletion = timeline(
             self.now,
             duration,
             verb="DELETE",
             outcome="DELETED",
-            end=lambda: self._remove((resource, *along)),
+            on_end=lambda: self._remove((resource, *dependants)),
         )
-        resource.timeline.moments += ending.moments
-        self.schedule(ending)
+        resource.timeline.moments += deletion.moments
+        self.schedule(deletion)
 
     def _remove(self, resources: Iterable[Resource]) -> None:
         for resource in resources:
             del self._resources[resource.arn]
 
-    def _bent(
+    def _faulty_timeline(
         self,
         fault: Fault,
         duration: Duration,
         verb: str,
-        begin: Callable[[], None] | None,
-        end: Callable[[], None] | None,
+        on_progress: Callable[[], None] | None,
+        on_end: Callable[[], None] | None,
     ) -> Timeline:
         if fault.fault == "take":
             duration = duration._replace(in_progress=fault.number("seconds"))
         if fault.fault == "hang":
             duration = duration._replace(in_progress=float("inf"))
         if fault.fault == "fail":
-            end = _failing(str(fault.parameters["reason"]))
-        line = timeline(self.now, duration, verb=verb, begin=begin, end=end)
+            on_end = _failing(str(fault.parameters["reason"]))
+        faulty = timeline(self.now, duration, verb=verb, on_progress=on_progress, on_end=on_end)
         if fault.fault == "unknown-status":
-            for in_progress in line.moments[1:2]:
+            for in_progress in faulty.moments[1:2]:
                 in_progress.status = str(fault.parameters["status"])
         if fault.fault == "stop":
-            line.stop(line.moments.pop().time, self.duration("stop", "").total)
-        return line
+            planned_end = faulty.moments.pop().time
+            faulty.stop(planned_end, self.duration("stop", "").total)
+        return faulty
 
 
-def _happen(line: Timeline, moment: Moment) -> None:
+def _perform_effect(job_timeline: Timeline, moment: Moment) -> None:
     effect, moment.effect = moment.effect, None
     if effect is None:
         return
     try:
         effect()
     except JobFailed as failure:
-        line.fail(moment, str(failure))
+        job_timeline.fail(moment, str(failure))
     except Exception:
-        line.fail(moment, "Internal service error")
+        job_timeline.fail(moment, "Internal service error")
         raise
 
 
 def _failing(reason: str) -> Callable[[], None]:
+    """Return an effect that fails its job."""
+
     def fail() -> None:
         raise JobFailed(reason)
 
     return fail
 
 
-def _recipe_resource(arn: str, name: str, kind: str) -> RecipeResource:
+def _recipe_resource(recipe: Recipe, partition: str) -> RecipeResource:
+    arn = recipe.arn(partition)
     details: dict[str, object] = {
-        "name": name,
+        "name": recipe.name,
         "recipeArn": arn,
         "algorithmArn": arn.replace(":recipe/", ":algorithm/"),
         "featureTransformationArn": arn.replace(":recipe/aws-", ":feature-transformation/"),
-        "recipeType": kind,
+        "recipeType": recipe.type,
     }
-    line = Timeline([Moment(RECIPES_SINCE, "ACTIVE")])
-    return RecipeResource(arn=arn, details=details, timeline=line)
+    active = Timeline([Moment(RECIPES_SINCE, "ACTIVE")])
+    return RecipeResource(arn=arn, details=details, timeline=active)

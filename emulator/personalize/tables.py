@@ -1,4 +1,4 @@
-"""Rows of a dataset: the Avro schema that they keep to, and the CSV files that they come from."""
+"""The rows of a dataset: their Avro schema, and the CSV files that they come from."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from emulator.personalize.errors import JobFailed, invalid_input
 Value = str | int | float | bool | None
 Row = tuple[Value, ...]
 
-# Fields that a schema must have, by type of dataset (guide: datasets and schemas).
+# The fields that a schema must have, by type of dataset (guide: datasets and schemas).
 REQUIRED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "INTERACTIONS": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
     "USERS": ("USER_ID",),
@@ -21,7 +21,7 @@ REQUIRED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "ACTION_INTERACTIONS": ("USER_ID", "ACTION_ID", "EVENT_TYPE", "TIMESTAMP"),
 }
 
-# Rows that agree in these fields are the same record: the newer one replaces the older one.
+# Rows with equal values in these fields are one record. The newer row replaces the older one.
 IDENTITY: Mapping[str, tuple[str, ...]] = {
     "INTERACTIONS": ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"),
     "USERS": ("USER_ID",),
@@ -54,10 +54,10 @@ class Field:
     nullable: bool
 
     def parse(self, text: str) -> Value:
-        """The value that a CSV cell stands for.
+        """Return the value of a CSV cell.
 
         Raises:
-            ValueError, KeyError: The text is not of the field's type.
+            ValueError, KeyError: The text does not have the field's type.
         """
         if text == "":
             if self.nullable:
@@ -68,43 +68,43 @@ class Field:
 
 @dataclass(frozen=True)
 class RowSchema:
-    """The columns of a dataset, in the schema's order."""
+    """The columns of a dataset, in the order of the schema."""
 
     fields: tuple[Field, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns' names."""
-        return tuple(f.name for f in self.fields)
+        """The names of the columns."""
+        return tuple(column.name for column in self.fields)
 
     @classmethod
     def parse(cls, text: str) -> "RowSchema":
-        """Read Personalize's Avro JSON: a record of fields with primitive types.
+        """Return the schema of Personalize's Avro JSON, a record of fields with primitive types.
 
         Raises:
-            ApiError: InvalidInputException, when it is not such a record.
+            ApiError: InvalidInputException if the text is not such a record.
         """
         try:
             record = json.loads(text)
-            fields = tuple(_field(f["name"], f["type"]) for f in record["fields"])
+            fields = tuple(_field(entry["name"], entry["type"]) for entry in record["fields"])
             if record["type"] != "record" or not fields:
-                raise ValueError("not a record with fields")  # noqa: TRY301 - one way out for all
+                raise ValueError("not a record with fields")  # noqa: TRY301  # one handler for all
         except (ValueError, KeyError, TypeError) as error:
             raise invalid_input(f"Input schema is not a valid Avro record: {error}") from error
         return cls(fields)
 
 
-def _field(name: str, kind: object) -> Field:
-    kinds = kind if isinstance(kind, list) else [kind]
-    match [k for k in kinds if k != "null"]:
-        case [str(one)] if one in PARSERS:
-            return Field(name, one, nullable="null" in kinds)
-    raise ValueError(f"field {name} has the unknown type {kind!r}")
+def _field(name: str, avro_type: object) -> Field:
+    types = avro_type if isinstance(avro_type, list) else [avro_type]
+    match [member for member in types if member != "null"]:
+        case [str(primitive)] if primitive in PARSERS:
+            return Field(name, primitive, nullable="null" in types)
+    raise ValueError(f"field {name} has the unknown type {avro_type!r}")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows by identity; a table is never changed, an import makes a new one."""
+    """Rows by identity. A table never changes, so an import creates a new one."""
 
     columns: tuple[str, ...] = ()
     rows: Mapping[Row, Row] = field(default_factory=dict)
@@ -113,61 +113,65 @@ class Table:
         return len(self.rows)
 
     def column(self, name: str) -> list[Value]:
-        """All values of a column, in the rows' order; None throughout if there is no such one."""
+        """Return the values of a column in the order of the rows. A missing column is all None."""
         if name not in self.columns:
             return [None] * len(self.rows)
         position = self.columns.index(name)
         return [row[position] for row in self.rows.values()]
 
-    def where(self, name: str, value: object) -> "Table":
-        """Only the rows that have this value in a column."""
-        values = self.column(name)
-        rows = zip(self.rows.items(), values, strict=True)
-        return Table(self.columns, {key: row for (key, row), is_ in rows if is_ == value})
+    def where(self, name: str, wanted: object) -> "Table":
+        """Return a table with the rows that have the wanted value in a column."""
+        rows = zip(self.rows.items(), self.column(name), strict=True)
+        return Table(self.columns, {key: row for (key, row), value in rows if value == wanted})
 
     def with_rows(self, rows: Iterable[Row], identity: Iterable[str]) -> "Table":
-        """This table and more rows; rows of the same identity are replaced."""
-        key = [self.columns.index(name) for name in identity if name in self.columns]
-        added = {tuple(row[position] for position in key): row for row in rows}
+        """Return a table with more rows. They replace rows with the same identity."""
+        positions = [self.columns.index(name) for name in identity if name in self.columns]
+        added = {tuple(row[position] for position in positions): row for row in rows}
         return Table(self.columns, {**self.rows, **added})
 
 
 def read_csv(name: str, data: bytes, schema: RowSchema) -> list[Row]:
-    """Rows of one CSV file with a header; columns that the schema does not have are left out.
+    """Return the rows of a CSV file with a header, without the columns that the schema lacks.
 
     Raises:
-        JobFailed: Columns are missing, or a value is not of its field's type.
+        JobFailed: Columns are missing, or a value does not have its field's type.
     """
     try:
         lines = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
     except UnicodeDecodeError as error:
         raise JobFailed(f"{name} is not UTF-8 text: {error}") from error
     header = next(lines, [])
-    missing = [f.name for f in schema.fields if f.name not in header and not f.nullable]
+    required = [column.name for column in schema.fields if not column.nullable]
+    missing = [column_name for column_name in required if column_name not in header]
     if missing:
         raise JobFailed(f"Input csv is missing the following columns: [{', '.join(missing)}]")
-    places = [(f, header.index(f.name) if f.name in header else None) for f in schema.fields]
+    positions = {
+        column: header.index(column.name) for column in schema.fields if column.name in header
+    }
     return [
         tuple(
-            None if place is None else _cell(name, lines.line_num, column, line, place)
-            for column, place in places
+            _cell(name, lines.line_num, column, line, positions[column])
+            if column in positions
+            else None
+            for column in schema.fields
         )
         for line in lines
         if line
     ]
 
 
-def _cell(name: str, line_number: int, column: Field, line: list[str], place: int) -> Value:
+def _cell(name: str, line_number: int, column: Field, line: list[str], position: int) -> Value:
     try:
-        return column.parse(line[place])
+        return column.parse(line[position])
     except IndexError:
         raise JobFailed(f"{name}, line {line_number}: {column.name} is missing") from None
     except (ValueError, KeyError):
         raise JobFailed(
-            f"{name}, line {line_number}: {column.name} {line[place]!r} is not a {column.type}"
+            f"{name}, line {line_number}: {column.name} {line[position]!r} is not a {column.type}"
         ) from None
 
 
 def strings(values: Iterable[Value]) -> list[str]:
-    """Values of a string column, whose schema forbids nulls."""
+    """Return the values of a string column whose schema forbids nulls."""
     return cast("list[str]", list(values))

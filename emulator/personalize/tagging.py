@@ -1,8 +1,9 @@
-"""Tags: given at creation or later, and read by ListTagsForResource alone."""
+"""The operations on tags. Only ListTagsForResource shows them."""
 
 from typing import TYPE_CHECKING
 
 from emulator.personalize import rules
+from emulator.personalize.resources import Resource
 from emulator.personalize.store import Store
 
 if TYPE_CHECKING:
@@ -16,33 +17,34 @@ if TYPE_CHECKING:
     )
 
 
-def tags_of(given: "Sequence[TagTypeDef]") -> dict[str, str]:
-    """The tags of a request as a mapping, by the rules."""
-    tags = {tag["tagKey"]: tag["tagValue"] for tag in given}
-    rules.tag_keys_are_yours(tags)
-    rules.tags_are_few(tags)
+def tags_of(request_tags: "Sequence[TagTypeDef]") -> dict[str, str]:
+    """Return the tags of a request as a mapping. Raise ApiError if they break a rule."""
+    tags = {tag["tagKey"]: tag["tagValue"] for tag in request_tags}
+    rules.check_tag_keys(tags)
+    rules.check_number_of_tags(tags)
     return tags
 
 
 def tag_resource(store: Store, request: "TagResourceRequestTypeDef") -> dict[str, object]:
-    """Add tags; a key that is there gets the new value."""
-    resource = store.any(request["resourceArn"])
+    """Add tags. A key that the resource has already gets the new value."""
+    resource = store.get(Resource, request["resourceArn"])
     tags = {**resource.tags, **tags_of(request["tags"])}
-    rules.tags_are_few(tags)
+    rules.check_number_of_tags(tags)
     resource.tags = tags
     return {}
 
 
 def untag_resource(store: Store, request: "UntagResourceRequestTypeDef") -> dict[str, object]:
-    """Take tags away; keys that are not there are no error."""
-    resource = store.any(request["resourceArn"])
-    resource.tags = {k: v for k, v in resource.tags.items() if k not in request["tagKeys"]}
+    """Remove tags. A key that the resource does not have is no error."""
+    resource = store.get(Resource, request["resourceArn"])
+    removed = request["tagKeys"]
+    resource.tags = {key: tag for key, tag in resource.tags.items() if key not in removed}
     return {}
 
 
 def list_tags_for_resource(
     store: Store, request: "ListTagsForResourceRequestTypeDef"
 ) -> dict[str, object]:
-    """All tags of a resource, without pages."""
-    tags = store.any(request["resourceArn"]).tags
+    """Return all tags of a resource. This List has no pages."""
+    tags = store.get(Resource, request["resourceArn"]).tags
     return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}

@@ -1,4 +1,4 @@
-"""How a job's status moves through time: a list of moments, each with what happens then."""
+"""The status of a job over time, as a list of moments with the effect of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,22 +7,25 @@ from typing import NamedTuple, Protocol
 
 
 class Duration(NamedTuple):
-    """How long a job stays PENDING and then IN_PROGRESS, in seconds; infinity is for ever."""
+    """The seconds that a job stays PENDING and then IN_PROGRESS. They can be infinite."""
 
     pending: float
     in_progress: float
 
     @property
     def total(self) -> float:
-        """Seconds from the job's creation to its end."""
+        """The seconds from the job's creation to its end."""
         return self.pending + self.in_progress
 
 
 class Timings(Protocol):
-    """Tells a job of a kind ("dataset-import-job", "campaign-update") how long it takes."""
+    """A function that returns how long a job takes."""
 
     def __call__(self, kind: str, arn: str, /) -> Duration | tuple[float, float]:
-        """Seconds of PENDING and of IN_PROGRESS; `arn` is the job's own."""
+        """Return the seconds PENDING and IN_PROGRESS of a job.
+
+        `kind` is the kind of the job ("dataset-import-job", "campaign-update"), `arn` its ARN.
+        """
 
 
 SHORT = Duration(pending=1, in_progress=2)
@@ -33,14 +36,14 @@ JOBS = ("dataset-import-job", "solution-version", "campaign", "campaign-update")
 
 @dataclass(frozen=True)
 class FixedTimings:
-    """The same durations for every job, and shorter ones for the containers around them."""
+    """One duration for all jobs, and a shorter one for resources like dataset groups."""
 
     jobs: Duration = SHORT
     containers: Duration = SHORTER
     stop: Duration = STOPPING
 
     def __call__(self, kind: str, _arn: str, /) -> Duration:
-        """By kind alone."""
+        """Return the duration of a kind of job. The ARN makes no difference."""
         if kind == "stop":
             return self.stop
         return self.jobs if kind in JOBS else self.containers
@@ -48,7 +51,7 @@ class FixedTimings:
 
 @dataclass
 class Moment:
-    """From this time on the status is this one; `effect` is what else happens, once."""
+    """The time from which a job has a status. `effect` is called once at this time."""
 
     time: datetime
     status: str
@@ -57,7 +60,7 @@ class Moment:
 
 @dataclass
 class Timeline:
-    """The moments of one job, in order. Its status at any time follows from them alone."""
+    """The moments of one job, oldest first. The status at a time depends on nothing else."""
 
     moments: list[Moment]
     verb: str = "CREATE"
@@ -65,27 +68,28 @@ class Timeline:
 
     @property
     def created(self) -> datetime:
-        """When the job was asked for."""
+        """The time of the call that created the job."""
         return self.moments[0].time
 
     def at(self, time: datetime) -> Moment:
-        """The last moment that is not after this time (the first one before all of them)."""
-        return [m for m in self.moments if m.time <= time or m is self.moments[0]][-1]
+        """Return the last moment that is not after `time`, or the first one if all are after it."""
+        reached = [moment for moment in self.moments if moment.time <= time]
+        return reached[-1] if reached else self.moments[0]
 
     def status(self, time: datetime) -> str:
-        """What Describe shows at this time."""
+        """Return the status that Describe shows at a time."""
         return self.at(time).status
 
-    def active(self, time: datetime) -> bool:
-        """Whether the job has ended well."""
+    def is_active(self, time: datetime) -> bool:
+        """Return True if the job has succeeded."""
         return self.status(time) == "ACTIVE"
 
-    def ended(self, time: datetime) -> bool:
-        """Whether the status is one that does not change by itself any more."""
+    def has_ended(self, time: datetime) -> bool:
+        """Return True if the status does not change any more by itself."""
         return self.status(time).endswith(("ACTIVE", "FAILED", "STOPPED"))
 
     def shown(self, time: datetime) -> dict[str, object]:
-        """The fields that every Describe has for a job."""
+        """Return the fields that every Describe has for a job."""
         moment = self.at(time)
         fields: dict[str, object] = {
             "status": moment.status,
@@ -97,26 +101,26 @@ class Timeline:
         return fields
 
     def fail(self, moment: Moment, reason: str) -> None:
-        """At this moment the job failed; nothing that was planned for later comes."""
+        """End the job as failed at `moment`, and drop all later moments."""
         self.cut(moment.time)
         moment.status = f"{self.verb} FAILED"
         self.failure_reason = reason
 
     def stop(self, time: datetime, seconds: float) -> None:
-        """From this time on the job is stopped; out of progress that takes some seconds."""
-        pending = self.status(time).endswith("PENDING")
+        """Stop the job at `time`. A job in progress is STOPPING for `seconds` first."""
+        is_pending = self.status(time).endswith("PENDING")
         self.cut(time)
-        if not pending:
+        if not is_pending:
             self.moments.append(Moment(time, f"{self.verb} STOPPING"))
             time += timedelta(seconds=seconds)
         self.moments.append(Moment(time, f"{self.verb} STOPPED"))
 
     def cut(self, time: datetime) -> None:
-        """Drop what was planned for after this time."""
+        """Drop the moments after `time` and their effects."""
         for moment in self.moments:
             if moment.time > time:
                 moment.effect = None
-        self.moments = [m for m in self.moments if m.time <= time]
+        self.moments = [moment for moment in self.moments if moment.time <= time]
 
 
 def timeline(
@@ -124,16 +128,19 @@ def timeline(
     duration: Duration,
     *,
     verb: str = "CREATE",
-    begin: Callable[[], None] | None = None,
-    end: Callable[[], None] | None = None,
+    on_progress: Callable[[], None] | None = None,
+    on_end: Callable[[], None] | None = None,
     outcome: str = "ACTIVE",
 ) -> Timeline:
-    """PENDING, IN_PROGRESS, outcome; a phase that lasts for ever is the last one."""
+    """Return the timeline of a job that starts now: PENDING, IN_PROGRESS, and then `outcome`.
+
+    A phase with an infinite duration is the last one.
+    """
     moments = [Moment(now, f"{verb} PENDING")]
     if duration.pending != float("inf"):
-        begins = now + timedelta(seconds=duration.pending)
-        moments.append(Moment(begins, f"{verb} IN_PROGRESS", begin))
+        progress = now + timedelta(seconds=duration.pending)
+        moments.append(Moment(progress, f"{verb} IN_PROGRESS", on_progress))
     if duration.total != float("inf"):
-        ends = now + timedelta(seconds=duration.total)
-        moments.append(Moment(ends, outcome, end))
+        end = now + timedelta(seconds=duration.total)
+        moments.append(Moment(end, outcome, on_end))
     return Timeline(moments, verb)

@@ -1,4 +1,4 @@
-"""The service on the wire: HTTP requests of both protocols, from a server or in process."""
+"""Personalize over HTTP, for a server or for a boto3 client in the same process."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, NoAnswer
-from emulator.personalize.model import CONTROL, EVENTS, RUNTIME, service
+from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service
 
 TARGET = "AmazonPersonalize."
 CONTENT_TYPES = {
@@ -27,7 +27,7 @@ CONTENT_TYPES = {
 IN_PROCESS = "http://in-process.invalid/"
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """An HTTP response."""
 
     status: int
@@ -44,58 +44,60 @@ def respond(
     headers: Mapping[str, str],
     body: bytes,
     caller: Caller,
-) -> Answer:
-    """Answer a request to `personalize` (AWS JSON 1.1) or its runtime or events (REST JSON).
+) -> Response:
+    """Return the response to a request.
+
+    The service `personalize` speaks AWS JSON 1.1. Its runtime and its events speak REST JSON.
 
     Raises:
-        NoAnswer: The connection is to be closed without an answer.
+        NoAnswer: The server must close the connection without a response.
     """
-    lower = {name.lower(): value for name, value in headers.items()}
+    lower_headers = {name.lower(): value for name, value in headers.items()}
     try:
-        name = _operation(service_name, method, path, lower)
-        return _answer(service_name, 200, personalize.call(name, _parsed(body), caller))
+        name = _operation(service_name, method, path, lower_headers)
+        return _response(service_name, 200, personalize.call(name, _parsed(body), caller))
     except ApiError as error:
-        return _refusal(service_name, error)
+        return _error_response(service_name, error)
 
 
 def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:
-    """Serve a boto3 client of any of the services in process.
+    """Let `personalize` respond to the requests of a boto3 client in this process.
 
-    botocore still validates, serialises, signs, parses and retries; only the sending is replaced.
-    An answer that never arrives is a ReadTimeoutError, which botocore retries too.
+    botocore still validates, serialises, signs, parses and retries. Only the sending is replaced.
+    A response that never arrives is a ReadTimeoutError, which botocore retries too.
     """
     service_name = client.meta.service_model.service_name
 
     def send(*, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        assert isinstance(request.body, bytes | bytearray), "as both protocols serialise it"
+        assert isinstance(request.body, bytes | bytearray), "both protocols serialise to bytes"
         try:
-            answer = respond(
+            response = respond(
                 personalize,
                 service_name=service_name,
                 method=request.method,
                 path=urlsplit(request.url).path,
-                headers={k: _text(v) for k, v in request.headers.items()},
+                headers={name: _text(value) for name, value in request.headers.items()},
                 body=bytes(request.body),
                 caller=caller,
             )
         except NoAnswer:
             raise ReadTimeoutError(endpoint_url=request.url) from None
-        # Handlers of others run too: moto's must not take this request for one of AWS's.
+        # Other handlers run too, and moto's handler must not see a URL of AWS.
         request.url = IN_PROCESS
         headers = HTTPHeaders()
-        for name, value in answer.headers.items():
+        for name, value in response.headers.items():
             headers[name] = value
-        return AWSResponse(request.url, answer.status, headers, _Raw(answer.body))
+        return AWSResponse(request.url, response.status, headers, _RawBody(response.body))
 
-    handler = cast("Callable[..., None]", send)  # the stubs forget that handlers may answer
+    handler = cast("Callable[..., None]", send)  # the stubs do not know that handlers may respond
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
 
 
-class _Raw(BytesIO):
-    """A body that botocore can read like a connection's."""
+class _RawBody(BytesIO):
+    """A body that botocore can read like the body of a connection."""
 
     def stream(self) -> list[bytes]:
-        """The whole body at once."""
+        """Return the whole body as one piece."""
         return [self.read()]
 
 
@@ -123,28 +125,28 @@ def _parsed(body: bytes) -> dict[str, object]:
     return request
 
 
-def _answer(service_name: str, status: int, body: Mapping[str, object]) -> Answer:
-    text = json.dumps(body, default=_json).encode()
+def _response(service_name: str, status: int, body: Mapping[str, object]) -> Response:
+    text = json.dumps(body, default=_json_time).encode()
     headers = {
         "Content-Type": CONTENT_TYPES[service_name],
         "Content-Length": str(len(text)),
         "x-amzn-RequestId": str(uuid4()),
     }
-    return Answer(status, headers, text)
+    return Response(status, headers, text)
 
 
-def _refusal(service_name: str, error: ApiError) -> Answer:
-    """The error in the body and, as REST JSON has it, in a header; its status is the model's."""
+def _error_response(service_name: str, error: ApiError) -> Response:
+    """Return the error in the body and in the header of REST JSON, with the model's status."""
     shapes = {shape.name: shape for shape in service(service_name).error_shapes}
     modelled = shapes[error.code].metadata.get("error", {}) if error.code in shapes else {}
     status = modelled.get("httpStatusCode", error.status)
-    answer = _answer(service_name, status, {"__type": error.code, "message": error.message})
-    answer.headers["x-amzn-ErrorType"] = error.code
-    return answer
+    response = _response(service_name, status, {"__type": error.code, "message": error.message})
+    response.headers["x-amzn-ErrorType"] = error.code
+    return response
 
 
-def _json(value: object) -> float:
-    """Times are seconds since 1970, to the millisecond, in both protocols."""
+def _json_time(value: object) -> float:
+    """Return a time in seconds since 1970, to the millisecond, as both protocols have it."""
     assert isinstance(value, datetime), f"{value!r} has no JSON"
     return round(value.timestamp(), 3)
 

@@ -29,7 +29,7 @@ from ministack.core.router import extract_access_key_id, extract_region
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, invalid_input
-from emulator.personalize.model import CONTROL, EVENTS, RUNTIME, service
+from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service
 from emulator.personalize.wire import TARGET, respond
 from emulator.server import authorization, http, ministack_seams
 

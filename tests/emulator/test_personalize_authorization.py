@@ -9,7 +9,7 @@ from personalize_world import ACCOUNT, ARN, ME, RECIPE, ROLE, World, refused
 from emulator.personalize import ApiError
 from emulator.personalize.api import OPERATIONS
 from emulator.personalize.authorization import RESOURCES
-from emulator.personalize.reading import KINDS
+from emulator.personalize.describe_list import KINDS
 
 TAGS = [{"tagKey": "run", "tagValue": "1"}]
 GROUP = f"{ARN}dataset-group/movies"

@@ -4,8 +4,8 @@ import pytest
 from personalize_world import ARN, ME, World, interactions, refused
 
 from emulator.personalize.api import OPERATIONS
-from emulator.personalize.model import members, operation
-from emulator.personalize.reading import KINDS
+from emulator.personalize.describe_list import KINDS
+from emulator.personalize.service_model import members, operation
 
 
 @pytest.fixture(scope="module")

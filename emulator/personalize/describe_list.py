@@ -1,4 +1,4 @@
-"""Describe and List, for every kind of resource: the service model says what each one shows."""
+"""The Describe and List operations. The service model decides which fields each of them shows."""
 
 import base64
 import binascii
@@ -8,7 +8,6 @@ from datetime import datetime
 from botocore.model import ListShape
 
 from emulator.personalize.errors import ApiError, invalid_input
-from emulator.personalize.model import members, operation
 from emulator.personalize.resources import (
     Campaign,
     Dataset,
@@ -21,6 +20,7 @@ from emulator.personalize.resources import (
     Solution,
     SolutionVersion,
 )
+from emulator.personalize.service_model import members, operation
 from emulator.personalize.store import Store
 
 KINDS: Mapping[str, type[Resource]] = {
@@ -44,41 +44,46 @@ KINDS: Mapping[str, type[Resource]] = {
     "ListSolutionVersions": SolutionVersion,
 }
 
-PAGE = 100  # the model's maximum of maxResults, and what is given when none is asked for
+PAGE = 100  # the model's maximum of maxResults, and the page if a request has no maxResults
 
 
 def describe(
     store: Store, name: str, request: Mapping[str, object], at: datetime
 ) -> dict[str, object]:
-    """One resource as of a time: the only input is its ARN, the only output is the resource."""
+    """Return one resource at a time.
+
+    The only field of such a request is an ARN, and the only field of the response is the resource.
+    """
     model = operation(name)
-    (arn,) = members(model.input_shape)
-    (output,) = members(model.output_shape)
-    return {output: store.get(KINDS[name], str(request[arn]), at).shown(at)}
+    (arn_field,) = members(model.input_shape)
+    (output_field,) = members(model.output_shape)
+    resource = store.get(KINDS[name], str(request[arn_field]), at)
+    return {output_field: resource.shown(at)}
 
 
 def list_page(
     store: Store, name: str, request: Mapping[str, object], at: datetime
 ) -> dict[str, object]:
-    """One page of summaries as of a time, the oldest first; an ARN in the request filters.
+    """Return one page of summaries at a time, oldest first.
 
-    A token is good for the same request only.
+    An ARN in the request selects the resources that belong to it. A token is valid only with the
+    ARN of the request that it came from.
     """
     _refuse_domain(request)
-    (output,) = (
+    (output_field,) = (
         field
         for field, shape in members(operation(name).output_shape).items()
         if isinstance(shape, ListShape)
     )
-    filters = {key: str(value) for key, value in request.items() if key.endswith("Arn")}
-    parent = next(iter(filters.values()), None)
+    parent_arns = [str(value) for key, value in request.items() if key.endswith("Arn")]
+    parent = parent_arns[0] if parent_arns else None
     if name == "ListSolutionVersions" and parent is not None:
-        store.get(Solution, parent, at)  # the only List whose model knows ResourceNotFound
-    found = store.all(KINDS[name], parent, at)
+        store.get(Solution, parent, at)  # the only List whose model has ResourceNotFound
+    resources = store.all(KINDS[name], parent, at)
     start = _offset(request.get("nextToken"), name, parent)
     end = start + int(str(request.get("maxResults", PAGE)))
-    page: dict[str, object] = {output: [resource.shown(at) for resource in found[start:end]]}
-    if end < len(found):
+    page: dict[str, object] = {output_field: [item.shown(at) for item in resources[start:end]]}
+    if end < len(resources):
         page["nextToken"] = _token(end, name, parent)
     return page
 
@@ -96,8 +101,8 @@ def _offset(token: object, name: str, parent: str | None) -> int:
     if token is None:
         return 0
     try:
-        offset, _, rest = base64.urlsafe_b64decode(str(token)).decode().partition(" ")
-        if rest == f"{name} {parent}":
+        offset, _, origin = base64.urlsafe_b64decode(str(token)).decode().partition(" ")
+        if origin == f"{name} {parent}":
             return int(offset)
     except (binascii.Error, ValueError):
         pass

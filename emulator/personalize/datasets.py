@@ -1,4 +1,4 @@
-"""Schemas, dataset groups, datasets and event trackers: what holds the data."""
+"""The operations on schemas, dataset groups, datasets and event trackers."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -31,19 +31,20 @@ if TYPE_CHECKING:
 
 
 def create_schema(store: Store, request: "CreateSchemaRequestTypeDef") -> dict[str, object]:
-    """A schema has no status: it is there at once."""
+    """Create a schema. It has no status and exists at once."""
     arn = store.arn("schema", request["name"])
-    rules.name_is_free(store, arn)
+    rules.check_name_is_free(store, arn)
     rows = RowSchema.parse(request["schema"])
-    line = Timeline([Moment(store.now, "ACTIVE")])
-    store.add(Schema(arn=arn, details={"schemaArn": arn, **request}, timeline=line, rows=rows))
+    active = Timeline([Moment(store.now, "ACTIVE")])
+    store.add(Schema(arn=arn, details={"schemaArn": arn, **request}, timeline=active, rows=rows))
     return {"schemaArn": arn}
 
 
 def delete_schema(store: Store, request: "DeleteSchemaRequestTypeDef") -> dict[str, object]:
-    """A schema can be deleted when no dataset has it."""
+    """Delete a schema that no dataset uses."""
     schema = store.get(Schema, request["schemaArn"])
-    rules.can_be_deleted(store, schema, [d for d in store.all(Dataset) if d.schema is schema])
+    users = [dataset for dataset in store.all(Dataset) if dataset.schema is schema]
+    rules.check_can_be_deleted(store, schema, users)
     store.delete(schema)
     return {}
 
@@ -51,10 +52,10 @@ def delete_schema(store: Store, request: "DeleteSchemaRequestTypeDef") -> dict[s
 def create_dataset_group(
     store: Store, request: "CreateDatasetGroupRequestTypeDef"
 ) -> dict[str, object]:
-    """An empty group; with a domain it may hold recommenders too, which do not exist here."""
+    """Create an empty group. The emulator has no recommenders for groups with a domain."""
     arn = store.arn("dataset-group", request["name"])
-    rules.name_is_free(store, arn)
-    rules.group_quota(store)
+    rules.check_name_is_free(store, arn)
+    rules.check_group_quota(store)
     tags = tags_of(request.get("tags", ()))
     store.add(
         DatasetGroup(
@@ -70,36 +71,36 @@ def create_dataset_group(
 def delete_dataset_group(
     store: Store, request: "DeleteDatasetGroupRequestTypeDef"
 ) -> dict[str, object]:
-    """A group can be deleted when it holds no dataset, solution or event tracker."""
+    """Delete a group that contains no dataset, solution or event tracker."""
     group = store.get(DatasetGroup, request["datasetGroupArn"])
-    held = [
+    contents = [
         *store.all(Dataset, group.arn),
         *store.all(Solution, group.arn),
         *store.all(EventTracker, group.arn),
     ]
-    rules.can_be_deleted(store, group, held)
+    rules.check_can_be_deleted(store, group, contents)
     store.delete(group)
     return {}
 
 
 def create_dataset(store: Store, request: "CreateDatasetRequestTypeDef") -> dict[str, object]:
-    """An empty dataset; its ARN has the group's name and the type, not its own name."""
+    """Create an empty dataset. Its ARN has the group's name and its type, and not its own name."""
     group = store.get(DatasetGroup, request["datasetGroupArn"])
     schema = store.get(Schema, request["schemaArn"])
-    rules.must_be_active(store, group)
-    kind = request["datasetType"].upper()
-    rules.schema_fits(kind, schema.rows)
-    arn = store.arn("dataset", f"{group.details['name']}/{kind}")
-    rules.name_is_free(store, arn)
+    rules.check_is_active(store, group)
+    dataset_type = request["datasetType"].upper()
+    rules.check_schema_fields(dataset_type, schema.rows)
+    arn = store.arn("dataset", f"{group.details['name']}/{dataset_type}")
+    rules.check_name_is_free(store, arn)
     tags = tags_of(request.get("tags", ()))
     store.add(
         Dataset(
             arn=arn,
-            details={"datasetArn": arn, **request, "datasetType": kind},
+            details={"datasetArn": arn, **request, "datasetType": dataset_type},
             timeline=store.start("dataset", arn, request["name"], group.arn),
             belongs_to=(group.arn,),
             tags=tags,
-            type=kind,
+            type=dataset_type,
             schema=schema,
             table=Table(schema.rows.names),
         )
@@ -108,17 +109,17 @@ def create_dataset(store: Store, request: "CreateDatasetRequestTypeDef") -> dict
 
 
 def delete_dataset(store: Store, request: "DeleteDatasetRequestTypeDef") -> dict[str, object]:
-    """A dataset can be deleted when no import into it, and no training from it, is under way."""
+    """Delete a dataset that no unfinished import job or training uses."""
     dataset = store.get(Dataset, request["datasetArn"])
     (group_arn,) = dataset.belongs_to
-    imports = [job for job in store.all(ImportJob, dataset.arn) if job.under_way(store.now)]
+    imports = [job for job in store.all(ImportJob, dataset.arn) if job.is_unfinished(store.now)]
     trainings = [
         version
         for solution in store.all(Solution, group_arn)
         for version in solution.versions
-        if version.under_way(store.now)
+        if version.is_unfinished(store.now)
     ]
-    rules.can_be_deleted(store, dataset, [*imports, *trainings])
+    rules.check_can_be_deleted(store, dataset, [*imports, *trainings])
     store.delete(dataset)
     return {}
 
@@ -126,12 +127,12 @@ def delete_dataset(store: Store, request: "DeleteDatasetRequestTypeDef") -> dict
 def create_event_tracker(
     store: Store, request: "CreateEventTrackerRequestTypeDef"
 ) -> dict[str, object]:
-    """The door for streamed events; the streaming API itself is not emulated."""
+    """Create an event tracker. The emulator does not have the API that streams events to it."""
     group = store.get(DatasetGroup, request["datasetGroupArn"])
-    rules.must_be_active(store, group)
+    rules.check_is_active(store, group)
     arn = store.arn("event-tracker", request["name"])
-    rules.name_is_free(store, arn)
-    rules.one_tracker_per_group(store, group.arn)
+    rules.check_name_is_free(store, arn)
+    rules.check_has_no_tracker(store, group.arn)
     digest = hashlib.sha256(arn.encode()).hexdigest()
     tracking_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
     tags = tags_of(request.get("tags", ()))
@@ -155,8 +156,8 @@ def create_event_tracker(
 def delete_event_tracker(
     store: Store, request: "DeleteEventTrackerRequestTypeDef"
 ) -> dict[str, object]:
-    """Nothing depends on an event tracker."""
+    """Delete an event tracker. No other resource depends on it."""
     tracker = store.get(EventTracker, request["eventTrackerArn"])
-    rules.can_be_deleted(store, tracker, [])
+    rules.check_can_be_deleted(store, tracker, [])
     store.delete(tracker)
     return {}

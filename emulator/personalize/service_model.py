@@ -1,8 +1,9 @@
-"""The service models on disk: what a request must be like, and which fields an answer has."""
+"""The service models of botocore: they validate requests and select the fields of responses."""
 
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import cast
 
 from botocore.loaders import Loader
 from botocore.model import (
@@ -42,21 +43,21 @@ PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 
 @cache
 def service(name: str) -> ServiceModel:
-    """The model of one of Personalize's services, as botocore has it."""
+    """Return botocore's model of one of Personalize's services."""
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 
 
 def operation_names() -> list[str]:
-    """The operations of both services that are emulated."""
+    """Return the operations of the two services that are emulated."""
     return [*service(CONTROL).operation_names, *service(RUNTIME).operation_names]
 
 
 @cache
 def operation(name: str) -> OperationModel:
-    """The model of an operation of any of the services.
+    """Return the model of an operation of any of the services.
 
     Raises:
-        ApiError: UnknownOperationException, when no service has it.
+        ApiError: UnknownOperationException if no service has it.
     """
     for model in (service(CONTROL), service(RUNTIME), service(EVENTS)):
         if name in model.operation_names:
@@ -65,27 +66,30 @@ def operation(name: str) -> OperationModel:
 
 
 def members(shape: Shape | None) -> Mapping[str, Shape]:
-    """The fields of a structure; none for an operation without input or output."""
+    """Return the fields of a structure. An operation without input or output has none."""
     return shape.members if isinstance(shape, StructureShape) else {}
 
 
 def validate(operation_name: str, request: Mapping[str, object]) -> None:
-    """Hold a request against the model: types, required and unknown fields, patterns, sizes.
+    """Check the types, fields, patterns and sizes of a request.
 
-    botocore's own check on the client's side leaves out patterns, enums and maxima.
+    botocore's check on the client's side leaves out patterns, enums and maxima.
 
     Raises:
-        ApiError: InvalidInputException with every problem, in the words of AWS's services.
+        ApiError: InvalidInputException that lists every error, in the words of AWS's services.
     """
     shape = operation(operation_name).input_shape
-    problems = list(_problems(shape, dict(request), "")) if shape else []
-    if problems:
-        noun = "error" if len(problems) == 1 else "errors"
-        raise invalid_input(f"{len(problems)} validation {noun} detected: " + "; ".join(problems))
+    errors = list(_errors(shape, dict(request), "")) if shape else []
+    if errors:
+        noun = "error" if len(errors) == 1 else "errors"
+        raise invalid_input(f"{len(errors)} validation {noun} detected: " + "; ".join(errors))
 
 
 def only_modelled(shape: Shape, fields: Mapping[str, object]) -> dict[str, object]:
-    """Those fields that the output shape has, at every depth: List shows less than Describe."""
+    """Return the fields that the output shape has, at every depth, without nulls.
+
+    A List shows fewer fields than a Describe.
+    """
     return {
         name: _modelled(member, fields[name])
         for name, member in members(shape).items()
@@ -101,7 +105,7 @@ def _modelled(shape: Shape, value: object) -> object:
     return value
 
 
-def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:
+def _errors(shape: Shape, value: object, path: str) -> Iterator[str]:
     expected = PYTHON_TYPES[shape.type_name]
     if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
         yield f"Value {value!r} at '{path}' must be of type {shape.type_name}"
@@ -111,19 +115,17 @@ def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:
         for constraint in _broken_constraints(shape, value)
     )
     if isinstance(shape, StructureShape) and isinstance(value, dict):
-        yield from _structure_problems(shape, value, path)
+        yield from _structure_errors(shape, value, path)
     elif isinstance(shape, MapShape) and isinstance(value, dict):
         for key, item in value.items():
-            yield from _problems(shape.key, key, f"{path}.{key}")
-            yield from _problems(shape.value, item, f"{path}.{key}")
+            yield from _errors(shape.key, key, f"{path}.{key}")
+            yield from _errors(shape.value, item, f"{path}.{key}")
     elif isinstance(shape, ListShape) and isinstance(value, list | tuple):
         for position, item in enumerate(value, start=1):
-            yield from _problems(shape.member, item, f"{path}.{position}.member")
+            yield from _errors(shape.member, item, f"{path}.{position}.member")
 
 
-def _structure_problems(
-    shape: StructureShape, value: dict[str, object], path: str
-) -> Iterator[str]:
+def _structure_errors(shape: StructureShape, value: dict[str, object], path: str) -> Iterator[str]:
     for name in shape.required_members:
         if value.get(name) is None:
             yield (
@@ -134,38 +136,37 @@ def _structure_problems(
         if name not in shape.members:
             yield f"'{_join(path, name)}' is not a member of {shape.name}"
         elif item is not None:
-            yield from _problems(shape.members[name], item, _join(path, name))
+            yield from _errors(shape.members[name], item, _join(path, name))
 
 
 def _broken_constraints(shape: Shape, value: object) -> Iterator[str]:
-    rules = shape.metadata
-    size = value if isinstance(value, int | float) else None
-    low, high = (
-        ("value greater than", "value less than")
-        if size is not None
-        else (
-            "length greater than",
-            "length less than",
-        )
-    )
-    if size is None and isinstance(value, str | list | tuple | dict):
-        size = len(value)
-    if size is not None and "min" in rules and size < rules["min"]:
-        yield f"have {low} or equal to {rules['min']}"
-    if size is not None and "max" in rules and size > rules["max"]:
-        yield f"have {high} or equal to {rules['max']}"
-    if isinstance(shape, StringShape) and isinstance(value, str):
-        if shape.enum and value not in shape.enum:
-            yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
-        if "pattern" in rules and not _pattern(rules["pattern"]).fullmatch(value):
-            yield f"satisfy regular expression pattern: {rules['pattern']}"
+    yield from _broken_limits(shape, value)
+    if not isinstance(shape, StringShape) or not isinstance(value, str):
+        return
+    if shape.enum and value not in shape.enum:
+        yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
+    pattern = shape.metadata.get("pattern")
+    if pattern is not None and not _pattern(pattern).fullmatch(value):
+        yield f"satisfy regular expression pattern: {pattern}"
+
+
+def _broken_limits(shape: Shape, value: object) -> Iterator[str]:
+    limits = shape.metadata
+    if isinstance(value, str | list | tuple | dict):
+        subject, size = "length", float(len(value))
+    else:
+        subject, size = "value", cast("float", value)
+    if "min" in limits and size < limits["min"]:
+        yield f"have {subject} greater than or equal to {limits['min']}"
+    if "max" in limits and size > limits["max"]:
+        yield f"have {subject} less than or equal to {limits['max']}"
 
 
 @cache
-def _pattern(java: str) -> re.Pattern[str]:
-    for there, here in JAVA_CLASSES.items():
-        java = java.replace(there, here)
-    return re.compile(java)
+def _pattern(java_pattern: str) -> re.Pattern[str]:
+    for java_class, python_class in JAVA_CLASSES.items():
+        java_pattern = java_pattern.replace(java_class, python_class)
+    return re.compile(java_pattern)
 
 
 def _join(path: str, name: str) -> str:
