@@ -1,8 +1,7 @@
-"""Reads YAML as the Pulumi CLI does, and refuses what no reader can take for sure.
+"""Reads YAML as the Pulumi CLI does, and refuses what YAML readers take differently.
 
-A key that is no text, a date, binary data: YAML knows them and a program's config, which is JSON,
-does not, so that each reader makes something else of them. A key that is given twice, no reader
-should take at all, and the CLI does not.
+The CLI passes the config to a program as JSON. YAML also has values that JSON does not have, such
+as dates, binary data, and keys that are numbers. Each reader makes something else of them.
 """
 
 from __future__ import annotations
@@ -11,13 +10,17 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from emulator.deployer.errors import DeploymentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ruamel.yaml.nodes import Node
 
 STANDARD = "tag:yaml.org,2002:"
 TEXT, MERGE = f"{STANDARD}str", f"{STANDARD}merge"
@@ -29,135 +32,114 @@ KINDS = {
     f"{STANDARD}timestamp": "a date",
     f"{STANDARD}binary": "binary data",
 }
-PLAIN = {TEXT, *(f"{STANDARD}{each}" for each in ("int", "float", "bool", "null", "map", "seq"))}
-"""What JSON has, too."""
-
-
-def read(file: Path) -> object:
-    """Give what the file holds. Raises DeploymentError, with all that it cannot take."""
-    try:
-        loader = _Loader(file.read_text(encoding="utf-8"))
-        root = loader.get_single_node()
-        found = [] if root is None else list(_problems(loader, root))
-        if not found:
-            document: object = None if root is None else loader.construct_document(root)
-            json.dumps(document)  # Raises ValueError where something holds itself.
-            return document
-    except FileNotFoundError:
-        raise DeploymentError(f"{file}: there is no such file") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DeploymentError(f"{file}: {error}") from error
-    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    lines = sorted(found, key=lambda problem: problem.line)
-    raise DeploymentError("\n  ".join([f"{count} in {file}:", *map(str, lines)]))
-
-
-NOTATIONS = re.compile(
-    r"[-+]?(0[xX]_*[\da-fA-F][\da-fA-F_]*|0[bB]_*[01][01_]*|0[oO]_*[0-7][0-7_]*"
-    r"|(?=.*_)\d[\d_]*(\.[\d_]*)?([eE][-+]?\d+)?)$"
-)
-"""Numbers to the CLI, for example 16 for 0x10 and 1000 for 1_000, but text to other readers."""
+"""The tags of values that are not text, and their names in a message."""
+JSON_TAGS = {f"{STANDARD}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+"""The tags of the values that JSON has."""
+NOTATIONS = {
+    "a number": re.compile(r"[-+]?(?!0\d)(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"),
+    "a boolean": re.compile(r"true|True|TRUE|false|False|FALSE"),
+    "empty": re.compile(r"~|null|Null|NULL|"),
+}
+"""How all readers write these values. The CLI knows more numbers, for example 0x10 and 1_000."""
 LARGEST_WHOLE = 1e21
 """Go's encoding/json writes a float from here on with an exponent: floatEncoder.encode."""
 
 
-class _Problem(NamedTuple):
-    """Something in a file that cannot be taken for sure."""
+class Problem(NamedTuple):
+    """A key or a value that YAML readers take differently."""
 
     line: int
     key: str
+    """The full key, for example `solutions[0].solutionArn`."""
     message: str
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.key}: {self.message}"
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML brings no types
-    """YAML 1.2's core schema, as the CLI reads it: in PyYAML's 1.1, the key `on` is true.
+def read(file: Path) -> object:
+    """Return the content of a YAML file as JSON values.
 
-    Dates are known, to be refused.
+    Raises DeploymentError if the file is not YAML, or with all keys and values that YAML readers
+    take differently.
     """
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
-
-
-for _tag, _pattern, _first in (
-    ("bool", r"(true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("null", r"(~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("int", r"[-+]?[0-9]+$", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$", "-+.0123456789"),
-    ("timestamp", r"\d{4}-\d{1,2}-\d{1,2}([Tt ][\d:. \tTtZz+-]+)?$", "0123456789"),
-    ("merge", r"<<$", "<"),
-):
-    _Loader.add_implicit_resolver(f"{STANDARD}{_tag}", re.compile(_pattern), list(_first))
-_Loader.add_implicit_resolver(f"{STANDARD}int", NOTATIONS, list("-+0123456789"))
-
-
-def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
-    """Return a whole number as an integer, because Go writes it as one: 1000 for 1e3."""
-    number = float(loader.construct_yaml_float(node))
-    return int(number) if number.is_integer() and abs(number) < LARGEST_WHOLE else number
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        text = file.read_text(encoding="utf-8")
+        problems = sorted(_problems(yaml.compose(text)))
+        if not problems:
+            # dumps() raises ValueError for a structure that contains itself.
+            return json.loads(json.dumps(yaml.load(text)), parse_float=_number)
+    except FileNotFoundError:
+        raise DeploymentError(f"{file}: there is no such file") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise DeploymentError(f"{file}: {error}") from error
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    raise DeploymentError("\n  ".join([f"{count} in {file}:", *map(str, problems)]))
 
 
-_Loader.add_constructor(f"{STANDARD}float", _float)
+def _number(text: str) -> float:
+    """Return a whole number as an integer, because Go writes 1e3 as 1000."""
+    number = float(text)
+    return int(number) if number.is_integer() and number < LARGEST_WHOLE else number
 
 
-def _problems(loader: _Loader, root: yaml.Node) -> Iterator[_Problem]:
-    """Walk the file, before an object is made of it: each node once, however often it is used."""
-    seen: set[int] = set()
-    rest: list[tuple[yaml.Node, str]] = [(root, "")]
-    while rest:
-        node, at = rest.pop()
-        if id(node) in seen:
+def _problems(root: Node | None) -> Iterator[Problem]:
+    """Yield the problems of a document. A node that is used several times is checked once."""
+    checked: set[int] = set()
+    waiting = [] if root is None else [(root, "")]
+    while waiting:
+        node, key = waiting.pop()
+        if id(node) in checked:
             continue
-        seen.add(id(node))
-        if message := _value_problem(loader, node):
-            yield _Problem(_line(node), at, message)
-        elif isinstance(node, yaml.SequenceNode):
-            rest += [(each, f"{at}[{number}]") for number, each in enumerate(node.value)]
-        elif isinstance(node, yaml.MappingNode):
-            yield from _key_problems(node, at)
-            rest += [(value, _inside(at, key)) for key, value in node.value]
+        checked.add(id(node))
+        if message := _value_problem(node):
+            yield Problem(_line(node), key, message)
+        elif isinstance(node, SequenceNode):
+            waiting += [(item, f"{key}[{index}]") for index, item in enumerate(node.value)]
+        elif isinstance(node, MappingNode):
+            yield from _key_problems(node, key)
+            waiting += [(value, _full_key(key, name)) for name, value in node.value]
 
 
-def _key_problems(node: yaml.MappingNode, at: str) -> Iterator[_Problem]:
-    first: dict[str, int] = {}
-    for key, _ in node.value:
-        where = _inside(at, key)
+def _key_problems(mapping: MappingNode, path: str) -> Iterator[Problem]:
+    """Yield a problem for each key of a mapping that is not text or that is there twice."""
+    first_lines: dict[str, int] = {}
+    for key, _ in mapping.value:
+        line, full_key = _line(key), _full_key(path, key)
         if key.tag not in (TEXT, MERGE):
             kind = KINDS.get(key.tag, "no text")
-            quoted = f', "{key.value}"' if isinstance(key, yaml.ScalarNode) else ""
-            message = f"the key is {kind}; expected text, in quotes{quoted}"
-            yield _Problem(_line(key), where, message)
-        elif key.value in first:
-            message = f"is given twice; line {first[key.value]} has it, too"
-            yield _Problem(_line(key), where, message)
+            example = f', "{key.value}"' if isinstance(key, ScalarNode) else ""
+            message = f"the key is {kind}; expected text, in quotes{example}"
+            yield Problem(line, full_key, message)
+        elif key.value in first_lines:
+            message = f"is given twice; line {first_lines[key.value]} has it, too"
+            yield Problem(line, full_key, message)
         else:
-            first[key.value] = _line(key)
+            first_lines[key.value] = line
 
 
-def _value_problem(loader: _Loader, node: yaml.Node) -> str | None:
-    if node.tag not in PLAIN:
-        kind = KINDS.get(node.tag, f"of the type {node.tag.removeprefix(STANDARD)}")
+def _value_problem(node: Node) -> str | None:
+    """Return an error message if YAML readers take a value differently, else None."""
+    tag, value = str(node.tag), node.value
+    kind = KINDS.get(tag, f"of the type {tag.removeprefix(STANDARD)}")
+    if tag not in JSON_TAGS:
         return f"is {kind}; expected text in quotes, a number, true or false"
-    if not isinstance(node, yaml.ScalarNode) or node.tag == TEXT:
+    if kind not in NOTATIONS or NOTATIONS[kind].fullmatch(value):
         return None
-    kind, looks = KINDS[node.tag], loader.resolve(yaml.ScalarNode, node.value, (True, False))
-    if KINDS.get(looks) != kind:
-        return f"{node.value!r} has the tag of {kind}, and is none; leave the tag out"
-    if NOTATIONS.match(node.value):
-        return f'is a number to the Pulumi CLI; write it in quotes, "{node.value}", or as a decimal'
-    if re.match(r"[-+]?0\d", node.value):
-        return f'is a number that begins with 0; write it in quotes, "{node.value}", or without'
-    return None
+    if kind != "a number":
+        return f"{value!r} has the tag of {kind}, but it is none; leave the tag out"
+    return (
+        "is a number that YAML readers take differently; "
+        f'write it in quotes, "{value}", or as a decimal number without leading zeros'
+    )
 
 
-def _inside(at: str, key: yaml.Node) -> str:
-    """Give the full key: that of the config, without the file's own word before it."""
-    name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-    return f"{at}.{name}" if at and at != "config" else name
+def _full_key(path: str, key: Node) -> str:
+    """Return the key as in the stack's config, without the word `config` before it."""
+    name = key.value if isinstance(key, ScalarNode) else "?"
+    return f"{path}.{name}" if path and path != "config" else str(name)
 
 
-def _line(node: yaml.Node) -> int:
-    line: int = node.start_mark.line
-    return line + 1
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1

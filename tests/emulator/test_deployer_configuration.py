@@ -228,27 +228,34 @@ UNSURE = {
     ),
     "a number that is none": (
         "config:\n  test:tags: {cost: !!int many}\n",
-        "line 2: test:tags.cost: 'many' has the tag of a number, and is none; leave the tag out",
+        (
+            "line 2: test:tags.cost: is a number that YAML readers take differently; "
+            'write it in quotes, "many", or as a decimal number without leading zeros'
+        ),
+    ),
+    "a boolean that is none": (
+        "config:\n  test:cost: !!bool maybe\n",
+        "line 2: test:cost: 'maybe' has the tag of a boolean, but it is none; leave the tag out",
     ),
     "a number that begins with nought": (
         "config:\n  test:tags: {cost: 0815}\n",
         (
-            "line 2: test:tags.cost: is a number that begins with 0; "
-            'write it in quotes, "0815", or without'
+            "line 2: test:tags.cost: is a number that YAML readers take differently; "
+            'write it in quotes, "0815", or as a decimal number without leading zeros'
         ),
     ),
     "a hexadecimal number": (
         "config:\n  test:tags: {cost: 0x10}\n",
         (
-            "line 2: test:tags.cost: is a number to the Pulumi CLI; "
-            'write it in quotes, "0x10", or as a decimal'
+            "line 2: test:tags.cost: is a number that YAML readers take differently; "
+            'write it in quotes, "0x10", or as a decimal number without leading zeros'
         ),
     ),
     "a number with an underscore": (
         "config:\n  test:user: 12_34\n",
         (
-            "line 2: test:user: is a number to the Pulumi CLI; "
-            'write it in quotes, "12_34", or as a decimal'
+            "line 2: test:user: is a number that YAML readers take differently; "
+            'write it in quotes, "12_34", or as a decimal number without leading zeros'
         ),
     ),
     "a key twice": (
