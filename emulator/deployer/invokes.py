@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from emulator.deployer.rows import Outputs
 
 
-DOMAINS: Mapping[str, Mapping[str, str]] = {
-    "aws": {"dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"},
-    "aws-cn": {"dnsSuffix": "amazonaws.com.cn", "reverseDnsPrefix": "cn.com.amazonaws"},
-    "aws-us-gov": {"dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"},
-}
-"""The domains of the partitions in which Personalize exists."""
-
-
 def _caller_identity(aws: Aws) -> Outputs:
     caller = aws.call("sts", "GetCallerIdentity", {})
     return {
@@ -41,14 +33,9 @@ def _region(aws: Aws) -> Outputs:
     }
 
 
-def _partition(aws: Aws) -> Outputs:
-    return {"id": aws.partition, "partition": aws.partition, **DOMAINS[aws.partition]}
-
-
 INVOKES: Mapping[str, Callable[[Aws], Outputs]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getRegion:getRegion": _region,
-    "aws:index/getPartition:getPartition": _partition,
 }
 
 

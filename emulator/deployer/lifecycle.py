@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from emulator.deployer.rows import Patience, Row
 
 NOT_FOUND = {
-    "DashboardNotFoundError",
     "AWS.SimpleQueueService.NonExistentQueue",
     "NoSuchEntity",
-    "NotFound",
     "QueueDoesNotExist",
-    "ResourceNotFound",
     "ResourceNotFoundException",
     "StateMachineDoesNotExist",
 }

@@ -46,7 +46,7 @@ class DeployedResource:
     @property
     def arn(self) -> str | None:
         """The ARN, for what has one."""
-        arn = self.outputs.get("arn", self.outputs.get("dashboardArn"))
+        arn = self.outputs.get("arn")
         return None if arn is None else str(arn)
 
 

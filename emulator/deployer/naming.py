@@ -49,8 +49,3 @@ SCHEDULE = NameRule(64, r"[0-9a-zA-Z\-_.]+")
 SCHEDULE_GROUP = SCHEDULE
 # Nothing in the models; https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 QUEUE = NameRule(80, WORD)
-# https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
-TOPIC = NameRule(256, WORD)
-ALARM = NameRule(255, r"[^\x00-\x1f]+")
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
-DASHBOARD = NameRule(255, WORD)

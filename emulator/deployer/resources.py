@@ -1,12 +1,12 @@
 """The table of resource types that the deployer knows."""
 
 from emulator.deployer import (
-    resources_cloudwatch,
     resources_events,
     resources_iam,
     resources_lambda,
-    resources_messaging,
+    resources_logs,
     resources_sfn,
+    resources_sqs,
 )
 from emulator.deployer.rows import Rows
 
@@ -15,6 +15,6 @@ ROWS: Rows = {
     **resources_lambda.ROWS,
     **resources_sfn.ROWS,
     **resources_events.ROWS,
-    **resources_messaging.ROWS,
-    **resources_cloudwatch.ROWS,
+    **resources_sqs.ROWS,
+    **resources_logs.ROWS,
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from emulator.deployer import naming
 from emulator.deployer.errors import DeploymentError, GoneError
 from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging, unchangeable
-from emulator.deployer.translation import DOCUMENT, TAGS, TIME, Request, block, take
+from emulator.deployer.translation import DOCUMENT, TAGS, Request, block, take
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
@@ -142,8 +142,6 @@ ROWS: Rows = {
             "description": "Description",
             "scheduleExpression": "ScheduleExpression",
             "scheduleExpressionTimezone": "ScheduleExpressionTimezone",
-            "startDate": ("StartDate", TIME),
-            "endDate": ("EndDate", TIME),
             "state": "State",
             "flexibleTimeWindow": (
                 "FlexibleTimeWindow",

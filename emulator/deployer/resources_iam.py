@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from emulator.deployer import naming
-from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging
-from emulator.deployer.translation import DOCUMENT, SET, TAGS, Request
+from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.translation import DOCUMENT, TAGS, Request
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
@@ -22,8 +22,6 @@ def _read_role(place: Place, aws: Aws) -> Found:
     if boundary is not None:
         role["PermissionsBoundary"] = boundary["PermissionsBoundaryArn"]
     role.setdefault("Tags", [])
-    if "ManagedPolicyArns" in place.request:
-        role["ManagedPolicyArns"] = _attached(place.id, aws)
     return Found(
         role,
         {
@@ -32,12 +30,6 @@ def _read_role(place: Place, aws: Aws) -> Found:
             "uniqueId": role["RoleId"],
         },
     )
-
-
-def _attached(role: str, aws: Aws) -> list[str]:
-    """Return the ARNs of the managed policies of a role."""
-    attached = aws.pages("iam", "ListAttachedRolePolicies", {"RoleName": role})
-    return [each["PolicyArn"] for each in attached]
 
 
 def _update_role(change: Change, aws: Aws) -> None:
@@ -53,24 +45,6 @@ def _update_role(change: Change, aws: Aws) -> None:
         aws.call("iam", "PutRolePermissionsBoundary", role | boundary)
     elif "PermissionsBoundary" in change.names:
         aws.call("iam", "DeleteRolePermissionsBoundary", role)
-    if "ManagedPolicyArns" in change.names:
-        old = set(cast("list[str]", change.place.request.get("ManagedPolicyArns", [])))
-        wanted = set(cast("list[str]", new.get("ManagedPolicyArns", [])))
-        for arn in sorted(old - wanted):
-            aws.call("iam", "DetachRolePolicy", role | {"PolicyArn": arn})
-        for arn in sorted(wanted - old):
-            aws.call("iam", "AttachRolePolicy", role | {"PolicyArn": arn})
-
-
-def _delete_role(place: Place, aws: Aws, _patience: Patience) -> None:
-    """Detach the managed policies that are inputs of the role, then delete the role.
-
-    The real provider does the same: terraform-provider-aws, internal/service/iam/role.go. IAM
-    answers DeleteConflict if the role has other policies.
-    """
-    for arn in _attached(place.id, aws) if "ManagedPolicyArns" in place.request else ():
-        aws.call("iam", "DetachRolePolicy", {"RoleName": place.id, "PolicyArn": arn})
-    aws.call("iam", "DeleteRole", {"RoleName": place.id})
 
 
 def _put_role_policy(request: Request, aws: Aws) -> str:
@@ -94,7 +68,6 @@ ROWS: Rows = {
             "description": "Description",
             "path": "Path",
             "permissionsBoundary": "PermissionsBoundary",
-            "managedPolicyArns": ("ManagedPolicyArns", SET),
             "maxSessionDuration": "MaxSessionDuration",
             "tags": ("Tags", TAGS),
         },
@@ -102,10 +75,9 @@ ROWS: Rows = {
         regional=False,
         replaces=frozenset({"name", "path"}),
         create=_create_role,
-        later=frozenset({"managedPolicyArns"}),
         read=_read_role,
         update=_update_role,
-        delete=_delete_role,
+        delete=lambda place, aws, _: aws.call("iam", "DeleteRole", {"RoleName": place.id}),
         tagging=Tagging("iam", "RoleName", tag="TagRole", untag="UntagRole"),
         decided=frozenset({"arn", "createDate", "uniqueId"}),
     ),

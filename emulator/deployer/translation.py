@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeAlias
 
 from emulator.deployer.errors import InputRefusedError
@@ -93,24 +92,6 @@ def block(shape: Shape) -> Convert:
     return Convert(to_api, from_api)
 
 
-def blocks(shape: Shape) -> Convert:
-    """Convert a list of nested blocks."""
-    one = block(shape)
-
-    def to_api(value: object, path: str) -> object:
-        if not isinstance(value, list):
-            raise InputRefusedError(path, f"a list was expected, not {value!r}")
-        return [one.to_api(item, f"{path}[{index}]") for index, item in enumerate(value)]
-
-    def from_api(found: object, declared: object) -> object:
-        assert isinstance(found, list), "the service answers with a list"
-        assert isinstance(declared, list), "the program declared a list"
-        pairs = zip(found, [*declared, *({} for _ in found)], strict=False)
-        return [one.from_api(item, wanted) for item, wanted in pairs]
-
-    return Convert(to_api, from_api)
-
-
 def pairs(key: str, value: str) -> Convert:
     """Convert a mapping, as of tags, into a list of pairs with these names."""
 
@@ -147,24 +128,9 @@ def _read_text(found: object, declared: object) -> object:
     return found if isinstance(declared, str) else json.loads(str(found))
 
 
-def _read_set(found: object, declared: object) -> object:
-    assert isinstance(found, list), "the service answers with a list"
-    assert isinstance(declared, list), "the program declared a list"
-    return declared if sorted(found) == sorted(declared) else found
-
-
-def _read_time(found: object, declared: object) -> object:
-    assert isinstance(found, datetime), "boto3 has parsed the time"
-    same = datetime.fromisoformat(str(declared)) == found
-    return declared if same else found.isoformat()
-
-
 SAME = Convert(lambda value, _path: value, lambda found, _declared: found)
 DOCUMENT = Convert(_write, _read_document)
 """A JSON document. Pulumi takes text or a mapping, the API takes text."""
 TEXT = Convert(_write, _read_text)
 """A value that the API keeps as text, for example 30 or true."""
-SET = Convert(lambda value, _path: value, _read_set)
-"""A list whose order means nothing."""
-TIME = Convert(lambda value, _path: value, _read_time)
 TAGS = pairs("Key", "Value")

@@ -13,31 +13,18 @@ from emulator.deployer.provider import serve
 from emulator.deployer.service import Provider
 
 UNKNOWN = wire.UNKNOWN
+
 FUNCTION = "aws:lambda/function:Function"
+GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 MACHINE = "aws:sfn/stateMachine:StateMachine"
+PERMISSION = "aws:lambda/permission:Permission"
 QUEUE = "aws:sqs/queue:Queue"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 RULE = "aws:cloudwatch/eventRule:EventRule"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
-GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
-
-
-def trust(service):
-    """Return the trust policy of a role that a service of AWS may assume."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def allow(action, **more):
-    """Return a policy that allows an action on everything."""
-    statement = {"Effect": "Allow", "Action": action, "Resource": "*", **more}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 
 
 def struct(properties):

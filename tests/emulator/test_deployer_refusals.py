@@ -76,20 +76,6 @@ REFUSED = {
         """,
         "aws:scheduler/schedule:Schedule s: target.retryPolicy.attempts: unknown or not supported",
     ),
-    "an input that does not exist in a list of blocks": (
-        """
-        aws.cloudwatch.MetricAlarm(
-            "a",
-            comparison_operator="GreaterThanThreshold",
-            evaluation_periods=1,
-            metric_queries=[{"id": "m", "metrics": {}}],
-        )
-        """,
-        (
-            "aws:cloudwatch/metricAlarm:MetricAlarm a: metricQueries[0].metrics: "
-            "unknown or not supported"
-        ),
-    ),
     "another runtime": (
         FUNCTION.format(inputs=f'runtime="nodejs22.x", {CODE}'),
         (
@@ -151,17 +137,10 @@ REFUSED = {
         ),
     ),
     "a list longer than AWS allows": (
-        """
-        aws.cloudwatch.MetricAlarm(
-            "a",
-            comparison_operator="GreaterThanThreshold",
-            evaluation_periods=1,
-            alarm_actions=["arn"] * 6,
-        )
-        """,
+        FUNCTION.format(inputs=f'runtime="python3.13", {CODE}, architectures=["arm64", "x86_64"]'),
         (
-            "aws:cloudwatch/metricAlarm:MetricAlarm a: PutMetricAlarm.AlarmActions: "
-            "6 items is more than AWS allows, 5"
+            "aws:lambda/function:Function f: CreateFunction.Architectures: "
+            "2 items is more than AWS allows, 1"
         ),
     ),
     "a tag longer than AWS allows": (
@@ -220,11 +199,9 @@ def test_what_is_not_supported_is_refused_by_name(refusal, tmp_path, program, me
 
 
 LIMITS = {
-    "aws:cloudwatch/dashboard:Dashboard": 255,
     "aws:cloudwatch/eventRule:EventRule": 64,
     "aws:cloudwatch/eventTarget:EventTarget": 64,
     "aws:cloudwatch/logGroup:LogGroup": 512,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
     "aws:iam/role:Role": 64,
     "aws:iam/rolePolicy:RolePolicy": 128,
     "aws:lambda/function:Function": 64,
@@ -232,7 +209,6 @@ LIMITS = {
     "aws:scheduler/schedule:Schedule": 64,
     "aws:scheduler/scheduleGroup:ScheduleGroup": 64,
     "aws:sfn/stateMachine:StateMachine": 80,
-    "aws:sns/topic:Topic": 256,
     "aws:sqs/queue:Queue": 80,
 }
 RULES = {type_: row.name for type_, row in ROWS.items() if row.name}

@@ -16,12 +16,11 @@ from provider_support import (
     ROLE,
     ROLE_POLICY,
     SCHEDULE,
-    allow,
     archive,
     message,
     provider,
-    trust,
 )
+from small_stack import allow, policy, trust
 
 DEFAULT_TAGS = {"stage": "dev"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -108,12 +107,13 @@ def test_another_retention_is_found(aws, engine):
 
 def test_an_edited_policy_is_found(aws, engine):
     role = engine.create(ROLE, "drift-policy", {"assumeRolePolicy": trust("lambda")})
-    policy = engine.create(ROLE_POLICY, "drift", {"role": role.id, "policy": allow("s3:*")})
-    role_name, _, name = policy.id.partition(":")
-    edited = allow("sqs:*")
-    iam = aws.client("iam")
-    iam.put_role_policy(RoleName=role_name, PolicyName=name, PolicyDocument=edited)
-    assert drift(engine, policy) == ({"policy": edited}, {"policy": edited})
+    inputs = {"role": role.id, "policy": policy(allow("s3:*"))}
+    role_policy = engine.create(ROLE_POLICY, "drift", inputs)
+    edited = {"policy": policy(allow("sqs:*"))}
+    aws.client("iam").put_role_policy(
+        RoleName=role.id, PolicyName=role_policy.inputs["name"], PolicyDocument=edited["policy"]
+    )
+    assert drift(engine, role_policy) == (edited, edited)
 
 
 def test_an_edited_definition_is_found(aws, engine, roles):

@@ -247,7 +247,6 @@ def test_it_says_who_and_where_it_is(engine):
     identity = invoke(engine, "aws:index/getCallerIdentity:getCallerIdentity")
     assert identity["accountId"] == "123456789012", "the emulated account, with its own key"
     assert invoke(engine, "aws:index/getRegion:getRegion")["region"] == "eu-west-1"
-    assert invoke(engine, "aws:index/getPartition:getPartition")["partition"] == "aws"
 
 
 def test_what_it_cannot_say_is_refused_by_name(engine):

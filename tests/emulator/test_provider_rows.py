@@ -1,9 +1,10 @@
-"""Proves the life of each resource type: created, read, updated in place, replaced, deleted.
+"""Proves that the provider creates, reads, updates, replaces and deletes each resource type.
 
-Over gRPC and against the emulator; what the real provider does is in the rows' sources.
+The calls go over gRPC to the emulator. What the real provider does is cited in the table.
 """
 
 import json
+from typing import NamedTuple
 
 import pytest
 from provider_support import (
@@ -11,87 +12,86 @@ from provider_support import (
     GROUP,
     LOG_GROUP,
     MACHINE,
+    PERMISSION,
     QUEUE,
     ROLE,
     ROLE_POLICY,
     RULE,
     SCHEDULE,
+    TARGET,
     Resource,
-    allow,
     archive,
     elided,
     provider,
     raw,
-    trust,
 )
+from small_stack import ACCOUNT, REGION, allow, policy, trust, waiting
 
 from emulator.deployer import wire
 from emulator.deployer.resources import ROWS
 
-ACCOUNT, REGION = "123456789012", "eu-west-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
-OTHER_KEY = KEY.replace("1111", "6666", 1)
-TARGET = "aws:cloudwatch/eventTarget:EventTarget"
-PERMISSION = "aws:lambda/permission:Permission"
-QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
-TOPIC = "aws:sns/topic:Topic"
-TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
-SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
-ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+SECOND_KEY = KEY.replace("1111", "6666", 1)
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:one"
 
 
 def policy_arn(name):
+    """Return the ARN of a managed policy."""
     return f"arn:aws:iam::{ACCOUNT}:policy/{name}"
 
 
-def waiting(seconds):
-    state = {"Type": "Wait", "Seconds": seconds, "End": True}
-    return json.dumps({"StartAt": "Wait", "States": {"Wait": state}})
+def machine_arn(name):
+    """Return the ARN of a state machine."""
+    return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"
 
 
-FIRST, SECOND = (archive(f"sha-{n}", work=f"def handler(*_):\n    return {n}\n") for n in (1, 2))
+FIRST_CODE, SECOND_CODE = (
+    archive(f"sha-{number}", work=f"def handler(*_):\n    return {number}\n") for number in (1, 2)
+)
+
+
+class Life(NamedTuple):
+    """The inputs of a resource and changes of them.
+
+    An input that becomes None is removed. `[role]` stands for a value of the fixture `existing`.
+    """
+
+    inputs: dict
+    updates: list[dict]
+    """The changes that AWS can make in place."""
+    replacements: list[dict]
+    """The changes of one input each that need a new resource."""
+
 
 LIVES = {
-    ROLE: (
+    ROLE: Life(
         {
             "assumeRolePolicy": trust("lambda"),
             "description": "works",
             "maxSessionDuration": 7200,
             "permissionsBoundary": policy_arn("one"),
-            "managedPolicyArns": [policy_arn("one"), policy_arn("two")],
             "tags": {"team": "ranking", "cost": "1"},
         },
-        [
-            ({"assumeRolePolicy": trust("states")}, ["assumeRolePolicy"]),
-            ({"description": "rests"}, ["description"]),
-            ({"description": None}, ["description"]),
-            ({"maxSessionDuration": None}, ["maxSessionDuration"]),
-            ({"permissionsBoundary": policy_arn("two")}, ["permissionsBoundary"]),
-            ({"permissionsBoundary": None}, ["permissionsBoundary"]),
-            ({"managedPolicyArns": [policy_arn("two")]}, ["managedPolicyArns"]),
-            ({"managedPolicyArns": None}, ["managedPolicyArns"]),
-            ({"tags": {"team": "search"}}, ["tags", "tagsAll"]),
+        updates=[
+            {"assumeRolePolicy": trust("states")},
+            {"description": "rests"},
+            {"description": None},
+            {"maxSessionDuration": None},
+            {"permissionsBoundary": policy_arn("two")},
+            {"permissionsBoundary": None},
+            {"tags": {"team": "search"}},
         ],
-        [
-            {"path": "/other/"},
-            {"name": "mine"},
-        ],
+        replacements=[{"path": "/other/"}, {"name": "mine"}],
     ),
-    ROLE_POLICY: (
-        {"role": "{role}", "policy": allow("s3:GetObject")},
-        [
-            ({"policy": allow("s3:PutObject")}, ["policy"]),
-        ],
-        [
-            {"role": "other"},
-            {"name": "mine"},
-        ],
+    ROLE_POLICY: Life(
+        {"role": "[role]", "policy": policy(allow("s3:GetObject"))},
+        updates=[{"policy": policy(allow("s3:PutObject"))}],
+        replacements=[{"role": "other"}, {"name": "mine"}],
     ),
-    FUNCTION: (
+    FUNCTION: Life(
         {
-            "role": "{roleArn}",
-            "code": FIRST,
+            "role": "[roleArn]",
+            "code": FIRST_CODE,
             "handler": "work.handler",
             "runtime": "python3.12",
             "architectures": ["arm64"],
@@ -106,38 +106,36 @@ LIVES = {
             "reservedConcurrentExecutions": 3,
             "tags": {"team": "ranking"},
         },
-        [
-            ({"code": SECOND}, ["code"]),
-            ({"description": None}, ["description"]),
-            ({"handler": "work.other"}, ["handler"]),
-            ({"runtime": "python3.13"}, ["runtime"]),
-            ({"architectures": ["x86_64"]}, ["architectures"]),
-            ({"timeout": None, "memorySize": 512}, ["memorySize", "timeout"]),
-            ({"environment": {"variables": {"MODE": "slow"}}}, ["environment"]),
-            ({"environment": None}, ["environment"]),
-            ({"loggingConfig": {"logFormat": "Text"}}, ["loggingConfig"]),
-            ({"tracingConfig": {"mode": "PassThrough"}}, ["tracingConfig"]),
-            ({"kmsKeyArn": None}, ["kmsKeyArn"]),
-            ({"role": "{otherRoleArn}"}, ["role"]),
-            ({"reservedConcurrentExecutions": 5}, ["reservedConcurrentExecutions"]),
-            ({"reservedConcurrentExecutions": None}, ["reservedConcurrentExecutions"]),
-            ({"publish": None}, ["publish"]),
-            ({"tags": None}, ["tags", "tagsAll"]),
+        updates=[
+            {"code": SECOND_CODE},
+            {"description": None},
+            {"handler": "work.other"},
+            {"runtime": "python3.13"},
+            {"architectures": ["x86_64"]},
+            {"timeout": None, "memorySize": 512},
+            {"environment": {"variables": {"MODE": "slow"}}},
+            {"environment": None},
+            {"loggingConfig": {"logFormat": "Text"}},
+            {"tracingConfig": {"mode": "PassThrough"}},
+            {"kmsKeyArn": None},
+            {"role": "[otherRoleArn]"},
+            {"reservedConcurrentExecutions": 5},
+            {"reservedConcurrentExecutions": None},
+            {"publish": None},
+            {"tags": None},
         ],
-        [
-            {"name": "mine"},
-        ],
+        replacements=[{"name": "mine"}],
     ),
-    PERMISSION: (
+    PERMISSION: Life(
         {
-            "function": "{function}",
+            "function": "[function]",
             "action": "lambda:InvokeFunction",
             "principal": "events.amazonaws.com",
             "sourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/changes",
             "sourceAccount": ACCOUNT,
         },
-        [],
-        [
+        updates=[],
+        replacements=[
             {"principal": "s3.amazonaws.com"},
             {"sourceArn": None},
             {"sourceAccount": None},
@@ -147,10 +145,10 @@ LIVES = {
             {"statementId": "mine"},
         ],
     ),
-    MACHINE: (
+    MACHINE: Life(
         {
-            "roleArn": "{statesRoleArn}",
-            "definition": waiting(1),
+            "roleArn": "[statesRoleArn]",
+            "definition": json.dumps(waiting(1)),
             "loggingConfiguration": {
                 "level": "ERROR",
                 "includeExecutionData": False,
@@ -164,263 +162,126 @@ LIVES = {
             },
             "tags": {"team": "ranking"},
         },
-        [
-            ({"definition": waiting(2)}, ["definition"]),
-            ({"roleArn": "{otherStatesRoleArn}"}, ["roleArn"]),
-            ({"loggingConfiguration": {"level": "OFF"}}, ["loggingConfiguration"]),
-            ({"tracingConfiguration": {"enabled": False}}, ["tracingConfiguration"]),
-            (
-                {"encryptionConfiguration": {"type": "AWS_OWNED_KEY"}},
-                ["encryptionConfiguration"],
-            ),
-            ({"tags": {"team": "search", "cost": "1"}}, ["tags", "tagsAll"]),
+        updates=[
+            {"definition": json.dumps(waiting(2))},
+            {"roleArn": "[otherStatesRoleArn]"},
+            {"loggingConfiguration": {"level": "OFF"}},
+            {"tracingConfiguration": {"enabled": False}},
+            {"encryptionConfiguration": {"type": "AWS_OWNED_KEY"}},
+            {"tags": {"team": "search", "cost": "1"}},
         ],
-        [
-            {"type": "EXPRESS"},
-            {"name": "mine"},
-        ],
+        replacements=[{"type": "EXPRESS"}, {"name": "mine"}],
     ),
-    GROUP: (
+    GROUP: Life(
         {"tags": {"team": "ranking", "cost": "1", "owner": "me"}},
-        [
-            ({"tags": {"owner": "you"}}, ["tags", "tagsAll"]),
-        ],
-        [
-            {"name": "mine"},
-        ],
+        updates=[{"tags": {"owner": "you"}}],
+        replacements=[{"name": "mine"}],
     ),
-    SCHEDULE: (
+    SCHEDULE: Life(
         {
-            "groupName": "{group}",
+            "groupName": "[group]",
             "description": "every night",
             "scheduleExpression": "cron(0 3 * * ? *)",
             "scheduleExpressionTimezone": "Europe/Berlin",
             "state": "DISABLED",
-            "startDate": "2099-01-01T00:00:00Z",
             "flexibleTimeWindow": {"mode": "FLEXIBLE", "maximumWindowInMinutes": 5},
             "target": {
-                "arn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:one",
-                "roleArn": "{schedulerRoleArn}",
-                "input": "{{}}",
+                "arn": machine_arn("one"),
+                "roleArn": "[schedulerRoleArn]",
+                "input": "{}",
                 "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 9},
-                "deadLetterConfig": {"arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:one"},
+                "deadLetterConfig": {"arn": QUEUE_ARN},
             },
             "kmsKeyArn": KEY,
         },
-        [
-            ({"description": None}, ["description"]),
-            ({"scheduleExpression": "rate(7 days)"}, ["scheduleExpression"]),
-            ({"scheduleExpressionTimezone": None}, ["scheduleExpressionTimezone"]),
-            ({"state": None}, ["state"]),
-            ({"startDate": None}, ["startDate"]),
-            ({"flexibleTimeWindow": {"mode": "OFF"}}, ["flexibleTimeWindow"]),
-            ({"kmsKeyArn": OTHER_KEY}, ["kmsKeyArn"]),
-            (
-                {
-                    "target": {
-                        "arn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:two",
-                        "roleArn": "{schedulerRoleArn}",
-                    }
-                },
-                ["target"],
-            ),
+        updates=[
+            {"description": None},
+            {"scheduleExpression": "rate(7 days)"},
+            {"scheduleExpressionTimezone": None},
+            {"state": None},
+            {"flexibleTimeWindow": {"mode": "OFF"}},
+            {"kmsKeyArn": SECOND_KEY},
+            {"target": {"arn": machine_arn("two"), "roleArn": "[schedulerRoleArn]"}},
         ],
-        [
-            {"groupName": "other"},
-            {"name": "mine"},
-        ],
+        replacements=[{"groupName": "other"}, {"name": "mine"}],
     ),
-    RULE: (
+    RULE: Life(
         {
             "description": "status changes",
             "eventPattern": json.dumps({"source": ["aws.states"]}),
             "state": "ENABLED",
             "tags": {"team": "ranking", "cost": "1"},
         },
-        [
-            ({"description": None}, ["description"]),
-            ({"eventPattern": json.dumps({"source": ["aws.s3"]})}, ["eventPattern"]),
-            ({"state": "DISABLED"}, ["state"]),
-            ({"roleArn": "{roleArn}"}, ["roleArn"]),
-            ({"tags": {"team": "search"}}, ["tags", "tagsAll"]),
+        updates=[
+            {"description": None},
+            {"eventPattern": json.dumps({"source": ["aws.s3"]})},
+            {"state": "DISABLED"},
+            {"roleArn": "[roleArn]"},
+            {"tags": {"team": "search"}},
         ],
-        [
-            {"eventBusName": "other"},
-            {"name": "mine"},
-        ],
+        replacements=[{"eventBusName": "other"}, {"name": "mine"}],
     ),
-    TARGET: (
+    TARGET: Life(
         {
-            "rule": "{rule}",
-            "arn": "{functionArn}",
+            "rule": "[rule]",
+            "arn": "[functionArn]",
             "inputTransformer": {
                 "inputPaths": {"arn": "$.detail.executionArn"},
                 "inputTemplate": "<arn>",
             },
             "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 4},
-            "deadLetterConfig": {"arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:one"},
+            "deadLetterConfig": {"arn": QUEUE_ARN},
         },
-        [
-            ({"arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:one"}, ["arn"]),
-            (
-                {"inputTransformer": None, "input": '{{"a": 1}}'},
-                ["input", "inputTransformer"],
-            ),
-            ({"retryPolicy": {"maximumRetryAttempts": 5}}, ["retryPolicy"]),
-            ({"deadLetterConfig": None}, ["deadLetterConfig"]),
+        updates=[
+            {"arn": QUEUE_ARN},
+            {"inputTransformer": None, "input": '{"a": 1}'},
+            {"retryPolicy": {"maximumRetryAttempts": 5}},
+            {"deadLetterConfig": None},
         ],
-        [
-            {"rule": "other"},
-            {"eventBusName": "other"},
-            {"targetId": "mine"},
-        ],
+        replacements=[{"rule": "other"}, {"eventBusName": "other"}, {"targetId": "mine"}],
     ),
-    LOG_GROUP: (
+    LOG_GROUP: Life(
         {"retentionInDays": 90, "kmsKeyId": KEY, "tags": {"team": "ranking", "cost": "1"}},
-        [
-            ({"retentionInDays": 30}, ["retentionInDays"]),
-            ({"retentionInDays": None}, ["retentionInDays"]),
-            ({"kmsKeyId": OTHER_KEY}, ["kmsKeyId"]),
-            ({"kmsKeyId": None}, ["kmsKeyId"]),
-            ({"tags": {"team": "search"}}, ["tags", "tagsAll"]),
+        updates=[
+            {"retentionInDays": 30},
+            {"retentionInDays": None},
+            {"kmsKeyId": SECOND_KEY},
+            {"kmsKeyId": None},
+            {"tags": {"team": "search"}},
         ],
-        [
-            {"logGroupClass": "INFREQUENT_ACCESS"},
-            {"name": "/mine"},
-        ],
+        replacements=[{"logGroupClass": "INFREQUENT_ACCESS"}, {"name": "/mine"}],
     ),
-    QUEUE: (
+    QUEUE: Life(
         {
             "messageRetentionSeconds": 1209600,
             "visibilityTimeoutSeconds": 45,
             "sqsManagedSseEnabled": True,
             "tags": {"team": "ranking", "cost": "1"},
         },
-        [
-            ({"messageRetentionSeconds": 600}, ["messageRetentionSeconds"]),
-            ({"messageRetentionSeconds": None}, ["messageRetentionSeconds"]),
-            ({"visibilityTimeoutSeconds": None}, ["visibilityTimeoutSeconds"]),
-            (
-                {"sqsManagedSseEnabled": None, "kmsMasterKeyId": KEY},
-                ["kmsMasterKeyId", "sqsManagedSseEnabled"],
-            ),
-            ({"tags": {"team": "search"}}, ["tags", "tagsAll"]),
+        updates=[
+            {"messageRetentionSeconds": 600},
+            {"messageRetentionSeconds": None},
+            {"visibilityTimeoutSeconds": None},
+            {"sqsManagedSseEnabled": None, "kmsMasterKeyId": KEY},
+            {"tags": {"team": "search"}},
         ],
-        [
-            {"name": "mine"},
-        ],
-    ),
-    QUEUE_POLICY: (
-        {"queueUrl": "{queueUrl}", "policy": allow("sqs:SendMessage", Principal="*")},
-        [
-            ({"policy": allow("sqs:ReceiveMessage", Principal="*")}, ["policy"]),
-        ],
-        [
-            {"queueUrl": "https://other"},
-        ],
-    ),
-    TOPIC: (
-        {"displayName": "Reports", "kmsMasterKeyId": KEY, "tags": {"team": "a", "cost": "1"}},
-        [
-            ({"displayName": "News"}, ["displayName"]),
-            ({"displayName": None}, ["displayName"]),
-            ({"kmsMasterKeyId": None}, ["kmsMasterKeyId"]),
-            ({"tags": {"team": "b"}}, ["tags", "tagsAll"]),
-        ],
-        [
-            {"name": "mine"},
-        ],
-    ),
-    TOPIC_POLICY: (
-        {"arn": "{topicArn}", "policy": allow("sns:Publish", Principal="*")},
-        [
-            ({"policy": allow("sns:Subscribe", Principal="*")}, ["policy"]),
-        ],
-        [
-            {"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:other"},
-        ],
-    ),
-    SUBSCRIPTION: (
-        {
-            "topic": "{topicArn}",
-            "protocol": "sqs",
-            "endpoint": "{queueArn}",
-            "filterPolicy": json.dumps({"outcome": ["FAILED"]}),
-            "rawMessageDelivery": True,
-        },
-        [
-            ({"filterPolicy": json.dumps({"outcome": ["DEPLOYED"]})}, ["filterPolicy"]),
-            ({"filterPolicy": None}, ["filterPolicy"]),
-            ({"rawMessageDelivery": None}, ["rawMessageDelivery"]),
-        ],
-        [
-            {"endpoint": "a@example.com"},
-            {"protocol": "email"},
-            {"topic": "other"},
-        ],
-    ),
-    ALARM: (
-        {
-            "alarmDescription": "a run failed",
-            "namespace": "AWS/States",
-            "metricName": "ExecutionsFailed",
-            "dimensions": {"StateMachineArn": "one"},
-            "statistic": "Sum",
-            "period": 3600,
-            "evaluationPeriods": 3,
-            "datapointsToAlarm": 2,
-            "threshold": 8.5,
-            "comparisonOperator": "GreaterThanOrEqualToThreshold",
-            "treatMissingData": "notBreaching",
-            "alarmActions": ["{topicArn}"],
-            "tags": {"team": "ranking", "cost": "1"},
-        },
-        [
-            ({"threshold": 2}, ["threshold"]),
-            ({"alarmDescription": None}, ["alarmDescription"]),
-            ({"dimensions": {"StateMachineArn": "two"}}, ["dimensions"]),
-            ({"treatMissingData": None}, ["treatMissingData"]),
-            ({"datapointsToAlarm": None}, ["datapointsToAlarm"]),
-            (
-                {"alarmActions": None, "actionsEnabled": False},
-                ["actionsEnabled", "alarmActions"],
-            ),
-            ({"tags": {"team": "search"}}, ["tags", "tagsAll"]),
-        ],
-        [
-            {"name": "mine"},
-        ],
-    ),
-    DASHBOARD: (
-        {"dashboardName": "overview", "dashboardBody": json.dumps({"widgets": []})},
-        [
-            (
-                {"dashboardBody": json.dumps({"widgets": [], "start": "-P7D"})},
-                ["dashboardBody"],
-            ),
-        ],
-        [
-            {"dashboardName": "mine"},
-        ],
+        replacements=[{"name": "mine"}],
     ),
 }
-"""Type -> its inputs, its changes in place with the names that Diff answers, and its changes of one
-input that replace the resource. An input that becomes None is removed. The fixture `existing` fills
-in {role}, {function} and so on."""
 
 
 @pytest.fixture(scope="module")
 def engine(aws):
+    """Yield an engine that is connected to a provider for the emulator."""
     with provider(aws) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def existing(aws, engine):
-    """Create the resources that the inputs of LIVES name. Return their ids, ARNs and URLs."""
+    """Create the resources that the inputs of LIVES name. Return their ids and ARNs."""
     for name in ("one", "two"):
-        document = allow("*")
-        aws.client("iam").create_policy(PolicyName=name, PolicyDocument=document)
+        aws.client("iam").create_policy(PolicyName=name, PolicyDocument=policy(allow("*")))
     roles = {
         "role": ("lambda", "lives"),
         "otherRole": ("lambda", "lives-other"),
@@ -428,45 +289,33 @@ def existing(aws, engine):
         "otherStatesRole": ("states", "lives-states-other"),
         "schedulerRole": ("scheduler", "lives-scheduler"),
     }
-    found = {}
+    values = {}
     for key, (service, name) in roles.items():
         role = engine.create(ROLE, name, {"assumeRolePolicy": trust(service)})
-        grant = {"role": role.id, "policy": allow("logs:*")}
-        engine.create(ROLE_POLICY, name, grant)
-        found |= {key: role.id, f"{key}Arn": role.outputs["arn"]}
-    function = engine.create(
-        FUNCTION,
-        "lives",
-        {
-            "role": found["roleArn"],
-            "code": FIRST,
-            "handler": "work.handler",
-            "runtime": "python3.12",
-        },
-    )
-    queue = engine.create(QUEUE, "lives", {})
+        engine.create(ROLE_POLICY, name, {"role": role.id, "policy": policy(allow("logs:*"))})
+        values |= {key: role.id, f"{key}Arn": role.outputs["arn"]}
+    code = {"code": FIRST_CODE, "handler": "work.handler", "runtime": "python3.12"}
+    function = engine.create(FUNCTION, "lives", {"role": values["roleArn"], **code})
     return {
-        **found,
+        **values,
         "function": function.id,
         "functionArn": function.outputs["arn"],
         "group": engine.create(GROUP, "lives", {}).id,
         "rule": engine.create(RULE, "lives", {"scheduleExpression": "rate(1 day)"}).id,
-        "queueUrl": queue.id,
-        "queueArn": queue.outputs["arn"],
-        "topicArn": engine.create(TOPIC, "lives", {}).id,
     }
 
 
 def filled(value, existing):
-    """Return a value with the existing resources filled in."""
-    if isinstance(value, str) and "{" in value and not value.startswith('{"'):
-        return value.format(**existing)
+    """Return a value in which `[name]` is replaced by the existing resource."""
+    if isinstance(value, str) and value.startswith("["):
+        return existing[value.strip("[]")]
     if isinstance(value, dict):
         return {key: filled(item, existing) for key, item in value.items()}
-    return [filled(item, existing) for item in value] if isinstance(value, list) else value
+    return value
 
 
-def changed(inputs, change):
+def apply_change(inputs, change):
+    """Return the inputs after a change, without those that become None."""
     return {key: value for key, value in (inputs | change).items() if value is not None}
 
 
@@ -475,73 +324,75 @@ def test_each_type_has_a_life_here():
 
 
 @pytest.mark.parametrize("kind", LIVES)
-def test_a_resource_is_read_as_it_was_made_and_deleted(engine, existing, kind):
-    inputs = filled(LIVES[kind][0], existing)
-    resource = engine.create(kind, "made", inputs)
+def test_a_resource_is_read_as_it_was_created_and_can_be_deleted(engine, existing, kind):
+    resource = engine.create(kind, "created", filled(LIVES[kind].inputs, existing))
     try:
-        found = engine.read(resource)
-        assert found.inputs == kept(resource.inputs), "a refresh finds what was asked for"
-        assert found.outputs == kept(resource.outputs), "a refresh finds what was made"
+        refreshed = engine.read(resource)
+        assert refreshed.inputs == as_sent(resource.inputs), "the service has every input"
+        assert refreshed.outputs == as_sent(resource.outputs), "a refresh shows no change"
     finally:
         engine.delete(resource)
-    if kind != TOPIC_POLICY:  # a topic always has one
-        assert engine.read(resource) is None, "it is gone"
-    engine.delete(resource)  # what is gone already is no error
+    assert engine.read(resource) is None, "it does not exist any more"
+    engine.delete(resource)  # A resource that does not exist is no error.
 
 
-def kept(properties):
+def as_sent(properties):
     """Return properties as the engine sends them to Read, without the content of archives."""
     return wire.properties(wire.structure(elided(raw(properties))))
 
 
-STEPS = [
-    pytest.param(kind, change, names, id=f"{kind.rpartition(':')[2]}-{'-'.join(names)}-{place}")
-    for kind, (_, changes, _) in LIVES.items()
-    for place, (change, names) in enumerate(changes)
+UPDATES = [
+    pytest.param(kind, change, id=f"{kind.rpartition(':')[2]}-{'-'.join(change)}-{place}")
+    for kind, life in LIVES.items()
+    for place, change in enumerate(life.updates)
 ]
 
 
-@pytest.mark.parametrize(("kind", "change", "names"), STEPS)
-def test_an_update_in_place_sets_what_has_changed(engine, existing, kind, change, names):
-    inputs = filled(LIVES[kind][0], existing)
+@pytest.mark.parametrize(("kind", "change"), UPDATES)
+def test_an_update_in_place_sets_what_has_changed(engine, existing, kind, change):
+    inputs = filled(LIVES[kind].inputs, existing)
     resource = engine.create(kind, "changed", inputs)
     try:
-        new = changed(inputs, filled(change, existing))
-        answer = engine.diff(resource, engine.checked(kind, "changed", new, resource.inputs))
-        assert answer["diffs"] == names, "what the preview shows"
-        assert answer["replaces"] == [], "AWS can change it"
-        updated = resource = engine.update(resource, new)
-        found = engine.read(updated)
-        assert found.inputs == kept(updated.inputs), "the service has the new values"
-        assert found.outputs == kept(updated.outputs), "and a refresh finds no other"
+        new_inputs = apply_change(inputs, filled(change, existing))
+        diff = engine.diff(resource, engine.checked(kind, "changed", new_inputs, resource.inputs))
+        all_tags = ["tagsAll"] if "tags" in change else []
+        assert diff["diffs"] == sorted([*change, *all_tags]), "the preview shows the change"
+        assert diff["replaces"] == [], "AWS can make the change in place"
+        resource = engine.update(resource, new_inputs)
+        refreshed = engine.read(resource)
+        assert refreshed.inputs == as_sent(resource.inputs), "the service has the new values"
+        assert refreshed.outputs == as_sent(resource.outputs), "a refresh shows no change"
     finally:
         engine.delete(resource)
 
 
-REPLACING = [
+REPLACEMENTS = [
     pytest.param(kind, change, id=f"{kind.rpartition(':')[2]}-{next(iter(change))}")
-    for kind, (_, _, changes) in LIVES.items()
-    for change in changes
+    for kind, life in LIVES.items()
+    for change in life.replacements
 ]
 
 
-@pytest.mark.parametrize(("kind", "change"), REPLACING)
+@pytest.mark.parametrize(("kind", "change"), REPLACEMENTS)
 def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing, kind, change):
-    inputs = filled(LIVES[kind][0], existing)
-    row = ROWS[kind]
+    inputs = filled(LIVES[kind].inputs, existing)
     old = engine.checked(kind, "replaced", inputs)
-    new = engine.checked(kind, "replaced", changed(inputs, change), old)
-    answer = engine.diff(Resource(kind, "replaced", "the-id", old, old), new)
-    assert (answer["diffs"], answer["replaces"]) == ([*change], [*change])
-    assert set(answer["detailedDiff"].values()) <= {
+    new = engine.checked(kind, "replaced", apply_change(inputs, change), old)
+    diff = engine.diff(Resource(kind, "replaced", "the-id", old, old), new)
+    assert (diff["diffs"], diff["replaces"]) == ([*change], [*change])
+    assert set(diff["detailedDiff"].values()) <= {
         "ADD_REPLACE",
         "DELETE_REPLACE",
         "UPDATE_REPLACE",
     }, "each detail says that it replaces"
-    named = row.name is not None and row.name_input in changed(inputs, change)
-    assert answer["deleteBeforeReplace"] == named, "only a name of the program's own is in the way"
+    row = ROWS[kind]
+    has_fixed_name = row.name is not None and row.name_input in apply_change(inputs, change)
+    assert diff["deleteBeforeReplace"] == has_fixed_name, "two resources cannot have one name"
 
 
 def test_each_replacing_input_is_tried():
-    tried = {kind: {next(iter(c)) for c in changes} for kind, (_, _, changes) in LIVES.items()}
+    tried = {
+        kind: {name for change in life.replacements for name in change}
+        for kind, life in LIVES.items()
+    }
     assert tried == {kind: row.replaces for kind, row in ROWS.items()}

@@ -18,15 +18,13 @@ from provider_support import (
     ROLE,
     ROLE_POLICY,
     SCHEDULE,
-    allow,
     archive,
     message,
     plain,
     provider,
-    trust,
 )
 from pulumi.runtime.proto import provider_pb2, status_pb2
-from small_stack import eventually, finished, invoke
+from small_stack import allow, eventually, finished, invoke, policy, trust
 
 
 def answering(digest, answer):
@@ -47,7 +45,7 @@ def role(engine):
 @pytest.fixture(scope="module")
 def states_role(engine):
     role = engine.create(ROLE, "running-states", {"assumeRolePolicy": trust("states")})
-    engine.create(ROLE_POLICY, "running", {"role": role.id, "policy": allow("lambda:*")})
+    engine.create(ROLE_POLICY, "running", {"role": role.id, "policy": policy(allow("lambda:*"))})
     return role
 
 
@@ -233,7 +231,11 @@ def test_a_user_who_gives_up_does_not_wait_for_a_deletion(aws, states_role):
 
 def test_a_role_with_a_policy_of_somebody_else_is_not_deleted(aws, engine):
     role = engine.create(ROLE, "held", {"assumeRolePolicy": trust("lambda")})
-    document = {"RoleName": role.id, "PolicyName": "by-hand", "PolicyDocument": allow("s3:*")}
+    document = {
+        "RoleName": role.id,
+        "PolicyName": "by-hand",
+        "PolicyDocument": policy(allow("s3:*")),
+    }
     aws.client("iam").put_role_policy(**document)
     assert message(engine.delete, role) == (
         "An error occurred (DeleteConflict) when calling the DeleteRole operation: Cannot delete"

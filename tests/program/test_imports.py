@@ -84,7 +84,7 @@ MAY_IMPORT = {
     },
     **{
         f"emulator.deployer.resources_{service}": {*TABLE, "emulator.deployer.bundle"}
-        for service in ("cloudwatch", "events", "iam", "lambda", "messaging", "sfn")
+        for service in ("events", "iam", "lambda", "logs", "sfn", "sqs")
     },
     "emulator.deployer.provider": {"emulator.deployer.service"},
 }
