@@ -1,0 +1,188 @@
+"""The commands of the operations guide work when they are pasted.
+
+With the AWS CLI against the emulator. A script stands in for the Pulumi CLI.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.stack import PROJECT, eventually
+
+GUIDE = PROJECT / "docs" / "operations.md"
+RUN_ID = "20261130T030000Z"
+"""The run in the examples of the guide."""
+PULUMI = """\
+#!/bin/sh
+echo "pulumi $*" >> {calls}
+case "$1 $2 $3" in
+{outputs}
+    "config get paused") echo false ;;
+esac
+"""
+PRELUDE = """\
+set -euo pipefail
+sleep() { command sleep 0.1; }
+aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }
+"""
+"""Version 1 of the AWS CLI does not use AWS_ENDPOINT_URL for SQS."""
+
+
+def commands():
+    """Return the commands of the guide, by section and in the order of the page."""
+    sections = {}
+    for section in GUIDE.read_text().split("\n## ")[1:]:
+        heading, text = section.split("\n", 1)
+        blocks = re.findall(r"^ *```bash\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+        if blocks:
+            sections[heading] = [textwrap.dedent(block) for block in blocks]
+    return sections
+
+
+COMMANDS = commands()
+SET_UP, *LIST_EXECUTIONS = COMMANDS.pop("Start here")
+
+
+@pytest.fixture
+def pulumi_calls(films, tmp_path):
+    """Put a stand-in for the Pulumi CLI into a folder, and return the file of its calls."""
+    calls = tmp_path / "calls"
+    outputs = "\n".join(
+        f'    "stack output {name}") echo {value} ;;'
+        for name, value in films.deployment.outputs.items()
+    )
+    script = tmp_path / "pulumi"
+    script.write_text(PULUMI.format(calls=calls, outputs=outputs))
+    script.chmod(0o755)
+    return calls
+
+
+@pytest.fixture
+def paste(films, pulumi_calls):
+    """Return a function that pastes the commands of a section and returns what they print."""
+    folders = [str(pulumi_calls.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = {**films.emulator.exports, "PATH": os.pathsep.join(folders), "HOME": "/nowhere"}
+
+    def paste_section(heading, run_id=RUN_ID):
+        blocks = [SET_UP, *(COMMANDS.get(heading) or LIST_EXECUTIONS)]
+        script = "".join([PRELUDE, *blocks])
+        script = script.replace("movies-for-you", "films").replace("STACK=prod", "STACK=films")
+        script = script.replace(RUN_ID, run_id)
+        pasted = subprocess.run(
+            ["bash"],  # noqa: S607  # as a reader has it
+            input=script,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (pasted.returncode, pasted.stderr) == (0, ""), pasted.stdout
+        return pasted.stdout
+
+    return paste_section
+
+
+def test_the_commands_for_an_emergency_work(paste, films):
+    """Each section is pasted once. A run takes seconds, so one story needs less time than many."""
+    deployed = films.run(force=True)
+    run_id = deployed.report["runId"]
+    assert f"SUCCEEDED\t{deployed.arn}" in paste("Start here")
+    assert json.loads(paste("Recommendations are wrong"))[:2] == [deployed.version, "ACTIVE"]
+
+    execution_arn = waiting_run(films)
+    version_arn = long_training(films)
+    paste("Stop it now")
+    assert films.look(execution_arn).status == "ABORTED"
+    assert films.version_status(version_arn) == "CREATE STOPPED"
+
+    eventually(films.log, lambda log: "close_run" in [record.get("step") for record in log])
+    films.run(trainingsMode="FULL")
+    printed = paste("A run failed")
+    assert "'trainingsMode' is unknown; did you mean 'trainingMode'?" in printed
+    assert deployed.version in printed, "the version that the campaign serves"
+    assert "FAILED: ABORTED" in printed, "the report of the stopped run"
+
+    execution_arn = json.loads(paste("Resume a failed run", run_id))["executionArn"]
+    assert films.ended(execution_arn).report["runId"] == run_id
+
+    (campaign,) = deployed.report["solutions"][0]["campaigns"]
+    old_version = campaign["previousVersionArn"]
+    printed = paste("Roll back a campaign")
+    assert f"serves now:    {deployed.version}\nserved before: {old_version}\n" in printed
+    eventually(films.served, lambda version: version == old_version)
+    bad_tags = films.client("personalize").list_tags_for_resource(resourceArn=deployed.version)
+    assert {"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"} in bad_tags["tags"]
+
+    assert '"step": "report_outcome"' in paste("Logs", run_id)
+    tags = [tag["tagKey"] for tag in json.loads(paste("Tags"))["tags"]]
+    assert "retraining-previous-version" in tags
+
+
+def waiting_run(films):
+    """Start a run that waits for a free import slot, and return the ARN of its execution."""
+    order = {"fault": "limit-exceeded", "operation": "CreateDatasetImportJob"}
+    films.emulator.control("POST", "faults", order)
+    execution_arn = films.start(force=True, datasets=["users"])
+    eventually(
+        lambda: films.look(execution_arn).states,
+        lambda states: "Wait for a free import slot" in states,
+    )
+    return execution_arn
+
+
+def long_training(films):
+    """Start a training of a minute, and return the ARN of its version."""
+    solution_arn = str(films.args.solutions[0].solution_arn)
+    order = {"fault": "take", "job": "solution-version", "of": solution_arn, "seconds": 60}
+    films.emulator.control("POST", "faults", order)
+    personalize = films.client("personalize")
+    return personalize.create_solution_version(solutionArn=solution_arn)["solutionVersionArn"]
+
+
+def test_the_reason_of_a_dead_letter_is_printed(paste, films):
+    reason = {"DataType": "String", "StringValue": "the role may not start it"}
+    films.client("sqs").send_message(
+        QueueUrl=films.output("dead_letter_queue_url"),
+        MessageBody='{"trigger": "schedule"}',
+        MessageAttributes={"ERROR_MESSAGE": reason},
+    )
+    assert "the role may not start it" in paste("No run started")
+    assert len(films.dead_letters()) == 1, "reading a message does not remove it"
+
+
+def test_the_alarms_watch_the_state_machine_and_the_queue(paste, films):
+    paste("Set an alarm")
+    machine_arn = films.output("state_machine_arn")
+    queue_name = films.output("dead_letter_queue_url").split("/")[-1]
+    alarms = films.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert {alarm["MetricName"]: alarm["Dimensions"][0]["Value"] for alarm in alarms} == {
+        "ExecutionsFailed": machine_arn,
+        "ExecutionsTimedOut": machine_arn,
+        "ExecutionsAborted": machine_arn,
+        "ApproximateNumberOfMessagesVisible": queue_name,
+    }
+
+
+def test_the_stack_is_paused_and_deployed(paste, pulumi_calls):
+    paste("Pause")
+    assert pulumi_calls.read_text().splitlines()[-2:] == [
+        "pulumi config set paused true -s films",
+        "pulumi up -s films",
+    ]
+
+
+def test_a_dry_run_is_started_and_its_report_printed(paste):
+    printed = paste("Start a run")
+    assert printed.startswith("SUCCEEDED\nRetraining run ")
+    assert json.loads(printed[printed.index("{") :])["status"] == "SKIPPED"
+
+
+def test_every_section_with_commands_is_pasted():
+    source = Path(__file__).read_text()
+    assert [heading for heading in COMMANDS if f'paste("{heading}"' not in source] == []
