@@ -1,4 +1,4 @@
-"""An AWS that runs on this machine, for rehearsals and tests."""
+"""An AWS on this machine, with Amazon Personalize, for tests and rehearsals."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        """Import `process` at the first use: the AWS provider starts faster without it."""
+        """Import `process` at the first use, so that the deployer's provider starts faster."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from emulator import process  # noqa: PLC0415

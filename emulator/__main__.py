@@ -1,4 +1,4 @@
-"""`python -m emulator`: an AWS on this machine, until it is interrupted."""
+"""The command `python -m emulator`: run the emulator until it is interrupted."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from emulator.process import EmulatorError, running
+from emulator.process import Emulator, EmulatorError, running
 
 if TYPE_CHECKING:
     from types import FrameType
 
 ACCOUNT_DIGITS = 12
+LOG_TAIL = 2000  # characters
 HELP = """\
 Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
-Logs and Personalize on 127.0.0.1, with IAM enforced: the account's root may do everything, a role
-only what its policies allow. Everything is in memory and gone afterwards.
+Logs and Personalize on 127.0.0.1. IAM is enforced: the account's root may do everything, and a
+role only what its policies allow. Everything is in memory and is lost when the emulator ends.
 
-What it prints for the shell is enough for boto3 and the AWS CLI, except that version 1 of the CLI
-calls the real SQS all the same: `aws sqs ... --endpoint-url $AWS_ENDPOINT_URL`.
+The exports that it prints are enough for boto3 and for the AWS CLI. Only version 1 of the CLI
+ignores them for SQS and calls the real SQS, so name the endpoint there:
+  aws sqs ... --endpoint-url $AWS_ENDPOINT_URL
 
-The emulator's own controls are JSON below /_emulator (see emulator/server/admin.py), for example:
+The emulator has controls of its own, as JSON below /_emulator (see emulator/server/admin.py). For
+example, fire a schedule:
   curl -X POST $AWS_ENDPOINT_URL/_emulator/fire -d '{"schedule": "NAME", "group": "GROUP"}'
 """
 
 
 def main() -> int:
-    """Serve; 0 after an interrupt or SIGTERM, 1 when the emulator cannot start or dies."""
+    """Serve. Return 0 after an interrupt or SIGTERM, and 1 if the emulator fails."""
     arguments = _parser().parse_args()
     stop = threading.Event()
 
@@ -41,26 +44,29 @@ def main() -> int:
         with running(
             port=arguments.port, account=arguments.account, region=arguments.region
         ) as emulator:
-            lines = [f"export {name}={value}" for name, value in emulator.exports.items()]
-            print(  # noqa: T201  # this is a command
-                f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
-                "In the shells that use it:",
-                "",
-                *lines,
-                "",
-                "Press Ctrl-C to end it.",
-                sep="\n",
-                flush=True,
-            )
+            _print_exports(emulator)
             while not stop.wait(0.2):
                 if not emulator.alive():
-                    tail = emulator.log.read_text(errors="replace")[-2000:]
+                    tail = emulator.log.read_text(errors="replace")[-LOG_TAIL:]
                     print(f"error: the emulator died\n{tail}", file=sys.stderr)  # noqa: T201
                     return 1
     except EmulatorError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _print_exports(emulator: Emulator) -> None:
+    print(  # noqa: T201  # this is a command
+        f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
+        "In the shells that use it:",
+        "",
+        *(f"export {name}={value}" for name, value in emulator.exports.items()),
+        "",
+        "Press Ctrl-C to end it.",
+        sep="\n",
+        flush=True,
+    )
 
 
 def _account(text: str) -> str:

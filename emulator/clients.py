@@ -1,4 +1,4 @@
-"""boto3 clients that call the emulator as somebody; each is made once, since that is slow."""
+"""A cache of boto3 clients that call the emulator with the credentials of a session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from emulator.server.authorization import Credentials
 
-# Who calls decides about deadlines and retries; a function may take 15 minutes to answer.
+# The caller decides about deadlines and retries. A function may run for 15 minutes.
 CONFIG = Config(
     parameter_validation=False,
     retries={"total_max_attempts": 1},
@@ -24,7 +24,7 @@ CONFIG = Config(
 
 
 class Clients:
-    """The clients of `endpoint`, by service, region and credentials; safe among threads."""
+    """The clients of one endpoint, by service, region and credentials. Threads can share them."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -32,11 +32,11 @@ class Clients:
         self._lock = threading.Lock()
 
     def get(self, service: str, region: str, credentials: Credentials) -> BaseClient:
-        """Give the client of a service ("lambda") in a region with a session's credentials."""
+        """Return the client of a service ("lambda") in a region. Create it at the first call."""
         key = (service, region, credentials["aws_access_key_id"])
-        with self._lock:  # making clients is not safe among threads
+        with self._lock:  # boto3 sessions are not safe in several threads
             if key not in self._clients:
-                # boto3's overloads want a literal where the name is a machine's to choose.
+                # The overloads of boto3's stubs need a literal name.
                 self._clients[key] = boto3.Session().client(  # type: ignore[call-overload]
                     service,
                     region_name=region,

@@ -2,7 +2,7 @@
 
 Each function below returns replacements for methods of moto, and its docstring says why they are
 needed. The server installs replacements for the life of its process. The virtual interpreter
-(`emulator/virtual/`) patches them in for a block. `server/moto_answers.py` replaces the responses
+(`emulator/virtual/`) patches them in for a block. `server/moto_responses.py` replaces the responses
 of the API.
 
 Written for moto 5.2.5. No replaced method is a public interface, so any release of moto may move

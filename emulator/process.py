@@ -1,11 +1,11 @@
-"""Starts the emulator in a process of its own, and makes sure that nothing of it stays behind.
+"""Starts the emulator in a process of its own, and ends it with everything that it started.
 
     with running() as emulator:
         boto3.client("s3", **emulator.connection).create_bucket(...)
 
-A process and not a thread: MiniStack and moto keep their state in modules and read the environment
-when they are imported, and the processes that run the functions must end with it. The emulator ends
-when the `with` block does, and also when the process that runs the block dies.
+The emulator needs a process because MiniStack and moto keep their state in modules and read the
+environment when they are imported. The processes of the functions must end with it. The emulator
+ends when the `with` block ends, and also when the process of the block dies.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-    from emulator.server.calls import Call
+    from emulator.server.call_log import Call
     from emulator.server.options import Interpreter, Options
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 10
 LOG_TAIL = 4000  # characters
-# Passed on to the emulator and the functions that it runs; the rest of the caller's stays out.
+# The environment variables that the emulator and its functions inherit. They get no others.
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
 
 class Connection(TypedDict):
-    """What boto3.client needs to talk to the emulator as the account's root."""
+    """The arguments with which boto3.client calls the emulator as the account's root."""
 
     endpoint_url: str
     region_name: str
@@ -57,12 +57,12 @@ class Connection(TypedDict):
 
 
 class EmulatorError(Exception):
-    """The emulator did not start, or has something against a control; the message says what."""
+    """The emulator did not start, or refused a control. The message says why."""
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator: where it is, and which account and region it plays."""
+    """A running emulator, with its endpoint, its account and its region."""
 
     endpoint: str
     account: str
@@ -73,7 +73,7 @@ class Emulator:
 
     @property
     def connection(self) -> Connection:
-        """The arguments of boto3.client, as the account's root."""
+        """The arguments of boto3.client for the account's root."""
         return {
             "endpoint_url": self.endpoint,
             "region_name": self.region,
@@ -83,7 +83,7 @@ class Emulator:
 
     @property
     def exports(self) -> dict[str, str]:
-        """The environment that makes the AWS CLI and boto3 talk to the emulator."""
+        """The environment variables for the AWS CLI and boto3."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.account,
@@ -93,48 +93,56 @@ class Emulator:
         }
 
     def alive(self) -> bool:
-        """Whether the server's process is still there."""
+        """Return True if the process of the server is running."""
         return self.process.poll() is None
 
     def client(self, service: str) -> BaseClient:
-        """Give the boto3 client of `service` as the account's root; it is made once.
+        """Return the boto3 client of `service` for the account's root, created at the first call.
 
-        Typed code calls `boto3.client("s3", **emulator.connection)` instead, which knows what it
-        gets.
+        Typed code calls `boto3.client("s3", **emulator.connection)`, which has the exact type.
         """
         if service not in self._clients:
-            self._clients[service] = boto3.Session().client(service, **self.connection)  # type: ignore[call-overload]  # boto3's overloads want a literal
+            self._clients[service] = boto3.Session().client(service, **self.connection)  # type: ignore[call-overload]  # boto3's overloads need a literal
         return self._clients[service]
 
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
-        """Fire a schedule for a slot (ISO 8601; by default the next one); the execution's ARN.
+        """Fire a schedule and return the ARN of the execution.
 
-        Raises EmulatorError where the delivery fails.
+        `scheduled_time` is the slot (ISO 8601), by default the next one.
+
+        Raises:
+            EmulatorError: The schedule cannot start its target.
         """
         request = {"schedule": schedule, "group": group}
         if scheduled_time is not None:
             request["scheduledTime"] = scheduled_time
-        answer = self.control("POST", "fire", request)
-        return str(cast("dict[str, object]", answer)["executionArn"])
+        response = self.control("POST", "fire", request)
+        return str(cast("dict[str, object]", response)["executionArn"])
 
     def calls(self, action: str = "") -> list[Call]:
-        """The AWS calls so far of an action ("states:StartExecution") or service ("states:")."""
+        """Return the AWS calls of an action ("states:StartExecution") or service ("states:").
+
+        The oldest call is first.
+        """
         return cast("list[Call]", self.control("GET", f"calls?{urlencode({'action': action})}"))
 
     def control(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> object:
-        """Use one of the emulator's own controls (`emulator.server.admin`); its answer.
+        """Send a request to one of the emulator's controls (`emulator.server.admin`).
 
-        Raises EmulatorError with what the emulator has against it.
+        Return the JSON of the response.
+
+        Raises:
+            EmulatorError: The control refuses the request.
         """
-        request = urllib.request.Request(  # noqa: S310  # our own endpoint
+        request = urllib.request.Request(  # noqa: S310  # the endpoint is on this machine
             f"{self.endpoint}/_emulator/{path}",
             data=None if document is None else json.dumps(document).encode(),
             method=method,
         )
         try:
-            with urllib.request.urlopen(request) as response:  # noqa: S310  # (as above)
+            with urllib.request.urlopen(request) as response:  # noqa: S310  # as above
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
@@ -151,12 +159,19 @@ def running(
     switches: Switches | None = None,
     interpreter: Interpreter = "moto",
 ) -> Iterator[Emulator]:
-    """Run the emulator at 127.0.0.1:`port` (0: a free one) for as long as the block lasts.
+    """Run the emulator on 127.0.0.1 for the block, and yield it.
 
-    `timings` tells how long Personalize's jobs take, `switches` how it behaves where AWS's way is
-    not known, `interpreter` whose state machines run: MiniStack's are a second opinion on outcomes,
-    they enforce no machine's role and tell EventBridge nothing. Raises EmulatorError when the
-    emulator cannot start, for instance because the port is taken.
+    Args:
+        port: The port, or 0 for a free one.
+        account: The number of the account, 12 digits.
+        region: The region.
+        timings: How long the jobs of Personalize take.
+        switches: How Personalize behaves where AWS's behaviour is not documented.
+        interpreter: The interpreter of the state machines. MiniStack's is a second opinion on the
+            outcome of executions. It enforces no role of a state machine and sends no events.
+
+    Raises:
+        EmulatorError: The emulator cannot start, for example because the port is taken.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
     options: Options = {
@@ -169,8 +184,18 @@ def running(
         "switches": asdict(switches or Switches()),
     }
     log = directory / "log"
+    process = _start(options, log)
+    try:
+        endpoint = _wait_for_endpoint(process, port, log)
+        yield Emulator(endpoint, account, region, process, log)
+    finally:
+        _stop(process)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start(options: Options, log: Path) -> subprocess.Popen[str]:
     with log.open("w") as stderr:
-        process = subprocess.Popen(  # noqa: S603  # our own module
+        return subprocess.Popen(  # noqa: S603  # the emulator's own module
             [sys.executable, "-m", "emulator.server", json.dumps(options)],
             cwd=ROOT,
             env={name: os.environ[name] for name in INHERITED if name in os.environ},
@@ -180,33 +205,33 @@ def running(
             text=True,
             start_new_session=True,
         )
-    try:
-        assert process.stdout is not None
-        answer = _first_line(process.stdout)
-        if "endpoint" not in answer:
-            if "error" in answer:
-                raise EmulatorError(
-                    f"the emulator cannot serve on 127.0.0.1:{port}: {answer['error']};"
-                    " name another port, or 0 for a free one"
-                )
-            tail = log.read_text(errors="replace")[-LOG_TAIL:]
-            raise EmulatorError(f"the emulator did not start; its log ends\n{tail}")
-        yield Emulator(answer["endpoint"], account, region, process, log)
-    finally:
-        _stop(process)
-        shutil.rmtree(directory, ignore_errors=True)
 
 
-def _first_line(stdout: IO[str]) -> dict[str, str]:
-    """Read what the server says when it has started; empty when it died or got stuck before."""
+def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> str:
+    """Return the endpoint when the server has started. Raise EmulatorError if it cannot start."""
+    assert process.stdout is not None
+    message = _first_message(process.stdout)
+    if "endpoint" in message:
+        return message["endpoint"]
+    if "error" in message:
+        raise EmulatorError(
+            f"the emulator cannot serve on 127.0.0.1:{port}: {message['error']};"
+            " name another port, or 0 for a free one"
+        )
+    tail = log.read_text(errors="replace")[-LOG_TAIL:]
+    raise EmulatorError(f"the emulator did not start; its log ends\n{tail}")
+
+
+def _first_message(stdout: IO[str]) -> dict[str, str]:
+    """Return the server's message after its start, or {} if the server died or hangs."""
     ready, _, _ = select.select([stdout], [], [], START_SECONDS)
     line = stdout.readline() if ready else ""
-    answer: dict[str, str] = json.loads(line) if line.startswith("{") else {}
-    return answer
+    message: dict[str, str] = json.loads(line) if line.startswith("{") else {}
+    return message
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """End the server and everything that it started: politely first, then not."""
+    """End the server, wait for a while, and then kill it with everything that it started."""
     assert process.stdin is not None
     with contextlib.suppress(OSError):
         process.stdin.close()

@@ -1,1 +1,1 @@
-"""What answers in the emulator's process: one port, and the services behind it."""
+"""The server of the emulator: one port that passes each request to a service."""

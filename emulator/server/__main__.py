@@ -1,12 +1,11 @@
-"""The emulator's own process: one port on 127.0.0.1 that answers as AWS does.
+"""The emulator's own process, which serves on one port of 127.0.0.1.
 
-Started by `emulator.process`, which says how as one JSON argument (see `Options`) and holds the
-other end of this process's standard input: when that closes, for whatever reason, everything here
-ends. The process leads a group of its own, to which the functions' processes belong; its last act
-is to kill the group.
+`emulator.process` starts it with one JSON argument (see `Options`) and holds the other end of its
+standard input. When standard input closes, for any reason, this process ends. It leads a process
+group, to which the processes of the functions belong, and its last act is to kill the group.
 
-Started, it writes one line to standard output, `{"endpoint": ...}` or `{"error": ...}`; later
-output is log.
+After the start it writes one line to standard output, `{"endpoint": ...}` or `{"error": ...}`.
+Later output goes to the log.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ if TYPE_CHECKING:
     from emulator.server.application import Application
     from emulator.server.options import Options
 
-# Personalize, S3 and Step Functions answer in threads, and each may wait for another one's answer.
+# Personalize, S3 and Step Functions respond in threads, and a thread may wait for another one.
 THREADS = 100
-# Seconds that requests under way get when the server stops, and that stopping may take in all.
-GRACE = 0.5
+# Seconds for the open requests when the server stops, and for all of the stopping.
+GRACE_SECONDS = 0.5
 STOP_SECONDS = 5.0
 
 
 def main() -> None:
-    """Serve until standard input closes or a signal arrives; then end the whole group."""
+    """Serve until standard input closes or a signal arrives. Then kill the process group."""
     options: Options = json.loads(sys.argv[1])
-    if os.getpgrp() != os.getpid():  # not started by `emulator.process`: do not kill who did
+    if os.getpgrp() != os.getpid():  # started by hand: do not kill the group of the shell
         os.setpgrp()
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
@@ -51,17 +50,17 @@ def main() -> None:
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     os.environ.update(environment(options, endpoint))
     try:
-        # Only now: MiniStack reads the environment when it is imported.
+        # MiniStack reads the environment when it is imported.
         from emulator.server.application import Application  # noqa: PLC0415
 
         asyncio.run(_serve(Application(endpoint, options), listener, endpoint, options))
-    except Exception:  # noqa: BLE001  # whatever it is, this is the last moment to tell
+    except Exception:  # noqa: BLE001  # the process ends now, and this is the last chance to log
         traceback.print_exc()
     kill_group()
 
 
 def environment(options: Options, endpoint: str) -> dict[str, str]:
-    """What MiniStack and the functions that it runs find in their environment."""
+    """Return the environment variables of MiniStack and of the functions that it runs."""
     directory, account, region = options["directory"], options["account"], options["region"]
     return {
         "AUTH": "true",
@@ -71,7 +70,7 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_SECRET_ACCESS_KEY": "test",
-        # Nobody's own configuration is read, and nobody's containers are touched.
+        # The configuration and the containers of the user are not touched.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "DOCKER_HOST": f"unix://{directory}/none.sock",
@@ -84,10 +83,10 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
         "S3_DATA_DIR": f"{directory}/s3",
         "STATE_DIR": f"{directory}/state",
         "TMPDIR": directory,
-        # One small model on few cores: the linear algebra's threads get in each other's way.
+        # For one small model on few cores, the threads of linear algebra cost more than they save.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
-        # Functions are started with `python`: this one, which has boto3 and AWS's runtime client.
+        # Functions are started as `python`. This Python has boto3 and AWS's runtime client.
         "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]),  # noqa: PTH120
     }
 
@@ -97,43 +96,47 @@ async def _serve(
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
-    stop, parent_left = asyncio.Event(), threading.Event()
+    stop, parent_has_ended = asyncio.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
     def wait_for_parent() -> None:
         while os.read(0, 1024):
             pass
-        parent_left.set()
+        parent_has_ended.set()
         loop.call_soon_threadsafe(stop.set)
         time.sleep(STOP_SECONDS)
         kill_group()
 
-    def ready() -> None:
+    def report_endpoint() -> None:
         sys.stdout.write(json.dumps({"endpoint": endpoint}) + "\n")
         sys.stdout.flush()
         os.dup2(2, 1)
 
-    application.on_ready = ready
+    application.on_ready = report_endpoint
     threading.Thread(target=wait_for_parent, daemon=True, name="parent").start()
-    config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
-    config.graceful_timeout = GRACE
-    config.shutdown_timeout = GRACE
-    config.keep_alive_timeout = 75
-    config.loglevel = "WARNING"
-    config.accesslog = None
-    await serve(application, config, shutdown_trigger=stop.wait)
-    if parent_left.is_set():  # else the parent may want to read the log
+    await serve(application, _hypercorn_config(listener), shutdown_trigger=stop.wait)
+    if parent_has_ended.is_set():  # otherwise the parent may read the log
         shutil.rmtree(options["directory"], ignore_errors=True)
-    # Here, since leaving the loop waits for its threads, which may be at work for minutes.
+    # Kill here, because the end of the loop waits for its threads, which may work for minutes.
     kill_group()
 
 
+def _hypercorn_config(listener: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.graceful_timeout = GRACE_SECONDS
+    config.shutdown_timeout = GRACE_SECONDS
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    config.accesslog = None
+    return config
+
+
 def kill_group() -> NoReturn:
-    """Kill this process and every one that it started."""
+    """Kill this process and every process that it started."""
     os.killpg(0, signal.SIGKILL)
-    raise AssertionError("killed processes do not go on")
+    raise AssertionError("a killed process does not continue")
 
 
 if __name__ == "__main__":

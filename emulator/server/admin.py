@@ -1,15 +1,15 @@
-"""The emulator's own controls, as JSON below /_emulator; nobody signs these calls.
+"""The controls of the emulator, as JSON below /_emulator. These requests are not signed.
 
     GET    /_emulator/health             {"status": "ok", "account": ..., "region": ...}
-    GET    /_emulator/calls?action=s3:   the AWS calls so far, oldest first (`calls.py`)
-    DELETE /_emulator/calls              forget them
+    GET    /_emulator/calls?action=s3:   the AWS calls, oldest first (`call_log.py`)
+    DELETE /_emulator/calls              forget the calls
     POST   /_emulator/fire               {"schedule": NAME, "group": "default", "scheduledTime": the
-                                         next slot, ISO 8601}; answers {"executionArn": ...}
+                                         next slot, ISO 8601}; returns {"executionArn": ...}
     GET    /_emulator/personalize/calls  the calls to Personalize, with their requests
-    GET    /_emulator/faults             Personalize's open faults (`emulator.personalize.faults`)
-    POST   /_emulator/faults             order one; answers {"id": ...}
-    DELETE /_emulator/faults?id=fault-1  withdraw one, or all
-    POST   /_emulator/reset              forget everything, as if just started
+    GET    /_emulator/faults             the waiting faults (`emulator.personalize.faults`)
+    POST   /_emulator/faults             inject a fault; returns {"id": ...}
+    DELETE /_emulator/faults?id=fault-1  remove a fault, or without an id all of them
+    POST   /_emulator/reset              forget everything, as if the emulator had just started
 
 An error is `{"error": "..."}` with status 400 or 404.
 """
@@ -36,9 +36,10 @@ PREFIX = "/_emulator/"
 
 
 class Admin:
-    """Answers the controls; each is a function of one document to another, by method and path.
+    """The responder of the controls. `controls` are functions by method and path.
 
-    What a control gets is the body's JSON object, or the query's parameters where there is no body.
+    A control receives the JSON object of the body, or the parameters of the query if there is no
+    body. It returns what becomes the JSON of the response.
     """
 
     def __init__(self, controls: Mapping[tuple[str, str], Control]) -> None:
@@ -47,17 +48,17 @@ class Admin:
     async def __call__(
         self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Answer one call."""
+        """Respond to one request."""
         body = await http.read_body(receive)
-        status, answer = await asyncio.to_thread(self._answer, scope, body)
-        await http.send_answer(
+        status, response = await asyncio.to_thread(self._respond, scope, body)
+        await http.send_response(
             send,
             status,
             {"content-type": "application/json"},
-            json.dumps(answer, default=str).encode(),
+            json.dumps(response, default=str).encode(),
         )
 
-    def _answer(self, scope: HTTPScope, body: bytes) -> tuple[int, object]:
+    def _respond(self, scope: HTTPScope, body: bytes) -> tuple[int, object]:
         control = self._controls.get((scope["method"], scope["path"].removeprefix(PREFIX)))
         if control is None:
             known = ", ".join(f"{method} {PREFIX}{path}" for method, path in self._controls)

@@ -1,13 +1,15 @@
-"""The ASGI app: hands each request to who knows it best.
+"""The ASGI app of the emulator. It passes each request to the right service.
 
-path /_emulator/...                the emulator's own controls (`admin.py`)
-target AmazonPersonalize.*         Personalize (`personalize_http.py`); so are the paths of its
-                                   runtime and events, where they are signed for it
-target AWSStepFunctions.*          moto's interpreter (`stepfunctions.py`), once MiniStack
-                                   has authorised the call; MiniStack's where that is asked
-                                   for (`interpreter`), as a second opinion on outcomes: there
-                                   no machine's role is enforced and no event is published
-everything else                    MiniStack
+path /_emulator/...             the emulator's controls (`admin.py`)
+target AmazonPersonalize.*      Personalize (`personalize_http.py`). It also receives the requests
+                                for its runtime and events, which have no target. They are
+                                recognised by their path and signature.
+target AWSStepFunctions.*       MiniStack, which authorises the call and passes it on to moto's
+                                interpreter (`stepfunctions.py`)
+everything else                 MiniStack
+
+With `interpreter: "ministack"` MiniStack runs the state machines itself. That is a second opinion
+on the outcome of executions. It enforces no role of a state machine and publishes no events.
 """
 
 from __future__ import annotations
@@ -24,16 +26,16 @@ from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.server import (
     admin,
-    events,
+    execution_events,
     function_logs,
     function_roles,
     http,
     log_filters,
     ministack_seams,
 )
-from emulator.server.calls import Calls, Exchange
-from emulator.server.objects import RoleObjects
+from emulator.server.call_log import CallLog, Exchange
 from emulator.server.personalize_http import PersonalizeHttp
+from emulator.server.s3_objects import RoleObjects
 from emulator.server.scheduler import Scheduler
 from emulator.server.stepfunctions import StepFunctions
 
@@ -54,105 +56,112 @@ FORBIDDEN = 403
 
 
 class Application:
-    """All of the emulator in this process, answering at `endpoint`."""
+    """All services of the emulator, on one endpoint of this process."""
 
     def __init__(self, endpoint: str, options: Options) -> None:
         account, region = options["account"], options["region"]
         self.on_ready: Callable[[], None] = lambda: None
-        self.calls = Calls()
-        ministack_seams.answer_functions_at_once()
-        ministack_seams.wait_for_function_logs()
-        ministack_seams.name_schedules_by_their_group()
-        ministack_seams.keep_keys_of_log_groups()
-        ministack_seams.remove_all_tags_that_are_named()
+        self._call_log = CallLog()
         clients = Clients(endpoint)
+        _correct_ministack()
         if options["interpreter"] == "moto":
             StepFunctions(clients).mount()
-        events.mount(self._note_denial)
-        function_logs.mount(self._note_denial)
-        function_roles.mount(self._note_denial)
+        execution_events.mount(self._record_denial)
+        function_logs.mount(self._record_denial)
+        function_roles.mount(self._record_denial)
         log_filters.mount()
-        self.scheduler = Scheduler(clients)
-        self.scheduler.mount()
-        self.personalize = PersonalizeHttp(
+        self._scheduler = Scheduler(clients)
+        self._scheduler.mount()
+        self._personalize_http = PersonalizeHttp(
             RoleObjects(clients, region),
-            FixedTimings(**{k: Duration(*v) for k, v in options["timings"].items()}),
+            FixedTimings(
+                **{kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
+            ),
             Switches(**options["switches"]),
         )
         self._admin = admin.Admin(
             {
                 ("GET", "health"): lambda _: {"status": "ok", "account": account, "region": region},
-                ("GET", "calls"): lambda request: self.calls.of(str(request.get("action", ""))),
-                ("DELETE", "calls"): lambda _: self.calls.clear(),
+                ("GET", "calls"): lambda query: self._call_log.calls(str(query.get("action", ""))),
+                ("DELETE", "calls"): lambda _: self._call_log.clear(),
                 ("POST", "fire"): self._fire,
                 ("GET", "personalize/calls"): lambda _: self._personalize_calls(),
-                ("GET", "faults"): lambda _: self.personalize.personalize.faults.list(),
-                ("POST", "faults"): self._inject,
+                ("GET", "faults"): lambda _: self._personalize_http.personalize.faults.list(),
+                ("POST", "faults"): self._inject_fault,
                 ("DELETE", "faults"): self._clear_faults,
                 ("POST", "reset"): lambda _: self._reset(),
             }
         )
 
-    def _note_denial(self, caller: str, action: str) -> None:
-        self.calls.add(caller, action, FORBIDDEN)
+    def _record_denial(self, caller: str, action: str) -> None:
+        self._call_log.add(caller, action, FORBIDDEN)
 
-    def _inject(self, order: dict[str, object]) -> dict[str, object]:
-        return {"id": self.personalize.personalize.faults.inject(order)}
+    def _inject_fault(self, document: dict[str, object]) -> dict[str, object]:
+        return {"id": self._personalize_http.personalize.faults.inject(document)}
 
-    def _clear_faults(self, request: dict[str, object]) -> None:
-        fault_id = request.get("id")
-        self.personalize.personalize.faults.clear(None if fault_id is None else str(fault_id))
+    def _clear_faults(self, query: dict[str, object]) -> None:
+        fault_id = query.get("id")
+        self._personalize_http.personalize.faults.clear(None if fault_id is None else str(fault_id))
 
     def _personalize_calls(self) -> list[dict[str, object]]:
-        return [call._asdict() for call in list(self.personalize.personalize.calls)]
+        return [call._asdict() for call in list(self._personalize_http.personalize.calls)]
 
     def _reset(self) -> None:
         moto_seams.forget_everything()
         ministack_seams.forget_everything()
-        self.scheduler.reset()
-        self.personalize.reset()
-        self.calls.clear()
+        self._scheduler.reset()
+        self._personalize_http.reset()
+        self._call_log.clear()
 
-    def _fire(self, request: dict[str, object]) -> dict[str, object]:
-        slot = request.get("scheduledTime")
-        arn = self.scheduler.fire(
-            str(request["schedule"]),
-            str(request.get("group", "default")),
+    def _fire(self, document: dict[str, object]) -> dict[str, object]:
+        slot = document.get("scheduledTime")
+        execution_arn = self._scheduler.fire(
+            str(document["schedule"]),
+            str(document.get("group", "default")),
             dt.datetime.fromisoformat(str(slot)) if slot is not None else None,
         )
-        return {"executionArn": arn}
+        return {"executionArn": execution_arn}
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Answer one request, or accompany the server's life."""
+        """Respond to one request, or handle the start and the end of the server."""
         if scope["type"] == "lifespan":
 
-            async def send_and_tell(message: ASGISendEvent) -> None:
+            async def send_and_report(message: ASGISendEvent) -> None:
                 await send(message)
                 if message["type"] == "lifespan.startup.complete":
                     self.on_ready()
 
-            await ministack(scope, receive, send_and_tell)
+            await ministack(scope, receive, send_and_report)
         elif scope["type"] == "http" and scope["path"].startswith(admin.PREFIX):
             await self._admin(scope, receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            await self._respond(scope, receive, send)
         else:
             await ministack(scope, receive, send)
 
-    async def _answer(
+    async def _respond(
         self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        operation = self.personalize.operation(scope)
+        operation = self._personalize_http.operation(scope)
         if operation is None:
-            exchange = Exchange(self.calls, scope, receive, send)
+            exchange = Exchange(self._call_log, scope, receive, send)
             await ministack(scope, exchange.receive, exchange.send)
             return
-        service, name = operation
-        exchange = Exchange(self.calls, scope, receive, send, f"personalize:{name}")
+        action = f"personalize:{operation.name}"
+        exchange = Exchange(self._call_log, scope, receive, send, action)
         try:
-            await self.personalize(service, scope, exchange.receive, exchange.send)
+            await self._personalize_http(operation.service, scope, exchange.receive, exchange.send)
         except NoAnswer:
-            exchange.note(0)
+            exchange.log(0)
             await http.drop_connection(send)
+
+
+def _correct_ministack() -> None:
+    """Replace what MiniStack does differently from AWS, except what a service of its own guards."""
+    ministack_seams.respond_to_functions_immediately()
+    ministack_seams.wait_for_function_logs()
+    ministack_seams.name_schedules_by_their_group()
+    ministack_seams.store_keys_of_log_groups()
+    ministack_seams.remove_every_named_tag()

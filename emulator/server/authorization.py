@@ -1,13 +1,13 @@
-"""IAM where MiniStack has no answer: services that assume roles, services that it lacks.
+"""The IAM decisions that MiniStack does not make by itself.
 
-MiniStack (with `AUTH=true`) authorises every call to its own services. This module asks its
-evaluator the other questions: may this service assume that role, may this caller do that, does this
-resource's policy let that service in? The root credentials of the account (the access key is the
-account's number) may do everything.
+MiniStack (with `AUTH=true`) authorises every call to its own services. This module asks
+MiniStack's evaluator three other questions. May a service assume a role? May a caller perform an
+action of a service that MiniStack lacks? Does a resource's policy let a service in? The root
+credentials of the account (the access key is the account's number) may do everything.
 
-Not enforced: `xray:Put*` and `xray:GetSampling*`, since nothing here makes these calls, and what
-the use of a KMS key asks for. `logs:CreateLogDelivery` and its kin are asked for when a state
-machine that logs is made, and never again, since nothing here delivers its log.
+Some permissions are not enforced. No part of the emulator makes the calls `xray:Put*` and
+`xray:GetSampling*`, and KMS keys are not used. `logs:CreateLogDelivery` and the other actions for
+the logs of a state machine are checked when the state machine is created, and not later.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Credentials(TypedDict):
-    """A session's credentials, named as boto3's arguments are."""
+    """The credentials of a session, named like the arguments of boto3."""
 
     aws_access_key_id: str
     aws_secret_access_key: str
@@ -32,15 +32,17 @@ class Credentials(TypedDict):
 
 
 class AccessDeniedError(Exception):
-    """The caller or the service may not do this; the message says what, as AWS's does."""
+    """The caller or the service is not allowed an action. The message is like AWS's."""
 
 
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
-    """Open a session of a role for a service ('states.amazonaws.com') acting for `source_arn`.
+    """Return the credentials of a role session for a service, for example states.amazonaws.com.
 
-    The role's trust policy decides. The same role, service and session name get the same
-    credentials each time; they do not expire. Raises AccessDeniedError where the role is missing or
-    does not trust the service.
+    The service acts for `source_arn`, and the role's trust policy decides. The same role, service
+    and session name always get the same credentials. They do not expire.
+
+    Raises:
+        AccessDeniedError: The role is missing or does not trust the service.
     """
     if not trusts(role_arn, service=service, source_arn=source_arn):
         raise AccessDeniedError(
@@ -69,16 +71,18 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
-    """Whether the role exists and lets `service`, acting for `source_arn`, assume it."""
+    """Return True if the role exists and lets `service`, acting for `source_arn`, assume it."""
     document = ministack_seams.trust_policy(role_arn)
     if document is None:
         return False
-    # To the evaluator an account's root stands for any service: keep what names this one, ask as
-    # root.
-    named = [s for s in _statements(document) if service in _services(s)]
+    # The evaluator lets an account's root stand for any service. So ask it as root, with only the
+    # statements that name this service.
+    statements = [
+        statement for statement in _statements(document) if service in _services(statement)
+    ]
     root = f"arn:aws:iam::{role_arn.split(':')[4]}:root"
-    context = _context(root, "sts:AssumeRole", role_arn, source(source_arn))
-    return bool(iam_evaluator.evaluate_trust_policy({"Statement": named}, root, context))
+    context = _context(root, "sts:AssumeRole", role_arn, source_conditions(source_arn))
+    return bool(iam_evaluator.evaluate_trust_policy({"Statement": statements}, root, context))
 
 
 def authorize(
@@ -88,18 +92,19 @@ def authorize(
     resource: str,
     conditions: Mapping[str, object] | None = None,
 ) -> None:
-    """Raise AccessDeniedError unless the key's owner may do `action` to `resource`.
+    """Check that the owner of an authenticated access key may perform an action on a resource.
 
-    The key must have been authenticated before.
+    Raises:
+        AccessDeniedError: The policies of the owner do not allow it.
     """
     service = action.partition(":")[0]
-    denied = iam_evaluator.enforce(
+    denial = iam_evaluator.enforce(
         access_key, action, service, region, resource_arn=resource, service_context=conditions
     )
-    if denied is not None:
+    if denial is not None:
         raise AccessDeniedError(
             iam_actions.identity_denial_message(
-                action, denied.principal_arn, resource, denied.decision == "Deny"
+                action, denial.principal_arn, resource, denial.decision == "Deny"
             )
         )
 
@@ -107,24 +112,24 @@ def authorize(
 def service_may(
     policy: Mapping[str, object] | None, service: str, action: str, resource: str, source_arn: str
 ) -> bool:
-    """Whether a resource's policy lets `service`, acting for `source_arn`, do `action` to it."""
+    """Return True if a resource's policy allows `service` an action on behalf of `source_arn`."""
     if policy is None:
         return False
-    context = _context(service, action, resource, source(source_arn))
+    context = _context(service, action, resource, source_conditions(source_arn))
     return bool(
         iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
     )
 
 
-def source(arn: str) -> dict[str, object]:
-    """The condition keys that tell on whose behalf a service acts."""
+def source_conditions(arn: str) -> dict[str, object]:
+    """Return the condition keys for the resource on whose behalf a service acts."""
     return {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
 
 
 def _context(
     principal: str, action: str, resource: str, conditions: Mapping[str, object]
 ) -> iam_evaluator.EvalContext:
-    """What the evaluator decides about; it knows condition keys in lower case only."""
+    """Return the question for the evaluator. It knows condition keys in lower case only."""
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type="Service",

@@ -1,8 +1,8 @@
-"""What a function prints reaches CloudWatch Logs only where its role lets it, as on AWS.
+"""The permission of a function's role to write the function's output to CloudWatch Logs.
 
 The role needs `logs:CreateLogStream` and `logs:PutLogEvents` in the function's log group
-(https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html). MiniStack writes by
-itself, asking nobody. Without the permission an invocation goes on, and its lines are lost.
+(https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html). MiniStack writes
+without checking this. Without the permission the invocation continues, and its lines are lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 def mount(record_denial: Callable[[str, str], None]) -> None:
-    """Begin to ask; `record_denial(role session's ARN, action)` hears of lines that are lost."""
+    """Check the permission from now on.
+
+    `record_denial(role session's ARN, action)` is called for each loss of lines.
+    """
 
     def may_log(access_key: str, log_group: str) -> bool:
         stream = (

@@ -1,8 +1,9 @@
-"""Lambda creates and runs a function only where the function's role lets Lambda assume it.
+"""The check that Lambda may assume a function's role, at creation and at each invocation.
 
-MiniStack opens a session of any role for its functions, also of one that does not exist. AWS
-refuses the creation and, once it has to assume the role anew, each invocation; here that is each
-invocation (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
+MiniStack opens a session of any role for its functions, even of a role that does not exist. AWS
+refuses the creation. It also refuses an invocation when it has to assume the role again, and the
+emulator checks each invocation
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
 """
 
 from __future__ import annotations
@@ -26,43 +27,43 @@ MESSAGE = "The role defined for the function cannot be assumed by Lambda."
 
 
 def mount(record_denial: Callable[[str, str], None]) -> None:
-    """Begin to ask; `record_denial(role, action)` hears of events that reach no function."""
+    """Check the roles from now on.
 
-    def refusal(method: str, path: str, body: bytes) -> http.Answer | None:
-        if method != "POST":
-            return None
-        if path.rstrip("/") == CREATION:
-            request = json.loads(body)
-            name, role = request["FunctionName"], request["Role"]
-            arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
-            trusted = authorization.trusts(role, service=SERVICE, source_arn=arn)
-            return None if trusted else http.error("InvalidParameterValueException", MESSAGE)
-        invoked = INVOCATION.fullmatch(path)
-        return None if invoked is None or runs(unquote(invoked[1])) else _denied()
+    `record_denial(service, action)` is called for each event that reaches no function.
+    """
+    ministack_seams.guard_service("lambda", _refusal)
 
-    ministack_seams.guard_service("lambda", refusal)
-
-    def reaches(function_arn: str, _rule_arn: str) -> bool:
-        if runs(function_arn):
+    def can_deliver(function_arn: str, _rule_arn: str) -> bool:
+        if can_run(function_arn):
             return True
         record_denial(SERVICE, "sts:AssumeRole")
         return False
 
-    ministack_seams.guard_event_targets(reaches)
+    ministack_seams.guard_event_targets(can_deliver)
 
 
-def runs(function: str) -> bool:
-    """Whether Lambda may assume the role of a function, named by ARN or name; yes for no function.
-
-    That it does not exist is for MiniStack to say.
-    """
-    found = ministack_seams.function_arn_and_role(function)
-    if found is None:
-        return True
-    arn, role = found
-    return authorization.trusts(role, service=SERVICE, source_arn=arn)
-
-
-def _denied() -> http.Answer:
+def _refusal(method: str, path: str, body: bytes) -> http.Response | None:
+    if method != "POST":
+        return None
+    if path.rstrip("/") == CREATION:
+        request = json.loads(body)
+        name, role = request["FunctionName"], request["Role"]
+        arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
+        trusted = authorization.trusts(role, service=SERVICE, source_arn=arn)
+        return None if trusted else http.error("InvalidParameterValueException", MESSAGE)
+    invocation = INVOCATION.fullmatch(path)
+    if invocation is None or can_run(unquote(invocation[1])):
+        return None
     _, headers, body = http.error("AccessDeniedException", MESSAGE)
     return 403, headers, body
+
+
+def can_run(function: str) -> bool:
+    """Return True if Lambda may assume the role of a function. `function` is its ARN or name.
+
+    Return True for a function that does not exist, because MiniStack refuses it.
+    """
+    config = ministack_seams.function_config(function)
+    if config is None:
+        return True
+    return authorization.trusts(config.role_arn, service=SERVICE, source_arn=config.arn)

@@ -1,4 +1,4 @@
-"""HTTP as this server speaks it: reading requests, sending answers and AWS's refusals."""
+"""HTTP for this server: read requests, send responses and the errors of AWS."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from hypercorn.protocol.http_stream import HTTPStream
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
-    Answer = tuple[int, dict[str, str], bytes]
+    Response = tuple[int, dict[str, str], bytes]  # status, headers and body, as MiniStack has it
 
 
 def headers(scope: HTTPScope) -> dict[str, str]:
-    """The headers of a request, by their names in lower case."""
+    """Return the headers of a request by their names in lower case."""
     return {name.decode().lower(): value.decode() for name, value in scope["headers"]}
 
 
 async def read_body(receive: ASGIReceiveCallable) -> bytes:
-    """Read a request's body to its end."""
+    """Return the whole body of a request."""
     body = b""
     while True:
         message = await receive()
@@ -34,10 +34,10 @@ async def read_body(receive: ASGIReceiveCallable) -> bytes:
             return body
 
 
-async def send_answer(
+async def send_response(
     send: ASGISendCallable, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    """Send a whole answer."""
+    """Send a whole response."""
     await send(
         {
             "type": "http.response.start",
@@ -52,16 +52,17 @@ async def send_answer(
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def error(code: str, message: str) -> Answer:
-    """A refusal as services that speak JSON give it: status, headers and body."""
-    kind = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
-    return 400, kind, json.dumps({"__type": code, "message": message}).encode()
+def error(code: str, message: str) -> Response:
+    """Return an error with status 400, as services with JSON bodies send it."""
+    headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
+    return 400, headers, json.dumps({"__type": code, "message": message}).encode()
 
 
 async def drop_connection(send: ASGISendCallable) -> None:
-    """Close the connection without an answer, for which ASGI has no message.
+    """Close the connection without a response. ASGI has no message for this.
 
-    `send` must be hypercorn's own: it belongs to the stream that is closed. Tried with 0.18.0.
+    `send` must be the function of hypercorn, because it belongs to the stream that is closed.
+    Tried with hypercorn 0.18.0.
     """
     stream = cast("HTTPStream", cast("MethodType", send).__self__)
     await stream.send(StreamClosed(stream_id=stream.stream_id))

@@ -1,8 +1,8 @@
-"""Logs refuse the filter patterns that MiniStack would answer with every line there is.
+"""The refusal of filter patterns that MiniStack's Logs does not understand.
 
-MiniStack filters by words. For a pattern of JSON, of fields or of a regular expression
-(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html) it gives
-wrong lines, which is worse than none.
+MiniStack filters by words only. For a pattern of JSON, of fields or of a regular expression
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html) it would
+return wrong lines, and an error is better than that.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from emulator.server import http, ministack_seams
 
 
 def mount() -> None:
-    """Begin to refuse."""
+    """Refuse such patterns from now on."""
     ministack_seams.guard_service("logs", _refusal)
 
 
-def _refusal(_method: str, _path: str, body: bytes) -> http.Answer | None:
+def _refusal(_method: str, _path: str, body: bytes) -> http.Response | None:
     request = json.loads(body or b"{}")
     pattern = str(request.get("filterPattern", "")).strip()
-    # A filter that is kept has a name; here nothing is ever filtered by it.
+    # A stored filter has a name. MiniStack stores it and never filters by it.
     if not pattern.startswith(("{", "[", "%")) or "filterName" in request:
         return None
     return http.error(

@@ -1,7 +1,7 @@
-"""Every touch on the insides of MiniStack, in one place, with its reason.
+"""The places where the emulator reads or replaces internals of MiniStack, each with its reason.
 
-Tried against ministack 1.5.33. None of this is a public interface, so any release may move it; a
-test tells.
+Written for ministack 1.5.33. None of this is a public interface, so any release may move it. A
+test checks that every place is still there.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from emulator.server.slots import Timing
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from emulator.server.http import Answer
+    from emulator.server.http import Response
 
-    Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
+    Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
 Document = dict[str, object]
 
 
 class RetryPolicy(TypedDict, total=False):
-    """How often and how long a schedule's delivery is tried again."""
+    """The limits for the retries of a schedule's delivery."""
 
     MaximumRetryAttempts: int
     MaximumEventAgeInSeconds: int
 
 
 class DeadLetterConfig(TypedDict, total=False):
-    """Where undeliverable events of a schedule go."""
+    """The queue for the events of a schedule that cannot be delivered."""
 
     Arn: str
 
 
 class ScheduleTarget(TypedDict):
-    """What a schedule starts, as whom and with what."""
+    """The target of a schedule, with its role and its input."""
 
     Arn: str
     RoleArn: str
@@ -60,55 +60,102 @@ class Schedule(Timing):
     Target: ScheduleTarget
 
 
+class StoredSchedule(NamedTuple):
+    """A schedule, with the account and region that it is in."""
+
+    account: str
+    region: str
+    schedule: Schedule
+
+
+class FunctionConfig(NamedTuple):
+    """The ARN of a function, and the ARN of its role."""
+
+    arn: str
+    role_arn: str
+
+
 # Reads
 
 
 def trust_policy(role_arn: str) -> Document | None:
-    """The trust policy of a role in MiniStack's store, or None where there is no such role."""
+    """Return the trust policy of a role, or None if there is no such role."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-    role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # unasked by anybody
+    role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # GetRole needs a caller
     if role is None or role["Arn"] != role_arn:
         return None
     return cast("Document", json.loads(role["AssumeRolePolicyDocument"]))
 
 
 def caller_arn(access_key: str) -> str:
-    """The ARN of the key's owner (in the account in force); the key itself where it has none."""
+    """Return the ARN of a key's owner in the current account, or the key if it has no owner."""
     identity = iam_evaluator.resolve_caller_identity(access_key)
     return str(identity["userArn"]) if identity else access_key
 
 
 def bucket_policy(bucket: str, account: str) -> Document | None:
-    """The policy of a bucket, or None."""
-    text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # read without a signed request
+    """Return the policy of a bucket, or None."""
+    text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
     return cast("Document", json.loads(text)) if text else None
 
 
 def register_session(access_key: str, session: Document) -> None:
-    """Make MiniStack accept a role session that was opened here."""
+    """Make MiniStack accept the access key of a role session."""
     sts.register_session(access_key, session)
 
 
-def schedules() -> list[tuple[str, str, Schedule]]:
-    """Every schedule as (account, region, record), whoever asks."""
-    items = scheduler._schedules.all_items()  # noqa: SLF001  # of all accounts
-    return [(account, region, record) for (account, region, _), record in items]
+def schedules() -> list[StoredSchedule]:
+    """Return the schedules of every account and region."""
+    items = scheduler._schedules.all_items()  # noqa: SLF001  # ListSchedules has one account only
+    return [StoredSchedule(account, region, record) for (account, region, _), record in items]
+
+
+def function_config(function: str) -> FunctionConfig | None:
+    """Return the ARNs of a function, or None if there is no such function.
+
+    `function` is a name or an ARN in the current account and region.
+    """
+    name = lambda_svc._resolve_request_scoped_name(function)  # noqa: SLF001  # knows all spellings
+    record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction needs a caller
+    if record is None:
+        return None
+    config = record["config"]
+    return FunctionConfig(str(config["FunctionArn"]), str(config["Role"]))
+
+
+def function_policy(function_arn: str) -> Document | None:
+    """Return the resource policy of a function in the current account and region, or None."""
+    policy_and_revision = lambda_svc.function_policy_for_arn(function_arn)
+    return cast("Document", policy_and_revision[0]) if policy_and_revision else None
+
+
+# Writes
+
+
+def put_service_event(entry: Document) -> None:
+    """Put an event whose source is a service (`aws.*`). PutEvents refuses it to callers."""
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
+
+
+def forget_everything() -> None:
+    """End the process of every function and empty MiniStack's stores."""
+    ministack._reset_all_state()  # noqa: SLF001  # the function behind MiniStack's reset path
 
 
 # Replacements
 
 
 def stop_ministack_scheduler() -> None:
-    """Keep MiniStack from firing schedules: it checks no role and fills in no context attribute."""
+    """Stop MiniStack from firing schedules. It checks no role and fills in no attributes."""
     scheduler.start_scheduler = lambda: None
 
 
 def name_schedules_by_their_group() -> None:
-    """Let a role's policy be asked about a schedule in its own group.
+    """Check permissions on a schedule with the ARN of its own group.
 
-    MiniStack asks about `schedule/default/NAME`, whatever group the call names.
+    MiniStack checks them on `schedule/default/NAME`, even if the call names another group.
     """
-    name_resource = iam_actions.extract_resource_arn
+    ministack_resource_arn = iam_actions.extract_resource_arn
 
     def extract_resource_arn(  # noqa: PLR0917  # MiniStack's own signature
         service: str,
@@ -120,7 +167,9 @@ def name_schedules_by_their_group() -> None:
         region: str,
         account: str,
     ) -> str:
-        arn: str = name_resource(service, method, path, headers, body, query, region, account)
+        arn: str = ministack_resource_arn(
+            service, method, path, headers, body, query, region, account
+        )
         group = (query.get("groupName") or ["default"])[0]
         return arn.replace(":schedule/default/", f":schedule/{group}/", 1)
 
@@ -128,7 +177,7 @@ def name_schedules_by_their_group() -> None:
 
 
 def serve_states(handler: Handler) -> None:
-    """Let `handler` answer Step Functions' calls that MiniStack has authorised."""
+    """Let `handler` respond to the calls to Step Functions that MiniStack has authorised."""
     ministack.SERVICE_HANDLERS["states"] = handler
 
 
@@ -142,9 +191,9 @@ class Call(NamedTuple):
     query: dict[str, list[str]]
 
 
-def _replace_handler(service: str, answer: Callable[[Call, Handler], Awaitable[Answer]]) -> None:
-    """Let `answer` serve the calls to a service. It also gets the handler that it replaces."""
-    respond: Handler = ministack.SERVICE_HANDLERS[service]
+def _replace_handler(service: str, respond: Callable[[Call, Handler], Awaitable[Response]]) -> None:
+    """Let `respond` serve the calls to a service. Its second argument is the replaced handler."""
+    ministack_handler: Handler = ministack.SERVICE_HANDLERS[service]
 
     async def handler(
         method: str,
@@ -152,124 +201,104 @@ def _replace_handler(service: str, answer: Callable[[Call, Handler], Awaitable[A
         headers: dict[str, str],
         body: bytes,
         query: dict[str, list[str]],
-    ) -> Answer:
-        return await answer(Call(method, path, headers, body, query), respond)
+    ) -> Response:
+        return await respond(Call(method, path, headers, body, query), ministack_handler)
 
     ministack.SERVICE_HANDLERS[service] = handler
 
 
-def guard_service(service: str, refusal: Callable[[str, str, bytes], Answer | None]) -> None:
-    """Let `refusal(method, path, body)` answer for a service where it minds a call.
+def guard_service(service: str, refusal: Callable[[str, str, bytes], Response | None]) -> None:
+    """Send the response of `refusal(method, path, body)` for a call, unless it is None.
 
-    It is asked after MiniStack has authenticated and authorised the call.
+    MiniStack authenticates and authorises the call first.
     """
 
-    async def guarded(call: Call, respond: Handler) -> Answer:
-        return refusal(call.method, call.path, call.body) or await respond(*call)
+    async def guarded(call: Call, handler: Handler) -> Response:
+        return refusal(call.method, call.path, call.body) or await handler(*call)
 
     _replace_handler(service, guarded)
 
 
-def keep_keys_of_log_groups() -> None:
-    """Answer the calls that change the KMS key of a log group, which MiniStack does not have."""
+def store_keys_of_log_groups() -> None:
+    """Respond to the calls that change the KMS key of a log group. MiniStack lacks them."""
 
-    async def answer_keys(call: Call, respond: Handler) -> Answer:
+    async def respond(call: Call, handler: Handler) -> Response:
         operation = call.headers.get("x-amz-target", "").rpartition(".")[2]
         if operation not in {"AssociateKmsKey", "DisassociateKmsKey"}:
-            return await respond(*call)
+            return await handler(*call)
         request = json.loads(call.body)
         name = request["logGroupName"]
-        group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # only the store has the key
+        group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # no other way to set a key
         if group is None:
             message = f"The specified log group does not exist: {name}"
             return http.error("ResourceNotFoundException", message)
         group["kmsKeyId"] = request.get("kmsKeyId")
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"
 
-    _replace_handler("logs", answer_keys)
+    _replace_handler("logs", respond)
 
 
-def remove_all_tags_that_are_named() -> None:
-    """Remove every tag that a call to Scheduler names. MiniStack only removes the first one."""
+def remove_every_named_tag() -> None:
+    """Remove every tag that a call to Scheduler names. MiniStack removes the first one only."""
 
-    async def untag_each(call: Call, respond: Handler) -> Answer:
+    async def untag_each(call: Call, handler: Handler) -> Response:
         if call.method != "DELETE" or not call.path.startswith("/tags/"):
-            return await respond(*call)
-        *others, last = call.query["TagKeys"]
-        for key in others:
-            await respond(*call._replace(query=call.query | {"TagKeys": [key]}))
-        return await respond(*call._replace(query=call.query | {"TagKeys": [last]}))
+            return await handler(*call)
+        *first_keys, last_key = call.query["TagKeys"]
+        for key in first_keys:
+            await handler(*call._replace(query=call.query | {"TagKeys": [key]}))
+        return await handler(*call._replace(query=call.query | {"TagKeys": [last_key]}))
 
     _replace_handler("scheduler", untag_each)
 
 
-def guard_event_targets(allowed: Callable[[str, str], bool]) -> None:
-    """Deliver an event to a Lambda function only where `allowed(function ARN, rule ARN)`.
+def guard_event_targets(may_deliver: Callable[[str, str], bool]) -> None:
+    """Deliver an event to a Lambda function only if `may_deliver(function ARN, rule ARN)`.
 
-    MiniStack does not look at the function's resource policy.
+    MiniStack does not check the function's resource policy.
     """
-    deliver = eventbridge._invoke_target  # noqa: SLF001  # the one place that knows both rule and target
+    deliver = eventbridge._invoke_target  # noqa: SLF001  # the only place with both rule and target
 
     def invoke_target(
         target: Document, event: Document, rule: Document, view: object = None
     ) -> None:
         arn = str(target.get("Arn", ""))
-        if ":lambda:" not in arn or allowed(arn, str(rule["Arn"])):
+        if ":lambda:" not in arn or may_deliver(arn, str(rule["Arn"])):
             deliver(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_target  # noqa: SLF001
 
 
-def guard_function_logs(allowed: Callable[[str, str], bool]) -> None:
-    """Keep a function's log lines only where `allowed(its role's access key, log group)`."""
-    write = lambda_svc._emit_lambda_logs  # noqa: SLF001  # all of Lambda's log lines come this way
+def guard_function_logs(may_log: Callable[[str, str], bool]) -> None:
+    """Store the log lines of a function only if `may_log(access key of its role, log group)`."""
+    write = lambda_svc._emit_lambda_logs  # noqa: SLF001  # every log line of Lambda passes here
 
-    def emit_lambda_logs(func: dict[str, Any], *arguments: object, **more: object) -> None:
+    def emit_lambda_logs(func: dict[str, Any], *args: object, **kwargs: object) -> None:
         config = func.get("config") or func
         group = config.get("LoggingConfig", {}).get("LogGroup")
         access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
-        if allowed(access_key, group or f"/aws/lambda/{config['FunctionName']}"):
-            write(func, *arguments, **more)
+        if may_log(access_key, group or f"/aws/lambda/{config['FunctionName']}"):
+            write(func, *args, **kwargs)
 
     lambda_svc._emit_lambda_logs = emit_lambda_logs  # noqa: SLF001
 
 
 def wait_for_function_logs() -> None:
-    """Give a function's last lines time to come through its pipe.
+    """Wait longer for the last log lines of a function.
 
-    MiniStack takes 5 ms without a line for their end, and loses what a busy machine brings later.
+    MiniStack stops reading after 5 ms without a line, and on a busy machine later lines are lost.
     """
-    lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  # noqa: SLF001  # seconds: until the first line, between lines, in all
+    first_line_wait, pause_between_lines, total = 0.05, 0.05, 0.25  # seconds
+    lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (  # noqa: SLF001
+        first_line_wait,
+        pause_between_lines,
+        total,
+    )
 
 
-def answer_functions_at_once() -> None:
-    """Send what MiniStack's Lambda Runtime API writes without delay.
+def respond_to_functions_immediately() -> None:
+    """Send the responses of MiniStack's Lambda Runtime API without delay.
 
-    It writes headers and body apart, so Nagle's algorithm holds each event back for 40 ms.
+    It writes headers and body separately, and Nagle's algorithm would delay each event by 40 ms.
     """
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
-
-
-def forget_everything() -> None:
-    """End every function's process and empty MiniStack's stores."""
-    ministack._reset_all_state()  # noqa: SLF001  # what its own reset path calls
-
-
-def function_arn_and_role(function: str) -> tuple[str, str] | None:
-    """The ARN and the role of a function (a name or ARN in the account and region in force)."""
-    name = lambda_svc._resolve_request_scoped_name(function)  # noqa: SLF001  # knows all spellings
-    found = lambda_svc._functions.get(name)  # noqa: SLF001  # unasked by anybody
-    if found is None:
-        return None
-    return str(found["config"]["FunctionArn"]), str(found["config"]["Role"])
-
-
-def function_policy(function_arn: str) -> Document | None:
-    """The resource policy of a function (in the account and region in force), or None."""
-    found = lambda_svc.function_policy_for_arn(function_arn)
-    return cast("Document", found[0]) if found else None
-
-
-def put_service_event(entry: Document) -> None:
-    """Put an event whose source is a service (`aws.*`), which PutEvents refuses to callers."""
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001

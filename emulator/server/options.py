@@ -1,4 +1,4 @@
-"""How the emulator's process is told to serve."""
+"""The options of the emulator's process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ Interpreter = Literal["moto", "ministack"]
 
 
 class Options(TypedDict):
-    """How to serve: port (0 for a free one), account, region, and a directory to keep things in.
+    """The options that `emulator.process` passes as JSON.
 
-    `interpreter` is whose state machines run, `timings` and `switches` are the fields of
-    Personalize's FixedTimings and Switches.
+    `port` can be 0 for a free one. `directory` is for the files of the process. `interpreter` runs
+    the state machines. `timings` and `switches` are the fields of Personalize's FixedTimings and
+    Switches.
     """
 
     port: int

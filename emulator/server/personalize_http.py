@@ -1,11 +1,12 @@
-"""Amazon Personalize over HTTP: who calls, whether they may, and how it is answered.
+"""Amazon Personalize over HTTP: it identifies the caller, checks permissions and responds.
 
-Its services share the port: `personalize` is told by its X-Amz-Target, `personalize-runtime` and
-`personalize-events` (which is not emulated, and says so) by their paths and the service that the
-request was signed for. Signatures are checked like MiniStack
-checks those of its services, and every action is authorised per resource by the caller's policies.
-A role that a request hands over must be one that the caller may pass to Personalize, and that
-Personalize may assume.
+Personalize's services share the port. A request to `personalize` has an X-Amz-Target. A request to
+`personalize-runtime` or `personalize-events` is recognised by its path and by the service that it
+is signed for. (The operations of `personalize-events` are not emulated, and their error says so.)
+
+Signatures are checked as MiniStack checks them. The policies of the caller must allow every action
+on every resource. If a request passes a role, the caller must be allowed to pass it to
+Personalize, and Personalize must be allowed to assume it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncio
 import contextvars
 import functools
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs
 
 from ministack.core import iam_actions, iam_evaluator
@@ -43,13 +44,20 @@ SERVICE = "personalize.amazonaws.com"
 _access_key: contextvars.ContextVar[str] = contextvars.ContextVar("personalize_access_key")
 
 
+class Operation(NamedTuple):
+    """An operation of one of Personalize's services."""
+
+    service: str
+    name: str
+
+
 class PersonalizeHttp:
-    """The emulated Personalize, behind IAM."""
+    """The emulated Personalize behind IAM."""
 
     def __init__(
         self, objects: Objects, timings: Timings | None = None, switches: Switches | None = None
     ) -> None:
-        self._make = functools.partial(
+        self._new_personalize = functools.partial(
             Personalize,
             objects=objects,
             timings=timings,
@@ -57,26 +65,29 @@ class PersonalizeHttp:
             authorize=_authorize,
             pass_role=_pass_role,
         )
-        self.personalize = self._make()
-        self._paths = {
-            service(each).operation_model(name).http["requestUri"]: (each, name)
-            for each in (RUNTIME, EVENTS)
-            for name in service(each).operation_names
+        self.personalize = self._new_personalize()
+        self._operations_by_path = {
+            service(service_name).operation_model(name).http["requestUri"]: Operation(
+                service_name, name
+            )
+            for service_name in (RUNTIME, EVENTS)
+            for name in service(service_name).operation_names
         }
 
     def reset(self) -> None:
         """Forget every resource, fault and call."""
-        self.personalize = self._make()
+        self.personalize = self._new_personalize()
 
-    def operation(self, scope: HTTPScope) -> tuple[str, str] | None:
-        """Tell which service and operation of Personalize a request is for; None if for neither."""
+    def operation(self, scope: HTTPScope) -> Operation | None:
+        """Return the operation that a request is for, or None if it is not for Personalize."""
         headers = http.headers(scope)
         target = headers.get("x-amz-target", "")
         if target.startswith(TARGET):
-            return CONTROL, target.removeprefix(TARGET)
-        # A bucket may be called like one of the paths.
-        signed_for_it = "/personalize/aws4_request" in headers.get("authorization", "")
-        return self._paths.get(scope["path"]) if signed_for_it else None
+            return Operation(CONTROL, target.removeprefix(TARGET))
+        # The name of a bucket can make the same path, so the signature decides.
+        if "/personalize/aws4_request" not in headers.get("authorization", ""):
+            return None
+        return self._operations_by_path.get(scope["path"])
 
     async def __call__(
         self,
@@ -85,14 +96,18 @@ class PersonalizeHttp:
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
     ) -> None:
-        """Answer one request for `service_name`. Raises NoAnswer where the answer is to be lost."""
+        """Respond to one request for a service of Personalize.
+
+        Raises:
+            NoAnswer: The response must be lost.
+        """
         body = await http.read_body(receive)
         headers = http.headers(scope)
-        refusal = _identify(scope, headers, body)
+        refusal = _identify_caller(scope, headers, body)
         if refusal is not None:
-            await http.send_answer(send, *refusal)
+            await http.send_response(send, *refusal)
             return
-        answer = await asyncio.to_thread(
+        response = await asyncio.to_thread(
             respond,
             self.personalize,
             service_name=service_name,
@@ -104,11 +119,13 @@ class PersonalizeHttp:
                 get_account_id(), get_region(), ministack_seams.caller_arn(_access_key.get())
             ),
         )
-        await http.send_answer(send, *answer)
+        await http.send_response(send, *response)
 
 
-def _identify(scope: HTTPScope, headers: dict[str, str], body: bytes) -> http.Answer | None:
-    """Make the caller known to the rest of this request, or refuse its credentials."""
+def _identify_caller(
+    scope: HTTPScope, headers: dict[str, str], body: bytes
+) -> http.Response | None:
+    """Store the caller for the rest of this request. Return an error for wrong credentials."""
     query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
     access_key = extract_access_key_id(headers, query)
     set_request_account_id(access_key)
@@ -123,7 +140,7 @@ def _identify(scope: HTTPScope, headers: dict[str, str], body: bytes) -> http.An
     failure = iam_evaluator.check_credentials(access_key, "personalize")
     if failure is None:
         return None
-    answer: http.Answer = iam_actions.access_denied_response(
+    response: http.Response = iam_actions.access_denied_response(
         "personalize",
         "",
         "",
@@ -132,11 +149,11 @@ def _identify(scope: HTTPScope, headers: dict[str, str], body: bytes) -> http.An
         message=failure.message,
         headers=headers,
     )
-    return answer
+    return response
 
 
 def _authorize(caller: Caller, action: str, resources: list[str]) -> None:
-    """Raise ApiError (AccessDeniedException) unless the caller may do this to all of these."""
+    """Raise ApiError (AccessDeniedException) if a resource is not allowed to the caller."""
     for resource in resources:
         try:
             authorization.authorize(_access_key.get(), caller.region, action, resource)
@@ -145,7 +162,7 @@ def _authorize(caller: Caller, action: str, resources: list[str]) -> None:
 
 
 def _pass_role(caller: Caller, role_arn: str) -> None:
-    """Raise ApiError unless the caller may pass the role, and Personalize may assume it."""
+    """Raise ApiError if the caller may not pass the role or Personalize may not assume it."""
     try:
         authorization.authorize(
             _access_key.get(),
@@ -156,6 +173,6 @@ def _pass_role(caller: Caller, role_arn: str) -> None:
         )
     except authorization.AccessDeniedError as error:
         raise ApiError("AccessDeniedException", str(error)) from error
-    source = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
-    if not authorization.trusts(role_arn, service=SERVICE, source_arn=source):
+    job_arn = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
+    if not authorization.trusts(role_arn, service=SERVICE, source_arn=job_arn):
         raise invalid_input(f"Amazon Personalize is not allowed to assume the role {role_arn}.")

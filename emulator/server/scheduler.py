@@ -1,14 +1,15 @@
-"""EventBridge Scheduler: MiniStack keeps the schedules, this fires each as its own role.
+"""EventBridge Scheduler: MiniStack stores the schedules, and this module fires them.
 
-A schedule fires when it is due (`slots.py`), or when it is told to (`fire`). Then the context
-attributes in its input are filled in, a session of its role is opened (the trust policy sees the
-schedule **group** as `aws:SourceArn`), and the execution is started with a name made from schedule
-and slot, so that a second delivery for one slot finds the first one's execution. Throttling and
-server errors are tried again, as the schedule's retry policy says; what cannot be delivered goes to
-its dead-letter queue, sent by the same role.
+A schedule fires when it is due (`slots.py`) or when `fire` is called. The module fills in the
+context attributes of the input, opens a session of the schedule's role, and starts the execution.
+The role's trust policy sees the schedule **group** as `aws:SourceArn`. The name of the execution
+comes from schedule and slot, so that a second delivery for a slot finds the first execution.
+Throttling and server errors are retried as the retry policy says. An event that cannot be
+delivered is sent to the dead-letter queue, with the same role.
 
-As on AWS, a role that the group may not assume, or an expression that is none, is refused when the
-schedule is created or changed. Targets other than a state machine are refused when they are due.
+As on AWS, Scheduler refuses a schedule at its creation or change if its role does not trust the
+group, or if its expression is invalid. A target that is no state machine is refused when it is
+due.
 """
 
 from __future__ import annotations
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
 
 SERVICE = "scheduler.amazonaws.com"
 TICK_SECONDS = 0.5
-RETRIED = {"ThrottlingException", "TooManyRequestsException", "InternalServerError"}
+RETRIED_CODES = {"ThrottlingException", "TooManyRequestsException", "InternalServerError"}
 SERVER_ERROR = 500
 LONGEST_PAUSE_SECONDS = 60.0
+# The defaults of a schedule's retry policy.
+# https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
+DEFAULT_RETRIES = 185
+DEFAULT_EVENT_AGE_SECONDS = 86_400
 log = logging.getLogger(__name__)
 
 
@@ -53,17 +58,17 @@ class Delivery:
 
     @property
     def scheduled_time(self) -> str:
-        """The slot, as `<aws.scheduler.scheduled-time>` tells it."""
+        """The slot, in the form of `<aws.scheduler.scheduled-time>`."""
         return self.slot.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @property
     def execution_name(self) -> str:
-        """The same for every delivery of this slot."""
+        """The name of the execution. Every delivery for a slot has the same."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.schedule['Arn']} {self.scheduled_time}"))
 
     @property
     def execution_id(self) -> str:
-        """The same for every delivery of this slot, in Scheduler's own form."""
+        """The id of the delivery, in Scheduler's form. Every delivery for a slot has the same."""
         return self.execution_name.replace("-", "")[:16]
 
     @property
@@ -81,47 +86,44 @@ class Delivery:
 
 
 class DeliveryError(Exception):
-    """A schedule could not start its target; code and message are the last attempt's."""
+    """A schedule could not start its target. Code and message are from the last attempt."""
 
-    def __init__(self, code: str, message: str, *, again: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
-        self.again = again
+        self.retryable = retryable
 
 
 class Scheduler:
-    """Fires the schedules of every account and region in MiniStack's store."""
+    """The scheduler of every account and region in MiniStack's store."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
+        # By schedule ARN: its last modification, and the next slot.
         self._due: dict[str, tuple[float, dt.datetime | None]] = {}
         self._fired: dict[str, dt.datetime] = {}
 
     def mount(self) -> None:
-        """Take over from MiniStack's own scheduler, and begin to fire what is due."""
+        """Replace MiniStack's scheduler, and fire schedules when they are due."""
         ministack_seams.stop_ministack_scheduler()
         ministack_seams.guard_service("scheduler", _refusal)
         threading.Thread(target=self._run, daemon=True, name="scheduler").start()
 
     def reset(self) -> None:
-        """Forget what was fired."""
+        """Forget which slots were fired."""
         self._due.clear()
         self._fired.clear()
 
     def fire(self, name: str, group: str = "default", slot: dt.datetime | None = None) -> str:
-        """Start the target for a slot (by default the next one not fired yet); the execution's ARN.
+        """Start the target for a slot, by default the next slot, and return the execution's ARN.
 
-        Raises LookupError where no such enabled schedule is, and DeliveryError.
+        Raises:
+            LookupError: There is no such enabled schedule, or it has no slot left.
+            DeliveryError: The target cannot be started.
         """
-        found = [
-            s
-            for s in ministack_seams.schedules()
-            if (s[2]["Name"], s[2]["GroupName"]) == (name, group)
-        ]
-        if not found:
-            raise LookupError(f"there is no schedule {name} in group {group}")
-        account, region, schedule = found[0]
+        stored = _stored_schedule(name, group)
+        schedule = stored.schedule
         if schedule["State"] != "ENABLED":
             raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
         if slot is None:
@@ -130,51 +132,59 @@ class Scheduler:
             if slot is None:
                 raise LookupError(f"schedule {name} in group {group} has no slot left")
             self._fired[schedule["Arn"]] = slot
-        return self.deliver(Delivery(schedule, account, region, slot.astimezone(dt.UTC)))
+        delivery = Delivery(schedule, stored.account, stored.region, slot.astimezone(dt.UTC))
+        return self.deliver(delivery)
 
     def deliver(self, delivery: Delivery) -> str:
-        """Start the target, again where that helps; the execution's ARN. Raises DeliveryError."""
+        """Start the target, with retries, and return the execution's ARN.
+
+        Raises:
+            DeliveryError: The target cannot be started.
+        """
         policy = delivery.schedule["Target"].get("RetryPolicy", {})
-        attempts = 1 + policy.get("MaximumRetryAttempts", 185)
-        give_up = time.monotonic() + policy.get("MaximumEventAgeInSeconds", 86_400)
+        attempts = 1 + policy.get("MaximumRetryAttempts", DEFAULT_RETRIES)
+        event_age = policy.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS)
+        deadline = time.monotonic() + event_age
         while True:
             try:
                 return self._start(delivery)
             except DeliveryError as error:
                 pause = min(2.0 ** (delivery.attempt - 1), LONGEST_PAUSE_SECONDS)
-                too_late = time.monotonic() + pause > give_up
-                if not error.again or too_late or delivery.attempt >= attempts:
-                    limit = "MaximumEventAgeInSeconds" if too_late else "MaximumRetryAttempts"
-                    self._bury(delivery, error, limit)
+                is_too_late = time.monotonic() + pause > deadline
+                if not error.retryable or is_too_late or delivery.attempt >= attempts:
+                    limit = "MaximumEventAgeInSeconds" if is_too_late else "MaximumRetryAttempts"
+                    self._send_to_dead_letter_queue(delivery, error, limit)
                     raise
                 time.sleep(pause)
                 delivery = replace(delivery, attempt=delivery.attempt + 1)
 
     def tick(self, now: dt.datetime) -> list[Delivery]:
-        """What is due by now and was not before; each schedule's time goes on."""
-        due = []
+        """Return the deliveries that have become due since the last tick."""
+        deliveries = []
         for account, region, schedule in ministack_seams.schedules():
-            changed, arn = schedule["LastModificationDate"], schedule["Arn"]
-            known, slot = self._due.get(arn, (None, None))
-            if known != changed:
+            modified, arn = schedule["LastModificationDate"], schedule["Arn"]
+            known_modified, slot = self._due.get(arn, (None, None))
+            if known_modified != modified:
                 slot = slots.first_slot(schedule)
             if slot is not None and slot <= now:
                 if schedule["State"] == "ENABLED":
-                    due.append(Delivery(schedule, account, region, slot))
+                    deliveries.append(Delivery(schedule, account, region, slot))
                 slot = slots.next_slot(schedule, slot)
-            self._due[arn] = (changed, slot)
-        return due
+            self._due[arn] = (modified, slot)
+        return deliveries
 
     def _run(self) -> None:
         while True:
             time.sleep(TICK_SECONDS)
             try:
                 for delivery in self.tick(dt.datetime.now(dt.UTC)):
-                    threading.Thread(target=self._deliver, args=(delivery,), daemon=True).start()
+                    threading.Thread(
+                        target=self._deliver_or_log, args=(delivery,), daemon=True
+                    ).start()
             except Exception:
-                log.exception("the scheduler stumbled")
+                log.exception("the scheduler could not start the schedules that are due")
 
-    def _deliver(self, delivery: Delivery) -> None:
+    def _deliver_or_log(self, delivery: Delivery) -> None:
         try:
             self.deliver(delivery)
         except DeliveryError as error:
@@ -192,13 +202,15 @@ class Scheduler:
         except authorization.AccessDeniedError as error:
             raise DeliveryError("AccessDeniedException", str(error)) from error
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            again = code in RETRIED or status >= SERVER_ERROR
-            raise DeliveryError(code, error.response["Error"]["Message"], again=again) from error
+            retryable = code in RETRIED_CODES or status >= SERVER_ERROR
+            raise DeliveryError(code, message, retryable=retryable) from error
 
-    def _bury(self, delivery: Delivery, error: DeliveryError, limit: str) -> None:
-        """Send what could not be delivered to the dead-letter queue, if there is one."""
+    def _send_to_dead_letter_queue(
+        self, delivery: Delivery, error: DeliveryError, limit: str
+    ) -> None:
+        """Send an event that could not be delivered to the schedule's queue, if it has one."""
         queue_arn = delivery.schedule["Target"].get("DeadLetterConfig", {}).get("Arn")
         if queue_arn is None:
             return
@@ -223,18 +235,26 @@ class Scheduler:
                     for name, value in attributes.items()
                 },
             )
-        except (ClientError, authorization.AccessDeniedError) as lost:
-            log.warning("%s: no dead letter: %s", delivery.schedule["Arn"], lost)
+        except (ClientError, authorization.AccessDeniedError) as send_error:
+            log.warning("%s: no dead letter: %s", delivery.schedule["Arn"], send_error)
+
+
+def _stored_schedule(name: str, group: str) -> ministack_seams.StoredSchedule:
+    """Return a schedule of any account and region. Raise LookupError if there is none."""
+    for stored in ministack_seams.schedules():
+        if (stored.schedule["Name"], stored.schedule["GroupName"]) == (name, group):
+            return stored
+    raise LookupError(f"there is no schedule {name} in group {group}")
 
 
 def _group_arn(schedule_arn: str) -> str:
-    """The group's ARN, which is what a role's trust policy can name."""
-    head, _, rest = schedule_arn.partition(":schedule/")
-    return f"{head}:schedule-group/{rest.partition('/')[0]}"
+    """Return the ARN of a schedule's group, which is what a role's trust policy can name."""
+    head, _, path = schedule_arn.partition(":schedule/")
+    return f"{head}:schedule-group/{path.partition('/')[0]}"
 
 
 def _session(delivery: Delivery) -> authorization.Credentials:
-    """Open the schedule's role. Raises AccessDeniedError."""
+    """Return the credentials of the schedule's role. Raise AccessDeniedError."""
     return authorization.assume_role(
         delivery.schedule["Target"]["RoleArn"],
         service=SERVICE,
@@ -243,24 +263,26 @@ def _session(delivery: Delivery) -> authorization.Credentials:
     )
 
 
-def _refusal(method: str, path: str, body: bytes) -> http.Answer | None:
-    """AWS's refusal of a schedule that cannot work, when it is created or changed."""
+def _refusal(method: str, path: str, body: bytes) -> http.Response | None:
+    """Return AWS's error for the creation or change of a schedule that cannot work."""
     if method not in {"POST", "PUT"} or not path.startswith("/schedules/"):
         return None
     request = json.loads(body)
-    group = f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/" + request.get(
-        "GroupName", "default"
+    group_arn = (
+        f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/"
+        + request.get("GroupName", "default")
     )
-    role = request.get("Target", {}).get("RoleArn", "")
-    problem = None
-    if role and not authorization.trusts(role, service=SERVICE, source_arn=group):
-        problem = (
+    role_arn = request.get("Target", {}).get("RoleArn", "")
+    if role_arn and not authorization.trusts(role_arn, service=SERVICE, source_arn=group_arn):
+        return http.error(
+            "ValidationException",
             "The execution role you provide must allow AWS EventBridge Scheduler to assume"
-            " the role."
+            " the role.",
         )
-    elif "ScheduleExpression" in request:
-        try:
-            slots.first_slot(cast("slots.Timing", {**request, "LastModificationDate": time.time()}))
-        except ValueError as error:
-            problem = str(error)
-    return http.error("ValidationException", problem) if problem else None
+    if "ScheduleExpression" not in request:
+        return None
+    try:
+        slots.first_slot(cast("slots.Timing", {**request, "LastModificationDate": time.time()}))
+    except ValueError as error:
+        return http.error("ValidationException", str(error))
+    return None

@@ -1,11 +1,12 @@
 """AWS Step Functions: moto's interpreter, with the role of every state machine enforced.
 
-MiniStack authenticates and authorises each call before it arrives here (`states:StartExecution` on
-the machine, `states:DescribeExecution` on the execution, ...). A machine's tasks call AWS with a
-session of the machine's role, opened only if its trust policy lets Step Functions assume it. What
-moto answers otherwise than AWS is put right in `moto_answers.py` and `moto_seams.py`.
-Not there: RedriveExecution, Express machines, ValidateStateMachineDefinition, versions of a
-machine, the executions of a Map Run, and what an execution's log group would hold.
+MiniStack authenticates and authorises each call first (`states:StartExecution` on the machine,
+`states:DescribeExecution` on the execution, ...). The Tasks of a machine call AWS with a session of
+the machine's role. The session needs a trust policy that lets Step Functions assume the role.
+`moto_responses.py` and `emulator/moto_seams.py` correct what moto does differently from AWS.
+
+Not emulated: RedriveExecution, Express machines, ValidateStateMachineDefinition, versions of a
+machine, the executions of a Map Run, and the content of an execution's log group.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 
 from emulator import moto_seams
-from emulator.server import authorization, http, ministack_seams, moto_answers
+from emulator.server import authorization, http, ministack_seams, moto_responses
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 SERVICE = "states.amazonaws.com"
 
 
-# What the guide wants of a role whose machine logs; which of them a creation needs is not told.
-# https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+# The guide lists these actions for the role of a machine that logs. It does not say which of them
+# are needed at creation. https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 LOGGING_ACTIONS = (
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
@@ -43,13 +44,13 @@ LOGGING_ACTIONS = (
 
 
 class Logging(TypedDict, total=False):
-    """How a state machine logs."""
+    """The logging configuration of a state machine."""
 
     level: str
 
 
 class Machine(TypedDict, total=False):
-    """What of a request to make or change a state machine tells whether its role will do."""
+    """The fields of a request to create or update a state machine that its role depends on."""
 
     name: str
     stateMachineArn: str
@@ -58,26 +59,26 @@ class Machine(TypedDict, total=False):
 
 
 class StateCredentials(Protocol):
-    """Moto's note of which role a task runs as."""
+    """Moto's record of the role that a Task uses."""
 
     role_arn: str
 
 
 class StepFunctions:
-    """Answers `AWSStepFunctions.*`; its machines call AWS through `clients`, as their roles."""
+    """The responder to `AWSStepFunctions.*`. `clients` are the AWS clients of the Tasks."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
     def mount(self) -> None:
-        """Take over Step Functions in this process."""
+        """Replace MiniStack's Step Functions in this process."""
         moto_seams.interpret_state_machines()
         moto_seams.install(moto_seams.parse_once())
         moto_seams.install(moto_seams.stop_without_waiting())
         moto_seams.install(moto_seams.end_once())
         moto_seams.install(moto_seams.end_executions_of_deleted_machines())
         moto_seams.install(moto_seams.task_clients(self.client_for))
-        moto_answers.name_errors()
+        moto_responses.set_error_codes()
         ministack_seams.serve_states(self.respond)
 
     async def respond(
@@ -87,16 +88,16 @@ class StepFunctions:
         headers: dict[str, str],
         body: bytes,
         _query: dict[str, list[str]],
-    ) -> http.Answer:
-        """Answer one call that MiniStack has let through."""
+    ) -> http.Response:
+        """Return the response to a call that MiniStack has authorised."""
         operation = headers.get("x-amz-target", "").partition(".")[2]
         account, region = get_account_id(), get_region()
         if operation in {"CreateStateMachine", "UpdateStateMachine"}:
-            refusal = await asyncio.to_thread(_refuse_role, json.loads(body), account, region)
+            refusal = await asyncio.to_thread(_role_refusal, json.loads(body), account, region)
             if refusal is not None:
                 return refusal
         try:
-            return await asyncio.to_thread(moto_answers.respond, path, headers, body, account)
+            return await asyncio.to_thread(moto_responses.respond, path, headers, body, account)
         except NotImplementedError:
             return http.error(
                 "UnknownOperationException", f"the emulator's Step Functions has no {operation}"
@@ -105,24 +106,20 @@ class StepFunctions:
     def client_for(
         self, region: str, service: str, state_credentials: StateCredentials
     ) -> BaseClient:
-        """Make the client for one task: `service` as the machine's role.
+        """Return the client of `service` for a Task, with credentials of the machine's role.
 
-        Raises ClientError (AccessDeniedException) where the role no longer trusts Step Functions.
+        Raises:
+            ClientError: AccessDeniedException if the role no longer trusts Step Functions.
         """
         role_arn = state_credentials.role_arn
         account = role_arn.split(":")[4]
-        # Moto says here which role a task runs as, not which machine; machines rarely share one.
-        machine = next(
+        # Moto passes the role of the Task but not its machine. Machines rarely share a role.
+        machine_arn = next(
             iter(moto_seams.state_machine_arns(role_arn, account, region)),
             f"arn:aws:states:{region}:{account}:stateMachine:unknown",
         )
         try:
-            credentials = authorization.assume_role(
-                role_arn,
-                service=SERVICE,
-                source_arn=machine,
-                session_name=machine.rsplit(":", 1)[-1][:64],
-            )
+            credentials = _assume_machine_role(role_arn, machine_arn)
         except authorization.AccessDeniedError as error:
             raise ClientError(
                 {
@@ -140,22 +137,30 @@ class StepFunctions:
         return self._clients.get(service, region, credentials)
 
 
-def _refuse_role(request: Machine, account: str, region: str) -> http.Answer | None:
-    """AWS's refusal of a machine whose role cannot be assumed, or cannot set its logging up."""
-    arn = f"arn:aws:states:{region}:{account}:stateMachine:{request.get('name')}"
-    arn = request.get("stateMachineArn", arn)
-    role = request.get("roleArn")
-    if role is None:
+def _assume_machine_role(role_arn: str, machine_arn: str) -> authorization.Credentials:
+    """Return the credentials of a state machine's role. Raise AccessDeniedError."""
+    return authorization.assume_role(
+        role_arn,
+        service=SERVICE,
+        source_arn=machine_arn,
+        session_name=machine_arn.rsplit(":", 1)[-1][:64],
+    )
+
+
+def _role_refusal(request: Machine, account: str, region: str) -> http.Response | None:
+    """Return AWS's error for a role that cannot be assumed or cannot set up the logging."""
+    new_arn = f"arn:aws:states:{region}:{account}:stateMachine:{request.get('name')}"
+    machine_arn = request.get("stateMachineArn", new_arn)
+    role_arn = request.get("roleArn")
+    if role_arn is None:
         return None
     try:
-        session = authorization.assume_role(
-            role, service=SERVICE, source_arn=arn, session_name=arn.rsplit(":", 1)[-1][:64]
-        )
+        session = _assume_machine_role(role_arn, machine_arn)
     except authorization.AccessDeniedError:
         return http.error(
             "AccessDeniedException",
             "Neither the global service principal states.amazonaws.com, nor the regional one is"
-            f" authorized to assume the provided role: {role}",
+            f" authorized to assume the provided role: {role_arn}",
         )
     if request.get("loggingConfiguration", {}).get("level", "OFF") == "OFF":
         return None

@@ -7,7 +7,7 @@ import pytest
 from emulator.server import scheduler as module
 from emulator.server.scheduler import Delivery, DeliveryError, Scheduler
 
-BUSY = DeliveryError("ThrottlingException", "Rate exceeded", again=True)
+BUSY = DeliveryError("ThrottlingException", "Rate exceeded", retryable=True)
 DENIED = DeliveryError("AccessDeniedException", "no")
 
 
@@ -27,7 +27,7 @@ class Recorder(Scheduler):
             raise outcome
         return outcome
 
-    def _bury(self, delivery, error, limit):
+    def _send_to_dead_letter_queue(self, delivery, error, limit):
         self.dead.append((delivery.attempt, error.code, limit))
 
 

@@ -1,8 +1,8 @@
-"""EventBridge is told of executions, and its rules reach only functions that let them in.
+"""EventBridge events about executions, and the permission of a rule to invoke a function.
 
-AWS publishes a `Step Functions Execution Status Change` for a Standard execution that starts or
-ends (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html). A rule
-reaches a Lambda function only where the function's own policy lets `events.amazonaws.com` invoke it
+AWS publishes a `Step Functions Execution Status Change` when a Standard execution starts or ends
+(https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html). A rule invokes
+a Lambda function only if the function's resource policy allows `events.amazonaws.com` to invoke it
 for that rule.
 """
 
@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 
 
 def mount(record_denial: Callable[[str, str], None]) -> None:
-    """Publish and guard; `record_denial(rule ARN, action)` hears of refused deliveries."""
+    """Publish the events, and check the permission of rules.
+
+    `record_denial(rule ARN, action)` is called for each refused delivery.
+    """
 
     def may_invoke(function_arn: str, rule_arn: str) -> bool:
         policy = ministack_seams.function_policy(function_arn)
@@ -46,22 +49,22 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
 
 
 def publish(execution: moto_seams.StateMachineRun, status: str) -> None:
-    """Put the event that tells of an execution's new status."""
+    """Put the event about an execution's new status."""
     with request_scope(execution.account_id, execution.region_name):
         ministack_seams.put_service_event(
             {
                 "Source": "aws.states",
                 "DetailType": "Step Functions Execution Status Change",
                 "Resources": [execution.exec_arn],
-                "Detail": json.dumps(detail(execution, status)),
+                "Detail": json.dumps(event_detail(execution, status)),
             }
         )
 
 
-def detail(execution: moto_seams.StateMachineRun, status: str) -> dict[str, object]:
-    """Describe an execution as the event does; times are milliseconds since 1970."""
+def event_detail(execution: moto_seams.StateMachineRun, status: str) -> dict[str, object]:
+    """Return the detail of the event about an execution. Times are milliseconds since 1970."""
     stop_date = None if status == "RUNNING" else execution.stop_date
-    succeeded = status == "SUCCEEDED"
+    has_output = status == "SUCCEEDED"
     return {
         "executionArn": execution.exec_arn,
         "stateMachineArn": execution.state_machine_arn,
@@ -73,8 +76,8 @@ def detail(execution: moto_seams.StateMachineRun, status: str) -> dict[str, obje
         "stopDate": int(stop_date.timestamp() * 1000) if stop_date else None,
         "input": execution.execution_input,
         "inputDetails": {"included": True},
-        "output": json.dumps(execution.output) if succeeded else None,
-        "outputDetails": {"included": True} if succeeded else None,
+        "output": json.dumps(execution.output) if has_output else None,
+        "outputDetails": {"included": True} if has_output else None,
         "error": execution.error,
         "cause": execution.cause,
     }

@@ -1,8 +1,8 @@
-"""Personalize's import data, read from S3 as the import role and let in by the bucket.
+"""The S3 objects of Personalize's import jobs, read as the import role.
 
-The role must trust `personalize.amazonaws.com` and allow `s3:ListBucket` and `s3:GetObject`
-(MiniStack checks that, for each object), and the bucket's own policy must allow both to the service
-(https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html).
+The role must trust `personalize.amazonaws.com` and allow `s3:ListBucket` and `s3:GetObject`.
+MiniStack checks this for each object. The policy of the bucket must allow both actions to the
+service (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html).
 """
 
 from __future__ import annotations
@@ -27,28 +27,36 @@ T = TypeVar("T")
 
 
 class RoleObjects:
-    """Reads objects of the account as a role of it, in one region."""
+    """The objects of one region. Each read is made as a role of the account."""
 
     def __init__(self, clients: Clients, region: str) -> None:
         self._clients = clients
         self._region = region
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """List the key itself, or every key below a prefix that ends in "/"; may be empty.
+        """Return the key itself, or every key below a prefix that ends in "/".
 
-        Raises AccessDenied, or NoSuchKey where there is no such bucket.
+        The list may be empty.
+
+        Raises:
+            ObjectError: AccessDenied, or NoSuchKey for a missing bucket.
         """
 
-        def read(s3: S3Client) -> list[str]:
+        def list_keys(s3: S3Client) -> list[str]:
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
-        found = self._as_role(role_arn, "s3:ListBucket", bucket, f"arn:aws:s3:::{bucket}", read)
-        return [key for key in found if key == prefix or prefix.endswith("/")]
+        arn = f"arn:aws:s3:::{bucket}"
+        keys = self._call_as_role(role_arn, "s3:ListBucket", bucket, arn, list_keys)
+        return [key for key in keys if key == prefix or prefix.endswith("/")]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Read an object. Raises AccessDenied or NoSuchKey (also for the bucket)."""
-        return self._as_role(
+        """Return the bytes of an object.
+
+        Raises:
+            ObjectError: AccessDenied, or NoSuchKey for a missing bucket or object.
+        """
+        return self._call_as_role(
             role_arn,
             "s3:GetObject",
             bucket,
@@ -56,13 +64,13 @@ class RoleObjects:
             lambda s3: s3.get_object(Bucket=bucket, Key=key)["Body"].read(),
         )
 
-    def _as_role(
+    def _call_as_role(
         self,
         role_arn: str,
         action: str,
         bucket: str,
         resource: str,
-        read: Callable[[S3Client], T],
+        call: Callable[[S3Client], T],
     ) -> T:
         account = role_arn.split(":")[4]
         job = f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
@@ -70,7 +78,7 @@ class RoleObjects:
             credentials = authorization.assume_role(
                 role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
             )
-            answer = read(cast("S3Client", self._clients.get("s3", self._region, credentials)))
+            result = call(cast("S3Client", self._clients.get("s3", self._region, credentials)))
         except authorization.AccessDeniedError as error:
             raise AccessDenied(str(error)) from error
         except ClientError as error:
@@ -81,10 +89,10 @@ class RoleObjects:
                 f"the policy of bucket {bucket} does not allow {SERVICE} to perform: {action}"
                 f" on resource: {resource}"
             )
-        return answer
+        return result
 
 
 def _object_error(error: ClientError, resource: str) -> ObjectError:
-    """Tell what was missing, a permission or the object itself."""
-    kind = NoSuchKey if error.response["Error"]["Code"] in MISSING else AccessDenied
-    return kind(f"{resource}: {error.response['Error']['Message']}")
+    """Return NoSuchKey if the object or bucket is missing, else AccessDenied."""
+    error_class = NoSuchKey if error.response["Error"]["Code"] in MISSING else AccessDenied
+    return error_class(f"{resource}: {error.response['Error']['Message']}")

@@ -1,7 +1,7 @@
-"""What moto's Step Functions answers otherwise than AWS, and what it answers here.
+"""The responses of moto's Step Functions, changed where they differ from AWS.
 
-Tried against moto 5.2.5; a test tells when a method that is replaced has moved. How the state
-machines run is `moto_seams.py`' subject.
+Written for moto 5.2.5. A test checks that every replaced method is still in its place.
+`emulator/moto_seams.py` changes how the state machines run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from moto.core.exceptions import AWSError
 from moto.core.request import Request
@@ -25,24 +25,26 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
-    from emulator.server.http import Answer
+    from emulator.server.http import Response
+
+    Row = dict[str, object]
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html,
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 PAGE, LARGEST_PAGE = 100, 1000
 
 
-def respond(path: str, headers: Mapping[str, str], body: bytes, account: str) -> Answer:
-    """Let moto answer one request, in `account` and the region that it was signed for."""
+def respond(path: str, headers: Mapping[str, str], body: bytes, account: str) -> Response:
+    """Return moto's response to a request, in `account` and the region of the signature."""
     url = f"http://{headers.get('host', 'localhost')}{path}"
     request = Request.from_primitives("POST", url, {**headers, "x-moto-account-id": account}, body)
-    status, answer_headers, answer = Answers.dispatch(request, url, headers)
-    content = answer.encode() if isinstance(answer, str) else answer
-    return int(status), {str(k): str(v) for k, v in answer_headers.items()}, content
+    status, response_headers, response = Responses.dispatch(request, url, headers)
+    content = response.encode() if isinstance(response, str) else response
+    return int(status), {str(name): str(text) for name, text in response_headers.items()}, content
 
 
-def name_errors() -> None:
-    """Let the interpreter's errors have a code; they keep it where moto does not look for it."""
+def set_error_codes() -> None:
+    """Give the interpreter's errors the attribute in which moto looks for their code."""
     for error in vars(api).values():
         if isinstance(error, type) and issubclass(error, AWSError) and error.TYPE is None:
             error.TYPE = vars(error).get("code")
@@ -55,8 +57,15 @@ class StateMachineDeletingError(AWSError):
     STATUS = 400
 
 
-class Answers(StepFunctionResponse):
-    """Moto's answers, except where AWS answers otherwise."""
+class Page(NamedTuple):
+    """The rows of a page, and the token of the next page."""
+
+    rows: Sequence[Row]
+    next_token: str | None
+
+
+class Responses(StepFunctionResponse):
+    """Moto's responses, except where those of AWS are different."""
 
     def create_state_machine(self) -> ActionResult:
         """Refuse the name of a state machine that is being deleted."""
@@ -82,29 +91,20 @@ class Answers(StepFunctionResponse):
 
     def describe_state_machine(self) -> ActionResult:
         """Describe a state machine. Its status is DELETING while it is being deleted."""
-        answer = cast("dict[str, object]", super().describe_state_machine().result)
-        deleted = self._is_being_deleted(self._get_param("stateMachineArn"))
-        return ActionResult(answer | ({"status": "DELETING"} if deleted else {}))
+        description = cast("Row", super().describe_state_machine().result)
+        if self._is_being_deleted(self._get_param("stateMachineArn")):
+            description = {**description, "status": "DELETING"}
+        return ActionResult(description)
 
     def describe_state_machine_for_execution(self) -> ActionResult:
         """Describe the state machine as it was when the execution began."""
-        answer = cast("dict[str, object]", super().describe_state_machine_for_execution().result)
+        description = cast("Row", super().describe_state_machine_for_execution().result)
         machine = self._execution().state_machine
-        began_with = {"definition": machine.definition, "roleArn": machine.roleArn}
-        return ActionResult(answer | began_with)
-
-    def _is_being_deleted(self, arn: str) -> bool:
-        return any(
-            machine.arn == arn and moto_seams.is_being_deleted(machine)
-            for machine in self.stepfunction_backend.state_machines
-        )
-
-    def _refuse_deleted(self, arn: str) -> None:
-        if self._is_being_deleted(arn):
-            raise StateMachineDeletingError(f"State Machine is being deleted: '{arn}'")
+        as_at_start = {"definition": machine.definition, "roleArn": machine.roleArn}
+        return ActionResult({**description, **as_at_start})
 
     def start_execution(self) -> ActionResult:
-        """Make up a name where none is given, and refuse one and an input that AWS refuses."""
+        """Generate a missing name. Refuse the names and inputs that AWS refuses."""
         name = self._get_param("name") or str(uuid.uuid4())
         document = self._get_param("input", if_none="{}")
         self.stepfunction_backend._validate_name(name)  # noqa: SLF001  # a seam
@@ -113,43 +113,45 @@ class Answers(StepFunctionResponse):
         except ValueError as error:
             message = f"Invalid State Machine Execution Input: '{error}'"
             raise InvalidExecutionInput(message) from None
-        machine = self._get_param("stateMachineArn")
-        self._refuse_deleted(machine)
-        execution = self.stepfunction_backend.start_execution(machine, name, document)
+        machine_arn = self._get_param("stateMachineArn")
+        self._refuse_deleted(machine_arn)
+        execution = self.stepfunction_backend.start_execution(machine_arn, name, document)
         return ActionResult(
             {"executionArn": execution.execution_arn, "startDate": execution.start_date}
         )
 
     def stop_execution(self) -> ActionResult:
-        """Pass the error and the cause on, which moto drops."""
+        """Stop an execution with the error and the cause of the request. Moto ignores them."""
         execution = self._execution()
         error, cause = self._get_param("error"), self._get_param("cause")
         execution.stop(stop_date=utcnow(), error=error, cause=cause)
         return ActionResult({"stopDate": execution.stop_date})
 
     def describe_execution(self) -> ActionResult:
-        """Tell when an execution that timed out has ended, too."""
+        """Describe an execution with its stop date, also if it timed out."""
         with moto_seams.ending:
-            answer = cast("dict[str, object]", super().describe_execution().result)
-            return ActionResult({**answer, **_stop_date(self._execution())})
+            description = cast("Row", super().describe_execution().result)
+            return ActionResult({**description, **_stop_date(self._execution())})
 
     def list_executions(self) -> ActionResult:
-        """List the one that started or ended last first: by its end, once it has one."""
-        arn, status = self._get_param("stateMachineArn"), self._get_param("statusFilter")
-        if arn is None:
+        """List executions, latest first, by the end of each or by the start if it is running."""
+        machine_arn, status = self._get_param("stateMachineArn"), self._get_param("statusFilter")
+        if machine_arn is None:
             raise ValidationException(
                 "the emulator's Step Functions lists executions by their stateMachineArn only"
             )
-        machine = self.stepfunction_backend.describe_state_machine(arn)
+        machine = self.stepfunction_backend.describe_state_machine(machine_arn)
         with moto_seams.ending:
             executions = [
                 execution
                 for execution in cast("list[moto_seams.StateMachineRun]", machine.executions)
-                if execution.exec_status is not None  # one is in the list before it has a status
+                if execution.exec_status is not None  # moto lists it before it has a status
                 and status in {None, execution.status}
             ]
-            executions.sort(key=lambda each: each.stop_date or each.start_date, reverse=True)
-            rows = [
+            executions.sort(
+                key=lambda execution: execution.stop_date or execution.start_date, reverse=True
+            )
+            rows: list[Row] = [
                 {
                     "executionArn": execution.exec_arn,
                     "name": execution.name,
@@ -160,28 +162,43 @@ class Answers(StepFunctionResponse):
                 }
                 for execution in executions
             ]
-        page, token = self._page(rows, "executionArn")
-        return ActionResult({"executions": page, "nextToken": token})
+        page = self._page(rows, "executionArn")
+        return ActionResult({"executions": page.rows, "nextToken": page.next_token})
 
     def get_execution_history(self) -> ActionResult:
-        """Keep to `reverseOrder`, `includeExecutionData` and the size of a page; moto does not."""
-        events = self._execution().to_history_output()["events"]  # a copy
+        """Return events as `reverseOrder`, `includeExecutionData` and `maxResults` ask for.
+
+        Moto ignores these parameters.
+        """
+        events = self._execution().to_history_output()["events"]
         if self._get_bool_param("reverseOrder"):
             events.reverse()
-        page, token = self._page(events, "id")
+        page = self._page(events, "id")
+        rows = page.rows
         if not self._get_bool_param("includeExecutionData", if_none=True):
-            page = [_without_data(event) for event in page]
-        return ActionResult({"events": page, "nextToken": token})
+            rows = [_without_data(event) for event in rows]
+        return ActionResult({"events": rows, "nextToken": page.next_token})
+
+    def _is_being_deleted(self, machine_arn: str) -> bool:
+        return any(
+            machine.arn == machine_arn and moto_seams.is_being_deleted(machine)
+            for machine in self.stepfunction_backend.state_machines
+        )
+
+    def _refuse_deleted(self, machine_arn: str) -> None:
+        if self._is_being_deleted(machine_arn):
+            raise StateMachineDeletingError(f"State Machine is being deleted: '{machine_arn}'")
 
     def _execution(self) -> moto_seams.StateMachineRun:
-        """Give the execution that the request is about; raises what AWS answers otherwise."""
+        """Return the execution of the request, or raise the error that AWS returns without it."""
         execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
         return cast("moto_seams.StateMachineRun", execution)
 
-    def _page(
-        self, rows: Sequence[dict[str, object]], identity: str
-    ) -> tuple[Sequence[dict[str, object]], str | None]:
-        """Give the rows that `maxResults` and `nextToken` ask for, and the next one's token."""
+    def _page(self, rows: Sequence[Row], id_field: str) -> Page:
+        """Return the page that `maxResults` and `nextToken` ask for.
+
+        A token is the encoded id of the first row of a page.
+        """
         size = self._get_int_param("maxResults") or PAGE
         if size > LARGEST_PAGE:
             raise ValidationException(
@@ -189,24 +206,25 @@ class Answers(StepFunctionResponse):
                 f" constraint: Member must have value less than or equal to {LARGEST_PAGE}"
             )
         token = self._get_param("nextToken")
-        tokens = [base64.b64encode(str(row[identity]).encode()).decode() for row in rows]
+        tokens = [base64.b64encode(str(row[id_field]).encode()).decode() for row in rows]
         if token is not None and token not in tokens:
             raise InvalidToken("'Invalid token'")
-        first = 0 if token is None else tokens.index(token)
-        end = first + size
-        return rows[first:end], tokens[end] if end < len(rows) else None
+        start = 0 if token is None else tokens.index(token)
+        end = start + size
+        return Page(rows[start:end], tokens[end] if end < len(rows) else None)
 
 
 def _stop_date(execution: moto_seams.StateMachineRun) -> dict[str, dt.datetime]:
+    """Return the field `stopDate`, or no field while the execution is running."""
     if execution.status == "RUNNING" or execution.stop_date is None:
         return {}
     return {"stopDate": execution.stop_date}
 
 
-def _without_data(event: Mapping[str, object]) -> dict[str, object]:
-    """Take inputs and outputs out of an event."""
+def _without_data(event: Mapping[str, object]) -> Row:
+    """Return an event without the inputs and outputs in its details."""
     return {
-        key: {k: v for k, v in value.items() if k not in {"input", "output"}}
+        key: {name: item for name, item in value.items() if name not in {"input", "output"}}
         if isinstance(value, dict)
         else value
         for key, value in event.items()

@@ -1,4 +1,4 @@
-"""Who called what, and how it was answered: the emulator's own small CloudTrail."""
+"""The log of all calls: who called what, and the status of the response. A small CloudTrail."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
         HTTPScope,
     )
 
-KEPT = 20_000
-# The action of a form-encoded call (IAM, STS, SNS, ...) is in its body, which is then short.
+KEPT_CALLS = 20_000
+# A form-encoded request (IAM, STS, SNS, ...) names its action in the body, which is then short.
 HEAD_BYTES = 65_536
 
 
 class Call(TypedDict):
-    """One call: when it was answered (UTC), by whom it was made (ARN), IAM action, status."""
+    """One call: time of the response (UTC, ISO 8601), ARN of the caller, IAM action, status."""
 
     time: str
     caller: str
@@ -37,73 +37,77 @@ class Call(TypedDict):
     status: int
 
 
-class Calls:
+class CallLog:
     """The last calls to AWS, oldest first."""
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque(maxlen=KEPT)
+        self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
 
     def add(self, caller: str, action: str, status: int) -> None:
-        """Note a call that was answered just now."""
+        """Add a call that was answered just now."""
         now = dt.datetime.now(dt.UTC).isoformat()
         self._calls.append({"time": now, "caller": caller, "action": action, "status": status})
 
-    def of(self, action: str) -> list[Call]:
-        """The calls of an action ('states:StartExecution') or a service ('states:'); '' for all."""
+    def calls(self, action: str) -> list[Call]:
+        """Return the calls whose action begins with `action`.
+
+        This can be an action ("states:StartExecution"), a service ("states:") or "" for all.
+        """
         return [call for call in list(self._calls) if call["action"].startswith(action)]
 
     def clear(self) -> None:
-        """Forget them."""
+        """Forget all calls."""
         self._calls.clear()
 
 
 class Exchange:
-    """One request and its answer, listened in on; stands between the server and who answers.
+    """One request and its response, on their way between the server and a service.
 
-    Also gives each answer a request id: AWS's always have one, and moto's interpreter asks for it.
+    It adds the call to the log. It also gives each response a request id, because each response
+    of AWS has one and moto's interpreter reads it.
     """
 
     def __init__(
         self,
-        calls: Calls,
+        call_log: CallLog,
         scope: HTTPScope,
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
         action: str | None = None,
     ) -> None:
-        """`action` is the IAM action where it is known; else MiniStack is asked."""
-        self._calls, self._scope, self._receive, self._send = calls, scope, receive, send
+        """Wrap a request. `action` is the IAM action. Without it MiniStack finds the action."""
+        self._call_log, self._scope, self._receive, self._send = call_log, scope, receive, send
         self._action = action
         self._head = b""
 
     async def receive(self) -> ASGIReceiveEvent:
-        """Pass a piece of the request on, and remember how the body begins."""
+        """Return the next part of the request, and keep the beginning of the body."""
         message = await self._receive()
         if message["type"] == "http.request" and len(self._head) < HEAD_BYTES:
             self._head += message["body"][:HEAD_BYTES]
         return message
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Pass a piece of the answer on; at its beginning, note the call."""
+        """Send the next part of the response. Log the call when the response begins."""
         if message["type"] == "http.response.start":
             headers = list(message["headers"])
             if not any(name.lower() == b"x-amzn-requestid" for name, _ in headers):
                 headers.append((b"x-amzn-requestid", str(uuid.uuid4()).encode()))
-            self.note(message["status"])
+            self.log(message["status"])
             message = {**message, "headers": headers}
         await self._send(message)
 
-    def note(self, status: int) -> None:
-        """Note the call with the status that it was answered with; 0 for none."""
+    def log(self, status: int) -> None:
+        """Add the call to the log with the status of its response, or 0 for no response."""
         headers = http.headers(self._scope)
         query = parse_qs(self._scope["query_string"].decode())
         access_key = extract_access_key_id(headers, query)
-        action = self._action or self._ask_ministack(headers, query)
+        action = self._action or self._ministack_action(headers, query)
         if action is not None and access_key:
             set_request_account_id(access_key)
-            self._calls.add(ministack_seams.caller_arn(access_key), action, status)
+            self._call_log.add(ministack_seams.caller_arn(access_key), action, status)
 
-    def _ask_ministack(self, headers: dict[str, str], query: dict[str, list[str]]) -> str | None:
+    def _ministack_action(self, headers: dict[str, str], query: dict[str, list[str]]) -> str | None:
         method, path = self._scope["method"], self._scope["path"]
         if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             query = {**parse_qs(self._head.decode(errors="replace")), **query}
