@@ -1,1 +1,5 @@
-"""Virtual time: state machines with their functions in this process, on a clock that jumps."""
+"""Virtual time for tests: state machines and their functions in one process, on a clock that jumps.
+
+`virtual_time.VirtualClock` is the clock, `moto_time.virtual` runs moto's Step Functions interpreter
+on it, and `lambda_runtime.invoke` calls a Python handler as Lambda would.
+"""

@@ -1,4 +1,4 @@
-"""Call a Python handler as Lambda would: JSON in, JSON out, limited time, Lambda's own errors."""
+"""Calls a Python handler as Lambda would: JSON in, JSON out, limited time, Lambda's errors."""
 
 import json
 import traceback
@@ -15,12 +15,12 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_u
 
 from emulator.virtual.virtual_time import LimitReached, VirtualClock
 
-LIMIT_SECONDS = 900  # no function may run longer [Lambda quotas]
+LIMIT_SECONDS = 900  # the longest timeout of a function [Lambda quotas]
 
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """What a handler can ask about its invocation, by Lambda's names."""
+    """The context of an invocation, with Lambda's names."""
 
     aws_request_id: str
     function_name: str
@@ -37,11 +37,11 @@ class LambdaContext:
 Handler = Callable[[dict[str, object], LambdaContext], object]
 
 
-class Fails(Exception):  # noqa: N818 - reads as a sentence: the handler fails with ...
-    """Raised by a handler, makes it fail as Lambda itself does, under Lambda's name for it.
+class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails with ...
+    """Raised by a handler to fail with an error of Lambda itself.
 
-    `Lambda.TooManyRequestsException` and other `Lambda.*` names are errors of the Invoke call;
-    others, `Sandbox.Timedout` or `Runtime.ExitError`, are errors of the function.
+    `Lambda.TooManyRequestsException` and other `Lambda.*` names are errors of the Invoke call.
+    Names like `Sandbox.Timedout` and `Runtime.ExitError` are errors of the function.
     """
 
     def __init__(self, error: str, message: str = "made to fail") -> None:
@@ -49,8 +49,8 @@ class Fails(Exception):  # noqa: N818 - reads as a sentence: the handler fails w
         self.error, self.message = error, message
 
 
-class Failed(Exception):  # noqa: N818 - an outcome, not an accident
-    """How an invocation failed: the error's name, and `reason`, as moto's interpreter wants it."""
+class Failed(Exception):  # noqa: N818  # the outcome of an invocation
+    """An invocation failed. `error` is its name, `reason` the exception for moto's interpreter."""
 
     def __init__(self, error: str, reason: Exception) -> None:
         super().__init__(error)
@@ -58,14 +58,14 @@ class Failed(Exception):  # noqa: N818 - an outcome, not an accident
 
 
 def replies(*outcomes: object) -> Handler:
-    """Make a handler that gives one outcome per call, in order; an exception among them is raised.
+    """Return a handler that returns one outcome per call, in order, or raises it if it is an error.
 
-    A call too many is an AssertionError, and so a failure of the state.
+    One call too many raises AssertionError, which fails the state.
     """
-    rest = iter(outcomes)
+    remaining = iter(outcomes)
 
     def handler(event: dict[str, object], _context: LambdaContext) -> object:
-        for outcome in rest:
+        for outcome in remaining:
             if isinstance(outcome, Exception):
                 raise outcome
             return outcome
@@ -86,10 +86,17 @@ def invoke(
     arn: str,
     payload: str | bytes,
 ) -> object:
-    """Call the function that an ARN names and return its result as JSON can carry it.
+    """Call the handler of a function and return its result after a round trip through JSON.
 
-    Raises `Failed`. A handler that sleeps on the clock past its entry in `timeouts` (seconds) is
-    stopped there with Sandbox.Timedout.
+    Args:
+        functions: The handlers by function name.
+        timeouts: The timeouts in seconds by function name. The default is 900.
+        clock: The clock on which the handler sleeps.
+        arn: The ARN or the name of the function.
+        payload: The event as JSON.
+
+    Raises:
+        Failed: The function is missing or fails, or sleeps past its timeout.
     """
     name = function_name(arn)
     request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
@@ -121,9 +128,9 @@ def invoke(
 def _function_error(
     error: str, message: str, request_id: str | None = None, stack_trace: list[str] | None = None
 ) -> Failed:
-    """Make the error of a function: the payload that Lambda answers with `FunctionError` set.
+    """Return the error of a function, with the payload that Lambda sends beside `FunctionError`.
 
-    Failures of the sandbox carry no requestId and no stackTrace.
+    Without `request_id` it is an error of the sandbox, which has no requestId and no stackTrace.
     """
     cause: dict[str, object] = {"errorMessage": message, "errorType": error}
     if request_id is not None:
@@ -133,7 +140,7 @@ def _function_error(
 
 
 def _service_error(error: str, message: str, request_id: str) -> Failed:
-    """Make the error of an Invoke call that never reached the function."""
+    """Return the error of an Invoke call that did not reach the function."""
     code = error.removeprefix("Lambda.")
     status = {"TooManyRequestsException": 429, "ResourceNotFoundException": 404}.get(code, 500)
     reason = ClientError(

@@ -1,9 +1,9 @@
-"""Threads that run one at a time, in an order that depends on nothing but what they do.
+"""Threads that run one at a time, in an order that depends only on what they do.
 
-Each thread holds the turn until it waits, and then hands it to the next: to the one that became
-ready first, or, when none is ready, to the one whose waiting time is over first. Only then does
-time pass. They are threads of the operating system (libraries wait deep inside their own calls),
-but only one of them is ever awake.
+A thread has the turn until it waits. Then the turn goes to the thread that became ready first. If
+no thread is ready, time jumps to the earliest end of a wait, and that thread gets the turn. These
+are threads of the operating system, because libraries wait deep inside their own calls, but only
+one of them is awake at any time.
 """
 
 import itertools
@@ -15,19 +15,19 @@ from heapq import heappop, heappush
 
 
 class Unwind(BaseException):
-    """Ends a thread from outside, at the place where it waits; `except Exception` lets it pass."""
+    """Ends a thread from outside, where it waits. `except Exception` does not catch it."""
 
 
 class StuckError(AssertionError):
-    """It cannot go on: every thread waits for ever, or one does not give the turn back."""
+    """The threads cannot continue: all wait without an end, or one does not return the turn."""
 
 
 class Turns:
-    """Who runs, who waits, and how late it is; `elapsed` counts whole microseconds.
+    """The turn, the waiting threads and the time. `elapsed` counts whole microseconds.
 
-    Belongs to the thread that made it, the owner. `patience` is how many real seconds the owner
-    lets the others run in one go before it raises `StuckError`. An exception that ends another
-    thread is raised in the owner, where it waits.
+    The owner is the thread that creates the object. `patience` is how many real seconds the owner
+    lets the other threads run without a break before it raises `StuckError`. If an exception ends
+    another thread, the owner raises it where it waits.
     """
 
     def __init__(self, patience: float) -> None:
@@ -38,74 +38,73 @@ class Turns:
         self._count = itertools.count()
         self._ready: deque[Thread] = deque()
         self._timers: list[tuple[int, int, Thread, object]] = []
-        self._threads: dict[Thread, None] = {}  # those that live, oldest first
-        self._error: BaseException | None = None  # for the owner to raise
+        self._threads: dict[Thread, None] = {}  # the living threads, oldest first
+        self._error: BaseException | None = None  # the owner raises it
         self._broken = False
 
     def wait(self, until: int | None, waiters: "deque[Thread] | None" = None) -> bool:
-        """Give up the turn until woken (True), or until that time (False).
+        """Give the turn away. Return True when the thread is woken, or False at the time `until`.
 
-        `waiters` is where those who wake look for the thread. Raises `Unwind` in a thread that is
-        to end.
+        `waiters` is the queue in which `wake` finds the thread.
+
+        Raises:
+            Unwind: The thread must end.
+            StuckError: The threads cannot continue. Only the owner raises it.
         """
-        me = self.running
-        if me.ident != threading.get_ident():
+        thread = self.running
+        if thread.ident != threading.get_ident():
             raise StuckError("a thread waits on a clock on which another thread has the turn")
-        if self._broken and me is self.owner:
+        if self._broken and thread is self.owner:
             raise StuckError("a thread never gave the turn back; use another clock")
-        if me.doomed:
+        if thread.doomed:
             raise Unwind
-        me.ticket = ticket = object()
-        if waiters is not None:
-            waiters.append(me)
-        if until is not None:
-            heappush(self._timers, (until, next(self._count), me, ticket))
-        following = self._next()
-        if following is not me:
-            self._pass_to(following)
-            self._await_turn(me)
-        if waiters is not None and me in waiters:
-            waiters.remove(me)
-        if me is self.owner and self._error is not None:
+        self._enqueue(thread, until, waiters)
+        next_thread = self._next()
+        if next_thread is not thread:
+            self._pass_to(next_thread)
+            self._await_turn(thread)
+        if waiters is not None and thread in waiters:
+            waiters.remove(thread)
+        if thread is self.owner and self._error is not None:
             error, self._error = self._error, None
             raise error
-        if me.doomed:
+        if thread.doomed:
             raise Unwind
-        return me.woken
+        return thread.woken
 
     def wake(self, waiters: "deque[Thread]") -> None:
-        """Make every thread in `waiters` ready to run, first come first served."""
+        """Make every thread in `waiters` ready to run, in the order of the queue."""
         while waiters:
             self._make_ready(waiters.popleft(), woken=True)
 
     @contextmanager
     def group(self, name: Hashable) -> Iterator[None]:
-        """Put the threads that are made in this block, and those that they make, into a group."""
+        """Put the threads that are created in this block into a group, and their descendants."""
         thread = self.running
-        outer, thread.group = thread.group, name
+        outer_group, thread.group = thread.group, name
         try:
             yield
         finally:
-            thread.group = outer
+            thread.group = outer_group
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """Keep `unwind` away from the running thread while the block lasts."""
+        """Protect the running thread from `unwind` during the block."""
         thread = self.running
-        outer, thread.shielded = thread.shielded, True
+        outer_shielded, thread.shielded = thread.shielded, True
         try:
             yield
         finally:
-            thread.shielded = outer
+            thread.shielded = outer_shielded
 
     def unwind(self, group: Hashable) -> None:
-        """Raise `Unwind` in a group's waiting threads, but not in its first or in shielded ones."""
+        """Raise `Unwind` in a group's waiting threads, except in the first and in shielded ones."""
         for thread in self._members(group)[1:]:
             if not thread.shielded and thread is not self.running:
                 self._doom(thread)
 
     def end(self, group: Hashable) -> None:
-        """Raise `Unwind` in all threads of a group and return when the last of them is gone."""
+        """Raise `Unwind` in all threads of a group, and wait until the last of them has ended."""
         members = self._members(group)
         for thread in members:
             self._doom(thread)
@@ -115,12 +114,12 @@ class Turns:
             thread.leave(1 if self._broken else self._patience)
 
     def enter(self, thread: "Thread") -> None:
-        """Let a new thread take its turn."""
+        """Add a new thread that is ready to run."""
         self._threads[thread] = None
         self._ready.append(thread)
 
     def depart(self, thread: "Thread", error: BaseException | None) -> None:
-        """Hand on the turn of a thread that has ended, perhaps by an error."""
+        """Remove a thread that has ended, and pass its turn on. `error` is what ended it."""
         del self._threads[thread]
         self.wake(thread.joiners)
         if error is not None and self._error is None:
@@ -129,14 +128,23 @@ class Turns:
         if self.running is thread:
             self._pass_to(self._next())
 
+    def _enqueue(
+        self, thread: "Thread", until: int | None, waiters: "deque[Thread] | None"
+    ) -> None:
+        thread.ticket = ticket = object()
+        if waiters is not None:
+            waiters.append(thread)
+        if until is not None:
+            heappush(self._timers, (until, next(self._count), thread, ticket))
+
     def _next(self) -> "Thread":
         if self._ready:
             return self._ready.popleft()
         while self._timers:
-            at, _, thread, ticket = heappop(self._timers)
-            if thread.ticket is ticket:
+            time, _, thread, ticket = heappop(self._timers)
+            if thread.ticket is ticket:  # otherwise the thread no longer waits for this
                 thread.ticket, thread.woken = None, False
-                self.elapsed = max(self.elapsed, at)
+                self.elapsed = max(self.elapsed, time)
                 return thread
         names = "".join(f", {thread.name}" for thread in self._threads)
         self._error = StuckError(f"every thread waits for ever: the owner{names}")
@@ -147,13 +155,13 @@ class Turns:
         self.running = thread
         thread.turn.release()
 
-    def _await_turn(self, me: "Thread") -> None:
-        if me is not self.owner:
-            me.turn.acquire()
+    def _await_turn(self, thread: "Thread") -> None:
+        if thread is not self.owner:
+            thread.turn.acquire()
             return
         try:
-            has_turn = me.turn.acquire(timeout=self._patience)
-        except BaseException:  # an interrupt, a test's time limit
+            has_turn = thread.turn.acquire(timeout=self._patience)
+        except BaseException:  # an interrupt, or the time limit of a test
             self._give_up()
             raise
         if not has_turn:
@@ -161,7 +169,7 @@ class Turns:
             raise StuckError(f"no end after {self._patience:g} real seconds; {name} has the turn")
 
     def _give_up(self) -> "Thread":
-        """Take the turn back from a thread that keeps it, and let all the others end."""
+        """Return the thread that keeps the turn. Give the turn to the owner and end the others."""
         busy, self.running, self._broken = self.running, self.owner, True
         for thread in list(self._threads):
             thread.doomed = True
@@ -183,7 +191,7 @@ class Turns:
 
 
 class Thread:
-    """A thread that takes turns, with the methods of `threading.Thread`; times in seconds."""
+    """A thread that takes turns, with the methods of `threading.Thread`. Times are in seconds."""
 
     def __init__(
         self,
@@ -200,14 +208,14 @@ class Thread:
         self.daemon = daemon
         self.ident = ident
         self.group: Hashable = parent.group if parent else None
-        self.turn = threading.Lock()  # held by whoever lets the thread run
+        self.turn = threading.Lock()  # released by the thread that passes the turn on
         self.turn.acquire()
         self.joiners: deque[Thread] = deque()
-        self.ticket: object | None = None  # of the wait that the thread is in
-        self.woken = False  # how its last wait ended
+        self.ticket: object | None = None  # identifies the current wait
+        self.woken = False  # the result of the last wait
         self.doomed = False
         self.shielded = False
-        self.limit: int | None = None  # until when it may sleep
+        self.limit: int | None = None  # the time until which the thread may sleep
         self._turns = turns
         self._target, self._args = target, args
         self._alive = False
@@ -215,17 +223,17 @@ class Thread:
 
     @property
     def native_id(self) -> int | None:
-        """The operating system's number for the thread."""
+        """The operating system's number of the thread."""
         return self._thread.native_id
 
     def start(self) -> None:
-        """Let the thread run as soon as those that are ready now have had their turn."""
+        """Start the thread. It runs after the threads that are ready now."""
         self._alive = True
         self._turns.enter(self)
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """Say whether the thread has been started and has not ended."""
+        """Return True if the thread has been started and has not ended."""
         return self._alive
 
     def join(self, timeout: float | None = None) -> None:
@@ -235,7 +243,7 @@ class Thread:
             self._turns.wait(until, self.joiners)
 
     def leave(self, timeout: float) -> None:
-        """Wait until the operating system's thread is gone, at most `timeout` real seconds."""
+        """Wait for the end of the operating system's thread, at most `timeout` real seconds."""
         self._thread.join(timeout)
 
     def _run(self) -> None:
@@ -247,11 +255,11 @@ class Thread:
                 self._target(*self._args)
         except Unwind:
             pass
-        except BaseException as raised:  # noqa: BLE001 - the owner raises it
+        except BaseException as raised:  # noqa: BLE001  # the owner raises it
             error = raised
         self._alive = False
         self._turns.depart(self, error)
 
 
 def _nothing() -> None:
-    """Stand for the work of the owner, which is under way already."""
+    """Do nothing. The owner needs no target because it is running already."""

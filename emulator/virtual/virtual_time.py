@@ -1,4 +1,4 @@
-"""A clock that takes no real time: it stands still while anything can run, and then jumps."""
+"""A clock that takes no real time. It stands still while a thread can run, and then it jumps."""
 
 import random
 from collections import deque
@@ -14,21 +14,22 @@ DEFAULT_START = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
 
 class LimitReached(BaseException):
-    """The time that `VirtualClock.limit` allows is over; `except Exception` lets it pass."""
+    """The time of `VirtualClock.limit` is over. `except Exception` does not catch it."""
 
 
 class VirtualClock(Turns):
-    """Virtual time, shared by everything that waits. See `Turns` for who runs when.
+    """Virtual time, shared by all threads that wait. `Turns` decides which thread runs when.
 
-    Time is exact to the microsecond; sleeping never adds up rounding errors. `random` is the only
-    source of chance: the same program with the same `seed` does the same at the same times.
+    Time is exact to the microsecond, and sleeping does not add up rounding errors. All random
+    numbers come from `random`, so the same program with the same `seed` always does the same
+    things at the same times.
     """
 
     def __init__(
         self, start: datetime = DEFAULT_START, *, seed: int = 0, patience: float = 30
     ) -> None:
         super().__init__(patience)
-        self.random = random.Random(seed)  # noqa: S311 - reproducible chance, no secret
+        self.random = random.Random(seed)  # noqa: S311  # reproducible on purpose
         self._start = start.astimezone(UTC)
 
     def now(self) -> datetime:
@@ -40,9 +41,10 @@ class VirtualClock(Turns):
         return self.now().timestamp()
 
     def sleep(self, seconds: float) -> None:
-        """Let `seconds` of virtual time pass; other threads run meanwhile.
+        """Sleep for `seconds` of virtual time, while other threads run.
 
-        Raises `LimitReached` at the moment when the thread's `limit` ends.
+        Raises:
+            LimitReached: The thread's `limit` ends during the sleep. It is raised at that time.
         """
         until, limit = self.after(seconds), self.running.limit
         if limit is None or until < limit:
@@ -52,42 +54,45 @@ class VirtualClock(Turns):
             raise LimitReached
 
     def after(self, seconds: float) -> int:
-        """Return the time so many seconds from now, as `wait` counts it; never the past."""
+        """Return the time in `seconds` from now, in the unit of `wait`. It is never in the past."""
         return self.elapsed + max(0, round(seconds * 1_000_000))
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[Callable[[], float]]:
-        """Let the running thread sleep this long in the block; gives: how much of it is left."""
+        """Limit how long the running thread may sleep in the block.
+
+        Yield a function that returns the remaining seconds.
+        """
         thread, end = self.running, self.after(seconds)
-        outer, thread.limit = thread.limit, end
+        outer_limit, thread.limit = thread.limit, end
         try:
             yield lambda: (end - self.elapsed) / 1_000_000
         finally:
-            thread.limit = outer
+            thread.limit = outer_limit
 
 
 class Event:
-    """What `threading.Event` is, on a virtual clock."""
+    """A `threading.Event` on a virtual clock."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self._flag = False
+        self._is_set = False
         self._waiters: deque[Thread] = deque()
 
     def is_set(self) -> bool:
-        """Say whether the event has happened."""
-        return self._flag
+        """Return True if the event is set."""
+        return self._is_set
 
     def set(self) -> None:
-        """Let it happen: whoever waits becomes ready to run."""
-        self._flag = True
+        """Set the event. All threads that wait for it become ready to run."""
+        self._is_set = True
         self._clock.wake(self._waiters)
 
     def clear(self) -> None:
-        """Forget that it happened."""
-        self._flag = False
+        """Reset the event."""
+        self._is_set = False
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for it, at most `timeout` virtual seconds; say whether it happened."""
+        """Wait until the event is set, at most `timeout` virtual seconds. Return True if it is."""
         until = None if timeout is None else self._clock.after(timeout)
-        return self._flag or self._clock.wait(until, self._waiters)
+        return self._is_set or self._clock.wait(until, self._waiters)
