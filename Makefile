@@ -24,7 +24,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@printf '%s\n' '#!/bin/sh' 'PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -P -m retrain "$$@"' > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
-.PHONY: demo test check engine lint types workflow mutants benchmark requirements help
+.PHONY: demo test check engine lint types workflow mutants faults benchmark requirements help
 
 demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine, and what goes wrong
 	@$(BIN)/python -m retrain rehearse --stack dev --scenario happy-path \
@@ -54,6 +54,9 @@ workflow: $(READY) ## print the state machine of the sample stack
 
 mutants: $(READY) ## break functions and workflow on purpose for 30 minutes: do the tests notice?
 	@$(BIN)/python -m tests.mutants
+
+faults: $(READY) ## draw five times as many random faults as the tests do (some minutes)
+	@EXAMPLES=20 $(BIN)/python -m pytest -n 3 --quiet tests/workflow/test_exactly_once.py
 
 benchmark: $(READY) ## replay healthy runs in virtual time: lag, transitions, calls, cost
 	@$(BIN)/python -m tests.benchmarks.replay

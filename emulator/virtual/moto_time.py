@@ -215,7 +215,12 @@ def _copy_document(document: object) -> object:
         content = marshal.dumps(document)  # type: ignore[arg-type]  # else it raises ValueError
         return marshal.loads(content)  # noqa: S302  # this process wrote the bytes
     except ValueError:  # the document contains an object that is no plain value
-        return copy.deepcopy(document)
+        pass
+    if type(document) is list:
+        return [_copy_document(item) for item in document]
+    if type(document) is dict:
+        return {key: _copy_document(value) for key, value in document.items()}
+    return copy.deepcopy(document)
 
 
 def _first_events(response: StepFunctionResponse) -> ActionResult:

@@ -204,7 +204,8 @@ class Thread:
         ident: int | None = None,
     ) -> None:
         parent: Thread | None = getattr(turns, "running", None)
-        self.name = name or getattr(target, "__qualname__", repr(target))
+        # The representation of one of moto's bound methods is the whole state machine.
+        self.name = name or getattr(target, "__qualname__", type(target).__name__)
         self.daemon = daemon
         self.ident = ident
         self.group: Hashable = parent.group if parent else None
