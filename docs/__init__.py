@@ -1,1 +1,1 @@
-"""Pictures of the pipeline, drawn from its code."""
+"""The scripts that generate pages of the docs from the code."""

@@ -1,9 +1,9 @@
-"""The state machine of the sample stack: its definition as JSON, or a page with its diagram.
+"""Prints the state machine of the sample stack as JSON, or as a page with a diagram.
 
     python -m docs.state_machine
     python -m docs.state_machine --mermaid > docs/state-machine.md
 
-ARNs of functions and of the import role are made up here in the shape that AWS gives them.
+The ARNs of the functions and of the import role are invented, in the form of real ARNs.
 """
 
 import argparse
@@ -29,11 +29,13 @@ STACK = "dev"
 PAGE = """\
 # The state machine
 
-`python -m docs.state_machine --mermaid` draws it from `components/state_machine/definition.py`.
+This page is generated from `components/state_machine/definition.py`:
+`python -m docs.state_machine --mermaid > docs/state-machine.md`.
 
-A box with boxes inside runs once per dataset, solution or campaign, in parallel. `error` is the way
-that a Task takes when its retries are used up, or when there is nothing to retry. What travels from
-state to state is described in `functions/contract.py`, and so are the phases at the arrows.
+A box with boxes inside runs once for each dataset, solution or campaign, in parallel. A Task takes
+the way `error` if it fails and its retries are used up, or if the error is not retried. The words
+at the other arrows are phases. `functions/contract.py` explains the phases and the documents
+between the states.
 
 ```mermaid
 {diagram}
@@ -44,15 +46,15 @@ Document: TypeAlias = Mapping[str, object]
 
 
 def sample() -> Document:
-    """Give the definition that the sample stack deploys."""
+    """Return the definition that the sample stack deploys."""
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"]
     config = yaml.safe_load((ROOT / f"Pulumi.{STACK}.yaml").read_text())["config"]
     texts = {
-        key: each if isinstance(each, str) else json.dumps(each) for key, each in config.items()
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
     }
     args = settings.parse_stack(project, STACK, texts)
     arn = parse(str(args.solutions[0].solution_arn))
-    assert arn is not None, "settings.py has judged it"
+    assert arn is not None, "parse_stack refuses a config with a wrong ARN"
     name = f"retraining-{STACK}"
     functions = {
         step: f"arn:{arn.partition}:lambda:{arn.region}:{arn.account}:function:"
@@ -60,23 +62,23 @@ def sample() -> Document:
         for step in STEPS
         if step not in CALLED_BY_EVENTS
     }
-    told = document(
+    settings_document = document(
         args,
         job_prefix=naming.job_prefix(
             f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"
         ),
         import_role_arn=f"arn:{arn.partition}:iam::{arn.account}:role/{name}-import",
     )
-    return definition(functions, told, args)
+    return definition(functions, settings_document, args)
 
 
 def page(machine: Document) -> str:
-    """Give the page that shows a definition as a Mermaid state diagram."""
+    """Return the page that shows a definition as a Mermaid state diagram."""
     return PAGE.format(diagram="\n".join(["stateDiagram-v2", *_machine(machine, depth=1)]))
 
 
 def _machine(machine: Document, *, depth: int) -> Iterator[str]:
-    """Draw a machine, or a Map's processor: its states, then the ways between them."""
+    """Yield the lines of a machine or of a Map's processor: the states, then the transitions."""
     indent = "    " * depth
     states = cast("Mapping[str, Document]", machine["States"])
     for name, state in states.items():
@@ -87,31 +89,31 @@ def _machine(machine: Document, *, depth: int) -> Iterator[str]:
             yield f"{indent}}}"
     yield f"{indent}[*] --> {_id(str(machine['StartAt']))}"
     for name, state in states.items():
-        for target, labels in _ways(state).items():
-            label = f": {', '.join(each or 'done' for each in labels)}" if any(labels) else ""
+        for target, conditions in _transitions(state).items():
+            label = f": {', '.join(conditions)}" if conditions != ["done"] else ""
             yield f"{indent}{_id(name)} --> {_id(target) or '[*]'}{label}"
 
 
-def _ways(state: Document) -> Mapping[str, Sequence[str]]:
-    """Give the states that may follow, each with when it does; no name is the machine's end."""
-    ways: dict[str, list[str]] = {}
+def _transitions(state: Document) -> Mapping[str, Sequence[str]]:
+    """Return the next states of a state, each with its conditions. The end of a machine is ""."""
+    transitions: dict[str, list[str]] = {}
     for rule in cast("list[Document]", state.get("Choices", [])):
-        ways.setdefault(str(rule["Next"]), []).append(_condition(rule))
+        transitions.setdefault(str(rule["Next"]), []).append(_condition(rule))
     if "Default" in state:
-        ways.setdefault(str(state["Default"]), []).append("else")
+        transitions.setdefault(str(state["Default"]), []).append("else")
     if "Next" in state:
-        ways.setdefault(str(state["Next"]), []).append("")
+        transitions.setdefault(str(state["Next"]), []).append("done")
     for rule in cast("list[Document]", state.get("Catch", [])):
-        ways.setdefault(str(rule["Next"]), []).append("error")
-    return ways or {"": [""]}
+        transitions.setdefault(str(rule["Next"]), []).append("error")
+    return transitions or {"": ["done"]}
 
 
 def _condition(rule: Document) -> str:
-    """Say when a Choice takes a way: by the word that decides, or by the field and its value."""
+    """Return the condition of a Choice rule: a text to compare with, or a field and its value."""
     if "And" in rule:
         parts = cast("list[Document]", rule["And"])
-        # That a field is there is asked only beside what it holds.
-        return " and ".join(_condition(each) for each in parts if "IsPresent" not in each)
+        # IsPresent only guards another condition on the same field.
+        return " and ".join(_condition(part) for part in parts if "IsPresent" not in part)
     if "StringEquals" in rule:
         return str(rule["StringEquals"])
     field = str(rule["Variable"]).rpartition(".")[2]
@@ -125,7 +127,7 @@ def _id(name: str) -> str:
 
 
 def main() -> None:
-    """Print what is asked for."""
+    """Print the definition, or the page with --mermaid."""
     parser = argparse.ArgumentParser(prog="python -m docs.state_machine", description=__doc__)
     parser.add_argument("--mermaid", action="store_true", help="print the page with the diagram")
     machine = sample()
