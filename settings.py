@@ -1,4 +1,4 @@
-"""The stack's config, read into the pipeline's arguments; whatever is wrong is told all at once."""
+"""Reads the config of a stack into the arguments of the pipeline, and reports all its problems."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,38 +17,38 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from components.args import RetrainingPipelineArgs, camel_case
 from components.rules import reading, stacks
 from components.rules.pipeline import problems, regions, warnings
-from components.rules.values import Problem, former_form, key_problem, one_holds_the_other
+from components.rules.values import Problem, is_same_or_part, old_form_error, unknown_key
 
-Hook: TypeAlias = Callable[[object, object], object]
+Reader: TypeAlias = Callable[[object, object], object]
+"""Reads a value as a type. These are the hooks of cattrs."""
 
 _origin: Callable[[object], object] = get_origin
 
 PROJECT = "personalize-retraining"
 ENCRYPTED = (
-    "encrypted; these settings are no secrets, and the state machine shows them: "
+    "is encrypted, but the state machine shows this setting to everyone who may read it: "
     "set it again with --plaintext"
 )
 
 
 class SettingsError(pulumi.RunError):
-    """The config cannot be deployed; the text names every problem.
+    """The config has problems. The message lists all of them.
 
-    The CLI prints a RunError without a traceback.
+    The CLI shows the message of a RunError without a stack trace.
     """
 
 
 def load() -> RetrainingPipelineArgs:
-    """Read the config of the stack that is being deployed, and log what deserves a warning.
+    """Read the config of the stack that is being deployed, and log the warnings about it.
 
     Raises SettingsError.
     """
-    project, config = pulumi.get_project(), CONFIG.get()
-    secrets = [key for key in config if is_config_secret(key)]
+    config = CONFIG.get()
     return parse_stack(
-        project,
+        pulumi.get_project(),
         pulumi.get_stack(),
         config,
-        secrets=secrets,
+        secrets=[key for key in config if is_config_secret(key)],
         today=datetime.now(tz=UTC).date(),
         warn=pulumi.log.warn,
     )
@@ -63,9 +63,10 @@ def parse_stack(
     today: date | None = None,
     warn: Callable[[str], object] | None = None,
 ) -> RetrainingPipelineArgs:
-    """Return the arguments that a stack's whole config means: `namespace:key` to text or JSON.
+    """Return the arguments for the whole config of a stack.
 
-    `warn` is called with the text of each warning.
+    `config` has keys like `namespace:key`, and its values are text or JSON. `warn` is called with
+    the text of each warning.
 
     Raises SettingsError.
     """
@@ -78,14 +79,17 @@ def parse_stack(
         },
         [key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
     )
-    found = [
-        *stacks.problems(project, stack, config, regions(config_read.args)),
-        *_with_project(project, all_problems(config_read, config.get("aws:region") or None, today)),
-    ]
-    _refuse_any(stack, found)
+    setting_problems = all_problems(config_read, config.get("aws:region") or None, today)
+    _raise_if_any(
+        stack,
+        [
+            *stacks.problems(project, stack, config, regions(config_read.args)),
+            *_with_project(project, setting_problems),
+        ],
+    )
     if warn:
-        judged = warnings(config_read.args, today=today) if today else []
-        for warning in _with_project(project, [*config_read.warnings, *judged]):
+        rule_warnings = warnings(config_read.args, today=today) if today else []
+        for warning in _with_project(project, [*config_read.warnings, *rule_warnings]):
             warn(str(warning))
     return config_read.args
 
@@ -99,46 +103,47 @@ def parse(
     secrets: Collection[str] = (),
     today: date | None = None,
 ) -> RetrainingPipelineArgs:
-    """Return the arguments that a project's config means; its keys are without the project's name.
+    """Return the arguments for the config of a project, whose keys have no namespace.
 
     Numbers and booleans may be strings, as `pulumi config set` stores them. A whole number may
-    stand where text is expected, as `pulumi config set --path` stores it. `region` is the stack's
-    `aws:region`, where set. `secrets` are the keys whose values are encrypted. Without `today`, a
-    cron whose years are over passes.
+    stand where text is expected, as `pulumi config set --path` stores it. `region` is the
+    `aws:region` of the stack, and `secrets` are the keys whose values are encrypted. Without
+    `today`, a cron whose years are in the past is no problem.
 
-    Raises SettingsError: for all that could not be read, and all the rules of
+    Raises SettingsError for everything that cannot be read, and for the rules in
     `components/rules/pipeline.py` that the rest breaks.
     """
     config_read = read_config(config, secrets)
-    _refuse_any(stack, _with_project(project, all_problems(config_read, region, today)))
+    _raise_if_any(stack, _with_project(project, all_problems(config_read, region, today)))
     return config_read.args
 
 
 class ReadConfig(NamedTuple):
-    """The arguments that a config means, what could not be read, and warnings about the rest."""
+    """The arguments for a config, and what happened when it was read."""
 
     args: RetrainingPipelineArgs
     unread: Sequence[Problem]
+    """A problem for each setting that could not be read."""
     warnings: Sequence[Problem]
 
 
 def all_problems(config_read: ReadConfig, region: str | None, today: date | None) -> list[Problem]:
     """Return a problem for each setting that could not be read or that breaks a rule."""
-    unread = config_read.unread
-    broken = [
-        rule
-        for rule in problems(config_read.args, region=region, today=today)
-        if not any(one_holds_the_other(rule.key, each.key) for each in unread)
+    unread_keys = [problem.key for problem in config_read.unread]
+    broken_rules = [
+        problem
+        for problem in problems(config_read.args, region=region, today=today)
+        if not any(is_same_or_part(problem.key, key) for key in unread_keys)
     ]
-    return [*unread, *broken]
+    return [*config_read.unread, *broken_rules]
 
 
 def _with_project(project: str, found: Iterable[Problem]) -> list[Problem]:
-    """Return the problems with the project's name before their keys."""
-    return [each._replace(key=f"{project}:{each.key}") for each in found]
+    """Return the problems with the name of the project in front of their keys."""
+    return [problem._replace(key=f"{project}:{problem.key}") for problem in found]
 
 
-def _refuse_any(stack: str, found: Sequence[Problem]) -> None:
+def _raise_if_any(stack: str, found: Sequence[Problem]) -> None:
     if found:
         count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
         header = f"{count} in the configuration of stack {stack}:"
@@ -146,31 +151,35 @@ def _refuse_any(stack: str, found: Sequence[Problem]) -> None:
         raise SettingsError("\n  ".join([header, *lines]))
 
 
-class _Refusal(NamedTuple):
-    """What could not be read: where, why, and the type of what belongs there."""
+class _Unfit(NamedTuple):
+    """A value that could not be read."""
 
     path: tuple[str | int, ...]
+    """Keys and indices that lead to the value."""
     error: Exception
     type: object
+    """The type of the setting."""
 
     def problem(self) -> Problem | None:
         """Return the problem to report. A missing key gives None, because a rule reports it."""
         if isinstance(self.error, KeyError):
             return None
-        key = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path)
+        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
+        key = "".join(parts).removeprefix(".")
+        name = str(self.path[-1])
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
-            return Problem(key[1:], None, key_problem(str(self.path[-1]), _keys(self.error.cl)))
-        assert isinstance(self.error, reading.UnfitError), "the hooks below raise nothing else"
-        if new_form := former_form(str(self.path[-1]), self.error.given):
-            return Problem(key[1:], None, new_form)
-        return Problem(key[1:], self.error.value, self.error.message)
+            return Problem(key, None, unknown_key(name, _keys(self.error.cl)))
+        assert isinstance(self.error, reading.UnfitError), "the readers raise no other error"
+        if old_form := old_form_error(name, self.error.unfit_value):
+            return Problem(key, None, old_form)
+        return Problem(key, self.error.shown_value, self.error.message)
 
-    def mend(self, config: dict[str, object]) -> None:
-        """Replace a whole number by its digits. Replace or remove any other value that is unfit."""
+    def repair(self, config: dict[str, object]) -> None:
+        """Replace a whole number by its digits. Replace or remove any other value."""
         *parents, last = self.path
         parent = cast("dict[str | int, object]", config)
-        for each in parents:
-            parent = cast("dict[str | int, object]", parent[each])
+        for part in parents:
+            parent = cast("dict[str | int, object]", parent[part])
         if isinstance(self.error, reading.WholeNumberError):
             parent[last] = self.error.digits
         elif isinstance(self.error, KeyError) or isinstance(last, int):
@@ -180,46 +189,50 @@ class _Refusal(NamedTuple):
 
 
 def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> ReadConfig:
-    """Read a config, with the keys left out that are encrypted or cannot be read.
+    """Read a config without the settings that are encrypted or cannot be read.
 
     An Output is accepted everywhere. The rules refuse it where a plain value is needed.
     """
-    rest = {key: _copied(value) for key, value in config.items() if key not in secrets}
+    readable = {key: _copied(value) for key, value in config.items() if key not in secrets}
     unread = [Problem(key, None, ENCRYPTED) for key in secrets]
-    numbers: list[Problem] = []
+    warnings_read: list[Problem] = []
     while True:
         try:
-            return ReadConfig(_converter().structure(rest, RetrainingPipelineArgs), unread, numbers)
+            args = _converter().structure(readable, RetrainingPipelineArgs)
+            return ReadConfig(args, unread, warnings_read)
         except cattrs.BaseValidationError as error:
-            for refusal in _refusals(error, ()):
-                is_number = isinstance(refusal.error, reading.WholeNumberError)
-                if problem := refusal.problem():
-                    (numbers if is_number else unread).append(problem)
-                refusal.mend(rest)
+            for unfit in _unfit_values(error, ()):
+                is_warning = isinstance(unfit.error, reading.WholeNumberError)
+                if problem := unfit.problem():
+                    (warnings_read if is_warning else unread).append(problem)
+                unfit.repair(readable)
 
 
-def _refusals(error: cattrs.BaseValidationError, path: tuple[str | int, ...]) -> Iterator[_Refusal]:
-    """Walk the tree of errors; the notes on each tell where it belongs."""
-    for each in error.exceptions:
-        at, type_ = path, None
-        for note in getattr(each, "__notes__", ()):
-            attribute = isinstance(note, cattrs.AttributeValidationNote)
-            at, type_ = (*path, camel_case(note.name) if attribute else note.index), note.type
-        if isinstance(each, cattrs.BaseValidationError):
-            yield from _refusals(each, at)
-        elif isinstance(each, cattrs.ForbiddenExtraKeysError):
-            for key in each.extra_fields:
-                yield _Refusal((*at, key), each, None)
+def _unfit_values(
+    error: cattrs.BaseValidationError, path: tuple[str | int, ...]
+) -> Iterator[_Unfit]:
+    """Yield the values that could not be read. The notes of an error say where its value is."""
+    for inner in error.exceptions:
+        inner_path, type_ = path, None
+        for note in getattr(inner, "__notes__", ()):
+            is_attribute = isinstance(note, cattrs.AttributeValidationNote)
+            inner_path = (*path, camel_case(note.name) if is_attribute else note.index)
+            type_ = note.type
+        if isinstance(inner, cattrs.BaseValidationError):
+            yield from _unfit_values(inner, inner_path)
+        elif isinstance(inner, cattrs.ForbiddenExtraKeysError):
+            for key in inner.extra_fields:
+                yield _Unfit((*inner_path, key), inner, None)
         else:
-            yield _Refusal(at, each, type_)
+            yield _Unfit(inner_path, inner, type_)
 
 
 @cache
 def _converter() -> cattrs.Converter:
-    """Give the reader of these dataclasses: their fields are the only list of keys and defaults."""
+    """Return the converter of the dataclasses, whose fields are the only list of keys."""
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook(bool, _or_output(reading.boolean))
-    converter.register_structure_hook(int, _or_output(reading.whole))
+    converter.register_structure_hook(int, _or_output(reading.whole_number))
     converter.register_structure_hook(float, _or_output(reading.number))
     text = _or_output(reading.text)
     converter.register_structure_hook(str, text)
@@ -234,48 +247,53 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
-def _or_output(read: Hook) -> Hook:
+def _or_output(read: Reader) -> Reader:
     """Return a reader that returns an Output as it is and passes every other value to `read`."""
     return lambda value, type_: value if isinstance(value, pulumi.Output) else read(value, type_)
 
 
-def _union_reader(union: object, converter: cattrs.Converter) -> Hook:
-    """Read `Input[str]` as str, and `X | None` as X, because a key that is given has a value."""
+def _union_reader(union: object, converter: cattrs.Converter) -> Reader:
+    """Return a reader that reads `Input[str]` as str, and `X | None` as X.
+
+    A key that is in the config has a value, so it is never None.
+    """
     member = get_args(union)[0]
-    read: Hook = converter.get_structure_hook(member)
+    read: Reader = converter.get_structure_hook(member)
     return lambda value, _: read(value, member)
 
 
-def _collection_reader(type_: object, converter: cattrs.Converter) -> Hook:
-    """Read a list as a tuple and a mapping as a dict, but nothing else that has elements."""
-    of = get_args(type_)
+def _collection_reader(type_: object, converter: cattrs.Converter) -> Reader:
+    """Return a reader that accepts only a list, for a tuple, or only a mapping, for a dict."""
+    element_types = get_args(type_)
     shape, expected, alias = (
-        (list, "a list", GenericAlias(tuple, (*of, ...)))
+        (list, "a list", GenericAlias(tuple, (*element_types, ...)))
         if _origin(type_) is Sequence
-        else (dict, "a mapping", GenericAlias(dict, of))
+        else (dict, "a mapping", GenericAlias(dict, element_types))
     )
     collection = cast("type", alias)
-    read: Hook = converter.get_structure_hook(collection)
-    return _or_output(lambda value, _: read(reading.only(shape, expected, value), collection))
+    read: Reader = converter.get_structure_hook(collection)
+    return _or_output(lambda value, _: read(reading.shaped(shape, expected, value), collection))
 
 
-def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Hook:
+def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Reader:
     keys = {each.name: override(rename=camel_case(each.name)) for each in fields(cls)}
     read: Callable[[dict[str, object]], object] = make_dict_structure_fn(
         cls,
         converter,
         _cattrs_forbid_extra_keys=True,
-        **keys,  # type: ignore[arg-type]  # the function's options are keywords, too
+        **keys,  # type: ignore[arg-type]  # the options of the function are keywords, too
     )
     expected = f"a mapping with {', '.join(_keys(cls))}"
-    return _or_output(lambda value, _: read(reading.only(dict, expected, value)))
+    return _or_output(lambda value, _: read(reading.shaped(dict, expected, value)))
 
 
 def _copied(value: object) -> object:
     """Return a deep copy of a mapping or list. An Output in it is not copied."""
     if isinstance(value, dict):
-        return {key: _copied(each) for key, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, list) else value
+        return {key: _copied(element) for key, element in value.items()}
+    if isinstance(value, list):
+        return [_copied(element) for element in value]
+    return value
 
 
 def _empty(type_: object) -> object:
@@ -289,7 +307,7 @@ def _keys(cls: type) -> list[str]:
 
 
 def _decoded(value: str) -> object:
-    """Undo what Pulumi does to structured values: it hands them over as JSON."""
+    """Return the list or mapping that Pulumi has encoded as JSON. Return other text as it is."""
     with suppress(ValueError):
         if value.lstrip().startswith(("{", "[")):
             return json.loads(value)

@@ -1,12 +1,12 @@
-"""What a retraining pipeline takes, as frozen dataclasses.
+"""The arguments of a retraining pipeline, as frozen dataclasses.
 
-Field names are the stack's config keys in snake_case; `settings.py` reads the config into these
-classes, and a host program builds them itself. ARNs and locations are Pulumi inputs.
-`rules.py` judges them.
+The fields have the names of the stack's config keys, in snake_case. `settings.py` reads the config
+into these classes, and a host program creates them itself. `rules/pipeline.py` checks them. The
+docstring and the default of a field are also its row in docs/configuration.md.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -23,37 +23,42 @@ AutoTraining = Literal["warn", "refuse"]
 
 HOUR = 3600
 FULL_EVERY = "7 days"
-"""How old the newest FULL version may grow beside UPDATE: AWS advises a weekly FULL."""
+"""The longest time between two FULL trainings with UPDATE. AWS advises one a week."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetArgs:
-    """One dataset of the group and the CSV export that fills it."""
+    """A dataset and the CSV export that fills it."""
 
     dataset_arn: pulumi.Input[str]
-    """ARN of the dataset."""
+    """The dataset to fill."""
     data_location: pulumi.Input[str]
-    """`s3://bucket/file.csv`, or a prefix ending in `/`: all files below it are imported.
+    """`s3://bucket/file.csv`, or a prefix that ends in `/`: every file below it is imported.
 
-    `{date}` stands for the day of the run in UTC, as 2026-11-29; also in the ready marker.
+    The files are plain CSV and apart from those of the other datasets. `{date}` is the day of the
+    run in UTC, for example 2026-11-29.
     """
     import_mode: ImportMode = "FULL"
-    """FULL replaces all bulk data of the dataset, INCREMENTAL appends to it."""
-    min_relative_size: float = 0.5
-    """A FULL import of less than this share of what was imported last is refused; 0: of nothing.
+    """`FULL` replaces all bulk data of the dataset, and `INCREMENTAL` adds to it.
 
-    Has no effect beside INCREMENTAL.
+    An `INCREMENTAL` export needs 1,000 interactions at least, and a `FULL` import before it.
+    """
+    min_relative_size: float = 0.5
+    """A `FULL` export with less than this share of the bytes of the last `FULL` import is refused.
+
+    0 accepts every export. Has no effect with `INCREMENTAL`.
     """
     ready_marker: pulumi.Input[str] | None = None
-    """An object that is written after the export, beside it: `s3://bucket/_SUCCESS`.
+    """`s3://bucket/file` that the export job writes last, outside the data location.
 
-    The run is refused where it is missing or older than the last import.
+    The run is refused if this object is missing or older than the last import. May contain
+    `{date}`.
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetsArgs:
-    """The datasets to import before each training; at least one."""
+    """The datasets to import before each training. There must be at least one."""
 
     interactions: DatasetArgs | None = None
     """The dataset of type Interactions."""
@@ -66,76 +71,86 @@ class DatasetsArgs:
     action_interactions: DatasetArgs | None = None
     """The dataset of type Action_Interactions."""
 
-    def configured(self) -> Iterator[tuple[str, DatasetArgs]]:
-        """Give key (as in the stack's config) and dataset of each that is set, in a fixed order."""
-        for each in fields(self):
-            if (dataset := getattr(self, each.name)) is not None:
-                yield camel_case(each.name), dataset
+    def configured(self) -> dict[str, DatasetArgs]:
+        """Return the datasets that are set, in a fixed order, by their key in the config."""
+        datasets = {
+            camel_case(dataset.name): getattr(self, dataset.name) for dataset in fields(self)
+        }
+        return {key: dataset for key, dataset in datasets.items() if dataset is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeArgs:
-    """What a campaign is asked after its update: by user, by item, or to rank a list for a user."""
+    """A request to a campaign after its update: by user, by item, or to rank items for a user."""
 
     user_id: str | None = None
-    """The user to ask for."""
+    """The user to request recommendations for."""
     item_id: str | None = None
-    """The item to ask for, with a recipe of related items."""
+    """The item to request related items for, instead of `userId`."""
     input_list: Sequence[str] | None = None
-    """Items to rank for the user; for a recipe of the PERSONALIZED_RANKING type."""
+    """Items to rank for the user, for a recipe of the type PERSONALIZED_RANKING.
+
+    All lists of a pipeline hold at most 30,000 characters.
+    """
     min_results: int = 1
-    """An answer with fewer is a bad one."""
+    """A response with fewer results fails the probe."""
     minutes: float = 10
-    """How long it is asked, again and again."""
+    """For how many minutes the request is repeated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignArgs:
-    """A campaign that serves the solution's newest version."""
+    """A campaign that serves the newest version of the solution."""
 
     campaign_arn: pulumi.Input[str]
-    """ARN of the campaign."""
+    """The campaign to update."""
     probe: ProbeArgs | None = None
-    """Asked for a while after each update; bad answers move the campaign back."""
+    """A request that is sent after each update. If it fails, the campaign moves back."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QualityRuleArgs:
-    """One offline metric that a new version has to keep up, compared with the live one's."""
+    """A rule for one offline metric of a new version: `maxDrop`, `minimum` or both."""
 
     metric: str
-    """As GetSolutionMetrics names it."""
+    """The name of the metric in GetSolutionMetrics."""
     max_drop: float | None = None
-    """Share of the live version's value that may be lost: 0.25 accepts a fall from 0.4 to 0.3."""
+    """The share of the live version's value that may be lost.
+
+    0.25 accepts a fall from 0.4 to 0.3.
+    """
     minimum: float | None = None
-    """The least value, whatever the live version's is."""
+    """The lowest value that passes, whatever the live version has."""
 
 
 DEFAULT_GATE = (QualityRuleArgs(metric=metrics.NDCG_AT_10, max_drop=0.25),)
-"""Metrics are measured on a random tenth of the users, so a small drop says nothing."""
+"""Metrics are measured on a random tenth of the users, so a smaller drop can be chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SolutionArgs:
-    """A solution to retrain, with the campaigns that shall serve its new version (may be none)."""
+    """A solution to retrain, with the campaigns that serve its new version."""
 
     solution_arn: pulumi.Input[str]
-    """ARN of the solution, not of one of its versions."""
+    """The solution to retrain, and not one of its versions."""
     training_mode: TrainingMode = "FULL"
-    """FULL trains a new model, UPDATE adds new items and interactions to the last model."""
+    """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
+
+    The recipes aws-user-personalization and aws-hrnn-coldstart support `UPDATE`.
+    """
     full_every: str | None = None
-    """Beside UPDATE: how old the newest FULL version may grow, as '7 days' (the default there)."""
+    """How old the last `FULL` version may become with `UPDATE`, in days. Without it, `7 days`."""
     campaigns: Sequence[CampaignArgs] = ()
     """The campaigns to update. A solution without campaigns is only trained."""
     quality_gate: Sequence[QualityRuleArgs] = DEFAULT_GATE
-    """All rules have to hold, or the campaign keeps its version."""
+    """The rules that a new version has to pass before a campaign moves to it."""
     quality_gate_enabled: bool = True
-    """False deploys every new version and ignores the rules."""
+    """`false` deploys every new version and ignores the rules."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LimitsArgs:
-    """How long each stage may take, in hours from the job's own creation; how often one trains."""
+    """How long each stage may take, from the creation of its job, and how often a run may train."""
 
     max_import_hours: float = 6
     """Hours for the import of a dataset."""
@@ -149,65 +164,76 @@ class LimitsArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainingPipelineArgs:
-    """Everything that one dataset group's pipeline is told."""
+    """The arguments of the pipeline of one dataset group."""
 
     datasets: DatasetsArgs
-    """The datasets to import before each training."""
+    """The datasets to import before each training. There must be at least one."""
     solutions: Sequence[SolutionArgs]
-    """The solutions to retrain. There must be at least one."""
+    """The solutions to retrain, in parallel. There must be at least one."""
     import_role_arn: pulumi.Input[str] | None = None
-    """Role that Personalize assumes to read the exports; left out, the component creates one."""
+    """The role that Personalize assumes to read the exports.
+
+    Without it, the pipeline creates a role that may read only the configured exports.
+    """
     retraining_rate: str = "7 days"
-    """`7 days`, `rate(...)` or `cron(...)`."""
+    """`7 days`, `rate(12 hours)` or `cron(0 3 ? * MON *)`, and at most once an hour."""
     timezone: str = "UTC"
-    """Of a cron; has no effect beside a rate, which counts from its deployment."""
+    """The IANA time zone of a cron. Has no effect with a rate, which counts from the deployment."""
     paused: bool = False
-    """Deploy the schedule disabled."""
+    """Deploy the schedule disabled. Runs can still be started by hand."""
     skip_when_unchanged: bool = True
-    """A run that could only train the same model again is skipped."""
+    """Skip a run that could only train the same model again."""
     auto_training: AutoTraining = "warn"
-    """What to do about a solution that also trains automatically."""
+    """What to do if a solution also trains automatically: `warn`, or `refuse` to run."""
     limits: LimitsArgs = field(default_factory=LimitsArgs)
     """How long each stage may take, and how often a solution is trained."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Keys that begin with `retraining-` are the pipeline's own."""
+    """Tags of every resource, import job and solution version.
+
+    The pipeline reserves keys that begin with `retraining-`. `aws:defaultTags` would not reach
+    import jobs and solution versions.
+    """
     permissions_boundary_arn: pulumi.Input[str] | None = None
-    """ARN of the IAM policy that bounds the permissions of every role that is created."""
+    """The IAM policy that bounds the permissions of every role that is created."""
     log_retention_days: int = 90
     """How many days CloudWatch Logs keeps the logs."""
     kms_key_arn: pulumi.Input[str] | None = None
-    """Encrypts the logs and the dead-letter queue."""
+    """The key that encrypts the logs and the dead-letter queue."""
     data_kms_key_arn: pulumi.Input[str] | None = None
-    """Encrypts the exports; the created import role and plan_retraining may decrypt with it."""
+    """The key of the exports. The created import role and plan_retraining may decrypt with it."""
 
     @property
     def schedule_expression(self) -> str:
-        """The retraining rate as EventBridge Scheduler takes it."""
+        """The retraining rate as EventBridge Scheduler writes it."""
         return rates.expression(self.retraining_rate)
 
     @property
     def backstop_seconds(self) -> int:
-        """Seconds after which the state machine itself gives up, should every deadline fail.
+        """The seconds after which the state machine ends, even if every deadline has failed.
 
-        The sum of the stages' deadlines, plus two hours. An import may wait for a slot, and an
-        update for its campaign, as long as it may run; after a probe there may be a rollback.
+        This is the sum of the deadlines of all stages, plus two hours. An import may wait for a
+        free slot for as long as its deadline, and an update for its campaign. A rollback may follow
+        a probe.
         """
         limits = self.limits
         probes = [
-            each.probe for solution in self.solutions for each in solution.campaigns if each.probe
+            campaign.probe
+            for solution in self.solutions
+            for campaign in solution.campaigns
+            if campaign.probe
         ]
         updates = 2 if probes else 1
-        stages = (
+        stage_hours = (
             2 * limits.max_import_hours
             + limits.max_training_hours
             + 2 * updates * limits.max_campaign_hours
         )
-        asking = max((each.minutes for each in probes), default=0) * 60
-        return round((stages + 2) * HOUR + asking)
+        probe_seconds = max((probe.minutes for probe in probes), default=0) * 60
+        return round((stage_hours + 2) * HOUR + probe_seconds)
 
 
 def camel_case(name: str) -> str:
-    """Give a field's name as the stack's config and the Personalize API write it."""
+    """Return the name of a field as the stack's config and the Personalize API write it."""
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
@@ -215,12 +241,12 @@ Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
 
 
 def resolved(args: Dataclass) -> pulumi.Output[Dataclass]:
-    """Give the same arguments with every input awaited: all ARNs and locations are strings.
+    """Return an Output of these arguments in which every input has its value.
 
-    While one of them is unknown, as in a preview, so is the whole.
+    As long as one input is unknown, for example in a preview, the whole Output is unknown.
     """
-    parts = {each.name: _resolved(getattr(args, each.name)) for each in fields(args)}
-    return pulumi.Output.all(**parts).apply(lambda known: replace(args, **known))
+    inputs = {each.name: _resolved(getattr(args, each.name)) for each in fields(args)}
+    return pulumi.Output.all(**inputs).apply(lambda values: replace(args, **values))
 
 
 def _resolved(value: object) -> pulumi.Input[object]:

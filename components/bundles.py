@@ -1,4 +1,4 @@
-"""What goes to Lambda for a step: the module of its handler, and those of ours that it imports."""
+"""The code of each Lambda function: the module of its handler and the modules that it imports."""
 
 import ast
 from collections.abc import Iterator
@@ -8,33 +8,37 @@ from pathlib import Path
 import pulumi
 
 _HERE = Path(__file__).parent
-CODE = next(each for each in (_HERE / "functions", _HERE.parent / "functions") if each.is_dir())
-"""The folder of the modules that run in Lambda. It is inside the installed package, and beside
-`components` in a checkout."""
+CODE = next(
+    folder for folder in (_HERE / "functions", _HERE.parent / "functions") if folder.is_dir()
+)
+"""The folder of the modules that run in Lambda.
+
+It is in this folder if the package is installed, and beside this folder in a checkout.
+"""
 
 
 def bundle(step: str) -> pulumi.AssetArchive:
-    """Pack `functions/<step>.py` with the modules of `functions/` that it leads to, and no others.
+    """Return `functions/<step>.py` with every module of `functions/` that it needs, and no other.
 
-    So a function gets a new version when code changes that it can run, and only then.
+    A function then gets a new version only when code changes that it can run.
     """
-    needed: set[Path] = set()
-    ahead = {Path(f"{step}.py")}
-    while ahead:
-        module = ahead.pop()
-        needed |= {module, *(folder / "__init__.py" for folder in module.parents)}
-        ahead |= _imported_by(module) - needed
+    modules: set[Path] = set()
+    unread = {Path(f"{step}.py")}
+    while unread:
+        module = unread.pop()
+        modules |= {module, *(folder / "__init__.py" for folder in module.parents)}
+        unread |= _imported_by(module) - modules
     return pulumi.AssetArchive(
         {
             f"{CODE.name}/{module.as_posix()}": pulumi.FileAsset(str(CODE / module))
-            for module in sorted(needed)
+            for module in sorted(modules)
         }
     )
 
 
 @cache
 def _imported_by(module: Path) -> frozenset[Path]:
-    """Return the modules of `functions/` that a module imports, those for its types included."""
+    """Return the modules of `functions/` that a module imports, also those for types only."""
     tree = ast.parse((CODE / module).read_text())
     return frozenset(
         imported
@@ -45,9 +49,9 @@ def _imported_by(module: Path) -> frozenset[Path]:
 
 
 def _modules(package: Path, node: ast.ImportFrom) -> Iterator[Path]:
-    """Yield the files that a relative import names; `package` is what its dots stand for."""
-    named = package.joinpath(*(node.module or "").split("."))
-    if (CODE / named).is_dir():
-        yield from (named / f"{each.name}.py" for each in node.names)
+    """Yield the files that a relative import names. `package` is the folder that its dots mean."""
+    path = package.joinpath(*(node.module or "").split("."))
+    if (CODE / path).is_dir():
+        yield from (path / f"{alias.name}.py" for alias in node.names)
     else:
-        yield named.with_suffix(".py")
+        yield path.with_suffix(".py")

@@ -1,18 +1,16 @@
-"""Builds the settings of a pipeline as every execution of its workflow gets them."""
+"""Builds the settings that the first state of the workflow adds to every execution."""
 
+from collections.abc import Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import pulumi
 
-from .args import (
-    FULL_EVERY,
-    ProbeArgs,
-    QualityRuleArgs,
-    RetrainingPipelineArgs,
-    SolutionArgs,
-    camel_case,
-)
+from .args import FULL_EVERY, RetrainingPipelineArgs, SolutionArgs, camel_case
 from .rules import rates
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def document(
@@ -21,61 +19,40 @@ def document(
     job_prefix: pulumi.Input[str],
     import_role_arn: pulumi.Input[str],
 ) -> dict[str, object]:
-    """Return the settings in the first state of the workflow (`Settings` of the functions).
+    """Return the settings of the pipeline (`Settings` in functions/contract.py).
 
-    The name of every job begins with `job_prefix`. Values may be outputs, so serialise the settings
-    with `pulumi.Output.json_dumps`.
+    The name of every import job begins with `job_prefix`. Values may be outputs, so serialise the
+    settings with `pulumi.Output.json_dumps`.
     """
     return {
         "prefix": job_prefix,
         "importRoleArn": import_role_arn,
         "datasets": [
-            {
-                "type": key,
-                "datasetArn": dataset.dataset_arn,
-                "dataLocation": dataset.data_location,
-                "importMode": dataset.import_mode,
-                "minRelativeSize": dataset.min_relative_size,
-                "readyMarker": dataset.ready_marker,
-            }
-            for key, dataset in args.datasets.configured()
+            {"type": key, **_all_fields(dataset)}
+            for key, dataset in args.datasets.configured().items()
         ],
-        "solutions": [
-            {
-                "solutionArn": solution.solution_arn,
-                "trainingMode": solution.training_mode,
-                **_full_every(solution),
-                "qualityGate": (
-                    [_given(rule) for rule in solution.quality_gate]
-                    if solution.quality_gate_enabled
-                    else []
-                ),
-                "campaigns": [
-                    {
-                        "campaignArn": each.campaign_arn,
-                        "probe": _given(each.probe) if each.probe else None,
-                    }
-                    for each in solution.campaigns
-                ],
-            }
-            for solution in args.solutions
-        ],
-        "limits": {
-            camel_case(each.name): getattr(args.limits, each.name) for each in fields(args.limits)
-        },
+        "solutions": [_solution(solution) for solution in args.solutions],
+        "limits": _all_fields(args.limits),
         "skipWhenUnchanged": args.skip_when_unchanged,
         "autoTraining": args.auto_training,
         "tags": dict(args.tags),
     }
 
 
-def _given(part: QualityRuleArgs | ProbeArgs) -> dict[str, object]:
-    """Return the fields that are set, under the keys of the config."""
-    found = {camel_case(each.name): getattr(part, each.name) for each in fields(part)}
+def _solution(solution: SolutionArgs) -> dict[str, object]:
+    rules = solution.quality_gate if solution.quality_gate_enabled else ()
     return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in found.items()
-        if value is not None
+        "solutionArn": solution.solution_arn,
+        "trainingMode": solution.training_mode,
+        **_full_every(solution),
+        "qualityGate": [_set_fields(rule) for rule in rules],
+        "campaigns": [
+            {
+                "campaignArn": campaign.campaign_arn,
+                "probe": _set_fields(campaign.probe) if campaign.probe else None,
+            }
+            for campaign in solution.campaigns
+        ],
     }
 
 
@@ -83,5 +60,19 @@ def _full_every(solution: SolutionArgs) -> dict[str, int]:
     if solution.training_mode != "UPDATE":
         return {}
     days = rates.number_of_days(solution.full_every or FULL_EVERY)
-    assert days is not None, "problems() has found nothing wrong with it"
+    assert days is not None, "problems() has checked full_every"
     return {"fullEveryDays": days}
+
+
+def _all_fields(args: "DataclassInstance") -> dict[str, object]:
+    """Return the fields of a dataclass under their keys in the config, in their order."""
+    return {camel_case(each.name): getattr(args, each.name) for each in fields(args)}
+
+
+def _set_fields(args: "DataclassInstance") -> dict[str, object]:
+    """Return the fields that are not None, and sequences as lists."""
+    return {
+        key: list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+        for key, value in _all_fields(args).items()
+        if value is not None
+    }

@@ -1,9 +1,10 @@
-"""IAM: the pipeline's policies as dicts, and the ARNs behind the words of `steps.Resource`."""
+"""IAM: the roles of a pipeline, their policies as dicts, and the ARNs that the policies name."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import pulumi
+import pulumi_aws as aws
 
 from .args import RetrainingPipelineArgs
 from .rules.arns import Home
@@ -12,17 +13,19 @@ from .state_machine.steps import Resource
 
 Document: TypeAlias = dict[str, object]
 Condition: TypeAlias = Mapping[str, Mapping[str, str | list[str]]]
+Grants: TypeAlias = Mapping[Resource, Sequence[str]]
+"""Kind of resource to the IAM actions that are allowed on it, as in `steps.Step.may`."""
 
-TO_PERSONALIZE_ALONE: Condition = {
+ONLY_TO_PERSONALIZE: Condition = {
     "StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}
 }
 
 TRACE = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-"""Both know no resource but `*`:
+"""Both actions support no resource but `*`:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html."""
 
 SAMPLE = ["xray:GetSamplingRules", "xray:GetSamplingTargets"]
-"""Beside TRACE, for a state machine; `*` as well (the same page)."""
+"""Tracing a state machine needs these too. They support no resource but `*` either."""
 
 DELIVER_LOGS = [
     "logs:CreateLogDelivery",
@@ -34,69 +37,56 @@ DELIVER_LOGS = [
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 ]
-"""What a state machine's logging needs, on `*`:
+"""What a state machine needs to write logs. AWS documents `*` as their resource:
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy."""
 
 
-def import_jobs(home: Home, job_prefix: str) -> str:
-    """Every import job of one pipeline, also those to come: their names begin with its prefix."""
-    return _arn(home, "personalize", f"dataset-import-job/{job_prefix}-*")
+class RoleWithPolicy(NamedTuple):
+    """A role and its only policy."""
+
+    role: aws.iam.Role
+    policy: aws.iam.RolePolicy
 
 
-def all_import_jobs(home: Home) -> str:
-    """Return the pattern of every import job. Only reading is allowed on it."""
-    return _arn(home, "personalize", "dataset-import-job/*")
+def role_with_policy(
+    name: str,
+    *,
+    trust: pulumi.Input[Document],
+    policy: pulumi.Input[Document],
+    args: RetrainingPipelineArgs,
+    tags: pulumi.Input[Mapping[str, str]],
+    parent: pulumi.Resource,
+) -> RoleWithPolicy:
+    """Create a role within the permissions boundary, and its policy. Both are called `name`."""
+    role = aws.iam.Role(
+        name,
+        assume_role_policy=pulumi.Output.json_dumps(trust),
+        permissions_boundary=args.permissions_boundary_arn,
+        tags=tags,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return RoleWithPolicy(role, role_policy(name, role, policy, parent=parent))
 
 
-def dataset_groups(dataset_arns: Iterable[str]) -> list[str]:
-    """The groups of datasets: `dataset/<group>/<type>` is in `dataset-group/<group>`."""
-    return sorted(
-        {arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1) for arn in dataset_arns}
+def role_policy(
+    name: str, role: aws.iam.Role, policy: pulumi.Input[Document], *, parent: pulumi.Resource
+) -> aws.iam.RolePolicy:
+    """Create a policy of a role."""
+    return aws.iam.RolePolicy(
+        name,
+        role=role.name,
+        policy=pulumi.Output.json_dumps(policy),
+        opts=pulumi.ResourceOptions(parent=parent),
     )
 
 
-def schemas(home: Home) -> str:
-    """Every schema: which one a dataset has is known only once the dataset is described."""
-    return _arn(home, "personalize", "schema/*")
-
-
-def solution_versions(solution_arn: str) -> str:
-    """Every version of a solution, also those to come."""
-    return f"{solution_arn}/*"
-
-
-def schedules(group_arn: str) -> str:
-    """Every schedule of a schedule group."""
-    return group_arn.replace(":schedule-group/", ":schedule/", 1) + "/*"
-
-
-def executions(state_machine_arn: str) -> str:
-    """Every execution of a state machine."""
-    return state_machine_arn.replace(":stateMachine:", ":execution:", 1) + ":*"
-
-
-def exports(partition: str, locations: Iterable[str]) -> list[str]:
-    """The objects at locations: `s3://bucket/key`, or `s3://bucket/prefix/` for all below it.
-
-    `{date}` in a location stands for any day.
-    """
-    patterns = {f"{each}*" if each.endswith("/") else each for each in _any_day(locations)}
-    return [_s3_arn(partition, each) for each in sorted(patterns)]
-
-
-def export_buckets(partition: str, locations: Iterable[str]) -> list[str]:
-    """The buckets of locations."""
-    buckets = {each.partition("/")[0] for each in _any_day(locations)}
-    return [_s3_arn(partition, each) for each in sorted(buckets)]
-
-
 def lambda_trust() -> Document:
-    """Let Lambda assume the role; it documents no condition for its functions' roles."""
+    """Return the trust policy of a function's role. Lambda documents no condition for it."""
     return _trust("lambda")
 
 
 def states_trust(home: Home) -> Document:
-    """Let Step Functions assume the role, for state machines of this account and region.
+    """Return the trust policy for the state machines of this account and region.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     """
@@ -110,7 +100,7 @@ def states_trust(home: Home) -> Document:
 
 
 def personalize_trust(home: Home) -> Document:
-    """Let Personalize assume the role, for its resources of this account and region.
+    """Return the trust policy for the Personalize resources of this account and region.
 
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
     """
@@ -124,8 +114,9 @@ def personalize_trust(home: Home) -> Document:
 
 
 def scheduler_trust(group_arn: str) -> Document:
-    """Let EventBridge Scheduler assume the role, for one group: it refuses a schedule's own ARN.
+    """Return the trust policy for the schedules of a group.
 
+    EventBridge Scheduler does not accept the ARN of a schedule in the condition:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
     return _trust(
@@ -140,33 +131,27 @@ def scheduler_trust(group_arn: str) -> Document:
 
 
 def function_policy(
-    may: Mapping[str, Sequence[str]], resources: Mapping[str, Sequence[str]], log_group_arn: str
+    grants: Grants, resource_arns: Mapping[Resource, Sequence[str]], log_group_arn: str
 ) -> Document:
-    """What one function may do: its row's actions, its log records and traces.
-
-    `may` maps the words of `steps.Resource` to actions, `resources` to ARNs. A kind of which this
-    pipeline has no resource gives no statement.
-    """
+    """Return the policy of a function: its grants, its log records and its traces."""
     return _document(
-        *_grants(may, resources),
+        *_statements(grants, resource_arns),
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:log-stream:*"]),
         _allow(TRACE, ["*"]),
     )
 
 
-def state_machine_access_policy(
-    may: Mapping[str, Sequence[str]], state_machine_arn: str
-) -> Document:
-    """What one function may do with the state machine and its executions, as `function_policy`."""
-    resources = {
+def executions_policy(grants: Grants, state_machine_arn: str) -> Document:
+    """Return the policy of a function that reads the state machine or its executions."""
+    resource_arns: Mapping[Resource, Sequence[str]] = {
         "state machine": [state_machine_arn],
-        "executions": [executions(state_machine_arn)],
+        "executions": [executions_pattern(state_machine_arn)],
     }
-    return _document(*_grants(may, resources))
+    return _document(*_statements(grants, resource_arns))
 
 
 def state_machine_policy(function_arns: Sequence[str]) -> Document:
-    """What the state machine may do: call these functions, in any version, and write its logs."""
+    """Return the policy of the state machine: it may call every version of these functions."""
     return _document(
         _allow(["lambda:InvokeFunction"], [*function_arns, *(f"{arn}:*" for arn in function_arns)]),
         _allow(DELIVER_LOGS, ["*"]),
@@ -177,9 +162,9 @@ def state_machine_policy(function_arns: Sequence[str]) -> Document:
 def schedule_policy(
     state_machine_arn: str, queue_arn: str, kms_key_arn: str | None = None
 ) -> Document:
-    """What the schedule may do: start the state machine, and put a start that failed in the queue.
+    """Return the policy of the schedule: it may start executions and send failed starts.
 
-    With a customer's key on the queue the sender needs the key too:
+    If a customer's key encrypts the queue, the sender has to use the key as well:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     """
     return _document(
@@ -192,18 +177,129 @@ def schedule_policy(
 def import_policy(
     partition: str, locations: Iterable[str], data_kms_key_arn: str | None = None
 ) -> Document:
-    """What Personalize may read: the configured exports alone, and decrypt with their key.
+    """Return the policy of the import role: it may read the configured exports and use their key.
 
     https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
     """
     locations = list(locations)
     return _document(
-        _allow(["s3:GetObject"], exports(partition, locations)),
-        # The whole bucket's list, as on AWS's page above: nothing documents which prefix
-        # Personalize lists with for a single file, and a list that is denied fails the import.
-        _allow(["s3:ListBucket"], export_buckets(partition, locations)),
+        _allow(["s3:GetObject"], export_arns(partition, locations)),
+        # The list of the whole bucket, as on the page above. No page says with which prefix
+        # Personalize lists a single file, and an import fails if its list is denied.
+        _allow(["s3:ListBucket"], bucket_arns(partition, locations)),
         *([_allow(["kms:Decrypt"], [data_kms_key_arn])] if data_kms_key_arn else []),
     )
+
+
+def resource_arns(
+    args: RetrainingPipelineArgs,
+    home: pulumi.Output[Home],
+    job_prefixes: Sequence[pulumi.Input[str]],
+    import_role_arn: pulumi.Output[str],
+    group_arn: pulumi.Output[str],
+) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
+    """Return the ARNs of each kind of resource that exists before the state machine.
+
+    A list is empty if this pipeline has no resource of the kind.
+    """
+    datasets = args.datasets.configured().values()
+    dataset_arns = pulumi.Output.all(*(dataset.dataset_arn for dataset in datasets))
+    locations = [dataset.data_location for dataset in datasets]
+    markers = [dataset.ready_marker for dataset in datasets if dataset.ready_marker is not None]
+    solution_arns = pulumi.Output.all(*(solution.solution_arn for solution in args.solutions))
+    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    data_keys = [args.data_kms_key_arn] if args.data_kms_key_arn is not None else []
+    return {
+        "any": ["*"],
+        "dataset groups": dataset_arns.apply(dataset_group_arns),
+        "datasets": dataset_arns,
+        "schemas": home.apply(lambda home: [schemas_pattern(home)]),
+        "import jobs": pulumi.Output.all(home, *job_prefixes).apply(
+            lambda values: [import_jobs_pattern(Home(*values[0]), value) for value in values[1:]]
+        ),
+        "all import jobs": home.apply(lambda home: [all_import_jobs_pattern(home)]),
+        "import role": pulumi.Output.all(import_role_arn),
+        "solutions": solution_arns,
+        "solution versions": solution_arns.apply(
+            lambda arns: [solution_versions_pattern(arn) for arn in arns]
+        ),
+        "campaigns": pulumi.Output.all(*(campaign.campaign_arn for campaign in campaigns)),
+        "schedule": group_arn.apply(lambda arn: [schedules_pattern(arn)]),
+        "exports": pulumi.Output.all(home.partition, locations).apply(
+            lambda values: export_arns(*values)
+        ),
+        # A ready marker is only looked up in the list of its bucket.
+        "export buckets": pulumi.Output.all(home.partition, [*locations, *markers]).apply(
+            lambda values: bucket_arns(*values)
+        ),
+        "data key": pulumi.Output.all(*data_keys),
+    }
+
+
+def import_jobs_pattern(home: Home, job_prefix: str) -> str:
+    """Return the pattern of the import jobs whose names begin with a pipeline's prefix."""
+    return _arn(home, "personalize", f"dataset-import-job/{job_prefix}-*")
+
+
+def all_import_jobs_pattern(home: Home) -> str:
+    """Return the pattern of every import job. Only reading is allowed on it."""
+    return _arn(home, "personalize", "dataset-import-job/*")
+
+
+def dataset_group_arns(dataset_arns: Iterable[str]) -> list[str]:
+    """Return the groups of datasets: `dataset/<group>/<type>` is in `dataset-group/<group>`."""
+    return sorted(
+        {arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1) for arn in dataset_arns}
+    )
+
+
+def schemas_pattern(home: Home) -> str:
+    """Return the pattern of every schema. The schema of a dataset is known only at run time."""
+    return _arn(home, "personalize", "schema/*")
+
+
+def solution_versions_pattern(solution_arn: str) -> str:
+    """Return the pattern of every version of a solution."""
+    return f"{solution_arn}/*"
+
+
+def schedules_pattern(group_arn: str) -> str:
+    """Return the pattern of every schedule of a schedule group."""
+    return group_arn.replace(":schedule-group/", ":schedule/", 1) + "/*"
+
+
+def executions_pattern(state_machine_arn: str) -> str:
+    """Return the pattern of every execution of a state machine."""
+    return state_machine_arn.replace(":stateMachine:", ":execution:", 1) + ":*"
+
+
+def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
+    """Return the ARNs of the objects at locations like `s3://bucket/key` or `s3://bucket/prefix/`.
+
+    A prefix stands for every object below it, and `{date}` for any day.
+    """
+    paths = {f"{path}*" if path.endswith("/") else path for path in _paths(locations)}
+    return [_s3_arn(partition, path) for path in sorted(paths)]
+
+
+def bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
+    """Return the ARNs of the buckets of locations."""
+    buckets = {path.partition("/")[0] for path in _paths(locations)}
+    return [_s3_arn(partition, bucket) for bucket in sorted(buckets)]
+
+
+def _paths(locations: Iterable[str]) -> Iterator[str]:
+    """Yield the bucket and key of each location, with a wildcard in place of the date."""
+    for location in locations:
+        yield location.removeprefix("s3://").replace(DATE, "*")
+
+
+def _arn(home: Home, service: str, resource: str) -> str:
+    return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
+
+
+def _s3_arn(partition: str, path: str) -> str:
+    return f"arn:{partition}:s3:::{path}"
 
 
 def _trust(service: str, condition: Condition | None = None) -> Document:
@@ -217,14 +313,14 @@ def _trust(service: str, condition: Condition | None = None) -> Document:
     )
 
 
-def _grants(
-    may: Mapping[str, Sequence[str]], resources: Mapping[str, Sequence[str]]
+def _statements(
+    grants: Grants, resource_arns: Mapping[Resource, Sequence[str]]
 ) -> Iterator[Document]:
-    """One statement per kind of which there is a resource: IAM refuses an empty list."""
-    for kind, actions in may.items():
-        if resources[kind]:
-            condition = TO_PERSONALIZE_ALONE if kind == "import role" else None
-            yield _allow(actions, resources[kind], condition)
+    """Yield a statement for each kind of which there is a resource. IAM refuses empty lists."""
+    for kind, actions in grants.items():
+        if resource_arns[kind]:
+            condition = ONLY_TO_PERSONALIZE if kind == "import role" else None
+            yield _allow(actions, resource_arns[kind], condition)
 
 
 def _allow(
@@ -238,61 +334,5 @@ def _allow(
     }
 
 
-def _arn(home: Home, service: str, resource: str) -> str:
-    return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
-
-
-def _s3_arn(partition: str, path: str) -> str:
-    return f"arn:{partition}:s3:::{path}"
-
-
-def _any_day(locations: Iterable[str]) -> Iterator[str]:
-    """Bucket and key of each location, with a wildcard in the date's place."""
-    for location in locations:
-        yield location.removeprefix("s3://").replace(DATE, "*")
-
-
 def _document(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def resources(
-    args: RetrainingPipelineArgs,
-    home: pulumi.Output[Home],
-    job_prefixes: Sequence[pulumi.Input[str]],
-    import_role_arn: pulumi.Output[str],
-    group_arn: pulumi.Output[str],
-) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
-    """Return the ARNs of each kind that exists before the state machine; a kind may have none."""
-    configured = [dataset for _, dataset in args.datasets.configured()]
-    datasets = pulumi.Output.all(*(dataset.dataset_arn for dataset in configured))
-    locations = [dataset.data_location for dataset in configured]
-    markers = [dataset.ready_marker for dataset in configured if dataset.ready_marker is not None]
-    solutions = pulumi.Output.all(*(solution.solution_arn for solution in args.solutions))
-    return {
-        "any": ["*"],
-        "dataset groups": datasets.apply(dataset_groups),
-        "datasets": datasets,
-        "schemas": home.apply(lambda known: [schemas(known)]),
-        "import jobs": pulumi.Output.all(home, *job_prefixes).apply(
-            lambda known: [import_jobs(Home(*known[0]), each) for each in known[1:]]
-        ),
-        "all import jobs": home.apply(lambda known: [all_import_jobs(known)]),
-        "import role": pulumi.Output.all(import_role_arn),
-        "solutions": solutions,
-        "solution versions": solutions.apply(lambda arns: [solution_versions(arn) for arn in arns]),
-        "campaigns": pulumi.Output.all(
-            *(each.campaign_arn for solution in args.solutions for each in solution.campaigns)
-        ),
-        "schedule": group_arn.apply(lambda arn: [schedules(arn)]),
-        "exports": pulumi.Output.all(home.partition, locations).apply(
-            lambda known: exports(*known)
-        ),
-        # A ready marker is looked for in the list of its bucket, never read.
-        "export buckets": pulumi.Output.all(home.partition, [*locations, *markers]).apply(
-            lambda known: export_buckets(*known)
-        ),
-        "data key": pulumi.Output.all(
-            *([args.data_kms_key_arn] if args.data_kms_key_arn is not None else [])
-        ),
-    }

@@ -1,4 +1,4 @@
-"""What notices runs that end without a report: a rule on the state machine's status changes."""
+"""The rule that reports runs that ended without a report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ import pulumi_aws as aws
 from .lambda_functions import StepFunction
 from .naming import step_name
 
-UNREPORTED = ["FAILED", "TIMED_OUT", "ABORTED"]
-"""Statuses of executions that may have ended without their report; FAILED ones mostly have one."""
+UNREPORTED_STATUSES = ["FAILED", "TIMED_OUT", "ABORTED"]
+"""Statuses of executions that may have ended without a report. Most FAILED ones have a report."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
-    """What is watched, and who is called."""
+    """The arguments of Monitoring."""
 
     tags: pulumi.Input[Mapping[str, str]]
     """The tags of every resource."""
     state_machine_arn: pulumi.Output[str]
     close_run: StepFunction
     close_run_policy: aws.iam.RolePolicy
-    """What `close_run` may do with executions: there before the first event."""
+    """The policy with which `close_run` reads executions. It must exist before the first event."""
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Calls `close_run` for each execution that failed, timed out or was aborted.
+    """A rule that calls `close_run` for each execution that failed, timed out or was aborted.
 
     EventBridge delivers these events with best effort:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
@@ -36,9 +36,9 @@ class Monitoring(pulumi.ComponentResource):
         self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("personalize-retraining:index:Monitoring", name, {}, opts)
-        close_run = step_name(name, "close_run")
+        rule_name = step_name(name, "close_run")
         rule = aws.cloudwatch.EventRule(
-            close_run,
+            rule_name,
             description="Executions that may have ended without a report",
             event_pattern=pulumi.Output.json_dumps(
                 {
@@ -46,7 +46,7 @@ class Monitoring(pulumi.ComponentResource):
                     "detail-type": ["Step Functions Execution Status Change"],
                     "detail": {
                         "stateMachineArn": [args.state_machine_arn],
-                        "status": UNREPORTED,
+                        "status": UNREPORTED_STATUSES,
                     },
                 }
             ),
@@ -54,7 +54,7 @@ class Monitoring(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         permission = aws.lambda_.Permission(
-            close_run,
+            rule_name,
             action="lambda:InvokeFunction",
             function=args.close_run.function.name,
             principal="events.amazonaws.com",
@@ -62,7 +62,7 @@ class Monitoring(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         aws.cloudwatch.EventTarget(
-            close_run,
+            rule_name,
             rule=rule.name,
             arn=args.close_run.function.arn,
             opts=pulumi.ResourceOptions(

@@ -1,7 +1,7 @@
-"""The component: everything that one dataset group's pipeline deploys, wired together."""
+"""The component that deploys the pipeline of one dataset group."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import pulumi
@@ -19,50 +19,51 @@ from .state_machine import asl
 from .state_machine.definition import definition
 
 TAG = "retraining-pipeline"
-"""Key of the tag, on every resource and job, that names the pipeline they belong to."""
+"""Key of the tag that names the pipeline. Every resource and every job has it."""
 
 
 class InvalidPipelineError(pulumi.RunError):
-    """The component was given what cannot be deployed; the message tells every problem.
+    """The arguments of the component have problems. The message lists all of them.
 
-    A RunError, so that the CLI shows the message and no stack trace.
+    The CLI shows the message of a RunError without a stack trace.
     """
 
 
 class RetrainingPipeline(pulumi.ComponentResource):
     """Retrains an Amazon Personalize dataset group on a schedule.
 
-    A schedule starts a state machine that imports the datasets' exports, trains a new version of
-    each solution, and moves the solution's campaigns to it.
+    A schedule starts a state machine that imports the exports of the datasets, trains a new version
+    of each solution, and moves the campaigns of the solution to it.
 
-    `name` begins the names of all resources: letters, digits, `-` and `_`, at most as many as
-    naming.LONGEST_NAME says. An alias of the component keeps its resources under another name.
+    The names of all resources begin with `name`, which has letters, digits, `-` and `_` and at most
+    naming.LONGEST_NAME characters. To keep the resources under another name, give the component an
+    alias.
 
-    Raises InvalidPipelineError for arguments that break a rule. For those that are still outputs
-    the deployment fails once they are known; it fails, as early as in the preview, when the
-    caller's account or the provider's region is not that of the ARNs.
+    Raises InvalidPipelineError for arguments that break a rule. Arguments that are outputs are
+    checked once their values are known. The deployment also fails if the ARNs are not in the
+    caller's account and the provider's region. The preview already checks this.
 
     The policy of the key `kms_key_arn` must let `logs.<region>.amazonaws.com` use it for this
     account's log groups
-    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html), and let
-    IAM policies of this account grant kms:GenerateDataKey and kms:Decrypt: the schedule's role puts
-    into the queue what it could not start.
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html). It must
+    also let IAM policies of this account grant kms:GenerateDataKey and kms:Decrypt, because the
+    role of the schedule sends failed starts to the queue.
     """
 
     state_machine_arn: pulumi.Output[str]
-    """ARN of the Step Functions state machine; `{}` is a valid input to start it with."""
+    """ARN of the Step Functions state machine. `{}` is a valid input of an execution."""
 
     schedule_arn: pulumi.Output[str]
     """ARN of the EventBridge Scheduler schedule that starts the state machine."""
 
     log_group_name: pulumi.Output[str]
-    """CloudWatch log group of the Lambda functions; a JSON document per record."""
+    """CloudWatch log group of the Lambda functions. Each record is a JSON document."""
 
     import_role_arn: pulumi.Output[str]
-    """ARN of the role that Personalize assumes to read the exports, given or created."""
+    """ARN of the role that Personalize assumes to read the exports."""
 
     dead_letter_queue_url: pulumi.Output[str]
-    """URL of the SQS queue that keeps for 14 days the starts that failed for an hour."""
+    """URL of the SQS queue that keeps the starts that failed for an hour, for 14 days."""
 
     def __init__(
         self,
@@ -71,24 +72,24 @@ class RetrainingPipeline(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         today = datetime.now(tz=UTC).date()
-        refuse_any([*naming.problems(name), *map(str, problems(args, today=today))], name)
+        raise_if_any([*naming.problems(name), *map(str, problems(args, today=today))], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, TAG: name})
-        # These tags are known once the check has passed. Every resource waits for them: it either
-        # has the tags or, where AWS has none, refers to a resource that has them.
+        # The tags are known once the check has passed. Every resource waits for the check, because
+        # it has these tags or refers to a resource that has them.
         tags = home.apply(lambda _: args.tags)
         role_policies: list[pulumi.Resource] = []
 
         if args.import_role_arn is None:
-            role, policy = self._import_role(name, args, home, tags)
-            role_policies.append(policy)
-            self.import_role_arn = role.arn
+            import_access = self._import_role(name, args, home, tags)
+            role_policies.append(import_access.policy)
+            self.import_role_arn = import_access.role.arn
         else:
             self.import_role_arn = pulumi.Output.from_input(args.import_role_arn)
 
-        # Here rather than with its schedule: plan_retraining may read the group's schedules, the
-        # state machine calls plan_retraining, and the schedule starts the state machine.
+        # The group is not created with its schedule, because plan_retraining reads the schedules of
+        # the group, and the functions have to exist before the schedule.
         group = aws.scheduler.ScheduleGroup(
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
         )
@@ -101,7 +102,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             LambdaFunctionsArgs(
                 pipeline=args,
                 tags=tags,
-                resources=iam.resources(
+                resource_arns=iam.resource_arns(
                     args, home, [job_prefix, former_job_prefix], self.import_role_arn, group.arn
                 ),
             ),
@@ -113,52 +114,27 @@ class RetrainingPipeline(pulumi.ComponentResource):
             document(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
             args,
         )
-        refuse_any(asl.problems(workflow), name)
-        role, policy = self._state_machine_role(name, args, home, tags, functions)
-        role_policies.append(policy)
-        log_group = aws.cloudwatch.LogGroup(
+        raise_if_any(asl.problems(workflow), name)
+        access = self._state_machine_role(name, args, home, tags, functions)
+        role_policies.append(access.policy)
+        machine = self._state_machine(
             name,
-            # The name must begin so: https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
-            # The name of the schedule group, which Pulumi made unique, ends it.
-            name=pulumi.Output.concat("/aws/vendedlogs/states/", group.name),
-            retention_in_days=args.log_retention_days,
-            kms_key_id=args.kms_key_arn,
+            args,
             tags=tags,
-            # Earlier releases ended the name differently. A new name would replace the log group
-            # and delete the logs of an existing stack.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
+            workflow=workflow,
+            role_arn=access.role.arn,
+            # Pulumi made the name of the group unique, so it serves the log group as well.
+            log_name=group.name,
+            depends_on=role_policies,
         )
-        machine = aws.sfn.StateMachine(
-            name,
-            type="STANDARD",
-            definition=pulumi.Output.json_dumps(workflow),
-            role_arn=role.arn,
-            logging_configuration={
-                "level": "ERROR",
-                "include_execution_data": False,
-                "log_destination": pulumi.Output.concat(log_group.arn, ":*"),
-            },
-            tracing_configuration={"enabled": True},
-            tags=tags,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=role_policies,
-                # AWS deletes it only when each execution has reached its next transition, which may
-                # be at the end of a long Wait state:
-                # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
-                # By default the provider gives up after 5 minutes: terraform-provider-aws,
-                # internal/service/sfn/state_machine.go.
-                custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
-            ),
-        )
-        later_policies = functions.grant_state_machine(machine.arn)
+        execution_policies = functions.grant_executions(machine.arn)
         Monitoring(
             name,
             MonitoringArgs(
                 tags=tags,
                 state_machine_arn=machine.arn,
                 close_run=functions.steps["close_run"],
-                close_run_policy=later_policies["close_run"],
+                close_run_policy=execution_policies["close_run"],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -169,7 +145,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 tags=tags,
                 group=group,
                 state_machine_arn=machine.arn,
-                after=[*role_policies, *later_policies.values()],
+                depends_on=[*role_policies, *execution_policies.values()],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -188,6 +164,28 @@ class RetrainingPipeline(pulumi.ComponentResource):
             }
         )
 
+    def _import_role(
+        self,
+        name: str,
+        args: RetrainingPipelineArgs,
+        home: pulumi.Output[Home],
+        tags: pulumi.Output[Mapping[str, str]],
+    ) -> iam.RoleWithPolicy:
+        datasets = args.datasets.configured().values()
+        policy = pulumi.Output.all(
+            partition=home.partition,
+            locations=[dataset.data_location for dataset in datasets],
+            data_kms_key_arn=args.data_kms_key_arn,
+        ).apply(lambda values: iam.import_policy(**values))
+        return iam.role_with_policy(
+            f"{name}-import",
+            trust=home.apply(iam.personalize_trust),
+            policy=policy,
+            args=args,
+            tags=tags,
+            parent=self,
+        )
+
     def _state_machine_role(
         self,
         name: str,
@@ -195,93 +193,105 @@ class RetrainingPipeline(pulumi.ComponentResource):
         home: pulumi.Output[Home],
         tags: pulumi.Output[Mapping[str, str]],
         functions: LambdaFunctions,
-    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        role = aws.iam.Role(
+    ) -> iam.RoleWithPolicy:
+        function_arns = [step.function.arn for step in functions.called.values()]
+        return iam.role_with_policy(
             name,
-            assume_role_policy=pulumi.Output.json_dumps(home.apply(iam.states_trust)),
-            permissions_boundary=args.permissions_boundary_arn,
+            trust=home.apply(iam.states_trust),
+            policy=pulumi.Output.all(*function_arns).apply(iam.state_machine_policy),
+            args=args,
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            parent=self,
         )
-        policy = aws.iam.RolePolicy(
-            name,
-            role=role.name,
-            policy=pulumi.Output.json_dumps(
-                pulumi.Output.all(
-                    *(deployed.function.arn for deployed in functions.called.values())
-                ).apply(iam.state_machine_policy)
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return role, policy
 
-    def _import_role(
+    def _state_machine(
         self,
         name: str,
         args: RetrainingPipelineArgs,
-        home: pulumi.Output[Home],
+        *,
         tags: pulumi.Output[Mapping[str, str]],
-    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        role = aws.iam.Role(
-            f"{name}-import",
-            assume_role_policy=pulumi.Output.json_dumps(home.apply(iam.personalize_trust)),
-            permissions_boundary=args.permissions_boundary_arn,
+        workflow: asl.Definition,
+        role_arn: pulumi.Output[str],
+        log_name: pulumi.Output[str],
+        depends_on: Sequence[pulumi.Resource],
+    ) -> aws.sfn.StateMachine:
+        """Create the state machine and its log group."""
+        log_group = aws.cloudwatch.LogGroup(
+            name,
+            # AWS requires this prefix:
+            # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+            name=pulumi.Output.concat("/aws/vendedlogs/states/", log_name),
+            retention_in_days=args.log_retention_days,
+            kms_key_id=args.kms_key_arn,
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            # Earlier releases ended the name differently. A new name would replace the log group
+            # and delete the logs of an existing stack.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
         )
-        policy = aws.iam.RolePolicy(
-            f"{name}-import",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(
-                pulumi.Output.all(
-                    partition=home.partition,
-                    locations=[dataset.data_location for _, dataset in args.datasets.configured()],
-                    data_kms_key_arn=args.data_kms_key_arn,
-                ).apply(lambda known: iam.import_policy(**known))
+        return aws.sfn.StateMachine(
+            name,
+            type="STANDARD",
+            definition=pulumi.Output.json_dumps(workflow),
+            role_arn=role_arn,
+            logging_configuration={
+                "level": "ERROR",
+                "include_execution_data": False,
+                "log_destination": pulumi.Output.concat(log_group.arn, ":*"),
+            },
+            tracing_configuration={"enabled": True},
+            tags=tags,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=depends_on,
+                # AWS deletes a state machine only after each execution has reached its next
+                # transition, which may be at the end of a long Wait state:
+                # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+                # The provider gives up after 5 minutes by default (terraform-provider-aws,
+                # internal/service/sfn/state_machine.go).
+                custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
             ),
-            opts=pulumi.ResourceOptions(parent=self),
         )
-        return role, policy
+
+
+def raise_if_any(messages: Iterable[str], name: str) -> None:
+    """Raise InvalidPipelineError if there are any messages about the pipeline `name`."""
+    if lines := list(messages):
+        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+        raise InvalidPipelineError(
+            "\n  ".join([f"{count} in the retraining pipeline {name!r}:", *lines])
+        )
 
 
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, today: date, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Return the home of the ARNs once they are known, valid and in the account of the caller."""
+    """Return the home of the ARNs once they are known, free of problems and the caller's."""
 
-    def check(known: RetrainingPipelineArgs, account: str, region: str) -> Home:
-        refuse_any(map(str, problems(known, today=today)), name)
-        arn = parse(str(known.solutions[0].solution_arn))
-        assert arn is not None, "problems() has found nothing wrong with it"
-        refuse_any(_caller_problems(arn.home, account, region), name)
+    def check(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
+        raise_if_any(map(str, problems(known_args, today=today)), name)
+        arn = parse(str(known_args.solutions[0].solution_arn))
+        assert arn is not None, "problems() has checked it"
+        raise_if_any(_caller_problems(arn.home, account, region), name)
         return arn.home
 
-    checked = pulumi.Output.all(
-        known=resolved(args),
+    checked_home = pulumi.Output.all(
+        known_args=resolved(args),
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
     ).apply(lambda values: check(**values))
     # An ARN may be a secret. Its region and account are not, and every resource depends on them.
-    return pulumi.Output.unsecret(checked)
+    return pulumi.Output.unsecret(checked_home)
 
 
 def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
     if account != home.account:
         yield (
-            f"account: the ARNs are in {home.account!r}, the credentials in use of {account!r}; "
-            f"use credentials of the ARNs' account, for example by AWS_PROFILE or aws:profile"
+            f"account: the ARNs are in {home.account!r}, and the current credentials are of "
+            f"{account!r}; use credentials of {home.account!r}, for example with AWS_PROFILE or "
+            "aws:profile"
         )
     if region != home.region:
         yield (
-            f"region: the ARNs are in {home.region!r}, the AWS provider in {region!r}; "
+            f"region: the ARNs are in {home.region!r}, and the AWS provider is in {region!r}; "
             f"run 'pulumi config set aws:region {home.region}'"
-        )
-
-
-def refuse_any(found: Iterable[str], name: str) -> None:
-    """Raise InvalidPipelineError if any problem was found in the pipeline `name`."""
-    if lines := list(found):
-        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        raise InvalidPipelineError(
-            "\n  ".join([f"{count} in the retraining pipeline {name!r}:", *lines])
         )

@@ -16,35 +16,35 @@ INPUT = {
     "scheduledTime": "<aws.scheduler.scheduled-time>",
     "scheduleArn": "<aws.scheduler.schedule-arn>",
 }
-"""The execution's input; Scheduler fills in the context attributes.
+"""The input of an execution. EventBridge Scheduler fills in the context attributes.
 
-Two deliveries of one slot have the same input, and so become one execution; with attempt number or
-execution id in it the second would be an error.
+If Scheduler delivers an event twice, both inputs are equal and only one execution starts. With an
+attempt number or an execution id in the input, the second start would be an error.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleArgs:
-    """What the schedule is told."""
+    """The arguments of Schedule."""
 
     pipeline: RetrainingPipelineArgs
     tags: pulumi.Input[Mapping[str, str]]
     """The tags of every resource."""
     group: aws.scheduler.ScheduleGroup
     state_machine_arn: pulumi.Input[str]
-    after: Sequence[pulumi.Resource]
-    """What must be there before the first start."""
+    depends_on: Sequence[pulumi.Resource]
+    """The resources that must exist before the first execution starts."""
 
 
 class Schedule(pulumi.ComponentResource):
-    """Starts the state machine at the pipeline's rate; starts that fail for an hour are kept."""
+    """The schedule that starts executions, and the queue of the starts that failed for an hour."""
 
     schedule_arn: pulumi.Output[str]
     """ARN of the EventBridge Scheduler schedule."""
 
     dead_letter_queue_url: pulumi.Output[str]
-    """URL of the SQS queue with the starts that failed, kept for 14 days."""
+    """URL of the SQS queue that keeps failed starts for 14 days."""
 
     def __init__(
         self, name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None
@@ -54,30 +54,24 @@ class Schedule(pulumi.ComponentResource):
         queue = aws.sqs.Queue(
             f"{name}-dead-letters",
             message_retention_seconds=14 * DAY,
-            # Its own encryption and a customer's key exclude each other.
+            # SQS accepts only one of its own encryption and a customer's key.
             sqs_managed_sse_enabled=True if pipeline.kms_key_arn is None else None,
             kms_master_key_id=pipeline.kms_key_arn,
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        role = aws.iam.Role(
+        policy = pulumi.Output.all(
+            state_machine_arn=args.state_machine_arn,
+            queue_arn=queue.arn,
+            kms_key_arn=pipeline.kms_key_arn,
+        ).apply(lambda values: iam.schedule_policy(**values))
+        access = iam.role_with_policy(
             f"{name}-schedule",
-            assume_role_policy=pulumi.Output.json_dumps(args.group.arn.apply(iam.scheduler_trust)),
-            permissions_boundary=pipeline.permissions_boundary_arn,
+            trust=args.group.arn.apply(iam.scheduler_trust),
+            policy=policy,
+            args=pipeline,
             tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        policy = aws.iam.RolePolicy(
-            f"{name}-schedule",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(
-                pulumi.Output.all(
-                    state_machine_arn=args.state_machine_arn,
-                    queue_arn=queue.arn,
-                    kms_key_arn=pipeline.kms_key_arn,
-                ).apply(lambda known: iam.schedule_policy(**known))
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
+            parent=self,
         )
         schedule = aws.scheduler.Schedule(
             f"{name}-schedule",
@@ -88,16 +82,16 @@ class Schedule(pulumi.ComponentResource):
             flexible_time_window={"mode": "OFF"},
             target={
                 "arn": args.state_machine_arn,
-                "role_arn": role.arn,
+                "role_arn": access.role.arn,
                 "input": pulumi.Output.json_dumps(INPUT),
-                # An hour, not Scheduler's day: a later start would meet the next day's data.
+                # Scheduler would retry for a day, and the start would find the next day's data.
                 "retry_policy": {
                     "maximum_event_age_in_seconds": 3600,
                     "maximum_retry_attempts": 30,
                 },
                 "dead_letter_config": {"arn": queue.arn},
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *args.after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[access.policy, *args.depends_on]),
         )
         self.schedule_arn = schedule.arn
         self.dead_letter_queue_url = queue.url

@@ -1,4 +1,4 @@
-"""ARNs: their parts, the kinds that a pipeline is told, and what is wrong with one. Pure."""
+"""Parses ARNs and checks those of a pipeline, each on its own and all of them together. Pure."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .values import Problem
 
 MAX_LENGTH = 256
-"""Of a Personalize ARN and of the import role's, by the API's model."""
+"""The most characters of a Personalize ARN and of the import role's ARN in the API's model."""
 
 _PARTITION = r"aws(?:-[a-z]+)*"
 _REGION = r"[a-z]{2,}(?:-[a-z]+)+-\d+"
@@ -25,19 +25,19 @@ _RESOURCES = {
     "iam": ["group", "instance-profile", "policy", "role", "user"],
     "kms": ["alias", "key"],
 }
-"""The first word of the resources that are told apart in messages."""
-_SHARED = {
+"""Service to the first words of the resources that messages call by their name."""
+_SHARED_PARTS = {
     "personalize": ["partition", "region", "account"],
     "iam": ["partition", "account"],
     "kms": ["partition", "region"],
 }
-"""What the ARNs of a pipeline have in common; a key may be another account's."""
-_OF_AWS_ITSELF = ("account", "aws")
-"""Policies that AWS manages."""
+"""Service to the parts that its ARNs share with the others. A key may be in another account."""
+_AWS_MANAGED = ("account", "aws")
+"""The account of the policies that AWS manages."""
 
 
 class Home(NamedTuple):
-    """Where a resource lives: what all ARNs of one pipeline share."""
+    """The partition, region and account of a pipeline's resources."""
 
     partition: str
     region: str
@@ -45,7 +45,7 @@ class Home(NamedTuple):
 
 
 class Arn(NamedTuple):
-    """The parts of an ARN; IAM's have no region."""
+    """The parts of an ARN. The ARNs of IAM have no region."""
 
     partition: str
     service: str
@@ -54,7 +54,7 @@ class Arn(NamedTuple):
     resource: str
 
     def __str__(self) -> str:
-        """Give the ARN as AWS writes it."""
+        """Return the ARN as AWS writes it."""
         return ":".join(("arn", *self))
 
     @property
@@ -64,31 +64,38 @@ class Arn(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The resource's own name: of a dataset or a dataset group, the group's."""
+        """The name of the resource. For a dataset, the name of its group."""
         return self.resource.split("/")[1]
 
 
 class Kind(NamedTuple):
-    """A kind of ARN that a setting asks for."""
+    """A kind of ARN that a setting expects."""
 
     noun: str
     pattern: re.Pattern[str]
-    """The whole ARN's."""
+    """The pattern of the whole ARN."""
     example: str
 
 
-class Named(NamedTuple):
-    """An ARN that a setting holds: the setting's key, the text, and what it should be."""
+class ArnSetting(NamedTuple):
+    """A setting that holds an ARN."""
 
     key: str
     text: str
     kind: Kind
-    wanted: str
-    """What to say when the text is empty; an example follows."""
+    message_if_empty: str
+    """The beginning of the message if the text is empty. An example follows it."""
 
 
-def _kind(noun: str, service: str, where: str, resource: str, example: str) -> Kind:
-    pattern = re.compile(rf"arn:{_PARTITION}:{service}:{where}:{resource}")
+class ParsedSetting(NamedTuple):
+    """A setting and its ARN."""
+
+    setting: ArnSetting
+    arn: Arn
+
+
+def _kind(noun: str, service: str, home: str, resource: str, example: str) -> Kind:
+    pattern = re.compile(rf"arn:{_PARTITION}:{service}:{home}:{resource}")
     return Kind(noun, pattern, example)
 
 
@@ -123,9 +130,10 @@ KEY = _kind(
 
 
 def dataset(key: str) -> Kind:
-    """Give the kind of a dataset by its key: of `actionInteractions`, the ACTION_INTERACTIONS one.
+    """Return the kind of a dataset by its key in the config.
 
-    https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html names the types.
+    `actionInteractions` is the key of the ACTION_INTERACTIONS dataset.
+    https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html lists the types.
     """
     dataset_type = re.sub("([A-Z])", r"_\1", key).upper()
     return _personalize(
@@ -136,97 +144,102 @@ def dataset(key: str) -> Kind:
 
 
 def parse(text: str) -> Arn | None:
-    """Take an ARN apart; None if it does not have an ARN's shape."""
+    """Return the parts of an ARN, or None if the text does not have the shape of an ARN."""
     parts = _SHAPE.fullmatch(text)
     return Arn(*parts.groups()) if parts else None
 
 
-def problem(text: str, kind: Kind) -> str | None:
-    """Say what keeps `text` from being an ARN of this kind, and the way out; None: nothing."""
+def arn_error(text: str, kind: Kind) -> str | None:
+    """Return an error message if `text` is not an ARN of this kind, else None."""
     if len(text) > MAX_LENGTH:
         return f"is {len(text)} characters long; an ARN here has at most {MAX_LENGTH}"
     if kind.pattern.fullmatch(text):
         return None
     arn = parse(text)
     if arn is None:
-        return f"is not an ARN; expected the ARN of {_a(kind.noun)}, for example '{kind.example}'"
-    if (given := _noun(arn)) == kind.noun:
-        return f"is no valid ARN of {_a(given)}; expected one like '{kind.example}'"
-    return f"is {_a(given)}; {_way_out(arn, given, kind)}"
+        noun = with_article(kind.noun)
+        return f"is not an ARN; expected the ARN of {noun}, for example '{kind.example}'"
+    noun = _noun(arn)
+    if noun == kind.noun:
+        return f"is not a valid ARN of {with_article(noun)}; expected for example '{kind.example}'"
+    return f"is {with_article(noun)}; {_way_out(arn, noun, kind)}"
 
 
-def problems(named: Iterable[Named], *, region: str | None = None) -> Iterator[Problem]:
-    """Judge all ARNs of a pipeline, each by itself and all together; `region` is the stack's.
+def problems(settings: Iterable[ArnSetting], *, region: str | None = None) -> Iterator[Problem]:
+    """Yield the problems of all ARNs of a pipeline. `region` is the region of the stack.
 
-    Together: one partition, region and account, one dataset group, no solution or campaign twice.
-    Place and group that most of Personalize's ARNs have are taken for the meant ones.
+    All ARNs must be in one partition, region and account, and all datasets in one dataset group.
+    The home and the group that most Personalize ARNs have are taken as the right ones. No solution
+    and no campaign may be named twice.
     """
-    known: list[tuple[Named, Arn]] = []
-    for each in named:
-        if not each.text:
-            yield Problem(each.key, None, f"{each.wanted}, for example '{each.kind.example}'")
-        elif message := problem(each.text, each.kind):
-            yield Problem(each.key, each.text, message)
+    parsed: list[ParsedSetting] = []
+    for setting in settings:
+        if not setting.text:
+            message = f"{setting.message_if_empty}, for example '{setting.kind.example}'"
+            yield Problem(setting.key, None, message)
+        elif error := arn_error(setting.text, setting.kind):
+            yield Problem(setting.key, setting.text, error)
         else:
-            arn = parse(each.text)
-            assert arn is not None, "an ARN that its kind's pattern fits"
-            known.append((each, arn))
-    personalize = [(each, arn) for each, arn in known if arn.service == "personalize"]
+            arn = parse(setting.text)
+            assert arn is not None, "the ARN fits the pattern of its kind"
+            parsed.append(ParsedSetting(setting, arn))
+    personalize = [each for each in parsed if each.arn.service == "personalize"]
     if personalize:
-        yield from _misplaced(known, _usual(personalize, lambda arn: arn.home), region)
-    datasets = [(each, arn) for each, arn in personalize if arn.resource.startswith("dataset/")]
+        yield from _home_problems(parsed, _typical(personalize, lambda arn: arn.home), region)
+    datasets = [each for each in personalize if each.arn.resource.startswith("dataset/")]
     if datasets:
-        yield from _of_other_groups(datasets, _usual(datasets, lambda arn: arn.name))
-    yield from _repeated(personalize)
+        yield from _group_problems(datasets, _typical(datasets, lambda arn: arn.name))
+    yield from _repeated_problems(each.setting for each in personalize)
 
 
-def _usual(
-    known: Sequence[tuple[Named, Arn]], feature: Callable[[Arn], Hashable]
-) -> tuple[Named, Arn]:
-    """Give the first one with the feature that most have."""
-    ((most, _),) = Counter(feature(arn) for _, arn in known).most_common(1)
-    return next((each, arn) for each, arn in known if feature(arn) == most)
+def _typical(
+    settings: Sequence[ParsedSetting], feature: Callable[[Arn], Hashable]
+) -> ParsedSetting:
+    """Return the first setting whose ARN has the most common value of a feature."""
+    ((most_common, _),) = Counter(feature(each.arn) for each in settings).most_common(1)
+    return next(each for each in settings if feature(each.arn) == most_common)
 
 
-def _misplaced(
-    known: Iterable[tuple[Named, Arn]], usual: tuple[Named, Arn], region: str | None
+def _home_problems(
+    settings: Iterable[ParsedSetting], typical: ParsedSetting, region: str | None
 ) -> Iterator[Problem]:
-    anchor, home = usual
+    """Yield a problem for each part of an ARN that differs from the typical ARN of the stack."""
+    key, home = typical.setting.key, typical.arn.home
     if region not in (None, home.region):
         message = f"is in region {home.region}, but the stack's aws:region is {region}; change one"
-        yield Problem(anchor.key, anchor.text, message)
-    for each, arn in known:
-        for word in _SHARED[arn.service]:
-            given, expected = getattr(arn, word), getattr(home, word)
-            if given != expected and (word, given) != _OF_AWS_ITSELF:
-                message = f"is in {word} {given}, but {anchor.key} is in {expected}; all share one"
-                yield Problem(each.key, each.text, message)
+        yield Problem(key, typical.setting.text, message)
+    for setting, arn in settings:
+        for part in _SHARED_PARTS[arn.service]:
+            actual, expected = getattr(arn, part), getattr(home, part)
+            if actual != expected and (part, actual) != _AWS_MANAGED:
+                message = (
+                    f"is in {part} {actual}, but {key} is in {expected}; all ARNs need the same "
+                    f"{part}"
+                )
+                yield Problem(setting.key, setting.text, message)
 
 
-def _of_other_groups(
-    datasets: Iterable[tuple[Named, Arn]], usual: tuple[Named, Arn]
-) -> Iterator[Problem]:
-    anchor, meant = usual
-    for each, arn in datasets:
-        if arn.name != meant.name:
+def _group_problems(datasets: Iterable[ParsedSetting], typical: ParsedSetting) -> Iterator[Problem]:
+    for setting, arn in datasets:
+        if arn.name != typical.arn.name:
             message = (
-                f"is of dataset group {arn.name}, but {anchor.key} is of {meant.name}; "
-                "one stack retrains one dataset group"
+                f"is in dataset group {arn.name}, but {typical.setting.key} is in "
+                f"{typical.arn.name}; a stack retrains one dataset group"
             )
-            yield Problem(each.key, each.text, message)
+            yield Problem(setting.key, setting.text, message)
 
 
-def _repeated(known: Iterable[tuple[Named, Arn]]) -> Iterator[Problem]:
-    seen: dict[str, str] = {}
-    for each, _ in known:
-        if each.text in seen:
-            message = f"is named twice; {seen[each.text]} is the same"
-            yield Problem(each.key, each.text, message)
-        seen.setdefault(each.text, each.key)
+def _repeated_problems(settings: Iterable[ArnSetting]) -> Iterator[Problem]:
+    first_keys: dict[str, str] = {}
+    for setting in settings:
+        first_key = first_keys.setdefault(setting.text, setting.key)
+        if first_key != setting.key:
+            message = f"is the same as {first_key}; name each ARN once"
+            yield Problem(setting.key, setting.text, message)
 
 
 def _noun(arn: Arn) -> str:
-    """Give what an ARN names, as `solution version` or `USERS dataset`."""
+    """Return what an ARN names, for example `solution version` or `USERS dataset`."""
     first, *rest = re.split("[/:]", arn.resource)
     match arn.service, first, rest:
         case "personalize", "solution", [_, _]:
@@ -240,21 +253,22 @@ def _noun(arn: Arn) -> str:
     return f"resource of {arn.service}"
 
 
-def _way_out(arn: Arn, given: str, kind: Kind) -> str:
-    """Name the ARN of the right kind that this one points at, where it does; else an example."""
+def _way_out(arn: Arn, noun: str, kind: Kind) -> str:
+    """Return how to get the ARN of the right kind from an ARN of another kind, or an example."""
     right: Arn | None = None
-    if kind is SOLUTION and given == "solution version":
+    if kind is SOLUTION and noun == "solution version":
         right = arn._replace(resource=f"solution/{arn.name}")
-    elif kind.noun.endswith(" dataset") and given.endswith(("dataset group", " dataset")):
+    elif kind.noun.endswith(" dataset") and noun.endswith(("dataset group", " dataset")):
         dataset_type = kind.noun.removesuffix(" dataset")
         right = arn._replace(resource=f"dataset/{arn.name}/{dataset_type}")
     if right and kind.pattern.fullmatch(str(right)):
         return f"name the {kind.noun}, '{right}'"
-    if kind is KEY and given == "key alias":
+    if kind is KEY and noun == "key alias":
         return f"name its key, which `aws kms describe-key --key-id {arn.resource}` shows"
-    return f"expected {_a(kind.noun)}, for example '{kind.example}'"
+    return f"expected {with_article(kind.noun)}, for example '{kind.example}'"
 
 
-def _a(noun: str) -> str:
-    """Put the article before a noun; those with a U begin like `user`."""
+def with_article(noun: str) -> str:
+    """Return the noun with `a` or `an`."""
+    # Nouns with a U begin like `user`.
     return f"an {noun}" if noun[0] in "aeioAEIO" else f"a {noun}"

@@ -6,7 +6,7 @@ Every field of the dataclasses whose type is not `pulumi.Input` needs a plain va
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
 from types import UnionType
-from typing import TYPE_CHECKING, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import pulumi
 
@@ -18,48 +18,60 @@ if TYPE_CHECKING:
 
 Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
 
-AN_OUTPUT = "is an Output; this setting has to be known when the program runs, give a plain value"
+IS_OUTPUT = "is an Output; the program needs this value when it runs, so give a plain value"
 
 _EMPTY: Mapping[object, object] = {Sequence: (), Mapping: {}, bool: False, int: 0, float: 0}
 """Type to its empty value. For any other type, the empty value is an empty text."""
 
 
-def plain(args: Dataclass) -> tuple[Dataclass, list[Problem]]:
-    """Return the arguments without outputs that must be plain values, and a problem for each.
+class PlainArgs(NamedTuple, Generic[Dataclass]):
+    """Arguments without the outputs that should be plain values."""
 
-    An empty value replaces each of these outputs, so that the other settings can be checked.
+    args: Dataclass
+    """The arguments, with an empty value in place of each of these outputs."""
+    problems: list[Problem]
+    """A problem for each of these outputs."""
+
+
+def plain(args: Dataclass) -> PlainArgs[Dataclass]:
+    """Replace the outputs that should be plain values, so that the other settings can be checked.
+
+    Return `args` itself if there are none.
     """
-    found: list[Problem] = []
-    known = _fields(args, "", found)
-    return known if found else args, found
+    problems: list[Problem] = []
+    plain_args = _plain_fields(args, "", problems)
+    return PlainArgs(plain_args if problems else args, problems)
 
 
-def _fields(args: Dataclass, at: str, found: list[Problem]) -> Dataclass:
-    known = {
-        each.name: _value(
-            getattr(args, each.name), each.type, f"{at}{camel_case(each.name)}", found
+def _plain_fields(args: Dataclass, prefix: str, problems: list[Problem]) -> Dataclass:
+    values = {
+        each.name: _plain_value(
+            getattr(args, each.name), each.type, f"{prefix}{camel_case(each.name)}", problems
         )
         for each in fields(args)
     }
-    return replace(args, **known)
+    return replace(args, **values)
 
 
-def _value(value: object, type_: object, key: str, found: list[Problem]) -> object:
+def _plain_value(value: object, type_: object, key: str, problems: list[Problem]) -> object:
     if any(get_origin(member) is Awaitable for member in _members(type_)):
         return value
     if isinstance(value, pulumi.Output):
-        found.append(Problem(key, None, AN_OUTPUT))
+        problems.append(Problem(key, None, IS_OUTPUT))
         return _empty(type_)
     if is_dataclass(value) and not isinstance(value, type):
-        return _fields(value, f"{key}.", found)
+        return _plain_fields(value, f"{key}.", problems)
+    element_type = _element_type(type_)
     if isinstance(value, list | tuple):
-        element = _element(type_)
         return [
-            _value(each, element, f"{key}[{number}]", found) for number, each in enumerate(value)
+            _plain_value(element, element_type, f"{key}[{index}]", problems)
+            for index, element in enumerate(value)
         ]
     if isinstance(value, Mapping):
-        element = _element(type_)
-        return {name: _value(each, element, f"{key}.{name}", found) for name, each in value.items()}
+        return {
+            name: _plain_value(element, element_type, f"{key}.{name}", problems)
+            for name, element in value.items()
+        }
     return value
 
 
@@ -68,9 +80,9 @@ def _members(type_: object) -> tuple[object, ...]:
     return get_args(type_) if get_origin(type_) in (Union, UnionType) else (type_,)
 
 
-def _element(type_: object) -> object:
+def _element_type(type_: object) -> object:
     """Return the type of a collection's elements, or of a mapping's values."""
-    return next((get_args(each)[-1] for each in _members(type_) if get_args(each)), str)
+    return next((get_args(member)[-1] for member in _members(type_) if get_args(member)), str)
 
 
 def _empty(type_: object) -> object:

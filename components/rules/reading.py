@@ -1,4 +1,4 @@
-"""Single values of a config, read as the types of the settings, or refused. Pure."""
+"""Reads single values of a config as the types of the settings. Pure."""
 
 import re
 from types import NoneType
@@ -8,29 +8,30 @@ Shape = TypeVar("Shape")
 
 EXACT = range(-(2**63), 2**63)
 """The whole numbers that the Pulumi CLI does not round (seen with 3.274.1)."""
+KINDS: dict[type, str] = {
+    NoneType: "empty",
+    bool: "is a boolean",
+    int: "is a number",
+    float: "is a number",
+    str: "is text",
+    list: "a list",
+    dict: "a mapping",
+}
+"""The type of a value, in the words of a message."""
 
 
 class UnfitError(Exception):
-    """A value of another type than the setting's."""
+    """The type of a value does not fit the setting."""
 
     def __init__(self, value: object, expected: str) -> None:
-        kinds: dict[type, str] = {
-            NoneType: "empty",
-            bool: "is a boolean",
-            int: "is a number",
-            float: "is a number",
-            str: "is text",
-            list: "a list",
-            dict: "a mapping",
-        }
-        self.given = value
-        self.value = None if isinstance(value, NoneType | list | dict) else value
-        self.message = f"{kinds.get(type(value), 'is unknown')}; expected {expected}"
+        self.unfit_value = value
+        self.shown_value = None if isinstance(value, NoneType | list | dict) else value
+        self.message = f"{KINDS.get(type(value), 'is unknown')}; expected {expected}"
         super().__init__(self.message)
 
 
 class WholeNumberError(UnfitError):
-    """A whole number where text is expected. `digits` can be used, and the message is a warning."""
+    """A whole number stands where text is expected. `digits` can be used with a warning."""
 
     def __init__(self, value: int) -> None:
         super().__init__(value, "text in quotes")
@@ -41,15 +42,15 @@ class WholeNumberError(UnfitError):
         )
 
 
-def only(shape: type[Shape], expected: str, value: object) -> Shape:
-    """Give a value of this shape as it is. Raises UnfitError for others."""
+def shaped(shape: type[Shape], expected: str, value: object) -> Shape:
+    """Return the value if it has this type. Raise UnfitError for any other type."""
     if isinstance(value, shape):
         return value
     raise UnfitError(value, expected)
 
 
 def text(value: object, _: object) -> str:
-    """Return the text. Raises WholeNumberError for a whole number, UnfitError for anything else."""
+    """Return the text. Raise WholeNumberError for a whole number, UnfitError for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -60,7 +61,7 @@ def text(value: object, _: object) -> str:
 
 
 def boolean(value: object, _: object) -> bool:
-    """Read a boolean, also as the text that `pulumi config set` stores."""
+    """Return the boolean, also for the text that `pulumi config set` stores."""
     if isinstance(value, bool):
         return value
     if value in ("true", "false"):
@@ -69,7 +70,7 @@ def boolean(value: object, _: object) -> bool:
 
 
 def number(value: object, _: object) -> float:
-    """Read a number, also as text."""
+    """Return the number, also for text."""
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", value):
         return float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -77,9 +78,9 @@ def number(value: object, _: object) -> float:
     raise UnfitError(value, "a number")
 
 
-def whole(value: object, type_: object) -> int:
-    """Read a whole number, also as text."""
-    found = number(value, type_)
-    if not isinstance(found, int):
+def whole_number(value: object, type_: object) -> int:
+    """Return the whole number, also for text."""
+    result = number(value, type_)
+    if not isinstance(result, int):
         raise UnfitError(value, "a whole number")
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""Checks what a stack has besides its settings: name, region and other namespaces. Pure."""
+"""Checks the name of a stack, its region and the namespaces of its config. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -7,11 +7,11 @@ from ..naming import AUTO_NAMING, LONGEST_NAME, LONGEST_ROLE_NAME
 from .values import Problem
 
 PREFIX = "retraining-"
-"""The name of a stack's pipeline begins with it, and so do the names of all its resources."""
+"""The beginning of the name of a stack's pipeline, and so of the names of all its resources."""
 LONGEST_STACK_NAME = LONGEST_NAME - len(PREFIX)
-"""The most characters that the name of a stack may have."""
+"""The most characters of a stack's name."""
 RESERVED = ("aws", "pulumi")
-"""The namespaces of the AWS provider and of Pulumi, also if they resemble the project's name."""
+"""The namespaces of the AWS provider and of Pulumi, even if the project has a similar name."""
 
 
 def pipeline_name(stack: str) -> str:
@@ -43,9 +43,9 @@ def problems(
         yield Problem("aws:region", None, message)
     for key in config:
         namespace, _, name = key.partition(":")
-        if namespace not in (project, *RESERVED) and _is_almost(namespace, project):
+        if namespace not in (project, *RESERVED) and _is_similar(namespace, project):
             yield Problem(key, None, f"unknown; did you mean {project}:{name}?")
 
 
-def _is_almost(namespace: str, project: str) -> bool:
+def _is_similar(namespace: str, project: str) -> bool:
     return bool(get_close_matches(namespace.lower(), [project.lower()]))

@@ -53,8 +53,8 @@ def until_interrupted(emulator: Emulator) -> Iterator[None]:
 
 def _how_to(stage: Stage) -> str:
     today = stage.stock()
-    datasets = stage.rehearsal.args.datasets.configured()
-    dated = any(DATE in str(each.data_location) for _, each in datasets)
+    datasets = stage.rehearsal.args.datasets.configured().values()
+    dated = any(DATE in str(each.data_location) for each in datasets)
     outputs = {name: str(stage.deployment.outputs[key]) for name, key in OUTPUTS.items()}
     exports = {**stage.emulator.exports, **outputs}
     lines = "\n".join(f"export {name}={value}" for name, value in exports.items())

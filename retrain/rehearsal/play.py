@@ -130,7 +130,7 @@ def _beside_another_stack(first: Stage) -> Seen:
 def _second(first: Rehearsal, folder: Path) -> Rehearsal:
     """Write a project with the second stack's config, and read it."""
     project = read_project(first.project_dir, first.stack, first.overrides)
-    slots_left = IMPORT_SLOTS - len(list(first.args.datasets.configured()))
+    slots_left = IMPORT_SLOTS - len(first.args.datasets.configured())
     config = changes.second_stack(changes.decoded(project.config, project.name), imports=slots_left)
     stack = changes.another(first.stack, LONGEST_STACK_NAME)
     (folder / "Pulumi.yaml").write_text(
@@ -170,5 +170,5 @@ def _strangers(stages: Sequence[Stage], runs: Sequence[Sequence[Ran]]) -> list[s
 
 def _arns(stage: Stage) -> set[str]:
     args = stage.rehearsal.args
-    datasets = (str(dataset.dataset_arn) for _, dataset in args.datasets.configured())
+    datasets = (str(dataset.dataset_arn) for dataset in args.datasets.configured().values())
     return {*datasets, *stage.served(), *(str(each.solution_arn) for each in args.solutions)}

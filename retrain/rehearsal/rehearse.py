@@ -102,7 +102,7 @@ def opened(project_dir: Path, stack: str, data_dir: Path | None) -> Iterator[Ope
         warnings_once(),
     ):
         args, _ = settings_of(folder, stack, changes.nothing)
-        keys = [key for key, _ in args.datasets.configured()]
+        keys = list(args.datasets.configured())
         yield Opened(folder, args, own_data(data_dir, keys) if data_dir else SampleData())
 
 

@@ -93,13 +93,13 @@ def _is_scheduled(args: RetrainingPipelineArgs) -> str | None:
 
 
 def _has_room_for_another(args: RetrainingPipelineArgs) -> str | None:
-    if len(list(args.datasets.configured())) >= IMPORT_SLOTS:
+    if len(args.datasets.configured()) >= IMPORT_SLOTS:
         return f"a region has {IMPORT_SLOTS} import slots, and the stack alone uses them"
     return _is_scheduled(args)
 
 
 def _has_lasting_locations(args: RetrainingPipelineArgs) -> str | None:
-    dated = any(DATE in str(each.data_location) for _, each in args.datasets.configured())
+    dated = any(DATE in str(each.data_location) for each in args.datasets.configured().values())
     return f"the stack's locations hold {DATE}: each day is a new export" if dated else None
 
 

@@ -1,9 +1,10 @@
-"""The arguments that the tests of the component deploy."""
+"""The arguments of the pipelines that tests deploy."""
 
 from components import (
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
+    ProbeArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
 )
@@ -17,7 +18,7 @@ IMPORT_ROLE = "arn:aws:iam::123456789012:role/service/personalize-import"
 
 
 def minimal(**changes):
-    """Only what must be given: one dataset, one solution, no campaign."""
+    """Return the smallest arguments, with changes: one dataset, one solution and no campaign."""
     return RetrainingPipelineArgs(
         **{
             "datasets": DatasetsArgs(
@@ -33,7 +34,10 @@ def minimal(**changes):
 
 
 def complete(wrap=lambda value: value, **changes):
-    """Every optional argument but an import role; `wrap` is applied to each ARN and location."""
+    """Return arguments with every option except an import role, with changes.
+
+    `wrap` is applied to each ARN and location.
+    """
     return RetrainingPipelineArgs(
         **{
             "datasets": DatasetsArgs(
@@ -53,7 +57,10 @@ def complete(wrap=lambda value: value, **changes):
                     solution_arn=wrap(f"{PERSONALIZE}:solution/for-you"),
                     training_mode="UPDATE",
                     campaigns=[
-                        CampaignArgs(campaign_arn=wrap(f"{PERSONALIZE}:campaign/for-you")),
+                        CampaignArgs(
+                            campaign_arn=wrap(f"{PERSONALIZE}:campaign/for-you"),
+                            probe=ProbeArgs(user_id="u1"),
+                        ),
                         CampaignArgs(campaign_arn=wrap(f"{PERSONALIZE}:campaign/mail")),
                     ],
                 ),

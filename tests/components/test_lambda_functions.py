@@ -6,7 +6,7 @@ import pytest
 
 from components import DatasetArgs, DatasetsArgs
 from components.bundles import CODE, bundle
-from components.lambda_functions import AFTER_THE_STATE_MACHINE
+from components.lambda_functions import EXIST_LATER
 from components.state_machine.steps import STEPS, Resource
 from tests.components.conftest import deploy
 from tests.components.documents import (
@@ -201,9 +201,7 @@ def test_a_step_that_works_with_the_state_machine_is_let_once_there_is_one(deplo
 def test_no_other_step_works_with_the_state_machine(deployed):
     later = [name for name in deployed.all_of(ROLE_POLICY) if name.endswith("-executions")]
     assert sorted(later) == sorted(f"{NAMES[step]}-executions" for step in LATER)
-    assert {step for step, row in STEPS.items() if AFTER_THE_STATE_MACHINE & row.may.keys()} == set(
-        LATER
-    )
+    assert {step for step, row in STEPS.items() if EXIST_LATER & row.may.keys()} == set(LATER)
 
 
 @pytest.mark.parametrize("step", STEPS)

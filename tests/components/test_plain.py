@@ -7,7 +7,7 @@ import pytest
 
 from components.args import CampaignArgs, ProbeArgs, QualityRuleArgs, SolutionArgs, camel_case
 from components.rules.pipeline import problems
-from components.rules.plain import AN_OUTPUT
+from components.rules.plain import IS_OUTPUT
 from components.rules.values import Problem
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete
 
@@ -81,7 +81,7 @@ def test_the_arguments_of_these_tests_have_no_problem_and_all_classes():
 @pytest.mark.parametrize("key", sorted(set(PATHS) - set(INPUTS)))
 def test_a_setting_that_is_no_input_refuses_an_output(key):
     args = changed(ALL, PATHS[key], pulumi.Output.from_input(None))
-    assert problems(args) == [Problem(key, None, AN_OUTPUT)], "and nothing follows from it"
+    assert problems(args) == [Problem(key, None, IS_OUTPUT)], "and nothing follows from it"
 
 
 @pytest.mark.parametrize("key", INPUTS)
@@ -99,9 +99,9 @@ def test_an_output_in_place_of_a_whole_part_or_of_an_element_is_refused_too():
         limits=output,
     )
     assert [str(each) for each in problems(args)] == [
-        f"datasets.users: {AN_OUTPUT}",
-        f"limits: {AN_OUTPUT}",
-        f"solutions[1]: {AN_OUTPUT}",
+        f"datasets.users: {IS_OUTPUT}",
+        f"limits: {IS_OUTPUT}",
+        f"solutions[1]: {IS_OUTPUT}",
     ]
 
 
@@ -113,7 +113,7 @@ def test_all_problems_are_told_at_once():
         tags={"team": pulumi.Output.from_input("discovery")},
         timezone="Europe/Berlim",
     )
-    plain = "is an Output; this setting has to be known when the program runs, give a plain value"
+    plain = "is an Output; the program needs this value when it runs, so give a plain value"
     assert [str(each) for each in problems(args)] == [
         f"paused: {plain}",
         f"retrainingRate: {plain}",

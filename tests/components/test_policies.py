@@ -99,7 +99,7 @@ def test_a_role_is_passed_to_personalize_alone(engine):
 
 def test_one_pipelines_job_pattern_does_not_match_anothers_jobs():
     home = Home("aws", "eu-west-1", "123456789012")
-    pattern = iam.import_jobs(home, "1a2b3c4d")
+    pattern = iam.import_jobs_pattern(home, "1a2b3c4d")
     jobs = "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job"
     assert fnmatch.fnmatchcase(f"{jobs}/1a2b3c4d-20261129T030000Z-items-1", pattern)
     assert not fnmatch.fnmatchcase(f"{jobs}/1a2b3c4e-20261129T030000Z-items-1", pattern)
@@ -129,6 +129,6 @@ def test_a_date_in_a_location_stands_for_any_day():
 
 def test_the_datasets_of_one_group_name_it_once():
     datasets = [f"arn:aws-cn:personalize:cn-north-1:1:dataset/dataset/{t}" for t in ("A", "B")]
-    assert iam.dataset_groups(datasets) == [
+    assert iam.dataset_group_arns(datasets) == [
         "arn:aws-cn:personalize:cn-north-1:1:dataset-group/dataset"
     ]

@@ -50,7 +50,7 @@ def test_a_cron_that_does_not_come_again_and_tags_of_its_own_are_refused():
         "  retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after "
         f"{today}; write a year in the future, or * for every year\n"
         "  tags.retraining-pipeline: 'mine' has a key that begins with retraining-, "
-        "which the pipeline keeps for itself; choose another key"
+        "which the pipeline reserves; choose another key"
     )
 
 
@@ -58,8 +58,8 @@ def test_a_longer_name_is_refused_and_told_how_long_it_may_be():
     name = "a" * 31
     assert refused(minimal, name) == (
         f"1 problem in the retraining pipeline '{name}':\n"
-        f"  name: '{name}' is 31 characters long; expected at most 30, since the names of roles "
-        "and functions begin with it and end at 64 characters; choose a shorter one"
+        f"  name: '{name}' is 31 characters long; expected at most 30, because the names of roles "
+        "and functions begin with it and have at most 64 characters; choose a shorter name"
     )
 
 
@@ -67,7 +67,7 @@ def test_a_longer_name_is_refused_and_told_how_long_it_may_be():
 def test_a_name_that_no_function_can_have_is_refused(name):
     assert refused(minimal, name) == (
         f"1 problem in the retraining pipeline '{name}':\n"
-        f"  name: '{name}' is no beginning for the name of a Lambda function; expected letters, "
+        f"  name: '{name}' cannot begin the name of a Lambda function; expected letters, "
         "digits, - and _, for example 'retraining-dev'"
     )
 
@@ -94,8 +94,7 @@ def test_all_problems_are_told_at_once_and_nothing_is_registered():
 def test_an_output_where_a_plain_value_is_needed_is_refused_by_name():
     assert refused(lambda: minimal(paused=pulumi.Output.from_input(False))) == (
         "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  paused: is an Output; this setting has to be known when the program runs, give a plain "
-        "value"
+        "  paused: is an Output; the program needs this value when it runs, so give a plain value"
     )
 
 
@@ -116,15 +115,16 @@ def test_a_problem_in_an_output_fails_the_deployment_once_it_is_known(preview):
 def test_credentials_of_another_account_fail_the_preview(wrap):
     assert refused(lambda: complete(wrap), preview=True, account="999999999999") == (
         "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  account: the ARNs are in '123456789012', the credentials in use of '999999999999'; "
-        "use credentials of the ARNs' account, for example by AWS_PROFILE or aws:profile"
+        "  account: the ARNs are in '123456789012', and the current credentials are of "
+        "'999999999999'; use credentials of '123456789012', for example with AWS_PROFILE or "
+        "aws:profile"
     )
 
 
 def test_a_provider_in_another_region_fails_the_preview():
     assert refused(minimal, preview=True, region="us-east-1") == (
         "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  region: the ARNs are in 'eu-west-1', the AWS provider in 'us-east-1'; "
+        "  region: the ARNs are in 'eu-west-1', and the AWS provider is in 'us-east-1'; "
         "run 'pulumi config set aws:region eu-west-1'"
     )
 

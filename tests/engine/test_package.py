@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from components.rules.plain import AN_OUTPUT
+from components.rules.plain import IS_OUTPUT
 from package.schema import schema
 from tests.engine.stacks import ROOT, CommandError, create_stack
 from tests.package import wheel
@@ -99,7 +99,7 @@ def test_what_is_wrong_in_a_yaml_program_is_said_at_once_and_without_a_traceback
       datasets.interactions.dataLocation: missing; the CSV to import, for example \
 's3://bucket/interactions.csv'
       logRetentionDays: 31 is not among the retentions of CloudWatch Logs; the nearest is 30
-      timezone: {AN_OUTPUT}
+      timezone: {IS_OUTPUT}
 """
         in text
     )
@@ -111,7 +111,7 @@ def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(plugin, pr
     with pytest.raises(CommandError) as failed:
         shop.up()
     assert """\
-      region: the ARNs are in 'eu-west-1', the AWS provider in 'us-east-1'; \
+      region: the ARNs are in 'eu-west-1', and the AWS provider is in 'us-east-1'; \
 run 'pulumi config set aws:region eu-west-1'
 """ in str(failed.value)
     created = [each["type"] for each in shop.state()]

@@ -21,7 +21,7 @@ from components import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from components.rules.plain import AN_OUTPUT
+from components.rules.plain import IS_OUTPUT
 from tests.components.recording import PROJECT, STACK, STACK_TYPE, run
 from tests.package.plugin import COMPONENT, ROOT, output_value, running
 
@@ -149,15 +149,15 @@ def test_everything_that_is_wrong_is_said_at_once_in_the_words_of_the_stacks_con
         plugin.refusal("my movies", wrong, preview=True)
         == f"""{REFUSED}\
 7 problems in the retraining pipeline 'my movies':
-  name: 'my movies' is no beginning for the name of a Lambda function; expected letters, digits, \
+  name: 'my movies' cannot begin the name of a Lambda function; expected letters, digits, \
 - and _, for example 'retraining-dev'
   datasets.interactions.dataLocation: missing; the CSV to import, \
 for example 's3://bucket/interactions.csv'
   limits.maxTrainingsPerMonth: 1.5 is a number; expected a whole number
-  logRetentionDays: {AN_OUTPUT}
-  paused: {AN_OUTPUT}
+  logRetentionDays: {IS_OUTPUT}
+  paused: {IS_OUTPUT}
   retrainigRate: unknown; did you mean retrainingRate?
-  tags: {AN_OUTPUT}"""
+  tags: {IS_OUTPUT}"""
     )
 
 
@@ -166,7 +166,7 @@ def test_a_wrong_region_is_refused_as_in_a_python_program(plugin):
         plugin.refusal("movies", inputs(), region="us-east-1")
         == f"""{REFUSED}\
 1 problem in the retraining pipeline 'movies':
-  region: the ARNs are in 'eu-west-1', the AWS provider in 'us-east-1'; \
+  region: the ARNs are in 'eu-west-1', and the AWS provider is in 'us-east-1'; \
 run 'pulumi config set aws:region eu-west-1'"""
     )
 

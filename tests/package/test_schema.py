@@ -63,13 +63,15 @@ def test_a_type_of_the_schema_reads_so():
     assert dataset["required"] == ["datasetArn", "dataLocation"]
     assert dataset["properties"]["datasetArn"] == {
         "type": "string",
-        "description": "ARN of the dataset.",
+        "description": "The dataset to fill.",
     }
     assert dataset["properties"]["importMode"] == {
         "$ref": "#/types/personalize-retraining:index:ImportMode",
         "plain": True,
         "description": (
-            "FULL replaces all bulk data of the dataset, INCREMENTAL appends to it. Default: FULL."
+            "`FULL` replaces all bulk data of the dataset, and `INCREMENTAL` adds to it.\n\nAn "
+            "`INCREMENTAL` export needs 1,000 interactions at least, and a `FULL` import before "
+            "it. Default: FULL."
         ),
     }
     assert type_named("ImportMode") == {
@@ -88,7 +90,7 @@ def test_a_type_of_the_schema_reads_so():
     assert RESOURCE["properties"]["stateMachineArn"] == {
         "type": "string",
         "description": (
-            "ARN of the Step Functions state machine; `{}` is a valid input to start it with."
+            "ARN of the Step Functions state machine. `{}` is a valid input of an execution."
         ),
     }
 

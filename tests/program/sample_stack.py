@@ -1,10 +1,12 @@
-"""The sample stack as tests use it: whole, and with changes."""
+"""The config of the sample stack for tests, and the messages about changes of it."""
 
 import json
 import re
 from copy import deepcopy
 from pathlib import Path
+from typing import NamedTuple
 
+import pytest
 import yaml
 
 import settings
@@ -28,10 +30,34 @@ INTERACTIONS, ITEMS, USERS = (
 _, PARTITION, _, REGION, ACCOUNT, _ = SOLUTION.split(":")
 HOME = SOLUTION.rpartition(":")[0]
 GROUP = USERS.split("/")[1]
+EXAMPLE = "arn:aws:personalize:eu-west-1:123456789012"
+"""The beginning of the ARNs that messages give as examples."""
+ROLE_EXAMPLE = "arn:aws:iam::123456789012:role/personalize-import"
+
+GATE = "solutions[0].qualityGate"
+PROBE = "solutions[0].campaigns[0].probe"
+MARKER = "datasets.users.readyMarker"
+
+
+class Refused(NamedTuple):
+    """Changes of the config that are refused, and the line about them."""
+
+    changes: dict
+    line: str
+
+
+def refused(key, value, message):
+    """Return a row for a value that the message shows."""
+    return Refused({key: value}, f"{key}: {value!r} {message}")
+
+
+def refused_without_value(key, value, message):
+    """Return a row for a value that the message does not show."""
+    return Refused({key: value}, f"{key}: {message}")
 
 
 def changed(changes):
-    """Give the sample's config with values put at keys like `solutions[0].solutionArn`."""
+    """Return the config with new values at keys like `solutions[0].solutionArn`."""
     config = deepcopy(CONFIG)
     for key, value in changes.items():
         *parents, last = (
@@ -39,8 +65,8 @@ def changed(changes):
             for number, word in re.findall(r"\[(\d+)\]|([^.\[\]]+)", key)
         )
         parent = config
-        for each in parents:
-            parent = parent.setdefault(each, {}) if isinstance(parent, dict) else parent[each]
+        for part in parents:
+            parent = parent.setdefault(part, {}) if isinstance(parent, dict) else parent[part]
         if value is LEFT_OUT:
             del parent[last]
         elif isinstance(parent, list) and last == len(parent):
@@ -51,14 +77,23 @@ def changed(changes):
 
 
 def texts(changes):
-    """Return the stack's whole config, with changes, as the CLI hands it over: all text."""
-    others = {key: each for key, each in STACK_CONFIG.items() if not key.startswith(f"{PROJECT}:")}
-    config = {**others, **{f"{PROJECT}:{key}": each for key, each in changed(changes).items()}}
+    """Return the whole config of the stack with changes, as text, which is what the CLI passes."""
+    config = {
+        **{key: value for key, value in STACK_CONFIG.items() if not key.startswith(f"{PROJECT}:")},
+        **{f"{PROJECT}:{key}": value for key, value in changed(changes).items()},
+    }
     return {
-        key: each if isinstance(each, str) else json.dumps(each) for key, each in config.items()
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
     }
 
 
+def error_of(config, **options):
+    """Return the text of the SettingsError about a config."""
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse(config, **options)
+    return str(caught.value)
+
+
 def one_problem(line):
-    """Give the text of the error whose only problem this is."""
+    """Return the text of a SettingsError with one problem."""
     return f"1 problem in the configuration of stack dev:\n  {PROJECT}:{line}"

@@ -1,81 +1,76 @@
-"""ARNs that are wrong, each by itself and all together: the whole message of each."""
+"""Proves the messages about ARNs, each on its own and all of them together."""
 
 import pytest
 
-import settings
 from tests.program.sample_stack import (
     ACCOUNT,
     CAMPAIGN,
+    CONFIG,
+    EXAMPLE,
     GROUP,
     HOME,
     INTERACTIONS,
     ITEMS,
     PARTITION,
     REGION,
+    ROLE_EXAMPLE,
     SOLUTION,
     USERS,
+    Refused,
     changed,
+    error_of,
     one_problem,
+    refused,
 )
 
-EXAMPLE = "arn:aws:personalize:eu-west-1:123456789012"
-ROLE_EXAMPLE = "arn:aws:iam::123456789012:role/personalize-import"
 KEY_EXAMPLE = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 IAM = f"arn:{PARTITION}:iam::{ACCOUNT}"
 KMS = f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}"
 LONG_ROLE = f"{IAM}:role/{'x' * 300}"
-BROKEN = {
-    # ARNs.
-    "an ARN has an ARN's shape": (
-        {"solutions[0].solutionArn": "movies"},
-        (
-            "solutions[0].solutionArn: 'movies' is not an ARN; "
-            f"expected the ARN of a solution, for example '{EXAMPLE}:solution/movies'"
-        ),
+FIRST = "datasets.interactions.datasetArn"
+OTHER_REGION = f"is in region us-east-1, but {FIRST} is in {REGION}; all ARNs need the same region"
+OTHER_ACCOUNT = (
+    f"is in account 210987654321, but {FIRST} is in {ACCOUNT}; all ARNs need the same account"
+)
+REFUSED = {
+    "text that is not an ARN": refused(
+        "solutions[0].solutionArn",
+        "movies",
+        f"is not an ARN; expected the ARN of a solution, for example '{EXAMPLE}:solution/movies'",
     ),
-    "an ARN names its region": (
-        {"solutions[0].solutionArn": f"arn:aws:personalize::{ACCOUNT}:solution/x"},
-        (
-            f"solutions[0].solutionArn: 'arn:aws:personalize::{ACCOUNT}:solution/x' "
-            f"is no valid ARN of a solution; expected one like '{EXAMPLE}:solution/movies'"
-        ),
+    "an ARN without a region": refused(
+        "solutions[0].solutionArn",
+        f"arn:aws:personalize::{ACCOUNT}:solution/x",
+        (f"is not a valid ARN of a solution; expected for example '{EXAMPLE}:solution/movies'"),
     ),
-    "an ARN is short": (
-        {"importRoleArn": LONG_ROLE},
-        (
-            f"importRoleArn: '{LONG_ROLE}' is {len(LONG_ROLE)} characters long; "
-            "an ARN here has at most 256"
-        ),
+    "a long ARN": refused(
+        "importRoleArn",
+        LONG_ROLE,
+        f"is {len(LONG_ROLE)} characters long; an ARN here has at most 256",
     ),
-    "a solution is no solution version": (
-        {"solutions[0].solutionArn": f"{SOLUTION}/1a2b3c"},
-        (
-            f"solutions[0].solutionArn: '{SOLUTION}/1a2b3c' is a solution version; "
-            f"name the solution, '{SOLUTION}'"
-        ),
+    "a solution version": refused(
+        "solutions[0].solutionArn",
+        f"{SOLUTION}/1a2b3c",
+        f"is a solution version; name the solution, '{SOLUTION}'",
     ),
-    "a solution is no campaign": (
-        {"solutions[0].solutionArn": f"{HOME}:campaign/x"},
-        (
-            f"solutions[0].solutionArn: '{HOME}:campaign/x' is a campaign; "
-            f"expected a solution, for example '{EXAMPLE}:solution/movies'"
-        ),
+    "a campaign as solution": refused(
+        "solutions[0].solutionArn",
+        f"{HOME}:campaign/x",
+        f"is a campaign; expected a solution, for example '{EXAMPLE}:solution/movies'",
     ),
-    "a campaign is no solution": (
-        {"solutions[0].campaigns[0].campaignArn": SOLUTION},
-        (
-            f"solutions[0].campaigns[0].campaignArn: '{SOLUTION}' is a solution; "
-            f"expected a campaign, for example '{EXAMPLE}:campaign/movies'"
-        ),
+    "a solution as campaign": refused(
+        "solutions[0].campaigns[0].campaignArn",
+        SOLUTION,
+        f"is a solution; expected a campaign, for example '{EXAMPLE}:campaign/movies'",
     ),
-    "a dataset is of its key's type": (
+    "a dataset of another type": Refused(
         {"datasets": {"items": {"datasetArn": USERS, "dataLocation": "s3://bucket/items.csv"}}},
         (
             f"datasets.items.datasetArn: '{USERS}' is a USERS dataset; "
             f"name the ITEMS dataset, '{HOME}:dataset/{GROUP}/ITEMS'"
         ),
     ),
-    "the action interactions are of their type": (
+    "interactions as action interactions": Refused(
         {
             "datasets.actionInteractions.datasetArn": INTERACTIONS,
             "datasets.actionInteractions.dataLocation": "s3://bucket/x.csv",
@@ -85,111 +80,88 @@ BROKEN = {
             f"name the ACTION_INTERACTIONS dataset, '{HOME}:dataset/{GROUP}/ACTION_INTERACTIONS'"
         ),
     ),
-    "a dataset is no dataset group": (
-        {"datasets.users.datasetArn": f"{HOME}:dataset-group/{GROUP}"},
-        (
-            f"datasets.users.datasetArn: '{HOME}:dataset-group/{GROUP}' is a dataset group; "
-            f"name the USERS dataset, '{USERS}'"
-        ),
+    "a dataset group": refused(
+        "datasets.users.datasetArn",
+        f"{HOME}:dataset-group/{GROUP}",
+        f"is a dataset group; name the USERS dataset, '{USERS}'",
     ),
-    "a dataset is no import job": (
-        {"datasets.users.datasetArn": f"{HOME}:dataset-import-job/x"},
+    "an import job": refused(
+        "datasets.users.datasetArn",
+        f"{HOME}:dataset-import-job/x",
         (
-            f"datasets.users.datasetArn: '{HOME}:dataset-import-job/x' is a dataset import job; "
+            "is a dataset import job; "
             f"expected a USERS dataset, for example '{EXAMPLE}:dataset/movies/USERS'"
         ),
     ),
-    "a dataset is nothing of another service": (
-        {"datasets.users.datasetArn": "arn:aws:s3:::bucket/users.csv"},
+    "a resource of another service": refused(
+        "datasets.users.datasetArn",
+        "arn:aws:s3:::bucket/users.csv",
         (
-            "datasets.users.datasetArn: 'arn:aws:s3:::bucket/users.csv' is a resource of s3; "
+            "is a resource of s3; "
             f"expected a USERS dataset, for example '{EXAMPLE}:dataset/movies/USERS'"
         ),
     ),
-    "the import role is a role": (
-        {"importRoleArn": f"{IAM}:user/me"},
-        f"importRoleArn: '{IAM}:user/me' is a user; expected a role, for example '{ROLE_EXAMPLE}'",
+    "a user as import role": refused(
+        "importRoleArn",
+        f"{IAM}:user/me",
+        f"is a user; expected a role, for example '{ROLE_EXAMPLE}'",
     ),
-    "a role's name is ASCII": (
-        {"importRoleArn": f"{IAM}:role/\u00fcni"},
+    "a role whose name is not ASCII": refused(
+        "importRoleArn",
+        f"{IAM}:role/\u00fcni",
+        f"is not a valid ARN of a role; expected for example '{ROLE_EXAMPLE}'",
+    ),
+    "a role as permissions boundary": refused(
+        "permissionsBoundaryArn",
+        f"{IAM}:role/boundary",
+        "is a role; expected a policy, for example 'arn:aws:iam::123456789012:policy/boundary'",
+    ),
+    "an alias of a key": refused(
+        "kmsKeyArn",
+        f"{KMS}:alias/logs",
+        ("is a key alias; name its key, which `aws kms describe-key --key-id alias/logs` shows"),
+    ),
+    "the id of a key": refused(
+        "dataKmsKeyArn",
+        "1234abcd",
+        f"is not an ARN; expected the ARN of a key, for example '{KEY_EXAMPLE}'",
+    ),
+    "a solution in another region": refused(
+        "solutions[0].solutionArn", SOLUTION.replace(REGION, "us-east-1"), OTHER_REGION
+    ),
+    "a dataset in another account": refused(
+        "datasets.items.datasetArn", ITEMS.replace(ACCOUNT, "210987654321"), OTHER_ACCOUNT
+    ),
+    "a role in another partition": refused(
+        "importRoleArn",
+        f"arn:aws-cn:iam::{ACCOUNT}:role/x",
         (
-            f"importRoleArn: '{IAM}:role/\u00fcni' is no valid ARN of a role; "
-            f"expected one like '{ROLE_EXAMPLE}'"
+            f"is in partition aws-cn, but {FIRST} is in {PARTITION}; "
+            "all ARNs need the same partition"
         ),
     ),
-    "the permissions boundary is a policy": (
-        {"permissionsBoundaryArn": f"{IAM}:role/boundary"},
+    "a role in another account": refused(
+        "importRoleArn", f"arn:{PARTITION}:iam::210987654321:role/x", OTHER_ACCOUNT
+    ),
+    "a key in another region": refused(
+        "kmsKeyArn", KMS.replace(REGION, "us-east-1") + ":key/1", OTHER_REGION
+    ),
+    "a dataset of another group": refused(
+        "datasets.items.datasetArn",
+        f"{HOME}:dataset/books/ITEMS",
         (
-            f"permissionsBoundaryArn: '{IAM}:role/boundary' is a role; "
-            "expected a policy, for example 'arn:aws:iam::123456789012:policy/boundary'"
+            f"is in dataset group books, but {FIRST} is in {GROUP}; "
+            "a stack retrains one dataset group"
         ),
     ),
-    "a key is no alias": (
-        {"kmsKeyArn": f"{KMS}:alias/logs"},
-        (
-            f"kmsKeyArn: '{KMS}:alias/logs' is a key alias; "
-            "name its key, which `aws kms describe-key --key-id alias/logs` shows"
-        ),
-    ),
-    "a data key is an ARN": (
-        {"dataKmsKeyArn": "1234abcd"},
-        (
-            "dataKmsKeyArn: '1234abcd' is not an ARN; "
-            f"expected the ARN of a key, for example '{KEY_EXAMPLE}'"
-        ),
-    ),
-    # All ARNs together.
-    "one region": (
-        {"solutions[0].solutionArn": SOLUTION.replace(REGION, "us-east-1")},
-        (
-            f"solutions[0].solutionArn: '{SOLUTION.replace(REGION, 'us-east-1')}' is in region "
-            f"us-east-1, but datasets.interactions.datasetArn is in {REGION}; all share one"
-        ),
-    ),
-    "one account": (
-        {"datasets.items.datasetArn": ITEMS.replace(ACCOUNT, "210987654321")},
-        (
-            f"datasets.items.datasetArn: '{ITEMS.replace(ACCOUNT, '210987654321')}' is in account "
-            f"210987654321, but datasets.interactions.datasetArn is in {ACCOUNT}; all share one"
-        ),
-    ),
-    "one partition": (
-        {"importRoleArn": f"arn:aws-cn:iam::{ACCOUNT}:role/x"},
-        (
-            f"importRoleArn: 'arn:aws-cn:iam::{ACCOUNT}:role/x' is in partition aws-cn, "
-            f"but datasets.interactions.datasetArn is in {PARTITION}; all share one"
-        ),
-    ),
-    "the import role's account": (
-        {"importRoleArn": f"arn:{PARTITION}:iam::210987654321:role/x"},
-        (
-            f"importRoleArn: 'arn:{PARTITION}:iam::210987654321:role/x' is in account "
-            f"210987654321, but datasets.interactions.datasetArn is in {ACCOUNT}; all share one"
-        ),
-    ),
-    "a key's region": (
-        {"kmsKeyArn": KMS.replace(REGION, "us-east-1") + ":key/1"},
-        (
-            f"kmsKeyArn: '{KMS.replace(REGION, 'us-east-1')}:key/1' is in region us-east-1, "
-            f"but datasets.interactions.datasetArn is in {REGION}; all share one"
-        ),
-    ),
-    "one dataset group": (
-        {"datasets.items.datasetArn": f"{HOME}:dataset/books/ITEMS"},
-        (
-            f"datasets.items.datasetArn: '{HOME}:dataset/books/ITEMS' is of dataset group books, "
-            f"but datasets.interactions.datasetArn is of {GROUP}; "
-            "one stack retrains one dataset group"
-        ),
-    ),
-    "a solution once": (
+    "a repeated solution": Refused(
         {"solutions[1]": {"solutionArn": SOLUTION}},
         (
-            f"solutions[1].solutionArn: '{SOLUTION}' is named twice; "
-            "solutions[0].solutionArn is the same"
+            f"solutions[1].solutionArn: '{SOLUTION}' is the same as solutions[0].solutionArn; "
+            "name each ARN once"
         ),
     ),
-    "a campaign once": (
+    "a repeated campaign": Refused(
         {
             "solutions[1]": {
                 "solutionArn": f"{HOME}:solution/x",
@@ -197,15 +169,31 @@ BROKEN = {
             }
         },
         (
-            f"solutions[1].campaigns[0].campaignArn: '{CAMPAIGN}' is named twice; "
-            "solutions[0].campaigns[0].campaignArn is the same"
+            f"solutions[1].campaigns[0].campaignArn: '{CAMPAIGN}' is the same as "
+            "solutions[0].campaigns[0].campaignArn; name each ARN once"
         ),
     ),
 }
 
 
-@pytest.mark.parametrize(("changes", "line"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_rule_is_told_with_its_key_the_value_and_the_way_out(changes, line):
-    with pytest.raises(settings.SettingsError) as caught:
-        settings.parse(changed(changes))
-    assert str(caught.value) == one_problem(line), "the whole message, and no other problem"
+@pytest.mark.parametrize(("changes", "line"), REFUSED.values(), ids=REFUSED)
+def test_a_wrong_arn_is_refused(changes, line):
+    assert error_of(changed(changes)) == one_problem(line)
+
+
+def test_the_region_that_most_arns_have_is_taken_as_the_right_one():
+    elsewhere = {
+        f"datasets.{key}.datasetArn": dataset["datasetArn"].replace(REGION, "us-east-1")
+        for key, dataset in CONFIG["datasets"].items()
+    }
+    assert error_of(changed({**elsewhere, "solutions[0].campaigns": []})) == one_problem(
+        f"solutions[0].solutionArn: '{SOLUTION}' is in region {REGION}, but {FIRST} is in "
+        "us-east-1; all ARNs need the same region"
+    )
+
+
+def test_the_region_of_the_stack_must_be_the_region_of_the_arns():
+    assert error_of(changed({}), region="us-east-1") == one_problem(
+        f"{FIRST}: '{INTERACTIONS}' is in region {REGION}, but the stack's aws:region is "
+        "us-east-1; change one"
+    )

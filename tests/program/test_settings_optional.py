@@ -78,7 +78,7 @@ def test_every_optional_key_is_read():
         min_relative_size=0,
         ready_marker="s3://bucket/users/{date}.ready",
     )
-    assert [key for key, _ in args.datasets.configured()] == [
+    assert list(args.datasets.configured()) == [
         "interactions",
         "items",
         "users",

@@ -1,4 +1,4 @@
-"""What is wrong with a stack is reported with its settings: name, region, namespaces of keys."""
+"""Proves the messages about a stack: its name, its region and the namespaces of its keys."""
 
 import pytest
 
@@ -6,8 +6,7 @@ import settings
 from components.naming import step_name
 from components.rules import stacks
 from components.state_machine.steps import STEPS
-from tests.program.sample_stack import PROJECT, REGION, changed, one_problem, texts
-from tests.program.test_settings_values import IAM
+from tests.program.sample_stack import ACCOUNT, PARTITION, PROJECT, REGION, changed, texts
 
 NO_REGION = (
     "aws:region: missing; without it the region depends on the shell that runs Pulumi; "
@@ -20,42 +19,50 @@ TOO_LONG = (
 )
 
 
-def refusal(config, *, project=PROJECT, stack="dev"):
-    """Return the lines of the error about a stack's config, without its header."""
+def error_lines(config, *, stack="dev"):
+    """Return the lines of the error about the config of a stack. The first line is its header."""
     with pytest.raises(settings.SettingsError) as caught:
-        settings.parse_stack(project, stack, config)
-    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+        settings.parse_stack(PROJECT, stack, config)
+    return [line.strip() for line in str(caught.value).splitlines()]
 
 
 def without_region(config):
-    return {key: each for key, each in config.items() if key != "aws:region"}
+    return {key: value for key, value in config.items() if key != "aws:region"}
 
 
 @pytest.mark.parametrize("config", [without_region(texts({})), {**texts({}), "aws:region": ""}])
-def test_a_missing_region_is_refused_with_the_region_of_the_arns(config, monkeypatch):
+def test_a_missing_region_is_refused_even_if_the_shell_has_a_region(config, monkeypatch):
     monkeypatch.setenv("AWS_REGION", REGION)
-    assert refusal(config) == [f"{NO_REGION}{REGION}"], "the shell's region is not the stack's"
+    assert error_lines(config) == [
+        "1 problem in the configuration of stack dev:",
+        f"{NO_REGION}{REGION}",
+    ]
 
 
-def test_arns_that_have_no_region_do_not_hide_that_of_the_others():
-    changes = {"importRoleArn": f"{IAM}:role/import", "solutions[0].campaigns[0].campaignArn": "?"}
-    region, other = refusal(without_region(texts(changes)))
+def test_the_region_in_the_message_comes_from_the_arns_that_have_one():
+    changes = {
+        "importRoleArn": f"arn:{PARTITION}:iam::{ACCOUNT}:role/import",
+        "solutions[0].campaigns[0].campaignArn": "?",
+    }
+    _, region, campaign = error_lines(without_region(texts(changes)))
     assert region == f"{NO_REGION}{REGION}"
-    assert other.startswith(f"{PROJECT}:solutions[0].campaigns[0].campaignArn: '?' is not an ARN")
+    assert campaign.startswith(
+        f"{PROJECT}:solutions[0].campaigns[0].campaignArn: '?' is not an ARN"
+    )
 
 
-def test_a_missing_region_names_none_where_the_arns_disagree():
+def test_the_message_names_no_region_if_the_arns_have_several():
     key = "arn:aws:kms:us-east-1:123456789012:key/1234"
-    assert refusal(without_region(texts({"kmsKeyArn": key}))) == [
+    assert error_lines(without_region(texts({"kmsKeyArn": key})))[1:] == [
         f"{NO_REGION}<the region of the ARNs>",
         (
-            f"{PROJECT}:kmsKeyArn: '{key}' is in region us-east-1, "
-            f"but datasets.interactions.datasetArn is in {REGION}; all share one"
+            f"{PROJECT}:kmsKeyArn: '{key}' is in region us-east-1, but "
+            f"datasets.interactions.datasetArn is in {REGION}; all ARNs need the same region"
         ),
     ]
 
 
-def test_the_component_itself_needs_no_region_in_the_config():
+def test_a_program_that_uses_the_component_needs_no_region_in_the_config():
     settings.parse(changed({}))
 
 
@@ -71,49 +78,45 @@ def test_the_component_itself_needs_no_region_in_the_config():
         "retraining",
     ],
 )
-def test_a_namespace_that_is_almost_the_projects_is_refused_with_the_right_key(namespace):
+def test_a_namespace_that_resembles_the_project_is_refused_with_the_right_key(namespace):
     config = {**texts({}), f"{namespace}:timezone": "UTC"}
-    assert refusal(config) == [f"{namespace}:timezone: unknown; did you mean {PROJECT}:timezone?"]
+    assert error_lines(config)[1:] == [
+        f"{namespace}:timezone: unknown; did you mean {PROJECT}:timezone?"
+    ]
 
 
 @pytest.mark.parametrize(
     "namespace",
     ["aws", "pulumi", "aws-native", "kubernetes", "materialize", "provider-fivetran", "training"],
 )
-def test_a_namespace_of_a_provider_is_left_alone(namespace):
+def test_a_namespace_of_a_provider_is_accepted(namespace):
     settings.parse_stack(PROJECT, "dev", {**texts({}), f"{namespace}:timezone": "UTC"})
 
 
-def test_the_aws_provider_keeps_its_namespace_beside_a_project_that_is_named_like_it():
-    config = {key.replace(PROJECT, "aws-ml"): each for key, each in texts({}).items()}
+def test_the_namespaces_of_pulumi_are_accepted_even_if_the_project_has_a_similar_name():
+    config = {key.replace(PROJECT, "aws-ml"): value for key, value in texts({}).items()}
     settings.parse_stack("aws-ml", "dev", {**config, "aws:profile": "ml", "pulumi:tags": "{}"})
 
 
-def test_a_stack_whose_name_is_too_long_is_refused_before_aws_refuses_its_names():
-    assert refusal(texts({}), stack="movies-production-eu") == [
+def test_a_stack_with_a_long_name_is_refused():
+    assert error_lines(texts({}), stack="movies-production-eu")[1:] == [
         f"stack: 'movies-production-eu' has 20 characters; {TOO_LONG}"
     ]
     settings.parse_stack(PROJECT, "movies-productioneu", texts({}))
 
 
-def test_the_longest_stack_gives_names_that_iam_and_lambda_take():
+def test_the_longest_name_of_a_stack_fits_into_the_names_of_roles_and_functions():
     name = stacks.pipeline_name("x" * 19)
     longest = max(len(step_name(name, step)) for step in STEPS)
     assert longest + len("-1a2b3c4") == 64, "Pulumi adds 8 characters"
 
 
-def test_the_stacks_problems_stand_beside_those_of_its_settings():
+def test_problems_of_the_stack_and_of_its_settings_are_reported_together():
     config = without_region(texts({"paused": "no"}))
     config["personalise-retraining:timezone"] = "UTC"
-    assert refusal(config, stack="x" * 25) == [
+    assert error_lines(config, stack="x" * 25)[1:] == [
         f"{NO_REGION}{REGION}",
         f"personalise-retraining:timezone: unknown; did you mean {PROJECT}:timezone?",
         f"{PROJECT}:paused: 'no' is text; expected true or false",
         f"stack: '{'x' * 25}' has 25 characters; {TOO_LONG}",
     ]
-
-
-def test_one_problem_of_a_stack_has_the_header_of_a_setting():
-    with pytest.raises(settings.SettingsError) as caught:
-        settings.parse_stack(PROJECT, "dev", without_region(texts({})))
-    assert str(caught.value) == one_problem(f"{NO_REGION}{REGION}").replace(f"{PROJECT}:aws", "aws")

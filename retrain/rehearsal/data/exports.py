@@ -72,7 +72,7 @@ def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
             dataset.import_mode,
             None if dataset.ready_marker is None else str(dataset.ready_marker),
         )
-        for key, dataset in args.datasets.configured()
+        for key, dataset in args.datasets.configured().items()
     ]
     if all(each.dataset_type != "INTERACTIONS" for each in found):
         arn = f"{found[0].dataset_arn.rpartition('/')[0]}/INTERACTIONS"
