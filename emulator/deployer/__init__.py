@@ -1,4 +1,4 @@
-"""Deploys an unchanged Pulumi program: its resource registrations become calls to the emulator."""
+"""Deploys an unchanged Pulumi program to the emulator: in process, or as a plugin of the engine."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        """Import the modules at the first use: the AWS provider starts faster without them."""
+        """Import a module at its first use, because the AWS provider starts faster without it."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from emulator.deployer import monitor, program  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The deployer's way to the services behind the emulator's endpoint."""
+"""Calls the services behind the emulator's endpoint."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import urllib.request
 from threading import Lock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from botocore import xform_name
 
@@ -23,28 +23,35 @@ SESSION_VARIABLES = {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""Botocore's variables that would read a person's profile and files, switched off. Each one has its
-key in the config file, its environment variable, its default and its conversion."""
+"""The variables of botocore that would read a person's profile and files, switched off. Each value
+is the key in the config file, the environment variable, the default and the conversion."""
 
-Answer = dict[str, Any]
-"""What a service answers: shaped by botocore's model of the operation, which has no Python type."""
+Response = dict[str, Any]
+"""The response of a service. Its shape is in botocore's model of the operation, not in a type."""
 
 
-def home(endpoint: str) -> tuple[str, str]:
-    """Return the account and the region that the emulator plays. Raises DeploymentError."""
+class EmulatedAccount(NamedTuple):
+    """The account and the region that an emulator plays."""
+
+    account: str
+    region: str
+
+
+def emulated_account(endpoint: str) -> EmulatedAccount:
+    """Return what the emulator at an endpoint plays. Raises DeploymentError if there is none."""
     try:
-        with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as answer:  # noqa: S310
-            health: dict[str, str] = json.load(answer)
+        with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as response:  # noqa: S310
+            health: dict[str, str] = json.load(response)
     except OSError as error:
         raise DeploymentError(f"no emulator answers at {endpoint}: {error}") from error
-    return health["account"], health["region"]
+    return EmulatedAccount(health["account"], health["region"])
 
 
 class Aws:
-    """The services of one region behind `endpoint`. May be called from several threads.
+    """The services of one region behind an endpoint. Several threads may use it.
 
-    The caller is the emulated account's root, whose access key is the account's number: never
-    a person's own credentials, since nothing here may reach a real account.
+    The caller is the root of the emulated account, whose access key is the number of the account.
+    A person's own credentials are never used, because no request may reach a real account.
     """
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
@@ -56,7 +63,7 @@ class Aws:
         self._session = boto3.Session(
             botocore_session=Session(session_vars=SESSION_VARIABLES),
             aws_access_key_id=account,
-            aws_secret_access_key="test",  # noqa: S106  # the emulator's for every account
+            aws_secret_access_key="test",  # noqa: S106  # the secret of every account
             region_name=region,
         )
         self._endpoint = endpoint
@@ -66,26 +73,28 @@ class Aws:
         """The partition of the region: aws, aws-cn, ..."""
         self.account = str(self.call("sts", "GetCallerIdentity", {})["Account"])
 
-    def call(self, service: str, operation: str, request: Mapping[str, object]) -> Answer:
-        """Call an operation by its name in the API.
+    def call(self, service: str, operation: str, request: Mapping[str, object]) -> Response:
+        """Call an operation by its name in the API and return the response.
 
-        Raises InputRefusedError for a value that AWS would refuse; botocore's errors come out as
-        they are.
+        Raises InputRefusedError for a value that AWS would refuse, and botocore's errors.
         """
         client = self._client(service)
         model = client.meta.service_model.operation_model(operation)
         constraints.check(model.input_shape, request, operation)
         method = getattr(client, xform_name(operation))
-        return cast("Answer", method(**request))
+        return cast("Response", method(**request))
 
     def pages(
         self, service: str, operation: str, request: Mapping[str, object]
-    ) -> Iterator[Answer]:
-        """Yield the items of all pages of an operation that lists."""
+    ) -> Iterator[Response]:
+        """Yield the items of all pages of an operation that lists.
+
+        These are the items of the first list that botocore's paginator names.
+        """
         paginator = self._client(service).get_paginator(xform_name(operation))
-        [key] = cast("list[Any]", paginator.result_keys)  # jmespath brings no types
+        items, *_ = cast("list[Any]", paginator.result_keys)  # jmespath brings no types
         for page in paginator.paginate(**request):
-            yield from key.search(page) or ()
+            yield from items.search(page) or ()
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource in this region and account."""

@@ -1,4 +1,4 @@
-"""The zip of a function: the program's own files, and what starts AWS's runtime client."""
+"""Makes the zip file of a function: the files of the program, and a script that starts them."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from emulator.deployer.wire import Files
 
 BOOTSTRAP = "bootstrap"
-"""What a custom runtime is started by: an executable of this name at the root of the archive."""
+"""The name of the executable at the root of the archive that starts a custom runtime."""
 
 
-def bootstrap(exports: Mapping[str, str]) -> bytes:
-    """Write the script that starts AWS's runtime client in this interpreter.
+def bootstrap(variables: Mapping[str, str]) -> bytes:
+    """Return the script that starts AWS's runtime client in the interpreter of this process.
 
-    `exports` is what the service tells a function and the emulator does not.
+    The script exports the variables before that.
     """
     lines = [
         "#!/bin/sh",
-        *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
+        *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'exec {shlex.quote(sys.executable)} -m awslambdaric "$_HANDLER"',
     ]
     return ("\n".join(lines) + "\n").encode()
 
 
-def zipped(content: Files) -> bytes:
-    """Zip `content`: the same files, the same bytes, so that equal bundles are unpacked once."""
+def zip_files(files: Files) -> bytes:
+    """Return a zip file. Equal files give equal bytes, so that the emulator unpacks them once."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted(content.items()):
+        for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.external_attr = (0o755 if name == BOOTSTRAP else 0o644) << 16
-            archive.writestr(entry, data)
+            archive.writestr(entry, content)
     return buffer.getvalue()

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-UNDERSTOOD = {"default", "value", "description"}
-"""What a declaration in Pulumi.yaml may hold. Declared types are the CLI's to check."""
+SUPPORTED_FIELDS = {"default", "value", "description"}
+"""The fields of a declaration in Pulumi.yaml that are supported. Only the CLI can check a type."""
 
 
 @dataclass(frozen=True)
@@ -23,50 +23,36 @@ class Project:
 
     name: str
     program: Path
-    """The folder that holds `__main__.py`."""
+    """The folder of `__main__.py`."""
     config: Mapping[str, str]
-    """`namespace:key` to text; structured values are JSON."""
+    """`namespace:key` -> text. A structure is JSON."""
 
 
 def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> Project:
-    """Read the project in `directory` with the config that `stack` has.
+    """Return the project in a folder with the config of a stack.
 
-    `overrides` win over the stack's file, that over Pulumi.yaml. A key without a namespace is the
-    project's. Raises DeploymentError for a missing file, a key that Pulumi.yaml declares without
-    a default and the stack does not set, and for what only the CLI can do: encrypted values, ESC
-    environments, declared types. Encrypted values of providers are left out, because they are
-    credentials and the emulator needs none.
+    The overrides win over the stack's file, and the stack's file wins over Pulumi.yaml. A key
+    without a namespace belongs to the project. Encrypted values of providers are left out, because
+    they are credentials and the emulator needs none.
+
+    Raises DeploymentError for a missing file, for a key that Pulumi.yaml declares without a default
+    and the stack does not set, and for what only the CLI can do: encrypted values, ESC environments
+    and declared types.
     """
     project_file = directory / "Pulumi.yaml"
-    project = _read(project_file)
+    project = _read_mapping(project_file)
     if "name" not in project:
         raise DeploymentError(f"{project_file}: has no name")
     name = str(project["name"])
-    stack_file = directory / f"Pulumi.{stack}.yaml"
-    settings = _read(stack_file)
-    if "environment" in settings:
-        raise DeploymentError(f"{stack_file}: environment: ESC is not supported by the emulator")
+    config = _stack_config(directory / f"Pulumi.{stack}.yaml", name)
+    config |= {_full_key(key, name): value for key, value in overrides.items()}
 
-    config: dict[str, str] = {}
-    for key, value in _mapping(settings.get("config"), f"{stack_file}: config").items():
-        full_key = _namespaced(key, name)
-        if full_key in config:
-            raise DeploymentError(
-                f"{stack_file}: {full_key}: is given twice, with and without the project's name"
-            )
-        if full_key.startswith(f"{name}:") or not _is_encrypted(value):
-            config[full_key] = _text(value, f"{stack_file}: {key}")
-    config |= {_namespaced(key, name): value for key, value in overrides.items()}
     missing = []
-    declared = _mapping(project.get("config"), f"{project_file}: config")
-    for key, declaration in declared.items():
-        where = f"{project_file}: config: {key}"
-        default = _default(declaration, where)
-        full_key = _namespaced(key, name)
+    for key, default in _declared_defaults(project_file, project, name).items():
         if default is not None:
-            config.setdefault(full_key, _text(default, where))
-        elif full_key not in config and full_key.startswith(f"{name}:"):
-            missing.append(full_key)
+            config.setdefault(key, default)
+        elif key not in config and key.startswith(f"{name}:"):
+            missing.append(key)
     if missing:
         raise DeploymentError(
             f"stack {stack} lacks what {project_file} declares without a default: "
@@ -75,43 +61,70 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     return Project(name, directory / str(project.get("main", ".")), config)
 
 
-def _default(declaration: object, where: str) -> object:
-    """Return what a declaration gives when the stack says nothing, or None."""
-    if not isinstance(declaration, dict):
-        return declaration
-    if unknown := sorted(set(declaration) - UNDERSTOOD):
-        raise DeploymentError(f"{where}: {', '.join(unknown)} is not supported by the emulator")
-    default: object = declaration.get("default", declaration.get("value"))
-    return default
+def _stack_config(file: Path, project: str) -> dict[str, str]:
+    """Return the config in a stack's file: full key -> text."""
+    content = _read_mapping(file)
+    if "environment" in content:
+        raise DeploymentError(f"{file}: environment: ESC is not supported by the emulator")
+    config: dict[str, str] = {}
+    for key, value in _mapping(content.get("config"), f"{file}: config").items():
+        full_key = _full_key(key, project)
+        if full_key in config:
+            raise DeploymentError(
+                f"{file}: {full_key}: is given twice, with and without the project's name"
+            )
+        if full_key.startswith(f"{project}:") or not _is_encrypted(value):
+            config[full_key] = _text(value, f"{file}: {key}")
+    return config
 
 
-def _namespaced(key: str, project: str) -> str:
+def _declared_defaults(
+    file: Path, content: Mapping[str, object], project: str
+) -> dict[str, str | None]:
+    """Return the defaults of the keys that Pulumi.yaml declares, or None for a key without one."""
+    defaults = {}
+    for key, declaration in _mapping(content.get("config"), f"{file}: config").items():
+        path = f"{file}: config: {key}"
+        default: object = declaration
+        if isinstance(declaration, dict):
+            if unknown := sorted(set(declaration) - SUPPORTED_FIELDS):
+                names = ", ".join(unknown)
+                raise DeploymentError(f"{path}: {names} is not supported by the emulator")
+            default = declaration.get("default", declaration.get("value"))
+        defaults[_full_key(key, project)] = None if default is None else _text(default, path)
+    return defaults
+
+
+def _full_key(key: str, project: str) -> str:
+    """Return the key with its namespace, which is the project's name if the key has none."""
     return key if ":" in key else f"{project}:{key}"
 
 
-def _text(value: object, where: str) -> str:
-    """Write a value as the text that a program gets; what is not text becomes JSON."""
+def _text(value: object, path: str) -> str:
+    """Return a value as the text that a program gets. A value that is not text becomes JSON."""
     if isinstance(value, str):
         return value
     if _is_encrypted(value):
         message = "is encrypted, and the emulator has no key; set it again with --plaintext"
-        raise DeploymentError(f"{where}: {message}")
+        raise DeploymentError(f"{path}: {message}")
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
 def _is_encrypted(value: object) -> bool:
+    """Return True if a value, or a value inside it, is encrypted."""
     if isinstance(value, dict):
         return set(value) == {"secure"} or any(map(_is_encrypted, value.values()))
     return isinstance(value, list) and any(map(_is_encrypted, value))
 
 
-def _read(file: Path) -> dict[str, object]:
+def _read_mapping(file: Path) -> dict[str, object]:
     return _mapping(yaml_files.read(file), str(file))
 
 
-def _mapping(value: object, where: str) -> dict[str, object]:
+def _mapping(value: object, path: str) -> dict[str, object]:
+    """Return a mapping, which is empty for None. Raises DeploymentError for any other value."""
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise DeploymentError(f"{where}: is no mapping")
+        raise DeploymentError(f"{path}: is no mapping")
     return {str(key): item for key, item in value.items()}

@@ -1,52 +1,66 @@
-"""What botocore's service models say of values and botocore itself does not check.
+"""Checks values against the limits in botocore's service models that botocore does not check.
 
-These are the enumerations, greatest lengths and ranges. Patterns are not checked: they are written
-for another language's regular expressions.
+These are the enumerations, the greatest lengths and the ranges. Patterns are not checked, because
+they are written for the regular expressions of another language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from emulator.deployer.errors import InputRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 
 def check(shape: Shape | None, value: object, path: str) -> None:
-    """Raise InputRefusedError, naming `path`, for a value that AWS would refuse.
+    """Raise InputRefusedError with the path of the first value that AWS would refuse.
 
-    The types are botocore's to check.
+    A value whose type does not fit its shape is not checked, because botocore refuses it later.
     """
-    kind = None if shape is None else shape.type_name
-    if kind == "structure" and isinstance(value, Mapping):
+    if shape is None:
+        return
+    _check_enumeration(shape, value, path)
+    _check_range(shape, value, path)
+    for inner_shape, inner_value, inner_path in _inner_values(shape, value, path):
+        check(inner_shape, inner_value, inner_path)
+
+
+def _inner_values(
+    shape: Shape, value: object, path: str
+) -> Iterator[tuple[Shape | None, object, str]]:
+    """Yield shape, value and path of each value in a structure, a map or a list."""
+    if shape.type_name == "structure" and isinstance(value, Mapping):
         members = cast("StructureShape", shape).members
-        for name, member in value.items():
-            check(members.get(name), member, f"{path}.{name}")
-    elif kind == "list" and isinstance(value, list):
-        _check_range(cast("Shape", shape), value, path)
-        for index, item in enumerate(value):
-            check(cast("ListShape", shape).member, item, f"{path}[{index}]")
-    elif kind == "map" and isinstance(value, Mapping):
-        pairs = cast("MapShape", shape)
         for name, item in value.items():
-            check(pairs.key, name, f"{path}.{name}")
-            check(pairs.value, item, f"{path}.{name}")
-    elif kind == "string" and isinstance(value, str):
-        words = cast("StringShape", shape)
-        if words.enum and value not in words.enum:
-            raise InputRefusedError(path, f"{value!r} is none of {', '.join(words.enum)}")
-        _check_range(words, value, path)
-    elif shape is not None and not isinstance(value, bytes):
-        _check_range(shape, value, path)
+            yield members.get(name), item, f"{path}.{name}"
+    elif shape.type_name == "map" and isinstance(value, Mapping):
+        map_shape = cast("MapShape", shape)
+        for key, item in value.items():
+            yield map_shape.key, key, f"{path}.{key}"
+            yield map_shape.value, item, f"{path}.{key}"
+    elif shape.type_name == "list" and isinstance(value, list):
+        member = cast("ListShape", shape).member
+        for index, item in enumerate(value):
+            yield member, item, f"{path}[{index}]"
+
+
+def _check_enumeration(shape: Shape, value: object, path: str) -> None:
+    allowed = cast("StringShape", shape).enum if shape.type_name == "string" else []
+    if allowed and value not in allowed:
+        raise InputRefusedError(path, f"{value!r} is none of {', '.join(allowed)}")
 
 
 def _check_range(shape: Shape, value: object, path: str) -> None:
-    if isinstance(value, Sized):
-        size, unit = len(value), " items" if isinstance(value, list) else " characters"
-    elif isinstance(value, int):
+    if shape.type_name == "string" and isinstance(value, str):
+        size, unit = len(value), " characters"
+    elif shape.type_name == "list" and isinstance(value, list):
+        size, unit = len(value), " items"
+    elif shape.type_name in ("integer", "long") and isinstance(value, int):
         size, unit = value, ""
     else:
         return

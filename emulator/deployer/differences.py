@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
-from emulator.deployer.inputs import DEFAULTS
+from emulator.deployer.inputs import DEFAULTS, without_internal
 from emulator.deployer.translation import is_document, parsed
 
 if TYPE_CHECKING:
@@ -15,55 +15,54 @@ Kind: TypeAlias = Literal["ADD", "DELETE", "UPDATE"]
 
 
 class Detail(NamedTuple):
-    """One value that differs."""
+    """A value that differs."""
 
     path: str
-    """Pulumi's path of the property, for example `tags.team` or `alarmActions[0]`."""
+    """Pulumi's path of the property, for example `tags.team` or `target.input`."""
     kind: Kind
 
 
 class Difference(NamedTuple):
-    """What an update would change."""
+    """The changes that an update would make."""
 
     changed: frozenset[str]
     """The inputs that were added, removed or given another value."""
     replacing: frozenset[str]
     """The changed inputs that need a new resource."""
     delete_first: bool
-    """True if the old resource must be gone before the new one can be created."""
+    """True if the old resource must be deleted before the new one can be created."""
     details: list[Detail]
 
 
 def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -> Difference:
-    """Compare two sets of checked inputs.
+    """Return the changes between two sets of checked inputs.
 
     A resource that the program has named is deleted before its replacement is created, because two
-    resources cannot have one name. This is how Pulumi's own provider does it:
-    pulumi-terraform-bridge, pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace.
+    resources cannot have one name. Pulumi's own provider does the same: pulumi-terraform-bridge,
+    pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace.
     """
-    names = {name for name in {*old, *new} if not name.startswith("__")}
-    changed = {name for name in names if _differs(row, name, old.get(name), new.get(name))}
-    replacing = changed & {*row.replaces, "region"}
-    automatic = row.name is None or row.name_input in cast("list[str]", new.get(DEFAULTS, []))
+    names = sorted(without_internal({**old, **new}))
+    changed = [name for name in names if _is_changed(row, name, old.get(name), new.get(name))]
+    replacing = frozenset(changed) & {*row.replacing_inputs, "region"}
+    has_automatic_name = row.name_input in cast("list[str]", new.get(DEFAULTS, []))
     return Difference(
-        frozenset(changed),
-        frozenset(replacing),
-        bool(replacing) and not automatic,
-        [
-            detail
-            for name in sorted(changed)
-            for detail in _details(name, old.get(name), new.get(name))
+        changed=frozenset(changed),
+        replacing=replacing,
+        delete_first=bool(replacing) and not has_automatic_name,
+        details=[
+            detail for name in changed for detail in _details(name, old.get(name), new.get(name))
         ],
     )
 
 
-def _differs(row: Row, name: str, old: object, new: object) -> bool:
-    if is_document(row.shape, name):
+def _is_changed(row: Row, name: str, old: object, new: object) -> bool:
+    if is_document(row.inputs, name):
         return parsed(old) != parsed(new)
     return old != new
 
 
 def _details(path: str, old: object, new: object) -> Iterator[Detail]:
+    """Yield the values below a path that differ."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             if old.get(key) != new.get(key):

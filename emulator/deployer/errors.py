@@ -1,15 +1,18 @@
-"""What the deployer refuses, and how it says so."""
+"""The errors of the deployer that a user can cause."""
 
 
 class DeploymentError(Exception):
-    """The deployer cannot do what the program or its files ask; the message says what and where."""
+    """The program or a file asks for what the deployer cannot do.
+
+    The message says what and where.
+    """
 
 
 class InputRefusedError(Exception):
-    """An input of a resource has a value that the deployer cannot honour.
+    """An input of a resource has a value that the deployer or AWS does not accept.
 
-    The rows of `resources` raise it. The monitor turns it into a `DeploymentError` that also names
-    the resource. The provider answers with it, and the Pulumi CLI prints it beside the resource.
+    The resource table raises it. The monitor turns it into a DeploymentError that also names the
+    resource. The provider returns it, and the Pulumi CLI prints it beside the resource.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -19,4 +22,4 @@ class InputRefusedError(Exception):
 
 
 class GoneError(Exception):
-    """A resource does not exist. A row raises this if its service has no error of that meaning."""
+    """A resource does not exist. A row raises this if its service has no such error."""

@@ -1,4 +1,4 @@
-"""Turns the errors of the provider into answers to the engine."""
+"""Sends the errors of the provider to the engine."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def errors_answered(context: grpc.ServicerContext) -> Iterator[None]:
-    """Answer the engine with each error that a user can cause. All others are faults of this code.
+def errors_sent_to(context: grpc.ServicerContext) -> Iterator[None]:
+    """Send the engine each error of the block that a user can cause, as the error of the request.
 
-    The engine looks for ErrorResourceInitFailed among the details of an error: pulumi/pulumi,
+    Other errors are bugs of the provider and pass through. The engine keeps a resource that was
+    created if the details of the error hold ErrorResourceInitFailed: pulumi/pulumi,
     sdk/go/common/resource/plugin/provider_plugin.go.
     """
     try:
         yield
     except UnfinishedError as error:
-        failed = provider_pb2.ErrorResourceInitFailed(
-            id=error.id, properties=wire.structure(error.outputs), reasons=[str(error)]
+        unfinished = provider_pb2.ErrorResourceInitFailed(
+            id=error.id, properties=wire.to_struct(error.outputs), reasons=[str(error)]
         )
         status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
-        status.details.add().Pack(failed)
+        status.details.add().Pack(unfinished)
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         context.abort(grpc.StatusCode.UNKNOWN, str(error))
     except (DeploymentError, InputRefusedError, GoneError, ClientError, BotoCoreError) as error:

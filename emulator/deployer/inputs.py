@@ -1,4 +1,4 @@
-"""Checks the inputs that a program declares, and fills in what the provider decides."""
+"""Checks the inputs that a program declares, and adds the inputs that the provider decides."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from emulator.deployer.translation import Request, is_document, translate
 from emulator.deployer.wire import UNKNOWN, Properties, contains_unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from emulator.deployer.rows import Row
 
 DEFAULTS = "__defaults"
@@ -21,85 +23,99 @@ ALL_TAGS = "tagsAll"
 """The input that holds the tags of the resource and the provider's default tags."""
 
 
-class Circumstances(NamedTuple):
-    """What the provider knows besides the inputs of one resource."""
+class ProviderContext(NamedTuple):
+    """The settings of the provider that matter for each resource."""
 
     region: str
     default_tags: Mapping[str, str]
 
 
-class Checked(NamedTuple):
-    """Complete inputs, and what is wrong with them."""
+class CheckedInputs(NamedTuple):
+    """The complete inputs of a resource, and what AWS would refuse in them."""
 
     inputs: Properties
     failures: list[InputRefusedError]
 
 
-def check(
+def check_inputs(
     row: Row,
     declared: Mapping[str, object],
-    circumstances: Circumstances,
+    context: ProviderContext,
     *,
-    name: str,
+    logical_name: str,
     digits: str,
-    old: Mapping[str, object],
-) -> Checked:
+    old_inputs: Mapping[str, object],
+) -> CheckedInputs:
     """Return the complete inputs of a resource, and everything that AWS would refuse in them.
 
-    `name` is the logical name. `digits` are the end of an automatic physical name. `old` are the
-    inputs of the resource if it exists, because an automatic name stays as it is.
+    An automatic physical name ends with `digits`. If the resource exists, it keeps the automatic
+    name that it has in `old_inputs`.
     """
-    inputs = {key: value for key, value in declared.items() if not key.startswith("__")}
+    inputs = without_internal(declared)
     inputs.pop(ALL_TAGS, None)
-    region = inputs.pop("region", circumstances.region) if row.regional else None
-    failures = []
-    for key, value in inputs.items():
-        if is_document(row.shape, key):
-            inputs[key] = _text(value)
-        try:
-            translate({key: value}, row.shape)
-        except InputRefusedError as error:
-            failures.append(error)
-    filled = {key: value for key, value in row.defaults.items() if key not in inputs}
-    if row.name is not None and row.name_input not in inputs:
-        kept = row.name_input in cast("list[str]", old.get(DEFAULTS, []))
-        new = automatic_name(name, digits)
-        filled[row.name_input] = old[row.name_input] if kept else new
-    inputs |= filled
-    if row.name is not None and inputs[row.name_input] != UNKNOWN:
-        problem = row.name.problem(str(inputs[row.name_input]))
-        failures += [InputRefusedError(row.name_input, problem)] if problem else []
+    region = inputs.pop("region", context.region) if row.regional else None
+    for name, value in inputs.items():
+        if is_document(row.inputs, name):
+            inputs[name] = _document_text(value)
+
+    filled_in = {name: value for name, value in row.defaults.items() if name not in inputs}
+    if row.name_input not in inputs:
+        has_automatic_name = row.name_input in cast("list[str]", old_inputs.get(DEFAULTS, []))
+        filled_in[row.name_input] = (
+            old_inputs[row.name_input]
+            if has_automatic_name
+            else automatic_name(logical_name, digits)
+        )
+    failures = list(_failures(row, {**inputs, **filled_in}))
+
+    inputs |= filled_in
     if row.tagging is not None:
-        inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), circumstances.default_tags)
+        inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), context.default_tags)
     if row.regional:
         inputs["region"] = region
-    inputs[DEFAULTS] = sorted(filled)
-    return Checked(inputs, failures)
+    inputs[DEFAULTS] = sorted(filled_in)
+    return CheckedInputs(inputs, failures)
 
 
-def _text(document: object) -> object:
-    """Return a document as text, which is what the outputs of a resource hold."""
+def without_internal(inputs: Mapping[str, object]) -> Properties:
+    """Return the inputs without the internal ones, whose names begin with two underscores."""
+    return {name: value for name, value in inputs.items() if not name.startswith("__")}
+
+
+def request_for(row: Row, inputs: Mapping[str, object]) -> Request:
+    """Return checked inputs under the API's names, with all tags of the resource."""
+    named = without_internal(inputs)
+    named.pop("region", None)
+    named.pop("tags", None)
+    if all_tags := named.pop(ALL_TAGS, {}):
+        named["tags"] = all_tags
+    return translate(named, row.inputs)
+
+
+def _failures(row: Row, inputs: Mapping[str, object]) -> Iterator[InputRefusedError]:
+    """Yield an error for each input that AWS would refuse."""
+    for name, value in inputs.items():
+        try:
+            translate({name: value}, row.inputs)
+        except InputRefusedError as error:
+            yield error
+    physical_name = inputs[row.name_input]
+    if physical_name != UNKNOWN and (message := row.name_rule.error(str(physical_name))):
+        yield InputRefusedError(row.name_input, message)
+
+
+def _document_text(document: object) -> object:
+    """Return a document as text, because the outputs of a resource hold text."""
     if contains_unknown(document):
         return UNKNOWN
     return document if isinstance(document, str) else json.dumps(document, sort_keys=True)
 
 
 def _all_tags(tags: object, default_tags: Mapping[str, str]) -> object:
-    """Return the tags that the resource gets. They are unknown if one of them is unknown.
+    """Return the tags that the resource gets. If one tag is unknown, all are unknown.
 
     https://github.com/pulumi/pulumi-aws/blob/master/provider/tags.go
     """
     if not isinstance(tags, Mapping) or contains_unknown(tags):
         return UNKNOWN
     return {**default_tags, **tags}
-
-
-def request_for(row: Row, inputs: Mapping[str, object]) -> Request:
-    """Return checked inputs under the API's names, with all tags of the resource."""
-    named = {key: value for key, value in inputs.items() if not key.startswith("__")}
-    named.pop("region", None)
-    all_tags = named.pop(ALL_TAGS, {})
-    named.pop("tags", None)
-    if all_tags:
-        named["tags"] = all_tags
-    return translate(named, row.shape)

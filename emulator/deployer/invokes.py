@@ -1,4 +1,4 @@
-"""The data that a program asks the AWS provider for."""
+"""Runs the functions of the AWS provider that a program can call."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ INVOKES: Mapping[str, Callable[[Aws], Outputs]] = {
 
 
 def invoke(token: str, arguments: Mapping[str, object], aws: Aws) -> Outputs:
-    """Answer an invoke. Raises DeploymentError for one that is unknown or has arguments."""
+    """Return the result of a function. Raises DeploymentError if it is unknown or has arguments."""
     if token not in INVOKES:
         raise DeploymentError(f"{token}: this invoke is not supported by the emulator's deployer")
     if arguments:

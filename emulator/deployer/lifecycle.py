@@ -1,4 +1,4 @@
-"""Creates, reads, updates and deletes one resource as its row says."""
+"""Creates, reads, updates and deletes a resource with the calls of its row."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from botocore.exceptions import ClientError
 
 from emulator.deployer.differences import difference
 from emulator.deployer.errors import GoneError
-from emulator.deployer.inputs import ALL_TAGS, request_for
-from emulator.deployer.rows import Change, Found, Place
-from emulator.deployer.translation import actual, api_name
+from emulator.deployer.inputs import ALL_TAGS, request_for, without_internal
+from emulator.deployer.rows import Change, Identity, Snapshot
+from emulator.deployer.translation import api_name, current_inputs
 from emulator.deployer.wire import UNKNOWN, Properties
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from emulator.deployer.aws import Aws
-    from emulator.deployer.rows import Patience, Row
+    from emulator.deployer.rows import DeletionLimit, Row
 
-NOT_FOUND = {
+NOT_FOUND_CODES = {
     "AWS.SimpleQueueService.NonExistentQueue",
     "NoSuchEntity",
     "QueueDoesNotExist",
     "ResourceNotFoundException",
     "StateMachineDoesNotExist",
 }
-"""The codes by which the services say that a resource does not exist."""
+"""The error codes of the services for a resource that does not exist."""
 
 
-class Existing(NamedTuple):
+class ExistingResource(NamedTuple):
     """A resource that exists."""
 
     id: str
@@ -47,134 +47,147 @@ class UnfinishedError(Exception):
         self.reason = reason
 
 
-def planned(row: Row, inputs: Mapping[str, object]) -> Properties:
-    """Return the outputs that a new resource will have. Outputs that AWS decides are UNKNOWN."""
-    decided = dict.fromkeys(row.decided - inputs.keys(), UNKNOWN)
-    return {**_shown(inputs), **cast("Properties", decided)}
+def planned_outputs(row: Row, inputs: Mapping[str, object]) -> Properties:
+    """Return the outputs that a new resource will have. UNKNOWN stands for what AWS decides."""
+    return {**without_internal(inputs), **_unknown(row.computed_outputs - inputs.keys())}
 
 
-def planned_update(
+def planned_outputs_after_update(
     row: Row,
     old_inputs: Mapping[str, object],
     old_outputs: Mapping[str, object],
-    inputs: Mapping[str, object],
+    new_inputs: Mapping[str, object],
 ) -> Properties:
-    """Return the outputs that a resource will have after an update. New ones of AWS are UNKNOWN."""
-    changed = difference(row, old_inputs, inputs).changed
-    kept = {name: value for name, value in old_outputs.items() if name not in old_inputs}
-    renewed = dict.fromkeys(row.renewed(changed, inputs), UNKNOWN)
-    return {**kept, **_shown(inputs), **cast("Properties", renewed)}
+    """Return the outputs that a resource will have after an update.
+
+    UNKNOWN stands for what AWS decides again.
+    """
+    changed = difference(row, old_inputs, new_inputs).changed
+    decided_by_aws = {name: value for name, value in old_outputs.items() if name not in old_inputs}
+    recomputed = row.recomputed_outputs(changed, new_inputs)
+    return {**decided_by_aws, **without_internal(new_inputs), **_unknown(recomputed)}
 
 
-def create(row: Row, inputs: Properties, aws: Aws) -> Existing:
+def _unknown(names: Iterable[str]) -> Properties:
+    return dict.fromkeys(names, UNKNOWN)
+
+
+def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     """Create a resource. Raises UnfinishedError if it was created and a later call fails."""
     request = request_for(row, inputs)
-    later = {
-        name
-        for name in row.later & inputs.keys()
-        if row.defaults.get(name, UNKNOWN) != inputs[name]
-    }
-    postponed = {api_name(row.shape, name) for name in row.later}
-    identifier = row.create(
-        {name: value for name, value in request.items() if name not in postponed}, aws
-    )
+    set_later = {api_name(row.inputs, name) for name in row.set_after_creation}
+    create_request = {name: value for name, value in request.items() if name not in set_later}
+    identifier = row.create(create_request, aws)
     try:
-        if later:
-            names = frozenset(api_name(row.shape, name) for name in later)
-            row.update(Change(Place(identifier, {}), dict(request), names), aws)
-        found = row.read(Place(identifier, dict(request)), aws)
+        _set_after_creation(row, identifier, inputs, aws)
+        snapshot = row.read(Identity(identifier, dict(request)), aws)
     except Exception as error:
-        raise UnfinishedError(identifier, _shown(inputs), error) from error
-    return Existing(identifier, inputs, _outputs(found, inputs))
+        raise UnfinishedError(identifier, without_internal(inputs), error) from error
+    return ExistingResource(identifier, inputs, _outputs(snapshot, inputs))
+
+
+def _set_after_creation(row: Row, identifier: str, inputs: Properties, aws: Aws) -> None:
+    """Set the inputs that the creating call does not take, unless they have their defaults."""
+    not_default = {
+        name
+        for name in row.set_after_creation & inputs.keys()
+        if inputs[name] != row.defaults.get(name, UNKNOWN)
+    }
+    if not_default:
+        names = frozenset(api_name(row.inputs, name) for name in not_default)
+        row.update(Change(Identity(identifier, {}), request_for(row, inputs), names), aws)
 
 
 def read(
     row: Row, identifier: str, inputs: Properties, default_tags: Mapping[str, str], aws: Aws
-) -> Existing | None:
+) -> ExistingResource | None:
     """Return a resource as it is now, or None if it does not exist."""
     try:
-        found = row.read(Place(identifier, request_for(row, inputs)), aws)
+        snapshot = row.read(Identity(identifier, request_for(row, inputs)), aws)
     except (GoneError, ClientError) as error:
         if is_gone(error):
             return None
         raise
-    now = _actual_inputs(row, inputs, found, default_tags)
-    return Existing(identifier, now, _outputs(found, now))
+    inputs_now = _inputs_now(row, inputs, snapshot, default_tags)
+    return ExistingResource(identifier, inputs_now, _outputs(snapshot, inputs_now))
 
 
-def update(row: Row, identifier: str, old: Properties, new: Properties, aws: Aws) -> Existing:
-    """Change a resource in place."""
-    changed = difference(row, old, new).changed
-    place = Place(identifier, request_for(row, old))
-    request = request_for(row, new)
-    names = frozenset(api_name(row.shape, name) for name in changed - {"tags", ALL_TAGS, "region"})
+def update(
+    row: Row, identifier: str, old_inputs: Properties, new_inputs: Properties, aws: Aws
+) -> ExistingResource:
+    """Change a resource in place and return it as it is now."""
+    changed = difference(row, old_inputs, new_inputs).changed
+    request = request_for(row, new_inputs)
+    names = frozenset(api_name(row.inputs, name) for name in changed - {"tags", ALL_TAGS, "region"})
     if names:
-        row.update(Change(place, dict(request), names), aws)
+        identity = Identity(identifier, request_for(row, old_inputs))
+        row.update(Change(identity, dict(request), names), aws)
     if ALL_TAGS in changed:
-        _tag(row, identifier, old, new, aws)
-    found = row.read(Place(identifier, dict(request)), aws)
-    return Existing(identifier, new, _outputs(found, new))
+        _update_tags(row, identifier, old_inputs, new_inputs, aws)
+    snapshot = row.read(Identity(identifier, dict(request)), aws)
+    return ExistingResource(identifier, new_inputs, _outputs(snapshot, new_inputs))
 
 
-def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, patience: Patience) -> None:
-    """Delete a resource. Return normally if it does not exist."""
+def delete(
+    row: Row, identifier: str, inputs: Properties, aws: Aws, deletion_limit: DeletionLimit
+) -> None:
+    """Delete a resource. A resource that does not exist is no error."""
     try:
-        row.delete(Place(identifier, request_for(row, inputs)), aws, patience)
+        row.delete(Identity(identifier, request_for(row, inputs)), aws, deletion_limit)
     except (GoneError, ClientError) as error:
         if not is_gone(error):
             raise
 
 
 def is_gone(error: Exception) -> bool:
-    """Return True if the error says that a resource does not exist."""
+    """Return True if the error means that a resource does not exist."""
     if isinstance(error, ClientError):
-        return error.response["Error"]["Code"] in NOT_FOUND
+        return error.response["Error"]["Code"] in NOT_FOUND_CODES
     return isinstance(error, GoneError)
 
 
-def _tag(row: Row, identifier: str, old: Properties, new: Properties, aws: Aws) -> None:
+def _update_tags(
+    row: Row, identifier: str, old_inputs: Properties, new_inputs: Properties, aws: Aws
+) -> None:
+    """Remove the tags that are not wanted any more, and set those that are new or differ."""
     tagging = row.tagging
     assert tagging is not None, "a resource without tags has no tags that change"
-    resource = {tagging.resource: tagging.value(identifier, aws)}
-    before = cast("dict[str, object]", old.get(ALL_TAGS, {}))
-    after = cast("dict[str, object]", new[ALL_TAGS])
-    if gone := sorted(before.keys() - after.keys()):
-        aws.call(tagging.service, tagging.untag, resource | {tagging.keys: gone})
-    if fresh := {key: after[key] for key in after if before.get(key) != after[key]}:
-        tags = request_for(row, {ALL_TAGS: fresh})[api_name(row.shape, "tags")]
-        aws.call(tagging.service, tagging.tag, resource | {tagging.tags: tags})
+    resource = {tagging.resource_parameter: tagging.resource_value(identifier, aws)}
+    old_tags = cast("dict[str, object]", old_inputs.get(ALL_TAGS, {}))
+    new_tags = cast("dict[str, object]", new_inputs[ALL_TAGS])
+    removed_keys = sorted(old_tags.keys() - new_tags.keys())
+    changed_tags = {key: tag for key, tag in new_tags.items() if old_tags.get(key) != tag}
+    if removed_keys:
+        keys = {tagging.keys_parameter: removed_keys}
+        aws.call(tagging.service, tagging.untag_operation, {**resource, **keys})
+    if changed_tags:
+        [api_tags] = request_for(row, {ALL_TAGS: changed_tags}).values()
+        tags = {tagging.tags_parameter: api_tags}
+        aws.call(tagging.service, tagging.tag_operation, {**resource, **tags})
 
 
-def _actual_inputs(
-    row: Row, declared: Properties, found: Found, default_tags: Mapping[str, str]
+def _inputs_now(
+    row: Row, declared: Properties, snapshot: Snapshot, default_tags: Mapping[str, str]
 ) -> Properties:
     """Return the declared inputs with the values that they have now."""
-    settled = {"region", ALL_TAGS, "tags", *row.unreadable}
-    open_to_change = {
-        name: value
-        for name, value in declared.items()
-        if name not in settled and not name.startswith("__")
-    }
-    kept = {name: value for name, value in declared.items() if name not in open_to_change}
-    now = {**kept, **actual(open_to_change, found.answer, row.shape)}
+    readable = without_internal(declared)
+    for name in ("region", ALL_TAGS, "tags", *row.unreadable_inputs):
+        readable.pop(name, None)
+    inputs = {name: value for name, value in declared.items() if name not in readable}
+    inputs |= current_inputs(readable, snapshot.values, row.inputs)
     if row.tagging is None:
-        return now
-    tags = actual({"tags": declared[ALL_TAGS]}, found.answer, row.shape)["tags"]
-    own = cast("dict[str, object]", declared.get("tags", {}))
-    now[ALL_TAGS] = tags
+        return inputs
+    all_tags = current_inputs({"tags": declared[ALL_TAGS]}, snapshot.values, row.inputs)["tags"]
+    inputs[ALL_TAGS] = all_tags
     if "tags" in declared:
-        now["tags"] = {
-            key: value
-            for key, value in cast("dict[str, object]", tags).items()
-            if key in own or default_tags.get(key) != value
+        declared_tags = cast("dict[str, object]", declared["tags"])
+        inputs["tags"] = {
+            key: tag
+            for key, tag in cast("dict[str, object]", all_tags).items()
+            if key in declared_tags or default_tags.get(key) != tag
         }
-    return now
+    return inputs
 
 
-def _outputs(found: Found, inputs: Mapping[str, object]) -> Properties:
-    return {**found.outputs, **_shown(inputs)}
-
-
-def _shown(inputs: Mapping[str, object]) -> Properties:
-    """Return the inputs that are outputs too: all except the internal ones."""
-    return {name: value for name, value in inputs.items() if not name.startswith("__")}
+def _outputs(snapshot: Snapshot, inputs: Mapping[str, object]) -> Properties:
+    return {**snapshot.outputs, **without_internal(inputs)}

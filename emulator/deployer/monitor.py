@@ -12,9 +12,9 @@ from pulumi.runtime.proto import resource_pb2
 
 from emulator.deployer import invokes, lifecycle, wire
 from emulator.deployer.errors import DeploymentError, InputRefusedError
-from emulator.deployer.inputs import Circumstances, check
-from emulator.deployer.naming import digits
-from emulator.deployer.provider_settings import MEANINGLESS_HERE
+from emulator.deployer.inputs import ProviderContext, check_inputs
+from emulator.deployer.naming import hexadecimal_digits
+from emulator.deployer.provider_settings import IGNORED_SETTINGS
 from emulator.deployer.resources import ROWS
 from emulator.deployer.state import Record, State
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emulator.deployer.aws import Aws
+    from emulator.deployer.rows import Row
 
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:aws"
@@ -37,15 +38,15 @@ class DeployedResource:
     name: str
     """The logical name."""
     inputs: Mapping[str, object]
-    """With the physical name; an archive is here as its fingerprint."""
+    """The declared inputs and the physical name. An archive is its fingerprint."""
     id: str
-    """Pulumi's id of the resource; empty for a component."""
+    """Pulumi's id of the resource. It is empty for a component."""
     outputs: Mapping[str, object]
     """The inputs except archives, and the values that AWS decided."""
 
     @property
     def arn(self) -> str | None:
-        """The ARN, for what has one."""
+        """The ARN, or None for a resource without an ARN."""
         arn = self.outputs.get("arn")
         return None if arn is None else str(arn)
 
@@ -62,35 +63,39 @@ class Monitor:
         self.outputs: Mapping[str, object] = {}
         """The program's exports."""
         self.resources: list[DeployedResource] = []
-        """All resources but the stack, in the order in which they came to exist."""
+        """All resources but the stack, in the order in which they were deployed."""
         self._aws = aws
-        self._circumstances = Circumstances(aws.region, default_tags or {})
+        self._context = ProviderContext(aws.region, default_tags or {})
         self._state = State(aws, project, stack)
-        self._place = f"urn:pulumi:{stack}::{project}::"
+        self._urn_prefix = f"urn:pulumi:{stack}::{project}::"
         self._stack_urn = ""
         self._urns: set[str] = set()
         self._lock = Lock()
 
-    def finish(self) -> None:
-        """Raise DeploymentError if something is deployed that the program no longer declares."""
-        self._state.require_all_in(self._urns)
+    def check_removed_resources(self) -> None:
+        """Raise DeploymentError if a deployed resource is not declared any more.
+
+        Call this after the program has ended.
+        """
+        self._state.check_all_declared(self._urns)
 
     # --- Pulumi's protocol -----------------------------------------------------------------------
 
     def RegisterResource(  # noqa: N802
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
-        """Create the resource, or find it as it was created by an earlier run."""
-        where = f"{request.type} {request.name}"
+        """Create the resource, or return it as an earlier run created it."""
         if request.remote or request.importId:
             what = "remote components are" if request.remote else "import is"
-            raise DeploymentError(f"{where}: {what} not supported by the emulator's deployer")
+            raise DeploymentError(
+                f"{_label(request)}: {what} not supported by the emulator's deployer"
+            )
         urn = self._claim_urn(request)
-        resource = self._deploy(request, urn, where)
+        resource = self._deploy(request, urn)
         if request.type != STACK:
             self.resources.append(resource)
         return resource_pb2.RegisterResourceResponse(
-            urn=urn, id=resource.id, object=wire.structure(resource.outputs)
+            urn=urn, id=resource.id, object=wire.to_struct(resource.outputs)
         )
 
     def RegisterResourceOutputs(  # noqa: N802
@@ -98,20 +103,20 @@ class Monitor:
     ) -> empty_pb2.Empty:
         """Keep the stack's outputs, which are the program's exports."""
         if request.urn == self._stack_urn:
-            self.outputs = wire.properties(request.outputs)
+            self.outputs = wire.from_struct(request.outputs)
         return empty_pb2.Empty()
 
     def Invoke(  # noqa: N802
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        """Answer what the program asks the provider."""
-        answer = invokes.invoke(request.tok, wire.properties(request.args), self._aws)
-        return resource_pb2.ResourceInvokeResponse(**{"return": wire.structure(answer)})
+        """Return the result of a function of the provider that the program calls."""
+        result = invokes.invoke(request.tok, wire.from_struct(request.args), self._aws)
+        return resource_pb2.ResourceInvokeResponse(**{"return": wire.to_struct(result)})
 
     def ReadResource(  # noqa: N802
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
-        """Refuse: the program deploys, and looks up nothing that it did not declare."""
+        """Raise DeploymentError, because the deployer only knows resources that it created."""
         raise DeploymentError(
             f"{request.type} {request.name}: get() is not supported by the emulator's deployer"
         )
@@ -119,54 +124,52 @@ class Monitor:
     def GetDeploymentInfo(  # noqa: N802
         self, _request: empty_pb2.Empty
     ) -> resource_pb2.DeploymentInfo:
-        """Say what is understood; a program that uses transforms or hooks is told so by Pulumi."""
+        """Return the supported features. Pulumi itself refuses transforms and hooks."""
         return resource_pb2.DeploymentInfo(
             supportedFeatures=[resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS]
         )
 
     def SignalAndWaitForShutdown(self, _request: empty_pb2.Empty) -> empty_pb2.Empty:  # noqa: N802
-        """There is nothing to wait for."""
+        """Return at once, because there is nothing to wait for."""
         return empty_pb2.Empty()
 
     # ---------------------------------------------------------------------------------------------
 
     def _claim_urn(self, request: resource_pb2.RegisterResourceRequest) -> str:
-        """Return the URN as Pulumi's engine makes it. Raises DeploymentError if it is taken."""
+        """Return the URN that Pulumi's engine would give. Raises DeploymentError if it is taken."""
         if request.parent in ("", self._stack_urn):
-            kind = request.type
+            qualified_type = request.type
         elif request.parent in self._urns:
-            kind = f"{request.parent.split('::')[2]}${request.type}"
+            qualified_type = f"{request.parent.split('::')[2]}${request.type}"
         else:
             raise DeploymentError(
-                f"{request.type} {request.name}: its parent {request.parent} is not registered"
+                f"{_label(request)}: its parent {request.parent} is not registered"
             )
-        urn = f"{self._place}{kind}::{request.name}"
+        urn = f"{self._urn_prefix}{qualified_type}::{request.name}"
         with self._lock:
             if urn in self._urns:
-                raise DeploymentError(f"{request.type} {request.name}: duplicate URN {urn}")
+                raise DeploymentError(f"{_label(request)}: duplicate URN {urn}")
             self._urns.add(urn)
             if request.type == STACK:
                 self._stack_urn = urn
         return urn
 
-    def _deploy(
-        self, request: resource_pb2.RegisterResourceRequest, urn: str, where: str
-    ) -> DeployedResource:
-        inputs = wire.properties(request.object)
+    def _deploy(self, request: resource_pb2.RegisterResourceRequest, urn: str) -> DeployedResource:
+        declared = wire.from_struct(request.object)
         if not request.custom:
-            return DeployedResource(urn, request.type, request.name, inputs, "", {})
+            return DeployedResource(urn, request.type, request.name, declared, "", {})
         try:
             if request.type == PROVIDER:
-                self._check_provider(inputs)
+                self._check_provider(declared)
                 identifier = hashlib.sha256(urn.encode()).hexdigest()[:32]
-                return DeployedResource(urn, request.type, request.name, inputs, identifier, {})
-            return self._deploy_row(request, urn, where, inputs)
+                return DeployedResource(urn, request.type, request.name, declared, identifier, {})
+            return self._deploy_aws_resource(request, urn, declared)
         except InputRefusedError as error:
-            raise DeploymentError(f"{where}: {error}") from error
+            raise DeploymentError(f"{_label(request)}: {error}") from error
 
     def _check_provider(self, inputs: Mapping[str, object]) -> None:
-        """Accept an explicit provider that leads to the same account and region as the default."""
-        for name in sorted(inputs.keys() - MEANINGLESS_HERE - {"region"}):
+        """Raise InputRefusedError if a provider does not act like the default provider."""
+        for name in sorted(inputs.keys() - IGNORED_SETTINGS - {"region"}):
             raise InputRefusedError(name, "unknown or not supported")
         self._check_region(inputs)
 
@@ -177,52 +180,61 @@ class Monitor:
                 "region", f"{region!r} is not the stack's, {self._aws.region!r}"
             )
 
-    def _deploy_row(
+    def _deploy_aws_resource(
         self,
         request: resource_pb2.RegisterResourceRequest,
         urn: str,
-        where: str,
         declared: Mapping[str, object],
     ) -> DeployedResource:
         row = ROWS.get(request.type)
         if row is None:
-            raise DeploymentError(f"{where}: this type is not supported by the emulator's deployer")
+            raise DeploymentError(
+                f"{_label(request)}: this type is not supported by the emulator's deployer"
+            )
         self._check_region(declared)
-        inputs, failures = check(
+        inputs, failures = check_inputs(
             row,
             declared,
-            self._circumstances,
-            name=request.name,
-            digits=digits(urn),
-            old={},
+            self._context,
+            logical_name=request.name,
+            digits=hexadecimal_digits(urn),
+            old_inputs={},
         )
         if failures:
             raise failures[0]
-        asked = {*declared, row.name_input} & inputs.keys() - {"region"}
-        recorded = {name: _recordable(inputs[name]) for name in sorted(asked)}
-
-        record = self._state.find(urn, where, recorded)
+        recorded_names = {*declared, row.name_input} & inputs.keys() - {"region"}
+        recorded = {name: _json_value(inputs[name]) for name in sorted(recorded_names)}
+        record = self._state.find(urn, _label(request), recorded)
         if record is None:
-            try:
-                created = lifecycle.create(row, inputs, self._aws)
-            except lifecycle.UnfinishedError as error:
-                error.reason.add_note(f"while creating {where}")
-                raise error.reason from None
-            except Exception as error:
-                error.add_note(f"while creating {where}")
-                raise
+            resource = self._create(row, inputs, _label(request))
             outputs = {
                 name: value
-                for name, value in created.outputs.items()
+                for name, value in resource.outputs.items()
                 if not isinstance(value, wire.Archive)
             }
-            record = Record(urn, recorded, created.id, outputs)
+            record = Record(urn, recorded, resource.id, outputs)
             self._state.add(record)
         return DeployedResource(
             urn, request.type, request.name, recorded, record.id, record.outputs
         )
 
+    def _create(self, row: Row, inputs: wire.Properties, label: str) -> lifecycle.ExistingResource:
+        """Create a resource. An error gets a note with the label of the resource."""
+        try:
+            return lifecycle.create(row, inputs, self._aws)
+        except lifecycle.UnfinishedError as error:
+            error.reason.add_note(f"while creating {label}")
+            raise error.reason from None
+        except Exception as error:
+            error.add_note(f"while creating {label}")
+            raise
 
-def _recordable(value: object) -> object:
-    """Return the value as JSON can hold it."""
+
+def _label(request: resource_pb2.RegisterResourceRequest) -> str:
+    """Return type and name of a resource for a message."""
+    return f"{request.type} {request.name}"
+
+
+def _json_value(value: object) -> object:
+    """Return a value that JSON can hold. An archive becomes its fingerprint."""
     return {"sha256": value.hash} if isinstance(value, wire.Archive) else value

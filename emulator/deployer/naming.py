@@ -1,4 +1,4 @@
-"""Physical names: what Pulumi would call a resource, and what AWS lets it be called."""
+"""Makes physical names as Pulumi does, and checks them against AWS's rules."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NameRule:
-    """AWS's rule for a kind of name: at most `limit` characters, all of it matching `pattern`."""
+    """AWS's rule for a kind of name."""
 
     limit: int
+    """The greatest number of characters."""
     pattern: str
+    """A regular expression that the whole name must match."""
 
-    def problem(self, name: str) -> str | None:
-        """Say what AWS would refuse in `name`, or None."""
+    def error(self, name: str) -> str | None:
+        """Return an error message if AWS would refuse the name, else None."""
         if len(name) > self.limit:
             return f"{name!r} has {len(name)} characters, AWS allows {self.limit}"
         if not re.fullmatch(self.pattern, name):
@@ -24,28 +26,28 @@ class NameRule:
 
 
 def automatic_name(logical_name: str, digits: str) -> str:
-    """Return the logical name, a hyphen and 7 hexadecimal digits, as Pulumi names."""
+    """Return the name that Pulumi gives: the logical name, a hyphen and the first 7 digits."""
     return f"{logical_name}-{digits[:7]}"
 
 
-def digits(seed: str | bytes) -> str:
+def hexadecimal_digits(seed: str | bytes) -> str:
     """Return hexadecimal digits that are always the same for a seed."""
     return hashlib.sha256(seed.encode() if isinstance(seed, str) else seed).hexdigest()
 
 
-# The limits and patterns are those of botocore's service models, except where a line says why not.
+# The limits and patterns are those of botocore's service models, unless a line says why not.
 WORD = r"[A-Za-z0-9_-]+"
 ROLE = NameRule(64, r"[\w+=,.@-]+")
 ROLE_POLICY = NameRule(128, r"[\w+=,.@-]+")
-# The model's 140 characters are for an ARN; https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+# The model's 140 characters are for an ARN: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 FUNCTION = NameRule(64, WORD)
 STATEMENT = NameRule(100, WORD)
 LOG_GROUP = NameRule(512, r"[.\-_/#A-Za-z0-9]+")
 EVENT_RULE = NameRule(64, r"[.\-_A-Za-z0-9]+")
 EVENT_TARGET = EVENT_RULE
-# No pattern in the model; https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+# The model has no pattern: https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
 STATE_MACHINE = NameRule(80, r'[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+')
 SCHEDULE = NameRule(64, r"[0-9a-zA-Z\-_.]+")
 SCHEDULE_GROUP = SCHEDULE
-# Nothing in the models; https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+# The model has neither: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 QUEUE = NameRule(80, WORD)

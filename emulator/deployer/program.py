@@ -1,4 +1,4 @@
-"""Runs a Pulumi program, as it is, against the emulator."""
+"""Runs an unchanged Pulumi program against the emulator."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime.proto import engine_pb2
 from pulumi.runtime.stack import run_in_stack
 
-from emulator.deployer.aws import Aws, home
+from emulator.deployer.aws import Aws, emulated_account
 from emulator.deployer.configuration import Project, read_project
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.monitor import DeployedResource, Monitor
 from emulator.deployer.provider_settings import (
     ProviderSettings,
-    account_problem,
+    account_error,
     provider_settings,
-    unsupported,
+    unsupported_settings,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a program left behind."""
+    """The result of a program."""
 
     outputs: Mapping[str, object]
     """The program's exports, as plain values."""
@@ -50,24 +50,23 @@ def deploy(
     project_dir: Path = REPOSITORY,
     config: Mapping[str, str] | None = None,
 ) -> Deployment:
-    """Run the program in `project_dir` with the config of `stack`, and create what it declares.
+    """Run the program in `project_dir` with the config of `stack`, and create its resources.
 
-    `config` overrides the stack's file; a key without a namespace is the project's. Run again on
-    the same endpoint, a program that has not changed changes nothing. Raises what the program
-    raises, botocore's errors, and DeploymentError for what only Pulumi's engine or provider can do.
-    This is not Pulumi's engine nor its AWS provider: there is no preview, diff, update or delete,
-    and the provider's own checks do not run.
+    `config` overrides the stack's file. A key without a namespace belongs to the project. A second
+    run of an unchanged program on the same endpoint changes nothing. There is no preview, diff,
+    update or delete, and the checks of the real AWS provider do not run.
 
-    Not for use inside a running event loop, nor in two threads at once: the working directory is
-    the program's while it runs.
+    Raises the errors of the program, botocore's errors, and DeploymentError for what only Pulumi's
+    engine or the real provider can do. Do not call this in a running event loop or in two threads
+    at once, because it changes the working directory while the program runs.
     """
     project = read_project(project_dir.resolve(), stack, config or {})
-    account, home_region = home(endpoint)
+    account, emulator_region = emulated_account(endpoint)
     settings = _provider_settings(project.config)
-    aws = Aws(endpoint, account, settings.region or home_region)
+    aws = Aws(endpoint, account, settings.region or emulator_region)
     monitor = Monitor(aws, project.name, stack, settings.default_tags)
-    if problem := account_problem(settings, account):
-        raise DeploymentError(problem)
+    if message := account_error(settings, account):
+        raise DeploymentError(message)
     engine = _Engine()
 
     async def run() -> None:
@@ -85,22 +84,24 @@ def deploy(
         set_all_config(dict(project.config), [])
         await run_in_stack(lambda: _run_main(project))
 
-    # A loop and a context of its own: nothing of Pulumi's global state is left in the caller's.
+    # Pulumi keeps global state in the loop and the context. A new loop and a new context keep it
+    # away from the caller.
     with (
         contextlib.chdir(project.program),
-        asyncio.Runner(loop_factory=_quiet_loop) as runner,
+        asyncio.Runner(loop_factory=_loop_without_error_logs) as runner,
     ):
         runner.run(run(), context=contextvars.Context())
     if engine.errors:
         raise DeploymentError("the program logged errors: " + "; ".join(engine.errors))
-    monitor.finish()
+    monitor.check_removed_resources()
     return Deployment(monitor.outputs, monitor.resources)
 
 
-def _quiet_loop() -> asyncio.AbstractEventLoop:
-    """Make a loop that says nothing of the copies of an error in every output that depends on it.
+def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
+    """Return an event loop that logs errors in tasks only as debug messages.
 
-    Pulumi looks at one, which is raised; asyncio would log the others, at any time later.
+    An error is in every output that depends on the failed one. Pulumi raises the first of them, and
+    asyncio would log the others some time later.
     """
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: logger.debug("%s", context["message"]))
@@ -112,24 +113,24 @@ def _run_main(project: Project) -> None:
 
 
 def _provider_settings(config: Mapping[str, str]) -> ProviderSettings:
-    """Read the AWS provider's config. Raises DeploymentError with the names of unknown settings."""
+    """Return the settings of the AWS provider. Raises DeploymentError if one is not supported."""
     settings = {
         key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
     }
-    if unknown := unsupported(settings):
+    if unknown := unsupported_settings(settings):
         names = ", ".join(f"aws:{name}" for name in unknown)
         raise DeploymentError(f"{names}: not supported by the emulator's deployer")
     return provider_settings(settings)
 
 
 class _Engine:
-    """Pulumi's engine, as far as a program sees it: a place for messages."""
+    """The part of Pulumi's engine that a program uses. It receives log messages."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
 
     def Log(self, request: engine_pb2.LogRequest) -> None:  # noqa: N802
-        """Pass a message on; one of severity error fails the deployment, as in the CLI."""
+        """Log a message. A message of severity error makes the deployment fail, as in the CLI."""
         if request.severity == engine_pb2.ERROR:
             self.errors.append(request.message)
         elif request.severity != engine_pb2.DEBUG:

@@ -1,7 +1,7 @@
 """Starts the AWS provider for the emulator as a plugin of the Pulumi engine.
 
-The engine runs `plugin/pulumi-resource-aws` and reads the port that it prints. All later output of
-the plugin is shown to the user.
+The engine runs `plugin/pulumi-resource-aws` and reads the port that it prints. The engine shows the
+user everything that the plugin prints later.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def serve(provider: Provider) -> tuple[grpc.Server, int]:
 
 
 def main() -> None:
-    """Serve until the engine ends this process or does not run any more."""
+    """Serve until the engine ends this process, or until the engine itself has ended."""
     engine = os.getppid()
     server, port = serve(Provider(os.environ))
     sys.stdout.write(f"{port}\n")
@@ -40,7 +40,7 @@ def main() -> None:
     try:
         while os.getppid() == engine:
             server.wait_for_termination(PARENT_CHECK_SECONDS)
-    except KeyboardInterrupt:  # the engine ends its plugins by this signal
+    except KeyboardInterrupt:  # The engine ends its plugins with this signal.
         pass
     server.stop(None)
 

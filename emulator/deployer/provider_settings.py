@@ -1,4 +1,4 @@
-"""The configuration of the AWS provider: what it means here, and what is refused."""
+"""Reads the settings of the AWS provider, and refuses those that the emulator does not support."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from emulator.deployer.errors import DeploymentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MEANINGLESS_HERE = {
+IGNORED_SETTINGS = {
     "profile",
     "skipCredentialsValidation",
     "skipMetadataApiCheck",
     "skipRegionValidation",
     "skipRequestingAccountId",
 }
-"""Settings that only say how to find a real account."""
+"""Settings that only help to find a real account."""
 ENGINE_PROPERTIES = {"version", "pluginDownloadURL"}
 """Properties of every provider. The engine finds the plugin by them."""
-UNDERSTOOD = {"region", "allowedAccountIds", "defaultTags"}
+SUPPORTED_SETTINGS = {"region", "allowedAccountIds", "defaultTags"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 NO_EMULATOR = (
     "this pulumi-resource-aws is a stand-in that works with the emulator only, and "
@@ -33,7 +33,7 @@ NO_EMULATOR = (
 
 
 class ProviderSettings(NamedTuple):
-    """What a provider is configured with."""
+    """The settings of a provider that the emulator supports."""
 
     region: str | None
     allowed_accounts: list[str] | None
@@ -42,7 +42,10 @@ class ProviderSettings(NamedTuple):
 
 
 def emulator_endpoint(environment: Mapping[str, str]) -> str:
-    """Return the emulator's endpoint. Raises DeploymentError if it is not on this machine."""
+    """Return the emulator's endpoint from the environment.
+
+    Raises DeploymentError if it is not set or not on this machine.
+    """
     endpoint = environment.get("AWS_ENDPOINT_URL")
     if not endpoint:
         raise DeploymentError(NO_EMULATOR.format(is_wrong="is not set"))
@@ -51,18 +54,18 @@ def emulator_endpoint(environment: Mapping[str, str]) -> str:
     return endpoint
 
 
-def unsupported(settings: Mapping[str, object]) -> list[str]:
-    """Return the names of the settings that this provider does not understand."""
-    known = UNDERSTOOD | MEANINGLESS_HERE | ENGINE_PROPERTIES
+def unsupported_settings(settings: Mapping[str, object]) -> list[str]:
+    """Return the names of the settings that the emulator does not support."""
+    known = SUPPORTED_SETTINGS | IGNORED_SETTINGS | ENGINE_PROPERTIES
     return sorted(name for name in settings if name not in known and not name.startswith("__"))
 
 
 def provider_settings(settings: Mapping[str, object]) -> ProviderSettings:
-    """Read the settings. Raises DeploymentError for a value of the wrong type."""
-    accounts = _structure(settings, "allowedAccountIds")
+    """Return the supported settings. Raises DeploymentError for a value of the wrong type."""
+    accounts = _list_or_mapping(settings, "allowedAccountIds")
     if not (accounts is None or isinstance(accounts, list)):
         raise _type_error(settings, "allowedAccountIds", ["123456789012"])
-    tags = _structure(settings, "defaultTags") or {"tags": {}}
+    tags = _list_or_mapping(settings, "defaultTags") or {"tags": {}}
     if not (isinstance(tags, dict) and tags.keys() == {"tags"} and isinstance(tags["tags"], dict)):
         raise _type_error(settings, "defaultTags", {"tags": {"team": "data"}})
     return ProviderSettings(
@@ -75,7 +78,7 @@ def provider_settings(settings: Mapping[str, object]) -> ProviderSettings:
     )
 
 
-def account_problem(settings: ProviderSettings, account: str) -> str | None:
+def account_error(settings: ProviderSettings, account: str) -> str | None:
     """Return an error message if the account is not allowed, else None.
 
     The words before the semicolon are those of the real provider: hashicorp/aws-sdk-go-base,
@@ -87,7 +90,7 @@ def account_problem(settings: ProviderSettings, account: str) -> str | None:
     return f"AWS account ID not allowed: {account}; aws:allowedAccountIds has {', '.join(allowed)}"
 
 
-def _structure(settings: Mapping[str, object], name: str) -> object:
+def _list_or_mapping(settings: Mapping[str, object], name: str) -> object:
     """Return a setting that is a list or a mapping. The CLI passes it as JSON."""
     value = settings.get(name)
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The table of resource types that the deployer knows."""
+"""The table of the resource types that the deployer supports."""
 
 from emulator.deployer import (
     resources_events,

@@ -1,4 +1,4 @@
-"""EventBridge: schedules with their groups, rules with their targets."""
+"""The schedules of EventBridge Scheduler with their groups, and the rules of EventBridge."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 from emulator.deployer import naming
 from emulator.deployer.errors import DeploymentError, GoneError
-from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging, unchangeable
-from emulator.deployer.translation import DOCUMENT, TAGS, Request, block, take
+from emulator.deployer.rows import (
+    DeletionLimit,
+    Identity,
+    Row,
+    Rows,
+    Snapshot,
+    Tagging,
+    delete_by_id,
+    never_updated,
+)
+from emulator.deployer.translation import DOCUMENT, TAGS, Request, block, pop_values
 
 if TYPE_CHECKING:
-    from emulator.deployer.aws import Aws
+    from emulator.deployer.aws import Aws, Response
 
 DEFAULT = "default"
 """The name of the schedule group and of the event bus that every account has."""
@@ -21,10 +30,10 @@ def _create_group(request: Request, aws: Aws) -> str:
     return str(request["Name"])
 
 
-def _read_group(place: Place, aws: Aws) -> Found:
-    group = aws.call("scheduler", "GetScheduleGroup", {"Name": place.id})
+def _read_group(identity: Identity, aws: Aws) -> Snapshot:
+    group = aws.call("scheduler", "GetScheduleGroup", {"Name": identity.id})
     tags = aws.call("scheduler", "ListTagsForResource", {"ResourceArn": group["Arn"]})["Tags"]
-    return Found(
+    return Snapshot(
         {"Name": group["Name"], "Tags": tags},
         {
             "arn": group["Arn"],
@@ -40,15 +49,15 @@ def _create_schedule(request: Request, aws: Aws) -> str:
     return f"{request.get('GroupName', DEFAULT)}/{request['Name']}"
 
 
-def _schedule(place: Place) -> Request:
+def _schedule_parameters(identity: Identity) -> Request:
     """Return the parameters that name a schedule."""
-    group, _, name = place.id.partition("/")
+    group, _, name = identity.id.partition("/")
     return {"GroupName": group, "Name": name}
 
 
-def _read_schedule(place: Place, aws: Aws) -> Found:
-    schedule = aws.call("scheduler", "GetSchedule", _schedule(place))
-    return Found(schedule, {"arn": schedule["Arn"], "groupName": schedule["GroupName"]})
+def _read_schedule(identity: Identity, aws: Aws) -> Snapshot:
+    schedule = aws.call("scheduler", "GetSchedule", _schedule_parameters(identity))
+    return Snapshot(schedule, {"arn": schedule["Arn"], "groupName": schedule["GroupName"]})
 
 
 def _put_rule(request: Request, aws: Aws) -> str:
@@ -57,51 +66,52 @@ def _put_rule(request: Request, aws: Aws) -> str:
     return name if bus == DEFAULT else f"{bus}/{name}"
 
 
-def _rule(place: Place) -> Request:
+def _rule_parameters(identity: Identity) -> Request:
     """Return the parameters that name a rule."""
-    bus, _, name = place.id.rpartition("/")
+    bus, _, name = identity.id.rpartition("/")
     return {"EventBusName": bus or DEFAULT, "Name": name}
 
 
-def _read_rule(place: Place, aws: Aws) -> Found:
-    rule = aws.call("events", "DescribeRule", _rule(place))
+def _read_rule(identity: Identity, aws: Aws) -> Snapshot:
+    parameters = _rule_parameters(identity)
+    rule = aws.call("events", "DescribeRule", parameters)
     tags = aws.call("events", "ListTagsForResource", {"ResourceARN": rule["Arn"]})["Tags"]
-    return Found(
-        {**rule, **_rule(place), "Tags": tags}, {"arn": rule["Arn"], "state": rule["State"]}
+    return Snapshot(
+        {**rule, **parameters, "Tags": tags}, {"arn": rule["Arn"], "state": rule["State"]}
     )
 
 
-def _update_rule(change: Change, aws: Aws) -> None:
-    _put_rule({name: change.new[name] for name in change.new.keys() - {"Tags"}}, aws)
-
-
-def _rule_arn(identifier: str, aws: Aws) -> str:
-    return aws.arn("events", f"rule/{identifier}")
-
-
 def _put_target(request: Request, aws: Aws) -> str:
-    place = take(request, "Rule", "EventBusName")
-    answer = aws.call("events", "PutTargets", {**place, "Targets": [request]})
-    if answer["FailedEntryCount"]:
-        raise DeploymentError(f"PutTargets: {answer['FailedEntries']}")
-    names = [place["Rule"], request["Id"]]
-    bus = place["EventBusName"]
+    rule = pop_values(request, "Rule", "EventBusName")
+    response = aws.call("events", "PutTargets", {**rule, "Targets": [request]})
+    _check_entries("PutTargets", response)
+    names = [rule["Rule"], request["Id"]]
+    bus = rule["EventBusName"]
     return "-".join(map(str, names if bus == DEFAULT else [bus, *names]))
 
 
-def _read_target(place: Place, aws: Aws) -> Found:
-    rule = take(dict(place.request), "Rule", "EventBusName")
+def _rule_of_target(identity: Identity) -> Request:
+    """Return the parameters that name the rule of a target."""
+    return {name: identity.request[name] for name in ("Rule", "EventBusName")}
+
+
+def _read_target(identity: Identity, aws: Aws) -> Snapshot:
+    rule = _rule_of_target(identity)
     for target in aws.pages("events", "ListTargetsByRule", rule):
-        if target["Id"] == place.request["Id"]:
-            return Found({**target, **rule})
-    raise GoneError(place.id)
+        if target["Id"] == identity.request["Id"]:
+            return Snapshot({**target, **rule})
+    raise GoneError(identity.id)
 
 
-def _delete_target(place: Place, aws: Aws, _patience: Patience) -> None:
-    rule = take(dict(place.request), "Rule", "EventBusName")
-    answer = aws.call("events", "RemoveTargets", {**rule, "Ids": [place.request["Id"]]})
-    if answer["FailedEntryCount"]:
-        raise DeploymentError(f"RemoveTargets: {answer['FailedEntries']}")
+def _delete_target(identity: Identity, aws: Aws, _limit: DeletionLimit) -> None:
+    request = {**_rule_of_target(identity), "Ids": [identity.request["Id"]]}
+    _check_entries("RemoveTargets", aws.call("events", "RemoveTargets", request))
+
+
+def _check_entries(operation: str, response: Response) -> None:
+    """Raise DeploymentError if an entry failed. EventBridge then answers without an error."""
+    if response["FailedEntryCount"]:
+        raise DeploymentError(f"{operation}: {response['FailedEntries']}")
 
 
 RETRY_POLICY = block(
@@ -115,28 +125,25 @@ DEAD_LETTER_CONFIG = block({"arn": "Arn"})
 ROWS: Rows = {
     # terraform-provider-aws, internal/service/scheduler/schedule_group.go: ForceNew on name.
     "aws:scheduler/scheduleGroup:ScheduleGroup": Row(
-        name=naming.SCHEDULE_GROUP,
-        shape={"name": "Name", "tags": ("Tags", TAGS)},
-        replaces=frozenset({"name"}),
+        inputs={"name": "Name", "tags": ("Tags", TAGS)},
+        name_rule=naming.SCHEDULE_GROUP,
         create=_create_group,
         read=_read_group,
-        update=unchangeable,
-        delete=lambda place, aws, _: aws.call(
-            "scheduler", "DeleteScheduleGroup", {"Name": place.id}
-        ),
+        computed_outputs=frozenset({"arn", "creationDate", "lastModificationDate", "state"}),
+        update=never_updated,
+        replacing_inputs=frozenset({"name"}),
         tagging=Tagging(
             "scheduler",
             "ResourceArn",
             lambda name, aws: aws.arn("scheduler", f"schedule-group/{name}"),
         ),
-        decided=frozenset({"arn", "creationDate", "lastModificationDate", "state"}),
+        delete=delete_by_id("scheduler", "DeleteScheduleGroup", "Name"),
     ),
     # internal/service/scheduler/schedule.go: ForceNew on name and group_name. UpdateSchedule sets
     # what the request leaves out to its default:
     # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html
     "aws:scheduler/schedule:Schedule": Row(
-        name=naming.SCHEDULE,
-        shape={
+        inputs={
             "name": "Name",
             "groupName": "GroupName",
             "description": "Description",
@@ -161,18 +168,21 @@ ROWS: Rows = {
             ),
             "kmsKeyArn": "KmsKeyArn",
         },
+        name_rule=naming.SCHEDULE,
         defaults={"state": "ENABLED", "scheduleExpressionTimezone": "UTC"},
-        replaces=frozenset({"name", "groupName"}),
         create=_create_schedule,
         read=_read_schedule,
-        update=lambda change, aws: aws.call("scheduler", "UpdateSchedule", change.new),
-        delete=lambda place, aws, _: aws.call("scheduler", "DeleteSchedule", _schedule(place)),
-        decided=frozenset({"arn", "groupName"}),
+        computed_outputs=frozenset({"arn", "groupName"}),
+        update=lambda change, aws: aws.call("scheduler", "UpdateSchedule", change.request),
+        replacing_inputs=frozenset({"name", "groupName"}),
+        delete=lambda identity, aws, _limit: aws.call(
+            "scheduler", "DeleteSchedule", _schedule_parameters(identity)
+        ),
     ),
-    # internal/service/events/rule.go: ForceNew on name and event_bus_name; PutRule updates.
+    # internal/service/events/rule.go: ForceNew on name and event_bus_name. PutRule also updates,
+    # but without tags: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
     "aws:cloudwatch/eventRule:EventRule": Row(
-        name=naming.EVENT_RULE,
-        shape={
+        inputs={
             "name": "Name",
             "eventBusName": "EventBusName",
             "description": "Description",
@@ -182,20 +192,25 @@ ROWS: Rows = {
             "state": "State",
             "tags": ("Tags", TAGS),
         },
+        name_rule=naming.EVENT_RULE,
         defaults={"eventBusName": DEFAULT},
-        replaces=frozenset({"name", "eventBusName"}),
         create=_put_rule,
         read=_read_rule,
-        update=_update_rule,
-        delete=lambda place, aws, _: aws.call("events", "DeleteRule", _rule(place)),
-        tagging=Tagging("events", "ResourceARN", _rule_arn),
-        decided=frozenset({"arn", "state"}),
+        computed_outputs=frozenset({"arn", "state"}),
+        update=lambda change, aws: _put_rule(change.request_without("Tags"), aws),
+        replacing_inputs=frozenset({"name", "eventBusName"}),
+        tagging=Tagging(
+            "events",
+            "ResourceARN",
+            lambda identifier, aws: aws.arn("events", f"rule/{identifier}"),
+        ),
+        delete=lambda identity, aws, _limit: aws.call(
+            "events", "DeleteRule", _rule_parameters(identity)
+        ),
     ),
     # internal/service/events/target.go: ForceNew on rule, event_bus_name and target_id.
     "aws:cloudwatch/eventTarget:EventTarget": Row(
-        name=naming.EVENT_TARGET,
-        name_input="targetId",
-        shape={
+        inputs={
             "targetId": "Id",
             "rule": "Rule",
             "eventBusName": "EventBusName",
@@ -210,11 +225,13 @@ ROWS: Rows = {
             "retryPolicy": ("RetryPolicy", RETRY_POLICY),
             "deadLetterConfig": ("DeadLetterConfig", DEAD_LETTER_CONFIG),
         },
+        name_rule=naming.EVENT_TARGET,
+        name_input="targetId",
         defaults={"eventBusName": DEFAULT},
-        replaces=frozenset({"rule", "eventBusName", "targetId"}),
         create=_put_target,
         read=_read_target,
-        update=lambda change, aws: _put_target(change.new, aws),
+        update=lambda change, aws: _put_target(change.request, aws),
+        replacing_inputs=frozenset({"rule", "eventBusName", "targetId"}),
         delete=_delete_target,
     ),
 }

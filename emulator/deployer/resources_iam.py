@@ -1,11 +1,11 @@
-"""IAM: roles and their inline policies."""
+"""The roles of IAM and their inline policies."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from emulator.deployer import naming
-from emulator.deployer.rows import Change, Found, Place, Row, Rows, Tagging
+from emulator.deployer.rows import Change, Identity, Row, Rows, Snapshot, Tagging, delete_by_id
 from emulator.deployer.translation import DOCUMENT, TAGS, Request
 
 if TYPE_CHECKING:
@@ -16,14 +16,13 @@ def _create_role(request: Request, aws: Aws) -> str:
     return str(aws.call("iam", "CreateRole", request)["Role"]["RoleName"])
 
 
-def _read_role(place: Place, aws: Aws) -> Found:
-    role = aws.call("iam", "GetRole", {"RoleName": place.id})["Role"]
+def _read_role(identity: Identity, aws: Aws) -> Snapshot:
+    role = aws.call("iam", "GetRole", {"RoleName": identity.id})["Role"]
     boundary = role.pop("PermissionsBoundary", None)
     if boundary is not None:
         role["PermissionsBoundary"] = boundary["PermissionsBoundaryArn"]
-    role.setdefault("Tags", [])
-    return Found(
-        role,
+    return Snapshot(
+        {"Tags": [], **role},
         {
             "arn": role["Arn"],
             "createDate": role["CreateDate"].isoformat(),
@@ -33,17 +32,18 @@ def _read_role(place: Place, aws: Aws) -> Found:
 
 
 def _update_role(change: Change, aws: Aws) -> None:
-    role, new = {"RoleName": change.place.id}, change.new
-    if "AssumeRolePolicyDocument" in change.names:
-        document = {"PolicyDocument": new["AssumeRolePolicyDocument"]}
-        aws.call("iam", "UpdateAssumeRolePolicy", role | document)
-    if change.names & {"Description", "MaxSessionDuration"}:
-        description = {"Description": new.get("Description", "")}
-        duration = {"MaxSessionDuration": new["MaxSessionDuration"]}
-        aws.call("iam", "UpdateRole", role | description | duration)
-    if boundary := change.of("PermissionsBoundary"):
-        aws.call("iam", "PutRolePermissionsBoundary", role | boundary)
-    elif "PermissionsBoundary" in change.names:
+    role, request = {"RoleName": change.identity.id}, change.request
+    if "AssumeRolePolicyDocument" in change.changed:
+        document = {"PolicyDocument": request["AssumeRolePolicyDocument"]}
+        aws.call("iam", "UpdateAssumeRolePolicy", {**role, **document})
+    if change.changed & {"Description", "MaxSessionDuration"}:
+        # UpdateRole clears the description if the request leaves it out.
+        description = {"Description": request.get("Description", "")}
+        duration = {"MaxSessionDuration": request["MaxSessionDuration"]}
+        aws.call("iam", "UpdateRole", {**role, **description, **duration})
+    if boundary := change.changed_values("PermissionsBoundary"):
+        aws.call("iam", "PutRolePermissionsBoundary", {**role, **boundary})
+    elif "PermissionsBoundary" in change.changed:
         aws.call("iam", "DeleteRolePermissionsBoundary", role)
 
 
@@ -52,17 +52,21 @@ def _put_role_policy(request: Request, aws: Aws) -> str:
     return f"{request['RoleName']}:{request['PolicyName']}"
 
 
-def _role_policy(place: Place) -> Request:
+def _role_policy_parameters(identity: Identity) -> Request:
     """Return the parameters that name an inline policy."""
-    role, _, policy = place.id.partition(":")
+    role, _, policy = identity.id.partition(":")
     return {"RoleName": role, "PolicyName": policy}
 
 
+def _read_role_policy(identity: Identity, aws: Aws) -> Snapshot:
+    return Snapshot(aws.call("iam", "GetRolePolicy", _role_policy_parameters(identity)))
+
+
 ROWS: Rows = {
-    # terraform-provider-aws, internal/service/iam/role.go: ForceNew on name and path.
+    # terraform-provider-aws, internal/service/iam/role.go: ForceNew on name and path. IAM does not
+    # delete a role that has policies: the answer is DeleteConflict.
     "aws:iam/role:Role": Row(
-        name=naming.ROLE,
-        shape={
+        inputs={
             "name": "RoleName",
             "assumeRolePolicy": ("AssumeRolePolicyDocument", DOCUMENT),
             "description": "Description",
@@ -71,29 +75,32 @@ ROWS: Rows = {
             "maxSessionDuration": "MaxSessionDuration",
             "tags": ("Tags", TAGS),
         },
+        name_rule=naming.ROLE,
         defaults={"path": "/", "maxSessionDuration": 3600},
         regional=False,
-        replaces=frozenset({"name", "path"}),
         create=_create_role,
         read=_read_role,
+        computed_outputs=frozenset({"arn", "createDate", "uniqueId"}),
         update=_update_role,
-        delete=lambda place, aws, _: aws.call("iam", "DeleteRole", {"RoleName": place.id}),
-        tagging=Tagging("iam", "RoleName", tag="TagRole", untag="UntagRole"),
-        decided=frozenset({"arn", "createDate", "uniqueId"}),
+        replacing_inputs=frozenset({"name", "path"}),
+        tagging=Tagging("iam", "RoleName", tag_operation="TagRole", untag_operation="UntagRole"),
+        delete=delete_by_id("iam", "DeleteRole", "RoleName"),
     ),
     # internal/service/iam/role_policy.go: ForceNew on name and role.
     "aws:iam/rolePolicy:RolePolicy": Row(
-        name=naming.ROLE_POLICY,
-        shape={
+        inputs={
             "name": "PolicyName",
             "role": "RoleName",
             "policy": ("PolicyDocument", DOCUMENT),
         },
+        name_rule=naming.ROLE_POLICY,
         regional=False,
-        replaces=frozenset({"name", "role"}),
         create=_put_role_policy,
-        read=lambda place, aws: Found(aws.call("iam", "GetRolePolicy", _role_policy(place))),
-        update=lambda change, aws: _put_role_policy(change.new, aws),
-        delete=lambda place, aws, _: aws.call("iam", "DeleteRolePolicy", _role_policy(place)),
+        read=_read_role_policy,
+        update=lambda change, aws: _put_role_policy(change.request, aws),
+        replacing_inputs=frozenset({"name", "role"}),
+        delete=lambda identity, aws, _limit: aws.call(
+            "iam", "DeleteRolePolicy", _role_policy_parameters(identity)
+        ),
     ),
 }

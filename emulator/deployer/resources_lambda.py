@@ -1,4 +1,4 @@
-"""Lambda: functions, and who may invoke them."""
+"""The functions of Lambda and the permissions to invoke them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from emulator.deployer import bundle, naming, wire
 from emulator.deployer.errors import GoneError, InputRefusedError
 from emulator.deployer.rows import (
     Change,
-    Found,
+    DeletionLimit,
+    Identity,
     Outputs,
-    Patience,
-    Place,
     Row,
     Rows,
+    Snapshot,
     Tagging,
-    unchangeable,
+    delete_by_id,
+    never_updated,
 )
-from emulator.deployer.translation import SAME, Convert, Request, block, take
+from emulator.deployer.translation import UNCHANGED, Converter, Request, block, pop_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emulator.deployer.aws import Answer, Aws
+    from emulator.deployer.aws import Aws, Response
 
 OLDEST_PYTHON = 12
 UNRESERVED = -1
@@ -35,14 +36,17 @@ CONFIGURATION = frozenset(
     | {"TracingConfig", "KMSKeyArn"}
 )
 """The inputs that UpdateFunctionConfiguration changes."""
-CLEARED = {"Description": "", "KMSKeyArn": "", "Environment": {"Variables": {}}}
+CLEARING_VALUES = {"Description": "", "KMSKeyArn": "", "Environment": {"Variables": {}}}
 """The values that remove an input. An update cannot remove the other inputs."""
-IN_THE_BOOTSTRAP = {"Code", "Runtime", "LoggingConfig"}
-"""The inputs that are written into the archive of the code in the emulator."""
+IN_THE_ARCHIVE = {"Code", "Runtime", "LoggingConfig"}
+"""The inputs that the archive of the code contains in the emulator."""
 
 
 def _runtime(value: object, path: str) -> str:
-    """Accept Python 3.12 or newer: the emulator runs every function in its own interpreter."""
+    """Return the runtime. Raises InputRefusedError unless it is Python 3.12 or newer.
+
+    The emulator runs every function in its own interpreter.
+    """
     version = re.fullmatch(r"python3\.(\d+)", str(value))
     if version is None or int(version[1]) < OLDEST_PYTHON:
         raise InputRefusedError(path, f"{value!r} is not supported, only python3.12 or newer")
@@ -50,33 +54,35 @@ def _runtime(value: object, path: str) -> str:
 
 
 def _code(value: object, path: str) -> object:
-    """Read the files of an archive. Return the archive itself if the engine left them out."""
+    """Return the files of an archive, or the archive itself if the engine left the files out."""
     if isinstance(value, wire.Archive) and value.elided:
         return value
-    content = wire.files(value, path)
-    if bundle.BOOTSTRAP in content:
+    files = wire.read_files(value, path)
+    if bundle.BOOTSTRAP in files:
         raise InputRefusedError(
             path, f"holds a file {bundle.BOOTSTRAP!r}, a name the emulator uses"
         )
-    return content
+    return files
 
 
 def _create_function(request: Request, aws: Aws) -> str:
-    """Create it as a custom runtime: the emulator's own runner of Python loses error classes."""
-    code = {"Runtime": "provided.al2023", "Code": {"ZipFile": _zip(request)}}
-    created = aws.call("lambda", "CreateFunction", {**request, **code})
-    return str(created["FunctionName"])
+    """Create a function with a custom runtime.
+
+    The emulator's own runner of Python functions does not return the class of an error.
+    """
+    code = {"Runtime": "provided.al2023", "Code": {"ZipFile": _zip_file(request)}}
+    return str(aws.call("lambda", "CreateFunction", {**request, **code})["FunctionName"])
 
 
-def _zip(request: Request) -> bytes:
+def _zip_file(request: Request) -> bytes:
     """Return the archive of the code, with the script that starts it."""
-    start = bundle.bootstrap(_environment_of_the_service(request))
-    content = cast("wire.Files", request["Code"])
-    return bundle.zipped({**content, bundle.BOOTSTRAP: start})
+    files = cast("wire.Files", request["Code"])
+    script = bundle.bootstrap(_runtime_variables(request))
+    return bundle.zip_files({**files, bundle.BOOTSTRAP: script})
 
 
-def _environment_of_the_service(request: Request) -> Mapping[str, str]:
-    """Return what Lambda tells a Python runtime and the emulator does not."""
+def _runtime_variables(request: Request) -> Mapping[str, str]:
+    """Return the environment variables that Lambda sets for Python and the emulator does not."""
     logging = cast("dict[str, str]", request.get("LoggingConfig", {}))
     variables = {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{request['Runtime']}",
@@ -90,16 +96,13 @@ def _environment_of_the_service(request: Request) -> Mapping[str, str]:
     return variables
 
 
-def _read_function(place: Place, aws: Aws) -> Found:
-    name = {"FunctionName": place.id}
+def _read_function(identity: Identity, aws: Aws) -> Snapshot:
+    name = {"FunctionName": identity.id}
     function = aws.call("lambda", "GetFunction", name)
-    configuration: Answer = function["Configuration"]
-    arn = configuration["FunctionArn"]
+    configuration: Response = function["Configuration"]
     *_, latest = aws.pages("lambda", "ListVersionsByFunction", name)
-    qualified_arn = f"{arn}:{latest['Version']}"
-    gateway = f"arn:{aws.partition}:apigateway:{aws.region}:lambda:path"
     concurrency = function.get("Concurrency", {})
-    return Found(
+    return Snapshot(
         {
             "Environment": {},
             **configuration,
@@ -108,58 +111,71 @@ def _read_function(place: Place, aws: Aws) -> Found:
             ),
             "Tags": function.get("Tags", {}),
         },
-        {
-            "arn": arn,
-            "qualifiedArn": qualified_arn,
-            "version": latest["Version"],
-            "invokeArn": f"{gateway}/2015-03-31/functions/{arn}/invocations",
-            "qualifiedInvokeArn": f"{gateway}/2015-03-31/functions/{qualified_arn}/invocations",
-            "responseStreamingInvokeArn": (
-                f"{gateway}/2021-11-15/functions/{arn}/response-streaming-invocations"
-            ),
-            "lastModified": configuration["LastModified"],
-            "codeSha256": configuration["CodeSha256"],
-            "sourceCodeSize": configuration["CodeSize"],
-            "signingJobArn": "",
-            "signingProfileVersionArn": "",
-            "architectures": configuration["Architectures"],
-        },
+        _function_outputs(configuration, str(latest["Version"]), aws),
     )
 
 
+def _function_outputs(configuration: Response, version: str, aws: Aws) -> Outputs:
+    """Return the outputs that AWS decides. `version` is the latest published version."""
+    arn = configuration["FunctionArn"]
+    qualified_arn = f"{arn}:{version}"
+    gateway = f"arn:{aws.partition}:apigateway:{aws.region}:lambda:path"
+    return {
+        "arn": arn,
+        "qualifiedArn": qualified_arn,
+        "version": version,
+        "invokeArn": f"{gateway}/2015-03-31/functions/{arn}/invocations",
+        "qualifiedInvokeArn": f"{gateway}/2015-03-31/functions/{qualified_arn}/invocations",
+        "responseStreamingInvokeArn": (
+            f"{gateway}/2021-11-15/functions/{arn}/response-streaming-invocations"
+        ),
+        "lastModified": configuration["LastModified"],
+        "codeSha256": configuration["CodeSha256"],
+        "sourceCodeSize": configuration["CodeSize"],
+        "signingJobArn": "",
+        "signingProfileVersionArn": "",
+        "architectures": configuration["Architectures"],
+    }
+
+
 def _update_function(change: Change, aws: Aws) -> None:
-    name, new = {"FunctionName": change.place.id}, change.new
+    name, request = {"FunctionName": change.identity.id}, change.request
     configuration = {
-        part: new.get(part, CLEARED.get(part))
-        for part in change.names & CONFIGURATION
-        if part in new or part in CLEARED
+        parameter: request.get(parameter, CLEARING_VALUES.get(parameter))
+        for parameter in change.changed & CONFIGURATION
+        if parameter in request or parameter in CLEARING_VALUES
     }
     if configuration:
-        aws.call("lambda", "UpdateFunctionConfiguration", name | configuration)
-    code = change.names & (IN_THE_BOOTSTRAP | {"Architectures"})
-    if code:
-        archive = {"ZipFile": _zip(new), **change.of("Architectures")}
-        aws.call("lambda", "UpdateFunctionCode", name | archive)
-    if "ReservedConcurrentExecutions" in change.names:
-        reserved = take(new, "ReservedConcurrentExecutions")
-        if UNRESERVED in reserved.values():
-            aws.call("lambda", "DeleteFunctionConcurrency", name)
-        else:
-            aws.call("lambda", "PutFunctionConcurrency", name | reserved)
-    if new["Publish"] and (configuration or code or "Publish" in change.names):
+        aws.call("lambda", "UpdateFunctionConfiguration", {**name, **configuration})
+    code_changed = bool(change.changed & (IN_THE_ARCHIVE | {"Architectures"}))
+    if code_changed:
+        code = {"ZipFile": _zip_file(request), **change.changed_values("Architectures")}
+        aws.call("lambda", "UpdateFunctionCode", {**name, **code})
+    if "ReservedConcurrentExecutions" in change.changed:
+        _set_concurrency(change, aws)
+    if request["Publish"] and (configuration or code_changed or "Publish" in change.changed):
         aws.call("lambda", "PublishVersion", name)
 
 
-def _renewed_by(changed: frozenset[str], inputs: Outputs) -> frozenset[str]:
+def _set_concurrency(change: Change, aws: Aws) -> None:
+    name = {"FunctionName": change.identity.id}
+    reserved = change.changed_values("ReservedConcurrentExecutions")
+    if UNRESERVED in reserved.values():
+        aws.call("lambda", "DeleteFunctionConcurrency", name)
+    else:
+        aws.call("lambda", "PutFunctionConcurrency", {**name, **reserved})
+
+
+def _recomputed_outputs(changed: frozenset[str], inputs: Outputs) -> frozenset[str]:
     """Return the outputs of a function that the provider does not know before an update.
 
     terraform-provider-aws, internal/service/lambda/function.go: updateComputedAttributesOnPublish.
     """
     code = changed & {"code", "architectures"}
-    renewed = {"lastModified"} if code else set()
+    outputs = {"lastModified"} if code else set()
     if inputs.get("publish") and changed - {"tags", "tagsAll", "reservedConcurrentExecutions"}:
-        renewed |= {"version", "qualifiedArn", "qualifiedInvokeArn"}
-    return frozenset(renewed)
+        outputs |= {"version", "qualifiedArn", "qualifiedInvokeArn"}
+    return frozenset(outputs)
 
 
 def _add_permission(request: Request, aws: Aws) -> str:
@@ -167,32 +183,37 @@ def _add_permission(request: Request, aws: Aws) -> str:
     return str(request["StatementId"])
 
 
-def _read_permission(place: Place, aws: Aws) -> Found:
-    function = take(dict(place.request), "FunctionName", "Qualifier")
+def _function_of_permission(identity: Identity) -> Request:
+    """Return the parameters that name the function or the version of a permission."""
+    return pop_values(dict(identity.request), "FunctionName", "Qualifier")
+
+
+def _read_permission(identity: Identity, aws: Aws) -> Snapshot:
+    function = _function_of_permission(identity)
     policy = json.loads(aws.call("lambda", "GetPolicy", function)["Policy"])
     for statement in policy["Statement"]:
-        if statement["Sid"] == place.id:
-            break
-    else:
-        raise GoneError(place.id)
+        if statement["Sid"] == identity.id:
+            return Snapshot({**function, **_permission_values(statement)})
+    raise GoneError(identity.id)
+
+
+def _permission_values(statement: Mapping[str, Response]) -> Request:
+    """Return the parameters of AddPermission that lead to a statement of a policy."""
+    [principal] = statement["Principal"].values()
     conditions = statement.get("Condition", {})
-    principal = statement["Principal"]
-    if isinstance(principal, dict):
-        [principal] = principal.values()
-    answer = {
-        **function,
+    values = {
         "StatementId": statement["Sid"],
         "Action": statement["Action"],
         "Principal": principal,
         "SourceArn": conditions.get("ArnLike", {}).get("AWS:SourceArn"),
         "SourceAccount": conditions.get("StringEquals", {}).get("AWS:SourceAccount"),
     }
-    return Found({name: value for name, value in answer.items() if value is not None})
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _remove_permission(place: Place, aws: Aws, _patience: Patience) -> None:
-    function = take(dict(place.request), "FunctionName", "Qualifier")
-    aws.call("lambda", "RemovePermission", {**function, "StatementId": place.id})
+def _remove_permission(identity: Identity, aws: Aws, _limit: DeletionLimit) -> None:
+    request = {**_function_of_permission(identity), "StatementId": identity.id}
+    aws.call("lambda", "RemovePermission", request)
 
 
 PERMISSION = {
@@ -208,13 +229,12 @@ PERMISSION = {
 ROWS: Rows = {
     # terraform-provider-aws, internal/service/lambda/function.go: ForceNew on function_name.
     "aws:lambda/function:Function": Row(
-        name=naming.FUNCTION,
-        shape={
+        inputs={
             "name": "FunctionName",
             "description": "Description",
-            "code": ("Code", Convert(_code, SAME.from_api)),
+            "code": ("Code", Converter(_code, UNCHANGED.from_api)),
             "handler": "Handler",
-            "runtime": ("Runtime", Convert(_runtime, SAME.from_api)),
+            "runtime": ("Runtime", Converter(_runtime, UNCHANGED.from_api)),
             "architectures": "Architectures",
             "role": "Role",
             "timeout": "Timeout",
@@ -237,40 +257,39 @@ ROWS: Rows = {
             "reservedConcurrentExecutions": "ReservedConcurrentExecutions",
             "tags": "Tags",
         },
+        name_rule=naming.FUNCTION,
         defaults={
             "timeout": 3,
             "memorySize": 128,
             "publish": False,
             "reservedConcurrentExecutions": UNRESERVED,
         },
-        replaces=frozenset({"name"}),
         create=_create_function,
-        later=frozenset({"reservedConcurrentExecutions"}),
+        set_after_creation=frozenset({"reservedConcurrentExecutions"}),
         read=_read_function,
-        update=_update_function,
-        delete=lambda place, aws, _: aws.call(
-            "lambda", "DeleteFunction", {"FunctionName": place.id}
-        ),
-        tagging=Tagging(
-            "lambda", "Resource", lambda name, aws: aws.arn("lambda", f"function:{name}")
-        ),
-        unreadable=frozenset({"code", "runtime", "publish"}),
-        decided=frozenset(
+        unreadable_inputs=frozenset({"code", "runtime", "publish"}),
+        computed_outputs=frozenset(
             {"arn", "qualifiedArn", "version", "invokeArn", "qualifiedInvokeArn", "architectures"}
             | {"responseStreamingInvokeArn", "lastModified", "codeSha256", "sourceCodeSize"}
             | {"signingJobArn", "signingProfileVersionArn"}
         ),
-        renewed=_renewed_by,
+        update=_update_function,
+        replacing_inputs=frozenset({"name"}),
+        recomputed_outputs=_recomputed_outputs,
+        tagging=Tagging(
+            "lambda", "Resource", lambda name, aws: aws.arn("lambda", f"function:{name}")
+        ),
+        delete=delete_by_id("lambda", "DeleteFunction", "FunctionName"),
     ),
-    # internal/service/lambda/permission.go: ForceNew on all; Lambda has no UpdatePermission.
+    # internal/service/lambda/permission.go: ForceNew on all inputs. Lambda cannot update them.
     "aws:lambda/permission:Permission": Row(
-        name=naming.STATEMENT,
+        inputs=PERMISSION,
+        name_rule=naming.STATEMENT,
         name_input="statementId",
-        shape=PERMISSION,
-        replaces=frozenset(PERMISSION),
         create=_add_permission,
         read=_read_permission,
-        update=unchangeable,
+        update=never_updated,
+        replacing_inputs=frozenset(PERMISSION),
         delete=_remove_permission,
     ),
 }

@@ -1,4 +1,4 @@
-"""Step Functions: state machines."""
+"""The state machines of Step Functions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from botocore.exceptions import ClientError
 
 from emulator.deployer import naming
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.rows import Change, Found, Patience, Place, Row, Rows, Tagging
-from emulator.deployer.translation import Convert, Request, block, pairs
+from emulator.deployer.rows import Change, DeletionLimit, Identity, Row, Rows, Snapshot, Tagging
+from emulator.deployer.translation import Converter, Request, block, pairs
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
 
 DELETE_SECONDS = 300.0
-"""How long the provider waits for a deletion unless the program says otherwise.
+"""The seconds that the provider waits for a deletion if the program does not set them.
 terraform-provider-aws, internal/service/sfn/state_machine.go: schema.DefaultTimeout."""
 POLL_SECONDS = 0.5
 
@@ -25,11 +25,11 @@ def _create(request: Request, aws: Aws) -> str:
     return str(aws.call("stepfunctions", "CreateStateMachine", request)["stateMachineArn"])
 
 
-def _read(place: Place, aws: Aws) -> Found:
-    arn = place.id
+def _read(identity: Identity, aws: Aws) -> Snapshot:
+    arn = identity.id
     machine = aws.call("stepfunctions", "DescribeStateMachine", {"stateMachineArn": arn})
     tags = aws.call("stepfunctions", "ListTagsForResource", {"resourceArn": arn})["tags"]
-    return Found(
+    return Snapshot(
         {**machine, "tags": tags},
         {
             "arn": arn,
@@ -44,55 +44,64 @@ def _read(place: Place, aws: Aws) -> Found:
 
 
 def _update(change: Change, aws: Aws) -> None:
-    aws.call(
-        "stepfunctions",
-        "UpdateStateMachine",
-        {
-            "stateMachineArn": change.place.id,
-            "definition": change.new["definition"],
-            "roleArn": change.new["roleArn"],
-            **change.of("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
-        },
-    )
+    request = {
+        "stateMachineArn": change.identity.id,
+        "definition": change.request["definition"],
+        "roleArn": change.request["roleArn"],
+        **change.changed_values(
+            "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"
+        ),
+    }
+    aws.call("stepfunctions", "UpdateStateMachine", request)
 
 
-def _delete(place: Place, aws: Aws, patience: Patience) -> None:
-    """Delete a state machine, and wait until its executions are over and it is gone.
+def _delete(identity: Identity, aws: Aws, limit: DeletionLimit) -> None:
+    """Delete a state machine. Wait until its executions have ended and it does not exist any more.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
     """
-    machine = {"stateMachineArn": place.id}
-    limit = patience.seconds or DELETE_SECONDS
-    give_up = time.monotonic() + limit
-    aws.call("stepfunctions", "DeleteStateMachine", machine)
-    while time.monotonic() < give_up:
-        try:
-            aws.call("stepfunctions", "DescribeStateMachine", machine)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
-                return
-            raise
-        if patience.cancelled.wait(POLL_SECONDS):
-            raise DeploymentError(f"{place.id} is still DELETING, and waiting for it was cancelled")
+    seconds = limit.seconds or DELETE_SECONDS
+    deadline = time.monotonic() + seconds
+    aws.call("stepfunctions", "DeleteStateMachine", {"stateMachineArn": identity.id})
+    while time.monotonic() < deadline:
+        if not _exists(identity, aws):
+            return
+        if limit.cancelled.wait(POLL_SECONDS):
+            message = "is still DELETING, and waiting for it was cancelled"
+            raise DeploymentError(f"{identity.id} {message}")
     raise DeploymentError(
-        f"{place.id} is still DELETING after {limit:g} seconds, because executions of it are "
+        f"{identity.id} is still DELETING after {seconds:g} seconds, because executions of it are "
         "running and have not reached their next state; stop them, or give the state machine "
         "custom_timeouts with a longer delete"
     )
 
 
-_LOG_DESTINATION = Convert(
-    lambda value, _path: [{"cloudWatchLogsLogGroup": {"logGroupArn": value}}],
-    lambda found, _declared: (
-        found[0]["cloudWatchLogsLogGroup"]["logGroupArn"] if isinstance(found, list) else found
-    ),
-)
+def _exists(identity: Identity, aws: Aws) -> bool:
+    try:
+        aws.call("stepfunctions", "DescribeStateMachine", {"stateMachineArn": identity.id})
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
+            return False
+        raise
+    return True
+
+
+def _destinations(log_group_arn: object, _path: str) -> object:
+    return [{"cloudWatchLogsLogGroup": {"logGroupArn": log_group_arn}}]
+
+
+def _log_group_arn(destinations: object, _declared: object) -> object:
+    assert isinstance(destinations, list), "the service returns a list"
+    return destinations[0]["cloudWatchLogsLogGroup"]["logGroupArn"]
+
+
+LOG_DESTINATION = Converter(_destinations, _log_group_arn)
+"""Pulumi has the ARN of one log group. The API has a list with one destination."""
 
 ROWS: Rows = {
     # terraform-provider-aws, internal/service/sfn/state_machine.go: ForceNew on name and type.
     "aws:sfn/stateMachine:StateMachine": Row(
-        name=naming.STATE_MACHINE,
-        shape={
+        inputs={
             "name": "name",
             "definition": "definition",
             "roleArn": "roleArn",
@@ -103,7 +112,7 @@ ROWS: Rows = {
                     {
                         "level": "level",
                         "includeExecutionData": "includeExecutionData",
-                        "logDestination": ("destinations", _LOG_DESTINATION),
+                        "logDestination": ("destinations", LOG_DESTINATION),
                     }
                 ),
             ),
@@ -120,13 +129,19 @@ ROWS: Rows = {
             ),
             "tags": ("tags", pairs("key", "value")),
         },
+        name_rule=naming.STATE_MACHINE,
         defaults={"type": "STANDARD"},
-        replaces=frozenset({"name", "type"}),
         create=_create,
         read=_read,
+        computed_outputs=frozenset(
+            {"arn", "creationDate", "revisionId", "stateMachineVersionArn", "status"}
+            | {"description", "versionDescription"}
+        ),
         update=_update,
+        replacing_inputs=frozenset({"name", "type"}),
+        tagging=Tagging(
+            "stepfunctions", "resourceArn", tags_parameter="tags", keys_parameter="tagKeys"
+        ),
         delete=_delete,
-        tagging=Tagging("stepfunctions", "resourceArn", tags="tags", keys="tagKeys"),
-        decided=frozenset({"arn", "creationDate", "revisionId", "stateMachineVersionArn"}),
     ),
 }

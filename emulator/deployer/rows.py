@@ -1,4 +1,17 @@
-"""What a row of the resource table holds: one Pulumi type, its inputs, and its API calls."""
+"""Defines a row of the resource table: one Pulumi type, its inputs, and its calls of the AWS API.
+
+To add a resource type, write three things:
+
+1. In `resources_<service>.py`, the functions that create, read, update and delete the resource, and
+   a row that names them. A new module of this kind is added to `resources.py`.
+2. In `naming.py`, the rule that AWS has for the physical name.
+3. In `tests/emulator/test_provider_rows.py`, a life: the inputs of a resource and their changes. In
+   `test_deployer_resources.py`, a resource of the type in the program, and what boto3 sees of it.
+
+The source of the real provider says which inputs replace the resource (`ForceNew`), which outputs
+AWS decides (`Computed` without `Optional`), and what the defaults are:
+https://github.com/hashicorp/terraform-provider-aws/tree/main/internal/service
+"""
 
 from __future__ import annotations
 
@@ -10,15 +23,15 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
     from emulator.deployer.naming import NameRule
-    from emulator.deployer.translation import Request, Shape
+    from emulator.deployer.translation import InputTable, Request
 
 Outputs: TypeAlias = Mapping[str, object]
 """Pulumi's names of output properties -> plain JSON values."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """The identity of a resource."""
+class Identity:
+    """The identity of a resource that exists."""
 
     id: str
     """Pulumi's id of the resource."""
@@ -27,50 +40,58 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A resource as the service describes it."""
+class Snapshot:
+    """The description of a resource that the service returns."""
 
-    answer: Mapping[str, object]
-    """The inputs under the API's names. An input that is not there is not set."""
+    values: Mapping[str, object]
+    """The values of the inputs under the API's names. An input that is missing is not set."""
     outputs: Outputs = field(default_factory=dict)
-    """The values that AWS decides, also for inputs that the program leaves out."""
+    """The values that AWS decides. An input that AWS fills in is also here."""
 
 
 @dataclass(frozen=True)
 class Change:
     """An update of a resource."""
 
-    place: Place
-    new: Request
+    identity: Identity
+    request: Request
     """All inputs after the update, under the API's names."""
-    names: frozenset[str]
+    changed: frozenset[str]
     """The API's names of the inputs that were added, removed or given another value."""
 
-    def of(self, *names: str) -> Request:
-        """Return the new values of the named inputs that have changed and are still set."""
-        return {name: self.new[name] for name in names if name in self.names and name in self.new}
+    def changed_values(self, *names: str) -> Request:
+        """Return the new values of the named inputs that have changed and were not removed."""
+        return {
+            name: self.request[name]
+            for name in names
+            if name in self.changed and name in self.request
+        }
+
+    def request_without(self, *names: str) -> Request:
+        """Return all inputs after the update except the named ones."""
+        return {name: value for name, value in self.request.items() if name not in names}
 
 
 @dataclass(frozen=True)
 class Tagging:
-    """The operations that tag a resource once it exists."""
+    """The operations that change the tags of a resource."""
 
     service: str
-    resource: str
+    resource_parameter: str
     """The parameter that names the resource."""
-    value: Callable[[str, Aws], str] = lambda identifier, _aws: identifier
-    """Returns that parameter's value for Pulumi's id."""
-    tag: str = "TagResource"
-    untag: str = "UntagResource"
-    tags: str = "Tags"
+    resource_value: Callable[[str, Aws], str] = lambda identifier, _aws: identifier
+    """Returns the value of `resource_parameter` for Pulumi's id."""
+    tag_operation: str = "TagResource"
+    untag_operation: str = "UntagResource"
+    tags_parameter: str = "Tags"
     """The parameter that holds the new tags."""
-    keys: str = "TagKeys"
+    keys_parameter: str = "TagKeys"
     """The parameter that holds the keys of the tags to remove."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a deletion may take."""
+class DeletionLimit:
+    """The limits of waiting for a deletion."""
 
     seconds: float
     """The seconds that the program allows, or 0 for the limit of the type."""
@@ -78,48 +99,58 @@ class Patience:
     """Set when the user cancels the deployment."""
 
 
-def unchangeable(_change: Change, _aws: Aws) -> None:
-    """Raise AssertionError. This is the `update` of a type whose inputs all replace it."""
+def never_updated(_change: Change, _aws: Aws) -> None:
+    """Raise AssertionError. Use this as the `update` of a type whose inputs all replace it."""
     raise AssertionError("each input of this type replaces the resource")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One resource type. Its functions may raise InputRefusedError and botocore's errors."""
+def delete_by_id(
+    service: str, operation: str, parameter: str
+) -> Callable[[Identity, Aws, DeletionLimit], object]:
+    """Return a function that deletes a resource with one call that takes Pulumi's id."""
+    return lambda identity, aws, _limit: aws.call(service, operation, {parameter: identity.id})
 
-    shape: Shape
-    """The inputs that are supported, and what the API calls them."""
-    create: Callable[[Request, Aws], str]
-    """Creates the resource with one call and returns its Pulumi id."""
-    read: Callable[[Place, Aws], Found]
-    """Reads the resource. Raises GoneError or botocore's error if it does not exist."""
-    update: Callable[[Change, Aws], object]
-    """Sets the inputs that have changed, except the tags."""
-    delete: Callable[[Place, Aws, Patience], object]
-    """Deletes the resource and waits until it does not exist any more."""
-    replaces: frozenset[str] = frozenset()
-    """The inputs that AWS cannot change. A new value needs a new resource."""
-    later: frozenset[str] = frozenset()
-    """The inputs that the creating call does not take. `update` sets them right afterwards."""
-    name: NameRule | None = None
-    """The rule for the physical name, or None for a type without physical names."""
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A resource type. The functions may raise InputRefusedError and botocore's errors."""
+
+    inputs: InputTable
+    """The supported inputs -> the API's names, and how the values are converted."""
+    name_rule: NameRule
+    """AWS's rule for the physical name."""
     name_input: str = "name"
     """The input that holds the physical name. It is filled in if the program leaves it out."""
     defaults: Mapping[str, object] = field(default_factory=dict)
     """The values of inputs that the program leaves out, as the real provider fills them in."""
-    tagging: Tagging | None = None
-    """How to tag the resource, or None for a type without tags."""
     regional: bool = True
-    """False for a service that is global."""
-    unreadable: frozenset[str] = frozenset()
+    """False for a type of a global service."""
+
+    create: Callable[[Request, Aws], str]
+    """Creates the resource with one call and returns its Pulumi id."""
+    set_after_creation: frozenset[str] = frozenset()
+    """The inputs that the creating call does not take. `update` sets them right afterwards."""
+    read: Callable[[Identity, Aws], Snapshot]
+    """Reads the resource. Raises GoneError or botocore's error if it does not exist."""
+    unreadable_inputs: frozenset[str] = frozenset()
     """The inputs that the service does not return."""
-    decided: frozenset[str] = frozenset()
-    """The outputs that are not known before the resource exists."""
-    renewed: Callable[[frozenset[str], Outputs], frozenset[str]] = lambda _changed, _inputs: (
-        frozenset()
+    computed_outputs: frozenset[str] = frozenset()
+    """The outputs that AWS decides when it creates the resource."""
+
+    update: Callable[[Change, Aws], object]
+    """Sets the inputs that have changed, except the tags."""
+    replacing_inputs: frozenset[str] = frozenset()
+    """The inputs that AWS cannot change. A new value needs a new resource."""
+    recomputed_outputs: Callable[[frozenset[str], Outputs], frozenset[str]] = (
+        lambda _changed, _inputs: frozenset()
     )
-    """Gets the names of the changing inputs, and all new inputs. Returns the names of the outputs
-    that are not known before the update."""
+    """Returns the outputs that AWS decides again in an update. The arguments are the names of the
+    inputs that change, and all new inputs."""
+    tagging: Tagging | None = None
+    """The operations that change the tags, or None for a type without tags."""
+
+    delete: Callable[[Identity, Aws, DeletionLimit], object]
+    """Deletes the resource and waits until it does not exist any more."""
 
 
 Rows: TypeAlias = Mapping[str, Row]

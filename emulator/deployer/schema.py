@@ -1,11 +1,11 @@
-"""The schema of the provider: the names of its types and of their properties, without types."""
+"""Writes the schema of the provider, which names its types and their properties."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from emulator.deployer.inputs import ALL_TAGS
-from emulator.deployer.provider_settings import MEANINGLESS_HERE, UNDERSTOOD
+from emulator.deployer.provider_settings import IGNORED_SETTINGS, SUPPORTED_SETTINGS
 from emulator.deployer.resources import ROWS
 
 if TYPE_CHECKING:
@@ -23,24 +23,25 @@ def schema(version: str) -> dict[str, object]:
         "name": "aws",
         "version": version,
         "meta": {"moduleFormat": "(.*)(?:/[^/]*)"},  # aws:iam:Role is aws:iam/role:Role
-        "provider": {"inputProperties": _any(UNDERSTOOD | MEANINGLESS_HERE)},
+        "provider": {"inputProperties": _any_type(SUPPORTED_SETTINGS | IGNORED_SETTINGS)},
         "resources": {
             token: {
-                "inputProperties": _any(_inputs(row)),
-                "properties": _any({*_inputs(row), *row.decided, *_all_tags(row)}),
+                "inputProperties": _any_type(_input_names(row)),
+                "properties": _any_type(_output_names(row)),
             }
             for token, row in ROWS.items()
         },
     }
 
 
-def _inputs(row: Row) -> set[str]:
-    return {*row.shape, "region"} if row.regional else {*row.shape}
+def _input_names(row: Row) -> set[str]:
+    return {*row.inputs, "region"} if row.regional else {*row.inputs}
 
 
-def _all_tags(row: Row) -> set[str]:
-    return {ALL_TAGS} if row.tagging else set()
+def _output_names(row: Row) -> set[str]:
+    all_tags = {ALL_TAGS} if row.tagging else set()
+    return _input_names(row) | row.computed_outputs | all_tags
 
 
-def _any(names: Iterable[str]) -> dict[str, object]:
+def _any_type(names: Iterable[str]) -> dict[str, object]:
     return {name: {"$ref": "pulumi.json#/Any"} for name in sorted(names)}

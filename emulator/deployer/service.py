@@ -1,8 +1,8 @@
-"""The AWS provider of the Pulumi engine, for the emulator: the resource table behind gRPC.
+"""The AWS provider of the Pulumi engine for the emulator: gRPC methods that use the resource table.
 
-The client in the engine defines what each answer must hold: pulumi/pulumi, sdk/go/common/resource/
-plugin/provider_plugin.go. This provider does not accept secrets, so the engine sends their plain
-values and marks the answers as secret itself.
+The client in the engine defines what each response must hold: pulumi/pulumi, sdk/go/common/
+resource/plugin/provider_plugin.go. This provider does not accept secrets. The engine sends it their
+plain values, and marks the values in the responses as secret itself.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # protobu
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from emulator.deployer import invokes, lifecycle, wire
-from emulator.deployer.aws import Aws, home
+from emulator.deployer.aws import Aws, emulated_account
 from emulator.deployer.differences import difference
 from emulator.deployer.errors import DeploymentError, InputRefusedError
-from emulator.deployer.grpc_errors import errors_answered
-from emulator.deployer.inputs import Circumstances, check
-from emulator.deployer.naming import digits
+from emulator.deployer.grpc_errors import errors_sent_to
+from emulator.deployer.inputs import ProviderContext, check_inputs
+from emulator.deployer.naming import hexadecimal_digits
 from emulator.deployer.provider_settings import (
     ProviderSettings,
-    account_problem,
+    account_error,
     emulator_endpoint,
     provider_settings,
-    unsupported,
+    unsupported_settings,
 )
 from emulator.deployer.resources import ROWS
-from emulator.deployer.rows import Patience
+from emulator.deployer.rows import DeletionLimit
 from emulator.deployer.schema import schema
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ UNSUPPORTED = "is not supported by the emulator's provider"
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Serves one provider resource of a program. The engine calls from several threads."""
+    """Serves one provider resource of a program. The engine calls it from several threads."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.cancelled = Event()
@@ -58,7 +58,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._aws: dict[str, Aws] = {}
         self._lock = Lock()
 
-    def GetPluginInfo(  # noqa: N802  # Pulumi's names, as all that follow
+    def GetPluginInfo(  # noqa: N802  # Pulumi names this method and all that follow
         self, _request: empty_pb2.Empty, _context: grpc.ServicerContext
     ) -> plugin_pb2.PluginInfo:
         """Return the version of the provider."""
@@ -79,7 +79,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Cancel(  # noqa: N802
         self, _request: empty_pb2.Empty, _context: grpc.ServicerContext
     ) -> empty_pb2.Empty:
-        """Stop waiting, because the engine is about to end this process."""
+        """Stop waiting for deletions, because the engine is about to end this process."""
         self.cancelled.set()
         return empty_pb2.Empty()
 
@@ -89,7 +89,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Return a failure for each unknown setting, or one failure if there is no emulator."""
         failures = [
             provider_pb2.CheckFailure(property=name, reason=f"aws:{name} {UNSUPPORTED}")
-            for name in unsupported(wire.properties(request.news))
+            for name in unsupported_settings(wire.from_struct(request.news))
         ]
         try:
             emulator_endpoint(self._environment)
@@ -101,10 +101,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.DiffRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         """Compare two configurations. Another region replaces the resources of the provider."""
-        old, new = wire.properties(request.old_inputs), wire.properties(request.news)
+        old, new = wire.from_struct(request.old_inputs), wire.from_struct(request.news)
         changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
         return provider_pb2.DiffResponse(
-            changes=_changes(changed),
+            changes=_has_changes(changed),
             diffs=changed,
             replaces=[name for name in changed if name == "region"],
         )
@@ -113,79 +113,60 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
         """Read the settings. Fail without emulator or region, or if the account is not allowed."""
-        with errors_answered(context):
+        with errors_sent_to(context):
             self._endpoint = emulator_endpoint(self._environment)
-            self._settings = provider_settings(wire.properties(request.args))
-            self._account, _ = home(self._endpoint)
-            if problem := account_problem(self._settings, self._account):
-                raise DeploymentError(problem)
-            self._circumstances()
+            self._settings = provider_settings(wire.from_struct(request.args))
+            self._account = emulated_account(self._endpoint).account
+            if message := account_error(self._settings, self._account):
+                raise DeploymentError(message)
+            self._context()
         return provider_pb2.ConfigureResponse(supportsPreview=True)
-
-    def _circumstances(self) -> Circumstances:
-        """Return the region and the default tags. Raises DeploymentError without a region."""
-        region = (
-            self._settings.region
-            or self._environment.get("AWS_REGION")
-            or self._environment.get("AWS_DEFAULT_REGION")
-        )
-        if not region:
-            raise DeploymentError(NO_REGION)
-        return Circumstances(region, self._settings.default_tags)
-
-    def _aws_in(self, inputs: Mapping[str, object]) -> Aws:
-        """Return the services of the region that the inputs of a resource name."""
-        region = str(inputs.get("region", self._circumstances().region))
-        with self._lock:
-            if region not in self._aws:
-                self._aws[region] = Aws(self._endpoint, self._account, region)
-            return self._aws[region]
 
     def Check(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """Return the complete inputs, and a failure for each one that AWS would refuse."""
-        with errors_answered(context):
-            inputs, failures = check(
+        """Return the complete inputs, and a failure for each input that AWS would refuse."""
+        with errors_sent_to(context):
+            inputs, failures = check_inputs(
                 _row(request.type),
-                wire.properties(request.news),
-                self._circumstances(),
-                name=request.name,
-                digits=digits(request.randomSeed or request.urn.encode()),
-                old=wire.properties(request.olds),
+                wire.from_struct(request.news),
+                self._context(),
+                logical_name=request.name,
+                digits=hexadecimal_digits(request.randomSeed or request.urn.encode()),
+                old_inputs=wire.from_struct(request.olds),
             )
         return provider_pb2.CheckResponse(
-            inputs=wire.structure(inputs),
+            inputs=wire.to_struct(inputs),
             failures=[
-                provider_pb2.CheckFailure(property=_top(each.path), reason=_reason(each))
-                for each in failures
+                provider_pb2.CheckFailure(
+                    property=_property_name(failure.path), reason=_reason(failure)
+                )
+                for failure in failures
             ],
         )
 
     def Diff(  # noqa: N802
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
-        """Return what an update would change, and whether it needs a new resource."""
-        with errors_answered(context):
-            found = difference(
+        """Return the changes that an update would make, and whether it needs a new resource."""
+        with errors_sent_to(context):
+            diff = difference(
                 _row(request.type),
-                wire.properties(request.old_inputs),
-                wire.properties(request.news),
+                wire.from_struct(request.old_inputs),
+                wire.from_struct(request.news),
             )
-        details = {
-            path: provider_pb2.PropertyDiff(
-                kind=provider_pb2.PropertyDiff.Kind.Value(
-                    f"{kind}_REPLACE" if _top(path) in found.replacing else kind
-                ),
-                inputDiff=True,
-            )
-            for path, kind in found.details
-        }
+        details = {}
+        for path, kind in diff.details:
+            if _property_name(path) in diff.replacing:
+                kind_value = provider_pb2.PropertyDiff.Kind.Value(f"{kind}_REPLACE")
+            else:
+                kind_value = provider_pb2.PropertyDiff.Kind.Value(kind)
+            details[path] = provider_pb2.PropertyDiff(kind=kind_value, inputDiff=True)
         return provider_pb2.DiffResponse(
-            changes=_changes(found.changed),
-            diffs=sorted(found.changed),
-            replaces=sorted(found.replacing),
-            deleteBeforeReplace=found.delete_first,
+            changes=_has_changes(diff.changed),
+            diffs=sorted(diff.changed),
+            replaces=sorted(diff.replacing),
+            deleteBeforeReplace=diff.delete_first,
             detailedDiff=details,
             hasDetailedDiff=True,
         )
@@ -194,91 +175,112 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CreateResponse:
         """Create a resource. In a preview, only return the outputs that are known."""
-        inputs = wire.properties(request.properties)
-        with errors_answered(context):
+        inputs = wire.from_struct(request.properties)
+        with errors_sent_to(context):
             row = _row(request.type)
             if request.preview:
-                outputs = lifecycle.planned(row, inputs)
-                return provider_pb2.CreateResponse(properties=wire.structure(outputs))
-            created = lifecycle.create(row, inputs, self._aws_in(inputs))
+                outputs = lifecycle.planned_outputs(row, inputs)
+                return provider_pb2.CreateResponse(properties=wire.to_struct(outputs))
+            resource = lifecycle.create(row, inputs, self._aws_for(inputs))
         return provider_pb2.CreateResponse(
-            id=created.id, properties=wire.structure(created.outputs)
+            id=resource.id, properties=wire.to_struct(resource.outputs)
         )
 
     def Read(  # noqa: N802
         self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ReadResponse:
-        """Return a resource as it is now, or an empty answer if it does not exist."""
-        inputs = wire.properties(request.inputs)
-        with errors_answered(context):
+        """Return a resource as it is now, or an empty response if it does not exist."""
+        inputs = wire.from_struct(request.inputs)
+        with errors_sent_to(context):
             if not inputs:
                 raise DeploymentError(f"import and get() of {request.type} {UNSUPPORTED}")
-            found = lifecycle.read(
+            resource = lifecycle.read(
                 _row(request.type),
                 request.id,
                 inputs,
                 self._settings.default_tags,
-                self._aws_in(inputs),
+                self._aws_for(inputs),
             )
-        if found is None:
+        if resource is None:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
-            id=found.id,
-            inputs=wire.structure(found.inputs),
-            properties=wire.structure(found.outputs),
+            id=resource.id,
+            inputs=wire.to_struct(resource.inputs),
+            properties=wire.to_struct(resource.outputs),
         )
 
     def Update(  # noqa: N802
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.UpdateResponse:
         """Change a resource in place. In a preview, only return the outputs that are known."""
-        old, new = wire.properties(request.old_inputs), wire.properties(request.news)
-        with errors_answered(context):
+        old_inputs = wire.from_struct(request.old_inputs)
+        new_inputs = wire.from_struct(request.news)
+        with errors_sent_to(context):
             row = _row(request.type)
             if request.preview:
-                before = wire.properties(request.olds)
-                outputs = lifecycle.planned_update(row, old, before, new)
+                outputs = lifecycle.planned_outputs_after_update(
+                    row, old_inputs, wire.from_struct(request.olds), new_inputs
+                )
             else:
-                aws = self._aws_in(new)
-                outputs = lifecycle.update(row, request.id, old, new, aws).outputs
-        return provider_pb2.UpdateResponse(properties=wire.structure(outputs))
+                aws = self._aws_for(new_inputs)
+                outputs = lifecycle.update(row, request.id, old_inputs, new_inputs, aws).outputs
+        return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
 
     def Delete(  # noqa: N802
         self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext
     ) -> empty_pb2.Empty:
         """Delete a resource."""
-        inputs = wire.properties(request.old_inputs)
-        with errors_answered(context):
-            row, aws = _row(request.type), self._aws_in(inputs)
-            patience = Patience(request.timeout, self.cancelled)
-            lifecycle.delete(row, request.id, inputs, aws, patience)
+        inputs = wire.from_struct(request.old_inputs)
+        deletion_limit = DeletionLimit(request.timeout, self.cancelled)
+        with errors_sent_to(context):
+            row = _row(request.type)
+            lifecycle.delete(row, request.id, inputs, self._aws_for(inputs), deletion_limit)
         return empty_pb2.Empty()
 
     def Invoke(  # noqa: N802
         self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext
     ) -> provider_pb2.InvokeResponse:
-        """Answer a function call of the program."""
-        with errors_answered(context):
-            arguments = wire.properties(request.args)
-            answer = invokes.invoke(request.tok, arguments, self._aws_in({}))
-        return provider_pb2.InvokeResponse(**{"return": wire.structure(answer)})
+        """Return the result of a function of the provider that the program calls."""
+        with errors_sent_to(context):
+            arguments = wire.from_struct(request.args)
+            result = invokes.invoke(request.tok, arguments, self._aws_for({}))
+        return provider_pb2.InvokeResponse(**{"return": wire.to_struct(result)})
+
+    def _context(self) -> ProviderContext:
+        """Return the region and the default tags. Raises DeploymentError without a region."""
+        region = (
+            self._settings.region
+            or self._environment.get("AWS_REGION")
+            or self._environment.get("AWS_DEFAULT_REGION")
+        )
+        if not region:
+            raise DeploymentError(NO_REGION)
+        return ProviderContext(region, self._settings.default_tags)
+
+    def _aws_for(self, inputs: Mapping[str, object]) -> Aws:
+        """Return the services of the region that the inputs of a resource name."""
+        region = str(inputs.get("region", self._context().region))
+        with self._lock:
+            if region not in self._aws:
+                self._aws[region] = Aws(self._endpoint, self._account, region)
+            return self._aws[region]
 
 
-def _row(type_: str) -> Row:
-    if type_ not in ROWS:
-        raise DeploymentError(f"{type_} {UNSUPPORTED}")
-    return ROWS[type_]
+def _row(type_token: str) -> Row:
+    if type_token not in ROWS:
+        raise DeploymentError(f"{type_token} {UNSUPPORTED}")
+    return ROWS[type_token]
 
 
-def _top(path: str) -> str:
+def _property_name(path: str) -> str:
     """Return the name of the property at which a path begins."""
     return path.partition(".")[0].partition("[")[0]
 
 
 def _reason(failure: InputRefusedError) -> str:
-    """Return what is wrong with an input. The engine already prints the name of the input."""
-    return failure.reason if failure.path == _top(failure.path) else str(failure)
+    """Return why an input is refused. The engine itself prints the name of the input."""
+    return failure.reason if failure.path == _property_name(failure.path) else str(failure)
 
 
-def _changes(changed: Collection[str]) -> provider_pb2.DiffResponse.DiffChanges.ValueType:
+def _has_changes(changed: Collection[str]) -> provider_pb2.DiffResponse.DiffChanges.ValueType:
     return provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE

@@ -1,4 +1,4 @@
-"""Translates between Pulumi's inputs and the AWS API. An unknown input is refused by name."""
+"""Translates between Pulumi's inputs and the AWS API. An input without an API name is refused."""
 
 from __future__ import annotations
 
@@ -12,125 +12,131 @@ from emulator.deployer.wire import UNKNOWN
 
 
 @dataclass(frozen=True)
-class Convert:
-    """How the value of an input is written into a request and read from an answer."""
+class Converter:
+    """A pair of functions that write an input into a request and read it from a response."""
 
     to_api: Callable[[object, str], object]
-    """Gets the value and its path, for an error message. Returns the value for the request."""
+    """Returns the value for the request. The second argument is the path for an error message."""
     from_api: Callable[[object, object], object]
-    """Gets the answer's value and the declared value. Returns the answer's value in Pulumi's form,
-    or the declared value if both have one meaning."""
+    """Returns the value in a response in Pulumi's form. The second argument is the declared value,
+    which is returned if both mean the same."""
 
 
-Shape: TypeAlias = Mapping[str, str | tuple[str, Convert]]
-"""Pulumi's name of an input -> the API's name, and what else happens to the value."""
+InputTable: TypeAlias = Mapping[str, str | tuple[str, Converter]]
+"""Pulumi's name of an input -> the API's name, or the API's name and the converter."""
 
 Request: TypeAlias = dict[str, object]
 """Values under the API's names."""
 
 
-def translate(inputs: Mapping[str, object], shape: Shape, path: str = "") -> Request:
-    """Rename `inputs` as `shape` says. Raises InputRefusedError if an input is not in the shape.
+def translate(inputs: Mapping[str, object], table: InputTable, path: str = "") -> Request:
+    """Return the inputs under the API's names, with their values converted.
 
-    A value that is not known stays UNKNOWN.
+    Raises InputRefusedError for an input that is not in the table. A value that is not known stays
+    UNKNOWN.
     """
     request: Request = {}
     for name, value in inputs.items():
-        if name not in shape:
+        if name not in table:
             raise InputRefusedError(path + name, "unknown or not supported")
-        api_name, convert = _target(shape, name)
-        request[api_name] = UNKNOWN if value == UNKNOWN else convert.to_api(value, path + name)
+        key, converter = _api_name_and_converter(table, name)
+        request[key] = UNKNOWN if value == UNKNOWN else converter.to_api(value, path + name)
     return request
 
 
-def actual(declared: Mapping[str, object], answer: Mapping[str, object], shape: Shape) -> Request:
-    """Return the values that the declared inputs have in an answer of the API.
+def current_inputs(
+    declared: Mapping[str, object], response: Mapping[str, object], table: InputTable
+) -> dict[str, object]:
+    """Return the declared inputs with the values that they have in a response of the API.
 
-    An input that the answer does not have is left out.
+    An input that the response does not have is left out.
     """
-    found: Request = {}
-    for name, value in declared.items():
-        api_name, convert = _target(shape, name)
-        if api_name in answer:
-            found[name] = convert.from_api(answer[api_name], value)
-    return found
+    values = {}
+    for name, declared_value in declared.items():
+        key, converter = _api_name_and_converter(table, name)
+        if key in response:
+            values[name] = converter.from_api(response[key], declared_value)
+    return values
 
 
-def api_name(shape: Shape, name: str) -> str:
+def api_name(table: InputTable, name: str) -> str:
     """Return the API's name of an input."""
-    return _target(shape, name)[0]
+    return _api_name_and_converter(table, name)[0]
 
 
-def is_document(shape: Shape, name: str) -> bool:
+def is_document(table: InputTable, name: str) -> bool:
     """Return True if an input is a JSON document, in which spaces and order mean nothing."""
-    return name in shape and _target(shape, name)[1] is DOCUMENT
+    return name in table and _api_name_and_converter(table, name)[1] is DOCUMENT
 
 
-def take(request: Request, *names: str) -> Request:
-    """Move what `request` has of `names` into a request of its own."""
+def pop_values(request: Request, *names: str) -> Request:
+    """Remove the named values from a request. Return those that it had."""
     return {name: request.pop(name) for name in names if name in request}
 
 
-def _target(shape: Shape, name: str) -> tuple[str, Convert]:
-    target = shape[name]
-    return (target, SAME) if isinstance(target, str) else target
+def _api_name_and_converter(table: InputTable, name: str) -> tuple[str, Converter]:
+    entry = table[name]
+    return (entry, UNCHANGED) if isinstance(entry, str) else entry
 
 
-def block(shape: Shape) -> Convert:
-    """Convert a nested block."""
+def block(table: InputTable) -> Converter:
+    """Return the converter of a nested block with these inputs."""
 
     def to_api(value: object, path: str) -> object:
         if not isinstance(value, Mapping):
             raise InputRefusedError(path, f"a block was expected, not {value!r}")
-        return translate(value, shape, f"{path}.")
+        return translate(value, table, f"{path}.")
 
-    def from_api(found: object, declared: object) -> object:
-        assert isinstance(found, Mapping), "the service answers with a block"
+    def from_api(value: object, declared: object) -> object:
+        assert isinstance(value, Mapping), "the service returns a block"
         assert isinstance(declared, Mapping), "the program declared a block"
-        return actual(declared, found, shape)
+        return current_inputs(declared, value, table)
 
-    return Convert(to_api, from_api)
+    return Converter(to_api, from_api)
 
 
-def pairs(key: str, value: str) -> Convert:
-    """Convert a mapping, as of tags, into a list of pairs with these names."""
+def pairs(key: str, value: str) -> Converter:
+    """Return the converter of a mapping, such as tags, that the API takes as a list of pairs.
+
+    `key` and `value` are the names of the fields of a pair.
+    """
 
     def to_api(mapping: object, path: str) -> object:
         if not isinstance(mapping, Mapping):
             raise InputRefusedError(path, f"a mapping was expected, not {mapping!r}")
         return [{key: name, value: item} for name, item in mapping.items()]
 
-    def from_api(found: object, _declared: object) -> object:
-        assert isinstance(found, list), "the service answers with a list of pairs"
-        return {pair[key]: pair[value] for pair in found}
+    def from_api(items: object, _declared: object) -> object:
+        assert isinstance(items, list), "the service returns a list of pairs"
+        return {pair[key]: pair[value] for pair in items}
 
-    return Convert(to_api, from_api)
-
-
-def _write(value: object, _path: str) -> object:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _read_document(found: object, declared: object) -> object:
-    """Return the program's spelling of a document if the service's has the same meaning."""
-    return declared if parsed(found) == parsed(declared) else _write(found, "")
+    return Converter(to_api, from_api)
 
 
 def parsed(document: object) -> object:
-    """Return the content of a JSON document. boto3 has parsed some documents already."""
+    """Return the content of a JSON document. boto3 has already parsed some documents."""
     try:
         return json.loads(document) if isinstance(document, str) else document
-    except ValueError:  # a service may accept text that is no JSON
+    except ValueError:  # A service may accept text that is not JSON.
         return document
 
 
-def _read_text(found: object, declared: object) -> object:
-    return found if isinstance(declared, str) else json.loads(str(found))
+def _to_text(value: object, _path: str = "") -> object:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-SAME = Convert(lambda value, _path: value, lambda found, _declared: found)
-DOCUMENT = Convert(_write, _read_document)
+def _from_document(document: object, declared: object) -> object:
+    """Return the declared document if the service's document means the same."""
+    return declared if parsed(document) == parsed(declared) else _to_text(document)
+
+
+def _from_text(text: object, declared: object) -> object:
+    return text if isinstance(declared, str) else json.loads(str(text))
+
+
+UNCHANGED = Converter(lambda value, _path: value, lambda value, _declared: value)
+DOCUMENT = Converter(_to_text, _from_document)
 """A JSON document. Pulumi takes text or a mapping, the API takes text."""
-TEXT = Convert(_write, _read_text)
+TEXT = Converter(_to_text, _from_text)
 """A value that the API keeps as text, for example 30 or true."""
 TAGS = pairs("Key", "Value")

@@ -17,13 +17,13 @@ from emulator.deployer.errors import InputRefusedError
 
 # Each constant is also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key that tells a secret, an asset or an archive from an ordinary mapping."""
+"""The key that a secret, an asset and an archive have, and an ordinary mapping has not."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # the signature of any secret
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""Stands for a value of any type that is not known in a preview."""
+"""The value of a property that is not known in a preview."""
 TYPED_UNKNOWNS = {
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
     "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
@@ -32,13 +32,14 @@ TYPED_UNKNOWNS = {
     "e48ece36-62e2-4504-bad9-02848725956a",
     "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
 }
-"""The engine sends these for an unknown boolean, number, array, asset, archive or object."""
+"""The values that the engine sends for an unknown boolean, number, array, asset, archive or
+object."""
 
 Properties: TypeAlias = dict[str, object]
 """Pulumi's names of properties -> JSON values, Archives and UNKNOWN."""
 
 Files: TypeAlias = Mapping[str, bytes]
-"""Path in an archive -> content."""
+"""Paths in an archive -> contents."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,21 @@ class Archive:
 
     @property
     def elided(self) -> bool:
-        """Return True for an archive whose content the engine has left out."""
+        """Return True if the engine has left the content out."""
         return self.raw.keys() <= {SIGNATURE, "hash"}
 
 
-def properties(struct: struct_pb2.Struct) -> Properties:
+def from_struct(struct: struct_pb2.Struct) -> Properties:
     """Return the properties in a structure, without nulls, and with the values of secrets."""
-    found = _plain(json_format.MessageToDict(struct))
-    assert isinstance(found, dict), "a structure is a mapping"
-    return found
+    properties = _from_wire(json_format.MessageToDict(struct))
+    assert isinstance(properties, dict), "a structure is a mapping"
+    return properties
 
 
-def structure(values: Mapping[str, object]) -> struct_pb2.Struct:
-    """Return a structure with these values."""
+def to_struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
+    """Return a structure with these properties."""
     struct = struct_pb2.Struct()
-    struct.update({name: _raw(value) for name, value in values.items()})
+    struct.update({name: _to_wire(value) for name, value in properties.items()})
     return struct
 
 
@@ -78,82 +79,83 @@ def contains_unknown(value: object) -> bool:
     return value == UNKNOWN
 
 
-def files(archive: object, path: str) -> Files:
-    """Read the files of an archive of files, texts and archives.
+def read_files(archive: object, path: str) -> Files:
+    """Return the files of an archive that consists of files, texts and archives.
 
-    Relative paths start at the working directory, which is the program's. Raises InputRefusedError,
-    naming `path`, for another kind of archive or asset.
+    Relative paths start at the working directory, which is the program's folder. Raises
+    InputRefusedError with `path` for another kind of archive or asset.
     """
-    raw = archive.raw if isinstance(archive, Archive) else archive
-    return dict(sorted(_files(raw, path, "")))
+    wire_value = archive.raw if isinstance(archive, Archive) else archive
+    return dict(sorted(_files_below(wire_value, path, "")))
 
 
-def _files(raw: object, path: str, prefix: str) -> list[tuple[str, bytes]]:
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("assets"), Mapping):
-        raise InputRefusedError(path, f"{_kind(raw)} is not supported, only AssetArchive")
-    found: list[tuple[str, bytes]] = []
-    for name, asset in raw["assets"].items():
+def _files_below(archive: object, path: str, folder: str) -> list[tuple[str, bytes]]:
+    """Return the files of an archive that stands in a folder of the whole archive."""
+    if not isinstance(archive, Mapping) or not isinstance(archive.get("assets"), Mapping):
+        raise InputRefusedError(path, f"{_class_name(archive)} is not supported, only AssetArchive")
+    files: list[tuple[str, bytes]] = []
+    for name, asset in archive["assets"].items():
         if asset.get(SIGNATURE) == ARCHIVE:
-            found += _files(asset, path, f"{prefix}{name}/")
+            files += _files_below(asset, path, f"{folder}{name}/")
         elif "path" in asset:
-            found.append((prefix + name, Path(asset["path"]).read_bytes()))
+            files.append((folder + name, Path(asset["path"]).read_bytes()))
         elif "text" in asset:
-            found.append((prefix + name, asset["text"].encode()))
+            files.append((folder + name, asset["text"].encode()))
         else:
             raise InputRefusedError(
-                f"{path}[{prefix}{name}]",
-                f"{_kind(asset)} is not supported, only FileAsset and StringAsset",
+                f"{path}[{folder}{name}]",
+                f"{_class_name(asset)} is not supported, only FileAsset and StringAsset",
             )
-    return found
+    return files
 
 
-def fingerprint(content: Files) -> str:
-    """Return a hash that two archives share if they hold the same files."""
+def fingerprint(files: Files) -> str:
+    """Return a hash of the paths and contents of files. The order of the files does not matter."""
     digest = hashlib.sha256()
-    for name, data in sorted(content.items()):
-        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
 
-def _kind(raw: object) -> str:
+def _class_name(wire_value: object) -> str:
     """Return the name of the class of an asset or archive in Pulumi's SDK."""
-    if not isinstance(raw, Mapping) or SIGNATURE not in raw:
-        return repr(raw)
-    place = "Remote" if "uri" in raw else "File" if "path" in raw else "String"
-    return place + ("Archive" if raw[SIGNATURE] == ARCHIVE else "Asset")
+    if not isinstance(wire_value, Mapping) or SIGNATURE not in wire_value:
+        return repr(wire_value)
+    source = "Remote" if "uri" in wire_value else "File" if "path" in wire_value else "String"
+    return source + ("Archive" if wire_value[SIGNATURE] == ARCHIVE else "Asset")
 
 
-def _plain(value: object) -> object:
+def _from_wire(value: object) -> object:
     if isinstance(value, dict):
-        return _plain_mapping(value)
+        return _mapping_from_wire(value)
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_from_wire(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return UNKNOWN if value in TYPED_UNKNOWNS else value
 
 
-def _plain_mapping(value: dict[str, object]) -> object:
+def _mapping_from_wire(value: dict[str, object]) -> object:
     if value.get(SIGNATURE) == SECRET:
-        return _plain(value["value"])
+        return _from_wire(value["value"])
     if value.get(SIGNATURE) == ARCHIVE:
-        return Archive(str(value.get("hash") or _hash(value)), value)
-    return {key: _plain(item) for key, item in value.items() if item is not None}
+        return Archive(str(value.get("hash") or _hash_of_program(value)), value)
+    return {key: _from_wire(item) for key, item in value.items() if item is not None}
 
 
-def _hash(raw: object) -> str:
-    """Return the hash of an archive that came without one: only the engine sends hashes."""
+def _hash_of_program(archive: object) -> str:
+    """Return the hash of an archive that a program sends. Only the engine adds hashes itself."""
     try:
-        return fingerprint(files(raw, ""))
-    except InputRefusedError:  # the row refuses the archive later, with the name of the input
+        return fingerprint(read_files(archive, ""))
+    except InputRefusedError:  # The row refuses the archive later, with the name of the input.
         return ""
 
 
-def _raw(value: object) -> object:
+def _to_wire(value: object) -> object:
     if isinstance(value, Archive):
         return dict(value.raw)
     if isinstance(value, Mapping):
-        return {key: _raw(item) for key, item in value.items()}
+        return {key: _to_wire(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_raw(item) for item in value]
+        return [_to_wire(item) for item in value]
     return value

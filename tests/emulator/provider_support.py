@@ -36,7 +36,7 @@ def struct(properties):
 
 def plain(structure):
     """Return what a structure holds. Unknown values are as they are on the wire."""
-    return wire.properties(structure)
+    return wire.from_struct(structure)
 
 
 def archive(digest, **files):

@@ -211,7 +211,7 @@ LIMITS = {
     "aws:sfn/stateMachine:StateMachine": 80,
     "aws:sqs/queue:Queue": 80,
 }
-RULES = {type_: row.name for type_, row in ROWS.items() if row.name}
+RULES = {type_: row.name_rule for type_, row in ROWS.items()}
 
 
 def test_each_kind_of_name_has_awss_limit():
@@ -221,12 +221,12 @@ def test_each_kind_of_name_has_awss_limit():
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
 def test_a_name_is_held_to_its_rule(rule):
     longest, longer = "n" * rule.limit, "n" * (rule.limit + 1)
-    assert rule.problem(longest) is None, "the limit itself is allowed"
-    assert rule.problem(longer) == (
+    assert rule.error(longest) is None, "the limit itself is allowed"
+    assert rule.error(longer) == (
         f"{longer!r} has {rule.limit + 1} characters, AWS allows {rule.limit}"
     ), "one more is not"
-    assert rule.problem("a-name") is None, "letters and hyphens are allowed everywhere"
-    assert rule.problem("a\tname") == (f"'a\\tname' does not match AWS's pattern {rule.pattern}"), (
+    assert rule.error("a-name") is None, "letters and hyphens are allowed everywhere"
+    assert rule.error("a\tname") == (f"'a\\tname' does not match AWS's pattern {rule.pattern}"), (
         "tabs are not allowed anywhere"
     )
 

@@ -324,6 +324,15 @@ def test_each_type_has_a_life_here():
 
 
 @pytest.mark.parametrize("kind", LIVES)
+def test_a_preview_shows_each_output_that_the_resource_will_have(engine, existing, kind):
+    inputs = filled(LIVES[kind].inputs, existing)
+    previewed = engine.preview_create(kind, "previewed", inputs)
+    resource = engine.create(kind, "previewed", inputs)
+    engine.delete(resource)
+    assert previewed.keys() == resource.outputs.keys()
+
+
+@pytest.mark.parametrize("kind", LIVES)
 def test_a_resource_is_read_as_it_was_created_and_can_be_deleted(engine, existing, kind):
     resource = engine.create(kind, "created", filled(LIVES[kind].inputs, existing))
     try:
@@ -338,7 +347,7 @@ def test_a_resource_is_read_as_it_was_created_and_can_be_deleted(engine, existin
 
 def as_sent(properties):
     """Return properties as the engine sends them to Read, without the content of archives."""
-    return wire.properties(wire.structure(elided(raw(properties))))
+    return wire.from_struct(wire.to_struct(elided(raw(properties))))
 
 
 UPDATES = [
@@ -386,7 +395,7 @@ def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing,
         "UPDATE_REPLACE",
     }, "each detail says that it replaces"
     row = ROWS[kind]
-    has_fixed_name = row.name is not None and row.name_input in apply_change(inputs, change)
+    has_fixed_name = row.name_input in apply_change(inputs, change)
     assert diff["deleteBeforeReplace"] == has_fixed_name, "two resources cannot have one name"
 
 
@@ -395,4 +404,4 @@ def test_each_replacing_input_is_tried():
         kind: {name for change in life.replacements for name in change}
         for kind, life in LIVES.items()
     }
-    assert tried == {kind: row.replaces for kind, row in ROWS.items()}
+    assert tried == {kind: row.replacing_inputs for kind, row in ROWS.items()}
