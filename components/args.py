@@ -31,7 +31,7 @@ class DatasetArgs:
     """A dataset and the CSV export that fills it."""
 
     dataset_arn: pulumi.Input[str]
-    """The dataset to fill."""
+    """ARN of the dataset to fill."""
     data_location: pulumi.Input[str]
     """`s3://bucket/file.csv`, or a prefix that ends in `/`: every file below it is imported.
 
@@ -61,15 +61,15 @@ class DatasetsArgs:
     """The datasets to import before each training. There must be at least one."""
 
     interactions: DatasetArgs | None = None
-    """The dataset of type Interactions."""
+    """The dataset of type Interactions: who did what, and when."""
     items: DatasetArgs | None = None
-    """The dataset of type Items."""
+    """The dataset of type Items: the catalogue."""
     users: DatasetArgs | None = None
     """The dataset of type Users."""
     actions: DatasetArgs | None = None
-    """The dataset of type Actions."""
+    """The dataset of type Actions, for next best actions: what can be offered."""
     action_interactions: DatasetArgs | None = None
-    """The dataset of type Action_Interactions."""
+    """The dataset of type Action_Interactions, for next best actions: what was accepted."""
 
     def configured(self) -> dict[str, DatasetArgs]:
         """Return the datasets that are set, in a fixed order, by their key in the config."""
@@ -103,7 +103,7 @@ class CampaignArgs:
     """A campaign that serves the newest version of the solution."""
 
     campaign_arn: pulumi.Input[str]
-    """The campaign to update."""
+    """ARN of the campaign to update."""
     probe: ProbeArgs | None = None
     """A request that is sent after each update. If it fails, the campaign moves back."""
 
@@ -113,7 +113,7 @@ class QualityRuleArgs:
     """A rule for one offline metric of a new version: `maxDrop`, `minimum` or both."""
 
     metric: str
-    """The name of the metric in GetSolutionMetrics."""
+    """The name of the metric in GetSolutionMetrics, for example `coverage`."""
     max_drop: float | None = None
     """The share of the live version's value that may be lost.
 
@@ -132,14 +132,14 @@ class SolutionArgs:
     """A solution to retrain, with the campaigns that serve its new version."""
 
     solution_arn: pulumi.Input[str]
-    """The solution to retrain, and not one of its versions."""
+    """ARN of the solution to retrain, not of one of its versions."""
     training_mode: TrainingMode = "FULL"
     """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
 
     The recipes aws-user-personalization and aws-hrnn-coldstart support `UPDATE`.
     """
     full_every: str | None = None
-    """How old the last `FULL` version may become with `UPDATE`, in days. Without it, `7 days`."""
+    """How old the last `FULL` version may become with `UPDATE`. Without it, `7 days`."""
     campaigns: Sequence[CampaignArgs] = ()
     """The campaigns to update. A solution without campaigns is only trained."""
     quality_gate: Sequence[QualityRuleArgs] = DEFAULT_GATE
@@ -153,13 +153,16 @@ class LimitsArgs:
     """How long each stage may take, from the creation of its job, and how often a run may train."""
 
     max_import_hours: float = 6
-    """Hours for the import of a dataset."""
+    """Hours for the import of a dataset. A longer import fails the run."""
     max_training_hours: float = 24
     """Hours for the training of a solution version. A longer training is stopped."""
     max_campaign_hours: float = 3
     """Hours for the update of a campaign."""
     max_trainings_per_month: int = 0
-    """Runs are skipped once a solution has this many new versions within 30 days. 0 is no limit."""
+    """How many versions of a solution anyone may train within 30 days before runs are skipped.
+
+    0 is no limit.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +174,7 @@ class RetrainingPipelineArgs:
     solutions: Sequence[SolutionArgs]
     """The solutions to retrain, in parallel. There must be at least one."""
     import_role_arn: pulumi.Input[str] | None = None
-    """The role that Personalize assumes to read the exports.
+    """ARN of the role that Personalize assumes to read the exports.
 
     Without it, the pipeline creates a role that may read only the configured exports.
     """
@@ -180,9 +183,9 @@ class RetrainingPipelineArgs:
     timezone: str = "UTC"
     """The IANA time zone of a cron. Has no effect with a rate, which counts from the deployment."""
     paused: bool = False
-    """Deploy the schedule disabled. Runs can still be started by hand."""
+    """`true` deploys the schedule disabled. Runs can still be started by hand."""
     skip_when_unchanged: bool = True
-    """Skip a run that could only train the same model again."""
+    """`true` skips a run that could only train the same model again."""
     auto_training: AutoTraining = "warn"
     """What to do if a solution also trains automatically: `warn`, or `refuse` to run."""
     limits: LimitsArgs = field(default_factory=LimitsArgs)
@@ -194,13 +197,16 @@ class RetrainingPipelineArgs:
     import jobs and solution versions.
     """
     permissions_boundary_arn: pulumi.Input[str] | None = None
-    """The IAM policy that bounds the permissions of every role that is created."""
+    """ARN of the IAM policy that is the permissions boundary of every created role."""
     log_retention_days: int = 90
     """How many days CloudWatch Logs keeps the logs."""
     kms_key_arn: pulumi.Input[str] | None = None
-    """The key that encrypts the logs and the dead-letter queue."""
+    """ARN of the KMS key that encrypts the logs and the dead-letter queue."""
     data_kms_key_arn: pulumi.Input[str] | None = None
-    """The key of the exports. The created import role and plan_retraining may decrypt with it."""
+    """ARN of the KMS key of the exports.
+
+    The created import role and plan_retraining may decrypt with it.
+    """
 
     @property
     def schedule_expression(self) -> str:

@@ -32,7 +32,7 @@ def schema(project: Mapping[str, object]) -> Spec:
     """Return the schema of the package. `project` is the table `project` of pyproject.toml."""
     types: dict[str, Spec] = {}
     inputs = _object(RetrainingPipelineArgs, types)
-    described = _attribute_docstrings(RetrainingPipeline)
+    described = attribute_docstrings(RetrainingPipeline)
     outputs = {
         camel_case(name): {"type": SCALARS[get_args(type_)[0]], "description": described[name]}
         for name, type_ in OUTPUTS.items()
@@ -56,7 +56,7 @@ def schema(project: Mapping[str, object]) -> Spec:
 
 def _object(cls: type, types: dict[str, Spec]) -> Spec:
     """Return the type of a dataclass, and add to `types` what its fields refer to."""
-    described = _attribute_docstrings(cls)
+    described = attribute_docstrings(cls)
     return {
         "type": "object",
         "description": inspect.getdoc(cls),
@@ -118,7 +118,7 @@ def _default(field: Field[object]) -> Iterator[str]:
         yield f"Default: {field.default}."
 
 
-def _attribute_docstrings(cls: type) -> dict[str, str]:
+def attribute_docstrings(cls: type) -> dict[str, str]:
     """Return the docstrings below the attributes of a class. Only its source has them."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)

@@ -1,4 +1,4 @@
-"""Proves that the schema says of each setting what the component's dataclasses say of it."""
+"""Proves that the schema has the settings and descriptions of the dataclasses."""
 
 import json
 import tomllib
@@ -15,35 +15,44 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SCHEMA = schema(PROJECT)
 RESOURCE = SCHEMA["resources"][COMPONENT]
 ARGUMENTS = {
-    name.removesuffix("Args"): each
-    for name, each in vars(components).items()
-    if is_dataclass(each) and each is not RetrainingPipelineArgs
+    name.removesuffix("Args"): cls
+    for name, cls in vars(components).items()
+    if is_dataclass(cls) and cls is not RetrainingPipelineArgs
 }
-"""Type of the schema to its dataclass."""
+"""Type in the schema to its dataclass."""
 
 
-def type_named(name):
+def schema_type(name):
     """Return a type of the schema."""
     return SCHEMA["types"][f"personalize-retraining:index:{name}"]
 
 
+def reference(name):
+    return {"$ref": f"#/types/personalize-retraining:index:{name}", "plain": True}
+
+
+def undescribed(spec):
+    """Return a property without its description."""
+    return {key: value for key, value in spec.items() if key != "description"}
+
+
 def properties():
-    """Yield place and specification of every property."""
+    """Yield the place and the specification of every property."""
     for name, spec in SCHEMA["types"].items():
-        for key, each in spec.get("properties", {}).items():
-            yield f"{name.rpartition(':')[2]}.{key}", each
+        for key, property_ in spec.get("properties", {}).items():
+            yield f"{name.rpartition(':')[2]}.{key}", property_
     for kind in ("inputProperties", "properties"):
-        for key, each in RESOURCE[kind].items():
-            yield f"{kind}.{key}", each
+        for key, property_ in RESOURCE[kind].items():
+            yield f"{kind}.{key}", property_
 
 
-def parts(value):
+def dicts(value):
     """Yield each dict inside a document."""
     if isinstance(value, dict):
         yield value
-    for each in value.values() if isinstance(value, dict) else value:
-        if isinstance(each, dict | list):
-            yield from parts(each)
+    for element in value.values() if isinstance(value, dict) else value:
+        if isinstance(element, dict | list):
+            yield from dicts(element)
 
 
 def test_the_plugin_serves_the_schema_and_has_the_version_of_the_package():
@@ -52,65 +61,47 @@ def test_the_plugin_serves_the_schema_and_has_the_version_of_the_package():
         assert plugin.version() == PROJECT["version"] == SCHEMA["version"]
 
 
-def test_a_type_of_the_schema_reads_so():
-    interactions = type_named("Datasets")["properties"]["interactions"]
-    assert interactions == {
-        "$ref": "#/types/personalize-retraining:index:Dataset",
-        "plain": True,
-        "description": "The dataset of type Interactions.",
-    }
-    dataset = type_named("Dataset")
+def test_text_is_a_string_and_plain_unless_it_is_an_input():
+    dataset = schema_type("Dataset")
     assert dataset["required"] == ["datasetArn", "dataLocation"]
-    assert dataset["properties"]["datasetArn"] == {
-        "type": "string",
-        "description": "The dataset to fill.",
-    }
-    assert dataset["properties"]["importMode"] == {
-        "$ref": "#/types/personalize-retraining:index:ImportMode",
-        "plain": True,
-        "description": (
-            "`FULL` replaces all bulk data of the dataset, and `INCREMENTAL` adds to it.\n\nAn "
-            "`INCREMENTAL` export needs 1,000 interactions at least, and a `FULL` import before "
-            "it. Default: FULL."
-        ),
-    }
-    assert type_named("ImportMode") == {
+    assert undescribed(dataset["properties"]["datasetArn"]) == {"type": "string"}
+    plain_text = {"type": "string", "plain": True}
+    assert undescribed(RESOURCE["inputProperties"]["timezone"]) == plain_text
+    assert RESOURCE["inputProperties"]["tags"]["additionalProperties"] == plain_text
+    assert undescribed(RESOURCE["properties"]["stateMachineArn"]) == {"type": "string"}
+
+
+def test_a_choice_is_an_enum():
+    mode = schema_type("Dataset")["properties"]["importMode"]
+    assert undescribed(mode) == reference("ImportMode")
+    assert schema_type("ImportMode") == {
         "type": "string",
         "enum": [{"value": "FULL"}, {"value": "INCREMENTAL"}],
     }
-    campaigns = type_named("Solution")["properties"]["campaigns"]
-    assert campaigns["items"] == {
-        "$ref": "#/types/personalize-retraining:index:Campaign",
-        "plain": True,
-    }
-    assert RESOURCE["inputProperties"]["tags"]["additionalProperties"] == {
-        "type": "string",
-        "plain": True,
-    }
-    assert RESOURCE["properties"]["stateMachineArn"] == {
-        "type": "string",
-        "description": (
-            "ARN of the Step Functions state machine. `{}` is a valid input of an execution."
-        ),
-    }
+
+
+def test_a_dataclass_is_a_type_also_in_a_list():
+    interactions = schema_type("Datasets")["properties"]["interactions"]
+    assert undescribed(interactions) == reference("Dataset")
+    assert schema_type("Solution")["properties"]["campaigns"]["items"] == reference("Campaign")
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_each_dataclass_is_a_type_with_its_fields_as_keys(name):
-    assert list(type_named(name)["properties"]) == [
+def test_the_properties_of_a_type_are_the_fields_of_its_dataclass(name):
+    assert list(schema_type(name)["properties"]) == [
         camel_case(each.name) for each in fields(ARGUMENTS[name])
     ]
 
 
-def test_the_inputs_are_the_keys_of_the_stacks_config_and_the_required_ones_are_known():
+def test_the_inputs_are_the_keys_of_the_config():
     assert list(RESOURCE["inputProperties"]) == [
         camel_case(each.name) for each in fields(RetrainingPipelineArgs)
     ]
     assert RESOURCE["requiredInputs"] == ["datasets", "solutions"]
 
 
-def test_what_is_not_plain_is_an_arn_or_a_place_in_s3():
-    inputs = [place for place, each in properties() if "plain" not in each]
+def test_only_arns_and_locations_accept_an_output():
+    inputs = [place for place, spec in properties() if "plain" not in spec]
     assert sorted(place for place in inputs if not place.startswith("properties.")) == [
         "Campaign.campaignArn",
         "Dataset.dataLocation",
@@ -121,25 +112,33 @@ def test_what_is_not_plain_is_an_arn_or_a_place_in_s3():
         "inputProperties.importRoleArn",
         "inputProperties.kmsKeyArn",
         "inputProperties.permissionsBoundaryArn",
-    ], "SDKs of typed languages take an Output there and nowhere else"
+    ], "SDKs of typed languages accept an Output only there"
 
 
 @pytest.mark.parametrize(
     ("place", "spec"), [pytest.param(*each, id=each[0]) for each in properties()]
 )
 def test_every_property_is_described(place, spec):
-    assert spec["description"].rstrip()[-1] in ".`", f"{place} ends with a whole sentence"
+    assert spec["description"].rstrip().endswith("."), f"{place} ends with a whole sentence"
 
 
-def test_the_default_of_a_setting_is_in_its_description():
-    described = {place: each["description"] for place, each in properties()}
-    assert described["inputProperties.logRetentionDays"].endswith(" Default: 90.")
-    assert described["inputProperties.paused"].endswith(" Default: false.")
-    assert described["inputProperties.timezone"].endswith(" Default: UTC.")
-    assert described["Limits.maxImportHours"].endswith(" Default: 6.")
-    assert "Default" not in described["inputProperties.kmsKeyArn"]
+@pytest.mark.parametrize(
+    ("place", "default"),
+    [
+        ("inputProperties.logRetentionDays", "90"),
+        ("inputProperties.paused", "false"),
+        ("inputProperties.timezone", "UTC"),
+        ("Limits.maxImportHours", "6"),
+    ],
+)
+def test_the_default_of_a_setting_is_in_its_description(place, default):
+    assert dict(properties())[place]["description"].endswith(f" Default: {default}.")
+
+
+def test_a_setting_without_a_default_has_none_in_its_description():
+    assert "Default" not in RESOURCE["inputProperties"]["kmsKeyArn"]["description"]
 
 
 def test_the_schema_has_nothing_that_breaks_a_generated_sdk():
-    broken = [each for each in parts(SCHEMA) if {"oneOf", "default"} & set(each)]
-    assert broken == [], "unions break the Python SDK, defaults of nested types that of Go"
+    broken = [spec for spec in dicts(SCHEMA) if {"oneOf", "default"} & set(spec)]
+    assert broken == [], "unions break the Python SDK, and defaults of nested types the Go SDK"

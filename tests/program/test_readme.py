@@ -5,16 +5,12 @@ import inspect
 import itertools
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass
-from typing import get_args, get_origin
+from typing import get_args
 
 import pytest
 
-from components.args import DEFAULT_GATE, FULL_EVERY, RetrainingPipelineArgs, camel_case
-from components.rules.metrics import NDCG_AT_10
 from components.state_machine.definition import REPORTED
-from components.state_machine.steps import STEPS
+from docs import configuration
 from functions import errors
 from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags
@@ -28,7 +24,6 @@ README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 FLEET = (ROOT / "docs" / "fleet.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
-PERMISSIONS = (ROOT / "docs" / "permissions.md").read_text()
 REHEARSAL = (ROOT / "docs" / "rehearsal.md").read_text()
 PAGES = [
     ROOT / "README.md",
@@ -42,8 +37,6 @@ PAGES_FOR_ONE_STACK = [
     ROOT / "docs" / "deployment.md",
 ]
 """Pages whose commands work on one stack, which each command has to name."""
-DEFAULTS_IN_WORDS = {"importRoleArn": "created", "solutions[].fullEvery": f"`{FULL_EVERY}`"}
-"""The effect of leaving a key out, for keys whose default in the code is None."""
 HELPERS_OF_GUARDS = {"newest_full", "problems"}
 """Public functions in the modules of the guards that are no guards."""
 
@@ -61,65 +54,9 @@ def code(text):
     return re.findall(r"`([^`]+)`", text)
 
 
-def config_keys(cls, prefix=""):
-    """Yield each config key below a dataclass of arguments, with its default in words."""
-    for field in fields(cls):
-        key = f"{prefix}{camel_case(field.name)}"
-        nested_class = next(filter(is_dataclass, type_parts(field.type)), None)
-        if nested_class is None or field.name != "limits":
-            yield key, default_in_words(key, field)
-        if nested_class is not None:
-            yield from config_keys(nested_class, f"{table_key(key, field.type, nested_class)}.")
-
-
-def type_parts(kind):
-    """Return a type and all types inside it."""
-    return [kind, *(part for argument in get_args(kind) for part in type_parts(argument))]
-
-
-def table_key(key, kind, nested_class):
-    """Return how the table writes a key with nested keys: `[]` for a list, `*` for a dataset."""
-    if nested_class.__name__ == "DatasetArgs":
-        return "datasets.*"
-    is_list = any(get_origin(part) is Sequence for part in type_parts(kind))
-    return f"{key}[]" if is_list else key
-
-
-def default_in_words(key, field):
-    """Return the cell of the table that shows the default of a field."""
-    factory = field.default_factory
-    value = field.default if factory is MISSING else factory()
-    if value is MISSING:
-        return "required"
-    if value is DEFAULT_GATE:
-        (rule,) = DEFAULT_GATE
-        assert (rule.metric, rule.minimum) == (NDCG_AT_10, None)
-        return f"one rule: NDCG@10, `maxDrop` {rule.max_drop:g}"
-    if value is None or value in ((), {}):
-        return DEFAULTS_IN_WORDS.get(key, "none")
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def test_the_table_of_keys_has_every_key_with_its_default():
-    in_table = {code(key)[0]: default for key, default, _ in rows(CONFIGURATION, "key")}
-    assert in_table == dict(config_keys(RetrainingPipelineArgs))
-
-
 def test_the_readme_names_only_keys_that_exist():
-    known = [key for key, _ in config_keys(RetrainingPipelineArgs)]
+    known = [row.key for row in configuration.rows()]
     assert [key for row in rows(README, "key") for key in code(row[0]) if key not in known] == []
-
-
-def test_the_table_of_functions_has_the_permissions_of_each_role():
-    expected = {
-        step: "; ".join(
-            f"{', '.join(action.removeprefix('personalize:') for action in actions)} on {kind}"
-            for kind, actions in row.may.items()
-        )
-        or "nothing"
-        for step, row in STEPS.items()
-    }
-    assert {code(step)[0]: may for step, may in rows(PERMISSIONS, "function")} == expected
 
 
 def test_the_readme_has_the_number_of_resources_of_the_sample_stack():

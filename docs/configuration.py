@@ -1,0 +1,94 @@
+"""Prints the page of the config keys, which are the fields of the pipeline's arguments.
+
+Use: `python -m docs.configuration > docs/configuration.md`.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import NamedTuple, get_args, get_origin
+
+from components.args import DatasetArgs, DatasetsArgs, RetrainingPipelineArgs, camel_case
+from package.schema import attribute_docstrings
+
+PAGE = """\
+# Configuration
+
+This page is generated from `components/args.py`:
+`python -m docs.configuration > docs/configuration.md`.
+
+These are the keys of a stack's config. Write them into `Pulumi.<stack>.yaml`, or use
+`pulumi config set --path`. `[]` stands for each element of a list, and `*` for each of the five
+datasets. [Pulumi.dev.yaml](../Pulumi.dev.yaml) is a sample with comments.
+
+| key | default | meaning |
+| --- | --- | --- |
+{rows}
+
+`aws:region` is required and has to be the region of the ARNs. A mistake is reported like this:
+
+    1 problem in the configuration of stack dev:
+      personalize-retraining:retrainigRate: unknown; did you mean retrainingRate?
+"""
+
+
+class Row(NamedTuple):
+    """A key of the config."""
+
+    key: str
+    default: str
+    meaning: str
+
+
+def page() -> str:
+    """Return the whole page."""
+    lines = [f"| `{key}` | {default} | {meaning} |" for key, default, meaning in rows()]
+    return PAGE.format(rows="\n".join(lines))
+
+
+def rows(cls: type = RetrainingPipelineArgs, prefix: str = "") -> Iterator[Row]:
+    """Yield a row for each field of a dataclass and of the dataclasses inside it."""
+    meanings = attribute_docstrings(cls)
+    for field in fields(cls):
+        key = f"{prefix}{camel_case(field.name)}"
+        nested = next(filter(is_dataclass, _types(field.type)), None)
+        if nested is None or field.default_factory is MISSING:
+            yield Row(key, _default(field), " ".join(meanings[field.name].split()))
+        # The five datasets have the same keys.
+        if isinstance(nested, type) and nested is not DatasetArgs:
+            yield from rows(nested, f"{key}[]." if Sequence in _origins(field) else f"{key}.")
+    if cls is DatasetsArgs:
+        yield from rows(DatasetArgs, f"{prefix}*.")
+
+
+def _types(type_: object) -> list[object]:
+    """Return a type and the types inside it."""
+    return [type_, *(inner for argument in get_args(type_) for inner in _types(argument))]
+
+
+def _origins(field: Field[object]) -> list[object]:
+    return [get_origin(type_) for type_ in _types(field.type)]
+
+
+def _default(field: Field[object]) -> str:
+    """Return the default of a field as YAML."""
+    value = field.default if field.default_factory is MISSING else field.default_factory()
+    if value is MISSING:
+        return "required"
+    if value is None or value in ((), {}):
+        return "none"
+    return f"`{_yaml(value)}`"
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_yaml, value))}]"
+    if is_dataclass(value):
+        items = {camel_case(each.name): getattr(value, each.name) for each in fields(value)}
+        pairs = [f"{key}: {_yaml(item)}" for key, item in items.items() if item is not None]
+        return f"{{{', '.join(pairs)}}}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,47 @@
+"""Prints the page of the permissions of the functions, which are the rows of `steps.py`.
+
+Use: `python -m docs.permissions > docs/permissions.md`.
+"""
+
+import sys
+
+from components.state_machine.steps import STEPS, Step
+
+PAGE = """\
+# What the functions may do
+
+This page is generated from `components/state_machine/steps.py`:
+`python -m docs.permissions > docs/permissions.md`.
+
+Each function has its own role. Each role may write the logs and traces of its function. Beside
+that, the roles may do this. Actions without a service are actions of Personalize.
+
+| function | permissions |
+| --- | --- |
+{rows}
+
+- "Any" is `*`, for actions that support no narrower resource.
+- "All import jobs" are the import jobs of the account. The roles may only read them.
+- Every other resource is named in the config, or belongs to a resource in the config. So no
+  function can change another dataset, solution or campaign.
+- Schemas and the dataset group can only be described. Exports can only be listed and read.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    rows = [f"| `{name}` | {permissions(step)} |" for name, step in STEPS.items()]
+    return PAGE.format(rows="\n".join(rows))
+
+
+def permissions(step: Step) -> str:
+    """Return the permissions of a step in words: actions, and the kind of resource."""
+    grants = [
+        f"{', '.join(action.removeprefix('personalize:') for action in actions)} on {kind}"
+        for kind, actions in step.may.items()
+    ]
+    return "; ".join(grants) or "nothing"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,44 @@
+"""Proves that the generated tables of config keys and permissions are current."""
+
+import pytest
+
+from components.state_machine.steps import Step
+from docs import configuration, permissions
+from tests.program.sample_stack import ROOT
+
+
+@pytest.mark.parametrize("generator", [configuration, permissions])
+def test_a_generated_page_is_current(generator):
+    name = generator.__name__.removeprefix("docs.")
+    page = (ROOT / "docs" / f"{name}.md").read_text()
+    assert page == generator.page(), f"run: python -m docs.{name} > docs/{name}.md"
+
+
+def test_a_key_has_its_default_as_yaml():
+    defaults = {row.key: row.default for row in configuration.rows()}
+    assert defaults["datasets.*.datasetArn"] == "required"
+    assert defaults["datasets.*.readyMarker"] == defaults["tags"] == "none"
+    assert defaults["solutions[].qualityGateEnabled"] == "`true`"
+    assert defaults["solutions[].qualityGate"] == (
+        "`[{metric: normalized_discounted_cumulative_gain_at_10, maxDrop: 0.25}]`"
+    )
+
+
+def test_the_keys_of_a_dataset_are_listed_once():
+    keys = [row.key for row in configuration.rows()]
+    assert len(keys) == len(set(keys))
+    assert "datasets.users.datasetArn" not in keys
+
+
+def test_permissions_name_the_actions_and_what_they_are_allowed_on():
+    step = Step(
+        timeout_seconds=1,
+        may={
+            "campaigns": ("personalize:DescribeCampaign", "personalize:UpdateCampaign"),
+            "exports": ("s3:GetObject",),
+        },
+    )
+    assert permissions.permissions(step) == (
+        "DescribeCampaign, UpdateCampaign on campaigns; s3:GetObject on exports"
+    )
+    assert permissions.permissions(Step(timeout_seconds=1, may={})) == "nothing"
