@@ -1,4 +1,4 @@
-"""What lies in S3 is looked at before anything is paid for, and again after it was imported."""
+"""The exports are checked before a run writes anything, and again after the imports."""
 
 from dataclasses import replace
 
@@ -8,7 +8,6 @@ from tests.workflow.pipeline import OPERATOR, RUN_ID, deploy, handler
 from tests.workflow.summaries import outcomes, report
 from tests.world import (
     MOVIES,
-    PERSONALIZE,
     PREFIX,
     DatasetGroup,
     campaign_arn,
@@ -19,166 +18,155 @@ from tests.world import (
     solution_arn,
 )
 
-GROUP = f"{PERSONALIZE}:dataset-group/movies"
-DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
-ALL = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED", **DONE}
-NEXT = "2026-12-06T03:00:00Z"
-ONE = MOVIES.with_datasets("interactions")
+DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+ALL_DONE = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED", **DEPLOYED}
+NEXT_SLOT = "2026-12-06T03:00:00Z"
+INTERACTIONS_ONLY = MOVIES.with_datasets("interactions")
 INTERACTIONS = interactions()
 ROWS = INTERACTIONS.decode().split("\n")
+"""The header and the rows of the export."""
 
 
-def told(execution):
-    """Give the problems for which a run was refused."""
+def problems_of(execution):
+    """Return the problems for which a run was refused."""
     assert execution.status == "FAILED", execution
     assert report(execution)["imports"] == report(execution)["solutions"] == []
-    first, *problems = report(execution)["reason"].split("\n  ")
-    assert first.startswith(f"RunRefused: {len(problems)} problem"), first
+    heading, *problems = report(execution)["reason"].split("\n  ")
+    assert heading.startswith(f"RunRefused: {len(problems)} problem"), heading
     return problems
 
 
-def refused(pipeline, **request):
-    """Run, and give why the run was refused; nothing was written anywhere."""
-    problems = told(pipeline.run(**request))
-    writes = ("Create", "Update", "Stop", "Tag")
-    calls = [each for each in pipeline.personalize.calls if each.caller != OPERATOR.arn]
-    assert [call for call in calls if call.operation.startswith(writes)] == []
+def run_and_get_problems(pipeline):
+    """Run, check that nothing was written, and return the problems."""
+    problems = problems_of(pipeline.run())
+    write_verbs = ("Create", "Update", "Stop", "Tag")
+    writes = [
+        call
+        for call in pipeline.personalize.calls
+        if call.caller != OPERATOR.arn and call.operation.startswith(write_verbs)
+    ]
+    assert writes == [], "a run that is refused writes nothing"
     return problems
 
 
-# A single export
+def rows_of_export(count):
+    """Return an export with the first rows."""
+    return "\n".join(ROWS[: count + 1]).encode()
+
+
+# One export
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (
+        pytest.param(
             b"",
-            (
-                "1 of 1 objects at s3://exports/interactions.csv are empty, interactions.csv "
-                "for one; "
-                "was the export cut off? Markers belong beside the location"
-            ),
+            "1 of 1 objects at s3://exports/interactions.csv are empty, interactions.csv for one; "
+            "was the export cut off? Markers belong beside the location",
+            id="empty",
         ),
-        (
+        pytest.param(
             INTERACTIONS.replace(b"ITEM_ID,TIMESTAMP", b"ITEM,TIME", 1),
-            (
-                "the header of interactions.csv lacks ITEM_ID, TIMESTAMP, which the dataset's "
-                "schema "
-                "requires; it has USER_ID, ITEM, TIME"
-            ),
+            "the header of interactions.csv lacks ITEM_ID, TIMESTAMP, which the dataset's schema "
+            "requires; it has USER_ID, ITEM, TIME",
+            id="header",
         ),
-        (
+        pytest.param(
             INTERACTIONS.replace(b"1790000001", b"yesterday"),
             "line 3 of interactions.csv: TIMESTAMP is 'yesterday', and the schema wants long",
+            id="type",
         ),
-        (
-            INTERACTIONS.replace(b"u1,", b",", 1),
-            "line 3 of interactions.csv: USER_ID is '', and the schema wants string",
-        ),
-        (
+        pytest.param(
             INTERACTIONS.replace(b"u1,", b"u1,u1,", 1),
-            (
-                "line 3 of interactions.csv has 4 values for 3 columns; is a value with a "
-                "comma or a "
-                "line break unquoted?"
-            ),
+            "line 3 of interactions.csv has 4 values for 3 columns; is a value with a comma or a "
+            "line break unquoted?",
+            id="columns",
+        ),
+        pytest.param(
+            None,
+            "nothing lies at s3://exports/interactions.csv; was the export written?",
+            id="missing",
         ),
     ],
-    ids=["empty", "header", "type", "missing value", "columns"],
 )
-def test_an_export_that_is_no_good_is_refused(content, problem):
-    with deploy(ONE) as pipeline:
-        pipeline.bucket.put("interactions.csv", content)
-        assert refused(pipeline) == [f"datasets.interactions: {problem}"]
+def test_a_bad_export_is_refused(content, problem):
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        if content is None:
+            del pipeline.bucket.objects["interactions.csv"]
+        else:
+            pipeline.bucket.put("interactions.csv", content)
+        assert run_and_get_problems(pipeline) == [f"datasets.interactions: {problem}"]
 
 
-def test_the_columns_may_stand_in_any_order_and_more_of_them():
-    rows = [line.split(",") for line in ROWS]
-    turned = "\n".join(f"{time},x,{user},{item}" for user, item, time in rows)
-    with deploy(ONE) as pipeline:
-        pipeline.bucket.put("interactions.csv", turned.encode())
+def test_an_export_may_have_its_columns_in_another_order_and_more_columns():
+    rows = [row.split(",") for row in ROWS]
+    reordered = "\n".join(f"{time},x,{user},{item}" for user, item, time in rows)
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.bucket.put("interactions.csv", reordered.encode())
         execution = pipeline.run()
-    assert outcomes(execution) == {"interactions": "IMPORTED", **DONE}
-
-
-def test_an_export_that_was_not_written_is_refused():
-    with deploy(ONE) as pipeline:
-        del pipeline.bucket.objects["interactions.csv"]
-        assert refused(pipeline) == [
-            (
-                "datasets.interactions: nothing lies at s3://exports/interactions.csv; was the "
-                "export "
-                "written?"
-            )
-        ]
+    assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
 
 
 def test_an_export_that_cannot_be_read_is_refused():
-    args = MOVIES.with_datasets("interactions", data_location="s3://elsewhere/data.csv")
-    with deploy(ONE) as pipeline:
-        pipeline.group = args
-        assert refused(pipeline) == [
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = MOVIES.with_datasets(
+            "interactions", data_location="s3://elsewhere/data.csv"
+        )
+        assert run_and_get_problems(pipeline) == [
             (
-                "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: "
-                "it does "
+                "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: it does "
                 "not exist; does it exist, and may this account read it?"
             )
         ]
 
 
-@pytest.mark.parametrize(("share", "refuses"), [(0.4, True), (0.6, False)])
-def test_an_export_much_smaller_than_the_one_imported_last_is_refused(share, refuses):
-    with deploy(ONE) as pipeline:
-        assert outcomes(pipeline.run())["interactions"] == "IMPORTED"
-        rows = ROWS[: round(len(ROWS) * share)]
-        size = len("\n".join(rows).encode())
-        pipeline.bucket.put("interactions.csv", "\n".join(rows).encode())
-        execution = pipeline.run(scheduledTime=NEXT)
-        assert len(pipeline.requests("CreateDatasetImportJob")) == (1 if refuses else 2)
-    if refuses:
-        assert told(execution) == [
+@pytest.mark.parametrize(
+    ("share", "min_relative_size", "is_refused"),
+    [(0.4, 0.5, True), (0.6, 0.5, False), (0.2, 0.1, False)],
+)
+def test_an_export_much_smaller_than_the_last_one_is_refused(share, min_relative_size, is_refused):
+    group = MOVIES.with_datasets("interactions", min_relative_size=min_relative_size)
+    content = rows_of_export(round(len(ROWS) * share))
+    with deploy(group) as pipeline:
+        pipeline.run()
+        pipeline.bucket.put("interactions.csv", content)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == (1 if is_refused else 2)
+    if is_refused:
+        assert problems_of(execution) == [
             (
-                f"datasets.interactions: s3://exports/interactions.csv has {size} bytes, and "
-                f"the last FULL import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of "
-                "it; if the data really shrank, lower minRelativeSize for one run"
+                f"datasets.interactions: s3://exports/interactions.csv has {len(content)} bytes, and "
+                f"the last FULL import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of it; "
+                "if the data really shrank, lower minRelativeSize for one run"
             )
         ]
 
 
-@pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
-def test_an_import_by_hand_in_between_does_not_blind_the_guard(mode):
-    with deploy(ONE) as pipeline:
+@pytest.mark.parametrize("import_mode", ["FULL", "INCREMENTAL"])
+def test_a_foreign_import_does_not_change_the_size_to_compare_with(import_mode):
+    with deploy(INTERACTIONS_ONLY) as pipeline:
         pipeline.run()
         pipeline.bucket.put("more/interactions.csv", INTERACTIONS)
         pipeline.client.create_dataset_import_job(
             jobName="by-hand",
-            datasetArn=dataset_arn("INTERACTIONS"),
+            datasetArn=dataset_arn(),
             dataSource={"dataLocation": "s3://exports/more/"},
             roleArn=pipeline.args.import_role_arn,
-            importMode=mode,
+            importMode=import_mode,
         )
         pipeline.sleep(3600)
-        pipeline.bucket.put("interactions.csv", "\n".join(ROWS[:400]).encode())
-        (problem,) = told(pipeline.run(scheduledTime=NEXT))
+        pipeline.bucket.put("interactions.csv", rows_of_export(400))
+        (problem,) = problems_of(pipeline.run(scheduledTime=NEXT_SLOT))
     assert f"the last FULL import took {len(INTERACTIONS)}: less than" in problem
 
 
-def test_what_may_shrink_is_configured():
-    small = MOVIES.with_datasets("interactions", min_relative_size=0.1)
-    with deploy(small) as pipeline:
-        pipeline.run()
-        pipeline.bucket.put("interactions.csv", "\n".join(ROWS[:240]).encode())
-        pipeline.run(scheduledTime=NEXT)
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 2
-
-
-def test_all_problems_of_all_datasets_are_told_at_once():
+def test_all_problems_of_all_datasets_are_reported_together():
     with deploy() as pipeline:
         pipeline.bucket.put("interactions.csv", INTERACTIONS.replace(b"USER_ID", b"USER", 1))
         pipeline.bucket.put("items.csv", b"")
         del pipeline.bucket.objects["users.csv"]
-        problems = refused(pipeline)
+        problems = run_and_get_problems(pipeline)
     assert [problem.split(":")[0] for problem in problems] == [
         "datasets.interactions",
         "datasets.items",
@@ -186,22 +174,21 @@ def test_all_problems_of_all_datasets_are_told_at_once():
     ]
 
 
-def test_what_is_not_to_be_imported_is_not_looked_at():
+def test_an_export_that_is_not_imported_is_not_checked():
     with deploy() as pipeline:
         pipeline.bucket.put("items.csv", b"")
         execution = pipeline.run(datasets=["interactions", "users"])
-    assert outcomes(execution) == {"interactions": "IMPORTED", "users": "IMPORTED", **DONE}
+    assert outcomes(execution) == {"interactions": "IMPORTED", "users": "IMPORTED", **DEPLOYED}
 
 
-def test_a_prefix_of_thousands_of_objects_is_looked_at_on_all_its_pages():
-    args = MOVIES.with_datasets("interactions", data_location="s3://exports/days/")
+def test_all_pages_of_a_folder_are_checked():
     header, *rows = ROWS
-    with deploy(ONE) as pipeline:
-        pipeline.group = args
-        for number in range(1200):
-            pipeline.bucket.put(f"days/{number:04}.csv", f"{header}\n{rows[number]}".encode())
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = MOVIES.with_datasets("interactions", data_location="s3://exports/days/")
+        for number, row in enumerate(rows):
+            pipeline.bucket.put(f"days/{number:04}.csv", f"{header}\n{row}".encode())
         pipeline.bucket.put("days/1199.csv", b"")
-        assert refused(pipeline) == [
+        assert run_and_get_problems(pipeline) == [
             (
                 "datasets.interactions: 1 of 1200 objects at s3://exports/days/ are empty, "
                 "days/1199.csv for one; was the export cut off? Markers belong beside the location"
@@ -212,233 +199,208 @@ def test_a_prefix_of_thousands_of_objects_is_looked_at_on_all_its_pages():
 # Ready markers and dates
 
 
-MARKED = MOVIES.with_datasets("interactions", ready_marker="s3://exports/_READY")
-
-
-def test_an_export_without_its_ready_marker_is_refused():
-    with deploy(MARKED) as pipeline:
-        assert refused(pipeline) == [
+def test_an_export_needs_a_ready_marker_newer_than_the_last_import():
+    group = MOVIES.with_datasets("interactions", ready_marker="s3://exports/_READY")
+    with deploy(group) as pipeline:
+        assert run_and_get_problems(pipeline) == [
             (
                 "datasets.interactions: the ready marker s3://exports/_READY is not there; was the "
                 "export finished?"
             )
         ]
-
-
-def test_an_export_with_the_marker_of_the_last_one_is_refused():
-    with deploy(MARKED) as pipeline:
         pipeline.bucket.put("_READY", b"")
-        marked = pipeline.clock.now()
+        marked_at = pipeline.clock.now().isoformat(timespec="seconds")
         pipeline.run()
-        imported = pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]
-        last = max(each["creationDateTime"] for each in imported)
+        jobs = pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]
+        last_import = max(job["creationDateTime"] for job in jobs).isoformat(timespec="seconds")
         pipeline.bucket.put("interactions.csv", interactions(shift=1))
-        assert told(pipeline.run(scheduledTime=NEXT)) == [
+        assert problems_of(pipeline.run(scheduledTime=NEXT_SLOT)) == [
             (
-                "datasets.interactions: the ready marker s3://exports/_READY is of "
-                f"{marked.isoformat(timespec='seconds')}, before the last import of "
-                f"{last.isoformat(timespec='seconds')}; was the new export finished? To train "
-                "on what "
-                "was imported, start with skipImport"
+                f"datasets.interactions: the ready marker s3://exports/_READY is of {marked_at}, "
+                f"before the last import of {last_import}; was the new export finished? To train on "
+                "what was imported, start with skipImport"
             )
         ]
         pipeline.bucket.put("_READY", b"")
-        assert outcomes(pipeline.run(scheduledTime=NEXT)) == {"interactions": "IMPORTED", **DONE}
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+    assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
 
 
-def test_the_day_of_the_slot_is_filled_in():
-    dated = MOVIES.with_datasets(
-        "interactions",
-        data_location="s3://exports/{date}/data.csv",
-        ready_marker="s3://exports/{date}.ready",
-    )
-    with deploy(ONE) as pipeline:
-        pipeline.group = dated
+def test_the_date_in_a_location_is_the_day_of_the_slot():
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = MOVIES.with_datasets(
+            "interactions",
+            data_location="s3://exports/{date}/data.csv",
+            ready_marker="s3://exports/{date}.ready",
+        )
         pipeline.bucket.put("2026-11-29/data.csv", INTERACTIONS)
         pipeline.bucket.put("2026-11-29.ready", b"")
         execution = pipeline.run()
-        asked = [each["dataSource"] for each in pipeline.requests("CreateDatasetImportJob")]
-        assert told(pipeline.run(scheduledTime=NEXT)) == [
+        (request,) = pipeline.requests("CreateDatasetImportJob")
+        assert problems_of(pipeline.run(scheduledTime=NEXT_SLOT)) == [
             (
                 "datasets.interactions: nothing lies at s3://exports/2026-12-06/data.csv; was the "
                 "export written?"
             ),
             (
-                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not "
-                "there; "
+                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not there; "
                 "was the export finished?"
             ),
         ]
-    assert outcomes(execution) == {"interactions": "IMPORTED", **DONE}
-    assert asked == [{"dataLocation": "s3://exports/2026-11-29/data.csv"}]
+    assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
+    assert request["dataSource"] == {"dataLocation": "s3://exports/2026-11-29/data.csv"}
 
 
 # INCREMENTAL
 
 
-def incremental(kind="interactions"):
-    """Give settings in which new data lie at a place of their own each day."""
+def incremental(dataset_type):
+    """Return the group with one dataset, which is imported from a new location each time."""
     return MOVIES.with_datasets(
-        kind, import_mode="INCREMENTAL", data_location=f"s3://exports/new-{kind}.csv"
+        dataset_type,
+        import_mode="INCREMENTAL",
+        data_location=f"s3://exports/new-{dataset_type}.csv",
     )
 
 
 def test_an_incremental_import_of_old_objects_is_refused():
-    with deploy(ONE) as pipeline:
+    with deploy(INTERACTIONS_ONLY) as pipeline:
         pipeline.group = MOVIES.with_datasets("interactions", import_mode="INCREMENTAL")
-        assert refused(pipeline) == [
+        assert run_and_get_problems(pipeline) == [
             (
-                "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are "
-                "older than "
-                "the last import, interactions.csv for one, and would be appended again; "
-                "export new data to a place of its own each time, for example to "
+                "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older than "
+                "the last import, interactions.csv for one, and would be appended again; export new "
+                "data to a place of its own each time, for example to "
                 "'s3://bucket/interactions/{date}/'. To train on what was imported, start with "
                 "skipImport"
             )
         ]
 
 
-@pytest.mark.parametrize(("rows", "refuses"), [(999, True), (1000, False)])
-def test_an_incremental_import_of_too_few_interactions_is_refused(rows, refuses):
-    with deploy(ONE) as pipeline:
-        pipeline.group = incremental()
-        pipeline.bucket.put("new-interactions.csv", "\n".join(ROWS[: rows + 1]).encode())
+@pytest.mark.parametrize(("rows", "is_refused"), [(999, True), (1000, False)])
+def test_an_incremental_import_needs_1000_interactions(rows, is_refused):
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = incremental("interactions")
+        pipeline.bucket.put("new-interactions.csv", rows_of_export(rows))
         execution = pipeline.run()
-    if refuses:
-        assert told(execution) == [
+    if is_refused:
+        assert problems_of(execution) == [
             (
                 "datasets.interactions: s3://exports/new-interactions.csv has 999 interactions; an "
-                "INCREMENTAL import takes at least 1000 new ones: import less often, or use "
-                "importMode "
+                "INCREMENTAL import takes at least 1000 new ones: import less often, or use importMode "
                 "FULL"
             )
         ]
     else:
-        assert outcomes(execution) == {"interactions": "IMPORTED", **DONE}
+        assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
 
 
-def test_an_incremental_import_of_too_much_is_refused(monkeypatch):
-    monkeypatch.setattr("functions.planning.decide.export_guards.MOST_INCREMENTAL_BYTES", 1000)
-    with deploy(ONE) as pipeline:
-        pipeline.group = incremental()
-        pipeline.bucket.put("new-interactions.csv", INTERACTIONS)
-        assert refused(pipeline) == [
-            (
-                f"datasets.interactions: s3://exports/new-interactions.csv has {len(INTERACTIONS)} "
-                "bytes; an INCREMENTAL import takes at most 1000: use importMode FULL"
-            )
-        ]
-
-
-def test_a_few_new_items_are_appended():
+def test_a_single_new_item_is_appended():
     with deploy(MOVIES.with_datasets("items")) as pipeline:
         pipeline.group = incremental("items")
         pipeline.bucket.put("new-items.csv", b"ITEM_ID,GENRE\ni999,g1")
         execution = pipeline.run()
-    assert outcomes(execution) == {"items": "IMPORTED", **DONE}
+    assert outcomes(execution) == {"items": "IMPORTED", **DEPLOYED}
 
 
 # What the config names
 
 
-def test_everything_that_is_missing_is_told_at_once():
+def test_all_missing_resources_are_reported_together():
     with deploy() as pipeline:
         pipeline.group = MOVIES.with_datasets("interactions", "actions").with_solutions(
             solution("gone", campaigns=["lost"]), solution("taste", campaigns=["nowhere"])
         )
-        assert refused(pipeline) == [
-            f"{dataset_arn('ACTIONS')}: does not exist; create it, or correct the stack's config",
+        assert run_and_get_problems(pipeline) == [
+            f"{dataset_arn('actions')}: does not exist; create it, or correct the stack's config",
             f"{solution_arn('gone')}: does not exist; create it, or correct the stack's config",
             (
                 f"{campaign_arn('lost')}: does not exist; create it, or take it out of the stack's "
                 "config"
             ),
             (
-                f"{campaign_arn('nowhere')}: does not exist; create it, or take it out of the "
-                "stack's "
+                f"{campaign_arn('nowhere')}: does not exist; create it, or take it out of the stack's "
                 "config"
             ),
         ]
 
 
 def test_a_campaign_of_another_solution_is_refused():
-    with deploy(
-        MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
-    ) as pipeline:
+    two_solutions = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
+    with deploy(two_solutions) as pipeline:
         pipeline.group = MOVIES.with_solutions(solution("taste", campaigns=["detail"]))
-        serves = pipeline.served_version("detail")
-        assert refused(pipeline) == [
+        served = pipeline.served_version("detail")
+        assert run_and_get_problems(pipeline) == [
             (
-                f"{campaign_arn('detail')}: serves {serves}, which is no version of "
-                f"{solution_arn()}; put the campaign under its own solution"
+                f"{campaign_arn('detail')}: serves {served}, which is no version of {solution_arn()}; "
+                "put the campaign under its own solution"
             )
         ]
 
 
-def test_datasets_of_another_group_than_the_solutions_are_refused():
+def test_datasets_of_another_group_than_the_solution_are_refused():
     books = DatasetGroup("books").with_datasets("interactions")
     books = books.with_solutions(solution("novels", campaigns=["shelf"]))
-    with deploy(ONE) as pipeline:
+    with deploy(INTERACTIONS_ONLY) as pipeline:
         pipeline.second_pipeline(books, prefix="beefbeef")
-        pipeline.group = books.with_solutions(solution())
-        assert refused(pipeline) == [
+        pipeline.group = books.with_solutions(solution("taste"))
+        assert run_and_get_problems(pipeline) == [
             (
-                f"{solution_arn()}: trains on {GROUP}, and the datasets belong to "
-                f"{PERSONALIZE}:dataset-group/books; name the datasets of the solution's own group"
+                f"{solution_arn()}: trains on {MOVIES.arn}, and the datasets belong to {books.arn}; "
+                "name the datasets of the solution's own group"
             )
         ]
 
 
-def test_a_dataset_that_is_not_active_yet_is_refused():
-    with deploy(ONE) as pipeline:
+def test_a_dataset_that_is_not_active_is_refused():
+    with deploy(INTERACTIONS_ONLY) as pipeline:
         pipeline.inject_fault("hang", job="dataset")
         MOVIES.create_dataset(pipeline.client, "users")
         pipeline.group = MOVIES.with_datasets("interactions", "users")
-        problems = refused(pipeline)
-    assert problems == [
-        f"{dataset_arn('USERS')}: its status is CREATE PENDING; retraining needs it ACTIVE"
-    ]
+        assert run_and_get_problems(pipeline) == [
+            f"{dataset_arn('users')}: its status is CREATE PENDING; retraining needs it ACTIVE"
+        ]
 
 
-def test_a_custom_solution_in_a_domain_group_is_retrained_like_any_other():
+def test_a_custom_solution_in_a_domain_group_is_retrained():
     with deploy(replace(MOVIES, domain="ECOMMERCE")) as pipeline:
         execution = pipeline.run()
-        group = pipeline.client.describe_dataset_group(datasetGroupArn=GROUP)["datasetGroup"]
-    assert group["domain"] == "ECOMMERCE"
-    assert outcomes(execution) == ALL
+        response = pipeline.client.describe_dataset_group(datasetGroupArn=MOVIES.arn)
+    assert response["datasetGroup"]["domain"] == "ECOMMERCE"
+    assert outcomes(execution) == ALL_DONE
 
 
-# While and after it is imported
+# During and after the import
 
 
-def test_data_that_change_during_the_import_are_warned_of_and_imported_by_the_next_run():
+def test_an_export_that_changes_during_the_import_is_reported_and_imported_by_the_next_run():
     with deploy() as pipeline:
-        running = pipeline.start()
+        started = pipeline.start()
         pipeline.sleep(300)
         pipeline.bucket.put("items.csv", exports()["items.csv"] + b"\ni999,g9")
-        first = running.wait()
-        second = pipeline.run(scheduledTime=NEXT)
-        imports = len(pipeline.requests("CreateDatasetImportJob"))
-    job = report(first)["imports"][1]["datasetImportJobArn"]
+        first = started.wait()
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 6
+    job_arn = report(first)["imports"][1]["datasetImportJobArn"]
     assert report(first)["warnings"] == [
-        f"{job}: s3://exports/items.csv was changed during the import"
+        f"{job_arn}: s3://exports/items.csv was changed during the import"
     ]
-    assert outcomes(first) == outcomes(second) == ALL
     assert report(second)["warnings"] == []
-    assert imports == 6
+    assert outcomes(first) == outcomes(second) == ALL_DONE
 
 
-def test_data_that_are_gone_after_the_import_are_warned_of():
-    def gone(event, context):
+def test_an_export_that_is_deleted_during_the_import_is_reported():
+    def delete_users(event, context):
         if event["dataset"]["type"] == "users" and "users.csv" in pipeline.bucket.objects:
-            pipeline.clock.sleep(60)
+            pipeline.sleep(60)
             del pipeline.bucket.objects["users.csv"]
         return handler("watch_dataset_import_job")(event, context)
 
-    short = {f"{PREFIX}-{RUN_ID}-users-1": 61}
-    with deploy(durations=short, handlers={"watch_dataset_import_job": gone}) as pipeline:
+    with deploy(
+        durations={f"{PREFIX}-{RUN_ID}-users-1": 61},
+        handlers={"watch_dataset_import_job": delete_users},
+    ) as pipeline:
         execution = pipeline.run()
-    assert [each.rpartition(": ")[2] for each in report(execution)["warnings"]] == [
-        "s3://exports/users.csv was changed during the import"
-    ]
-    assert outcomes(execution) == ALL
+    (warning,) = report(execution)["warnings"]
+    assert warning.endswith(": s3://exports/users.csv was changed during the import")
+    assert outcomes(execution) == ALL_DONE
