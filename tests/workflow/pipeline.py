@@ -2,7 +2,7 @@
 
 import functools
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -210,6 +210,22 @@ def killed_after_work(
 
 read_csv_once = functools.lru_cache(64)(import_jobs.read_csv)
 """The emulator's reader of exports. All runs import the same few files, which takes long."""
+
+
+def before_step(
+    step: str, action: Callable[[Mapping[str, object]], object], *, times: int = 1
+) -> dict[str, Handler]:
+    """Return the function of a step. `action` gets the event before the first invocations."""
+    calls = 0
+
+    def run(event, context):
+        nonlocal calls
+        if calls < times:
+            calls += 1
+            action(event)
+        return handler(step)(event, context)
+
+    return {step: run}
 
 
 def _timings(durations: Mapping[str, float], kind: str, arn: str) -> tuple[float, float]:

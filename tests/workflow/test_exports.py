@@ -115,8 +115,8 @@ def test_an_export_that_cannot_be_read_is_refused():
         )
         assert run_and_get_problems(pipeline) == [
             (
-                "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: it does "
-                "not exist; does it exist, and may this account read it?"
+                "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: it "
+                "does not exist; does it exist, and may this account read it?"
             )
         ]
 
@@ -136,9 +136,9 @@ def test_an_export_much_smaller_than_the_last_one_is_refused(share, min_relative
     if is_refused:
         assert problems_of(execution) == [
             (
-                f"datasets.interactions: s3://exports/interactions.csv has {len(content)} bytes, and "
-                f"the last FULL import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 of it; "
-                "if the data really shrank, lower minRelativeSize for one run"
+                f"datasets.interactions: s3://exports/interactions.csv has {len(content)} bytes, "
+                f"and the last FULL import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 "
+                "of it; if the data really shrank, lower minRelativeSize for one run"
             )
         ]
 
@@ -217,8 +217,8 @@ def test_an_export_needs_a_ready_marker_newer_than_the_last_import():
         assert problems_of(pipeline.run(scheduledTime=NEXT_SLOT)) == [
             (
                 f"datasets.interactions: the ready marker s3://exports/_READY is of {marked_at}, "
-                f"before the last import of {last_import}; was the new export finished? To train on "
-                "what was imported, start with skipImport"
+                f"before the last import of {last_import}; was the new export finished? To train "
+                "on what was imported, start with skipImport"
             )
         ]
         pipeline.bucket.put("_READY", b"")
@@ -243,8 +243,8 @@ def test_the_date_in_a_location_is_the_day_of_the_slot():
                 "export written?"
             ),
             (
-                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not there; "
-                "was the export finished?"
+                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not "
+                "there; was the export finished?"
             ),
         ]
     assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
@@ -268,9 +268,9 @@ def test_an_incremental_import_of_old_objects_is_refused():
         pipeline.group = MOVIES.with_datasets("interactions", import_mode="INCREMENTAL")
         assert run_and_get_problems(pipeline) == [
             (
-                "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older than "
-                "the last import, interactions.csv for one, and would be appended again; export new "
-                "data to a place of its own each time, for example to "
+                "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older "
+                "than the last import, interactions.csv for one, and would be appended again; "
+                "export new data to a place of its own each time, for example to "
                 "'s3://bucket/interactions/{date}/'. To train on what was imported, start with "
                 "skipImport"
             )
@@ -287,8 +287,8 @@ def test_an_incremental_import_needs_1000_interactions(rows, is_refused):
         assert problems_of(execution) == [
             (
                 "datasets.interactions: s3://exports/new-interactions.csv has 999 interactions; an "
-                "INCREMENTAL import takes at least 1000 new ones: import less often, or use importMode "
-                "FULL"
+                "INCREMENTAL import takes at least 1000 new ones: import less often, or use "
+                "importMode FULL"
             )
         ]
     else:
@@ -319,8 +319,8 @@ def test_all_missing_resources_are_reported_together():
                 "config"
             ),
             (
-                f"{campaign_arn('nowhere')}: does not exist; create it, or take it out of the stack's "
-                "config"
+                f"{campaign_arn('nowhere')}: does not exist; create it, or take it out of the "
+                "stack's config"
             ),
         ]
 
@@ -332,8 +332,8 @@ def test_a_campaign_of_another_solution_is_refused():
         served = pipeline.served_version("detail")
         assert run_and_get_problems(pipeline) == [
             (
-                f"{campaign_arn('detail')}: serves {served}, which is no version of {solution_arn()}; "
-                "put the campaign under its own solution"
+                f"{campaign_arn('detail')}: serves {served}, which is no version of "
+                f"{solution_arn()}; put the campaign under its own solution"
             )
         ]
 
@@ -346,8 +346,8 @@ def test_datasets_of_another_group_than_the_solution_are_refused():
         pipeline.group = books.with_solutions(solution("taste"))
         assert run_and_get_problems(pipeline) == [
             (
-                f"{solution_arn()}: trains on {MOVIES.arn}, and the datasets belong to {books.arn}; "
-                "name the datasets of the solution's own group"
+                f"{solution_arn()}: trains on {MOVIES.arn}, and the datasets belong to "
+                f"{books.arn}; name the datasets of the solution's own group"
             )
         ]
 

@@ -1,4 +1,4 @@
-"""The quality gate: what it lets through, what it holds back, and what it remembers."""
+"""The quality gate accepts or rejects a version for each campaign, and marks what it rejects."""
 
 import pytest
 
@@ -9,44 +9,51 @@ from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.summaries import failures, ndcg, outcomes, report
 from tests.world import MOVIES, campaign_arn, interactions, solution, solution_arn
 
-DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 REJECTED = {"taste": "REJECTED", "home": "REJECTED"}
 IMPORTED = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED"}
 TWO_CAMPAIGNS = MOVIES.with_solutions(solution(campaigns=["home", "mail"]))
 
 
-def worsen(pipeline):
-    """Put interactions in the bucket from which nothing can be learnt."""
+def write_worse_data(pipeline):
+    """Write interactions from which a model learns nothing."""
     pipeline.bucket.put("interactions.csv", interactions(shuffled=True))
 
 
-def better(pipeline):
-    """Put other interactions in the bucket from which as much can be learnt as from the first."""
+def write_similar_data(pipeline):
+    """Write other interactions, from which a model learns as much as from the first ones."""
     pipeline.bucket.put("interactions.csv", interactions(1280))
 
 
 def gated(*rules):
-    """Give settings with these rules in the gate."""
+    """Return the group with these rules in the gate. Without rules, the gate is disabled."""
     return MOVIES.with_solutions(solution(quality_gate=rules, quality_gate_enabled=bool(rules)))
 
 
-def test_a_worse_version_is_rejected_with_both_values_and_the_campaign_is_not_touched():
+def evaluations(execution):
+    """Return the results of the gate, in order."""
+    return [
+        call.outcome for call in execution.calls if call.function == "evaluate_solution_version"
+    ]
+
+
+def test_a_worse_version_is_rejected_with_both_values_and_the_campaign_is_not_updated():
     with deploy() as pipeline:
-        worsen(pipeline)
-        first = pipeline.describe_campaign()
+        write_worse_data(pipeline)
+        before = pipeline.describe_campaign()
         execution = pipeline.run()
         old, new = pipeline.versions()
-        was, is_ = ndcg(pipeline, old), ndcg(pipeline, new)
-        assert pipeline.describe_campaign() == first, "not even an update was tried"
+        old_value, new_value = ndcg(pipeline, old), ndcg(pipeline, new)
+        assert pipeline.describe_campaign() == before
         assert pipeline.requests("UpdateCampaign") == []
-    why = f"{NDCG_AT_10} fell from {was:.4f} to {is_:.4f}, by more than 25%"
-    assert is_ < was / 2, "else the example proves little"
-    assert execution.status == "SUCCEEDED", "the gate has done its work; nothing is broken"
+    reason = f"{NDCG_AT_10} fell from {old_value:.4f} to {new_value:.4f}, by more than 25%"
+    assert new_value < old_value / 2, "the new data must be much worse"
+    assert execution.status == "SUCCEEDED", "a rejection is a result, and not a failure"
     assert outcomes(execution) == {**IMPORTED, **REJECTED}
     assert report(execution)["status"] == "REJECTED"
-    assert failures(execution) == {"home": why}
+    assert failures(execution) == {"home": reason}
     campaign = report(execution)["solutions"][0]["campaigns"][0]
-    assert campaign["metrics"] == {NDCG_AT_10: {"new": is_, "live": was}}
+    assert campaign["metrics"] == {NDCG_AT_10: {"new": new_value, "live": old_value}}
     assert report(execution)["text"] == (
         f"Retraining run {RUN_ID}: REJECTED\n"
         "  import of interactions: IMPORTED\n"
@@ -54,167 +61,169 @@ def test_a_worse_version_is_rejected_with_both_values_and_the_campaign_is_not_to
         "  import of users: IMPORTED\n"
         f"  {solution_arn()}: REJECTED\n"
         f"    version {new}\n"
-        f"    {campaign_arn()}: REJECTED: {why}"
+        f"    {campaign_arn()}: REJECTED: {reason}"
     )
 
 
 def test_a_version_as_good_as_the_live_one_is_accepted():
     with deploy() as pipeline:
-        better(pipeline)
+        write_similar_data(pipeline)
         execution = pipeline.run()
         old, new = pipeline.versions()
-        assert ndcg(pipeline, new) != ndcg(pipeline, old), "the two are not the same model"
+        assert ndcg(pipeline, new) != ndcg(pipeline, old), "the models are different"
         assert pipeline.served_version() == new
         assert VERDICT not in recall(pipeline.client, new)
-    assert outcomes(execution) == {**IMPORTED, **DONE}
+    assert outcomes(execution) == {**IMPORTED, **DEPLOYED}
 
 
-def test_a_rejected_version_is_marked_and_never_deployed_by_a_run_without_import():
+def test_a_rejected_version_is_marked_and_not_deployed_by_a_run_without_import():
     with deploy() as pipeline:
-        worsen(pipeline)
+        write_worse_data(pipeline)
         pipeline.run()
         old, rejected = pipeline.versions()
         assert recall(pipeline.client, rejected)[VERDICT] == "REJECTED"
-        better(pipeline)
+        write_similar_data(pipeline)
         pipeline.machine.start({"skipImport": True}).wait()
-        assert len(pipeline.requests("CreateSolutionVersion")) == 2, "another one is trained"
+        assert len(pipeline.requests("CreateSolutionVersion")) == 2, (
+            "the second run trains another version"
+        )
         assert pipeline.requests("UpdateCampaign") == []
         assert pipeline.served_version() == old
 
 
 def test_a_rejected_version_is_not_deployed_when_its_run_is_resumed():
     with deploy() as pipeline:
-        worsen(pipeline)
+        write_worse_data(pipeline)
         pipeline.run()
         old, rejected = pipeline.versions()
         execution = pipeline.run(resume=RUN_ID)
         assert pipeline.requests("UpdateCampaign") == []
         assert pipeline.served_version() == old
-        again = report(execution)["solutions"][0]["solutionVersionArn"]
-        assert again == pipeline.versions()[-1] != rejected, "it counts as a failed attempt"
+        retrained = report(execution)["solutions"][0]["solutionVersionArn"]
+        assert retrained == pipeline.versions()[-1]
+        assert retrained != rejected, "a rejected version counts as a failed attempt"
 
 
-def test_campaigns_of_one_solution_that_serve_different_versions_are_judged_separately():
+def test_each_campaign_of_a_solution_is_compared_with_the_version_that_it_serves():
     with deploy(TWO_CAMPAIGNS) as pipeline:
-        worsen(pipeline)
+        write_worse_data(pipeline)
         pipeline.run(datasets=["interactions"])
         first, bad = pipeline.versions()
         pipeline.client.update_campaign(campaignArn=campaign_arn("mail"), solutionVersionArn=bad)
         pipeline.sleep(3600)
         execution = pipeline.machine.start({"skipImport": True}).wait()
         third = pipeline.versions()[-1]
-        assert pipeline.served_version("home") == first, "the first version was much better"
-        assert pipeline.served_version("mail") == third, "it served one that was as bad"
+        assert pipeline.served_version("home") == first, (
+            "the first version is much better than the third"
+        )
+        assert pipeline.served_version("mail") == third, "the second version is as bad as the third"
     assert outcomes(execution) == {"taste": "REJECTED", "home": "REJECTED", "mail": "DEPLOYED"}
 
 
-def moved_once_judged(pipeline, version):
-    """Give the gate, after whose first verdict somebody moves the campaign to another version."""
-    moves = [version]
+def foreign_update_after_the_gate(pipeline, version):
+    """Return the gate's function. A foreign update moves the campaign after its first verdict."""
+    versions = [version]
 
-    def judge(event, context):
-        judged = handler("evaluate_solution_version")(event, context)
-        if moves:
+    def evaluate(event, context):
+        evaluation = handler("evaluate_solution_version")(event, context)
+        if versions:
             pipeline.client.update_campaign(
-                campaignArn=campaign_arn(), solutionVersionArn=moves.pop()
+                campaignArn=campaign_arn(), solutionVersionArn=versions.pop()
             )
-        return judged
+        return evaluation
 
-    return judge
+    return evaluate
 
 
-def test_the_gate_is_asked_again_when_the_campaign_serves_another_version_by_then():
+def test_the_gate_compares_again_if_the_campaign_serves_another_version_meanwhile():
     with deploy() as pipeline:
         first = pipeline.served_version()
-        second = pipeline.client.create_solution_version(solutionArn=solution_arn())[
-            "solutionVersionArn"
-        ]
+        response = pipeline.client.create_solution_version(solutionArn=solution_arn())
+        second = response["solutionVersionArn"]
         pipeline.sleep(3 * 3600)
-        pipeline.handlers["evaluate_solution_version"] = moved_once_judged(pipeline, second)
+        pipeline.handlers["evaluate_solution_version"] = foreign_update_after_the_gate(
+            pipeline, second
+        )
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[-1]
         assert len(pipeline.requests("UpdateCampaign")) == 1
-    judged = [call for call in execution.calls if call.function == "evaluate_solution_version"]
-    assert [call.outcome["comparedWith"] for call in judged] == [first, second]
-    assert outcomes(execution) == DONE
+    assert [evaluation["comparedWith"] for evaluation in evaluations(execution)] == [first, second]
+    assert outcomes(execution) == DEPLOYED
 
 
-def test_the_gate_that_is_asked_again_may_say_no():
+def test_the_second_comparison_can_reject():
     with deploy() as pipeline:
         good = pipeline.served_version()
-        worsen(pipeline)
+        write_worse_data(pipeline)
         pipeline.run(datasets=["interactions"])
         bad = pipeline.versions()[-1]
         pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=bad)
         pipeline.sleep(3600)
-        pipeline.machine.functions["evaluate_solution_version"] = moved_once_judged(pipeline, good)
+        pipeline.machine.functions["evaluate_solution_version"] = foreign_update_after_the_gate(
+            pipeline, good
+        )
         execution = pipeline.machine.start({"skipImport": True}).wait()
         assert pipeline.requests("UpdateCampaign") == []
         assert pipeline.served_version() == good
-    verdicts = [
-        call.outcome["verdict"]
-        for call in execution.calls
-        if call.function == "evaluate_solution_version"
-    ]
-    assert verdicts == ["ACCEPTED", "REJECTED"], "as good as the bad one, not as the good one"
+    verdicts = [evaluation["verdict"] for evaluation in evaluations(execution)]
+    assert verdicts == ["ACCEPTED", "REJECTED"], "as good as the bad version, worse than the good"
     assert outcomes(execution) == REJECTED
 
 
-def test_without_a_gate_whatever_was_trained_is_deployed():
+def test_without_a_gate_every_version_is_deployed():
     with deploy(gated()) as pipeline:
-        worsen(pipeline)
+        write_worse_data(pipeline)
         execution = pipeline.run()
         assert pipeline.served_version() == pipeline.versions()[-1]
-        assert pipeline.requests("GetSolutionMetrics") == [], "what nobody asks for is not read"
-    assert outcomes(execution) == {**IMPORTED, **DONE}
+        assert pipeline.requests("GetSolutionMetrics") == []
+    assert outcomes(execution) == {**IMPORTED, **DEPLOYED}
     assert report(execution)["solutions"][0]["campaigns"][0]["metrics"] == {}
 
 
-def test_a_metric_that_the_recipe_does_not_have_is_noted_and_not_held_against_the_version():
+def test_a_metric_that_the_recipe_does_not_have_is_a_warning():
     with deploy(gated(QualityRuleArgs(metric="hit_at_k", max_drop=0.1))) as pipeline:
-        worsen(pipeline)
+        write_worse_data(pipeline)
         execution = pipeline.run()
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == {**IMPORTED, **DONE}
+    assert outcomes(execution) == {**IMPORTED, **DEPLOYED}
     assert report(execution)["warnings"] == [
         f"{campaign_arn()}: hit_at_k could not be compared: new None, live None"
     ]
 
 
 @pytest.mark.parametrize(
-    ("metric", "minimum", "why"),
+    ("metric", "minimum", "reason"),
     [
         ("hit_at_k", 0.1, "hit_at_k is missing, below the minimum of 0.1"),
         ("coverage", 1.5, "coverage is {:.4f}, below the minimum of 1.5"),
     ],
     ids=["missing", "too small"],
 )
-def test_a_minimum_that_is_not_shown_to_be_reached_rejects(metric, minimum, why):
+def test_a_version_that_does_not_reach_a_minimum_is_rejected(metric, minimum, reason):
     with deploy(gated(QualityRuleArgs(metric=metric, minimum=minimum))) as pipeline:
         execution = pipeline.run(skipImport=True)
-        new = pipeline.client.get_solution_metrics(solutionVersionArn=pipeline.versions()[-1])[
-            "metrics"
-        ]
-        assert pipeline.served_version() == pipeline.versions()[0]
-    assert failures(execution) == {"home": why.format(new.get(metric))}
+        old, new = pipeline.versions()
+        response = pipeline.client.get_solution_metrics(solutionVersionArn=new)
+        assert pipeline.served_version() == old
+    assert failures(execution) == {"home": reason.format(response["metrics"].get(metric))}
     assert outcomes(execution) == REJECTED
 
 
-def test_all_rules_have_to_hold_and_each_broken_one_is_told():
+def test_every_broken_rule_is_reported():
     rules = (
         QualityRuleArgs(metric=NDCG_AT_10, max_drop=0.25),
         QualityRuleArgs(metric="coverage", minimum=0.01),
         QualityRuleArgs(metric="precision_at_25", max_drop=0.25, minimum=0.9),
     )
     with deploy(gated(*rules)) as pipeline:
-        worsen(pipeline)
+        write_worse_data(pipeline)
         execution = pipeline.run()
-    told = [each.split()[0] for each in failures(execution)["home"].split("; ")]
-    assert told == [NDCG_AT_10, "precision_at_25", "precision_at_25"]
+    metrics = [reason.split()[0] for reason in failures(execution)["home"].split("; ")]
+    assert metrics == [NDCG_AT_10, "precision_at_25", "precision_at_25"]
 
 
-def create_in_vain(pipeline):
-    """Replace the campaign by one whose creation fails: it serves nothing."""
+def replace_by_a_failed_campaign(pipeline):
+    """Replace the campaign by a new campaign whose creation fails, so that it serves nothing."""
     pipeline.client.delete_campaign(campaignArn=campaign_arn())
     pipeline.sleep(3600)
     pipeline.inject_fault("fail", job="campaign", reason="Internal service error")
@@ -224,53 +233,51 @@ def create_in_vain(pipeline):
     pipeline.sleep(3600)
 
 
-def test_a_campaign_that_serves_nothing_yet_takes_what_cannot_be_compared():
+def test_a_campaign_that_serves_nothing_gets_a_version_that_cannot_be_compared():
     with deploy() as pipeline:
-        create_in_vain(pipeline)
-        worsen(pipeline)
+        replace_by_a_failed_campaign(pipeline)
+        write_worse_data(pipeline)
         execution = pipeline.run()
         new = pipeline.versions()[-1]
-        assert (pipeline.describe_campaign()["status"], pipeline.served_version()) == (
-            "ACTIVE",
-            new,
-        )
+        assert pipeline.describe_campaign()["status"] == "ACTIVE"
+        assert pipeline.served_version() == new
         value = ndcg(pipeline, new)
-    assert outcomes(execution) == {**IMPORTED, **DONE}
+    assert outcomes(execution) == {**IMPORTED, **DEPLOYED}
     assert report(execution)["warnings"] == [
         f"{campaign_arn()}: {NDCG_AT_10} could not be compared: new {value}, live None"
     ]
     assert report(execution)["solutions"][0]["campaigns"][0]["previousVersionArn"] is None
 
 
-def test_a_campaign_that_serves_nothing_yet_stays_so_below_the_minimum():
+def test_a_campaign_that_serves_nothing_gets_no_version_below_the_minimum():
     with deploy(gated(QualityRuleArgs(metric=NDCG_AT_10, minimum=0.99))) as pipeline:
-        create_in_vain(pipeline)
+        replace_by_a_failed_campaign(pipeline)
         execution = pipeline.run(skipImport=True)
         assert pipeline.describe_campaign()["status"] == "CREATE FAILED"
     assert outcomes(execution) == REJECTED
 
 
-def test_a_gate_that_cannot_be_asked_fails_the_campaign_and_touches_nothing():
-    def broken(_event, _context):
+def test_an_error_in_the_gate_fails_the_campaign_without_an_update():
+    def raise_error(_event, _context):
         raise ValueError("no metrics")
 
-    with deploy(handlers={"evaluate_solution_version": broken}) as pipeline:
+    with deploy(handlers={"evaluate_solution_version": raise_error}) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == []
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
     assert failures(execution) == {"home": "ValueError: no metrics"}
 
 
-def test_a_campaign_that_is_moved_again_and_again_is_given_up_after_the_limit():
-    """Each time the gate has judged, the campaign serves another version."""
-
-    def restless(event, context):
-        judged = handler("evaluate_solution_version")(event, context)
-        pipeline.clock.sleep(50)
-        return {**judged, "comparedWith": f"{solution_arn()}/00000000"}
+def test_a_campaign_that_changes_after_every_comparison_fails_at_its_deadline():
+    def compare_with_another_version(event, context):
+        evaluation = handler("evaluate_solution_version")(event, context)
+        pipeline.sleep(50)
+        return {**evaluation, "comparedWith": f"{solution_arn()}/00000000"}
 
     limited = MOVIES.with_options(limits=LimitsArgs(max_campaign_hours=1))
-    with deploy(limited, handlers={"evaluate_solution_version": restless}) as pipeline:
+    with deploy(
+        limited, handlers={"evaluate_solution_version": compare_with_another_version}
+    ) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == []
     assert failures(execution) == {"home": "the gate has to be asked again, for 1 hours now"}

@@ -1,24 +1,26 @@
-"""The probe after an update, and the way back."""
+"""The probe of a campaign after its update, and the rollback."""
 
-from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import NamedTuple
 from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
 
 from components.args import LimitsArgs
+from emulator.virtual.step_functions import Execution
 from functions import aws
 from functions.personalize import probe
 from functions.personalize.tags import PREVIOUS, VERDICT, recall
-from tests.workflow.pipeline import RUN_ID, deploy, handler
+from tests.workflow.pipeline import RUN_ID, before_step, deploy
 from tests.workflow.summaries import failures, outcomes, report
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
-DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
 FEW = "the probe failed: 170 results, fewer than 400"
-"""A user of the sample data has met 30 of 200 items."""
+"""User u1 has met 30 of the 200 items, and recommendations leave these out."""
 
 
 def probed(**probe):
@@ -32,49 +34,53 @@ PROBE_FAILS = probed(user_id="u1", min_results=400)
 """The probe asks for more results than any version can return."""
 
 
-class Answers:
-    """A client of the runtime that fails at some of the questions, counted from 0."""
+class ProbedRun(NamedTuple):
+    """A run, and the number of questions that its probe asked."""
 
-    def __init__(self, client, bad):
-        self.client, self.bad, self.asked = client, bad, 0
-
-    def get_recommendations(self, **request):
-        """Answer, or fail."""
-        number, self.asked = self.asked, self.asked + 1
-        if self.bad(number):
-            answer = {"Error": {"Code": "InternalServerError", "Message": "Sorry"}}
-            raise ClientError(answer, "GetRecommendations")
-        return self.client.get_recommendations(**request)
+    execution: Execution
+    questions: int
 
 
-def run_with_answers(pipeline, bad):
-    """Run while the runtime fails at some questions; give the run and how many were asked."""
-    answers = Answers(aws.runtime(), bad)
-    with patch("functions.probe_campaign.runtime", lambda: answers):
-        return pipeline.run(skipImport=True), answers.asked
+def run_with_bad_answers(pipeline, bad):
+    """Run while the runtime fails at the questions with the numbers `bad`, which begin at 0."""
+    questions = 0
+
+    def get_recommendations(**request):
+        nonlocal questions
+        questions += 1
+        if questions - 1 in bad:
+            response = {"Error": {"Code": "InternalServerError", "Message": "Sorry"}}
+            raise ClientError(response, "GetRecommendations")
+        return runtime.get_recommendations(**request)
+
+    runtime = aws.runtime()
+    client = SimpleNamespace(get_recommendations=get_recommendations)
+    with patch("functions.probe_campaign.runtime", lambda: client):
+        execution = pipeline.run(skipImport=True)
+    return ProbedRun(execution, questions)
 
 
 def phases(execution):
-    """Give what each invocation of the probe came to."""
+    """Return the phases that the invocations of the probe returned, in order."""
     return [call.outcome["phase"] for call in execution.calls if call.function == "probe_campaign"]
 
 
-# It passes
+# The probe passes
 
 
-def test_a_campaign_that_answers_well_for_all_the_minutes_is_deployed():
+def test_a_campaign_that_always_answers_well_is_deployed():
     with deploy(probed()) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[-1]
         questions = [call for call in pipeline.personalize.calls if "Recommend" in call.operation]
-    assert outcomes(execution) == DONE
+    assert outcomes(execution) == DEPLOYED
     assert failures(execution) == {}
     assert phases(execution)[-1] == "PASSED"
     assert {call.request["userId"] for call in questions} == {"u1"}
-    assert 10 <= len(questions) <= 30, "again and again over ten minutes, and not without pause"
+    assert 10 <= len(questions) <= 30, "about two questions in each of ten minutes"
 
 
-def test_the_probe_asks_only_when_the_update_is_live():
+def test_the_probe_starts_after_the_end_of_the_update():
     with deploy(probed()) as pipeline:
         execution = pipeline.run(skipImport=True)
     states = execution.states
@@ -88,43 +94,46 @@ def test_a_probe_by_user_and_list_asks_for_a_ranking():
     recipe = "arn:aws:personalize:::recipe/aws-personalized-ranking"
     with deploy(replace(probed(**ranking), recipe=recipe)) as pipeline:
         execution = pipeline.run(skipImport=True)
-        asked = {c.operation for c in pipeline.personalize.calls if c.operation.startswith("Get")}
-    assert outcomes(execution) == DONE
-    assert asked == {"GetPersonalizedRanking", "GetSolutionMetrics"}
+        reads = {
+            call.operation
+            for call in pipeline.personalize.calls
+            if call.operation.startswith("Get")
+        }
+    assert outcomes(execution) == DEPLOYED
+    assert reads == {"GetPersonalizedRanking", "GetSolutionMetrics"}
 
 
 def test_a_probe_by_item_asks_for_similar_items():
     recipe = "arn:aws:personalize:::recipe/aws-similar-items"
     with deploy(replace(probed(item_id="i1"), recipe=recipe)) as pipeline:
         execution = pipeline.run(skipImport=True)
-    assert outcomes(execution) == DONE
+    assert outcomes(execution) == DEPLOYED
 
 
 @pytest.mark.parametrize("bad", [{0}, {5}, {3, 4}, {0, 2, 4, 6, 8}], ids=str)
-def test_bad_answers_that_do_not_persist_are_forgiven(bad):
+def test_a_few_bad_answers_are_tolerated(bad):
     with deploy(probed()) as pipeline:
-        execution, _ = run_with_answers(pipeline, bad.__contains__)
-    assert outcomes(execution) == DONE
+        execution, _ = run_with_bad_answers(pipeline, bad)
+    assert outcomes(execution) == DEPLOYED
 
 
-# It does not pass
+# The probe fails
 
 
-def test_too_few_results_move_the_campaign_back_and_mark_the_version():
+def test_too_few_results_roll_the_campaign_back_and_mark_the_version():
     with deploy(PROBE_FAILS) as pipeline:
         execution = pipeline.run(skipImport=True)
         old, new = pipeline.versions()
         assert pipeline.served_version() == old
-        assert pipeline.describe_campaign()["latestCampaignUpdate"]["status"] == "ACTIVE", (
-            "it was waited for"
-        )
+        update = pipeline.describe_campaign()["latestCampaignUpdate"]
+        assert update["status"] == "ACTIVE", "the run waited for the rollback"
         assert recall(pipeline.client, new)[VERDICT] == "ROLLED_BACK"
-        asked = [each["solutionVersionArn"] for each in pipeline.requests("UpdateCampaign")]
-    assert asked == [new, old]
+        updates = pipeline.requests("UpdateCampaign")
+    assert [request["solutionVersionArn"] for request in updates] == [new, old]
     assert outcomes(execution) == ROLLED_BACK
     assert failures(execution) == {"home": FEW}
-    campaign = report(execution)["solutions"][0]["campaigns"][0]
-    assert campaign["previousVersionArn"] == old
+    campaign_report = report(execution)["solutions"][0]["campaigns"][0]
+    assert campaign_report["previousVersionArn"] == old
     assert report(execution)["status"] == "ROLLED_BACK"
     assert report(execution)["text"] == (
         f"Retraining run {RUN_ID}: ROLLED_BACK\n"
@@ -134,149 +143,135 @@ def test_too_few_results_move_the_campaign_back_and_mark_the_version():
     )
 
 
-def test_errors_that_persist_move_the_campaign_back():
+def test_persistent_errors_roll_the_campaign_back():
     with deploy(probed()) as pipeline:
-        execution, asked = run_with_answers(pipeline, lambda number: number >= 2)
+        execution, questions = run_with_bad_answers(pipeline, bad=range(2, 100))
         assert pipeline.served_version() == pipeline.versions()[0]
     assert outcomes(execution) == ROLLED_BACK
     assert "InternalServerError" in failures(execution)["home"]
-    assert asked == 5, "two good answers and three bad ones in a row; more would tell nothing"
+    assert questions == 5, "two good answers, then three bad answers in a row"
 
 
-def test_a_version_that_was_rolled_back_from_is_never_deployed_again():
+def test_a_version_with_a_rollback_is_never_deployed_again():
     with deploy(PROBE_FAILS) as pipeline:
         pipeline.run(skipImport=True)
         bad = pipeline.versions()[-1]
         pipeline.machine.start({"skipImport": True}).wait()
         pipeline.run(resume=RUN_ID, skipImport=True)
-        targets = Counter(
-            each["solutionVersionArn"] for each in pipeline.requests("UpdateCampaign")
-        )
-        assert targets[bad] == 1, "the first time only"
-        assert len(pipeline.versions()) == 4, "each run trains another"
+        updates = pipeline.requests("UpdateCampaign")
+        targets = [request["solutionVersionArn"] for request in updates]
+        assert targets.count(bad) == 1, "only the first run deployed this version"
+        assert len(pipeline.versions()) == 4, "each run trains another version"
 
 
-def test_a_version_that_is_not_accepted_is_not_probed():
+def test_a_failed_update_is_not_probed():
     with deploy(PROBE_FAILS) as pipeline:
         pipeline.inject_fault("fail", job="campaign-update", reason="No capacity")
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
     assert phases(execution) == []
-    assert failures(execution) == {"home": "No capacity"}, "the old version is live all the time"
+    assert failures(execution) == {"home": "No capacity"}
 
 
-# The way back
+# Rollback
 
 
-def test_a_campaign_that_somebody_else_has_moved_meanwhile_is_left_alone():
-    def moved(event, context):
-        if not theirs:
-            theirs.append(pipeline.versions()[1])
-            pipeline.client.update_campaign(
-                campaignArn=campaign_arn(), solutionVersionArn=theirs[0]
-            )
-        return handler("roll_back_campaign")(event, context)
+def test_a_campaign_that_a_foreign_update_has_moved_is_left_alone():
+    def move_to_foreign_version(_event):
+        pipeline.client.update_campaign(
+            campaignArn=campaign_arn(), solutionVersionArn=pipeline.versions()[1]
+        )
 
-    theirs = []
-    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": moved}) as pipeline:
+    with deploy(
+        PROBE_FAILS, handlers=before_step("roll_back_campaign", move_to_foreign_version)
+    ) as pipeline:
         pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
         pipeline.sleep(3 * 3600)
         execution = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == theirs[0]
+        foreign_version = pipeline.versions()[1]
+        assert pipeline.served_version() == foreign_version
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
-    assert failures(execution) == {"home": f"it serves {theirs[0]} by now; {FEW}"}
+    assert failures(execution) == {"home": f"it serves {foreign_version} by now; {FEW}"}
 
 
-def test_a_campaign_that_somebody_else_moves_back_needs_no_rollback():
-    def moved(event, context):
-        if not done:
-            done.append(True)
-            old = event["update"]["previousVersionArn"]
-            pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=old)
-        return handler("roll_back_campaign")(event, context)
+def test_a_campaign_that_a_person_moves_back_needs_no_rollback():
+    def move_back(event):
+        old = event["update"]["previousVersionArn"]
+        pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=old)
 
-    done = []
-    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": moved}) as pipeline:
+    with deploy(PROBE_FAILS, handlers=before_step("roll_back_campaign", move_back)) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == ROLLED_BACK
 
 
-def test_a_rollback_that_fails_is_a_failure_that_says_both():
-    def fails(event, context):
+def test_a_rollback_that_fails_reports_both_failures():
+    def let_update_fail(_event):
         pipeline.inject_fault("fail", job="campaign-update", reason="No capacity")
-        return handler("roll_back_campaign")(event, context)
 
-    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": fails}) as pipeline:
+    with deploy(
+        PROBE_FAILS, handlers=before_step("roll_back_campaign", let_update_fail)
+    ) as pipeline:
         execution = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == pipeline.versions()[-1], "somebody has to look"
-    assert execution.status == "FAILED"
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    assert execution.status == "FAILED", "a person has to look at the campaign"
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
     assert failures(execution) == {"home": f"No capacity; {FEW}"}
 
 
-def test_a_rollback_that_hangs_is_given_up_at_its_deadline():
-    def hangs(event, context):
+def test_a_rollback_that_hangs_fails_at_its_deadline():
+    def let_update_hang(_event):
         pipeline.inject_fault("hang", job="campaign-update")
-        return handler("roll_back_campaign")(event, context)
 
     limited = PROBE_FAILS.with_options(limits=LimitsArgs(max_campaign_hours=1))
-    with deploy(limited, handlers={"roll_back_campaign": hangs}) as pipeline:
+    with deploy(limited, handlers=before_step("roll_back_campaign", let_update_hang)) as pipeline:
         execution = pipeline.run(skipImport=True)
     assert failures(execution) == {"home": f"still CREATE IN_PROGRESS after 1 hours; {FEW}"}
 
 
-def test_a_rollback_waits_until_the_campaign_is_free():
-    def busy(event, context):
-        if not done:
-            done.append(True)
-            new = event["update"]["targetVersionArn"]
-            pipeline.client.update_campaign(
-                campaignArn=campaign_arn(), solutionVersionArn=new, minProvisionedTPS=3
-            )
-        return handler("roll_back_campaign")(event, context)
+def test_a_rollback_waits_for_a_running_update():
+    def start_foreign_update(event):
+        pipeline.client.update_campaign(
+            campaignArn=campaign_arn(),
+            solutionVersionArn=event["update"]["targetVersionArn"],
+            minProvisionedTPS=3,
+        )
 
-    done = []
-    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": busy}) as pipeline:
+    with deploy(
+        PROBE_FAILS, handlers=before_step("roll_back_campaign", start_foreign_update)
+    ) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
     assert outcomes(execution) == ROLLED_BACK
     assert "Wait to roll back" in execution.states
 
 
-def test_a_rollback_whose_answer_is_lost_is_not_made_twice():
-    def lost(event, context):
-        if not done:
-            done.append(True)
-            pipeline.inject_fault("lost-answer", operation="UpdateCampaign")
-        return handler("roll_back_campaign")(event, context)
+def test_a_rollback_whose_response_is_lost_is_requested_once():
+    def lose_response(_event):
+        pipeline.inject_fault("lost-answer", operation="UpdateCampaign")
 
-    done = []
-    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": lost}) as pipeline:
+    with deploy(PROBE_FAILS, handlers=before_step("roll_back_campaign", lose_response)) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
-        assert len(pipeline.requests("UpdateCampaign")) == 2
+        assert len(pipeline.requests("UpdateCampaign")) == 2, "the deployment and the rollback"
     assert outcomes(execution) == ROLLED_BACK
 
 
-# Memory
+# Tags
 
 
-def test_the_version_before_is_in_the_campaigns_tag_after_each_update():
+def test_each_update_writes_the_previous_version_to_the_campaigns_tags():
     with deploy() as pipeline:
         for slot in ("2026-11-29T03:00:00Z", "2026-11-30T03:00:00Z"):
-            before = pipeline.served_version()
+            served_before = pipeline.served_version()
             pipeline.run(skipImport=True, scheduledTime=slot)
-            assert (
-                recall(pipeline.client, campaign_arn())[PREVIOUS]
-                == before
-                != pipeline.served_version()
-            )
+            assert recall(pipeline.client, campaign_arn())[PREVIOUS] == served_before
+            assert pipeline.served_version() != served_before
 
 
-def test_where_nothing_was_served_before_there_is_no_probe():
+def test_a_campaign_that_served_nothing_is_not_probed():
     with deploy(PROBE_FAILS) as pipeline:
         pipeline.client.delete_campaign(campaignArn=campaign_arn())
         pipeline.sleep(3600)
@@ -286,14 +281,14 @@ def test_where_nothing_was_served_before_there_is_no_probe():
         )
         pipeline.sleep(3600)
         execution = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == pipeline.versions()[-1], "there is no way back"
+        assert pipeline.served_version() == pipeline.versions()[-1], "no rollback is possible"
         assert PREVIOUS not in recall(pipeline.client, campaign_arn())
     assert phases(execution) == []
-    assert outcomes(execution) == DONE
+    assert outcomes(execution) == DEPLOYED
 
 
-def test_a_short_probe_asks_as_often_as_it_takes_to_tell():
+def test_a_short_probe_still_asks_the_least_number_of_questions():
     with deploy(probed(user_id="u1", minutes=0.5)) as pipeline:
-        execution, asked = run_with_answers(pipeline, lambda _: False)
-    assert outcomes(execution) == DONE
-    assert asked > probe.LEAST_QUESTIONS
+        execution, questions = run_with_bad_answers(pipeline, bad=set())
+    assert outcomes(execution) == DEPLOYED
+    assert questions > probe.LEAST_QUESTIONS
