@@ -1,15 +1,15 @@
-"""What a run has left behind is made up for by the next one, resumed or not, and only that."""
+"""A later run finishes what a failed or aborted run has left unfinished."""
 
 import pytest
 
 from emulator.virtual.lambda_runtime import Fails
 from functions.personalize.tags import PREVIOUS, VERDICT, recall
-from tests.workflow.pipeline import RUN_ID, deploy, handler
+from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler
 from tests.workflow.summaries import failures, outcomes, report
 from tests.world import MOVIES, campaign, campaign_arn, interactions, solution, solution_arn
 
-NEXT = "2026-11-30T03:00:00Z"
-DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+NEXT_SLOT = "2026-11-30T03:00:00Z"
+DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
 PROBE_FAILS = MOVIES.with_solutions(
     solution(campaigns=[campaign("home", user_id="u1", min_results=400)])
@@ -17,39 +17,37 @@ PROBE_FAILS = MOVIES.with_solutions(
 """The probe asks for more results than any version can return."""
 
 
-def replaced(pipeline, step, function):
-    """Let a step run this from now on."""
-    pipeline.machine.functions[step] = function
+def repair(pipeline, step):
+    """Make a step run its real function from now on."""
+    pipeline.machine.functions[step] = handler(step)
 
 
-# The probe
+# Probes and rollbacks
 
 
-def test_a_run_aborted_while_its_campaign_was_updated_is_probed_when_resumed():
+def test_a_run_that_is_aborted_during_an_update_is_probed_when_it_is_resumed():
     with deploy(PROBE_FAILS) as pipeline:
-        running = pipeline.start(skipImport=True)
+        started = pipeline.start(skipImport=True)
         while "latestCampaignUpdate" not in pipeline.describe_campaign():
             pipeline.sleep(30)
-        running.abort()
+        started.abort()
         pipeline.sleep(3600)
-        new, old = pipeline.served_version(), pipeline.versions()[0]
-        assert new == pipeline.versions()[-1], "the update went on"
+        old, new = pipeline.versions()
+        assert pipeline.served_version() == new, "the update continued"
         execution = pipeline.run(resume=RUN_ID, skipImport=True)
         assert pipeline.served_version() == old
     assert outcomes(execution) == ROLLED_BACK
 
 
 @pytest.mark.parametrize("error", ["RuntimeError", "Runtime.ExitError"])
-def test_a_probe_that_could_not_be_asked_fails_its_campaign_and_is_asked_when_resumed(error):
-    def dead(_event, _context):
+def test_a_campaign_whose_probe_raised_an_error_is_probed_when_the_run_is_resumed(error):
+    def raise_error(_event, _context):
         raise Fails(error, "boom")
 
-    with deploy(PROBE_FAILS, handlers={"probe_campaign": dead}) as pipeline:
+    with deploy(PROBE_FAILS, handlers={"probe_campaign": raise_error}) as pipeline:
         first = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == pipeline.versions()[-1], (
-            "nobody knows that it answers badly"
-        )
-        replaced(pipeline, "probe_campaign", handler("probe_campaign"))
+        assert pipeline.served_version() == pipeline.versions()[-1]
+        repair(pipeline, "probe_campaign")
         second = pipeline.run(resume=RUN_ID, skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
     assert outcomes(first) == {"taste": "FAILED", "home": "FAILED"}
@@ -57,7 +55,7 @@ def test_a_probe_that_could_not_be_asked_fails_its_campaign_and_is_asked_when_re
     assert outcomes(second) == ROLLED_BACK
 
 
-def test_an_update_that_ended_after_its_deadline_is_probed_when_the_run_is_resumed():
+def test_an_update_that_ends_after_its_deadline_is_probed_when_the_run_is_resumed():
     with deploy(PROBE_FAILS) as pipeline:
         pipeline.inject_fault("take", job="campaign-update", seconds=4 * 3600)
         first = pipeline.run(skipImport=True)
@@ -67,41 +65,40 @@ def test_an_update_that_ended_after_its_deadline_is_probed_when_the_run_is_resum
     assert outcomes(second) == ROLLED_BACK
 
 
-def test_what_was_left_live_by_a_failed_rollback_is_never_gone_back_to():
-    def fails(event, context):
+def test_no_rollback_leads_to_a_version_that_a_failed_rollback_should_have_left():
+    def let_update_fail(_event):
         pipeline.inject_fault("fail", job="campaign-update", of=campaign_arn())
-        return handler("roll_back_campaign")(event, context)
 
-    with deploy(PROBE_FAILS, handlers={"roll_back_campaign": fails}) as pipeline:
+    with deploy(
+        PROBE_FAILS, handlers=before_step("roll_back_campaign", let_update_fail)
+    ) as pipeline:
         good = pipeline.served_version()
         first = pipeline.run()
         bad = pipeline.served_version()
-        replaced(pipeline, "roll_back_campaign", handler("roll_back_campaign"))
+        repair(pipeline, "roll_back_campaign")
         pipeline.bucket.put("interactions.csv", interactions(shift=1))
-        second = pipeline.run(scheduledTime=NEXT)
-        assert pipeline.served_version() == good, (
-            "not the version that was to be left the day before"
-        )
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert pipeline.served_version() == good
         assert recall(pipeline.client, campaign_arn())[PREVIOUS] == good
         assert recall(pipeline.client, bad)[VERDICT] == "ROLLED_BACK"
     assert outcomes(first)["home"] == "FAILED"
     assert outcomes(second)["home"] == "ROLLED_BACK"
 
 
-def test_a_version_that_one_campaign_was_rolled_back_from_goes_live_on_no_other():
+def test_a_version_with_a_rollback_is_not_deployed_to_another_campaign():
     probed = campaign("home", user_id="u1", min_results=400, minutes=1)
     two = MOVIES.with_solutions(solution(campaigns=[probed, "shop"]))
     with deploy(two) as pipeline:
         old = pipeline.served_version()
-        running = pipeline.start(skipImport=True)
+        started = pipeline.start(skipImport=True)
         while len(pipeline.versions()) == 1 or pipeline.statuses()[-1] != "ACTIVE":
             pipeline.sleep(10)
         pipeline.inject_fault(
             "take", job="campaign-update", of=campaign_arn("shop"), seconds=2 * 3600
         )
         pipeline.client.update_campaign(campaignArn=campaign_arn("shop"), solutionVersionArn=old)
-        execution = running.wait()
-        assert (pipeline.served_version("home"), pipeline.served_version("shop")) == (old, old)
+        execution = started.wait()
+        assert pipeline.served_version("home") == pipeline.served_version("shop") == old
     assert outcomes(execution) == {
         "taste": "ROLLED_BACK",
         "home": "ROLLED_BACK",
@@ -114,7 +111,7 @@ def test_a_version_that_one_campaign_was_rolled_back_from_goes_live_on_no_other(
 
 
 @pytest.mark.parametrize("request_", [{}, {"skipImport": True}], ids=str)
-def test_a_campaign_that_was_moved_back_stays_where_it_is_when_another_one_waits(request_):
+def test_a_campaign_that_a_person_moved_back_stays_when_its_version_waits_for_another(request_):
     two = MOVIES.with_solutions(solution(campaigns=["home", "shop"]))
     with deploy(two) as pipeline:
         pipeline.inject_fault("fail", job="campaign-update", of=campaign_arn("shop"))
@@ -123,35 +120,35 @@ def test_a_campaign_that_was_moved_back_stays_where_it_is_when_another_one_waits
         pipeline.client.update_campaign(campaignArn=campaign_arn("home"), solutionVersionArn=old)
         pipeline.sleep(7200)
         execution = pipeline.machine.start(request_).wait()
-        assert (pipeline.served_version("home"), pipeline.served_version("shop")) == (old, new)
+        assert pipeline.served_version("home") == old
+        assert pipeline.served_version("shop") == new
     assert outcomes(execution) == {"taste": "DEPLOYED", "shop": "DEPLOYED"}
 
 
-# Versions of somebody else's
+# Foreign versions
 
 
-@pytest.mark.parametrize("request_", [{"resume": RUN_ID}, {"scheduledTime": NEXT}], ids=str)
-def test_an_adopted_version_is_deployed_later_rather_than_another_trained(request_):
-    def theirs_first(event, context):
-        if len(pipeline.versions()) == 1:
-            pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
-        return handler("create_solution_version")(event, context)
+@pytest.mark.parametrize("request_", [{"resume": RUN_ID}, {"scheduledTime": NEXT_SLOT}], ids=str)
+def test_an_adopted_version_is_deployed_by_a_later_run_without_a_training(request_):
+    def start_foreign_training(_event):
+        pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
 
-    with deploy(handlers={"create_solution_version": theirs_first}) as pipeline:
+    handlers = before_step("create_solution_version", start_foreign_training)
+    with deploy(handlers=handlers) as pipeline:
         pipeline.inject_fault("fail", job="campaign-update")
         first = pipeline.run()
         second = pipeline.run(**request_)
         assert pipeline.served_version() == pipeline.versions()[-1]
-        assert len(pipeline.versions()) == 2, "nothing was trained again"
+        assert len(pipeline.versions()) == 2, "the second run trains nothing"
     assert outcomes(first)["home"] == "FAILED"
-    assert {**outcomes(second), **DONE} == outcomes(second)
+    assert outcomes(second).items() >= DEPLOYED.items()
     assert report(second)["solutions"][0]["adopted"]
 
 
-# Runs by hand
+# Manual runs
 
 
-def test_a_run_by_hand_that_is_resumed_on_another_day_keeps_to_its_day():
+def test_a_manual_run_that_is_resumed_on_another_day_imports_the_export_of_its_first_day():
     dated = MOVIES.with_datasets(
         "interactions", data_location="s3://exports/{date}/interactions.csv"
     )
@@ -164,4 +161,4 @@ def test_a_run_by_hand_that_is_resumed_on_another_day_keeps_to_its_day():
         pipeline.sleep(24 * 3600)
         second = pipeline.machine.start({"resume": report(first)["runId"]}).wait()
     assert outcomes(first)["taste"] == "FAILED"
-    assert outcomes(second) == {"interactions": "IMPORTED", **DONE}
+    assert outcomes(second) == {"interactions": "IMPORTED", **DEPLOYED}
