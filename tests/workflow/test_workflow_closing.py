@@ -1,4 +1,4 @@
-"""Runs that end without a report, and what `close_run` makes of them; runs side by side."""
+"""`close_run` reports a run that ended without a report, and stops its trainings."""
 
 from datetime import timedelta
 
@@ -8,21 +8,21 @@ from components.args import LimitsArgs
 from emulator.virtual.lambda_runtime import Fails
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED
-from tests.workflow.pipeline import RUN_ID, deploy, handler, killed_after_work
+from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler, killed_after_work
 from tests.workflow.summaries import failed_calls, outcomes, report
 from tests.world import IMPORT_ROLE, MOVIES, PREFIX, dataset_arn, solution, solution_arn
 
-NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
-DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
-SHORT = MOVIES.with_options(
+VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
+DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+SHORT_LIMITS = MOVIES.with_options(
     limits=LimitsArgs(max_import_hours=1, max_training_hours=1, max_campaign_hours=1)
 )
 
 
 def status_change(execution):
-    """Give the event of EventBridge for an execution's end.
+    """Return EventBridge's event of an ended execution.
 
-    As https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html shows it.
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
     machine = execution.arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]
     return {
@@ -52,83 +52,87 @@ def status_change(execution):
 
 
 def close(execution):
-    """Call close_run as EventBridge does when an execution has ended."""
+    """Invoke `close_run` as EventBridge does after the end of an execution."""
     return handler("close_run")(status_change(execution), None)
 
 
 def time_out(pipeline, **request):
-    """Run until the machine's own time-out ends it: watching never sees an end or a deadline."""
+    """Run until the TimeoutSeconds of the machine end the run, because no watcher ends it."""
 
-    def blind(event, _context):
+    def report_running(event, _context):
         return {**event["version"], "phase": "UNDER_WAY", "seconds": 3600}
 
-    pipeline.handlers["watch_solution_version"] = blind
+    pipeline.handlers["watch_solution_version"] = report_running
     execution = pipeline.run(**request)
     assert execution.status == "TIMED_OUT", execution
     return execution
 
 
-# A time-out of the machine
+# The time-out of the machine
 
 
-def test_the_machine_times_out_long_after_every_deadline():
-    with deploy(SHORT) as pipeline:
+def test_the_machine_times_out_after_all_deadlines():
+    with deploy(SHORT_LIMITS) as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
-        began = pipeline.clock.now()
+        started_at = pipeline.clock.now()
         time_out(pipeline, skipImport=True)
-        assert pipeline.clock.now() - began == timedelta(seconds=SHORT.args.backstop_seconds)
+        assert pipeline.clock.now() - started_at == timedelta(
+            seconds=SHORT_LIMITS.args.backstop_seconds
+        )
 
 
-def test_a_run_whose_every_stage_takes_all_its_time_ends_by_itself():
+def test_a_run_that_nearly_reaches_every_deadline_does_not_time_out():
     limits = LimitsArgs(max_import_hours=0.5, max_training_hours=1, max_campaign_hours=5)
-    five = {f"other-{number}": 0.49 * 3600 for number in range(5)}
-    ours = {f"{PREFIX}-{RUN_ID}-items-1": 0.49 * 3600}
-    updates = {"solution-version": 0.99 * 3600, "campaign-update": 4.9 * 3600}
-    all_slow = MOVIES.with_datasets("items").with_options(limits=limits)
-    with deploy(all_slow, durations={**five, **ours, **updates}) as pipeline:
-        for each in five:
+    foreign_jobs = [f"foreign-{number}" for number in range(5)]
+    durations = {
+        **dict.fromkeys((*foreign_jobs, f"{PREFIX}-{RUN_ID}-items-1"), 0.49 * 3600),
+        "solution-version": 0.99 * 3600,
+        "campaign-update": 4.9 * 3600,
+    }
+
+    def start_foreign_update(event):
+        pipeline.client.update_campaign(
+            campaignArn=event["campaign"]["campaignArn"],
+            solutionVersionArn=pipeline.versions()[0],
+        )
+
+    with deploy(
+        MOVIES.with_datasets("items").with_options(limits=limits),
+        durations=durations,
+        handlers=before_step("update_campaign", start_foreign_update),
+    ) as pipeline:
+        for job_name in foreign_jobs:
             pipeline.client.create_dataset_import_job(
-                jobName=each,
+                jobName=job_name,
                 datasetArn=dataset_arn("ITEMS"),
                 dataSource={"dataLocation": "s3://exports/items.csv"},
                 roleArn=IMPORT_ROLE,
             )
 
-        def update_by_hand(event, context):
-            if event["update"] is None:
-                pipeline.client.update_campaign(
-                    campaignArn=event["campaign"]["campaignArn"],
-                    solutionVersionArn=pipeline.versions()[0],
-                )
-            return handler("update_campaign")(event, context)
-
-        pipeline.handlers["update_campaign"] = update_by_hand
         execution = pipeline.run()
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == {"items": "IMPORTED", **DONE}
+    assert outcomes(execution) == {"items": "IMPORTED", **DEPLOYED}
 
 
-def test_a_run_that_timed_out_is_closed_with_its_training_stopped():
-    with deploy(SHORT) as pipeline:
+def test_closing_a_run_that_timed_out_stops_its_training_and_reports():
+    with deploy(SHORT_LIMITS) as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
         execution = time_out(pipeline, skipImport=True)
-        assert [
-            call.function for call in execution.calls if call.function == "report_outcome"
-        ] == []
-        closed = close(execution)
+        assert "report_outcome" not in {call.function for call in execution.calls}
+        closing = close(execution)
         new = pipeline.versions()[-1]
         pipeline.sleep(1200)
         assert pipeline.statuses()[-1] == "CREATE STOPPED"
-    assert closed["status"] == "FAILED"
-    assert closed["runId"] == RUN_ID
-    assert closed["executionArn"] == execution.arn
-    assert closed["text"] == (
+    assert closing["status"] == "FAILED"
+    assert closing["runId"] == RUN_ID
+    assert closing["executionArn"] == execution.arn
+    assert closing["text"] == (
         f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given; stopped {new}"
     )
 
 
-def test_closing_a_run_twice_is_harmless():
-    with deploy(SHORT) as pipeline:
+def test_closing_a_run_again_stops_nothing_again():
+    with deploy(SHORT_LIMITS) as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
         execution = time_out(pipeline, skipImport=True)
         first, second = close(execution), close(execution)
@@ -137,7 +141,7 @@ def test_closing_a_run_twice_is_harmless():
         third = close(execution)
         assert pipeline.statuses()[-1] == "CREATE STOPPED"
         new = pipeline.versions()[-1]
-    assert first == second, "it is stopping, and was stopped for this run"
+    assert first == second, "while the training is stopping, the report is the same"
     assert third["text"] == (
         f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given; {new} is CREATE STOPPED"
     )
@@ -145,7 +149,7 @@ def test_closing_a_run_twice_is_harmless():
 
 def test_closing_stops_only_the_trainings_of_this_run():
     names = ("by-hand", f"{PREFIX}-20261122T030000Z-0b519087-1", f"ffffffff-{RUN_ID}-0b519087-1")
-    with deploy(SHORT) as pipeline:
+    with deploy(SHORT_LIMITS) as pipeline:
         pipeline.inject_fault("hang", job="solution-version", times=4)
         for name in names:
             pipeline.client.create_solution_version(
@@ -155,14 +159,14 @@ def test_closing_stops_only_the_trainings_of_this_run():
         close(time_out(pipeline, skipImport=True))
         stopped = pipeline.requests("StopSolutionVersionCreation")
         assert stopped == [{"solutionVersionArn": pipeline.versions()[-1]}], (
-            "not somebody's, not another run's, not another stack's"
+            "the others are foreign, of another run and of another stack"
         )
 
 
-def test_closing_goes_on_when_a_training_has_just_ended():
-    two = SHORT.with_solutions(solution("taste"), solution("like", campaigns=[]))
+def test_closing_stops_the_other_trainings_if_one_training_has_just_ended():
+    two = SHORT_LIMITS.with_solutions(solution("taste"), solution("like", campaigns=[]))
     with deploy(two) as pipeline:
-        late = SHORT.args.backstop_seconds + 30
+        late = SHORT_LIMITS.args.backstop_seconds + 30
         pipeline.inject_fault(
             "take", job="solution-version", of=solution_arn("taste"), seconds=late - 60
         )
@@ -171,38 +175,37 @@ def test_closing_goes_on_when_a_training_has_just_ended():
         pipeline.sleep(60)
         for operation in ("ListSolutionVersions", "DescribeSolutionVersion"):
             pipeline.inject_fault("stale", operation=operation, seconds=120)
-        closed = close(execution)
+        closing = close(execution)
         pipeline.sleep(1200)
-        assert pipeline.statuses("taste")[-1] == "ACTIVE", "it had ended, and the service refused"
-        assert pipeline.statuses("like")[-1] == "CREATE STOPPED", (
-            "the other one is stopped all the same"
-        )
-    assert closed["status"] == "FAILED"
+        assert pipeline.statuses("taste")[-1] == "ACTIVE", "the service refused to stop it"
+        assert pipeline.statuses("like")[-1] == "CREATE STOPPED"
+    assert closing["status"] == "FAILED"
 
 
 # An abort
 
 
-def test_an_abort_leaves_the_training_to_whoever_aborted():
+def test_closing_an_aborted_run_names_its_jobs_and_stops_nothing():
     with deploy() as pipeline:
-        running = pipeline.start()
+        started = pipeline.start()
         pipeline.sleep(3600)
-        running.abort("Enough", "of this")
-        closed = close(running.now())
+        started.abort("Enough", "of this")
+        closing = close(started.now())
         assert pipeline.requests("StopSolutionVersionCreation") == []
         pipeline.sleep(2 * 3600)
         assert pipeline.statuses()[-1] == "ACTIVE"
         new = pipeline.versions()[-1]
-    told = [each.rpartition("/")[2] for each in closed["reason"].split("; ")]
-    assert told == [
+    reasons = [reason.rpartition("/")[2] for reason in closing["reason"].split("; ")]
+    dataset_types = ("interactions", "items", "users")
+    assert reasons == [
         "ABORTED: Enough: of this",
-        *(f"{PREFIX}-{RUN_ID}-{each}-1 is ACTIVE" for each in ("interactions", "items", "users")),
+        *(f"{PREFIX}-{RUN_ID}-{kind}-1 is ACTIVE" for kind in dataset_types),
         f"{new.rpartition('/')[2]} is CREATE IN_PROGRESS",
     ]
 
 
-def test_closing_late_leaves_alone_what_a_resumed_execution_has_started_since():
-    with deploy(SHORT) as pipeline:
+def test_closing_late_does_not_stop_the_training_of_a_resumed_execution():
+    with deploy(SHORT_LIMITS) as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
         execution = time_out(pipeline, skipImport=True)
         close(execution)
@@ -219,63 +222,61 @@ def test_closing_late_leaves_alone_what_a_resumed_execution_has_started_since():
     )
 
 
-def test_an_abort_without_words_is_reported_too():
+def test_an_abort_without_a_cause_is_reported():
     with deploy() as pipeline:
-        running = pipeline.start()
+        started = pipeline.start()
         pipeline.sleep(60)
-        running.abort()
-        closed = close(running.now())
-    assert closed["reason"].split("; ")[0] == "ABORTED: no cause given"
+        started.abort()
+        closing = close(started.now())
+    assert closing["reason"].split("; ")[0] == "ABORTED: no cause given"
 
 
-# Runs that have reported, and runs that could not
+# Runs that have reported, and runs that could not report
 
 
-@pytest.mark.parametrize("fails", [False, True], ids=["deployed", "failed"])
-def test_a_run_that_has_reported_is_left_alone(fails):
+@pytest.mark.parametrize("has_failed", [False, True], ids=["deployed", "failed"])
+def test_closing_a_run_that_has_reported_does_nothing(has_failed):
     with deploy() as pipeline:
-        if fails:
-            pipeline.inject_fault("fail", job="solution-version", of=NAME)
+        if has_failed:
+            pipeline.inject_fault("fail", job="solution-version", of=VERSION_NAME)
         execution = pipeline.run(skipImport=True)
-        assert execution.error == (REPORTED if fails else None)
+        assert execution.error == (REPORTED if has_failed else None)
         assert close(execution) is None
         assert pipeline.requests("StopSolutionVersionCreation") == []
 
 
-def test_a_run_that_is_still_under_way_is_left_alone():
+def test_closing_a_run_that_seems_to_be_running_is_retried_by_lambda():
     with deploy() as pipeline:
-        running = pipeline.start()
+        started = pipeline.start()
         pipeline.sleep(3600)
-        with pytest.raises(ServiceUnavailable):  # the answer may be stale: Lambda tries again
-            close(running.now())
-        running.abort()
+        with pytest.raises(ServiceUnavailable):  # the status may be stale
+            close(started.now())
+        started.abort()
 
 
 def test_a_run_that_could_not_report_is_closed():
-    def broken(_event, _context):
-        raise MemoryError("out of it")
+    def raise_error(_event, _context):
+        raise MemoryError("too much")
 
-    with deploy(handlers={"report_outcome": broken}) as pipeline:
+    with deploy(handlers={"report_outcome": raise_error}) as pipeline:
         execution = pipeline.run(skipImport=True)
-        closed = close(execution)
+        closing = close(execution)
     assert (execution.status, execution.error) == ("FAILED", "ReportFailed")
-    assert closed["text"].startswith(f"Retraining run {RUN_ID}: FAILED: FAILED: ReportFailed: "), (
-        "EventBridge tells of every FAILED run, and this one has not reported"
-    )
+    assert closing["text"].startswith(f"Retraining run {RUN_ID}: FAILED: FAILED: ReportFailed: ")
 
 
-def test_a_report_that_is_killed_is_made_again():
+def test_a_report_that_is_killed_is_retried():
     with deploy(handlers=killed_after_work("report_outcome", times=2)) as pipeline:
         execution = pipeline.run(skipImport=True)
     assert execution.status == "SUCCEEDED"
     assert failed_calls(execution) == [("report_outcome", "Sandbox.Timedout")] * 2
 
 
-def test_a_plan_that_cannot_be_made_is_reported():
-    def broken(_event, _context):
+def test_a_plan_that_is_always_killed_is_reported():
+    def killed(_event, _context):
         raise Fails("Runtime.ExitError", "signal: killed")
 
-    with deploy(handlers={"plan_retraining": broken}) as pipeline:
+    with deploy(handlers={"plan_retraining": killed}) as pipeline:
         execution = pipeline.run()
     assert report(execution)["text"] == (
         f"Retraining run {RUN_ID}: FAILED: Runtime.ExitError: signal: killed"
@@ -284,15 +285,16 @@ def test_a_plan_that_cannot_be_made_is_reported():
 
 
 @pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "Lambda.ServiceException"])
-def test_hiccups_of_lambda_pass(error):
-    failing = {
-        step: killed_after_work(step, error=error)[step]
-        for step in ("plan_retraining", "create_solution_version", "update_campaign")
+def test_errors_of_lambda_itself_are_retried(error):
+    handlers = {
+        **killed_after_work("plan_retraining", error=error),
+        **killed_after_work("create_solution_version", error=error),
+        **killed_after_work("update_campaign", error=error),
     }
-    with deploy(handlers=failing) as pipeline:
+    with deploy(handlers=handlers) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert len(pipeline.versions()) == 2
-    assert outcomes(execution) == DONE
+    assert outcomes(execution) == DEPLOYED
     assert [error for _, error in failed_calls(execution)] == [error] * 3
 
 
@@ -301,24 +303,24 @@ def test_hiccups_of_lambda_pass(error):
     ["ListDatasetImportJobs", "ListSolutionVersions", "DescribeSolution", "DescribeCampaign"],
 )
 @pytest.mark.parametrize("fault", ["throttle", "server-error"])
-def test_throttling_and_server_errors_of_the_plan_pass(operation, fault):
+def test_a_plan_is_retried_after_throttling_and_server_errors(operation, fault):
     with deploy() as pipeline:
         pipeline.inject_fault(fault, operation=operation, times=6)
         execution = pipeline.run(dryRun=True)
     assert report(execution)["status"] == "SKIPPED"
     errors = {"throttle": "Throttled", "server-error": "ServiceUnavailable"}
     assert failed_calls(execution) == [("plan_retraining", errors[fault])], (
-        "four times botocore tried, then the workflow called again"
+        "botocore makes four attempts, then the workflow retries the step"
     )
 
 
-def test_throttling_without_end_fails_the_run_after_some_minutes():
+def test_endless_throttling_fails_the_run_after_some_minutes():
     with deploy() as pipeline:
         pipeline.inject_fault("throttle", operation="DescribeCampaign", times=1000)
-        began = pipeline.clock.now()
+        started_at = pipeline.clock.now()
         execution = pipeline.run()
-        took = pipeline.clock.now() - began
+        duration = pipeline.clock.now() - started_at
     assert report(execution)["reason"] == (
         "Throttled: DescribeCampaign: ThrottlingException: Rate exceeded"
     )
-    assert timedelta(minutes=1) < took < timedelta(minutes=20), took
+    assert timedelta(minutes=1) < duration < timedelta(minutes=20)

@@ -1,4 +1,4 @@
-"""Imports: what fails, hangs or waits for a slot, and that no job is ever created twice."""
+"""Imports may fail, hang or wait for a slot, and no import job is ever created twice."""
 
 from datetime import datetime, timedelta
 
@@ -6,14 +6,14 @@ import pytest
 
 from components.args import LimitsArgs
 from emulator.virtual.lambda_runtime import Fails
-from tests.workflow.pipeline import RUN_ID, deploy, handler, killed_after_work
+from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler, killed_after_work
 from tests.workflow.summaries import failed_calls, failures, outcomes, report
-from tests.world import IMPORT_ROLE, MOVIES, PREFIX, dataset_arn
+from tests.world import IMPORT_ROLE, MOVIES, PERSONALIZE, PREFIX, dataset_arn
 
-JOBS = "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job"
-ITEMS = f"{PREFIX}-{RUN_ID}-items-1"
-SLOTS = "More than 5 resources with PENDING or IN_PROGRESS status"
-ALL = {
+JOB_ARNS = f"{PERSONALIZE}:dataset-import-job"
+ITEMS_JOB = f"{PREFIX}-{RUN_ID}-items-1"
+NO_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
+ALL_DONE = {
     "interactions": "IMPORTED",
     "items": "IMPORTED",
     "users": "IMPORTED",
@@ -23,7 +23,7 @@ ALL = {
 
 
 def create_job(pipeline, job_name, **changes):
-    """Create an import of the items by hand, just as the run would unless changed."""
+    """Create an import job of the items. Without changes, it equals the import job of the run."""
     return pipeline.client.create_dataset_import_job(
         **{
             "jobName": job_name,
@@ -36,223 +36,217 @@ def create_job(pipeline, job_name, **changes):
     )
 
 
-def created(pipeline):
-    """Give the names that jobs were asked for under, in order."""
-    return [each["jobName"] for each in pipeline.requests("CreateDatasetImportJob")]
+def requested_names(pipeline):
+    """Return the names of the import jobs that the run requested, in order."""
+    return [request["jobName"] for request in pipeline.requests("CreateDatasetImportJob")]
 
 
-def imported(pipeline):
-    """Give how many jobs there are of each of the run's names; 1 at most, whatever happened."""
+def existing_names(pipeline):
+    """Return the names of the import jobs of the run that exist, sorted."""
     jobs = pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]
-    return sorted(each["jobName"] for each in jobs if each["jobName"].startswith(PREFIX))
+    return sorted(job["jobName"] for job in jobs if job["jobName"].startswith(PREFIX))
 
 
-# What fails
+# Failures and deadlines
 
 
 def test_one_failed_import_stops_the_run_before_training():
     with deploy() as pipeline:
         pipeline.inject_fault(
-            "fail", job="dataset-import-job", of=ITEMS, reason="Row 7 has no ITEM_ID"
+            "fail", job="dataset-import-job", of=ITEMS_JOB, reason="Row 7 has no ITEM_ID"
         )
-        first = pipeline.served_version()
+        old = pipeline.served_version()
         execution = pipeline.run()
-        assert pipeline.requests("CreateSolutionVersion") == [], (
-            "nothing is trained on half of the data"
-        )
-        assert pipeline.served_version() == first
+        assert pipeline.requests("CreateSolutionVersion") == []
+        assert pipeline.served_version() == old
     text = (
         f"Retraining run {RUN_ID}: FAILED\n"
         "  import of interactions: IMPORTED\n"
         "  import of items: FAILED: Row 7 has no ITEM_ID\n"
         "  import of users: IMPORTED"
     )
-    assert report(execution)["text"] == text, "the others are waited for and reported"
-    assert (execution.status, execution.error, execution.cause) == (
-        "FAILED",
-        "RetrainingFailed",
-        text,
-    )
-    assert failed_calls(execution) == [], "a failed job is no failing function"
+    assert report(execution)["text"] == text, "the run waits for the other imports"
+    assert execution.status == "FAILED"
+    assert (execution.error, execution.cause) == ("RetrainingFailed", text)
+    assert failed_calls(execution) == [], "a failed job is no error of a function"
 
 
-def test_an_import_of_a_file_that_goes_after_the_plan_fails_with_the_reason_of_the_service():
-    def goes(event, context):
-        planned = handler("plan_retraining")(event, context)
-        del pipeline.bucket.objects["users.csv"]
-        return planned
+def test_an_export_that_is_deleted_after_the_plan_fails_its_import():
+    def delete_users(_event):
+        pipeline.bucket.objects.pop("users.csv")
 
-    with deploy(handlers={"plan_retraining": goes}) as pipeline:
+    with deploy(handlers=before_step("create_dataset_import_job", delete_users)) as pipeline:
         execution = pipeline.run()
     assert failures(execution) == {
         "users": "Invalid Data location. There is no CSV file at s3://exports/users.csv"
     }
 
 
-def test_imports_that_cannot_even_be_created_are_all_reported():
+def test_all_imports_that_cannot_be_created_are_reported():
     with deploy() as pipeline:
         pipeline.inject_fault(
             "limit-exceeded", operation="CreateDatasetImportJob", message="No.", times=3
         )
         execution = pipeline.run()
-    refused = (
+    error = (
         "LimitExceededException: An error occurred (LimitExceededException) when calling the "
         "CreateDatasetImportJob operation (reached max retries: 0): No."
     )
-    assert failures(execution) == dict.fromkeys(("interactions", "items", "users"), refused)
-    assert [each["datasetImportJobArn"] for each in report(execution)["imports"]] == [None] * 3
+    assert failures(execution) == dict.fromkeys(("interactions", "items", "users"), error)
+    assert [item["datasetImportJobArn"] for item in report(execution)["imports"]] == [None] * 3
 
 
-def test_an_import_that_hangs_is_given_up_at_its_deadline():
+def test_an_import_that_hangs_fails_at_its_deadline():
     with deploy() as pipeline:
-        pipeline.inject_fault("hang", job="dataset-import-job", of=ITEMS)
-        began = pipeline.clock.now()
+        pipeline.inject_fault("hang", job="dataset-import-job", of=ITEMS_JOB)
+        started_at = pipeline.clock.now()
         execution = pipeline.run()
-        took = pipeline.clock.now() - began
+        duration = pipeline.clock.now() - started_at
         assert pipeline.requests("CreateSolutionVersion") == []
     assert failures(execution) == {"items": "still CREATE IN_PROGRESS after 6 hours"}
-    assert report(execution)["imports"][1]["datasetImportJobArn"] == f"{JOBS}/{ITEMS}"
-    assert timedelta(hours=6) <= took < timedelta(hours=6, minutes=1), (
-        "at it, not before or long after"
-    )
+    assert report(execution)["imports"][1]["datasetImportJobArn"] == f"{JOB_ARNS}/{ITEMS_JOB}"
+    assert timedelta(hours=6) <= duration < timedelta(hours=6, minutes=1)
 
 
-def test_an_import_that_ends_at_its_deadline_has_ended():
+def test_an_import_that_ends_right_before_its_deadline_succeeds():
     limits = LimitsArgs(max_import_hours=0.25)
-    seconds = {f"{PREFIX}-{RUN_ID}-{each}-1": 899 for each in ("interactions", "items", "users")}
-    with deploy(MOVIES.with_options(limits=limits), durations=seconds) as pipeline:
+    dataset_types = ("interactions", "items", "users")
+    durations = {f"{PREFIX}-{RUN_ID}-{kind}-1": 899 for kind in dataset_types}
+    with deploy(MOVIES.with_options(limits=limits), durations=durations) as pipeline:
         execution = pipeline.run()
-    assert outcomes(execution) == ALL, "the status is judged first, the deadline then"
+    assert outcomes(execution) == ALL_DONE, "the status is checked before the deadline"
 
 
-def test_an_unknown_status_is_under_way_and_leaves_a_warning():
+def test_an_unknown_status_counts_as_running_with_a_warning():
     with deploy() as pipeline:
         pipeline.inject_fault(
-            "unknown-status", job="dataset-import-job", of=ITEMS, status="CREATE PAUSED"
+            "unknown-status", job="dataset-import-job", of=ITEMS_JOB, status="CREATE PAUSED"
         )
         execution = pipeline.run()
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
     assert report(execution)["warnings"] == [
-        f"{JOBS}/{ITEMS}: the status 'CREATE PAUSED' is unknown; taken for under way"
-    ], "even if it passes"
+        f"{JOB_ARNS}/{ITEMS_JOB}: the status 'CREATE PAUSED' is unknown; taken for under way"
+    ], "the warning stays when the status changes"
 
 
-def test_an_unknown_status_ends_at_the_deadline():
-    with deploy(durations={ITEMS: 30 * 3600}) as pipeline:
-        pipeline.inject_fault("unknown-status", job="dataset-import-job", of=ITEMS, status="PAUSED")
+def test_an_import_with_an_unknown_status_fails_at_its_deadline():
+    with deploy(durations={ITEMS_JOB: 30 * 3600}) as pipeline:
+        pipeline.inject_fault(
+            "unknown-status", job="dataset-import-job", of=ITEMS_JOB, status="PAUSED"
+        )
         execution = pipeline.run()
     assert failures(execution) == {"items": "still PAUSED after 6 hours"}
     assert report(execution)["warnings"] == [
-        f"{JOBS}/{ITEMS}: the status 'PAUSED' is unknown; taken for under way"
+        f"{JOB_ARNS}/{ITEMS_JOB}: the status 'PAUSED' is unknown; taken for under way"
     ]
 
 
-# The quota of five
+# The quota of five running imports
 
 
-def test_import_slots_that_are_all_taken_are_waited_for():
-    taken = {f"other-{number}": 3 * 3600 + number * 600 for number in range(5)}
-    with deploy(durations=taken) as pipeline:
-        for each in taken:
-            create_job(pipeline, each)
-        began = pipeline.clock.now()
+def test_the_run_waits_for_free_import_slots():
+    foreign_jobs = {f"foreign-{number}": 3 * 3600 + number * 600 for number in range(5)}
+    with deploy(durations=foreign_jobs) as pipeline:
+        for job_name in foreign_jobs:
+            create_job(pipeline, job_name)
+        started_at = pipeline.clock.now()
         execution = pipeline.run()
-        jobs = execution.output["imports"]["results"]
-    assert outcomes(execution) == ALL
-    assert failed_calls(execution) == [], "a full house is data, not an exception"
-    waits = [datetime.fromisoformat(each["job"]["createdAt"]) - began for each in jobs]
-    assert min(waits) >= timedelta(hours=3), "until the first of the five had ended"
-    assert max(waits) <= timedelta(hours=3, minutes=40), "and soon after there was a slot for each"
+        results = execution.output["imports"]["results"]
+    assert outcomes(execution) == ALL_DONE
+    assert failed_calls(execution) == [], "a full quota is no error of a function"
+    waits = [datetime.fromisoformat(result["job"]["createdAt"]) - started_at for result in results]
+    assert min(waits) >= timedelta(hours=3), "the first slot becomes free after three hours"
+    assert max(waits) <= timedelta(hours=3, minutes=40), "then a slot becomes free every 10 minutes"
 
 
-def test_waiting_for_an_import_slot_is_given_up_after_the_limit():
-    taken = {f"other-{number}": 10 * 3600 for number in range(5)}
+def test_an_import_without_a_slot_fails_after_the_limit():
+    foreign_jobs = {f"foreign-{number}": 10 * 3600 for number in range(5)}
     limits = LimitsArgs(max_import_hours=2)
-    with deploy(MOVIES.with_options(limits=limits), durations=taken) as pipeline:
-        for each in taken:
-            create_job(pipeline, each)
-        began = pipeline.clock.now()
+    with deploy(MOVIES.with_options(limits=limits), durations=foreign_jobs) as pipeline:
+        for job_name in foreign_jobs:
+            create_job(pipeline, job_name)
+        started_at = pipeline.clock.now()
         execution = pipeline.run()
-        took = pipeline.clock.now() - began
-    waited = f"{SLOTS}, for 2 hours now"
-    assert failures(execution) == dict.fromkeys(("interactions", "items", "users"), waited)
-    assert timedelta(hours=2) <= took < timedelta(hours=2, minutes=3)
-    assert [each["datasetImportJobArn"] for each in report(execution)["imports"]] == [None] * 3, (
-        "no job came to be"
-    )
+        duration = pipeline.clock.now() - started_at
+    failure = f"{NO_SLOT}, for 2 hours now"
+    assert failures(execution) == dict.fromkeys(("interactions", "items", "users"), failure)
+    assert timedelta(hours=2) <= duration < timedelta(hours=2, minutes=3)
+    assert [item["datasetImportJobArn"] for item in report(execution)["imports"]] == [None] * 3
 
 
-def test_another_quota_is_an_error_at_once():
+def test_another_quota_is_an_error_without_retries():
     with deploy() as pipeline:
-        other = "More than 100 datasets"
-        pipeline.inject_fault("limit-exceeded", operation="CreateDatasetImportJob", message=other)
+        message = "More than 100 datasets"
+        pipeline.inject_fault("limit-exceeded", operation="CreateDatasetImportJob", message=message)
         execution = pipeline.run()
-        assert len(created(pipeline)) == 3, "it is not tried again"
+        assert len(requested_names(pipeline)) == 3
     assert failures(execution) == {
         "interactions": "LimitExceededException: An error occurred (LimitExceededException) when "
-        f"calling the CreateDatasetImportJob operation (reached max retries: 0): {other}"
+        f"calling the CreateDatasetImportJob operation (reached max retries: 0): {message}"
     }
 
 
-# Trouble on the way
+# Faults
 
 
 @pytest.mark.parametrize("operation", ["CreateDatasetImportJob", "DescribeDatasetImportJob"])
 @pytest.mark.parametrize("fault", ["throttle", "server-error"])
-def test_throttling_and_server_errors_of_imports_pass(operation, fault):
+def test_an_import_is_retried_after_throttling_and_server_errors(operation, fault):
     with deploy() as pipeline:
         pipeline.inject_fault(fault, operation=operation, times=12)
         execution = pipeline.run()
-        assert imported(pipeline) == sorted(set(imported(pipeline))), "each job exists once"
-    assert outcomes(execution) == ALL
+        assert existing_names(pipeline) == sorted(set(existing_names(pipeline))), (
+            "each job exists once"
+        )
+    assert outcomes(execution) == ALL_DONE
     errors = {error for _, error in failed_calls(execution)}
     assert errors == {"Throttled" if fault == "throttle" else "ServiceUnavailable"}
 
 
 @pytest.mark.parametrize("status", [None, 500])
-def test_an_import_whose_creation_was_not_answered_is_not_created_again(status):
+def test_an_import_whose_creation_got_no_response_is_not_created_twice(status):
     with deploy() as pipeline:
         pipeline.inject_fault("lost-answer", operation="CreateDatasetImportJob", status=status)
         execution = pipeline.run()
-        names = created(pipeline)
-        assert imported(pipeline) == sorted(set(names)), "no second job under another name"
-    assert outcomes(execution) == ALL
-    assert len(names) == 4, "asked for again, under the same name"
+        names = requested_names(pipeline)
+        assert existing_names(pipeline) == sorted(set(names))
+    assert outcomes(execution) == ALL_DONE
+    assert len(names) == 4, "the retry requests the same name"
     assert failed_calls(execution) == [("create_dataset_import_job", "ServiceUnavailable")]
 
 
-def test_an_import_that_is_not_shown_yet_is_adopted_a_little_later():
+def test_an_import_that_is_not_visible_yet_is_adopted_later():
     with deploy() as pipeline:
         pipeline.inject_fault("lost-answer", operation="CreateDatasetImportJob")
         pipeline.inject_fault("stale", operation="DescribeDatasetImportJob", seconds=30)
         execution = pipeline.run()
-        assert imported(pipeline) == sorted(set(created(pipeline)))
-    assert outcomes(execution) == ALL, "a stale answer says that the job does not exist"
+        assert existing_names(pipeline) == sorted(set(requested_names(pipeline)))
+    assert outcomes(execution) == ALL_DONE, "a stale response says that the job does not exist"
 
 
 @pytest.mark.parametrize("error", ["Sandbox.Timedout", "Runtime.ExitError"])
-def test_a_function_killed_after_it_created_an_import_adopts_it(error):
+def test_a_function_that_was_killed_after_it_created_an_import_adopts_the_import(error):
     with deploy(handlers=killed_after_work("create_dataset_import_job", error=error)) as pipeline:
         execution = pipeline.run()
-        assert len(imported(pipeline)) == 3
-    assert outcomes(execution) == ALL
+        assert len(existing_names(pipeline)) == 3
+    assert outcomes(execution) == ALL_DONE
     assert failed_calls(execution) == [("create_dataset_import_job", error)]
 
 
-def test_a_watching_function_that_is_killed_is_called_again():
+def test_a_watching_function_that_is_killed_is_retried():
     with deploy(handlers=killed_after_work("watch_dataset_import_job", times=2)) as pipeline:
         execution = pipeline.run()
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
     assert failed_calls(execution) == [("watch_dataset_import_job", "Sandbox.Timedout")] * 2
 
 
-def test_a_function_that_is_killed_again_and_again_fails_its_dataset_alone():
-    def deadly_for_items(event, context):
+def test_a_function_that_is_always_killed_fails_only_its_dataset():
+    def killed_for_items(event, context):
         if event["dataset"]["type"] == "items":
             raise Fails("Runtime.ExitError", "signal: killed")
         return handler("watch_dataset_import_job")(event, context)
 
-    with deploy(handlers={"watch_dataset_import_job": deadly_for_items}) as pipeline:
+    with deploy(handlers={"watch_dataset_import_job": killed_for_items}) as pipeline:
         execution = pipeline.run()
     assert failures(execution) == {"items": "Runtime.ExitError: signal: killed"}
     assert outcomes(execution) == {
@@ -260,34 +254,34 @@ def test_a_function_that_is_killed_again_and_again_fails_its_dataset_alone():
         "items": "FAILED",
         "users": "IMPORTED",
     }
-    assert len(failed_calls(execution)) == 6, "once, and tried again five times"
+    assert len(failed_calls(execution)) == 6, "one attempt and five retries"
 
 
 # Adoption
 
 
-def test_a_job_of_the_same_name_that_does_the_same_is_adopted():
+def test_an_equal_job_with_the_same_name_is_adopted():
     with deploy() as pipeline:
-        create_job(pipeline, ITEMS)
+        create_job(pipeline, ITEMS_JOB)
         pipeline.sleep(300)
         execution = pipeline.run()
-        assert imported(pipeline) == sorted(set(created(pipeline)))
-    assert outcomes(execution) == ALL
+        assert existing_names(pipeline) == sorted(set(requested_names(pipeline)))
+    assert outcomes(execution) == ALL_DONE
 
 
-def test_a_job_of_the_same_name_that_has_failed_is_not_created_again():
+def test_a_failed_job_with_the_same_name_is_not_created_again():
     with deploy() as pipeline:
         pipeline.inject_fault(
-            "fail", job="dataset-import-job", of=ITEMS, reason="Row 7 has no ITEM_ID"
+            "fail", job="dataset-import-job", of=ITEMS_JOB, reason="Row 7 has no ITEM_ID"
         )
-        create_job(pipeline, ITEMS)
+        create_job(pipeline, ITEMS_JOB)
         pipeline.sleep(1000)
         execution = pipeline.run()
     assert failures(execution) == {"items": "Row 7 has no ITEM_ID"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "position", "other"),
+    ("changes", "position", "value"),
     [
         ({"dataSource": {"dataLocation": "s3://exports/old.csv"}}, 1, "s3://exports/old.csv"),
         ({"datasetArn": dataset_arn("USERS")}, 0, dataset_arn("USERS")),
@@ -296,13 +290,13 @@ def test_a_job_of_the_same_name_that_has_failed_is_not_created_again():
     ],
     ids=["location", "dataset", "mode", "role"],
 )
-def test_a_job_of_the_same_name_that_differs_is_an_error_that_names_both(changes, position, other):
+def test_a_different_job_with_the_same_name_is_an_error(changes, position, value):
     with deploy() as pipeline:
-        create_job(pipeline, ITEMS, **changes)
+        create_job(pipeline, ITEMS_JOB, **changes)
         execution = pipeline.run()
     wanted = (dataset_arn("ITEMS"), "s3://exports/items.csv", "FULL", IMPORT_ROLE)
-    existing = (*wanted[:position], other, *wanted[position + 1 :])
+    existing = (*wanted[:position], value, *wanted[position + 1 :])
     assert failures(execution) == {
-        "items": f"NameTaken: {JOBS}/{ITEMS} exists and imports {existing}; this run wants to "
-        f"import {wanted}"
+        "items": f"NameTaken: {JOB_ARNS}/{ITEMS_JOB} exists and imports {existing}; this run wants "
+        f"to import {wanted}"
     }
