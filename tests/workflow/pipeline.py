@@ -30,6 +30,7 @@ from tests.world import ACCOUNT, PREFIX, REGION, DatasetGroup, campaign_arn, exp
 START = datetime(2026, 11, 22, tzinfo=UTC)
 SLOT = "2026-11-29T03:00:00Z"
 RUN_ID = "20261129T030000Z"
+NEXT_SLOT = "2026-12-06T03:00:00Z"
 SCHEDULE = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/weekly"
 OPERATOR = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root")
 FUNCTIONS = Caller(ACCOUNT, REGION, f"arn:aws:sts::{ACCOUNT}:assumed-role/functions/session")

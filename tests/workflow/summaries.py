@@ -2,6 +2,11 @@
 
 from components.rules.metrics import NDCG_AT_10
 
+DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+"""The outcomes of a good run without imports."""
+ALL_DONE = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED", **DEPLOYED}
+"""The outcomes of a good run of the default dataset group."""
+
 
 def report(execution):
     """Return the report of the run, which must be the only one."""
@@ -19,6 +24,24 @@ def failures(execution):
     """Return the failure of each dataset type, solution name and campaign name that failed."""
     parts = _parts(report(execution), "failure")
     return {part: failure for part, failure in parts.items() if failure}
+
+
+def problems_of(execution):
+    """Return the problems for which a run was refused. Such a run did nothing."""
+    assert execution.status == "FAILED", execution
+    assert report(execution)["imports"] == report(execution)["solutions"] == []
+    heading, *problems = report(execution)["reason"].split("\n  ")
+    plural = "" if len(problems) == 1 else "s"
+    assert heading == f"RunRefused: {len(problems)} problem{plural} with this run:"
+    return problems
+
+
+def skip_reason(execution):
+    """Return the reason for which a run was skipped. Such a run did nothing."""
+    assert execution.status == "SUCCEEDED", "a skipped run alarms nobody"
+    assert report(execution)["status"] == "SKIPPED"
+    assert report(execution)["imports"] == report(execution)["solutions"] == []
+    return report(execution)["reason"]
 
 
 def _parts(report_, key):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.workflow.pipeline import OPERATOR, RUN_ID, deploy, handler
-from tests.workflow.summaries import outcomes, report
+from tests.workflow.pipeline import NEXT_SLOT, OPERATOR, RUN_ID, deploy, handler
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes, problems_of, report
 from tests.world import (
     MOVIES,
     PREFIX,
@@ -18,22 +18,10 @@ from tests.world import (
     solution_arn,
 )
 
-DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
-ALL_DONE = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED", **DEPLOYED}
-NEXT_SLOT = "2026-12-06T03:00:00Z"
 INTERACTIONS_ONLY = MOVIES.with_datasets("interactions")
 INTERACTIONS = interactions()
 ROWS = INTERACTIONS.decode().split("\n")
 """The header and the rows of the export."""
-
-
-def problems_of(execution):
-    """Return the problems for which a run was refused."""
-    assert execution.status == "FAILED", execution
-    assert report(execution)["imports"] == report(execution)["solutions"] == []
-    heading, *problems = report(execution)["reason"].split("\n  ")
-    assert heading.startswith(f"RunRefused: {len(problems)} problem"), heading
-    return problems
 
 
 def run_and_get_problems(pipeline):

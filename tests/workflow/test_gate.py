@@ -6,10 +6,9 @@ from components.args import LimitsArgs, QualityRuleArgs
 from components.rules.metrics import NDCG_AT_10
 from functions.personalize.tags import VERDICT, recall
 from tests.workflow.pipeline import RUN_ID, deploy, handler
-from tests.workflow.summaries import failures, ndcg, outcomes, report
+from tests.workflow.summaries import DEPLOYED, failures, ndcg, outcomes, report
 from tests.world import MOVIES, campaign_arn, interactions, solution, solution_arn
 
-DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 REJECTED = {"taste": "REJECTED", "home": "REJECTED"}
 IMPORTED = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED"}
 TWO_CAMPAIGNS = MOVIES.with_solutions(solution(campaigns=["home", "mail"]))

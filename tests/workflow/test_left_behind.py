@@ -5,11 +5,10 @@ import pytest
 from emulator.virtual.lambda_runtime import Fails
 from functions.personalize.tags import PREVIOUS, VERDICT, recall
 from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler
-from tests.workflow.summaries import failures, outcomes, report
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
 from tests.world import MOVIES, campaign, campaign_arn, interactions, solution, solution_arn
 
 NEXT_SLOT = "2026-11-30T03:00:00Z"
-DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
 PROBE_FAILS = MOVIES.with_solutions(
     solution(campaigns=[campaign("home", user_id="u1", min_results=400)])

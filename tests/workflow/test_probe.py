@@ -14,10 +14,9 @@ from functions import aws
 from functions.personalize import probe
 from functions.personalize.tags import PREVIOUS, VERDICT, recall
 from tests.workflow.pipeline import RUN_ID, before_step, deploy
-from tests.workflow.summaries import failures, outcomes, report
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
-DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
 FEW = "the probe failed: 170 results, fewer than 400"
 """User u1 has met 30 of the 200 items, and recommendations leave these out."""

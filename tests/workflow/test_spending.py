@@ -7,8 +7,8 @@ import pytest
 from components.args import LimitsArgs
 from tests.emulator.small_machines import machine as definition_of
 from tests.emulator.small_machines import wait
-from tests.workflow.pipeline import deploy, handler
-from tests.workflow.summaries import failures, outcomes, report
+from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report, skip_reason
 from tests.world import (
     MOVIES,
     PERSONALIZE,
@@ -20,21 +20,10 @@ from tests.world import (
 )
 
 GROUP = f"{PERSONALIZE}:dataset-group/movies"
-DONE = {"taste": "DEPLOYED", "home": "DEPLOYED"}
-ALL = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED", **DONE}
-NEXT = "2026-12-06T03:00:00Z"
 NOTHING_NEW = (
     "nothing is new: the exports are those imported last, no event tracker streams events in, and "
     "every solution was trained since; to train all the same, start with force"
 )
-
-
-def reason(execution):
-    """Give why a run was skipped, from its report."""
-    assert execution.status == "SUCCEEDED", "nobody is to be woken"
-    assert report(execution)["status"] == "SKIPPED"
-    assert report(execution)["imports"] == report(execution)["solutions"] == []
-    return report(execution)["reason"]
 
 
 # Nothing new
@@ -43,27 +32,27 @@ def reason(execution):
 def test_a_run_with_the_exports_of_the_last_one_is_skipped():
     with deploy() as pipeline:
         pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "the first run's"
         assert len(pipeline.versions()) == 2
-    assert reason(execution) == NOTHING_NEW
+    assert skip_reason(execution) == NOTHING_NEW
 
 
 def test_the_first_run_of_a_pipeline_imports_whatever_is_there():
     with deploy() as pipeline:
         execution = pipeline.run()
-    assert outcomes(execution) == ALL, "nobody knows what others imported before"
+    assert outcomes(execution) == ALL_DONE, "nobody knows what others imported before"
 
 
 def test_an_update_that_failed_is_made_up_for_by_the_next_run_without_a_training():
     with deploy() as pipeline:
         pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
         pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "the first run's"
         assert len(pipeline.versions()) == 2, "the first run's waited to be served"
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == DONE
+    assert outcomes(execution) == DEPLOYED
 
 
 def test_a_campaign_that_was_moved_back_by_hand_stays_where_it_is():
@@ -72,16 +61,16 @@ def test_a_campaign_that_was_moved_back_by_hand_stays_where_it_is():
         pipeline.run()
         pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=before)
         pipeline.sleep(3600)
-        execution = pipeline.run(scheduledTime=NEXT)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert pipeline.served_version() == before
-    assert reason(execution) == NOTHING_NEW
+    assert skip_reason(execution) == NOTHING_NEW
 
 
 def test_a_file_that_is_written_anew_with_the_same_content_is_nothing_new():
     with deploy() as pipeline:
         pipeline.run()
         pipeline.bucket.put("users.csv", pipeline.bucket.objects["users.csv"])
-        assert reason(pipeline.run(scheduledTime=NEXT)) == NOTHING_NEW
+        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
 
 
 @pytest.mark.parametrize("key", ["1.csv", "2.csv"], ids=["changed", "added"])
@@ -93,24 +82,24 @@ def test_one_changed_file_is_enough_to_import_and_train(key):
         pipeline.bucket.put("days/3.csv", b"USER_ID,ITEM_ID,TIMESTAMP\nu1,i1,1790000000")
         pipeline.run()
         pipeline.bucket.put(f"days/{key}", interactions(1240))
-        execution = pipeline.run(scheduledTime=NEXT)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
     assert report(execution)["imports"][0]["outcome"] == "IMPORTED"
 
 
 def test_force_retrains_on_the_same_exports():
     with deploy() as pipeline:
         pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT, force=True)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT, force=True)
         assert len(pipeline.versions()) == 3
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
 
 
 def test_a_stack_may_retrain_on_unchanged_exports():
     with deploy(MOVIES.with_options(skip_when_unchanged=False)) as pipeline:
         pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.versions()) == 3
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
 
 
 def test_a_group_with_an_event_tracker_is_retrained_on_what_streams_in():
@@ -118,8 +107,8 @@ def test_a_group_with_an_event_tracker_is_retrained_on_what_streams_in():
         pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
         pipeline.sleep(600)
         pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT)
-    assert outcomes(execution) == ALL
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+    assert outcomes(execution) == ALL_DONE
 
 
 def test_a_deleted_event_tracker_streams_nothing_in():
@@ -129,16 +118,18 @@ def test_a_deleted_event_tracker_streams_nothing_in():
         pipeline.run()
         pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
         pipeline.sleep(3600)
-        assert reason(pipeline.run(scheduledTime=NEXT)) == NOTHING_NEW
+        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
 
 
 def test_data_that_no_training_has_seen_are_trained_on():
     with deploy() as pipeline:
         pipeline.inject_fault("fail", job="solution-version", reason="Internal service error")
         pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == ALL, "the last training failed, so that the data are new to it"
+    assert outcomes(execution) == ALL_DONE, (
+        "the last training failed, so that the data are new to it"
+    )
 
 
 def test_an_import_of_somebody_elses_counts_as_new_data():
@@ -151,8 +142,8 @@ def test_an_import_of_somebody_elses_counts_as_new_data():
             roleArn=pipeline.args.import_role_arn,
         )
         pipeline.sleep(3600)
-        execution = pipeline.run(scheduledTime=NEXT)
-    assert outcomes(execution) == ALL
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+    assert outcomes(execution) == ALL_DONE
 
 
 # Another run
@@ -162,16 +153,16 @@ def test_a_younger_run_is_skipped_with_the_arn_of_the_older():
     with deploy() as pipeline:
         first = pipeline.start()
         pipeline.sleep(600)
-        second = pipeline.run(scheduledTime=NEXT)
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
         execution = first.wait()
         assert len(pipeline.versions()) == 2
-    assert reason(second) == f"{first.arn} is under way"
-    assert outcomes(execution) == ALL, "and the older goes on"
+    assert skip_reason(second) == f"{first.arn} is under way"
+    assert outcomes(execution) == ALL_DONE, "and the older goes on"
 
 
 def test_of_two_that_start_at_once_exactly_one_goes_on():
     with deploy() as pipeline:
-        both = [pipeline.start(), pipeline.start(scheduledTime=NEXT)]
+        both = [pipeline.start(), pipeline.start(scheduledTime=NEXT_SLOT)]
         ended = [each.wait() for each in both]
         assert len(pipeline.versions()) == 2
     assert sorted(report(each)["status"] for each in ended) == ["DEPLOYED", "SKIPPED"]
@@ -185,7 +176,7 @@ def test_the_slot_that_fires_twice_is_run_once():
         execution = first.wait()
         assert len(pipeline.versions()) == 2
     assert report(second)["status"] == "SKIPPED"
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
 
 
 def test_a_run_that_has_ended_is_in_nobodys_way():
@@ -193,8 +184,8 @@ def test_a_run_that_has_ended_is_in_nobodys_way():
         running = pipeline.start()
         pipeline.sleep(600)
         running.abort()
-        execution = pipeline.run(scheduledTime=NEXT)
-    assert outcomes(execution) == ALL, "whatever became of it: nothing is left locked"
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+    assert outcomes(execution) == ALL_DONE, "whatever became of it: nothing is left locked"
 
 
 def test_a_run_of_another_pipeline_is_in_nobodys_way():
@@ -204,7 +195,7 @@ def test_a_run_of_another_pipeline_is_in_nobodys_way():
         )
         other.start({})
         execution = pipeline.run()
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
 
 
 def test_the_older_run_is_looked_for_again_before_the_training():
@@ -218,7 +209,7 @@ def test_the_older_run_is_looked_for_again_before_the_training():
     with deploy(few, handlers={"plan_retraining": blind}) as pipeline:
         older = pipeline.start()
         pipeline.sleep(100)
-        younger = pipeline.run(scheduledTime=NEXT)
+        younger = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.versions()) == 1, "the older has not got to its training yet"
         assert outcomes(older.wait())["home"] == "DEPLOYED"
         assert len(pipeline.versions()) == 2, "and only the older trains"
@@ -251,7 +242,7 @@ def test_a_solution_that_also_trains_automatically_is_warned_of():
     with deploy() as pipeline:
         automatic(pipeline)
         execution = pipeline.run()
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
     assert report(execution)["warnings"] == [AUTOMATIC]
 
 
@@ -295,11 +286,11 @@ def limited(most):
 def test_a_run_beyond_the_months_trainings_is_skipped():
     with deploy(limited(2)) as pipeline:
         first = pipeline.run()
-        second = pipeline.run(scheduledTime=NEXT)
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3
-    assert outcomes(first) == ALL
+    assert outcomes(first) == ALL_DONE
     assert report(second)["status"] == "SKIPPED"
-    assert reason(second) == (
+    assert skip_reason(second) == (
         f"{solution_arn()}: versions created within 30 days: 2, and "
         "limits.maxTrainingsPerMonth is 2"
     )
@@ -310,7 +301,7 @@ def test_after_a_month_the_trainings_do_not_count_any_more():
         pipeline.run()
         pipeline.sleep(30 * 24 * 3600)
         execution = pipeline.run(scheduledTime="2027-01-03T03:00:00Z")
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
 
 
 def test_crowded_import_slots_are_warned_of():
@@ -326,7 +317,7 @@ def test_crowded_import_slots_are_warned_of():
                 roleArn=pipeline.args.import_role_arn,
             )
         execution = pipeline.run()
-    assert outcomes(execution) == ALL
+    assert outcomes(execution) == ALL_DONE
     assert report(execution)["warnings"] == [
         "5 imports for 5 slots: 2 under way and 3 of this run; some will wait"
     ]

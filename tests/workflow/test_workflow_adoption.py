@@ -3,18 +3,10 @@
 import pytest
 
 from tests.workflow.pipeline import OPERATOR, RUN_ID, before_step, deploy
-from tests.workflow.summaries import failures, outcomes, report
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report
 from tests.world import PREFIX, campaign_arn, solution_arn
 
-ALL_DONE = {
-    "interactions": "IMPORTED",
-    "items": "IMPORTED",
-    "users": "IMPORTED",
-    "taste": "DEPLOYED",
-    "home": "DEPLOYED",
-}
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
-DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 
 
 @pytest.mark.parametrize("request_", [{}, {"trainingMode": "FULL"}])

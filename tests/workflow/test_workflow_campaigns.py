@@ -7,10 +7,8 @@ import pytest
 from components.args import LimitsArgs
 from emulator.personalize import Switches
 from tests.workflow.pipeline import before_step, deploy, killed_after_work
-from tests.workflow.summaries import failed_calls, failures, outcomes, report
+from tests.workflow.summaries import DEPLOYED, failed_calls, failures, outcomes, report
 from tests.world import MOVIES, campaign_arn, solution, solution_arn
-
-DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 
 
 def foreign_update(pipeline, version, **changes):

@@ -9,11 +9,10 @@ from emulator.virtual.lambda_runtime import Fails
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED
 from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler, killed_after_work
-from tests.workflow.summaries import failed_calls, outcomes, report
+from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, report
 from tests.world import IMPORT_ROLE, MOVIES, PREFIX, dataset_arn, solution, solution_arn
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
-DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 SHORT_LIMITS = MOVIES.with_options(
     limits=LimitsArgs(max_import_hours=1, max_training_hours=1, max_campaign_hours=1)
 )

@@ -7,19 +7,12 @@ import pytest
 from components.args import LimitsArgs
 from emulator.virtual.lambda_runtime import Fails
 from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler, killed_after_work
-from tests.workflow.summaries import failed_calls, failures, outcomes, report
+from tests.workflow.summaries import ALL_DONE, failed_calls, failures, outcomes, report
 from tests.world import IMPORT_ROLE, MOVIES, PERSONALIZE, PREFIX, dataset_arn
 
 JOB_ARNS = f"{PERSONALIZE}:dataset-import-job"
 ITEMS_JOB = f"{PREFIX}-{RUN_ID}-items-1"
 NO_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
-ALL_DONE = {
-    "interactions": "IMPORTED",
-    "items": "IMPORTED",
-    "users": "IMPORTED",
-    "taste": "DEPLOYED",
-    "home": "DEPLOYED",
-}
 
 
 def create_job(pipeline, job_name, **changes):

@@ -1,62 +1,62 @@
-"""A stack that was recreated or upgraded knows all earlier jobs, although its prefix is new."""
+"""A recreated or upgraded stack knows the earlier jobs, although their prefix is another."""
 
-from tests.workflow.pipeline import deploy
-from tests.workflow.summaries import outcomes, report
-from tests.workflow.test_spending import NEXT, NOTHING_NEW, reason
+from tests.workflow.pipeline import NEXT_SLOT, deploy
+from tests.workflow.summaries import DEPLOYED, outcomes, problems_of, report, skip_reason
+from tests.workflow.test_spending import NOTHING_NEW
 from tests.world import MOVIES, interactions, solution
 
-RECREATED = "ffffffff"
+NEW_PREFIX = "ffffffff"
 
 
-def test_it_imports_and_trains_nothing_anew():
+def run_recreated(pipeline):
+    """Run the pipeline of a recreated stack."""
+    recreated = pipeline.second_pipeline(pipeline.group, prefix=NEW_PREFIX)
+    return recreated.run(scheduledTime=NEXT_SLOT)
+
+
+def test_it_repeats_no_import_and_no_training():
     with deploy() as pipeline:
         pipeline.run()
-        execution = pipeline.second_pipeline(pipeline.group, prefix=RECREATED).run(
-            scheduledTime=NEXT
-        )
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "the earlier stack's"
-        assert len(pipeline.versions()) == 2, "the first and the earlier stack's"
-    assert reason(execution) == NOTHING_NEW
+        execution = run_recreated(pipeline)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
+        assert len(pipeline.versions()) == 2
+    assert skip_reason(execution) == NOTHING_NEW
 
 
-def test_it_deploys_the_version_that_the_earlier_stack_trained_and_could_not_deploy():
+def test_it_deploys_a_version_of_the_earlier_stack_that_waits():
     with deploy() as pipeline:
         pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
         pipeline.run()
-        execution = pipeline.second_pipeline(pipeline.group, prefix=RECREATED).run(
-            scheduledTime=NEXT
-        )
-        assert len(pipeline.versions()) == 2, "nothing is trained twice"
+        execution = run_recreated(pipeline)
+        assert len(pipeline.versions()) == 2
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == {"taste": "DEPLOYED", "home": "DEPLOYED"}
-    assert report(execution)["solutions"][0]["adopted"] is False, "a run trained it"
+    assert outcomes(execution) == DEPLOYED
+    assert report(execution)["solutions"][0]["adopted"] is False, (
+        "a run of the earlier stack trained the version"
+    )
 
 
 def test_it_compares_an_export_with_what_the_earlier_stack_imported():
     with deploy() as pipeline:
         pipeline.run()
-        before, now = (interactions(rows) for rows in (1200, 400))
-        pipeline.bucket.put("interactions.csv", now)
-        execution = pipeline.second_pipeline(pipeline.group, prefix=RECREATED).run(
-            scheduledTime=NEXT
-        )
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "the earlier stack's"
-    assert report(execution)["reason"] == (
-        "RunRefused: 1 problem with this run:\n"
-        f"  datasets.interactions: s3://exports/interactions.csv has {len(now)} bytes, and the "
-        f"last FULL import took {len(before)}: less than minRelativeSize 0.5 of it; if the data "
+        first, second = interactions(1200), interactions(400)
+        pipeline.bucket.put("interactions.csv", second)
+        execution = run_recreated(pipeline)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
+    (problem,) = problems_of(execution)
+    assert problem == (
+        f"datasets.interactions: s3://exports/interactions.csv has {len(second)} bytes, and the "
+        f"last FULL import took {len(first)}: less than minRelativeSize 0.5 of it; if the data "
         "really shrank, lower minRelativeSize for one run"
     )
 
 
-def test_new_data_are_imported_under_its_own_names():
+def test_its_new_import_jobs_have_the_new_prefix():
     with deploy(MOVIES.with_solutions(solution(quality_gate_enabled=False))) as pipeline:
         pipeline.run()
         pipeline.bucket.put("interactions.csv", interactions(1240))
-        execution = pipeline.second_pipeline(pipeline.group, prefix=RECREATED).run(
-            scheduledTime=NEXT
-        )
-        names = [each["jobName"] for each in pipeline.requests("CreateDatasetImportJob")][3:]
+        execution = run_recreated(pipeline)
+        requests = pipeline.requests("CreateDatasetImportJob")[3:]
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert {each.split("-")[0] for each in names} == {RECREATED}
+    assert {request["jobName"].split("-")[0] for request in requests} == {NEW_PREFIX}
     assert outcomes(execution)["taste"] == "DEPLOYED"
