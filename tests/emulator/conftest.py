@@ -1,4 +1,4 @@
-"""The emulator keeps AWS's rules: boto3 against it. What AWS itself does is not proved here."""
+"""Proves that the emulator keeps AWS's rules, with boto3. It does not prove what AWS does."""
 
 import pytest
 
@@ -10,6 +10,6 @@ FAST = FixedTimings(Duration(0, 0), Duration(0, 0), Duration(0, 0))
 
 @pytest.fixture(scope="session")
 def aws():
-    """One emulator for all tests; each test uses names of its own."""
+    """One emulator for all tests. Each test uses different names."""
     with emulator.running(timings=FAST) as running:
         yield running

@@ -43,15 +43,15 @@ CONSTRAINT = "failed to satisfy constraint: Member must"
         (
             {"name": "-movies"},
             (
-                f"1 validation error detected: Value '-movies' at 'name' {CONSTRAINT} satisfy regular "
-                "expression pattern: ^[a-zA-Z0-9][a-zA-Z0-9\\-_]*"
+                f"1 validation error detected: Value '-movies' at 'name' {CONSTRAINT} satisfy "
+                "regular expression pattern: ^[a-zA-Z0-9][a-zA-Z0-9\\-_]*"
             ),
         ),
         (
             {"name": "m" * 64},
             (
-                f"1 validation error detected: Value '{'m' * 64}' at 'name' {CONSTRAINT} have length "
-                "less than or equal to 63"
+                f"1 validation error detected: Value '{'m' * 64}' at 'name' {CONSTRAINT} have "
+                "length less than or equal to 63"
             ),
         ),
         (
@@ -67,8 +67,8 @@ CONSTRAINT = "failed to satisfy constraint: Member must"
                 "4 validation errors detected: Value 1 at 'name' must be of type string; "
                 "'colour' is not a member of CreateDatasetGroupRequest; "
                 f"Value null at 'tags.1.member.tagValue' {CONSTRAINT} not be null; "
-                f"Value '' at 'tags.1.member.tagKey' {CONSTRAINT} have length greater than or equal "
-                "to 1"
+                f"Value '' at 'tags.1.member.tagKey' {CONSTRAINT} have length greater than or "
+                "equal to 1"
             ),
         ),
     ],

@@ -1,24 +1,25 @@
-"""How often a delivery is tried; a list of outcomes stands where the target would be."""
+"""Proves how often a delivery is retried. A list of outcomes replaces the target."""
 
+import dataclasses
 import datetime as dt
 
 import pytest
 
-from emulator.server import scheduler as module
+from emulator.server import scheduler as scheduler_module
 from emulator.server.scheduler import Delivery, DeliveryError, Scheduler
 
-BUSY = DeliveryError("ThrottlingException", "Rate exceeded", retryable=True)
+THROTTLED = DeliveryError("ThrottlingException", "Rate exceeded", retryable=True)
 DENIED = DeliveryError("AccessDeniedException", "no")
 
 
-class Recorder(Scheduler):
-    """Gives one outcome after the other for an attempt; keeps attempts and dead letters."""
+class RecordingScheduler(Scheduler):
+    """A scheduler whose attempts have the given outcomes. It records attempts and dead letters."""
 
     def __init__(self, *outcomes):
         super().__init__(clients=None)
         self.outcomes = list(outcomes)
         self.attempts = []
-        self.dead = []
+        self.dead_letters = []
 
     def _start(self, delivery):
         self.attempts.append(delivery.attempt)
@@ -28,21 +29,16 @@ class Recorder(Scheduler):
         return outcome
 
     def _send_to_dead_letter_queue(self, delivery, error, limit):
-        self.dead.append((delivery.attempt, error.code, limit))
+        self.dead_letters.append((delivery.attempt, error.code, limit))
 
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """The pauses between attempts, which take no time here."""
-    slept, clock = [], [0.0]
-
-    def sleep(seconds):
-        slept.append(seconds)
-        clock[0] += seconds
-
-    monkeypatch.setattr(module.time, "sleep", sleep)
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
-    return slept
+    """The pauses between attempts in seconds. They take no real time."""
+    pauses = []
+    monkeypatch.setattr(scheduler_module.time, "sleep", pauses.append)
+    monkeypatch.setattr(scheduler_module.time, "monotonic", lambda: sum(pauses))
+    return pauses
 
 
 def delivery(**policy):
@@ -54,39 +50,41 @@ def delivery(**policy):
     return Delivery(schedule, "123456789012", "eu-west-1", slot)
 
 
-def test_throttling_is_tried_again_with_longer_pauses(pauses):
-    scheduler = Recorder(BUSY, BUSY, BUSY, "arn:execution")
+def test_throttling_is_retried_with_longer_and_longer_pauses(pauses):
+    scheduler = RecordingScheduler(THROTTLED, THROTTLED, THROTTLED, "arn:execution")
     assert scheduler.deliver(delivery()) == "arn:execution"
-    assert (scheduler.attempts, pauses, scheduler.dead) == ([1, 2, 3, 4], [1, 2, 4], [])
+    assert (scheduler.attempts, pauses) == ([1, 2, 3, 4], [1, 2, 4])
+    assert scheduler.dead_letters == []
 
 
-def test_a_refusal_is_not_tried_again(pauses):
-    scheduler = Recorder(DENIED)
-    with pytest.raises(DeliveryError, match="AccessDeniedException: no"):
-        scheduler.deliver(delivery())
-    assert (pauses, scheduler.dead) == ([], [(1, "AccessDeniedException", "MaximumRetryAttempts")])
+@pytest.mark.parametrize(
+    ("outcome", "policy", "pauses_before_the_end", "limit"),
+    [
+        (DENIED, {}, [], "MaximumRetryAttempts"),
+        (THROTTLED, {"MaximumRetryAttempts": 2}, [1, 2], "MaximumRetryAttempts"),
+        # The next pause would end after 63 seconds.
+        (
+            THROTTLED,
+            {"MaximumEventAgeInSeconds": 60},
+            [1, 2, 4, 8, 16],
+            "MaximumEventAgeInSeconds",
+        ),
+    ],
+    ids=["not retryable", "attempts", "age"],
+)
+def test_a_delivery_that_is_not_retried_any_more_is_a_dead_letter(
+    pauses, outcome, policy, pauses_before_the_end, limit
+):
+    scheduler = RecordingScheduler(*[outcome] * 10)
+    with pytest.raises(DeliveryError, match=outcome.code):
+        scheduler.deliver(delivery(**policy))
+    assert pauses == pauses_before_the_end
+    attempts = len(pauses) + 1
+    assert scheduler.dead_letters == [(attempts, outcome.code, limit)]
 
 
-def test_the_number_of_attempts_has_an_end(pauses):
-    scheduler = Recorder(BUSY, BUSY, BUSY)
-    with pytest.raises(DeliveryError):
-        scheduler.deliver(delivery(MaximumRetryAttempts=2))
-    assert (len(pauses), scheduler.dead) == (
-        2,
-        [(3, "ThrottlingException", "MaximumRetryAttempts")],
-    )
-
-
-def test_the_age_of_an_event_has_an_end(pauses):
-    scheduler = Recorder(*[BUSY] * 10)
-    with pytest.raises(DeliveryError):
-        scheduler.deliver(delivery(MaximumEventAgeInSeconds=60))
-    assert pauses == [1, 2, 4, 8, 16], "the next pause would end after a minute"
-    assert scheduler.dead == [(6, "ThrottlingException", "MaximumEventAgeInSeconds")]
-
-
-def test_every_delivery_of_a_slot_has_the_same_name():
-    first, second = delivery(), delivery()
-    assert first.execution_name == second.execution_name
-    other = Delivery(first.schedule, first.account, first.region, first.slot + dt.timedelta(days=7))
-    assert other.execution_name != first.execution_name
+def test_all_deliveries_of_a_slot_have_one_execution_name():
+    first = delivery()
+    assert first.execution_name == delivery().execution_name
+    next_slot = dataclasses.replace(first, slot=first.slot + dt.timedelta(days=7))
+    assert next_slot.execution_name != first.execution_name

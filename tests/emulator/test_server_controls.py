@@ -1,4 +1,4 @@
-"""The emulator's own controls below /_emulator."""
+"""Proves the emulator's controls below /_emulator."""
 
 import json
 import urllib.request
@@ -9,7 +9,7 @@ from small_stack import ACCOUNT, REGION, function, invoke, machine, waiting
 import emulator
 
 
-def test_health_tells_the_account_and_region(aws):
+def test_health_shows_the_account_and_the_region(aws):
     assert aws.control("GET", "health") == {
         "status": "ok",
         "account": ACCOUNT,
@@ -17,10 +17,10 @@ def test_health_tells_the_account_and_region(aws):
     }
 
 
-def test_an_unknown_control_names_those_that_there_are(aws):
-    with pytest.raises(emulator.EmulatorError) as refused:
+def test_the_error_of_an_unknown_control_lists_all_controls(aws):
+    with pytest.raises(emulator.EmulatorError) as error:
         aws.control("POST", "explode")
-    assert str(refused.value) == (
+    assert str(error.value) == (
         "no POST /_emulator/explode; there are GET /_emulator/health, GET /_emulator/calls,"
         " DELETE /_emulator/calls, POST /_emulator/fire, GET /_emulator/personalize/calls,"
         " GET /_emulator/faults, POST /_emulator/faults, DELETE /_emulator/faults,"
@@ -36,13 +36,13 @@ def test_an_unknown_control_names_those_that_there_are(aws):
         ({"schedule": "a", "scheduledTime": "soon"}, "Invalid isoformat string: 'soon'"),
     ],
 )
-def test_a_control_says_what_is_wrong_with_its_document(aws, body, message):
-    with pytest.raises(emulator.EmulatorError) as refused:
+def test_a_control_refuses_an_invalid_document(aws, body, message):
+    with pytest.raises(emulator.EmulatorError) as error:
         aws.control("POST", "fire", body)
-    assert str(refused.value) == message
+    assert str(error.value) == message
 
 
-def test_the_calls_of_every_service_have_their_action_and_caller(aws):
+def test_the_calls_of_every_service_have_an_action_and_a_caller(aws):
     aws.client("iam").list_roles()
     aws.client("logs").describe_log_groups()
     aws.client("scheduler").list_schedules()
@@ -58,7 +58,7 @@ def test_the_calls_of_every_service_have_their_action_and_caller(aws):
         assert calls[-1:] == [(root, 200)], action
 
 
-def test_a_reset_forgets_everything_and_ends_what_runs():
+def test_a_reset_forgets_everything_and_ends_executions():
     with emulator.running() as running:
         s3 = running.client("s3")
         s3.create_bucket(Bucket="gone", CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -74,12 +74,12 @@ def test_a_reset_forgets_everything_and_ends_what_runs():
         assert running.client("personalize").list_dataset_groups()["datasetGroups"] == []
         actions = [call["action"] for call in running.calls()]
         assert "s3:CreateBucket" not in actions
-        function(running, "gone")  # names are free again
+        function(running, "gone")  # the names are free
         machine(running, "gone-too", waiting(0))
 
 
-def test_controls_are_plain_json(aws):
+def test_controls_respond_with_json(aws):
     url = f"{aws.endpoint}/_emulator/health"
-    with urllib.request.urlopen(url) as response:  # noqa: S310 - the emulator's
+    with urllib.request.urlopen(url) as response:  # noqa: S310 - the emulator's URL
         assert response.headers["content-type"] == "application/json"
         assert json.load(response)["status"] == "ok"

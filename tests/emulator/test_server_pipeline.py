@@ -1,4 +1,4 @@
-"""The whole way: schedule, state machine, function and what it calls, each as its own role."""
+"""Proves that a schedule, a state machine and a function work together, each with its role."""
 
 import json
 
@@ -38,8 +38,8 @@ FUNCTION = (
 
 
 @pytest.fixture(scope="module")
-def parts(aws):
-    """The statements of each role of a pipeline that works."""
+def statements(aws):
+    """The policy statements of each role of a working pipeline."""
     aws.client("s3").create_bucket(
         Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
@@ -57,16 +57,17 @@ def parts(aws):
 
 
 def run(aws, slot):
-    """The execution for a slot, once it has ended."""
+    """Fire the schedule for a slot, and return the execution when it has ended."""
     return finished(aws, aws.fire(f"{NAME}-schedule", f"{NAME}-schedule", slot))
 
 
-def test_each_does_its_part_as_its_own_role(aws, parts):
+@pytest.mark.usefixtures("statements")
+def test_each_call_is_made_with_the_role_of_its_caller(aws):
     execution = run(aws, SLOT)
     assert execution["status"] == "SUCCEEDED", execution
     assert json.loads(execution["output"]) == {"slot": SLOT}
     body = aws.client("s3").get_object(Bucket=NAME, Key=SLOT)["Body"].read()
-    assert body.isdigit(), "what the function wrote"
+    assert body.isdigit(), "the function wrote the number of groups"
     calls = [
         (call["caller"].split("/")[1], call["action"], call["status"])
         for call in aws.calls()
@@ -77,33 +78,33 @@ def test_each_does_its_part_as_its_own_role(aws, parts):
         (f"{NAME}-function", "personalize:ListDatasetGroups", 200),
         (f"{NAME}-function", "s3:PutObject", 200),
         (f"{NAME}-machine", "lambda:InvokeFunction", 200),
-    ], "in the order of their answers"
-    assert len(parts) == 3
+    ], "in the order of the responses"
 
 
 @pytest.mark.parametrize(
-    "missing",
+    ("role", "position", "action", "slot"),
     [
         (f"{NAME}-function", 0, "personalize:ListDatasetGroups", "2026-12-01T02:00:00Z"),
         (f"{NAME}-function", 1, "s3:PutObject", "2026-12-02T02:00:00Z"),
         (f"{NAME}-machine", 0, "lambda:InvokeFunction", "2026-12-03T02:00:00Z"),
     ],
 )
-def test_a_statement_that_is_missing_fails_the_execution(aws, parts, missing):
-    role, statement, action, slot = missing
-    kept = [s for n, s in enumerate(parts[role]) if n != statement]
-    grant(aws, role, *kept)
+def test_a_missing_statement_fails_the_execution(  # noqa: PLR0917 - a row of the table
+    aws, statements, role, position, action, slot
+):
+    remaining = [*statements[role][:position], *statements[role][position + 1 :]]
+    grant(aws, role, *remaining)
     execution = run(aws, slot)
-    grant(aws, role, *parts[role])
+    grant(aws, role, *statements[role])
     assert execution["status"] == "FAILED"
     assert "AccessDenied" in execution["cause"]
     assert f"{ACCOUNT}:assumed-role/{role}/" in execution["cause"]
     assert f"not authorized to perform: {action}" in execution["cause"]
 
 
-def test_without_its_statement_the_schedule_starts_nothing(aws, parts):
+def test_a_schedule_without_its_statement_starts_nothing(aws, statements):
     role = f"{NAME}-schedule"
     grant(aws, role)
     with pytest.raises(emulator.EmulatorError, match="not authorized to perform: states:Start"):
         run(aws, "2026-12-09T02:00:00Z")
-    grant(aws, role, *parts[role])
+    grant(aws, role, *statements[role])

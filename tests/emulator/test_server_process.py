@@ -1,4 +1,4 @@
-"""The emulator's processes: where they listen, how they start, and that none of them stays."""
+"""Proves where the emulator's processes listen, how they start, and that all of them end."""
 
 import os
 import re
@@ -17,55 +17,56 @@ import emulator
 from emulator.personalize import Duration, FixedTimings
 from emulator.process import ROOT
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/task").exists(), reason="looks at processes in Linux's /proc"
-)
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")
 
 
-def alive(pid):
-    """Whether the process runs (one that has ended may still wait to be reaped)."""
+def is_running(pid):
+    """Return True if the process is running. A zombie has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-def gone(pids):
-    return eventually(lambda: [pid for pid in pids if alive(pid)], lambda left: not left) == []
+def all_end(pids):
+    """Wait until all processes have ended. Fail if one does not end."""
+    return not eventually(
+        lambda: [pid for pid in pids if is_running(pid)], lambda running: not running
+    )
 
 
 def start(*arguments):
-    """`python -m emulator`, and what it printed up to its last line."""
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    """Start `python -m emulator`, and return the process and its output after the start."""
+    process = subprocess.Popen(  # noqa: S603 - a command of this repository
         [sys.executable, "-m", "emulator", "--port", "0", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    printed = ""
-    while "Ctrl-C" not in printed:
+    output = ""
+    while "Ctrl-C" not in output:
         line = process.stdout.readline()
         assert line, process.stderr.read()
-        printed += line
-    return process, printed
+        output += line
+    return process, output
 
 
-def stop(process):
-    """What a command that was told to end said on standard error."""
+def wait_for_end(process):
+    """Wait until a command ends, and return its standard error."""
     _, errors = process.communicate(timeout=20)
     return errors
 
 
 class Command:
-    """Speaks to the emulator of a command as the environment that it printed says."""
+    """The emulator of a command, used with the exports that the command printed."""
 
-    def __init__(self, printed):
-        self.exports = dict(re.findall(r"^export (\w+)=(\S+)$", printed, re.MULTILINE))
-        self.log = Path(re.search(r"log: (\S+)\)", printed)[1])
+    def __init__(self, output):
+        self.exports = dict(re.findall(r"^export (\w+)=(\S+)$", output, re.MULTILINE))
+        self.log = Path(re.search(r"log: (\S+)\)", output)[1])
 
     def client(self, service):
-        """A client with nothing but the exports."""
+        """Return a client that needs only the exports."""
         return boto3.client(
             service,
             endpoint_url=self.exports["AWS_ENDPOINT_URL"],
@@ -75,23 +76,23 @@ class Command:
         )
 
 
-def server_of(command):
-    """The pid of the server that the command runs."""
+def server_pid(command):
+    """Return the pid of the server that the command runs."""
     children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
-    assert len(children) == 1, "the command runs the server and nothing else"
+    assert len(children) == 1, "the command runs only the server"
     return int(children[0])
 
 
 @pytest.fixture
 def command():
-    process, printed = start("--account", "210987654321", "--region", "eu-central-1")
-    yield process, Command(printed)
+    process, output = start("--account", "210987654321", "--region", "eu-central-1")
+    yield process, Command(output)
     if process.poll() is None:
         process.kill()
-    stop(process)
+    wait_for_end(process)
 
 
-def test_the_exports_are_all_that_a_shell_needs(command):
+def test_a_shell_needs_only_the_exports(command):
     _, aws = command
     assert sorted(aws.exports) == [
         "AWS_ACCESS_KEY_ID",
@@ -106,35 +107,34 @@ def test_the_exports_are_all_that_a_shell_needs(command):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_ends_well_and_leaves_nothing(command, number):
+def test_after_a_signal_the_command_succeeds_and_all_processes_end(command, number):
     process, aws = command
-    worker = invoke(aws, function(aws, "left"), {})["pid"]
-    pids = [server_of(process), worker]
-    assert all(alive(pid) for pid in pids)
+    pids = [server_pid(process), invoke(aws, function(aws, "left"), {})["pid"]]
+    assert all(is_running(pid) for pid in pids)
     process.send_signal(number)
-    assert (stop(process), process.returncode) == ("", 0)
-    assert gone(pids)
-    assert not aws.log.parent.exists(), "its directory is removed"
+    assert (wait_for_end(process), process.returncode) == ("", 0)
+    assert all_end(pids)
+    assert not aws.log.parent.exists(), "the directory is removed"
 
 
-def test_nothing_is_left_when_the_command_is_killed(command):
+def test_all_processes_end_when_the_command_is_killed(command):
     process, aws = command
-    pids = [server_of(process), invoke(aws, function(aws, "left"), {})["pid"]]
+    pids = [server_pid(process), invoke(aws, function(aws, "left"), {})["pid"]]
     process.kill()
-    assert gone(pids)
+    assert all_end(pids)
     assert not aws.log.parent.exists()
 
 
-def test_a_server_that_dies_is_reported_and_leaves_nothing(command):
+def test_the_command_reports_that_the_server_died_and_all_processes_end(command):
     process, aws = command
-    server, worker = server_of(process), invoke(aws, function(aws, "left"), {})["pid"]
+    server, worker = server_pid(process), invoke(aws, function(aws, "left"), {})["pid"]
     os.kill(server, signal.SIGKILL)
-    assert stop(process).splitlines()[0] == "error: the emulator died"
+    assert wait_for_end(process).splitlines()[0] == "error: the emulator died"
     assert process.returncode == 1
-    assert gone([server, worker])
+    assert all_end([server, worker])
 
 
-def test_a_function_at_work_does_not_hold_up_the_end(aws):
+def test_a_running_function_does_not_delay_the_end():
     with emulator.running() as running:
         sleeper = function(
             running,
@@ -153,20 +153,24 @@ def test_a_function_at_work_does_not_hold_up_the_end(aws):
             ],
             bool,
         )
-    assert gone([running.process.pid, *workers])
-    del aws
+    assert all_end([running.process.pid, *workers])
 
 
-def test_a_taken_port_is_an_error_of_one_line(aws):
-    port = aws.endpoint.rpartition(":")[2]
-    command = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "emulator", "--port", port],
+def run(*arguments):
+    """Run `python -m emulator` to its end."""
+    return subprocess.run(  # noqa: S603 - a command of this repository
+        [sys.executable, "-m", "emulator", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=20,
         check=False,
     )
+
+
+def test_a_port_in_use_is_an_error_of_one_line(aws):
+    port = aws.endpoint.rpartition(":")[2]
+    command = run("--port", port)
     assert (command.returncode, command.stdout) == (1, "")
     assert command.stderr == (
         f"error: the emulator cannot serve on 127.0.0.1:{port}: Address already in use;"
@@ -174,42 +178,32 @@ def test_a_taken_port_is_an_error_of_one_line(aws):
     )
 
 
-def test_a_server_that_cannot_start_tells_why():
+def test_a_server_that_cannot_start_reports_the_end_of_its_log():
     @dataclass(frozen=True)
-    class Odd(FixedTimings):
-        oddity: Duration = FixedTimings.jobs
+    class UnknownTimings(FixedTimings):
+        unknown: Duration = FixedTimings.jobs
 
-    with pytest.raises(emulator.EmulatorError) as failed, emulator.running(timings=Odd()):
+    with (
+        pytest.raises(emulator.EmulatorError) as error,
+        emulator.running(timings=UnknownTimings()),
+    ):
         pass
-    message = str(failed.value)
+    message = str(error.value)
     assert message.startswith("the emulator did not start; its log ends\n")
-    assert "unexpected keyword argument 'oddity'" in message
+    assert "unexpected keyword argument 'unknown'" in message
 
 
-def test_an_account_that_is_none_is_refused():
-    command = subprocess.run(
-        [sys.executable, "-m", "emulator", "--account", "mine"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+def test_an_invalid_account_is_refused():
+    command = run("--account", "mine")
     assert command.returncode == 2
     assert command.stderr.splitlines()[-1] == (
         "python -m emulator: error: argument --account: 'mine' is not a number of 12 digits"
     )
 
 
-def test_help_tells_the_options():
-    command = subprocess.run(
-        [sys.executable, "-m", "emulator", "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
+def test_help_lists_the_options():
+    command = run("--help")
+    assert command.returncode == 0
     assert all(option in command.stdout for option in ("--port", "--account", "--region"))
 
 
@@ -221,12 +215,12 @@ def test_it_listens_on_loopback_only(aws):
         for line in Path(f"/proc/{aws.process.pid}/net/{name}").read_text().splitlines()[1:]
         if line.split()[3] == "0A"  # listening
     ]
-    mine = [address for address in sockets if address.endswith(f":{port:04X}")]
+    addresses = [address for address in sockets if address.endswith(f":{port:04X}")]
     loopback = socket.inet_aton("127.0.0.1")[::-1].hex().upper()
-    assert mine == [f"{loopback}:{port:04X}"]
+    assert addresses == [f"{loopback}:{port:04X}"]
 
 
-def test_the_caller_s_own_aws_settings_stay_out(monkeypatch):
+def test_functions_do_not_see_the_aws_settings_of_the_caller(monkeypatch):
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "PYTHONPATH", "AUTH"):
         monkeypatch.setenv(name, "nonsense")
     with emulator.running() as running:
