@@ -1,1 +1,1 @@
-"""The operator's command line: `python -m retrain`."""
+"""The command line of the operator: `python -m retrain`."""

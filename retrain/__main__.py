@@ -1,4 +1,4 @@
-"""`python -m retrain`."""
+"""Runs the command line: `python -m retrain`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
-    """Run the command line; a signal ends it in good order, with exit code 128 and its number."""
-    for each in SIGNALS:
-        signal.signal(each, _end)
-    from retrain.cli import app  # noqa: PLC0415  # only now: Ctrl-C may come while this takes time
+    """Run the command line. A signal ends it with exit code 128 plus the signal's number."""
+    for number in SIGNALS:
+        signal.signal(number, _exit)
+    # Imported after the signals are handled, because the import takes a while.
+    from retrain.cli import app  # noqa: PLC0415
 
     app(prog_name="python -m retrain")
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
-    """Leave; further signals would only keep what is left from being cleaned up."""
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
+def _exit(number: int, _frame: FrameType | None) -> None:
+    """Exit, and ignore further signals, which would interrupt the cleaning up."""
+    for ignored in SIGNALS:
+        signal.signal(ignored, signal.SIG_IGN)
     sys.exit(128 + number)
 
 

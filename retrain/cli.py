@@ -1,4 +1,4 @@
-"""The commands and their options; what they do is in the module of the same name."""
+"""The commands and their options. Each command is a function in the module of its name."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -6,22 +6,20 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from retrain.rehearsal.scenarios import Name
+from retrain.rehearsal.scenarios import SCENARIOS, Name
 
-EMULATORS = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
-"""What the emulator is made of; only the development requirements have these."""
+EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
+"""Only the development requirements contain these."""
 
-WRONG = [str(each) for each in Name if each not in (Name.HAPPY_PATH, Name.ALL)]
-
-Data: TypeAlias = Annotated[
+DataDir: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help="A folder with CSV files of your own, in UTF-8, instead of the sample data: "
-        "interactions.csv with USER_ID, ITEM_ID, TIMESTAMP (seconds since 1970) and 1250 rows "
-        "or more; and for those datasets that the stack has, items.csv with ITEM_ID, users.csv "
-        "with USER_ID, actions.csv with ACTION_ID, actionInteractions.csv with USER_ID, "
-        "ACTION_ID, EVENT_TYPE, TIMESTAMP. Other columns become part of the schema; TITLE and "
-        "GENRES of items are shown.",
+        help="A folder with your own CSV files in UTF-8, instead of the sample data. "
+        "interactions.csv needs USER_ID, ITEM_ID, TIMESTAMP (seconds since 1970) and at least "
+        "1250 rows. Each other dataset of the stack needs a file: items.csv with ITEM_ID, "
+        "users.csv with USER_ID, actions.csv with ACTION_ID, actionInteractions.csv with USER_ID, "
+        "ACTION_ID, EVENT_TYPE, TIMESTAMP. Further columns are added to the schema. TITLE and "
+        "GENRES of the items are shown.",
         exists=True,
         file_okay=False,
     ),
@@ -42,77 +40,75 @@ def retrain() -> None:
 
 @app.command()
 def rehearse(
-    stack: Annotated[str, typer.Option(help="Whose Pulumi.<stack>.yaml to rehearse.")] = "dev",
+    stack: Annotated[str, typer.Option(help="The stack: its file is Pulumi.<stack>.yaml.")] = "dev",
     *,
     scenario: Annotated[
         list[Name] | None,
         typer.Option(
             metavar="NAME",
-            help=f"What to rehearse, may be given more than once: {Name.HAPPY_PATH} (the default), "
-            f"{Name.ALL}, or one thing that goes wrong: {', '.join(WRONG)}.",
+            help=f"The scenario to play. Repeat the option for several. {Name.HAPPY_PATH} (the "
+            f"default) is a run that succeeds. In each of these something goes wrong: "
+            f"{', '.join(row.name for row in SCENARIOS)}. {Name.ALL} plays everything.",
         ),
     ] = None,
-    data: Data = None,
+    data: DataDir = None,
     keep: Annotated[
         bool,
         typer.Option(
             "--keep",
-            help="Leave the emulator up afterwards, until Ctrl-C, and print the exports with which "
-            "the AWS CLI and boto3 talk to it.",
+            help="Keep the emulator running until Ctrl-C, and print the variables with which the "
+            "AWS CLI and boto3 use it.",
         ),
     ] = False,
     json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")
+        bool, typer.Option("--json", help="Print only the result, as a JSON document.")
     ] = False,
 ) -> None:
-    """Deploy a stack to an AWS that runs on this machine, and retrain it there.
+    """Deploy a stack to an AWS that runs on this machine, and run its pipeline there.
 
-    The run is started as the schedule does it; if the stack is paused, by hand.
-    A scenario lets something go wrong afterwards.
+    The schedule starts the run. If the stack is paused, the run is started by hand. Scenarios
+    are played after a first run.
 
-    Exit code 0: every campaign serves its new version, and every scenario
-    ended as designed: what was to be prevented was.
-    Exit code 1: one does not, or it was not.
+    Exit code 0: every campaign serves its new version, and every scenario ended as designed.
+    Exit code 1: a campaign does not serve its new version, or a scenario ended otherwise.
     Exit code 2: the stack cannot be rehearsed.
     """
     _require_emulator()
-    from retrain.rehearsal import rehearse as rehearsal  # noqa: PLC0415  # needs the emulator
+    from retrain.rehearsal.rehearse import rehearse as run_rehearsal  # noqa: PLC0415  # emulator
 
     names = scenario or [Name.HAPPY_PATH]
-    raise typer.Exit(
-        rehearsal.rehearse(stack, scenarios=names, keep=keep, as_json=json, data_dir=data)
-    )
+    raise typer.Exit(run_rehearsal(stack, scenarios=names, keep=keep, as_json=json, data_dir=data))
 
 
 @app.command()
 def emulate(
-    stack: Annotated[str, typer.Option(help="Whose Pulumi.<stack>.yaml to read.")] = "dev",
+    stack: Annotated[str, typer.Option(help="The stack: its file is Pulumi.<stack>.yaml.")] = "dev",
     *,
-    data: Data = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for a free one.")] = 4566,
+    data: DataDir = None,
+    port: Annotated[int, typer.Option(help="The port on 127.0.0.1. 0 takes a free port.")] = 4566,
 ) -> None:
-    """Run an AWS on this machine that has everything that a stack names, and deploy nothing.
+    """Run an AWS on this machine with all resources that a stack names. Deploy nothing.
 
-    The command prints the exports with which `pulumi up` deploys the stack there, and runs until
+    The command prints the variables with which `pulumi up` deploys the stack there. It runs until
     Ctrl-C.
 
     Exit code 0: the command was interrupted.
     Exit code 1: the emulator died.
-    Exit code 2: the emulator cannot play the stack.
+    Exit code 2: the stack cannot be emulated.
     """
     _require_emulator()
-    from retrain.rehearsal import emulate as emulating  # noqa: PLC0415  # needs the emulator
+    from retrain.rehearsal.emulate import emulate as run_emulator  # noqa: PLC0415  # emulator
 
-    raise typer.Exit(emulating.emulate(stack, port=port, data_dir=data))
+    raise typer.Exit(run_emulator(stack, port=port, data_dir=data))
 
 
 def _require_emulator() -> None:
-    """Exit with code 2 if the emulator's libraries are missing."""
-    if missing := [each for each in EMULATORS if find_spec(each) is None]:
+    """Exit with code 2 if a library of the emulator is missing."""
+    missing = [library for library in EMULATOR_LIBRARIES if find_spec(library) is None]
+    if missing:
         typer.echo(
-            "this command needs the development requirements, and there is no "
-            f"{', '.join(missing)}: pip install --require-hashes -r requirements.txt "
-            "-r requirements-dev.txt",
+            f"this command needs {', '.join(missing)}, which the development requirements "
+            "install: pip install --require-hashes -r requirements.txt -r requirements-dev.txt",
             err=True,
         )
         raise typer.Exit(2)

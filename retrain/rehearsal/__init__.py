@@ -1,1 +1,1 @@
-"""Rehearses a stack on an AWS that runs on this machine."""
+"""The rehearsal of a stack on an AWS that runs on this machine."""

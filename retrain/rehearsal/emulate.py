@@ -1,4 +1,4 @@
-"""Runs an AWS on this machine with everything that a stack names, so that `pulumi up` works."""
+"""Runs an AWS on this machine with the resources that a stack names, so that `pulumi up` works."""
 
 from __future__ import annotations
 
@@ -9,54 +9,62 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from emulator import running
-from retrain.rehearsal.data.world import prepare, put_newer_exports
-from retrain.rehearsal.keeping import until_interrupted
-from retrain.rehearsal.rehearse import ERRORS, PROJECT, TIMINGS, complain, home_of, opened
+from retrain.rehearsal.commands import (
+    ERRORS,
+    PROJECT_DIR,
+    TIMINGS,
+    export_lines,
+    print_error,
+    until_interrupted,
+)
+from retrain.rehearsal.data.exports import write_newer_exports
+from retrain.rehearsal.data.resources import create_resources
+from retrain.rehearsal.screens import print_progress
+from retrain.rehearsal.stacks import open_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROVIDER = PROJECT / "emulator" / "deployer" / "plugin"
-"""The folder of the emulator's AWS provider, which the Pulumi CLI finds on the PATH."""
+PROVIDER = PROJECT_DIR / "emulator" / "deployer" / "plugin"
+"""The folder of the emulator's AWS provider. The Pulumi CLI finds it on the PATH."""
 
 
 def emulate(
-    stack: str, *, port: int = 4566, data_dir: Path | None = None, project_dir: Path = PROJECT
+    stack_name: str,
+    *,
+    port: int = 4566,
+    data_dir: Path | None = None,
+    project_dir: Path = PROJECT_DIR,
 ) -> int:
     """Run the emulator until it is interrupted. Return the exit code of the command.
 
-    `data_dir` holds CSV files to use instead of the sample data (`data/own_data.py`).
+    `data_dir` contains CSV files to use instead of the sample data (`data/custom_data.py`).
     """
     console = Console(soft_wrap=True)
 
-    def report(text: str) -> None:
-        console.print(text, style="dim", highlight=False, markup=False)
+    def report(line: str) -> None:
+        print_progress(console, line)
 
     try:
-        with opened(project_dir, stack, data_dir) as (_, args, data):
-            home = home_of(args)
-            with running(
-                port=port, account=home.account, region=home.region, timings=TIMINGS
-            ) as emulator:
-                prepare(emulator, args, report, data)
+        with open_stack(project_dir, stack_name, data_dir) as stack:
+            account, region = stack.home.account, stack.home.region
+            with running(port=port, account=account, region=region, timings=TIMINGS) as emulator:
+                create_resources(emulator, stack.args, report, stack.data)
                 today = datetime.now(UTC).date().isoformat()
-                put_newer_exports(emulator, args, data, day=today)
+                write_newer_exports(emulator, stack.args, stack.data, day=today)
                 with until_interrupted(emulator):
-                    console.print(
-                        _how_to(stack, emulator.exports),
-                        highlight=False,
-                        markup=False,
-                    )
+                    instructions = _instructions(stack_name, emulator.exports)
+                    console.print(instructions, highlight=False, markup=False)
                 return 0
     except ERRORS as error:
-        return complain(error)
+        return print_error(error)
 
 
-def _how_to(stack: str, exports: dict[str, str]) -> str:
+def _instructions(stack_name: str, exports: dict[str, str]) -> str:
     variables = {**exports, "PATH": f'"{PROVIDER}{os.pathsep}$PATH"'}
-    lines = "\n".join(f"export {name}={value}" for name, value in variables.items())
     return (
-        f"\nEverything that stack {stack} names is here, and a newer export for the next run. "
-        "The emulator\nstays up until Ctrl-C. In another shell, for boto3, the AWS CLI and "
-        f"Pulumi:\n\n{lines}\n\nThen `pulumi up -s {stack}` deploys to it.\n"
+        f"\nThe emulator has everything that stack {stack_name} names, and newer exports for the "
+        "next run.\nIt runs until you press Ctrl-C. In another shell, set these variables for "
+        f"boto3, the AWS CLI\nand Pulumi:\n\n{export_lines(variables)}\n\n"
+        f"Then deploy with `pulumi up -s {stack_name}`.\n"
     )

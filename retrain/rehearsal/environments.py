@@ -1,4 +1,4 @@
-"""Asks the Pulumi CLI for the config of a stack that imports environments of Pulumi ESC."""
+"""Resolves the environments of Pulumi ESC that a stack imports, with the Pulumi CLI."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from emulator.deployer import yaml_files
-from retrain.rehearsal.data.world import RehearsalError
+from retrain.rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PATIENCE_SECONDS = 120
-BY_HAND = "or copy the values into a stack file without environment"
+CLI_SECONDS = 120
+ALTERNATIVE = "or copy the values into a stack file without environment"
 
 
 @contextmanager
-def resolved(project_dir: Path, stack: str) -> Iterator[Path]:
-    """Yield a folder with the project in which the stack's file has no environment.
+def without_environments(project_dir: Path, stack: str) -> Iterator[Path]:
+    """Yield the folder of a project in which the stack's file imports no environment.
 
-    This is `project_dir` itself if the stack imports no environment. Otherwise it is a temporary
-    folder with the config that the Pulumi CLI prints. The CLI does not print secrets, so they are
-    encrypted values there, which the reader of the file refuses or leaves out.
+    This is `project_dir` itself if the stack imports none. Otherwise it is a temporary folder with
+    the config that the Pulumi CLI prints. The CLI does not print secrets. They become encrypted
+    values, which the reader of the file refuses in settings of this project, and leaves out
+    elsewhere.
 
-    Raises RehearsalError, and DeploymentError for a file that cannot be read.
+    Raises RehearsalError, and DeploymentError if a file cannot be read.
     """
     file = project_dir / f"Pulumi.{stack}.yaml"
     if not file.is_file() or "environment" not in _read(file):
@@ -51,25 +52,25 @@ def _config(file: Path, stack: str) -> Mapping[str, Mapping[str, object]]:
     """Return the stack's whole config as the CLI prints it: each key has `value` and `secret`."""
     pulumi = shutil.which("pulumi")
     if pulumi is None:
-        message = "imports an environment, which only the Pulumi CLI can read"
-        raise RehearsalError(f"{file}: {message}; install it and run pulumi login, {BY_HAND}")
+        problem = "imports an environment, which only the Pulumi CLI can read"
+        raise RehearsalError(f"{file}: {problem}; install it and run pulumi login, {ALTERNATIVE}")
     command = [pulumi, "config", "--json", "--open", "--stack", stack, "--non-interactive"]
     try:
-        done = subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
+        completed = subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
             [*command, "--color", "never"],
             cwd=file.parent,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=CLI_SECONDS,
             check=True,
         )
     except subprocess.CalledProcessError as error:
-        message = f"the Pulumi CLI cannot read its config: {error.stderr.strip()}"
-        raise RehearsalError(f"{file}: {message}; run pulumi login, {BY_HAND}") from error
+        problem = f"the Pulumi CLI cannot read its config: {error.stderr.strip()}"
+        raise RehearsalError(f"{file}: {problem}; run pulumi login, {ALTERNATIVE}") from error
     except subprocess.TimeoutExpired as error:
-        message = f"the Pulumi CLI has not printed its config within {PATIENCE_SECONDS} seconds"
-        raise RehearsalError(f"{file}: {message}; try it again, {BY_HAND}") from error
-    return cast("Mapping[str, Mapping[str, object]]", json.loads(done.stdout))
+        problem = f"the Pulumi CLI has not printed its config within {CLI_SECONDS} seconds"
+        raise RehearsalError(f"{file}: {problem}; try it again, {ALTERNATIVE}") from error
+    return cast("Mapping[str, Mapping[str, object]]", json.loads(completed.stdout))
 
 
 def _read(file: Path) -> Mapping[str, object]:

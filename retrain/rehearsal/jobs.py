@@ -1,4 +1,4 @@
-"""The jobs of a run: which ones it started, as its history tells, and how each stands."""
+"""Lists the jobs that a run started, and polls their statuses."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_stepfunctions import SFNClient
 
-UNTIL_DONE = 0.95
-"""How full a bar is at most while its job is under way: an expected end is a guess."""
-UNDER_WAY = ("PENDING", "IN_PROGRESS", "STOPPING")
-CREATE = {
+MAX_PROGRESS_OF_RUNNING = 0.95
+"""A bar is never full while its job is running, because the expected duration is a guess."""
+RUNNING = ("PENDING", "IN_PROGRESS", "STOPPING")
+"""The last words of the statuses of a running job."""
+JOB_KEYS = {
     "Create dataset import job": "job",
     "Create solution version": "version",
     "Update campaign": "update",
 }
-"""The states that start jobs, and where each puts its job (`state_machine/definition.py`)."""
+"""Each state that starts a job, and the key of the job in its output."""
 
 
-class Seen(NamedTuple):
-    """A job's status, and when it was created."""
+class JobState(NamedTuple):
+    """A job's status and the time of its creation, if that is known."""
 
     status: str
     created: datetime | None
@@ -35,84 +36,86 @@ class Seen(NamedTuple):
 
 @dataclass
 class Job:
-    """A job that the run started: an import, a training, or a campaign's update."""
+    """A job that a run started: an import job, a training or the update of a campaign."""
 
     kind: Literal["import", "train", "update"]
     arn: str
-    """Of an update, the campaign's."""
-    target: str | None
-    """Of an update, the version that the campaign moves to."""
-    durations: list[int]
-    """Seconds that the last jobs of this kind took, the newest first."""
+    """The ARN of the import job, the solution version or the campaign."""
+    target_version_arn: str | None
+    """The version to which an update moves the campaign. None for other jobs."""
+    earlier_durations: list[int]
+    """Seconds that earlier jobs of this kind took, the newest first."""
     statuses: list[str]
-    """Each status that was seen, in order."""
+    """Every status that a poll returned, in order, without repetitions."""
     seconds: float = field(default=0)
-    """From its creation until now, or until its end was seen."""
+    """From the job's creation to the last poll while it was running."""
 
     @property
     def label(self) -> str:
-        """What is done to what."""
+        """The kind and the short name."""
         return f"{self.kind} {short_name(self.arn)}"
 
     @property
-    def ended(self) -> bool:
-        """Whether its last status is final."""
-        return not self.statuses[-1].endswith(UNDER_WAY)
+    def has_ended(self) -> bool:
+        """True if the last status is final."""
+        return not self.statuses[-1].endswith(RUNNING)
 
-    def share(self) -> float:
-        """How far it is, between 0 and 1."""
-        if self.ended:
+    def progress(self) -> float:
+        """Return the expected progress, between 0 and 1."""
+        if self.has_ended:
             return 1
-        expected = self.durations[0] if self.durations else 0
-        return min(self.seconds / expected, UNTIL_DONE) if expected else 0
+        expected = self.earlier_durations[0] if self.earlier_durations else 0
+        return min(self.seconds / expected, MAX_PROGRESS_OF_RUNNING) if expected else 0
 
-    def look(self, personalize: PersonalizeClient) -> bool:
-        """Ask how it stands; tell whether that is new."""
-        seen = self._seen(personalize)
-        if seen.created:
-            self.seconds = (datetime.now(UTC) - seen.created).total_seconds()
-        if seen.status == self.statuses[-1]:
+    def poll(self, personalize: PersonalizeClient) -> bool:
+        """Read the job's status. Return True if the status has changed."""
+        state = self._describe(personalize)
+        if state.created:
+            self.seconds = (datetime.now(UTC) - state.created).total_seconds()
+        if state.status == self.statuses[-1]:
             return False
-        self.statuses.append(seen.status)
+        self.statuses.append(state.status)
         return True
 
-    def _seen(self, personalize: PersonalizeClient) -> Seen:
+    def _describe(self, personalize: PersonalizeClient) -> JobState:
         if self.kind == "import":
-            described = personalize.describe_dataset_import_job(datasetImportJobArn=self.arn)
-            job = described["datasetImportJob"]
-            return Seen(job["status"], job["creationDateTime"])
+            import_response = personalize.describe_dataset_import_job(datasetImportJobArn=self.arn)
+            job = import_response["datasetImportJob"]
+            return JobState(job["status"], job["creationDateTime"])
         if self.kind == "train":
-            trained = personalize.describe_solution_version(solutionVersionArn=self.arn)
-            version = trained["solutionVersion"]
-            return Seen(version["status"], version["creationDateTime"])
+            response = personalize.describe_solution_version(solutionVersionArn=self.arn)
+            version = response["solutionVersion"]
+            return JobState(version["status"], version["creationDateTime"])
         campaign = personalize.describe_campaign(campaignArn=self.arn)["campaign"]
         update = campaign.get("latestCampaignUpdate")
-        if update and update["solutionVersionArn"] == self.target:
-            return Seen(update["status"], update["creationDateTime"])
-        served = campaign["solutionVersionArn"] == self.target
-        return Seen("ACTIVE" if served else self.statuses[-1], None)
+        if update and update["solutionVersionArn"] == self.target_version_arn:
+            return JobState(update["status"], update["creationDateTime"])
+        serves_target = campaign["solutionVersionArn"] == self.target_version_arn
+        return JobState("ACTIVE" if serves_target else self.statuses[-1], None)
 
 
-def started(states: SFNClient, execution_arn: str) -> Iterator[Job]:
-    """Give the jobs that the execution's history tells of, as often as it does.
+def started_jobs(states: SFNClient, execution_arn: str) -> Iterator[Job]:
+    """Yield the jobs in the history of an execution, each with the status at its creation.
 
-    Each has the status that its creation answered.
+    A job is yielded once for each time that a state returned it.
     """
     pages = states.get_paginator("get_execution_history").paginate(
         executionArn=execution_arn, includeExecutionData=True
     )
     for event in (event for page in pages for event in page["events"]):
-        exited = event.get("stateExitedEventDetails", {})
-        if exited.get("name") in CREATE and event["type"] == "TaskStateExited":
-            document = json.loads(exited["output"])
-            made = document[CREATE[exited["name"]]]
-            # One that could not be started yet, or at all, has no creation time.
-            if made and "createdAt" in made:
-                yield _job(document, made)
+        details = event.get("stateExitedEventDetails", {})
+        key = JOB_KEYS.get(details.get("name", ""))
+        if key is None or event["type"] != "TaskStateExited":
+            continue
+        document = json.loads(details["output"])
+        # The result has no creation time if the job could not be started, or not yet.
+        if document[key] and "createdAt" in document[key]:
+            yield _job(document, document[key])
 
 
-def _job(document: Mapping[str, dict[str, list[int]]], made: Mapping[str, str]) -> Job:
-    arn, statuses = made["arn"], [made["status"]]
+def _job(document: Mapping[str, dict[str, list[int]]], created: Mapping[str, str]) -> Job:
+    """Return the job that a state created. `document` is the output of the state."""
+    arn, statuses = created["arn"], [created["status"]]
     if "dataset" in document:
         return Job("import", arn, None, document["dataset"]["durations"], statuses)
     if "campaign" in document:

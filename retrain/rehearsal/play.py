@@ -1,4 +1,4 @@
-"""Plays a scenario on a stage: prepares what goes wrong, starts the runs, sees what came of it."""
+"""Plays a scenario on a deployed stack, and collects the evidence."""
 
 from __future__ import annotations
 
@@ -7,168 +7,191 @@ import re
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import settings
 from components.rules.stacks import LONGEST_STACK_NAME, pipeline_name
 from emulator.deployer.configuration import read_project
-from retrain.rehearsal import changes
-from retrain.rehearsal import summary as of
-from retrain.rehearsal.data.world import RehearsalError
-from retrain.rehearsal.judging import Ran, Seen
-from retrain.rehearsal.scenarios import IMPORT_SLOTS, Scenario
-from retrain.rehearsal.stage import Rehearsal, Stage, set_up
+from retrain.rehearsal import config_changes
+from retrain.rehearsal.deployed_stack import DeployedStack, deploy_stack
+from retrain.rehearsal.errors import RehearsalError
+from retrain.rehearsal.judges import Evidence, Expectation
+from retrain.rehearsal.runs import campaign_arns, read_version
+from retrain.rehearsal.scenarios import IMPORT_SLOTS, Fault, Scenario
+from retrain.rehearsal.stacks import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-PATIENCE_SECONDS = 30
-TICK_SECONDS = 0.1
+    from emulator import Emulator
+    from retrain.rehearsal.runs import Run
+
+DEADLINE_SECONDS = 30
+POLL_SECONDS = 0.1
 
 
-def play(stage: Stage, scenario: Scenario) -> Seen:
-    """Play it to its end. Raises RehearsalError and FailedError, and botocore's ClientError."""
-    stage.rehearsal.say(f"\nscenario {scenario.name}")
+@dataclass(frozen=True)
+class ScenarioResult:
+    """A scenario that was played, with its evidence and its expectations."""
+
+    scenario: Scenario
+    evidence: Evidence
+    expectations: Sequence[Expectation]
+
+    @property
+    def is_as_designed(self) -> bool:
+        """True if all expectations are met."""
+        return all(expectation.is_met for expectation in self.expectations)
+
+
+def play(deployed: DeployedStack, scenario: Scenario) -> ScenarioResult:
+    """Play a scenario to its end, and judge it.
+
+    Raises RehearsalError, FailedError, and botocore's ClientError.
+    """
+    deployed.report(f"\nscenario {scenario.name}")
     if scenario.start == "beside another stack":
-        return _beside_another_stack(stage)
-    before = stage.served()
-    stage.dawn(new_data=scenario.new_data, how=scenario.spoil)
+        evidence = _play_beside_second_stack(deployed)
+    else:
+        evidence = _play_alone(deployed, scenario)
+    return ScenarioResult(scenario, evidence, list(scenario.judge(evidence)))
+
+
+def _play_alone(deployed: DeployedStack, scenario: Scenario) -> Evidence:
+    previous = deployed.served_versions()
+    deployed.prepare_run(new_data=scenario.new_data, spoiling=scenario.spoiling)
     if scenario.trains_automatically:
-        _train_automatically(stage)
-    with _faults(stage, scenario):
-        deliveries = [stage.start()]
-        started = list(deliveries)
+        _turn_on_automatic_training(deployed)
+    with _injected(deployed.emulator, scenario.faults):
+        deliveries = [deployed.start()]
+        executions = list(deliveries)
         if scenario.start == "twice":
-            deliveries.append(stage.start())
-            stage.rehearsal.say("starting another run by hand")
-            started.append(stage.start_by_hand())
-        runs = [_followed(stage, each) for each in started]
-    return _seen([(stage, before, runs)], deliveries=deliveries)
+            deliveries.append(deployed.start())
+            deployed.report("starting another run by hand")
+            executions.append(deployed.start_by_hand())
+        runs = [deployed.follow(execution_arn) for execution_arn in executions]
+    return _collect(deployed, previous, runs, deliveries)
 
 
-def _seen(
-    stages: Iterable[tuple[Stage, dict[str, str], list[Ran]]],
-    *,
+def _collect(
+    deployed: DeployedStack,
+    previous: Mapping[str, str],
+    runs: Sequence[Run],
     deliveries: Sequence[str] = (),
-    strangers: Sequence[str] = (),
-) -> Seen:
-    """Gather what became of each stack's runs and campaigns."""
-    runs: list[Ran] = []
-    campaigns: list[of.Served] = []
-    versions: dict[str, str] = {}
-    unprobed: list[str] = []
-    for stage, before, its_runs in stages:
-        found = [of.new_versions(run.report) for run in its_runs]
-        new = {solution: arn for each in found for solution, arn in each.items()}
-        trained = {arn for each in found for arn in each.values()}
-        versions |= {
-            arn: of.version(stage.personalize, arn, "new").status for arn in sorted(trained)
-        }
-        campaigns += stage.campaigns(before, new, ask=False)
-        runs += its_runs
-        unprobed += [
+) -> Evidence:
+    """Return the evidence. `previous` has the version that each campaign served before."""
+    trained = [run.new_versions() for run in runs]
+    arns = sorted({arn for versions in trained for arn in versions.values()})
+    newest = {solution: arn for versions in trained for solution, arn in versions.items()}
+    return Evidence(
+        runs=runs,
+        campaigns=deployed.campaigns(previous, newest),
+        version_statuses={
+            arn: read_version(deployed.personalize, arn, "new").status for arn in arns
+        },
+        deliveries=deliveries,
+        campaigns_without_probe=[
             str(campaign.campaign_arn)
-            for solution in stage.rehearsal.args.solutions
+            for solution in deployed.stack.args.solutions
             for campaign in solution.campaigns
             if campaign.probe is None
-        ]
-    return Seen(runs, campaigns, versions, deliveries, strangers, unprobed)
-
-
-def _followed(stage: Stage, execution_arn: str) -> Ran:
-    jobs = stage.follow(execution_arn)
-    return Ran(
-        execution_arn=execution_arn,
-        ended=of.ending_of(stage.states, execution_arn),
-        report=of.report_of(stage.states, execution_arn),
-        jobs=[each.arn for each in jobs],
+        ],
     )
 
 
 @contextmanager
-def _faults(stage: Stage, scenario: Scenario) -> Iterator[None]:
-    """Order the scenario's faults, and withdraw what is left of them."""
-    for fault in scenario.faults:
-        stage.emulator.control("POST", "faults", fault)
+def _injected(emulator: Emulator, faults: Sequence[Fault]) -> Iterator[None]:
+    """Inject faults into the emulator during the block."""
+    for fault in faults:
+        emulator.control("POST", "faults", fault)
     yield
-    stage.emulator.control("DELETE", "faults")
+    emulator.control("DELETE", "faults")
 
 
-def _train_automatically(stage: Stage) -> None:
-    """Turn automatic training on for every solution, and wait until it is."""
-    arns = [str(each.solution_arn) for each in stage.rehearsal.args.solutions]
+def _turn_on_automatic_training(deployed: DeployedStack) -> None:
+    """Turn on automatic training for every solution, and wait until it is on."""
+    personalize = deployed.personalize
+    arns = [str(solution.solution_arn) for solution in deployed.stack.args.solutions]
     for arn in arns:
-        stage.personalize.update_solution(solutionArn=arn, performAutoTraining=True)
-    give_up = time.monotonic() + PATIENCE_SECONDS
+        personalize.update_solution(solutionArn=arn, performAutoTraining=True)
+    deadline = time.monotonic() + DEADLINE_SECONDS
     for arn in arns:
-        while not _trains_automatically(stage, arn):
-            if time.monotonic() > give_up:
+        while not personalize.describe_solution(solutionArn=arn)["solution"]["performAutoTraining"]:
+            if time.monotonic() > deadline:
                 raise RehearsalError(f"{arn}: automatic training is still off")
-            time.sleep(TICK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
-def _trains_automatically(stage: Stage, arn: str) -> bool:
-    return stage.personalize.describe_solution(solutionArn=arn)["solution"]["performAutoTraining"]
-
-
-def _beside_another_stack(first: Stage) -> Seen:
-    """Deploy a second stack to the same account, and fire both for the same slot."""
+def _play_beside_second_stack(first: DeployedStack) -> Evidence:
+    """Deploy a second stack to the same account, and fire both schedules for the same slot."""
     with tempfile.TemporaryDirectory(prefix="second-stack-") as folder:
-        second = set_up(_second(first.rehearsal, Path(folder)), first.emulator, beside=True)
-    stages = [first, second]
-    before = [stage.served() for stage in stages]
+        second_stack = _write_second_stack(first.stack, Path(folder))
+        second = deploy_stack(second_stack, first.emulator, first.console)
     second.slot = first.slot
-    for stage in stages:
-        stage.dawn()
-    stage_runs = [(stage, stage.start()) for stage in stages]
-    runs = [[_followed(stage, arn)] for stage, arn in stage_runs]
-    return _seen(zip(stages, before, runs, strict=True), strangers=_strangers(stages, runs))
+    both = (first, second)
+    previous = [deployed.served_versions() for deployed in both]
+    for deployed in both:
+        deployed.prepare_run()
+    executions = [deployed.start() for deployed in both]
+    evidence = [
+        _collect(deployed, versions, [deployed.follow(execution_arn)])
+        for deployed, versions, execution_arn in zip(both, previous, executions, strict=True)
+    ]
+    return Evidence(
+        runs=[run for part in evidence for run in part.runs],
+        campaigns=[campaign for part in evidence for campaign in part.campaigns],
+        foreign_calls=_foreign_calls(both, evidence),
+    )
 
 
-def _second(first: Rehearsal, folder: Path) -> Rehearsal:
-    """Write a project with the second stack's config, and read it."""
-    project = read_project(first.project_dir, first.stack, first.overrides)
-    slots_left = IMPORT_SLOTS - len(first.args.datasets.configured())
-    config = changes.second_stack(changes.decoded(project.config, project.name), imports=slots_left)
-    stack = changes.another(first.stack, LONGEST_STACK_NAME)
+def _write_second_stack(first: Stack, folder: Path) -> Stack:
+    """Write a project with the config of a second stack to a folder, and read it."""
+    project = read_project(first.project_dir, first.name, first.overrides)
+    free_slots = IMPORT_SLOTS - len(first.args.datasets.configured())
+    config = config_changes.second_stack(
+        config_changes.decode(project.config, project.name), max_datasets=free_slots
+    )
+    name = config_changes.second_name(first.name, LONGEST_STACK_NAME)
     (folder / "Pulumi.yaml").write_text(
         json.dumps({"name": project.name, "runtime": "python", "main": str(project.program)})
     )
-    others = {key: text for key, text in project.config.items() if key.startswith("aws:")}
-    own = {f"{project.name}:{key}": value for key, value in config.items()}
-    (folder / f"Pulumi.{stack}.yaml").write_text(json.dumps({"config": {**others, **own}}))
-    read = read_project(folder, stack, {})
-    return replace(
-        first,
-        stack=stack,
-        project_dir=folder,
-        args=settings.parse_stack(read.name, stack, read.config),
-        overrides={},
+    provider_config = {key: text for key, text in project.config.items() if key.startswith("aws:")}
+    stack_config = {f"{project.name}:{key}": value for key, value in config.items()}
+    (folder / f"Pulumi.{name}.yaml").write_text(
+        json.dumps({"config": {**provider_config, **stack_config}})
     )
+    second = read_project(folder, name, {})
+    args = settings.parse_stack(second.name, name, second.config)
+    return Stack(name, folder, args, {}, first.data)
 
 
-def _strangers(stages: Sequence[Stage], runs: Sequence[Sequence[Ran]]) -> list[str]:
-    """Give the calls to Personalize by one stack that name something of the other's."""
-    owned = [
-        _arns(stage) | {job for run in its_runs for job in run.jobs}
-        for stage, its_runs in zip(stages, runs, strict=True)
-    ]
-    found = []
-    silent = {stage.rehearsal.stack for stage in stages}
-    calls = cast("list[dict[str, object]]", stages[0].emulator.control("GET", "personalize/calls"))
-    for call in calls:
-        for number, stage in enumerate(stages):
-            theirs = owned[1 - number]
-            if f":assumed-role/{pipeline_name(stage.rehearsal.stack)}-" in str(call["caller"]):
-                silent.discard(stage.rehearsal.stack)
-                named = re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"]))
-                found += [f"{call['caller']} named {arn}" for arn in named if arn in theirs]
-    return [*found, *(f"no call by stack {each} was seen" for each in sorted(silent))]
+def _foreign_calls(both: Sequence[DeployedStack], evidence: Sequence[Evidence]) -> list[str]:
+    """List the calls to Personalize by each stack that name a resource of the other stack.
+
+    A stack without any call is listed too, because then the comparison proves nothing.
+    """
+    calls = cast("list[dict[str, object]]", both[0].emulator.control("GET", "personalize/calls"))
+    messages = []
+    for deployed, other, other_evidence in zip(both, both[::-1], evidence[::-1], strict=True):
+        role_prefix = f":assumed-role/{pipeline_name(deployed.stack.name)}-"
+        calls_of_stack = [call for call in calls if role_prefix in str(call["caller"])]
+        if not calls_of_stack:
+            messages.append(f"stack {deployed.stack.name} made no call")
+        foreign_arns = _arns(other, other_evidence)
+        for call in calls_of_stack:
+            arns = re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"]))
+            messages += [f"{call['caller']} named {arn}" for arn in arns if arn in foreign_arns]
+    return messages
 
 
-def _arns(stage: Stage) -> set[str]:
-    args = stage.rehearsal.args
-    datasets = (str(dataset.dataset_arn) for dataset in args.datasets.configured().values())
-    return {*datasets, *stage.served(), *(str(each.solution_arn) for each in args.solutions)}
+def _arns(deployed: DeployedStack, evidence: Evidence) -> set[str]:
+    """Return the ARNs of a stack's resources in Personalize."""
+    args = deployed.stack.args
+    return {
+        *(str(dataset.dataset_arn) for dataset in args.datasets.configured().values()),
+        *(str(solution.solution_arn) for solution in args.solutions),
+        *campaign_arns(args),
+        *(job.arn for run in evidence.runs for job in run.jobs),
+    }

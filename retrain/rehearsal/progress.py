@@ -1,4 +1,4 @@
-"""Follow a run: one live bar per job, until the execution ends."""
+"""Follows the jobs of a run in the terminal until the execution ends."""
 
 from __future__ import annotations
 
@@ -8,91 +8,75 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from retrain.rehearsal.jobs import Job, started
-from retrain.rehearsal.names import shortened
+from retrain.rehearsal.jobs import Job, started_jobs
+from retrain.rehearsal.screens import coloured
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_stepfunctions import SFNClient
     from rich.console import Console
 
-LOOK_SECONDS = 0.3
-PATIENCE_SECONDS = 600
-"""Jobs take seconds here: a run that goes on for so long is stuck."""
+POLL_SECONDS = 0.3
+DEADLINE_SECONDS = 600
+"""Jobs take seconds in the emulator. A run that takes so long will not end."""
 BAR_WIDTH = 24
-STATUS_WIDTH = len("CREATE IN_PROGRESS")
-BESIDE_LABEL = BAR_WIDTH + STATUS_WIDTH + len(" 600 s") + 3
-"""Columns of a line that are not the label's."""
 LABEL_WIDTH = 29
-"""Columns that a label has at least, so that the bars stay where they are."""
-COLOURS = {
-    "ACTIVE": "green",
-    "FAILED": "red",
-    "STOPPED": "red",
-    "REJECTED": "yellow",
-    "ROLLED_BACK": "yellow",
-    "SKIPPED": "yellow",
-}
+"""The least width of a label, so that the bars keep their place."""
+STATUS_WIDTH = len("CREATE IN_PROGRESS")
 
 
-def follow(
+def follow_jobs(
     console: Console, states: SFNClient, personalize: PersonalizeClient, execution_arn: str
 ) -> list[Job]:
-    """Show the run until it ends, or patience does; give its jobs.
+    """Show the jobs of an execution until it ends or DEADLINE_SECONDS have passed. Return them.
 
-    Without a terminal, each new status is a line.
+    A terminal shows a bar for each job. Any other output gets a line for each status.
     """
     jobs: dict[str, Job] = {}
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    with _Bars(console) as bars:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    with _JobProgress(console) as progress:
         while True:
             status = states.describe_execution(executionArn=execution_arn)["status"]
-            for job in started(states, execution_arn):
+            for job in started_jobs(states, execution_arn):
                 if job.arn not in jobs:
                     jobs[job.arn] = job
-                    bars.show(job, new=True)
+                    progress.show(job, is_new_status=True)
             for job in jobs.values():
-                if not job.ended:
-                    bars.show(job, new=job.look(personalize))
-            if status != "RUNNING" or time.monotonic() > give_up:
+                if not job.has_ended:
+                    progress.show(job, is_new_status=job.poll(personalize))
+            if status != "RUNNING" or time.monotonic() > deadline:
                 return list(jobs.values())
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
-class _Bars(Progress):
-    """A bar per job; on paper, a line per status."""
+class _JobProgress(Progress):
+    """Shows a bar for each job in a terminal, and prints a line for each status elsewhere."""
 
     def __init__(self, console: Console) -> None:
-        self._animated = console.is_terminal and not console.is_dumb_terminal
+        self._is_animated = console.is_terminal and not console.is_dumb_terminal
+        label_column = Column(min_width=LABEL_WIDTH, overflow="fold", ratio=1)
         super().__init__(
-            TextColumn(
-                "{task.description}", markup=False, table_column=Column(min_width=LABEL_WIDTH)
-            ),
+            TextColumn("{task.description}", markup=False, table_column=label_column),
             BarColumn(BAR_WIDTH),
             TextColumn("{task.fields[status]}", table_column=Column(min_width=STATUS_WIDTH)),
             TextColumn("{task.fields[seconds]:3.0f} s"),
             console=console,
-            disable=not self._animated,
+            disable=not self._is_animated,
         )
-        self._bars: dict[str, TaskID] = {}
+        self._tasks_by_arn: dict[str, TaskID] = {}
 
-    def show(self, job: Job, *, new: bool) -> None:
-        """Bring the job's bar up to date; `new` tells whether its status was not shown before."""
-        if new and not self._animated:
-            self.console.print(f"{job.label}: {job.statuses[-1]}", markup=False, highlight=False)
-        if job.arn not in self._bars:
-            label = shortened(job.label, max(self.console.width - BESIDE_LABEL, LABEL_WIDTH))
-            self._bars[job.arn] = self.add_task(label, total=1, status="", seconds=0)
+    def show(self, job: Job, *, is_new_status: bool) -> None:
+        """Show the last status of a job. A line is printed only for a new status."""
+        status = job.statuses[-1]
+        if is_new_status and not self._is_animated:
+            self.console.print(f"{job.label}: {status}", markup=False, highlight=False)
+        if job.arn not in self._tasks_by_arn:
+            task = self.add_task(job.label, total=1, status="", seconds=0)
+            self._tasks_by_arn[job.arn] = task
         self.update(
-            self._bars[job.arn],
-            completed=job.share(),
-            status=coloured(job.statuses[-1]),
+            self._tasks_by_arn[job.arn],
+            completed=job.progress(),
+            status=coloured(status).markup,
             seconds=job.seconds,
-            refresh=new,
+            refresh=is_new_status,
         )
-
-
-def coloured(status: str) -> str:
-    """Give a status as Rich's markup, in the colour of good or bad ends."""
-    colour = COLOURS.get(status.rpartition(" ")[2])
-    return f"[{colour}]{status}[/]" if colour else status

@@ -1,243 +1,256 @@
-"""Rehearse a stack in the emulator: its world, its deployment, and how its runs end."""
+"""Rehearses a stack in the emulator: deploys it, runs its pipeline, and plays scenarios."""
 
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
-import pulumi
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-import settings
-from components.rules import arns
-from emulator import EmulatorError, running
-from emulator.deployer import DeploymentError
-from emulator.deployer.configuration import read_project
+from emulator import running
 from emulator.personalize.timeline import Duration, FixedTimings
-from retrain.rehearsal import changes, prevented
-from retrain.rehearsal.data.data_sets import SampleData
-from retrain.rehearsal.data.own_data import own_data
-from retrain.rehearsal.data.world import RehearsalError
-from retrain.rehearsal.document import document
-from retrain.rehearsal.environments import resolved
-from retrain.rehearsal.keeping import kept
+from functions.planning.decide import DATE
+from retrain.rehearsal import config_changes
+from retrain.rehearsal.commands import (
+    ERRORS,
+    FAILED,
+    PROJECT_DIR,
+    TIMINGS,
+    export_lines,
+    print_error,
+    until_interrupted,
+)
+from retrain.rehearsal.deployed_stack import deploy_stack
+from retrain.rehearsal.errors import FailedError, RehearsalError
 from retrain.rehearsal.play import play
-from retrain.rehearsal.scenarios import Name, Scenario, chosen
-from retrain.rehearsal.stage import FailedError, Rehearsal, Stage, set_up
-from retrain.rehearsal.surroundings import warnings_once, without_the_callers_settings
-from retrain.rehearsal.tables import show
+from retrain.rehearsal.scenarios import Name, Scenario, select
+from retrain.rehearsal.screens import print_progress, print_result, print_summary
+from retrain.rehearsal.stacks import open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from components.args import RetrainingPipelineArgs
-    from retrain.rehearsal.data.data_sets import DataSet
-    from retrain.rehearsal.summary import Summary
+    from retrain.rehearsal.deployed_stack import DeployedStack
+    from retrain.rehearsal.play import ScenarioResult
+    from retrain.rehearsal.runs import Summary
+    from retrain.rehearsal.stacks import Stack
 
-PROJECT = Path(__file__).resolve().parents[2]
-TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
-"""Seconds, where the service takes minutes to hours."""
 SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
-"""The same where the healthy run is only what scenarios begin with."""
-UNUSABLE, FAILED = 2, 1
-"""Exit codes."""
-UNUSABLE_ERRORS = (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError)
-"""A stack or an emulator that cannot be used."""
-ERRORS = (*UNUSABLE_ERRORS, BotoCoreError, ClientError, FailedError)
-"""All errors that end the command with a message."""
+"""Seconds that a job takes if the first run is not shown."""
+DEPLOYMENT_LOGGER = "emulator.deployer.program"
+"""The logger for the warnings of a deployed program."""
+OUTPUTS = {"MACHINE": "state_machine_arn", "GROUP": "log_group_name"}
+"""The shell variables of the README and the operations guide, and their stack outputs."""
 
 
-class Opened(NamedTuple):
-    """A stack that can be played on the emulator."""
+class Deployment(NamedTuple):
+    """A stack that is to be deployed to an emulator of its own, and the scenarios to play on it."""
 
-    folder: Path
-    """The folder of the project's files."""
-    args: RetrainingPipelineArgs
-    data: DataSet
-    """The rows of the exports."""
-
-
-class Act(NamedTuple):
-    """A deployment of the stack, and the scenarios that are played on it, one after another."""
-
-    rehearsal: Rehearsal
-    scenarios: list[Scenario]
+    stack: Stack
+    scenarios: Sequence[Scenario]
+    shows_first_run: bool
 
 
 def rehearse(
-    stack: str,
+    stack_name: str,
     *,
     scenarios: Sequence[Name] = (Name.HAPPY_PATH,),
     keep: bool = False,
     as_json: bool = False,
     data_dir: Path | None = None,
-    project_dir: Path = PROJECT,
+    project_dir: Path = PROJECT_DIR,
 ) -> int:
-    """Rehearse a stack of the project; give the exit code that the command promises.
+    """Rehearse a stack. Return the exit code of the command.
 
-    `data_dir` holds CSV files to use instead of the
-    sample data (`retrain.rehearsal.data.own_data`).
+    `data_dir` contains CSV files to use instead of the sample data (`data/custom_data.py`).
     """
     console = Console(quiet=as_json, soft_wrap=True)
     try:
-        with opened(project_dir, stack, data_dir) as (folder, args, data):
-            happy = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
-            wanted = _playable(console, stack, args, scenarios)
-            acts = _acts(console, stack, folder, data, wanted)
-            return _rehearse(console, acts, happy=happy, keep=keep)
+        with open_stack(project_dir, stack_name, data_dir) as stack, _warnings_shown_once():
+            playable = _select_playable(console, stack, scenarios)
+            shows_first_run = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
+            deployments = _deployments(stack, playable, shows_first_run=shows_first_run)
+            return _rehearse(console, deployments, keep=keep)
     except ERRORS as error:
-        return complain(error)
+        return print_error(error)
 
 
-@contextmanager
-def opened(project_dir: Path, stack: str, data_dir: Path | None) -> Iterator[Opened]:
-    """Read a stack, and yield it. The AWS settings of the caller are left out meanwhile."""
-    with (
-        resolved(project_dir, stack) as folder,
-        without_the_callers_settings(),
-        warnings_once(),
-    ):
-        args, _ = settings_of(folder, stack, changes.nothing)
-        keys = list(args.datasets.configured())
-        yield Opened(folder, args, own_data(data_dir, keys) if data_dir else SampleData())
+def _select_playable(console: Console, stack: Stack, names: Sequence[Name]) -> list[Scenario]:
+    """Return the scenarios with these names. ALL leaves out those that the stack cannot play.
 
-
-def _playable(
-    console: Console, stack: str, args: RetrainingPipelineArgs, names: Sequence[Name]
-) -> list[Scenario]:
-    """Give the scenarios to play; of `all`, those that the stack can.
-
-    Raises RehearsalError with all that were asked for by name and the stack cannot.
+    Raises RehearsalError if the stack cannot play a scenario that was requested by its name.
     """
-    asked = chosen(names)
-    unfit = {each.name: why for each in asked if (why := each.needs(args)) is not None}
-    if refused := [f"  {name}: {why}" for name, why in unfit.items() if name in names]:
+    scenarios = select(names)
+    obstacles = {
+        scenario.name: obstacle
+        for scenario in scenarios
+        if (obstacle := scenario.obstacle(stack.args)) is not None
+    }
+    refused = [f"  {name}: {why}" for name, why in obstacles.items() if name in names]
+    if refused:
         count = "1 scenario" if len(refused) == 1 else f"{len(refused)} scenarios"
-        raise RehearsalError("\n".join([f"{count} that stack {stack} cannot rehearse:", *refused]))
-    for name, why in unfit.items():
-        console.print(f"left out: {name}: {why}", style="dim", highlight=False, markup=False)
-    return [each for each in asked if each.name not in unfit]
+        heading = f"{count} that stack {stack.name} cannot play:"
+        raise RehearsalError("\n".join([heading, *refused]))
+    for name, obstacle in obstacles.items():
+        print_progress(console, f"left out: {name}: {obstacle}")
+    return [scenario for scenario in scenarios if scenario.name not in obstacles]
 
 
-def _acts(
-    console: Console,
-    stack: str,
-    project_dir: Path,
-    data: DataSet,
-    scenarios: Sequence[Scenario],
-) -> list[Act]:
-    """Give the deployments that are needed: the stack's own, and others for changed configs."""
-    acts = []
-    for change in dict.fromkeys([changes.nothing, *(each.change for each in scenarios)]):
-        args, overrides = settings_of(project_dir, stack, change)
-        rehearsal = Rehearsal(console, stack, project_dir, args, data, overrides)
-        acts.append(Act(rehearsal, [each for each in scenarios if each.change == change]))
-    return acts
+def _deployments(
+    stack: Stack, scenarios: Sequence[Scenario], *, shows_first_run: bool
+) -> list[Deployment]:
+    """List the deployments that are needed: one for each config that the scenarios need.
+
+    The first one has the config of the stack's file. It is left out if nothing needs it.
+    """
+    unchanged = [each for each in scenarios if each.change == config_changes.no_change]
+    deployments = []
+    if shows_first_run or unchanged:
+        deployments.append(Deployment(stack, unchanged, shows_first_run))
+    changes = dict.fromkeys(scenario.change for scenario in scenarios if scenario not in unchanged)
+    for change in changes:
+        matching = [scenario for scenario in scenarios if scenario.change == change]
+        deployments.append(Deployment(stack.with_change(change), matching, shows_first_run=False))
+    return deployments
 
 
-def _rehearse(console: Console, acts: Sequence[Act], *, happy: bool, keep: bool) -> int:
-    first, *others = acts
-    needed = [first, *others] if happy or first.scenarios else others
-    run: Mapping[str, object] = {}
-    told: list[prevented.Told] = []
+def _rehearse(console: Console, deployments: Sequence[Deployment], *, keep: bool) -> int:
+    """Rehearse each deployment in an emulator of its own. Return the exit code."""
+    summary: Summary | None = None
+    results: list[ScenarioResult] = []
     succeeded = True
-    for act in needed:
-        rehearsal, home = act.rehearsal, home_of(act.rehearsal.args)
-        show_run = happy and act is first
-        timings = TIMINGS if show_run else SHORT_TIMINGS
+    for deployment in deployments:
+        stack = deployment.stack
+        home = stack.home
+        timings = TIMINGS if deployment.shows_first_run else SHORT_TIMINGS
         with running(account=home.account, region=home.region, timings=timings) as emulator:
-            rehearsal.say(f"account {home.account}, {home.region}: {emulator.endpoint}")
-            stage = set_up(rehearsal, emulator)
-            summary = stage.first_run()
-            if show_run:
-                succeeded = summary.succeeded
-                run = document(summary, stack=rehearsal.stack, audience=rehearsal.audience)
-                _show(rehearsal, summary)
-            told += _play(stage, summary, act.scenarios)
-            if act is needed[-1]:
-                succeeded = succeeded and all(each.as_designed for each in told)
-                _conclude(console, told)
-                if console.quiet:
-                    _print_document(rehearsal.stack, run, told, succeeded=succeeded)
+            print_progress(console, f"account {home.account}, {home.region}: {emulator.endpoint}")
+            deployed = deploy_stack(stack, emulator, console)
+            first_run = deployed.first_run()
+            if deployment.shows_first_run:
+                summary = first_run
+                succeeded = first_run.succeeded
+                if not console.quiet:
+                    print_summary(console, first_run)
+            results += _play_scenarios(deployed, first_run, deployment.scenarios)
+            if deployment is deployments[-1]:
+                succeeded = succeeded and all(result.is_as_designed for result in results)
+                _print_end(console, stack.name, summary, results, succeeded=succeeded)
                 if keep:
-                    kept(stage, Console(stderr=console.quiet, soft_wrap=True))
+                    _keep(deployed, Console(stderr=console.quiet, soft_wrap=True))
     return 0 if succeeded else FAILED
 
 
-def _play(stage: Stage, summary: Summary, scenarios: Sequence[Scenario]) -> list[prevented.Told]:
-    """Play scenarios after a healthy run, and tell each. Raises FailedError if it was not."""
-    if scenarios and not summary.succeeded:
-        why = summary.report["text"] if summary.report else summary.ended
-        raise FailedError(f"scenarios begin after a healthy run, and this one was not: {why}")
-    told = []
+def _play_scenarios(
+    deployed: DeployedStack, first_run: Summary, scenarios: Sequence[Scenario]
+) -> list[ScenarioResult]:
+    """Play the scenarios and print each result. Raises FailedError if the first run failed."""
+    if scenarios and not first_run.succeeded:
+        reason = first_run.report["text"] if first_run.report else first_run.ending
+        raise FailedError(f"a scenario needs a first run that succeeds; it ended so: {reason}")
+    results = []
     for scenario in scenarios:
-        told.append(prevented.told(scenario, play(stage, scenario)))
-        prevented.tell(stage.rehearsal.console, told[-1])
-    return told
+        results.append(play(deployed, scenario))
+        print_result(deployed.console, results[-1])
+    return results
 
 
-def _conclude(console: Console, told: Sequence[prevented.Told]) -> None:
-    good = sum(each.as_designed for each in told)
-    if told:
-        colour = "green" if good == len(told) else "red"
-        what = "scenario" if len(told) == 1 else "scenarios"
-        console.print(f"\n[{colour}]{good} of {len(told)} {what} ended as designed.[/]")
-
-
-def _print_document(
-    stack: str,
-    run: Mapping[str, object],
-    told: Sequence[prevented.Told],
+def _print_end(
+    console: Console,
+    stack_name: str,
+    summary: Summary | None,
+    results: Sequence[ScenarioResult],
     *,
     succeeded: bool,
 ) -> None:
-    whole = {"stack": stack, **run, "succeeded": succeeded}
-    if told:
-        whole["scenarios"] = [prevented.document(each) for each in told]
-    print(json.dumps(whole, indent=2), flush=True)  # noqa: T201  # this is a command
+    """Print how many scenarios ended as designed, or the JSON document if the console is quiet."""
+    if console.quiet:
+        document = _document(stack_name, summary, results, succeeded=succeeded)
+        print(json.dumps(document, indent=2), flush=True)  # noqa: T201  # the output of the command
+    elif results:
+        good = sum(result.is_as_designed for result in results)
+        colour = "green" if good == len(results) else "red"
+        noun = "scenario" if len(results) == 1 else "scenarios"
+        console.print(f"\n[{colour}]{good} of {len(results)} {noun} ended as designed.[/]")
 
 
-def complain(error: Exception) -> int:
-    """Print one of ERRORS. Return the exit code of the command."""
-    Console(stderr=True, soft_wrap=True).print(f"{error}", highlight=False, markup=False)
-    return UNUSABLE if isinstance(error, UNUSABLE_ERRORS) else FAILED
+def _document(
+    stack_name: str,
+    summary: Summary | None,
+    results: Sequence[ScenarioResult],
+    *,
+    succeeded: bool,
+) -> dict[str, object]:
+    """Return the JSON document. Its keys are the fields of the dataclasses, in camelCase."""
+    document: dict[str, object] = {"stack": stack_name, "succeeded": succeeded}
+    if summary:
+        document |= asdict(summary, dict_factory=_camel_case_keys)
+    if results:
+        document["scenarios"] = [
+            {
+                "scenario": result.scenario.name,
+                "isAsDesigned": result.is_as_designed,
+                "story": result.scenario.story,
+                "prevented": result.scenario.prevented,
+                "messages": result.evidence.messages(),
+                "expectations": [
+                    asdict(each, dict_factory=_camel_case_keys) for each in result.expectations
+                ],
+                **asdict(result.evidence, dict_factory=_camel_case_keys),
+            }
+            for result in results
+        ]
+    return document
 
 
-def settings_of(
-    project_dir: Path, stack: str, change: changes.Change
-) -> tuple[RetrainingPipelineArgs, dict[str, str]]:
-    """Give what a stack's config means, with what a rehearsal changes in it, and those changes."""
-    file = project_dir / f"Pulumi.{stack}.yaml"
-    if not file.is_file():
-        stacks = sorted(each.name.split(".")[1] for each in project_dir.glob("Pulumi.*.yaml"))
-        known = f"the stacks here are {', '.join(stacks)}" if stacks else "there are no stacks here"
-        raise RehearsalError(f"{file}: there is no such file; {known}")
-    project = read_project(project_dir, stack, {})
-    today = datetime.now(tz=UTC).date()
-    settings.parse_stack(project.name, stack, project.config, today=today)
-    config = changes.decoded(project.config, project.name)
-    hurried = changes.hurried(config)
-    overrides = changes.encoded({**hurried, **change({**config, **hurried})})
-    changed = read_project(project_dir, stack, overrides).config
-    return settings.parse_stack(project.name, stack, changed, today=today), overrides
+def _camel_case_keys(fields: list[tuple[str, object]]) -> dict[str, object]:
+    def camel_case(name: str) -> str:
+        first, *others = name.split("_")
+        return "".join([first, *(word.title() for word in others)])
+
+    return {camel_case(name): value for name, value in fields}
 
 
-def home_of(args: RetrainingPipelineArgs) -> arns.Home:
-    """Return the home of a stack's ARNs. Raises RehearsalError if its partition is not aws."""
-    arn = arns.parse(str(args.solutions[0].solution_arn))
-    assert arn is not None, "settings.py has judged it"
-    if arn.partition != "aws":
-        raise RehearsalError(
-            f"the stack is in partition {arn.partition}, and the emulator plays partition aws "
-            "alone; to rehearse it, copy its file and put the ARNs and the region of aws there"
+def _keep(deployed: DeployedStack, console: Console) -> None:
+    """Print how to use the emulator, and keep it running until Ctrl-C.
+
+    Write a newer export for a run by hand. Raises FailedError if the emulator dies.
+    """
+    with until_interrupted(deployed.emulator):
+        day = deployed.write_export_for_today()
+        datasets = deployed.stack.args.datasets.configured().values()
+        is_daily = any(DATE in str(dataset.data_location) for dataset in datasets)
+        outputs = {name: deployed.output(output) for name, output in OUTPUTS.items()}
+        where = f" at {DATE} = {day}" if is_daily else ""
+        console.print(
+            "\nThe emulator runs until you press Ctrl-C. In another shell, set these variables "
+            "for the AWS CLI\nand boto3:\n\n"
+            f"{export_lines({**deployed.emulator.exports, **outputs})}\n\n"
+            f"S3 has a newer export{where} for a run by hand.\n",
+            highlight=False,
+            markup=False,
         )
-    return arn.home
 
 
-def _show(rehearsal: Rehearsal, summary: Summary) -> None:
-    if not rehearsal.console.quiet:
-        show(rehearsal.console, summary, audience=rehearsal.audience)
+@contextmanager
+def _warnings_shown_once() -> Iterator[None]:
+    """Show each warning of a program once, even if the program is deployed several times."""
+    shown: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if message in shown:
+            return False
+        shown.add(message)
+        return True
+
+    logger = logging.getLogger(DEPLOYMENT_LOGGER)
+    logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_new)

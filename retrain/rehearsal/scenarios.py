@@ -1,6 +1,6 @@
-"""What can go wrong around a run, a row each: what happens, and how it has to end. Pure.
+"""The scenarios that can be rehearsed. Each row says what goes wrong and how the run must end.
 
-A scenario begins after a healthy run, with the next night's export.
+A scenario begins after a run that succeeded, with the export for the next slot.
 """
 
 from __future__ import annotations
@@ -8,26 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from functions.planning.decide import DATE
-from retrain.rehearsal import changes, judging
+from retrain.rehearsal import config_changes, judges
 
 if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs
+    from retrain.rehearsal.data.spoiling import Spoiling
 
 IMPORT_SLOTS = 5
-"""Imports under way in a region: with more, runs wait for minutes."""
-ALWAYS = 10_000
-"""Times that a fault is ordered for: until it is withdrawn."""
+"""Import jobs that Personalize runs at a time in a region. More of them would wait for minutes."""
+UNLIMITED = 10_000
+"""A fault that happens so often stays until it is removed."""
 
-Start = Literal["once", "twice", "beside another stack"]
-Spoiling = Literal["none", "truncated", "renamed", "shuffled"]
-Fault = Mapping[str, object]
+Start: TypeAlias = Literal["once", "twice", "beside another stack"]
+Fault: TypeAlias = Mapping[str, object]
 
 
 class Name(StrEnum):
-    """What can be asked for: a healthy run, what goes wrong after one, or all of it."""
+    """The values of `--scenario`."""
 
     HAPPY_PATH = "happy-path"
     TRUNCATED_EXPORT = "truncated-export"
@@ -44,145 +44,153 @@ class Name(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One thing that goes wrong."""
+    """A scenario in which something goes wrong."""
 
     name: Name
     story: str
     """What goes wrong."""
     prevented: str
-    """What would have come of it."""
-    judge: judging.Judge
+    """What would have happened without the pipeline's guards."""
+    judge: judges.Judge
     new_data: bool = True
-    """Whether there is an export that night."""
-    spoil: Spoiling = "none"
-    """What becomes of the export of interactions."""
+    """False if the export of the slot is missing."""
+    spoiling: Spoiling = "none"
+    """How the export of interactions is spoiled."""
     faults: Sequence[Fault] = ()
-    """Ordered from the emulator (`emulator/personalize/faults.py`)."""
+    """The faults to inject (`emulator/personalize/faults.py`)."""
     trains_automatically: bool = False
-    change: changes.Change = changes.nothing
-    """What the scenario needs to be otherwise in the stack's config."""
+    """True if automatic training is turned on for every solution."""
+    change: config_changes.Change = config_changes.no_change
+    """The change of the stack's config that the scenario needs."""
     start: Start = "once"
-    needs: Callable[[RetrainingPipelineArgs], str | None] = lambda _: None
-    """Why a stack cannot play it."""
+    obstacle: Callable[[RetrainingPipelineArgs], str | None] = lambda _: None
+    """Returns the reason why a stack cannot play the scenario, or None."""
 
 
-def _imports_interactions(args: RetrainingPipelineArgs) -> str | None:
-    dataset = args.datasets.interactions
-    full = dataset is not None and dataset.import_mode == "FULL"
-    return None if full else "the stack has no FULL import of interactions"
+def _no_full_import_of_interactions(args: RetrainingPipelineArgs) -> str | None:
+    interactions = args.datasets.interactions
+    if interactions is None or interactions.import_mode != "FULL":
+        return "the stack has no FULL import of interactions"
+    return None
 
 
-def _has_campaigns(args: RetrainingPipelineArgs) -> str | None:
-    found = any(each.campaigns for each in args.solutions)
-    return None if found else "the stack has no campaigns"
+def _no_campaigns(args: RetrainingPipelineArgs) -> str | None:
+    if any(solution.campaigns for solution in args.solutions):
+        return None
+    return "the stack has no campaigns"
 
 
-def _has_probes(args: RetrainingPipelineArgs) -> str | None:
-    campaigns = [campaign for each in args.solutions for campaign in each.campaigns]
-    if not campaigns or any(each.probe for each in campaigns):
-        return _has_campaigns(args)
-    return "no campaign has a probe; give one its solutions[].campaigns[].probe.userId"
+def _no_probes(args: RetrainingPipelineArgs) -> str | None:
+    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    if not campaigns or any(campaign.probe for campaign in campaigns):
+        return _no_campaigns(args)
+    return "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
 
 
-def _judges_models(args: RetrainingPipelineArgs) -> str | None:
-    return _imports_interactions(args) or _has_campaigns(args)
+def _no_model_to_judge(args: RetrainingPipelineArgs) -> str | None:
+    return _no_full_import_of_interactions(args) or _no_campaigns(args)
 
 
-def _is_scheduled(args: RetrainingPipelineArgs) -> str | None:
+def _paused(args: RetrainingPipelineArgs) -> str | None:
     return "the stack is paused" if args.paused else None
 
 
-def _has_room_for_another(args: RetrainingPipelineArgs) -> str | None:
+def _no_second_stack(args: RetrainingPipelineArgs) -> str | None:
     if len(args.datasets.configured()) >= IMPORT_SLOTS:
         return f"a region has {IMPORT_SLOTS} import slots, and the stack alone uses them"
-    return _is_scheduled(args)
+    return _paused(args)
 
 
-def _has_lasting_locations(args: RetrainingPipelineArgs) -> str | None:
-    dated = any(DATE in str(each.data_location) for each in args.datasets.configured().values())
-    return f"the stack's locations hold {DATE}: each day is a new export" if dated else None
+def _daily_locations(args: RetrainingPipelineArgs) -> str | None:
+    datasets = args.datasets.configured().values()
+    if any(DATE in str(dataset.data_location) for dataset in datasets):
+        return f"the stack's locations contain {DATE}, so the export of each day is new"
+    return None
 
 
 SCENARIOS = (
     Scenario(
         name=Name.TRUNCATED_EXPORT,
-        story="The export of interactions breaks off: a fifth of its rows arrive.",
-        prevented="a FULL import of it would have replaced the whole history",
-        spoil="truncated",
-        judge=judging.refused("minRelativeSize"),
-        needs=_imports_interactions,
+        story="The export of interactions is cut off. Only a fifth of its rows arrive.",
+        prevented="a FULL import would have replaced the whole history",
+        spoiling="truncated",
+        judge=judges.refused("minRelativeSize"),
+        obstacle=_no_full_import_of_interactions,
     ),
     Scenario(
         name=Name.WRONG_HEADER,
-        story="Somebody renames a column of the export of interactions.",
-        prevented="the import would have failed after a while, or worse, succeeded without it",
-        spoil="renamed",
-        judge=judging.refused("which the dataset's schema requires"),
-        needs=_imports_interactions,
+        story="A column of the export of interactions has a new name.",
+        prevented="the import would have failed late, or would have lost the column",
+        spoiling="renamed",
+        judge=judges.refused("which the dataset's schema requires"),
+        obstacle=_no_full_import_of_interactions,
     ),
     Scenario(
         name=Name.WORSE_MODEL,
-        story="A join in the export goes wrong: who watched what is dealt out at random.",
-        prevented="the campaign would have recommended at random",
-        spoil="shuffled",
-        judge=judging.rejected,
-        needs=_judges_models,
+        story="A broken join deals out the items of the export at random.",
+        prevented="the campaign would have recommended random items",
+        spoiling="shuffled",
+        judge=judges.rejected,
+        obstacle=_no_model_to_judge,
     ),
     Scenario(
         name=Name.STUCK_TRAINING,
-        story="A training hangs: its status stays CREATE IN_PROGRESS for ever.",
-        prevented="it would have run, and been billed, until somebody noticed",
-        faults=[{"fault": "hang", "job": "solution-version", "times": ALWAYS}],
-        change=changes.impatient,
-        judge=judging.stuck,
+        story="A training hangs. Its status stays CREATE IN_PROGRESS for ever.",
+        prevented="the training would have cost money until someone noticed",
+        faults=[{"fault": "hang", "job": "solution-version", "times": UNLIMITED}],
+        change=config_changes.shorten_trainings,
+        judge=judges.stopped,
     ),
     Scenario(
         name=Name.BAD_PROBE,
-        story="The new version is good by its metrics, and answers every question with an error.",
-        prevented="users would have seen no recommendations until somebody woke up",
+        story="The new version has good metrics, but answers every request with an error.",
+        prevented="users would have seen no recommendations until someone noticed",
         faults=[
-            {"fault": "server-error", "operation": operation, "times": ALWAYS}
+            {"fault": "server-error", "operation": operation, "times": UNLIMITED}
             for operation in ("GetRecommendations", "GetPersonalizedRanking")
         ],
-        judge=judging.rolled_back,
-        needs=_has_probes,
+        judge=judges.rolled_back,
+        obstacle=_no_probes,
     ),
     Scenario(
         name=Name.DUPLICATE_EVENT,
-        story="The schedule's event is delivered twice, and somebody starts a run by hand as well.",
-        prevented="the same model would have been trained, and paid for, more than once",
+        story="The schedule's event is delivered twice, and someone also starts a run by hand.",
+        prevented="the same model would have been trained and paid for more than once",
         start="twice",
-        judge=judging.duplicate,
-        needs=_is_scheduled,
+        judge=judges.started_once,
+        obstacle=_paused,
     ),
     Scenario(
         name=Name.NOTHING_NEW,
-        story="The night's export does not come: the files in S3 are those imported last.",
-        prevented="the same model would have been trained, and paid for, again",
+        story="The export is missing. S3 still has the files of the last import.",
+        prevented="the same model would have been trained and paid for again",
         new_data=False,
-        judge=judging.nothing_new,
-        needs=_has_lasting_locations,
+        judge=judges.skipped,
+        obstacle=_daily_locations,
     ),
     Scenario(
         name=Name.AUTO_TRAINING,
-        story="Somebody turns automatic training on, and the stack says autoTraining: refuse.",
-        prevented="every model would have been trained, and paid for, twice",
+        story="Someone turns automatic training on, and the stack has autoTraining: refuse.",
+        prevented="every model would have been trained and paid for twice",
         trains_automatically=True,
-        change=changes.refusing,
-        judge=judging.refused("also trains automatically"),
+        change=config_changes.refuse_automatic_training,
+        judge=judges.refused("also trains automatically"),
     ),
     Scenario(
         name=Name.TWO_STACKS,
-        story="A second stack retrains another dataset group of the account, in the same minute.",
-        prevented="one would have adopted, stopped or deployed what is the other's",
+        story="A second stack retrains another dataset group of the account at the same time.",
+        prevented="one stack would have adopted, stopped or deployed a job of the other",
         start="beside another stack",
-        judge=judging.two_stacks,
-        needs=_has_room_for_another,
+        judge=judges.independent,
+        obstacle=_no_second_stack,
     ),
 )
 """In the order in which they are played."""
 
 
-def chosen(names: Sequence[Name]) -> list[Scenario]:
-    """Give the scenarios of these names, each once; the happy path is no row, and `all` are all."""
-    return [each for each in SCENARIOS if each.name in names or Name.ALL in names]
+def select(names: Sequence[Name]) -> list[Scenario]:
+    """Return the scenarios with these names, in the order of SCENARIOS.
+
+    HAPPY_PATH is no row of SCENARIOS, and ALL selects every row.
+    """
+    return [row for row in SCENARIOS if row.name in names or Name.ALL in names]

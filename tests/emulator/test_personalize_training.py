@@ -8,7 +8,9 @@ from personalize_world import INTERACTION_COLUMNS, World, interactions
 from emulator.personalize.recipes import RECIPES
 from emulator.personalize.tables import IDENTITY, RowSchema, Table, read_csv
 from emulator.personalize.training import train
-from retrain.rehearsal.data.sample_data import sample_data, schema, shuffled, to_csv
+from retrain.rehearsal.data.csv_files import to_csv
+from retrain.rehearsal.data.sample_data import sample_data, schema
+from retrain.rehearsal.data.spoiling import shuffled
 
 NDCG = "normalized_discounted_cumulative_gain_at_10"
 RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES}

@@ -10,9 +10,8 @@ from retrain.rehearsal.data.sample_data import (
     FIELDS,
     NEWER_DAYS,
     sample_data,
-    shuffled,
-    truncated,
 )
+from retrain.rehearsal.data.spoiling import shuffled, truncated
 
 
 @pytest.fixture(scope="module")

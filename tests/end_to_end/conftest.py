@@ -4,7 +4,6 @@ With the emulator. Does not prove the AWS provider's own checks.
 """
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import settings
 from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
-from retrain.rehearsal.data.world import prepare
+from retrain.rehearsal.data.resources import create_resources
 from tests.end_to_end.stack import PROJECT, SHORT_PROBES, deployed, eventually
 
 TIMINGS = FixedTimings(
@@ -30,7 +29,7 @@ def emulator():
     project = read_project(PROJECT, "dev", {})
     args = settings.parse_stack(project.name, "dev", project.config)
     with running(timings=TIMINGS) as started:
-        prepare(started, args, lambda _: None)
+        create_resources(started, args, lambda _: None)
         yield started
         before = living(started.process.pid)
     assert not started.log.parent.exists(), "its folder is removed"
@@ -96,8 +95,7 @@ def films(emulator, tmp_path_factory):
     (project / "Pulumi.films.yaml").write_text(FILMS)
     read = read_project(project, "films", {})
     args = settings.parse_stack(read.name, "films", read.config)
-    role = f"arn:aws:iam::{emulator.account}:role/films-rehearsal"
-    prepare(emulator, replace(args, import_role_arn=role), lambda _: None)
+    create_resources(emulator, args, lambda _: None)
     made = deployed(emulator, "films", project)
     assert made.run().status == "SUCCEEDED"
     return made

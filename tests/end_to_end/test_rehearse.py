@@ -12,7 +12,7 @@ from rich.console import Console
 
 from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal import rehearse
-from retrain.rehearsal.data.data_sets import SampleData
+from retrain.rehearsal.data.sample_data import SampleData
 from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, changed
 
 SHORT = FixedTimings(jobs=Duration(0.3, 0.3), containers=Duration(0, 0.1))
@@ -55,7 +55,7 @@ def test_the_command_rehearses_the_sample_stack_and_tells_it_as_json():
         "each job was seen in each of its statuses"
     )
 
-    old, new = told["solutionVersions"]
+    old, new = told["versions"]
     assert (old["age"], new["age"]) == ("old", "new")
     assert old["metrics"] != new["metrics"], "the newer data made another model"
     (served,) = told["campaigns"]
@@ -64,7 +64,7 @@ def test_the_command_rehearses_the_sample_stack_and_tells_it_as_json():
     assert len(served["recommendations"]) == RECOMMENDED
     assert all(each["title"] for each in served["recommendations"])
 
-    assert [(each["scenario"], each["asDesigned"]) for each in told["scenarios"]] == [
+    assert [(each["scenario"], each["isAsDesigned"]) for each in told["scenarios"]] == [
         ("truncated-export", True),
         ("wrong-header", True),
         ("nothing-new", True),
@@ -138,7 +138,7 @@ def test_a_stack_that_asks_for_much_is_rehearsed_with_data_of_ones_own(
     monkeypatch.setattr(rehearse, "Console", lambda **options: Console(width=80, **options))
     assert rehearse.rehearse("much", project_dir=project, data_dir=data) == 0
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert "the stack is paused, its schedule disabled: starting a run by hand" in lines
+    assert "the stack is paused and its schedule is disabled: starting a run by hand" in lines
     assert lines[-1] == "Every campaign serves its new version."
     report = lines[next(i for i, each in enumerate(lines) if each.startswith("Retraining run")) :]
     outcomes = [each.rpartition(": ")[2] for each in report if ": " in each]

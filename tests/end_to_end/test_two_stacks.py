@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from retrain.rehearsal.data.data_sets import SampleData
-from retrain.rehearsal.data.world import put_newer_exports
+from retrain.rehearsal.data.exports import write_newer_exports
+from retrain.rehearsal.data.sample_data import SampleData
 
 SLOT = "2031-01-13T03:00:00Z"
 RUN = "20310113T030000Z"
@@ -16,7 +16,7 @@ RUN = "20310113T030000Z"
 def runs(stack, films):
     """The runs of both for one slot, fired at once; since both import, both have newer exports."""
     for each in (stack, films):
-        put_newer_exports(each.emulator, each.args, SampleData(), day="2031-01-13")
+        write_newer_exports(each.emulator, each.args, SampleData(), day="2031-01-13")
     started = [(each, each.fire(SLOT)) for each in (stack, films)]
     return [each.ended(arn) for each, arn in started]
 

@@ -12,7 +12,7 @@ import settings
 from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
-from retrain.rehearsal.data.world import prepare
+from retrain.rehearsal.data.resources import create_resources
 from tests.engine.cli import tools
 from tests.engine.stacks import ROOT, copy_program, create_stack
 
@@ -43,7 +43,7 @@ def emulator():
     project = read_project(ROOT, "dev", {})
     args = settings.parse_stack(project.name, "dev", project.config)
     with running(timings=TIMINGS) as started:
-        prepare(started, args, lambda _: None)
+        create_resources(started, args, lambda _: None)
         yield started
 
 

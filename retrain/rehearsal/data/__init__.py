@@ -1,1 +1,1 @@
-"""What a rehearsal puts into the emulator: data, exports, and everything that a stack names."""
+"""The data of a rehearsal: CSV exports, and the resources that a stack names."""

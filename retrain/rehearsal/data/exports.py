@@ -1,4 +1,4 @@
-"""Puts CSV exports where a stack's settings say, and lets Personalize and the import role read."""
+"""Writes CSV exports to the S3 locations that a stack's settings name."""
 
 from __future__ import annotations
 
@@ -7,64 +7,69 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
-from retrain.rehearsal.data.data_sets import TYPES, rows
-from retrain.rehearsal.data.sample_data import to_csv
+from functions.planning.decide import DATE
+from retrain.rehearsal.data.csv_files import read_rows, to_csv
+from retrain.rehearsal.data.data_sets import TYPES, increment
+from retrain.rehearsal.data.spoiling import spoil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from components.args import RetrainingPipelineArgs
     from emulator.process import Emulator
+    from retrain.rehearsal.data.data_sets import DataSet
+    from retrain.rehearsal.data.spoiling import Spoiling
 
-DATE = "{date}"
-"""In a location or a marker: the day of the run."""
 PARTS = 3
-"""Files below a location that is a prefix."""
+"""Files below a location that is a folder."""
 PERSONALIZE = "personalize.amazonaws.com"
-READ = ("s3:GetObject", "s3:ListBucket")
+READ_ACTIONS = ("s3:GetObject", "s3:ListBucket")
 US_EAST_1 = "us-east-1"
-"""The one region whose name CreateBucket does not take."""
+"""The only region that CreateBucket does not accept as a LocationConstraint."""
+
+
+class Location(NamedTuple):
+    """A bucket, and the key of an object or of a folder, which ends in `/`."""
+
+    bucket: str
+    key: str
 
 
 class Export(NamedTuple):
-    """Where one dataset's data lies."""
+    """The place of the data of one dataset."""
 
     dataset_type: str
     dataset_arn: str
-    location: str
+    data_location: str
     import_mode: str
     ready_marker: str | None = None
-    """An object that is written after the data; None: there is none."""
+    """The URL of an object that is written after the data."""
 
-    def on(self, day: str) -> Export:
-        """Give the export of a day (2026-11-29), which takes the place of `{date}`."""
+    def of_day(self, day: str) -> Export:
+        """Return the export with `{date}` replaced by a day, for example 2026-11-29."""
         marker = self.ready_marker and self.ready_marker.replace(DATE, day)
-        return self._replace(location=self.location.replace(DATE, day), ready_marker=marker)
+        data_location = self.data_location.replace(DATE, day)
+        return self._replace(data_location=data_location, ready_marker=marker)
 
     @property
-    def bucket(self) -> str:
-        """The location's bucket."""
-        return split(self.location)[0]
-
-    @property
-    def key(self) -> str:
-        """The object's key, or a prefix that ends in `/`."""
-        return split(self.location)[1]
+    def location(self) -> Location:
+        """The data location as bucket and key."""
+        return parse_location(self.data_location)
 
 
-def split(location: str) -> tuple[str, str]:
-    """Give bucket and key of `s3://bucket/key`."""
-    bucket, _, key = location.removeprefix("s3://").partition("/")
-    return bucket, key
+def parse_location(url: str) -> Location:
+    """Return the bucket and the key of `s3://bucket/key`."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return Location(bucket, key)
 
 
 def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
-    """Give the exports that the settings name.
+    """List the exports that the settings name.
 
-    A group without interactions cannot be trained on; where the settings name none, there is one
-    more export, at a location of the rehearsal's own.
+    Personalize cannot train without interactions. If the settings name none, the list ends with
+    an export of interactions at a location that only the rehearsal uses.
     """
-    found = [
+    exports = [
         Export(
             TYPES[key],
             str(dataset.dataset_arn),
@@ -74,79 +79,78 @@ def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
         )
         for key, dataset in args.datasets.configured().items()
     ]
-    if all(each.dataset_type != "INTERACTIONS" for each in found):
-        arn = f"{found[0].dataset_arn.rpartition('/')[0]}/INTERACTIONS"
-        location = "s3://rehearsal-interactions/interactions.csv"
-        found.append(Export("INTERACTIONS", arn, location, "FULL"))
-    return found
+    if all(export.dataset_type != "INTERACTIONS" for export in exports):
+        dataset_arn = f"{exports[0].dataset_arn.rpartition('/')[0]}/INTERACTIONS"
+        data_location = "s3://rehearsal-interactions/interactions.csv"
+        exports.append(Export("INTERACTIONS", dataset_arn, data_location, "FULL"))
+    return exports
 
 
-def put(emulator: Emulator, exports: Sequence[Export], content: Callable[[Export], bytes]) -> None:
-    """Put each export's CSV file into S3, and then its marker; buckets that are missing are made.
+def write_older_exports(emulator: Emulator, exports: Sequence[Export], data: DataSet) -> None:
+    """Write the older export of each dataset."""
+    _write(emulator, exports, lambda export: data.older(export.dataset_type))
 
-    `{date}` has been filled in (`Export.on`).
+
+def write_newer_exports(
+    emulator: Emulator,
+    args: RetrainingPipelineArgs,
+    data: DataSet,
+    *,
+    day: str,
+    rotation: int = 0,
+    spoiling: Spoiling = "none",
+) -> None:
+    """Write the newer export of each dataset. An INCREMENTAL export contains the new rows only.
+
+    `day` is the day of the run that will import them, for example 2026-11-29. `rotation` moves so
+    many rows from the beginning to the end, so that the export has another fingerprint.
     """
+
+    def content(export: Export) -> bytes:
+        newer = data.newer(export.dataset_type)
+        if export.import_mode == "INCREMENTAL":
+            newer = increment(data.older(export.dataset_type), newer)
+        return spoil(spoiling, export.dataset_type, _rotated(newer, rotation))
+
+    _write(emulator, [export.of_day(day) for export in exports_of(args)], content)
+
+
+def _rotated(export: bytes, rotation: int) -> bytes:
+    header, *rows = read_rows(export)
+    start = rotation % len(rows) if rows else 0
+    return to_csv(header, [*rows[start:], *rows[:start]])
+
+
+def _write(
+    emulator: Emulator, exports: Sequence[Export], content: Callable[[Export], bytes]
+) -> None:
+    """Write the CSV file of each export, and then the ready markers. Create missing buckets."""
     s3 = boto3.client("s3", **emulator.connection)
-    existing = {each["Name"] for each in s3.list_buckets()["Buckets"]}
-    markers = [split(each.ready_marker) for each in exports if each.ready_marker]
-    needed = {each.bucket for each in exports} | {bucket for bucket, _ in markers}
-    for bucket in sorted(needed - existing):
-        _make_bucket(emulator, bucket)
+    markers = [parse_location(export.ready_marker) for export in exports if export.ready_marker]
+    buckets = {location.bucket for location in [*markers, *(each.location for each in exports)]}
+    existing = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    for bucket in sorted(buckets - existing):
+        _create_bucket(emulator, bucket)
     for export in exports:
-        for key, body in _files(export.key, content(export)):
-            s3.put_object(Bucket=export.bucket, Key=key, Body=body)
-    for bucket, key in markers:
-        s3.put_object(Bucket=bucket, Key=key, Body=b"")
-
-
-def make_import_role(
-    emulator: Emulator, exports: Sequence[Export], args: RetrainingPipelineArgs
-) -> str:
-    """Make the role that imports: the one that the settings name, or one of the rehearsal's own."""
-    iam = boto3.client("iam", **emulator.connection)
-    path, name = _path_and_name(str(args.import_role_arn or "role/rehearsal-import"))
-    trust = _statement(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-    role = iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)
-    buckets = sorted({each.bucket for each in exports})
-    resources = [f"arn:aws:s3:::{bucket}{what}" for bucket in buckets for what in ("", "/*")]
-    iam.put_role_policy(
-        RoleName=name,
-        PolicyName="read-exports",
-        PolicyDocument=_statement(Action=READ, Resource=resources),
-    )
-    return role["Role"]["Arn"]
-
-
-def make_boundary(emulator: Emulator, args: RetrainingPipelineArgs) -> None:
-    """Make the permissions boundary that the settings name; it allows everything.
-
-    Policies that AWS manages are there already.
-    """
-    arn = str(args.permissions_boundary_arn or "")
-    if arn.startswith(f"arn:aws:iam::{emulator.account}:"):
-        path, name = _path_and_name(arn)
-        boto3.client("iam", **emulator.connection).create_policy(
-            Path=path, PolicyName=name, PolicyDocument=_statement(Action="*", Resource="*")
-        )
-
-
-def _path_and_name(arn: str) -> tuple[str, str]:
-    """Give `/team/` and `import` of `arn:aws:iam::123456789012:role/team/import`."""
-    path, _, name = arn[arn.index("/") :].rpartition("/")
-    return f"{path}/", name
+        bucket, key = export.location
+        for file_key, body in _files(key, content(export)):
+            s3.put_object(Bucket=bucket, Key=file_key, Body=body)
+    for marker in markers:
+        s3.put_object(Bucket=marker.bucket, Key=marker.key, Body=b"")
 
 
 def _files(key: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the key and the content of each file. A folder gets PARTS files."""
     if not key.endswith("/"):
         yield key, content
         return
-    header, *lines = rows(content)
+    header, *rows = read_rows(content)
     for part in range(PARTS):
-        yield f"{key}part-{part}.csv", to_csv(header, lines[part::PARTS])
+        yield f"{key}part-{part}.csv", to_csv(header, rows[part::PARTS])
 
 
-def _make_bucket(emulator: Emulator, bucket: str) -> None:
-    """Make a bucket whose policy lets Personalize read, as the README's does."""
+def _create_bucket(emulator: Emulator, bucket: str) -> None:
+    """Create a bucket with the policy of the README, which lets Personalize read."""
     s3 = boto3.client("s3", **emulator.connection)
     if emulator.region == US_EAST_1:
         s3.create_bucket(Bucket=bucket)
@@ -155,14 +159,15 @@ def _make_bucket(emulator: Emulator, bucket: str) -> None:
             Bucket=bucket,
             CreateBucketConfiguration={"LocationConstraint": emulator.region},  # type: ignore[typeddict-item]  # the stubs list the regions
         )
-    policy = _statement(
+    policy = policy_document(
         Principal={"Service": PERSONALIZE},
-        Action=READ,
+        Action=READ_ACTIONS,
         Resource=[f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
         Condition={"StringEquals": {"aws:SourceAccount": emulator.account}},
     )
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
 
 
-def _statement(**fields: object) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **fields}]})
+def policy_document(**statement: object) -> str:
+    """Return a policy in JSON with one statement that allows something."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})

@@ -1,26 +1,36 @@
-"""A film service that does not exist: catalogue, viewers, and what they watched day by day."""
+"""The sample data: a film service that does not exist, with films, viewers and what they watch."""
 
-import csv
-import io
+from __future__ import annotations
+
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from retrain.rehearsal.data.csv_files import read_rows, to_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FIRST_DAY = datetime(2026, 8, 1, tzinfo=UTC)
-DAYS = 60  # of the first export
-NEWER_DAYS = 74  # of an export two weeks later
+DAYS = 60
+"""Days that the older export covers."""
+NEWER_DAYS = 74
+"""Days that the newer export covers."""
 VIEWERS = 500
+ACTING_VIEWERS = 40
+"""Viewers who are offered an action on a day."""
 
-# How likely a viewer watches the next part, and else a film of a favourite genre.
 WATCHES_SEQUEL = 0.6
+"""The probability that a viewer watches the next part of a series."""
 STAYS_WITH_GENRES = 0.9
+"""The probability that any other film is of one of the viewer's favourite genres."""
+POPULARITY = 1.5
+"""An exponent above 1 makes the first films of a genre more popular than the last ones."""
 
-Columns = Mapping[str, str | list[str]]
-
-# The fields of each type of dataset with their Avro types, and those that are categories.
-FIELDS: Mapping[str, Columns] = {
+FIELDS: Mapping[str, Mapping[str, str | list[str]]] = {
     "INTERACTIONS": {
         "USER_ID": "string",
         "ITEM_ID": "string",
@@ -42,9 +52,9 @@ FIELDS: Mapping[str, Columns] = {
         "TIMESTAMP": "long",
     },
 }
+"""The columns of each dataset type with their Avro types."""
 CATEGORICAL = ("AGE_GROUP", "PLAN", "GENRE", "ACTION_TYPE")
 
-# A genre is two times ten series of three parts: adjectives and nouns of its own.
 GENRES: Mapping[str, tuple[str, str]] = {
     "Adventure": ("Lost Golden", "Island River Caravan Summit Compass"),
     "Comedy": ("Wrong Second", "Wedding Holiday Neighbour Office Dinner"),
@@ -57,6 +67,7 @@ GENRES: Mapping[str, tuple[str, str]] = {
     "Science Fiction": ("Broken Distant", "Orbit Signal Colony Clone Horizon"),
     "Thriller": ("Double Final", "Passenger Hour Signature Floor Exit"),
 }
+"""The adjectives and nouns of each genre. Each pair of them is a series of three films."""
 PARTS = ("", " II", " III")
 
 ACTIONS = (
@@ -73,7 +84,7 @@ ACTIONS = (
 
 @dataclass(frozen=True)
 class Film:
-    """A part of a series; whoever has seen it is likely to watch the next part."""
+    """A film of a series. A viewer of one part is likely to watch the next part."""
 
     id: str
     title: str
@@ -83,20 +94,57 @@ class Film:
 
 @dataclass
 class Viewer:
-    """Someone with two favourite genres, and what they have watched so far."""
+    """A viewer with two favourite genres, and the ids of the films watched so far."""
 
     id: str
     genres: Sequence[str]
     age_group: str
     plan: str | None
-    seen: list[str] = field(default_factory=list)
+    watched: list[str] = field(default_factory=list)
+
+
+class SampleData:
+    """The film service as a DataSet: the newer export is made two weeks after the older one."""
+
+    def schema(self, dataset_type: str) -> str:
+        """Return the Avro schema in JSON."""
+        return schema(dataset_type)
+
+    def older(self, dataset_type: str) -> bytes:
+        """Return the export after DAYS days."""
+        return self._older[dataset_type]
+
+    def newer(self, dataset_type: str) -> bytes:
+        """Return the export after NEWER_DAYS days."""
+        return self._newer[dataset_type]
+
+    def titles(self) -> Mapping[str, str]:
+        """Return the titles of the films by id."""
+        return self._column("TITLE")
+
+    def genres(self) -> Mapping[str, str]:
+        """Return the genres of the films by id."""
+        return self._column("GENRE")
+
+    def _column(self, name: str) -> Mapping[str, str]:
+        header, *films = read_rows(self.newer("ITEMS"))
+        column = header.index(name)
+        return {film[0]: film[column] for film in films}
+
+    @cached_property
+    def _older(self) -> Mapping[str, bytes]:
+        return sample_data(DAYS)
+
+    @cached_property
+    def _newer(self) -> Mapping[str, bytes]:
+        return sample_data(NEWER_DAYS)
 
 
 def schema(dataset_type: str) -> str:
-    """The Avro schema of a type of dataset, as CreateSchema takes it."""
+    """Return the Avro schema of a dataset type in JSON, as CreateSchema expects it."""
     fields = [
-        {"name": name, "type": kind, **({"categorical": True} if name in CATEGORICAL else {})}
-        for name, kind in FIELDS[dataset_type].items()
+        {"name": name, "type": avro_type, **({"categorical": True} if name in CATEGORICAL else {})}
+        for name, avro_type in FIELDS[dataset_type].items()
     ]
     record = {
         "type": "record",
@@ -109,57 +157,36 @@ def schema(dataset_type: str) -> str:
 
 
 def sample_data(days: int = DAYS, seed: int = 1) -> dict[str, bytes]:
-    """CSV files by type of dataset, as exported after so many days; the same ones every time.
+    """Return the CSV file of each dataset type, as exported after `days` days.
 
-    More days add to what is there: every row of a shorter export is in the longer one.
+    The same arguments always return the same files. An export of more days contains every row of
+    an export of fewer days.
     """
     films = _films()
-    viewers = _viewers(random.Random(f"viewers {seed}"))  # noqa: S311 - sample data
+    viewers = _viewers(random.Random(f"viewers {seed}"))  # noqa: S311  # sample data
     rows: dict[str, Iterable[Sequence[object]]] = {
         "ITEMS": [
-            (film.id, film.title, film.genre, _seconds(i - len(films)))
-            for i, film in enumerate(films.values())
+            (film.id, film.title, film.genre, _timestamp(number - len(films)))
+            for number, film in enumerate(films.values())
         ],
-        "USERS": [(v.id, v.age_group, v.plan) for v in viewers],
-        "INTERACTIONS": _watched(films, viewers, days, seed),
+        "USERS": [(viewer.id, viewer.age_group, viewer.plan) for viewer in viewers],
+        "INTERACTIONS": _interactions(films, viewers, days, seed),
         "ACTIONS": ACTIONS,
-        "ACTION_INTERACTIONS": _acted(viewers, days, seed),
+        "ACTION_INTERACTIONS": _action_interactions(viewers, days, seed),
     }
-    return {kind: to_csv(FIELDS[kind], rows[kind]) for kind in FIELDS}
-
-
-def truncated(export: bytes, share: float) -> bytes:
-    """A broken export: only this share of its rows, from the beginning."""
-    header, *rows = export.splitlines(keepends=True)
-    return b"".join([header, *rows[: int(len(rows) * share)]])
-
-
-def shuffled(export: bytes, column: str = "ITEM_ID", seed: int = 1) -> bytes:
-    """An export without meaning: one column's values dealt out anew among all rows."""
-    rows = list(csv.DictReader(io.StringIO(export.decode())))
-    values = [row[column] for row in rows]
-    random.Random(seed).shuffle(values)  # noqa: S311 - sample data
-    dealt = [{**row, column: value} for row, value in zip(rows, values, strict=True)]
-    return to_csv(rows[0], [tuple(row.values()) for row in dealt])
-
-
-def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """A CSV file as Personalize imports it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return {
+        dataset_type: to_csv(FIELDS[dataset_type], rows[dataset_type]) for dataset_type in FIELDS
+    }
 
 
 def _films() -> dict[str, Film]:
     films: dict[str, Film] = {}
     for genre, (adjectives, nouns) in GENRES.items():
-        series = [f"The {a} {n}" for a in adjectives.split() for n in nouns.split()]
-        for name in series:
+        series = [f"The {adj} {noun}" for adj in adjectives.split() for noun in nouns.split()]
+        for title in series:
             ids = [f"film-{len(films) + part + 1:03}" for part in range(len(PARTS))]
             for film_id, part, sequel in zip(ids, PARTS, [*ids[1:], None], strict=True):
-                films[film_id] = Film(film_id, name + part, genre, sequel)
+                films[film_id] = Film(film_id, title + part, genre, sequel)
     return films
 
 
@@ -175,24 +202,22 @@ def _viewers(rng: random.Random) -> list[Viewer]:
     ]
 
 
-def _watched(
+def _interactions(
     films: Mapping[str, Film], viewers: Sequence[Viewer], days: int, seed: int
 ) -> Iterator[tuple[str, str, str, int]]:
-    """What everybody watches, day by day; nobody watches a film twice."""
-    by_genre = {g: [f.id for f in films.values() if f.genre == g] for g in GENRES}
+    """Yield what the viewers watch, day by day. No viewer watches a film twice."""
+    by_genre = {
+        genre: [film.id for film in films.values() if film.genre == genre] for genre in GENRES
+    }
     for day in range(days):
-        rng = random.Random(f"watched {seed} {day}")  # noqa: S311 - sample data
+        rng = random.Random(f"watched {seed} {day}")  # noqa: S311  # sample data
         for viewer in viewers:
             for hour in sorted(rng.sample(range(24), rng.choice((0, 0, 0, 1, 1)))):
                 film = _next_film(films, by_genre, viewer, rng)
-                if film not in viewer.seen:
-                    viewer.seen.append(film)
-                    yield (
-                        viewer.id,
-                        film,
-                        "watch",
-                        _seconds(day) + hour * 3600 + rng.randrange(3600),
-                    )
+                if film not in viewer.watched:
+                    viewer.watched.append(film)
+                    second = hour * 3600 + rng.randrange(3600)
+                    yield viewer.id, film, "watch", _timestamp(day) + second
 
 
 def _next_film(
@@ -201,24 +226,27 @@ def _next_film(
     viewer: Viewer,
     rng: random.Random,
 ) -> str:
-    sequel = films[viewer.seen[-1]].sequel if viewer.seen else None
+    sequel = films[viewer.watched[-1]].sequel if viewer.watched else None
     if sequel is not None and rng.random() < WATCHES_SEQUEL:
         return sequel
     genre = rng.choice(viewer.genres if rng.random() < STAYS_WITH_GENRES else list(GENRES))
-    choice = [film for film in by_genre[genre] if film not in viewer.seen] or by_genre[genre]
-    return choice[int(len(choice) * rng.random() ** 1.5)]  # the first ones are more popular
+    new_films = [film for film in by_genre[genre] if film not in viewer.watched]
+    choice = new_films or by_genre[genre]
+    return choice[int(len(choice) * rng.random() ** POPULARITY)]
 
 
-def _acted(viewers: Sequence[Viewer], days: int, seed: int) -> Iterator[tuple[str, str, str, int]]:
-    """Which of the offered actions viewers take; premium viewers take those that sell."""
+def _action_interactions(
+    viewers: Sequence[Viewer], days: int, seed: int
+) -> Iterator[tuple[str, str, str, int]]:
+    """Yield the actions that viewers take or refuse. Premium viewers prefer those that sell."""
     for day in range(days):
-        rng = random.Random(f"acted {seed} {day}")  # noqa: S311 - sample data
-        for viewer in rng.sample(viewers, 40):
-            action, kind, _ = rng.choice(ACTIONS)
-            wanted = (kind == "sales") == (viewer.plan == "premium")
-            event = "Taken" if rng.random() < (0.8 if wanted else 0.2) else "Not Taken"
-            yield viewer.id, action, event, _seconds(day) + rng.randrange(86400)
+        rng = random.Random(f"acted {seed} {day}")  # noqa: S311  # sample data
+        for viewer in rng.sample(viewers, ACTING_VIEWERS):
+            action, action_type, _ = rng.choice(ACTIONS)
+            preferred = (action_type == "sales") == (viewer.plan == "premium")
+            event = "Taken" if rng.random() < (0.8 if preferred else 0.2) else "Not Taken"
+            yield viewer.id, action, event, _timestamp(day) + rng.randrange(86400)
 
 
-def _seconds(day: int) -> int:
+def _timestamp(day: int) -> int:
     return int((FIRST_DAY + timedelta(days=day)).timestamp())

@@ -1,39 +1,54 @@
-"""Spoils an export as upstream jobs do: cut off, with another header, or without meaning."""
+"""Spoils an export of interactions in the way that a broken export job does."""
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Literal
 
-from emulator.personalize.tables import REQUIRED_FIELDS
-from retrain.rehearsal.data.data_sets import rows
-from retrain.rehearsal.data.sample_data import shuffled, to_csv, truncated
+from retrain.rehearsal.data.csv_files import read_rows, to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Spoiling = Literal["none", "truncated", "renamed", "shuffled"]
 
-LEFT = 0.2
-"""The share of its rows that a truncated export has left."""
+REMAINING_SHARE = 0.2
+"""The share of its rows that a truncated export keeps."""
 
 
-def spoil(how: Spoiling, dataset_type: str, export: bytes) -> bytes:
-    """Give what becomes of an export; only those of interactions are spoiled."""
-    return SPOILED[how](export) if dataset_type == "INTERACTIONS" else export
+def spoil(spoiling: Spoiling, dataset_type: str, export: bytes) -> bytes:
+    """Return the spoiled export. Only interactions are spoiled."""
+    if dataset_type != "INTERACTIONS":
+        return export
+    return SPOILINGS[spoiling](export)
 
 
-def _renamed(export: bytes) -> bytes:
-    """Call the first required column as other systems do: userId."""
-    header, *lines = rows(export)
-    required = REQUIRED_FIELDS["INTERACTIONS"][0]
-    first, *others = required.lower().split("_")
-    name = "".join([first, *(each.title() for each in others)])
-    return to_csv([name if each == required else each for each in header], lines)
+def truncated(export: bytes, share: float = REMAINING_SHARE) -> bytes:
+    """Return the header and the first rows of an export."""
+    header, *rows = read_rows(export)
+    return to_csv(header, rows[: int(len(rows) * share)])
 
 
-SPOILED: Mapping[Spoiling, Callable[[bytes], bytes]] = {
+def renamed(export: bytes) -> bytes:
+    """Return the export with the column USER_ID renamed to userId."""
+    header, *rows = read_rows(export)
+    return to_csv(["userId" if name == "USER_ID" else name for name in header], rows)
+
+
+def shuffled(export: bytes, seed: int = 1) -> bytes:
+    """Return the export with the values of ITEM_ID dealt out at random among the rows."""
+    header, *rows = read_rows(export)
+    column = header.index("ITEM_ID")
+    values = [row[column] for row in rows]
+    random.Random(seed).shuffle(values)  # noqa: S311  # sample data
+    for row, value in zip(rows, values, strict=True):
+        row[column] = value
+    return to_csv(header, rows)
+
+
+SPOILINGS: Mapping[Spoiling, Callable[[bytes], bytes]] = {
     "none": lambda export: export,
-    "truncated": lambda export: truncated(export, LEFT),
-    "renamed": _renamed,
+    "truncated": truncated,
+    "renamed": renamed,
     "shuffled": shuffled,
 }

@@ -1,0 +1,65 @@
+"""What the commands `rehearse` and `emulate` share."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from emulator import EmulatorError
+from emulator.deployer import DeploymentError
+from emulator.personalize.timeline import Duration, FixedTimings
+from retrain.rehearsal.errors import FailedError, RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from emulator import Emulator
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
+"""Seconds that a job takes in the emulator. The service takes minutes to hours."""
+POLL_SECONDS = 0.2
+
+UNUSABLE, FAILED = 2, 1
+"""Exit codes."""
+UNUSABLE_ERRORS = (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError)
+"""The errors of a stack or an emulator that cannot be used."""
+ERRORS = (*UNUSABLE_ERRORS, BotoCoreError, ClientError, FailedError)
+"""All errors that end a command with a message."""
+
+
+def print_error(error: Exception) -> int:
+    """Print one of ERRORS to stderr. Return the exit code of the command."""
+    Console(stderr=True, soft_wrap=True).print(f"{error}", highlight=False, markup=False)
+    return UNUSABLE if isinstance(error, UNUSABLE_ERRORS) else FAILED
+
+
+def export_lines(variables: Mapping[str, str]) -> str:
+    """Return the lines that set environment variables in a shell."""
+    return "\n".join(f"export {name}={value}" for name, value in variables.items())
+
+
+@contextmanager
+def until_interrupted(emulator: Emulator) -> Iterator[None]:
+    """Run the block, then wait for Ctrl-C or SIGTERM. Raises FailedError if the emulator dies."""
+    stop = threading.Event()
+    handlers = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+        while emulator.alive() and not stop.wait(POLL_SECONDS):
+            pass
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if not stop.is_set():
+        raise FailedError("the emulator has died")

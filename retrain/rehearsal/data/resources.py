@@ -1,0 +1,255 @@
+"""Creates the resources that a stack's settings name in the emulator, with first models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+
+from retrain.rehearsal.data.exports import (
+    PERSONALIZE,
+    READ_ACTIONS,
+    exports_of,
+    policy_document,
+    write_older_exports,
+)
+from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.errors import RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_personalize import PersonalizeClient
+
+    from components.args import RetrainingPipelineArgs, SolutionArgs
+    from emulator.process import Emulator
+    from retrain.rehearsal.data.data_sets import DataSet
+    from retrain.rehearsal.data.exports import Export
+
+Report = Callable[[str], None]
+"""Shows the user a line about the progress."""
+
+RECIPES = "arn:aws:personalize:::recipe/"
+RANKING = "aws-personalized-ranking-v2"
+RELATED_ITEMS = "aws-similar-items"
+POLL_SECONDS = 0.1
+DEADLINE_SECONDS = 300
+NAME_LENGTH = 63
+"""The longest name in Personalize."""
+
+
+def create_resources(
+    emulator: Emulator,
+    args: RetrainingPipelineArgs,
+    report: Report,
+    data: DataSet | None = None,
+) -> None:
+    """Create the dataset group with its datasets, solutions, first versions and campaigns.
+
+    `data` is the sample data by default. Each import mode and each training mode that the
+    settings use is used once, so that a run can estimate how long its jobs take. Raises
+    RehearsalError if a resource fails, and ClientError if the emulator refuses a request.
+    """
+    data = data or SampleData()
+    personalize = boto3.client("personalize", **emulator.connection)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    exports = [export.of_day(yesterday) for export in exports_of(args)]
+    report("writing exports to S3")
+    write_older_exports(emulator, exports, data)
+    role_arn = _create_import_role(emulator, exports, args)
+    _create_permissions_boundary(emulator, args)
+    report("creating the dataset group and its datasets")
+    group_arn = _create_dataset_group(personalize, exports, data)
+    report("importing the datasets for the first time")
+    _import_datasets(personalize, exports, role_arn)
+    report("training the first solution versions")
+    _create_solutions(personalize, args, group_arn)
+    versions = _train_solutions(personalize, args)
+    if any(solution.campaigns for solution in args.solutions):
+        report("creating the campaigns")
+    _create_campaigns(personalize, args, versions)
+
+
+def recipe_of(solution: SolutionArgs) -> str:
+    """Return the name of a recipe that supports the training mode and the probes of a solution."""
+    probes = [campaign.probe for campaign in solution.campaigns if campaign.probe]
+    if any(probe.input_list for probe in probes):
+        return RANKING
+    if any(probe.item_id and not probe.user_id for probe in probes):
+        return RELATED_ITEMS
+    if solution.training_mode == "UPDATE":
+        return "aws-user-personalization"
+    return "aws-user-personalization-v2"
+
+
+def _create_import_role(
+    emulator: Emulator, exports: Sequence[Export], args: RetrainingPipelineArgs
+) -> str:
+    """Create the import role that the settings name, or else a role for this dataset group."""
+    iam = boto3.client("iam", **emulator.connection)
+    default = f"role/{_unique_name('rehearsal-import', _group_name(exports))}"
+    path, name = _parse_iam_arn(str(args.import_role_arn or default))
+    trust = policy_document(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
+    role = iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)
+    buckets = sorted({export.location.bucket for export in exports})
+    resources = [f"arn:aws:s3:::{bucket}{suffix}" for bucket in buckets for suffix in ("", "/*")]
+    iam.put_role_policy(
+        RoleName=name,
+        PolicyName="read-exports",
+        PolicyDocument=policy_document(Action=READ_ACTIONS, Resource=resources),
+    )
+    return role["Role"]["Arn"]
+
+
+def _create_permissions_boundary(emulator: Emulator, args: RetrainingPipelineArgs) -> None:
+    """Create the permissions boundary that the settings name. It allows everything.
+
+    A policy that AWS manages exists already.
+    """
+    arn = str(args.permissions_boundary_arn or "")
+    if arn.startswith(f"arn:aws:iam::{emulator.account}:"):
+        path, name = _parse_iam_arn(arn)
+        boto3.client("iam", **emulator.connection).create_policy(
+            Path=path, PolicyName=name, PolicyDocument=policy_document(Action="*", Resource="*")
+        )
+
+
+class _IamName(NamedTuple):
+    path: str
+    name: str
+
+
+def _parse_iam_arn(arn: str) -> _IamName:
+    """Return `/team/` and `import` of `arn:aws:iam::123456789012:role/team/import`."""
+    path, _, name = arn[arn.index("/") :].rpartition("/")
+    return _IamName(f"{path}/", name)
+
+
+def _create_dataset_group(
+    personalize: PersonalizeClient, exports: Sequence[Export], data: DataSet
+) -> str:
+    """Create the dataset group with its schemas and datasets. Return the ARN of the group."""
+    group = _group_name(exports)
+    group_arn = personalize.create_dataset_group(name=group)["datasetGroupArn"]
+    _wait_until_active(
+        personalize.describe_dataset_group, "datasetGroup", datasetGroupArn=group_arn
+    )
+    for export in exports:
+        name = _unique_name(export.dataset_type, group)
+        schema = personalize.create_schema(name=name, schema=data.schema(export.dataset_type))
+        personalize.create_dataset(
+            name=name,
+            schemaArn=schema["schemaArn"],
+            datasetGroupArn=group_arn,
+            datasetType=export.dataset_type.title(),
+        )
+    for export in exports:
+        _wait_until_active(personalize.describe_dataset, "dataset", datasetArn=export.dataset_arn)
+    return group_arn
+
+
+def _import_datasets(
+    personalize: PersonalizeClient, exports: Sequence[Export], role_arn: str
+) -> None:
+    """Import every export with FULL, and then the INCREMENTAL exports with INCREMENTAL."""
+    for mode in ("FULL", "INCREMENTAL"):
+        jobs = [
+            personalize.create_dataset_import_job(
+                jobName=_unique_name(f"first-{mode}-{export.dataset_type}", _group_name(exports)),
+                datasetArn=export.dataset_arn,
+                dataSource={"dataLocation": export.data_location},
+                roleArn=role_arn,
+                importMode=mode,
+            )["datasetImportJobArn"]
+            for export in exports
+            if mode in ("FULL", export.import_mode)
+        ]
+        for job in jobs:
+            _wait_until_active(
+                personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job
+            )
+
+
+def _create_solutions(
+    personalize: PersonalizeClient, args: RetrainingPipelineArgs, group_arn: str
+) -> None:
+    for solution in args.solutions:
+        personalize.create_solution(
+            name=str(solution.solution_arn).rpartition("/")[2],
+            datasetGroupArn=group_arn,
+            recipeArn=f"{RECIPES}{recipe_of(solution)}",
+            performAutoTraining=False,
+        )
+    for solution in args.solutions:
+        _wait_until_active(
+            personalize.describe_solution, "solution", solutionArn=str(solution.solution_arn)
+        )
+
+
+def _train_solutions(
+    personalize: PersonalizeClient, args: RetrainingPipelineArgs
+) -> dict[str, str]:
+    """Train every solution with FULL, and then the UPDATE solutions with UPDATE.
+
+    Return the ARN of the newest version by the ARN of the solution.
+    """
+    newest: dict[str, str] = {}
+    for mode in ("FULL", "UPDATE"):
+        versions = {
+            str(solution.solution_arn): personalize.create_solution_version(
+                solutionArn=str(solution.solution_arn), trainingMode=mode
+            )["solutionVersionArn"]
+            for solution in args.solutions
+            if mode in ("FULL", solution.training_mode)
+        }
+        for arn in versions.values():
+            _wait_until_active(
+                personalize.describe_solution_version, "solutionVersion", solutionVersionArn=arn
+            )
+        newest |= versions
+    return newest
+
+
+def _create_campaigns(
+    personalize: PersonalizeClient, args: RetrainingPipelineArgs, versions: Mapping[str, str]
+) -> None:
+    arns = [
+        personalize.create_campaign(
+            name=str(campaign.campaign_arn).rpartition("/")[2],
+            solutionVersionArn=versions[str(solution.solution_arn)],
+            minProvisionedTPS=1,
+        )["campaignArn"]
+        for solution in args.solutions
+        for campaign in solution.campaigns
+    ]
+    for arn in arns:
+        _wait_until_active(personalize.describe_campaign, "campaign", campaignArn=arn)
+
+
+def _wait_until_active(
+    describe: Callable[..., Mapping[str, Any]], key: str, **request: str
+) -> None:
+    """Wait until a resource is ACTIVE. Raises RehearsalError if it fails or takes too long."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (resource := describe(**request)[key])["status"] != "ACTIVE":
+        if resource["status"].endswith("FAILED") or time.monotonic() > deadline:
+            (arn,) = request.values()
+            reason = resource.get("failureReason", f"after {DEADLINE_SECONDS} seconds")
+            raise RehearsalError(f"{arn}: {resource['status']}: {reason}")
+        time.sleep(POLL_SECONDS)
+
+
+def _group_name(exports: Sequence[Export]) -> str:
+    return exports[0].dataset_arn.split("/")[1]
+
+
+def _unique_name(prefix: str, group: str) -> str:
+    """Return a name of at most NAME_LENGTH characters that contains the end of a group's name.
+
+    The names of two stacks in a rehearsal differ at the end.
+    """
+    prefix = prefix.lower().replace("_", "-")
+    return f"{prefix}-{group[len(prefix) + 1 - NAME_LENGTH :]}"

@@ -1,0 +1,241 @@
+"""Deploys a stack to the emulator, and runs its pipeline there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+from botocore.exceptions import ClientError
+
+from emulator import EmulatorError
+from emulator.deployer import Deployment, deploy
+from retrain.rehearsal import runs
+from retrain.rehearsal.data.exports import write_newer_exports
+from retrain.rehearsal.data.resources import RANKING, RELATED_ITEMS, create_resources, recipe_of
+from retrain.rehearsal.errors import FailedError, RehearsalError
+from retrain.rehearsal.progress import follow_jobs
+from retrain.rehearsal.schedule import next_slot, wait_for_first_event
+from retrain.rehearsal.screens import print_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+    from emulator import Emulator
+    from retrain.rehearsal.data.spoiling import Spoiling
+    from retrain.rehearsal.stacks import Stack
+
+
+class ExportVersion(NamedTuple):
+    """A version of the newer export. Each rotation of the rows has another fingerprint."""
+
+    rotation: int
+    spoiling: Spoiling
+
+
+FIRST_EXPORT = ExportVersion(0, "none")
+
+
+@dataclass
+class DeployedStack:
+    """A stack that is deployed to the emulator, with the resources that its settings name."""
+
+    stack: Stack
+    emulator: Emulator
+    console: Console
+    deployment: Deployment
+    slot: str | None = None
+    """The slot of the schedule for the next run. None at first, and if the stack is paused."""
+    next_rotation: int = 0
+    written: ExportVersion = FIRST_EXPORT
+    """The export for the next run."""
+    imported: ExportVersion = FIRST_EXPORT
+    """The export that was imported last."""
+
+    def __post_init__(self) -> None:
+        """Create the clients once, because this takes a while."""
+        connection = self.emulator.connection
+        self.personalize = boto3.client("personalize", **connection)
+        self.runtime = boto3.client("personalize-runtime", **connection)
+        self.states = boto3.client("stepfunctions", **connection)
+
+    def output(self, name: str) -> str:
+        """Return an output of the deployed stack."""
+        return str(self.deployment.outputs[name])
+
+    def report(self, line: str) -> None:
+        """Print a line about the progress."""
+        print_progress(self.console, line)
+
+    def prepare_run(self, *, new_data: bool = True, spoiling: Spoiling = "none") -> None:
+        """Go on to the schedule's next slot, and write an export for it.
+
+        Without new data, the export that was imported last is written again.
+        """
+        self.slot = next_slot(self.emulator, self.output("schedule_arn"), self.slot)
+        if new_data:
+            self.report("writing newer exports to S3")
+            self.written = ExportVersion(self.next_rotation, spoiling)
+            self.next_rotation += 1
+        else:
+            self.written = self.imported
+        self._write_exports(self.written, self.slot[:10] if self.slot else _today())
+
+    def write_export_for_today(self) -> str:
+        """Write a new export for a run by hand. Return the day, for example 2026-11-29."""
+        day = _today()
+        self._write_exports(ExportVersion(self.next_rotation, "none"), day)
+        self.next_rotation += 1
+        return day
+
+    def _write_exports(self, version: ExportVersion, day: str) -> None:
+        write_newer_exports(
+            self.emulator,
+            self.stack.args,
+            self.stack.data,
+            day=day,
+            rotation=version.rotation,
+            spoiling=version.spoiling,
+        )
+
+    def start(self) -> str:
+        """Start an execution through the schedule, or by hand if the stack is paused.
+
+        Return the ARN of the execution. Raises FailedError if the schedule starts none.
+        """
+        if self.slot is None:
+            self.report("the stack is paused and its schedule is disabled: starting a run by hand")
+            return self.start_by_hand()
+        group, schedule = self.output("schedule_arn").split("/")[1:]
+        self.report(f"firing the schedule for its slot {self.slot}")
+        try:
+            return self.emulator.fire(schedule, group, self.slot)
+        except EmulatorError as error:
+            raise FailedError(f"the schedule starts no run: {error}") from error
+
+    def start_by_hand(self) -> str:
+        """Start an execution with the input `{}`. Return its ARN."""
+        arn = self.output("state_machine_arn")
+        return self.states.start_execution(stateMachineArn=arn, input="{}")["executionArn"]
+
+    def follow(self, execution_arn: str) -> runs.Run:
+        """Show the jobs of an execution until it ends. Return what it did."""
+        jobs = follow_jobs(self.console, self.states, self.personalize, execution_arn)
+        if any(job.kind == "import" for job in jobs):
+            self.imported = self.written
+        return runs.Run(
+            execution_arn=execution_arn,
+            ending=runs.read_ending(self.states, execution_arn),
+            report=runs.read_report(self.states, execution_arn),
+            jobs=jobs,
+        )
+
+    def served_versions(self) -> dict[str, str]:
+        """Return the ARN of the version that each campaign serves, by the ARN of the campaign."""
+        return runs.read_served_versions(self.personalize, self.stack.args)
+
+    def campaigns(
+        self, previous: Mapping[str, str], new_versions: Mapping[str, str]
+    ) -> list[runs.Campaign]:
+        """Return what the campaigns served before a run, and what they serve now.
+
+        `previous` has the result of `served_versions` before the run, and `new_versions` the
+        versions that the run trained, by the ARN of the solution.
+        """
+        served = self.served_versions()
+        return [
+            runs.Campaign(
+                campaign_arn=arn,
+                previous_version_arn=previous[arn],
+                solution_version_arn=served[arn],
+                new_version_arn=new_versions.get(str(solution.solution_arn)),
+            )
+            for solution in self.stack.args.solutions
+            for arn in (str(campaign.campaign_arn) for campaign in solution.campaigns)
+        ]
+
+    def first_run(self) -> runs.Summary:
+        """Run the pipeline once with newer exports. Return everything that the run did."""
+        previous = self.served_versions()
+        old = runs.read_newest_versions(self.personalize, self.stack.args)
+        self.prepare_run()
+        run = self.follow(self.start())
+        new = run.new_versions()
+        versions = [
+            *(runs.read_version(self.personalize, arn, "old") for arn in old.values()),
+            *(runs.read_version(self.personalize, arn, "new") for arn in new.values()),
+        ]
+        active = {
+            version.solution_version_arn
+            for version in versions
+            if version.age == "new" and version.status == "ACTIVE"
+        }
+        campaigns = self.campaigns(previous, new)
+        return runs.Summary(
+            **vars(run),
+            steps=runs.read_steps(
+                boto3.client("logs", **self.emulator.connection),
+                self.output("log_group_name"),
+                run.report["runId"] if run.report else None,
+            ),
+            versions=sorted(versions, key=lambda each: each.solution_version_arn.split("/")[:-1]),
+            campaigns=[self._with_recommendations(campaign) for campaign in campaigns],
+            user=self.stack.user,
+            trained=all(new.get(solution) in active for solution in old),
+        )
+
+    def _with_recommendations(self, campaign: runs.Campaign) -> runs.Campaign:
+        """Ask a campaign for recommendations, as its recipe can give them."""
+        recipe = self._recipe(campaign.campaign_arn)
+        user = self.stack.user
+        if recipe == RANKING:
+            return campaign
+        if recipe == RELATED_ITEMS:
+            item = user.items[0]
+            item_ids = runs.related_to(self.runtime, campaign.campaign_arn, item.item_id)
+            campaign = replace(campaign, related_to=item)
+        else:
+            item_ids = runs.recommended_to(self.runtime, campaign.campaign_arn, user.user_id)
+        items = [self.stack.item(item_id) for item_id in item_ids]
+        return replace(campaign, recommendations=items)
+
+    def _recipe(self, campaign_arn: str) -> str:
+        return next(
+            recipe_of(solution)
+            for solution in self.stack.args.solutions
+            if any(str(each.campaign_arn) == campaign_arn for each in solution.campaigns)
+        )
+
+
+def deploy_stack(stack: Stack, emulator: Emulator, console: Console) -> DeployedStack:
+    """Create the resources that a stack names in the emulator, and deploy the stack.
+
+    Raises RehearsalError if the emulator refuses a request.
+    """
+    args = stack.args
+
+    def report(line: str) -> None:
+        print_progress(console, line)
+
+    try:
+        create_resources(emulator, args, report, stack.data)
+        report(f"deploying stack {stack.name}")
+        deployment = deploy(
+            stack.name,
+            endpoint=emulator.endpoint,
+            project_dir=stack.project_dir,
+            config=stack.overrides,
+        )
+    except ClientError as error:
+        raise RehearsalError(f"the emulator cannot deploy this stack: {error}") from error
+    if not args.paused and not args.retraining_rate.startswith("cron("):
+        report("waiting for the first event of the rate schedule; its run trains nothing")
+        wait_for_first_event(emulator, str(deployment.outputs["state_machine_arn"]))
+    return DeployedStack(stack, emulator, console, deployment)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()

@@ -1,0 +1,190 @@
+"""Judges the evidence of a scenario: the pipeline has to end in a certain way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from retrain.rehearsal.names import short_name
+
+if TYPE_CHECKING:
+    from functions.report import RunReport
+    from retrain.rehearsal.runs import Campaign, Run
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A sentence that has to be true after a scenario."""
+
+    text: str
+    is_met: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The runs of a scenario, and the state of the account afterwards."""
+
+    runs: Sequence[Run]
+    """In the order in which they were started."""
+    campaigns: Sequence[Campaign]
+    version_statuses: Mapping[str, str] = field(default_factory=dict)
+    """The status of each version that the runs trained, by its ARN."""
+    deliveries: Sequence[str] = ()
+    """The ARN of the execution that each delivery of the schedule's event started or found."""
+    foreign_calls: Sequence[str] = ()
+    """The calls by one stack that name a resource of the other stack."""
+    campaigns_without_probe: Sequence[str] = ()
+    """The ARNs of the campaigns that the stack does not probe."""
+
+    def messages(self) -> list[str]:
+        """Return the reasons and failures in the reports, each one once."""
+        reports = [run.report for run in self.runs if run.report]
+        return list(dict.fromkeys(line for report in reports for line in _reasons(report)))
+
+
+Judge: TypeAlias = Callable[[Evidence], Iterator[Expectation]]
+
+
+def refused(message_part: str) -> Judge:
+    """Return the judge of a run that a guard refuses with this message before it starts a job."""
+
+    def judge(evidence: Evidence) -> Iterator[Expectation]:
+        yield _run_ended(evidence, "FAILED", message_part)
+        yield _no_job_started(evidence)
+        yield _previous_versions_served(evidence)
+
+    return judge
+
+
+def skipped(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of a run that is skipped because nothing is new."""
+    yield _run_ended(evidence, "SKIPPED", "nothing is new")
+    yield _no_job_started(evidence)
+    yield _previous_versions_served(evidence)
+
+
+def rejected(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of a run whose new versions fail the quality gate."""
+    yield _versions_active(evidence)
+    outcomes = set(_campaign_outcomes(evidence).values())
+    yield Expectation(
+        "the quality gate rejected the version for every campaign", outcomes == {"REJECTED"}
+    )
+    yield _previous_versions_served(evidence)
+
+
+def rolled_back(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of a run whose new versions fail the probe.
+
+    A campaign without a probe keeps the new version, which fails the expectation about it.
+    """
+    without_probe = evidence.campaigns_without_probe
+    yield _versions_active(evidence)
+    outcomes = {
+        outcome for arn, outcome in _campaign_outcomes(evidence).items() if arn not in without_probe
+    }
+    campaigns = "every campaign that has one" if without_probe else "every campaign"
+    yield Expectation(f"the probe rolled back {campaigns}", outcomes == {"ROLLED_BACK"})
+    for campaign in evidence.campaigns:
+        if campaign.campaign_arn in without_probe:
+            name = short_name(campaign.campaign_arn)
+            yield Expectation(
+                f"{name}, which has no probe, serves its previous version",
+                campaign.serves_previous_version,
+            )
+    yield _previous_versions_served(evidence)
+
+
+def stopped(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of a run whose trainings pass their deadline."""
+    yield Expectation(
+        "every training was stopped", _all_versions_have_status("CREATE STOPPED", evidence)
+    )
+    yield Expectation("the run ended as FAILED", evidence.runs[0].status == "FAILED")
+    yield _previous_versions_served(evidence)
+
+
+def started_once(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of an event that is delivered twice, and of a run beside it."""
+    scheduled, by_hand = evidence.runs
+    yield Expectation(
+        "the second delivery of the event started no second execution",
+        len(set(evidence.deliveries)) == 1,
+    )
+    yield Expectation(
+        "the run by hand was skipped, and its report names the run that was under way",
+        by_hand.status == "SKIPPED"
+        and f"{scheduled.execution_arn} is under way" in evidence.messages(),
+    )
+    yield Expectation("the run by hand started no job", not by_hand.jobs)
+    solutions = {arn.rpartition("/")[0] for arn in evidence.version_statuses}
+    yield Expectation(
+        "every solution was trained once", len(solutions) == len(evidence.version_statuses) > 0
+    )
+    yield _new_versions_served(evidence)
+
+
+def independent(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of the runs of two stacks, which do not touch each other."""
+    yield Expectation(
+        "both runs succeeded", all(run.status in ("DEPLOYED", "TRAINED") for run in evidence.runs)
+    )
+    first, second = ({job.arn for job in run.jobs} for run in evidence.runs)
+    yield Expectation(
+        "each run has jobs, and no job belongs to both",
+        bool(first and second) and not first & second,
+    )
+    yield Expectation(
+        "no call of one stack names a resource of the other", not evidence.foreign_calls
+    )
+    yield _new_versions_served(evidence)
+
+
+def _run_ended(evidence: Evidence, status: str, message_part: str) -> Expectation:
+    verb = {"FAILED": "refused", "SKIPPED": "skipped"}[status]
+    has_message = any(message_part in message for message in evidence.messages())
+    is_met = evidence.runs[0].status == status and has_message
+    return Expectation(f"the run was {verb}, and the report has the reason", is_met)
+
+
+def _no_job_started(evidence: Evidence) -> Expectation:
+    is_met = not any(run.jobs for run in evidence.runs)
+    return Expectation("nothing was imported, and no training was paid for", is_met)
+
+
+def _versions_active(evidence: Evidence) -> Expectation:
+    is_met = _all_versions_have_status("ACTIVE", evidence)
+    return Expectation("the new version was trained, and is ACTIVE", is_met)
+
+
+def _previous_versions_served(evidence: Evidence) -> Expectation:
+    is_met = all(campaign.serves_previous_version for campaign in evidence.campaigns)
+    return Expectation("every campaign serves its previous version", is_met)
+
+
+def _new_versions_served(evidence: Evidence) -> Expectation:
+    is_met = all(campaign.serves_new_version for campaign in evidence.campaigns)
+    return Expectation("every campaign serves its new version", is_met)
+
+
+def _all_versions_have_status(status: str, evidence: Evidence) -> bool:
+    return set(evidence.version_statuses.values()) == {status}
+
+
+def _campaign_outcomes(evidence: Evidence) -> dict[str, str]:
+    """Return the outcome of each campaign in the reports, by its ARN."""
+    return {
+        arn: outcome for run in evidence.runs for arn, outcome in run.campaign_outcomes().items()
+    }
+
+
+def _reasons(report: RunReport) -> Iterator[str]:
+    """Yield the reason of a report, and the failure of each part. A refused run has problems."""
+    if report["reason"]:
+        reason, *problems = report["reason"].split("\n")
+        yield from (problem.strip() for problem in problems or [reason])
+    campaigns = [campaign for solution in report["solutions"] for campaign in solution["campaigns"]]
+    for part in (*report["imports"], *report["solutions"], *campaigns):
+        if part["failure"]:
+            yield part["failure"]

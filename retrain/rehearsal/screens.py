@@ -1,0 +1,213 @@
+"""Prints a run and a scenario as tables. Rich folds what is too wide for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from retrain.rehearsal.names import short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from retrain.rehearsal.jobs import Job
+    from retrain.rehearsal.judges import Expectation
+    from retrain.rehearsal.play import ScenarioResult
+    from retrain.rehearsal.runs import Campaign, Item, Run, Step, Summary, User, Version
+
+COLOURS = {
+    "ACTIVE": "green",
+    "DEPLOYED": "green",
+    "FAILED": "red",
+    "STOPPED": "red",
+    "REJECTED": "yellow",
+    "ROLLED_BACK": "yellow",
+    "SKIPPED": "yellow",
+}
+"""The colour of a status that ends in this word."""
+METRICS = {
+    "NDCG@10": "normalized_discounted_cumulative_gain_at_10",
+    "MRR@25": "mean_reciprocal_rank_at_25",
+    "precision@10": "precision_at_10",
+    "coverage": "coverage",
+}
+"""The heading of each metric, and its name in Personalize."""
+LAST_ITEMS = 3
+"""Items of the user that are shown."""
+FAVOURITE_GENRES = 2
+"""Genres of the user that are shown."""
+
+
+def coloured(status: str) -> Text:
+    """Return a status in the colour of a good or a bad end."""
+    return Text(status, COLOURS.get(status.rpartition(" ")[2], ""))
+
+
+def print_progress(console: Console, line: str) -> None:
+    """Print a line about the progress of the rehearsal."""
+    console.print(line, style="dim", highlight=False, markup=False)
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """Print everything that a run did, and whether it succeeded."""
+    console.print(_steps_table(summary.steps))
+    if summary.jobs:
+        console.print(_jobs_table(summary.jobs))
+    console.print(_versions_table(summary.versions))
+    outcomes = summary.campaign_outcomes()
+    for campaign in summary.campaigns:
+        outcome = outcomes.get(campaign.campaign_arn)
+        console.print(_campaign_table(campaign, outcome, summary.user))
+    console.print()
+    if summary.report:
+        console.print(summary.report["text"], markup=False, highlight=False)
+        console.print()
+    console.print(_conclusion(summary), highlight=False)
+
+
+def print_result(console: Console, result: ScenarioResult) -> None:
+    """Print what went wrong in a scenario, how the runs ended, and what was prevented."""
+    scenario, evidence = result.scenario, result.evidence
+    table = _grid(f"Scenario {scenario.name}")
+    table.add_row("what happened", scenario.story)
+    _add_rows(table, "messages", [Text(message) for message in evidence.messages()])
+    _add_rows(table, "runs", [_run_text(run) for run in evidence.runs])
+    _add_rows(table, "campaigns", [_campaign_text(campaign) for campaign in evidence.campaigns])
+    _add_rows(table, "checked", [_expectation_text(each) for each in result.expectations])
+    if result.is_as_designed:
+        table.add_row(Text("prevented", "green"), scenario.prevented)
+    else:
+        table.add_row(Text("NOT PREVENTED", "bold red"), scenario.prevented)
+    console.print(table)
+
+
+def _steps_table(steps: Iterable[Step]) -> Table:
+    table = _table("What the functions did", "   s step", "of", "status")
+    table.columns[0].no_wrap = True
+    for step in steps:
+        status = coloured(step.status)
+        if step.failure:
+            status = Text.assemble(status, f": {step.failure}")
+        name = short_name(step.arn) if step.arn else ""
+        table.add_row(f"{step.seconds:4.1f} {step.step}", name, status)
+    return table
+
+
+def _jobs_table(jobs: Iterable[Job]) -> Table:
+    table = _table("Jobs", "job", "statuses", "seconds")
+    for job in jobs:
+        last_words = [coloured(status.rpartition(" ")[2]) for status in job.statuses]
+        table.add_row(job.label, Text(" > ").join(last_words), f"{job.seconds:.1f}")
+    return table
+
+
+def _versions_table(versions: Iterable[Version]) -> Table:
+    table = _table("Solution versions", "version", "", *METRICS)
+    for column in table.columns[1:]:
+        column.no_wrap = True
+    for version in versions:
+        metrics = [version.metrics.get(name) for name in METRICS.values()]
+        cells = ["-" if metric is None else f"{metric:.4f}" for metric in metrics]
+        table.add_row(short_name(version.solution_version_arn), version.age, *cells)
+    return table
+
+
+def _campaign_table(campaign: Campaign, outcome: str | None, user: User) -> Table:
+    served = Text(short_name(campaign.solution_version_arn))
+    if campaign.serves_new_version:
+        served.append(", ").append("the new version", "green")
+    else:
+        served.append(", ").append("not a new version", "red")
+        if outcome:
+            served.append(": ").append(coloured(outcome))
+    table = _grid(f"Campaign {short_name(campaign.campaign_arn)}")
+    table.add_row("serves", served)
+    table.add_row("before", short_name(campaign.previous_version_arn))
+    if campaign.related_to is not None:
+        table.add_row("related to", _items_text([campaign.related_to]))
+    elif campaign.recommendations:
+        table.add_row("user", _user_text(user))
+        table.add_row("last items", _items_text(user.items[:LAST_ITEMS]))
+    if campaign.recommendations:
+        table.add_row("recommended", _items_text(campaign.recommendations))
+    return table
+
+
+def _user_text(user: User) -> Text:
+    """Return the user with the number of items and the most frequent genres."""
+    genres = Counter(genre for item in user.items for genre in item.genres.split("|") if genre)
+    favourites = ", ".join(
+        f"{number} {genre}" for genre, number in genres.most_common(FAVOURITE_GENRES)
+    )
+    count = f"{len(user.items)} item{'s' if len(user.items) != 1 else ''}"
+    return Text(f"{user.user_id}, {count}{f': {favourites}' if favourites else ''}")
+
+
+def _items_text(items: Iterable[Item]) -> Text:
+    """Return a line for each item, with its title or its id, and its genres."""
+    lines = []
+    for item in items:
+        genres = f" ({item.genres.replace('|', ', ')})" if item.genres else ""
+        lines.append(f"{item.title or item.item_id}{genres}")
+    return Text("\n".join(lines))
+
+
+def _conclusion(summary: Summary) -> str:
+    if summary.succeeded and summary.campaigns:
+        return "[green]Every campaign serves its new version.[/]"
+    if summary.succeeded:
+        return "[green]Every solution has a new version[/], and there are no campaigns to update."
+    failed = "campaign serves" if summary.campaigns else "solution has"
+    reason = "see the report" if summary.report else f"the run ended as {escape(summary.ending)}"
+    return f"[red]Not every {failed} a new version[/]: {reason}"
+
+
+def _run_text(run: Run) -> Text:
+    number = len(run.jobs)
+    jobs = f"{number or 'no'} job{'s' if number > 1 else ''}"
+    return Text.assemble(coloured(run.status), f", started {jobs}")
+
+
+def _campaign_text(campaign: Campaign) -> Text:
+    name = short_name(campaign.campaign_arn)
+    served = short_name(campaign.solution_version_arn)
+    if campaign.serves_previous_version:
+        return Text(f"{name} serves {served}, as before")
+    return Text(f"{name} serves {served}, before {short_name(campaign.previous_version_arn)}")
+
+
+def _expectation_text(expectation: Expectation) -> Text:
+    mark = ("✓", "green") if expectation.is_met else ("✗", "bold red")
+    return Text.assemble(mark, f" {expectation.text}")
+
+
+def _add_rows(table: Table, label: str, lines: Sequence[Text]) -> None:
+    """Add a row for each line. Only the first row has the label."""
+    for number, line in enumerate(lines):
+        table.add_row("" if number else label, line)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold")
+    table.box = box.SIMPLE_HEAD
+    table.show_edge = table.pad_edge = False
+    table.padding, table.collapse_padding = (0, 1), True
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _grid(title: str) -> Table:
+    """Return a table without lines: a column of labels, and a column that folds."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.title, table.title_justify, table.title_style = f"\n{title}", "left", "bold"
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table

@@ -1,0 +1,129 @@
+"""Reads a stack, and changes its settings for a rehearsal."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import settings
+from components.rules import arns
+from emulator.deployer.configuration import read_project
+from retrain.rehearsal import config_changes
+from retrain.rehearsal.data.custom_data import read_custom_data
+from retrain.rehearsal.data.data_sets import typical_user
+from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.environments import without_environments
+from retrain.rehearsal.errors import RehearsalError
+from retrain.rehearsal.runs import Item, User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from components.args import RetrainingPipelineArgs
+    from retrain.rehearsal.config_changes import Change
+    from retrain.rehearsal.data.data_sets import DataSet
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it is rehearsed, and the data of its exports."""
+
+    name: str
+    project_dir: Path
+    args: RetrainingPipelineArgs
+    overrides: Mapping[str, str]
+    """The settings that differ from the stack's file, as the deployer takes them.
+
+    `args` contain them.
+    """
+    data: DataSet
+
+    @property
+    def home(self) -> arns.Home:
+        """The account and the region. Raises RehearsalError if the partition is not `aws`."""
+        arn = arns.parse(str(self.args.solutions[0].solution_arn))
+        assert arn is not None, "the settings have been checked"
+        if arn.partition != "aws":
+            raise RehearsalError(
+                f"{arn.partition} is the partition of the stack's ARNs, and the emulator supports "
+                "only aws; copy the stack's file, and use ARNs and a region of aws in the copy"
+            )
+        return arn.home
+
+    @cached_property
+    def user(self) -> User:
+        """The user for whom recommendations are requested."""
+        user_id, item_ids = typical_user(self.data)
+        return User(user_id, [self.item(item_id) for item_id in item_ids])
+
+    def item(self, item_id: str) -> Item:
+        """Return an item with its title and genres."""
+        return Item(item_id, self._titles.get(item_id), self._genres.get(item_id, ""))
+
+    def with_change(self, change: Change) -> Stack:
+        """Return the stack with another change of its settings."""
+        return _read_stack(self.project_dir, self.name, change, self.data)
+
+    @cached_property
+    def _titles(self) -> Mapping[str, str]:
+        return self.data.titles()
+
+    @cached_property
+    def _genres(self) -> Mapping[str, str]:
+        return self.data.genres()
+
+
+@contextmanager
+def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[Stack]:
+    """Read a stack and yield it. Inside the block, the caller's AWS settings are removed.
+
+    `data_dir` contains CSV files to use instead of the sample data (`data/custom_data.py`).
+    """
+    with without_environments(project_dir, name) as folder, without_aws_settings():
+        stack = _read_stack(folder, name, config_changes.no_change, SampleData())
+        if data_dir is None:
+            yield stack
+            return
+        data = read_custom_data(data_dir, stack.args.datasets.configured())
+        yield Stack(name, folder, stack.args, stack.overrides, data)
+
+
+@contextmanager
+def without_aws_settings() -> Iterator[None]:
+    """Remove AWS settings and proxies from the environment, so that no real account is reached."""
+    environment = dict(os.environ)
+    for name in environment:
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    # When the emulator has ended, threads of an interrupted deployment give up at once.
+    os.environ["AWS_MAX_ATTEMPTS"] = "2"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> Stack:
+    """Read a stack with the settings that a rehearsal changes. The file itself must be valid."""
+    file = project_dir / f"Pulumi.{name}.yaml"
+    if not file.is_file():
+        names = sorted(path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml"))
+        known = f"the stacks here are {', '.join(names)}" if names else "there are no stacks here"
+        raise RehearsalError(f"{file}: no such file; {known}")
+    project = read_project(project_dir, name, {})
+    today = datetime.now(tz=UTC).date()
+    settings.parse_stack(project.name, name, project.config, today=today)
+    config = config_changes.decode(project.config, project.name)
+    shortened = config_changes.shorten_probes(config)
+    changed = {**shortened, **change({**config, **shortened})}
+    overrides = config_changes.encode(changed)
+    overridden = read_project(project_dir, name, overrides).config
+    args = settings.parse_stack(project.name, name, overridden, today=today)
+    return Stack(name, project_dir, args, overrides, data)

@@ -1,0 +1,114 @@
+"""Proves the exports of a rehearsal, and the resources that are created for them."""
+
+import pytest
+
+from components.args import ProbeArgs, SolutionArgs
+from retrain.rehearsal.data.csv_files import read_rows, to_csv
+from retrain.rehearsal.data.data_sets import increment, typical_user
+from retrain.rehearsal.data.exports import exports_of
+from retrain.rehearsal.data.resources import recipe_of
+from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.data.spoiling import spoil
+from tests.retrain.builders import HOME, SOLUTION, campaign_args, pipeline_args
+
+
+def test_an_increment_contains_the_new_rows():
+    older, newer = b"A,B\n1,2\n", b"A,B\n1,2\n3,4\n"
+    assert increment(older, newer) == b"A,B\n3,4\n"
+    assert increment(newer, newer) == newer, "all rows if none is new"
+
+
+def test_the_newer_sample_data_begin_with_the_older_sample_data():
+    data = SampleData()
+    older, newer = data.older("INTERACTIONS"), data.newer("INTERACTIONS")
+    assert newer.startswith(older)
+    assert len(newer) > len(older)
+    assert data.titles()["film-001"] == "The Lost Island"
+    assert data.genres()["film-001"] == "Adventure"
+
+
+class Interactions:
+    """A data set with these interactions."""
+
+    def __init__(self, *rows):
+        self.rows = rows
+
+    def newer(self, dataset_type):
+        """Return the interactions."""
+        assert dataset_type == "INTERACTIONS"
+        return to_csv(("USER_ID", "ITEM_ID", "TIMESTAMP"), self.rows)
+
+
+def rows_of(user, number, newest):
+    """So many interactions of a user, the newest first, with different items."""
+    return [(user, f"item-{i}", newest - i) for i in range(number)]
+
+
+def test_the_typical_user_has_the_median_number_of_items():
+    data = Interactions(
+        *rows_of("many", 40, 900), *rows_of("one", 1, 990), *rows_of("usual", 5, 500)
+    )
+    assert typical_user(data) == ("usual", [f"item-{i}" for i in range(5)])
+
+
+@pytest.mark.parametrize("step", [1, -1], ids=["in order", "reversed"])
+def test_of_several_users_the_typical_one_has_the_newest_interaction(step):
+    rows = [*rows_of("a", 3, 500), *rows_of("b", 3, 700), *rows_of("b", 3, 600)]
+    data = Interactions(*rows[::step])
+    assert typical_user(data) == ("b", ["item-0", "item-1", "item-2"])
+
+
+def test_if_every_user_has_few_items_one_of_them_is_typical():
+    data = Interactions(*rows_of("a", 1, 5), *rows_of("b", 1, 6))
+    assert typical_user(data) == ("b", ["item-0"])
+
+
+@pytest.mark.parametrize("spoiling", ["none", "truncated", "renamed", "shuffled"])
+def test_only_interactions_are_spoiled(spoiling):
+    assert spoil(spoiling, "ITEMS", b"ITEM_ID\n1\n") == b"ITEM_ID\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("spoiling", "spoiled"),
+    [
+        ("none", b"USER_ID,ITEM_ID\n1,a\n2,b\n3,c\n4,d\n5,e\n"),
+        ("truncated", b"USER_ID,ITEM_ID\n1,a\n"),
+        ("renamed", b"userId,ITEM_ID\n1,a\n2,b\n3,c\n4,d\n5,e\n"),
+    ],
+)
+def test_an_export_is_spoiled_as_the_scenario_says(spoiling, spoiled):
+    export = b"USER_ID,ITEM_ID\n1,a\n2,b\n3,c\n4,d\n5,e\n"
+    assert spoil(spoiling, "INTERACTIONS", export) == spoiled
+
+
+def test_a_shuffled_export_has_the_same_items_in_another_order():
+    header, *rows = read_rows(SampleData().older("INTERACTIONS"))
+    shuffled_header, *shuffled = read_rows(spoil("shuffled", "INTERACTIONS", to_csv(header, rows)))
+    assert shuffled_header == header
+    assert [row[0] for row in shuffled] == [row[0] for row in rows]
+    assert sorted(row[1] for row in shuffled) == sorted(row[1] for row in rows)
+    assert shuffled != rows
+
+
+def test_a_stack_without_interactions_gets_an_export_of_interactions():
+    users, interactions = exports_of(pipeline_args(keys=["users"]))
+    assert (users.location, users.dataset_type) == (("bucket", "a.csv"), "USERS")
+    assert interactions.dataset_arn == f"{HOME}:dataset/movies/INTERACTIONS"
+    assert interactions.data_location == "s3://rehearsal-interactions/interactions.csv"
+
+
+@pytest.mark.parametrize(
+    ("probe", "training_mode", "recipe"),
+    [
+        (None, "FULL", "aws-user-personalization-v2"),
+        (None, "UPDATE", "aws-user-personalization"),
+        (ProbeArgs(user_id="1"), "FULL", "aws-user-personalization-v2"),
+        (ProbeArgs(item_id="1"), "FULL", "aws-similar-items"),
+        (ProbeArgs(user_id="1", input_list=["1"]), "FULL", "aws-personalized-ranking-v2"),
+    ],
+)
+def test_a_solution_has_a_recipe_for_its_probe_and_its_training_mode(probe, training_mode, recipe):
+    solution = SolutionArgs(
+        solution_arn=SOLUTION, training_mode=training_mode, campaigns=[campaign_args(probe=probe)]
+    )
+    assert recipe_of(solution) == recipe

@@ -1,0 +1,278 @@
+"""Proves the messages, the exit codes and the order of a rehearsal.
+
+The services below a deployed stack are doubles. Does not prove that a run succeeds.
+"""
+
+import json
+import logging
+import os
+import signal
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from emulator import EmulatorError
+from emulator.deployer import Deployment, program
+from retrain.rehearsal import commands, deployed_stack, rehearse
+from retrain.rehearsal.judges import Evidence, Expectation
+from retrain.rehearsal.play import ScenarioResult
+from retrain.rehearsal.scenarios import SCENARIOS, Name
+from tests.program.sample_stack import LEFT_OUT
+from tests.retrain.builders import OUTPUTS, STATE_MACHINE, run, summary
+
+PROBE = "solutions[0].campaigns[0].probe"
+
+
+@pytest.fixture
+def rehearsed(services, monkeypatch):
+    """Let every first run succeed, and every scenario end as designed. Return what is recorded."""
+    services.events = []
+    services.is_as_designed = True
+
+    @contextmanager
+    def running(**options):
+        services.options = options
+        services.events.append("emulator")
+        yield services.emulator
+
+    def play(_deployed, scenario):
+        services.events.append(str(scenario.name))
+        expectation = Expectation("it ends well", services.is_as_designed)
+        return ScenarioResult(scenario, Evidence([run()], []), [expectation])
+
+    monkeypatch.setattr(rehearse, "running", running)
+    monkeypatch.setattr(rehearse, "play", play)
+    monkeypatch.setattr(deployed_stack.DeployedStack, "first_run", lambda _: summary())
+    monkeypatch.setattr(commands, "POLL_SECONDS", 0)
+    return services
+
+
+def fails_with(error):
+    """Return a function that raises an error."""
+
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+def test_a_first_run_that_succeeds_is_shown_and_ends_with_0(rehearsed, capsys):
+    assert rehearse.rehearse("dev") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "account 123456789012, eu-west-1: http://127.0.0.1:1"
+    assert lines[-1] == "Every campaign serves its new version."
+    assert (rehearsed.options["account"], rehearsed.options["region"]) == (
+        "123456789012",
+        "eu-west-1",
+    )
+
+
+def test_a_first_run_that_fails_is_shown_and_ends_with_1(rehearsed, monkeypatch, capsys):
+    failed = summary(trained=False)
+    monkeypatch.setattr(deployed_stack.DeployedStack, "first_run", lambda _: failed)
+    assert rehearse.rehearse("dev") == 1
+    assert rehearsed.events == ["emulator"]
+    assert "What the functions did" in capsys.readouterr().out
+
+
+def test_scenarios_with_a_changed_config_have_a_deployment_of_their_own(rehearsed, project, capsys):
+    names = [Name.AUTO_TRAINING, Name.WRONG_HEADER, Name.NOTHING_NEW]
+    folder = project(**{PROBE: LEFT_OUT})
+    assert rehearse.rehearse("dev", scenarios=names, project_dir=folder) == 0
+    assert rehearsed.events == [
+        *("emulator", "wrong-header", "nothing-new"),
+        *("emulator", "auto-training"),
+    ]
+    assert [config for _, config in rehearsed.deployments] == [{}, {"autoTraining": "refuse"}]
+    assert capsys.readouterr().out.splitlines()[-1] == "3 of 3 scenarios ended as designed."
+
+
+def test_the_stack_is_not_deployed_unchanged_if_no_scenario_needs_it(rehearsed):
+    assert rehearse.rehearse("dev", scenarios=[Name.AUTO_TRAINING]) == 0
+    assert rehearsed.events == ["emulator", "auto-training"]
+
+
+def test_a_scenario_that_does_not_end_as_designed_ends_with_1(rehearsed, capsys):
+    rehearsed.is_as_designed = False
+    assert rehearse.rehearse("dev", scenarios=[Name.WORSE_MODEL]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "0 of 1 scenario ended as designed."
+
+
+@pytest.mark.parametrize(
+    ("first_run", "reason"),
+    [
+        (summary(trained=False), "Retraining run 20261130T030000Z: DEPLOYED"),
+        (summary(report=None, ending="ABORTED", trained=False), "ABORTED"),
+    ],
+)
+def test_no_scenario_is_played_after_a_first_run_that_failed(
+    rehearsed, monkeypatch, capsys, first_run, reason
+):
+    monkeypatch.setattr(deployed_stack.DeployedStack, "first_run", lambda _: first_run)
+    assert rehearse.rehearse("dev", scenarios=[Name.NOTHING_NEW]) == 1
+    assert rehearsed.events == ["emulator"]
+    assert capsys.readouterr().err == (
+        f"a scenario needs a first run that succeeds; it ended so: {reason}\n"
+    )
+
+
+def test_scenarios_that_the_stack_cannot_play_are_refused_by_name(rehearsed, project, capsys):
+    folder = project(paused=True)
+    names = [Name.TWO_STACKS, Name.WRONG_HEADER, Name.DUPLICATE_EVENT, Name.ALL]
+    assert rehearse.rehearse("dev", scenarios=[Name.TWO_STACKS], project_dir=folder) == 2
+    assert rehearse.rehearse("dev", scenarios=names, project_dir=folder) == 2
+    output, errors = capsys.readouterr()
+    assert (rehearsed.events, output) == ([], "")
+    assert errors == (
+        "1 scenario that stack dev cannot play:\n  two-stacks: the stack is paused\n"
+        "2 scenarios that stack dev cannot play:\n"
+        "  duplicate-event: the stack is paused\n  two-stacks: the stack is paused\n"
+    )
+
+
+def test_all_leaves_out_the_scenarios_that_the_stack_cannot_play(rehearsed, project, capsys):
+    folder = project(paused=True)
+    assert rehearse.rehearse("dev", scenarios=[Name.ALL], project_dir=folder) == 0
+    played = [event for event in rehearsed.events if event != "emulator"]
+    assert len(played) == len(SCENARIOS) - 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "left out: duplicate-event: the stack is paused"
+
+
+def test_json_is_the_only_output(rehearsed, capsys):
+    assert rehearse.rehearse("dev", as_json=True) == 0
+    output, errors = capsys.readouterr()
+    document = json.loads(output)
+    assert errors == ""
+    assert rehearsed.events == ["emulator"]
+    keys = ["executionArn", "ending", "report", "jobs", "steps", "versions", "campaigns"]
+    assert list(document) == ["stack", "succeeded", *keys, "user", "trained"]
+    (campaign,) = document["campaigns"]
+    assert campaign["solutionVersionArn"].endswith("/00000002")
+    assert campaign["recommendations"][0] == {
+        "itemId": "film-2",
+        "title": "The Train II",
+        "genres": "Drama|Crime",
+    }
+    metrics = document["versions"][0]["metrics"]
+    assert "precision_at_10" in metrics, "the names of the metrics are those of Personalize"
+
+
+def test_json_contains_the_scenarios_with_or_without_the_first_run(rehearsed, capsys):
+    rehearsed.is_as_designed = False
+    documents = []
+    for names in ([Name.WORSE_MODEL], [Name.HAPPY_PATH, Name.WORSE_MODEL]):
+        assert rehearse.rehearse("dev", scenarios=names, as_json=True) == 1
+        documents.append(json.loads(capsys.readouterr().out))
+    only_scenarios, both = documents
+    assert list(only_scenarios) == ["stack", "succeeded", "scenarios"]
+    assert both["report"]["status"] == "DEPLOYED"
+    assert not both["succeeded"], "it is true only if the exit code is 0"
+    (scenario,) = both["scenarios"]
+    assert (scenario["scenario"], scenario["isAsDesigned"]) == ("worse-model", False)
+    assert scenario["expectations"] == [{"text": "it ends well", "isMet": False}]
+    assert scenario["runs"][0]["report"]["status"] == "DEPLOYED"
+
+
+LIMIT = ClientError({"Error": {"Code": "Limit", "Message": "5"}}, "Make")
+NO_CONNECTION = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "code"),
+    [
+        ("deployed_stack.create_resources", LIMIT, 2),
+        ("rehearse.running", EmulatorError("no free port"), 2),
+        ("deployed_stack.DeployedStack.first_run", NO_CONNECTION, 1),
+    ],
+)
+@pytest.mark.usefixtures("rehearsed")
+def test_an_error_is_a_message_without_a_traceback(monkeypatch, capsys, function, error, code):
+    monkeypatch.setattr(f"retrain.rehearsal.{function}", fails_with(error))
+    assert rehearse.rehearse("dev") == code
+    explanation = "the emulator cannot deploy this stack: " if error is LIMIT else ""
+    assert capsys.readouterr().err == f"{explanation}{error}\n"
+
+
+@pytest.mark.usefixtures("restored_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_keep_prints_the_variables_and_waits_for_a_signal(rehearsed, monkeypatch, capsys, number):
+    handler = signal.getsignal(number)
+    monkeypatch.setattr(rehearsed.emulator, "alive", lambda: signal.raise_signal(number) or True)
+    assert rehearse.rehearse("dev", keep=True) == 0
+    assert capsys.readouterr().out.endswith(
+        "\nThe emulator runs until you press Ctrl-C. In another shell, set these variables for "
+        "the AWS CLI\nand boto3:\n\n"
+        "export AWS_ENDPOINT_URL=http://127.0.0.1:1\nexport AWS_REGION=eu-west-1\n"
+        f"export MACHINE={STATE_MACHINE}\nexport GROUP=retraining-dev\n\n"
+        "S3 has a newer export for a run by hand.\n\n"
+    )
+    assert len(rehearsed.exports) == 1
+    assert signal.getsignal(number) == handler
+
+
+@pytest.mark.usefixtures("restored_signals")
+def test_keep_names_the_day_of_the_export_if_a_location_contains_the_date(
+    rehearsed, project, capsys
+):
+    rehearsed.emulator.lifetime = 0
+    folder = project(**{"datasets.items.dataLocation": "s3://bucket/{date}/items.csv"})
+    assert rehearse.rehearse("dev", keep=True, project_dir=folder) == 1
+    today = datetime.now(UTC).date().isoformat()
+    assert capsys.readouterr().out.splitlines()[-2] == (
+        f"S3 has a newer export at {{date}} = {today} for a run by hand."
+    )
+    assert [export["day"] for export in rehearsed.exports] == [today]
+
+
+@pytest.mark.usefixtures("restored_signals")
+def test_keep_with_json_prints_the_variables_to_stderr(rehearsed, capsys):
+    rehearsed.emulator.lifetime = 2
+    assert rehearse.rehearse("dev", keep=True, as_json=True) == 1
+    output, errors = capsys.readouterr()
+    assert json.loads(output)["succeeded"]
+    assert "export AWS_REGION=eu-west-1" in errors
+    assert errors.endswith("the emulator has died\n")
+
+
+def test_a_warning_of_the_program_is_shown_once(rehearsed, monkeypatch, capsys):
+    logger = logging.getLogger(program.__name__)
+    handler = logging.StreamHandler()
+    logger.addHandler(handler)
+
+    def deploy(*_, **__):
+        logger.warning("%s", "will not run on 2027-03-28")
+        logger.warning("%s", "deprecated")
+        return Deployment(OUTPUTS, [])
+
+    monkeypatch.setattr(deployed_stack, "deploy", deploy)
+    names = [Name.WORSE_MODEL, Name.STUCK_TRAINING]
+    try:
+        for _ in range(2):
+            assert rehearse.rehearse("dev", scenarios=names) == 0
+            assert capsys.readouterr().err.splitlines() == [
+                "will not run on 2027-03-28",
+                "deprecated",
+            ]
+    finally:
+        logger.removeHandler(handler)
+    assert len(rehearsed.events) == 8, "each rehearsal deploys twice"
+
+
+def test_the_caller_s_aws_settings_and_proxies_are_removed(rehearsed, monkeypatch):
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "HTTPS_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "the-callers")
+    environment = {}
+
+    def first_run(_deployed):
+        environment.update(os.environ)
+        return summary()
+
+    monkeypatch.setattr(deployed_stack.DeployedStack, "first_run", first_run)
+    assert rehearse.rehearse("dev") == 0
+    assert rehearsed.events == ["emulator"]
+    assert "the-callers" not in environment.values()
+    assert os.environ["AWS_PROFILE"] == "the-callers"
+    assert "AWS_CONFIG_FILE" not in os.environ
