@@ -1,4 +1,4 @@
-"""Parts of a small pipeline: roles, functions, machines, schedules, by names of the caller's."""
+"""Creates the parts of a small pipeline: roles, functions, state machines and schedules."""
 
 import io
 import json
@@ -20,6 +20,7 @@ AS_ROOT = json.dumps(
         }
     }
 )
+"""A trust policy that lets the account's root assume the role."""
 BOOTSTRAP = '#!/bin/sh\nexec python -m awslambdaric "$_HANDLER"\n'
 ECHO = """
 import os
@@ -32,15 +33,18 @@ def handler(event, context):
 
 
 def allow(action, resource="*", **condition):
+    """Return a statement of a policy."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return {**statement, "Condition": condition} if condition else statement
 
 
 def policy(*statements):
+    """Return a policy as JSON."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def trust(service, **condition):
+    """Return the trust policy, as JSON, of a role that a service of AWS may assume."""
     statement = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
@@ -49,8 +53,8 @@ def trust(service, **condition):
     return policy({**statement, "Condition": condition} if condition else statement)
 
 
-def role(aws, name, trust_policy, *statements):
-    """The ARN of a new role."""
+def create_role(aws, name, trust_policy, *statements):
+    """Create a role with these permissions and return its ARN."""
     iam = aws.client("iam")
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust_policy)["Role"]["Arn"]
     grant(aws, name, *statements)
@@ -58,7 +62,7 @@ def role(aws, name, trust_policy, *statements):
 
 
 def grant(aws, name, *statements):
-    """Give a role these permissions, and no others."""
+    """Replace the permissions of a role with these."""
     iam = aws.client("iam")
     if statements:
         iam.put_role_policy(RoleName=name, PolicyName="main", PolicyDocument=policy(*statements))
@@ -66,9 +70,9 @@ def grant(aws, name, *statements):
         iam.delete_role_policy(RoleName=name, PolicyName="main")
 
 
-def member(aws, name, *statements):
-    """A function that makes clients of a new role of this name."""
-    arn = role(aws, name, AS_ROOT, *statements)
+def role_clients(aws, name, *statements):
+    """Create a role and return a function that returns a client of a service with this role."""
+    arn = create_role(aws, name, AS_ROOT, *statements)
     keys = aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
 
     def client(service="personalize"):
@@ -86,15 +90,15 @@ def member(aws, name, *statements):
 
 
 def refusal(call, **arguments):
-    """The code and message of a call that must be refused."""
-    with pytest.raises(ClientError) as refused:
+    """Call a method of a client that must fail, and return the error's code and message."""
+    with pytest.raises(ClientError) as caught:
         call(**arguments)
-    error = refused.value.response["Error"]
+    error = caught.value.response["Error"]
     return error["Code"], error["Message"]
 
 
 def archive(code):
-    """A function's code, with what starts AWS's own runtime client."""
+    """Return the zip file of a function with the code and the script that starts it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         bootstrap = zipfile.ZipInfo("bootstrap")
@@ -104,12 +108,12 @@ def archive(code):
     return buffer.getvalue()
 
 
-def function(aws, name, *statements, code=ECHO):
-    """The ARN of a new function's published version; its role has the function's name."""
+def create_function(aws, name, *statements, code=ECHO):
+    """Create and publish a function with a role of the same name. Return the version's ARN."""
     client = aws.client("lambda")
     client.create_function(
         FunctionName=name,
-        Role=role(aws, name, trust("lambda"), *statements),
+        Role=create_role(aws, name, trust("lambda"), *statements),
         Runtime="provided.al2023",
         Handler="code.handler",
         Code={"ZipFile": archive(code)},
@@ -119,13 +123,13 @@ def function(aws, name, *statements, code=ECHO):
 
 
 def invoke(aws, function_arn, event):
-    """What a function answers."""
-    answer = aws.client("lambda").invoke(FunctionName=function_arn, Payload=json.dumps(event))
-    return json.loads(answer["Payload"].read())
+    """Invoke a function and return the parsed payload."""
+    response = aws.client("lambda").invoke(FunctionName=function_arn, Payload=json.dumps(event))
+    return json.loads(response["Payload"].read())
 
 
 def calling(function_arn):
-    """A definition that calls one function with the input."""
+    """Return a definition that calls one function with the input."""
     return {
         "StartAt": "Call",
         "States": {
@@ -141,16 +145,16 @@ def calling(function_arn):
 
 
 def waiting(seconds):
-    """A definition that only waits."""
+    """Return a definition that only waits."""
     return {
         "StartAt": "Wait",
         "States": {"Wait": {"Type": "Wait", "Seconds": seconds, "End": True}},
     }
 
 
-def machine(aws, name, definition, *statements):
-    """The ARN of a new state machine; its role has the machine's name."""
-    role_arn = role(
+def create_machine(aws, name, definition, *statements):
+    """Create a state machine with a role of the same name. Return its ARN."""
+    role_arn = create_role(
         aws,
         name,
         trust(
@@ -166,7 +170,7 @@ def machine(aws, name, definition, *statements):
 
 
 def execute(aws, machine_arn, document):
-    """An execution, once it has ended."""
+    """Start an execution, wait until it has ended, and return it."""
     started = aws.client("stepfunctions").start_execution(
         stateMachineArn=machine_arn, input=json.dumps(document)
     )
@@ -174,37 +178,40 @@ def execute(aws, machine_arn, document):
 
 
 def finished(aws, execution_arn, seconds=30):
-    """The execution once it has ended."""
+    """Wait until an execution has ended, and return it."""
     client = aws.client("stepfunctions")
-    ended = eventually(
+    execution = eventually(
         lambda: client.describe_execution(executionArn=execution_arn),
         lambda execution: execution["status"] != "RUNNING",
         seconds,
     )
-    ended.pop("ResponseMetadata")
-    return ended
+    execution.pop("ResponseMetadata")
+    return execution
 
 
-def eventually(look, enough, seconds=20):
-    """The first look that is enough."""
+def eventually(read, is_enough, seconds=20):
+    """Call `read` until its result is enough, and return the result."""
     deadline = time.monotonic() + seconds
     while True:
-        seen = look()
-        if enough(seen):
-            return seen
-        assert time.monotonic() < deadline, f"still {seen} after {seconds} s"
+        result = read()
+        if is_enough(result):
+            return result
+        assert time.monotonic() < deadline, f"still {result} after {seconds} s"
         time.sleep(0.05)
 
 
 def group_arn(group):
+    """Return the ARN of a schedule group."""
     return f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{group}"
 
 
-def schedule(aws, name, machine_arn, *statements, expression="cron(0 3 ? * SUN *)", **target):
-    """The ARN of a new schedule in a group of its own name; so is its role's."""
+def create_schedule(
+    aws, name, machine_arn, *statements, expression="cron(0 3 ? * SUN *)", **target
+):
+    """Create a schedule. Its group and its role have the same name. Return its ARN."""
     scheduler = aws.client("scheduler")
     scheduler.create_schedule_group(Name=name)
-    role_arn = role(
+    role_arn = create_role(
         aws,
         name,
         trust(

@@ -2,7 +2,16 @@
 
 import json
 
-from small_stack import ACCOUNT, AS_ROOT, archive, eventually, function, invoke, refusal, trust
+from small_stack import (
+    ACCOUNT,
+    AS_ROOT,
+    archive,
+    create_function,
+    eventually,
+    invoke,
+    refusal,
+    trust,
+)
 
 MESSAGE = "The role defined for the function cannot be assumed by Lambda."
 
@@ -29,7 +38,7 @@ def test_a_function_is_not_created_with_a_role_that_does_not_trust_lambda(aws):
 
 
 def test_a_function_whose_role_no_longer_trusts_lambda_does_not_run(aws):
-    arn = function(aws, "fr-once")
+    arn = create_function(aws, "fr-once")
     assert invoke(aws, arn, {"n": 1})["event"] == {"n": 1}
     update = aws.client("iam").update_assume_role_policy
     update(RoleName="fr-once", PolicyDocument=AS_ROOT)
@@ -42,7 +51,7 @@ def test_a_function_whose_role_no_longer_trusts_lambda_does_not_run(aws):
 
 def test_an_event_does_not_reach_a_function_whose_role_does_not_trust_lambda(aws):
     events = aws.client("events")
-    arn = function(aws, "fr-event")
+    arn = create_function(aws, "fr-event")
     rule = events.put_rule(Name="fr-event", EventPattern=json.dumps({"source": ["fr"]}))["RuleArn"]
     aws.client("lambda").add_permission(
         FunctionName=arn,

@@ -9,14 +9,14 @@ from small_stack import (
     ACCOUNT,
     REGION,
     allow,
+    create_machine,
+    create_role,
+    create_schedule,
     eventually,
     finished,
     group_arn,
-    machine,
-    member,
     refusal,
-    role,
-    schedule,
+    role_clients,
     trust,
     waiting,
 )
@@ -27,9 +27,9 @@ SLOT = "2026-11-29T02:00:00Z"
 
 
 def test_firing_fills_in_the_context_and_starts_as_the_schedule_s_role(aws):
-    arn = machine(aws, "sched-fired", waiting(0))
+    arn = create_machine(aws, "sched-fired", waiting(0))
     attributes = ["schedule-arn", "scheduled-time", "execution-id", "attempt-number"]
-    fired = schedule(
+    fired = create_schedule(
         aws,
         "sched-fired-by",
         arn,
@@ -50,8 +50,8 @@ def test_firing_fills_in_the_context_and_starts_as_the_schedule_s_role(aws):
 
 
 def test_the_next_slot_is_fired_unless_another_is_named(aws):
-    arn = machine(aws, "sched-next", waiting(0))
-    schedule(
+    arn = create_machine(aws, "sched-next", waiting(0))
+    create_schedule(
         aws,
         "sched-next-by",
         arn,
@@ -67,8 +67,8 @@ def test_the_next_slot_is_fired_unless_another_is_named(aws):
 
 
 def test_a_second_delivery_for_a_slot_finds_the_first_one_s_execution(aws):
-    arn = machine(aws, "sched-twice", waiting(60))
-    schedule(aws, "sched-twice-by", arn, allow("states:StartExecution", arn))
+    arn = create_machine(aws, "sched-twice", waiting(60))
+    create_schedule(aws, "sched-twice-by", arn, allow("states:StartExecution", arn))
     first = aws.fire("sched-twice-by", "sched-twice-by", SLOT)
     second = aws.fire("sched-twice-by", "sched-twice-by", SLOT)
     client = aws.client("stepfunctions")
@@ -94,9 +94,9 @@ def queue(aws, name):
 
 
 def test_what_cannot_be_delivered_is_a_dead_letter_sent_by_the_role(aws):
-    arn = machine(aws, "sched-dead", waiting(0))
+    arn = create_machine(aws, "sched-dead", waiting(0))
     url, queue_arn = queue(aws, "sched-dead")
-    dead = schedule(
+    dead = create_schedule(
         aws,
         "sched-dead-by",
         arn,
@@ -125,9 +125,9 @@ def test_what_cannot_be_delivered_is_a_dead_letter_sent_by_the_role(aws):
 
 
 def test_without_the_permission_to_send_there_is_no_dead_letter(aws):
-    arn = machine(aws, "sched-lost", waiting(0))
+    arn = create_machine(aws, "sched-lost", waiting(0))
     url, queue_arn = queue(aws, "sched-lost")
-    schedule(aws, "sched-lost-by", arn, DeadLetterConfig={"Arn": queue_arn})
+    create_schedule(aws, "sched-lost-by", arn, DeadLetterConfig={"Arn": queue_arn})
     with pytest.raises(emulator.EmulatorError, match="not authorized"):
         aws.fire("sched-lost-by", "sched-lost-by", SLOT)
     assert "Messages" not in aws.client("sqs").receive_message(QueueUrl=url)
@@ -137,8 +137,8 @@ def test_without_the_permission_to_send_there_is_no_dead_letter(aws):
 
 
 def test_a_role_that_loses_the_group_s_trust_starts_nothing(aws):
-    arn = machine(aws, "sched-trust", waiting(0))
-    schedule(aws, "sched-trust-by", arn, allow("states:StartExecution", arn))
+    arn = create_machine(aws, "sched-trust", waiting(0))
+    create_schedule(aws, "sched-trust-by", arn, allow("states:StartExecution", arn))
     aws.client("iam").update_assume_role_policy(
         RoleName="sched-trust-by",
         PolicyDocument=trust("scheduler", StringEquals={"aws:SourceArn": group_arn("other")}),
@@ -166,7 +166,7 @@ def test_a_role_that_loses_the_group_s_trust_starts_nothing(aws):
 )
 def test_a_role_that_the_group_may_not_assume_is_refused_at_creation(aws, trust_policy, request):
     name = f"sched-refused-{request.node.callspec.id.replace(' ', '-')[:30]}"
-    role_arn = role(aws, name, trust_policy)
+    role_arn = create_role(aws, name, trust_policy)
     with pytest.raises(ClientError) as refused:
         aws.client("scheduler").create_schedule(
             Name="x",
@@ -182,7 +182,7 @@ def test_a_role_that_the_group_may_not_assume_is_refused_at_creation(aws, trust_
 
 
 def test_an_expression_that_is_none_is_refused_at_creation(aws):
-    role_arn = role(aws, "sched-expression", trust("scheduler"))
+    role_arn = create_role(aws, "sched-expression", trust("scheduler"))
     with pytest.raises(ClientError, match=r"Invalid Schedule Expression cron\(1 2 3\)\."):
         aws.client("scheduler").create_schedule(
             Name="sched-expression",
@@ -193,8 +193,8 @@ def test_an_expression_that_is_none_is_refused_at_creation(aws):
 
 
 def test_a_rate_fires_by_itself_at_once_when_created_and_when_changed(aws):
-    arn = machine(aws, "sched-rate", waiting(0))
-    schedule(
+    arn = create_machine(aws, "sched-rate", waiting(0))
+    create_schedule(
         aws,
         "sched-rate-by",
         arn,
@@ -218,8 +218,8 @@ def test_a_rate_fires_by_itself_at_once_when_created_and_when_changed(aws):
 
 
 def test_a_disabled_schedule_never_fires(aws):
-    arn = machine(aws, "sched-paused", waiting(0))
-    role_arn = role(aws, "sched-paused-by", trust("scheduler"), allow("states:*", "*"))
+    arn = create_machine(aws, "sched-paused", waiting(0))
+    role_arn = create_role(aws, "sched-paused-by", trust("scheduler"), allow("states:*", "*"))
     aws.client("scheduler").create_schedule(
         Name="sched-paused",
         ScheduleExpression="rate(1 minute)",
@@ -230,8 +230,8 @@ def test_a_disabled_schedule_never_fires(aws):
     with pytest.raises(emulator.EmulatorError) as refused:
         aws.fire("sched-paused")
     assert str(refused.value) == "schedule sched-paused in group default is DISABLED"
-    started = machine(aws, "sched-running", waiting(0))
-    schedule(
+    started = create_machine(aws, "sched-running", waiting(0))
+    create_schedule(
         aws,
         "sched-running-by",
         started,
@@ -248,9 +248,9 @@ def test_a_disabled_schedule_never_fires(aws):
 
 
 def test_a_role_may_read_the_schedules_that_its_policy_names_with_their_group(aws):
-    arn = machine(aws, "sched-read", waiting(0))
-    read = schedule(aws, "sched-read-by", arn)
-    scheduler = member(aws, "sched-reader", allow("scheduler:GetSchedule", read))("scheduler")
+    arn = create_machine(aws, "sched-read", waiting(0))
+    read = create_schedule(aws, "sched-read-by", arn)
+    scheduler = role_clients(aws, "sched-reader", allow("scheduler:GetSchedule", read))("scheduler")
     found = scheduler.get_schedule(Name="sched-read-by", GroupName="sched-read-by")
     assert found["Arn"] == read
     code, _ = refusal(scheduler.get_schedule, Name="sched-read-by")
@@ -265,7 +265,7 @@ def test_a_schedule_that_is_not_there_is_named(aws):
 
 def test_a_target_that_is_no_state_machine_is_refused(aws):
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
-    schedule(aws, "sched-queue", arn, allow("sqs:SendMessage"))
+    create_schedule(aws, "sched-queue", arn, allow("sqs:SendMessage"))
     with pytest.raises(emulator.EmulatorError) as refused:
         aws.fire("sched-queue", "sched-queue")
     assert str(refused.value) == f"UnsupportedTarget: only state machines, not {arn}"

@@ -4,7 +4,7 @@ import json
 import urllib.request
 
 import pytest
-from small_stack import ACCOUNT, REGION, function, invoke, machine, waiting
+from small_stack import ACCOUNT, REGION, create_function, create_machine, invoke, waiting
 
 import emulator
 
@@ -62,8 +62,8 @@ def test_a_reset_forgets_everything_and_ends_executions():
     with emulator.running() as running:
         s3 = running.client("s3")
         s3.create_bucket(Bucket="gone", CreateBucketConfiguration={"LocationConstraint": REGION})
-        invoke(running, function(running, "gone"), {})
-        arn = machine(running, "gone-too", waiting(60))
+        invoke(running, create_function(running, "gone"), {})
+        arn = create_machine(running, "gone-too", waiting(60))
         running.client("stepfunctions").start_execution(stateMachineArn=arn)
         running.client("personalize").create_dataset_group(name="gone")
         running.control("POST", "reset")
@@ -74,8 +74,8 @@ def test_a_reset_forgets_everything_and_ends_executions():
         assert running.client("personalize").list_dataset_groups()["datasetGroups"] == []
         actions = [call["action"] for call in running.calls()]
         assert "s3:CreateBucket" not in actions
-        function(running, "gone")  # the names are free
-        machine(running, "gone-too", waiting(0))
+        create_function(running, "gone")  # the names are free
+        create_machine(running, "gone-too", waiting(0))
 
 
 def test_controls_respond_with_json(aws):

@@ -8,8 +8,8 @@ from small_stack import (
     REGION,
     allow,
     archive,
+    create_function,
     eventually,
-    function,
     grant,
     invoke,
     refusal,
@@ -45,7 +45,9 @@ def groups(aws, name):
 
 
 def test_the_class_of_an_error_is_its_type(aws):
-    answer = aws.client("lambda").invoke(FunctionName=function(aws, "fn-fails", code=FAILING))
+    answer = aws.client("lambda").invoke(
+        FunctionName=create_function(aws, "fn-fails", code=FAILING)
+    )
     assert answer["FunctionError"] == "Unhandled"
     error = json.loads(answer["Payload"].read())
     assert (error["errorType"], error["errorMessage"]) == ("Throttled", "slow down")
@@ -53,7 +55,7 @@ def test_the_class_of_an_error_is_its_type(aws):
 
 
 def test_a_published_version_keeps_its_code_when_the_function_s_changes(aws):
-    published = function(aws, "fn-kept", code="def handler(event, context):\n    return 1\n")
+    published = create_function(aws, "fn-kept", code="def handler(event, context):\n    return 1\n")
     assert published == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:fn-kept:1"
     aws.client("lambda").update_function_code(
         FunctionName="fn-kept", ZipFile=archive("def handler(event, context):\n    return 2\n")
@@ -65,7 +67,9 @@ def test_log_lines_are_json_where_the_function_is_told_so(aws):
     group = "fn-json"
     client = aws.client("lambda")
     logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
-    function(aws, group, allow(["logs:CreateLogStream", "logs:PutLogEvents"], logs), code=SPEAKING)
+    create_function(
+        aws, group, allow(["logs:CreateLogStream", "logs:PutLogEvents"], logs), code=SPEAKING
+    )
     aws.client("logs").create_log_group(logGroupName=group)
     eventually(
         lambda: client.get_function(FunctionName=group)["Configuration"]["State"],
@@ -88,7 +92,7 @@ def test_log_lines_are_json_where_the_function_is_told_so(aws):
 def test_lines_are_lost_where_the_role_may_not_write_them(aws):
     name = "fn-silent"
     group = f"/aws/lambda/{name}"
-    arn = function(aws, name, code=SPEAKING)
+    arn = create_function(aws, name, code=SPEAKING)
     invoke(aws, arn, {"rows": 1})
     assert groups(aws, group) == []
     denied = [call for call in aws.calls("logs:") if f"/{name}/" in call["caller"]]

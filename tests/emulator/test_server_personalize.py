@@ -11,12 +11,12 @@ from small_stack import (
     ACCOUNT,
     REGION,
     allow,
+    create_role,
     eventually,
     grant,
-    member,
     policy,
     refusal,
-    role,
+    role_clients,
     trust,
 )
 
@@ -90,11 +90,11 @@ def import_role(aws, name, *statements, service="personalize"):
         "StringEquals": {"aws:SourceAccount": ACCOUNT},
         "ArnLike": {"aws:SourceArn": f"{ARN}*"},
     }
-    return role(aws, name, trust(service, **conditions), *statements)
+    return create_role(aws, name, trust(service, **conditions), *statements)
 
 
 def test_a_role_is_allowed_what_its_policy_allows_and_on_those_resources_only(aws, dataset):
-    client = member(aws, "http-reader", allow("personalize:DescribeDataset", dataset))()
+    client = role_clients(aws, "http-reader", allow("personalize:DescribeDataset", dataset))()
     assert client.describe_dataset(datasetArn=dataset)["dataset"]["datasetArn"] == dataset
     group = f"{ARN}dataset-group/http"
     who = (
@@ -117,7 +117,7 @@ def test_a_role_is_allowed_what_its_policy_allows_and_on_those_resources_only(aw
 
 def test_an_explicit_deny_wins(aws, dataset):
     deny = {**allow("personalize:DescribeDataset", dataset), "Effect": "Deny"}
-    client = member(aws, "http-denied", allow("personalize:*"), deny)()
+    client = role_clients(aws, "http-denied", allow("personalize:*"), deny)()
     assert refusal(client.describe_dataset, datasetArn=dataset)[1].endswith(
         "with an explicit deny in an identity-based policy"
     )
@@ -132,7 +132,7 @@ def test_an_explicit_deny_wins(aws, dataset):
 )
 def test_credentials_that_are_none_are_refused(aws, key, secret, code):
     name = f"http-{secret}"
-    credentials = member(aws, name)()._request_signer._credentials  # noqa: SLF001 - its key
+    credentials = role_clients(aws, name)()._request_signer._credentials  # noqa: SLF001 - its key
     client = boto3.client(
         "personalize",
         endpoint_url=aws.endpoint,
@@ -146,7 +146,7 @@ def test_credentials_that_are_none_are_refused(aws, key, secret, code):
 
 def test_the_runtime_asks_for_permissions_too(aws):
     campaign = f"{ARN}campaign/none"
-    client = member(aws, "http-runtime", allow("personalize:GetRecommendations", f"{ARN}x"))
+    client = role_clients(aws, "http-runtime", allow("personalize:GetRecommendations", f"{ARN}x"))
     runtime = client("personalize-runtime")
     code, message = refusal(runtime.get_recommendations, campaignArn=campaign, userId="1")
     assert code == "AccessDeniedException"
@@ -227,7 +227,7 @@ def test_a_bucket_that_is_not_there_fails_the_import(aws, dataset):
 def test_a_role_may_be_passed_only_by_who_may_pass_it_to_personalize(aws, dataset):
     arn = import_role(aws, "http-passed", *READS_BUCKET)
     imports = allow("personalize:CreateDatasetImportJob", [dataset, f"{ARN}dataset-import-job/*"])
-    client = member(aws, "http-passer", imports)()
+    client = role_clients(aws, "http-passer", imports)()
 
     def attempt(*statements):
         grant(aws, "http-passer", imports, *statements)
@@ -262,7 +262,7 @@ def test_a_role_that_personalize_may_not_assume_is_refused(aws, dataset, service
 
 
 def test_a_lost_answer_is_a_closed_connection_after_the_deed(aws):
-    client = member(aws, "http-lost", allow("personalize:*"))()
+    client = role_clients(aws, "http-lost", allow("personalize:*"))()
     aws.control("POST", "faults", {"fault": "lost-answer", "operation": "CreateSchema"})
     text = schema("INTERACTIONS")
     with pytest.raises(ConnectionClosedError):
@@ -277,7 +277,7 @@ def test_a_lost_answer_is_a_closed_connection_after_the_deed(aws):
 def test_faults_are_ordered_listed_and_withdrawn(aws):
     order = {"fault": "throttle", "operation": "ListSchemas", "times": 2}
     fault = aws.control("POST", "faults", order)["id"]
-    client = member(aws, "http-faults", allow("personalize:*"))()
+    client = role_clients(aws, "http-faults", allow("personalize:*"))()
     assert refusal(client.list_schemas)[0] == "ThrottlingException"
     assert [(f["id"], f["times"]) for f in aws.control("GET", "faults")] == [(fault, 1)]
     aws.control("DELETE", f"faults?id={fault}")

@@ -8,11 +8,11 @@ from small_stack import (
     REGION,
     allow,
     calling,
+    create_function,
+    create_machine,
+    create_schedule,
     finished,
-    function,
     grant,
-    machine,
-    schedule,
 )
 
 import emulator
@@ -43,12 +43,12 @@ def statements(aws):
     aws.client("s3").create_bucket(
         Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
-    code = function(aws, f"{NAME}-function", *FUNCTION, code=CODE)
+    code = create_function(aws, f"{NAME}-function", *FUNCTION, code=CODE)
     invokes = allow("lambda:InvokeFunction", code)
-    arn = machine(aws, f"{NAME}-machine", calling(code), invokes)
+    arn = create_machine(aws, f"{NAME}-machine", calling(code), invokes)
     starts = allow("states:StartExecution", arn)
     event = '{"at": "<aws.scheduler.scheduled-time>"}'
-    schedule(aws, f"{NAME}-schedule", arn, starts, Input=event)
+    create_schedule(aws, f"{NAME}-schedule", arn, starts, Input=event)
     return {
         f"{NAME}-function": list(FUNCTION),
         f"{NAME}-machine": [invokes],

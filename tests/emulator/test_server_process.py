@@ -11,7 +11,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from small_stack import eventually, function, invoke
+from small_stack import create_function, eventually, invoke
 
 import emulator
 from emulator.personalize import Duration, FixedTimings
@@ -109,7 +109,7 @@ def test_a_shell_needs_only_the_exports(command):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_after_a_signal_the_command_succeeds_and_all_processes_end(command, number):
     process, aws = command
-    pids = [server_pid(process), invoke(aws, function(aws, "left"), {})["pid"]]
+    pids = [server_pid(process), invoke(aws, create_function(aws, "left"), {})["pid"]]
     assert all(is_running(pid) for pid in pids)
     process.send_signal(number)
     assert (wait_for_end(process), process.returncode) == ("", 0)
@@ -119,7 +119,7 @@ def test_after_a_signal_the_command_succeeds_and_all_processes_end(command, numb
 
 def test_all_processes_end_when_the_command_is_killed(command):
     process, aws = command
-    pids = [server_pid(process), invoke(aws, function(aws, "left"), {})["pid"]]
+    pids = [server_pid(process), invoke(aws, create_function(aws, "left"), {})["pid"]]
     process.kill()
     assert all_end(pids)
     assert not aws.log.parent.exists()
@@ -127,7 +127,7 @@ def test_all_processes_end_when_the_command_is_killed(command):
 
 def test_the_command_reports_that_the_server_died_and_all_processes_end(command):
     process, aws = command
-    server, worker = server_pid(process), invoke(aws, function(aws, "left"), {})["pid"]
+    server, worker = server_pid(process), invoke(aws, create_function(aws, "left"), {})["pid"]
     os.kill(server, signal.SIGKILL)
     assert wait_for_end(process).splitlines()[0] == "error: the emulator died"
     assert process.returncode == 1
@@ -136,7 +136,7 @@ def test_the_command_reports_that_the_server_died_and_all_processes_end(command)
 
 def test_a_running_function_does_not_delay_the_end():
     with emulator.running() as running:
-        sleeper = function(
+        sleeper = create_function(
             running,
             "sleeper",
             code="import time, os\n"
@@ -225,6 +225,6 @@ def test_functions_do_not_see_the_aws_settings_of_the_caller(monkeypatch):
         monkeypatch.setenv(name, "nonsense")
     with emulator.running() as running:
         code = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
-        environment = invoke(running, function(running, "shows", code=code), {})
+        environment = invoke(running, create_function(running, "shows", code=code), {})
     assert environment["AWS_ENDPOINT_URL"] == running.endpoint
     assert "nonsense" not in environment.values()

@@ -8,14 +8,14 @@ from small_stack import (
     REGION,
     allow,
     calling,
+    create_function,
+    create_machine,
+    create_role,
     eventually,
     execute,
     finished,
-    function,
     grant,
-    machine,
     refusal,
-    role,
     trust,
     waiting,
 )
@@ -25,11 +25,11 @@ import emulator
 
 @pytest.fixture(scope="module")
 def echo(aws):
-    return function(aws, "sf-echo")
+    return create_function(aws, "sf-echo")
 
 
 def test_a_machine_invokes_a_published_function_and_gets_its_answer(aws, echo):
-    arn = machine(aws, "sf-calls", calling(echo), allow("lambda:InvokeFunction", echo))
+    arn = create_machine(aws, "sf-calls", calling(echo), allow("lambda:InvokeFunction", echo))
     execution = execute(aws, arn, {"a": 1})
     assert execution["status"] == "SUCCEEDED", execution
     answer = json.loads(execution["output"])
@@ -40,7 +40,7 @@ def test_a_machine_invokes_a_published_function_and_gets_its_answer(aws, echo):
 
 
 def test_a_function_s_error_has_its_class_s_name(aws, echo):
-    arn = machine(aws, "sf-errors", calling(echo), allow("lambda:InvokeFunction", echo))
+    arn = create_machine(aws, "sf-errors", calling(echo), allow("lambda:InvokeFunction", echo))
     execution = execute(aws, arn, {"fail": "no data"})
     assert execution["error"] == "ValueError", "as AWS's own runtime client reports it"
     assert json.loads(execution["cause"])["errorMessage"] == "no data"
@@ -49,7 +49,7 @@ def test_a_function_s_error_has_its_class_s_name(aws, echo):
 @pytest.mark.parametrize("statements", [[], [allow("lambda:InvokeFunction", "arn:aws:lambda:x")]])
 def test_a_machine_whose_role_may_not_invoke_fails(aws, echo, statements):
     name = f"sf-denied-{len(statements)}"
-    execution = execute(aws, machine(aws, name, calling(echo), *statements), {})
+    execution = execute(aws, create_machine(aws, name, calling(echo), *statements), {})
     assert (execution["status"], execution["error"]) == (
         "FAILED",
         "Lambda.AccessDeniedException",
@@ -61,14 +61,14 @@ def test_a_machine_whose_role_may_not_invoke_fails(aws, echo, statements):
 
 
 def test_a_permission_that_is_taken_away_is_missed_at_once(aws, echo):
-    arn = machine(aws, "sf-revoked", calling(echo), allow("lambda:InvokeFunction", echo))
+    arn = create_machine(aws, "sf-revoked", calling(echo), allow("lambda:InvokeFunction", echo))
     assert execute(aws, arn, {})["status"] == "SUCCEEDED"
     grant(aws, "sf-revoked")
     assert execute(aws, arn, {"again": True})["error"] == "Lambda.AccessDeniedException"
 
 
 def test_a_machine_whose_role_trusts_somebody_else_is_refused(aws):
-    arn = role(aws, "sf-untrusting", trust("lambda"))
+    arn = create_role(aws, "sf-untrusting", trust("lambda"))
     create = aws.client("stepfunctions").create_state_machine
     request = {"name": "sf-untrusting", "definition": json.dumps(waiting(1)), "roleArn": arn}
     code, message = refusal(create, **request)
@@ -105,7 +105,7 @@ DELIVERIES = [
 def test_a_machine_that_logs_needs_a_role_that_may_set_the_delivery_up(aws, missing):
     name = f"sf-logs-{missing.partition(':')[2]}"
     allowed = allow([action for action in DELIVERIES if action != missing])
-    arn = role(aws, name, trust("states"), allowed)
+    arn = create_role(aws, name, trust("states"), allowed)
     create = aws.client("stepfunctions").create_state_machine
     request = {"name": name, "definition": json.dumps(waiting(0)), "roleArn": arn}
     code, message = refusal(create, **request, loggingConfiguration=LOGGING)
@@ -115,7 +115,7 @@ def test_a_machine_that_logs_needs_a_role_that_may_set_the_delivery_up(aws, miss
 
 
 def test_a_role_that_no_longer_trusts_step_functions_fails_the_task(aws, echo):
-    arn = machine(aws, "sf-distrusts", calling(echo), allow("lambda:InvokeFunction", echo))
+    arn = create_machine(aws, "sf-distrusts", calling(echo), allow("lambda:InvokeFunction", echo))
     aws.client("iam").update_assume_role_policy(
         RoleName="sf-distrusts", PolicyDocument=trust("lambda")
     )
@@ -125,10 +125,12 @@ def test_a_role_that_no_longer_trusts_step_functions_fails_the_task(aws, echo):
 
 
 def test_a_stopped_execution_is_aborted_at_once_though_a_function_is_at_work(aws):
-    sleeper = function(
+    sleeper = create_function(
         aws, "sf-sleeper", code="import time\ndef handler(event, context):\n    time.sleep(5)\n"
     )
-    arn = machine(aws, "sf-stopped", calling(sleeper), allow("lambda:InvokeFunction", sleeper))
+    arn = create_machine(
+        aws, "sf-stopped", calling(sleeper), allow("lambda:InvokeFunction", sleeper)
+    )
     client = aws.client("stepfunctions")
     execution = client.start_execution(stateMachineArn=arn)["executionArn"]
     stopped = client.stop_execution(executionArn=execution, error="Enough", cause="by a test")
@@ -190,7 +192,7 @@ def recorder(aws, name):
     aws.client("s3").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
-    return function(
+    return create_function(
         aws,
         name,
         allow("s3:PutObject", f"arn:aws:s3:::{name}/*"),
@@ -211,7 +213,7 @@ def recorded(aws, bucket, count):
 def test_a_rule_hears_how_executions_end(aws):
     name = "sf-recorder"
     target = recorder(aws, name)
-    arn = machine(aws, "sf-told", waiting(1), allow("lambda:InvokeFunction", "*"))
+    arn = create_machine(aws, "sf-told", waiting(1), allow("lambda:InvokeFunction", "*"))
     let_in(aws, rule(aws, "sf-told", arn, target, "SUCCEEDED", "ABORTED"), target)
     client = aws.client("stepfunctions")
     done = client.start_execution(stateMachineArn=arn, name="done", input='{"a": 1}')
@@ -246,8 +248,8 @@ def test_a_rule_hears_of_failures_and_of_a_machine_s_own_deadline(aws, echo):
     name = "sf-recorder-two"
     target = recorder(aws, name)
     invokes = allow("lambda:InvokeFunction", echo)
-    failing = machine(aws, "sf-fails", calling(echo), invokes)
-    late = machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1}, invokes)
+    failing = create_machine(aws, "sf-fails", calling(echo), invokes)
+    late = create_machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1}, invokes)
     let_in(aws, rule(aws, "sf-fails", failing, target, "FAILED"), target)
     let_in(aws, rule(aws, "sf-late", late, target, "TIMED_OUT"), target)
     client = aws.client("stepfunctions")
@@ -263,7 +265,7 @@ def test_a_rule_hears_of_failures_and_of_a_machine_s_own_deadline(aws, echo):
 def test_a_rule_does_not_reach_a_function_whose_policy_does_not_let_it_in(aws):
     name = "sf-closed"
     target = recorder(aws, name)
-    arn = machine(aws, "sf-untold", waiting(0), allow("lambda:InvokeFunction", "*"))
+    arn = create_machine(aws, "sf-untold", waiting(0), allow("lambda:InvokeFunction", "*"))
     closed = rule(aws, "sf-untold", arn, target, "SUCCEEDED")
     execute(aws, arn, {})
     denied = eventually(
@@ -276,7 +278,7 @@ def test_a_rule_does_not_reach_a_function_whose_policy_does_not_let_it_in(aws):
 
 def test_a_function_with_a_permission_for_another_rule_is_not_reached(aws):
     target = recorder(aws, "sf-other")
-    arn = machine(aws, "sf-one", waiting(0), allow("lambda:InvokeFunction", "*"))
+    arn = create_machine(aws, "sf-one", waiting(0), allow("lambda:InvokeFunction", "*"))
     let_in(aws, rule(aws, "sf-one", "arn:other", target, "FAILED"), target)
     denied_rule = rule(aws, "sf-two", arn, target, "SUCCEEDED")
     execute(aws, arn, {})
@@ -302,10 +304,10 @@ def handler(event, context):
             answers[name] = error.response["Error"]["Code"]
     return answers
 """
-    arn = machine(aws, "sf-watched", waiting(60), allow("lambda:InvokeFunction", "*"))
+    arn = create_machine(aws, "sf-watched", waiting(60), allow("lambda:InvokeFunction", "*"))
     client = aws.client("stepfunctions")
     execution = client.start_execution(stateMachineArn=arn, name="one")["executionArn"]
-    watcher = function(aws, "sf-watcher", code=code)
+    watcher = create_function(aws, "sf-watcher", code=code)
     calls = {
         "list_executions": {"stateMachineArn": arn},
         "describe_execution": {"executionArn": execution},
@@ -336,8 +338,8 @@ def handler(event, context):
 def test_ministack_s_interpreter_gives_a_second_opinion(aws, echo):
     outcomes = []
     with emulator.running(interpreter="ministack") as other:
-        for running, target in ((aws, echo), (other, function(other, "sf-echo"))):
-            arn = machine(running, "sf-opinion", calling(target), allow("lambda:*"))
+        for running, target in ((aws, echo), (other, create_function(other, "sf-echo"))):
+            arn = create_machine(running, "sf-opinion", calling(target), allow("lambda:*"))
             good = execute(running, arn, {"a": 1})
             bad = execute(running, arn, {"fail": "no data"})
             outcomes.append(

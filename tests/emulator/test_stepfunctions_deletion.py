@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMa
 import json
 
 import pytest
-from small_stack import ACCOUNT, REGION, eventually, finished, machine, refusal, waiting
+from small_stack import ACCOUNT, REGION, create_machine, eventually, finished, refusal, waiting
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def is_gone(client, arn):
 
 
 def test_a_machine_without_executions_is_gone_at_once(aws, client):
-    arn = machine(aws, "gone", waiting(0))
+    arn = create_machine(aws, "gone", waiting(0))
     finished(aws, client.start_execution(stateMachineArn=arn)["executionArn"])
     client.delete_state_machine(stateMachineArn=arn)
     assert is_gone(client, arn), "the execution is over"
@@ -54,7 +54,7 @@ def test_a_machine_without_executions_is_gone_at_once(aws, client):
 
 
 def test_an_execution_is_aborted_at_its_next_state_and_then_the_machine_is_gone(aws, client):
-    arn = machine(aws, "deleting", two_waits(2, 60))
+    arn = create_machine(aws, "deleting", two_waits(2, 60))
     execution = begun(client, arn)
     client.delete_state_machine(stateMachineArn=arn)
     assert client.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
@@ -63,7 +63,7 @@ def test_an_execution_is_aborted_at_its_next_state_and_then_the_machine_is_gone(
 
 
 def test_an_execution_in_its_last_state_may_end(aws, client):
-    arn = machine(aws, "ending", waiting(2))
+    arn = create_machine(aws, "ending", waiting(2))
     execution = begun(client, arn)
     client.delete_state_machine(stateMachineArn=arn)
     assert client.describe_execution(executionArn=execution)["status"] == "RUNNING"
@@ -76,7 +76,7 @@ def test_the_iterations_of_a_map_end_with_their_execution(aws, client):
         "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **two_waits(2, 60)},
         "End": True,
     }
-    arn = machine(aws, "mapping", {"StartAt": "Map", "States": {"Map": iteration}})
+    arn = create_machine(aws, "mapping", {"StartAt": "Map", "States": {"Map": iteration}})
     execution = client.start_execution(stateMachineArn=arn, input="[1, 2]")["executionArn"]
     eventually(
         lambda: client.get_execution_history(executionArn=execution)["events"],
@@ -87,7 +87,7 @@ def test_the_iterations_of_a_map_end_with_their_execution(aws, client):
 
 
 def test_a_machine_that_is_being_deleted_starts_and_changes_nothing(aws, client):
-    arn = machine(aws, "refusing", two_waits(60, 1))
+    arn = create_machine(aws, "refusing", two_waits(60, 1))
     execution = begun(client, arn)
     client.delete_state_machine(stateMachineArn=arn)
     role = f"arn:aws:iam::{ACCOUNT}:role/refusing"
@@ -110,7 +110,7 @@ def test_a_machine_that_is_being_deleted_starts_and_changes_nothing(aws, client)
 
 
 def test_the_tags_go_with_the_machine(aws, client):
-    arn = machine(aws, "tagged", waiting(1))
+    arn = create_machine(aws, "tagged", waiting(1))
     client.tag_resource(resourceArn=arn, tags=[{"key": "team", "value": "ranking"}])
     client.delete_state_machine(stateMachineArn=arn)
     role = f"arn:aws:iam::{ACCOUNT}:role/tagged"
@@ -119,7 +119,7 @@ def test_the_tags_go_with_the_machine(aws, client):
 
 
 def test_an_execution_keeps_the_definition_and_the_role_that_it_began_with(aws, client):
-    arn = machine(aws, "updated", two_waits(1, 1))
+    arn = create_machine(aws, "updated", two_waits(1, 1))
     execution = begun(client, arn)
     other_role = machine_role(aws, client, "updated-other")
     definition = json.dumps({"StartAt": "Fail", "States": {"Fail": {"Type": "Fail"}}})
@@ -132,4 +132,6 @@ def test_an_execution_keeps_the_definition_and_the_role_that_it_began_with(aws, 
 
 def machine_role(aws, client, name):
     """Create a machine, and return its role."""
-    return client.describe_state_machine(stateMachineArn=machine(aws, name, waiting(0)))["roleArn"]
+    return client.describe_state_machine(stateMachineArn=create_machine(aws, name, waiting(0)))[
+        "roleArn"
+    ]

@@ -10,11 +10,11 @@ from small_stack import (
     ACCOUNT,
     allow,
     calling,
+    create_function,
+    create_machine,
     eventually,
     execute,
     finished,
-    function,
-    machine,
     refusal,
     waiting,
 )
@@ -30,14 +30,14 @@ def client(aws):
 @pytest.fixture(scope="module")
 def quick(aws):
     """A machine whose executions end at once, in four events."""
-    return machine(aws, "ex-quick", waiting(0))
+    return create_machine(aws, "ex-quick", waiting(0))
 
 
 @pytest.fixture(scope="module")
 def sleeper(aws):
     """A function that takes two seconds and then fails."""
     code = "import time\ndef handler(event, context):\n    time.sleep(2)\n    raise ValueError\n"
-    return function(aws, "ex-sleeper", code=code)
+    return create_function(aws, "ex-sleeper", code=code)
 
 
 def in_map(definition):
@@ -70,7 +70,7 @@ def test_a_history_is_read_page_by_page_from_either_end(aws, client, quick, back
 
 
 def test_a_page_of_a_history_holds_a_hundred_events(aws, client):
-    arn = machine(aws, "ex-long", in_map(waiting(0)))
+    arn = create_machine(aws, "ex-long", in_map(waiting(0)))
     execution = execute(aws, arn, {"items": list(range(30))})["executionArn"]
     first = client.get_execution_history(executionArn=execution)
     rest = client.get_execution_history(executionArn=execution, nextToken=first["nextToken"])
@@ -115,7 +115,7 @@ def test_a_page_that_there_cannot_be_is_refused(aws, client, quick, given, expec
 def test_the_last_event_of_a_stopped_execution_tells_why(aws, client, sleeper, shape, given):
     definition = calling(sleeper) if shape == "plain" else in_map(calling(sleeper))
     name = f"ex-stopped-{shape}-{len(given)}"
-    arn = machine(aws, name, definition, allow("lambda:InvokeFunction", sleeper))
+    arn = create_machine(aws, name, definition, allow("lambda:InvokeFunction", sleeper))
     execution = client.start_execution(stateMachineArn=arn, input='{"items": [1, 2]}')[
         "executionArn"
     ]
@@ -144,7 +144,7 @@ def test_the_last_event_of_a_stopped_execution_tells_why(aws, client, sleeper, s
 
 def test_a_machine_s_own_time_out_is_its_executions_last_event(aws, client, sleeper):
     definition = {**in_map(calling(sleeper)), "TimeoutSeconds": 1}
-    arn = machine(aws, "ex-late", definition, allow("lambda:InvokeFunction", sleeper))
+    arn = create_machine(aws, "ex-late", definition, allow("lambda:InvokeFunction", sleeper))
     execution = client.start_execution(stateMachineArn=arn, input='{"items": [1]}')["executionArn"]
     described = finished(aws, execution)
     assert described["status"] == "TIMED_OUT"
@@ -155,7 +155,7 @@ def test_a_machine_s_own_time_out_is_its_executions_last_event(aws, client, slee
 
 
 def test_executions_are_listed_by_their_end_or_else_their_start(aws, client):
-    arn = machine(aws, "ex-listed", waiting(60))
+    arn = create_machine(aws, "ex-listed", waiting(60))
 
     def start(name):
         started = client.start_execution(stateMachineArn=arn, name=name)
