@@ -1,26 +1,21 @@
-"""Handlers that a state machine calls get and give what Lambda would."""
+"""Proves that handlers receive what Lambda sends, and that their errors are those of Lambda."""
 
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
-from small_machines import FUNCTION, invoke, machine, task
+from small_machines import FUNCTION, elapsed, invoke, machine, task
 
 from emulator.virtual.lambda_runtime import Fails, replies
 from emulator.virtual.step_functions import StepFunctions, run
-from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
+from emulator.virtual.virtual_time import VirtualClock
 
 
-def elapsed(clock):
-    """Give the virtual seconds since the clock began."""
-    return (clock.now() - DEFAULT_START).total_seconds()
-
-
-@pytest.mark.parametrize("kind", [task, invoke])
-def test_an_exception_is_caught_by_its_class_and_has_lambdas_cause(kind):
+@pytest.mark.parametrize("task_state", [task, invoke])
+def test_an_exception_is_caught_by_its_class_name_and_has_lambdas_cause(task_state):
     catch = {"ErrorEquals": ["KeyError"], "ResultPath": "$.error", "Next": "Rest"}
     definition = machine(
-        Work=kind("work", Catch=[catch]),
+        Work=task_state("work", Catch=[catch]),
         Rest={
             "Type": "Pass",
             "Parameters": {"cause.$": "States.StringToJson($.error.Cause)"},
@@ -34,7 +29,7 @@ def test_an_exception_is_caught_by_its_class_and_has_lambdas_cause(kind):
     assert execution.calls[0].outcome == "KeyError"
 
 
-@pytest.mark.parametrize("kind", [task, invoke])
+@pytest.mark.parametrize("task_state", [task, invoke])
 @pytest.mark.parametrize(
     ("error", "cause"),
     [
@@ -45,42 +40,42 @@ def test_an_exception_is_caught_by_its_class_and_has_lambdas_cause(kind):
         ("Sandbox.Timedout", '{"errorMessage":"made to fail","errorType":"Sandbox.Timedout"}'),
     ],
 )
-def test_lambdas_own_failures_have_lambdas_names(kind, error, cause):
-    execution = run(machine(Work=kind("work")), {"work": replies(Fails(error))}, {})
+def test_a_failure_of_lambda_itself_has_lambdas_name(task_state, error, cause):
+    execution = run(machine(Work=task_state("work")), {"work": replies(Fails(error))}, {})
     assert (execution.status, execution.error) == ("FAILED", error), execution
     assert execution.cause.startswith(cause)
 
 
-def test_a_function_that_is_not_there_is_lambdas_error():
+def test_a_missing_function_is_an_error_of_lambda():
     execution = run(machine(Work=task("wrok")), {"work": replies({})}, {})
     assert execution.error == "Lambda.ResourceNotFoundException"
     assert execution.cause.startswith(f"Function not found: {FUNCTION}:wrok:7"), execution
 
 
-def test_event_and_result_pass_through_json():
+def test_the_event_and_the_result_are_converted_to_json():
     def work(event, _context):
-        event["items"].append("mine")
+        event["items"].append("changed")
         return (1, Decimal("0.5"), None)
 
-    after = task("work", ResultPath="$.result")
-    execution = run(machine(Work=after), {"work": work}, {"items": []})
+    definition = machine(Work=task("work", ResultPath="$.result"))
+    execution = run(definition, {"work": work}, {"items": []})
     assert execution.output == {"items": [], "result": [1, 0.5, None]}, "the event was a copy"
     assert execution.calls == [("work", {"items": []}, [1, 0.5, None])]
 
 
-def test_a_result_that_is_not_json_is_a_marshal_error():
+def test_a_result_that_json_cannot_hold_is_a_marshal_error():
     execution = run(machine(Work=task("work")), {"work": replies({1, 2})}, {})
     assert execution.error == "Runtime.MarshalError"
     assert '"Unable to marshal response: Object of type set is not' in execution.cause
 
 
-def test_a_function_is_stopped_at_its_own_limit():
-    clock, left = VirtualClock(), []
+def test_a_function_is_stopped_at_its_timeout():
+    clock, remaining = VirtualClock(), []
 
     def work(_event, context):
-        left.append(context.get_remaining_time_in_millis())
+        remaining.append(context.get_remaining_time_in_millis())
         clock.sleep(20)
-        left.append(context.get_remaining_time_in_millis())
+        remaining.append(context.get_remaining_time_in_millis())
         clock.sleep(20)
 
     with StepFunctions(clock) as step_functions:
@@ -91,20 +86,21 @@ def test_a_function_is_stopped_at_its_own_limit():
             .wait()
         )
     assert (execution.error, elapsed(clock)) == ("Sandbox.Timedout", 30), execution
-    assert left == [30_000, 10_000], "virtual milliseconds"
+    assert remaining == [30_000, 10_000], "virtual milliseconds"
     assert "Task timed out after 30.00 seconds" in execution.cause
 
 
-def test_a_handler_sees_its_invocation():
-    seen = []
-    run(machine(Work=task("work")), {"work": lambda _event, context: seen.append(context)}, {})
-    context = seen[0]
+def test_the_context_describes_the_invocation():
+    contexts = []
+    functions = {"work": lambda _event, context: contexts.append(context)}
+    run(machine(Work=task("work")), functions, {})
+    (context,) = contexts
     assert (context.function_name, context.function_version) == ("work", "7")
     assert context.invoked_function_arn == f"{FUNCTION}:work:7"
     assert len(context.aws_request_id) == 36, "a UUID"
 
 
-def test_handlers_read_the_virtual_time_from_the_clock_that_is_named():
+def test_handlers_read_virtual_time_from_the_handler_clock():
     handler_clock = SimpleNamespace(now=None, sleep=None)
 
     def work(_event, _context):
@@ -118,9 +114,8 @@ def test_handlers_read_the_virtual_time_from_the_clock_that_is_named():
     assert handler_clock == SimpleNamespace(now=None, sleep=None), "restored after the block"
 
 
-def test_a_reply_too_many_is_a_failure_of_the_state():
-    again = task("work", Next="Again")
-    definition = machine(Work=again, Again=task("work"))
+def test_a_call_without_a_prepared_reply_fails_the_state():
+    definition = machine(Work=task("work", Next="Again"), Again=task("work"))
     execution = run(definition, {"work": replies({})}, {})
     assert execution.error == "AssertionError"
     assert '"called more than 1 times: {}"' in execution.cause

@@ -1,7 +1,7 @@
-"""The places inside other libraries that the emulator touches are still where they were.
+"""Proves that the internals of other libraries that the emulator uses are still in their places.
 
-Nothing is replaced here: the running emulator does that in its own process, and the other tests
-show that it works. These say which place has moved when it does not.
+The running emulator replaces them in its own process, and other tests prove that this works. If a
+place has moved, these tests name it.
 """
 
 import inspect
@@ -127,44 +127,42 @@ from emulator.server import ministack_seams
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
-def test_a_function_that_is_called_or_replaced_is_there(owner, name, parameters):
-    found = getattr(owner, name, None)
-    assert found is not None, f"{owner.__name__} has no {name} any more; its seam must follow"
-    assert " ".join(inspect.signature(found).parameters) == parameters, (
-        f"{owner.__name__}.{name} takes other arguments now; its seam must follow"
+def test_a_function_that_is_called_or_replaced_has_its_signature(owner, name, parameters):
+    function = getattr(owner, name, None)
+    assert function is not None, f"{owner.__name__} no longer has {name}; change its seam"
+    assert " ".join(inspect.signature(function).parameters) == parameters, (
+        f"{owner.__name__}.{name} has other parameters now; change its seam"
     )
 
 
 @pytest.mark.parametrize(
     ("store", "method"),
     [
-        (iam._roles, "get_scoped"),  # noqa: SLF001 - it is what is asked for
+        (iam._roles, "get_scoped"),  # noqa: SLF001 - the subject of the test
         (s3._bucket_policies, "get_scoped"),  # noqa: SLF001
         (scheduler._schedules, "all_items"),  # noqa: SLF001
         (cloudwatch_logs._log_groups, "get"),  # noqa: SLF001
     ],
 )
-def test_a_store_that_is_read_is_of_the_kind_that_it_was(store, method):
+def test_a_store_that_is_read_has_its_method(store, method):
     assert hasattr(store, method), f"{type(store).__name__} has no {method}"
 
 
-def test_ministack_looks_up_its_handlers_by_service():
+def test_ministack_has_its_handlers_by_service():
     assert {"states", "scheduler", "logs"} <= set(app.SERVICE_HANDLERS)
 
 
-def test_every_module_of_moto_s_that_calls_aws_is_known():
+def test_the_modules_of_moto_that_call_aws_are_found():
     names = {module.__name__.rpartition(".")[2] for module in moto_seams.boto_client_users()}
     assert {"lambda_eval_utils", "state_task_service_aws_sdk", "state_task_service_sns"} <= names
     assert all(
         list(inspect.signature(vars(module)["boto_client_for"]).parameters)
         == ["region", "service", "state_credentials"]
         for module in moto_seams.boto_client_users()
-    ), "boto_client_for takes other arguments now"
+    ), "boto_client_for has other parameters now"
 
 
-def test_the_server_of_functions_can_be_told_to_send_at_once():
+def test_nagles_algorithm_can_be_turned_off_for_the_server_of_functions():
     source = inspect.getsource(lambda_runtime.ProvidedWorker)
-    assert "http.server.BaseHTTPRequestHandler" in source, (
-        "what Nagle's algorithm is turned off for"
-    )
+    assert "http.server.BaseHTTPRequestHandler" in source
     assert ministack_seams.socketserver.StreamRequestHandler.disable_nagle_algorithm is False
