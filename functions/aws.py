@@ -1,7 +1,7 @@
-"""The clients of the AWS services, and the errors that pass by themselves.
+"""The clients of the AWS services, and the transient errors that they raise.
 
-No other module creates a client. A client waits for an answer for less time than the function that
-uses it may take (`components/state_machine/steps.py`).
+No other module creates a client. A client waits for a response for less time than the function
+that uses it may take (`components/state_machine/steps.py`).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 Client = TypeVar("Client", bound="BaseClient")
 
-ATTEMPTS = 4
-"""How often a reading client sends a request in all."""
+READ_ATTEMPTS = 4
+"""The number of times that a client for reads sends a request at most."""
 THROTTLING = frozenset(
     {
         "ThrottlingException",
@@ -41,47 +41,47 @@ THROTTLING = frozenset(
     }
 )
 SERVER_ERROR = 500
-SILENCE = (exceptions.ConnectionError, exceptions.HTTPClientError)
-"""Base classes of what botocore raises where no answer came: refused, closed, timed out."""
+NO_RESPONSE = (exceptions.ConnectionError, exceptions.HTTPClientError)
+"""Base classes of the errors that botocore raises if no response came."""
 
 
 @functools.cache
 def reader() -> PersonalizeClient:
-    """Return the client of Personalize for reads, which botocore tries again."""
-    return with_transient_errors(boto3.client("personalize", config=_config(ATTEMPTS)))
+    """Return the client of Personalize for reads, which botocore retries."""
+    return with_transient_errors(boto3.client("personalize", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def writer() -> PersonalizeClient:
     """Return the client of Personalize for writes, which sends each request once.
 
-    A create whose answer was lost must not be sent again before its effect was looked for.
+    If the response to a create is lost, the job must be looked for before another create.
     """
     return with_transient_errors(boto3.client("personalize", config=_config(1)))
 
 
 @functools.cache
 def runtime() -> PersonalizeRuntimeClient:
-    """Return the client of the Personalize runtime, which asks each question once."""
+    """Return the client of the Personalize runtime, which sends each request once."""
     return boto3.client("personalize-runtime", config=_config(1))
 
 
 @functools.cache
 def s3() -> S3Client:
     """Return the client of S3."""
-    return with_transient_errors(boto3.client("s3", config=_config(ATTEMPTS)))
+    return with_transient_errors(boto3.client("s3", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def stepfunctions() -> SFNClient:
     """Return the client of Step Functions."""
-    return with_transient_errors(boto3.client("stepfunctions", config=_config(ATTEMPTS)))
+    return with_transient_errors(boto3.client("stepfunctions", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def scheduler() -> EventBridgeSchedulerClient:
     """Return the client of EventBridge Scheduler."""
-    return with_transient_errors(boto3.client("scheduler", config=_config(ATTEMPTS)))
+    return with_transient_errors(boto3.client("scheduler", config=_config(READ_ATTEMPTS)))
 
 
 def _config(attempts: int) -> Config:
@@ -94,17 +94,17 @@ def _config(attempts: int) -> Config:
 
 
 def with_transient_errors(client: Client) -> Client:
-    """Return the client; throttling and 5xx leave it as `Throttled` and `ServiceUnavailable`.
+    """Return the client, which now raises `Throttled` and `ServiceUnavailable`.
 
-    The API models know no exception for them. botocore would raise a bare ClientError, whose class
-    name says nothing to the workflow.
+    The API models contain no exception for throttling and 5xx. botocore would raise a ClientError,
+    and the workflow, which matches class names, could not tell it from other errors.
     """
-    client.meta.events.register("after-call", _check_answer)
-    client.meta.events.register("after-call-error", _check_silence)
+    client.meta.events.register("after-call", _check_response)
+    client.meta.events.register("after-call-error", _check_error)
     return client
 
 
-def _check_answer(
+def _check_response(
     http_response: AWSResponse,
     parsed: Mapping[str, Mapping[str, str]],
     model: OperationModel,
@@ -118,6 +118,6 @@ def _check_answer(
         raise ServiceUnavailable(message)
 
 
-def _check_silence(exception: Exception, **_: object) -> None:
-    if isinstance(exception, SILENCE):
+def _check_error(exception: Exception, **_: object) -> None:
+    if isinstance(exception, NO_RESPONSE):
         raise ServiceUnavailable(f"no answer: {exception}") from exception

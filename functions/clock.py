@@ -1,14 +1,14 @@
-"""The time, in one place, so that tests and replays can bring their own."""
+"""The current time, in one module, so that tests can replace it."""
 
 import time
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Give the current time in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def sleep(seconds: float) -> None:
-    """Hold this invocation for so many seconds."""
+    """Wait for this number of seconds."""
     time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Close a run whose execution ended without a report: stop what it left training, and report."""
+"""Closes a run whose execution ended without a report: stops its trainings, and reports."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
 from .aws import stepfunctions, writer
-from .executions import configuration_of, ending, run_of
+from .executions import configuration_of, run_of, unreported_error
 from .log import log_report
-from .personalize.imports import imports_of
-from .personalize.statuses import phase_of
-from .personalize.versions import left_by, stop
-from .report import RunReport, report
+from .personalize.imports import imports_of_run
+from .personalize.statuses import is_running
+from .personalize.versions import stop, versions_of_execution
+from .report import RunReport, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .contract import Configured, Finished
 
-LEFT_RUNNING = "ABORTED"
-"""Who aborts an execution by hand decides about its trainings by hand."""
-LAST_CALL = timedelta(minutes=1)
-"""A function that was at work when the execution ended may have started a training since."""
+STOPPED_BY_A_PERSON = "ABORTED"
+"""The status after which trainings go on. A person stopped the execution, and can stop them too."""
+LATEST_CREATION = timedelta(minutes=1)
+"""A function that was running when the execution ended may create a job within this time."""
 
 
 class Detail(TypedDict):
-    """Of a Step Functions Execution Status Change event, what is read here."""
+    """The fields of a Step Functions Execution Status Change event that are read."""
 
     executionArn: str
     stopDate: int
@@ -33,35 +33,41 @@ class Detail(TypedDict):
 
 
 class StatusChange(TypedDict):
-    """The event; its status may be stale, so the execution itself is asked."""
+    """The event. It does not tell how the execution ended now, so the execution is described."""
 
     detail: Detail
 
 
 def handler(event: StatusChange, _context: object) -> RunReport | None:
-    """Close the run, unless it has reported itself; may be called more than once."""
-    arn = event["detail"]["executionArn"]
-    error = ending(stepfunctions(), arn)
-    made = configuration_of(stepfunctions(), arn) if error else None
-    if error is None or made is None:
+    """Close the run, unless it has sent its report. It may be called more than once for a run."""
+    execution_arn = event["detail"]["executionArn"]
+    error = unreported_error(stepfunctions(), execution_arn)
+    if error is None:
         return None
-    ended = datetime.fromtimestamp(event["detail"]["stopDate"] / 1000, UTC)
-    left = _close(made, ended, stops=error["Error"] != LEFT_RUNNING)
-    cause = "; ".join([error["Cause"], *left])
-    finished: Finished = {"run": run_of(made), "error": {**error, "Cause": cause}}
-    return log_report("close_run", report(finished))
+    configured = configuration_of(stepfunctions(), execution_arn)
+    if configured is None:
+        return None
+    ended_at = datetime.fromtimestamp(event["detail"]["stopDate"] / 1000, UTC)
+    stops = error["Error"] != STOPPED_BY_A_PERSON
+    cause = "; ".join([error["Cause"], *_close_jobs(configured, ended_at, stops=stops)])
+    document: Finished = {
+        "settings": configured["settings"],
+        "run": run_of(configured),
+        "error": {**error, "Cause": cause},
+    }
+    return log_report("close_run", report_of(document))
 
 
-def _close(made: Configured, ended: datetime, *, stops: bool) -> Iterator[str]:
-    """Stop what is in training, and tell of each job of the run how it stands."""
-    settings, run = made["settings"], run_of(made)
-    before = ended + LAST_CALL
-    for job in imports_of(writer(), settings, run, before):
+def _close_jobs(configured: Configured, ended_at: datetime, *, stops: bool) -> Iterator[str]:
+    """Stop the trainings of the run, and yield the state of each of its jobs."""
+    settings, run = configured["settings"], run_of(configured)
+    created_before = ended_at + LATEST_CREATION
+    for job in imports_of_run(writer(), settings, run, created_before):
         yield f"{job['datasetImportJobArn']} is {job['status']}"
-    for version in left_by(writer(), settings, run, before):
-        version_arn, status = version["solutionVersionArn"], version["status"]
-        if stops and phase_of(status) == "UNDER_WAY":
-            stop(writer(), version_arn, status)
-            yield f"stopped {version_arn}"
+    for version in versions_of_execution(writer(), settings, run, created_before):
+        arn, status = version["solutionVersionArn"], version["status"]
+        if stops and is_running(status):
+            stop(writer(), arn, status)
+            yield f"stopped {arn}"
         else:
-            yield f"{version_arn} is {status}"
+            yield f"{arn} is {status}"

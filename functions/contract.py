@@ -1,7 +1,8 @@
-"""The documents that travel through the state machine: its settings, and what each state adds.
+"""The documents that travel through the state machine: the settings, and what each state adds.
 
-Times are ISO 8601 with zone, durations whole seconds. Keys are camelCase, as in the API.
-`components/document.py` writes the settings.
+Times are ISO 8601 with a zone, durations are whole seconds. Keys are camelCase, as in the API.
+`components/document.py` writes the settings. They stay in the document until the end of the run,
+so a function that needs an option reads it from there with one of the functions below.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -24,7 +25,7 @@ class DatasetSettings(TypedDict):
 
 
 class Probe(TypedDict):
-    """What to ask a campaign after its update: one of the ids, or a list to rank for a user."""
+    """The request that tests a campaign after its update: a user, an item, or a list to rank."""
 
     userId: NotRequired[str]
     itemId: NotRequired[str]
@@ -34,7 +35,10 @@ class Probe(TypedDict):
 
 
 class QualityRule(TypedDict):
-    """One rule of the gate: how far a metric may drop, as a share, and what it has to reach."""
+    """One rule of the quality gate.
+
+    `maxDrop` is the share of the live version's value that may be lost.
+    """
 
     metric: str
     maxDrop: NotRequired[float]
@@ -59,17 +63,17 @@ class SolutionSettings(TypedDict):
 
 
 class Limits(TypedDict):
-    """How long each stage may take, in hours, and how often may be trained in 30 days."""
+    """The deadline of each stage in hours, and the number of trainings allowed in 30 days."""
 
     maxImportHours: float
     maxTrainingHours: float
     maxCampaignHours: float
     maxTrainingsPerMonth: int
-    """0 is no limit."""
+    """0 means no limit."""
 
 
 class Settings(TypedDict):
-    """What the state machine was deployed with (components/args.py writes it)."""
+    """The settings with which the state machine was deployed."""
 
     prefix: str
     importRoleArn: str
@@ -81,8 +85,30 @@ class Settings(TypedDict):
     tags: Tags
 
 
+def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
+    """Return the settings of the dataset of a type, for example `interactions`."""
+    return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
+
+
+def solution_settings(settings: Settings, solution_arn: str) -> SolutionSettings:
+    """Return the settings of a solution."""
+    return next(
+        solution for solution in settings["solutions"] if solution["solutionArn"] == solution_arn
+    )
+
+
+def campaign_settings(settings: Settings, campaign_arn: str) -> CampaignSettings:
+    """Return the settings of a campaign. A campaign is configured under one solution only."""
+    return next(
+        campaign
+        for solution in settings["solutions"]
+        for campaign in solution["campaigns"]
+        if campaign["campaignArn"] == campaign_arn
+    )
+
+
 class Request(TypedDict, total=False):
-    """What an execution was started with; all of it may be left out."""
+    """The input of an execution. Every key may be left out."""
 
     trigger: Literal["schedule", "manual"]
     scheduledTime: str
@@ -97,7 +123,7 @@ class Request(TypedDict, total=False):
 
 
 class Configured(TypedDict):
-    """What the first state makes, and plan_retraining reads."""
+    """The output of the first state, which plan_retraining reads."""
 
     settings: Settings
     request: Request
@@ -108,19 +134,20 @@ class Configured(TypedDict):
 Phase = Literal[
     "UNDER_WAY", "NEAR", "ACTIVE", "ENDED", "OVERDUE", "AGAIN", "SUPERSEDED", "CHANGED", "SKIPPED"
 ]
-"""Where a job stands, in the words that the workflow's Choices know.
+"""The phase of a job, in the words that the Choice states compare.
 
-UNDER_WAY: look again in `seconds`. NEAR: look again at once. ACTIVE: done. ENDED: failed, stopped
-or deleted, as `failure` says. OVERDUE: past its deadline. AGAIN: could not be started yet; try in
-`seconds`. SUPERSEDED: the campaign serves a newer version than ours, and keeps it. CHANGED: the
-campaign serves another version than the gate compared with, or another campaign was rolled back
-from ours. SKIPPED: not started, as `failure` says.
+UNDER_WAY: poll again in `seconds`. NEAR: poll again at once. ACTIVE: the job has succeeded. ENDED:
+the job failed, was stopped or was deleted, and `failure` gives the reason. OVERDUE: the job is past
+its deadline. AGAIN: the job could not be started yet, so try again in `seconds`. SUPERSEDED: the
+campaign serves a newer version and keeps it. CHANGED: the gate must judge again, because the
+campaign serves another version than the gate compared with, or because another campaign was rolled
+back from the new version. SKIPPED: the job was not started, and `failure` gives the reason.
 """
 Outcome = Literal["DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
 
 
 class Run(TypedDict):
-    """Which run this is."""
+    """The identity of a run, and the request that started it."""
 
     id: str
     trigger: str
@@ -130,26 +157,25 @@ class Run(TypedDict):
 
 
 class PlannedImport(TypedDict):
-    """One dataset import job to create, or to adopt where it was created before."""
+    """One dataset import job to create, or to adopt if an earlier execution created it.
+
+    `dataLocation` has the date filled in. `tags` are those that the stack's tags do not contain.
+    `durations` are the seconds that the last imports took.
+    """
 
     type: str
     jobName: str
-    datasetArn: str
     dataLocation: str
-    importMode: ImportMode
-    roleArn: str
     tags: Tags
     durations: list[int]
-    maxHours: float
 
 
 class PlannedCampaign(TypedDict):
-    """One campaign to update."""
+    """One campaign to update. `isProbed` is true if the settings contain a probe for it."""
 
     campaignArn: str
-    probe: Probe | None
+    isProbed: bool
     durations: list[int]
-    maxHours: float
 
 
 class PlannedSolution(TypedDict):
@@ -157,7 +183,7 @@ class PlannedSolution(TypedDict):
 
     `existingVersionArn` is set if the run uses a version that was trained before. That version is
     foreign if no run trained it, and then no run may stop it. `dataAsOf` is the end of the newest
-    import before this run, or null without an import.
+    import before this run, or null without an import. `trainingMode` may differ from the settings.
     """
 
     solutionArn: str
@@ -167,14 +193,12 @@ class PlannedSolution(TypedDict):
     existingVersionIsForeign: bool
     dataAsOf: str | None
     tags: Tags
-    qualityGate: list[QualityRule]
     durations: list[int]
-    maxHours: float
     campaigns: list[PlannedCampaign]
 
 
 class Plan(TypedDict):
-    """What the run will do; `skipped` says why nothing, and is null otherwise."""
+    """The jobs of a run. `skipped` is the reason why the run does nothing, else null."""
 
     imports: list[PlannedImport]
     solutions: list[PlannedSolution]
@@ -182,15 +206,21 @@ class Plan(TypedDict):
     warnings: list[str]
 
 
-class Planned(TypedDict):
+class Context(TypedDict):
+    """The part of the document that every function after planning gets."""
+
+    settings: Settings
+    run: Run
+
+
+class Planned(Context):
     """The document after planning."""
 
-    run: Run
     plan: Plan
 
 
 class Job(TypedDict):
-    """A dataset import job, solution version or campaign update, as last seen."""
+    """A dataset import job, solution version or campaign update, as Describe last showed it."""
 
     arn: str
     phase: Phase
@@ -198,76 +228,75 @@ class Job(TypedDict):
     status: str
     failure: str | None
     warnings: list[str]
-    ours: bool
-    """False where it was adopted from somebody else; such a job is never stopped."""
+    foreign: bool
+    """True if no run of this pipeline created the job. A foreign job is never stopped."""
     createdAt: NotRequired[str]
     endedAt: NotRequired[str]
     firstTriedAt: NotRequired[str]
-    """When we first tried to start it, where that took more than one try."""
+    """The time of the first try, if the job could not be started at once."""
     stopRequestedAt: NotRequired[str]
     previousUpdateAt: NotRequired[str | None]
-    """Campaigns: when the update before ours was made, null where there was none."""
+    """Campaigns: the creation time of the update before this run's, or null without one."""
     previousVersionArn: NotRequired[str | None]
-    """Campaigns: what to go back to, null where there is nothing: the version served before our
-    update, or the one before that if that was judged bad."""
+    """Campaigns: the version to roll back to, or null if there is none. This is the version that
+    was served before this run's update. If that version was rolled back from, it is the version
+    that was served before it."""
     targetVersionArn: NotRequired[str]
-    """Campaigns: what the update moves to."""
+    """Campaigns: the version that the update deploys."""
 
 
 class MetricValues(TypedDict):
-    """A metric of the new version and of the live one; null where it is missing."""
+    """The value of a metric for the new and for the live version, null where it is missing."""
 
     new: float | None
     live: float | None
 
 
 class Evaluation(TypedDict):
-    """What the gate says of a version for one campaign."""
+    """The gate's judgement of a version for one campaign."""
 
     verdict: Literal["ACCEPTED", "REJECTED"]
     comparedWith: str | None
-    """The version that the campaign served, null where it served none."""
+    """The version that the campaign served, or null if it served none."""
     reasons: list[str]
     notes: list[str]
     metrics: dict[str, MetricValues]
 
 
 class Probing(TypedDict):
-    """How a probe goes."""
+    """The state of a probe."""
 
     phase: Literal["NEAR", "PASSED", "FAILED"]
     startedAt: str
     badInARow: int
     failure: str | None
-    """The last bad answer."""
+    """The last bad response."""
 
 
 class StateError(TypedDict):
-    """What a Catch writes; of a function that raised, the cause is JSON with `errorMessage`."""
+    """The output of a Catch. If a function raised, the cause is JSON with `errorMessage`."""
 
     Error: str
     Cause: NotRequired[str]
 
 
-class DatasetIteration(TypedDict):
+class DatasetIteration(Context):
     """The document inside `Import datasets`."""
 
-    run: Run
     dataset: PlannedImport
     job: Job | None
     error: StateError | None
 
 
-class DatasetJob(TypedDict):
-    """The same, once the job was created."""
+class DatasetJob(Context):
+    """The document inside `Import datasets` after the job was created."""
 
-    run: Run
     dataset: PlannedImport
     job: Job
 
 
 class DatasetResult(TypedDict):
-    """How one import ended."""
+    """The result of one import."""
 
     dataset: PlannedImport
     job: Job | None
@@ -275,10 +304,9 @@ class DatasetResult(TypedDict):
     outcome: Literal["IMPORTED", "FAILED"]
 
 
-class SolutionIteration(TypedDict):
+class SolutionIteration(Context):
     """The document inside `Retrain solutions`."""
 
-    run: Run
     imports: list[DatasetResult]
     solution: PlannedSolution
     version: Job | None
@@ -286,20 +314,18 @@ class SolutionIteration(TypedDict):
     error: StateError | None
 
 
-class SolutionVersion(TypedDict):
-    """The same, once the version was created."""
+class SolutionVersion(Context):
+    """The document inside `Retrain solutions` after the version was created."""
 
-    run: Run
     solution: PlannedSolution
     version: Job
 
 
-class CampaignIteration(TypedDict):
-    """The document inside `Update campaigns`; what a state has not made yet is null."""
+class CampaignIteration(Context):
+    """The document inside `Update campaigns`. The result of a state that has not run is null."""
 
-    run: Run
+    solutionArn: str
     version: Job
-    qualityGate: list[QualityRule]
     campaign: PlannedCampaign
     evaluation: Evaluation | None
     update: Job | None
@@ -308,20 +334,18 @@ class CampaignIteration(TypedDict):
     error: StateError | None
 
 
-class EvaluatedCampaign(TypedDict):
-    """The same, once the gate was asked."""
+class EvaluatedCampaign(Context):
+    """The document inside `Update campaigns` after the gate has judged."""
 
-    run: Run
     version: Job
     campaign: PlannedCampaign
     evaluation: Evaluation
     update: Job | None
 
 
-class UpdatedCampaign(TypedDict):
-    """The same, once the update was made."""
+class UpdatedCampaign(Context):
+    """The document inside `Update campaigns` after the update was created."""
 
-    run: Run
     campaign: PlannedCampaign
     update: Job
     probing: Probing | None
@@ -329,7 +353,7 @@ class UpdatedCampaign(TypedDict):
 
 
 class CampaignResult(TypedDict):
-    """How one campaign fared."""
+    """The result of one campaign."""
 
     campaign: PlannedCampaign
     evaluation: Evaluation | None
@@ -341,7 +365,7 @@ class CampaignResult(TypedDict):
 
 
 class SolutionResult(TypedDict):
-    """How one solution's retraining ended."""
+    """The result of one solution."""
 
     solution: PlannedSolution
     version: Job | None
@@ -350,16 +374,16 @@ class SolutionResult(TypedDict):
 
 
 class ImportResults(TypedDict):
-    """How all imports ended."""
+    """The results of all imports."""
 
     results: list[DatasetResult]
     anyFailed: bool
 
 
 class Finished(TypedDict, total=False):
-    """The document that report_outcome reads: as much of it as the run got to.
+    """The document that report_outcome reads. It ends where the run ended.
 
-    Where planning failed, it is `Configured` with an `error`.
+    If planning failed, the document is `Configured` with an `error`.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""Start a dataset import; adopt the job where this run started it before."""
+"""Creates a dataset import job, or adopts it."""
 
 from .aws import writer
 from .contract import DatasetIteration, Job
@@ -7,6 +7,6 @@ from .personalize.imports import create_dataset_import_job
 
 
 def handler(event: DatasetIteration, _context: object) -> Job:
-    """Start a dataset import; adopt the job where this run started it before."""
-    job = create_dataset_import_job(writer(), event["dataset"], event["job"])
+    """Create the import job, or adopt it if an earlier try of this run created it."""
+    job = create_dataset_import_job(writer(), event["settings"], event["dataset"], event["job"])
     return log_job("create_dataset_import_job", event["run"], job)

@@ -1,4 +1,4 @@
-"""Start the training of a new version; adopt it where it was started before."""
+"""Starts the training of a solution version, or adopts a version."""
 
 from .aws import writer
 from .contract import Job, SolutionIteration
@@ -7,6 +7,7 @@ from .personalize.versions import create_solution_version
 
 
 def handler(event: SolutionIteration, _context: object) -> Job:
-    """Start the training of a new version; adopt it where it was started before."""
-    job = create_solution_version(writer(), event["solution"], event["run"], event["imports"])
-    return log_job("create_solution_version", event["run"], job)
+    """Start the training, or return the job of a version that the run can use instead."""
+    settings, run, planned = event["settings"], event["run"], event["solution"]
+    job = create_solution_version(writer(), settings, run, planned, event["imports"])
+    return log_job("create_solution_version", run, job)

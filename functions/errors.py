@@ -1,21 +1,21 @@
-"""The exceptions of our own, and who matches them; the workflow knows them by their class names."""
+"""The exceptions of the functions. The workflow matches them by their class names."""
 
 from collections.abc import Sequence
 
 
-class Throttled(Exception):  # noqa: N818 - the workflow's word, and the API's
-    """The service asked for fewer requests; the workflow tries again (`state_machine/asl.py`)."""
+class Throttled(Exception):  # noqa: N818 - the word of the API
+    """The service has limited the rate of requests. The workflow retries (`asl.py`)."""
 
 
-class ServiceUnavailable(Exception):  # noqa: N818 - (as above)
-    """The service gave a 5xx answer, none or a stale one; the workflow tries again (asl.py)."""
+class ServiceUnavailable(Exception):  # noqa: N818 - the word of the API
+    """The service sent a 5xx response, an old response or none. The workflow retries (`asl.py`)."""
 
 
-class RunRefused(Exception):  # noqa: N818 - an outcome of planning, not a fault of the program
-    """The run cannot start as asked, for all the reasons given; nobody matches it, it is reported.
+class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program
+    """A guard refuses the run. The report contains the messages.
 
     Args:
-        problems: each names what was given, what was expected and the way out.
+        problems: messages with the value, what is wrong with it, and what to do.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -23,5 +23,5 @@ class RunRefused(Exception):  # noqa: N818 - an outcome of planning, not a fault
         super().__init__("\n  ".join((f"{count} with this run:", *problems)))
 
 
-class NameTaken(Exception):  # noqa: N818 - (as above)
-    """A job of this run's name exists and is another job; nobody matches it, it is reported."""
+class NameTaken(Exception):  # noqa: N818 - a result of a create, not a fault of the program
+    """Another job has the name of this run's job. The report contains the message."""

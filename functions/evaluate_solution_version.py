@@ -1,4 +1,4 @@
-"""Judge the new version against the one that a campaign serves."""
+"""Judges a new version for a campaign."""
 
 from .aws import writer
 from .contract import CampaignIteration, Evaluation
@@ -7,9 +7,10 @@ from .personalize.evaluate import evaluate_solution_version
 
 
 def handler(event: CampaignIteration, _context: object) -> Evaluation:
-    """Judge the new version against the one that a campaign serves."""
-    campaign = event["campaign"]
-    judged = evaluate_solution_version(writer(), campaign, event["version"], event["qualityGate"])
-    arn, verdict = campaign["campaignArn"], judged["verdict"]
-    log_campaign("evaluate_solution_version", event["run"], arn, verdict)
-    return judged
+    """Judge the new version against the version that the campaign serves."""
+    arn = event["campaign"]["campaignArn"]
+    evaluation = evaluate_solution_version(
+        writer(), event["settings"], event["solutionArn"], arn, event["version"]
+    )
+    log_campaign("evaluate_solution_version", event["run"], arn, evaluation["verdict"])
+    return evaluation

@@ -1,4 +1,4 @@
-"""What lies in S3 to be imported: objects, header and first rows of a location."""
+"""Reads the exports in S3 that are to be imported: objects, headers and first rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,27 +18,33 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-SAMPLED = 10
-"""Files whose beginning is read: the newest ones, where a location holds more."""
-BEGINNING = 64 * 1024
-"""Bytes that are read of each."""
+SAMPLED_FILES = 10
+"""The number of files of which a sample is read. The newest files are read."""
+SAMPLE_BYTES = 64 * 1024
 COUNTED_BYTES = 1024 * 1024
-"""Up to this size in all, an export's rows are counted."""
+"""The rows of an export are counted if the export has at most this size."""
+
+
+class Location(NamedTuple):
+    """The bucket and the key of `s3://bucket/key`."""
+
+    bucket: str
+    key: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Object:
-    """One object of S3; `modified` of a multipart upload is when it began."""
+class S3Object:
+    """One object. For a multipart upload `modified_at` is when the upload began."""
 
     key: str
     size: int
     etag: str
-    modified: datetime
+    modified_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beginning:
-    """How a CSV file begins: its header, and the whole rows within the first bytes."""
+class FileSample:
+    """The beginning of a CSV file: its header, and the complete rows in the first bytes."""
 
     key: str
     header: tuple[str, ...]
@@ -47,90 +53,103 @@ class Beginning:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """What lies at a location; `unreadable` says what of it could not be read, and why."""
+    """The files at a location."""
 
     location: str
-    objects: Sequence[Object] = ()
-    beginnings: Sequence[Beginning] = ()
-    marked_at: datetime | None = None
-    """When the ready marker was written; None where there is none."""
-    unreadable: str | None = None
+    objects: Sequence[S3Object] = ()
+    samples: Sequence[FileSample] = ()
+    marker_written_at: datetime | None = None
+    """When the ready marker was written, or None if there is no marker."""
+    read_error: str | None = None
+    """A message that says which location could not be read, and why."""
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The size of all objects in bytes."""
         return sum(each.size for each in self.objects)
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether anything was added, removed or written anew."""
+        """A hash that changes if an object is added, removed or written again."""
         listed = sorted((each.key, each.size, each.etag) for each in self.objects)
         return hashlib.sha256(repr(listed).encode()).hexdigest()[:32]
 
     @property
     def rows(self) -> int | None:
-        """Rows in all, where every file was read to its end; else None."""
-        if self.size > COUNTED_BYTES or len(self.beginnings) < len(self.objects):
+        """The number of rows of all files, or None if not every file was read to its end."""
+        if self.size > COUNTED_BYTES or len(self.samples) < len(self.objects):
             return None
-        if any(each.size > BEGINNING for each in self.objects):
+        if any(each.size > SAMPLE_BYTES for each in self.objects):
             return None
-        return sum(len(each.rows) for each in self.beginnings)
+        return sum(len(sample.rows) for sample in self.samples)
 
 
-def look(client: S3Client, location: str, marker: str | None = None) -> Export:
-    """Give what lies at a location, a file or a prefix that ends in `/`."""
-    asked = location
+def read_export(client: S3Client, location: str, marker: str | None = None) -> Export:
+    """Return the export at a location, which is a file, or a folder that ends in `/`.
+
+    If the location or the marker cannot be read, the export has only a `read_error`.
+    """
+    reading = location
     try:
-        objects = listed(client, location)
-        newest = sorted(objects, key=lambda each: each.modified, reverse=True)[:SAMPLED]
-        bucket, _ = split(location)
-        beginnings = [_beginning(client, bucket, each) for each in newest if each.size]
-        asked = marker or location
-        return Export(
-            location=location,
-            objects=objects,
-            beginnings=beginnings,
-            marked_at=_modified(client, marker) if marker else None,
-        )
+        objects = list_objects(client, location)
+        samples = _samples(client, location, objects)
+        reading = marker or location
+        marker_written_at = _modified_at(client, marker) if marker else None
     except ClientError as error:
-        said = error.response["Error"]
-        why = f"{asked} cannot be read: {said.get('Code')}: {said.get('Message')}"
-        return Export(location=location, unreadable=why)
+        details = error.response["Error"]
+        reason = f"{details.get('Code')}: {details.get('Message')}"
+        return Export(location=location, read_error=f"{reading} cannot be read: {reason}")
+    return Export(
+        location=location, objects=objects, samples=samples, marker_written_at=marker_written_at
+    )
 
 
-def listed(client: S3Client, location: str) -> list[Object]:
-    """Give the objects at a location, all pages of them."""
-    bucket, key = split(location)
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+def list_objects(client: S3Client, location: str) -> list[S3Object]:
+    """Return the objects at a location, without the folders that the S3 console creates."""
+    bucket, prefix = split(location)
+    is_folder = prefix.endswith("/")
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [
-        Object(key=each["Key"], size=each["Size"], etag=each["ETag"], modified=each["LastModified"])
+        S3Object(
+            key=listed["Key"],
+            size=listed["Size"],
+            etag=listed["ETag"],
+            modified_at=listed["LastModified"],
+        )
         for page in pages
-        for each in page.get("Contents", [])
-        # A key that ends in `/` is a folder that somebody made in the console.
-        if not each["Key"].endswith("/") and (key.endswith("/") or each["Key"] == key)
+        for listed in page.get("Contents", [])
+        if not listed["Key"].endswith("/") and (is_folder or listed["Key"] == prefix)
     ]
 
 
-def split(location: str) -> tuple[str, str]:
-    """Give bucket and key of `s3://bucket/key`."""
+def split(location: str) -> Location:
+    """Return the bucket and the key of a location."""
     bucket, _, key = location.removeprefix("s3://").partition("/")
-    return bucket, key
+    return Location(bucket, key)
 
 
-def _beginning(client: S3Client, bucket: str, found: Object) -> Beginning:
-    answer = client.get_object(Bucket=bucket, Key=found.key, Range=f"bytes=0-{BEGINNING - 1}")
+def _samples(client: S3Client, location: str, objects: Sequence[S3Object]) -> list[FileSample]:
+    """Read the beginning of the newest files, newest first. An empty file has no sample."""
+    bucket = split(location).bucket
+    newest = sorted(objects, key=lambda each: each.modified_at, reverse=True)[:SAMPLED_FILES]
+    return [_sample(client, bucket, file) for file in newest if file.size]
+
+
+def _sample(client: S3Client, bucket: str, file: S3Object) -> FileSample:
+    response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{SAMPLE_BYTES - 1}")
     try:
-        content = answer["Body"].read()
+        content = response["Body"].read()
     except BotoCoreError as error:
-        raise ServiceUnavailable(f"GetObject: {found.key} broke off: {error}") from error
+        raise ServiceUnavailable(f"GetObject: {file.key} broke off: {error}") from error
     text = content.decode("utf-8-sig", errors="replace")
     rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))]
-    if found.size > BEGINNING:
-        rows = rows[:-1]  # The last was cut, perhaps within quotes.
-    whole = [row for row in rows if row]
-    return Beginning(key=found.key, header=whole[0] if whole else (), rows=tuple(whole[1:]))
+    if file.size > SAMPLE_BYTES:
+        rows = rows[:-1]  # The last row was cut, perhaps within quotes.
+    rows = [row for row in rows if row]
+    return FileSample(key=file.key, header=rows[0] if rows else (), rows=tuple(rows[1:]))
 
 
-def _modified(client: S3Client, marker: str) -> datetime | None:
-    found = [each for each in listed(client, marker) if each.key == split(marker)[1]]
-    return found[0].modified if found else None
+def _modified_at(client: S3Client, marker: str) -> datetime | None:
+    """Return when the marker was written, or None if it does not exist."""
+    objects = list_objects(client, marker)
+    return objects[0].modified_at if objects else None

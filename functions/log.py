@@ -1,4 +1,4 @@
-"""The record that a function writes of what it did: ids and states, never payloads."""
+"""Writes the log record of a function: ids and states, but no payloads."""
 
 import logging
 
@@ -6,12 +6,12 @@ from .contract import Job, Planned, Run
 from .report import RunReport
 
 logger = logging.getLogger("retraining")
-# At INFO it records where it found its credentials.
+# At INFO, botocore logs where it found its credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def log_plan(planned: Planned) -> Planned:
-    """Record how much a run is going to do, and give the plan back."""
+    """Log the number of planned jobs, and return the document."""
     plan = planned["plan"]
     imports, solutions = len(plan["imports"]), len(plan["solutions"])
     logger.info(
@@ -30,7 +30,7 @@ def log_plan(planned: Planned) -> Planned:
 
 
 def log_job(step: str, run: Run, job: Job) -> Job:
-    """Record how a job stands after this step, and give it back."""
+    """Log the state of a job after this step, and return the job."""
     logger.info(
         "%s: %s",
         step,
@@ -47,7 +47,7 @@ def log_job(step: str, run: Run, job: Job) -> Job:
 
 
 def log_campaign(step: str, run: Run, campaign_arn: str, outcome: str) -> None:
-    """Record what the gate or the probe says of a campaign."""
+    """Log the judgement of the gate or the probe for a campaign."""
     logger.info(
         "%s: %s",
         step,
@@ -56,10 +56,10 @@ def log_campaign(step: str, run: Run, campaign_arn: str, outcome: str) -> None:
     )
 
 
-def log_report(step: str, made: RunReport) -> RunReport:
-    """Record a run's report, and give it back."""
+def log_report(step: str, report: RunReport) -> RunReport:
+    """Log the report of a run, and return it."""
     logger.info(
-        made["text"],
-        extra={"step": step, "runId": made["runId"], "outcome": made["status"]},
+        report["text"],
+        extra={"step": step, "runId": report["runId"], "outcome": report["status"]},
     )
-    return made
+    return report

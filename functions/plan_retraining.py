@@ -1,4 +1,4 @@
-"""Decide what the run imports, trains and updates."""
+"""Plans what a run imports, trains and updates."""
 
 from . import executions
 from .aws import reader
@@ -6,20 +6,20 @@ from .contract import Configured, Planned
 from .errors import RunRefused
 from .log import log_plan
 from .planning import world
-from .planning.decide import datasets_of, decide, solutions_of
+from .planning.decide import decide
+from .planning.situation import datasets_of, solutions_of
 
 
 def handler(event: Configured, _context: object) -> Planned:
-    """Decide what the run imports, trains and updates; refuse it with every problem at once."""
+    """Return the plan of the run.
+
+    Raises:
+        RunRefused: the input of the execution is wrong, or a guard refuses the run.
+    """
     settings = event["settings"]
-    if problems := executions.problems(event["request"], settings):
+    if problems := executions.input_problems(event["request"], settings):
         raise RunRefused(problems)
     run = executions.run_of(event)
-    seen = world.read(
-        reader(),
-        settings,
-        run,
-        datasets=datasets_of(settings, run),
-        solutions=solutions_of(settings, run),
-    )
-    return log_plan({"run": run, "plan": decide(settings, run, seen)})
+    datasets, solutions = datasets_of(settings, run), solutions_of(settings, run)
+    state = world.read(reader(), settings, run, datasets=datasets, solutions=solutions)
+    return log_plan({"settings": settings, "run": run, "plan": decide(settings, run, state)})

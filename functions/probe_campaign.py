@@ -1,4 +1,4 @@
-"""Ask a campaign for recommendations, to see whether its new version really serves."""
+"""Requests recommendations from a campaign, to find out whether its new version works."""
 
 from .aws import runtime
 from .contract import Probing, UpdatedCampaign
@@ -7,8 +7,8 @@ from .personalize.probe import probe_campaign
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Probing:
-    """Ask a campaign for recommendations, to see whether its new version really serves."""
-    campaign = event["campaign"]
-    probing = probe_campaign(runtime(), campaign, event["probing"])
-    log_campaign("probe_campaign", event["run"], campaign["campaignArn"], probing["phase"])
+    """Request recommendations until the probe ends or until this invocation has used its time."""
+    arn = event["campaign"]["campaignArn"]
+    probing = probe_campaign(runtime(), event["settings"], arn, event["probing"])
+    log_campaign("probe_campaign", event["run"], arn, probing["phase"])
     return probing

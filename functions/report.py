@@ -1,4 +1,4 @@
-"""How a run ended, in data and in words. Pure."""
+"""Builds the report of a run, as data and as text. Pure functions."""
 
 import json
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ WORST_FIRST: tuple[Outcome, ...] = (
     "TRAINED",
     "DEPLOYED",
 )
-REFUSALS = ("InvalidInputException", "LimitExceededException", "NameTaken")
-"""Errors after which it is known that nothing was created."""
+NOTHING_CREATED = ("InvalidInputException", "LimitExceededException", "NameTaken")
+"""Errors of a create after which it is certain that no job was created."""
 LONGEST_TEXT = 30_000
-"""Characters; a state machine's cause may have 32,768."""
+"""Characters. The cause of a state machine may have 32,768."""
 
 
 class CampaignReport(TypedDict):
-    """What became of one campaign."""
+    """The result of one campaign."""
 
     campaignArn: str
     outcome: Outcome
@@ -46,7 +46,7 @@ class CampaignReport(TypedDict):
 
 
 class SolutionReport(TypedDict):
-    """What became of one solution; `solutionVersionArn` is null where none was trained."""
+    """The result of one solution. `solutionVersionArn` is null if no version was created."""
 
     solutionArn: str
     outcome: Outcome
@@ -58,7 +58,7 @@ class SolutionReport(TypedDict):
 
 
 class ImportReport(TypedDict):
-    """What became of one dataset's import."""
+    """The result of the import of one dataset."""
 
     type: str
     outcome: str
@@ -67,7 +67,7 @@ class ImportReport(TypedDict):
 
 
 class RunReport(TypedDict):
-    """What became of a run; `status` is the worst of its parts, `text` all of it in words."""
+    """The result of a run. `status` is the worst outcome of its parts."""
 
     status: Outcome
     runId: str
@@ -79,35 +79,45 @@ class RunReport(TypedDict):
     text: str
 
 
-def report(document: Finished) -> RunReport:
-    """Give the report of a run that got as far as the document shows."""
+def report_of(document: Finished) -> RunReport:
+    """Return the report of a run. The document may end at any state."""
     run = _run(document)
-    imports = [_import(each) for each in _imports(document)]
-    solutions = [_solution(each) for each in document.get("solutions", [])]
-    reason = _reason(document)
-    made: RunReport = {
+    imports = [_import_report(result) for result in _import_results(document)]
+    solutions = [_solution_report(result) for result in _solution_results(document)]
+    report: RunReport = {
         "status": _status(document, imports, solutions),
         "runId": run["id"],
         "executionArn": run["executionArn"],
-        "reason": reason,
+        "reason": _reason(document),
         "imports": imports,
         "solutions": solutions,
-        "warnings": _warnings(document),
+        "warnings": [*_warnings(document)],
         "text": "",
     }
-    return {**made, "text": "\n".join(_lines(made))[:LONGEST_TEXT]}
+    return {**report, "text": "\n".join(_lines(report))[:LONGEST_TEXT]}
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:
-    """Give the worst of some outcomes, at least one."""
+    """Return the worst of these outcomes. There must be at least one."""
     return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
 
 
-def _imports(document: Finished) -> list[DatasetResult]:
+def _import_results(document: Finished) -> list[DatasetResult]:
     return document["imports"]["results"] if "imports" in document else []
 
 
+def _solution_results(document: Finished) -> list[SolutionResult]:
+    return document.get("solutions", [])
+
+
+def _campaign_results(document: Finished) -> list[CampaignResult]:
+    return [
+        campaign for solution in _solution_results(document) for campaign in solution["campaigns"]
+    ]
+
+
 def _run(document: Finished) -> Run:
+    """Return the run. If planning failed, the document has only the output of the first state."""
     if "run" in document:
         return document["run"]
     configured: Configured = {
@@ -122,39 +132,38 @@ def _run(document: Finished) -> Run:
 def _status(
     document: Finished, imports: list[ImportReport], solutions: list[SolutionReport]
 ) -> Outcome:
-    if "error" in document or any(each["outcome"] == "FAILED" for each in imports):
+    if "error" in document or any(report["outcome"] == "FAILED" for report in imports):
         return "FAILED"
     if document["plan"]["skipped"]:
         return "SKIPPED"
-    return worst([each["outcome"] for each in solutions])
+    return worst([report["outcome"] for report in solutions])
 
 
 def _reason(document: Finished) -> str | None:
+    """Return the error that ended the run, or why it was skipped, or None."""
     if "error" in document:
-        return _words(document["error"])
+        return _error_text(document["error"])
     return document["plan"]["skipped"]
 
 
-def _import(result: DatasetResult) -> ImportReport:
-    job = result["job"]
+def _import_report(result: DatasetResult) -> ImportReport:
     return {
         "type": result["dataset"]["type"],
         "outcome": result["outcome"],
-        # A job that could not even be started has no creation time, and no ARN of its own.
-        "datasetImportJobArn": job["arn"] if job and "createdAt" in job else None,
-        "failure": _failure(result["error"], job),
+        "datasetImportJobArn": _created_arn(result["job"]),
+        "failure": _failure(result["error"], result["job"]),
     }
 
 
-def _solution(result: SolutionResult) -> SolutionReport:
+def _solution_report(result: SolutionResult) -> SolutionReport:
     version = result["version"]
-    campaigns = [_campaign(each) for each in result["campaigns"]]
+    campaigns = [_campaign_report(campaign) for campaign in result["campaigns"]]
     return {
         "solutionArn": result["solution"]["solutionArn"],
         "outcome": _solution_outcome(result, campaigns),
-        "solutionVersionArn": version["arn"] if version and "createdAt" in version else None,
+        "solutionVersionArn": _created_arn(version),
         "trainingMode": result["solution"]["trainingMode"],
-        "adopted": bool(version and not version["ours"]),
+        "adopted": version is not None and version["foreign"],
         "failure": _failure(result["error"], version),
         "campaigns": campaigns,
     }
@@ -162,26 +171,29 @@ def _solution(result: SolutionResult) -> SolutionReport:
 
 def _solution_outcome(result: SolutionResult, campaigns: list[CampaignReport]) -> Outcome:
     version = result["version"]
-    if result["error"] or version is None or version["phase"] not in ("ACTIVE", "SKIPPED"):
+    if result["error"] or version is None:
         return "FAILED"
     if version["phase"] == "SKIPPED":
         return "SKIPPED"
-    return worst([each["outcome"] for each in campaigns] or ["TRAINED"])
+    if version["phase"] != "ACTIVE":
+        return "FAILED"
+    return worst([report["outcome"] for report in campaigns] or ["TRAINED"])
 
 
-def _campaign(result: CampaignResult) -> CampaignReport:
+def _campaign_report(result: CampaignResult) -> CampaignReport:
     update, evaluation = result["update"], result["evaluation"]
+    reasons = "; ".join(_campaign_reasons(result))
     return {
         "campaignArn": result["campaign"]["campaignArn"],
         "outcome": result["outcome"],
         "previousVersionArn": update.get("previousVersionArn") if update else None,
         "metrics": evaluation["metrics"] if evaluation else {},
-        "failure": _failure(result["error"], None) or "; ".join(_reasons(result)) or None,
+        "failure": _error_text(result["error"]) if result["error"] else reasons or None,
     }
 
 
-def _reasons(result: CampaignResult) -> Iterator[str]:
-    """Give why a campaign does not serve the new version, in the order of events."""
+def _campaign_reasons(result: CampaignResult) -> Iterator[str]:
+    """Yield why a campaign does not serve the new version."""
     evaluation, probing = result["evaluation"], result["probing"]
     if evaluation and evaluation["verdict"] == "REJECTED":
         yield from evaluation["reasons"]
@@ -192,74 +204,84 @@ def _reasons(result: CampaignResult) -> Iterator[str]:
         yield f"the probe failed: {probing['failure']}"
 
 
+def _created_arn(job: Job | None) -> str | None:
+    """Return the ARN of a job, or None if the job could not be created."""
+    return job["arn"] if job and "createdAt" in job else None
+
+
 def _failure(error: StateError | None, job: Job | None) -> str | None:
-    return _words(error) if error else job["failure"] if job else None
+    if error:
+        return _error_text(error)
+    return job["failure"] if job else None
 
 
-def _words(error: StateError) -> str:
-    """Give an error in words; where a function raised it, the cause is JSON around the message."""
+def _error_text(error: StateError) -> str:
+    """Return an error as text. If a function raised it, the cause is JSON with the message."""
     cause = error.get("Cause", "no cause given")
     with suppress(ValueError, TypeError, KeyError):
         cause = json.loads(cause)["errorMessage"]
     return f"{error['Error']}: {cause}"
 
 
-def _warnings(document: Finished) -> list[str]:
+def _warnings(document: Finished) -> Iterator[str]:
+    """Yield the warnings of the plan, of the gate and of each job, in running order."""
+    if "plan" in document:
+        yield from document["plan"]["warnings"]
+    for campaign in _campaign_results(document):
+        evaluation = campaign["evaluation"]
+        for note in evaluation["notes"] if evaluation else []:
+            yield f"{campaign['campaign']['campaignArn']}: {note}"
+    for job in _jobs(document):
+        for warning in job["warnings"]:
+            yield f"{job['arn']}: {warning}"
+    yield from _uncertain_creations(document)
+
+
+def _jobs(document: Finished) -> list[Job]:
+    """Return the jobs of the run: import jobs, versions, then campaign updates and rollbacks."""
     jobs = [
-        *(each["job"] for each in _imports(document)),
-        *(each["version"] for each in document.get("solutions", [])),
+        *(result["job"] for result in _import_results(document)),
+        *(result["version"] for result in _solution_results(document)),
+    ]
+    for campaign in _campaign_results(document):
+        jobs += [campaign["update"], campaign["rollback"]]
+    return [job for job in jobs if job]
+
+
+def _uncertain_creations(document: Finished) -> Iterator[str]:
+    """Yield a warning for each create without a response. The job may exist, with unknown ARN."""
+    run_id = _run(document)["id"]
+    creations = [
         *(
-            job
-            for each in document.get("solutions", [])
-            for campaign in each["campaigns"]
-            for job in (campaign["update"], campaign["rollback"])
+            (result["dataset"]["jobName"], result["job"], result["error"])
+            for result in _import_results(document)
+        ),
+        *(
+            (result["solution"]["versionName"], result["version"], result["error"])
+            for result in _solution_results(document)
         ),
     ]
-    planned = document["plan"]["warnings"] if "plan" in document else []
-    notes = [
-        f"{campaign['campaign']['campaignArn']}: {note}"
-        for each in document.get("solutions", [])
-        for campaign in each["campaigns"]
-        for note in (campaign["evaluation"] or {"notes": []})["notes"]
-    ]
-    said = [f"{job['arn']}: {each}" for job in jobs if job for each in job["warnings"]]
-    return [*planned, *notes, *said, *_perhaps_started(document)]
+    for name, job, error in creations:
+        if job is None and error and error["Error"] not in NOTHING_CREATED:
+            yield f"{name} may have been created; to resume run {run_id} adopts it"
 
 
-def _perhaps_started(document: Finished) -> list[str]:
-    """Give a warning for each job whose creation was never answered, so that no ARN is known."""
-    created = [
-        *((each["dataset"]["jobName"], each["job"], each["error"]) for each in _imports(document)),
-        *(
-            (each["solution"]["versionName"], each["version"], each["error"])
-            for each in document.get("solutions", [])
-        ),
-    ]
-    return [
-        f"{name} may have been created all the same; to resume run {_run(document)['id']} adopts it"
-        for name, job, error in created
-        if job is None and error and error["Error"] not in REFUSALS
-    ]
+def _lines(report: RunReport) -> Iterator[str]:
+    """Yield the lines of the text."""
+    reason = f": {report['reason']}" if report["reason"] else ""
+    yield f"Retraining run {report['runId']}: {report['status']}{reason}"
+    for dataset in report["imports"]:
+        yield _line(1, f"import of {dataset['type']}", dataset["outcome"], dataset["failure"])
+    for solution in report["solutions"]:
+        yield _line(1, solution["solutionArn"], solution["outcome"], solution["failure"])
+        if solution["solutionVersionArn"]:
+            adopted = ", foreign and adopted" if solution["adopted"] else ""
+            yield f"    version {solution['solutionVersionArn']}{adopted}"
+        for campaign in solution["campaigns"]:
+            yield _line(2, campaign["campaignArn"], campaign["outcome"], campaign["failure"])
+    for warning in report["warnings"]:
+        yield f"  warning: {warning}"
 
 
-def _lines(made: RunReport) -> list[str]:
-    because = f": {made['reason']}" if made["reason"] else ""
-    lines = [f"Retraining run {made['runId']}: {made['status']}{because}"]
-    lines += [
-        _line(1, f"import of {each['type']}", each["outcome"], each["failure"])
-        for each in made["imports"]
-    ]
-    for each in made["solutions"]:
-        lines.append(_line(1, each["solutionArn"], each["outcome"], each["failure"]))
-        if each["solutionVersionArn"]:
-            adopted = ", adopted from somebody else" if each["adopted"] else ""
-            lines.append(f"    version {each['solutionVersionArn']}{adopted}")
-        lines += [
-            _line(2, campaign["campaignArn"], campaign["outcome"], campaign["failure"])
-            for campaign in each["campaigns"]
-        ]
-    return lines + [f"  warning: {warning}" for warning in made["warnings"]]
-
-
-def _line(depth: int, what: str, outcome: str, failure: str | None) -> str:
-    return "  " * depth + f"{what}: {outcome}" + (f": {failure}" if failure else "")
+def _line(depth: int, subject: str, outcome: str, failure: str | None) -> str:
+    return "  " * depth + f"{subject}: {outcome}" + (f": {failure}" if failure else "")

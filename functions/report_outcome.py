@@ -1,10 +1,10 @@
-"""Say how the run ended."""
+"""Reports how a run ended."""
 
 from .contract import Finished
 from .log import log_report
-from .report import RunReport, report
+from .report import RunReport, report_of
 
 
 def handler(event: Finished, _context: object) -> RunReport:
-    """Say how the run ended, in the log and as the execution's result."""
-    return log_report("report_outcome", report(event))
+    """Return the report of the run, and write it to the log."""
+    return log_report("report_outcome", report_of(event))

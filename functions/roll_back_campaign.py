@@ -1,4 +1,4 @@
-"""Move a campaign back to the version that it served before."""
+"""Moves a campaign back to the version that it served before."""
 
 from .aws import writer
 from .contract import Job, UpdatedCampaign
@@ -7,6 +7,8 @@ from .personalize.campaigns import roll_back_campaign
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Job:
-    """Move a campaign back to the version that it served before."""
-    job = roll_back_campaign(writer(), event["campaign"], event["update"], event["rollback"])
+    """Move the campaign back, unless it was moved to another version since."""
+    job = roll_back_campaign(
+        writer(), event["settings"], event["campaign"], event["update"], event["rollback"]
+    )
     return log_job("roll_back_campaign", event["run"], job)

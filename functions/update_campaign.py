@@ -1,4 +1,4 @@
-"""Move a campaign to the new version, never to an older one."""
+"""Moves a campaign to a new version."""
 
 from .aws import writer
 from .contract import EvaluatedCampaign, Job
@@ -7,8 +7,13 @@ from .personalize.campaigns import update_campaign
 
 
 def handler(event: EvaluatedCampaign, _context: object) -> Job:
-    """Move a campaign to the new version, never to an older one."""
+    """Move the campaign to the new version, unless it serves that version or a newer one."""
     job = update_campaign(
-        writer(), event["campaign"], event["version"], event["evaluation"], event["update"]
+        writer(),
+        event["settings"],
+        event["campaign"],
+        event["evaluation"],
+        target=event["version"]["arn"],
+        previous=event["update"],
     )
     return log_job("update_campaign", event["run"], job)

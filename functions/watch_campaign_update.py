@@ -1,4 +1,4 @@
-"""Look at a campaign's update, or its way back; hold while its end is near."""
+"""Polls a campaign update or a rollback."""
 
 from .aws import reader
 from .contract import Job, UpdatedCampaign
@@ -7,6 +7,7 @@ from .personalize.campaigns import watch_campaign_update
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Job:
-    """Look at a campaign's update, or its way back; hold while its end is near."""
-    job = watch_campaign_update(reader(), event["campaign"], event["rollback"] or event["update"])
+    """Poll the update until it ends or until this invocation has used its time."""
+    update = event["rollback"] or event["update"]
+    job = watch_campaign_update(reader(), event["settings"], event["campaign"], update)
     return log_job("watch_campaign_update", event["run"], job)

@@ -1,4 +1,4 @@
-"""Look at the dataset import job; hold while its end is near."""
+"""Polls a dataset import job."""
 
 from .aws import reader
 from .contract import DatasetJob, Job
@@ -7,6 +7,6 @@ from .personalize.imports import watch_dataset_import_job
 
 
 def handler(event: DatasetJob, _context: object) -> Job:
-    """Look at the dataset import job; hold while its end is near."""
-    job = watch_dataset_import_job(reader(), event["dataset"], event["job"])
+    """Poll the import job until it ends or until this invocation has used its time."""
+    job = watch_dataset_import_job(reader(), event["settings"], event["dataset"], event["job"])
     return log_job("watch_dataset_import_job", event["run"], job)

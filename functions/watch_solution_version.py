@@ -1,4 +1,4 @@
-"""Look at the training; hold while its end is near."""
+"""Polls the training of a solution version."""
 
 from .aws import reader
 from .contract import Job, SolutionVersion
@@ -7,6 +7,6 @@ from .personalize.versions import watch_solution_version
 
 
 def handler(event: SolutionVersion, _context: object) -> Job:
-    """Look at the training; hold while its end is near."""
-    job = watch_solution_version(reader(), event["solution"], event["version"])
+    """Poll the training until it ends or until this invocation has used its time."""
+    job = watch_solution_version(reader(), event["settings"], event["solution"], event["version"])
     return log_job("watch_solution_version", event["run"], job)

@@ -28,7 +28,7 @@ IGNORED = shutil.ignore_patterns(".*", "__pycache__")
 PAIRS = "Lt LtE", "Gt GtE", "Eq NotEq", "Is IsNot", "In NotIn", "And Or"
 KINDS = [[getattr(ast, name) for name in pair.split()] for pair in PAIRS]
 NEIGHBOURS = {**dict(KINDS), **{other: one for one, other in KINDS}}
-WAYS = ("then", "on_error", "ended", "otherwise")
+WAYS = ("next_state", "on_active", "on_error", "on_failed", "default")
 """Where a state of the workflow leads to; an error that goes the way of success is swallowed."""
 
 Edit = tuple[int, str, dict[str, object]]

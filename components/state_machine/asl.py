@@ -1,8 +1,8 @@
-"""The small part of the Amazon States Language that the workflow is written in, and its checks.
+"""The part of the Amazon States Language that the workflow uses, and the checks of a definition.
 
-Keys keep ASL's spelling (https://states-language.net/spec.html). A Task names its function's ARN
-itself, as `Resource`: its result is then the function's own answer, while the `lambda:invoke`
-integration wraps it in an envelope that every path in the document would have to name.
+Keys keep the spelling of ASL (https://states-language.net/spec.html). The `Resource` of a Task is
+the ARN of a function, so the result is what the function returns. The `lambda:invoke` integration
+would wrap the result in an envelope, and every path in the document would have to name it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,15 +15,15 @@ States: TypeAlias = dict[str, State]
 Definition: TypeAlias = dict[str, object]
 
 TASK_TIMEOUT_SECONDS = 480
-"""A minute longer than the longest function (`steps.HOLDING`), which ends by its own time-out."""
+"""One minute more than the longest function (`steps.POLLING`), which ends by its own timeout."""
 
 LONGEST_STATE_NAME = 80
-"""Characters; https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
+"""Characters, from https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 
-SLOW_DOWN = ["Throttled", "Lambda.TooManyRequestsException"]
-"""Nothing was done: functions/errors.py, and Lambda's own."""
+THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
+"""Errors after which nothing was done. The first is from functions/errors.py."""
 
-UNANSWERED = [
+UNANSWERED_ERRORS = [
     "ServiceUnavailable",  # functions/errors.py
     # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
     "Lambda.ServiceException",
@@ -31,28 +31,29 @@ UNANSWERED = [
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
-    # A function that was stopped in the middle.
+    # The function was stopped in the middle.
     "Sandbox.Timedout",
     "Runtime.ExitError",
     "States.Timeout",
 ]
-"""What was done is not known, and a job that was created may take a moment to be listed.
+"""Errors after which the function may have created a job that is not listed yet.
 
-Every function may run twice and looks for what it did before; so that it finds it, the pause before
-a retry is never cut short by jitter.
+Every function may run twice, and looks for the job that it created before. The pause before a retry
+is never shortened by jitter, so that the job is listed by then.
 """
 LONGER_THAN_A_WRITER = 65
-"""Seconds: who creates something has 60, and may still be at work when no answer came."""
+"""Seconds. A function that creates a job may run for 60 seconds, also when no response comes."""
 
-NOT_SHOWN_YET = ["ResourceNotFoundException"]
-"""Of a job that was created just now, an answer may be older than the job."""
+NOT_FOUND_YET = ["ResourceNotFoundException"]
+"""A response may be older than a job that was created just now."""
 
 
-def call(function: pulumi.Input[str], *, result_path: str, then: str, on_error: str) -> State:
-    """Give a Task that calls a function with the whole document and puts the answer in its place.
+def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_error: str) -> State:
+    """Return a Task that calls a function with the whole document.
 
-    Errors that pass are tried again for some ten minutes, something that does not exist for one;
-    any other error goes to `on_error`, with Error and Cause under `$.error`.
+    The result is written to `result_path`. Transient errors are retried for some ten minutes, and
+    a resource that is not found is looked for during one minute. Any other error leads to
+    `on_error`, with Error and Cause at `$.error`.
     """
     return {
         "Type": "Task",
@@ -60,19 +61,19 @@ def call(function: pulumi.Input[str], *, result_path: str, then: str, on_error: 
         "TimeoutSeconds": TASK_TIMEOUT_SECONDS,
         "ResultPath": result_path,
         "Retry": [
-            retry(SLOW_DOWN, seconds=5, attempts=9, jitter="FULL"),
-            retry(UNANSWERED, seconds=LONGER_THAN_A_WRITER, attempts=5, jitter="NONE"),
-            retry(NOT_SHOWN_YET, seconds=10, attempts=4, jitter="FULL"),
+            retry(THROTTLING_ERRORS, seconds=5, attempts=9, jitter="FULL"),
+            retry(UNANSWERED_ERRORS, seconds=LONGER_THAN_A_WRITER, attempts=5, jitter="NONE"),
+            retry(NOT_FOUND_YET, seconds=10, attempts=4, jitter="FULL"),
         ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],
-        "Next": then,
+        "Next": next_state,
     }
 
 
 def retry(
     errors: Sequence[str], *, seconds: int, attempts: int, jitter: Literal["FULL", "NONE"]
 ) -> dict[str, object]:
-    """Give a rule of a Task's Retry; pauses double from `seconds` up to three minutes."""
+    """Return a Retry rule of a Task. The pause doubles from `seconds` up to three minutes."""
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": seconds,
@@ -83,21 +84,21 @@ def retry(
     }
 
 
-def choose(variable: str, cases: Mapping[str, str], *, otherwise: str) -> State:
-    """Give a Choice by the word at `variable`: word -> name of the next state."""
+def choose(variable: str, cases: Mapping[str, str], *, default: str) -> State:
+    """Return a Choice by the text at `variable`. `cases` maps each text to the next state."""
     return {
         "Type": "Choice",
         "Choices": [
-            {"Variable": variable, "StringEquals": word, "Next": target}
-            for word, target in cases.items()
+            {"Variable": variable, "StringEquals": text, "Next": target}
+            for text, target in cases.items()
         ],
-        "Default": otherwise,
+        "Default": default,
     }
 
 
-def wait(seconds_path: str, *, then: str) -> State:
-    """Give a Wait for as long as the document says."""
-    return {"Type": "Wait", "SecondsPath": seconds_path, "Next": then}
+def wait(seconds_path: str, *, next_state: str) -> State:
+    """Return a Wait for the number of seconds that the document contains at `seconds_path`."""
+    return {"Type": "Wait", "SecondsPath": seconds_path, "Next": next_state}
 
 
 def watch(
@@ -105,25 +106,25 @@ def watch(
     *,
     function: pulumi.Input[str],
     job: str,
-    then: str,
-    ended: str,
-    also: Mapping[str, str] | None = None,
+    on_active: str,
+    on_failed: str,
+    on_phase: Mapping[str, str] | None = None,
 ) -> States:
-    """Give the states that follow a job to its end; they begin with `Has the {noun} ended?`.
+    """Return the states that poll a job until it ends. They begin with `Has the {noun} ended?`.
 
-    `job` is where the document holds the job (functions/contract.py). `then` follows when it is
-    ACTIVE, `ended` when it has ended otherwise or an error cannot be retried; `also` names what
-    follows on further phases.
+    `job` is the path of the job in the document (functions/contract.py). `on_active` is the next
+    state if the job succeeds. `on_failed` is the next state if it fails, or after an error that
+    cannot be retried. `on_phase` maps each further phase to the next state.
     """
     return {
         f"Has the {noun} ended?": choose(
             f"{job}.phase",
-            {"ACTIVE": then, "ENDED": ended, "NEAR": f"Watch {noun}", **(also or {})},
-            otherwise=f"Wait for {noun}",
+            {"ACTIVE": on_active, "ENDED": on_failed, "NEAR": f"Watch {noun}", **(on_phase or {})},
+            default=f"Wait for {noun}",
         ),
-        f"Wait for {noun}": wait(f"{job}.seconds", then=f"Watch {noun}"),
+        f"Wait for {noun}": wait(f"{job}.seconds", next_state=f"Watch {noun}"),
         f"Watch {noun}": call(
-            function, result_path=job, then=f"Has the {noun} ended?", on_error=ended
+            function, result_path=job, next_state=f"Has the {noun} ended?", on_error=on_failed
         ),
     }
 
@@ -134,11 +135,14 @@ def for_each(
     selector: Mapping[str, object],
     states: States,
     result_path: str,
-    then: str,
+    next_state: str,
     on_error: str,
     result_selector: Mapping[str, object] | None = None,
 ) -> State:
-    """Give an inline Map; its first state is the first of `states`, `selector` makes its input."""
+    """Return an inline Map that runs `states` for each item, beginning with the first of them.
+
+    `selector` builds the document of each iteration.
+    """
     return {
         "Type": "Map",
         "ItemsPath": items_path,
@@ -151,17 +155,17 @@ def for_each(
         **({"ResultSelector": dict(result_selector)} if result_selector else {}),
         "ResultPath": result_path,
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],
-        "Next": then,
+        "Next": next_state,
     }
 
 
 def end_with(parameters: Mapping[str, object]) -> State:
-    """Give a Pass that ends an iteration with just these fields."""
+    """Return a Pass that ends an iteration. Its output contains only these parameters."""
     return {"Type": "Pass", "Parameters": dict(parameters), "ResultPath": "$", "End": True}
 
 
 def machines(definition: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """Give the definition and each Map's processor in it: everything with StartAt and States."""
+    """Yield the definition and the processor of each Map in it. Each has StartAt and States."""
     yield definition
     for state in _states(definition).values():
         processor = state.get("ItemProcessor")
@@ -170,37 +174,45 @@ def machines(definition: Mapping[str, object]) -> Iterator[Mapping[str, object]]
 
 
 def problems(definition: Mapping[str, object]) -> list[str]:
-    """Give what is wrong with a definition, in words; an empty list if nothing is.
+    """Return a message for each mistake in a definition.
 
-    Every target exists in its own machine, every state can be reached, every Choice has a Default,
-    state names are unique over all machines and at most 80 characters long.
+    The next state must exist in the same machine, every state must be reachable, and every Choice
+    must have a Default. State names must be unique over all machines and at most 80 characters
+    long.
     """
-    found: list[str] = []
-    seen: set[str] = set()
+    messages: list[str] = []
+    names: set[str] = set()
     for machine in machines(definition):
-        states = _states(machine)
-        start = str(machine.get("StartAt"))
-        targets = {name: list(_targets(state)) for name, state in states.items()}
-        if start not in states:
-            found.append(f"StartAt names {start!r}, which is no state")
-        for name, state in states.items():
-            if name in seen:
-                found.append(f"{name!r} is the name of two states")
-            seen.add(name)
-            if len(name) > LONGEST_STATE_NAME:
-                found.append(
-                    f"{name!r} has {len(name)} characters; at most {LONGEST_STATE_NAME} are allowed"
-                )
-            if state.get("Type") == "Choice" and "Default" not in state:
-                found.append(f"{name!r} is a Choice without a Default")
-            found.extend(
-                f"{name!r} goes on to {target!r}, which is no state beside it"
-                for target in targets[name]
-                if target not in states
-            )
-        reachable = _reachable(start, targets)
-        found.extend(f"{name!r} cannot be reached" for name in states if name not in reachable)
-    return found
+        for name, state in _states(machine).items():
+            if name in names:
+                messages.append(f"{name!r} is the name of two states")
+            names.add(name)
+            messages.extend(_state_problems(name, state))
+        messages.extend(_transition_problems(machine))
+    return messages
+
+
+def _state_problems(name: str, state: Mapping[str, object]) -> Iterator[str]:
+    if len(name) > LONGEST_STATE_NAME:
+        yield f"{name!r} has {len(name)} characters; at most {LONGEST_STATE_NAME} are allowed"
+    if state.get("Type") == "Choice" and "Default" not in state:
+        yield f"{name!r} is a Choice without a Default"
+
+
+def _transition_problems(machine: Mapping[str, object]) -> Iterator[str]:
+    """Yield a message for each next state that does not exist and each unreachable state."""
+    targets = {name: list(_targets(state)) for name, state in _states(machine).items()}
+    start = str(machine.get("StartAt"))
+    if start not in targets:
+        yield f"StartAt names {start!r}, which is no state"
+    for name, next_states in targets.items():
+        for target in next_states:
+            if target not in targets:
+                yield f"{name!r} goes on to {target!r}, which is no state of this machine"
+    reachable = _reachable(start, targets)
+    for name in targets:
+        if name not in reachable:
+            yield f"{name!r} cannot be reached"
 
 
 def _states(machine: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
@@ -209,6 +221,7 @@ def _states(machine: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]
 
 
 def _targets(state: Mapping[str, object]) -> Iterator[str]:
+    """Yield the name of each state that may follow."""
     for key in ("Next", "Default"):
         if key in state:
             yield str(state[key])
@@ -220,10 +233,10 @@ def _targets(state: Mapping[str, object]) -> Iterator[str]:
 
 def _reachable(start: str, targets: Mapping[str, Sequence[str]]) -> set[str]:
     reached: set[str] = set()
-    ahead = [start]
-    while ahead:
-        name = ahead.pop()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            ahead.extend(targets.get(name, ()))
+            waiting.extend(targets.get(name, ()))
     return reached

@@ -1,6 +1,6 @@
-"""The state machine: import, train, update, report, as one literal in running order.
+"""The state machine as one literal in running order: plan, import, train, update, report.
 
-What travels between the states is described in `functions/contract.py`.
+`functions/contract.py` describes the document that travels between the states.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,18 @@ from ..args import RetrainingPipelineArgs
 from .asl import Definition, call, choose, end_with, for_each, wait, watch
 
 REPORTED = "RetrainingFailed"
-"""The error of an execution that failed and has reported; `close_run` leaves it alone."""
+"""The error of an execution that failed and sent its report. `close_run` does nothing then."""
+
+
+def _fields(*names: str) -> dict[str, str]:
+    """Return parameters that copy these fields of the document under their names."""
+    return {f"{name}.$": f"$.{name}" for name in names}
+
+
+CONTEXT = _fields("settings", "run")
+DATASET_RESULT = _fields("dataset", "job", "error")
+CAMPAIGN_RESULT = _fields("campaign", "evaluation", "update", "probing", "rollback", "error")
+SOLUTION_RESULT = _fields("solution", "version", "campaigns", "error")
 
 
 def definition(
@@ -19,7 +30,10 @@ def definition(
     settings: Mapping[str, object],
     args: RetrainingPipelineArgs,
 ) -> Definition:
-    """Give the definition: `functions` maps each step to its ARN, `settings` is what plan reads."""
+    """Return the state machine that retrains a dataset group.
+
+    `functions` maps each step to its ARN. `settings` come from `components/document.py`.
+    """
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
         "StartAt": "Configure run",
@@ -39,7 +53,7 @@ def definition(
             "Plan retraining": call(
                 functions["plan_retraining"],
                 result_path="$",
-                then="Is there anything to do?",
+                next_state="Is there anything to do?",
                 on_error="Report outcome",
             ),
             "Is there anything to do?": {
@@ -52,7 +66,7 @@ def definition(
             "Import datasets": for_each(
                 "$.plan.imports",
                 selector={
-                    "run.$": "$.run",
+                    **CONTEXT,
                     "dataset.$": "$$.Map.Item.Value",
                     "job": None,
                     "error": None,
@@ -61,22 +75,22 @@ def definition(
                     "Create dataset import job": call(
                         functions["create_dataset_import_job"],
                         result_path="$.job",
-                        then="Has the dataset import job ended?",
+                        next_state="Has the dataset import job ended?",
                         on_error="Dataset not imported",
                     ),
                     **watch(
                         "dataset import job",
                         function=functions["watch_dataset_import_job"],
                         job="$.job",
-                        then="Dataset imported",
-                        ended="Dataset not imported",
-                        also={
+                        on_active="Dataset imported",
+                        on_failed="Dataset not imported",
+                        on_phase={
                             "AGAIN": "Wait for a free import slot",
                             "OVERDUE": "Dataset not imported",
                         },
                     ),
                     "Wait for a free import slot": wait(
-                        "$.job.seconds", then="Create dataset import job"
+                        "$.job.seconds", next_state="Create dataset import job"
                     ),
                     "Dataset imported": end_with({**DATASET_RESULT, "outcome": "IMPORTED"}),
                     "Dataset not imported": end_with({**DATASET_RESULT, "outcome": "FAILED"}),
@@ -86,7 +100,7 @@ def definition(
                     "anyFailed.$": "States.ArrayContains($[*].outcome, 'FAILED')",
                 },
                 result_path="$.imports",
-                then="Were all datasets imported?",
+                next_state="Were all datasets imported?",
                 on_error="Report outcome",
             ),
             "Were all datasets imported?": {
@@ -103,7 +117,7 @@ def definition(
             "Retrain solutions": for_each(
                 "$.plan.solutions",
                 selector={
-                    "run.$": "$.run",
+                    **CONTEXT,
                     "imports.$": "$.imports.results",
                     "solution.$": "$$.Map.Item.Value",
                     "version": None,
@@ -114,16 +128,16 @@ def definition(
                     "Create solution version": call(
                         functions["create_solution_version"],
                         result_path="$.version",
-                        then="Has the solution version ended?",
+                        next_state="Has the solution version ended?",
                         on_error="Solution finished",
                     ),
                     **watch(
                         "solution version",
                         function=functions["watch_solution_version"],
                         job="$.version",
-                        then="Update campaigns",
-                        ended="Solution finished",
-                        also={
+                        on_active="Update campaigns",
+                        on_failed="Solution finished",
+                        on_phase={
                             "OVERDUE": "Stop solution version",
                             "SKIPPED": "Solution finished",
                         },
@@ -131,15 +145,15 @@ def definition(
                     "Stop solution version": call(
                         functions["stop_solution_version"],
                         result_path="$.version",
-                        then="Has the solution version ended?",
+                        next_state="Has the solution version ended?",
                         on_error="Solution finished",
                     ),
                     "Update campaigns": for_each(
                         "$.solution.campaigns",
                         selector={
-                            "run.$": "$.run",
+                            **CONTEXT,
                             "version.$": "$.version",
-                            "qualityGate.$": "$.solution.qualityGate",
+                            "solutionArn.$": "$.solution.solutionArn",
                             "campaign.$": "$$.Map.Item.Value",
                             "evaluation": None,
                             "update": None,
@@ -151,27 +165,27 @@ def definition(
                             "Evaluate solution version": call(
                                 functions["evaluate_solution_version"],
                                 result_path="$.evaluation",
-                                then="Is the solution version good enough?",
+                                next_state="Is the solution version good enough?",
                                 on_error="Campaign not updated",
                             ),
                             "Is the solution version good enough?": choose(
                                 "$.evaluation.verdict",
                                 {"ACCEPTED": "Update campaign"},
-                                otherwise="Solution version rejected",
+                                default="Solution version rejected",
                             ),
                             "Update campaign": call(
                                 functions["update_campaign"],
                                 result_path="$.update",
-                                then="Has the campaign update ended?",
+                                next_state="Has the campaign update ended?",
                                 on_error="Campaign not updated",
                             ),
                             **watch(
                                 "campaign update",
                                 function=functions["watch_campaign_update"],
                                 job="$.update",
-                                then="Is there a probe?",
-                                ended="Campaign not updated",
-                                also={
+                                on_active="Is there a probe?",
+                                on_failed="Campaign not updated",
+                                on_phase={
                                     "AGAIN": "Wait for the campaign to be free",
                                     "CHANGED": "Wait to ask the gate again",
                                     "SUPERSEDED": "Campaign serves a newer version",
@@ -179,17 +193,20 @@ def definition(
                                 },
                             ),
                             "Wait for the campaign to be free": wait(
-                                "$.update.seconds", then="Update campaign"
+                                "$.update.seconds", next_state="Update campaign"
                             ),
                             "Wait to ask the gate again": wait(
-                                "$.update.seconds", then="Evaluate solution version"
+                                "$.update.seconds", next_state="Evaluate solution version"
                             ),
                             "Is there a probe?": {
                                 "Type": "Choice",
                                 "Choices": [
                                     {
                                         "And": [
-                                            {"Variable": "$.campaign.probe", "IsNull": False},
+                                            {
+                                                "Variable": "$.campaign.isProbed",
+                                                "BooleanEquals": True,
+                                            },
                                             {
                                                 "Variable": "$.update.previousVersionArn",
                                                 "IsPresent": True,
@@ -207,33 +224,33 @@ def definition(
                             "Probe campaign": call(
                                 functions["probe_campaign"],
                                 result_path="$.probing",
-                                then="Does the campaign serve well?",
+                                next_state="Does the campaign serve well?",
                                 on_error="Campaign not updated",
                             ),
                             "Does the campaign serve well?": choose(
                                 "$.probing.phase",
                                 {"PASSED": "Campaign updated", "NEAR": "Probe campaign"},
-                                otherwise="Roll back campaign",
+                                default="Roll back campaign",
                             ),
                             "Roll back campaign": call(
                                 functions["roll_back_campaign"],
                                 result_path="$.rollback",
-                                then="Has the rollback ended?",
+                                next_state="Has the rollback ended?",
                                 on_error="Campaign not updated",
                             ),
                             **watch(
                                 "rollback",
                                 function=functions["watch_campaign_update"],
                                 job="$.rollback",
-                                then="Campaign rolled back",
-                                ended="Campaign not updated",
-                                also={
+                                on_active="Campaign rolled back",
+                                on_failed="Campaign not updated",
+                                on_phase={
                                     "AGAIN": "Wait to roll back",
                                     "OVERDUE": "Campaign not updated",
                                 },
                             ),
                             "Wait to roll back": wait(
-                                "$.rollback.seconds", then="Roll back campaign"
+                                "$.rollback.seconds", next_state="Roll back campaign"
                             ),
                             "Campaign updated": end_with(
                                 {**CAMPAIGN_RESULT, "outcome": "DEPLOYED"}
@@ -252,23 +269,23 @@ def definition(
                             ),
                         },
                         result_path="$.campaigns",
-                        then="Solution finished",
+                        next_state="Solution finished",
                         on_error="Solution finished",
                     ),
                     "Solution finished": end_with(SOLUTION_RESULT),
                 },
                 result_path="$.solutions",
-                then="Report outcome",
+                next_state="Report outcome",
                 on_error="Report outcome",
             ),
             "Report outcome": call(
                 functions["report_outcome"],
                 result_path="$.outcome",
-                then="Did the run succeed?",
+                next_state="Did the run succeed?",
                 on_error="Report failed",
             ),
             "Did the run succeed?": choose(
-                "$.outcome.status", {"FAILED": "Retraining failed"}, otherwise="Retrained"
+                "$.outcome.status", {"FAILED": "Retraining failed"}, default="Retrained"
             ),
             "Retrained": {"Type": "Succeed"},
             "Retraining failed": {
@@ -279,19 +296,9 @@ def definition(
             "Report failed": {
                 "Type": "Fail",
                 "Error": "ReportFailed",
-                # Not the error's own: a time-out has none, and a missing path would end the run
-                # with States.Runtime.
+                # A fixed text, because a timeout has no cause, and a path that does not exist
+                # would end the execution with States.Runtime.
                 "Cause": "the outcome could not be reported; this execution's history tells why",
             },
         },
     }
-
-
-def _just(*fields: str) -> dict[str, str]:
-    """Select these fields of the document, each under its own name."""
-    return {f"{field}.$": f"$.{field}" for field in fields}
-
-
-DATASET_RESULT = _just("dataset", "job", "error")
-CAMPAIGN_RESULT = _just("campaign", "evaluation", "update", "probing", "rollback", "error")
-SOLUTION_RESULT = _just("solution", "version", "campaigns", "error")

@@ -1,4 +1,4 @@
-"""The pipeline's Lambda functions, a row each: what each may take and what it may call."""
+"""The Lambda functions of the pipeline, with the time, the memory and the permissions of each."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -21,32 +21,35 @@ Resource = Literal[
     "executions",
     "any",
 ]
-"""What a policy statement names: `policies.py` turns each word into ARNs.
+"""The resource kinds of a policy statement. `components/iam.py` turns each kind into ARNs.
 
-`any` is `*`: only for actions that know no narrower resource, listed in the service authorization
+`any` is `*`. Only actions that support no narrower resource have it, by the service authorization
 reference (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html).
 """
 
 
 class Step(NamedTuple):
-    """One function: `functions/<module>.py`, deployed as `{name}-<module with hyphens>`."""
+    """One Lambda function, from `functions/<module>.py`.
+
+    It is deployed as `{name}-<module with hyphens>`.
+    """
 
     timeout_seconds: int
     may: Mapping[Resource, tuple[str, ...]]
-    """Resource kind to the IAM actions allowed on it."""
+    """Resource kind -> the IAM actions that the function may use on it."""
     memory_megabytes: int = 128
 
 
-QUICK = 60
-"""Seconds for a function that makes a few calls; a cold start with boto3 takes some 5 of them."""
-PLAN = 120
-"""Seconds for plan and report, which page through lists."""
-HOLDING = 420
-"""Seconds for a watcher: it holds for 300 at most (`functions/personalize/pacing.py`)."""
+SHORT = 60
+"""Seconds for a function that sends a few requests. A cold start with boto3 takes about 5."""
+LONG = 120
+"""Seconds for a function that reads lists of several pages."""
+POLLING = 420
+"""Seconds for a function that polls, for 300 at most (`functions/personalize/pacing.py`)."""
 
 STEPS: Mapping[str, Step] = {
     "plan_retraining": Step(
-        timeout_seconds=PLAN,
+        timeout_seconds=LONG,
         memory_megabytes=256,
         may={
             "any": (
@@ -72,7 +75,7 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "create_dataset_import_job": Step(
-        timeout_seconds=QUICK,
+        timeout_seconds=SHORT,
         may={
             "datasets": ("personalize:CreateDatasetImportJob",),
             "import jobs": (
@@ -84,14 +87,14 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "watch_dataset_import_job": Step(
-        timeout_seconds=HOLDING,
+        timeout_seconds=POLLING,
         may={
             "all import jobs": ("personalize:DescribeDatasetImportJob",),
             "export buckets": ("s3:ListBucket",),
         },
     ),
     "create_solution_version": Step(
-        timeout_seconds=QUICK,
+        timeout_seconds=SHORT,
         may={
             "any": ("personalize:ListSolutionVersions",),
             "solutions": ("personalize:CreateSolutionVersion",),
@@ -100,11 +103,11 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "watch_solution_version": Step(
-        timeout_seconds=HOLDING,
+        timeout_seconds=POLLING,
         may={"solution versions": ("personalize:DescribeSolutionVersion",)},
     ),
     "stop_solution_version": Step(
-        timeout_seconds=QUICK,
+        timeout_seconds=SHORT,
         may={
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
@@ -113,7 +116,7 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "evaluate_solution_version": Step(
-        timeout_seconds=QUICK,
+        timeout_seconds=SHORT,
         may={
             "campaigns": ("personalize:DescribeCampaign",),
             "solution versions": (
@@ -124,7 +127,7 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "update_campaign": Step(
-        timeout_seconds=QUICK,
+        timeout_seconds=SHORT,
         may={
             "campaigns": (
                 "personalize:DescribeCampaign",
@@ -139,11 +142,11 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "watch_campaign_update": Step(
-        timeout_seconds=HOLDING,
+        timeout_seconds=POLLING,
         may={"campaigns": ("personalize:DescribeCampaign",)},
     ),
     "probe_campaign": Step(
-        timeout_seconds=HOLDING,
+        timeout_seconds=POLLING,
         may={
             "campaigns": (
                 "personalize:GetPersonalizedRanking",
@@ -152,7 +155,7 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "roll_back_campaign": Step(
-        timeout_seconds=QUICK,
+        timeout_seconds=SHORT,
         may={
             "campaigns": (
                 "personalize:DescribeCampaign",
@@ -162,9 +165,9 @@ STEPS: Mapping[str, Step] = {
             "solution versions": ("personalize:TagResource",),
         },
     ),
-    "report_outcome": Step(timeout_seconds=PLAN, may={}),
+    "report_outcome": Step(timeout_seconds=LONG, may={}),
     "close_run": Step(
-        timeout_seconds=PLAN,
+        timeout_seconds=LONG,
         may={
             "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
             "solution versions": (

@@ -1,1 +1,1 @@
-"""Jobs and campaigns of Amazon Personalize: created, watched, judged, and moved back."""
+"""Creates, polls, judges and stops the jobs of Amazon Personalize, and moves campaigns."""

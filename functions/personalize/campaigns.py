@@ -1,19 +1,19 @@
-"""Campaigns: move one to a new solution version, and know when it really serves it.
+"""Moves campaigns to a solution version, and back if the version serves badly.
 
-While a campaign is updated its own status stays ACTIVE and says nothing; `latestCampaignUpdate`
-tells how the update goes, and `solutionVersionArn` what is served.
+While a campaign is updated its own status stays ACTIVE. `latestCampaignUpdate` shows the state of
+the update, and `solutionVersionArn` shows which version is served.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import clock
-from .jobs import first_tried_at, found, not_yet, started
-from .statuses import phase_of
-from .tags import PREVIOUS, VERDICT, recall, remember
-from .versions import LATEST, version_created_at
+from .jobs import created_job, described_job, first_tried_at, postponed_job
+from .statuses import ACTIVE, is_active, is_running
+from .tags import PREVIOUS, VERDICT, tags_of, write_tag
+from .versions import is_latest, version_created_at
 from .watch import watch
 
 if TYPE_CHECKING:
@@ -24,206 +24,295 @@ if TYPE_CHECKING:
         UpdateCampaignRequestTypeDef,
     )
 
-    from ..contract import Evaluation, Job, PlannedCampaign
+    from ..contract import Evaluation, Job, PlannedCampaign, Settings
 
 BUSY_PAUSE = 60
-"""Seconds until a campaign that somebody else is changing is looked at again."""
-UNSEEN = timedelta(minutes=10)
-"""How long Describe may take to show an update that was made."""
+"""Seconds until the next try to update a campaign that is being changed."""
+UPDATE_VISIBLE_AFTER = timedelta(minutes=10)
+"""The time that Describe may take to show an update that was created."""
+
+
+class _Move(NamedTuple):
+    """One try to move a campaign to a version."""
+
+    planned: PlannedCampaign
+    target: str
+    max_hours: float
+    previous: Job | None
+    """The result of the previous try, if the campaign was busy then."""
 
 
 def update_campaign(
     client: PersonalizeClient,
-    campaign: PlannedCampaign,
-    version: Job,
+    settings: Settings,
+    planned: PlannedCampaign,
     evaluation: Evaluation,
-    before: Job | None,
+    *,
+    target: str,
+    previous: Job | None,
 ) -> Job:
-    """Move the campaign to the version, unless it serves it, or is on its way, or is ahead of it.
+    """Move the campaign to the target version, unless it serves that version or a newer one.
 
     Args:
-        client: one that sends each request once.
-        campaign: which one.
-        version: the solution version to serve.
-        evaluation: the gate's, made against the version that was served then.
-        before: the answer of the try before, where the campaign was not free.
+        client: a client that sends each request once.
+        settings: the settings of the pipeline.
+        planned: the campaign to update.
+        evaluation: the judgement of the gate. It holds only while the campaign serves the version
+            that the gate compared with.
+        target: the ARN of the version to serve.
+        previous: the result of the previous try, if the campaign was busy then.
     """
-    arn, target = campaign["campaignArn"], version["arn"]
-    described = client.describe_campaign(campaignArn=arn)["campaign"]
-    if why := _taken(described, target):
-        return _not_free(arn, why, campaign, before)
-    if standing := _standing(client, described, target):
-        return standing
+    move = _Move(planned, target, settings["limits"]["maxCampaignHours"], previous)
+    described = _describe(client, planned)
+    if reason := _busy_reason(described, target):
+        return _postponed(move, reason)
+    if job := _job_without_update(client, described, target):
+        return job
     if described.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
-        return _not_free(arn, "it follows the newest version by itself", campaign, before)
-    compared = live_version(described) == evaluation["comparedWith"]
-    if not compared or _was_rolled_back(client, target):
-        waiting = _not_free(arn, "the gate has to be asked again", campaign, before)
-        return {**waiting, "phase": "CHANGED"} if waiting["phase"] == "AGAIN" else waiting
-    back_to = _back_to(client, described)
-    return _move(client, described, campaign, target, before, back_to=back_to)
+        return _postponed(move, "it follows the newest version by itself")
+    compared_with_live = live_version(described) == evaluation["comparedWith"]
+    if not compared_with_live or was_rolled_back(client, target):
+        return _judge_again(move)
+    rollback_version = _rollback_version(client, described)
+    return _send_update(client, move, described, rollback_version=rollback_version)
 
 
 def roll_back_campaign(
-    client: PersonalizeClient, campaign: PlannedCampaign, update: Job, before: Job | None
-) -> Job:
-    """Move the campaign back to the version before, unless somebody else has moved it since.
-
-    The version that it leaves is marked first, and never deployed again. One that takes no more
-    tags is left all the same.
-    """
-    unmarked, left = [], update["targetVersionArn"]
-    try:
-        remember(client, left, VERDICT, "ROLLED_BACK")
-    except client.exceptions.TooManyTagsException:
-        unmarked = [f"{left} takes no more tags, so that a resumed run may deploy it again"]
-    job = _move_back(client, campaign, update, before)
-    return {**job, "warnings": [*job["warnings"], *unmarked]}
-
-
-def _move_back(
-    client: PersonalizeClient, campaign: PlannedCampaign, update: Job, before: Job | None
-) -> Job:
-    arn, target = campaign["campaignArn"], update["previousVersionArn"]
-    assert target is not None, "the workflow probes only what can be rolled back"
-    described = client.describe_campaign(campaignArn=arn)["campaign"]
-    if why := _taken(described, target):
-        return _not_free(arn, why, campaign, before)
-    latest = described.get("latestCampaignUpdate")
-    if latest and phase_of(latest["status"]) == "UNDER_WAY":
-        return {**_update(arn, latest), "targetVersionArn": target}
-    if _serves(described, target):
-        return {**_served(described), "targetVersionArn": target}
-    if not _serves(described, update["targetVersionArn"]):
-        served = described["solutionVersionArn"]
-        return {**_served(described), "phase": "ENDED", "failure": f"it serves {served} by now"}
-    return _move(client, described, campaign, target, before, back_to=None)
-
-
-def live_version(described: CampaignTypeDef) -> str | None:
-    """Give the version that a campaign serves; None where its creation failed."""
-    return described["solutionVersionArn"] if described["status"] == "ACTIVE" else None
-
-
-def _move(
     client: PersonalizeClient,
-    described: CampaignTypeDef,
-    campaign: PlannedCampaign,
-    target: str,
-    before: Job | None,
-    *,
-    back_to: str | None,
+    settings: Settings,
+    planned: PlannedCampaign,
+    update: Job,
+    previous: Job | None,
 ) -> Job:
-    arn = described["campaignArn"]
-    request: UpdateCampaignRequestTypeDef = {"campaignArn": arn, "solutionVersionArn": target}
-    # Given again, since nothing promises that what is left out stays as it is.
-    if "minProvisionedTPS" in described:
-        request["minProvisionedTPS"] = described["minProvisionedTPS"]
-    if "campaignConfig" in described:
-        request["campaignConfig"] = described["campaignConfig"]
-    try:
-        if back_to and not back_to.endswith(LATEST):  # which a tag cannot hold
-            remember(client, arn, PREVIOUS, back_to)
-        client.update_campaign(**request)
-    except client.exceptions.ResourceInUseException:
-        return _not_free(arn, "it is in use", campaign, before)
-    latest = described.get("latestCampaignUpdate")
-    return {
-        **started(arn, campaign["durations"]),
-        "firstTriedAt": first_tried_at(before),
-        "targetVersionArn": target,
-        "previousVersionArn": back_to,
-        "previousUpdateAt": latest["creationDateTime"].isoformat() if latest else None,
-    }
+    """Move the campaign back to the version before, unless it was moved to another one since.
 
-
-def _back_to(client: PersonalizeClient, described: CampaignTypeDef) -> str | None:
-    """Give the version to roll back to: the one served; if that was rolled back, the one before.
-
-    One that is marked REJECTED may be right here: another campaign's gate said so, or a person who
-    has moved this one knows better.
+    The bad version is tagged first, so that no run deploys it again. If the version takes no more
+    tags, the campaign is still moved back, with a warning.
     """
-    live = live_version(described)
-    if live and not live.endswith(LATEST) and _was_rolled_back(client, live):
-        return recall(client, described["campaignArn"]).get(PREVIOUS)
-    return live
+    warnings, bad_version = [], update["targetVersionArn"]
+    try:
+        write_tag(client, bad_version, VERDICT, "ROLLED_BACK")
+    except client.exceptions.TooManyTagsException:
+        warnings = [f"{bad_version} takes no more tags, so that a resumed run may deploy it again"]
+    target = update["previousVersionArn"]
+    assert target is not None, "the workflow probes only campaigns that can be rolled back"
+    move = _Move(planned, target, settings["limits"]["maxCampaignHours"], previous)
+    job = _move_back(client, move, bad_version)
+    return {**job, "warnings": [*job["warnings"], *warnings]}
 
 
-def _was_rolled_back(client: PersonalizeClient, version_arn: str) -> bool:
-    return recall(client, version_arn).get(VERDICT) == "ROLLED_BACK"
+def watch_campaign_update(
+    client: PersonalizeClient, settings: Settings, planned: PlannedCampaign, update: Job
+) -> Job:
+    """Poll the campaign until it serves the target or until this invocation has used its time."""
+    max_hours = settings["limits"]["maxCampaignHours"]
 
-
-def _taken(described: CampaignTypeDef, target: str) -> str | None:
-    """Give why the campaign takes no update of ours now; None if it does."""
-    latest = described.get("latestCampaignUpdate")
-    if latest and phase_of(latest["status"]) == "UNDER_WAY":
-        other = latest["solutionVersionArn"]
-        return None if other == target else f"it is being updated to {other}"
-    if phase_of(described["status"]) == "UNDER_WAY":
-        return f"its status is {described['status']}"
-    return None
-
-
-def _standing(client: PersonalizeClient, described: CampaignTypeDef, target: str) -> Job | None:
-    """Give how the campaign stands if it needs no update of ours; None if it does."""
-    arn, served = described["campaignArn"], described["solutionVersionArn"]
-    latest = described.get("latestCampaignUpdate")
-    if latest and phase_of(latest["status"]) == "UNDER_WAY":
-        return {
-            **_update(arn, latest),
-            "targetVersionArn": target,
-            "previousVersionArn": _back_to(client, described),
-        }
-    if _serves(described, target):
-        before = recall(client, arn).get(PREVIOUS)
-        return {
-            **_served(described),
-            "targetVersionArn": target,
-            "previousVersionArn": before if before != target else None,
-        }
-    if live_version(described) and _is_newer(client, served, target):
-        return {**_served(described), "phase": "SUPERSEDED", "failure": f"it serves {served}"}
-    return None
-
-
-def watch_campaign_update(client: PersonalizeClient, campaign: PlannedCampaign, update: Job) -> Job:
-    """Look at the campaign until it serves the target, for as long as one invocation may."""
-
-    def look() -> Job:
-        described = client.describe_campaign(campaignArn=campaign["campaignArn"])["campaign"]
-        seen = _look(described, update["targetVersionArn"], update, campaign["maxHours"])
-        return {**update, **seen}
+    def describe() -> Job:
+        return {**update, **_update_state(_describe(client, planned), update, max_hours)}
 
     return watch(
-        look,
-        durations=campaign["durations"],
-        max_hours=campaign["maxHours"],
+        describe,
+        durations=planned["durations"],
+        max_hours=max_hours,
         warnings=update["warnings"],
     )
 
 
-def _look(described: CampaignTypeDef, target: str, update: Job, max_hours: float) -> Job:
-    """Judge by the update that is ours: to our version, and made after the one seen before."""
-    latest, served = described.get("latestCampaignUpdate"), described["solutionVersionArn"]
-    arn = described["campaignArn"]
-    made = latest["creationDateTime"].isoformat() if latest else None
-    if latest and latest["solutionVersionArn"] == target and made != update.get("previousUpdateAt"):
-        seen = _update(arn, latest)
-        if seen["phase"] == "ACTIVE" and served != target:
-            return {**seen, "phase": "UNDER_WAY"}
-        return seen
+def live_version(described: CampaignTypeDef) -> str | None:
+    """Return the version that a campaign serves, or None if its creation failed."""
+    return described["solutionVersionArn"] if is_active(described["status"]) else None
+
+
+def was_rolled_back(client: PersonalizeClient, version_arn: str) -> bool:
+    """Return True if a campaign was rolled back from this version."""
+    return tags_of(client, version_arn).get(VERDICT) == "ROLLED_BACK"
+
+
+def _describe(client: PersonalizeClient, planned: PlannedCampaign) -> CampaignTypeDef:
+    return client.describe_campaign(campaignArn=planned["campaignArn"])["campaign"]
+
+
+def _is_updating(described: CampaignTypeDef) -> bool:
+    latest = described.get("latestCampaignUpdate")
+    return latest is not None and is_running(latest["status"])
+
+
+def _serves(described: CampaignTypeDef, version_arn: str) -> bool:
+    """Return True if the version is live. A campaign whose creation failed only names a version."""
+    return live_version(described) == version_arn
+
+
+def _serves_newer(client: PersonalizeClient, described: CampaignTypeDef, version_arn: str) -> bool:
+    """Return True if the campaign serves a version that was created after this version."""
+    served = live_version(described)
+    if served is None:
+        return False
+    served_at = version_created_at(client, served)
+    created_at = version_created_at(client, version_arn)
+    return served_at is not None and created_at is not None and served_at > created_at
+
+
+def _busy_reason(described: CampaignTypeDef, target: str) -> str | None:
+    """Return why the campaign cannot be updated now, or None if it can.
+
+    A running update to the target is no reason, because the run adopts it.
+    """
+    latest = described.get("latestCampaignUpdate")
+    if latest and is_running(latest["status"]):
+        updating_to = latest["solutionVersionArn"]
+        return None if updating_to == target else f"it is being updated to {updating_to}"
+    if is_running(described["status"]):
+        return f"its status is {described['status']}"
+    return None
+
+
+def _job_without_update(
+    client: PersonalizeClient, described: CampaignTypeDef, target: str
+) -> Job | None:
+    """Return the job of a campaign that needs no update, or None if it needs one.
+
+    A running update to the target is adopted. A campaign that serves the target may still have to
+    be probed. A campaign that serves a newer version keeps it.
+    """
+    if _is_updating(described):
+        return {
+            **_update_job(described),
+            "targetVersionArn": target,
+            "previousVersionArn": _rollback_version(client, described),
+        }
     if _serves(described, target):
-        return _served(described)
-    overtaken = made != update.get("previousUpdateAt")
-    unseen = clock.now() - datetime.fromisoformat(update["createdAt"]) > UNSEEN
-    if overtaken or unseen:
-        return not_yet(arn, "no update stays", update, max_hours=max_hours, seconds=BUSY_PAUSE)
+        before = tags_of(client, described["campaignArn"]).get(PREVIOUS)
+        return {
+            **_served_job(described),
+            "targetVersionArn": target,
+            "previousVersionArn": before if before != target else None,
+        }
+    if _serves_newer(client, described, target):
+        failure = f"it serves {described['solutionVersionArn']}"
+        return {**_served_job(described), "phase": "SUPERSEDED", "failure": failure}
+    return None
+
+
+def _judge_again(move: _Move) -> Job:
+    """Return a job that leads back to the gate, or that has ended after the deadline."""
+    job = _postponed(move, "the gate has to be asked again")
+    return {**job, "phase": "CHANGED"} if job["phase"] == "AGAIN" else job
+
+
+def _postponed(move: _Move, reason: str) -> Job:
+    return postponed_job(
+        move.planned["campaignArn"],
+        reason,
+        move.previous,
+        max_hours=move.max_hours,
+        seconds=BUSY_PAUSE,
+    )
+
+
+def _rollback_version(client: PersonalizeClient, described: CampaignTypeDef) -> str | None:
+    """Return the version to roll back to, or None if no good version is known.
+
+    This is the live version. If a campaign was rolled back from it, this is the version before. A
+    live version with the verdict REJECTED counts as good: the gate of another campaign rejected it,
+    or a person has moved this campaign to it.
+    """
+    live = live_version(described)
+    if live and not is_latest(live) and was_rolled_back(client, live):
+        return tags_of(client, described["campaignArn"]).get(PREVIOUS)
+    return live
+
+
+def _move_back(client: PersonalizeClient, move: _Move, bad_version: str) -> Job:
+    """Move the campaign from the bad version to the target."""
+    described = _describe(client, move.planned)
+    if reason := _busy_reason(described, move.target):
+        return _postponed(move, reason)
+    if _is_updating(described):
+        return {**_update_job(described), "targetVersionArn": move.target}
+    if _serves(described, move.target):
+        return {**_served_job(described), "targetVersionArn": move.target}
+    if not _serves(described, bad_version):
+        failure = f"it serves {described['solutionVersionArn']} by now"
+        return {**_served_job(described), "phase": "ENDED", "failure": failure}
+    return _send_update(client, move, described, rollback_version=None)
+
+
+def _send_update(
+    client: PersonalizeClient,
+    move: _Move,
+    described: CampaignTypeDef,
+    *,
+    rollback_version: str | None,
+) -> Job:
+    """Write the version to roll back to as a tag, and send the update."""
+    arn = move.planned["campaignArn"]
+    try:
+        # A tag cannot contain the $ of $LATEST.
+        if rollback_version and not is_latest(rollback_version):
+            write_tag(client, arn, PREVIOUS, rollback_version)
+        client.update_campaign(**_update_request(described, move.target))
+    except client.exceptions.ResourceInUseException:
+        return _postponed(move, "it is in use")
+    latest = described.get("latestCampaignUpdate")
+    return {
+        **created_job(arn, move.planned["durations"]),
+        "firstTriedAt": first_tried_at(move.previous),
+        "targetVersionArn": move.target,
+        "previousVersionArn": rollback_version,
+        "previousUpdateAt": latest["creationDateTime"].isoformat() if latest else None,
+    }
+
+
+def _update_request(described: CampaignTypeDef, target: str) -> UpdateCampaignRequestTypeDef:
+    """Return the request that changes only the version.
+
+    It repeats the other settings, because the API does not promise that it keeps those left out.
+    """
+    request: UpdateCampaignRequestTypeDef = {
+        "campaignArn": described["campaignArn"],
+        "solutionVersionArn": target,
+    }
+    if "minProvisionedTPS" in described:
+        request["minProvisionedTPS"] = described["minProvisionedTPS"]
+    if "campaignConfig" in described:
+        request["campaignConfig"] = described["campaignConfig"]
+    return request
+
+
+def _update_state(described: CampaignTypeDef, update: Job, max_hours: float) -> Job:
+    """Return the job of this run's update.
+
+    The latest update is this run's if it has the target version and was created after the update
+    before. It has ended when it is ACTIVE and the campaign serves the target.
+    """
+    target = update["targetVersionArn"]
+    latest = described.get("latestCampaignUpdate")
+    updated_at = latest["creationDateTime"].isoformat() if latest else None
+    is_another_update = updated_at != update.get("previousUpdateAt")
+    if latest and latest["solutionVersionArn"] == target and is_another_update:
+        job = _update_job(described)
+        if job["phase"] == "ACTIVE" and described["solutionVersionArn"] != target:
+            return {**job, "phase": "UNDER_WAY"}
+        return job
+    if _serves(described, target):
+        return _served_job(described)
+    age = clock.now() - datetime.fromisoformat(update["createdAt"])
+    if is_another_update or age > UPDATE_VISIBLE_AFTER:
+        return postponed_job(
+            described["campaignArn"],
+            "no update stays",
+            update,
+            max_hours=max_hours,
+            seconds=BUSY_PAUSE,
+        )
     return {**update, "phase": "UNDER_WAY"}
 
 
-def _update(arn: str, latest: CampaignUpdateSummaryTypeDef) -> Job:
-    return found(
-        arn,
+def _update_job(described: CampaignTypeDef) -> Job:
+    """Return the job of the latest update."""
+    latest: CampaignUpdateSummaryTypeDef = described["latestCampaignUpdate"]
+    return described_job(
+        described["campaignArn"],
         latest["status"],
         created=latest["creationDateTime"],
         updated=latest["lastUpdatedDateTime"],
@@ -231,25 +320,12 @@ def _update(arn: str, latest: CampaignUpdateSummaryTypeDef) -> Job:
     )
 
 
-def _serves(described: CampaignTypeDef, target: str) -> bool:
-    """Tell whether the target is live; a campaign whose creation failed names it, and is not."""
-    return described["solutionVersionArn"] == target and described["status"] == "ACTIVE"
-
-
-def _served(described: CampaignTypeDef) -> Job:
-    return found(
+def _served_job(described: CampaignTypeDef) -> Job:
+    """Return the job of a campaign that needs no update. The times are those of the campaign."""
+    return described_job(
         described["campaignArn"],
-        "ACTIVE",
+        ACTIVE,
         created=described["creationDateTime"],
         updated=described["lastUpdatedDateTime"],
         failure=None,
     )
-
-
-def _is_newer(client: PersonalizeClient, served: str, target: str) -> bool:
-    served_at, target_at = (version_created_at(client, arn) for arn in (served, target))
-    return served_at is not None and target_at is not None and served_at > target_at
-
-
-def _not_free(arn: str, why: str, campaign: PlannedCampaign, before: Job | None) -> Job:
-    return not_yet(arn, why, before, max_hours=campaign["maxHours"], seconds=BUSY_PAUSE)

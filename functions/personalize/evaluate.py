@@ -1,46 +1,56 @@
-"""Ask the gate about a campaign: the new version against the one that it serves now."""
+"""Judges a new version for a campaign, against the version that the campaign serves now."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .campaigns import live_version
-from .gate import verdict
-from .tags import VERDICT, recall, remember
-from .versions import LATEST
+from ..contract import solution_settings
+from .campaigns import live_version, was_rolled_back
+from .gate import judge
+from .tags import VERDICT, write_tag
+from .versions import is_latest
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import Evaluation, Job, PlannedCampaign, QualityRule
+    from ..contract import Evaluation, Job, Settings
+    from .gate import Metrics
 
 
 def evaluate_solution_version(
     client: PersonalizeClient,
-    campaign: PlannedCampaign,
+    settings: Settings,
+    solution_arn: str,
+    campaign_arn: str,
     version: Job,
-    rules: list[QualityRule],
 ) -> Evaluation:
-    """Judge the version for this campaign; a rejected one is marked, and never deployed again.
+    """Judge the version for this campaign. A rejected version is tagged and not deployed again.
 
-    A version that another campaign was rolled back from meanwhile is rejected here too.
+    A version is also rejected if another campaign was rolled back from it.
     """
-    described = client.describe_campaign(campaignArn=campaign["campaignArn"])["campaign"]
+    rules = solution_settings(settings, solution_arn)["qualityGate"]
+    described = client.describe_campaign(campaignArn=campaign_arn)["campaign"]
     served = live_version(described)
-    comparable = served if served and not served.endswith(LATEST) else None
-    judged = verdict(
+    evaluation = judge(
         _metrics(client, version["arn"]) if rules else {},
-        _metrics(client, comparable) if rules and comparable else None,
+        _live_metrics(client, served) if rules else None,
         rules,
         compared_with=served,
     )
-    if recall(client, version["arn"]).get(VERDICT) == "ROLLED_BACK":
-        judged["verdict"] = "REJECTED"
-        judged["reasons"].append("a campaign was rolled back from it")
-    elif judged["verdict"] == "REJECTED":
-        remember(client, version["arn"], VERDICT, "REJECTED")
-    return judged
+    if was_rolled_back(client, version["arn"]):
+        evaluation["verdict"] = "REJECTED"
+        evaluation["reasons"].append("a campaign was rolled back from it")
+    elif evaluation["verdict"] == "REJECTED":
+        write_tag(client, version["arn"], VERDICT, "REJECTED")
+    return evaluation
 
 
-def _metrics(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
+def _live_metrics(client: PersonalizeClient, served: str | None) -> Metrics | None:
+    """Return the metrics of the served version, or None if no version is served or named."""
+    if served is None or is_latest(served):
+        return None
+    return _metrics(client, served)
+
+
+def _metrics(client: PersonalizeClient, version_arn: str) -> Metrics:
     return client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})

@@ -1,57 +1,64 @@
-"""Is the new solution version good enough to be served? Pure."""
+"""The quality gate: judges the offline metrics of a new version. Pure functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..contract import Evaluation, QualityRule
 
 ROUNDING = 1e-9
-"""Floating-point numbers differ by less; metrics that differ, by more."""
+"""Metrics that differ by less than this are equal, because floating-point numbers are rounded."""
 
 Metrics = Mapping[str, float]
 
 
-def verdict(
+def judge(
     new: Metrics, live: Metrics | None, rules: Sequence[QualityRule], *, compared_with: str | None
 ) -> Evaluation:
-    """Judge a version's offline metrics by every rule; higher is better in all of them.
+    """Judge the metrics of a version by every rule. A higher value is better in every metric.
 
-    A drop is relative to the version that the campaign serves. What cannot be compared is not
-    held against the new version, and said in `notes`: there is no live version, or one of the two
-    has no such metric. A minimum that cannot be shown to be reached is not reached.
+    A metric that cannot be compared does not reject the version. `notes` contains a message about
+    it. A minimum is not reached if the metric is missing.
 
     Args:
-        new: metrics of the new version, as GetSolutionMetrics gives them.
-        live: those of the served one; None where the campaign serves none.
-        rules: all of them have to hold; none means no gate.
+        new: metrics of the new version, as GetSolutionMetrics returns them.
+        live: metrics of the served version, or None if no version is served.
+        rules: the rules, which must all hold. Without rules every version is accepted.
         compared_with: ARN of the served version.
     """
-    reasons: list[str] = []
-    notes: list[str] = []
-    for rule in rules:
-        metric = rule["metric"]
-        is_, was = new.get(metric), None if live is None else live.get(metric)
-        minimum, drop = rule.get("minimum"), rule.get("maxDrop")
-        if minimum is not None and (is_ is None or is_ < minimum):
-            shown = "missing" if is_ is None else f"{is_:.4f}"
-            reasons.append(f"{metric} is {shown}, below the minimum of {minimum:g}")
-        if drop is None:
-            continue
-        if is_ is None or was is None:
-            notes.append(f"{metric} could not be compared: new {is_}, live {was}")
-        elif was - is_ > drop * abs(was) + ROUNDING:
-            reasons.append(
-                f"{metric} fell from {was:.4f} to {is_:.4f}, by more than {drop * 100:g}%"
-            )
+    reasons = [reason for rule in rules for reason in _reasons(new, live or {}, rule)]
     return {
         "verdict": "REJECTED" if reasons else "ACCEPTED",
         "comparedWith": compared_with,
         "reasons": reasons,
-        "notes": notes,
+        "notes": [note for rule in rules for note in _notes(new, live or {}, rule)],
         "metrics": {
             rule["metric"]: {
                 "new": new.get(rule["metric"]),
-                "live": None if live is None else live.get(rule["metric"]),
+                "live": (live or {}).get(rule["metric"]),
             }
             for rule in rules
         },
     }
+
+
+def _reasons(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
+    """Yield a message if the value is below the minimum, and one if it fell too far."""
+    metric = rule["metric"]
+    new_value, live_value = new.get(metric), live.get(metric)
+    minimum, max_drop = rule.get("minimum"), rule.get("maxDrop")
+    if minimum is not None and (new_value is None or new_value < minimum):
+        value = "missing" if new_value is None else f"{new_value:.4f}"
+        yield f"{metric} is {value}, below the minimum of {minimum:g}"
+    if max_drop is None or new_value is None or live_value is None:
+        return
+    if live_value - new_value > max_drop * abs(live_value) + ROUNDING:
+        yield (
+            f"{metric} fell from {live_value:.4f} to {new_value:.4f}, "
+            f"by more than {max_drop * 100:g}%"
+        )
+
+
+def _notes(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
+    """Yield a message if the new value cannot be compared with the live one."""
+    new_value, live_value = new.get(rule["metric"]), live.get(rule["metric"])
+    if "maxDrop" in rule and (new_value is None or live_value is None):
+        yield f"{rule['metric']} could not be compared: new {new_value}, live {live_value}"

@@ -1,15 +1,17 @@
-"""Dataset import jobs: create one, adopt one that this run created before, see how it goes."""
+"""Creates, adopts, polls and lists dataset import jobs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import aws, exports
+from ..contract import dataset_settings
 from ..errors import NameTaken, ServiceUnavailable, Throttled
-from .jobs import api_tags, found, not_yet, started
-from .tags import FINGERPRINT
+from .jobs import created_job, described_job, import_mode_of, postponed_job
+from .ownership import belongs_to_run
+from .tags import FINGERPRINT, api_tags
 from .watch import watch
 
 if TYPE_CHECKING:
@@ -23,64 +25,84 @@ if TYPE_CHECKING:
 
     from ..contract import Job, PlannedImport, Run, Settings
 
-SLOTS_TAKEN = "More than 5 resources with PENDING or IN_PROGRESS status"
-"""The one quota that passes by itself, known by this message; any other is an error."""
+NO_FREE_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
+"""The message of the only quota that becomes free by itself. Any other quota is an error."""
 SLOT_PAUSE = 120
-"""Seconds between tries for an import slot; an import takes 10 to 40 minutes."""
+"""Seconds between tries to get an import slot. An import takes 10 to 40 minutes."""
+
+
+class _Import(NamedTuple):
+    """What an import job imports. Two jobs with one name must agree in all fields."""
+
+    dataset_arn: str
+    location: str | None
+    mode: str
+    role_arn: str | None
 
 
 def create_dataset_import_job(
-    client: PersonalizeClient, dataset: PlannedImport, before: Job | None
+    client: PersonalizeClient, settings: Settings, planned: PlannedImport, previous: Job | None
 ) -> Job:
-    """Start the import; adopt the job where this run started it before.
+    """Create the import job, or adopt it if an earlier try of this run created it.
 
     Args:
-        client: one that sends each request once.
-        dataset: what to import, and the job's name.
-        before: the answer of the try before, where no import slot was free.
+        client: a client that sends each request once.
+        settings: the settings of the pipeline.
+        planned: the import to start.
+        previous: the result of the previous try, if no import slot was free then.
 
     Raises:
-        NameTaken: a job of that name exists and differs.
+        NameTaken: another job has this name.
     """
+    dataset = dataset_settings(settings, planned["type"])
+    wanted = _Import(
+        dataset["datasetArn"],
+        planned["dataLocation"],
+        dataset["importMode"],
+        settings["importRoleArn"],
+    )
     try:
-        created = client.create_dataset_import_job(
-            jobName=dataset["jobName"],
+        response = client.create_dataset_import_job(
+            jobName=planned["jobName"],
             datasetArn=dataset["datasetArn"],
-            dataSource={"dataLocation": dataset["dataLocation"]},
-            roleArn=dataset["roleArn"],
+            dataSource={"dataLocation": planned["dataLocation"]},
+            roleArn=settings["importRoleArn"],
             importMode=dataset["importMode"],
-            tags=api_tags(dataset["tags"]),
+            tags=api_tags({**settings["tags"], **planned["tags"]}),
         )
     except client.exceptions.ResourceAlreadyExistsException:
-        return _adopt(client, dataset)
+        return _adopt(client, planned["jobName"], wanted)
     except client.exceptions.LimitExceededException as error:
-        if SLOTS_TAKEN not in str(error):
+        if NO_FREE_SLOT not in str(error):
             raise
-        return not_yet(
+        return postponed_job(
             dataset["datasetArn"],
-            SLOTS_TAKEN,
-            before,
-            max_hours=dataset["maxHours"],
+            NO_FREE_SLOT,
+            previous,
+            max_hours=settings["limits"]["maxImportHours"],
             seconds=SLOT_PAUSE,
         )
-    return started(created["datasetImportJobArn"], dataset["durations"])
+    return created_job(response["datasetImportJobArn"], planned["durations"])
 
 
-def watch_dataset_import_job(client: PersonalizeClient, dataset: PlannedImport, job: Job) -> Job:
+def watch_dataset_import_job(
+    client: PersonalizeClient, settings: Settings, planned: PlannedImport, job: Job
+) -> Job:
     """Poll the job until it ends or until this invocation has used its time.
 
-    When it has imported, the location is listed again: what has changed since the plan may or may
-    not be in the dataset. That is a warning; the next run finds a change, and imports.
+    After a successful import the location is listed again. If it has changed since the plan, the
+    job gets a warning, because the dataset may or may not contain the change. The next run finds
+    the change and imports it.
     """
-    seen = watch(
-        lambda: _found(_describe(client, job["arn"])),
-        durations=dataset["durations"],
-        max_hours=dataset["maxHours"],
+    watched = watch(
+        lambda: _job(_describe(client, job["arn"])),
+        durations=planned["durations"],
+        max_hours=settings["limits"]["maxImportHours"],
         warnings=job["warnings"],
     )
-    if seen["phase"] == "ACTIVE" and (doubt := _doubt(dataset)):
-        seen["warnings"].append(f"{dataset['dataLocation']} {doubt}")
-    return seen
+    if watched["phase"] == "ACTIVE" and (change := _change(planned)):
+        watched["warnings"].append(f"{planned['dataLocation']} {change}")
+    return watched
 
 
 def import_jobs(
@@ -89,64 +111,63 @@ def import_jobs(
     """Return the import jobs of a dataset, newest first. Without a dataset, return the region's."""
     paginator = client.get_paginator("list_dataset_import_jobs")
     pages = paginator.paginate(datasetArn=dataset_arn) if dataset_arn else paginator.paginate()
-    found = [summary for page in pages for summary in page["datasetImportJobs"]]
-    return sorted(found, key=lambda summary: summary["creationDateTime"], reverse=True)
+    summaries = [summary for page in pages for summary in page["datasetImportJobs"]]
+    return sorted(summaries, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 
-def imports_of(
-    client: PersonalizeClient, settings: Settings, run: Run, before: datetime
+def imports_of_run(
+    client: PersonalizeClient, settings: Settings, run: Run, created_before: datetime
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs that a run created before a moment, of every attempt."""
-    mine = f"{settings['prefix']}-{run['id']}-"
+    """Return the import jobs that a run created before a time, in every attempt."""
     return [
         job
         for dataset in settings["datasets"]
         for job in import_jobs(client, dataset["datasetArn"])
-        if job["jobName"].startswith(mine) and job["creationDateTime"] < before
+        if belongs_to_run(job["jobName"], settings, run)
+        and job["creationDateTime"] < created_before
     ]
 
 
-def _doubt(dataset: PlannedImport) -> str | None:
-    """Return why the import may have read other objects than were planned; None if it did not."""
+def _change(planned: PlannedImport) -> str | None:
+    """Return why the import may have read other objects than planned, or None if it has not."""
+    location = planned["dataLocation"]
     try:
-        objects = exports.listed(aws.s3(), dataset["dataLocation"])
+        objects = exports.list_objects(aws.s3(), location)
     except (BotoCoreError, ClientError, ServiceUnavailable, Throttled) as error:
         return f"could not be listed after the import: {error}"
-    now = exports.Export(location=dataset["dataLocation"], objects=objects)
-    changed = now.fingerprint != dataset["tags"][FINGERPRINT]
-    return "was changed during the import" if changed else None
+    export = exports.Export(location=location, objects=objects)
+    if export.fingerprint == planned["tags"][FINGERPRINT]:
+        return None
+    return "was changed during the import"
 
 
 def _describe(client: PersonalizeClient, arn: str) -> DatasetImportJobTypeDef:
     return client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
 
 
-def _found(job: DatasetImportJobTypeDef) -> Job:
-    return found(
-        job["datasetImportJobArn"],
-        job["status"],
-        created=job["creationDateTime"],
-        updated=job["lastUpdatedDateTime"],
-        failure=job.get("failureReason"),
+def _job(described: DatasetImportJobTypeDef) -> Job:
+    return described_job(
+        described["datasetImportJobArn"],
+        described["status"],
+        created=described["creationDateTime"],
+        updated=described["lastUpdatedDateTime"],
+        failure=described.get("failureReason"),
     )
 
 
-def _adopt(client: PersonalizeClient, dataset: PlannedImport) -> Job:
-    group_arn = dataset["datasetArn"].split(":dataset/")[0]
-    arn = f"{group_arn}:dataset-import-job/{dataset['jobName']}"
-    job = _describe(client, arn)
-    wanted = (
-        dataset["datasetArn"],
-        dataset["dataLocation"],
-        dataset["importMode"],
-        dataset["roleArn"],
-    )
-    existing = (
-        job["datasetArn"],
-        job["dataSource"].get("dataLocation"),
-        job.get("importMode", "FULL"),
-        job.get("roleArn"),
+def _adopt(client: PersonalizeClient, job_name: str, wanted: _Import) -> Job:
+    """Return the job that has this name, whatever its status."""
+    group_arn = wanted.dataset_arn.split(":dataset/")[0]
+    arn = f"{group_arn}:dataset-import-job/{job_name}"
+    described = _describe(client, arn)
+    existing = _Import(
+        described["datasetArn"],
+        described["dataSource"].get("dataLocation"),
+        import_mode_of(described),
+        described.get("roleArn"),
     )
     if existing != wanted:
-        raise NameTaken(f"{arn} exists and imports {existing}; this run wants to import {wanted}")
-    return _found(job)
+        raise NameTaken(
+            f"{arn} exists and imports {tuple(existing)}; this run wants to import {tuple(wanted)}"
+        )
+    return _job(described)

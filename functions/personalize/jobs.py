@@ -1,107 +1,112 @@
-"""What all jobs have in common: how they are named and tagged, and how one becomes a document."""
+"""Builds the document of a job: after it was created, described, or could not be created yet."""
+
+from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .. import clock
-from ..contract import Job, Tags, TrainingMode
-from ..executions import short_hash
-from .pacing import THINNING, pause
-from .statuses import phase_of, warnings_of
-from .watch import whole
+from .pacing import LATE_SHARE, pause, whole_seconds
+from .statuses import CREATE_PENDING, phase_of, status_warnings
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef, TagTypeDef
+    from mypy_boto3_personalize.type_defs import (
+        DatasetImportJobSummaryTypeDef,
+        DatasetImportJobTypeDef,
+        SolutionVersionSummaryTypeDef,
+        SolutionVersionTypeDef,
+    )
+
+    from ..contract import Job, TrainingMode
+
+    ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
+    Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
 
 
-def import_job_name(prefix: str, run_id: str, dataset_type: str, attempt: int) -> str:
-    """Give the name of a run's import: unique in an account and region, as Personalize demands."""
-    return f"{prefix}-{run_id}-{dataset_type}-{attempt}"
+def import_mode_of(job: ImportJob) -> str:
+    """Return the import mode of a job. A job from before there were modes was FULL."""
+    return job.get("importMode", "FULL")
 
 
-def version_name(prefix: str, run_id: str, solution_arn: str, attempt: int) -> str:
-    """Give the name of a run's solution version; the solution is in it as 8 hex digits."""
-    return f"{prefix}-{run_id}-{short_hash(solution_arn, 8)}-{attempt}"
+def training_mode_of(version: Version) -> str:
+    """Return FULL, UPDATE or AUTOTRAIN. A version from before there were modes was FULL."""
+    return version.get("trainingMode", "FULL")
 
 
-def mode_of(version: "SolutionVersionTypeDef") -> TrainingMode:
-    """Give how a version was trained: AUTOTRAIN, which a run adopts and never asks for, is FULL."""
-    return "UPDATE" if version.get("trainingMode") == "UPDATE" else "FULL"
+def planned_mode_of(version: Version) -> TrainingMode:
+    """Return the mode with which a run plans for this version. AUTOTRAIN counts as FULL."""
+    return "UPDATE" if training_mode_of(version) == "UPDATE" else "FULL"
 
 
-def api_tags(tags: Tags) -> "list[TagTypeDef]":
-    """Give tags as Personalize takes them."""
-    return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
-
-
-def started(arn: str, durations: list[int]) -> Job:
-    """Give the document of a job that was created just now."""
+def created_job(arn: str, durations: list[int]) -> Job:
+    """Return the document of a job that was created just now."""
     return {
         "arn": arn,
         "phase": "UNDER_WAY",
-        "seconds": whole(pause(durations, 0)),
-        "status": "CREATE PENDING",
+        "seconds": whole_seconds(pause(durations, 0)),
+        "status": CREATE_PENDING,
         "failure": None,
         "warnings": [],
-        "ours": True,
+        "foreign": False,
         "createdAt": clock.now().isoformat(),
     }
 
 
-def found(
+def described_job(
     arn: str,
     status: str,
     *,
     created: datetime,
     updated: datetime,
     failure: str | None,
-    ours: bool = True,
+    foreign: bool = False,
 ) -> Job:
-    """Give the document of a job that was described; `seconds` is 1, so that it is watched next."""
+    """Return the document of a job as Describe shows it. The next poll is due in one second."""
+    phase = phase_of(status)
     job: Job = {
         "arn": arn,
-        "phase": phase_of(status),
+        "phase": phase,
         "seconds": 1,
         "status": status,
         "failure": failure,
-        "warnings": warnings_of(status),
-        "ours": ours,
+        "warnings": status_warnings(status),
+        "foreign": foreign,
         "createdAt": created.isoformat(),
     }
-    if job["phase"] == "UNDER_WAY":
-        return job
-    return {**job, "endedAt": updated.isoformat(), "failure": failure or failure_of(job)}
+    if phase != "UNDER_WAY":
+        job["endedAt"] = updated.isoformat()
+    if phase == "ENDED" and not failure:
+        job["failure"] = f"its status is {status}"
+    return job
 
 
-def failure_of(job: Job) -> str | None:
-    """Give why a job has failed for which the service gives no reason; None if it is ACTIVE."""
-    return None if job["phase"] == "ACTIVE" else f"its status is {job['status']}"
+def postponed_job(
+    arn: str, reason: str, previous: Job | None, *, max_hours: float, seconds: int
+) -> Job:
+    """Return the document of a job that cannot be created now.
 
-
-def not_yet(arn: str, why: str, before: Job | None, *, max_hours: float, seconds: int) -> Job:
-    """Give the document of a job that cannot be started now: AGAIN, or ENDED after `max_hours`.
-
-    The hours count from the first try, which travels in the document as `firstTriedAt`. The next
-    try comes after `seconds`, later where this has gone on for long, and at the very end.
+    The phase is AGAIN, or ENDED after `max_hours`. The hours count from the first try, which the
+    document of the previous try contains. The next try is due after `seconds` or later: the pause
+    grows with time, but the last try comes just before the deadline.
     """
-    first = first_tried_at(before)
-    waited = (clock.now() - datetime.fromisoformat(first)).total_seconds()
-    left = max_hours * 3600 - waited
-    given_up = left <= 0
+    first_try = first_tried_at(previous)
+    waited = (clock.now() - datetime.fromisoformat(first_try)).total_seconds()
+    remaining = max_hours * 3600 - waited
+    expired = remaining <= 0
     return {
         "arn": arn,
-        "phase": "ENDED" if given_up else "AGAIN",
-        "seconds": whole(min(max(seconds, waited * THINNING), max(left, 1))),
+        "phase": "ENDED" if expired else "AGAIN",
+        "seconds": whole_seconds(min(max(seconds, waited * LATE_SHARE), max(remaining, 1))),
         "status": "WAITING",
-        "failure": f"{why}, for {max_hours:g} hours now" if given_up else None,
+        "failure": f"{reason}, for {max_hours:g} hours now" if expired else None,
         "warnings": [],
-        "ours": True,
-        "firstTriedAt": first,
+        "foreign": False,
+        "firstTriedAt": first_try,
     }
 
 
-def first_tried_at(before: Job | None) -> str:
-    """Give when we first tried to start a job: as the try before says, or now."""
-    if before and "firstTriedAt" in before:
-        return before["firstTriedAt"]
+def first_tried_at(previous: Job | None) -> str:
+    """Return the time of the first try to create a job. Without a previous try this is now."""
+    if previous and "firstTriedAt" in previous:
+        return previous["firstTriedAt"]
     return clock.now().isoformat()

@@ -1,48 +1,55 @@
-"""When to look at a job next: rarely while its end is far, often while it is near.
+"""Decides when to poll a job next: rarely while its end is far away, often while it is near.
 
-A look through the state machine costs three transitions ($0.000075); a function of 128 MB on arm64
-that sleeps costs $0.0000017 a second. So pauses of up to 45 seconds are slept through inside the
-function, and longer ones are Wait states.
+One poll through the state machine costs three transitions ($0.000075). A function of 128 MB on
+arm64 that sleeps costs $0.0000017 a second. So the function sleeps through a pause of up to 45
+seconds, and a longer pause becomes a Wait state.
 """
 
 import math
 from collections.abc import Sequence
 
-HOLD_PAUSE = 45
-"""Seconds: a pause up to this is cheaper held than waited for."""
-HOLD_TOTAL = 300
-"""Seconds that one invocation may hold at most."""
-CLOSEST = 10
-"""Seconds between looks around the expected end; less for a job that takes seconds itself."""
-SHORT = 5 * HOLD_TOTAL
-"""Seconds: who usually takes less is watched throughout, in fewer transitions than by waiting."""
-EARLY_LOOKS = 8
-"""Looks at a longer job on the way to its expected end, in case it ends early."""
+LONGEST_SLEEP = 45
+"""Seconds. Up to this pause, sleeping in the function is cheaper than a Wait state."""
+INVOCATION_SECONDS = 300
+"""The time for which one invocation polls."""
+SHORTEST_PAUSE = 10
+"""Seconds between polls around the expected end. It is less for a job that takes seconds."""
+SHORT_JOB = 5 * INVOCATION_SECONDS
+"""Seconds. A job that takes less is polled all the time: that needs fewer transitions than Wait
+states do."""
+EARLY_POLLS = 8
+"""The number of polls of a longer job before its expected end, in case it ends early."""
 SPREAD = 0.2
-"""Twice the usual run-to-run spread of 10%: the window that holds nearly all ordinary ends."""
-THINNING = 0.05
-"""Past the window, the pause is this share of the time since then."""
-BLIND_THINNING, BLIND_FIRST, BLIND_LAST = 0.1, 30, 600
-"""Where no duration is known, the pause is this share of the job's age, within these seconds; of a
-very old job it is THINNING, so that not even weeks fill the execution's history (25,000 events)."""
+"""Twice the usual spread of 10% between runs. Nearly all jobs end within this window."""
+LATE_SHARE = 0.05
+"""After the window, the pause is this share of the time since the window closed."""
+UNKNOWN_SHARE, UNKNOWN_MIN, UNKNOWN_MAX = 0.1, 30, 600
+"""If no duration is known, the pause is this share of the job's age, within these seconds. For a
+very old job it is LATE_SHARE, so that even weeks do not fill the execution's history (25,000
+events)."""
 
 
 def pause(durations: Sequence[int], elapsed: float) -> float:
-    """Give the seconds until the next look.
+    """Return the seconds until the next poll.
 
     Args:
-        durations: seconds that the last jobs of this kind took; may be empty.
+        durations: seconds that the last jobs of this kind took. It may be empty.
         elapsed: seconds since this job was created.
     """
     if not durations:
-        usual = min(max(elapsed * BLIND_THINNING, BLIND_FIRST), BLIND_LAST)
-        return max(usual, elapsed * THINNING)
+        usual = min(max(elapsed * UNKNOWN_SHARE, UNKNOWN_MIN), UNKNOWN_MAX)
+        return max(usual, elapsed * LATE_SHARE)
     expected = sorted(durations)[len(durations) // 2]
-    # The window of a prediction from n observations: the fewer, the wider.
+    # The window of a prediction from n observations. With fewer observations it is wider.
     margin = SPREAD * math.sqrt(1 + 1 / len(durations))
     opens, closes = expected * (1 - margin), expected * (1 + margin)
-    closest = min(CLOSEST, max(1, expected / 50))
+    shortest = min(SHORTEST_PAUSE, max(1, expected / 50))
     if elapsed < opens:
-        sparse = HOLD_PAUSE if expected <= SHORT else expected / EARLY_LOOKS
-        return max(min(opens - elapsed, sparse), closest)
-    return max((elapsed - closes) * THINNING, closest)
+        usual = LONGEST_SLEEP if expected <= SHORT_JOB else expected / EARLY_POLLS
+        return max(min(opens - elapsed, usual), shortest)
+    return max((elapsed - closes) * LATE_SHARE, shortest)
+
+
+def whole_seconds(seconds: float) -> int:
+    """Return whole seconds for a Wait state, at least 1. They are rounded up."""
+    return max(1, math.ceil(seconds))

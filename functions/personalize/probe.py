@@ -1,4 +1,4 @@
-"""Ask a campaign for recommendations after its update, and see whether it answers well enough."""
+"""Requests recommendations from a campaign after its update, and judges the responses."""
 
 from __future__ import annotations
 
@@ -9,82 +9,96 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import clock
 from ..aws import THROTTLING
-from .pacing import HOLD_TOTAL
+from ..contract import campaign_settings
+from .pacing import INVOCATION_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-    from ..contract import PlannedCampaign, Probe, Probing
+    from ..contract import Probe, Probing, Settings
 
-PAUSE = 30
-"""Seconds between questions at the most."""
-LEAST_QUESTIONS = 10
-"""How often a short probe asks in its time."""
-PERSISTENT = 3
-"""Bad answers in a row that count; a single one may be chance."""
-TOO_MANY = "throttled"
+LONGEST_PAUSE = 30
+"""Seconds between requests."""
+FEWEST_REQUESTS = 10
+"""The number of requests that a short probe sends in its time."""
+BAD_IN_A_ROW = 3
+"""A probe fails after this number of bad responses in a row. A single bad response is chance."""
+THROTTLED = "throttled"
 
 
 def probe_campaign(
-    client: PersonalizeRuntimeClient, campaign: PlannedCampaign, before: Probing | None
+    client: PersonalizeRuntimeClient,
+    settings: Settings,
+    campaign_arn: str,
+    previous: Probing | None,
 ) -> Probing:
-    """Ask again and again for the probe's minutes, for as long as one invocation may.
+    """Request recommendations until the probe's minutes are over or this invocation's time is used.
 
-    FAILED after three bad answers in a row: an error, or fewer results than asked for. PASSED when
-    the minutes are over and the last answer is good. NEAR asks for another invocation. A question
-    that is throttled gets no answer and is asked again; past the minutes, that too is bad.
+    The phase is FAILED after three bad responses in a row. A response is bad if it is an error, or
+    if it has fewer results than `minResults`. The phase is PASSED when the minutes are over and the
+    last response is good. NEAR means that another invocation must go on. A request that is
+    throttled does not count, but after the minutes are over it is bad.
     """
-    probe = campaign["probe"]
-    assert probe is not None, "the workflow asks for a probe where there is one"
+    probe = campaign_settings(settings, campaign_arn)["probe"]
+    assert probe is not None, "the workflow probes only campaigns that have a probe"
     now = clock.now()
-    started = before["startedAt"] if before else now.isoformat()
-    bad = before["badInARow"] if before else 0
-    failure = before["failure"] if before else None
-    ends = datetime.fromisoformat(started) + timedelta(minutes=probe["minutes"])
-    pause = min(PAUSE, probe["minutes"] * 60 / LEAST_QUESTIONS)
-    holding_ends = now + timedelta(seconds=HOLD_TOTAL - pause)
+    probing = previous or _new_probing(now)
+    ends = datetime.fromisoformat(probing["startedAt"]) + timedelta(minutes=probe["minutes"])
+    pause = min(LONGEST_PAUSE, probe["minutes"] * 60 / FEWEST_REQUESTS)
+    invocation_ends = now + timedelta(seconds=INVOCATION_SECONDS - pause)
     while True:
-        said = _ask(client, campaign["campaignArn"], probe)
-        over = clock.now() >= ends
-        if said != TOO_MANY or over:
-            bad, failure = (bad + 1, said) if said else (0, failure)
-        probing: Probing = {
-            "phase": "NEAR",
-            "startedAt": started,
-            "badInARow": bad,
-            "failure": failure,
-        }
-        if bad >= PERSISTENT:
+        failure = _failure(client, campaign_arn, probe)
+        minutes_are_over = clock.now() >= ends
+        if failure != THROTTLED or minutes_are_over:
+            probing = _counted(probing, failure)
+        if probing["badInARow"] >= BAD_IN_A_ROW:
             return {**probing, "phase": "FAILED"}
-        if over and not bad:
+        if minutes_are_over and probing["badInARow"] == 0:
             return {**probing, "phase": "PASSED"}
-        if clock.now() >= holding_ends:
+        if clock.now() >= invocation_ends:
             return probing
         clock.sleep(pause)
 
 
-def _ask(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> str | None:
-    """Give what is wrong with the answer; None if nothing is."""
+def _new_probing(now: datetime) -> Probing:
+    return {"phase": "NEAR", "startedAt": now.isoformat(), "badInARow": 0, "failure": None}
+
+
+def _counted(probing: Probing, failure: str | None) -> Probing:
+    """Return the probing after one more response. The last failure stays in it."""
+    if failure is None:
+        return {**probing, "badInARow": 0}
+    return {**probing, "badInARow": probing["badInARow"] + 1, "failure": failure}
+
+
+def _failure(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> str | None:
+    """Send one request, and return why the response is bad, or None if it is good."""
     try:
-        if "inputList" in probe:
-            results = client.get_personalized_ranking(
-                campaignArn=campaign_arn, userId=probe["userId"], inputList=probe["inputList"]
-            )["personalizedRanking"]
-        else:
-            # Asked for by number: left out, an answer has at most 25.
-            asked: GetRecommendationsRequestTypeDef = {
-                "campaignArn": campaign_arn,
-                "numResults": probe["minResults"],
-            }
-            if "userId" in probe:
-                asked["userId"] = probe["userId"]
-            if "itemId" in probe:
-                asked["itemId"] = probe["itemId"]
-            results = client.get_recommendations(**asked)["itemList"]
+        results = _results(client, campaign_arn, probe)
     except ClientError as error:
-        return TOO_MANY if error.response["Error"]["Code"] in THROTTLING else str(error)
+        return THROTTLED if error.response["Error"]["Code"] in THROTTLING else str(error)
     except BotoCoreError as error:
         return str(error)
-    few = len(results) < probe["minResults"]
-    return f"{len(results)} results, fewer than {probe['minResults']}" if few else None
+    if results < probe["minResults"]:
+        return f"{results} results, fewer than {probe['minResults']}"
+    return None
+
+
+def _results(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> int:
+    """Send the request of the probe, and return the number of results."""
+    if "inputList" in probe:
+        ranking = client.get_personalized_ranking(
+            campaignArn=campaign_arn, userId=probe["userId"], inputList=probe["inputList"]
+        )
+        return len(ranking["personalizedRanking"])
+    # Without numResults a response has at most 25 results.
+    request: GetRecommendationsRequestTypeDef = {
+        "campaignArn": campaign_arn,
+        "numResults": probe["minResults"],
+    }
+    if "userId" in probe:
+        request["userId"] = probe["userId"]
+    if "itemId" in probe:
+        request["itemId"] = probe["itemId"]
+    return len(client.get_recommendations(**request)["itemList"])

@@ -1,27 +1,47 @@
-"""What a status of Personalize means: under way, done, or ended otherwise."""
+"""The statuses of jobs and resources in Amazon Personalize."""
 
 from ..contract import Phase
 
-UNDER_WAY = (" PENDING", " IN_PROGRESS", " STOPPING")
+ACTIVE = "ACTIVE"
+CREATE_PENDING = "CREATE PENDING"
+CREATE_FAILED = "CREATE FAILED"
+RUNNING = (" PENDING", " IN_PROGRESS", " STOPPING")
 ENDED = (" FAILED", " STOPPED")
+DELETED = "DELETE "
+STOPPING = " STOPPING"
 
 
 def phase_of(status: str) -> Phase:
-    """Give the phase; an undocumented status counts as under way, which its deadline ends."""
-    if status == "ACTIVE":
+    """Return the phase of a job. An undocumented status counts as UNDER_WAY until the deadline."""
+    if status == ACTIVE:
         return "ACTIVE"
-    if status.endswith(ENDED) or status.startswith("DELETE "):
+    if status.endswith(ENDED) or is_deleted(status):
         return "ENDED"
     return "UNDER_WAY"
 
 
-def is_hopeless(status: str) -> bool:
-    """Tell whether a job never will be ACTIVE; one that is stopping has not even ended yet."""
-    return phase_of(status) == "ENDED" or status.endswith(" STOPPING")
+def is_active(status: str) -> bool:
+    """Return True if a job has succeeded, or if a resource can be used."""
+    return status == ACTIVE
 
 
-def warnings_of(status: str) -> list[str]:
-    """Give a warning for a status that nobody documented."""
-    if phase_of(status) == "UNDER_WAY" and not status.endswith(UNDER_WAY):
-        return [f"the status {status!r} is unknown; taken for under way"]
+def is_running(status: str) -> bool:
+    """Return True if a job has neither succeeded nor failed."""
+    return phase_of(status) == "UNDER_WAY"
+
+
+def is_deleted(status: str) -> bool:
+    """Return True if a resource is being deleted, or could not be deleted."""
+    return status.startswith(DELETED)
+
+
+def cannot_succeed(status: str) -> bool:
+    """Return True if a job will never be ACTIVE. A job that is stopping has not ended yet."""
+    return phase_of(status) == "ENDED" or status.endswith(STOPPING)
+
+
+def status_warnings(status: str) -> list[str]:
+    """Return a warning if the status is not documented."""
+    if is_running(status) and not status.endswith(RUNNING):
+        return [f"the status {status!r} is unknown and counts as running"]
     return []

@@ -1,7 +1,7 @@
-"""What the pipeline remembers, as tags on the jobs themselves: one fact per tag.
+"""The tags that the pipeline writes on jobs and campaigns. Each tag holds one fact.
 
-Describe does not return tags, so they are asked for by ARN. A tag's value may hold letters, digits,
-white space and `_.:/=+-@` only: no quotes, commas or JSON.
+Describe does not return tags, so they are read by ARN. The value of a tag may contain letters,
+digits, white space and `_.:/=+-@` only, so it cannot contain quotes, commas or JSON.
 """
 
 from __future__ import annotations
@@ -10,34 +10,37 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import TagTypeDef
 
     from ..contract import Tags
 
 RUN = "retraining-run"
-"""On import jobs and versions: the run that created the job. Every pipeline knows a job with this
-tag, because a stack that was recreated or moved to another backend has a new job prefix."""
+"""Import jobs and versions: the id of the run that created the job (`ownership.py`)."""
 BYTES = "retraining-bytes"
-OBJECTS = "retraining-objects"
+"""Import jobs: the size of the export when the import was planned."""
 FINGERPRINT = "retraining-fingerprint"
-"""On import jobs: what lay at the location when the import was planned; on versions: all of it."""
+"""Import jobs: a hash of the export when the import was planned."""
 ADOPTED = "retraining-adopted-as"
-"""On versions of somebody else's that a run took for its own: the name that its own would have."""
+"""Foreign versions that a run adopted: the name that the run's own version would have."""
 VERDICT = "retraining-verdict"
-"""On versions that must not be deployed again: a `Verdict`."""
+"""Versions that must not be deployed again: a `Verdict`."""
 PREVIOUS = "retraining-previous-version"
-"""On campaigns: the version served before the last update."""
+"""Campaigns: the version that was served before the last update."""
 
 Verdict = Literal["REJECTED", "ROLLED_BACK"]
 
 
-def recall(client: PersonalizeClient, arn: str) -> Tags:
-    """Give a resource's tags."""
-    return {
-        tag["tagKey"]: tag["tagValue"]
-        for tag in client.list_tags_for_resource(resourceArn=arn)["tags"]
-    }
+def tags_of(client: PersonalizeClient, arn: str) -> Tags:
+    """Return the tags of a resource."""
+    tags = client.list_tags_for_resource(resourceArn=arn)["tags"]
+    return {tag["tagKey"]: tag["tagValue"] for tag in tags}
 
 
-def remember(client: PersonalizeClient, arn: str, key: str, value: str) -> None:
-    """Put one fact on a resource, in place of what it said before."""
-    client.tag_resource(resourceArn=arn, tags=[{"tagKey": key, "tagValue": value}])
+def write_tag(client: PersonalizeClient, arn: str, key: str, value: str) -> None:
+    """Write one tag on a resource. It replaces a tag with this key."""
+    client.tag_resource(resourceArn=arn, tags=api_tags({key: value}))
+
+
+def api_tags(tags: Tags) -> list[TagTypeDef]:
+    """Return tags in the form that the API of Personalize expects."""
+    return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]

@@ -1,17 +1,18 @@
-"""Solution versions: train one, adopt one that is in training already, stop one that is overdue."""
+"""Creates, adopts, polls, stops and lists solution versions."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import aws, clock
 from ..errors import NameTaken, ServiceUnavailable
 from ..executions import older_run, scheduled_at
-from .jobs import api_tags, found, mode_of, started
-from .statuses import is_hopeless, phase_of
-from .tags import ADOPTED, remember
+from .jobs import created_job, described_job, planned_mode_of, training_mode_of
+from .ownership import belongs_to_run
+from .statuses import cannot_succeed, is_running
+from .tags import ADOPTED, api_tags, write_tag
 from .watch import watch
 
 if TYPE_CHECKING:
@@ -26,226 +27,277 @@ if TYPE_CHECKING:
     from ..contract import DatasetResult, Job, PlannedSolution, Run, Settings
 
 LATEST = "/$LATEST"
-"""Ends the `solutionVersionArn` of a campaign that follows its solution's newest version."""
 STOP_GRACE = timedelta(hours=1)
-"""How long a training may take to stop before the run goes on without it."""
+"""The time that a training may take to stop. After it the run goes on."""
 STOP_PAUSE = 30
-"""Seconds between looks at a training that is stopping."""
-EVER = datetime.min.replace(tzinfo=UTC)
+"""Seconds between polls of a training that is stopping."""
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+class _Candidates(NamedTuple):
+    """The versions that a run may use instead of training one."""
+
+    own: SolutionVersionTypeDef | None
+    """The version with the planned name."""
+    foreign: list[SolutionVersionTypeDef]
+    """The foreign versions in training, newest first. It is empty if there is an own version."""
+
+
+def is_latest(version_arn: str) -> bool:
+    """Return True for the ARN `<solution>/$LATEST`, which names no version.
+
+    A campaign that always serves the newest version of its solution shows this ARN.
+    """
+    return version_arn.endswith(LATEST)
 
 
 def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
     """Return the versions of a solution, newest first."""
     pages = client.get_paginator("list_solution_versions").paginate(solutionArn=solution_arn)
-    found = [summary for page in pages for summary in page["solutionVersions"]]
-    return sorted(found, key=lambda summary: summary["creationDateTime"], reverse=True)
+    summaries = [summary for page in pages for summary in page["solutionVersions"]]
+    return sorted(summaries, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 
 def version_created_at(client: PersonalizeClient, version_arn: str) -> datetime | None:
-    """Return when a version was created; None for `$LATEST`, which names no version."""
-    if version_arn.endswith(LATEST):
+    """Return the creation time of a version, or None for `$LATEST`."""
+    if is_latest(version_arn):
         return None
-    described = client.describe_solution_version(solutionVersionArn=version_arn)
-    return described["solutionVersion"]["creationDateTime"]
+    return _describe(client, version_arn)["creationDateTime"]
 
 
 def create_solution_version(
     client: PersonalizeClient,
-    solution: PlannedSolution,
+    settings: Settings,
     run: Run,
+    planned: PlannedSolution,
     imports: Sequence[DatasetResult],
 ) -> Job:
-    """Start the training; adopt the version where it was started before.
+    """Start the training, or return the job of a version that the run can use instead.
 
-    Version names may not be unique, so the versions are listed before every create: one with our
-    name is ours. One of somebody else's that is in training is adopted if it began after the data
-    was complete; otherwise ours is started beside it, and a warning says so. Before anything is
-    paid for, an older run of this pipeline is looked for once more.
+    Version names need not be unique, so the versions are listed before every create. A version with
+    the planned name was created by this run. A foreign version in training is adopted if it started
+    after the data were complete. Otherwise the run trains its own version beside it, with a
+    warning. Nothing is trained while an older run of this pipeline is running.
 
     Raises:
-        NameTaken: a version of that name exists and differs.
-        ServiceUnavailable: a version of that name exists and is not listed yet.
+        NameTaken: another version has this name.
+        ServiceUnavailable: a version with this name exists and is not listed yet.
     """
-    if solution["existingVersionArn"]:
-        version = _describe(client, solution["existingVersionArn"])
-        return _adopt(version, solution, ours=not solution["existingVersionIsForeign"])
-    ours, others = _look_around(client, solution, _began(run))
-    if ours is not None:
-        return _adopt(ours, solution)
-    complete = _data_complete_at(solution, run, imports)
-    for other in others:
-        if _is_as_good(other, solution, complete):
-            # What is being created may refuse a tag; then a resumed run would train its own.
-            refused = client.exceptions
-            with suppress(refused.ResourceInUseException, refused.TooManyTagsException):
-                remember(client, other["solutionVersionArn"], ADOPTED, solution["versionName"])
-            return _found(other, ours=False)
+    if planned["existingVersionArn"]:
+        version = _describe(client, planned["existingVersionArn"])
+        return _use(version, planned, foreign=planned["existingVersionIsForeign"])
+    candidates = _candidates(client, planned, since=_began_at(run))
+    if candidates.own is not None:
+        return _use(candidates.own, planned)
+    data_complete_at = _data_complete_at(planned, run, imports)
+    for version in candidates.foreign:
+        if _has_all_data(version, planned, data_complete_at):
+            return _adopt_foreign(client, version, planned)
     if older := older_run(aws.stepfunctions(), run):
-        return _skipped(solution["solutionArn"], f"{older} is under way")
-    try:
-        created = client.create_solution_version(
-            name=solution["versionName"],
-            solutionArn=solution["solutionArn"],
-            trainingMode=solution["trainingMode"],
-            tags=api_tags(solution["tags"]),
-        )
-    except client.exceptions.ResourceAlreadyExistsException as error:
-        ours, _ = _look_around(client, solution, EVER)
-        if ours is None:
-            raise ServiceUnavailable(f"{solution['versionName']} is not listed yet") from error
-        return _adopt(ours, solution)
-    job = started(created["solutionVersionArn"], solution["durations"])
-    job["warnings"] = [f"{other['solutionVersionArn']} is in training too" for other in others]
-    return job
-
-
-def _skipped(solution_arn: str, why: str) -> Job:
-    return {
-        "arn": solution_arn,
-        "phase": "SKIPPED",
-        "seconds": 0,
-        "status": "SKIPPED",
-        "failure": why,
-        "warnings": [],
-        "ours": True,
-    }
+        return _skipped_job(planned["solutionArn"], f"{older} is under way")
+    return _train(client, settings, planned, candidates.foreign)
 
 
 def watch_solution_version(
-    client: PersonalizeClient, solution: PlannedSolution, version: Job
+    client: PersonalizeClient, settings: Settings, planned: PlannedSolution, version: Job
 ) -> Job:
     """Poll the training until it ends or until this invocation has used its time."""
 
-    def look() -> Job:
-        seen = _found(_describe(client, version["arn"]), ours=version["ours"])
-        return {**seen, "warnings": sorted({*version["warnings"], *seen["warnings"]})}
+    def describe() -> Job:
+        job = _job(_describe(client, version["arn"]), foreign=version["foreign"])
+        return {**job, "warnings": sorted({*version["warnings"], *job["warnings"]})}
 
     if "stopRequestedAt" in version:
-        return _after_stop(look(), version)
+        return _after_stop(describe(), version)
     return watch(
-        look,
-        durations=solution["durations"],
-        max_hours=solution["maxHours"],
+        describe,
+        durations=planned["durations"],
+        max_hours=settings["limits"]["maxTrainingHours"],
         warnings=version["warnings"],
     )
 
 
 def stop_solution_version(client: PersonalizeClient, version: Job) -> Job:
-    """Ask a training of ours that is overdue to stop; leave an adopted one alone.
+    """Stop an overdue training of this pipeline. A foreign training is given up, but not stopped.
 
-    A training that has ended meanwhile is taken as it ended: an ACTIVE version is used.
+    If the training has ended in the meantime, its result counts: an ACTIVE version is used.
     """
-    seen = _found(_describe(client, version["arn"]), ours=version["ours"])
-    if seen["phase"] != "UNDER_WAY":
-        return {**seen, "warnings": version["warnings"]}
-    if not version["ours"]:
+    job = _job(_describe(client, version["arn"]), foreign=version["foreign"])
+    if job["phase"] != "UNDER_WAY":
+        return {**job, "warnings": version["warnings"]}
+    if version["foreign"]:
         return {**version, "phase": "ENDED"}
-    stop(client, version["arn"], seen["status"])
-    asked = clock.now().isoformat()
-    return {**version, "phase": "UNDER_WAY", "seconds": STOP_PAUSE, "stopRequestedAt": asked}
+    stop(client, version["arn"], job["status"])
+    stop_requested_at = clock.now().isoformat()
+    return {
+        **version,
+        "phase": "UNDER_WAY",
+        "seconds": STOP_PAUSE,
+        "stopRequestedAt": stop_requested_at,
+    }
 
 
 def stop(client: PersonalizeClient, version_arn: str, status: str) -> None:
-    """Stop a training, unless it is stopping already or has just ended."""
-    refusals = client.exceptions.InvalidInputException, client.exceptions.ResourceInUseException
-    if not is_hopeless(status):
-        with suppress(*refusals):
-            client.stop_solution_version_creation(solutionVersionArn=version_arn)
+    """Stop a training. A training that is stopping, or that has just ended, is no error."""
+    if cannot_succeed(status):
+        return
+    errors = client.exceptions
+    with suppress(errors.InvalidInputException, errors.ResourceInUseException):
+        client.stop_solution_version_creation(solutionVersionArn=version_arn)
 
 
-def _after_stop(seen: Job, version: Job) -> Job:
-    asked = version["stopRequestedAt"]
-    seen = {**seen, "stopRequestedAt": asked}
-    if seen["phase"] == "ENDED":
-        return {**seen, "failure": f"{version['failure']}, so it was stopped"}
-    if seen["phase"] == "ACTIVE":
-        return seen
-    if clock.now() - datetime.fromisoformat(asked) > STOP_GRACE:
-        return {**seen, "phase": "ENDED", "failure": f"{version['failure']}, and does not stop"}
-    return {**seen, "failure": version["failure"], "seconds": STOP_PAUSE}
+def versions_of_execution(
+    client: PersonalizeClient, settings: Settings, run: Run, created_before: datetime
+) -> list[SolutionVersionTypeDef]:
+    """Return the versions of a run that one execution created, or that are still in training.
 
-
-def _look_around(
-    client: PersonalizeClient, solution: PlannedSolution, since: datetime
-) -> tuple[SolutionVersionTypeDef | None, list[SolutionVersionTypeDef]]:
-    """Return the version with our name, and foreign versions in training, newest first.
-
-    Of the versions that have ended, those created before `since` are not looked at.
+    A resumed run has the id of the earlier execution. `created_before` excludes the versions that
+    the resumed run has started since.
     """
-    others = []
-    for summary in versions(client, solution["solutionArn"]):
-        under_way = phase_of(summary["status"]) == "UNDER_WAY"
-        if under_way or summary["creationDateTime"] >= since:
-            version = _describe(client, summary["solutionVersionArn"])
-            if version.get("name") == solution["versionName"]:
-                return version, []
-            if under_way and not is_hopeless(version["status"]):
-                others.append(version)
-    return None, others
+    began_at = _began_at(run)
+    described = (
+        _describe(client, summary["solutionVersionArn"])
+        for solution in settings["solutions"]
+        for summary in versions(client, solution["solutionArn"])
+        if summary["creationDateTime"] < created_before
+        and (is_running(summary["status"]) or summary["creationDateTime"] >= began_at)
+    )
+    return [
+        version for version in described if belongs_to_run(version.get("name", ""), settings, run)
+    ]
 
 
-def _is_as_good(
-    other: SolutionVersionTypeDef, solution: PlannedSolution, complete: datetime
+def _train(
+    client: PersonalizeClient,
+    settings: Settings,
+    planned: PlannedSolution,
+    foreign: Sequence[SolutionVersionTypeDef],
+) -> Job:
+    """Start the training, with a warning for each foreign version in training."""
+    try:
+        response = client.create_solution_version(
+            name=planned["versionName"],
+            solutionArn=planned["solutionArn"],
+            trainingMode=planned["trainingMode"],
+            tags=api_tags({**settings["tags"], **planned["tags"]}),
+        )
+    except client.exceptions.ResourceAlreadyExistsException as error:
+        own = _candidates(client, planned, since=ALWAYS).own
+        if own is None:
+            raise ServiceUnavailable(f"{planned['versionName']} is not listed yet") from error
+        return _use(own, planned)
+    job = created_job(response["solutionVersionArn"], planned["durations"])
+    job["warnings"] = [f"{each['solutionVersionArn']} is in training too" for each in foreign]
+    return job
+
+
+def _use(
+    version: SolutionVersionTypeDef, planned: PlannedSolution, *, foreign: bool = False
+) -> Job:
+    """Return the job of a version that exists. It must have the planned solution and mode."""
+    existing = (version["solutionArn"], planned_mode_of(version))
+    wanted = (planned["solutionArn"], planned["trainingMode"])
+    if existing != wanted:
+        arn, name = version["solutionVersionArn"], planned["versionName"]
+        raise NameTaken(f"{arn} is named {name} and is {existing}; this run wants {wanted}")
+    return _job(version, foreign=foreign)
+
+
+def _adopt_foreign(
+    client: PersonalizeClient, version: SolutionVersionTypeDef, planned: PlannedSolution
+) -> Job:
+    """Tag a foreign version as adopted, and return its job.
+
+    A version that is being created may refuse a tag. Then a resumed run would train its own.
+    """
+    errors = client.exceptions
+    with suppress(errors.ResourceInUseException, errors.TooManyTagsException):
+        write_tag(client, version["solutionVersionArn"], ADOPTED, planned["versionName"])
+    return _job(version, foreign=True)
+
+
+def _skipped_job(solution_arn: str, reason: str) -> Job:
+    return {
+        "arn": solution_arn,
+        "phase": "SKIPPED",
+        "seconds": 0,
+        "status": "SKIPPED",
+        "failure": reason,
+        "warnings": [],
+        "foreign": False,
+    }
+
+
+def _after_stop(job: Job, version: Job) -> Job:
+    """Return the job of a training that was asked to stop. After an hour it counts as ended."""
+    stop_requested_at, failure = version["stopRequestedAt"], version["failure"]
+    job = {**job, "stopRequestedAt": stop_requested_at}
+    if job["phase"] == "ACTIVE":
+        return job
+    if job["phase"] == "ENDED":
+        return {**job, "failure": f"{failure}, so it was stopped"}
+    if clock.now() - datetime.fromisoformat(stop_requested_at) > STOP_GRACE:
+        return {**job, "phase": "ENDED", "failure": f"{failure}, and does not stop"}
+    return {**job, "failure": failure, "seconds": STOP_PAUSE}
+
+
+def _candidates(
+    client: PersonalizeClient, planned: PlannedSolution, *, since: datetime
+) -> _Candidates:
+    """Find the version with the planned name, and the foreign versions in training.
+
+    Versions that ended and were created before `since` are not described.
+    """
+    foreign = []
+    for summary in versions(client, planned["solutionArn"]):
+        running = is_running(summary["status"])
+        if not running and summary["creationDateTime"] < since:
+            continue
+        version = _describe(client, summary["solutionVersionArn"])
+        if version.get("name") == planned["versionName"]:
+            return _Candidates(version, [])
+        if running and not cannot_succeed(version["status"]):
+            foreign.append(version)
+    return _Candidates(None, foreign)
+
+
+def _has_all_data(
+    version: SolutionVersionTypeDef, planned: PlannedSolution, data_complete_at: datetime
 ) -> bool:
-    """Return True if a foreign training learns all that ours would."""
-    update = other.get("trainingMode") == "UPDATE" and solution["trainingMode"] != "UPDATE"
-    return other["creationDateTime"] > complete and not update
+    """Return True if a foreign training learns everything that the planned training would learn."""
+    only_updates = training_mode_of(version) == "UPDATE" and planned["trainingMode"] == "FULL"
+    return version["creationDateTime"] > data_complete_at and not only_updates
 
 
-def _began(run: Run) -> datetime:
-    """Return when the run began; an earlier execution may have had the same slot."""
+def _began_at(run: Run) -> datetime:
+    """Return when the run began. An earlier execution may have run for the same scheduled time."""
     started_at = datetime.fromisoformat(run["startedAt"])
     return min(started_at, scheduled_at(run["request"]) or started_at)
 
 
 def _data_complete_at(
-    solution: PlannedSolution, run: Run, imports: Sequence[DatasetResult]
+    planned: PlannedSolution, run: Run, imports: Sequence[DatasetResult]
 ) -> datetime:
-    """Return when the last import ended: of this run, or before it, or else when the run began."""
-    ended = [each["job"]["endedAt"] for each in imports if each["job"]]
-    known = ended or [solution["dataAsOf"] or run["startedAt"]]
-    return max(datetime.fromisoformat(moment) for moment in known)
+    """Return when the last import ended.
 
-
-def _adopt(version: SolutionVersionTypeDef, solution: PlannedSolution, *, ours: bool = True) -> Job:
-    wanted = (solution["solutionArn"], solution["trainingMode"])
-    existing = (version["solutionArn"], mode_of(version))
-    if existing != wanted:
-        arn, name = version["solutionVersionArn"], solution["versionName"]
-        raise NameTaken(f"{arn} is named {name} and is {existing}; this run wants {wanted}")
-    return _found(version, ours=ours)
+    Without an import in this run it is the last import before the run. Without any import it is the
+    start of the run.
+    """
+    ended = [result["job"]["endedAt"] for result in imports if result["job"]]
+    times = ended or [planned["dataAsOf"] or run["startedAt"]]
+    return max(datetime.fromisoformat(time) for time in times)
 
 
 def _describe(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
     return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
 
 
-def _found(version: SolutionVersionTypeDef, *, ours: bool = True) -> Job:
-    return found(
+def _job(version: SolutionVersionTypeDef, *, foreign: bool = False) -> Job:
+    return described_job(
         version["solutionVersionArn"],
         version["status"],
         created=version["creationDateTime"],
         updated=version["lastUpdatedDateTime"],
         failure=version.get("failureReason"),
-        ours=ours,
+        foreign=foreign,
     )
-
-
-def left_by(
-    client: PersonalizeClient, settings: Settings, run: Run, before: datetime
-) -> list[SolutionVersionTypeDef]:
-    """Return the versions that an execution of a run made before it ended, or left in training.
-
-    A run id outlives an execution: what a resumed one has started later is not meant.
-    """
-    described = [
-        _describe(client, summary["solutionVersionArn"])
-        for solution in settings["solutions"]
-        for summary in versions(client, solution["solutionArn"])
-        if summary["creationDateTime"] < before
-        and (
-            phase_of(summary["status"]) == "UNDER_WAY" or summary["creationDateTime"] >= _began(run)
-        )
-    ]
-    mine = f"{settings['prefix']}-{run['id']}-"
-    return [version for version in described if version.get("name", "").startswith(mine)]

@@ -1,53 +1,48 @@
-"""Look at a job until it ends, for as long as one invocation may; between looks, time passes."""
+"""Polls a job until it ends or until the invocation has used its time."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from .. import clock
 from ..contract import Job
-from .pacing import HOLD_PAUSE, HOLD_TOTAL, pause
+from .pacing import INVOCATION_SECONDS, LONGEST_SLEEP, pause, whole_seconds
 
 
 def watch(
-    look: Callable[[], Job],
+    describe: Callable[[], Job],
     *,
     durations: Sequence[int],
     max_hours: float,
     warnings: Iterable[str] = (),
 ) -> Job:
-    """Give the job as last seen, with the seconds until the next look where it is under way.
+    """Poll a job and return it as last described, with its phase and the seconds until next poll.
 
-    The status is judged first and the deadline only then: a job that ended late has still ended.
-    The deadline counts from the job's own creation; past it the phase is OVERDUE. NEAR asks for
-    another invocation at once: this one has held as long as it may. `warnings` are those of the
-    invocations before; each that any look gave stays with the job.
+    The status counts before the deadline: a job that ended late has still ended. The deadline
+    counts from the creation of the job, and after it the phase is OVERDUE. The phase is NEAR if the
+    job will end soon but this invocation has used its time. `warnings` are those of earlier
+    invocations. The returned job contains them and those of every poll.
     """
-    holding_ends = clock.now() + timedelta(seconds=HOLD_TOTAL)
-    collected = set(warnings)
+    invocation_ends = clock.now() + timedelta(seconds=INVOCATION_SECONDS)
+    all_warnings = set(warnings)
     while True:
-        job = look()
-        collected.update(job["warnings"])
-        job = {**job, "warnings": sorted(collected)}
+        job = describe()
+        all_warnings.update(job["warnings"])
+        job = {**job, "warnings": sorted(all_warnings)}
         if job["phase"] != "UNDER_WAY":
             return job
-        elapsed = elapsed_seconds(job)
-        left = max_hours * 3600 - elapsed
-        if left <= 0:
-            late = f"still {job['status']} after {max_hours:g} hours"
-            return {**job, "phase": "OVERDUE", "failure": late}
-        seconds = min(pause(durations, elapsed), max(left, 1))
-        if seconds > HOLD_PAUSE:
-            return {**job, "seconds": whole(seconds)}
-        if clock.now() + timedelta(seconds=seconds) > holding_ends:
+        age = age_seconds(job)
+        remaining = max_hours * 3600 - age
+        if remaining <= 0:
+            failure = f"still {job['status']} after {max_hours:g} hours"
+            return {**job, "phase": "OVERDUE", "failure": failure}
+        seconds = min(pause(durations, age), max(remaining, 1))
+        if seconds > LONGEST_SLEEP:
+            return {**job, "seconds": whole_seconds(seconds)}
+        if clock.now() + timedelta(seconds=seconds) > invocation_ends:
             return {**job, "phase": "NEAR"}
         clock.sleep(seconds)
 
 
-def elapsed_seconds(job: Job) -> float:
-    """Give how long ago the job was created."""
+def age_seconds(job: Job) -> float:
+    """Return the seconds since the job was created."""
     return (clock.now() - datetime.fromisoformat(job["createdAt"])).total_seconds()
-
-
-def whole(seconds: float) -> int:
-    """Give whole seconds for a Wait state, rounded up: never a look too early."""
-    return max(1, -int(-seconds // 1))

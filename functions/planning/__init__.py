@@ -1,1 +1,1 @@
-"""Decides what a run imports and trains: reads the service once, and applies the guards."""
+"""Plans a run: reads the services once, applies the guards, and names the jobs."""

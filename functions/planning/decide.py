@@ -1,152 +1,110 @@
-"""Decide what a run does: from the settings, the request and the world, without asking anybody."""
+"""Decides what a run does, from its situation. Pure functions."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
-from ..executions import day_of
-from . import export_guards, guards
-from .planned_jobs import nothing_resumed, planned_import, planned_solution, resumed
+from .guards import GUARDS
+from .planned_jobs import import_has_begun, needs_training, planned_import, planned_solution
+from .situation import situation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from ..contract import DatasetSettings, Plan, Run, Settings, SolutionSettings
+    from ..contract import Plan, Run, Settings
+    from .guards import Guard
+    from .situation import Situation
     from .world import World
 
-DATE = "{date}"
-"""In a location: the day of the run, as 2026-11-29, in UTC."""
 DRY_RUN = "this is a dry run"
 
 
-def datasets_of(settings: Settings, run: Run) -> list[DatasetSettings]:
-    """Give the datasets that the run imports, with the date in their locations filled in."""
-    request, day = run["request"], day_of(run["id"])
-    return [
-        {
-            **dataset,
-            "dataLocation": dataset["dataLocation"].replace(DATE, day),
-            "readyMarker": dataset["readyMarker"] and dataset["readyMarker"].replace(DATE, day),
-        }
-        for dataset in settings["datasets"]
-        if not request.get("skipImport")
-        and dataset["type"] in request.get("datasets", [dataset["type"]])
-    ]
-
-
-def solutions_of(settings: Settings, run: Run) -> list[SolutionSettings]:
-    """Give the solutions that the run trains."""
-    return [
-        solution
-        for solution in settings["solutions"]
-        if solution["solutionArn"] in run["request"].get("solutions", [solution["solutionArn"]])
-    ]
-
-
 def decide(settings: Settings, run: Run, world: World) -> Plan:
-    """Give the plan.
+    """Return the plan of a run. The guards are checked in the order of their table.
 
     Raises:
-        RunRefused: with every problem that stops the run.
+        RunRefused: with the messages of all guards that refuse the run.
     """
-    datasets, solutions = datasets_of(settings, run), solutions_of(settings, run)
-    if too_early := (
-        guards.comes_from_deployment(world, run["request"])
-        or guards.another_run_is_under_way(world)
-    ):
-        return _skipped(too_early)
-    problems = list(_problems(settings, run, world, datasets, solutions))
-    unchanged = export_guards.nothing_new(world, datasets) if _may_skip(settings, run) else None
-    if unchanged and not problems:
-        warnings = list(_warnings(settings, run, world, [], solutions))
-        waiting = _waiting(settings, run, world, solutions)
-        return {**(waiting or _skipped(unchanged)), "warnings": warnings}
-    imports = [planned_import(settings, run, world, dataset) for dataset in datasets]
-    begun = {job["jobName"] for jobs in world.import_jobs.values() for job in jobs if resumed(run)}
-    to_check = [
-        dataset
-        for dataset, planned in zip(datasets, imports, strict=True)
-        if planned["jobName"] not in begun
-    ]
-    dated = [each["datasetArn"] for each in settings["datasets"] if DATE in each["dataLocation"]]
-    problems += guards.replaces_no_newer_day(
-        world, run, [each for each in to_check if each["datasetArn"] in dated]
-    )
-    if problems := [*problems, *export_guards.problems(world, to_check)]:
+    situation = situation_of(settings, run, world)
+    problems: list[str] = []
+    for guard in GUARDS:
+        # A run with problems is refused, even if it would be skipped without them.
+        if guard.verdict == "WARN" or (guard.verdict == "SKIP" and problems):
+            continue
+        messages = list(_messages(guard, situation))
+        if messages and guard.verdict == "SKIP":
+            return _skipped_plan(guard, situation, "; ".join(messages))
+        problems.extend(messages)
+    if problems:
         raise RunRefused(problems)
-    planned_solutions = [
-        planned_solution(settings, run, world, solution, importing=bool(datasets))
-        for solution in solutions
-    ]
-    to_train = [
-        solution
-        for solution, planned in zip(solutions, planned_solutions, strict=True)
-        if planned["existingVersionArn"] is None
-    ]
-    most = settings["limits"]["maxTrainingsPerMonth"]
-    often = list(guards.trained_often_enough(world, to_train, most))
+    return _plan(situation)
+
+
+def _messages(guard: Guard, situation: Situation) -> Iterator[str]:
+    """Yield the messages of a guard. A message about a dataset begins with its config key."""
+    for part in _parts(guard, situation):
+        dataset = part.dataset_in_question
+        for message in guard.check(part):
+            yield f"datasets.{dataset['type']}: {message}" if dataset else message
+
+
+def _parts(guard: Guard, situation: Situation) -> list[Situation]:
+    """Return the situations that a guard checks, by its scope."""
+    datasets = [situation.of_dataset(dataset) for dataset in situation.datasets]
+    solutions = [situation.of_solution(solution) for solution in situation.solutions]
+    match guard.scope:
+        case "run":
+            return [situation]
+        case "dataset":
+            return datasets
+        case "export":
+            return [part for part in datasets if not import_has_begun(part)]
+        case "solution":
+            return solutions
+        case "training":
+            return [part for part in solutions if needs_training(part)]
+
+
+def _plan(situation: Situation, *, skipped: str | None = None) -> Plan:
+    """Return the plan with everything that the run covers. A dry run executes nothing of it."""
+    dry_run = DRY_RUN if situation.run["request"].get("dryRun") else None
     return {
-        "imports": imports,
-        "solutions": planned_solutions,
-        "skipped": "; ".join(often) or (DRY_RUN if run["request"].get("dryRun") else None),
-        "warnings": list(_warnings(settings, run, world, to_check, solutions)),
+        "imports": [planned_import(situation.of_dataset(each)) for each in situation.datasets],
+        "solutions": [
+            planned_solution(situation.of_solution(each)) for each in situation.solutions
+        ],
+        "skipped": skipped or dry_run,
+        "warnings": _warnings(situation),
     }
 
 
-def _problems(
-    settings: Settings,
-    run: Run,
-    world: World,
-    datasets: Sequence[DatasetSettings],
-    solutions: Sequence[SolutionSettings],
-) -> Iterator[str]:
-    asked = run["request"].get("trainingMode")
-    yield from guards.exist_and_belong_together(world, settings, solutions)
-    yield from guards.incremental_needs_full(world, datasets)
-    yield from guards.update_needs_recipe(world, solutions, asked)
-    yield from guards.update_needs_full(world, solutions, asked)
-    yield from guards.passes_by_the_gate(world, solutions)
-    yield from guards.probes_can_be_answered(world, solutions)
-    if settings["autoTraining"] == "refuse":
-        yield from guards.trains_automatically(world, solutions)
-
-
-def _warnings(
-    settings: Settings,
-    run: Run,
-    world: World,
-    datasets: Sequence[DatasetSettings],
-    solutions: Sequence[SolutionSettings],
-) -> Iterator[str]:
-    if resumed(run):
-        yield from nothing_resumed(settings, run, world)
-    yield from guards.imports_are_crowded(world, datasets)
-    if settings["autoTraining"] == "warn":
-        yield from guards.trains_automatically(world, solutions)
-
-
-def _may_skip(settings: Settings, run: Run) -> bool:
-    forced = run["request"].get("force") or resumed(run)
-    return settings["skipWhenUnchanged"] and not forced
-
-
-def _waiting(
-    settings: Settings, run: Run, world: World, solutions: Sequence[SolutionSettings]
-) -> Plan | None:
-    """Plan to deploy what was trained and is not served, where nothing has to be trained.
-
-    An update that failed would otherwise stay undone until the data change.
-    """
-    planned = (
-        planned_solution(settings, run, world, solution, importing=False) for solution in solutions
-    )
-    waiting = [solution for solution in planned if solution["existingVersionArn"]]
-    if not waiting:
-        return None
-    dry = DRY_RUN if run["request"].get("dryRun") else None
-    return {"imports": [], "solutions": waiting, "skipped": dry, "warnings": []}
-
-
-def _skipped(reason: str) -> Plan:
+def _skipped_plan(guard: Guard, situation: Situation, reason: str) -> Plan:
+    """Return the plan after a guard has skipped the run."""
+    if guard.keeps == "plan":
+        return _plan(situation, skipped=reason)
+    if guard.keeps == "waiting versions":
+        return _deployment_plan(situation, reason)
     return {"imports": [], "solutions": [], "skipped": reason, "warnings": []}
+
+
+def _deployment_plan(situation: Situation, reason: str) -> Plan:
+    """Return a plan that imports and trains nothing and deploys the versions that wait.
+
+    Without it an update that failed would stay undone until the data change.
+    """
+    without_import = replace(situation, datasets=())
+    plan = _plan(without_import)
+    waiting = [solution for solution in plan["solutions"] if solution["existingVersionArn"]]
+    skipped = plan["skipped"] if waiting else reason
+    return {**plan, "solutions": waiting, "skipped": skipped}
+
+
+def _warnings(situation: Situation) -> list[str]:
+    return [
+        message
+        for guard in GUARDS
+        if guard.verdict == "WARN"
+        for message in _messages(guard, situation)
+    ]

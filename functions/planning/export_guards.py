@@ -1,69 +1,125 @@
-"""One pure function per guard on the exports: is what lies in S3 fit to replace the data?"""
+"""The guards that check the exports in S3: may they replace the data, or be added to them?"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..personalize.statuses import is_hopeless
-from ..personalize.tags import BYTES, FINGERPRINT
+from ..executions import day_of, is_resumed
+from ..personalize.statuses import cannot_succeed, is_active
+from ..personalize.tags import BYTES, FINGERPRINT, RUN
+from .situation import DATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
 
-    from ..contract import DatasetSettings
-    from ..exports import Beginning, Export
-    from .world import SchemaField, World
+    from ..exports import Export, FileSample
+    from .situation import Situation
+    from .world import SchemaField
 
 LONGEST_HEADER = 200
-"""Characters of a header that are shown; what is no CSV may have no end of it."""
+"""Characters of a header in a message. The header of a file that is no CSV may be very long."""
 LONGEST_VALUE = 100
-"""Characters of a wrong value that are shown; an open quote makes the rest of a file one value."""
-FIRST_ROWS = 100
-"""Rows of each file whose values are parsed."""
+"""Characters of a value in a message. After an open quote, the rest of a file is one value."""
+CHECKED_ROWS = 100
+"""The number of rows of each file whose values are parsed."""
 LEAST_NEW_INTERACTIONS = 1000
 MOST_INCREMENTAL_BYTES = 10**9
-"""An INCREMENTAL import takes at least so many new interactions, and at most so much data:
+"""The limits of an INCREMENTAL import, by
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
-def problems(world: World, datasets: Sequence[DatasetSettings]) -> Iterator[str]:
-    """Give what every guard has against the datasets' exports."""
-    for dataset in datasets:
-        export = world.exports[dataset["datasetArn"]]
-        fields = world.schemas.get(dataset["datasetArn"], [])
-        last = world.last_full.get(dataset["datasetArn"], {})
-        for problem in (
-            *is_there(export),
-            *has_the_fields(export, fields),
-            *parses(export, fields),
-            *is_not_truncated(dataset, export, last),
-            *is_ready(world, dataset, export),
-            *appends_only_what_is_new(world, dataset, export),
-        ):
-            yield f"datasets.{dataset['type']}: {problem}"
+def nothing_new(situation: Situation) -> Iterator[str]:
+    """Find a run that could only train the same models again.
+
+    Every export is the one that was imported last, no event tracker streams events in, and the
+    newest version of every solution is newer than every import. A forced or resumed run goes on.
+    """
+    world, request = situation.world, situation.run["request"]
+    if request.get("force") or is_resumed(situation.run):
+        return
+    if not situation.settings["skipWhenUnchanged"] or not situation.datasets:
+        return
+    if not _exports_are_unchanged(situation) or world.event_trackers:
+        return
+    if _versions_know_all_data(situation):
+        yield (
+            "nothing is new: the exports are those imported last, no event tracker streams events "
+            "in, and every solution was trained since; to train anyway, start with force"
+        )
 
 
-def is_there(export: Export) -> Iterator[str]:
-    """Refuse a location that cannot be read, holds nothing or no row, or holds an empty file."""
-    if export.unreadable:
-        yield f"{export.unreadable}; does it exist, and may this account read it?"
+def _exports_are_unchanged(situation: Situation) -> bool:
+    world = situation.world
+    arns = [dataset["datasetArn"] for dataset in situation.datasets]
+    return all(
+        world.exports[arn].fingerprint == world.last_import.get(arn, {}).get(FINGERPRINT)
+        for arn in arns
+    )
+
+
+def _versions_know_all_data(situation: Situation) -> bool:
+    """Return True if every solution has an ACTIVE version that is newer than every import."""
+    world = situation.world
+    imported_at = max(
+        job["lastUpdatedDateTime"]
+        for jobs in world.import_jobs.values()
+        for job in jobs
+        if is_active(job["status"])
+    )
+    for versions in world.versions.values():
+        newest = next((version for version in versions if is_active(version["status"])), None)
+        if newest is None or newest["creationDateTime"] <= imported_at:
+            return False
+    return True
+
+
+def replaces_later_day(situation: Situation) -> Iterator[str]:
+    """Find a FULL import of a `{date}` location that would replace the export of a later day.
+
+    The day may be an earlier one if the run is resumed, or if the event of the schedule came late.
+    """
+    dataset, run = situation.dataset, situation.run
+    if dataset["importMode"] != "FULL" or not _has_date(situation):
+        return
+    last_run = situation.world.last_import.get(dataset["datasetArn"], {}).get(RUN, "")
+    if day_of(last_run) > day_of(run["id"]):
+        yield (
+            f"{dataset['dataLocation']} is of {day_of(run['id'])}, and run {last_run} has imported "
+            "a later day since; start a run with {}"
+        )
+
+
+def _has_date(situation: Situation) -> bool:
+    return any(
+        DATE in configured["dataLocation"]
+        for configured in situation.settings["datasets"]
+        if configured["type"] == situation.dataset["type"]
+    )
+
+
+def is_there(situation: Situation) -> Iterator[str]:
+    """Find a location that cannot be read, or that contains no object, no row or an empty file."""
+    export = _export(situation)
+    empty = [each.key for each in export.objects if each.size == 0]
+    if export.read_error:
+        yield f"{export.read_error}; does it exist, and may this account read it?"
     elif not export.objects:
         yield f"nothing lies at {export.location}; was the export written?"
-    if empty := [each.key for each in export.objects if each.size == 0]:
+    elif empty:
         yield (
             f"{len(empty)} of {len(export.objects)} objects at {export.location} are empty, "
             f"{empty[0]} for one; was the export cut off? Markers belong beside the location"
         )
-    elif export.objects and export.rows == 0:
+    elif export.rows == 0:
         yield f"{export.location} holds no row; was the export cut off?"
 
 
-def has_the_fields(export: Export, fields: Sequence[SchemaField]) -> Iterator[str]:
-    """Refuse a file whose header lacks a field that the schema requires; any order will do."""
-    required = [field["name"] for field in fields if not _nullable(field)]
-    for file in export.beginnings:
+def has_the_fields(situation: Situation) -> Iterator[str]:
+    """Find a file whose header lacks a required field of the schema. The order does not matter."""
+    required = [field["name"] for field in _fields(situation) if not _is_nullable(field)]
+    for file in _export(situation).samples:
         missing = [name for name in required if name not in file.header]
         if missing:
             yield (
@@ -72,69 +128,66 @@ def has_the_fields(export: Export, fields: Sequence[SchemaField]) -> Iterator[st
             )
 
 
-def parses(export: Export, fields: Sequence[SchemaField]) -> Iterator[str]:
-    """Refuse a file with a value among its first rows that is not of its field's type."""
-    types = {field["name"]: field for field in fields}
-    for file in export.beginnings:
-        if wrong := _first_wrong_value(file, types):
-            yield wrong
+def parses(situation: Situation) -> Iterator[str]:
+    """Find a file with a value among its first rows that does not have the type of its field."""
+    fields = {field["name"]: field for field in _fields(situation)}
+    for file in _export(situation).samples:
+        if message := _first_wrong_value(file, fields):
+            yield message
 
 
-def _first_wrong_value(file: Beginning, types: Mapping[str, SchemaField]) -> str | None:
-    for number, row in enumerate(file.rows[:FIRST_ROWS], start=2):
+def _first_wrong_value(file: FileSample, fields: Mapping[str, SchemaField]) -> str | None:
+    for number, row in enumerate(file.rows[:CHECKED_ROWS], start=2):
         if len(row) != len(file.header):
             return (
                 f"line {number} of {file.key} has {len(row)} values for {len(file.header)} "
                 "columns; is a value with a comma or a line break unquoted?"
             )
         for name, value in zip(file.header, row, strict=True):
-            field = types.get(name)
-            if field and not _is_of_type(value, field):
+            field = fields.get(name)
+            if field and not _has_type(value, field):
                 return (
                     f"line {number} of {file.key}: {name} is {value[:LONGEST_VALUE]!r}, and the "
-                    f"schema wants "
-                    f"{' or '.join(_types(field))}"
+                    f"schema wants {' or '.join(_types(field))}"
                 )
     return None
 
 
-def is_not_truncated(
-    dataset: DatasetSettings, export: Export, last: Mapping[str, str]
-) -> Iterator[str]:
-    """Refuse an export much smaller than the last that was imported FULL: it replaces all data.
+def is_not_truncated(situation: Situation) -> Iterator[str]:
+    """Find a FULL export that is much smaller than the last FULL import of this pipeline.
 
-    `last` is of this pipeline's own import: of others, and of INCREMENTAL ones between, nothing is
-    known that could be compared.
+    A FULL import replaces all data. The size of a foreign import is not known.
     """
+    dataset, export = situation.dataset, _export(situation)
+    last = situation.world.last_full.get(dataset["datasetArn"], {})
     if dataset["importMode"] != "FULL" or BYTES not in last or not export.objects:
         return
-    before, share = int(last[BYTES]), dataset["minRelativeSize"]
-    if export.size < share * before:
+    last_size, share = int(last[BYTES]), dataset["minRelativeSize"]
+    if export.size < share * last_size:
         yield (
-            f"{export.location} has {export.size} bytes, and the last FULL import took {before}: "
-            f"less than minRelativeSize {share:g} of it; if the data really shrank, lower "
-            "minRelativeSize for one run"
+            f"{export.location} has {export.size} bytes, and the last FULL import took "
+            f"{last_size}: less than minRelativeSize {share:g} of it; if the data really shrank, "
+            "lower minRelativeSize for one run"
         )
 
 
-def is_ready(world: World, dataset: DatasetSettings, export: Export) -> Iterator[str]:
-    """Refuse an export whose ready marker is missing, or older than the last import or the data."""
-    marker = dataset["readyMarker"]
-    if marker is None or export.unreadable:
+def is_ready(situation: Situation) -> Iterator[str]:
+    """Find a ready marker that is missing, or older than the last import or than the data."""
+    export, marker = _export(situation), situation.dataset["readyMarker"]
+    if marker is None or export.read_error:
         return
-    last = next(
-        (job for job in _jobs(world, dataset) if job["status"] == "ACTIVE"),
-        None,
-    )
-    if export.marked_at is None:
+    if export.marker_written_at is None:
         yield f"the ready marker {marker} is not there; was the export finished?"
-    elif last and export.marked_at <= last["creationDateTime"]:
+        return
+    written_at = export.marker_written_at
+    last = next((job for job in _import_jobs(situation) if is_active(job["status"])), None)
+    if last and written_at <= last["creationDateTime"]:
         yield (
-            f"the ready marker {marker} is of {export.marked_at.isoformat(timespec='seconds')}, "
-            f"before the last import of {last['creationDateTime'].isoformat(timespec='seconds')}; "
-            "was the new export finished? To train on what was imported, start with skipImport"
+            f"the ready marker {marker} is of {written_at.isoformat(timespec='seconds')}, before "
+            f"the last import of {last['creationDateTime'].isoformat(timespec='seconds')}; was the "
+            "new export finished? To train on what was imported, start with skipImport"
         )
-    elif late := [each.key for each in export.objects if each.modified > export.marked_at]:
+    elif late := [each.key for each in export.objects if each.modified_at > written_at]:
         yield (
             f"{len(late)} of {len(export.objects)} objects at {export.location} are newer than the "
             f"ready marker {marker}, {late[0]} for one; is an export under way? Write the marker "
@@ -142,16 +195,12 @@ def is_ready(world: World, dataset: DatasetSettings, export: Export) -> Iterator
         )
 
 
-def appends_only_what_is_new(
-    world: World, dataset: DatasetSettings, export: Export
-) -> Iterator[str]:
-    """Refuse an INCREMENTAL import of objects imported before, of too little or of too much."""
+def appends_only_what_is_new(situation: Situation) -> Iterator[str]:
+    """Find an INCREMENTAL export with objects imported before, too few rows, or too many bytes."""
+    dataset, export = situation.dataset, _export(situation)
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
-    # One that is under way may yet succeed.
-    last = next((job for job in _jobs(world, dataset) if not is_hopeless(job["status"])), None)
-    old = [each.key for each in export.objects if last and each.modified < last["creationDateTime"]]
-    if old:
+    if old := _imported_before(situation):
         yield (
             f"{len(old)} of {len(export.objects)} objects at {export.location} are older than the "
             f"last import, {old[0]} for one, and would be appended again; export new data to a "
@@ -163,66 +212,58 @@ def appends_only_what_is_new(
             f"{export.location} has {export.size} bytes; an INCREMENTAL import takes at most "
             f"{MOST_INCREMENTAL_BYTES}: use importMode FULL"
         )
-    if (
-        dataset["type"] == "interactions"
-        and export.rows is not None
-        and export.rows < LEAST_NEW_INTERACTIONS
-    ):
+    rows = export.rows if dataset["type"] == "interactions" else None
+    if rows is not None and rows < LEAST_NEW_INTERACTIONS:
         yield (
-            f"{export.location} has {export.rows} interactions; an INCREMENTAL import takes at "
+            f"{export.location} has {rows} interactions; an INCREMENTAL import takes at "
             f"least {LEAST_NEW_INTERACTIONS} new ones: import less often, or use importMode FULL"
         )
 
 
-def nothing_new(world: World, datasets: Sequence[DatasetSettings]) -> str | None:
-    """Skip a run that could only train the same model again.
+def _imported_before(situation: Situation) -> list[str]:
+    """Return the keys of the objects that are older than the last import.
 
-    That takes exports that are what the last import took, no event tracker that streams events in,
-    and a newest version of every solution that is newer than every import.
+    An import that is still running counts, because it may succeed.
     """
-    unchanged = all(
-        world.exports[arn].fingerprint == world.last_import.get(arn, {}).get(FINGERPRINT)
-        for arn in (dataset["datasetArn"] for dataset in datasets)
-    )
-    if not datasets or not unchanged or world.event_trackers:
-        return None
-    imported = max(
-        job["lastUpdatedDateTime"]
-        for jobs in world.import_jobs.values()
-        for job in jobs
-        if job["status"] == "ACTIVE"
-    )
-    trained = [
-        next((each for each in versions if each["status"] == "ACTIVE"), None)
-        for versions in world.versions.values()
-    ]
-    if not all(each and each["creationDateTime"] > imported for each in trained):
-        return None
-    return (
-        "nothing is new: the exports are those imported last, no event tracker streams events in, "
-        "and every solution was trained since; to train all the same, start with force"
-    )
+    possible = (job for job in _import_jobs(situation) if not cannot_succeed(job["status"]))
+    last = next(possible, None)
+    if last is None:
+        return []
+    objects = _export(situation).objects
+    return [each.key for each in objects if each.modified_at < last["creationDateTime"]]
 
 
-def _jobs(world: World, dataset: DatasetSettings) -> Sequence[DatasetImportJobSummaryTypeDef]:
-    return world.import_jobs.get(dataset["datasetArn"], [])
+def _export(situation: Situation) -> Export:
+    return situation.world.exports[situation.dataset["datasetArn"]]
+
+
+def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:
+    """Return the import jobs of the dataset in question, newest first."""
+    return situation.world.import_jobs.get(situation.dataset["datasetArn"], [])
+
+
+def _fields(situation: Situation) -> Sequence[SchemaField]:
+    return situation.world.schemas.get(situation.dataset["datasetArn"], [])
 
 
 def _types(field: SchemaField) -> list[str]:
-    return field["type"] if isinstance(field["type"], list) else [field["type"]]
+    return [field["type"]] if isinstance(field["type"], str) else field["type"]
 
 
-def _nullable(field: SchemaField) -> bool:
+def _is_nullable(field: SchemaField) -> bool:
     return "null" in _types(field)
 
 
-def _is_of_type(value: str, field: SchemaField) -> bool:
+def _has_type(value: str, field: SchemaField) -> bool:
+    """Return True if a value of a CSV file has one of the types of its field."""
     if not value:
-        return _nullable(field)
-    return any(PARSERS[kind](value) for kind in _types(field) if kind in PARSERS)
+        return _is_nullable(field)
+    return any(PARSERS[name](value) for name in _types(field) if name in PARSERS)
 
 
 def _parses_as(kind: Callable[[str], object]) -> Callable[[str], bool]:
+    """Return a function that tests whether a text can be converted."""
+
     def parses_as(value: str) -> bool:
         try:
             kind(value)
@@ -241,4 +282,4 @@ PARSERS: Mapping[str, Callable[[str], bool]] = {
     "boolean": lambda value: value.lower() in ("true", "false"),
     "string": bool,
 }
-"""Avro type -> whether a text is one."""
+"""Avro type -> a function that tests whether a text has this type."""

@@ -1,108 +1,140 @@
-"""One pure function per guard: what speaks against this run, in words with the way out.
+"""The guards, which check a run before anything is imported or trained.
 
-A guard gives problems, which refuse the run, unless its docstring says that they skip it or warn.
-Those about the exports are in `data_checks.py`.
+The checks of the exports are in `export_guards.py`. A new guard is a function, a row and a test.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ..executions import day_of, scheduled_at
-from ..personalize.tags import RUN
+from ..executions import is_resumed, scheduled_at
+from ..personalize.jobs import import_mode_of
+from ..personalize.ownership import belongs_to_run
+from ..personalize.statuses import ACTIVE, is_active, is_deleted
+from . import export_guards
+from .planned_jobs import import_has_begun, newest_full
+from .situation import Situation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
+    from ..contract import CampaignSettings, Probe, TrainingMode
 
-    from ..contract import DatasetSettings, Request, Run, Settings, SolutionSettings, TrainingMode
-    from .world import World
+Verdict = Literal["REFUSE", "SKIP", "WARN"]
+Scope = Literal["run", "dataset", "export", "solution", "training"]
+Check = Callable[[Situation], Iterator[str]]
+
+
+class Guard(NamedTuple):
+    """One guard. Its messages say what is wrong and what to do."""
+
+    name: str
+    verdict: Verdict
+    """REFUSE fails the run. SKIP ends it without an error. WARN adds a warning to its report."""
+    scope: Scope
+    """`run` is checked once, `dataset` for each dataset that the run imports, `export` for each
+    export that it has not begun to import, `solution` for each solution that the run trains, and
+    `training` for each solution that needs a new version."""
+    check: Check
+    """Yields a message for each problem, and nothing if all is well."""
+    advice: str
+    """What a person can do, for the docs."""
+    keeps: Literal["nothing", "waiting versions", "plan"] = "nothing"
+    """What stays in the plan after a SKIP: `waiting versions` are deployed in spite of it, and
+    `plan` is shown in the report but not executed."""
+
 
 FIRST_EVENT = timedelta(minutes=10)
-"""A schedule's event so soon after its creation or change comes from the deployment itself."""
-WHOLE_MINUTE = timedelta(minutes=2)
-"""A slot may be named so much earlier than the change that caused it; schedules count in minutes.
+"""An event within this time after a change of the schedule was caused by the deployment."""
+CLOCK_TOLERANCE = timedelta(minutes=2)
+"""A schedule counts in minutes, so the event of a deployment may name a time before the change.
 
-A slot still earlier was due before the change, and its event came late.
+An event with an earlier time was due before the change and came late.
 """
 UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
 """https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
 
-PROBED_WITH = {
+PROBE_KEYS = {
     **dict.fromkeys(("aws-sims", "aws-similar-items"), "itemId"),
     **dict.fromkeys(("aws-personalized-ranking", "aws-personalized-ranking-v2"), "inputList"),
     **dict.fromkeys(("aws-user-personalization", "aws-user-personalization-v2"), "userId"),
     **dict.fromkeys(("aws-popularity-count", "aws-trending-now"), "userId"),
     "aws-next-best-action": None,
 }
-"""Recipe -> what its campaigns are asked with; None where a probe cannot ask. Of others nothing is
-held: https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
+"""Recipe -> the key of a probe that its campaigns answer, or None if they answer no probe. Other
+recipes are not checked: https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
 
 MONTH = timedelta(days=30)
 IMPORT_SLOTS = 5
-"""https://docs.aws.amazon.com/personalize/latest/dg/limits.html; it cannot be raised."""
+"""https://docs.aws.amazon.com/personalize/latest/dg/limits.html; the quota cannot be raised."""
 CROWDED = 0.8
-"""Share of the import slots beyond which imports are likely to wait."""
+"""If more than this share of the import slots is used, imports are likely to wait."""
 
 
-def comes_from_deployment(world: World, request: Request) -> str | None:
-    """Give why an event is skipped that a deployment caused, not the calendar.
+def comes_from_deployment(situation: Situation) -> Iterator[str]:
+    """Find an event that the deployment of the schedule caused.
 
-    A rate schedule fires at once when it is created, and perhaps when it is changed; nobody who
-    deploys expects a paid training.
+    A rate schedule fires at once when it is created, and perhaps when it is changed. Nobody who
+    deploys expects a training that costs money.
     """
-    slot, changed = scheduled_at(request), world.schedule_changed_at
-    if slot is None or changed is None:
-        return None
-    if not -WHOLE_MINUTE <= slot - changed <= FIRST_EVENT:
-        return None
-    return (
-        f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and a "
-        "deployment starts no training; to retrain now, start an execution with input {}"
-    )
+    scheduled = scheduled_at(situation.run["request"])
+    changed = situation.world.schedule_changed_at
+    if scheduled is None or changed is None:
+        return
+    if -CLOCK_TOLERANCE <= scheduled - changed <= FIRST_EVENT:
+        yield (
+            f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and "
+            "a deployment starts no training; to retrain now, start an execution with input {}"
+        )
 
 
-def another_run_is_under_way(world: World) -> str | None:
-    """Skip the run beside an older one of the same pipeline."""
-    return f"{world.older_run} is under way" if world.older_run else None
+def another_run_is_under_way(situation: Situation) -> Iterator[str]:
+    """Find an older run of this pipeline that is still running."""
+    if situation.world.older_run:
+        yield f"{situation.world.older_run} is under way"
 
 
-def exist_and_belong_together(
-    world: World, settings: Settings, solutions: Sequence[SolutionSettings]
-) -> Iterator[str]:
-    """Refuse resources that do not exist, are not ACTIVE, or are of another group or solution."""
-    for dataset in settings["datasets"]:
-        yield from _usable(dataset["datasetArn"], world.datasets)
-    for group_arn in world.groups:
-        yield from _usable(group_arn, world.groups)
-    for solution in solutions:
-        arn = solution["solutionArn"]
-        yield from _usable(arn, world.solutions)
-        trains_on = world.solutions[arn]["datasetGroupArn"] if arn in world.solutions else None
-        if trains_on and world.groups and trains_on not in world.groups:
-            groups = ", ".join(world.groups)
-            yield (
-                f"{arn}: trains on {trains_on}, and the datasets belong to {groups}; "
-                "name the datasets of the solution's own group"
-            )
-        for campaign in solution["campaigns"]:
-            yield from _campaign_usable(world, campaign["campaignArn"], arn)
+def datasets_are_active(situation: Situation) -> Iterator[str]:
+    """Find a dataset or dataset group that does not exist or is not ACTIVE."""
+    for dataset in situation.settings["datasets"]:
+        yield from _inactive(dataset["datasetArn"], situation.world.datasets)
+    for group_arn in situation.world.groups:
+        yield from _inactive(group_arn, situation.world.groups)
 
 
-def _usable(arn: str, found: Mapping[str, object]) -> Iterator[str]:
-    if arn not in found:
+def solution_is_usable(situation: Situation) -> Iterator[str]:
+    """Find a solution or campaign that does not exist, is not usable, or belongs elsewhere.
+
+    The solution must belong to the dataset group, and the campaign to the solution.
+    """
+    world, arn = situation.world, situation.solution["solutionArn"]
+    yield from _inactive(arn, world.solutions)
+    group = world.solutions[arn]["datasetGroupArn"] if arn in world.solutions else None
+    if group and world.groups and group not in world.groups:
+        yield (
+            f"{arn}: trains on {group}, and the datasets belong to {', '.join(world.groups)}; "
+            "name the datasets of the solution's own group"
+        )
+    for campaign in situation.solution["campaigns"]:
+        yield from _unusable_campaign(situation, campaign["campaignArn"])
+
+
+def _inactive(arn: str, resources: Mapping[str, object]) -> Iterator[str]:
+    resource = resources.get(arn)
+    if not isinstance(resource, dict):
         yield f"{arn}: does not exist; create it, or correct the stack's config"
-    elif (status := _status(found[arn])) != "ACTIVE":
-        yield f"{arn}: its status is {status}; retraining needs it ACTIVE"
+    elif not is_active(resource["status"]):
+        yield f"{arn}: its status is {resource['status']}; retraining needs it {ACTIVE}"
 
 
-def _campaign_usable(world: World, arn: str, solution_arn: str) -> Iterator[str]:
-    campaign = world.campaigns.get(arn)
+def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
+    campaign = situation.world.campaigns.get(arn)
+    solution_arn = situation.solution["solutionArn"]
     if campaign is None:
         yield f"{arn}: does not exist; create it, or take it out of the stack's config"
-    elif campaign["status"].startswith("DELETE "):
+    elif is_deleted(campaign["status"]):
         yield f"{arn}: its status is {campaign['status']}; take it out of the stack's config"
     elif not campaign["solutionVersionArn"].startswith(f"{solution_arn}/"):
         yield (
@@ -111,153 +143,316 @@ def _campaign_usable(world: World, arn: str, solution_arn: str) -> Iterator[str]
         )
 
 
-def trains_automatically(world: World, solutions: Sequence[SolutionSettings]) -> Iterator[str]:
-    """Warn of solutions that train, and bill, by themselves too; `autoTraining: refuse` refuses."""
-    for solution in solutions:
-        arn = solution["solutionArn"]
-        if arn in world.solutions and world.solutions[arn].get("performAutoTraining"):
-            yield (
-                f"{arn}: also trains automatically; turn that off with 'aws personalize "
-                f"update-solution --solution-arn {arn} --no-perform-auto-training'"
-            )
-
-
-def passes_by_the_gate(world: World, solutions: Sequence[SolutionSettings]) -> Iterator[str]:
-    """Refuse a campaign that takes every newest version by itself while a gate shall judge them."""
-    for solution in solutions:
-        for each in solution["campaigns"] if solution["qualityGate"] else []:
-            arn = each["campaignArn"]
-            campaign = world.campaigns.get(arn)
-            if campaign and campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
-                yield (
-                    f"{arn}: syncWithLatestSolutionVersion deploys every version past the quality "
-                    "gate; turn it off with 'aws personalize update-campaign --campaign-arn "
-                    f"{arn} --campaign-config syncWithLatestSolutionVersion=false', or set "
-                    "qualityGateEnabled to false"
-                )
-
-
-def probes_can_be_answered(world: World, solutions: Sequence[SolutionSettings]) -> Iterator[str]:
-    """Refuse a probe that no campaign of the solution's recipe answers: each would be rolled back.
-
-    That would be after a training that was paid for.
-    """
-    for solution in solutions:
-        recipe = _recipe(world, solution) if solution["solutionArn"] in world.solutions else ""
-        for each in solution["campaigns"] if recipe in PROBED_WITH else []:
-            probe, wanted = each["probe"], PROBED_WITH[recipe]
-            if probe is None:
-                continue
-            given = next(key for key in ("inputList", "itemId", "userId") if key in probe)
-            if given != wanted:
-                way_out = f"ask with {wanted}" if wanted else "take the probe out"
-                yield (
-                    f"{each['campaignArn']}: its probe asks with {given}, which the recipe "
-                    f"{recipe} does not answer; {way_out}"
-                )
-
-
-def trained_often_enough(
-    world: World, solutions: Sequence[SolutionSettings], most: int
-) -> Iterator[str]:
-    """Skip the run if a solution has `most` or more new versions within 30 days. 0 is no limit."""
-    if not most:
-        return
-    for solution in solutions:
-        arn = solution["solutionArn"]
-        recent = [
-            each
-            for each in world.versions.get(arn, [])
-            if world.now - each["creationDateTime"] < MONTH
-        ]
-        if len(recent) >= most:
-            yield (
-                f"{arn}: versions created within 30 days: {len(recent)}, and "
-                f"limits.maxTrainingsPerMonth is {most}"
-            )
-
-
-def imports_are_crowded(world: World, datasets: Sequence[DatasetSettings]) -> Iterator[str]:
-    """Warn when more than 80% of the region's import slots are used, with this run's imports."""
-    used = world.import_slots_used + len(datasets)
-    if used > CROWDED * IMPORT_SLOTS:
+def incremental_needs_full(situation: Situation) -> Iterator[str]:
+    """Find an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
+    dataset = situation.dataset
+    jobs = situation.world.import_jobs.get(dataset["datasetArn"], [])
+    has_full = any(is_active(job["status"]) and import_mode_of(job) == "FULL" for job in jobs)
+    if dataset["importMode"] == "INCREMENTAL" and not has_full:
         yield (
-            f"{used} imports for {IMPORT_SLOTS} slots: {world.import_slots_used} under way and "
-            f"{len(datasets)} of this run; some will wait"
+            f"importMode INCREMENTAL needs an ACTIVE FULL import of {dataset['datasetArn']} "
+            "before; import it once with importMode FULL"
         )
 
 
-def incremental_needs_full(world: World, datasets: Sequence[DatasetSettings]) -> list[str]:
-    """Refuse INCREMENTAL for a dataset that no FULL import has filled."""
-    return [
-        f"datasets.{dataset['type']}: importMode INCREMENTAL needs an ACTIVE FULL import of "
-        f"{dataset['datasetArn']} before; import it once with importMode FULL"
-        for dataset in datasets
-        if dataset["importMode"] == "INCREMENTAL"
-        and not any(
-            job["status"] == "ACTIVE" and job.get("importMode", "FULL") == "FULL"
-            for job in world.import_jobs.get(dataset["datasetArn"], [])
+def update_needs_recipe(situation: Situation) -> Iterator[str]:
+    """Find a training with UPDATE of a solution whose recipe does not support it."""
+    solution = situation.solution
+    recipe = _recipe(situation)
+    mode = _requested_mode(situation) or solution["trainingMode"]
+    if mode == "UPDATE" and recipe is not None and recipe not in UPDATE_RECIPES:
+        yield (
+            f"{solution['solutionArn']}: trainingMode UPDATE needs one of the recipes "
+            f"{', '.join(UPDATE_RECIPES)}, and this solution's is {recipe}; train it with FULL"
         )
-    ]
 
 
-def replaces_no_newer_day(
-    world: World, run: Run, dated: Sequence[DatasetSettings]
-) -> Iterator[str]:
-    """Refuse a FULL import of `{date}`'s export over that of a later run's day.
+def update_needs_full(situation: Situation) -> Iterator[str]:
+    """Find a request for UPDATE of a solution without an ACTIVE version trained with FULL."""
+    if _requested_mode(situation) == "UPDATE" and newest_full(situation) is None:
+        yield (
+            f"{situation.solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version "
+            "that was trained with FULL, and there is none; start with trainingMode FULL"
+        )
 
-    A run that is resumed, or a slot that comes late, names an old day.
-    """
-    for dataset in dated:
-        other = world.last_import.get(dataset["datasetArn"], {}).get(RUN, "")
-        if dataset["importMode"] == "FULL" and day_of(other) > day_of(run["id"]):
+
+def passes_by_the_gate(situation: Situation) -> Iterator[str]:
+    """Find a campaign with a quality gate that takes every newest version by itself."""
+    if not situation.solution["qualityGate"]:
+        return
+    for campaign in situation.solution["campaigns"]:
+        arn = campaign["campaignArn"]
+        described = situation.world.campaigns.get(arn)
+        if described and described.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
             yield (
-                f"datasets.{dataset['type']}: {dataset['dataLocation']} is of {day_of(run['id'])}, "
-                f"and run {other} has imported a later day since; start a run with {{}}"
+                f"{arn}: syncWithLatestSolutionVersion deploys every version past the quality "
+                "gate; turn it off with 'aws personalize update-campaign --campaign-arn "
+                f"{arn} --campaign-config syncWithLatestSolutionVersion=false', or set "
+                "qualityGateEnabled to false"
             )
 
 
-def update_needs_recipe(
-    world: World, solutions: Sequence[SolutionSettings], asked: TrainingMode | None
-) -> list[str]:
-    """Refuse UPDATE for a solution whose recipe cannot do it."""
-    return [
-        f"{solution['solutionArn']}: trainingMode UPDATE needs one of the recipes "
-        f"{', '.join(UPDATE_RECIPES)}, and this solution's is {recipe}; train it with FULL"
-        for solution in solutions
-        if solution["solutionArn"] in world.solutions
-        and (asked or solution["trainingMode"]) == "UPDATE"
-        and (recipe := _recipe(world, solution)) not in UPDATE_RECIPES
-    ]
+def probes_can_be_answered(situation: Situation) -> Iterator[str]:
+    """Find a probe that campaigns of the solution's recipe do not answer.
+
+    Without this guard, each version would be rolled back after a training that was paid for.
+    """
+    recipe = _recipe(situation)
+    if recipe not in PROBE_KEYS:
+        return
+    for campaign in situation.solution["campaigns"]:
+        yield from _unanswered_probe(campaign, recipe)
 
 
-def update_needs_full(
-    world: World, solutions: Sequence[SolutionSettings], asked: TrainingMode | None
-) -> list[str]:
-    """Refuse an UPDATE that was asked for by name where no ACTIVE FULL version exists."""
-    return [
-        f"{solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version that was trained "
-        "with FULL, and there is none; start with trainingMode FULL"
-        for solution in solutions
-        if asked == "UPDATE" and newest_full(world, solution) is None
-    ]
-
-
-def newest_full(world: World, solution: SolutionSettings) -> SolutionVersionSummaryTypeDef | None:
-    """Give the newest ACTIVE version that was trained with FULL."""
-    return next(
-        (
-            version
-            for version in world.versions.get(solution["solutionArn"], [])
-            if version["status"] == "ACTIVE" and version.get("trainingMode", "FULL") == "FULL"
-        ),
-        None,
+def _unanswered_probe(campaign: CampaignSettings, recipe: str) -> Iterator[str]:
+    probe, expected = campaign["probe"], PROBE_KEYS[recipe]
+    if probe is None or _probe_key(probe) == expected:
+        return
+    advice = f"ask with {expected}" if expected else "take the probe out"
+    yield (
+        f"{campaign['campaignArn']}: its probe asks with {_probe_key(probe)}, which the recipe "
+        f"{recipe} does not answer; {advice}"
     )
 
 
-def _recipe(world: World, solution: SolutionSettings) -> str:
-    return world.solutions[solution["solutionArn"]].get("recipeArn", "").rpartition("/")[2]
+def _probe_key(probe: Probe) -> str:
+    return next(key for key in ("inputList", "itemId", "userId") if key in probe)
 
 
-def _status(described: object) -> str:
-    return str(described["status"]) if isinstance(described, dict) else "unknown"
+def trains_automatically(situation: Situation) -> Iterator[str]:
+    """Find a solution that also trains, and costs money, by itself."""
+    arn = situation.solution["solutionArn"]
+    solution = situation.world.solutions.get(arn)
+    if solution and solution.get("performAutoTraining"):
+        yield (
+            f"{arn}: also trains automatically; turn that off with 'aws personalize "
+            f"update-solution --solution-arn {arn} --no-perform-auto-training'"
+        )
+
+
+def automatic_training_is_refused(situation: Situation) -> Iterator[str]:
+    """Find a solution that also trains by itself, if autoTraining is `refuse`."""
+    if situation.settings["autoTraining"] == "refuse":
+        yield from trains_automatically(situation)
+
+
+def automatic_training_is_allowed(situation: Situation) -> Iterator[str]:
+    """Find a solution that also trains by itself, if autoTraining is `warn`."""
+    if situation.settings["autoTraining"] == "warn":
+        yield from trains_automatically(situation)
+
+
+def trained_often_enough(situation: Situation) -> Iterator[str]:
+    """Find a solution with as many versions in 30 days as limits.maxTrainingsPerMonth allows.
+
+    A limit of 0 means no limit.
+    """
+    limit = situation.settings["limits"]["maxTrainingsPerMonth"]
+    if not limit:
+        return
+    arn, world = situation.solution["solutionArn"], situation.world
+    recent = [
+        version
+        for version in world.versions.get(arn, [])
+        if world.now - version["creationDateTime"] < MONTH
+    ]
+    if len(recent) >= limit:
+        yield (
+            f"{arn}: versions created within 30 days: {len(recent)}, and "
+            f"limits.maxTrainingsPerMonth is {limit}"
+        )
+
+
+def nothing_to_resume(situation: Situation) -> Iterator[str]:
+    """Find a resumed run that has created no job at all."""
+    if not is_resumed(situation.run):
+        return
+    world = situation.world
+    jobs = (job["jobName"] for dataset_jobs in world.import_jobs.values() for job in dataset_jobs)
+    names = (*jobs, *world.named_versions)
+    if not any(belongs_to_run(name, situation.settings, situation.run) for name in names):
+        yield f"resume: run {situation.run['id']} has created no job, so everything starts anew"
+
+
+def imports_are_crowded(situation: Situation) -> Iterator[str]:
+    """Find a run whose imports use more than 80% of the region's slots, with other imports."""
+    parts = (situation.of_dataset(dataset) for dataset in situation.datasets)
+    planned = sum(not import_has_begun(part) for part in parts)
+    running = situation.world.import_slots_used
+    if running + planned > CROWDED * IMPORT_SLOTS:
+        yield (
+            f"{running + planned} imports for {IMPORT_SLOTS} slots: {running} under way and "
+            f"{planned} of this run; some will wait"
+        )
+
+
+def _requested_mode(situation: Situation) -> TrainingMode | None:
+    return situation.run["request"].get("trainingMode")
+
+
+def _recipe(situation: Situation) -> str | None:
+    """Return the name of the solution's recipe, or None if the solution does not exist."""
+    solution = situation.world.solutions.get(situation.solution["solutionArn"])
+    return None if solution is None else solution.get("recipeArn", "").rpartition("/")[2]
+
+
+GUARDS = (
+    Guard(
+        "event of a deployment",
+        "SKIP",
+        "run",
+        comes_from_deployment,
+        "Wait for the next event, or start a run with `{}`.",
+    ),
+    Guard(
+        "older run",
+        "SKIP",
+        "run",
+        another_run_is_under_way,
+        "Wait until the other run has ended, or stop it. Each training checks this again.",
+    ),
+    Guard(
+        "datasets",
+        "REFUSE",
+        "run",
+        datasets_are_active,
+        "Create the resource, or correct the stack's config.",
+    ),
+    Guard(
+        "solutions and campaigns",
+        "REFUSE",
+        "solution",
+        solution_is_usable,
+        "Create the resource, or correct the stack's config.",
+    ),
+    Guard(
+        "first import",
+        "REFUSE",
+        "dataset",
+        incremental_needs_full,
+        "Import the dataset once with `importMode` FULL.",
+    ),
+    Guard(
+        "recipe for UPDATE",
+        "REFUSE",
+        "solution",
+        update_needs_recipe,
+        "Train the solution with `trainingMode` FULL.",
+    ),
+    Guard(
+        "first training",
+        "REFUSE",
+        "solution",
+        update_needs_full,
+        "Start with `trainingMode` FULL.",
+    ),
+    Guard(
+        "deployment past the gate",
+        "REFUSE",
+        "solution",
+        passes_by_the_gate,
+        "Turn `syncWithLatestSolutionVersion` off with the command of the message, or set "
+        "`qualityGateEnabled` to false.",
+    ),
+    Guard(
+        "probe",
+        "REFUSE",
+        "solution",
+        probes_can_be_answered,
+        "Change the key of the probe as the message says, or remove the probe.",
+    ),
+    Guard(
+        "automatic training",
+        "REFUSE",
+        "solution",
+        automatic_training_is_refused,
+        "Turn it off with the command of the message.",
+    ),
+    Guard(
+        "nothing new",
+        "SKIP",
+        "run",
+        export_guards.nothing_new,
+        'Start with `{"force": true}`, or set `skipWhenUnchanged` to false.',
+        keeps="waiting versions",
+    ),
+    Guard(
+        "export of a later day",
+        "REFUSE",
+        "export",
+        export_guards.replaces_later_day,
+        "Start a new run with `{}`.",
+    ),
+    Guard(
+        "export",
+        "REFUSE",
+        "export",
+        export_guards.is_there,
+        "Check the location, the bucket policy and the job that writes the export.",
+    ),
+    Guard(
+        "header",
+        "REFUSE",
+        "export",
+        export_guards.has_the_fields,
+        "Correct the header, or the dataset's schema.",
+    ),
+    Guard(
+        "values",
+        "REFUSE",
+        "export",
+        export_guards.parses,
+        "Correct the row that the message shows.",
+    ),
+    Guard(
+        "size",
+        "REFUSE",
+        "export",
+        export_guards.is_not_truncated,
+        "Write the export again. If the data really shrank, lower `minRelativeSize` for one run.",
+    ),
+    Guard(
+        "ready marker",
+        "REFUSE",
+        "export",
+        export_guards.is_ready,
+        "Write the marker after each export, or start with `skipImport`.",
+    ),
+    Guard(
+        "rows to append",
+        "REFUSE",
+        "export",
+        export_guards.appends_only_what_is_new,
+        "Export only new data, each time to another location, or use `importMode` FULL.",
+    ),
+    Guard(
+        "trainings in a month",
+        "SKIP",
+        "training",
+        trained_often_enough,
+        "Wait, or raise `limits.maxTrainingsPerMonth`.",
+        keeps="plan",
+    ),
+    Guard(
+        "run to resume",
+        "WARN",
+        "run",
+        nothing_to_resume,
+        "Check the run id. The run imports and trains everything.",
+    ),
+    Guard(
+        "import slots",
+        "WARN",
+        "run",
+        imports_are_crowded,
+        "Nothing. Imports wait for a free slot.",
+    ),
+    Guard(
+        "automatic training",
+        "WARN",
+        "solution",
+        automatic_training_is_allowed,
+        "Turn it off with the command of the message.",
+    ),
+)
+"""The guards in the order in which they are checked. `docs/guards.md` shows this table."""

@@ -1,20 +1,19 @@
-"""The jobs of a plan: what each is called, how it is tagged, how long it may take. Pure."""
+"""Plans the jobs of a run: their names, tags and likely durations. Pure functions."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..executions import short_hash
-from ..personalize.jobs import import_job_name, mode_of, version_name
-from ..personalize.statuses import is_hopeless
-from ..personalize.tags import BYTES, FINGERPRINT, OBJECTS, RUN
-from . import guards
+from ..executions import is_resumed
+from ..personalize.jobs import import_mode_of, planned_mode_of, training_mode_of
+from ..personalize.ownership import import_job_name, version_name
+from ..personalize.statuses import CREATE_FAILED, cannot_succeed, is_active
+from ..personalize.tags import BYTES, FINGERPRINT, RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from mypy_boto3_personalize.type_defs import (
@@ -27,17 +26,12 @@ if TYPE_CHECKING:
 
     from ..contract import (
         CampaignSettings,
-        DatasetSettings,
         PlannedCampaign,
         PlannedImport,
         PlannedSolution,
-        Run,
-        Settings,
-        SolutionSettings,
-        Tags,
         TrainingMode,
     )
-    from ..exports import Export
+    from .situation import Situation
     from .world import World
 
     Timed = (
@@ -47,222 +41,276 @@ if TYPE_CHECKING:
         | CampaignTypeDef
     )
 
-REMEMBERED = 5
-"""How many of the last jobs tell how long the next may take."""
-BORN_LATER = timedelta(hours=12)
-"""How long after its run's beginning a version may have been created, at most.
+TIMED_JOBS = 5
+"""The number of earlier jobs from which the duration of the next job is estimated."""
+LATEST_CREATION = timedelta(hours=12)
+"""The time after the start of its run within which a version is created.
 
-So much younger than its run it may be: with weekly runs and a FULL every 7 days, each is a FULL.
+A FULL version may be younger than its run by this time. So with weekly runs and a FULL training
+every 7 days, each training is FULL.
 """
 
 
-def planned_import(
-    settings: Settings, run: Run, world: World, dataset: DatasetSettings
-) -> PlannedImport:
-    """Plan the import of one dataset; `dataset` names its location with the date filled in."""
-    jobs = world.import_jobs.get(dataset["datasetArn"], [])
+class _Existing(NamedTuple):
+    """A version that the run uses instead of training one."""
+
+    version: SolutionVersionTypeDef
+    waiting: bool
+    """True if only the campaigns that wait for the version are updated."""
+
+
+def planned_import(situation: Situation) -> PlannedImport:
+    """Return the import of the dataset in question."""
+    dataset, world = situation.dataset, situation.world
+    export = world.exports[dataset["datasetArn"]]
     return {
         "type": dataset["type"],
-        "jobName": _first_free(
-            partial(import_job_name, settings["prefix"], run["id"], dataset["type"]),
-            {job["jobName"]: job["status"] for job in jobs} if resumed(run) else {},
-        ),
-        "datasetArn": dataset["datasetArn"],
+        "jobName": _import_name(situation),
         "dataLocation": dataset["dataLocation"],
-        "importMode": dataset["importMode"],
-        "roleArn": settings["importRoleArn"],
-        "tags": _tags(settings, run, [world.exports[dataset["datasetArn"]]]),
+        "tags": {
+            RUN: situation.run["id"],
+            BYTES: str(export.size),
+            FINGERPRINT: export.fingerprint,
+        },
         "durations": _durations(
-            job for job in jobs if job.get("importMode", "FULL") == dataset["importMode"]
+            job
+            for job in world.import_jobs.get(dataset["datasetArn"], [])
+            if import_mode_of(job) == dataset["importMode"]
         ),
-        "maxHours": settings["limits"]["maxImportHours"],
     }
 
 
-def planned_solution(
-    settings: Settings, run: Run, world: World, solution: SolutionSettings, *, importing: bool
-) -> PlannedSolution:
-    """Plan the training of one solution, or the use of a version that is there already."""
-    arn, mode = solution["solutionArn"], _training_mode(run, world, solution)
-    earlier = world.named_versions if resumed(run) else {}
-    name = _first_free(
-        partial(version_name, settings["prefix"], run["id"], arn),
-        {name: _state(world, version) for name, version in earlier.items()},
-    )
-    waiting = None
-    existing = earlier.get(name) or _adopted(run, world, solution)
-    if existing is None and not importing:
-        existing = waiting = _waiting_version(run, world, solution)
-    if existing and "trainingMode" not in run["request"]:
-        mode = mode_of(existing)
+def import_has_begun(situation: Situation) -> bool:
+    """Return True if the run is resumed and has started the import of the dataset in question."""
+    return _import_name(situation) in _earlier_imports(situation)
+
+
+def planned_solution(situation: Situation) -> PlannedSolution:
+    """Return the training of the solution in question, or the use of an existing version."""
+    world, run = situation.world, situation.run
+    arn = situation.solution["solutionArn"]
+    existing = _existing(situation)
+    mode = _training_mode(situation, existing)
     data_as_of = _data_as_of(world)
     return {
         "solutionArn": arn,
-        "versionName": name,
+        "versionName": _version_name(situation),
         "trainingMode": mode,
-        "existingVersionArn": existing["solutionVersionArn"] if existing else None,
+        "existingVersionArn": existing.version["solutionVersionArn"] if existing else None,
         "existingVersionIsForeign": (
-            existing is not None and existing["solutionVersionArn"] not in world.trained_by_runs
+            existing is not None
+            and existing.version["solutionVersionArn"] not in world.trained_by_runs
         ),
         "dataAsOf": data_as_of.isoformat() if data_as_of else None,
-        "tags": _tags(settings, run, list(world.exports.values())),
-        "qualityGate": solution["qualityGate"],
+        "tags": {RUN: run["id"]},
         "durations": _durations(
-            version
-            for version in world.versions[arn]
-            if version.get("trainingMode", "FULL") == mode
+            version for version in world.versions[arn] if training_mode_of(version) == mode
         ),
-        "maxHours": settings["limits"]["maxTrainingHours"],
         "campaigns": [
-            _campaign(settings, world, each)
-            for each in solution["campaigns"]
-            if waiting is None or _waits(world, each, waiting)
+            _planned_campaign(world, campaign)
+            for campaign in situation.solution["campaigns"]
+            if existing is None or not existing.waiting or _waits(world, campaign, existing.version)
         ],
     }
 
 
-def _campaign(settings: Settings, world: World, planned: CampaignSettings) -> PlannedCampaign:
-    """Plan an update; where there was none before, the campaign's creation tells how long."""
-    campaign = world.campaigns[planned["campaignArn"]]
-    return {
-        "campaignArn": planned["campaignArn"],
-        "probe": planned["probe"],
-        "durations": _durations([campaign.get("latestCampaignUpdate") or campaign]),
-        "maxHours": settings["limits"]["maxCampaignHours"],
-    }
+def needs_training(situation: Situation) -> bool:
+    """Return True if the run has to train a version of the solution in question."""
+    return _existing(situation) is None
 
 
-def _training_mode(run: Run, world: World, solution: SolutionSettings) -> TrainingMode:
-    """Give the mode: as asked, else as configured; an UPDATE whose FULL grew too old is a FULL."""
-    asked = run["request"].get("trainingMode")
-    if asked or solution["trainingMode"] == "FULL":
-        return asked or "FULL"
-    full = guards.newest_full(world, solution)
-    oldest = world.now - timedelta(days=solution["fullEveryDays"]) + BORN_LATER
-    return "UPDATE" if full and full["creationDateTime"] > oldest else "FULL"
-
-
-def _waiting_version(
-    run: Run, world: World, solution: SolutionSettings
-) -> SolutionVersionTypeDef | None:
-    """Return a version that a run trained on all present data and that a campaign waits for.
-
-    Deploying it costs nothing, and training another version does.
-    """
-    if "trainingMode" in run["request"]:
-        return None
-    known = (*world.named_versions.values(), *world.adopted.values())
-    newest = max(
+def newest_full(situation: Situation) -> SolutionVersionSummaryTypeDef | None:
+    """Return the newest ACTIVE version of the solution in question that was trained with FULL."""
+    return next(
         (
             version
-            for version in known
-            if version["solutionArn"] == solution["solutionArn"]
-            and _state(world, version) == "ACTIVE"
+            for version in situation.world.versions.get(situation.solution["solutionArn"], [])
+            if is_active(version["status"]) and training_mode_of(version) == "FULL"
         ),
-        key=lambda version: version["creationDateTime"],
-        default=None,
-    )
-    if newest is None or not (
-        newest["solutionVersionArn"] in world.trained_by_runs or newest in world.adopted.values()
-    ):
-        return None
-    data_as_of = _data_as_of(world)
-    knows_all = data_as_of is None or newest["creationDateTime"] > data_as_of
-    waits = any(_waits(world, each, newest) for each in solution["campaigns"])
-    return newest if knows_all and waits else None
-
-
-def _adopted(run: Run, world: World, solution: SolutionSettings) -> SolutionVersionTypeDef | None:
-    """Give the version of somebody else's that the resumed run had adopted, if it may succeed."""
-    version = world.adopted.get(solution["solutionArn"]) if resumed(run) else None
-    return version if version and not is_hopeless(_state(world, version)) else None
-
-
-def _waits(world: World, planned: CampaignSettings, version: SolutionVersionTypeDef) -> bool:
-    """Tell whether a campaign still has to get the version.
-
-    One that serves it or a newer one does not, nor one that was moved elsewhere since, perhaps
-    back by hand.
-    """
-    campaign, arn = world.campaigns[planned["campaignArn"]], version["solutionVersionArn"]
-    newer = {
-        each["solutionVersionArn"]
-        for each in world.versions[version["solutionArn"]]
-        if each["creationDateTime"] > version["creationDateTime"]
-    }
-    if campaign["status"] == "ACTIVE" and campaign["solutionVersionArn"] in {arn, *newer}:
-        return False
-    latest = campaign.get("latestCampaignUpdate")
-    return not (
-        latest
-        and latest["solutionVersionArn"] != arn
-        and latest["creationDateTime"] > version["creationDateTime"]
-        and not is_hopeless(latest["status"])
+        None,
     )
 
 
-def _data_as_of(world: World) -> datetime | None:
-    """Give when the newest import ended; None where nothing was ever imported."""
-    return max(
-        (
-            job["lastUpdatedDateTime"]
-            for jobs in world.import_jobs.values()
-            for job in jobs
-            if job["status"] == "ACTIVE"
+def _import_name(situation: Situation) -> str:
+    return _first_possible_name(
+        lambda attempt: import_job_name(
+            situation.settings, situation.run, situation.dataset["type"], attempt
         ),
-        default=None,
+        _earlier_imports(situation),
     )
 
 
-def _durations(jobs: Iterable[Timed]) -> list[int]:
-    """Give how many seconds the last jobs took that ended well, newest first."""
-    took = [
-        round((job["lastUpdatedDateTime"] - job["creationDateTime"]).total_seconds())
-        for job in jobs
-        if job["status"] == "ACTIVE"
-    ]
-    return took[:REMEMBERED]
+def _earlier_imports(situation: Situation) -> dict[str, str]:
+    """Return name -> status of the imports with which a resumed run can go on."""
+    if not is_resumed(situation.run):
+        return {}
+    jobs = situation.world.import_jobs.get(situation.dataset["datasetArn"], [])
+    return {job["jobName"]: job["status"] for job in jobs}
 
 
-def _first_free(name: Callable[[int], str], states: Mapping[str, str]) -> str:
-    """Give the name of the first attempt that may yet succeed; the attempt's number is its end."""
+def _version_name(situation: Situation) -> str:
+    return _first_possible_name(
+        lambda attempt: version_name(
+            situation.settings, situation.run, situation.solution["solutionArn"], attempt
+        ),
+        {
+            name: _status(situation.world, version)
+            for name, version in _earlier_versions(situation).items()
+        },
+    )
+
+
+def _earlier_versions(situation: Situation) -> Mapping[str, SolutionVersionTypeDef]:
+    """Return name -> version of the versions with which a resumed run can go on."""
+    return situation.world.named_versions if is_resumed(situation.run) else {}
+
+
+def _first_possible_name(name: Callable[[int], str], statuses: Mapping[str, str]) -> str:
+    """Return the name of the first attempt that has not failed. Attempts count from 1."""
     return next(
         name(attempt)
         for attempt in count(1)
-        if name(attempt) not in states or not is_hopeless(states[name(attempt)])
+        if name(attempt) not in statuses or not cannot_succeed(statuses[name(attempt)])
     )
 
 
-def nothing_resumed(settings: Settings, run: Run, world: World) -> list[str]:
-    """Give a warning if the run that is resumed has left no job at all."""
-    imports = (job["jobName"] for jobs in world.import_jobs.values() for job in jobs)
-    names = (*imports, *world.named_versions)
-    if any(name.startswith(f"{settings['prefix']}-{run['id']}-") for name in names):
-        return []
-    return [f"resume: run {run['id']} has made no job, so that everything starts anew"]
+def _existing(situation: Situation) -> _Existing | None:
+    """Return the version that the run uses instead of training one, or None.
+
+    A resumed run goes on with the version that it created or adopted. A run that imports nothing
+    deploys a version that waits.
+    """
+    if version := _earlier_versions(situation).get(_version_name(situation)):
+        return _Existing(version, waiting=False)
+    if version := _adopted_version(situation):
+        return _Existing(version, waiting=False)
+    if situation.datasets:
+        return None
+    if version := _waiting_version(situation):
+        return _Existing(version, waiting=True)
+    return None
 
 
-def resumed(run: Run) -> bool:
-    """Tell whether the run goes on with what an earlier execution of it left."""
-    return "resume" in run["request"]
+def _adopted_version(situation: Situation) -> SolutionVersionTypeDef | None:
+    """Return the foreign version that the resumed run adopted, unless it has failed."""
+    if not is_resumed(situation.run):
+        return None
+    version = situation.world.adopted.get(situation.solution["solutionArn"])
+    if version is None or cannot_succeed(_status(situation.world, version)):
+        return None
+    return version
 
 
-def _state(world: World, version: SolutionVersionTypeDef) -> str:
-    """Give a version's status; one that was rejected or rolled back from has failed for us."""
-    return "CREATE FAILED" if version["solutionVersionArn"] in world.verdicts else version["status"]
+def _waiting_version(situation: Situation) -> SolutionVersionTypeDef | None:
+    """Return a version that a run trained on all present data and that a campaign waits for.
+
+    Its deployment costs nothing, while another training costs money.
+    """
+    if "trainingMode" in situation.run["request"]:
+        return None
+    world = situation.world
+    newest = _newest_active_version(situation)
+    if newest is None or not _used_by_a_run(world, newest):
+        return None
+    data_as_of = _data_as_of(world)
+    if data_as_of is not None and newest["creationDateTime"] <= data_as_of:
+        return None
+    campaigns = situation.solution["campaigns"]
+    return newest if any(_waits(world, campaign, newest) for campaign in campaigns) else None
 
 
-def _tags(settings: Settings, run: Run, exports: Sequence[Export]) -> Tags:
-    """Give what a job remembers: the run, and what lay in S3 for it."""
-    tags = {**settings["tags"], RUN: run["id"]}
-    if not exports:
-        return tags
-    fingerprints = [each.fingerprint for each in exports]
-    return {
-        **tags,
-        BYTES: str(sum(each.size for each in exports)),
-        OBJECTS: str(sum(len(each.objects) for each in exports)),
-        FINGERPRINT: (
-            fingerprints[0] if len(fingerprints) == 1 else short_hash(" ".join(fingerprints), 32)
-        ),
+def _newest_active_version(situation: Situation) -> SolutionVersionTypeDef | None:
+    world = situation.world
+    active = (
+        version
+        for version in (*world.named_versions.values(), *world.adopted.values())
+        if version["solutionArn"] == situation.solution["solutionArn"]
+        and is_active(_status(world, version))
+    )
+    return max(active, key=lambda version: version["creationDateTime"], default=None)
+
+
+def _used_by_a_run(world: World, version: SolutionVersionTypeDef) -> bool:
+    """Return True if a run trained or adopted the version."""
+    trained = version["solutionVersionArn"] in world.trained_by_runs
+    return trained or version in world.adopted.values()
+
+
+def _waits(world: World, planned: CampaignSettings, version: SolutionVersionTypeDef) -> bool:
+    """Return True if the campaign still has to be updated to the version.
+
+    A campaign that serves the version or a newer one does not wait. Nor does a campaign that was
+    moved to another version since, for example back by a person.
+    """
+    campaign = world.campaigns[planned["campaignArn"]]
+    arn, created = version["solutionVersionArn"], version["creationDateTime"]
+    newer = {
+        summary["solutionVersionArn"]
+        for summary in world.versions[version["solutionArn"]]
+        if summary["creationDateTime"] > created
     }
+    if is_active(campaign["status"]) and campaign["solutionVersionArn"] in {arn, *newer}:
+        return False
+    latest = campaign.get("latestCampaignUpdate")
+    if latest is None or cannot_succeed(latest["status"]):
+        return True
+    return latest["solutionVersionArn"] == arn or latest["creationDateTime"] <= created
+
+
+def _training_mode(situation: Situation, existing: _Existing | None) -> TrainingMode:
+    """Return the mode of the request, of the existing version, or of the settings.
+
+    An UPDATE becomes FULL if the newest FULL version is older than the settings allow.
+    """
+    if mode := situation.run["request"].get("trainingMode"):
+        return mode
+    if existing:
+        return planned_mode_of(existing.version)
+    solution = situation.solution
+    if solution["trainingMode"] == "FULL":
+        return "FULL"
+    full = newest_full(situation)
+    max_age = timedelta(days=solution["fullEveryDays"]) - LATEST_CREATION
+    if full and full["creationDateTime"] > situation.world.now - max_age:
+        return "UPDATE"
+    return "FULL"
+
+
+def _planned_campaign(world: World, campaign: CampaignSettings) -> PlannedCampaign:
+    """Return the update of a campaign.
+
+    Its duration is that of the last update. A campaign that was never updated has the duration of
+    its creation.
+    """
+    described = world.campaigns[campaign["campaignArn"]]
+    return {
+        "campaignArn": campaign["campaignArn"],
+        "isProbed": campaign["probe"] is not None,
+        "durations": _durations([described.get("latestCampaignUpdate") or described]),
+    }
+
+
+def _data_as_of(world: World) -> datetime | None:
+    """Return when the newest import ended, or None if nothing was ever imported."""
+    ended = (
+        job["lastUpdatedDateTime"]
+        for jobs in world.import_jobs.values()
+        for job in jobs
+        if is_active(job["status"])
+    )
+    return max(ended, default=None)
+
+
+def _durations(newest_first: Iterable[Timed]) -> list[int]:
+    """Return the seconds that the last successful jobs took, newest first."""
+    seconds = [
+        round((job["lastUpdatedDateTime"] - job["creationDateTime"]).total_seconds())
+        for job in newest_first
+        if is_active(job["status"])
+    ]
+    return seconds[:TIMED_JOBS]
+
+
+def _status(world: World, version: SolutionVersionTypeDef) -> str:
+    """Return the status of a version. A version with a verdict counts as failed."""
+    return CREATE_FAILED if version["solutionVersionArn"] in world.verdicts else version["status"]

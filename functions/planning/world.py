@@ -1,24 +1,25 @@
-"""Everything that planning needs to know, read once; no decisions."""
+"""Reads the state of the services that planning needs. It decides nothing."""
 
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, executions, exports
-from ..executions import scheduled_at
+from ..executions import is_resumed, scheduled_at
 from ..personalize.imports import import_jobs
-from ..personalize.statuses import phase_of
-from ..personalize.tags import ADOPTED, RUN, VERDICT, recall
+from ..personalize.jobs import import_mode_of
+from ..personalize.ownership import adopted_by_a_run, adopted_by_run, created_by_a_run
+from ..personalize.statuses import is_active, is_running
+from ..personalize.tags import VERDICT, tags_of
 from ..personalize.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -34,17 +35,17 @@ if TYPE_CHECKING:
 
     from ..contract import DatasetSettings, Request, Run, Settings, SolutionSettings, Tags
 
-Described = TypeVar("Described")
+Resource = TypeVar("Resource")
 
-RESUMABLE = 10
-"""How many of a solution's newest versions are described: a list shows no names."""
-SEARCHED = 5
-"""How many of a dataset's newest FULL imports are asked for their tags, because lists do not show
-tags: docs/adr/0019-prefix-of-the-schedule-group.md."""
+DESCRIBED_VERSIONS = 10
+"""The number of newest versions of a solution that are described, because a list has no names."""
+SEARCHED_IMPORTS = 5
+"""The number of newest FULL imports of a dataset whose tags are read, because a list has no tags:
+docs/adr/0019-prefix-of-the-schedule-group.md."""
 
 
 class SchemaField(TypedDict):
-    """A field of a dataset's schema; `type` is an Avro type, or several of them."""
+    """A field of a dataset's schema. `type` is one Avro type, or a list of Avro types."""
 
     name: str
     type: str | list[str]
@@ -52,19 +53,19 @@ class SchemaField(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The state of the services when the run was planned; lists are newest first.
+    """The state of the services when the run was planned. Lists are newest first.
 
-    What does not exist is missing from its mapping.
+    A resource that does not exist is missing from its mapping.
     """
 
     now: datetime
     schedule_changed_at: datetime | None = None
     """When the schedule that started this run was created or last changed."""
     older_run: str | None = None
-    """An execution of the same machine that was under way before this one."""
+    """A running execution of this state machine that started before this run."""
     groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
     event_trackers: Sequence[str] = ()
-    """The ACTIVE ones of the dataset group."""
+    """The ACTIVE event trackers of the dataset group."""
     datasets: Mapping[str, DatasetTypeDef] = field(default_factory=dict)
     schemas: Mapping[str, Sequence[SchemaField]] = field(default_factory=dict)
     """Dataset ARN -> the fields of its schema."""
@@ -73,26 +74,42 @@ class World:
     )
     """Dataset ARN -> its import jobs."""
     import_slots_used: int = 0
-    """Imports of this region, of whoever, that are pending or in progress."""
+    """The number of import jobs of the region that are running, of all dataset groups."""
     last_import: Mapping[str, Tags] = field(default_factory=dict)
     """Dataset ARN -> the tags of its newest ACTIVE import, if a run of any stack created it."""
     last_full: Mapping[str, Tags] = field(default_factory=dict)
     """Dataset ARN -> the tags of the newest ACTIVE FULL import that a run of any stack created."""
     exports: Mapping[str, exports.Export] = field(default_factory=dict)
-    """Dataset ARN -> what lies at its location; for those that are to be imported."""
+    """Dataset ARN -> the export at its location, for each dataset that the run imports."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
     versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
     named_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Name -> version: those that may wait to be served, or that a resumed run has left."""
+    """Name -> the described version. It may be waiting, or belong to a run that is resumed."""
     trained_by_runs: Collection[str] = frozenset()
     """ARNs of the described versions that a run of any stack trained."""
     adopted: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Solution ARN -> the newest foreign version that a run of any stack adopted. In a run that is
-    resumed, the newest one that this run adopted."""
+    """Solution ARN -> the newest foreign version that a run of any stack adopted. If the run is
+    resumed, it is the newest foreign version that this run adopted."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
-    """Version ARN -> why it must not be deployed again; of the named and adopted versions."""
+    """ARN of a described version -> the verdict because of which it must not be deployed."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
+
+
+class _KnownVersions(NamedTuple):
+    """The fields of `World` about described versions."""
+
+    named: Mapping[str, SolutionVersionTypeDef]
+    trained_by_runs: Collection[str]
+    adopted: Mapping[str, SolutionVersionTypeDef]
+    verdicts: Mapping[str, str]
+
+
+class _KnownImports(NamedTuple):
+    """The fields of `World` about imports that a run created."""
+
+    last: Mapping[str, Tags]
+    last_full: Mapping[str, Tags]
 
 
 def read(
@@ -103,96 +120,77 @@ def read(
     datasets: Sequence[DatasetSettings],
     solutions: Sequence[SolutionSettings],
 ) -> World:
-    """Read the world; `datasets` are those to be imported, `solutions` those to be trained."""
-    dataset_arns = [each["datasetArn"] for each in settings["datasets"]]
-    solution_arns = [each["solutionArn"] for each in solutions]
-    found_datasets = _each(
-        dataset_arns, lambda arn: client.describe_dataset(datasetArn=arn)["dataset"]
+    """Read the world. `datasets` are those that the run imports, `solutions` those it trains."""
+    known_datasets = _existing(
+        [dataset["datasetArn"] for dataset in settings["datasets"]],
+        lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
     )
-    found_solutions = _each(
-        solution_arns, lambda arn: client.describe_solution(solutionArn=arn)["solution"]
+    known_solutions = _existing(
+        [solution["solutionArn"] for solution in solutions],
+        lambda arn: client.describe_solution(solutionArn=arn)["solution"],
     )
-    all_jobs = {arn: import_jobs(client, arn) for arn in found_datasets}
-    all_versions = {arn: versions(client, arn) for arn in found_solutions}
-    groups = _each(
-        {each["datasetGroupArn"] for each in found_datasets.values()},
+    groups = _existing(
+        {dataset["datasetGroupArn"] for dataset in known_datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-    described = _described(client, run, all_versions)
-    tags_of = cache(lambda arn: recall(client, arn))
-    last_import, last_full = _last_imports(tags_of, all_jobs)
-    version_tags = {
-        version["solutionVersionArn"]: tags_of(version["solutionVersionArn"])
-        for version in described
-    }
-    # A run that is resumed continues with the versions that it adopted. Other runs may deploy all.
-    adopted_as = f"{settings['prefix']}-{run['id']}-" if "resume" in run["request"] else ""
-    adopted = {
-        arn
-        for arn, tags in version_tags.items()
-        if ADOPTED in tags and tags[ADOPTED].startswith(adopted_as)
-    }
+    campaigns = _existing(
+        [campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]],
+        lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
+    )
+    jobs = {arn: import_jobs(client, arn) for arn in known_datasets}
+    known_imports = _known_imports(client, jobs)
+    summaries = {arn: versions(client, arn) for arn in known_solutions}
+    known_versions = _known_versions(client, settings, run, summaries)
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
         older_run=executions.older_run(aws.stepfunctions(), run),
         groups=groups,
-        event_trackers=[tracker for arn in groups for tracker in _trackers(client, arn)],
-        datasets=found_datasets,
+        event_trackers=[tracker for arn in groups for tracker in _event_trackers(client, arn)],
+        datasets=known_datasets,
         schemas={
-            arn: _schema(client, dataset["schemaArn"]) for arn, dataset in found_datasets.items()
+            arn: _schema(client, dataset["schemaArn"]) for arn, dataset in known_datasets.items()
         },
-        import_jobs=all_jobs,
-        import_slots_used=sum(
-            phase_of(job["status"]) == "UNDER_WAY" for job in import_jobs(client)
-        ),
-        last_import=last_import,
-        last_full=last_full,
+        import_jobs=jobs,
+        import_slots_used=sum(is_running(job["status"]) for job in import_jobs(client)),
+        last_import=known_imports.last,
+        last_full=known_imports.last_full,
         exports={
-            each["datasetArn"]: exports.look(aws.s3(), each["dataLocation"], each["readyMarker"])
-            for each in datasets
+            dataset["datasetArn"]: exports.read_export(
+                aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
+            )
+            for dataset in datasets
         },
-        solutions=found_solutions,
-        versions=all_versions,
-        named_versions=_first_by("name", described),
-        trained_by_runs={arn for arn, tags in version_tags.items() if RUN in tags},
-        adopted=_first_by(
-            "solutionArn", (each for each in described if each["solutionVersionArn"] in adopted)
-        ),
-        verdicts={arn: tags[VERDICT] for arn, tags in version_tags.items() if VERDICT in tags},
-        campaigns=_each(
-            [each["campaignArn"] for solution in solutions for each in solution["campaigns"]],
-            lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
-        ),
+        solutions=known_solutions,
+        versions=summaries,
+        named_versions=known_versions.named,
+        trained_by_runs=known_versions.trained_by_runs,
+        adopted=known_versions.adopted,
+        verdicts=known_versions.verdicts,
+        campaigns=campaigns,
     )
 
 
-def _each(arns: Iterable[str], describe: Callable[[str], Described]) -> dict[str, Described]:
-    """Describe each; what does not exist is left out."""
-    found = {}
+def _existing(arns: Iterable[str], describe: Callable[[str], Resource]) -> dict[str, Resource]:
+    """Return ARN -> description of each resource that exists."""
+    resources = {}
     for arn in arns:
-        with _if_it_exists():
-            found[arn] = describe(arn)
-    return found
+        try:
+            resources[arn] = describe(arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+    return resources
 
 
-@contextmanager
-def _if_it_exists() -> Iterator[None]:
-    """Pass over a resource that does not exist."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-
-
-def _trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
+def _event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
+    """Return the ARNs of the ACTIVE event trackers of a dataset group."""
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
     return [
         tracker["eventTrackerArn"]
         for page in pages
         for tracker in page["eventTrackers"]
-        if tracker["status"] == "ACTIVE"
+        if is_active(tracker["status"])
     ]
 
 
@@ -203,6 +201,7 @@ def _schema(client: PersonalizeClient, schema_arn: str) -> list[SchemaField]:
 
 
 def _schedule_changed_at(request: Request) -> datetime | None:
+    """Return when the schedule was created or last changed. None if a person started the run."""
     arn = request.get("scheduleArn")
     if not arn or scheduled_at(request) is None:
         return None
@@ -211,57 +210,91 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
 
 
-def _last_imports(
-    tags_of: Callable[[str], Tags],
-    all_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]],
-) -> tuple[dict[str, Tags], dict[str, Tags]]:
-    """Return `last_import` and `last_full` of the World. `all_jobs` must be sorted, newest first.
-
-    An import of a run is known by its tag, because a recreated stack has a new job prefix.
-    """
+def _known_imports(
+    client: PersonalizeClient, jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]]
+) -> _KnownImports:
+    """Read the tags of the newest imports. The jobs must be sorted, newest first."""
+    read_tags = cache(lambda arn: tags_of(client, arn))
     last: dict[str, Tags] = {}
-    full: dict[str, Tags] = {}
-    for arn, jobs in all_jobs.items():
-        active = [job for job in jobs if job["status"] == "ACTIVE"]
-        fulls = [job for job in active if job.get("importMode", "FULL") == "FULL"]
-        for found, candidates in ((last, active[:1]), (full, fulls[:SEARCHED])):
-            tags = (tags_of(job["datasetImportJobArn"]) for job in candidates)
-            if known := next((each for each in tags if RUN in each), None):
-                found[arn] = known
-    return last, full
+    last_full: dict[str, Tags] = {}
+    for arn, dataset_jobs in jobs.items():
+        active = [job for job in dataset_jobs if is_active(job["status"])]
+        full = [job for job in active if import_mode_of(job) == "FULL"]
+        if tags := _first_tags_of_a_run(active[:1], read_tags):
+            last[arn] = tags
+        if tags := _first_tags_of_a_run(full[:SEARCHED_IMPORTS], read_tags):
+            last_full[arn] = tags
+    return _KnownImports(last, last_full)
 
 
-def _active(
-    summaries: Sequence[SolutionVersionSummaryTypeDef],
-) -> list[SolutionVersionSummaryTypeDef]:
-    return [each for each in summaries if each["status"] == "ACTIVE"]
+def _first_tags_of_a_run(
+    jobs: Sequence[DatasetImportJobSummaryTypeDef], read_tags: Callable[[str], Tags]
+) -> Tags | None:
+    """Return the tags of the first job that a run created, or None. No further tags are read."""
+    for job in jobs:
+        tags = read_tags(job["datasetImportJobArn"])
+        if created_by_a_run(tags):
+            return tags
+    return None
 
 
-def _described(
+def _known_versions(
+    client: PersonalizeClient,
+    settings: Settings,
+    run: Run,
+    summaries: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
+) -> _KnownVersions:
+    """Describe the versions that the run may use, and read their tags.
+
+    A resumed run goes on with the versions that it adopted itself. Any other run may deploy a
+    version that an earlier run adopted.
+    """
+    described = _described_versions(client, run, summaries)
+    tags = {
+        version["solutionVersionArn"]: tags_of(client, version["solutionVersionArn"])
+        for version in described
+    }
+    if is_resumed(run):
+        adopted = {arn for arn in tags if adopted_by_run(tags[arn], settings, run)}
+    else:
+        adopted = {arn for arn in tags if adopted_by_a_run(tags[arn])}
+    # The described versions are newest first. Of several with one key, the newest counts.
+    oldest_first = described[::-1]
+    return _KnownVersions(
+        named={version["name"]: version for version in oldest_first if "name" in version},
+        trained_by_runs={arn for arn in tags if created_by_a_run(tags[arn])},
+        adopted={
+            version["solutionArn"]: version
+            for version in oldest_first
+            if version["solutionVersionArn"] in adopted
+        },
+        verdicts={arn: tags[arn][VERDICT] for arn in tags if VERDICT in tags[arn]},
+    )
+
+
+def _described_versions(
     client: PersonalizeClient,
     run: Run,
-    all_versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
+    summaries: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
 ) -> list[SolutionVersionTypeDef]:
-    """Describe the newest versions of each solution.
-
-    Where none is looked for by name, the newest ACTIVE one is enough: it may wait to be served.
-    """
-    by_name = "resume" in run["request"] or run["request"].get("skipImport")
+    """Describe the versions that the run may use, for each solution newest first."""
     return [
-        client.describe_solution_version(solutionVersionArn=each["solutionVersionArn"])[
+        client.describe_solution_version(solutionVersionArn=summary["solutionVersionArn"])[
             "solutionVersion"
         ]
-        for summaries in all_versions.values()
-        for each in (summaries[:RESUMABLE] if by_name else _active(summaries)[:1])
+        for newest_first in summaries.values()
+        for summary in _to_describe(run, newest_first)
     ]
 
 
-def _first_by(
-    key: str, found: Iterable[SolutionVersionTypeDef]
-) -> dict[str, SolutionVersionTypeDef]:
-    """Give the versions by a field of theirs; of two with one value, the first, which is newer."""
-    first: dict[str, SolutionVersionTypeDef] = {}
-    for version in found:
-        if key in version:
-            first.setdefault(version[key], version)  # type: ignore[literal-required]
-    return first
+def _to_describe(
+    run: Run, newest_first: Sequence[SolutionVersionSummaryTypeDef]
+) -> Sequence[SolutionVersionSummaryTypeDef]:
+    """Return the versions of one solution that the run may use.
+
+    A run that is resumed or imports nothing finds a version by its name, and a list has no names.
+    Any other run can only use the newest ACTIVE version.
+    """
+    if is_resumed(run) or run["request"].get("skipImport"):
+        return newest_first[:DESCRIBED_VERSIONS]
+    return [summary for summary in newest_first if is_active(summary["status"])][:1]

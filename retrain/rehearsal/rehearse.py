@@ -12,7 +12,7 @@ from rich.console import Console
 
 from emulator import running
 from emulator.personalize.timeline import Duration, FixedTimings
-from functions.planning.decide import DATE
+from functions.planning.situation import DATE
 from retrain.rehearsal import config_changes
 from retrain.rehearsal.commands import (
     ERRORS,

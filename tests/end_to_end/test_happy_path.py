@@ -192,18 +192,18 @@ def test_the_jobs_are_named_after_stack_and_slot_and_carry_the_tags(stack, run):
         f"{stack.prefix}-{RUN}-{kind}-1" for kind in ("interactions", "items", "users")
     ]
     version = run.report["solutions"][0]["solutionVersionArn"]
-    arns = [*(each["datasetImportJobArn"] for each in ours), version]
     expected = {
         **stack.args.tags,
         "retraining-pipeline": "retraining-dev",
         "retraining-run": RUN,
     }
-    memory = {"retraining-bytes", "retraining-objects", "retraining-fingerprint"}
-    for arn in arns:
-        answer = personalize.list_tags_for_resource(resourceArn=arn)["tags"]
-        tags = {each["tagKey"]: each["tagValue"] for each in answer}
+    of_imports = {"retraining-bytes", "retraining-fingerprint"}
+    further = {each["datasetImportJobArn"]: of_imports for each in ours} | {version: set()}
+    for arn, keys in further.items():
+        response = personalize.list_tags_for_resource(resourceArn=arn)["tags"]
+        tags = {each["tagKey"]: each["tagValue"] for each in response}
         assert {key: tags[key] for key in expected} == expected, arn
-        assert set(tags) - set(expected) == memory, "and what lay in S3 for it"
+        assert set(tags) - set(expected) == keys, arn
 
 
 def test_the_imports_read_as_the_role_that_was_made_for_them(stack, run):

@@ -1,8 +1,22 @@
-"""Documents and API answers with nothing special about them; a test changes what it is about."""
+"""Ordinary documents and API responses. A test changes the part that it is about."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from functions.exports import Beginning, Export, Object
+from components.args import (
+    CampaignArgs,
+    DatasetArgs,
+    DatasetsArgs,
+    LimitsArgs,
+    QualityRuleArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+)
+from components.document import document
+from functions.exports import Export, FileSample, S3Object
+from functions.personalize import jobs
+from functions.planning import planned_jobs
+from functions.planning.situation import situation_of
 from functions.planning.world import World
 
 REGION = "eu-west-1"
@@ -25,10 +39,12 @@ TAGS = {
     "team": "recommendations",
     "retraining-run": RUN_ID,
     "retraining-bytes": "1000",
-    "retraining-objects": "1",
     "retraining-fingerprint": FINGERPRINT,
 }
+"""The tags of an import job."""
 API_TAGS = [{"tagKey": key, "tagValue": value} for key, value in TAGS.items()]
+VERSION_TAGS = API_TAGS[:2]
+"""The tags of a solution version, in the form of the API."""
 NDCG = "normalized_discounted_cumulative_gain_at_10"
 RULES = [{"metric": NDCG, "maxDrop": 0.25}]
 PROBE = {"userId": "1", "minResults": 5, "minutes": 10}
@@ -49,7 +65,7 @@ def iso(hours=0, **units):
     return ago(hours, **units).isoformat()
 
 
-# What the API answers
+# Responses of the API
 
 
 def import_job(**changes):
@@ -158,23 +174,23 @@ FIELDS = [
 ]
 
 
-# What lies in S3
+# Exports in S3
 
 
 def s3_object(**changes):
-    return Object(
+    return S3Object(
         **{
             "key": "interactions.csv",
             "size": 1000,
             "etag": '"e1"',
-            "modified": ago(2),
+            "modified_at": ago(2),
             **changes,
         }
     )
 
 
-def beginning(*rows, **changes):
-    return Beginning(
+def sample(*rows, **changes):
+    return FileSample(
         **{
             "key": "interactions.csv",
             "header": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
@@ -189,54 +205,68 @@ def export(**changes):
         **{
             "location": LOCATION,
             "objects": [s3_object()],
-            "beginnings": [beginning()],
+            "samples": [sample()],
             **changes,
         }
     )
 
 
-# What travels through the state machine
+# The documents of the state machine
+
+
+ARGS = RetrainingPipelineArgs(
+    import_role_arn=ROLE,
+    datasets=DatasetsArgs(
+        interactions=DatasetArgs(dataset_arn=DATASET, data_location=LOCATION),
+        items=DatasetArgs(dataset_arn=ITEMS, data_location="s3://exports/items.csv"),
+    ),
+    solutions=[
+        SolutionArgs(
+            solution_arn=SOLUTION,
+            campaigns=[CampaignArgs(campaign_arn=CAMPAIGN)],
+            quality_gate=[QualityRuleArgs(metric=NDCG, max_drop=0.25)],
+        )
+    ],
+    limits=LimitsArgs(max_trainings_per_month=0),
+    tags={"team": "recommendations"},
+)
+SETTINGS = document(ARGS, job_prefix=PREFIX, import_role_arn=ROLE)
 
 
 def dataset_settings(**changes):
-    return {
-        "type": "interactions",
-        "datasetArn": DATASET,
-        "dataLocation": LOCATION,
-        "importMode": "FULL",
-        "minRelativeSize": 0.5,
-        "readyMarker": None,
-        **changes,
-    }
+    """Return the settings of the dataset interactions."""
+    return {**SETTINGS["datasets"][0], **changes}
+
+
+def items_settings(**changes):
+    """Return the settings of the dataset items."""
+    return {**SETTINGS["datasets"][1], **changes}
 
 
 def solution_settings(**changes):
-    return {
-        "solutionArn": SOLUTION,
-        "trainingMode": "FULL",
-        "qualityGate": RULES,
-        "campaigns": [{"campaignArn": CAMPAIGN, "probe": None}],
-        **changes,
-    }
+    """Return the settings of a solution with one campaign."""
+    return {**SETTINGS["solutions"][0], **changes}
+
+
+def campaign_settings(**changes):
+    """Return the settings of a campaign without a probe."""
+    return {**SETTINGS["solutions"][0]["campaigns"][0], **changes}
 
 
 def settings(**changes):
-    return {
-        "prefix": PREFIX,
-        "importRoleArn": ROLE,
-        "datasets": [dataset_settings()],
-        "solutions": [solution_settings()],
-        "limits": {
-            "maxImportHours": 6,
-            "maxTrainingHours": 24,
-            "maxCampaignHours": 3,
-            "maxTrainingsPerMonth": 0,
-        },
-        "skipWhenUnchanged": True,
-        "autoTraining": "warn",
-        "tags": {"team": "recommendations"},
-        **changes,
-    }
+    """Return the settings of a stack with one dataset, one solution and one campaign."""
+    return {**SETTINGS, "datasets": [dataset_settings()], **changes}
+
+
+def limits(**changes):
+    """Return settings in which these limits are changed."""
+    return settings(limits={**SETTINGS["limits"], **changes})
+
+
+def probed_settings(**probe):
+    """Return settings in which the campaign has this probe."""
+    campaigns = [campaign_settings(probe=probe)]
+    return settings(solutions=[solution_settings(campaigns=campaigns)])
 
 
 def configured(request=None, **changes):
@@ -275,59 +305,58 @@ def world(**changes):
     return World(**{**standard, **changes})
 
 
+def situation(request=None, settings_=None, **changes):
+    """Return the situation of a run in the standard world with these changes."""
+    return situation_of(settings_ or settings(), run(request), world(**changes))
+
+
+def messages(check, *, request=None, settings_=None, dataset=None, solution=None, **changes):
+    """Return the messages of a guard's check in the standard world with these changes.
+
+    `dataset` and `solution` are the settings of the one in question.
+    """
+    of_run = situation(request=request, settings_=settings_, **changes)
+    in_question = replace(
+        of_run,
+        dataset_in_question=dataset or dataset_settings(),
+        solution_in_question=solution or solution_settings(),
+    )
+    return list(check(in_question))
+
+
 def planned_import(**changes):
-    return {
-        "type": "interactions",
-        "jobName": JOB_NAME,
-        "datasetArn": DATASET,
-        "dataLocation": LOCATION,
-        "importMode": "FULL",
-        "roleArn": ROLE,
-        "tags": TAGS,
-        "durations": [1800],
-        "maxHours": 6,
-        **changes,
-    }
+    """Return the import of the dataset interactions in the standard world."""
+    planned = planned_jobs.planned_import(situation().of_dataset(dataset_settings()))
+    return {**planned, **changes}
 
 
 def planned_campaign(**changes):
-    return {"campaignArn": CAMPAIGN, "probe": None, "durations": [900], "maxHours": 3, **changes}
+    """Return the update of a campaign that was created in 15 minutes."""
+    (planned,) = _planned_solution()["campaigns"]
+    return {**planned, "durations": [900], **changes}
 
 
 def planned_solution(**changes):
-    return {
-        "solutionArn": SOLUTION,
-        "versionName": VERSION_NAME,
-        "trainingMode": "FULL",
-        "existingVersionArn": None,
-        "existingVersionIsForeign": False,
-        "dataAsOf": iso(47.5),
-        "tags": TAGS,
-        "qualityGate": RULES,
-        "durations": [7200],
-        "maxHours": 24,
-        "campaigns": [planned_campaign()],
-        **changes,
-    }
+    """Return the training of a solution in the standard world."""
+    return {**_planned_solution(), "campaigns": [planned_campaign()], **changes}
+
+
+def _planned_solution():
+    return planned_jobs.planned_solution(situation().of_solution(solution_settings()))
 
 
 def job(arn=VERSION, **changes):
-    """A job that is under way since an hour ago."""
-    return {
-        "arn": arn,
-        "phase": "UNDER_WAY",
-        "seconds": 1,
-        "status": "CREATE IN_PROGRESS",
-        "failure": None,
-        "warnings": [],
-        "ours": True,
-        "createdAt": iso(1),
-        **changes,
-    }
+    """Return a job that has been running for an hour."""
+    described = jobs.described_job(
+        arn, "CREATE IN_PROGRESS", created=ago(1), updated=ago(0.5), failure=None
+    )
+    return {**described, **changes}
 
 
 def ended_job(arn=VERSION, **changes):
-    return job(arn, **{"phase": "ACTIVE", "status": "ACTIVE", "endedAt": iso(0.5), **changes})
+    """Return a job that succeeded half an hour ago."""
+    described = jobs.described_job(arn, "ACTIVE", created=ago(1), updated=ago(0.5), failure=None)
+    return {**described, **changes}
 
 
 def dataset_result(**changes):
@@ -341,7 +370,7 @@ def dataset_result(**changes):
 
 
 def evaluation(**changes):
-    """What the gate said of a version that is a little better."""
+    """Return the judgement of a version that is a little better than the live one."""
     return {
         "verdict": "ACCEPTED",
         "comparedWith": OLD_VERSION,
@@ -386,6 +415,7 @@ def solution_result(**changes):
 
 
 def plan(**changes):
+    """Return the plan of a run that imports, trains and updates everything."""
     return {
         "imports": [planned_import()],
         "solutions": [planned_solution()],
@@ -396,7 +426,9 @@ def plan(**changes):
 
 
 def finished(**changes):
+    """Return the document of a run that has deployed everything."""
     return {
+        "settings": settings(),
         "run": run(),
         "plan": plan(),
         "imports": {"results": [dataset_result()], "anyFailed": False},

@@ -99,7 +99,7 @@ def asked_of_another(service, answer, monkeypatch):
 
 SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
 OTHERS = {
-    "s3": lambda: exports.look(aws.s3(), "s3://exports/interactions.csv"),
+    "s3": lambda: exports.read_export(aws.s3(), "s3://exports/interactions.csv"),
     "states": lambda: executions.older_run(aws.stepfunctions(), run()),
     "scheduler": lambda: world._schedule_changed_at(SCHEDULED),  # noqa: SLF001 - read as a part
 }

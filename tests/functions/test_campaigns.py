@@ -24,6 +24,7 @@ from tests.functions.samples import (
     iso,
     job,
     planned_campaign,
+    settings,
     version,
 )
 
@@ -40,7 +41,7 @@ STARTED = {
     "status": "CREATE PENDING",
     "failure": None,
     "warnings": [],
-    "ours": True,
+    "foreign": False,
     "createdAt": NOW.isoformat(),
     "firstTriedAt": NOW.isoformat(),
     "targetVersionArn": VERSION,
@@ -54,7 +55,7 @@ AGAIN = {
     "status": "WAITING",
     "failure": None,
     "warnings": [],
-    "ours": True,
+    "foreign": False,
     "firstTriedAt": NOW.isoformat(),
 }
 IN_PROGRESS = job(CAMPAIGN, status="UPDATE IN_PROGRESS", createdAt=iso(minutes=5))
@@ -108,7 +109,14 @@ def moves(personalize, **changes):
 def update(personalize, before=None, compared_with=OLD_VERSION):
     """Update after the gate has compared our version with this one."""
     judged = evaluation(comparedWith=compared_with)
-    return update_campaign(personalize.client, planned_campaign(), ended_job(), judged, before)
+    return update_campaign(
+        personalize.client,
+        settings(),
+        planned_campaign(),
+        judged,
+        target=VERSION,
+        previous=before,
+    )
 
 
 # update
@@ -381,7 +389,9 @@ def test_other_errors_of_the_update_are_let_through(personalize, code, status, e
 
 def watch(personalize, before, **changes):
     describes(personalize, **changes)
-    return watch_campaign_update(personalize.client, planned_campaign(durations=[7200]), before)
+    return watch_campaign_update(
+        personalize.client, settings(), planned_campaign(durations=[7200]), before
+    )
 
 
 OURS = {
@@ -527,7 +537,9 @@ def roll_back(personalize, before=None, **changes):
     """Roll back to the old version; the new one is marked first, whatever comes of it."""
     personalize.says("tag_resource", {}, **MARK)
     describes(personalize, **changes)
-    return lambda: roll_back_campaign(personalize.client, planned_campaign(), UPDATED, before)
+    return lambda: roll_back_campaign(
+        personalize.client, settings(), planned_campaign(), UPDATED, before
+    )
 
 
 def test_a_campaign_is_moved_back_although_the_version_is_older(personalize):
@@ -578,7 +590,7 @@ def test_a_version_that_takes_no_more_tags_is_left_all_the_same(personalize):
     personalize.refuses("tag_resource", "TooManyTagsException", **MARK)
     describes(personalize, solutionVersionArn=VERSION)
     personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
-    back = roll_back_campaign(personalize.client, planned_campaign(), UPDATED, None)
+    back = roll_back_campaign(personalize.client, settings(), planned_campaign(), UPDATED, None)
     warning = f"{VERSION} takes no more tags, so that a resumed run may deploy it again"
     assert back == {**ROLLING_BACK, "warnings": [warning]}
 

@@ -81,13 +81,13 @@ FIRST_STATE = {
 )
 def test_an_execution_that_has_not_reported_says_how_it_ended(executions, status, how, error):
     ended(executions, status, **how)
-    assert runs.ending(executions.client, EXECUTION) == error
+    assert runs.unreported_error(executions.client, EXECUTION) == error
 
 
 def test_an_execution_that_is_still_said_to_run_is_asked_about_again_later(executions):
     ended(executions, "RUNNING")
     with pytest.raises(ServiceUnavailable) as error:
-        runs.ending(executions.client, EXECUTION)
+        runs.unreported_error(executions.client, EXECUTION)
     assert str(error.value) == f"{EXECUTION} is still said to run", "Lambda tries events again"
 
 

@@ -13,7 +13,8 @@ from tests.functions.samples import (
     campaign,
     ended_job,
     evaluation,
-    planned_campaign,
+    settings,
+    solution_settings,
 )
 
 
@@ -26,9 +27,14 @@ def measures(personalize, version_arn, **metrics):
     personalize.says("get_solution_metrics", answer, solutionVersionArn=version_arn)
 
 
+def evaluated(personalize, rules):
+    settings_ = settings(solutions=[solution_settings(qualityGate=rules)])
+    return evaluate_solution_version(personalize.client, settings_, SOLUTION, CAMPAIGN, ended_job())
+
+
 def evaluate(personalize, rules=RULES, *tags):
     personalize.says("list_tags_for_resource", {"tags": list(tags)}, resourceArn=VERSION)
-    return evaluate_solution_version(personalize.client, planned_campaign(), ended_job(), rules)
+    return evaluated(personalize, rules)
 
 
 def test_a_version_is_compared_with_the_one_that_the_campaign_serves(personalize):
@@ -45,7 +51,7 @@ def test_a_rejected_version_is_marked_so_that_it_is_never_deployed_again(persona
     personalize.says("list_tags_for_resource", {"tags": []}, resourceArn=VERSION)
     tags = [{"tagKey": "retraining-verdict", "tagValue": "REJECTED"}]
     personalize.says("tag_resource", {}, resourceArn=VERSION, tags=tags)
-    judged = evaluate_solution_version(personalize.client, planned_campaign(), ended_job(), RULES)
+    judged = evaluated(personalize, RULES)
     assert judged == evaluation(
         verdict="REJECTED",
         reasons=[f"{NDCG} fell from 0.4000 to 0.1000, by more than 25%"],

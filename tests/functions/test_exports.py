@@ -14,13 +14,13 @@ from botocore.response import StreamingBody
 
 from functions import aws
 from functions.errors import ServiceUnavailable
-from functions.exports import Beginning, Export, listed, look, split
+from functions.exports import Export, FileSample, list_objects, read_export, split
 from tests.functions.samples import LOCATION, ago, s3_object
 
 CSV = b"USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n"
 BEGINNING = 65_536
 MARKER = "s3://signals/done/_SUCCESS"
-NOTHING = Export(location=LOCATION, objects=[], beginnings=[])
+NOTHING = Export(location=LOCATION, objects=[], samples=[])
 
 
 def lists(s3, *pages, bucket="exports", prefix="interactions.csv"):
@@ -51,18 +51,18 @@ def begins(s3, content, size=None):
     size = len(content) if size is None else size
     lists(s3, {"interactions.csv": (size, 2)})
     gives(s3, content[:BEGINNING])
-    (beginning,) = look(s3.client, LOCATION).beginnings
+    (beginning,) = read_export(s3.client, LOCATION).samples
     return beginning
 
 
 def test_a_file_is_looked_at_whole(s3):
     lists(s3, {"interactions.csv": (len(CSV), 2)})
     gives(s3, CSV)
-    assert look(s3.client, LOCATION) == Export(
+    assert read_export(s3.client, LOCATION) == Export(
         location=LOCATION,
         objects=[s3_object(size=len(CSV))],
-        beginnings=[
-            Beginning(
+        samples=[
+            FileSample(
                 key="interactions.csv",
                 header=("USER_ID", "ITEM_ID", "TIMESTAMP"),
                 rows=(("1", "2", "3"),),
@@ -79,19 +79,19 @@ def test_a_file_is_not_its_namesakes(s3):
         "interactions.csv/x": (1, 2),
     }
     lists(s3, found)
-    assert [each.key for each in listed(s3.client, LOCATION)] == ["interactions.csv"]
+    assert [each.key for each in list_objects(s3.client, LOCATION)] == ["interactions.csv"]
 
 
 def test_a_prefix_is_all_files_below_it_on_every_page_but_no_folders(s3):
     pages = [{"day/": (0, 9), "day/1.csv": (1, 2)}, {"day/a/": (0, 9)}, {"day/a/2.csv": (1, 2)}]
     lists(s3, *pages, prefix="day/")
-    found = listed(s3.client, "s3://exports/day/")
+    found = list_objects(s3.client, "s3://exports/day/")
     assert [each.key for each in found] == ["day/1.csv", "day/a/2.csv"]
 
 
 def test_where_nothing_lies_nothing_is_listed(s3):
     s3.says("list_objects_v2", {}, Bucket="exports", Prefix="interactions.csv")
-    assert look(s3.client, LOCATION) == NOTHING
+    assert read_export(s3.client, LOCATION) == NOTHING
 
 
 def test_thousands_of_objects_are_listed_and_the_ten_newest_read(s3):
@@ -103,28 +103,30 @@ def test_thousands_of_objects_are_listed_and_the_ten_newest_read(s3):
     lists(s3, *pages, prefix="day/")
     for key in newest:
         gives(s3, CSV, key)
-    seen = look(s3.client, "s3://exports/day/")
+    seen = read_export(s3.client, "s3://exports/day/")
     assert (len(seen.objects), seen.size, seen.rows) == (2500, 22_500, None)
-    assert [each.key for each in seen.beginnings] == newest
+    assert [each.key for each in seen.samples] == newest
 
 
 def test_an_empty_file_is_not_read(s3):
     lists(s3, {"interactions.csv": (0, 2)})
-    assert look(s3.client, LOCATION).beginnings == []
+    assert read_export(s3.client, LOCATION).samples == []
 
 
 @pytest.mark.parametrize(
-    ("found", "marked_at"),
+    ("found", "marker_written_at"),
     [
         ({"done/_SUCCESS": (0, 1)}, ago(1)),
         ({"done/_SUCCESS.old": (0, 1)}, None),
         ({}, None),
     ],
 )
-def test_a_ready_marker_is_looked_for_in_its_own_bucket(s3, found, marked_at):
+def test_a_ready_marker_is_looked_for_in_its_own_bucket(s3, found, marker_written_at):
     lists(s3, {})
     lists(s3, found, bucket="signals", prefix="done/_SUCCESS")
-    assert look(s3.client, LOCATION, MARKER) == replace(NOTHING, marked_at=marked_at)
+    assert read_export(s3.client, LOCATION, MARKER) == replace(
+        NOTHING, marker_written_at=marker_written_at
+    )
 
 
 @pytest.mark.parametrize("failing", ["list_objects_v2", "get_object"])
@@ -132,16 +134,16 @@ def test_what_cannot_be_read_says_why(s3, failing):
     if failing == "get_object":
         lists(s3, {"interactions.csv": (9, 2)})
     s3.refuses(failing, "AccessDenied", "not yours", Bucket="exports", **asked(failing))
-    assert look(s3.client, LOCATION) == Export(
-        location=LOCATION, unreadable=f"{LOCATION} cannot be read: AccessDenied: not yours"
+    assert read_export(s3.client, LOCATION) == Export(
+        location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: not yours"
     )
 
 
 def test_a_marker_that_cannot_be_read_is_told_from_its_export(s3):
     lists(s3, {})
     s3.refuses("list_objects_v2", "NoSuchBucket", "none", Bucket="signals", Prefix="done/_SUCCESS")
-    assert look(s3.client, LOCATION, MARKER) == Export(
-        location=LOCATION, unreadable=f"{MARKER} cannot be read: NoSuchBucket: none"
+    assert read_export(s3.client, LOCATION, MARKER) == Export(
+        location=LOCATION, read_error=f"{MARKER} cannot be read: NoSuchBucket: none"
     )
 
 
@@ -157,7 +159,7 @@ def test_a_read_that_breaks_off_is_for_the_workflow_to_try_again(s3, error):
         "get_object", {"Body": Broken()}, Bucket="exports", Key="interactions.csv", Range=range_
     )
     with pytest.raises(ServiceUnavailable, match=r"GetObject: interactions\.csv broke off: "):
-        look(s3.client, LOCATION)
+        read_export(s3.client, LOCATION)
 
 
 def asked(operation):
@@ -169,7 +171,7 @@ def asked(operation):
 def test_a_list_that_is_refused_is_an_error_for_who_asks_for_the_list_alone(s3):
     s3.refuses("list_objects_v2", "NoSuchBucket", "none", Bucket="exports", Prefix="x")
     with pytest.raises(ClientError, match="none"):
-        listed(s3.client, "s3://exports/x")
+        list_objects(s3.client, "s3://exports/x")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_a_list_that_is_refused_is_an_error_for_who_asks_for_the_list_alone(s3):
 )
 def test_a_beginning_is_read_as_csv(s3, content, header, rows):
     seen = begins(s3, content)
-    assert seen == Beginning(key="interactions.csv", header=header, rows=rows)
+    assert seen == FileSample(key="interactions.csv", header=header, rows=rows)
 
 
 def long_file(row, size):
@@ -225,7 +227,7 @@ def test_a_file_that_just_fits_is_read_whole(s3):
 
 
 def test_a_file_that_was_emptied_since_it_was_listed_has_no_header(s3):
-    assert begins(s3, b"", size=BEGINNING + 1) == Beginning(
+    assert begins(s3, b"", size=BEGINNING + 1) == FileSample(
         key="interactions.csv", header=(), rows=()
     )
 
@@ -248,7 +250,7 @@ def test_a_fingerprint_tells_every_change(change):
 def test_a_fingerprint_is_of_the_objects_in_any_order_whenever_written():
     first, second = s3_object(), s3_object(key="b.csv")
     known = Export(location=LOCATION, objects=[first, second])
-    again = Export(location=LOCATION, objects=[second, s3_object(modified=ago(1))])
+    again = Export(location=LOCATION, objects=[second, s3_object(modified_at=ago(1))])
     assert again.fingerprint == known.fingerprint
     assert len(known.fingerprint) == 32, "a tag holds 256 characters"
 
@@ -265,11 +267,11 @@ def test_a_fingerprint_is_of_the_objects_in_any_order_whenever_written():
     ],
 )
 def test_rows_are_counted_where_all_were_read(sizes, read, rows):
-    two_rows = Beginning(key="x", header=("A",), rows=(("1",), ("2",)))
+    two_rows = FileSample(key="x", header=("A",), rows=(("1",), ("2",)))
     seen = Export(
         location=LOCATION,
         objects=[s3_object(size=size) for size in sizes],
-        beginnings=[two_rows] * read,
+        samples=[two_rows] * read,
     )
     assert seen.rows == rows
 

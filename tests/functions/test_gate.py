@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.personalize.gate import verdict
+from functions.personalize.gate import judge
 from tests.functions.samples import NDCG, OLD_VERSION
 
 PRECISION = "precision_at_5"
@@ -12,7 +12,7 @@ MINIMUM = [{"metric": NDCG, "minimum": 0.3}]
 
 def judged(new, live, rules=DROP):
     metrics = [None if value is None else {NDCG: value} for value in (new, live)]
-    return verdict(metrics[0] or {}, metrics[1], rules, compared_with=OLD_VERSION)
+    return judge(metrics[0] or {}, metrics[1], rules, compared_with=OLD_VERSION)
 
 
 def test_a_version_that_is_better_is_accepted():
@@ -72,7 +72,7 @@ def test_what_cannot_be_compared_is_let_pass_with_a_note(new, live, note):
 
 
 def test_a_live_version_without_the_metric_is_let_pass_with_a_note():
-    seen = verdict({NDCG: 0.4}, {PRECISION: 1}, DROP, compared_with=OLD_VERSION)
+    seen = judge({NDCG: 0.4}, {PRECISION: 1}, DROP, compared_with=OLD_VERSION)
     assert seen == {
         "verdict": "ACCEPTED",
         "comparedWith": OLD_VERSION,
@@ -110,7 +110,7 @@ def test_every_rule_has_to_hold_and_each_that_does_not_is_named():
         {"metric": "coverage", "minimum": 0.1},
     ]
     new = {NDCG: 0.3, PRECISION: 0.2, "coverage": 0.05}
-    seen = verdict(new, {NDCG: 0.4, PRECISION: 0.3}, rules, compared_with=OLD_VERSION)
+    seen = judge(new, {NDCG: 0.4, PRECISION: 0.3}, rules, compared_with=OLD_VERSION)
     assert seen == {
         "verdict": "REJECTED",
         "comparedWith": OLD_VERSION,
@@ -129,7 +129,7 @@ def test_every_rule_has_to_hold_and_each_that_does_not_is_named():
 
 
 def test_without_rules_there_is_no_gate():
-    assert verdict({}, None, [], compared_with=None) == {
+    assert judge({}, None, [], compared_with=None) == {
         "verdict": "ACCEPTED",
         "comparedWith": None,
         "reasons": [],

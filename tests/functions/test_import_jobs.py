@@ -14,10 +14,13 @@ from tests.functions.samples import (
     NOW,
     ROLE,
     ago,
+    dataset_settings,
     import_job,
     iso,
     job,
+    limits,
     planned_import,
+    settings,
 )
 
 CREATE = {
@@ -36,13 +39,16 @@ NO_SLOT = {
     "status": "WAITING",
     "failure": None,
     "warnings": [],
-    "ours": True,
+    "foreign": False,
     "firstTriedAt": NOW.isoformat(),
 }
 
 
 def create(personalize, before=None, **changes):
-    return create_dataset_import_job(personalize.client, planned_import(**changes), before)
+    mode = changes.pop("importMode", "FULL")
+    settings_ = settings(datasets=[dataset_settings(importMode=mode)])
+    planned = planned_import(**{"durations": [1800], **changes})
+    return create_dataset_import_job(personalize.client, settings_, planned, before)
 
 
 def name_taken_by(personalize, **changes):
@@ -67,7 +73,7 @@ def test_an_import_is_started_as_planned(personalize, mode):
         "status": "CREATE PENDING",
         "failure": None,
         "warnings": [],
-        "ours": True,
+        "foreign": False,
         "createdAt": NOW.isoformat(),
     }
 
@@ -81,7 +87,7 @@ def test_a_job_that_this_run_started_before_is_adopted(personalize):
         "status": "CREATE IN_PROGRESS",
         "failure": None,
         "warnings": [],
-        "ours": True,
+        "foreign": False,
         "createdAt": iso(minutes=20),
     }
 
@@ -102,7 +108,7 @@ def test_a_job_of_ours_is_adopted_whatever_its_status(personalize, status, phase
         "status": status,
         "failure": failure,
         "warnings": [],
-        "ours": True,
+        "foreign": False,
         "createdAt": iso(minutes=20),
         "endedAt": iso(minutes=5),
     }
@@ -196,8 +202,8 @@ def test_any_other_error_is_let_through(personalize, code, message, status, expe
 def watch(personalize, **changes):
     described = {"datasetImportJob": import_job(**changes)}
     personalize.says("describe_dataset_import_job", described, datasetImportJobArn=IMPORT_JOB)
-    planned = planned_import(durations=[7200], maxHours=2)
-    return watch_dataset_import_job(personalize.client, planned, job(IMPORT_JOB))
+    planned, settings_ = planned_import(durations=[7200]), limits(maxImportHours=2)
+    return watch_dataset_import_job(personalize.client, settings_, planned, job(IMPORT_JOB))
 
 
 IMPORTED = {
@@ -207,7 +213,7 @@ IMPORTED = {
     "status": "ACTIVE",
     "failure": None,
     "warnings": [],
-    "ours": True,
+    "foreign": False,
     "createdAt": iso(minutes=20),
     "endedAt": iso(minutes=5),
 }
@@ -243,7 +249,7 @@ def test_an_export_that_cannot_be_listed_any_more_is_warned_of(personalize, s3, 
     def silent(*_):
         raise EndpointConnectionError(endpoint_url="https://s3")
 
-    monkeypatch.setattr("functions.exports.listed", silent)
+    monkeypatch.setattr("functions.exports.list_objects", silent)
     said = 'Could not connect to the endpoint URL: "https://s3"'
     assert watch(personalize, status="ACTIVE") == {**IMPORTED, "warnings": [f"{unlisted}{said}"]}
 
@@ -256,7 +262,7 @@ def test_a_watched_job_under_way_says_when_to_look_next(personalize):
         "status": "CREATE IN_PROGRESS",
         "failure": None,
         "warnings": [],
-        "ours": True,
+        "foreign": False,
         "createdAt": iso(minutes=20),
     }
 
@@ -274,7 +280,7 @@ def test_a_watched_job_that_failed_says_why(personalize):
         "status": "CREATE FAILED",
         "failure": "no header",
         "warnings": [],
-        "ours": True,
+        "foreign": False,
         "createdAt": iso(minutes=20),
         "endedAt": iso(minutes=5),
     }
@@ -282,4 +288,4 @@ def test_a_watched_job_that_failed_says_why(personalize):
 
 def test_a_watched_job_with_an_unknown_status_is_warned_of(personalize):
     seen = watch(personalize, status="CREATE PAUSED")
-    assert seen["warnings"] == ["the status 'CREATE PAUSED' is unknown; taken for under way"]
+    assert seen["warnings"] == ["the status 'CREATE PAUSED' is unknown and counts as running"]

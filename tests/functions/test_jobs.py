@@ -1,99 +1,101 @@
-"""What all jobs have in common."""
-
-import re
+"""Tests of the document of a job that was created, described or postponed."""
 
 import pytest
 
 from functions.executions import short_hash
 from functions.personalize.jobs import (
-    api_tags,
-    failure_of,
+    created_job,
+    described_job,
     first_tried_at,
-    found,
-    import_job_name,
-    not_yet,
-    started,
-    version_name,
+    import_mode_of,
+    planned_mode_of,
+    postponed_job,
+    training_mode_of,
 )
-from tests.functions.samples import (
-    API_TAGS,
-    IMPORT_JOB,
-    JOB_NAME,
-    NOW,
-    OTHER_SOLUTION,
-    PREFIX,
-    RUN_ID,
-    SOLUTION,
-    TAGS,
-    VERSION_NAME,
-    ago,
-    iso,
-    job,
-)
-
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}")
+from tests.functions.samples import IMPORT_JOB, NOW, ago, iso, job
 
 
-def test_an_import_job_is_named_after_stack_run_dataset_and_attempt():
-    assert import_job_name(PREFIX, RUN_ID, "interactions", 1) == JOB_NAME
-
-
-def test_a_version_is_named_after_stack_run_solution_and_attempt():
-    assert version_name(PREFIX, RUN_ID, SOLUTION, 1) == VERSION_NAME
-    assert version_name(PREFIX, RUN_ID, OTHER_SOLUTION, 1) != VERSION_NAME
-
-
-def test_the_longest_names_are_names_for_personalize():
-    assert NAME.fullmatch(import_job_name(PREFIX, RUN_ID, "actionInteractions", 999))
-    assert NAME.fullmatch(version_name(PREFIX, RUN_ID, SOLUTION, 999))
-
-
-def test_a_digest_is_the_beginning_of_a_sha_256():
+def test_a_short_hash_is_the_beginning_of_a_sha_256():
     assert short_hash("abc", 16) == "ba7816bf8f01cfea"
 
 
-def test_tags_are_given_as_the_api_takes_them():
-    assert api_tags(TAGS) == API_TAGS
-
-
-def test_a_job_that_was_just_started_waits_as_its_history_says():
-    made = started(IMPORT_JOB, [3601])
-    assert (made["seconds"], made["createdAt"]) == (451, NOW.isoformat()), "rounded up"
+def test_a_job_without_a_mode_is_full():
+    assert (import_mode_of({}), training_mode_of({}), planned_mode_of({})) == ("FULL",) * 3
+    assert import_mode_of({"importMode": "INCREMENTAL"}) == "INCREMENTAL"
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "failure"),
+    ("mode", "planned"), [("FULL", "FULL"), ("UPDATE", "UPDATE"), ("AUTOTRAIN", "FULL")]
+)
+def test_an_automatic_training_is_planned_as_full(mode, planned):
+    version = {"trainingMode": mode}
+    assert (training_mode_of(version), planned_mode_of(version)) == (mode, planned)
+
+
+def test_a_job_that_was_just_created():
+    assert created_job(IMPORT_JOB, [3601]) == {
+        "arn": IMPORT_JOB,
+        "phase": "UNDER_WAY",
+        "seconds": 451,
+        "status": "CREATE PENDING",
+        "failure": None,
+        "warnings": [],
+        "foreign": False,
+        "createdAt": NOW.isoformat(),
+    }, "the seconds are an eighth of the expected duration, rounded up"
+
+
+def test_a_running_job_has_no_end():
+    described = described_job(
+        IMPORT_JOB, "CREATE PENDING", created=ago(1), updated=ago(0.5), failure=None
+    )
+    assert described == {
+        "arn": IMPORT_JOB,
+        "phase": "UNDER_WAY",
+        "seconds": 1,
+        "status": "CREATE PENDING",
+        "failure": None,
+        "warnings": [],
+        "foreign": False,
+        "createdAt": iso(1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "reason", "failure"),
     [
-        ("ACTIVE", None, None),
-        ("CREATE FAILED", "no header", "no header"),
-        ("CREATE FAILED", None, "its status is CREATE FAILED"),
-        ("DELETE PENDING", None, "its status is DELETE PENDING"),
+        ("ACTIVE", "ACTIVE", None, None),
+        ("CREATE FAILED", "ENDED", "no header", "no header"),
+        ("CREATE FAILED", "ENDED", None, "its status is CREATE FAILED"),
+        ("DELETE PENDING", "ENDED", None, "its status is DELETE PENDING"),
     ],
 )
-def test_a_job_that_has_ended_says_when_and_why(status, reason, failure):
-    seen = found(IMPORT_JOB, status, created=ago(2), updated=ago(1), failure=reason)
-    assert (seen["endedAt"], seen["failure"]) == (iso(1), failure)
+def test_a_job_that_has_ended_has_an_end_and_perhaps_a_failure(status, phase, reason, failure):
+    described = described_job(
+        IMPORT_JOB, status, created=ago(2), updated=ago(1), failure=reason, foreign=True
+    )
+    assert described == {
+        "arn": IMPORT_JOB,
+        "phase": phase,
+        "seconds": 1,
+        "status": status,
+        "failure": failure,
+        "warnings": [],
+        "foreign": True,
+        "createdAt": iso(2),
+        "endedAt": iso(1),
+    }
 
 
-def test_a_job_under_way_has_no_end():
-    seen = found(IMPORT_JOB, "CREATE PENDING", created=ago(1), updated=ago(0.5), failure=None)
-    assert seen == job(IMPORT_JOB, status="CREATE PENDING")
+def test_an_unknown_status_is_a_warning():
+    described = described_job(IMPORT_JOB, "ODD", created=ago(2), updated=ago(1), failure=None)
+    assert described["warnings"] == ["the status 'ODD' is unknown and counts as running"]
 
 
-def test_an_active_job_has_no_failure():
-    assert failure_of(job(phase="ACTIVE", status="ACTIVE")) is None
-
-
-def test_the_first_try_is_now_where_no_try_came_before():
+def test_the_first_try_is_now_without_a_previous_try():
     assert first_tried_at(None) == NOW.isoformat()
-    assert first_tried_at(job()) == NOW.isoformat(), "a job that was started at the first try"
+    assert first_tried_at(job()) == NOW.isoformat(), "the job was created at the first try"
     assert first_tried_at(job(firstTriedAt=iso(1))) == iso(1)
-
-
-@pytest.mark.parametrize(("waited", "seconds"), [(0, 30), (600, 30), (3600, 180), (7140, 60)])
-def test_what_cannot_be_started_is_tried_less_and_less_often_and_at_the_very_end(waited, seconds):
-    before = job(firstTriedAt=iso(seconds=waited))
-    assert not_yet(IMPORT_JOB, "busy", before, max_hours=2, seconds=30)["seconds"] == seconds
 
 
 @pytest.mark.parametrize(
@@ -103,24 +105,23 @@ def test_what_cannot_be_started_is_tried_less_and_less_often_and_at_the_very_end
         (600, "AGAIN", 30),
         (1000, "AGAIN", 50),
         (1001, "AGAIN", 51),
+        (3600, "AGAIN", 180),
+        (7140, "AGAIN", 60),
         (7160, "AGAIN", 40),
         (7199.9, "AGAIN", 1),
         (7200, "ENDED", 1),
         (9000, "ENDED", 1),
     ],
 )
-def test_what_cannot_be_started_is_tried_more_rarely_and_given_up_after_its_hours(
-    waited, phase, seconds
-):
-    before = job(firstTriedAt=iso(seconds=waited))
-    seen = not_yet(IMPORT_JOB, "busy", before, max_hours=2, seconds=30)
-    assert seen == {
+def test_a_postponed_job_is_tried_less_often_and_ends_after_its_hours(waited, phase, seconds):
+    previous = job(firstTriedAt=iso(seconds=waited))
+    assert postponed_job(IMPORT_JOB, "busy", previous, max_hours=2, seconds=30) == {
         "arn": IMPORT_JOB,
         "phase": phase,
         "seconds": seconds,
         "status": "WAITING",
         "failure": "busy, for 2 hours now" if phase == "ENDED" else None,
         "warnings": [],
-        "ours": True,
+        "foreign": False,
         "firstTriedAt": iso(seconds=waited),
     }

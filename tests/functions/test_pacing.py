@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.personalize.pacing import BLIND_FIRST, CLOSEST, EARLY_LOOKS, HOLD_PAUSE, SHORT, pause
+from functions.personalize.pacing import (
+    EARLY_POLLS,
+    LONGEST_SLEEP,
+    SHORT_JOB,
+    SHORTEST_PAUSE,
+    UNKNOWN_MIN,
+    pause,
+)
 
 DURATIONS = st.lists(st.integers(min_value=1, max_value=48 * 3600), min_size=1, max_size=5)
 ELAPSED = st.floats(min_value=-600, max_value=10 * 24 * 3600)
@@ -40,11 +47,11 @@ def test_looks_are_close_only_around_the_expected_end(elapsed, seconds, reason):
 )
 def test_the_window_narrows_with_history_around_the_middle_of_it(durations, opens):
     assert opens - 60 + pause(durations, opens - 60) == pytest.approx(opens, abs=0.1)
-    assert pause(durations, opens + 1) == CLOSEST
+    assert pause(durations, opens + 1) == SHORTEST_PAUSE
 
 
 def test_a_job_of_25_minutes_is_watched_throughout_and_a_longer_one_is_not():
-    assert (SHORT, pause([1500], 0), pause([1501], 0)) == (1500, HOLD_PAUSE, 1501 / 8)
+    assert (SHORT_JOB, pause([1500], 0), pause([1501], 0)) == (1500, LONGEST_SLEEP, 1501 / 8)
 
 
 def test_a_very_short_job_is_looked_at_more_often():
@@ -69,34 +76,36 @@ def test_a_pause_is_never_shorter_than_a_second(durations, elapsed):
 def test_no_look_before_the_window_sleeps_into_it(durations, share):
     expected = sorted(durations)[len(durations) // 2]
     elapsed = expected * share
-    latest = max(expected * 0.79, elapsed + CLOSEST)
+    latest = max(expected * 0.79, elapsed + SHORTEST_PAUSE)
     assert elapsed + pause(durations, elapsed) <= latest, "at the latest, the window opens at 0.79"
 
 
 @given(DURATIONS)
 def test_few_looks_come_before_the_window(durations):
     elapsed, looks = 0.0, 0
-    while pause(durations, elapsed) > HOLD_PAUSE:
+    while pause(durations, elapsed) > LONGEST_SLEEP:
         elapsed += pause(durations, elapsed)
         looks += 1
-    assert looks <= EARLY_LOOKS, "a look through the state machine costs three transitions"
+    assert looks <= EARLY_POLLS, "a look through the state machine costs three transitions"
 
 
 @given(DURATIONS, st.floats(min_value=0.8, max_value=1.2))
 def test_an_ordinary_end_is_seen_within_ten_seconds(durations, share):
     expected = sorted(durations)[len(durations) // 2]
-    assert pause(durations, expected * share) <= CLOSEST, "two standard deviations to each side"
+    assert pause(durations, expected * share) <= SHORTEST_PAUSE, (
+        "two standard deviations to each side"
+    )
 
 
 @given(DURATIONS, st.floats(min_value=0, max_value=10 * 24 * 3600))
 def test_a_late_end_is_seen_with_a_twentieth_of_its_delay(durations, late):
     expected = sorted(durations)[len(durations) // 2]
-    assert pause(durations, expected + late) <= max(CLOSEST, late / 20)
+    assert pause(durations, expected + late) <= max(SHORTEST_PAUSE, late / 20)
 
 
 @given(ELAPSED, st.floats(min_value=0, max_value=24 * 3600))
 def test_without_history_pauses_only_grow(elapsed, later):
-    assert BLIND_FIRST <= pause([], elapsed) <= pause([], elapsed + later)
+    assert UNKNOWN_MIN <= pause([], elapsed) <= pause([], elapsed + later)
 
 
 def test_without_history_no_training_however_long_fills_the_history_of_an_execution():

@@ -1,4 +1,4 @@
-"""Each function's row in STEPS allows just what its code asks of AWS.
+"""Tests that each function may call exactly the actions that its code uses.
 
 The code is read, not run: from a handler, through every function that it can reach in functions/,
 to the methods of boto3's clients.
@@ -22,7 +22,7 @@ PREFIXES = {
     "scheduler": "scheduler",
     "stepfunctions": "states",
 }
-"""Service as boto3 names it, to the prefix of its IAM actions."""
+"""Service as boto3 names it -> the prefix of its IAM actions."""
 CLIENTS = {
     "PersonalizeClient": "personalize",
     "PersonalizeRuntimeClient": "personalize-runtime",
@@ -31,22 +31,22 @@ CLIENTS = {
     "BaseClient": None,
     "Client": None,
 }
-"""Type of a function's `client`, to its service; None is any, of which no method is called."""
+"""Type of a function's `client` -> its service. None stands for any client."""
 RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
-"""Actions that are not called like their operation."""
+"""IAM actions that have another name than their operation."""
 IMPLIED = {
-    # Both are given tags, which is an action of its own.
+    # Tags in a create need an action of their own, and so does the role of an import job.
     "create_dataset_import_job": {"personalize:TagResource", "iam:PassRole"},
     "create_solution_version": {"personalize:TagResource"},
-    # S3 decrypts what was encrypted with a key, for who may use that.
+    # S3 decrypts an object only if the caller may use its key.
     "plan_retraining": {"kms:Decrypt"},
 }
-"""Actions that a request needs beside its own; PassRole: the import job is given a role."""
+"""Actions that a request needs beside the action of its operation."""
 
 
 @cache
 def methods():
-    """Give the IAM action of each service's methods; paginators have their method's name."""
+    """Return (service, method) -> IAM action. A paginator has the name of its method."""
     found = {}
     keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret"}
     for service, prefix in PREFIXES.items():
@@ -59,9 +59,9 @@ def methods():
 
 @cache
 def module(name):
-    """Return a module's functions and constants, and what each name that it imports stands for.
+    """Return the functions and constants of a module, and name -> origin of its imports.
 
-    `name` is the path below functions/ without its ending, as `personalize/jobs`.
+    `name` is the path below functions/ without the suffix, for example `personalize/jobs`.
     """
     path = FUNCTIONS / f"{name}.py"
     tree = ast.parse(path.read_text())
@@ -87,7 +87,7 @@ def module(name):
 
 
 def mentions(module_name, part):
-    """Give the functions that a function or a constant mentions, as (module, name)."""
+    """Yield the functions and constants that a part of a module mentions, as (module, name)."""
     functions, constants, names = module(module_name)
     for node in ast.walk(part):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -95,32 +95,34 @@ def mentions(module_name, part):
             if owner is None:  # from . import world; world.read(...)
                 yield imported, node.attr
         if isinstance(node, ast.Name):
-            if node.id in functions:
+            if node.id in functions or node.id in constants:
                 yield module_name, node.id
-            if constants.get(node.id, part) is not part:
-                yield from mentions(module_name, constants[node.id])
             owner, imported = names.get(node.id, (None, None))
             if owner:
                 yield owner, imported
 
 
 def reached(step):
-    """Give the functions that a step's handler can reach, itself among them."""
-    found, ahead = {}, [(step, "handler")]
-    while ahead:
-        place = ahead.pop()
-        functions, _, _ = module(place[0])
-        if place not in found and place[1] in functions:
-            found[place] = functions[place[1]]
-            ahead.extend(mentions(place[0], functions[place[1]]))
-    return found
+    """Return (module, name) -> node of the functions that a step's handler can reach.
+
+    A constant can lead to functions too, for example the table of the guards.
+    """
+    nodes, waiting = {}, [(step, "handler")]
+    while waiting:
+        place = waiting.pop()
+        functions, constants, _ = module(place[0])
+        node = functions.get(place[1]) or constants.get(place[1])
+        if place not in nodes and node is not None:
+            nodes[place] = node
+            waiting.extend(mentions(place[0], node))
+    return {place: node for place, node in nodes.items() if isinstance(node, ast.FunctionDef)}
 
 
 def actions(step):
-    """Give the IAM actions of all client methods that a step's code names."""
+    """Return the IAM actions of all client methods that a step's code names."""
     used = set()
     for function in reached(step).values():
-        types = {each.arg: each.annotation for each in function.args.args}
+        types = {argument.arg: argument.annotation for argument in function.args.args}
         services = {"aws.scheduler()": "scheduler"}
         if "client" in types:
             services["client"] = CLIENTS[ast.unparse(types["client"])]
@@ -133,13 +135,13 @@ def actions(step):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_function_may_do_what_its_code_does_and_nothing_else(step):
-    allowed = {action for actions_ in STEPS[step].may.values() for action in actions_}
+def test_a_function_may_call_what_its_code_uses_and_nothing_else(step):
+    allowed = {action for kind in STEPS[step].may.values() for action in kind}
     assert actions(step) | IMPLIED.get(step, set()) == allowed
 
 
 def places():
-    """Return the modules below functions/, as `personalize/jobs`."""
+    """Return the modules below functions/, for example `personalize/jobs`."""
     files = FUNCTIONS.rglob("*.py")
     return [path.relative_to(FUNCTIONS).with_suffix("").as_posix() for path in files]
 
@@ -147,7 +149,7 @@ def places():
 def test_every_function_in_the_bundle_is_reached_from_a_handler():
     everywhere = {(place, name) for place in places() for name in module(place)[0]}
     everything = {place for step in STEPS for place in reached(step)}
-    assert everywhere - everything == set(), "what nothing calls is dead"
+    assert everywhere - everything == set(), "a function that nothing calls can be deleted"
 
 
 def test_handlers_and_rows_are_the_same():

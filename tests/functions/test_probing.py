@@ -5,7 +5,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from functions import aws
 from functions.personalize.probe import probe_campaign
-from tests.functions.samples import CAMPAIGN, PROBE, iso, planned_campaign, probing
+from tests.functions.samples import CAMPAIGN, PROBE, iso, probed_settings, probing
 
 FIVE = [{"itemId": str(number)} for number in range(5)]
 FOUR_ITEMS = "4 results, fewer than 5"
@@ -24,8 +24,8 @@ def refuses(runtime, code="ResourceNotFoundException", message="no campaign"):
 
 
 def probe(runtime, before=None, **changes):
-    campaign = planned_campaign(probe={**PROBE, **changes})
-    return probe_campaign(runtime.client, campaign, before)
+    settings_ = probed_settings(**{**PROBE, **changes})
+    return probe_campaign(runtime.client, settings_, CAMPAIGN, before)
 
 
 ENDING = probing(startedAt=iso(minutes=10))
@@ -46,7 +46,7 @@ def test_a_long_probe_asks_every_thirty_seconds_and_is_handed_on(runtime, clock)
     assert clock.slept == [30] * 9, "an invocation holds for five minutes at most"
 
 
-def test_a_probe_that_is_handed_on_keeps_its_beginning(runtime, clock):
+def test_a_probe_that_is_handed_on_keeps_its_sample(runtime, clock):
     clock.advance(599)
     answers(runtime)
     answers(runtime)
@@ -128,8 +128,8 @@ def test_a_probe_does_not_pass_without_an_answer(runtime):
 
 def test_similar_items_are_asked_for_by_item(runtime):
     answers(runtime, itemId="7")
-    campaign = planned_campaign(probe={"itemId": "7", "minResults": 5, "minutes": 10})
-    assert probe_campaign(runtime.client, campaign, ENDING)["phase"] == "PASSED"
+    settings_ = probed_settings(itemId="7", minResults=5, minutes=10)
+    assert probe_campaign(runtime.client, settings_, CAMPAIGN, ENDING)["phase"] == "PASSED"
 
 
 def test_a_recipe_that_takes_both_is_asked_with_both(runtime):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.report import report, worst
+from functions.report import report_of, worst
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -66,11 +66,11 @@ def failed(error=None, **changes):
 
 def retrained(**changes):
     """The report of the first solution."""
-    return report(finished(solutions=[solution_result(**changes)]))["solutions"][0]
+    return report_of(finished(solutions=[solution_result(**changes)]))["solutions"][0]
 
 
 def test_a_run_that_deployed_everything_says_so():
-    assert report(finished()) == {
+    assert report_of(finished()) == {
         "status": "DEPLOYED",
         "runId": RUN_ID,
         "executionArn": EXECUTION,
@@ -89,7 +89,7 @@ def test_a_run_that_deployed_everything_says_so():
 def test_a_run_that_was_skipped_says_why():
     document = finished(plan=plan(skipped="this is a dry run"))
     del document["imports"], document["solutions"]
-    assert report(document) == {
+    assert report_of(document) == {
         "status": "SKIPPED",
         "runId": RUN_ID,
         "executionArn": EXECUTION,
@@ -104,7 +104,7 @@ def test_a_run_that_was_skipped_says_why():
 @pytest.mark.parametrize("given", [{}, [], {"scheduledTime": 5}])
 def test_a_run_that_could_not_be_planned_is_reported_whatever_it_was_given(given):
     error = {"Error": "RunRefused", "Cause": '{"errorMessage": "1 problem"}'}
-    made = report({**configured(given), "error": error})
+    made = report_of({**configured(given), "error": error})
     assert made == {
         "status": "FAILED",
         "runId": "20261129-f4750e9e",
@@ -120,7 +120,7 @@ def test_a_run_that_could_not_be_planned_is_reported_whatever_it_was_given(given
 def test_a_scheduled_run_that_could_not_be_planned_has_its_slots_name():
     given = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
     error = {"Error": "States.Timeout"}
-    made = report({**configured(given), "error": error})
+    made = report_of({**configured(given), "error": error})
     assert (made["runId"], made["reason"]) == (RUN_ID, "States.Timeout: no cause given")
 
 
@@ -135,12 +135,12 @@ def test_a_scheduled_run_that_could_not_be_planned_has_its_slots_name():
     ],
 )
 def test_a_cause_is_given_as_the_functions_message_or_as_it_is(cause, words):
-    made = report({**finished(), "error": {"Error": "X", "Cause": cause}})
+    made = report_of({**finished(), "error": {"Error": "X", "Cause": cause}})
     assert made["reason"] == f"X: {words}"
 
 
 def test_an_error_outside_of_all_iterations_fails_the_run():
-    made = report(finished(error=ERROR))
+    made = report_of(finished(error=ERROR))
     assert (made["status"], made["reason"]) == ("FAILED", "NameTaken: it exists")
 
 
@@ -155,7 +155,7 @@ def test_a_failed_import_fails_the_run_that_then_trains_nothing(how, arn, failur
     items = dataset_result(dataset=planned_import(type="items"), outcome="FAILED", **how)
     document = finished(imports={"results": [dataset_result(), items], "anyFailed": True})
     del document["solutions"]
-    made = report(document)
+    made = report_of(document)
     assert made["status"] == "FAILED"
     assert made["imports"] == [
         IMPORTED,
@@ -172,7 +172,7 @@ def test_an_import_that_found_no_slot_has_no_arn():
     waiting = ended_job(DATASET, phase="ENDED", status="WAITING", failure="no slot")
     del waiting["createdAt"]
     document = finished(imports={"results": [dataset_result(job=waiting, outcome="FAILED")]})
-    assert report(document)["imports"] == [
+    assert report_of(document)["imports"] == [
         {**IMPORTED, "outcome": "FAILED", "datasetImportJobArn": None, "failure": "no slot"}
     ]
 
@@ -210,7 +210,7 @@ def test_a_solution_without_campaigns_is_trained():
 def test_an_updated_solution_and_an_adopted_version_are_named_so():
     made = retrained(
         solution=planned_solution(trainingMode="UPDATE"),
-        version=ended_job(FOREIGN_VERSION, ours=False),
+        version=ended_job(FOREIGN_VERSION, foreign=True),
     )
     assert made == {
         **RETRAINED,
@@ -219,11 +219,11 @@ def test_an_updated_solution_and_an_adopted_version_are_named_so():
         "solutionVersionArn": FOREIGN_VERSION,
     }
     assert (
-        f"    version {FOREIGN_VERSION}, adopted from somebody else\n"
+        f"    version {FOREIGN_VERSION}, foreign and adopted\n"
         in (
-            report(
+            report_of(
                 finished(
-                    solutions=[solution_result(version=ended_job(FOREIGN_VERSION, ours=False))]
+                    solutions=[solution_result(version=ended_job(FOREIGN_VERSION, foreign=True))]
                 )
             )["text"]
         )
@@ -261,7 +261,7 @@ def test_each_campaign_has_its_own_outcome_and_the_solution_the_worst(
 
 def test_a_failed_solution_fails_the_run_whatever_the_others_did():
     bad = solution_result(version=None, error=ERROR, campaigns=[])
-    made = report(finished(solutions=[solution_result(), bad]))
+    made = report_of(finished(solutions=[solution_result(), bad]))
     assert made["status"] == "FAILED"
     assert made["text"] == (
         f"Retraining run {RUN_ID}: FAILED\n"
@@ -293,7 +293,7 @@ def test_warnings_of_the_plan_and_of_every_job_are_given_in_running_order():
             solution_result(version=None),
         ],
     )
-    made = report(document)
+    made = report_of(document)
     assert made["warnings"] == [
         "about the plan",
         f"{IMPORT_JOB}: about ns-1",
@@ -332,13 +332,13 @@ def test_what_may_have_been_created_unseen_is_told_by_its_name(error, unknown):
             solution_result(version=job(), error=unanswered),
         ],
     )
-    adopts = f"may have been created all the same; to resume run {RUN_ID} adopts it"
+    adopts = f"may have been created; to resume run {RUN_ID} adopts it"
     expected = [f"{JOB_NAME} {adopts}", f"{VERSION_NAME} {adopts}"] if unknown else []
-    assert report(document)["warnings"] == expected, "what has an ARN is in the report"
+    assert report_of(document)["warnings"] == expected, "what has an ARN is in the report"
 
 
 def test_the_text_fits_into_a_state_machines_cause():
-    made = report(finished(plan=plan(warnings=["x" * 40_000])))
+    made = report_of(finished(plan=plan(warnings=["x" * 40_000])))
     assert len(made["text"]) == 30_000
     assert made["warnings"] == ["x" * 40_000], "the data is whole"
 
@@ -394,7 +394,7 @@ def test_what_an_update_and_its_rollback_warned_of_is_told():
         ended_job(CAMPAIGN, warnings=[f"unknown status {status}"]) for status in ("ODD", "EVEN")
     )
     campaign = campaign_result(update=update, rollback=rollback, outcome="ROLLED_BACK")
-    made = report(finished(solutions=[solution_result(campaigns=[campaign])]))
+    made = report_of(finished(solutions=[solution_result(campaigns=[campaign])]))
     assert made["warnings"] == [
         f"{CAMPAIGN}: unknown status ODD",
         f"{CAMPAIGN}: unknown status EVEN",
@@ -424,6 +424,6 @@ def test_what_the_gate_could_not_compare_is_a_warning():
     judged = evaluation(notes=["x could not be compared"])
     unjudged = campaign_result(evaluation=None, error=ERROR, outcome="FAILED")
     solution = solution_result(campaigns=[campaign_result(evaluation=judged), unjudged])
-    assert report(finished(solutions=[solution]))["warnings"] == [
+    assert report_of(finished(solutions=[solution]))["warnings"] == [
         f"{CAMPAIGN}: x could not be compared"
     ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.executions import asked, problems, run_of, scheduled_at
+from functions.executions import input_problems, request_of, run_of, scheduled_at
 from tests.functions.samples import (
     DATASET,
     EXECUTION,
@@ -56,7 +56,7 @@ MOMENTS = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(s
     ids=json.dumps,
 )
 def test_a_good_request_has_no_problems(request_):
-    assert problems(request_, SETTINGS) == []
+    assert input_problems(request_, SETTINGS) == []
 
 
 NO_TIME = "is no time such as '2026-11-29T03:00:00Z'"
@@ -144,12 +144,12 @@ BAD = {
 
 @pytest.mark.parametrize(("request_", "problem"), BAD.values(), ids=BAD)
 def test_a_bad_request_is_told_what_was_expected(request_, problem):
-    assert problems(request_, SETTINGS) == [problem]
+    assert input_problems(request_, SETTINGS) == [problem]
 
 
 def test_all_problems_are_given_at_once():
     request = {"trigger": "x", "skipImport": 0, "trainingMode": 1, "datasets": {}, "more": []}
-    assert [problem.split(":")[0] for problem in problems(request, SETTINGS)] == [
+    assert [problem.split(":")[0] for problem in input_problems(request, SETTINGS)] == [
         "key",
         "skipImport",
         "trigger",
@@ -160,7 +160,7 @@ def test_all_problems_are_given_at_once():
 
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | MOMENTS))
 def test_any_json_is_judged_and_names_a_run(given_):
-    found = problems(given_, SETTINGS)
+    found = input_problems(given_, SETTINGS)
     assert all(isinstance(problem, str) for problem in found)
     run = run_of(configured(given_))
     assert run["id"], "a refused run is reported by its id too"
@@ -200,8 +200,8 @@ def test_a_resumed_run_keeps_its_id():
 
 
 def test_null_means_left_out():
-    assert asked({"datasets": None, "dryRun": False}) == {"dryRun": False}
-    assert asked(None) == {}
+    assert request_of({"datasets": None, "dryRun": False}) == {"dryRun": False}
+    assert request_of(None) == {}
 
 
 def test_a_slot_is_in_utc():

@@ -9,12 +9,11 @@ from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.personalize import versions
 from functions.personalize.versions import (
     create_solution_version,
-    left_by,
     stop_solution_version,
+    versions_of_execution,
     watch_solution_version,
 )
 from tests.functions.samples import (
-    API_TAGS,
     EXECUTION,
     FOREIGN_VERSION,
     IMPORT_JOB,
@@ -26,11 +25,13 @@ from tests.functions.samples import (
     SOLUTION,
     VERSION,
     VERSION_NAME,
+    VERSION_TAGS,
     ago,
     dataset_result,
     ended_job,
     iso,
     job,
+    limits,
     planned_solution,
     run,
     settings,
@@ -43,7 +44,7 @@ CREATE = {
     "name": VERSION_NAME,
     "solutionArn": SOLUTION,
     "trainingMode": "FULL",
-    "tags": API_TAGS,
+    "tags": VERSION_TAGS,
 }
 STARTED = {
     "arn": VERSION,
@@ -52,7 +53,7 @@ STARTED = {
     "status": "CREATE PENDING",
     "failure": None,
     "warnings": [],
-    "ours": True,
+    "foreign": False,
     "createdAt": NOW.isoformat(),
 }
 FOUND = job(createdAt=iso(1))
@@ -95,7 +96,9 @@ def older(monkeypatch):
 def create(personalize, imports=(), **changes):
     """Create in a run that began five hours ago and whose plan saw an import end then."""
     planned = planned_solution(**{"dataAsOf": iso(50), **changes})
-    return create_solution_version(personalize.client, planned, run(startedAt=iso(5)), imports)
+    return create_solution_version(
+        personalize.client, settings(), run(startedAt=iso(5)), planned, imports
+    )
 
 
 def imported(**changes):
@@ -197,14 +200,14 @@ def test_a_foreign_training_that_began_after_the_last_import_is_adopted(personal
     foreign_training(personalize)
     adopts(personalize)
     imports = [imported(endedAt=iso(3)), imported(endedAt=iso(1, seconds=1))]
-    assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False)
+    assert create(personalize, imports) == job(FOREIGN_VERSION, foreign=True)
 
 
 @pytest.mark.parametrize("refusal", ["ResourceInUseException", "TooManyTagsException"])
 def test_a_foreign_training_that_takes_no_tag_is_adopted_all_the_same(personalize, refusal):
     foreign_training(personalize)
     personalize.refuses("tag_resource", refusal, resourceArn=FOREIGN_VERSION, tags=ADOPTED_AS)
-    assert create(personalize, [imported(endedAt=iso(3))]) == job(FOREIGN_VERSION, ours=False)
+    assert create(personalize, [imported(endedAt=iso(3))]) == job(FOREIGN_VERSION, foreign=True)
 
 
 @pytest.mark.parametrize("ended", [iso(1), iso(0.5)])
@@ -219,7 +222,7 @@ def test_an_import_that_was_not_started_does_not_complete_the_data(personalize):
     foreign_training(personalize)
     adopts(personalize)
     imports = [dataset_result(job=None), imported(endedAt=iso(2))]
-    assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False)
+    assert create(personalize, imports) == job(FOREIGN_VERSION, foreign=True)
 
 
 @pytest.mark.parametrize(
@@ -233,13 +236,13 @@ def test_without_imports_the_data_is_as_of_the_newest_one_or_the_runs_start(
         adopts(personalize)
     else:
         creates(personalize)
-    assert create(personalize, dataAsOf=data_as_of)["ours"] == (not adopted)
+    assert create(personalize, dataAsOf=data_as_of)["foreign"] == adopted
 
 
 def test_a_foreign_training_from_before_the_run_is_not_adopted_without_any_import(personalize):
     foreign_training(personalize, creationDateTime=ago(6))
     creates(personalize)
-    assert create(personalize, dataAsOf=None)["ours"], "the run began five hours ago"
+    assert create(personalize, dataAsOf=None)["foreign"] is False, "the run began five hours ago"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +263,7 @@ def test_a_foreign_update_is_not_adopted_in_the_place_of_a_full_training(
     else:
         creates(personalize, trainingMode=planned)
     made = create(personalize, trainingMode=planned)
-    assert (made["arn"], made["ours"]) == (FOREIGN_VERSION if adopted else VERSION, not adopted)
+    assert (made["arn"], made["foreign"]) == (FOREIGN_VERSION if adopted else VERSION, adopted)
 
 
 def test_a_foreign_training_without_a_mode_counts_as_full(personalize):
@@ -271,7 +274,7 @@ def test_a_foreign_training_without_a_mode_counts_as_full(personalize):
     answer = {"solutionVersion": modeless}
     personalize.says("describe_solution_version", answer, solutionVersionArn=OLD_VERSION)
     adopts(personalize, OLD_VERSION)
-    assert create(personalize) == job(OLD_VERSION, ours=False)
+    assert create(personalize) == job(OLD_VERSION, foreign=True)
 
 
 def test_a_foreign_training_that_is_being_stopped_is_neither_adopted_nor_mentioned(personalize):
@@ -294,7 +297,7 @@ def test_an_execution_before_this_one_may_have_had_the_same_slot(personalize, st
         creates(personalize)
     request = {"scheduledTime": iso(slot)} if slot else {}
     made = create_solution_version(
-        personalize.client, planned_solution(), run(request, startedAt=iso(started)), ()
+        personalize.client, settings(), run(request, startedAt=iso(started)), planned_solution(), ()
     )
     assert made["phase"] == ("ENDED" if found else "UNDER_WAY")
 
@@ -353,14 +356,14 @@ def test_an_existing_version_is_used_as_planned(personalize):
 def test_an_existing_version_of_an_earlier_stack_is_the_pipelines_own(personalize):
     name = f"ffffffff{VERSION_NAME[8:]}"
     describes(personalize, solutionVersionArn=OLD_VERSION, name=name, status="ACTIVE")
-    assert create(personalize, existingVersionArn=OLD_VERSION)["ours"] is True
+    assert create(personalize, existingVersionArn=OLD_VERSION)["foreign"] is False
 
 
 @pytest.mark.parametrize("name", ["by-hand", VERSION_NAME])
 def test_an_existing_version_that_was_adopted_stays_somebody_elses(personalize, name):
     describes(personalize, solutionVersionArn=FOREIGN_VERSION, name=name)
     made = create(personalize, existingVersionArn=FOREIGN_VERSION, existingVersionIsForeign=True)
-    assert made == job(FOREIGN_VERSION, ours=False), "it is never stopped"
+    assert made == job(FOREIGN_VERSION, foreign=True), "it is never stopped"
 
 
 @pytest.mark.parametrize(
@@ -385,7 +388,7 @@ def test_beside_an_older_run_nothing_is_paid_for(personalize, older):
         "status": "SKIPPED",
         "failure": f"{EXECUTION} is under way",
         "warnings": [],
-        "ours": True,
+        "foreign": False,
     }
     assert older.asked == [("executions", run(startedAt=iso(5)))]
 
@@ -402,7 +405,7 @@ def test_beside_an_older_run_a_foreign_training_is_adopted_all_the_same(personal
     foreign_training(personalize)
     adopts(personalize)
     imports = [imported(endedAt=iso(2))]
-    assert create(personalize, imports) == job(FOREIGN_VERSION, ours=False), "it costs nothing"
+    assert create(personalize, imports) == job(FOREIGN_VERSION, foreign=True), "it costs nothing"
 
 
 # watch
@@ -410,8 +413,8 @@ def test_beside_an_older_run_a_foreign_training_is_adopted_all_the_same(personal
 
 def watch(personalize, before, **changes):
     describes(personalize, solutionVersionArn=before["arn"], **changes)
-    planned = planned_solution(durations=[7200], maxHours=3)
-    return watch_solution_version(personalize.client, planned, before)
+    planned, settings_ = planned_solution(durations=[7200]), limits(maxTrainingHours=3)
+    return watch_solution_version(personalize.client, settings_, planned, before)
 
 
 def test_a_watched_training_says_when_to_look_next(personalize):
@@ -419,12 +422,12 @@ def test_a_watched_training_says_when_to_look_next(personalize):
 
 
 def test_an_adopted_training_stays_somebody_elses(personalize):
-    seen = watch(personalize, job(FOREIGN_VERSION, ours=False), status="ACTIVE")
-    assert seen == ended_job(FOREIGN_VERSION, ours=False)
+    seen = watch(personalize, job(FOREIGN_VERSION, foreign=True), status="ACTIVE")
+    assert seen == ended_job(FOREIGN_VERSION, foreign=True)
 
 
 def test_warnings_are_kept_and_each_is_given_once(personalize):
-    unknown = "the status 'CREATE PAUSED' is unknown; taken for under way"
+    unknown = "the status 'CREATE PAUSED' is unknown and counts as running"
     before = job(warnings=["x is in training too", unknown])
     seen = watch(personalize, before, status="CREATE PAUSED")
     assert seen["warnings"] == [unknown, "x is in training too"]
@@ -456,15 +459,15 @@ def test_a_training_that_is_stopping_is_not_stopped_again(personalize):
 
 def test_an_adopted_training_is_never_stopped(personalize):
     describes(personalize, solutionVersionArn=FOREIGN_VERSION)
-    overdue = {**OVERDUE, "arn": FOREIGN_VERSION, "ours": False}
+    overdue = {**OVERDUE, "arn": FOREIGN_VERSION, "foreign": True}
     assert stop_solution_version(personalize.client, overdue) == {**overdue, "phase": "ENDED"}
 
 
-@pytest.mark.parametrize("ours", [True, False])
-def test_a_training_that_became_active_before_the_stop_is_used(personalize, ours):
+@pytest.mark.parametrize("foreign", [True, False])
+def test_a_training_that_became_active_before_the_stop_is_used(personalize, foreign):
     describes(personalize, status="ACTIVE")
-    assert stop_solution_version(personalize.client, {**OVERDUE, "ours": ours}) == ended_job(
-        ours=ours, warnings=["x is in training too"]
+    assert stop_solution_version(personalize.client, {**OVERDUE, "foreign": foreign}) == ended_job(
+        foreign=foreign, warnings=["x is in training too"]
     )
 
 
@@ -506,7 +509,7 @@ def test_a_stop_that_is_refused_otherwise_is_let_through(personalize):
 
 
 def test_a_training_that_is_stopping_keeps_its_warnings(personalize):
-    unknown = "the status 'CREATE PAUSED' is unknown; taken for under way"
+    unknown = "the status 'CREATE PAUSED' is unknown and counts as running"
     seen = after_stop(personalize, status="CREATE PAUSED")
     assert seen["warnings"] == [unknown, "x is in training too"]
 
@@ -573,7 +576,9 @@ def test_a_runs_own_versions_are_found_and_nothing_else(personalize):
         {"solutionVersion": nameless},
         solutionVersionArn=nameless["solutionVersionArn"],
     )
-    found = left_by(personalize.client, settings(solutions=both), run(startedAt=iso(5)), NOW)
+    found = versions_of_execution(
+        personalize.client, settings(solutions=both), run(startedAt=iso(5)), NOW
+    )
     assert [each["solutionVersionArn"] for each in found] == [
         f"{SOLUTION}/ours",
         f"{SOLUTION}/ended",

@@ -1,8 +1,15 @@
-"""What each status means."""
+"""Tests of the phase of each status."""
 
 import pytest
 
-from functions.personalize.statuses import is_hopeless, phase_of, warnings_of
+from functions.personalize.statuses import (
+    cannot_succeed,
+    is_active,
+    is_deleted,
+    is_running,
+    phase_of,
+    status_warnings,
+)
 
 DOCUMENTED = {
     "CREATE PENDING": "UNDER_WAY",
@@ -21,18 +28,20 @@ DOCUMENTED = {
 
 @pytest.mark.parametrize(("status", "phase"), DOCUMENTED.items())
 def test_a_documented_status_has_its_phase_and_no_warning(status, phase):
-    assert (phase_of(status), warnings_of(status)) == (phase, [])
+    assert (phase_of(status), status_warnings(status)) == (phase, [])
+    assert is_active(status) is (phase == "ACTIVE")
+    assert is_running(status) is (phase == "UNDER_WAY")
+    assert is_deleted(status) is status.startswith("DELETE")
 
 
 @pytest.mark.parametrize("status", ["CREATE PAUSED", "INACTIVE", "FAILED", "active", ""])
-def test_an_undocumented_status_counts_as_under_way_and_is_warned_of(status):
-    assert phase_of(status) == "UNDER_WAY", "only the deadline may give a job up"
-    assert warnings_of(status) == [f"the status {status!r} is unknown; taken for under way"]
+def test_an_undocumented_status_counts_as_running_with_a_warning(status):
+    assert phase_of(status) == "UNDER_WAY", "only the deadline ends such a job"
+    assert status_warnings(status) == [f"the status {status!r} is unknown and counts as running"]
 
 
-def test_a_job_is_hopeless_when_it_ended_badly_or_is_about_to():
-    hopeless = {status for status in DOCUMENTED if is_hopeless(status)}
-    assert hopeless == {
+def test_a_job_cannot_succeed_after_it_has_failed_or_while_it_is_stopping():
+    assert {status for status in DOCUMENTED if cannot_succeed(status)} == {
         "CREATE STOPPING",
         "CREATE FAILED",
         "CREATE STOPPED",
@@ -40,4 +49,4 @@ def test_a_job_is_hopeless_when_it_ended_badly_or_is_about_to():
         "DELETE PENDING",
         "DELETE IN_PROGRESS",
     }
-    assert not is_hopeless("CREATE PAUSED"), "nobody knows what it means"
+    assert not cannot_succeed("CREATE PAUSED"), "nobody knows what this status means"

@@ -1,7 +1,8 @@
 """Looking at a job until it ends, on a clock moved by hand."""
 
 from functions.clock import now, sleep
-from functions.personalize.watch import elapsed_seconds, watch, whole
+from functions.personalize.pacing import whole_seconds
+from functions.personalize.watch import age_seconds, watch
 from tests.functions.samples import NOW, ago, ended_job, iso, job
 
 
@@ -89,12 +90,12 @@ def test_a_warning_stays_with_the_job():
 
 
 def test_a_jobs_age_counts_from_its_own_creation():
-    assert elapsed_seconds(job(createdAt="2026-11-29T04:58:20+02:00")) == 100
+    assert age_seconds(job(createdAt="2026-11-29T04:58:20+02:00")) == 100
 
 
 def test_seconds_for_a_wait_state_are_rounded_up():
     given = {0: 1, 0.2: 1, 1: 1, 1.0001: 2, 59.9: 60, 60: 60}
-    assert {seconds: whole(seconds) for seconds in given} == given
+    assert {seconds: whole_seconds(seconds) for seconds in given} == given
 
 
 def test_the_real_clock_knows_its_zone_and_passes():

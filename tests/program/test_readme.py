@@ -1,7 +1,5 @@
 """Proves that the README and the guides say what the code says: keys, defaults, roles, commands."""
 
-import ast
-import inspect
 import itertools
 import json
 import re
@@ -14,8 +12,6 @@ from docs import configuration
 from functions import errors
 from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags
-from functions.planning import export_guards
-from functions.planning import guards as run_guards
 from retrain.rehearsal.scenarios import SCENARIOS
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
 from tests.program.test_program import CONFIG, deploy
@@ -37,8 +33,6 @@ PAGES_FOR_ONE_STACK = [
     ROOT / "docs" / "deployment.md",
 ]
 """Pages whose commands work on one stack, which each command has to name."""
-HELPERS_OF_GUARDS = {"newest_full", "problems"}
-"""Public functions in the modules of the guards that are no guards."""
 
 
 def rows(page, first_column):
@@ -71,39 +65,6 @@ def test_the_page_about_fleets_counts_the_roles_and_functions_of_a_stack():
     first, *_ = rows(FLEET, "resource")
     assert [first[0], first[1], first[3]] == ["IAM roles", str(roles), str(1000 // roles)]
     assert f"{types.count('aws:lambda/function:Function')} functions" in FLEET
-
-
-def guards():
-    """Return the module of each guard, by the guard's name."""
-    return {
-        name: module
-        for module in (run_guards, export_guards)
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not name.startswith("_")
-        if name not in HELPERS_OF_GUARDS
-    }
-
-
-def texts_in(module):
-    """Return all texts in a module as one, each f-string without what it inserts."""
-    tree = ast.parse(inspect.getsource(module))
-    return " | ".join(
-        "".join(part.value for part in node.values if isinstance(part, ast.Constant))
-        if isinstance(node, ast.JoinedStr)
-        else str(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant | ast.JoinedStr)
-    )
-
-
-def test_the_guide_explains_every_guard():
-    assert sorted(code(row[0])[0] for row in rows(OPERATIONS, "guard")) == sorted(guards())
-
-
-@pytest.mark.parametrize("row", rows(OPERATIONS, "guard"), ids=lambda row: code(row[0])[0])
-def test_the_guide_quotes_a_guard_as_the_code_has_it(row):
-    texts = texts_in(guards()[code(row[0])[0]])
-    assert [quote for quote in code(row[1]) if quote not in texts] == []
 
 
 @pytest.mark.parametrize("page", [README, OPERATIONS], ids=["README", "operations"])

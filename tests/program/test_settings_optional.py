@@ -13,7 +13,7 @@ from components.args import (
 )
 from components.rules.metrics import NAMES
 from components.rules.values import DATE
-from functions.planning import decide
+from functions.planning import situation
 from tests.program.sample_stack import (
     ACCOUNT,
     CAMPAIGN,
@@ -141,7 +141,7 @@ def test_a_gate_takes_each_metric_that_some_recipe_has(metric):
 
 
 def test_the_date_that_a_location_may_hold_is_the_one_that_a_run_fills_in():
-    assert decide.DATE == DATE
+    assert situation.DATE == DATE
 
 
 def test_a_location_is_as_long_as_it_is_with_the_date_filled_in():

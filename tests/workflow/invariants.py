@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from emulator.virtual.step_functions import Execution
-from functions.close_run import LAST_CALL
+from functions.close_run import LATEST_CREATION
 from functions.personalize.tags import VERDICT
 from tests.workflow.pipeline import RUN_ID
 from tests.workflow.recorder import Recorder, Report, Update, is_of_this_run, report_of
@@ -52,7 +52,7 @@ def adopted_versions(executions: Iterable[Execution]) -> set[str]:
         for call in execution.calls
         if call.function == "create_solution_version"
         and isinstance(call.outcome, dict)
-        and not call.outcome["ours"]
+        and call.outcome["foreign"]
     }
 
 
@@ -141,8 +141,8 @@ def _check_trainings(
 def _check_stops(recorder: Recorder) -> None:
     """Check that only versions of this run were stopped, and by `close_run` only its own.
 
-    A version that was created within `LAST_CALL` after the end of a closed execution may still
-    come from this execution.
+    A version that was created within `LATEST_CREATION` after the end of a closed execution may
+    still come from this execution.
     """
     for version_arn, closed_execution in recorder.stops:
         version = recorder.version(version_arn)
@@ -151,7 +151,7 @@ def _check_stops(recorder: Recorder) -> None:
             continue
         creators = recorder.creators[str(version["name"])] - {closed_execution.arn}
         ended = closed_execution.events[-1]["timestamp"]
-        assert not creators or version["creationDateTime"] <= ended + LAST_CALL, (
+        assert not creators or version["creationDateTime"] <= ended + LATEST_CREATION, (
             f"closing {closed_execution.arn} stopped {version_arn}, which {creators} created later"
         )
 

@@ -54,7 +54,7 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
         (
             small(Begin={"Type": "Pass", "Next": "Chose"}),
             [
-                "'Begin' goes on to 'Chose', which is no state beside it",
+                "'Begin' goes on to 'Chose', which is no state of this machine",
                 "'Choose' cannot be reached",
                 "'End' cannot be reached",
             ],
@@ -76,11 +76,11 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
         ),
         (
             small(Choose={"Type": "Choice", "Choices": [{"Next": "Gone"}], "Default": "End"}),
-            ["'Choose' goes on to 'Gone', which is no state beside it"],
+            ["'Choose' goes on to 'Gone', which is no state of this machine"],
         ),
         (
             small(Begin={"Type": "Task", "Catch": [{"Next": "Gone"}], "Next": "Choose"}),
-            ["'Begin' goes on to 'Gone', which is no state beside it"],
+            ["'Begin' goes on to 'Gone', which is no state of this machine"],
         ),
         (
             small(
@@ -103,7 +103,7 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
                     "Next": "Choose",
                 }
             ),
-            ["'In' goes on to 'End', which is no state beside it"],
+            ["'In' goes on to 'End', which is no state of this machine"],
         ),
     ],
     ids=[
@@ -134,7 +134,7 @@ def test_every_reference_that_dangles_is_found(where, target):
     for key in path[:-1]:
         at = at[key]
     at[path[-1]] = target
-    assert f"{name!r} goes on to {target!r}, which is no state beside it" in problems(broken)
+    assert f"{name!r} goes on to {target!r}, which is no state of this machine" in problems(broken)
 
 
 @given(st.data())

@@ -4,7 +4,7 @@ import pytest
 
 from components.args import LimitsArgs, QualityRuleArgs
 from components.rules.metrics import NDCG_AT_10
-from functions.personalize.tags import VERDICT, recall
+from functions.personalize.tags import VERDICT, tags_of
 from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.summaries import DEPLOYED, failures, ndcg, outcomes, report
 from tests.world import MOVIES, campaign_arn, interactions, solution, solution_arn
@@ -71,7 +71,7 @@ def test_a_version_as_good_as_the_live_one_is_accepted():
         old, new = pipeline.versions()
         assert ndcg(pipeline, new) != ndcg(pipeline, old), "the models are different"
         assert pipeline.served_version() == new
-        assert VERDICT not in recall(pipeline.client, new)
+        assert VERDICT not in tags_of(pipeline.client, new)
     assert outcomes(execution) == {**IMPORTED, **DEPLOYED}
 
 
@@ -80,7 +80,7 @@ def test_a_rejected_version_is_marked_and_not_deployed_by_a_run_without_import()
         write_worse_data(pipeline)
         pipeline.run()
         old, rejected = pipeline.versions()
-        assert recall(pipeline.client, rejected)[VERDICT] == "REJECTED"
+        assert tags_of(pipeline.client, rejected)[VERDICT] == "REJECTED"
         write_similar_data(pipeline)
         pipeline.machine.start({"skipImport": True}).wait()
         assert len(pipeline.requests("CreateSolutionVersion")) == 2, (

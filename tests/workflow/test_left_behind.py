@@ -3,7 +3,7 @@
 import pytest
 
 from emulator.virtual.lambda_runtime import Fails
-from functions.personalize.tags import PREVIOUS, VERDICT, recall
+from functions.personalize.tags import PREVIOUS, VERDICT, tags_of
 from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
 from tests.world import MOVIES, campaign, campaign_arn, interactions, solution, solution_arn
@@ -78,8 +78,8 @@ def test_no_rollback_leads_to_a_version_that_a_failed_rollback_should_have_left(
         pipeline.bucket.put("interactions.csv", interactions(shift=1))
         second = pipeline.run(scheduledTime=NEXT_SLOT)
         assert pipeline.served_version() == good
-        assert recall(pipeline.client, campaign_arn())[PREVIOUS] == good
-        assert recall(pipeline.client, bad)[VERDICT] == "ROLLED_BACK"
+        assert tags_of(pipeline.client, campaign_arn())[PREVIOUS] == good
+        assert tags_of(pipeline.client, bad)[VERDICT] == "ROLLED_BACK"
     assert outcomes(first)["home"] == "FAILED"
     assert outcomes(second)["home"] == "ROLLED_BACK"
 

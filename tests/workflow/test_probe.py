@@ -12,7 +12,7 @@ from components.args import LimitsArgs
 from emulator.virtual.step_functions import Execution
 from functions import aws
 from functions.personalize import probe
-from functions.personalize.tags import PREVIOUS, VERDICT, recall
+from functions.personalize.tags import PREVIOUS, VERDICT, tags_of
 from tests.workflow.pipeline import RUN_ID, before_step, deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
@@ -126,7 +126,7 @@ def test_too_few_results_roll_the_campaign_back_and_mark_the_version():
         assert pipeline.served_version() == old
         update = pipeline.describe_campaign()["latestCampaignUpdate"]
         assert update["status"] == "ACTIVE", "the run waited for the rollback"
-        assert recall(pipeline.client, new)[VERDICT] == "ROLLED_BACK"
+        assert tags_of(pipeline.client, new)[VERDICT] == "ROLLED_BACK"
         updates = pipeline.requests("UpdateCampaign")
     assert [request["solutionVersionArn"] for request in updates] == [new, old]
     assert outcomes(execution) == ROLLED_BACK
@@ -266,7 +266,7 @@ def test_each_update_writes_the_previous_version_to_the_campaigns_tags():
         for slot in ("2026-11-29T03:00:00Z", "2026-11-30T03:00:00Z"):
             served_before = pipeline.served_version()
             pipeline.run(skipImport=True, scheduledTime=slot)
-            assert recall(pipeline.client, campaign_arn())[PREVIOUS] == served_before
+            assert tags_of(pipeline.client, campaign_arn())[PREVIOUS] == served_before
             assert pipeline.served_version() != served_before
 
 
@@ -281,7 +281,7 @@ def test_a_campaign_that_served_nothing_is_not_probed():
         pipeline.sleep(3600)
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[-1], "no rollback is possible"
-        assert PREVIOUS not in recall(pipeline.client, campaign_arn())
+        assert PREVIOUS not in tags_of(pipeline.client, campaign_arn())
     assert phases(execution) == []
     assert outcomes(execution) == DEPLOYED
 
@@ -290,4 +290,4 @@ def test_a_short_probe_still_asks_the_least_number_of_questions():
     with deploy(probed(user_id="u1", minutes=0.5)) as pipeline:
         execution, questions = run_with_bad_answers(pipeline, bad=set())
     assert outcomes(execution) == DEPLOYED
-    assert questions > probe.LEAST_QUESTIONS
+    assert questions > probe.FEWEST_REQUESTS

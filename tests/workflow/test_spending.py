@@ -22,7 +22,7 @@ from tests.world import (
 GROUP = f"{PERSONALIZE}:dataset-group/movies"
 NOTHING_NEW = (
     "nothing is new: the exports are those imported last, no event tracker streams events in, and "
-    "every solution was trained since; to train all the same, start with force"
+    "every solution was trained since; to train anyway, start with force"
 )
 
 

@@ -57,7 +57,7 @@ def test_an_update_with_an_unknown_status_counts_as_running_with_a_warning():
         execution = pipeline.run(skipImport=True)
     assert outcomes(execution) == DEPLOYED
     assert report(execution)["warnings"] == [
-        f"{campaign_arn()}: the status 'UPDATE QUEUED' is unknown; taken for under way"
+        f"{campaign_arn()}: the status 'UPDATE QUEUED' is unknown and counts as running"
     ]
 
 

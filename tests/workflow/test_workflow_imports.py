@@ -118,7 +118,7 @@ def test_an_unknown_status_counts_as_running_with_a_warning():
         execution = pipeline.run()
     assert outcomes(execution) == ALL_DONE
     assert report(execution)["warnings"] == [
-        f"{JOB_ARNS}/{ITEMS_JOB}: the status 'CREATE PAUSED' is unknown; taken for under way"
+        f"{JOB_ARNS}/{ITEMS_JOB}: the status 'CREATE PAUSED' is unknown and counts as running"
     ], "the warning stays when the status changes"
 
 
@@ -130,7 +130,7 @@ def test_an_import_with_an_unknown_status_fails_at_its_deadline():
         execution = pipeline.run()
     assert failures(execution) == {"items": "still PAUSED after 6 hours"}
     assert report(execution)["warnings"] == [
-        f"{JOB_ARNS}/{ITEMS_JOB}: the status 'PAUSED' is unknown; taken for under way"
+        f"{JOB_ARNS}/{ITEMS_JOB}: the status 'PAUSED' is unknown and counts as running"
     ]
 
 

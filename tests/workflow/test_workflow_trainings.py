@@ -107,7 +107,7 @@ def test_a_training_with_an_unknown_status_is_stopped_at_its_deadline_with_a_war
         assert len(pipeline.requests("StopSolutionVersionCreation")) == 1
     assert failures(execution) == {"taste": "still CREATE PAUSED after 1 hours, so it was stopped"}
     assert report(execution)["warnings"] == [
-        f"{new}: the status 'CREATE PAUSED' is unknown; taken for under way"
+        f"{new}: the status 'CREATE PAUSED' is unknown and counts as running"
     ]
 
 
@@ -239,6 +239,6 @@ def test_a_training_whose_creation_is_never_answered_is_told_and_adopted_when_re
     assert report(failed)["text"] == (
         f"Retraining run {RUN_ID}: FAILED\n"
         f"  {solution_arn()}: FAILED: Sandbox.Timedout: made to fail\n"
-        f"  warning: {NAME} may have been created all the same; to resume run {RUN_ID} adopts it"
+        f"  warning: {NAME} may have been created; to resume run {RUN_ID} adopts it"
     )
     assert outcomes(execution) == NO_IMPORT

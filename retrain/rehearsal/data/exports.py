@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
-from functions.planning.decide import DATE
+from functions.planning.situation import DATE
 from retrain.rehearsal.data.csv_files import read_rows, to_csv
 from retrain.rehearsal.data.data_sets import TYPES, increment
 from retrain.rehearsal.data.spoiling import spoil

@@ -1,0 +1,59 @@
+"""Prints the page of the guards, by `python -m docs.guards > docs/guards.md`."""
+
+import inspect
+import sys
+
+from functions.planning.guards import GUARDS, Guard
+
+PAGE = """\
+# The guards
+
+`python -m docs.guards` prints this page from the table in `functions/planning/guards.py`.
+
+A guard is checked before anything is imported or trained, so after a REFUSE or SKIP the campaigns
+serve what they served before.
+
+- **REFUSE**: the run fails with the messages of all guards that refuse it.
+- **SKIP**: the run ends without an error, unless another guard refuses it.
+- **WARN**: the run goes on, and its report contains the message.
+
+The message of a guard says what is wrong and what to do. A message about a dataset begins with its
+key, for example `datasets.items: ...`. A resumed run does not check an export again if it has begun
+to import it.
+
+| guard | verdict | checked for | what it looks for | what to do |
+| --- | --- | --- | --- | --- |
+{rows}
+"""
+SCOPES = {
+    "run": "the run",
+    "dataset": "each dataset to import",
+    "export": "each export to import",
+    "solution": "each solution to train",
+    "training": "each solution that needs a new version",
+}
+
+
+def page() -> str:
+    """Return the page with one row for each guard, in the order in which they are checked."""
+    return PAGE.format(rows="\n".join(_row(guard) for guard in GUARDS))
+
+
+def _row(guard: Guard) -> str:
+    purpose = _first_sentence(inspect.getdoc(guard.check) or "").removeprefix("Find ")
+    cells = (guard.name, guard.verdict, SCOPES[guard.scope], purpose, guard.advice)
+    return f"| {' | '.join(cells)} |"
+
+
+def _first_sentence(text: str) -> str:
+    """Return the first sentence of a docstring, without its full stop."""
+    return text.partition("\n")[0].partition(". ")[0].rstrip(".")
+
+
+def main() -> None:
+    """Print the page."""
+    sys.stdout.write(page())
+
+
+if __name__ == "__main__":
+    main()

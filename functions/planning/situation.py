@@ -1,0 +1,93 @@
+"""The situation of a run, which the guards check and the plan is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..executions import day_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..contract import DatasetSettings, Run, Settings, SolutionSettings
+    from .world import World
+
+DATE = "{date}"
+"""In a location: the day of the run in UTC, for example 2026-11-29."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """A run, its settings and the state of the services.
+
+    A guard of one dataset or one solution gets a situation that names it.
+    """
+
+    settings: Settings
+    run: Run
+    world: World
+    datasets: Sequence[DatasetSettings]
+    """The datasets that the run imports, with the date in their locations filled in."""
+    solutions: Sequence[SolutionSettings]
+    """The solutions that the run trains."""
+    dataset_in_question: DatasetSettings | None = None
+    solution_in_question: SolutionSettings | None = None
+
+    @property
+    def dataset(self) -> DatasetSettings:
+        """The dataset in question."""
+        assert self.dataset_in_question is not None, "only for guards of one dataset"
+        return self.dataset_in_question
+
+    @property
+    def solution(self) -> SolutionSettings:
+        """The solution in question."""
+        assert self.solution_in_question is not None, "only for guards of one solution"
+        return self.solution_in_question
+
+    def of_dataset(self, dataset: DatasetSettings) -> Situation:
+        """Return the situation with this dataset in question."""
+        return replace(self, dataset_in_question=dataset)
+
+    def of_solution(self, solution: SolutionSettings) -> Situation:
+        """Return the situation with this solution in question."""
+        return replace(self, solution_in_question=solution)
+
+
+def datasets_of(settings: Settings, run: Run) -> list[DatasetSettings]:
+    """Return the datasets that the run imports, with the date in their locations filled in."""
+    if run["request"].get("skipImport"):
+        return []
+    chosen = run["request"].get("datasets")
+    day = day_of(run["id"])
+    return [
+        {
+            **dataset,
+            "dataLocation": dataset["dataLocation"].replace(DATE, day),
+            "readyMarker": dataset["readyMarker"] and dataset["readyMarker"].replace(DATE, day),
+        }
+        for dataset in settings["datasets"]
+        if chosen is None or dataset["type"] in chosen
+    ]
+
+
+def solutions_of(settings: Settings, run: Run) -> list[SolutionSettings]:
+    """Return the solutions that the run trains."""
+    chosen = run["request"].get("solutions")
+    return [
+        solution
+        for solution in settings["solutions"]
+        if chosen is None or solution["solutionArn"] in chosen
+    ]
+
+
+def situation_of(settings: Settings, run: Run, world: World) -> Situation:
+    """Return the situation of a run, with no dataset or solution in question."""
+    return Situation(
+        settings=settings,
+        run=run,
+        world=world,
+        datasets=datasets_of(settings, run),
+        solutions=solutions_of(settings, run),
+    )

@@ -1,0 +1,381 @@
+"""Tests of the plan of a run: what it covers, and what each verdict of a guard does to it."""
+
+import pytest
+
+from functions.errors import RunRefused
+from functions.planning.decide import decide
+from functions.planning.situation import datasets_of
+from tests.functions.samples import (
+    ARN,
+    CAMPAIGN,
+    DATASET,
+    EXECUTION,
+    FIELDS,
+    FINGERPRINT,
+    ITEMS,
+    JOB_NAME,
+    NOW,
+    OTHER_SOLUTION,
+    RUN_ID,
+    SOLUTION,
+    VERSION,
+    VERSION_NAME,
+    ago,
+    campaign,
+    dataset_resource,
+    dataset_settings,
+    export,
+    import_summary,
+    iso,
+    items_settings,
+    limits,
+    planned_campaign,
+    planned_import,
+    planned_solution,
+    probed_settings,
+    run,
+    s3_object,
+    settings,
+    solution_resource,
+    solution_settings,
+    version,
+    version_summary,
+    world,
+)
+
+
+def plan(request=None, *, settings_=None, **changes):
+    """Return the plan in the standard world with these changes."""
+    return decide(settings_ or settings(), run(request), world(**changes))
+
+
+def refusal(request=None, **changes):
+    """Return the text with which a run is refused."""
+    with pytest.raises(RunRefused) as error:
+        plan(request, **changes)
+    return str(error.value)
+
+
+TWO_OF_EACH = {
+    "settings_": settings(
+        datasets=[dataset_settings(), items_settings()],
+        solutions=[
+            solution_settings(),
+            solution_settings(solutionArn=OTHER_SOLUTION, campaigns=[]),
+        ],
+    ),
+    "datasets": {DATASET: dataset_resource(), ITEMS: dataset_resource(datasetArn=ITEMS)},
+    "schemas": {DATASET: FIELDS, ITEMS: [{"name": "ITEM_ID", "type": "string"}]},
+    "exports": {DATASET: export(), ITEMS: export()},
+    "import_jobs": {DATASET: [], ITEMS: []},
+    "solutions": {arn: solution_resource(solutionArn=arn) for arn in (SOLUTION, OTHER_SOLUTION)},
+    "versions": {SOLUTION: [], OTHER_SOLUTION: []},
+}
+"""A world with two datasets and two solutions."""
+
+
+# What a run covers
+
+
+def test_a_run_imports_trains_and_updates_what_is_configured():
+    created_in = planned_campaign(durations=[1440000])
+    assert plan() == {
+        "imports": [planned_import()],
+        "solutions": [planned_solution(campaigns=[created_in])],
+        "skipped": None,
+        "warnings": [],
+    }
+
+
+def test_the_plan_repeats_no_setting():
+    """A new option of a dataset or solution then needs no change of the plan."""
+    (planned,) = plan()["imports"]
+    assert set(planned) == {"type", "jobName", "dataLocation", "tags", "durations"}
+    (planned,) = plan()["solutions"]
+    assert set(planned) & set(solution_settings()) == {"solutionArn", "trainingMode", "campaigns"}
+    (planned,) = planned["campaigns"]
+    assert set(planned) == {"campaignArn", "isProbed", "durations"}
+
+
+def test_a_request_may_choose_datasets_and_solutions():
+    chosen = plan({"datasets": ["items"], "solutions": [OTHER_SOLUTION]}, **TWO_OF_EACH)
+    assert [planned["type"] for planned in chosen["imports"]] == ["items"]
+    assert [planned["solutionArn"] for planned in chosen["solutions"]] == [OTHER_SOLUTION]
+
+
+def test_a_request_without_a_choice_covers_everything():
+    everything = plan(**TWO_OF_EACH)
+    assert [planned["type"] for planned in everything["imports"]] == ["interactions", "items"]
+    assert [planned["solutionArn"] for planned in everything["solutions"]] == [
+        SOLUTION,
+        OTHER_SOLUTION,
+    ]
+
+
+def test_a_run_may_skip_the_import():
+    assert plan({"skipImport": True, "datasets": ["interactions"]})["imports"] == []
+    assert len(plan({"skipImport": False})["imports"]) == 1
+
+
+def test_a_dry_run_plans_everything_and_executes_nothing():
+    assert plan({"dryRun": True}) == {**plan(), "skipped": "this is a dry run"}
+    assert plan({"dryRun": False})["skipped"] is None
+
+
+def test_the_data_are_as_of_the_newest_successful_import_of_any_dataset():
+    jobs = {
+        DATASET: [
+            import_summary(status="CREATE FAILED", lastUpdatedDateTime=ago(1)),
+            import_summary(lastUpdatedDateTime=ago(30)),
+        ],
+        ITEMS: [import_summary(lastUpdatedDateTime=ago(20))],
+    }
+    planned = plan({"skipImport": True}, **{**TWO_OF_EACH, "import_jobs": jobs})
+    assert planned["solutions"][0]["dataAsOf"] == iso(20)
+
+
+# The date in a location
+
+DATED = dataset_settings(
+    dataLocation="s3://exports/{date}/{date}.csv", readyMarker="s3://exports/{date}/_SUCCESS"
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "20261128T233000Z"},
+        {"id": "20261128-0a1b2c3d"},
+        {"id": "20261128T233000Z", "startedAt": "2026-12-01T00:00:00Z"},
+    ],
+    ids=["scheduled", "started by hand", "resumed"],
+)
+def test_a_date_in_a_location_is_the_day_of_the_run(changes):
+    assert datasets_of(settings(datasets=[DATED]), run(**changes)) == [
+        {
+            **DATED,
+            "dataLocation": "s3://exports/2026-11-28/2026-11-28.csv",
+            "readyMarker": "s3://exports/2026-11-28/_SUCCESS",
+        }
+    ]
+
+
+def test_a_location_without_a_date_stays_as_it_is():
+    assert datasets_of(settings(), run()) == [dataset_settings()]
+
+
+# Guards that refuse
+
+
+def test_a_run_is_refused_with_the_messages_of_all_guards():
+    settings_ = settings(
+        datasets=[dataset_settings(importMode="INCREMENTAL")],
+        solutions=[solution_settings(trainingMode="UPDATE", fullEveryDays=7)],
+    )
+    changes = {
+        "import_jobs": {DATASET: []},
+        "solutions": {SOLUTION: solution_resource(recipeArn=f"{ARN}:::recipe/aws-sims")},
+        "versions": {SOLUTION: []},
+    }
+    assert refusal({"trainingMode": "UPDATE"}, settings_=settings_, **changes) == (
+        "4 problems with this run:\n"
+        f"  datasets.interactions: importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} "
+        "before; import it once with importMode FULL\n"
+        f"  {SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
+        "aws-hrnn-coldstart, and this solution's is aws-sims; train it with FULL\n"
+        f"  {SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
+        "and there is none; start with trainingMode FULL\n"
+        "  datasets.interactions: s3://exports/interactions.csv has 1 interactions; an INCREMENTAL "
+        "import takes at least 1000 new ones: import less often, or use importMode FULL"
+    )
+
+
+def test_a_single_problem_is_not_called_problems():
+    assert str(RunRefused(["a: b"])) == "1 problem with this run:\n  a: b"
+
+
+def test_no_resource_has_to_exist_for_a_refusal():
+    keys = "datasets", "groups", "schemas", "import_jobs", "solutions", "versions", "campaigns"
+    nothing = {key: {} for key in keys}
+    assert refusal({"trainingMode": "UPDATE"}, **nothing).startswith("4 problems with this run:")
+
+
+def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
+    settings_ = settings(datasets=[dataset_settings(importMode="INCREMENTAL")])
+    planned = plan({"skipImport": True}, settings_=settings_, import_jobs={DATASET: []})
+    assert planned["imports"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"datasets": {}}, "does not exist"),
+        ({"solutions": {}}, "does not exist"),
+        (
+            {
+                "campaigns": {
+                    CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion": True})
+                }
+            },
+            "past the quality gate",
+        ),
+        (
+            {"settings_": probed_settings(itemId="i1", minResults=1, minutes=1)},
+            "its probe asks with itemId",
+        ),
+        ({"exports": {DATASET: export(objects=[], samples=[])}}, "was the export written"),
+        ({"last_full": {DATASET: {"retraining-bytes": "9999"}}}, "less than minRelativeSize"),
+        (
+            {"settings_": settings(datasets=[dataset_settings(readyMarker="s3://exports/x")])},
+            "the ready marker",
+        ),
+        (
+            {
+                "settings_": settings(datasets=[dataset_settings(dataLocation="s3://x/{date}")]),
+                "last_import": {DATASET: {"retraining-run": "20261206T030000Z"}},
+            },
+            "has imported a later day since",
+        ),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_each_of_these_guards_refuses_the_run(changes, message):
+    assert message in refusal(**changes)
+
+
+# Guards of exports in a resumed run
+
+RESUME = {"resume": RUN_ID}
+BAD_EXPORT = {"exports": {DATASET: export(objects=[], samples=[])}}
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "CREATE IN_PROGRESS"])
+def test_an_export_that_a_resumed_run_has_begun_to_import_is_not_checked_again(status):
+    """Its objects are older than the import by now, and may have been deleted."""
+    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status=status)]}
+    assert len(plan(RESUME, import_jobs=jobs, **BAD_EXPORT)["imports"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [({}, "CREATE FAILED"), (RESUME, "CREATE FAILED"), ({}, "ACTIVE")],
+    ids=["failed", "failed and resumed", "not resumed"],
+)
+def test_any_other_export_is_checked(request_, status):
+    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status=status)]}
+    assert "was the export written" in refusal(request_, import_jobs=jobs, **BAD_EXPORT)
+
+
+# Guards that skip
+
+SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
+
+
+def test_an_event_of_the_deployment_is_skipped_even_if_other_guards_would_refuse():
+    planned = plan(SCHEDULED, datasets={}, schedule_changed_at=NOW)
+    assert planned["skipped"].startswith("the schedule was created or changed at 2026-11-29T03:00")
+
+
+def test_a_run_beside_an_older_one_is_skipped_even_if_other_guards_would_refuse():
+    assert plan(older_run=EXECUTION, datasets={}) == {
+        "imports": [],
+        "solutions": [],
+        "skipped": f"{EXECUTION} is under way",
+        "warnings": [],
+    }
+
+
+UNCHANGED = {
+    "last_import": {DATASET: {"retraining-fingerprint": FINGERPRINT}},
+    "versions": {SOLUTION: [version_summary(creationDateTime=ago(47))]},
+}
+NOTHING_NEW = "nothing is new: the exports are those imported last"
+WAITING = {
+    "named_versions": {VERSION_NAME: version(status="ACTIVE", creationDateTime=ago(47))},
+    "trained_by_runs": [VERSION],
+}
+"""A version that was trained after the last import, and that no campaign serves."""
+
+
+def test_a_run_with_nothing_new_is_skipped():
+    planned = plan(**UNCHANGED)
+    assert planned["skipped"].startswith(NOTHING_NEW)
+    assert (planned["imports"], planned["solutions"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("request_", "skipped"), [({}, None), ({"dryRun": True}, "this is a dry run")]
+)
+def test_a_version_that_waits_is_deployed_although_nothing_is_new(request_, skipped):
+    planned = plan(request_, **UNCHANGED, **WAITING)
+    assert (planned["imports"], planned["skipped"]) == ([], skipped)
+    assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
+
+
+def test_an_export_that_is_not_new_is_not_checked():
+    """Its marker and its objects are older than the import."""
+    marked = dataset_settings(readyMarker="s3://exports/_SUCCESS", importMode="INCREMENTAL")
+    old = {"exports": {DATASET: export(objects=[s3_object(modified_at=ago(100))])}, **UNCHANGED}
+    planned = plan(settings_=settings(datasets=[marked]), **old)
+    assert planned["skipped"].startswith(NOTHING_NEW)
+
+
+def test_a_forced_run_goes_on_although_nothing_is_new():
+    planned = plan({"force": True}, **UNCHANGED)
+    assert (planned["skipped"], len(planned["imports"])) == (None, 1)
+
+
+def test_a_run_is_refused_although_nothing_is_new():
+    broken = {DATASET: dataset_resource(status="CREATE FAILED")}
+    assert "CREATE FAILED" in refusal(**UNCHANGED, datasets=broken)
+
+
+ONCE = limits(maxTrainingsPerMonth=1)
+OFTEN = f"{SOLUTION}: versions created within 30 days: 1, and limits.maxTrainingsPerMonth is 1"
+
+
+def test_a_run_that_would_train_too_often_is_skipped_and_shows_its_plan():
+    assert plan(settings_=ONCE) == {**plan(), "skipped": OFTEN}
+    assert plan({"dryRun": True}, settings_=ONCE)["skipped"] == OFTEN
+
+
+def test_the_reasons_of_several_solutions_are_joined():
+    versions = {arn: [version_summary()] for arn in (SOLUTION, OTHER_SOLUTION)}
+    changes = {**TWO_OF_EACH, "versions": versions}
+    changes["settings_"] = {**TWO_OF_EACH["settings_"], "limits": ONCE["limits"]}
+    both = plan(**changes)["skipped"].split("; ")
+    assert [reason.partition(": versions")[0] for reason in both] == [SOLUTION, OTHER_SOLUTION]
+
+
+def test_a_version_that_exists_is_used_however_often_the_solution_was_trained():
+    own = {"named_versions": {VERSION_NAME: version()}}
+    assert plan(RESUME, settings_=ONCE, **own)["skipped"] is None
+    assert plan({"skipImport": True}, settings_=ONCE, **WAITING)["skipped"] is None
+
+
+# Guards that warn
+
+AUTOMATIC = {"solutions": {SOLUTION: solution_resource(performAutoTraining=True)}}
+
+
+def test_automatic_training_is_a_warning_or_a_refusal_as_configured():
+    (warning,) = plan(**AUTOMATIC)["warnings"]
+    assert warning.startswith(f"{SOLUTION}: also trains automatically")
+    refused = refusal(settings_=settings(autoTraining="refuse"), **AUTOMATIC)
+    assert refused == f"1 problem with this run:\n  {warning}"
+
+
+def test_crowded_imports_are_a_warning():
+    assert plan(import_slots_used=4)["warnings"] == [
+        "5 imports for 5 slots: 4 under way and 1 of this run; some will wait"
+    ]
+
+
+def test_a_skipped_run_warns_too():
+    assert len(plan(**UNCHANGED, **AUTOMATIC)["warnings"]) == 1
+
+
+def test_a_resumed_run_that_left_no_job_is_a_warning():
+    assert plan(RESUME)["warnings"] == [
+        f"resume: run {RUN_ID} has created no job, so everything starts anew"
+    ]

@@ -1,0 +1,498 @@
+"""Tests of each guard of the run and its resources: which runs it finds, and with which message."""
+
+from datetime import timedelta
+
+import pytest
+
+from docs import guards as page
+from functions.planning.guards import (
+    GUARDS,
+    another_run_is_under_way,
+    automatic_training_is_allowed,
+    automatic_training_is_refused,
+    comes_from_deployment,
+    datasets_are_active,
+    imports_are_crowded,
+    incremental_needs_full,
+    nothing_to_resume,
+    passes_by_the_gate,
+    probes_can_be_answered,
+    solution_is_usable,
+    trained_often_enough,
+    trains_automatically,
+    update_needs_full,
+    update_needs_recipe,
+)
+from tests.functions.samples import (
+    ARN,
+    CAMPAIGN,
+    DATASET,
+    EXECUTION,
+    GROUP,
+    ITEMS,
+    JOB_NAME,
+    NOW,
+    OTHER_SOLUTION,
+    RECIPE,
+    RUN_ID,
+    SOLUTION,
+    VERSION_NAME,
+    ago,
+    campaign,
+    campaign_settings,
+    dataset_resource,
+    dataset_settings,
+    group_resource,
+    import_summary,
+    items_settings,
+    limits,
+    messages,
+    settings,
+    solution_resource,
+    solution_settings,
+    version,
+    version_summary,
+)
+
+SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
+UPDATE = solution_settings(trainingMode="UPDATE", fullEveryDays=7)
+INCREMENTAL = dataset_settings(importMode="INCREMENTAL")
+USER_PERSONALIZATION_V2 = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
+
+
+# The table
+
+
+def test_the_page_shows_the_table():
+    path = page.__file__.replace("guards.py", "guards.md")
+    with open(path) as file:  # noqa: PTH123 - one read
+        assert file.read() == page.page(), "run: python -m docs.guards > docs/guards.md"
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.name}, {guard.verdict}")
+def test_the_docstring_of_a_check_says_what_it_looks_for(guard):
+    assert guard.check.__doc__.startswith("Find "), "the page of the guards shows the rest"
+
+
+def test_only_a_guard_that_skips_says_what_stays_in_the_plan():
+    assert {guard.verdict for guard in GUARDS if guard.keeps != "nothing"} == {"SKIP"}
+
+
+# The event of a deployment
+
+
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
+def test_an_event_right_after_a_deployment_is_found(after):
+    changed = NOW - after
+    assert messages(comes_from_deployment, request=SCHEDULED, schedule_changed_at=changed) == [
+        (
+            f"the schedule was created or changed at {changed.isoformat()}, and a deployment "
+            "starts no training; to retrain now, start an execution with input {}"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [ago(minutes=10, seconds=1), NOW + timedelta(minutes=2, seconds=1), None],
+    ids=["long after", "due before and late", "schedule unknown"],
+)
+def test_an_event_of_the_calendar_passes(changed):
+    assert messages(comes_from_deployment, request=SCHEDULED, schedule_changed_at=changed) == []
+
+
+def test_a_person_may_start_a_run_right_after_a_deployment():
+    request = {"trigger": "manual"}
+    assert messages(comes_from_deployment, request=request, schedule_changed_at=NOW) == []
+
+
+# Another run
+
+
+def test_an_older_run_is_found():
+    assert messages(another_run_is_under_way, older_run=EXECUTION) == [f"{EXECUTION} is under way"]
+    assert messages(another_run_is_under_way) == []
+
+
+# Resources exist and belong together
+
+
+def test_resources_that_exist_and_belong_together_pass():
+    assert messages(datasets_are_active) == messages(solution_is_usable) == []
+
+
+def test_every_resource_that_does_not_exist_is_found():
+    absent = {"datasets": {}, "groups": {}, "solutions": {}, "campaigns": {}}
+    assert messages(datasets_are_active, **absent) == [
+        f"{DATASET}: does not exist; create it, or correct the stack's config"
+    ]
+    assert messages(solution_is_usable, **absent) == [
+        f"{SOLUTION}: does not exist; create it, or correct the stack's config",
+        f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config",
+    ]
+
+
+def test_all_datasets_are_checked_if_one_does_not_exist():
+    two = settings(datasets=[items_settings(), dataset_settings()])
+    groups = {GROUP: group_resource(status="CREATE FAILED")}
+    assert messages(datasets_are_active, settings_=two, groups=groups) == [
+        f"{ITEMS}: does not exist; create it, or correct the stack's config",
+        f"{GROUP}: its status is CREATE FAILED; retraining needs it ACTIVE",
+    ]
+
+
+@pytest.mark.parametrize("status", ["CREATE PENDING", "CREATE FAILED", "DELETE IN_PROGRESS"])
+def test_every_resource_that_is_not_active_is_found(status):
+    inactive = {
+        "datasets": {DATASET: dataset_resource(status=status)},
+        "groups": {GROUP: group_resource(status=status)},
+        "solutions": {SOLUTION: solution_resource(status=status)},
+    }
+    assert [
+        *messages(datasets_are_active, **inactive),
+        *messages(solution_is_usable, **inactive),
+    ] == [
+        f"{arn}: its status is {status}; retraining needs it ACTIVE"
+        for arn in (DATASET, GROUP, SOLUTION)
+    ]
+
+
+def test_a_solution_of_another_group_is_found():
+    other = f"{ARN}:dataset-group/books"
+    solutions = {SOLUTION: solution_resource(datasetGroupArn=other)}
+    assert messages(solution_is_usable, solutions=solutions) == [
+        (
+            f"{SOLUTION}: trains on {other}, and the datasets belong to {GROUP}; name the datasets "
+            "of the solution's own group"
+        )
+    ]
+
+
+@pytest.mark.parametrize("status", ["DELETE PENDING", "DELETE IN_PROGRESS"])
+def test_a_campaign_that_is_being_deleted_is_found(status):
+    assert messages(solution_is_usable, campaigns={CAMPAIGN: campaign(status=status)}) == [
+        f"{CAMPAIGN}: its status is {status}; take it out of the stack's config"
+    ]
+
+
+@pytest.mark.parametrize("status", ["CREATE PENDING", "CREATE FAILED"])
+def test_a_campaign_that_is_not_active_yet_passes(status):
+    """The update waits for its creation, or repairs it."""
+    assert messages(solution_is_usable, campaigns={CAMPAIGN: campaign(status=status)}) == []
+
+
+@pytest.mark.parametrize("served", [f"{OTHER_SOLUTION}/1", f"{SOLUTION}-2/1"])
+def test_a_campaign_of_another_solution_is_found(served):
+    campaigns = {CAMPAIGN: campaign(solutionVersionArn=served)}
+    assert messages(solution_is_usable, campaigns=campaigns) == [
+        (
+            f"{CAMPAIGN}: serves {served}, which is no version of {SOLUTION}; put the campaign "
+            "under its own solution"
+        )
+    ]
+
+
+# INCREMENTAL imports
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        [],
+        [import_summary(status="CREATE FAILED")],
+        [import_summary(status="CREATE IN_PROGRESS")],
+        [import_summary(importMode="INCREMENTAL")],
+    ],
+    ids=["none", "failed", "running", "incremental"],
+)
+def test_an_incremental_import_without_a_full_one_is_found(jobs):
+    import_jobs = {DATASET: jobs}
+    assert messages(incremental_needs_full, dataset=INCREMENTAL, import_jobs=import_jobs) == [
+        (
+            f"importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} before; import it "
+            "once with importMode FULL"
+        )
+    ]
+
+
+def test_an_incremental_import_after_any_full_one_passes():
+    jobs = [import_summary(importMode="INCREMENTAL"), import_summary()]
+    known = {"dataset": INCREMENTAL, "import_jobs": {DATASET: jobs}}
+    assert messages(incremental_needs_full, **known) == []
+    del jobs[1]["importMode"]
+    assert messages(incremental_needs_full, **known) == [], "a job without a mode was FULL"
+
+
+def test_a_full_import_needs_no_import_before():
+    assert messages(incremental_needs_full, import_jobs={DATASET: []}) == []
+
+
+# UPDATE trainings
+
+
+@pytest.mark.parametrize(
+    ("solution", "mode"), [(UPDATE, None), (solution_settings(), "UPDATE"), (UPDATE, "UPDATE")]
+)
+@pytest.mark.parametrize("recipe", [USER_PERSONALIZATION_V2, None])
+def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode, recipe):
+    resource = solution_resource(recipeArn=recipe)
+    if recipe is None:
+        del resource["recipeArn"]
+    request = {"trainingMode": mode} if mode else {}
+    known = {"request": request, "solution": solution, "solutions": {SOLUTION: resource}}
+    assert messages(update_needs_recipe, **known) == [
+        (
+            f"{SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
+            f"aws-hrnn-coldstart, and this solution's is {(recipe or '').rpartition('/')[2]}; "
+            "train it with FULL"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("solution", "mode", "recipe"),
+    [
+        (UPDATE, None, RECIPE),
+        (UPDATE, None, "arn:aws:personalize:::recipe/aws-hrnn-coldstart"),
+        (UPDATE, "FULL", USER_PERSONALIZATION_V2),
+        (solution_settings(), None, USER_PERSONALIZATION_V2),
+    ],
+)
+def test_a_training_that_the_recipe_supports_passes(solution, mode, recipe):
+    request = {"trainingMode": mode} if mode else {}
+    solutions = {SOLUTION: solution_resource(recipeArn=recipe)}
+    known = {"request": request, "solution": solution, "solutions": solutions}
+    assert messages(update_needs_recipe, **known) == []
+
+
+def test_the_recipe_of_a_solution_that_does_not_exist_is_not_checked():
+    assert messages(update_needs_recipe, solution=UPDATE, solutions={}) == []
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [[], [version_summary(status="CREATE FAILED")], [version_summary(trainingMode="UPDATE")]],
+    ids=["none", "failed", "update"],
+)
+def test_a_request_for_an_update_without_a_full_version_is_found(versions):
+    request, known = {"trainingMode": "UPDATE"}, {SOLUTION: versions}
+    assert messages(update_needs_full, request=request, solution=UPDATE, versions=known) == [
+        (
+            f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
+            "and there is none; start with trainingMode FULL"
+        )
+    ]
+
+
+@pytest.mark.parametrize("request_", [{}, {"trainingMode": "FULL"}])
+def test_a_configured_update_without_a_full_version_passes(request_):
+    """It becomes a FULL training."""
+    known = {"request": request_, "solution": UPDATE, "versions": {SOLUTION: []}}
+    assert messages(update_needs_full, **known) == []
+
+
+def test_a_request_for_an_update_after_a_full_version_passes():
+    assert messages(update_needs_full, request={"trainingMode": "UPDATE"}, solution=UPDATE) == []
+
+
+# The quality gate
+
+
+FOLLOWING = {CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion": True})}
+
+
+def test_a_campaign_that_takes_every_version_in_spite_of_the_gate_is_found():
+    assert messages(passes_by_the_gate, campaigns=FOLLOWING) == [
+        (
+            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the quality "
+            f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {CAMPAIGN} "
+            "--campaign-config syncWithLatestSolutionVersion=false', or set "
+            "qualityGateEnabled to false"
+        )
+    ]
+
+
+def test_a_campaign_that_is_only_updated_passes():
+    without = campaign()
+    del without["campaignConfig"]
+    off = campaign(campaignConfig={"syncWithLatestSolutionVersion": False})
+    for known in ({CAMPAIGN: campaign()}, {CAMPAIGN: off}, {CAMPAIGN: without}, {}):
+        assert messages(passes_by_the_gate, campaigns=known) == []
+
+
+def test_without_a_gate_a_campaign_may_take_every_version():
+    solution = solution_settings(qualityGate=[])
+    assert messages(passes_by_the_gate, solution=solution, campaigns=FOLLOWING) == []
+
+
+# Probes
+
+USER = {"userId": "u1", "minResults": 1, "minutes": 1}
+ITEM = {"itemId": "i1", "minResults": 1, "minutes": 1}
+LIST = {**USER, "inputList": ["i1"]}
+
+
+def probe_messages(recipe, probe):
+    """Return the messages about this probe of a campaign with this recipe."""
+    resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
+    solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
+    return messages(probes_can_be_answered, solution=solution, solutions={SOLUTION: resource})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe", "key", "advice"),
+    [
+        ("aws-user-personalization", ITEM, "itemId", "ask with userId"),
+        ("aws-user-personalization-v2", LIST, "inputList", "ask with userId"),
+        ("aws-similar-items", USER, "userId", "ask with itemId"),
+        ("aws-personalized-ranking-v2", USER, "userId", "ask with inputList"),
+        ("aws-next-best-action", USER, "userId", "take the probe out"),
+    ],
+)
+def test_a_probe_that_the_recipe_does_not_answer_is_found(recipe, probe, key, advice):
+    assert probe_messages(recipe, probe) == [
+        (
+            f"{CAMPAIGN}: its probe asks with {key}, which the recipe {recipe} does not answer; "
+            f"{advice}"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe"),
+    [
+        ("aws-user-personalization", USER),
+        ("aws-sims", ITEM),
+        ("aws-personalized-ranking", LIST),
+        ("aws-next-best-action", None),
+        ("aws-of-next-year", ITEM),
+    ],
+)
+def test_a_probe_that_the_recipe_answers_passes(recipe, probe):
+    assert probe_messages(recipe, probe) == []
+
+
+def test_a_probe_of_a_solution_that_does_not_exist_is_not_checked():
+    solution = solution_settings(campaigns=[campaign_settings(probe=USER)])
+    assert messages(probes_can_be_answered, solution=solution, solutions={}) == []
+
+
+# Automatic training
+
+AUTOMATIC = {SOLUTION: solution_resource(performAutoTraining=True)}
+
+
+def test_a_solution_that_trains_automatically_is_found():
+    assert messages(trains_automatically, solutions=AUTOMATIC) == [
+        (
+            f"{SOLUTION}: also trains automatically; turn that off with 'aws personalize "
+            f"update-solution --solution-arn {SOLUTION} --no-perform-auto-training'"
+        )
+    ]
+
+
+def test_a_solution_that_does_not_train_automatically_passes():
+    off = {SOLUTION: solution_resource(performAutoTraining=False)}
+    for known in (off, {SOLUTION: solution_resource()}, {}):
+        assert messages(trains_automatically, solutions=known) == []
+
+
+@pytest.mark.parametrize("setting", ["warn", "refuse"])
+def test_automatic_training_is_either_refused_or_a_warning(setting):
+    known = {"settings_": settings(autoTraining=setting), "solutions": AUTOMATIC}
+    counts = {
+        "refuse": len(messages(automatic_training_is_refused, **known)),
+        "warn": len(messages(automatic_training_is_allowed, **known)),
+    }
+    assert counts == {"refuse": 0, "warn": 0, setting: 1}
+
+
+# Trainings in a month
+
+RECENT = version_summary(creationDateTime=ago(24 * 30, seconds=-1))
+MONTH_OLD = version_summary(creationDateTime=ago(24 * 30))
+
+
+def training_messages(limit, *versions):
+    return messages(
+        trained_often_enough,
+        settings_=limits(maxTrainingsPerMonth=limit),
+        versions={SOLUTION: versions},
+    )
+
+
+def test_a_solution_that_was_trained_as_often_as_allowed_is_found():
+    assert training_messages(2, RECENT, RECENT) == [
+        f"{SOLUTION}: versions created within 30 days: 2, and limits.maxTrainingsPerMonth is 2"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "versions", "count"),
+    [
+        (3, [RECENT, RECENT], 0),
+        (2, [RECENT, RECENT, RECENT], 1),
+        (2, [RECENT, MONTH_OLD], 0),
+        (1, [], 0),
+        (0, [RECENT] * 100, 0),
+    ],
+    ids=["one more allowed", "more than allowed", "the 30th day is over", "never", "no limit"],
+)
+def test_versions_of_the_last_thirty_days_count(limit, versions, count):
+    assert len(training_messages(limit, *versions)) == count
+
+
+def test_a_solution_without_known_versions_passes():
+    limit = limits(maxTrainingsPerMonth=1)
+    assert messages(trained_often_enough, settings_=limit, versions={}) == []
+
+
+# Import slots
+
+
+@pytest.mark.parametrize(("running", "datasets", "crowded"), [(3, 1, False), (4, 1, True)])
+def test_more_than_four_of_five_import_slots_are_a_warning(running, datasets, crowded):
+    settings_ = settings(datasets=[dataset_settings()] * datasets)
+    warning = (
+        f"5 imports for 5 slots: {running} under way and {datasets} of this run; some will wait"
+    )
+    found = messages(imports_are_crowded, settings_=settings_, import_slots_used=running)
+    assert found == [warning] * crowded
+
+
+def test_a_run_that_imports_nothing_needs_no_slot():
+    request = {"skipImport": True}
+    assert messages(imports_are_crowded, request=request, import_slots_used=4) == []
+
+
+def test_an_import_that_a_resumed_run_has_begun_needs_no_further_slot():
+    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE IN_PROGRESS")]}
+    known = {"request": {"resume": RUN_ID}, "import_jobs": jobs, "import_slots_used": 4}
+    assert messages(imports_are_crowded, **known) == []
+
+
+# A run to resume
+
+RESUME = {"resume": RUN_ID}
+
+
+def test_a_resumed_run_without_any_job_is_found():
+    assert messages(nothing_to_resume, request=RESUME) == [
+        f"resume: run {RUN_ID} has created no job, so everything starts anew"
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"import_jobs": {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE FAILED")]}},
+        {"named_versions": {VERSION_NAME: version(status="CREATE FAILED")}},
+    ],
+    ids=["import", "version"],
+)
+def test_a_resumed_run_with_a_job_passes(changes):
+    assert messages(nothing_to_resume, request=RESUME, **changes) == []
+
+
+def test_a_run_that_is_not_resumed_needs_no_job():
+    assert messages(nothing_to_resume) == []

@@ -1,0 +1,80 @@
+"""Tests of the names and tags by which a job belongs to a run."""
+
+import re
+
+import pytest
+
+from functions.personalize.ownership import (
+    adopted_by_a_run,
+    adopted_by_run,
+    belongs_to_run,
+    created_by_a_run,
+    import_job_name,
+    version_name,
+)
+from tests.functions.samples import (
+    JOB_NAME,
+    OTHER_SOLUTION,
+    PREFIX,
+    RUN_ID,
+    SOLUTION,
+    VERSION_NAME,
+    run,
+    settings,
+)
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}")
+"""The pattern of Personalize for the name of a job."""
+OTHER_RUN = VERSION_NAME.replace(RUN_ID, "20261122T030000Z")
+OTHER_STACK = VERSION_NAME.replace(PREFIX, "ffffffff")
+
+
+def test_the_name_of_an_import_job_contains_prefix_run_dataset_and_attempt():
+    assert import_job_name(settings(), run(), "interactions", 1) == JOB_NAME
+
+
+def test_the_name_of_a_version_contains_prefix_run_solution_and_attempt():
+    assert version_name(settings(), run(), SOLUTION, 1) == VERSION_NAME
+    assert version_name(settings(), run(), OTHER_SOLUTION, 1) != VERSION_NAME
+
+
+def test_personalize_accepts_the_longest_names():
+    assert NAME.fullmatch(import_job_name(settings(), run(), "actionInteractions", 999))
+    assert NAME.fullmatch(version_name(settings(), run(), SOLUTION, 999))
+
+
+@pytest.mark.parametrize(
+    ("name", "belongs"),
+    [
+        (JOB_NAME, True),
+        (VERSION_NAME, True),
+        (f"{VERSION_NAME[:-1]}2", True),
+        (OTHER_RUN, False),
+        (OTHER_STACK, False),
+        ("by-hand", False),
+        ("", False),
+    ],
+)
+def test_a_job_belongs_to_the_run_that_its_name_contains(name, belongs):
+    assert belongs_to_run(name, settings(), run()) is belongs
+
+
+def test_a_job_with_the_tag_of_any_run_was_created_by_a_run():
+    assert created_by_a_run({"retraining-run": "20261122T030000Z"})
+    assert not created_by_a_run({"team": "recommendations"})
+
+
+@pytest.mark.parametrize(
+    ("tags", "by_a_run", "by_this_run"),
+    [
+        ({"retraining-adopted-as": VERSION_NAME}, True, True),
+        ({"retraining-adopted-as": OTHER_RUN}, True, False),
+        ({"retraining-adopted-as": OTHER_STACK}, True, False),
+        ({}, False, False),
+    ],
+)
+def test_an_adopted_version_has_the_name_of_the_version_that_it_replaces(
+    tags, by_a_run, by_this_run
+):
+    assert adopted_by_a_run(tags) is by_a_run
+    assert adopted_by_run(tags, settings(), run()) is by_this_run
