@@ -1,6 +1,7 @@
 """Proves the exact resources of the component, their inputs, parents, dependencies and policies.
 
-With a recording engine in Pulumi's place. Does not prove that AWS accepts any of it.
+A recording engine stands in for Pulumi's engine. This does not prove that AWS accepts the
+resources.
 """
 
 import pulumi
@@ -11,33 +12,33 @@ from tests.components.recording import NoMocks, run
 from tests.components.sample import IMPORT_ROLE, NAME, complete, minimal
 
 
-def deploy(make_args, **kwargs):
-    """Deploy one pipeline, and give the engine that recorded it.
+def deploy(make_args, **options):
+    """Deploy a pipeline, and return the engine that recorded it.
 
-    The arguments are made inside the program, since outputs belong to it.
+    `make_args` is called inside the program, because outputs belong to a program.
     """
 
     def program():
         RetrainingPipeline(NAME, make_args())
 
-    return run(program, **kwargs)
+    return run(program, **options)
 
 
 @pytest.fixture(scope="session")
 def deployed():
-    """A pipeline with everything that is optional, but a role for Personalize."""
+    """Return the engine that recorded a pipeline with every option except an import role."""
     return deploy(complete)
 
 
 @pytest.fixture(scope="session")
-def least():
-    """A pipeline with only what must be given."""
+def smallest():
+    """Return the engine that recorded a pipeline without options."""
     return deploy(minimal)
 
 
 @pytest.fixture(scope="session")
 def with_import_role():
-    """A pipeline that is given the role that Personalize assumes."""
+    """Return the engine that recorded a pipeline with an import role of the user."""
     return deploy(lambda: minimal(import_role_arn=IMPORT_ROLE))
 
 

@@ -1,10 +1,21 @@
-"""IAM documents as the tests write them, and the ARNs that the recording engine gives."""
+"""The IAM documents that tests expect, and the ARNs that the recording engine returns."""
 
 import hashlib
 
 from tests.components.recording import ORGANIZATION, PROJECT, STACK
 from tests.components.sample import NAME, PERSONALIZE
 
+FUNCTION = "aws:lambda/function:Function"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+QUEUE_TYPE = "aws:sqs/queue:Queue"
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+SCHEDULE = "aws:scheduler/schedule:Schedule"
+SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
+STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+
+TAGS = {"team": "discovery", "retraining-pipeline": NAME}
+"""The tags of the resources of the pipeline `deployed`."""
 HOME = "eu-west-1:123456789012"
 MACHINE = f"arn:aws:states:{HOME}:stateMachine:{NAME}-1234567"
 EXECUTIONS = f"arn:aws:states:{HOME}:execution:{NAME}-1234567:*"
@@ -16,30 +27,30 @@ FORMER_JOB_PREFIX = hashlib.sha256(f"{ORGANIZATION}/{PROJECT}/{STACK}/{NAME}".en
 ]
 FUNCTIONS_LOGS = f"arn:aws:logs:{HOME}:log-group:{NAME}-functions-1234567"
 IMPORT_JOBS = [
-    f"{PERSONALIZE}:dataset-import-job/{each}-*" for each in (JOB_PREFIX, FORMER_JOB_PREFIX)
+    f"{PERSONALIZE}:dataset-import-job/{prefix}-*" for prefix in (JOB_PREFIX, FORMER_JOB_PREFIX)
 ]
-"""The import jobs of the pipeline. The next release removes the former names."""
+"""The import jobs of the pipeline. The next release removes the former prefix."""
 ALL_IMPORT_JOBS = [f"{PERSONALIZE}:dataset-import-job/*"]
 
 
 def function_arn(name):
-    """Give the ARN of a function that belongs to a step, by its name with hyphens."""
+    """Return the ARN of the function of a step. `name` is the step with hyphens."""
     return f"arn:aws:lambda:{HOME}:function:{NAME}-{name}-1234567"
 
 
 def document(*statements):
-    """Give a policy."""
+    """Return a policy."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def allow(actions, resources, **condition):
-    """Give a statement of a role's policy."""
+    """Return a statement of a policy."""
     statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
     return {**statement, "Condition": condition} if condition else statement
 
 
 def trust(service, **condition):
-    """Give the policy that lets a service assume a role."""
+    """Return the trust policy of a service."""
     statement = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",

@@ -1,7 +1,7 @@
-"""A Pulumi engine that records what a program registers, and answers as AWS would name it.
+"""A Pulumi engine that records the resources of a program, and returns the names that AWS would.
 
-Proves what the program asks the engine for: exact resources, inputs, parents, dependencies,
-aliases. It does not prove that AWS accepts it, nor does it run the provider's checks.
+Tests compare the recorded resources, inputs, parents, dependencies and aliases. Neither AWS nor the
+provider checks them.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ ARNS = {
 
 
 class Registered(NamedTuple):
-    """One resource as the program registered it."""
+    """A resource as the program registered it."""
 
     urn: str
     type: str
@@ -51,9 +51,9 @@ class Registered(NamedTuple):
 
 
 class Engine(MockMonitor):
-    """Registers, gives URNs as the real engine does, and refuses a URN that is taken.
+    """Records resources under the URNs of the real engine, and refuses a URN that is taken.
 
-    In a preview nothing but the inputs is known of a resource, as before a first deployment.
+    In a preview only the inputs of a resource are known, as before a first deployment.
     """
 
     def __init__(self, *, preview, account, region, partition, answers_after=0):
@@ -69,13 +69,13 @@ class Engine(MockMonitor):
         self._lock = Lock()
 
     def make_urn(self, parent, type_, name):
-        """Give the URN, in which the stack as a parent is left out."""
+        """Return the URN of a resource. A stack is not named in the URNs of its children."""
         inside = parent.split("::")[2] if parent else STACK_TYPE
         kind = type_ if inside == STACK_TYPE else f"{inside}${type_}"
         return f"urn:pulumi:{STACK}::{PROJECT}::{kind}::{name}"
 
     def RegisterResource(self, request):  # noqa: N802  # Pulumi's protocol
-        """Record the resource and answer with what AWS would compute."""
+        """Record the resource, and return the outputs that AWS would compute."""
         urn = self.make_urn(request.parent, request.type, request.name)
         registered = Registered(
             urn=urn,
@@ -115,7 +115,7 @@ class Engine(MockMonitor):
         return computed
 
     def RegisterResourceOutputs(self, request):  # noqa: N802  # Pulumi's protocol
-        """Record the outputs of a component, or the program's exports."""
+        """Record the outputs of a component, or the exports of the program."""
         with self._lock:
             self.outputs[request.urn] = rpc.deserialize_properties(
                 request.outputs, keep_unknowns=True
@@ -123,7 +123,7 @@ class Engine(MockMonitor):
         return super().RegisterResourceOutputs(request)
 
     def Invoke(self, request):  # noqa: N802  # Pulumi's protocol
-        """Answer whose credentials and which region these are, `answers_after` seconds later."""
+        """Return the account or the region after `answers_after` seconds."""
         time.sleep(self._answers_after)
         with self._lock:
             self.invokes.append(request)
@@ -138,43 +138,49 @@ class Engine(MockMonitor):
         )
         return resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
-    # --- what a test asks ------------------------------------------------------------------------
+    # --- for tests -------------------------------------------------------------------------------
 
     def all_of(self, type_):
-        """Give all resources of a type, by name."""
-        return {each.name: each for each in self.registered.values() if each.type == type_}
+        """Return all resources of a type, by name."""
+        return {
+            resource.name: resource
+            for resource in self.registered.values()
+            if resource.type == type_
+        }
 
     def one(self, type_, name):
-        """Give the one resource with this type and name."""
-        found = [
-            each for each in self.registered.values() if (each.type, each.name) == (type_, name)
+        """Return the resource with this type and name. There must be exactly one."""
+        resources = [
+            resource
+            for resource in self.registered.values()
+            if (resource.type, resource.name) == (type_, name)
         ]
-        assert len(found) == 1, f"{len(found)} resources {type_} {name}"
-        return found[0]
+        assert len(resources) == 1, f"{len(resources)} resources {type_} {name}"
+        return resources[0]
 
     def policy(self, name):
-        """Give the document of the role policy with this name."""
+        """Return the document of the role policy with this name."""
         return json.loads(self.one("aws:iam/rolePolicy:RolePolicy", name).inputs["policy"])
 
     def trust(self, name):
-        """Give the trust policy of the role with this name."""
+        """Return the trust policy of the role with this name."""
         return json.loads(self.one("aws:iam/role:Role", name).inputs["assumeRolePolicy"])
 
     @property
     def exports(self):
-        """What the program exports."""
+        """The exports of the program."""
         return self.outputs[self.make_urn("", STACK_TYPE, f"{PROJECT}-{STACK}")]
 
 
 class NoMocks(Mocks):
-    """Never asked: the engine answers itself."""
+    """Mocks that are never called, because the engine returns the outputs itself."""
 
     def call(self, args):
-        """Refuse."""
+        """Raise NotImplementedError."""
         raise NotImplementedError(args.token)
 
     def new_resource(self, args):
-        """Refuse."""
+        """Raise NotImplementedError."""
         raise NotImplementedError(args.typ)
 
 
@@ -198,7 +204,10 @@ def run(
     answers_after=0,
     config=None,
 ):
-    """Run a program to its end, and give the engine that recorded it; raises what it raises."""
+    """Run a program to its end, and return the engine that recorded it.
+
+    An error in the program is raised.
+    """
     engine = Engine(
         preview=preview,
         account=account,
@@ -206,7 +215,7 @@ def run(
         partition=partition,
         answers_after=answers_after,
     )
-    logger = logging.Logger("pulumi-program")  # noqa: LOG001  # one run's own, kept nowhere
+    logger = logging.Logger("pulumi-program")  # noqa: LOG001  # no other run uses it
     logger.addHandler(_Messages(engine.messages))
 
     async def deploy():
@@ -223,7 +232,7 @@ def run(
         set_all_config(config or {}, [])
         await run_in_stack(program)
 
-    # A loop and a context of its own: nothing of Pulumi's global state outlives the run.
+    # A new loop and a new context keep Pulumi's global state out of the next run.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(deploy(), context=contextvars.Context())
     return engine

@@ -1,4 +1,4 @@
-"""What each function brings along: its handler, what that imports of ours, and no more."""
+"""Proves that the code of a function is its handler and the modules that the handler needs."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from components.state_machine.steps import STEPS
 
 @pytest.fixture
 def code(tmp_path, monkeypatch):
-    """A folder of modules to pack."""
+    """Return a function that writes modules, as the folder that is bundled."""
     monkeypatch.setattr("components.bundles.CODE", tmp_path)
 
     def write(**modules):
@@ -27,9 +27,9 @@ def names(archive):
     return [key.partition("/")[2] for key in archive.assets]
 
 
-def test_a_bundle_holds_the_handler_and_whatever_it_leads_to(code):
+def test_a_bundle_has_the_handler_and_everything_that_it_imports(code):
     code(
-        first_step="import json\nfrom . import second\nfrom .third import thing, other",
+        first_step="import json\nfrom . import second\nfrom .third import thing",
         second="from .fourth import thing",
         third="def later():\n    from .fifth import thing",
         fourth="from .second import thing",
@@ -43,10 +43,10 @@ def test_a_bundle_holds_the_handler_and_whatever_it_leads_to(code):
         "fourth.py",
         "second.py",
         "third.py",
-    ], "late imports count, circles end, and what nothing imports stays out"
+    ], "with late imports and circles, and without modules that nothing imports"
 
 
-def test_modules_in_packages_come_along_with_the_packages_that_hold_them(code):
+def test_a_module_in_a_package_is_bundled_with_the_package(code):
     code(
         packed_step="from .inner.one import thing\nfrom .inner import two\nfrom . import outer",
         outer="",
@@ -75,12 +75,12 @@ def test_modules_in_packages_come_along_with_the_packages_that_hold_them(code):
     ]
 
 
-def test_a_module_that_is_imported_for_its_types_alone_comes_along(code):
+def test_a_module_that_is_imported_for_its_types_is_bundled(code):
     code(typed_step="if TYPE_CHECKING:\n    from .types_of_it import Thing", types_of_it="")
     assert names(bundle("typed_step")) == ["__init__.py", "typed_step.py", "types_of_it.py"]
 
 
-def test_the_archive_has_the_package_and_the_assets_are_the_files(code):
+def test_the_archive_has_the_folder_and_the_files(code):
     folder = code(lonely_step="")
     assert {key: asset.path for key, asset in bundle("lonely_step").assets.items()} == {
         f"{folder.name}/__init__.py": str(folder / "__init__.py"),
@@ -88,12 +88,14 @@ def test_the_archive_has_the_package_and_the_assets_are_the_files(code):
     }
 
 
-def test_a_handler_is_in_its_own_bundle_alone():
+def test_a_handler_is_only_in_the_bundle_of_its_step():
     for step in STEPS:
         packed = {Path(name).stem for name in names(bundle(step))}
-        assert packed & set(STEPS) == {step}, "its version would change with another step's code"
+        assert packed & set(STEPS) == {step}, (
+            "otherwise its version would change with the code of another step"
+        )
 
 
-def test_every_module_goes_to_some_function():
+def test_every_module_is_in_a_bundle():
     packed = {name for step in STEPS for name in names(bundle(step))}
     assert packed == {path.relative_to(CODE).as_posix() for path in CODE.rglob("*.py")}

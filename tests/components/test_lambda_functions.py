@@ -1,4 +1,4 @@
-"""The functions: what is deployed for each step, and what its role may do."""
+"""Proves the function of each step, and the permissions of its role."""
 
 from typing import get_args
 
@@ -12,51 +12,44 @@ from tests.components.conftest import deploy
 from tests.components.documents import (
     ALL_IMPORT_JOBS,
     EXECUTIONS,
+    FUNCTION,
     FUNCTIONS_LOGS,
     GROUP,
     IMPORT_JOBS,
+    LOG_GROUP,
     MACHINE,
+    ROLE,
+    ROLE_POLICY,
+    STATE_MACHINE,
+    TAGS,
     allow,
     document,
     trust,
 )
-from tests.components.sample import (
-    BOUNDARY,
-    DATA_KEY,
-    IMPORT_ROLE,
-    KEY,
-    NAME,
-    PERSONALIZE,
-    minimal,
-)
+from tests.components.sample import DATA_KEY, IMPORT_ROLE, KEY, NAME, PERSONALIZE, minimal
 
-FUNCTION = "aws:lambda/function:Function"
-LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-ROLE = "aws:iam/role:Role"
-ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 NAMES = {step: f"{NAME}-{step.replace('_', '-')}" for step in STEPS}
 
-TAGS = {"team": "discovery", "retraining-pipeline": NAME}
 SOLUTIONS = [f"{PERSONALIZE}:solution/for-you", f"{PERSONALIZE}:solution/similar"]
 VERSIONS = [f"{arn}/*" for arn in SOLUTIONS]
 CAMPAIGNS = [f"{PERSONALIZE}:campaign/for-you", f"{PERSONALIZE}:campaign/mail"]
 DATASETS = [f"{PERSONALIZE}:dataset/movies/INTERACTIONS", f"{PERSONALIZE}:dataset/movies/ITEMS"]
 BUCKETS = ["arn:aws:s3:::catalogue", "arn:aws:s3:::exports", "arn:aws:s3:::markers"]
-"""Those of the locations, and the one of the ready marker, which lies elsewhere."""
-MOVE = [
+"""The buckets of the locations and of the ready marker."""
+UPDATE_CAMPAIGN = [
     "personalize:DescribeCampaign",
     "personalize:TagResource",
     "personalize:UpdateCampaign",
 ]
-TAGS_OF = "personalize:ListTagsForResource"
+LIST_TAGS = "personalize:ListTagsForResource"
 CREATED_IMPORT_ROLE = f"arn:aws:iam::123456789012:role/{NAME}-import-1234567"
-TO_PERSONALIZE = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
+ONLY_TO_PERSONALIZE = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
 RUNTIME = [
     allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{FUNCTIONS_LOGS}:log-stream:*"]),
     allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]),
 ]
 
-MAY = {
+PERMISSIONS = {
     "plan_retraining": [
         allow(
             [
@@ -91,7 +84,7 @@ MAY = {
             ],
             IMPORT_JOBS,
         ),
-        allow(["iam:PassRole"], [CREATED_IMPORT_ROLE], **TO_PERSONALIZE),
+        allow(["iam:PassRole"], [CREATED_IMPORT_ROLE], **ONLY_TO_PERSONALIZE),
     ],
     "watch_dataset_import_job": [
         allow(["personalize:DescribeDatasetImportJob"], ALL_IMPORT_JOBS),
@@ -111,18 +104,18 @@ MAY = {
     ],
     "evaluate_solution_version": [
         allow(["personalize:DescribeCampaign"], CAMPAIGNS),
-        allow(["personalize:GetSolutionMetrics", TAGS_OF, "personalize:TagResource"], VERSIONS),
+        allow(["personalize:GetSolutionMetrics", LIST_TAGS, "personalize:TagResource"], VERSIONS),
     ],
     "update_campaign": [
-        allow(sorted([*MOVE, TAGS_OF]), CAMPAIGNS),
-        allow(["personalize:DescribeSolutionVersion", TAGS_OF], VERSIONS),
+        allow(sorted([*UPDATE_CAMPAIGN, LIST_TAGS]), CAMPAIGNS),
+        allow(["personalize:DescribeSolutionVersion", LIST_TAGS], VERSIONS),
     ],
     "watch_campaign_update": [allow(["personalize:DescribeCampaign"], CAMPAIGNS)],
     "probe_campaign": [
         allow(["personalize:GetPersonalizedRanking", "personalize:GetRecommendations"], CAMPAIGNS),
     ],
     "roll_back_campaign": [
-        allow(MOVE, CAMPAIGNS),
+        allow(UPDATE_CAMPAIGN, CAMPAIGNS),
         allow(["personalize:TagResource"], VERSIONS),
     ],
     "report_outcome": [],
@@ -135,29 +128,28 @@ MAY = {
     ],
 }
 
-
-LATER = {
+EXECUTION_PERMISSIONS = {
     "plan_retraining": [allow(["states:ListExecutions"], [MACHINE])],
     "create_solution_version": [allow(["states:ListExecutions"], [MACHINE])],
     "close_run": [
         allow(["states:DescribeExecution", "states:GetExecutionHistory"], [EXECUTIONS]),
     ],
 }
-"""What is granted once there is a state machine."""
+"""The permissions that are granted after the state machine exists."""
 
 
-def test_there_is_one_function_one_role_and_one_policy_for_each_step(deployed):
-    for type_ in (FUNCTION, ROLE, ROLE_POLICY):
-        of_functions = [
-            each.name
-            for each in deployed.all_of(type_).values()
-            if "LambdaFunctions$" in each.urn and not each.name.endswith("-executions")
-        ]
-        assert sorted(of_functions) == sorted(NAMES.values()), type_
+@pytest.mark.parametrize("type_", [FUNCTION, ROLE, ROLE_POLICY])
+def test_each_step_has_one_resource_of_each_type(deployed, type_):
+    names = [
+        resource.name
+        for resource in deployed.all_of(type_).values()
+        if "LambdaFunctions$" in resource.urn and not resource.name.endswith("-executions")
+    ]
+    assert sorted(names) == sorted(NAMES.values())
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_function_is_deployed_with_exactly_these_inputs(deployed, step):
+def test_a_function_has_exactly_these_inputs(deployed, step):
     function = deployed.one(FUNCTION, NAMES[step])
     inputs = {key: value for key, value in function.inputs.items() if key != "code"}
     assert inputs == {
@@ -180,63 +172,51 @@ def test_a_function_is_deployed_with_exactly_these_inputs(deployed, step):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_function_comes_after_its_role_may_write_its_logs(deployed, step):
+def test_a_function_is_created_after_the_policy_of_its_role(deployed, step):
     policy = deployed.one(ROLE_POLICY, NAMES[step])
     assert policy.urn in deployed.one(FUNCTION, NAMES[step]).dependencies
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_functions_role_may_do_exactly_this(deployed, step):
-    assert deployed.policy(NAMES[step]) == document(*MAY[step], *RUNTIME)
-
-
-@pytest.mark.parametrize("step", LATER)
-def test_a_step_that_works_with_the_state_machine_is_let_once_there_is_one(deployed, step):
-    policy = deployed.one(ROLE_POLICY, f"{NAMES[step]}-executions")
-    assert deployed.policy(policy.name) == document(*LATER[step])
-    assert policy.inputs["role"] == f"{NAMES[step]}-1234567"
-    assert deployed.one("aws:sfn/stateMachine:StateMachine", NAME).urn in policy.dependencies
-
-
-def test_no_other_step_works_with_the_state_machine(deployed):
-    later = [name for name in deployed.all_of(ROLE_POLICY) if name.endswith("-executions")]
-    assert sorted(later) == sorted(f"{NAMES[step]}-executions" for step in LATER)
-    assert {step for step, row in STEPS.items() if EXIST_LATER & row.may.keys()} == set(LATER)
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_functions_role_is_for_lambda_alone_and_within_the_boundary(deployed, step):
-    role = deployed.one(ROLE, NAMES[step])
+def test_only_lambda_assumes_the_role_of_a_function(deployed, step):
     assert deployed.trust(NAMES[step]) == trust("lambda")
-    assert (role.inputs["permissionsBoundary"], role.inputs["tags"]) == (BOUNDARY, TAGS)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_policy_belongs_to_the_role_of_its_step(deployed, step):
-    assert deployed.one(ROLE_POLICY, NAMES[step]).inputs["role"] == f"{NAMES[step]}-1234567"
+def test_the_role_of_a_function_has_exactly_these_permissions(deployed, step):
+    assert deployed.policy(NAMES[step]) == document(*PERMISSIONS[step], *RUNTIME)
 
 
-def test_without_campaigns_no_statement_names_an_empty_list_which_iam_refuses(least):
+@pytest.mark.parametrize("step", EXECUTION_PERMISSIONS)
+def test_permissions_on_the_state_machine_are_granted_after_it_exists(deployed, step):
+    policy = deployed.one(ROLE_POLICY, f"{NAMES[step]}-executions")
+    assert deployed.policy(policy.name) == document(*EXECUTION_PERMISSIONS[step])
+    assert deployed.one(STATE_MACHINE, NAME).urn in policy.dependencies
+
+
+def test_no_other_step_has_permissions_on_the_state_machine(deployed):
+    steps = [step for step, row in STEPS.items() if EXIST_LATER & row.may.keys()]
+    assert steps == list(EXECUTION_PERMISSIONS)
+    policies = [name for name in deployed.all_of(ROLE_POLICY) if name.endswith("-executions")]
+    assert sorted(policies) == sorted(f"{NAMES[step]}-executions" for step in steps)
+
+
+def test_without_campaigns_no_statement_has_an_empty_list_which_iam_refuses(smallest):
     versions = allow(
-        ["personalize:DescribeSolutionVersion", TAGS_OF], [f"{PERSONALIZE}:solution/movies/*"]
+        ["personalize:DescribeSolutionVersion", LIST_TAGS], [f"{PERSONALIZE}:solution/movies/*"]
     )
-    assert least.policy(NAMES["update_campaign"]) == document(versions, *RUNTIME)
+    assert smallest.policy(NAMES["update_campaign"]) == document(versions, *RUNTIME)
     for step in ("watch_campaign_update", "probe_campaign"):
-        assert least.policy(NAMES[step]) == document(*RUNTIME), step
+        assert smallest.policy(NAMES[step]) == document(*RUNTIME), step
 
 
-def test_exports_that_no_key_encrypts_are_read_without_one(least):
-    statements = least.policy(NAMES["plan_retraining"])["Statement"]
+def test_without_a_key_of_the_exports_no_function_may_decrypt(smallest):
+    statements = smallest.policy(NAMES["plan_retraining"])["Statement"]
     assert [each for each in statements if each["Action"] == ["kms:Decrypt"]] == []
-    read = [each for each in statements if each["Action"][0].startswith("s3:")]
-    assert read == [
-        allow(["s3:ListBucket"], ["arn:aws:s3:::exports"]),
-        allow(["s3:GetObject"], ["arn:aws:s3:::exports/interactions.csv"]),
-    ]
 
 
-def test_a_date_in_a_location_or_a_marker_may_be_any_day():
-    def dated():
+def test_a_date_in_a_location_or_a_marker_is_a_wildcard_in_the_policies():
+    def with_dates():
         interactions = DatasetArgs(
             dataset_arn=f"{PERSONALIZE}:dataset/movies/INTERACTIONS",
             data_location="s3://exports/interactions/{date}/",
@@ -244,22 +224,22 @@ def test_a_date_in_a_location_or_a_marker_may_be_any_day():
         )
         return minimal(datasets=DatasetsArgs(interactions=interactions))
 
-    engine = deploy(dated)
+    engine = deploy(with_dates)
     objects = allow(["s3:GetObject"], ["arn:aws:s3:::exports/interactions/*/*"])
-    buckets = allow(["s3:ListBucket"], ["arn:aws:s3:::exports", "arn:aws:s3:::markers"])
     statements = engine.policy(NAMES["plan_retraining"])["Statement"]
     assert [each for each in statements if each["Action"][0].startswith("s3:")] == [
-        buckets,
+        allow(["s3:ListBucket"], ["arn:aws:s3:::exports", "arn:aws:s3:::markers"]),
         objects,
     ]
-    exports_alone = allow(["s3:ListBucket"], ["arn:aws:s3:::exports"])
-    assert engine.policy(f"{NAME}-import") == document(objects, exports_alone)
+    assert engine.policy(f"{NAME}-import") == document(
+        objects, allow(["s3:ListBucket"], ["arn:aws:s3:::exports"])
+    )
 
 
-def test_a_given_import_role_is_the_one_that_may_be_passed(with_import_role):
+def test_only_the_users_import_role_may_be_passed(with_import_role):
     statements = with_import_role.policy(NAMES["create_dataset_import_job"])["Statement"]
     assert [each for each in statements if each["Action"] == ["iam:PassRole"]] == [
-        allow(["iam:PassRole"], [IMPORT_ROLE], **TO_PERSONALIZE)
+        allow(["iam:PassRole"], [IMPORT_ROLE], **ONLY_TO_PERSONALIZE)
     ]
 
 
@@ -271,27 +251,26 @@ def test_all_functions_write_to_one_log_group_with_retention_and_key(deployed):
     }
 
 
-def test_without_a_key_the_log_group_has_none_and_keeps_its_records_for_90_days(least):
-    assert least.one(LOG_GROUP, f"{NAME}-functions").inputs == {
+def test_by_default_the_log_group_has_no_key_and_keeps_records_for_90_days(smallest):
+    assert smallest.one(LOG_GROUP, f"{NAME}-functions").inputs == {
         "retentionInDays": 90,
         "tags": {"retraining-pipeline": NAME},
     }
 
 
-def test_every_kind_of_resource_that_a_step_names_is_granted_somewhere():
-    named = {kind for row in STEPS.values() for kind in row.may}
-    assert named == set(get_args(Resource)), "a step names an unknown kind, or none names one"
+def test_the_steps_use_every_kind_of_resource():
+    assert {kind for row in STEPS.values() for kind in row.may} == set(get_args(Resource))
 
 
-def test_every_step_has_its_module():
+def test_every_step_has_a_module():
     modules = {path.stem for path in CODE.glob("*.py")}
     assert [step for step in STEPS if step not in modules] == []
 
 
-def test_a_function_runs_the_bundle_of_its_own_step(deployed):
-    for step in STEPS:
-        code = deployed.one(FUNCTION, NAMES[step]).inputs["code"]
-        assert paths(code) == paths(bundle(step)), step
+@pytest.mark.parametrize("step", STEPS)
+def test_a_function_has_the_bundle_of_its_step(deployed, step):
+    code = deployed.one(FUNCTION, NAMES[step]).inputs["code"]
+    assert paths(code) == paths(bundle(step))
 
 
 def paths(code):

@@ -1,15 +1,16 @@
-"""What notices a run that ended without its report."""
+"""Proves that `close_run` is called for executions that may have ended without a report."""
 
 import json
 
-from tests.components.documents import MACHINE, function_arn
+from tests.components.documents import MACHINE, ROLE_POLICY, TAGS, function_arn
 from tests.components.sample import NAME
 
 CLOSE_RUN = f"{NAME}-close-run"
-RULE_ARN = f"arn:aws:events:eu-west-1:123456789012:rule/{CLOSE_RUN}-1234567"
+EVENT_TARGET = "aws:cloudwatch/eventTarget:EventTarget"
+PERMISSION = "aws:lambda/permission:Permission"
 
 
-def test_the_rule_matches_just_the_bad_ends_of_this_state_machine(deployed):
+def test_the_rule_matches_the_executions_of_this_state_machine_that_did_not_succeed(deployed):
     inputs = dict(deployed.one("aws:cloudwatch/eventRule:EventRule", CLOSE_RUN).inputs)
     assert json.loads(inputs.pop("eventPattern")) == {
         "source": ["aws.states"],
@@ -21,33 +22,32 @@ def test_the_rule_matches_just_the_bad_ends_of_this_state_machine(deployed):
     }
     assert inputs == {
         "description": "Executions that may have ended without a report",
-        "tags": {"team": "discovery", "retraining-pipeline": NAME},
+        "tags": TAGS,
     }
 
 
 def test_the_rule_calls_close_run(deployed):
-    assert deployed.one("aws:cloudwatch/eventTarget:EventTarget", CLOSE_RUN).inputs == {
+    assert deployed.one(EVENT_TARGET, CLOSE_RUN).inputs == {
         "rule": f"{CLOSE_RUN}-1234567",
         "arn": function_arn("close-run"),
     }
 
 
-def test_this_rule_alone_may_call_close_run(deployed):
-    permissions = deployed.all_of("aws:lambda/permission:Permission")
-    assert {name: each.inputs for name, each in permissions.items()} == {
+def test_only_this_rule_may_call_close_run(deployed):
+    permissions = deployed.all_of(PERMISSION)
+    assert {name: permission.inputs for name, permission in permissions.items()} == {
         CLOSE_RUN: {
             "action": "lambda:InvokeFunction",
             "function": f"{CLOSE_RUN}-1234567",
             "principal": "events.amazonaws.com",
-            "sourceArn": RULE_ARN,
+            "sourceArn": f"arn:aws:events:eu-west-1:123456789012:rule/{CLOSE_RUN}-1234567",
         }
     }
 
 
-def test_the_rule_calls_only_once_it_may_and_close_run_can_read(deployed):
-    target = deployed.one("aws:cloudwatch/eventTarget:EventTarget", CLOSE_RUN)
-    before = {
-        deployed.one("aws:lambda/permission:Permission", CLOSE_RUN).urn,
-        deployed.one("aws:iam/rolePolicy:RolePolicy", f"{CLOSE_RUN}-executions").urn,
+def test_the_rule_calls_close_run_only_when_all_permissions_exist(deployed):
+    required = {
+        deployed.one(PERMISSION, CLOSE_RUN).urn,
+        deployed.one(ROLE_POLICY, f"{CLOSE_RUN}-executions").urn,
     }
-    assert before <= target.dependencies
+    assert required <= deployed.one(EVENT_TARGET, CLOSE_RUN).dependencies

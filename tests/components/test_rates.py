@@ -1,4 +1,4 @@
-"""Rates by themselves: days in words, and the times that daylight saving skips."""
+"""Proves which rates are accepted, and which local times daylight saving skips."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ TODAY = date(2026, 11, 24)
     ("text", "days"),
     [("1 day", 1), ("30 days", 30), ("1 days", None), ("0 days", None), ("7", None)],
 )
-def test_days_are_counted_in_words(text, days):
+def test_a_number_of_days_is_read_from_words(text, days):
     assert rates.number_of_days(text) == days
 
 
@@ -28,18 +28,18 @@ def test_days_are_counted_in_words(text, days):
         "cron(0 3 ? 2 MON#5 *)",
     ],
 )
-def test_a_cron_that_comes_again_is_taken_however_long_it_takes(cron):
+def test_a_cron_that_comes_again_is_accepted_even_after_years(cron):
     assert rates.rate_error(cron, today=TODAY) is None
 
 
-def test_a_cron_whose_last_day_is_over_everywhere_does_not_come_again():
+def test_a_cron_is_over_when_its_last_day_has_ended_in_every_time_zone():
     assert rates.rate_error("cron(0 3 22 11 ? 2026)", today=TODAY) == (
         "does not come again after 2026-11-24; write a year in the future, or * for every year"
     )
 
 
 @pytest.mark.parametrize(
-    ("rate", "zone"),
+    ("rate", "timezone"),
     [
         ("7 days", "Europe/Berlin"),
         ("cron(30 2 * * ? *)", "UTC"),
@@ -48,12 +48,12 @@ def test_a_cron_whose_last_day_is_over_everywhere_does_not_come_again():
         ("cron(30 2 * 6 ? *)", "Europe/Berlin"),
     ],
 )
-def test_daylight_saving_leaves_other_times_alone(rate, zone):
-    assert rates.first_skipped_time(rate, zone, today=TODAY) is None
+def test_daylight_saving_skips_no_other_time(rate, timezone):
+    assert rates.first_skipped_time(rate, timezone, today=TODAY) is None
 
 
 @pytest.mark.parametrize(
-    ("rate", "zone", "skipped"),
+    ("rate", "timezone", "skipped"),
     [
         ("cron(30 2 * * ? *)", "Europe/Berlin", "2027-03-28 02:30"),
         ("cron(30 2 ? * SUN *)", "Europe/Berlin", "2027-03-28 02:30"),
@@ -63,6 +63,6 @@ def test_daylight_saving_leaves_other_times_alone(rate, zone):
         ("cron(30 2 28 3 ? *)", "Europe/Berlin", "2027-03-28 02:30"),
     ],
 )
-def test_the_first_time_that_daylight_saving_skips_is_found(rate, zone, skipped):
-    found = rates.first_skipped_time(rate, zone, today=TODAY)
-    assert f"{found:%Y-%m-%d %H:%M}" == skipped
+def test_the_first_time_that_daylight_saving_skips_is_returned(rate, timezone, skipped):
+    time = rates.first_skipped_time(rate, timezone, today=TODAY)
+    assert f"{time:%Y-%m-%d %H:%M}" == skipped
