@@ -1,6 +1,7 @@
-"""Proves that the component installs as a library and as a plugin, and is the checkout's.
+"""Proves that the component works as an installed library and as a plugin.
 
-Without the Pulumi CLI and without a network: tests/engine/test_package.py has the real engine.
+These tests need neither the Pulumi CLI nor a network. tests/engine/test_package.py has the real
+engine.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""The programs that docs/package.md shows."""
+"""The programs in docs/package.md."""
 
 import re
 
@@ -8,6 +8,6 @@ TEXT = (ROOT / "docs" / "package.md").read_text()
 
 
 def snippet(language):
-    """Return the one program in a language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    return found
+    """Return the program in a language. There must be exactly one."""
+    (program,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    return program

@@ -1,4 +1,4 @@
-"""Runs the plugin as a process, with a recording engine in the place of Pulumi's engine."""
+"""Runs the plugin as a process, with a recording engine in place of Pulumi's engine."""
 
 import contextlib
 import subprocess
@@ -32,7 +32,7 @@ FEATURES = (
 
 
 class Services(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineServicer):
-    """Pass on to a recording engine what the plugin asks of Pulumi's engine."""
+    """The services of Pulumi's engine. A recording engine handles the requests of the plugin."""
 
     def __init__(self):
         self.engine = None
@@ -51,7 +51,7 @@ class Services(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.Engine
         return self.engine.RegisterResourceOutputs(request)
 
     def Invoke(self, request, _context):  # noqa: N802
-        """Answer whose credentials and which region these are."""
+        """Return the account or the region."""
         return self.engine.Invoke(request)
 
     def Log(self, request, _context):  # noqa: N802
@@ -70,7 +70,7 @@ class Plugin:
         self._stub = stub
 
     def schema(self):
-        """Return the schema, as the plugin sends it."""
+        """Return the schema that the plugin sends."""
         return self._stub.GetSchema(provider_pb2.GetSchemaRequest()).schema
 
     def version(self):
@@ -98,8 +98,8 @@ class Plugin:
         )
         return response, engine
 
-    def refusal(self, name, inputs, **options):
-        """Return the message with which the plugin refuses to create a component."""
+    def error_of(self, name, inputs, **options):
+        """Return the message of the error about a component that the plugin does not create."""
         try:
             self.construct(name, inputs, **options)
         except grpc.RpcError as error:
@@ -114,14 +114,14 @@ class Plugin:
 
 @contextlib.contextmanager
 def running(folder):
-    """Run the plugin in the `package/` folder of a checkout, as a language host runs it."""
+    """Run the plugin in the folder `package/` of a checkout, as a language host runs it."""
     services = Services()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(services, server)
     engine_pb2_grpc.add_EngineServicer_to_server(services, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
-    # A pipe that is full would hold the plugin up.
+    # A full pipe would block the plugin.
     with tempfile.TemporaryFile("w+") as printed:
         process = subprocess.Popen(  # noqa: S603  # this interpreter, and the checkout's plugin
             [sys.executable, "-u", folder / "package", address],
@@ -143,6 +143,6 @@ def running(folder):
 
 
 def output_value(value=None):
-    """Return an Output as the engine sends it; without a value, it is not known yet."""
+    """Return an Output as the engine sends it. Without a value it is unknown."""
     known = {} if value is None else {"value": value}
     return {rpc._special_sig_key: rpc._special_output_value_sig, **known}  # noqa: SLF001

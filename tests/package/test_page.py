@@ -1,4 +1,4 @@
-"""The programs of docs/package.md: each deploys the same pipeline in its language."""
+"""Proves that the programs in docs/package.md deploy the same pipeline in every language."""
 
 import re
 import shutil
@@ -18,11 +18,11 @@ ROLE = "arn:aws:iam::123456789012:role/movies-import"
 
 def keys(value):
     """Yield each key of nested mappings."""
-    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+    for key, element in value.items() if isinstance(value, dict) else enumerate(value):
         if isinstance(key, str):
             yield key
-        if isinstance(each, dict | list):
-            yield from keys(each)
+        if isinstance(element, dict | list):
+            yield from keys(element)
 
 
 def test_the_python_program_runs_from_the_wheel_in_an_empty_folder(python, tmp_path):
@@ -33,8 +33,8 @@ import runpy
 from recording import run
 engine = run(lambda: runpy.run_path("page.py"))
 print(engine.exports["state_machine_arn"])
-for each in engine.registered.values():
-    print(each.type, each.name)
+for resource in engine.registered.values():
+    print(resource.type, resource.name)
 """
     machine, *registered = output(python, program, tmp_path).splitlines()
     assert machine == "arn:aws:states:eu-west-1:123456789012:stateMachine:movies-1234567"
@@ -42,13 +42,13 @@ for each in engine.registered.values():
         _, engine = plugin.construct("movies", MOVIES)
     assert sorted(registered) == sorted(
         [
-            *(f"{each.type} {each.name}" for each in resources(engine).values()),
+            *(f"{resource.type} {resource.name}" for resource in resources(engine).values()),
             f"{STACK_TYPE} personalize-retraining-dev",
         ]
-    ), "Python and YAML deploy the same"
+    ), "Python and YAML deploy the same resources"
 
 
-def test_the_second_pipeline_of_the_yaml_program_takes_an_output_of_the_first():
+def test_the_second_pipeline_of_the_yaml_program_uses_an_output_of_the_first():
     books = {**RESOURCES["books"]["properties"], "importRoleArn": output_value(ROLE)}
     with running(ROOT) as plugin:
         response, _ = plugin.construct("books", books)

@@ -1,7 +1,7 @@
-"""Proves that the plugin creates the pipelines that a Python program creates, or says why not.
+"""Proves that the plugin creates the pipeline that a Python program creates, or reports problems.
 
-The plugin runs as a process of its own and is called as the engine calls it. Does not prove that
-the engine and the SDKs of other languages call it so: tests/engine/test_package.py has the engine.
+The plugin runs as a process, and the tests call it as the engine does. tests/engine/test_package.py
+proves that the engine and the SDKs of other languages call it in this way.
 """
 
 import json
@@ -31,12 +31,12 @@ SOLUTION = f"{PERSONALIZE}:solution/movies-for-you"
 CAMPAIGN = f"{PERSONALIZE}:campaign/movies-for-you"
 LOCATION = "s3://movies-exports/interactions/"
 ROLE = "arn:aws:iam::123456789012:role/personalize-import"
-REFUSED = "Unexpected <class 'components.retraining_pipeline.InvalidPipelineError'>: "
-"""What gRPC puts before the message of an error."""
+ERROR = "Unexpected <class 'components.retraining_pipeline.InvalidPipelineError'>: "
+"""The beginning of an error that comes through gRPC."""
 
 
 def inputs(**changes):
-    """Return inputs as a program in another language gives them."""
+    """Return inputs as a program in another language passes them, with changes."""
     probe = {"userId": "42", "minResults": 3, "minutes": 2.5}
     return {
         "datasets": {"interactions": {"datasetArn": DATASET, "dataLocation": LOCATION}},
@@ -54,7 +54,7 @@ def inputs(**changes):
 
 
 def pipeline(**changes):
-    """Create the pipeline of these inputs from a Python program."""
+    """Create the pipeline with the same inputs in a Python program."""
     interactions = DatasetArgs(dataset_arn=DATASET, data_location=LOCATION)
     campaign = CampaignArgs(
         campaign_arn=CAMPAIGN, probe=ProbeArgs(user_id="42", min_results=3, minutes=2.5)
@@ -78,25 +78,25 @@ def pipeline(**changes):
 @pytest.fixture(scope="module")
 def plugin():
     """Run the plugin of this checkout."""
-    with running(ROOT) as started:
-        yield started
+    with running(ROOT) as running_plugin:
+        yield running_plugin
 
 
 def resources(engine):
-    """Return what was registered, by URN and without the stack, which the plugin does not have."""
+    """Return the registered resources by URN, without the stack, which the plugin does not have."""
     stack = engine.make_urn("", STACK_TYPE, f"{PROJECT}-{STACK}")
     return {
-        urn: each._replace(
-            parent="" if each.parent == stack else each.parent,
-            inputs=json.dumps(each.inputs, default=in_words, sort_keys=True),
+        urn: resource._replace(
+            parent="" if resource.parent == stack else resource.parent,
+            inputs=json.dumps(resource.inputs, default=as_json, sort_keys=True),
         )
-        for urn, each in engine.registered.items()
+        for urn, resource in engine.registered.items()
         if urn != stack
     }
 
 
-def in_words(value):
-    """Return the files of an archive, and `unknown` for an unknown value. JSON has neither."""
+def as_json(value):
+    """Return the files of an archive, or `unknown` for an unknown value."""
     if isinstance(value, pulumi.AssetArchive):
         return {name: asset.path for name, asset in value.assets.items()}
     assert isinstance(value, Unknown)
@@ -112,7 +112,7 @@ def test_the_plugin_creates_the_pipeline_that_a_python_program_creates(plugin, p
 
 def test_the_outputs_of_the_component_have_the_names_of_the_schema(plugin):
     response, engine = plugin.construct("movies", inputs())
-    (urn,) = (urn for urn, each in engine.registered.items() if each.type == COMPONENT)
+    (urn,) = (urn for urn, resource in engine.registered.items() if resource.type == COMPONENT)
     assert response.urn == urn
     schema = json.loads(plugin.schema())
     state = rpc.deserialize_properties(response.state)
@@ -131,13 +131,14 @@ def test_an_arn_may_be_the_output_of_another_resource(plugin):
 @pytest.mark.parametrize("unknown", [output_value(), rpc.UNKNOWN], ids=["output", "plain"])
 def test_an_arn_may_be_unknown_in_a_preview(plugin, unknown):
     _, engine = plugin.construct("movies", inputs(importRoleArn=unknown), preview=True)
-    later = lambda: pulumi.Output.from_input(Unknown())  # noqa: E731
-    expected = run(lambda: pipeline(import_role_arn=later()), preview=True)
+    expected = run(
+        lambda: pipeline(import_role_arn=pulumi.Output.from_input(Unknown())), preview=True
+    )
     assert resources(engine) == resources(expected)
 
 
-def test_everything_that_is_wrong_is_said_at_once_in_the_words_of_the_stacks_config(plugin):
-    wrong = inputs(
+def test_all_problems_are_reported_at_once_with_the_keys_of_the_config(plugin):
+    broken = inputs(
         datasets={"interactions": {"datasetArn": DATASET}},
         retrainigRate="7 days",
         paused=output_value(value=False),
@@ -146,8 +147,8 @@ def test_everything_that_is_wrong_is_said_at_once_in_the_words_of_the_stacks_con
         tags=output_value({"team": "discovery"}),
     )
     assert (
-        plugin.refusal("my movies", wrong, preview=True)
-        == f"""{REFUSED}\
+        plugin.error_of("my movies", broken, preview=True)
+        == f"""{ERROR}\
 7 problems in the retraining pipeline 'my movies':
   name: 'my movies' cannot begin the name of a Lambda function; expected letters, digits, \
 - and _, for example 'retraining-dev'
@@ -161,17 +162,17 @@ for example 's3://bucket/interactions.csv'
     )
 
 
-def test_a_wrong_region_is_refused_as_in_a_python_program(plugin):
+def test_another_region_is_refused_as_in_a_python_program(plugin):
     assert (
-        plugin.refusal("movies", inputs(), region="us-east-1")
-        == f"""{REFUSED}\
+        plugin.error_of("movies", inputs(), region="us-east-1")
+        == f"""{ERROR}\
 1 problem in the retraining pipeline 'movies':
   region: the ARNs are in 'eu-west-1', and the AWS provider is in 'us-east-1'; \
 run 'pulumi config set aws:region eu-west-1'"""
     )
 
 
-def test_a_number_where_text_belongs_is_taken_and_warned_of(plugin):
+def test_a_number_in_place_of_text_is_accepted_with_a_warning(plugin):
     solution = inputs()["solutions"][0]
     probe = {"userId": 42, "minResults": 3, "minutes": 2.5}
     solution["campaigns"] = [{"campaignArn": CAMPAIGN, "probe": probe}]
@@ -183,8 +184,8 @@ def test_a_number_where_text_belongs_is_taken_and_warned_of(plugin):
 
 
 def test_another_resource_is_refused(plugin):
-    refusal = plugin.refusal("movies", inputs(), type_="personalize-retraining:index:Pipeline")
-    assert refusal == (
+    error = plugin.error_of("movies", inputs(), type_="personalize-retraining:index:Pipeline")
+    assert error == (
         "Unexpected <class 'pulumi.errors.RunError'>: personalize-retraining:index:Pipeline: "
         f"unknown; the package has {COMPONENT}"
     )

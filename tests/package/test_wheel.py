@@ -1,4 +1,4 @@
-"""The wheel: what it holds and requires, and that a program that has only it deploys the same."""
+"""Proves the content and the requirements of the wheel, and that a program can use it."""
 
 import ast
 import json
@@ -59,45 +59,49 @@ def contents(archive):
     }
 
 
-registered = {urn: each.inputs for urn, each in run(program).registered.items()}
+registered = {urn: resource.inputs for urn, resource in run(program).registered.items()}
 print(json.dumps(registered, default=contents))
 """
 
 
-def test_the_wheel_holds_the_component_the_functions_and_nothing_else(wheel):
+def test_the_wheel_has_the_component_and_the_functions_and_nothing_else(wheel):
     modules = {
-        f"personalize_retraining/{to}{file.relative_to(ROOT / folder)}"
-        for folder, to in (("components", ""), ("functions", "functions/"))
+        f"personalize_retraining/{subfolder}{file.relative_to(ROOT / folder)}"
+        for folder, subfolder in (("components", ""), ("functions", "functions/"))
         for file in (ROOT / folder).rglob("*.py")
     }
     metadata = f"personalize_retraining-{PROJECT['version']}.dist-info"
     assert set(ZipFile(wheel).namelist()) == {
         *modules,
         "personalize_retraining/py.typed",
-        *(f"{metadata}/{each}" for each in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")),
+        *(f"{metadata}/{file}" for file in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")),
     }
 
 
-def test_the_package_requires_what_the_component_imports_and_the_data_of_time_zones():
-    imported = set()
+def test_the_package_requires_what_the_component_imports_and_tzdata():
+    modules = set()
     for file in (ROOT / "components").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
-                imported |= {alias.name for alias in node.names}
+                modules |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                imported.add(node.module)
+                modules.add(node.module)
     distributions = packages_distributions()
-    found = {each for name in imported for each in distributions.get(name.split(".")[0], ())}
-    required = {each.split()[0] for each in PROJECT["dependencies"]}
-    assert {canonicalize_name(each) for each in found} | {"tzdata"} == required
+    imported = {
+        canonicalize_name(distribution)
+        for module in modules
+        for distribution in distributions.get(module.split(".")[0], ())
+    }
+    required = {requirement.split()[0] for requirement in PROJECT["dependencies"]}
+    assert imported | {"tzdata"} == required
 
 
-def test_a_program_in_an_empty_folder_deploys_the_same_resources_from_the_wheel(python, tmp_path):
+def test_a_program_with_the_wheel_deploys_the_resources_of_the_checkout(python, tmp_path):
     shutil.copy(RECORDING, tmp_path)
     for name in ("components", "functions"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('a module of the host program')\n")
     from_wheel = output(python, PROGRAM.replace("PACKAGE", "personalize_retraining"), tmp_path)
-    host = f"import sys\nsys.path.append({str(RECORDING.parent)!r})\n"
-    from_checkout = output(sys.executable, host + PROGRAM.replace("PACKAGE", "components"), ROOT)
+    path = f"import sys\nsys.path.append({str(RECORDING.parent)!r})\n"
+    from_checkout = output(sys.executable, path + PROGRAM.replace("PACKAGE", "components"), ROOT)
     assert json.loads(from_wheel) == json.loads(from_checkout)
     assert "functions/probe_campaign.py" in from_wheel, "the bundles of the functions are compared"

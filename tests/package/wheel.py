@@ -1,4 +1,4 @@
-"""The package as a wheel, and environments in which it is installed."""
+"""Builds the wheel of the package, and installs it in new environments."""
 
 import subprocess
 import sys
@@ -16,12 +16,12 @@ def build(folder):
     subprocess.run(  # noqa: S603  # this pip, and the checkout
         [*PIP, "wheel", *options, "--wheel-dir", folder, ROOT], timeout=60, check=True
     )
-    (built,) = folder.iterdir()
-    return built
+    (wheel,) = folder.iterdir()
+    return wheel
 
 
 def create_environment(folder):
-    """Create an environment that has what the tests have, and return its Python."""
+    """Create an environment with the packages of the tests, and return the path of its Python."""
     venv.create(folder, with_pip=False)
     (site,) = folder.glob("lib/*/site-packages")
     (site / "tests.pth").write_text(sysconfig.get_path("purelib"))
@@ -29,7 +29,7 @@ def create_environment(folder):
 
 
 def install(wheel, python):
-    """Install the wheel in an environment; what it requires is there."""
+    """Install the wheel in an environment that has the requirements of the wheel."""
     options = ("--quiet", "--no-deps", "--no-index")
     subprocess.run(  # noqa: S603  # this pip, and the wheel from above
         [*PIP, "--python", python, "install", *options, wheel], timeout=60, check=True
@@ -37,7 +37,7 @@ def install(wheel, python):
 
 
 def output(python, program, folder):
-    """Run a program in a folder, and return what it printed."""
+    """Run a program in a folder, and return its output."""
     process = subprocess.run(  # noqa: S603  # a program of the tests
         [python, "-c", program],
         cwd=folder,
