@@ -1,6 +1,6 @@
-"""`tests/engine/cli/tools.py` says what is missing where it cannot put the Pulumi CLI on the PATH.
+"""Proves the messages of `tests/engine/cli/tools.py` when the Pulumi CLI cannot be used.
 
-Does not prove that the CLI builds: `make engine` builds it.
+`make engine` builds the CLI and so proves that it builds.
 """
 
 import stat
@@ -12,7 +12,7 @@ from tests.engine.cli import tools
 
 @pytest.fixture
 def path(monkeypatch, tmp_path):
-    """Return a folder that is the whole PATH, and has neither the CLI nor Go."""
+    """Return a folder without the CLI and Go, which is the whole PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -21,7 +21,7 @@ def path(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("path")
-def test_without_cli_and_go_the_exit_code_lets_make_skip_the_tests(capsys):
+def test_without_cli_and_go_the_exit_code_tells_make_to_skip_the_tests(capsys):
     assert tools.main() == 3
     output, errors = capsys.readouterr()
     assert output == ""
@@ -31,7 +31,7 @@ def test_without_cli_and_go_the_exit_code_lets_make_skip_the_tests(capsys):
     )
 
 
-def test_a_build_that_fails_is_named_with_its_command(path, capsys):
+def test_the_error_about_a_failed_build_names_its_command(path, capsys):
     go = path / "go"
     go.write_text("#!/bin/sh\nexit 7\n")
     go.chmod(stat.S_IRWXU)

@@ -1,6 +1,6 @@
-"""Proves that `__main__.py`, deployed with the sample stack's config, makes what the config says.
+"""Proves that `__main__.py` deploys what the config of the sample stack says.
 
-With a recording engine in Pulumi's place. Expectations come from `Pulumi.dev.yaml` itself.
+A recording engine stands in for Pulumi's engine. The expected values come from `Pulumi.dev.yaml`.
 """
 
 import ast
@@ -22,12 +22,12 @@ CONFIG = {
     key: value if isinstance(value, str) else json.dumps(value)
     for key, value in STACK_CONFIG.items()
 }
-"""As Pulumi hands it to the program: all values are strings."""
+"""The config as Pulumi passes it to the program: all values are text."""
 SAMPLE = {
     key: value == "true" if value in ("true", "false") else value
     for key, value in sample_stack.CONFIG.items()
 }
-"""As its author means it: the CLI quotes booleans."""
+"""The config of the project with booleans, which the CLI quotes."""
 
 NAME = f"retraining-{STACK}"
 EXPORTS = {
@@ -40,47 +40,48 @@ EXPORTS = {
 
 
 def deploy(**kwargs):
-    """Run the program as the CLI does."""
+    """Run the program as the CLI does, and return the engine that recorded it."""
     return run(lambda: runpy.run_path(str(PROGRAM), run_name="__main__") and None, **kwargs)
 
 
 @pytest.fixture(scope="module")
 def deployed():
-    """The program with the sample stack's config."""
+    """Return the engine that recorded the program with the config of the sample stack."""
     return deploy(config=CONFIG)
 
 
-def test_the_sample_stack_deploys_one_pipeline_named_like_the_stack(deployed):
+def test_the_sample_stack_deploys_one_pipeline_with_the_name_of_the_stack(deployed):
     pipelines = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
     assert list(pipelines) == [NAME]
 
 
-def test_the_longest_stack_name_makes_the_longest_name_of_a_pipeline(deployed):
+def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline(deployed):
     (name,) = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
     assert len(name) - len(STACK) + LONGEST_STACK_NAME == LONGEST_NAME
     assert LONGEST_STACK_NAME == 19
 
 
-def part(told, given):
-    """Give what the workflow is told of the keys that the config gives."""
-    if isinstance(given, dict):
-        return {key: part(told[key], value) for key, value in given.items()}
-    if isinstance(given, list):
-        return [part(*each) for each in zip(told, given, strict=True)]
-    return told
+def configured_part(value, config):
+    """Return the part of a value whose keys are in the config."""
+    if isinstance(config, dict):
+        return {key: configured_part(value[key], inner) for key, inner in config.items()}
+    if isinstance(config, list):
+        return [configured_part(*pair) for pair in zip(value, config, strict=True)]
+    return value
 
 
-def test_the_workflows_settings_are_the_sample_stacks(deployed):
+def test_the_settings_of_the_workflow_are_those_of_the_sample_stack(deployed):
     machine = deployed.one("aws:sfn/stateMachine:StateMachine", NAME)
     definition = json.loads(machine.inputs["definition"])
     settings = definition["States"][definition["StartAt"]]["Parameters"]["settings"]
-    told = {**settings, "datasets": {each["type"]: each for each in settings["datasets"]}}
+    datasets = {dataset["type"]: dataset for dataset in settings["datasets"]}
     keys = ("datasets", "solutions", "limits", "skipWhenUnchanged", "autoTraining")
-    assert {key: part(told[key], SAMPLE[key]) for key in keys} == {key: SAMPLE[key] for key in keys}
+    expected = {key: SAMPLE[key] for key in keys}
+    assert configured_part({**settings, "datasets": datasets}, expected) == expected
     assert settings["tags"] == {**SAMPLE["tags"], "retraining-pipeline": NAME}
 
 
-def test_the_schedule_is_the_sample_stacks(deployed):
+def test_the_schedule_is_that_of_the_sample_stack(deployed):
     inputs = deployed.one("aws:scheduler/schedule:Schedule", f"{NAME}-schedule").inputs
     assert (
         inputs["scheduleExpression"],
@@ -93,31 +94,31 @@ def test_the_schedule_is_the_sample_stacks(deployed):
     )
 
 
-def test_the_exports_are_the_pipelines_outputs(deployed):
+def test_the_exports_are_the_outputs_of_the_pipeline(deployed):
     pipeline = deployed.all_of("personalize-retraining:index:RetrainingPipeline")[NAME]
     assert set(deployed.exports) == EXPORTS
     assert deployed.exports == deployed.outputs[pipeline.urn]
 
 
-def test_nothing_was_warned_of(deployed):
+def test_the_program_logs_no_warning(deployed):
     assert deployed.messages == []
 
 
-def test_the_program_previews_with_computed_values_unknown(deployed):
+def test_a_preview_registers_the_same_resources(deployed):
     preview = deploy(config=CONFIG, preview=True)
     assert set(preview.registered) == set(deployed.registered)
     assert set(preview.exports) == EXPORTS
 
 
-def test_a_bad_config_fails_before_anything_is_registered():
-    bad = {**CONFIG, f"{PROJECT}:retrainingRate": "7 dayz"}
+def test_a_config_with_a_problem_is_refused():
+    config = {**CONFIG, f"{PROJECT}:retrainingRate": "7 dayz"}
     with pytest.raises(Exception, match="personalize-retraining:retrainingRate: '7 dayz'") as error:
-        deploy(config=bad)
+        deploy(config=config)
     assert type(error.value).__name__ == "SettingsError"
 
 
 def test_the_program_has_no_logic_and_at_most_40_lines():
     source = PROGRAM.read_text()
     assert len(source.splitlines()) <= 40
-    statements = {type(each) for each in ast.parse(source).body}
+    statements = {type(statement) for statement in ast.parse(source).body}
     assert statements <= {ast.Import, ast.ImportFrom, ast.Assign, ast.Expr}

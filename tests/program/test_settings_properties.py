@@ -1,4 +1,4 @@
-"""Whatever a config holds, it is read as it is meant or refused with a SettingsError."""
+"""Proves that any config is either read or refused with a SettingsError."""
 
 import re
 from dataclasses import fields
@@ -47,8 +47,8 @@ GATE = st.lists(RULE, min_size=1, unique_by=lambda rule: rule["metric"])
 DEFAULT_GATE = [{"metric": "normalized_discounted_cumulative_gain_at_10", "maxDrop": 0.25}]
 IDS = st.text(min_size=1, max_size=9)
 PROBE = st.one_of(
-    st.fixed_dictionaries(asking, optional={"minutes": st.floats(0.1, 1440)})
-    for asking in (
+    st.fixed_dictionaries(request, optional={"minutes": st.floats(0.1, 1440)})
+    for request in (
         {"userId": IDS, "minResults": st.integers(1, 500)},
         {"itemId": IDS},
         {"userId": IDS, "inputList": st.lists(IDS, min_size=1, max_size=5)},
@@ -107,10 +107,12 @@ JSON = st.recursive(
 
 
 def solutions(names):
-    """Solutions of these names; the first one has options, since one campaign has one solution."""
+    """Return solutions with these names. Only the first one has options and so the campaign."""
     first, *others = [{"solutionArn": f"{HOME}:solution/{name}"} for name in names]
-    fixed = {key: st.just(value) for key, value in first.items()}
-    return st.fixed_dictionaries(fixed, optional=SOLUTION_OPTIONS).map(lambda one: [one, *others])
+    required = {key: st.just(value) for key, value in first.items()}
+    return st.fixed_dictionaries(required, optional=SOLUTION_OPTIONS).map(
+        lambda solution: [solution, *others]
+    )
 
 
 @given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), JSON, max_size=4))
@@ -152,18 +154,18 @@ def test_any_change_of_the_sample_is_read_or_refused_with_a_settings_error(place
         },
     )
 )
-def test_any_good_config_is_read_and_the_workflow_told_the_same(config):
+def test_any_valid_config_is_read_and_reaches_the_settings_of_the_workflow(config):
     args = read(config)
     assert isinstance(args, RetrainingPipelineArgs)
     assert_read_or_refused(config)
-    told = document(args, job_prefix="p", import_role_arn="r")["solutions"]
-    for solution, wanted in zip(told, config["solutions"], strict=True):
-        enabled = wanted.get("qualityGateEnabled", True) in (True, "true")
+    settings_of_solutions = settings_of(args)["solutions"]
+    for solution, expected in zip(settings_of_solutions, config["solutions"], strict=True):
+        enabled = expected.get("qualityGateEnabled", True) in (True, "true")
         assert solution["qualityGate"] == (
-            wanted.get("qualityGate", DEFAULT_GATE) if enabled else []
+            expected.get("qualityGate", DEFAULT_GATE) if enabled else []
         )
-        probes = [each.get("probe") for each in wanted.get("campaigns", [])]
-        assert [each["probe"] for each in solution["campaigns"]] == [
+        probes = [campaign.get("probe") for campaign in expected.get("campaigns", [])]
+        assert [campaign["probe"] for campaign in solution["campaigns"]] == [
             probe and {"minResults": 1, "minutes": 10, **probe} for probe in probes
         ]
 
@@ -174,20 +176,25 @@ def assert_read_or_refused(config):
         header = r"\d+ problems? in the configuration of stack dev:"
         assert re.fullmatch(header, str(outcome).splitlines()[0])
         return
-    told = document(outcome, job_prefix="p", import_role_arn="r")
-    assert {each["type"]: each["datasetArn"] for each in told["datasets"]} == {
-        key: each["datasetArn"] for key, each in config["datasets"].items()
-    }
-    assert [each["solutionArn"] for each in told["solutions"]] == [
-        each["solutionArn"] for each in config["solutions"]
+    workflow_settings = settings_of(outcome)
+    assert {
+        dataset["type"]: dataset["datasetArn"] for dataset in workflow_settings["datasets"]
+    } == {key: dataset["datasetArn"] for key, dataset in config["datasets"].items()}
+    assert [solution["solutionArn"] for solution in workflow_settings["solutions"]] == [
+        solution["solutionArn"] for solution in config["solutions"]
     ]
-    assert told["tags"] == {key: str(tag) for key, tag in config.get("tags", {}).items()}, (
-        "a whole number is read as its digits"
-    )
-    assert read(config) == outcome, "reading has no memory"
+    assert workflow_settings["tags"] == {
+        key: str(value) for key, value in config.get("tags", {}).items()
+    }, "a whole number is read as its digits"
+    assert read(config) == outcome, "reading twice has the same result"
+
+
+def settings_of(args):
+    return document(args, job_prefix="p", import_role_arn="r")
 
 
 def read(config):
+    """Return the arguments, or the SettingsError."""
     try:
         return settings.parse(config)
     except settings.SettingsError as error:
