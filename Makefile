@@ -7,7 +7,7 @@ SOURCES := components functions emulator retrain package docs examples tests set
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-# Make .venv anew if its Python is too old or no longer installed.
+# Create .venv again if its Python is too old or no longer installed.
 ifneq ($(shell $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null && echo usable),usable)
 .PHONY: $(READY)
 endif
@@ -16,7 +16,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null || { \
 		$(PYTHON) -c '$(NEW_ENOUGH)' || \
 			{ echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12"; exit 1; }; \
-		[ ! -e .venv ] || echo "making .venv anew: its Python is older than 3.11, or no longer there" >&2; \
+		[ ! -e .venv ] || echo "creating .venv again: its Python is older than 3.11, or no longer there" >&2; \
 		$(PYTHON) -m venv --clear .venv; }
 	@echo "installing the requirements into .venv (once; about a minute)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \

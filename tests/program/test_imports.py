@@ -1,4 +1,7 @@
-"""Proves the house's order by reading the source: who imports whom, how long a module may be."""
+"""Proves the rules about modules: what they import, who creates resources, and with what options.
+
+The tests read the source.
+"""
 
 import ast
 from pathlib import Path
@@ -9,16 +12,16 @@ from components.state_machine.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("components", "functions", "emulator", "retrain", "package", "settings", "__main__")
-JUDGES = {
+CHECKS = {
     f"components.rules.{name}" for name in ("arns", "locations", "metrics", "rates", "values")
 }
-"""Judge single values, or the datasets together."""
+"""Modules that check single values, or the datasets together."""
 
-TABLE = {
+ROW_PARTS = {
     f"emulator.deployer.{name}"
     for name in ("aws", "errors", "naming", "rows", "translation", "wire")
 }
-"""What a row of the emulator's resource table is made of."""
+"""Modules that the rows in the emulator's table of resources use."""
 
 MAY_IMPORT = {
     "functions": {"functions"},
@@ -34,7 +37,7 @@ MAY_IMPORT = {
     "components.args": {"components.rules.metrics", "components.rules.rates"},
     "components.document": {"components.args", "components.rules.rates"},
     "components.rules.plain": {"components.args", "components.rules.values"},
-    "components.rules.pipeline": {"components.args", "components.rules.plain", *JUDGES},
+    "components.rules.pipeline": {"components.args", "components.rules.plain", *CHECKS},
     "components.naming": {"components.state_machine.steps"},
     "components.rules.stacks": {"components.naming", "components.rules.values"},
     "components.rules": set(),
@@ -69,26 +72,26 @@ MAY_IMPORT = {
     "retrain": {"retrain"},
     "retrain.rehearsal": {"retrain", "settings", "components", "functions", "emulator"},
     "emulator": {"emulator"},
-    # The resource table knows nothing of who uses it: the monitor, or the engine's provider.
+    # The table of resources does not know its users: the monitor and the provider of the engine.
     "emulator.deployer.errors": set(),
     "emulator.deployer.wire": {"emulator.deployer.errors"},
     "emulator.deployer.translation": {"emulator.deployer.errors", "emulator.deployer.wire"},
     "emulator.deployer.rows": {
         *("emulator.deployer.aws", "emulator.deployer.naming", "emulator.deployer.translation")
     },
-    "emulator.deployer.inputs": TABLE,
-    "emulator.deployer.differences": {*TABLE, "emulator.deployer.inputs"},
+    "emulator.deployer.inputs": ROW_PARTS,
+    "emulator.deployer.differences": {*ROW_PARTS, "emulator.deployer.inputs"},
     "emulator.deployer.lifecycle": {
-        *TABLE,
+        *ROW_PARTS,
         *("emulator.deployer.inputs", "emulator.deployer.differences"),
     },
     **{
-        f"emulator.deployer.resources_{service}": {*TABLE, "emulator.deployer.bundle"}
+        f"emulator.deployer.resources_{service}": {*ROW_PARTS, "emulator.deployer.bundle"}
         for service in ("events", "iam", "lambda", "logs", "sfn", "sqs")
     },
     "emulator.deployer.provider": {"emulator.deployer.service"},
 }
-"""Module, or package for all its modules, to what of ours it may import."""
+"""Module, or package for all its modules, to the modules of this project that it may import."""
 
 ORDER = (
     ("functions.clock", "functions.contract", "functions.errors"),
@@ -100,10 +103,11 @@ ORDER = (
     ("functions.log",),
     tuple(f"functions.{step}" for step in STEPS),
 )
-"""The rooms of functions/, from the ground up: each imports only itself and what is below it."""
+"""The layers of functions/, from the bottom. Each layer imports only modules of the layers below
+and of the same entry."""
 
-LATE = ("retrain.rehearsal.emulate", "retrain.rehearsal.rehearse")
-"""Are imported inside a function alone: the emulator's libraries need not be installed."""
+LATE_IMPORTS = ("retrain.rehearsal.emulate", "retrain.rehearsal.rehearse")
+"""Modules that are imported only inside functions, because they need the emulator's libraries."""
 
 CREATE_RESOURCES = {
     "components.iam",
@@ -113,18 +117,17 @@ CREATE_RESOURCES = {
     "components.schedule",
 }
 
-
 OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts", "ignore_changes"}
-"""What a resource's options may say; everything else is for the caller to decide."""
+"""The options that a resource may set. The caller decides about all others."""
 
 
 def modules():
-    """Give name and syntax tree of each module of the program."""
+    """Yield the name, the file and the syntax tree of each module of the program."""
     for room in ROOMS:
         path = ROOT / room
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
             if ".venv" in file.relative_to(ROOT).parts:
-                continue  # the environment that `pulumi install` makes for the plugin
+                continue  # the environment of the plugin, which `pulumi install` creates
             parts = file.relative_to(ROOT).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             yield name, file, ast.parse(file.read_text())
@@ -134,69 +137,74 @@ MODULES = {name: (file, tree) for name, file, tree in modules()}
 
 
 def imports(name, tree):
-    """Give the full name of each module of ours that is imported anywhere in a syntax tree."""
-    package = name.split(".") if MODULES[name][0].name == "__init__.py" else name.split(".")[:-1]
+    """Yield the full name of each module of this project that a syntax tree imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
+            imported = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            found = [
-                whole if (whole := f"{module}.{alias.name}") in MODULES else module
+            module = absolute_name(name, node)
+            imported = [
+                full_name if (full_name := f"{module}.{alias.name}") in MODULES else module
                 for alias in node.names
             ]
         else:
             continue
-        yield from (each for each in found if room(each) in ROOMS)
+        yield from (module for module in imported if module.split(".")[0] in ROOMS)
 
 
-def test_functions_import_only_from_their_own_room_and_from_below():
-    floors = {name: floor for floor, names in enumerate(ORDER) for name in names}
-    upwards = []
-    for name in (each for each in MODULES if each.startswith("functions.")):
-        (mine,) = [each for each in floors if within(name, [each])]
-        for imported in imports(name, MODULES[name][1]):
-            room = next((each for each in floors if within(imported, [each])), None)
-            if room and room != mine and floors[room] >= floors[mine]:
-                upwards.append((name, imported))
-    assert upwards == []
+def absolute_name(importer, node):
+    """Return the absolute name of the module after `from` in a module."""
+    is_package = MODULES[importer][0].name == "__init__.py"
+    package = importer.split(".") if is_package else importer.split(".")[:-1]
+    base = package[: len(package) - node.level + 1] if node.level else []
+    return ".".join([*base, *([node.module] if node.module else [])])
 
 
 def late_imports(name, tree):
-    """Give those of them that happen inside a function."""
+    """Yield the imports inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from imports(name, node)
 
 
-def within(module, allowed):
-    """Tell whether a module is one of those allowed, or in a package of them."""
-    return any(module == each or module.startswith(f"{each}.") for each in allowed)
+def is_in(module, packages):
+    """Return True if a module is one of these modules or in one of these packages."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def room(name):
-    """Give the package, or top module, that a module belongs to."""
-    return name.split(".")[0]
+def test_a_function_imports_only_its_layer_entry_and_lower_layers():
+    layers = {name: number for number, names in enumerate(ORDER) for name in names}
+    upward_imports = []
+    for name in (module for module in MODULES if module.startswith("functions.")):
+        (entry,) = [module for module in layers if is_in(name, [module])]
+        for imported in imports(name, MODULES[name][1]):
+            other_entry = next((module for module in layers if is_in(imported, [module])), None)
+            if other_entry in (None, entry):
+                continue
+            if layers[other_entry] >= layers[entry]:
+                upward_imports.append((name, imported))
+    assert upward_imports == []
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_imports_only_what_its_place_in_the_house_allows(name):
+def test_a_module_imports_only_what_its_rule_allows(name):
     if name.startswith("components."):
-        assert name in MAY_IMPORT, "every module of the component has a rule of its own"
-    nearest = max((each for each in MAY_IMPORT if within(name, [each])), key=len)
-    allowed = MAY_IMPORT[nearest]
-    assert [each for each in imports(name, MODULES[name][1]) if not within(each, allowed)] == []
+        assert name in MAY_IMPORT, "every module of the component has its own rule"
+    rule = max((module for module in MAY_IMPORT if is_in(name, [module])), key=len)
+    imported = imports(name, MODULES[name][1])
+    assert [module for module in imported if not is_in(module, MAY_IMPORT[rule])] == []
 
 
-@pytest.mark.parametrize("name", [each for each in MODULES if each not in LATE])
-def test_the_rehearsal_is_imported_only_when_it_is_asked_for(name):
+@pytest.mark.parametrize("name", [module for module in MODULES if module not in LATE_IMPORTS])
+def test_the_rehearsal_is_imported_only_when_it_is_used(name):
     tree = MODULES[name][1]
-    everywhere = [each for each in imports(name, tree) if within(each, LATE)]
-    assert everywhere == [each for each in late_imports(name, tree) if within(each, LATE)]
+    all_imports = [module for module in imports(name, tree) if is_in(module, LATE_IMPORTS)]
+    assert all_imports == [
+        module for module in late_imports(name, tree) if is_in(module, LATE_IMPORTS)
+    ]
 
 
-@pytest.mark.parametrize("name", [each for each in MODULES if within(each, ["components"])])
+@pytest.mark.parametrize("name", [module for module in MODULES if is_in(module, ["components"])])
 def test_imports_inside_the_component_are_relative_so_that_it_can_be_installed(name):
     absolute = [
         node.lineno
@@ -211,29 +219,30 @@ def test_imports_inside_the_component_are_relative_so_that_it_can_be_installed(n
     assert absolute == []
 
 
-def test_only_the_modules_that_create_resources_know_the_aws_provider():
-    knowing = {
+def test_only_these_modules_import_the_aws_provider():
+    importing = {
         name
         for name, (_, tree) in MODULES.items()
         for node in ast.walk(tree)
-        if (isinstance(node, ast.Import) and any("pulumi_aws" in a.name for a in node.names))
+        if (
+            isinstance(node, ast.Import) and any("pulumi_aws" in alias.name for alias in node.names)
+        )
         or (isinstance(node, ast.ImportFrom) and "pulumi_aws" in (node.module or ""))
     }
-    assert knowing == CREATE_RESOURCES
+    assert importing == CREATE_RESOURCES
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_says_what_it_is_about(name):
-    _, tree = MODULES[name]
-    assert ast.get_docstring(tree), "a module opens with one sentence"
+def test_a_module_begins_with_a_docstring(name):
+    assert ast.get_docstring(MODULES[name][1])
 
 
 @pytest.mark.parametrize("name", sorted(CREATE_RESOURCES))
-def test_every_resource_and_lookup_names_its_parent_and_never_passes_the_callers_options_on(name):
+def test_every_resource_and_lookup_has_a_parent_and_only_allowed_options(name):
     for call in (node for node in ast.walk(MODULES[name][1]) if isinstance(node, ast.Call)):
         if ast.unparse(call.func) in ("pulumi.ResourceOptions", "pulumi.InvokeOptions"):
-            written = {each.arg for each in call.keywords}
-            assert "parent" in written, f"line {call.lineno}"
-            assert written <= OPTIONS, f"line {call.lineno}"
+            options = {keyword.arg for keyword in call.keywords}
+            assert "parent" in options, f"line {call.lineno}"
+            assert options <= OPTIONS, f"line {call.lineno}"
         if ast.unparse(call.func).endswith("ResourceOptions.merge"):
             pytest.fail(f"line {call.lineno} merges options")
