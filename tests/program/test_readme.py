@@ -1,4 +1,4 @@
-"""Proves that the README and the guides say what the code says: keys, defaults, roles, commands."""
+"""Proves that the README and the guides agree with the code: keys, outcomes, errors, commands."""
 
 import itertools
 import json
@@ -76,6 +76,13 @@ def test_every_error_of_this_program_is_explained():
     names = {name for name, value in vars(errors).items() if isinstance(value, type)} - {"Sequence"}
     explained = {name for row in rows(OPERATIONS, "error") for name in code(row[0])}
     assert {*names, REPORTED, "ReportFailed"} - explained == set()
+
+
+def test_the_guide_quotes_the_lines_of_the_report_as_the_code_has_them():
+    source = "".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
+    quotes = [code(row[0])[0] for row in rows(OPERATIONS, "line") if row[0].startswith("`")]
+    parts = [part.strip() for quote in quotes for part in quote.split("...")]
+    assert [part for part in parts if part.removesuffix(": FAILED") not in source] == []
 
 
 def test_every_scenario_is_explained_in_its_own_words():
