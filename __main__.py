@@ -1,4 +1,4 @@
-"""Deploy the retraining pipeline that the stack's config describes."""
+"""Deploys the retraining pipeline that the config of the stack describes."""
 
 import pulumi
 

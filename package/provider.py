@@ -1,4 +1,4 @@
-"""Serves the schema of the package, and creates the component for programs in any language."""
+"""The provider of the package: it serves the schema and creates the component in any language."""
 
 import json
 import tomllib
@@ -19,7 +19,7 @@ from settings import all_problems, read_config
 
 
 class RetrainingProvider(Provider):
-    """Serves the component RetrainingPipeline."""
+    """The provider of the component RetrainingPipeline."""
 
     def __init__(self) -> None:
         pyproject = Path(__file__).parents[1] / "pyproject.toml"
@@ -33,7 +33,7 @@ class RetrainingProvider(Provider):
         inputs: pulumi.Inputs,
         options: pulumi.ResourceOptions | None = None,
     ) -> ConstructResult:
-        """Create a pipeline. Its inputs have the keys of the stack's config.
+        """Create a pipeline. The inputs have the keys of a stack's config.
 
         Raises InvalidPipelineError.
         """
@@ -41,9 +41,9 @@ class RetrainingProvider(Provider):
             raise pulumi.RunError(f"{resource_type}: unknown; the package has {TOKEN}")
         today = datetime.now(tz=UTC).date()
         config = read_config({key: _as_config(value) for key, value in inputs.items()})
-        found = all_problems(config, region=None, today=today)
-        found.sort(key=lambda problem: problem.key)
-        raise_if_any([*problems(name), *map(str, found)], name)
+        setting_problems = all_problems(config, region=None, today=today)
+        setting_problems.sort(key=lambda problem: problem.key)
+        raise_if_any([*problems(name), *map(str, setting_problems)], name)
         for warning in (*config.warnings, *warnings(config.args, today=today)):
             pulumi.log.warn(f"{name}: {warning}")
         pipeline = RetrainingPipeline(name, config.args, options)
@@ -52,15 +52,15 @@ class RetrainingProvider(Provider):
 
 
 def _as_config(value: object) -> object:
-    """Return an input as a config has it.
+    """Return an input in the form of a config.
 
     The engine sends all numbers as floats, so whole numbers become int. An unknown value becomes a
     `pulumi.Output`.
     """
     if isinstance(value, dict):
-        return {key: _as_config(each) for key, each in value.items()}
+        return {key: _as_config(element) for key, element in value.items()}
     if isinstance(value, list):
-        return [_as_config(each) for each in value]
+        return [_as_config(element) for element in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return pulumi.Output.from_input(value) if isinstance(value, Unknown) else value

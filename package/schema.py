@@ -1,4 +1,4 @@
-"""The Pulumi schema of the package, generated from the dataclasses of the component's arguments."""
+"""Generates the Pulumi schema of the package from the dataclasses of the arguments."""
 
 import ast
 import inspect
@@ -24,7 +24,7 @@ SCALARS: Mapping[object, str] = {
     bool: "boolean",
 }
 OUTPUTS: Mapping[str, object] = RetrainingPipeline.__annotations__
-"""The attributes of the component, which are its outputs, and their types."""
+"""The outputs of the component, which are its annotated attributes, and their types."""
 LANGUAGES = ("csharp", "go", "java", "nodejs", "python")
 
 
@@ -32,9 +32,9 @@ def schema(project: Mapping[str, object]) -> Spec:
     """Return the schema of the package. `project` is the table `project` of pyproject.toml."""
     types: dict[str, Spec] = {}
     inputs = _object(RetrainingPipelineArgs, types)
-    described = attribute_docstrings(RetrainingPipeline)
+    descriptions = attribute_docstrings(RetrainingPipeline)
     outputs = {
-        camel_case(name): {"type": SCALARS[get_args(type_)[0]], "description": described[name]}
+        camel_case(name): {"type": SCALARS[get_args(type_)[0]], "description": descriptions[name]}
         for name, type_ in OUTPUTS.items()
     }
     return {
@@ -55,22 +55,22 @@ def schema(project: Mapping[str, object]) -> Spec:
 
 
 def _object(cls: type, types: dict[str, Spec]) -> Spec:
-    """Return the type of a dataclass, and add to `types` what its fields refer to."""
-    described = attribute_docstrings(cls)
+    """Return the type of a dataclass, and add the types of its fields to `types`."""
+    descriptions = attribute_docstrings(cls)
     return {
         "type": "object",
         "description": inspect.getdoc(cls),
         "properties": {
-            camel_case(each.name): {
-                **_type(each.type, each.name, types),
-                "description": " ".join([described[each.name], *_default(each)]),
+            camel_case(field.name): {
+                **_type(field.type, field.name, types),
+                "description": " ".join([descriptions[field.name], *_default(field)]),
             }
-            for each in fields(cls)
+            for field in fields(cls)
         },
         "required": [
-            camel_case(each.name)
-            for each in fields(cls)
-            if each.default is MISSING and each.default_factory is MISSING
+            camel_case(field.name)
+            for field in fields(cls)
+            if field.default is MISSING and field.default_factory is MISSING
         ],
     }
 
@@ -78,19 +78,19 @@ def _object(cls: type, types: dict[str, Spec]) -> Spec:
 def _type(type_: object, name: str, types: dict[str, Spec]) -> Spec:
     """Return the type of a field with this name.
 
-    A field whose type is not pulumi.Input is plain, so that typed SDKs refuse an Output there.
+    A field whose type is not pulumi.Input is plain, so typed SDKs refuse an Output for it.
     """
     members = get_args(type_)
     origin = get_origin(type_)
     if origin in (Union, UnionType):
         spec = _type(members[0], name, types)
-        if any(get_origin(each) is Awaitable for each in members):
+        if any(get_origin(member) is Awaitable for member in members):
             del spec["plain"]
         return spec
     if isinstance(type_, type) and is_dataclass(type_):
         return _reference(type_.__name__.removesuffix("Args"), _object(type_, types), types)
     if origin is Literal:
-        enum: Spec = {"type": "string", "enum": [{"value": each} for each in members]}
+        enum: Spec = {"type": "string", "enum": [{"value": member} for member in members]}
         return _reference("".join(map(str.capitalize, name.split("_"))), enum, types)
     if origin is Sequence:
         return {"type": "array", "items": _type(members[0], name, types), "plain": True}
@@ -101,7 +101,7 @@ def _type(type_: object, name: str, types: dict[str, Spec]) -> Spec:
 
 
 def _reference(name: str, spec: Spec, types: dict[str, Spec]) -> Spec:
-    """Return a reference to a named type, which is added to `types`."""
+    """Add a type to `types`, and return a reference to it."""
     token = f"{PACKAGE}:index:{name}"
     assert types.setdefault(token, spec) == spec, f"two types have the name {name}"
     return {"$ref": f"#/types/{token}", "plain": True}
@@ -119,7 +119,10 @@ def _default(field: Field[object]) -> Iterator[str]:
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
-    """Return the docstrings below the attributes of a class. Only its source has them."""
+    """Return the docstrings below the attributes of a class, by attribute.
+
+    They are read from the source, because Python does not keep them.
+    """
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)
     return {

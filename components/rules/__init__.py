@@ -1,1 +1,1 @@
-"""What each setting has to look like, as pure functions."""
+"""Pure functions that check the settings."""

@@ -1,9 +1,8 @@
-"""Preview or deploy the stacks of many dataset groups, a few of them at a time.
+"""Previews or deploys the stacks of many dataset groups, a few stacks at a time.
 
-The time of one program grows with the square of the number of its components: docs/fleet.md has
-measurements. The time of one stack per dataset group grows linearly, and a stack that fails leaves
-the others alone. A stack that is up to date stays as it is, so this can be started again at any
-time.
+The time of one program with many components grows with the square of their number: docs/fleet.md
+has measurements. The time of many stacks grows linearly, and a stack that fails does not stop the
+others. A stack that is up to date is not changed, so this program can be started again at any time.
 """
 
 import time
@@ -29,7 +28,7 @@ SHOWN = ("create", "update", "replace", "delete")
 
 
 class Operation(StrEnum):
-    """An operation on every stack."""
+    """An operation that is done for every stack."""
 
     PREVIEW = "preview"
     UP = "up"
@@ -46,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 class TableError(Exception):
-    """The table cannot be used. The message has the place and the problem."""
+    """The table cannot be used. The message names the place and the problem."""
 
 
 def configs(file: Path) -> dict[str, dict[str, object]]:
@@ -58,68 +57,70 @@ def configs(file: Path) -> dict[str, dict[str, object]]:
     stacks = table.get("stacks") if isinstance(table, dict) else None
     if not isinstance(stacks, dict) or not stacks:
         raise TableError(f"{file}: stacks: missing; name each stack and its config below it")
-    if wrong := [str(name) for name, config in stacks.items() if not isinstance(config, dict)]:
-        raise TableError(f"{file}: stacks.{wrong[0]}: has no config; give datasets and solutions")
+    if empty := [str(name) for name, config in stacks.items() if not isinstance(config, dict)]:
+        raise TableError(f"{file}: stacks.{empty[0]}: has no config; give datasets and solutions")
     defaults = table.get("defaults") or {}
     if not isinstance(defaults, dict):
         raise TableError(f"{file}: defaults: {defaults!r}; expected keys of a stack's config")
     return {str(name): {**defaults, **config} for name, config in stacks.items()}
 
 
-def chosen(file: Path, names: list[str]) -> dict[str, dict[str, object]]:
-    """Return the config of the stacks with these names, or of all. Raises TableError."""
-    known = configs(file)
-    if unknown := [name for name in names if name not in known]:
-        message = f"--only {unknown[0]}: no such stack in {file}; it has {', '.join(known)}"
+def selected_configs(file: Path, names: list[str]) -> dict[str, dict[str, object]]:
+    """Return the configs of these stacks, or of all without names. Raises TableError."""
+    all_configs = configs(file)
+    if unknown := [name for name in names if name not in all_configs]:
+        message = f"--only {unknown[0]}: no such stack in {file}; it has {', '.join(all_configs)}"
         raise TableError(message)
-    return {name: config for name, config in known.items() if not names or name in names}
+    return {name: config for name, config in all_configs.items() if not names or name in names}
 
 
 def run(operation: Operation, stack: str, config: dict[str, object]) -> Outcome:
-    """Preview or deploy one stack with this config, which replaces the config it had."""
+    """Preview or deploy a stack with this config, which replaces its former config."""
     started = time.monotonic()
     errors: list[str] = []
 
-    def collect(event: automation.EngineEvent) -> None:
-        found = event.diagnostic_event
-        if found and found.severity == "error":
-            errors.append(found.message.strip())
+    def collect_error(event: automation.EngineEvent) -> None:
+        diagnostic = event.diagnostic_event
+        if diagnostic and diagnostic.severity == "error":
+            errors.append(diagnostic.message.strip())
 
     changes: dict[str, int] = {}
     try:
         _write_stack_file(stack, config)
-        opened = automation.create_or_select_stack(stack, work_dir=str(FOLDER))
+        automation_stack = automation.create_or_select_stack(stack, work_dir=str(FOLDER))
         if operation is Operation.UP:
-            changes = dict(opened.up(on_event=collect).summary.resource_changes or {})
+            result = automation_stack.up(on_event=collect_error)
+            changes = dict(result.summary.resource_changes or {})
         else:
-            changes = dict(opened.preview(on_event=collect).change_summary)
+            changes = dict(automation_stack.preview(on_event=collect_error).change_summary)
     except automation.CommandError as error:
         errors = errors or [str(error).strip()]
     except Exception as error:  # noqa: BLE001  # One stack must not stop the others.
         errors.append(f"{type(error).__name__}: {error}")
-    named = [f"{changes[each]} {each}" for each in SHOWN if changes.get(each)]
-    return Outcome(stack, ", ".join(named) or "none", time.monotonic() - started, errors)
+    counts = [f"{changes[change]} {change}" for change in SHOWN if changes.get(change)]
+    return Outcome(stack, ", ".join(counts) or "none", time.monotonic() - started, errors)
 
 
 def _write_stack_file(stack: str, config: dict[str, object]) -> None:
-    """Write `Pulumi.<stack>.yaml`. Keep the keys beside the config, which the CLI has written."""
+    """Write `Pulumi.<stack>.yaml`, and keep the other keys that the CLI has written."""
     file = FOLDER / f"Pulumi.{stack}.yaml"
-    kept = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
-    text = yaml.safe_dump({**(kept or {}), "config": config}, sort_keys=False)
+    previous = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
+    text = yaml.safe_dump({**(previous or {}), "config": config}, sort_keys=False)
     file.write_text(text, encoding="utf-8")
 
 
 def _show(console: Console, operation: Operation, outcomes: list[Outcome]) -> None:
     table = Table("stack", "changes", "seconds", "outcome")
-    for each in outcomes:
-        outcome = "[red]failed" if each.errors else "[green]done"
-        table.add_row(each.stack, each.changes, f"{each.seconds:.0f}", outcome)
+    for outcome in outcomes:
+        word = "[red]failed" if outcome.errors else "[green]done"
+        table.add_row(outcome.stack, outcome.changes, f"{outcome.seconds:.0f}", word)
     console.print(table)
-    failed = [each for each in outcomes if each.errors]
-    for each in failed:
-        console.print(f"\n{each.stack}:", *each.errors, sep="\n", markup=False, highlight=False)
-    done = len(outcomes) - len(failed)
-    console.print(f"\n{operation}: {done} of {len(outcomes)} stacks succeeded")
+    failed = [outcome for outcome in outcomes if outcome.errors]
+    for outcome in failed:
+        lines = [f"\n{outcome.stack}:", *outcome.errors]
+        console.print(*lines, sep="\n", markup=False, highlight=False)
+    succeeded = len(outcomes) - len(failed)
+    console.print(f"\n{operation}: {succeeded} of {len(outcomes)} stacks succeeded")
 
 
 def main(
@@ -132,23 +133,25 @@ def main(
 ) -> None:
     """Preview or deploy all stacks of the table.
 
-    Exit code 0: every stack succeeded. 1: at least one failed, and the others went on. 2: the table
-    cannot be used, and nothing was done.
+    The exit code is 0 if every stack succeeded, 1 if at least one stack failed, and 2 if the table
+    cannot be used. With 2, nothing was done.
     """
     try:
-        wanted = chosen(table, only or [])
+        stack_configs = selected_configs(table, only or [])
     except TableError as error:
         typer.echo(error, err=True)
         raise typer.Exit(UNUSABLE) from None
 
-    def each_outcome() -> Iterator[Outcome]:
+    def run_all() -> Iterator[Outcome]:
         with ThreadPoolExecutor(limit) as pool:
-            yield from pool.map(lambda name: run(operation, name, wanted[name]), wanted)
+            yield from pool.map(
+                lambda name: run(operation, name, stack_configs[name]), stack_configs
+            )
 
     console = Console(soft_wrap=True)
-    outcomes = list(track(each_outcome(), str(operation), total=len(wanted), console=console))
+    outcomes = list(track(run_all(), str(operation), total=len(stack_configs), console=console))
     _show(console, operation, outcomes)
-    raise typer.Exit(FAILED if any(each.errors for each in outcomes) else 0)
+    raise typer.Exit(FAILED if any(outcome.errors for outcome in outcomes) else 0)
 
 
 if __name__ == "__main__":
