@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
     from emulator.server.call_log import Call
-    from emulator.server.options import Interpreter, Options
+    from emulator.server.options import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -157,7 +157,6 @@ def running(
     region: str = "eu-west-1",
     timings: FixedTimings | None = None,
     switches: Switches | None = None,
-    interpreter: Interpreter = "moto",
 ) -> Iterator[Emulator]:
     """Run the emulator on 127.0.0.1 for the block, and yield it.
 
@@ -167,8 +166,6 @@ def running(
         region: The region.
         timings: How long the jobs of Personalize take.
         switches: How Personalize behaves where AWS's behaviour is not documented.
-        interpreter: The interpreter of the state machines. MiniStack's is a second opinion on the
-            outcome of executions. It enforces no role of a state machine and sends no events.
 
     Raises:
         EmulatorError: The emulator cannot start, for example because the port is taken.
@@ -179,7 +176,6 @@ def running(
         "account": account,
         "region": region,
         "directory": str(directory),
-        "interpreter": interpreter,
         "timings": asdict(timings or FixedTimings()),
         "switches": asdict(switches or Switches()),
     }

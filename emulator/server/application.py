@@ -7,9 +7,6 @@ target AmazonPersonalize.*      Personalize (`personalize_http.py`). It also rec
 target AWSStepFunctions.*       MiniStack, which authorises the call and passes it on to moto's
                                 interpreter (`stepfunctions.py`)
 everything else                 MiniStack
-
-With `interpreter: "ministack"` MiniStack runs the state machines itself. That is a second opinion
-on the outcome of executions. It enforces no role of a state machine and publishes no events.
 """
 
 from __future__ import annotations
@@ -64,8 +61,7 @@ class Application:
         self._call_log = CallLog()
         clients = Clients(endpoint)
         _correct_ministack()
-        if options["interpreter"] == "moto":
-            StepFunctions(clients).mount()
+        StepFunctions(clients).mount()
         execution_events.mount(self._record_denial)
         function_logs.mount(self._record_denial)
         function_roles.mount(self._record_denial)

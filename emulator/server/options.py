@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
-
-Interpreter = Literal["moto", "ministack"]
+from typing import Any, TypedDict
 
 
 class Options(TypedDict):
     """The options that `emulator.process` passes as JSON.
 
-    `port` can be 0 for a free one. `directory` is for the files of the process. `interpreter` runs
-    the state machines. `timings` and `switches` are the fields of Personalize's FixedTimings and
-    Switches.
+    `port` can be 0 for a free one. `directory` is for the files of the process. `timings` and
+    `switches` are the fields of Personalize's FixedTimings and Switches.
     """
 
     port: int
     account: str
     region: str
     directory: str
-    interpreter: Interpreter
     timings: dict[str, tuple[float, float]]
     switches: dict[str, Any]
