@@ -1,8 +1,9 @@
-"""Functions run under AWS's own runtime client, as their roles, with the logs that these allow."""
+"""Proves that functions run under AWS's runtime client, with their roles and their logs."""
 
 import json
 import time
 
+import pytest
 from small_stack import (
     ACCOUNT,
     REGION,
@@ -15,7 +16,7 @@ from small_stack import (
     refusal,
 )
 
-SPEAKING = """
+LOGGING_CODE = """
 import logging
 
 logging.getLogger().setLevel(logging.INFO)
@@ -23,65 +24,66 @@ logging.getLogger().setLevel(logging.INFO)
 def handler(event, context):
     logging.getLogger().info("imported", extra={"rows": event["rows"]})
 """
-FAILING = """
+FAILING_CODE = """
 class Throttled(Exception):
     pass
 
 def handler(event, context):
     raise Throttled("slow down")
 """
+WRITE_LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
-def lines(aws, group):
-    """What is in a log group, without the platform's own lines."""
-    events = aws.client("logs").filter_log_events(logGroupName=group)["events"]
-    texts = [event["message"] for event in events]
-    return [t for t in texts if not t.startswith(("START", "END", "REPORT"))]
+def log_group_arn(log_group):
+    return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{log_group}:*"
 
 
-def groups(aws, name):
-    found = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    return [group["logGroupName"] for group in found]
+def log_lines(aws, log_group):
+    """Return the lines of a log group without those of Lambda itself."""
+    events = aws.client("logs").filter_log_events(logGroupName=log_group)["events"]
+    messages = [event["message"] for event in events]
+    return [text for text in messages if not text.startswith(("START", "END", "REPORT"))]
 
 
-def test_the_class_of_an_error_is_its_type(aws):
-    answer = aws.client("lambda").invoke(
-        FunctionName=create_function(aws, "fn-fails", code=FAILING)
-    )
-    assert answer["FunctionError"] == "Unhandled"
-    error = json.loads(answer["Payload"].read())
+def log_groups(aws, prefix):
+    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+    return [group["logGroupName"] for group in groups]
+
+
+def test_an_error_has_its_class_as_type_and_a_stack_trace(aws):
+    arn = create_function(aws, "fn-fails", code=FAILING_CODE)
+    response = aws.client("lambda").invoke(FunctionName=arn)
+    assert response["FunctionError"] == "Unhandled"
+    error = json.loads(response["Payload"].read())
     assert (error["errorType"], error["errorMessage"]) == ("Throttled", "slow down")
     assert error["stackTrace"][0].endswith('raise Throttled("slow down")\n')
 
 
-def test_a_published_version_keeps_its_code_when_the_function_s_changes(aws):
-    published = create_function(aws, "fn-kept", code="def handler(event, context):\n    return 1\n")
-    assert published == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:fn-kept:1"
+def test_a_published_version_keeps_its_code(aws):
+    version = create_function(aws, "fn-kept", code="def handler(event, context):\n    return 1\n")
+    assert version == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:fn-kept:1"
     aws.client("lambda").update_function_code(
         FunctionName="fn-kept", ZipFile=archive("def handler(event, context):\n    return 2\n")
     )
-    assert (invoke(aws, published, {}), invoke(aws, "fn-kept", {})) == (1, 2)
+    assert (invoke(aws, version, {}), invoke(aws, "fn-kept", {})) == (1, 2)
 
 
-def test_log_lines_are_json_where_the_function_is_told_so(aws):
-    group = "fn-json"
+def test_log_lines_are_json_if_the_function_is_configured_so(aws):
+    name = "fn-json"
     client = aws.client("lambda")
-    logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
-    create_function(
-        aws, group, allow(["logs:CreateLogStream", "logs:PutLogEvents"], logs), code=SPEAKING
-    )
-    aws.client("logs").create_log_group(logGroupName=group)
+    create_function(aws, name, allow(WRITE_LOGS, log_group_arn(name)), code=LOGGING_CODE)
+    aws.client("logs").create_log_group(logGroupName=name)
     eventually(
-        lambda: client.get_function(FunctionName=group)["Configuration"]["State"],
+        lambda: client.get_function(FunctionName=name)["Configuration"]["State"],
         lambda state: state == "Active",
     )
     client.update_function_configuration(
-        FunctionName=group,
-        LoggingConfig={"LogFormat": "JSON", "LogGroup": group},
+        FunctionName=name,
+        LoggingConfig={"LogFormat": "JSON", "LogGroup": name},
         Environment={"Variables": {"AWS_LAMBDA_LOG_FORMAT": "JSON"}},
     )
-    invoke(aws, group, {"rows": 7})
-    [record] = [json.loads(line) for line in lines(aws, group)]
+    invoke(aws, name, {"rows": 7})
+    [record] = [json.loads(line) for line in log_lines(aws, name)]
     assert {key: record[key] for key in ("level", "message", "rows")} == {
         "level": "INFO",
         "message": "imported",
@@ -89,38 +91,48 @@ def test_log_lines_are_json_where_the_function_is_told_so(aws):
     }
 
 
-def test_lines_are_lost_where_the_role_may_not_write_them(aws):
+def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
     name = "fn-silent"
     group = f"/aws/lambda/{name}"
-    arn = create_function(aws, name, code=SPEAKING)
+    arn = create_function(aws, name, code=LOGGING_CODE)
     invoke(aws, arn, {"rows": 1})
-    assert groups(aws, group) == []
+    assert log_groups(aws, group) == []
     denied = [call for call in aws.calls("logs:") if f"/{name}/" in call["caller"]]
     assert [(call["action"], call["status"]) for call in denied] == [("logs:CreateLogStream", 403)]
-    resource = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
-    grant(aws, name, allow("logs:CreateLogStream", resource))
+    grant(aws, name, allow("logs:CreateLogStream", log_group_arn(group)))
     invoke(aws, arn, {"rows": 2})
-    assert groups(aws, group) == [], "making streams is not writing to them"
-    grant(aws, name, allow(["logs:CreateLogStream", "logs:PutLogEvents"], resource))
+    assert log_groups(aws, group) == [], "the role needs both actions"
+    grant(aws, name, allow(WRITE_LOGS, log_group_arn(group)))
     invoke(aws, arn, {"rows": 3})
-    assert groups(aws, group) == [group]
+    assert log_groups(aws, group) == [group]
 
 
-def test_lines_are_found_by_words_and_not_by_patterns_of_fields(aws):
+@pytest.fixture(scope="module")
+def two_lines(aws):
+    """A log group with two lines, an ERROR and an INFO."""
     logs = aws.client("logs")
     logs.create_log_group(logGroupName="fn-words")
     logs.create_log_stream(logGroupName="fn-words", logStreamName="one")
-    texts = ['{"level": "ERROR"}', '{"level": "INFO"}']
-    events = [{"timestamp": int(time.time() * 1000), "message": text} for text in texts]
+    lines = ['{"level": "ERROR"}', '{"level": "INFO"}']
+    events = [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]
     logs.put_log_events(logGroupName="fn-words", logStreamName="one", logEvents=events)
-    found = logs.filter_log_events(logGroupName="fn-words", filterPattern='"ERROR"')["events"]
-    assert [event["message"] for event in found] == texts[:1]
-    for pattern in ('{ $.level = "ERROR" }', "[level]", "%ERR.R%"):
-        code, message = refusal(
-            logs.filter_log_events, logGroupName="fn-words", filterPattern=pattern
-        )
-        assert code == "InvalidParameterException"
-        assert message == (
+    return "fn-words"
+
+
+def test_log_lines_can_be_filtered_by_words(aws, two_lines):
+    events = aws.client("logs").filter_log_events(logGroupName=two_lines, filterPattern='"ERROR"')[
+        "events"
+    ]
+    assert [event["message"] for event in events] == ['{"level": "ERROR"}']
+
+
+@pytest.mark.parametrize("pattern", ['{ $.level = "ERROR" }', "[level]", "%ERR.R%"])
+def test_other_filter_patterns_are_refused(aws, two_lines, pattern):
+    filter_log_events = aws.client("logs").filter_log_events
+    assert refusal(filter_log_events, logGroupName=two_lines, filterPattern=pattern) == (
+        "InvalidParameterException",
+        (
             f"filterPattern: {pattern!r} is no words; this emulator knows only words that are all"
             " in the line, and -words that are not"
-        )
+        ),
+    )

@@ -1,11 +1,10 @@
-"""Personalize over HTTP: signatures, permissions per resource, roles handed over, lost answers."""
+"""Proves that Personalize over HTTP checks signatures, permissions, roles and bucket policies."""
 
 import json
 from uuid import uuid4
 
 import boto3
 import pytest
-from botocore import xform_name
 from botocore.exceptions import ConnectionClosedError
 from small_stack import (
     ACCOUNT,
@@ -30,27 +29,32 @@ SCHEMA = json.dumps(
         "type": "record",
         "name": "Interactions",
         "fields": [
-            {"name": name, "type": kind}
-            for name, kind in (("USER_ID", "string"), ("ITEM_ID", "string"), ("TIMESTAMP", "long"))
+            {"name": "USER_ID", "type": "string"},
+            {"name": "ITEM_ID", "type": "string"},
+            {"name": "TIMESTAMP", "type": "long"},
         ],
     }
 )
-OPEN_BUCKET = {
+BUCKET_STATEMENT = {
     "Effect": "Allow",
     "Action": ["s3:GetObject", "s3:ListBucket"],
     "Principal": {"Service": "personalize.amazonaws.com"},
     "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"],
 }
+LIST_BUCKET = allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}")
+GET_OBJECT = allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/*")
 
 
 @pytest.fixture(scope="module")
 def dataset(aws):
-    """A dataset of interactions, and a bucket with a file for it."""
+    """A dataset of interactions, and a bucket with an export for it."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    rows = "".join(f"user{n % 50},item{n % 97},{1_700_000_000 + n}\n" for n in range(1_500))
+    rows = "".join(
+        f"user{number % 50},item{number % 97},{1_700_000_000 + number}\n" for number in range(1_500)
+    )
     s3.put_object(Bucket=BUCKET, Key="daily/one.csv", Body=f"USER_ID,ITEM_ID,TIMESTAMP\n{rows}")
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(OPEN_BUCKET))
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(BUCKET_STATEMENT))
     client = aws.client("personalize")
     group = client.create_dataset_group(name="http")["datasetGroupArn"]
     schema_arn = client.create_schema(name="http", schema=SCHEMA)["schemaArn"]
@@ -59,33 +63,26 @@ def dataset(aws):
     )["datasetArn"]
 
 
-def start_import(client, dataset, role_arn, location=f"s3://{BUCKET}/daily/", **fields):
+def start_import(client, dataset, role_arn, location=f"s3://{BUCKET}/daily/"):
     return client.create_dataset_import_job(
         jobName=f"job-{uuid4().hex}",
         datasetArn=dataset,
         dataSource={"dataLocation": location},
         roleArn=role_arn,
-        **fields,
     )["datasetImportJobArn"]
 
 
-def outcome(aws, job):
-    """The status of an import that has ended, and why it failed."""
-    client = aws.client("personalize")
-    ended = eventually(
-        lambda: client.describe_dataset_import_job(datasetImportJobArn=job)["datasetImportJob"],
-        lambda described: described["status"] in ("ACTIVE", "CREATE FAILED"),
+def import_result(aws, job_arn):
+    """Wait for the end of an import job, and return its status and its failure reason."""
+    describe = aws.client("personalize").describe_dataset_import_job
+    job = eventually(
+        lambda: describe(datasetImportJobArn=job_arn)["datasetImportJob"],
+        lambda job: job["status"] in ("ACTIVE", "CREATE FAILED"),
     )
-    return ended["status"], ended.get("failureReason")
+    return job["status"], job.get("failureReason")
 
 
-READS_BUCKET = (
-    allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"),
-    allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/*"),
-)
-
-
-def import_role(aws, name, *statements, service="personalize"):
+def create_import_role(aws, name, *statements, service="personalize"):
     conditions = {
         "StringEquals": {"aws:SourceAccount": ACCOUNT},
         "ArnLike": {"aws:SourceArn": f"{ARN}*"},
@@ -93,21 +90,24 @@ def import_role(aws, name, *statements, service="personalize"):
     return create_role(aws, name, trust(service, **conditions), *statements)
 
 
-def test_a_role_is_allowed_what_its_policy_allows_and_on_those_resources_only(aws, dataset):
+# The caller
+
+
+def test_a_role_may_do_what_its_policy_allows_on_the_named_resources_only(aws, dataset):
     client = role_clients(aws, "http-reader", allow("personalize:DescribeDataset", dataset))()
     assert client.describe_dataset(datasetArn=dataset)["dataset"]["datasetArn"] == dataset
     group = f"{ARN}dataset-group/http"
-    who = (
-        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/http-reader/test is not authorized to perform:"
-    )
-    code, message = refusal(client.describe_dataset_group, datasetGroupArn=group)
-    assert code == "AccessDeniedException"
-    assert message == (
-        f"{who} personalize:DescribeDatasetGroup on resource: {group} because no identity-based"
-        " policy allows the personalize:DescribeDatasetGroup action"
+    assert refusal(client.describe_dataset_group, datasetGroupArn=group) == (
+        "AccessDeniedException",
+        (
+            f"User: arn:aws:sts::{ACCOUNT}:assumed-role/http-reader/test is not authorized to"
+            f" perform: personalize:DescribeDatasetGroup on resource: {group} because no"
+            " identity-based policy allows the personalize:DescribeDatasetGroup action"
+        ),
     )
     assert refusal(client.list_datasets)[0] == "AccessDeniedException"
-    calls = [c for c in aws.calls("personalize:") if c["caller"].endswith("/http-reader/test")]
+    calls = aws.calls("personalize:")
+    calls = [call for call in calls if call["caller"].endswith("/http-reader/test")]
     assert [(call["action"], call["status"]) for call in calls] == [
         ("personalize:DescribeDataset", 200),
         ("personalize:DescribeDatasetGroup", 400),
@@ -115,182 +115,203 @@ def test_a_role_is_allowed_what_its_policy_allows_and_on_those_resources_only(aw
     ]
 
 
-def test_an_explicit_deny_wins(aws, dataset):
+def test_an_explicit_deny_is_stronger_than_an_allow(aws, dataset):
     deny = {**allow("personalize:DescribeDataset", dataset), "Effect": "Deny"}
     client = role_clients(aws, "http-denied", allow("personalize:*"), deny)()
-    assert refusal(client.describe_dataset, datasetArn=dataset)[1].endswith(
-        "with an explicit deny in an identity-based policy"
-    )
+    _, message = refusal(client.describe_dataset, datasetArn=dataset)
+    assert message.endswith("with an explicit deny in an identity-based policy")
 
 
 @pytest.mark.parametrize(
-    ("key", "secret", "code"),
+    ("access_key", "secret", "code"),
     [
         ("ASIAUNKNOWNUNKNOWN12", "test", "UnrecognizedClientException"),
         (None, "wrong", "InvalidSignatureException"),
     ],
 )
-def test_credentials_that_are_none_are_refused(aws, key, secret, code):
-    name = f"http-{secret}"
-    credentials = role_clients(aws, name)()._request_signer._credentials  # noqa: SLF001 - its key
+def test_invalid_credentials_are_refused(aws, access_key, secret, code):
+    client = role_clients(aws, f"http-{secret}")()
+    credentials = client._request_signer._credentials  # noqa: SLF001 - its access key
     client = boto3.client(
         "personalize",
         endpoint_url=aws.endpoint,
         region_name=REGION,
-        aws_access_key_id=key or credentials.access_key,
+        aws_access_key_id=access_key or credentials.access_key,
         aws_secret_access_key=secret,
         aws_session_token=credentials.token,
     )
     assert refusal(client.list_dataset_groups)[0] == code
 
 
-def test_the_runtime_asks_for_permissions_too(aws):
+def test_the_runtime_checks_permissions_too(aws):
     campaign = f"{ARN}campaign/none"
-    client = role_clients(aws, "http-runtime", allow("personalize:GetRecommendations", f"{ARN}x"))
-    runtime = client("personalize-runtime")
-    code, message = refusal(runtime.get_recommendations, campaignArn=campaign, userId="1")
+    action = "personalize:GetRecommendations"
+    runtime = role_clients(aws, "http-runtime", allow(action, f"{ARN}x"))("personalize-runtime")
+    request = {"campaignArn": campaign, "userId": "1"}
+    code, message = refusal(runtime.get_recommendations, **request)
     assert code == "AccessDeniedException"
-    assert f"personalize:GetRecommendations on resource: {campaign}" in message
-    grant(aws, "http-runtime", allow("personalize:GetRecommendations", campaign))
-    code, _ = refusal(runtime.get_recommendations, campaignArn=campaign, userId="1")
-    assert code == "ResourceNotFoundException", "allowed now, but there is no such campaign"
-    actions = [c["action"] for c in aws.calls("personalize:GetRec")]
-    assert actions == ["personalize:GetRecommendations"] * 2
+    assert f"{action} on resource: {campaign}" in message
+    grant(aws, "http-runtime", allow(action, campaign))
+    code, _ = refusal(runtime.get_recommendations, **request)
+    assert code == "ResourceNotFoundException", "allowed, but there is no such campaign"
+    assert [call["action"] for call in aws.calls("personalize:GetRec")] == [action] * 2
 
 
-def test_personalize_s_events_are_not_emulated(aws):
+@pytest.mark.parametrize(
+    ("operation", "method", "request_fields"),
+    [
+        (
+            "PutEvents",
+            "put_events",
+            {
+                "trackingId": "t",
+                "sessionId": "s",
+                "eventList": [{"eventType": "click", "sentAt": 0}],
+            },
+        ),
+        (
+            "PutItems",
+            "put_items",
+            {"datasetArn": f"{ARN}dataset/a/ITEMS", "items": [{"itemId": "1"}]},
+        ),
+    ],
+)
+def test_the_events_of_personalize_are_not_emulated(aws, operation, method, request_fields):
     client = aws.client("personalize-events")
-    event = {"eventType": "click", "sentAt": 0}
-    for name, arguments in (
-        ("PutEvents", {"trackingId": "t", "sessionId": "s", "eventList": [event]}),
-        ("PutItems", {"datasetArn": f"{ARN}dataset/a/ITEMS", "items": [{"itemId": "1"}]}),
-    ):
-        assert refusal(getattr(client, xform_name(name)), **arguments) == (
-            "UnknownOperationException",
-            f"{name} is not supported by this emulator of Personalize.",
-        )
-
-
-def test_a_bucket_may_be_called_like_the_runtime_s_path(aws):
-    s3 = aws.client("s3")
-    s3.create_bucket(
-        Bucket="recommendations", CreateBucketConfiguration={"LocationConstraint": REGION}
+    assert refusal(getattr(client, method), **request_fields) == (
+        "UnknownOperationException",
+        f"{operation} is not supported by this emulator of Personalize.",
     )
-    s3.put_object(Bucket="recommendations", Key="a", Body=b"1")
-    objects = [{"Key": "a"}]
-    answer = s3.delete_objects(Bucket="recommendations", Delete={"Objects": objects})
-    assert answer["Deleted"] == objects, "a POST to /recommendations that is signed for S3"
 
 
-def test_an_import_reads_its_files_as_the_import_role(aws, dataset):
-    arn = import_role(aws, "http-import", *READS_BUCKET)
-    job = start_import(aws.client("personalize"), dataset, arn)
-    assert outcome(aws, job) == ("ACTIVE", None)
+def test_a_bucket_can_have_the_name_of_a_path_of_the_runtime(aws):
+    s3, bucket, objects = aws.client("s3"), "recommendations", [{"Key": "a"}]
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+    response = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+    assert response["Deleted"] == objects, "this POST to /recommendations is signed for S3"
+
+
+# The import role and the bucket
+
+
+def test_an_import_job_reads_its_files_with_the_import_role(aws, dataset):
+    role_arn = create_import_role(aws, "http-import", LIST_BUCKET, GET_OBJECT)
+    job = start_import(aws.client("personalize"), dataset, role_arn)
+    assert import_result(aws, job) == ("ACTIVE", None)
     session = f"arn:aws:sts::{ACCOUNT}:assumed-role/http-import/Personalize"
-    reads = [call["action"] for call in aws.calls("s3:") if call["caller"] == session]
-    assert reads == ["s3:ListBucket", "s3:GetObject"]
+    actions = [call["action"] for call in aws.calls("s3:") if call["caller"] == session]
+    assert actions == ["s3:ListBucket", "s3:GetObject"]
 
 
-@pytest.mark.parametrize("kept", [0, 1], ids=["without GetObject", "without ListBucket"])
-def test_an_import_fails_where_the_role_may_not_read(aws, dataset, kept):
-    name = f"http-import-{kept}"
-    arn = import_role(aws, name, READS_BUCKET[kept])
-    status, reason = outcome(aws, start_import(aws.client("personalize"), dataset, arn))
+@pytest.mark.parametrize(
+    ("statement", "missing_action"),
+    [(LIST_BUCKET, "s3:GetObject"), (GET_OBJECT, "s3:ListBucket")],
+    ids=["without GetObject", "without ListBucket"],
+)
+def test_an_import_job_fails_if_the_role_may_not_read(aws, dataset, statement, missing_action):
+    role_arn = create_import_role(aws, f"http-no-{missing_action[3:]}", statement)
+    job = start_import(aws.client("personalize"), dataset, role_arn)
+    status, reason = import_result(aws, job)
     assert status == "CREATE FAILED"
-    missing = ("s3:GetObject", "s3:ListBucket")[kept]
-    assert f"not authorized to perform: {missing}" in reason
+    assert f"not authorized to perform: {missing_action}" in reason
 
 
-@pytest.mark.parametrize("missing", ["s3:GetObject", "s3:ListBucket", "policy"])
-def test_an_import_fails_where_the_bucket_does_not_let_the_service_in(aws, dataset, missing):
+@pytest.mark.parametrize("actions", [["s3:ListBucket"], ["s3:GetObject"], []])
+def test_an_import_job_fails_if_the_bucket_policy_does_not_allow_the_service(aws, dataset, actions):
+    name = f"http-bucket-{'-'.join(action[3:] for action in actions)}"
+    role_arn = create_import_role(aws, name, LIST_BUCKET, GET_OBJECT)
     s3 = aws.client("s3")
-    arn = import_role(aws, f"http-closed-{missing.partition(':')[2] or missing}", *READS_BUCKET)
-    if missing == "policy":
-        s3.delete_bucket_policy(Bucket=BUCKET)
+    if actions:
+        statement = {**BUCKET_STATEMENT, "Action": actions}
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(statement))
     else:
-        kept = [action for action in OPEN_BUCKET["Action"] if action != missing]
-        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy({**OPEN_BUCKET, "Action": kept}))
-    status, reason = outcome(aws, start_import(aws.client("personalize"), dataset, arn))
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(OPEN_BUCKET))
+        s3.delete_bucket_policy(Bucket=BUCKET)
+    job = start_import(aws.client("personalize"), dataset, role_arn)
+    status, reason = import_result(aws, job)
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(BUCKET_STATEMENT))
     assert status == "CREATE FAILED"
     assert f"the policy of bucket {BUCKET} does not allow personalize.amazonaws.com" in reason
 
 
-def test_a_bucket_that_is_not_there_fails_the_import(aws, dataset):
-    arn = import_role(aws, "http-nowhere", allow("s3:*"))
-    job = start_import(aws.client("personalize"), dataset, arn, "s3://no-such-bucket/a.csv")
-    status, reason = outcome(aws, job)
+def test_an_import_job_from_a_missing_bucket_fails(aws, dataset):
+    role_arn = create_import_role(aws, "http-nowhere", allow("s3:*"))
+    job = start_import(aws.client("personalize"), dataset, role_arn, "s3://no-such-bucket/a.csv")
+    status, reason = import_result(aws, job)
     assert status == "CREATE FAILED"
     assert "arn:aws:s3:::no-such-bucket" in reason
 
 
-def test_a_role_may_be_passed_only_by_who_may_pass_it_to_personalize(aws, dataset):
-    arn = import_role(aws, "http-passed", *READS_BUCKET)
-    imports = allow("personalize:CreateDatasetImportJob", [dataset, f"{ARN}dataset-import-job/*"])
-    client = role_clients(aws, "http-passer", imports)()
+def test_the_caller_must_be_allowed_to_pass_the_role_to_personalize(aws, dataset):
+    role_arn = create_import_role(aws, "http-passed", LIST_BUCKET, GET_OBJECT)
+    jobs = f"{ARN}dataset-import-job/"
+    create_jobs = allow("personalize:CreateDatasetImportJob", [dataset, f"{jobs}*"])
+    client = role_clients(aws, "http-passer", create_jobs)()
+    arguments = {"client": client, "dataset": dataset, "role_arn": role_arn}
 
-    def attempt(*statements):
-        grant(aws, "http-passer", imports, *statements)
-        return refusal(start_import, client=client, dataset=dataset, role_arn=arn)
+    def pass_role_to(service):
+        return allow(
+            "iam:PassRole",
+            role_arn,
+            StringEquals={"iam:PassedToService": f"{service}.amazonaws.com"},
+        )
 
-    code, message = attempt()
+    for statements in ([], [pass_role_to("lambda")], [allow("iam:PassRole", f"{role_arn}-other")]):
+        grant(aws, "http-passer", create_jobs, *statements)
+        code, message = refusal(start_import, **arguments)
+        assert code == "AccessDeniedException"
+        assert f"iam:PassRole on resource: {role_arn}" in message
+    grant(aws, "http-passer", create_jobs, pass_role_to("personalize"))
+    assert import_result(aws, start_import(**arguments)) == ("ACTIVE", None)
+    create_in_dataset = allow("personalize:CreateDatasetImportJob", dataset)
+    grant(aws, "http-passer", create_in_dataset, allow("iam:PassRole", role_arn))
+    code, message = refusal(start_import, **arguments)
     assert code == "AccessDeniedException"
-    assert f"iam:PassRole on resource: {arn}" in message
-    to_lambda = {"iam:PassedToService": "lambda.amazonaws.com"}
-    assert attempt(allow("iam:PassRole", arn, StringEquals=to_lambda))[0] == code
-    assert attempt(allow("iam:PassRole", f"{arn}-other"))[0] == code
-    to_personalize = {"iam:PassedToService": "personalize.amazonaws.com"}
-    grant(aws, "http-passer", imports, allow("iam:PassRole", arn, StringEquals=to_personalize))
-    assert outcome(aws, start_import(client, dataset, arn)) == ("ACTIVE", None)
-    dataset_only = allow("personalize:CreateDatasetImportJob", dataset)
-    grant(aws, "http-passer", dataset_only, allow("iam:PassRole", arn))
-    code, message = refusal(start_import, client=client, dataset=dataset, role_arn=arn)
-    assert code == "AccessDeniedException"
-    assert f"{ARN}dataset-import-job/" in message, "the job is a resource of this action too"
+    assert jobs in message, "the job is a resource of this action too"
 
 
-@pytest.mark.parametrize("service", ["lambda", None], ids=["trusts another", "is not there"])
+@pytest.mark.parametrize("service", ["lambda", None], ids=["trusts another", "is missing"])
 def test_a_role_that_personalize_may_not_assume_is_refused(aws, dataset, service):
-    arn = f"arn:aws:iam::{ACCOUNT}:role/http-nobody"
+    role_arn = f"arn:aws:iam::{ACCOUNT}:role/http-missing"
     if service is not None:
-        arn = import_role(aws, "http-untrusting", *READS_BUCKET, service=service)
+        role_arn = create_import_role(aws, "http-untrusting", GET_OBJECT, service=service)
     client = aws.client("personalize")
-    assert refusal(start_import, client=client, dataset=dataset, role_arn=arn) == (
+    assert refusal(start_import, client=client, dataset=dataset, role_arn=role_arn) == (
         "InvalidInputException",
-        f"Amazon Personalize is not allowed to assume the role {arn}.",
+        f"Amazon Personalize is not allowed to assume the role {role_arn}.",
     )
 
 
-def test_a_lost_answer_is_a_closed_connection_after_the_deed(aws):
+# Controls
+
+
+def test_a_lost_response_is_a_closed_connection_after_the_operation(aws):
     client = role_clients(aws, "http-lost", allow("personalize:*"))()
     aws.control("POST", "faults", {"fault": "lost-answer", "operation": "CreateSchema"})
-    text = schema("INTERACTIONS")
+    request = {"name": "http-lost", "schema": schema("INTERACTIONS")}
     with pytest.raises(ConnectionClosedError):
-        client.create_schema(name="http-lost", schema=text)
-    assert refusal(client.create_schema, name="http-lost", schema=text)[0] == (
-        "ResourceAlreadyExistsException"
-    )
-    statuses = [c["status"] for c in aws.calls("personalize:CreateSchema") if "lost" in c["caller"]]
-    assert statuses == [0, 400]
+        client.create_schema(**request)
+    assert refusal(client.create_schema, **request)[0] == "ResourceAlreadyExistsException"
+    calls = aws.calls("personalize:CreateSchema")
+    assert [call["status"] for call in calls if "lost" in call["caller"]] == [0, 400]
 
 
-def test_faults_are_ordered_listed_and_withdrawn(aws):
-    order = {"fault": "throttle", "operation": "ListSchemas", "times": 2}
-    fault = aws.control("POST", "faults", order)["id"]
+def test_faults_can_be_injected_listed_and_removed(aws):
+    fault = {"fault": "throttle", "operation": "ListSchemas", "times": 2}
+    fault_id = aws.control("POST", "faults", fault)["id"]
     client = role_clients(aws, "http-faults", allow("personalize:*"))()
     assert refusal(client.list_schemas)[0] == "ThrottlingException"
-    assert [(f["id"], f["times"]) for f in aws.control("GET", "faults")] == [(fault, 1)]
-    aws.control("DELETE", f"faults?id={fault}")
+    assert aws.control("GET", "faults") == [{**fault, "id": fault_id, "times": 1}]
+    aws.control("DELETE", f"faults?id={fault_id}")
     assert aws.control("GET", "faults") == []
     client.list_schemas()
-    with pytest.raises(emulator.EmulatorError, match="fault"):
+    with pytest.raises(emulator.EmulatorError, match="unknown fault 'explode'"):
         aws.control("POST", "faults", {"fault": "explode", "operation": "ListSchemas"})
 
 
-def test_requests_to_personalize_can_be_read_afterwards(aws, dataset):
+def test_the_requests_to_personalize_can_be_read(aws, dataset):
     aws.client("personalize").describe_dataset(datasetArn=dataset)
-    last = aws.control("GET", "personalize/calls")[-1]
-    assert last == {
+    assert aws.control("GET", "personalize/calls")[-1] == {
         "operation": "DescribeDataset",
         "caller": f"arn:aws:iam::{ACCOUNT}:root",
         "request": {"datasetArn": dataset},

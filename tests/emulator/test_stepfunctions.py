@@ -1,4 +1,4 @@
-"""State machines run as their roles, and EventBridge is told how they end."""
+"""Proves that state machines run with their roles, and that EventBridge receives their events."""
 
 import json
 
@@ -15,12 +15,11 @@ from small_stack import (
     execute,
     finished,
     grant,
+    invoke,
     refusal,
     trust,
     waiting,
 )
-
-import emulator
 
 
 @pytest.fixture(scope="module")
@@ -28,26 +27,25 @@ def echo(aws):
     return create_function(aws, "sf-echo")
 
 
-def test_a_machine_invokes_a_published_function_and_gets_its_answer(aws, echo):
+def test_a_machine_invokes_a_published_function_with_its_role(aws, echo):
     arn = create_machine(aws, "sf-calls", calling(echo), allow("lambda:InvokeFunction", echo))
     execution = execute(aws, arn, {"a": 1})
     assert execution["status"] == "SUCCEEDED", execution
-    answer = json.loads(execution["output"])
-    assert (answer["event"], answer["arn"]) == ({"a": 1}, echo), "the version that was named ran"
-    invoked = aws.calls("lambda:InvokeFunction")
+    output = json.loads(execution["output"])
+    assert (output["event"], output["arn"]) == ({"a": 1}, echo), "the named version ran"
     caller = f"arn:aws:sts::{ACCOUNT}:assumed-role/sf-calls/sf-calls"
-    assert caller in {call["caller"] for call in invoked}, "the machine's role is who invokes"
+    assert caller in {call["caller"] for call in aws.calls("lambda:InvokeFunction")}
 
 
-def test_a_function_s_error_has_its_class_s_name(aws, echo):
+def test_the_error_of_a_function_is_the_name_of_its_class(aws, echo):
     arn = create_machine(aws, "sf-errors", calling(echo), allow("lambda:InvokeFunction", echo))
     execution = execute(aws, arn, {"fail": "no data"})
-    assert execution["error"] == "ValueError", "as AWS's own runtime client reports it"
+    assert execution["error"] == "ValueError"
     assert json.loads(execution["cause"])["errorMessage"] == "no data"
 
 
 @pytest.mark.parametrize("statements", [[], [allow("lambda:InvokeFunction", "arn:aws:lambda:x")]])
-def test_a_machine_whose_role_may_not_invoke_fails(aws, echo, statements):
+def test_an_execution_fails_if_the_role_may_not_invoke(aws, echo, statements):
     name = f"sf-denied-{len(statements)}"
     execution = execute(aws, create_machine(aws, name, calling(echo), *statements), {})
     assert (execution["status"], execution["error"]) == (
@@ -60,14 +58,14 @@ def test_a_machine_whose_role_may_not_invoke_fails(aws, echo, statements):
     )
 
 
-def test_a_permission_that_is_taken_away_is_missed_at_once(aws, echo):
+def test_a_removed_permission_has_effect_immediately(aws, echo):
     arn = create_machine(aws, "sf-revoked", calling(echo), allow("lambda:InvokeFunction", echo))
     assert execute(aws, arn, {})["status"] == "SUCCEEDED"
     grant(aws, "sf-revoked")
     assert execute(aws, arn, {"again": True})["error"] == "Lambda.AccessDeniedException"
 
 
-def test_a_machine_whose_role_trusts_somebody_else_is_refused(aws):
+def test_a_machine_with_a_role_that_does_not_trust_step_functions_is_refused(aws):
     arn = create_role(aws, "sf-untrusting", trust("lambda"))
     create = aws.client("stepfunctions").create_state_machine
     request = {"name": "sf-untrusting", "definition": json.dumps(waiting(1)), "roleArn": arn}
@@ -89,7 +87,7 @@ LOGGING = {
         }
     ],
 }
-DELIVERIES = [
+LOGGING_ACTIONS = [
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
     "logs:UpdateLogDelivery",
@@ -101,16 +99,16 @@ DELIVERIES = [
 ]
 
 
-@pytest.mark.parametrize("missing", DELIVERIES)
-def test_a_machine_that_logs_needs_a_role_that_may_set_the_delivery_up(aws, missing):
+@pytest.mark.parametrize("missing", LOGGING_ACTIONS)
+def test_a_machine_that_logs_needs_a_role_with_every_logging_action(aws, missing):
     name = f"sf-logs-{missing.partition(':')[2]}"
-    allowed = allow([action for action in DELIVERIES if action != missing])
+    allowed = allow([action for action in LOGGING_ACTIONS if action != missing])
     arn = create_role(aws, name, trust("states"), allowed)
     create = aws.client("stepfunctions").create_state_machine
     request = {"name": name, "definition": json.dumps(waiting(0)), "roleArn": arn}
     code, message = refusal(create, **request, loggingConfiguration=LOGGING)
     assert (code, missing in message) == ("AccessDeniedException", True)
-    grant(aws, name, allow(DELIVERIES))
+    grant(aws, name, allow(LOGGING_ACTIONS))
     assert create(**request, loggingConfiguration=LOGGING)["stateMachineArn"]
 
 
@@ -124,7 +122,7 @@ def test_a_role_that_no_longer_trusts_step_functions_fails_the_task(aws, echo):
     assert "states.amazonaws.com is not authorized to perform: sts:AssumeRole" in execution["cause"]
 
 
-def test_a_stopped_execution_is_aborted_at_once_though_a_function_is_at_work(aws):
+def test_a_stopped_execution_is_aborted_immediately_while_a_function_runs(aws):
     sleeper = create_function(
         aws, "sf-sleeper", code="import time\ndef handler(event, context):\n    time.sleep(5)\n"
     )
@@ -134,8 +132,8 @@ def test_a_stopped_execution_is_aborted_at_once_though_a_function_is_at_work(aws
     client = aws.client("stepfunctions")
     execution = client.start_execution(stateMachineArn=arn)["executionArn"]
     stopped = client.stop_execution(executionArn=execution, error="Enough", cause="by a test")
-    described = client.describe_execution(executionArn=execution)
-    assert {key: described[key] for key in ("status", "error", "cause", "stopDate")} == {
+    description = client.describe_execution(executionArn=execution)
+    assert {key: description[key] for key in ("status", "error", "cause", "stopDate")} == {
         "status": "ABORTED",
         "error": "Enough",
         "cause": "by a test",
@@ -143,7 +141,7 @@ def test_a_stopped_execution_is_aborted_at_once_though_a_function_is_at_work(aws
     }
 
 
-def test_an_unknown_operation_is_named(aws):
+def test_an_operation_that_is_not_emulated_is_named(aws):
     redrive = aws.client("stepfunctions").redrive_execution
     code, message = refusal(
         redrive, executionArn=f"arn:aws:states:{REGION}:{ACCOUNT}:execution:none:none"
@@ -152,8 +150,8 @@ def test_an_unknown_operation_is_named(aws):
     assert message == "the emulator's Step Functions has no RedriveExecution"
 
 
-def rule(aws, name, machine_arn, target, *statuses):
-    """A rule that calls a function when an execution's status becomes one of these."""
+def create_rule(aws, name, machine_arn, function_arn, *statuses):
+    """Create a rule that invokes a function when an execution gets one of the statuses."""
     pattern = {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
@@ -161,12 +159,12 @@ def rule(aws, name, machine_arn, target, *statuses):
     }
     events = aws.client("events")
     arn = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
-    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": target}])
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": function_arn}])
     return arn
 
 
-def let_in(aws, rule_arn, function_arn):
-    """Let a rule invoke a function."""
+def allow_rule(aws, rule_arn, function_arn):
+    """Allow a rule to invoke a function, in the function's resource policy."""
     aws.client("lambda").add_permission(
         FunctionName=function_arn,
         StatementId=rule_arn.rpartition("/")[2],
@@ -176,7 +174,7 @@ def let_in(aws, rule_arn, function_arn):
     )
 
 
-RECORDER = """
+RECORDER_CODE = """
 import boto3, json
 
 def handler(event, context):
@@ -187,8 +185,8 @@ def handler(event, context):
 """
 
 
-def recorder(aws, name):
-    """A function that keeps the events that it gets in a bucket of its name."""
+def create_recorder(aws, name):
+    """Create a function that stores its events in a bucket with its name."""
     aws.client("s3").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
@@ -196,33 +194,45 @@ def recorder(aws, name):
         aws,
         name,
         allow("s3:PutObject", f"arn:aws:s3:::{name}/*"),
-        code=RECORDER.replace("{bucket}", name),
+        code=RECORDER_CODE.replace("{bucket}", name),
     )
 
 
-def recorded(aws, bucket, count):
-    """The events in the bucket by their keys, when there are so many."""
+def recorded_events(aws, bucket, number):
+    """Wait until the bucket has this number of events, and return them by their keys."""
     s3 = aws.client("s3")
-    keys = eventually(
-        lambda: [o["Key"] for o in s3.list_objects_v2(Bucket=bucket).get("Contents", [])],
-        lambda keys: len(keys) >= count,
-    )
-    return {k: json.load(s3.get_object(Bucket=bucket, Key=k)["Body"]) for k in keys}
+
+    def keys():
+        objects = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        return [item["Key"] for item in objects]
+
+    stored = eventually(keys, lambda stored: len(stored) >= number)
+    return {key: json.load(s3.get_object(Bucket=bucket, Key=key)["Body"]) for key in stored}
 
 
-def test_a_rule_hears_how_executions_end(aws):
+def denied_statuses(aws, rule_arn):
+    """Wait for refused invocations by a rule, and return their statuses."""
+
+    def statuses():
+        calls = aws.calls("lambda:InvokeFunction")
+        return [call["status"] for call in calls if call["caller"] == rule_arn]
+
+    return eventually(statuses, bool)
+
+
+def test_a_rule_receives_the_ends_of_executions(aws):
     name = "sf-recorder"
-    target = recorder(aws, name)
+    recorder = create_recorder(aws, name)
     arn = create_machine(aws, "sf-told", waiting(1), allow("lambda:InvokeFunction", "*"))
-    let_in(aws, rule(aws, "sf-told", arn, target, "SUCCEEDED", "ABORTED"), target)
+    allow_rule(aws, create_rule(aws, "sf-told", arn, recorder, "SUCCEEDED", "ABORTED"), recorder)
     client = aws.client("stepfunctions")
     done = client.start_execution(stateMachineArn=arn, name="done", input='{"a": 1}')
     stopped = client.start_execution(stateMachineArn=arn, name="stopped")["executionArn"]
     client.stop_execution(executionArn=stopped, error="Enough", cause="by a test")
-    events = recorded(aws, name, 2)
+    events = recorded_events(aws, name, 2)
     assert sorted(events) == ["doneSUCCEEDED", "stoppedABORTED"], "RUNNING is not in the pattern"
     event = events["doneSUCCEEDED"]
-    described = finished(aws, done["executionArn"])
+    description = finished(aws, done["executionArn"])
     assert event["resources"] == [done["executionArn"]]
     assert event["detail"] == {
         "executionArn": done["executionArn"],
@@ -231,8 +241,8 @@ def test_a_rule_hears_how_executions_end(aws):
         "stateMachineAliasArn": None,
         "name": "done",
         "status": "SUCCEEDED",
-        "startDate": int(described["startDate"].timestamp() * 1000),
-        "stopDate": int(described["stopDate"].timestamp() * 1000),
+        "startDate": int(description["startDate"].timestamp() * 1000),
+        "stopDate": int(description["stopDate"].timestamp() * 1000),
         "input": '{"a": 1}',
         "inputDetails": {"included": True},
         "output": '{"a": 1}',
@@ -244,83 +254,71 @@ def test_a_rule_hears_how_executions_end(aws):
     assert (aborted["error"], aborted["cause"]) == ("Enough", "by a test")
 
 
-def test_a_rule_hears_of_failures_and_of_a_machine_s_own_deadline(aws, echo):
+def test_a_rule_receives_failures_and_the_timeout_of_a_machine(aws, echo):
     name = "sf-recorder-two"
-    target = recorder(aws, name)
+    recorder = create_recorder(aws, name)
     invokes = allow("lambda:InvokeFunction", echo)
     failing = create_machine(aws, "sf-fails", calling(echo), invokes)
     late = create_machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1}, invokes)
-    let_in(aws, rule(aws, "sf-fails", failing, target, "FAILED"), target)
-    let_in(aws, rule(aws, "sf-late", late, target, "TIMED_OUT"), target)
+    allow_rule(aws, create_rule(aws, "sf-fails", failing, recorder, "FAILED"), recorder)
+    allow_rule(aws, create_rule(aws, "sf-late", late, recorder, "TIMED_OUT"), recorder)
     client = aws.client("stepfunctions")
     client.start_execution(stateMachineArn=late, name="late")
     client.start_execution(stateMachineArn=failing, name="failing", input='{"fail": "no"}')
-    events = recorded(aws, name, 2)
+    events = recorded_events(aws, name, 2)
     assert sorted(events) == ["failingFAILED", "lateTIMED_OUT"]
     failure = events["failingFAILED"]["detail"]
     assert (failure["error"], failure["output"]) == ("ValueError", None)
     assert json.loads(failure["cause"])["errorMessage"] == "no"
 
 
-def test_a_rule_does_not_reach_a_function_whose_policy_does_not_let_it_in(aws):
+def test_a_rule_cannot_invoke_a_function_without_a_permission(aws):
     name = "sf-closed"
-    target = recorder(aws, name)
+    recorder = create_recorder(aws, name)
     arn = create_machine(aws, "sf-untold", waiting(0), allow("lambda:InvokeFunction", "*"))
-    closed = rule(aws, "sf-untold", arn, target, "SUCCEEDED")
+    rule = create_rule(aws, "sf-untold", arn, recorder, "SUCCEEDED")
     execute(aws, arn, {})
-    denied = eventually(
-        lambda: [call for call in aws.calls("lambda:InvokeFunction") if call["caller"] == closed],
-        bool,
-    )
-    assert [call["status"] for call in denied] == [403]
+    assert denied_statuses(aws, rule) == [403]
     assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=name), "nothing was recorded"
 
 
-def test_a_function_with_a_permission_for_another_rule_is_not_reached(aws):
-    target = recorder(aws, "sf-other")
+def test_a_rule_cannot_invoke_a_function_with_a_permission_for_another_rule(aws):
+    recorder = create_recorder(aws, "sf-other")
     arn = create_machine(aws, "sf-one", waiting(0), allow("lambda:InvokeFunction", "*"))
-    let_in(aws, rule(aws, "sf-one", "arn:other", target, "FAILED"), target)
-    denied_rule = rule(aws, "sf-two", arn, target, "SUCCEEDED")
+    allow_rule(aws, create_rule(aws, "sf-one", "arn:other", recorder, "FAILED"), recorder)
+    rule = create_rule(aws, "sf-two", arn, recorder, "SUCCEEDED")
     execute(aws, arn, {})
-    denied = eventually(
-        lambda: [c for c in aws.calls("lambda:InvokeFunction") if c["caller"] == denied_rule],
-        bool,
-    )
-    assert [call["status"] for call in denied] == [403]
+    assert denied_statuses(aws, rule) == [403]
 
 
-def test_a_function_s_role_is_asked_for_each_action_on_executions(aws):
-    code = """
+CALLING_CODE = """
 import boto3
 
 def handler(event, context):
     client = boto3.client("stepfunctions")
-    answers = {}
+    results = {}
     for name, arguments in event.items():
         try:
             getattr(client, name)(**arguments)
-            answers[name] = "allowed"
+            results[name] = "allowed"
         except client.exceptions.ClientError as error:
-            answers[name] = error.response["Error"]["Code"]
-    return answers
+            results[name] = error.response["Error"]["Code"]
+    return results
 """
+
+
+def test_a_role_needs_a_permission_for_each_action_on_executions(aws):
     arn = create_machine(aws, "sf-watched", waiting(60), allow("lambda:InvokeFunction", "*"))
     client = aws.client("stepfunctions")
     execution = client.start_execution(stateMachineArn=arn, name="one")["executionArn"]
-    watcher = create_function(aws, "sf-watcher", code=code)
+    caller = create_function(aws, "sf-watcher", code=CALLING_CODE)
     calls = {
         "list_executions": {"stateMachineArn": arn},
         "describe_execution": {"executionArn": execution},
         "get_execution_history": {"executionArn": execution},
         "stop_execution": {"executionArn": execution},
     }
-    lambda_ = aws.client("lambda")
-
-    def answers():
-        answer = lambda_.invoke(FunctionName=watcher, Payload=json.dumps(calls))
-        return json.loads(answer["Payload"].read())
-
-    assert answers() == dict.fromkeys(calls, "AccessDeniedException"), "the role may do nothing"
+    assert invoke(aws, caller, calls) == dict.fromkeys(calls, "AccessDeniedException")
     grant(
         aws,
         "sf-watcher",
@@ -328,27 +326,8 @@ def handler(event, context):
         allow(["states:DescribeExecution", "states:GetExecutionHistory"], execution),
         allow("states:StopExecution", arn),
     )
-    assert answers() == {
+    assert invoke(aws, caller, calls) == {
         **dict.fromkeys(calls, "allowed"),
         "stop_execution": "AccessDeniedException",
-    }, "stopping is allowed on executions, not on their machine"
+    }, "StopExecution needs a permission on the execution, and the role has it on the machine"
     client.stop_execution(executionArn=execution)
-
-
-def test_ministack_s_interpreter_gives_a_second_opinion(aws, echo):
-    outcomes = []
-    with emulator.running(interpreter="ministack") as other:
-        for running, target in ((aws, echo), (other, create_function(other, "sf-echo"))):
-            arn = create_machine(running, "sf-opinion", calling(target), allow("lambda:*"))
-            good = execute(running, arn, {"a": 1})
-            bad = execute(running, arn, {"fail": "no data"})
-            outcomes.append(
-                (
-                    good["status"],
-                    json.loads(good["output"])["event"],
-                    bad["status"],
-                    bad["error"],
-                    json.loads(bad["cause"])["errorMessage"],
-                )
-            )
-    assert outcomes[0] == outcomes[1] == ("SUCCEEDED", {"a": 1}, "FAILED", "ValueError", "no data")

@@ -1,4 +1,4 @@
-"""A state machine that is deleted waits for its executions, and an update leaves them alone.
+"""Proves how a state machine is deleted, and that an update does not change its executions.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
 """
@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMa
 import json
 
 import pytest
-from small_stack import ACCOUNT, REGION, create_machine, eventually, finished, refusal, waiting
+from small_stack import ACCOUNT, create_machine, eventually, finished, refusal, waiting
 
 
 @pytest.fixture(scope="module")
@@ -23,115 +23,101 @@ def two_waits(first, second):
     return {"StartAt": "First", "States": states}
 
 
-def arn_of(name):
-    return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"
+def event_types(client, execution_arn):
+    events = client.get_execution_history(executionArn=execution_arn)["events"]
+    return [event["type"] for event in events]
 
 
-def begun(client, arn):
-    """Start an execution, and return its ARN once it has entered its first state."""
-    execution = client.start_execution(stateMachineArn=arn)["executionArn"]
+def start_and_enter(client, machine_arn, entered=1, **fields):
+    """Start an execution, and return its ARN when it has entered this number of Wait states."""
+    arn = client.start_execution(stateMachineArn=machine_arn, **fields)["executionArn"]
     eventually(
-        lambda: client.get_execution_history(executionArn=execution)["events"],
-        lambda events: events[-1]["type"].endswith("StateEntered"),
+        lambda: event_types(client, arn), lambda types: types.count("WaitStateEntered") == entered
     )
-    return execution
+    return arn
 
 
-def is_gone(client, arn):
+def is_deleted(client, machine_arn):
     try:
-        client.describe_state_machine(stateMachineArn=arn)
+        client.describe_state_machine(stateMachineArn=machine_arn)
     except client.exceptions.StateMachineDoesNotExist:
         return True
     return False
 
 
-def test_a_machine_without_executions_is_gone_at_once(aws, client):
+def wait_for_deletion(client, machine_arn):
+    eventually(lambda: is_deleted(client, machine_arn), bool, seconds=10)
+
+
+def test_a_machine_without_running_executions_is_deleted_immediately(aws, client):
     arn = create_machine(aws, "gone", waiting(0))
     finished(aws, client.start_execution(stateMachineArn=arn)["executionArn"])
     client.delete_state_machine(stateMachineArn=arn)
-    assert is_gone(client, arn), "the execution is over"
-    client.delete_state_machine(stateMachineArn=arn)  # deleting what is gone is no error
+    assert is_deleted(client, arn)
+    client.delete_state_machine(stateMachineArn=arn)  # a second deletion is no error
 
 
-def test_an_execution_is_aborted_at_its_next_state_and_then_the_machine_is_gone(aws, client):
-    arn = create_machine(aws, "deleting", two_waits(2, 60))
-    execution = begun(client, arn)
+@pytest.mark.parametrize(
+    ("name", "definition"),
+    [("deleting", two_waits(2, 60)), ("ending", waiting(2))],
+    ids=["it is aborted at its next state", "its last state ends"],
+)
+def test_the_deletion_ends_with_the_running_execution(aws, client, name, definition):
+    arn = create_machine(aws, name, definition)
+    execution = start_and_enter(client, arn)
     client.delete_state_machine(stateMachineArn=arn)
     assert client.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
-    assert client.describe_execution(executionArn=execution)["status"] == "RUNNING", "it waits"
-    eventually(lambda: is_gone(client, arn), bool, seconds=10)
-
-
-def test_an_execution_in_its_last_state_may_end(aws, client):
-    arn = create_machine(aws, "ending", waiting(2))
-    execution = begun(client, arn)
-    client.delete_state_machine(stateMachineArn=arn)
     assert client.describe_execution(executionArn=execution)["status"] == "RUNNING"
-    eventually(lambda: is_gone(client, arn), bool, seconds=10)
+    wait_for_deletion(client, arn)
 
 
 def test_the_iterations_of_a_map_end_with_their_execution(aws, client):
-    iteration = {
-        "Type": "Map",
-        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **two_waits(2, 60)},
-        "End": True,
-    }
-    arn = create_machine(aws, "mapping", {"StartAt": "Map", "States": {"Map": iteration}})
-    execution = client.start_execution(stateMachineArn=arn, input="[1, 2]")["executionArn"]
-    eventually(
-        lambda: client.get_execution_history(executionArn=execution)["events"],
-        lambda events: [e["type"] for e in events].count("WaitStateEntered") == 2,
-    )
+    processor = {"ProcessorConfig": {"Mode": "INLINE"}, **two_waits(2, 60)}
+    states = {"Map": {"Type": "Map", "ItemProcessor": processor, "End": True}}
+    arn = create_machine(aws, "mapping", {"StartAt": "Map", "States": states})
+    start_and_enter(client, arn, entered=2, input="[1, 2]")
     client.delete_state_machine(stateMachineArn=arn)
-    eventually(lambda: is_gone(client, arn), bool, seconds=10)
+    wait_for_deletion(client, arn)
 
 
-def test_a_machine_that_is_being_deleted_starts_and_changes_nothing(aws, client):
+def test_a_machine_that_is_being_deleted_cannot_be_started_changed_or_created_again(aws, client):
     arn = create_machine(aws, "refusing", two_waits(60, 1))
-    execution = begun(client, arn)
+    execution = start_and_enter(client, arn)
     client.delete_state_machine(stateMachineArn=arn)
-    role = f"arn:aws:iam::{ACCOUNT}:role/refusing"
-    definition = json.dumps(waiting(1))
-    refused = (
-        "StateMachineDeleting",
-        f"State Machine is being deleted: '{arn_of('refusing')}'",
-    )
-    assert refusal(client.start_execution, stateMachineArn=arn) == refused
-    assert refusal(client.update_state_machine, stateMachineArn=arn, roleArn=role) == refused
-    assert (
-        refusal(client.create_state_machine, name="refusing", roleArn=role, definition=definition)
-        == refused
-    ), "its name is not free yet"
+    role_arn = f"arn:aws:iam::{ACCOUNT}:role/refusing"
+    new_machine = {
+        "name": "refusing",
+        "roleArn": role_arn,
+        "definition": json.dumps(waiting(1)),
+    }
+    deleting = ("StateMachineDeleting", f"State Machine is being deleted: '{arn}'")
+    assert refusal(client.start_execution, stateMachineArn=arn) == deleting
+    assert refusal(client.update_state_machine, stateMachineArn=arn, roleArn=role_arn) == deleting
+    assert refusal(client.create_state_machine, **new_machine) == deleting
     client.stop_execution(executionArn=execution)
-    assert is_gone(client, arn), "nothing holds it any more"
-    client.create_state_machine(name="refusing", roleArn=role, definition=definition)
-    assert client.describe_state_machine(stateMachineArn=arn)["status"] == "ACTIVE", "a new one"
-    assert client.list_tags_for_resource(resourceArn=arn)["tags"] == []
+    assert is_deleted(client, arn)
+    client.create_state_machine(**new_machine)
+    assert client.describe_state_machine(stateMachineArn=arn)["status"] == "ACTIVE"
 
 
-def test_the_tags_go_with_the_machine(aws, client):
+def test_the_tags_are_deleted_with_the_machine(aws, client):
     arn = create_machine(aws, "tagged", waiting(1))
     client.tag_resource(resourceArn=arn, tags=[{"key": "team", "value": "ranking"}])
     client.delete_state_machine(stateMachineArn=arn)
-    role = f"arn:aws:iam::{ACCOUNT}:role/tagged"
-    client.create_state_machine(name="tagged", roleArn=role, definition=json.dumps(waiting(1)))
+    role_arn = f"arn:aws:iam::{ACCOUNT}:role/tagged"
+    definition = json.dumps(waiting(1))
+    client.create_state_machine(name="tagged", roleArn=role_arn, definition=definition)
     assert client.list_tags_for_resource(resourceArn=arn)["tags"] == []
 
 
-def test_an_execution_keeps_the_definition_and_the_role_that_it_began_with(aws, client):
+def test_an_execution_keeps_the_definition_and_the_role_of_its_start(aws, client):
     arn = create_machine(aws, "updated", two_waits(1, 1))
-    execution = begun(client, arn)
-    other_role = machine_role(aws, client, "updated-other")
+    execution = start_and_enter(client, arn)
+    other_machine = create_machine(aws, "updated-other", waiting(0))
+    other_role = client.describe_state_machine(stateMachineArn=other_machine)["roleArn"]
     definition = json.dumps({"StartAt": "Fail", "States": {"Fail": {"Type": "Fail"}}})
     client.update_state_machine(stateMachineArn=arn, definition=definition, roleArn=other_role)
-    described = client.describe_state_machine_for_execution(executionArn=execution)
-    assert json.loads(described["definition"]) == two_waits(1, 1)
-    assert described["roleArn"] == f"arn:aws:iam::{ACCOUNT}:role/updated"
+    description = client.describe_state_machine_for_execution(executionArn=execution)
+    assert json.loads(description["definition"]) == two_waits(1, 1)
+    assert description["roleArn"] == f"arn:aws:iam::{ACCOUNT}:role/updated"
     assert finished(aws, execution)["status"] == "SUCCEEDED", "the new definition would fail"
-
-
-def machine_role(aws, client, name):
-    """Create a machine, and return its role."""
-    return client.describe_state_machine(stateMachineArn=create_machine(aws, name, waiting(0)))[
-        "roleArn"
-    ]

@@ -1,4 +1,4 @@
-"""How executions, and lists and histories of them, are told about, and how they end."""
+"""Proves how executions end, and what their descriptions, lists and histories show."""
 
 import json
 import time
@@ -21,6 +21,15 @@ from small_stack import (
 
 from emulator import moto_seams
 
+QUICK_EVENTS = ["ExecutionStarted", "WaitStateEntered", "WaitStateExited", "ExecutionSucceeded"]
+SLEEPER_CODE = """
+import time
+
+def handler(event, context):
+    time.sleep(2)
+    raise ValueError
+"""
+
 
 @pytest.fixture(scope="module")
 def client(aws):
@@ -28,68 +37,69 @@ def client(aws):
 
 
 @pytest.fixture(scope="module")
-def quick(aws):
-    """A machine whose executions end at once, in four events."""
+def quick_machine(aws):
+    """A machine whose executions end at once, with QUICK_EVENTS."""
     return create_machine(aws, "ex-quick", waiting(0))
 
 
 @pytest.fixture(scope="module")
 def sleeper(aws):
-    """A function that takes two seconds and then fails."""
-    code = "import time\ndef handler(event, context):\n    time.sleep(2)\n    raise ValueError\n"
-    return create_function(aws, "ex-sleeper", code=code)
+    """A function that fails after two seconds."""
+    return create_function(aws, "ex-sleeper", code=SLEEPER_CODE)
 
 
-def in_map(definition):
-    """A definition that runs another one for each of two items."""
-    each = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": definition, "End": True}
-    return {"StartAt": "Each", "States": {"Each": each}}
+def map_over_items(definition):
+    """Return a definition that runs another one for each of `$.items`."""
+    state = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": definition, "End": True}
+    return {"StartAt": "Each", "States": {"Each": state}}
+
+
+def history(client, execution_arn, **fields):
+    return client.get_execution_history(executionArn=execution_arn, **fields)["events"]
 
 
 def last_event(client, execution_arn):
-    """An execution's last event: its type, and what it tells."""
-    event = client.get_execution_history(
-        executionArn=execution_arn, reverseOrder=True, maxResults=1
-    )["events"][0]
-    kind = event["type"]
-    return kind, event[f"{kind[0].lower()}{kind[1:]}EventDetails"]
+    """Return the type and the details of an execution's last event."""
+    (event,) = history(client, execution_arn, reverseOrder=True, maxResults=1)
+    event_type = event["type"]
+    return event_type, event[f"{event_type[0].lower()}{event_type[1:]}EventDetails"]
 
 
-QUICK = ["ExecutionStarted", "WaitStateEntered", "WaitStateExited", "ExecutionSucceeded"]
+# Histories
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-def test_a_history_is_read_page_by_page_from_either_end(aws, client, quick, backwards):
-    arn = execute(aws, quick, {})["executionArn"]
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_history_can_be_read_in_pages_from_both_ends(aws, client, quick_machine, is_reversed):
+    arn = execute(aws, quick_machine, {})["executionArn"]
     pages = client.get_paginator("get_execution_history").paginate(
-        executionArn=arn, reverseOrder=backwards, PaginationConfig={"PageSize": 3}
+        executionArn=arn, reverseOrder=is_reversed, PaginationConfig={"PageSize": 3}
     )
     types = [[event["type"] for event in page["events"]] for page in pages]
-    expected = QUICK[::-1] if backwards else QUICK
+    expected = QUICK_EVENTS[::-1] if is_reversed else QUICK_EVENTS
     assert types == [expected[:3], expected[3:]]
 
 
-def test_a_page_of_a_history_holds_a_hundred_events(aws, client):
-    arn = create_machine(aws, "ex-long", in_map(waiting(0)))
+def test_a_page_of_a_history_has_100_events_by_default(aws, client):
+    arn = create_machine(aws, "ex-long", map_over_items(waiting(0)))
     execution = execute(aws, arn, {"items": list(range(30))})["executionArn"]
     first = client.get_execution_history(executionArn=execution)
-    rest = client.get_execution_history(executionArn=execution, nextToken=first["nextToken"])
+    second = client.get_execution_history(executionArn=execution, nextToken=first["nextToken"])
     whole = client.get_execution_history(executionArn=execution, maxResults=1000)
-    assert (len(first["events"]), "nextToken" in rest, "nextToken" in whole) == (100, False, False)
-    assert [event["id"] for event in first["events"] + rest["events"]] == [
-        event["id"] for event in whole["events"]
-    ]
+    assert len(first["events"]) == 100
+    assert "nextToken" not in second
+    assert "nextToken" not in whole
+    assert first["events"] + second["events"] == whole["events"]
 
 
-def test_a_history_without_data_has_no_inputs_and_outputs(aws, client, quick):
-    arn = execute(aws, quick, {"secret": 1})["executionArn"]
-    history = client.get_execution_history(executionArn=arn, includeExecutionData=False)
-    assert [event["type"] for event in history["events"]] == QUICK
-    assert "secret" not in json.dumps(history["events"], default=str)
+def test_a_history_without_data_has_no_inputs_and_outputs(aws, client, quick_machine):
+    arn = execute(aws, quick_machine, {"secret": 1})["executionArn"]
+    events = history(client, arn, includeExecutionData=False)
+    assert [event["type"] for event in events] == QUICK_EVENTS
+    assert "secret" not in json.dumps(events, default=str)
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("fields", "error"),
     [
         ({"nextToken": "rubbish"}, ("InvalidToken", "Invalid Token: 'Invalid token'")),
         (
@@ -104,113 +114,63 @@ def test_a_history_without_data_has_no_inputs_and_outputs(aws, client, quick):
         ),
     ],
 )
-def test_a_page_that_there_cannot_be_is_refused(aws, client, quick, given, expected):
-    arn = execute(aws, quick, {})["executionArn"]
-    assert refusal(client.get_execution_history, executionArn=arn, **given) == expected
-    assert refusal(client.list_executions, stateMachineArn=quick, **given) == expected
+def test_an_invalid_token_or_page_size_is_refused(aws, client, quick_machine, fields, error):
+    arn = execute(aws, quick_machine, {})["executionArn"]
+    assert refusal(client.get_execution_history, executionArn=arn, **fields) == error
+    assert refusal(client.list_executions, stateMachineArn=quick_machine, **fields) == error
 
 
-@pytest.mark.parametrize("shape", ["plain", "map"])
-@pytest.mark.parametrize("given", [{}, {"error": "Enough", "cause": "by a test"}])
-def test_the_last_event_of_a_stopped_execution_tells_why(aws, client, sleeper, shape, given):
-    definition = calling(sleeper) if shape == "plain" else in_map(calling(sleeper))
-    name = f"ex-stopped-{shape}-{len(given)}"
+# Ends
+
+
+@pytest.mark.parametrize("is_map", [False, True], ids=["task", "map"])
+@pytest.mark.parametrize("reason", [{}, {"error": "Enough", "cause": "by a test"}])
+def test_a_stopped_execution_has_the_first_reason_and_no_later_events(
+    aws, client, sleeper, is_map, reason
+):
+    definition = map_over_items(calling(sleeper)) if is_map else calling(sleeper)
+    number_of_tasks = 2 if is_map else 1
+    name = f"ex-stopped-{number_of_tasks}-{len(reason)}"
     arn = create_machine(aws, name, definition, allow("lambda:InvokeFunction", sleeper))
-    execution = client.start_execution(stateMachineArn=arn, input='{"items": [1, 2]}')[
-        "executionArn"
-    ]
-    tasks = 1 if shape == "plain" else 2
+    started = client.start_execution(stateMachineArn=arn, input='{"items": [1, 2]}')
+    execution = started["executionArn"]
     eventually(
-        lambda: client.get_execution_history(executionArn=execution)["events"],
-        lambda events: [event["type"] for event in events].count("TaskStarted") == tasks,
+        lambda: [event["type"] for event in history(client, execution)],
+        lambda types: types.count("TaskStarted") == number_of_tasks,
     )
-    client.stop_execution(executionArn=execution, **given)
-    assert last_event(client, execution) == ("ExecutionAborted", given)
-    count = len(client.get_execution_history(executionArn=execution)["events"])
+    client.stop_execution(executionArn=execution, **reason)
+    assert last_event(client, execution) == ("ExecutionAborted", reason)
+    number_of_events = len(history(client, execution))
     client.stop_execution(executionArn=execution, error="Again", cause="too late")
-    described = finished(aws, execution)
-    told = {key: described[key] for key in ("status", "error", "cause") if key in described}
-    assert told == {"status": "ABORTED", **given}, "the first end counts"
-    role = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{name}"
+    description = finished(aws, execution)
+    end = {key: description[key] for key in ("status", "error", "cause") if key in description}
+    assert end == {"status": "ABORTED", **reason}
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{name}"
     eventually(
-        lambda: [c for c in aws.calls("lambda:InvokeFunction") if c["caller"] == role],
-        lambda calls: len(calls) == tasks,
+        lambda: [call for call in aws.calls("lambda:InvokeFunction") if call["caller"] == session],
+        lambda calls: len(calls) == number_of_tasks,
     )
     time.sleep(0.2)
-    assert len(client.get_execution_history(executionArn=execution)["events"]) == count, (
-        "that the function fails later changes nothing"
-    )
+    assert len(history(client, execution)) == number_of_events, "the functions failed later"
 
 
-def test_a_machine_s_own_time_out_is_its_executions_last_event(aws, client, sleeper):
-    definition = {**in_map(calling(sleeper)), "TimeoutSeconds": 1}
+def test_the_timeout_of_a_machine_is_the_last_event_of_its_execution(aws, client, sleeper):
+    definition = {**map_over_items(calling(sleeper)), "TimeoutSeconds": 1}
     arn = create_machine(aws, "ex-late", definition, allow("lambda:InvokeFunction", sleeper))
     execution = client.start_execution(stateMachineArn=arn, input='{"items": [1]}')["executionArn"]
-    described = finished(aws, execution)
-    assert described["status"] == "TIMED_OUT"
-    assert 1 <= (described["stopDate"] - described["startDate"]).total_seconds() < 3
+    description = finished(aws, execution)
+    assert description["status"] == "TIMED_OUT"
+    assert 1 <= (description["stopDate"] - description["startDate"]).total_seconds() < 3
     assert last_event(client, execution) == ("ExecutionTimedOut", {})
     (listed,) = client.list_executions(stateMachineArn=arn, statusFilter="TIMED_OUT")["executions"]
-    assert listed["stopDate"] == described["stopDate"]
+    assert listed["stopDate"] == description["stopDate"]
 
 
-def test_executions_are_listed_by_their_end_or_else_their_start(aws, client):
-    arn = create_machine(aws, "ex-listed", waiting(60))
-
-    def start(name):
-        started = client.start_execution(stateMachineArn=arn, name=name)
-        return started["executionArn"]
-
-    first, second, _third = start("first"), start("second"), start("third")
-    client.stop_execution(executionArn=second)
-    client.stop_execution(executionArn=first)
-    fourth = start("fourth")
-
-    def names(**given):
-        pages = client.get_paginator("list_executions").paginate(stateMachineArn=arn, **given)
-        return [[each["name"] for each in page["executions"]] for page in pages]
-
-    assert names() == [["fourth", "first", "second", "third"]]
-    assert names(PaginationConfig={"PageSize": 3}) == [["fourth", "first", "second"], ["third"]]
-    assert names(statusFilter="ABORTED") == [["first", "second"]]
-    assert names(statusFilter="RUNNING") == [["fourth", "third"]]
-    listed = client.list_executions(stateMachineArn=arn)["executions"]
-    assert [each["name"] for each in listed if "stopDate" in each] == ["first", "second"]
-    client.stop_execution(executionArn=fourth)
-
-
-def test_executions_of_a_map_run_are_not_listed(client):
-    code, message = refusal(client.list_executions, mapRunArn="arn:aws:states:any")
-    assert code == "ValidationException"
-    assert message == "the emulator's Step Functions lists executions by their stateMachineArn only"
-
-
-def test_an_input_that_is_no_json_is_refused(client, quick):
-    code, message = refusal(client.start_execution, stateMachineArn=quick, input='{"a": }')
-    assert code == "InvalidExecutionInput"
-    assert message == (
-        "Invalid State Machine Execution Input: 'Expecting value: line 1 column 7 (char 6)'"
-    )
-
-
-def test_a_name_with_a_character_that_names_cannot_have_is_refused(client, quick):
-    code, message = refusal(client.start_execution, stateMachineArn=quick, name="a<b")
-    assert (code, message) == ("InvalidName", "Invalid Name: 'a<b'")
-
-
-def test_a_definition_that_is_none_is_refused_by_its_code(client, quick):
-    role = client.describe_state_machine(stateMachineArn=quick)["roleArn"]
-    code, _ = refusal(client.create_state_machine, name="ex-no", definition="{}", roleArn=role)
-    assert code == "InvalidDefinition"
-    code, _ = refusal(client.update_state_machine, stateMachineArn=quick)
-    assert code == "MissingRequiredParameter"
-
-
-@pytest.mark.parametrize("over", ["set_stop", "set_timed_out"])
-def test_what_fails_after_an_execution_s_end_does_not_change_how_it_ended(monkeypatch, over):
-    for name in ("set_stop", "set_timed_out", "set_error"):  # to be put back afterwards
-        monkeypatch.setattr(Environment, name, getattr(Environment, name))
-    moto_seams.install(moto_seams.keep_first_end(lambda _: None))
+@pytest.mark.parametrize("end", ["set_stop", "set_timed_out"])
+def test_a_failure_after_the_end_does_not_change_the_end(monkeypatch, end):
+    # The order of these calls in a running execution is a matter of microseconds.
+    for replacement in moto_seams.keep_first_end(lambda _: None):
+        monkeypatch.setattr(*replacement)
     env = Environment(
         aws_execution_details=None,
         execution_type=None,
@@ -219,10 +179,77 @@ def test_what_fails_after_an_execution_s_end_does_not_change_how_it_ended(monkey
         cloud_watch_logging_session=None,
         activity_store={},
     )
-    env.next_state_name = "Any"  # it runs
-    given = {"stop_date": None, "cause": None, "error": None} if over == "set_stop" else {}
-    getattr(env, over)(**given)
-    ended = type(env.program_state())
+    env.next_state_name = "Any"  # makes the execution running
+    arguments = {"stop_date": None, "cause": None, "error": None} if end == "set_stop" else {}
+    getattr(env, end)(**arguments)
+    end_state = type(env.program_state())
     env.set_error({"error": "States.Runtime"})
     env.set_timed_out()
-    assert (type(env.program_state()), len(env.event_manager.get_event_history())) == (ended, 1)
+    assert type(env.program_state()) is end_state
+    assert len(env.event_manager.get_event_history()) == 1
+
+
+# Lists
+
+
+def test_executions_are_listed_by_their_end_or_by_their_start_while_they_run(aws, client):
+    arn = create_machine(aws, "ex-listed", waiting(60))
+
+    def start(name):
+        return client.start_execution(stateMachineArn=arn, name=name)["executionArn"]
+
+    first, second, _third = start("first"), start("second"), start("third")
+    client.stop_execution(executionArn=second)
+    client.stop_execution(executionArn=first)
+    fourth = start("fourth")
+
+    def names(**fields):
+        pages = client.get_paginator("list_executions").paginate(stateMachineArn=arn, **fields)
+        return [[execution["name"] for execution in page["executions"]] for page in pages]
+
+    assert names() == [["fourth", "first", "second", "third"]]
+    assert names(PaginationConfig={"PageSize": 3}) == [["fourth", "first", "second"], ["third"]]
+    assert names(statusFilter="ABORTED") == [["first", "second"]]
+    assert names(statusFilter="RUNNING") == [["fourth", "third"]]
+    executions = client.list_executions(stateMachineArn=arn)["executions"]
+    ended = [execution["name"] for execution in executions if "stopDate" in execution]
+    assert ended == ["first", "second"]
+    client.stop_execution(executionArn=fourth)
+
+
+def test_executions_of_a_map_run_cannot_be_listed(client):
+    assert refusal(client.list_executions, mapRunArn="arn:aws:states:any") == (
+        "ValidationException",
+        "the emulator's Step Functions lists executions by their stateMachineArn only",
+    )
+
+
+# Refused requests
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        (
+            {"input": '{"a": }'},
+            (
+                "InvalidExecutionInput",
+                (
+                    "Invalid State Machine Execution Input: 'Expecting value: line 1 column 7"
+                    " (char 6)'"
+                ),
+            ),
+        ),
+        ({"name": "a<b"}, ("InvalidName", "Invalid Name: 'a<b'")),
+    ],
+)
+def test_an_invalid_input_or_name_is_refused(client, quick_machine, fields, error):
+    assert refusal(client.start_execution, stateMachineArn=quick_machine, **fields) == error
+
+
+def test_an_invalid_definition_has_its_error_code(client, quick_machine):
+    role_arn = client.describe_state_machine(stateMachineArn=quick_machine)["roleArn"]
+    request = {"name": "ex-no", "definition": "{}", "roleArn": role_arn}
+    assert refusal(client.create_state_machine, **request)[0] == "InvalidDefinition"
+    code, _ = refusal(client.update_state_machine, stateMachineArn=quick_machine)
+    assert code == "MissingRequiredParameter"
