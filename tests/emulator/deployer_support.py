@@ -1,4 +1,4 @@
-"""What the deployer's tests share: small Pulumi projects, written into a folder."""
+"""Writes small Pulumi projects for the tests of the deployer."""
 
 import textwrap
 from pathlib import Path
@@ -10,29 +10,25 @@ import pulumi
 import pulumi_aws as aws
 
 config = pulumi.Config()
-"""
 
-TRUSTED = """
+
 def trusts(service):
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": f"{service}.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
     }
+    return {"Version": "2012-10-17", "Statement": [statement]}
 """
+"""The begin of each program."""
 
 
 def write_project(
     folder: Path, program: str, stack: str = "config: {}", *, name: str = "sample"
 ) -> Path:
-    """Write a project with one stack, `dev`; return its folder."""
+    """Write a project with one stack, `dev`, and return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
     (folder / "Pulumi.dev.yaml").write_text(textwrap.dedent(stack))
-    (folder / "__main__.py").write_text(PREAMBLE + TRUSTED + textwrap.dedent(program))
+    (folder / "__main__.py").write_text(PREAMBLE + textwrap.dedent(program))
     return folder

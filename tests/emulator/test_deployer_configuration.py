@@ -1,10 +1,9 @@
 """Proves that stack files are read as the Pulumi CLI reads them.
 
-The expectations follow the CLI's own tests of sdk/go/common/workspace; the CLI itself does not run.
+The expectations follow the CLI's own tests of sdk/go/common/workspace. The CLI itself does not run.
 """
 
 import json
-import re
 
 import pytest
 from hypothesis import given
@@ -13,17 +12,31 @@ from hypothesis import strategies as st
 from emulator.deployer import DeploymentError
 from emulator.deployer.configuration import read_project
 
+PROJECT = "name: test\nruntime: python\n"
+
 
 @pytest.fixture
 def read(tmp_path):
-    """Write both files and read the stack `dev`."""
+    """Return a function that writes both files and reads the stack `dev`."""
 
     def read(stack, project="", **overrides):
-        (tmp_path / "Pulumi.yaml").write_text(f"name: test\nruntime: python\n{project}")
+        (tmp_path / "Pulumi.yaml").write_text(PROJECT + project)
         (tmp_path / "Pulumi.dev.yaml").write_text(stack)
         return read_project(tmp_path, "dev", overrides)
 
     return read
+
+
+@pytest.fixture
+def refusal(read, tmp_path):
+    """Return a function that reads the stack and returns the error, with short paths of files."""
+
+    def refusal(stack, project=""):
+        with pytest.raises(DeploymentError) as caught:
+            read(stack, project)
+        return str(caught.value).replace(f"{tmp_path}/", "")
+
+    return refusal
 
 
 def test_values_become_text_and_structures_become_json(read):
@@ -45,10 +58,10 @@ config:
         "test:flag": "true",
         "test:quoted": "20",
         "test:structure": '{"at":"s3://bucket/{date}/","list":[1,"two",null]}',
-    }, "a program gets text"
+    }
 
 
-def test_numbers_reach_the_program_as_the_cli_writes_them(read):
+def test_numbers_are_written_as_the_cli_writes_them(read):
     stack = """
 config:
   test:whole: 4711.0
@@ -59,17 +72,17 @@ config:
         "test:whole": "4711",
         "test:numbers": "[1000,5,2,100000000000000000000,1e+21,5,0.5,5,0]",
         "test:text": '["_12","0xZZ","0x","v1_2","0x10","12_34","2026-11"]',
-    }, "seen with the CLI 3.274.1"
+    }, "as the CLI 3.274.1 wrote them"
 
 
-def test_a_key_without_a_namespace_is_the_projects(read):
+def test_a_key_without_a_namespace_belongs_to_the_project(read):
     assert read("config:\n  size: large\n  aws:region: eu-west-1\n").config == {
         "test:size": "large",
         "aws:region": "eu-west-1",
-    }, "a key with one keeps it"
+    }
 
 
-def test_the_key_on_is_no_boolean(read):
+def test_words_that_are_booleans_in_older_yaml_are_text(read):
     stack = (
         "config:\n  notifications: {on: failure, off: 1, yes: no, at: '2026-11-29', time: 12:30}\n"
     )
@@ -79,10 +92,10 @@ def test_the_key_on_is_no_boolean(read):
         "yes": "no",
         "at": "2026-11-29",
         "time": "12:30",
-    }, "YAML 1.2, as the CLI, and not PyYAML's 1.1"
+    }, "the CLI reads YAML 1.2"
 
 
-def test_a_declared_default_is_used_where_the_stack_says_nothing(read):
+def test_a_declared_default_is_used_if_the_stack_does_not_set_the_key(read):
     project = """
 config:
   rate: {description: how often, default: 7 days}
@@ -92,18 +105,17 @@ config:
   short: hello
   aws:region: {value: us-west-1}
 """
-    assert read(
-        "config:\n  zone: Europe/Berlin\n  limits: {maxTrainingHours: 3}\n", project
-    ).config == {
+    stack = "config:\n  zone: Europe/Berlin\n  limits: {maxTrainingHours: 3}\n"
+    assert read(stack, project).config == {
         "test:rate": "7 days",
         "test:zone": "Europe/Berlin",
         "test:limits": '{"maxTrainingHours":3}',
         "test:short": "hello",
         "aws:region": "us-west-1",
-    }, "a default object is replaced whole"
+    }, "a default that is a mapping is replaced as a whole"
 
 
-def test_what_the_cli_adds_to_a_file_is_passed_over(read):
+def test_fields_that_the_cli_adds_are_ignored(read):
     stack = """
 secretsprovider: awskms://alias/pulumi
 encryptedkey: AQICAHg=
@@ -114,26 +126,24 @@ config:
   aws:defaultTags:
     tags: {team: data}
 """
-    project = "requiredPulumiVersion: '>=3.219.0'\n"
-    assert read(stack, project).config == {
+    assert read(stack, "requiredPulumiVersion: '>=3.219.0'\n").config == {
         "test:flag": "false",
         "aws:defaultTags": '{"tags":{"team":"data"}}',
-    }, "a provider's credentials are not needed either"
+    }, "the emulator does not need the credentials of a provider"
 
 
 def test_an_override_wins_over_both_files(read):
     project = read(
         "config:\n  mode: slow\n", "config:\n  rate: 7 days\n", mode="fast", rate="1 day"
     )
-    assert project.config == {"test:mode": "fast", "test:rate": "1 day"}, "and needs no namespace"
+    assert project.config == {"test:mode": "fast", "test:rate": "1 day"}
 
 
-def test_the_program_may_live_in_a_folder(read, tmp_path):
-    assert read("", "main: infra\n").program == tmp_path / "infra", (
-        "main is relative to Pulumi.yaml"
-    )
+def test_the_program_may_be_in_a_folder_below_the_project_file(read, tmp_path):
+    assert read("", "main: infra\n").program == tmp_path / "infra"
 
 
+ENCRYPTED = "is encrypted, and the emulator has no key; set it again with --plaintext"
 REFUSED = {
     "a declared key without a value": (
         "",
@@ -148,40 +158,38 @@ REFUSED = {
     "an encrypted value": (
         "config:\n  token: {secure: AAABAA}\n",
         "",
-        (
-            "Pulumi.dev.yaml: token: is encrypted, and the emulator has no key; "
-            "set it again with --plaintext"
-        ),
+        f"Pulumi.dev.yaml: token: {ENCRYPTED}",
     ),
     "an encrypted value inside a structure": (
         "config:\n  hook: [{token: {secure: AAABAA}}]\n",
         "",
-        (
-            "Pulumi.dev.yaml: hook: is encrypted, and the emulator has no key; "
-            "set it again with --plaintext"
-        ),
+        f"Pulumi.dev.yaml: hook: {ENCRYPTED}",
     ),
     "an ESC environment": (
         "environment: [shared]\n",
         "",
         "Pulumi.dev.yaml: environment: ESC is not supported by the emulator",
     ),
-    "config that is a folder": (
+    "config that is not a mapping": (
         "",
         "config: stacks\n",
         "Pulumi.yaml: config: is no mapping",
+    ),
+    "a key in two spellings": (
+        "config:\n  timezone: UTC\n  test:timezone: Europe/Berlin\n",
+        "",
+        "Pulumi.dev.yaml: test:timezone: is given twice, with and without the project's name",
     ),
 }
 
 
 @pytest.mark.parametrize(("stack", "project", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_only_the_cli_can_do_is_refused(read, tmp_path, stack, project, message):
-    with pytest.raises(DeploymentError) as caught:
-        read(stack, project)
-    assert str(caught.value).replace(f"{tmp_path}/", "") == message, "with the file and the key"
+def test_a_project_is_refused_with_file_and_key(refusal, stack, project, message):
+    assert refusal(stack, project) == message
 
 
-UNSURE = {
+NOT_JSON = "expected text in quotes, a number, true or false"
+AMBIGUOUS = {
     "a number as a key": (
         "config:\n  test:tags: {1: films, cost-center: '4711'}\n",
         'line 2: test:tags.1: the key is a number; expected text, in quotes, "1"',
@@ -194,7 +202,7 @@ UNSURE = {
         "config:\n  test:tags: {true: x}\n",
         'line 2: test:tags.true: the key is a boolean; expected text, in quotes, "true"',
     ),
-    "nothing as a key": (
+    "null as a key": (
         "config:\n  test:tags: {~: x}\n",
         'line 2: test:tags.~: the key is empty; expected text, in quotes, "~"',
     ),
@@ -208,55 +216,27 @@ UNSURE = {
     ),
     "a date": (
         "config:\n  test:tags:\n    since: 2026-11-29\n",
-        "line 3: test:tags.since: is a date; expected text in quotes, a number, true or false",
+        f"line 3: test:tags.since: is a date; {NOT_JSON}",
     ),
     "a time": (
         "config:\n  test:since: [2026-11-29T03:00:00Z]\n",
-        "line 2: test:since[0]: is a date; expected text in quotes, a number, true or false",
+        f"line 2: test:since[0]: is a date; {NOT_JSON}",
     ),
     "binary data": (
         "config:\n  test:tags: {team: !!binary aGk=}\n",
-        "line 2: test:tags.team: is binary data; expected text in quotes, a number, true or false",
+        f"line 2: test:tags.team: is binary data; {NOT_JSON}",
     ),
     "a set": (
         "config:\n  test:tags: !!set {a, b}\n",
-        "line 2: test:tags: is of the type set; expected text in quotes, a number, true or false",
+        f"line 2: test:tags: is of the type set; {NOT_JSON}",
     ),
-    "a type of somebody's own": (
+    "a type that YAML does not know": (
         "config:\n  test:tags: !mine {a: b}\n",
-        "line 2: test:tags: is of the type !mine; expected text in quotes, a number, true or false",
+        f"line 2: test:tags: is of the type !mine; {NOT_JSON}",
     ),
-    "a number that is none": (
-        "config:\n  test:tags: {cost: !!int many}\n",
-        (
-            "line 2: test:tags.cost: is a number that YAML readers take differently; "
-            'write it in quotes, "many", or as a decimal number without leading zeros'
-        ),
-    ),
-    "a boolean that is none": (
+    "text with the tag of a boolean": (
         "config:\n  test:cost: !!bool maybe\n",
         "line 2: test:cost: 'maybe' has the tag of a boolean, but it is none; leave the tag out",
-    ),
-    "a number that begins with nought": (
-        "config:\n  test:tags: {cost: 0815}\n",
-        (
-            "line 2: test:tags.cost: is a number that YAML readers take differently; "
-            'write it in quotes, "0815", or as a decimal number without leading zeros'
-        ),
-    ),
-    "a hexadecimal number": (
-        "config:\n  test:tags: {cost: 0x10}\n",
-        (
-            "line 2: test:tags.cost: is a number that YAML readers take differently; "
-            'write it in quotes, "0x10", or as a decimal number without leading zeros'
-        ),
-    ),
-    "a number with an underscore": (
-        "config:\n  test:user: 12_34\n",
-        (
-            "line 2: test:user: is a number that YAML readers take differently; "
-            'write it in quotes, "12_34", or as a decimal number without leading zeros'
-        ),
     ),
     "a key twice": (
         (
@@ -280,34 +260,34 @@ UNSURE = {
 }
 
 
-@pytest.mark.parametrize(("stack", "line"), UNSURE.values(), ids=UNSURE)
-def test_what_readers_take_differently_is_refused_with_line_and_key(read, tmp_path, stack, line):
-    with pytest.raises(DeploymentError) as caught:
-        read(stack)
-    assert str(caught.value) == f"1 problem in {tmp_path}/Pulumi.dev.yaml:\n  {line}"
+@pytest.mark.parametrize(("stack", "problem"), AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_what_yaml_readers_take_differently_is_refused_with_line_and_key(refusal, stack, problem):
+    assert refusal(stack) == f"1 problem in Pulumi.dev.yaml:\n  {problem}"
 
 
-def test_all_that_readers_take_differently_is_told_at_once_in_the_files_order(read, tmp_path):
-    with pytest.raises(DeploymentError) as caught:
-        read("config:\n  test:tags: {1: a, b: 2026-11-29}\n  test:zone: a\n  test:zone: b\n")
-    assert str(caught.value) == (
-        f"3 problems in {tmp_path}/Pulumi.dev.yaml:\n"
+@pytest.mark.parametrize(
+    "number", ["0815", "-012", "0x10", "0b11", "0o17", "12_34", ".inf", ".nan", "!!int many"]
+)
+def test_a_number_that_yaml_readers_take_differently_is_refused(refusal, number):
+    quoted = f'"{number.removeprefix("!!int ")}"'
+    assert refusal(f"config:\n  test:cost: {number}\n") == (
+        "1 problem in Pulumi.dev.yaml:\n"
+        "  line 2: test:cost: is a number that YAML readers take differently; "
+        f"write it in quotes, {quoted}, or as a decimal number without leading zeros"
+    )
+
+
+def test_all_problems_of_a_file_are_reported_in_the_order_of_the_file(refusal):
+    stack = "config:\n  test:tags: {1: a, b: 2026-11-29}\n  test:zone: a\n  test:zone: b\n"
+    assert refusal(stack) == (
+        "3 problems in Pulumi.dev.yaml:\n"
         '  line 2: test:tags.1: the key is a number; expected text, in quotes, "1"\n'
-        "  line 2: test:tags.b: is a date; expected text in quotes, a number, true or false\n"
+        f"  line 2: test:tags.b: is a date; {NOT_JSON}\n"
         "  line 4: test:zone: is given twice; line 3 has it, too"
     )
 
 
-def test_a_setting_twice_in_two_spellings_is_refused(read, tmp_path):
-    with pytest.raises(DeploymentError) as caught:
-        read("config:\n  timezone: UTC\n  test:timezone: Europe/Berlin\n")
-    assert str(caught.value) == (
-        f"{tmp_path}/Pulumi.dev.yaml: test:timezone: "
-        "is given twice, with and without the project's name"
-    )
-
-
-def test_anchors_tags_and_keys_like_others_in_another_place_are_taken(read):
+def test_anchors_standard_tags_and_equal_keys_in_different_places_are_accepted(read):
     stack = """
 config:
   test:base: &base {size: 1, colour: red}
@@ -326,31 +306,27 @@ config:
     [
         ("config:\n  test:tags: &tags {team: *tags}\n", "Circular reference detected"),
         ("a: 1\n---\nb: 2\n", "expected a single document in the stream"),
+        ("config: [", "while parsing a flow node"),
     ],
+    ids=["a structure that contains itself", "two documents", "no YAML"],
 )
-def test_what_has_no_end_or_two_ends_is_refused(read, tmp_path, stack, reason):
-    with pytest.raises(DeploymentError) as caught:
-        read(stack)
-    assert str(caught.value).splitlines()[0] == f"{tmp_path}/Pulumi.dev.yaml: {reason}"
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(refusal, stack, reason):
+    assert refusal(stack).splitlines()[0] == f"Pulumi.dev.yaml: {reason}"
 
 
 def test_a_file_that_is_not_utf8_is_refused(read, tmp_path):
     read("")
     (tmp_path / "Pulumi.dev.yaml").write_bytes(b"config: {test:name: \xff}")
-    with pytest.raises(DeploymentError, match=re.escape(f"{tmp_path}/Pulumi.dev.yaml: 'utf-8'")):
+    with pytest.raises(DeploymentError) as caught:
         read_project(tmp_path, "dev", {})
+    assert str(caught.value).startswith(f"{tmp_path}/Pulumi.dev.yaml: 'utf-8' codec")
 
 
-def test_a_missing_stack_is_named_with_its_file(read, tmp_path):
+def test_a_missing_stack_is_refused_with_its_file(read, tmp_path):
     read("")
     with pytest.raises(DeploymentError) as caught:
         read_project(tmp_path, "prod", {})
     assert str(caught.value) == f"{tmp_path}/Pulumi.prod.yaml: there is no such file"
-
-
-def test_a_file_that_is_no_yaml_is_named(read, tmp_path):
-    with pytest.raises(DeploymentError, match=re.escape(f"{tmp_path}/Pulumi.dev.yaml: ")):
-        read("config: [")
 
 
 def test_a_project_without_a_name_is_refused(tmp_path):
@@ -370,9 +346,9 @@ def test_a_project_without_a_name_is_refused(tmp_path):
         max_leaves=8,
     )
 )
-def test_a_structure_written_as_json_is_read_back_as_it_was(tmp_path_factory, value):
+def test_a_structure_that_is_written_as_json_is_read_unchanged(tmp_path_factory, value):
     folder = tmp_path_factory.mktemp("project")
-    (folder / "Pulumi.yaml").write_text("name: test\n")
+    (folder / "Pulumi.yaml").write_text(PROJECT)
     (folder / "Pulumi.dev.yaml").write_text(json.dumps({"config": {"x": [value]}}))
     text = read_project(folder, "dev", {}).config["test:x"]
-    assert json.loads(text) == [value], "JSON is YAML, and nothing in it changes its type"
+    assert json.loads(text) == [value]
