@@ -28,33 +28,30 @@ TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 
 
 def struct(properties):
-    """Return a protobuf structure. Archives are in the wire format already."""
-    result = struct_pb2.Struct()
-    result.update(properties)
-    return result
-
-
-def plain(structure):
-    """Return what a structure holds. Unknown values are as they are on the wire."""
-    return wire.from_struct(structure)
+    """Return properties in the wire format as a protobuf structure."""
+    structure = struct_pb2.Struct()
+    structure.update(properties)
+    return structure
 
 
 def archive(digest, **files):
-    """Return an archive as the engine sends it: with a hash, and with files unless left out."""
+    """Return an archive of Python files as the engine sends it.
+
+    Each file is given as its name and text. Without files, the content is left out.
+    """
     assets = {
-        name.replace("__", "/") + ".py": {
-            wire.SIGNATURE: wire.ASSET,
-            "hash": f"{digest}-{name}",
-            "text": text,
-        }
+        f"{name}.py": {wire.SIGNATURE: wire.ASSET, "hash": f"{digest}-{name}", "text": text}
         for name, text in files.items()
     }
     content = {"assets": assets} if files else {}
     return {wire.SIGNATURE: wire.ARCHIVE, "hash": digest, **content}
 
 
-def elided(properties):
-    """Return properties as Diff, Read, Delete and, for the old ones, Update get them."""
+def without_content(properties):
+    """Return properties without the content of archives.
+
+    The engine sends them so to Diff, Read and Delete, and the old ones to Update.
+    """
     return {
         name: archive(value["hash"])
         if isinstance(value, dict) and value.get(wire.SIGNATURE) == wire.ARCHIVE
@@ -63,9 +60,19 @@ def elided(properties):
     }
 
 
-def raw(properties):
-    """Return plain properties in the wire format."""
+def to_wire(properties):
+    """Return properties in the wire format, in which an archive is a mapping."""
     return json.loads(json.dumps(properties, default=lambda archive: dict(archive.raw)))
+
+
+def full_struct(properties):
+    """Return properties as a structure."""
+    return struct(to_wire(properties))
+
+
+def short_struct(properties):
+    """Return properties as a structure without the content of archives."""
+    return struct(without_content(to_wire(properties)))
 
 
 @dataclass
@@ -80,127 +87,129 @@ class Resource:
 
 
 class Engine:
-    """The engine's side of one provider."""
+    """The engine's side of the connection to one provider."""
 
     def __init__(self, stub):
         self.stub = stub
 
-    def urn(self, type_, name):
+    def urn(self, type_token, name):
         """Return the URN of a resource."""
-        return f"urn:pulumi:dev::sample::{type_}::{name}"
+        return f"urn:pulumi:dev::sample::{type_token}::{name}"
 
-    def _named(self, type_, name):
-        return {"urn": self.urn(type_, name), "type": type_, "name": name}
-
-    def check(self, type_, name, inputs, old=None, seed=b"seed"):
+    def check(self, type_token, name, inputs, old_inputs=None, seed=b"seed"):
         """Return the complete inputs, and a reason for each property that is refused."""
-        answer = self.stub.Check(
+        response = self.stub.Check(
             provider_pb2.CheckRequest(
-                news=struct(raw(inputs)),
-                olds=struct(raw(old or {})),
+                news=full_struct(inputs),
+                olds=full_struct(old_inputs or {}),
                 randomSeed=seed,
-                **self._named(type_, name),
+                **self._names(type_token, name),
             )
         )
-        failures = {failure.property: failure.reason for failure in answer.failures}
-        return plain(answer.inputs), failures
+        failures = {failure.property: failure.reason for failure in response.failures}
+        return wire.from_struct(response.inputs), failures
 
-    def checked(self, type_, name, inputs, old=None, seed=b"seed"):
-        """Return the complete inputs of a resource, none of which is refused."""
-        complete, failures = self.check(type_, name, inputs, old, seed)
-        assert failures == {}, f"{type_} {name}"
+    def checked(self, type_token, name, inputs, old_inputs=None, seed=b"seed"):
+        """Return the complete inputs of a resource. None of them may be refused."""
+        complete, failures = self.check(type_token, name, inputs, old_inputs, seed)
+        assert failures == {}, f"{type_token} {name}"
         return complete
 
     def diff(self, resource, inputs):
-        """Return what the provider finds changed in new, complete inputs."""
-        answer = self.stub.Diff(
-            provider_pb2.DiffRequest(
-                id=resource.id,
-                old_inputs=struct(elided(raw(resource.inputs))),
-                olds=struct(elided(raw(resource.outputs))),
-                news=struct(elided(raw(inputs))),
-                **self._named(resource.type, resource.name),
-            )
+        """Return the changes between a resource and new, complete inputs."""
+        response = self.stub.Diff(
+            provider_pb2.DiffRequest(**self._state(resource), news=short_struct(inputs))
         )
         kinds = provider_pb2.PropertyDiff.Kind
         return {
-            "changes": provider_pb2.DiffResponse.DiffChanges.Name(answer.changes),
-            "diffs": list(answer.diffs),
-            "replaces": list(answer.replaces),
-            "deleteBeforeReplace": answer.deleteBeforeReplace,
+            "changes": provider_pb2.DiffResponse.DiffChanges.Name(response.changes),
+            "diffs": list(response.diffs),
+            "replaces": list(response.replaces),
+            "deleteBeforeReplace": response.deleteBeforeReplace,
             "detailedDiff": {
-                path: kinds.Name(detail.kind) for path, detail in answer.detailedDiff.items()
+                path: kinds.Name(detail.kind) for path, detail in response.detailedDiff.items()
             },
         }
 
-    def create(self, type_, name, inputs):
+    def create(self, type_token, name, inputs):
         """Check and create a resource."""
-        complete = self.checked(type_, name, inputs)
-        answer = self.stub.Create(
-            provider_pb2.CreateRequest(properties=struct(raw(complete)), **self._named(type_, name))
-        )
-        return Resource(type_, name, answer.id, complete, plain(answer.properties))
-
-    def preview_create(self, type_, name, inputs):
-        """Return the outputs that a preview shows for a new resource."""
-        answer = self.stub.Create(
+        complete = self.checked(type_token, name, inputs)
+        response = self.stub.Create(
             provider_pb2.CreateRequest(
-                properties=struct(raw(self.checked(type_, name, inputs))),
-                preview=True,
-                **self._named(type_, name),
+                properties=full_struct(complete), **self._names(type_token, name)
             )
         )
-        assert answer.id == "", "it does not exist"
-        return plain(answer.properties)
+        outputs = wire.from_struct(response.properties)
+        return Resource(type_token, name, response.id, complete, outputs)
+
+    def preview_create(self, type_token, name, inputs):
+        """Return the outputs that a preview shows for a new resource."""
+        complete = self.checked(type_token, name, inputs)
+        response = self.stub.Create(
+            provider_pb2.CreateRequest(
+                properties=full_struct(complete), preview=True, **self._names(type_token, name)
+            )
+        )
+        assert response.id == "", "the resource does not exist"
+        return wire.from_struct(response.properties)
 
     def update(self, resource, inputs, *, preview=False):
         """Check and update a resource. Return it as it is now, or as a preview shows it."""
         complete = self.checked(resource.type, resource.name, inputs, resource.inputs)
-        answer = self.stub.Update(
+        response = self.stub.Update(
             provider_pb2.UpdateRequest(
-                id=resource.id,
-                old_inputs=struct(elided(raw(resource.inputs))),
-                olds=struct(elided(raw(resource.outputs))),
-                news=struct(raw(complete)),
-                preview=preview,
-                **self._named(resource.type, resource.name),
+                **self._state(resource), news=full_struct(complete), preview=preview
             )
         )
-        outputs = plain(answer.properties)
+        outputs = wire.from_struct(response.properties)
         return Resource(resource.type, resource.name, resource.id, complete, outputs)
 
     def read(self, resource):
         """Return the resource as it is now, or None if it does not exist."""
-        answer = self.stub.Read(
+        response = self.stub.Read(
             provider_pb2.ReadRequest(
                 id=resource.id,
-                inputs=struct(elided(raw(resource.inputs))),
-                properties=struct(elided(raw(resource.outputs))),
-                **self._named(resource.type, resource.name),
+                inputs=short_struct(resource.inputs),
+                properties=short_struct(resource.outputs),
+                **self._names(resource.type, resource.name),
             )
         )
-        if not answer.id:
+        if not response.id:
             return None
-        inputs, outputs = plain(answer.inputs), plain(answer.properties)
-        return Resource(resource.type, resource.name, answer.id, inputs, outputs)
+        inputs = wire.from_struct(response.inputs)
+        outputs = wire.from_struct(response.properties)
+        return Resource(resource.type, resource.name, response.id, inputs, outputs)
 
     def delete(self, resource, seconds=0.0):
-        """Delete a resource."""
+        """Delete a resource. The program allows this number of seconds, or 0 for the default."""
         self.stub.Delete(
             provider_pb2.DeleteRequest(
                 id=resource.id,
-                old_inputs=struct(elided(raw(resource.inputs))),
-                properties=struct(elided(raw(resource.outputs))),
+                old_inputs=short_struct(resource.inputs),
+                properties=short_struct(resource.outputs),
                 timeout=seconds,
-                **self._named(resource.type, resource.name),
+                **self._names(resource.type, resource.name),
             )
         )
 
     def configure(self, **settings):
-        """Configure the provider. Return its answer."""
+        """Configure the provider and return its response."""
         return self.stub.Configure(
             provider_pb2.ConfigureRequest(args=struct(settings), acceptSecrets=True)
         )
+
+    def _names(self, type_token, name):
+        """Return the fields of a request that name a resource."""
+        return {"urn": self.urn(type_token, name), "type": type_token, "name": name}
+
+    def _state(self, resource):
+        """Return the fields of a request that describe an existing resource."""
+        return {
+            "id": resource.id,
+            "old_inputs": short_struct(resource.inputs),
+            "olds": short_struct(resource.outputs),
+            **self._names(resource.type, resource.name),
+        }
 
 
 @contextlib.contextmanager
@@ -221,9 +230,9 @@ def provider(aws, **settings):
 
 
 def message(call, *arguments, **named):
-    """Return what the engine prints for a call that fails."""
+    """Return what the engine prints for a call that must fail."""
     try:
         call(*arguments, **named)
     except grpc.RpcError as error:
         return error.details()
-    raise AssertionError("it was not refused")
+    raise AssertionError("the call did not fail")

@@ -1,6 +1,6 @@
-"""Proves what a preview is told: complete inputs, exact differences, known and unknown outputs.
+"""Proves what a preview shows: complete inputs, exact differences, known and unknown outputs.
 
-No call of a preview changes anything in the account.
+Also proves that no call of a preview or a refresh changes the account.
 """
 
 import json
@@ -20,12 +20,12 @@ from provider_support import (
     message,
     provider,
 )
+from small_stack import policy
 
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
-CODE = archive("sha-1", work="def handler(*_):\n    return 1\n")
-WORKER = {
+TRUST = policy()
+FUNCTION_INPUTS = {
     "role": "arn:aws:iam::123456789012:role/worker",
-    "code": CODE,
+    "code": archive("sha-1", work="def handler(*_):\n    return 1\n"),
     "handler": "work.handler",
     "runtime": "python3.13",
 }
@@ -33,22 +33,24 @@ WORKER = {
 
 @pytest.fixture(scope="module")
 def engine(aws):
+    """Yield an engine that is connected to a provider for the emulator."""
     with provider(aws) as engine:
         yield engine
 
 
-def existing(engine, kind, name, inputs, outputs=None):
+def in_state(engine, kind, inputs, outputs=None):
     """Return a resource that is in the engine's state, but not in the account."""
-    complete = engine.checked(kind, name, inputs)
-    return Resource(kind, name, "the-id", complete, complete | (outputs or {}))
+    complete = engine.checked(kind, "worker", inputs)
+    return Resource(kind, "worker", "the-id", complete, complete | (outputs or {}))
 
 
 def difference(engine, resource, inputs):
+    """Return the changes between a resource and new inputs."""
     complete = engine.checked(resource.type, resource.name, inputs, resource.inputs)
     return engine.diff(resource, complete)
 
 
-def test_check_fills_in_what_the_provider_decides(engine):
+def test_check_adds_the_inputs_that_the_provider_decides(engine):
     assert engine.checked(LOG_GROUP, "logs", {"tags": {"team": "ranking"}}) == {
         "name": "logs-19b2585",
         "retentionInDays": 0,
@@ -59,45 +61,34 @@ def test_check_fills_in_what_the_provider_decides(engine):
     }, "as the bridge of Pulumi's own provider does"
 
 
-def test_a_global_service_has_no_region(engine):
-    assert engine.checked(ROLE, "worker", {"assumeRolePolicy": TRUST}) == {
-        "name": "worker-19b2585",
-        "assumeRolePolicy": TRUST,
-        "path": "/",
-        "maxSessionDuration": 3600,
-        "tagsAll": {},
-        "__defaults": ["maxSessionDuration", "name", "path"],
-    }
+def test_a_resource_of_a_global_service_has_no_region(engine):
+    assert "region" not in engine.checked(ROLE, "worker", {"assumeRolePolicy": TRUST})
 
 
 def test_a_document_that_is_a_mapping_becomes_text(engine):
     inputs = engine.checked(ROLE, "worker", {"assumeRolePolicy": json.loads(TRUST)})
     assert inputs["assumeRolePolicy"] == '{"Statement": [], "Version": "2012-10-17"}', (
-        "which is the type of the output, and always the same one"
+        "the order of the keys is always the same"
     )
 
 
 def test_an_automatic_name_comes_from_the_seed_and_stays(engine):
     first = engine.checked(QUEUE, "q", {}, seed=b"one")
-    assert engine.checked(QUEUE, "q", {}, seed=b"one")["name"] == first["name"], "one seed"
-    assert engine.checked(QUEUE, "q", {}, seed=b"two")["name"] != first["name"], "another"
+    assert engine.checked(QUEUE, "q", {}, seed=b"one")["name"] == first["name"]
+    assert engine.checked(QUEUE, "q", {}, seed=b"two")["name"] != first["name"]
     assert engine.checked(QUEUE, "q", {}, first, seed=b"two")["name"] == first["name"], (
         "an existing resource keeps its name"
     )
 
 
-def test_a_name_that_the_program_gives_up_is_not_kept(engine):
+def test_a_name_that_the_program_no_longer_sets_becomes_automatic(engine):
     named = engine.checked(QUEUE, "q", {"name": "mine"})
-    assert named["__defaults"] == [
-        "delaySeconds",
-        "messageRetentionSeconds",
-        "receiveWaitTimeSeconds",
-        "visibilityTimeoutSeconds",
-    ], "the name is not one of the provider's"
+    assert "name" not in named["__defaults"], "the program has set the name"
     assert engine.checked(QUEUE, "q", {}, named)["name"] == "q-19b2585"
 
 
-def test_unknown_values_pass_through(engine):
+def test_unknown_values_stay_unknown(engine):
+    target = {"arn": UNKNOWN, "roleArn": "r"}
     inputs = engine.checked(
         SCHEDULE,
         "nightly",
@@ -105,33 +96,33 @@ def test_unknown_values_pass_through(engine):
             "groupName": UNKNOWN,
             "scheduleExpression": "rate(1 day)",
             "flexibleTimeWindow": UNKNOWN,
-            "target": {"arn": UNKNOWN, "roleArn": "r"},
+            "target": target,
         },
     )
-    assert inputs["groupName"] == inputs["flexibleTimeWindow"] == UNKNOWN, "as they came"
-    assert inputs["target"] == {"arn": UNKNOWN, "roleArn": "r"}, "also inside of a block"
+    assert inputs["groupName"] == inputs["flexibleTimeWindow"] == UNKNOWN
+    assert inputs["target"] == target, "a value inside a block stays unknown too"
 
 
 def test_an_unknown_part_makes_a_document_and_the_tags_unknown(engine):
     document = {"Version": "2012-10-17", "Statement": [{"Resource": UNKNOWN}]}
-    policy = engine.checked(ROLE_POLICY, "p", {"role": "r", "policy": document})
-    assert policy["policy"] == UNKNOWN, "its text is not known"
+    role_policy = engine.checked(ROLE_POLICY, "p", {"role": "r", "policy": document})
+    assert role_policy["policy"] == UNKNOWN
     queue = engine.checked(QUEUE, "q", {"tags": {"owner": UNKNOWN}})
-    assert queue["tagsAll"] == UNKNOWN, "the real provider does not know any of them either"
+    assert queue["tagsAll"] == UNKNOWN, "the real provider does the same"
 
 
 def test_default_tags_reach_the_resource_and_its_own_tags_win(aws):
     tags = json.dumps({"tags": {"team": "platform", "stage": "dev"}})
     with provider(aws, defaultTags=tags) as engine:
         queue = engine.create(QUEUE, "default-tags", {"tags": {"team": "ranking"}})
-        found = aws.client("sqs").list_queue_tags(QueueUrl=queue.id)["Tags"]
+        queue_tags = aws.client("sqs").list_queue_tags(QueueUrl=queue.id)["Tags"]
         untagged = engine.checked(QUEUE, "q", {})
-    assert queue.outputs["tags"] == {"team": "ranking"}, "the program's"
-    assert queue.outputs["tagsAll"] == found == {"team": "ranking", "stage": "dev"}, "all"
-    assert untagged["tagsAll"] == {"team": "platform", "stage": "dev"}, "without tags of its own"
+    assert queue.outputs["tags"] == {"team": "ranking"}, "only the tags of the program"
+    assert queue.outputs["tagsAll"] == queue_tags == {"team": "ranking", "stage": "dev"}
+    assert untagged["tagsAll"] == {"team": "platform", "stage": "dev"}
 
 
-def test_each_failure_names_its_input(engine):
+def test_all_refused_inputs_are_reported_by_name(engine):
     _, failures = engine.check(
         SCHEDULE,
         "nightly",
@@ -148,10 +139,10 @@ def test_each_failure_names_its_input(engine):
         "target": "target.retryPolicy.attempts: unknown or not supported",
         "secret": "unknown or not supported",
         "name": r"'every night' does not match AWS's pattern [0-9a-zA-Z\-_.]+",
-    }, "all at once"
+    }
 
 
-def test_a_list_is_refused_where_a_mapping_belongs(engine):
+def test_tags_that_are_a_list_are_refused(engine):
     _, failures = engine.check(ROLE, "worker", {"assumeRolePolicy": TRUST, "tags": ["team"]})
     assert failures == {"tags": "a mapping was expected, not ['team']"}
 
@@ -162,7 +153,7 @@ def test_a_type_that_is_not_in_the_table_is_refused(engine):
     )
 
 
-def test_a_secret_is_a_value_like_any_other(engine):
+def test_a_secret_is_read_as_its_value(engine):
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     inputs = engine.checked(QUEUE, "q", {"kmsMasterKeyId": {**secret, "value": "alias/mine"}})
     assert inputs["kmsMasterKeyId"] == "alias/mine"
@@ -177,27 +168,25 @@ NOTHING = {
 }
 
 
-def test_nothing_differs(engine):
-    resource = existing(engine, FUNCTION, "worker", WORKER)
-    assert difference(engine, resource, WORKER) == NOTHING
+def test_equal_inputs_have_no_difference(engine):
+    resource = in_state(engine, FUNCTION, FUNCTION_INPUTS)
+    assert difference(engine, resource, FUNCTION_INPUTS) == NOTHING
 
 
-def test_an_archive_is_compared_by_its_content(engine):
-    resource = existing(engine, FUNCTION, "worker", WORKER)
-    moved = archive("sha-1", elsewhere="")
-    assert difference(engine, resource, WORKER | {"code": moved}) == NOTHING, "its hash is equal"
-    other = archive("sha-2", work="def handler(*_):\n    return 2\n")
-    assert difference(engine, resource, WORKER | {"code": other}) == {
+def test_an_archive_is_compared_by_its_hash(engine):
+    resource = in_state(engine, FUNCTION, FUNCTION_INPUTS)
+    moved = FUNCTION_INPUTS | {"code": archive("sha-1", elsewhere="")}
+    assert difference(engine, resource, moved) == NOTHING, "its hash is equal"
+    changed = FUNCTION_INPUTS | {"code": archive("sha-2", work="")}
+    assert difference(engine, resource, changed) == NOTHING | {
         "changes": "DIFF_SOME",
         "diffs": ["code"],
-        "replaces": [],
-        "deleteBeforeReplace": False,
         "detailedDiff": {"code": "UPDATE"},
     }
 
 
 def test_a_policy_is_compared_by_its_meaning(engine):
-    resource = existing(engine, ROLE, "worker", {"assumeRolePolicy": TRUST})
+    resource = in_state(engine, ROLE, {"assumeRolePolicy": TRUST})
     spaced = json.dumps(json.loads(TRUST), indent=2, sort_keys=True)
     assert difference(engine, resource, {"assumeRolePolicy": spaced}) == NOTHING
 
@@ -209,17 +198,15 @@ def test_each_value_that_differs_has_its_path(engine):
         "definition": "{}",
         "roleArn": "r",
     }
-    resource = existing(engine, MACHINE, "workflow", before)
     after = before | {
         "loggingConfiguration": {"level": "ALL", "includeExecutionData": False},
         "tracingConfiguration": {"enabled": True},
         "tags": {"team": "search", "cost:center": "2"},
     }
-    assert difference(engine, resource, after) == {
+    resource = in_state(engine, MACHINE, before)
+    assert difference(engine, resource, after) == NOTHING | {
         "changes": "DIFF_SOME",
         "diffs": ["loggingConfiguration", "tags", "tagsAll", "tracingConfiguration"],
-        "replaces": [],
-        "deleteBeforeReplace": False,
         "detailedDiff": {
             "loggingConfiguration.level": "UPDATE",
             "tags.team": "UPDATE",
@@ -233,37 +220,37 @@ def test_each_value_that_differs_has_its_path(engine):
     }
 
 
-def test_a_named_resource_is_deleted_before_its_replacement_is_made(engine):
-    resource = existing(engine, LOG_GROUP, "logs", {"name": "/mine"})
-    replaced = {
+@pytest.mark.parametrize(
+    ("name", "delete_first"),
+    [({"name": "/mine"}, True), ({}, False)],
+    ids=["fixed name", "automatic name"],
+)
+def test_a_resource_with_a_fixed_name_is_deleted_before_its_replacement(engine, name, delete_first):
+    resource = in_state(engine, LOG_GROUP, name)
+    changed = {**name, "logGroupClass": "INFREQUENT_ACCESS"}
+    assert difference(engine, resource, changed) == {
         "changes": "DIFF_SOME",
         "diffs": ["logGroupClass"],
         "replaces": ["logGroupClass"],
-        "deleteBeforeReplace": True,
+        "deleteBeforeReplace": delete_first,
         "detailedDiff": {"logGroupClass": "ADD_REPLACE"},
-    }
-    change = {"name": "/mine", "logGroupClass": "INFREQUENT_ACCESS"}
-    assert difference(engine, resource, change) == replaced, "two cannot have one name"
-    automatic = existing(engine, LOG_GROUP, "logs", {})
-    assert difference(engine, automatic, {"logGroupClass": "INFREQUENT_ACCESS"}) == (
-        replaced | {"deleteBeforeReplace": False}
-    ), "the new one gets another name"
+    }, "two resources cannot have one name"
 
 
 def test_another_region_replaces_the_resource(engine):
-    resource = existing(engine, QUEUE, "q", {})
+    resource = in_state(engine, QUEUE, {})
     assert difference(engine, resource, {"region": "us-east-1"})["replaces"] == ["region"]
 
 
-def test_an_input_that_is_not_known_yet_may_be_another(engine):
-    resource = existing(engine, ROLE_POLICY, "p", {"role": "r", "policy": TRUST})
-    answer = difference(engine, resource, {"role": UNKNOWN, "policy": TRUST})
-    assert (answer["diffs"], answer["replaces"]) == (["role"], ["role"])
+def test_an_input_that_is_not_known_yet_counts_as_changed(engine):
+    resource = in_state(engine, ROLE_POLICY, {"role": "r", "policy": TRUST})
+    diff = difference(engine, resource, {"role": UNKNOWN, "policy": TRUST})
+    assert (diff["diffs"], diff["replaces"]) == (["role"], ["role"])
 
 
-def test_a_new_resource_is_shown_with_what_is_known(engine):
-    shown = engine.preview_create(SCHEDULE, "nightly", {"scheduleExpression": "rate(1 day)"})
-    assert shown == {
+def test_a_preview_of_a_new_resource_shows_the_known_outputs(engine):
+    outputs = engine.preview_create(SCHEDULE, "nightly", {"scheduleExpression": "rate(1 day)"})
+    assert outputs == {
         "name": "nightly-19b2585",
         "scheduleExpression": "rate(1 day)",
         "scheduleExpressionTimezone": "UTC",
@@ -271,57 +258,59 @@ def test_a_new_resource_is_shown_with_what_is_known(engine):
         "region": "eu-west-1",
         "arn": UNKNOWN,
         "groupName": UNKNOWN,
-    }, "only AWS decides the rest"
+    }
 
 
-MADE = {
+OLD_OUTPUTS = {
     "arn": "arn:f",
     "version": "3",
     "qualifiedArn": "arn:f:3",
     "qualifiedInvokeArn": "invoke:3",
     "lastModified": "yesterday",
 }
-RENEWED = {"version": UNKNOWN, "qualifiedArn": UNKNOWN, "qualifiedInvokeArn": UNKNOWN}
+NEW_VERSION = {"version": UNKNOWN, "qualifiedArn": UNKNOWN, "qualifiedInvokeArn": UNKNOWN}
 
 
 @pytest.mark.parametrize(
-    ("change", "renewed"),
+    ("change", "unknown"),
     [
-        ({"code": archive("sha-2", work="")}, RENEWED | {"lastModified": UNKNOWN}),
-        ({"architectures": ["x86_64"]}, RENEWED | {"lastModified": UNKNOWN}),
-        ({"timeout": 60}, RENEWED),
+        ({"code": archive("sha-2", work="")}, NEW_VERSION | {"lastModified": UNKNOWN}),
+        ({"architectures": ["x86_64"]}, NEW_VERSION | {"lastModified": UNKNOWN}),
+        ({"timeout": 60}, NEW_VERSION),
         ({"tags": {"team": "search"}}, {}),
         ({"reservedConcurrentExecutions": 3}, {}),
         ({"publish": False, "timeout": 60}, {}),
     ],
     ids=["code", "architecture", "configuration", "tags", "concurrency", "not published"],
 )
-def test_a_new_version_of_a_function_is_not_known_before_it_is_published(engine, change, renewed):
-    function = existing(engine, FUNCTION, "worker", WORKER | {"publish": True}, MADE)
-    shown = engine.update(function, WORKER | {"publish": True} | change, preview=True).outputs
-    assert {name: shown[name] for name in MADE} == MADE | renewed
+def test_a_new_version_of_a_function_is_not_known_before_it_is_published(engine, change, unknown):
+    inputs = FUNCTION_INPUTS | {"publish": True}
+    function = in_state(engine, FUNCTION, inputs, OLD_OUTPUTS)
+    outputs = engine.update(function, inputs | change, preview=True).outputs
+    assert {name: outputs[name] for name in OLD_OUTPUTS} == OLD_OUTPUTS | unknown
 
 
-def test_an_input_that_is_removed_is_not_shown_any_more(engine):
-    function = existing(engine, FUNCTION, "worker", WORKER | {"description": "works"}, MADE)
-    shown = engine.update(function, WORKER, preview=True).outputs
-    assert "description" not in shown, "the old outputs have it"
-    assert shown["arn"] == "arn:f", "what AWS has decided stays"
+def test_a_preview_does_not_show_a_removed_input(engine):
+    inputs = FUNCTION_INPUTS | {"description": "works"}
+    function = in_state(engine, FUNCTION, inputs, OLD_OUTPUTS)
+    outputs = engine.update(function, FUNCTION_INPUTS, preview=True).outputs
+    assert "description" not in outputs, "the old outputs have it"
+    assert outputs["arn"] == "arn:f", "an output that AWS has decided stays"
 
 
-def test_a_preview_writes_nothing(aws, engine):
+def test_a_preview_sends_no_request(aws, engine):
     aws.control("DELETE", "calls")
-    role = existing(engine, ROLE, "worker", {"assumeRolePolicy": TRUST})
+    role = in_state(engine, ROLE, {"assumeRolePolicy": TRUST})
+    changed = {"assumeRolePolicy": TRUST, "description": "d"}
     engine.preview_create(ROLE, "worker", {"assumeRolePolicy": TRUST})
-    engine.update(role, {"assumeRolePolicy": TRUST, "description": "d"}, preview=True)
-    difference(engine, role, {"assumeRolePolicy": TRUST, "description": "d"})
-    assert aws.calls() == [], "it does not even ask"
+    engine.update(role, changed, preview=True)
+    difference(engine, role, changed)
+    assert aws.calls() == []
 
 
-def test_a_refresh_writes_nothing(aws, engine):
+def test_a_refresh_only_reads(aws, engine):
     inputs = {"assumeRolePolicy": TRUST, "tags": {"team": "ranking"}}
     role = engine.create(ROLE, "read-only", inputs)
     aws.control("DELETE", "calls")
     engine.read(role)
-    actions = {call["action"].partition(":")[2] for call in aws.calls()}
-    assert actions == {"GetRole"}
+    assert {call["action"] for call in aws.calls()} == {"iam:GetRole"}

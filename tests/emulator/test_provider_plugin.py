@@ -1,6 +1,6 @@
-"""Proves how the plugin starts, what it answers before any resource, and what it refuses.
+"""Proves how the plugin starts, how it responds before any resource, and what it refuses.
 
-The real engine starts it in `tests/engine/`; here it is a process and a gRPC service.
+The tests in `tests/engine/` start it with the real engine.
 """
 
 import json
@@ -13,17 +13,18 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf import empty_pb2
-from provider_support import FUNCTION, GROUP, QUEUE, connected, message, plain, provider, struct
+from provider_support import FUNCTION, GROUP, QUEUE, connected, message, provider, struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from small_stack import eventually
 
+from emulator.deployer import wire
 from emulator.deployer.provider_settings import emulator_endpoint
 from emulator.deployer.resources import ROWS
 from emulator.deployer.service import VERSION
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "emulator/deployer/plugin/pulumi-resource-aws"
-STAND_IN = (
+NO_EMULATOR = (
     "this pulumi-resource-aws is a stand-in that works with the emulator only, and"
     " AWS_ENDPOINT_URL {}; start an emulator with 'retrain emulate' and export what it prints,"
     " or take emulator/deployer/plugin off the PATH and install the real provider with"
@@ -33,8 +34,15 @@ NO_REGION = "missing region information; run 'pulumi config set aws:region eu-we
 PROVIDER = {"urn": "urn:pulumi:dev::p::pulumi:providers:aws::a", "type": "pulumi:providers:aws"}
 
 
+@pytest.fixture(scope="module")
+def engine(aws):
+    """Yield an engine that is connected to a provider for the emulator."""
+    with provider(aws) as engine:
+        yield engine
+
+
 @pytest.mark.parametrize(
-    ("endpoint", "is_wrong"),
+    ("endpoint", "reason"),
     [
         ("", "is not set"),
         (
@@ -48,12 +56,12 @@ PROVIDER = {"urn": "urn:pulumi:dev::p::pulumi:providers:aws::a", "type": "pulumi
         ("4566", "is '4566', not this machine"),
     ],
 )
-def test_it_serves_nothing_but_an_emulator(endpoint, is_wrong):
-    refusal = STAND_IN.format(is_wrong)
+def test_the_provider_refuses_an_endpoint_that_is_not_on_this_machine(endpoint, reason):
+    refusal = NO_EMULATOR.format(reason)
     with connected(endpoint) as engine:
         assert check_config(engine, region="eu-west-1")[1] == {"": refusal}, "a new provider"
-        assert message(engine.configure, region="eu-west-1") == refusal, "one in the state"
-        assert message(engine.create, QUEUE, "q", {}) == NO_REGION, "nothing is configured"
+        assert message(engine.configure, region="eu-west-1") == refusal, "a provider in the state"
+        assert message(engine.create, QUEUE, "q", {}) == NO_REGION, "the provider has no settings"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
@@ -69,10 +77,10 @@ def environment(**variables):
 
 
 def test_the_executable_prints_its_port_and_nothing_else(aws, tmp_path):
-    (tmp_path / "emulator").mkdir()  # as a checkout of another release has one
-    (tmp_path / "emulator" / "__init__.py").write_text("raise RuntimeError('the program's own')")
-    with subprocess.Popen(  # noqa: S603  # the checkout's plugin
-        [PLUGIN, "127.0.0.1:1"],  # the engine's address, as the engine starts its plugins
+    (tmp_path / "emulator").mkdir()  # The program's folder may be a checkout of another release.
+    (tmp_path / "emulator" / "__init__.py").write_text("raise RuntimeError('another release')")
+    with subprocess.Popen(  # noqa: S603  # the plugin of the checkout
+        [PLUGIN, "127.0.0.1:1"],  # The engine passes its address.
         env=environment(AWS_ENDPOINT_URL=aws.endpoint),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
@@ -83,19 +91,19 @@ def test_the_executable_prints_its_port_and_nothing_else(aws, tmp_path):
         with grpc.insecure_channel(f"127.0.0.1:{port.strip()}") as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
             assert stub.GetPluginInfo(empty_pb2.Empty()).version == VERSION
-        plugin.send_signal(2)  # as the engine ends its plugins
-        assert plugin.communicate(timeout=60) == ("", ""), "what it says is shown to the user"
+        plugin.send_signal(2)  # The engine ends its plugins with this signal.
+        assert plugin.communicate(timeout=60) == ("", ""), "the engine shows the user all output"
     assert plugin.returncode == 0
 
 
-def test_it_does_not_outlive_an_engine_that_was_killed(aws):
+def test_the_plugin_ends_after_an_engine_that_was_killed(aws):
     start = (
         "import subprocess, sys\n"
         "plugin = subprocess.Popen(sys.argv[1], stdout=subprocess.PIPE)\n"
         "plugin.stdout.readline()\n"
         "print(plugin.pid)"
     )
-    ended = subprocess.run(  # noqa: S603  # our own
+    engine = subprocess.run(  # noqa: S603  # the code above
         [sys.executable, "-c", start, PLUGIN],
         env=environment(AWS_ENDPOINT_URL=aws.endpoint),
         capture_output=True,
@@ -103,32 +111,26 @@ def test_it_does_not_outlive_an_engine_that_was_killed(aws):
         check=True,
         timeout=60,
     )
-    plugin = Path("/proc") / ended.stdout.strip()
-    assert plugin.exists(), "it has started"
+    plugin = Path("/proc") / engine.stdout.strip()
+    assert plugin.exists(), "the plugin runs"
     eventually(plugin.exists, lambda exists: not exists, seconds=30)
 
 
-def test_nothing_that_is_slow_is_imported_before_the_port_is_printed():
+def test_no_slow_module_is_imported_before_the_port_is_printed():
     code = "import emulator.deployer.provider, sys; print('boto3' in sys.modules)"
-    ended = subprocess.run(  # noqa: S603  # our own
+    done = subprocess.run(  # noqa: S603  # the code above
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert ended.stdout == "False\n", "the engine waits for the port, several times per command"
+    assert done.stdout == "False\n", "the engine waits for the port, several times per command"
 
 
-@pytest.fixture(scope="module")
-def engine(aws):
-    with provider(aws) as engine:
-        yield engine
-
-
-def test_it_stands_for_the_version_that_the_program_asks_for(engine):
+def test_the_version_is_the_one_that_the_program_needs(engine):
     assert engine.stub.GetPluginInfo(empty_pb2.Empty()) == plugin_pb2.PluginInfo(
         version=version("pulumi-aws")
-    ), "else the engine would look for another plugin"
+    ), "the engine would look for another plugin otherwise"
 
 
-def test_the_schema_names_the_types(engine):
+def test_the_schema_names_the_types_and_their_properties(engine):
     schema = json.loads(engine.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
     assert (schema["name"], schema["version"]) == ("aws", VERSION)
     assert schema["resources"].keys() == ROWS.keys()
@@ -137,22 +139,26 @@ def test_the_schema_names_the_types(engine):
     assert list(group["properties"]) == [
         *("arn", "creationDate", "lastModificationDate", "name", "region"),
         *("state", "tags", "tagsAll"),
-    ], "a program in YAML may use these"
+    ]
     assert "defaultTags" in schema["provider"]["inputProperties"]
 
 
-def test_it_lets_itself_be_attached_and_cancelled(engine):
-    assert engine.stub.Attach(plugin_pb2.PluginAttach(address="a")) == empty_pb2.Empty()
-    assert engine.stub.Cancel(empty_pb2.Empty()) == empty_pb2.Empty()
+def test_the_provider_can_be_attached_and_cancelled(aws):
+    with provider(aws) as engine:
+        attached = engine.stub.Attach(plugin_pb2.PluginAttach(address="a"))
+        cancelled = engine.stub.Cancel(empty_pb2.Empty())
+    assert attached == cancelled == empty_pb2.Empty()
 
 
 def check_config(engine, **settings):
+    """Return the settings that the provider returns, and a reason for each that is refused."""
     request = provider_pb2.CheckRequest(news=struct(settings), name="a", **PROVIDER)
-    answer = engine.stub.CheckConfig(request)
-    return plain(answer.inputs), {each.property: each.reason for each in answer.failures}
+    response = engine.stub.CheckConfig(request)
+    failures = {failure.property: failure.reason for failure in response.failures}
+    return wire.from_struct(response.inputs), failures
 
 
-def test_settings_that_only_find_an_account_are_accepted(engine):
+def test_settings_that_only_help_to_find_an_account_are_accepted(engine):
     settings = {
         "region": "eu-west-1",
         "profile": "work",
@@ -167,7 +173,7 @@ def test_settings_that_only_find_an_account_are_accepted(engine):
     assert check_config(engine, **settings) == (settings, {})
 
 
-def test_a_setting_that_is_not_understood_is_refused_by_name(engine):
+def test_an_unsupported_setting_is_refused_by_name(engine):
     _, failures = check_config(engine, region="eu-west-1", assumeRoles="[]", endpoints="[]")
     assert failures == {
         "assumeRoles": "aws:assumeRoles is not supported by the emulator's provider",
@@ -175,23 +181,26 @@ def test_a_setting_that_is_not_understood_is_refused_by_name(engine):
     }
 
 
-def diff_config(engine, old, new):
+@pytest.mark.parametrize(
+    ("new", "changed", "replaces"),
+    [
+        ({"region": "eu-west-1", "profile": "work"}, [], []),
+        ({"region": "eu-west-1", "profile": "home"}, ["profile"], []),
+        ({"region": "us-east-1"}, ["profile", "region"], ["region"]),
+    ],
+    ids=["the same settings", "another profile", "another region"],
+)
+def test_only_another_region_replaces_a_provider(engine, new, changed, replaces):
+    old = {"region": "eu-west-1", "profile": "work"}
     request = provider_pb2.DiffRequest(
         old_inputs=struct(old), news=struct(new), name="a", **PROVIDER
     )
-    answer = engine.stub.DiffConfig(request)
-    return list(answer.diffs), list(answer.replaces)
-
-
-def test_another_region_replaces_a_provider(engine):
-    old = {"region": "eu-west-1", "profile": "work"}
-    assert diff_config(engine, old, old) == ([], [])
-    assert diff_config(engine, old, old | {"profile": "home"}) == (["profile"], [])
-    assert diff_config(engine, old, {"region": "us-east-1"}) == (["profile", "region"], ["region"])
+    response = engine.stub.DiffConfig(request)
+    assert (list(response.diffs), list(response.replaces)) == (changed, replaces)
 
 
 @pytest.mark.parametrize("accounts", ['["999999999999"]', ["999999999999"], [999999999999]])
-def test_an_account_that_is_not_allowed_is_refused_in_the_providers_words(aws, accounts):
+def test_an_account_that_is_not_allowed_is_refused_as_by_the_real_provider(aws, accounts):
     with connected(aws.endpoint) as engine:
         assert message(engine.configure, region=aws.region, allowedAccountIds=accounts) == (
             "AWS account ID not allowed: 123456789012; aws:allowedAccountIds has 999999999999"
@@ -199,10 +208,10 @@ def test_an_account_that_is_not_allowed_is_refused_in_the_providers_words(aws, a
 
 
 @pytest.mark.parametrize("accounts", ['["123456789012"]', ["123456789012", "1"]])
-def test_an_account_that_is_allowed_is_not_refused(aws, accounts):
+def test_an_allowed_account_is_accepted(aws, accounts):
     with connected(aws.endpoint) as engine:
-        answer = engine.configure(region=aws.region, allowedAccountIds=accounts)
-    assert answer == provider_pb2.ConfigureResponse(supportsPreview=True)
+        response = engine.configure(region=aws.region, allowedAccountIds=accounts)
+    assert response == provider_pb2.ConfigureResponse(supportsPreview=True)
 
 
 def test_a_missing_region_is_refused(aws):
@@ -217,14 +226,14 @@ def test_the_environment_may_name_the_region(aws, name):
         assert engine.checked(QUEUE, "q", {})["region"] == "eu-central-1"
 
 
-def test_an_emulator_that_does_not_answer_is_named():
+def test_an_endpoint_without_an_emulator_is_refused():
     with connected("http://127.0.0.1:1") as engine:
         assert message(engine.configure, region="eu-west-1").startswith(
             "no emulator answers at http://127.0.0.1:1: "
         )
 
 
-def test_a_provider_for_another_region_acts_there(aws):
+def test_a_provider_for_another_region_creates_resources_there(aws):
     with provider(aws, region="us-east-1") as engine:
         queue = engine.create(QUEUE, "elsewhere", {})
     assert queue.outputs["arn"].split(":")[3] == "us-east-1"
@@ -233,26 +242,27 @@ def test_a_provider_for_another_region_acts_there(aws):
 def test_a_resource_may_name_its_region(engine):
     queue = engine.create(QUEUE, "elsewhere-too", {"region": "us-west-2"})
     assert queue.outputs["arn"].split(":")[3] == "us-west-2"
-    assert engine.read(queue).outputs == queue.outputs, "it is looked for there"
+    assert engine.read(queue).outputs == queue.outputs, "the resource is read in its region"
     engine.delete(queue)
     assert engine.read(queue) is None
 
 
 def invoke(engine, token, **arguments):
+    """Return the result of a function of the provider."""
     request = provider_pb2.InvokeRequest(tok=token, args=struct(arguments))
-    return plain(getattr(engine.stub.Invoke(request), "return"))
+    return wire.from_struct(getattr(engine.stub.Invoke(request), "return"))
 
 
-def test_it_says_who_and_where_it_is(engine):
+def test_the_provider_returns_account_and_region(engine):
     identity = invoke(engine, "aws:index/getCallerIdentity:getCallerIdentity")
-    assert identity["accountId"] == "123456789012", "the emulated account, with its own key"
+    assert identity["accountId"] == "123456789012"
     assert invoke(engine, "aws:index/getRegion:getRegion")["region"] == "eu-west-1"
 
 
-def test_what_it_cannot_say_is_refused_by_name(engine):
-    unknown = "aws:index/getAvailabilityZones:getAvailabilityZones"
-    assert message(invoke, engine, unknown) == (
-        f"{unknown}: this invoke is not supported by the emulator's deployer"
+def test_an_unsupported_function_is_refused_by_name(engine):
+    function = "aws:index/getAvailabilityZones:getAvailabilityZones"
+    assert message(invoke, engine, function) == (
+        f"{function}: this invoke is not supported by the emulator's deployer"
     )
 
 

@@ -1,6 +1,6 @@
-"""Proves what updates and deletions mean for what is running: new code, versions, executions.
+"""Proves what updates and deletions do to running executions, published versions and schedules.
 
-Over gRPC and against the emulator.
+The calls go over gRPC to the emulator.
 """
 
 import json
@@ -20,131 +20,147 @@ from provider_support import (
     SCHEDULE,
     archive,
     message,
-    plain,
     provider,
 )
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from small_stack import allow, eventually, finished, invoke, policy, trust
 
+from emulator.deployer import wire
 
-def answering(digest, answer):
-    return archive(digest, work=f"def handler(*_):\n    return {answer!r}\n")
+
+def returning(digest, value):
+    """Return the archive of a function that returns a value."""
+    return archive(digest, work=f"def handler(*_):\n    return {value!r}\n")
+
+
+NEW_CODE = {"code": returning("sha-new", "new")}
 
 
 @pytest.fixture(scope="module")
 def engine(aws):
+    """Yield an engine that is connected to a provider for the emulator."""
     with provider(aws) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def role(engine):
+    """Create a role for functions."""
     return engine.create(ROLE, "running", {"assumeRolePolicy": trust("lambda")})
 
 
 @pytest.fixture(scope="module")
-def states_role(engine):
+def machine_inputs(engine):
+    """Create a role for state machines. Return a function from a definition to complete inputs."""
     role = engine.create(ROLE, "running-states", {"assumeRolePolicy": trust("states")})
-    engine.create(ROLE_POLICY, "running", {"role": role.id, "policy": policy(allow("lambda:*"))})
-    return role
+    permissions = {"role": role.id, "policy": policy(allow("lambda:*"))}
+    engine.create(ROLE_POLICY, "running", permissions)
+    return lambda definition: {"roleArn": role.outputs["arn"], "definition": definition}
 
 
 @pytest.fixture
-def function(engine, role, request):
-    """Create a published function that answers 'old'. Return it and its inputs."""
-    inputs = {
+def inputs(role):
+    """Return the inputs of a published function that returns 'old'."""
+    return {
         "role": role.outputs["arn"],
-        "code": answering("sha-old", "old"),
+        "code": returning("sha-old", "old"),
         "handler": "work.handler",
         "runtime": "python3.12",
         "publish": True,
         "timeout": 20,
     }
+
+
+@pytest.fixture
+def function(engine, inputs, request):
+    """Create a function for one test."""
     name = request.node.name.replace("_", "-")[:50]
-    resource = engine.create(FUNCTION, name, inputs)
-    return resource, inputs
+    return engine.create(FUNCTION, name, inputs)
 
 
 def versions(aws, name):
-    listed = aws.client("lambda").list_versions_by_function(FunctionName=name)["Versions"]
-    return [version["Version"] for version in listed]
+    """Return the numbers of a function's versions."""
+    response = aws.client("lambda").list_versions_by_function(FunctionName=name)
+    return [version["Version"] for version in response["Versions"]]
 
 
-def test_new_code_becomes_a_new_version(aws, engine, function):
-    old, inputs = function
-    new = engine.update(old, inputs | {"code": answering("sha-new", "new")})
-    assert (old.outputs["version"], new.outputs["version"]) == ("1", "2")
-    assert new.outputs["qualifiedArn"] == f"{new.outputs['arn']}:2", "what a workflow names"
-    assert new.outputs["codeSha256"] != old.outputs["codeSha256"], "the code is another"
-    assert invoke(aws, old.outputs["qualifiedArn"], {}) == "old", "the version stays as it was"
-    assert invoke(aws, new.outputs["qualifiedArn"], {}) == "new"
-    assert invoke(aws, new.outputs["arn"], {}) == "new", "without a version: the latest"
+def test_new_code_becomes_a_new_version(aws, engine, function, inputs):
+    updated = engine.update(function, inputs | NEW_CODE)
+    assert (function.outputs["version"], updated.outputs["version"]) == ("1", "2")
+    assert updated.outputs["qualifiedArn"] == f"{updated.outputs['arn']}:2"
+    assert updated.outputs["codeSha256"] != function.outputs["codeSha256"]
+    assert invoke(aws, function.outputs["qualifiedArn"], {}) == "old", "the old version stays"
+    assert invoke(aws, updated.outputs["qualifiedArn"], {}) == "new"
+    assert invoke(aws, updated.outputs["arn"], {}) == "new", "an ARN without version is the latest"
 
 
-def test_a_new_configuration_becomes_a_new_version_too(aws, engine, function):
-    old, inputs = function
-    new = engine.update(old, inputs | {"memorySize": 256})
-    assert new.outputs["version"] == "2", "executions keep the configuration they began with"
-    sizes = [
-        aws.client("lambda").get_function_configuration(FunctionName=each.outputs["qualifiedArn"])
-        for each in (old, new)
+def test_a_new_configuration_becomes_a_new_version(aws, engine, function, inputs):
+    updated = engine.update(function, inputs | {"memorySize": 256})
+    assert updated.outputs["version"] == "2"
+    client = aws.client("lambda")
+    configurations = [
+        client.get_function_configuration(FunctionName=version.outputs["qualifiedArn"])
+        for version in (function, updated)
     ]
-    assert [size["MemorySize"] for size in sizes] == [128, 256]
+    assert [configuration["MemorySize"] for configuration in configurations] == [128, 256]
 
 
-def test_new_tags_make_no_version(aws, engine, function):
-    old, inputs = function
-    new = engine.update(old, inputs | {"tags": {"team": "ranking"}})
-    assert new.outputs["version"] == "1"
-    assert versions(aws, old.id) == ["$LATEST", "1"]
+def test_new_tags_do_not_become_a_new_version(aws, engine, function, inputs):
+    updated = engine.update(function, inputs | {"tags": {"team": "ranking"}})
+    assert updated.outputs["version"] == "1"
+    assert versions(aws, function.id) == ["$LATEST", "1"]
 
 
-def test_a_function_that_is_not_published_has_no_new_version(aws, engine, function):
-    old, inputs = function
-    inputs = inputs | {"publish": False, "code": answering("sha-new", "new")}
-    assert engine.update(old, inputs).outputs["version"] == "1", "the last one that there is"
-    assert versions(aws, old.id) == ["$LATEST", "1"]
+def test_a_function_that_is_not_published_has_no_new_version(aws, engine, function, inputs):
+    updated = engine.update(function, inputs | NEW_CODE | {"publish": False})
+    assert updated.outputs["version"] == "1", "the latest version that exists"
+    assert versions(aws, function.id) == ["$LATEST", "1"]
 
 
-def test_the_logging_that_a_function_is_told_changes_with_its_configuration(aws, engine, function):
-    old, inputs = function
-    reports = archive(
-        "sha-logs",
-        work=("import os\n\n\ndef handler(*_):\n    return os.environ['AWS_LAMBDA_LOG_FORMAT']\n"),
-    )
-    old = engine.update(old, inputs | {"code": reports})
-    assert invoke(aws, old.outputs["qualifiedArn"], {}) == "Text", "Lambda's default"
-    new = engine.update(old, inputs | {"code": reports, "loggingConfig": {"logFormat": "JSON"}})
-    assert invoke(aws, new.outputs["qualifiedArn"], {}) == "JSON"
+def test_a_new_logging_config_reaches_the_runtime(aws, engine, function, inputs):
+    code = "import os\n\n\ndef handler(*_):\n    return os.environ['AWS_LAMBDA_LOG_FORMAT']\n"
+    inputs |= {"code": archive("sha-logs", work=code)}
+    text = engine.update(function, inputs)
+    assert invoke(aws, text.outputs["qualifiedArn"], {}) == "Text", "Lambda's default"
+    as_json = engine.update(text, inputs | {"loggingConfig": {"logFormat": "JSON"}})
+    assert invoke(aws, as_json.outputs["qualifiedArn"], {}) == "JSON"
 
 
-def test_a_deleted_function_leaves_no_version(aws, engine, function):
-    old, inputs = function
-    new = engine.update(old, inputs | {"code": answering("sha-new", "new")})
-    engine.delete(new)
+def test_a_deleted_function_has_no_version(aws, engine, function, inputs):
+    updated = engine.update(function, inputs | NEW_CODE)
+    engine.delete(updated)
     client = aws.client("lambda")
     for qualifier in ("$LATEST", "1", "2"):
         with pytest.raises(client.exceptions.ResourceNotFoundException):
-            client.get_function(FunctionName=new.id, Qualifier=qualifier)
+            client.get_function(FunctionName=updated.id, Qualifier=qualifier)
 
 
-def workflow(seconds, function_arn=None):
-    """Return a definition that waits, then calls the function or waits for a minute."""
-    last = {"Type": "Wait", "Seconds": 60, "End": True}
-    if function_arn:
-        last = {
+def wait_then_call(seconds, function_arn):
+    """Return a definition that waits and then calls a function."""
+    return _two_states(
+        seconds,
+        {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
             "Parameters": {"FunctionName": function_arn},
             "ResultSelector": {"said.$": "$.Payload"},
             "End": True,
-        }
+        },
+    )
+
+
+def wait_twice(seconds):
+    """Return a definition that waits for some seconds and then for a minute."""
+    return _two_states(seconds, {"Type": "Wait", "Seconds": 60, "End": True})
+
+
+def _two_states(seconds, last):
     wait = {"Type": "Wait", "Seconds": seconds, "Next": "Last"}
     return json.dumps({"StartAt": "Wait", "States": {"Wait": wait, "Last": last}})
 
 
-def started(aws, machine):
-    """Start an execution, and return its ARN once it waits."""
+def start_and_wait(aws, machine):
+    """Start an execution, wait until it is in its Wait state, and return its ARN."""
     client = aws.client("stepfunctions")
     arn = client.start_execution(stateMachineArn=machine.id)["executionArn"]
     eventually(
@@ -154,57 +170,52 @@ def started(aws, machine):
     return arn
 
 
-def test_a_running_execution_keeps_the_version_that_it_began_with(
-    aws, engine, function, states_role
+def test_a_running_execution_keeps_the_version_of_its_functions(
+    aws, engine, function, inputs, machine_inputs
 ):
-    old, inputs = function
-    arguments = {"roleArn": states_role.outputs["arn"]}
-    before = arguments | {"definition": workflow(2, old.outputs["qualifiedArn"])}
-    machine = engine.create(MACHINE, "keeping", before)
-    running = started(aws, machine)
-    new = engine.update(old, inputs | {"code": answering("sha-new", "new")})
-    after = arguments | {"definition": workflow(0, new.outputs["qualifiedArn"])}
-    machine = engine.update(machine, after)
-    executions = [finished(aws, each)["output"] for each in (started(aws, machine), running)]
-    assert executions == ['{"said": "new"}', '{"said": "old"}'], (
-        "the next one, and the one under way"
-    )
+    definition = wait_then_call(2, function.outputs["qualifiedArn"])
+    machine = engine.create(MACHINE, "keeping", machine_inputs(definition))
+    running = start_and_wait(aws, machine)
+    updated = engine.update(function, inputs | NEW_CODE)
+    definition = wait_then_call(0, updated.outputs["qualifiedArn"])
+    machine = engine.update(machine, machine_inputs(definition))
+    next_one = start_and_wait(aws, machine)
+    assert finished(aws, next_one)["output"] == '{"said": "new"}'
+    assert finished(aws, running)["output"] == '{"said": "old"}'
 
 
 def test_the_definition_of_a_running_execution_can_be_read_after_an_update(
-    aws, engine, states_role
+    aws, engine, machine_inputs
 ):
-    arguments = {"roleArn": states_role.outputs["arn"]}
-    machine = engine.create(MACHINE, "reading", arguments | {"definition": workflow(60)})
-    running = started(aws, machine)
-    engine.update(machine, arguments | {"definition": workflow(1)})
-    found = aws.client("stepfunctions").describe_state_machine_for_execution(executionArn=running)
-    assert found["definition"] == workflow(60), "the settings that it runs with"
+    machine = engine.create(MACHINE, "reading", machine_inputs(wait_twice(60)))
+    running = start_and_wait(aws, machine)
+    engine.update(machine, machine_inputs(wait_twice(1)))
+    client = aws.client("stepfunctions")
+    response = client.describe_state_machine_for_execution(executionArn=running)
+    assert response["definition"] == wait_twice(60)
 
 
-def test_the_deletion_of_a_state_machine_waits_for_its_executions(aws, engine, states_role):
-    inputs = {"roleArn": states_role.outputs["arn"], "definition": workflow(3)}
-    machine = engine.create(MACHINE, "waiting", inputs)
-    running = started(aws, machine)
+def test_the_deletion_of_a_state_machine_waits_for_its_executions(aws, engine, machine_inputs):
+    machine = engine.create(MACHINE, "waiting", machine_inputs(wait_twice(3)))
+    running = start_and_wait(aws, machine)
     client = aws.client("stepfunctions")
     deletion = threading.Thread(target=engine.delete, args=(machine,))
-    began = time.monotonic()
+    started = time.monotonic()
     deletion.start()
     eventually(
         lambda: client.describe_state_machine(stateMachineArn=machine.id)["status"],
         lambda status: status == "DELETING",
     )
-    assert client.describe_execution(executionArn=running)["status"] == "RUNNING", "not stopped"
+    assert client.describe_execution(executionArn=running)["status"] == "RUNNING"
     deletion.join(30)
-    assert not deletion.is_alive(), "it ends with the execution"
-    assert time.monotonic() - began >= 2, "which has come to its next state, and no further"
-    assert engine.read(machine) is None, "it is gone"
+    assert not deletion.is_alive(), "the deletion ends when the execution reaches its next state"
+    assert time.monotonic() - started >= 2
+    assert engine.read(machine) is None
 
 
-def test_a_deletion_that_takes_too_long_says_what_holds_it(aws, engine, states_role):
-    inputs = {"roleArn": states_role.outputs["arn"], "definition": workflow(60)}
-    machine = engine.create(MACHINE, "held", inputs)
-    running = started(aws, machine)
+def test_a_deletion_that_takes_too_long_fails_with_the_reason(aws, engine, machine_inputs):
+    machine = engine.create(MACHINE, "held", machine_inputs(wait_twice(60)))
+    running = start_and_wait(aws, machine)
     assert message(engine.delete, machine, seconds=1) == (
         f"{machine.id} is still DELETING after 1 seconds, because executions of it are running "
         "and have not reached their next state; stop them, or give the state machine "
@@ -212,14 +223,13 @@ def test_a_deletion_that_takes_too_long_says_what_holds_it(aws, engine, states_r
     )
     aws.client("stepfunctions").stop_execution(executionArn=running)
     engine.delete(machine)
-    assert engine.read(machine) is None, "the next try finds nothing that holds it"
+    assert engine.read(machine) is None, "the second attempt succeeds"
 
 
-def test_a_user_who_gives_up_does_not_wait_for_a_deletion(aws, states_role):
-    inputs = {"roleArn": states_role.outputs["arn"], "definition": workflow(60)}
+def test_a_cancelled_deployment_does_not_wait_for_a_deletion(aws, machine_inputs):
     with provider(aws) as engine:
-        machine = engine.create(MACHINE, "given-up", inputs)
-        running = started(aws, machine)
+        machine = engine.create(MACHINE, "given-up", machine_inputs(wait_twice(60)))
+        running = start_and_wait(aws, machine)
         timer = threading.Timer(1, engine.stub.Cancel, [empty_pb2.Empty()])
         timer.start()
         assert message(engine.delete, machine) == (
@@ -229,21 +239,18 @@ def test_a_user_who_gives_up_does_not_wait_for_a_deletion(aws, states_role):
     aws.client("stepfunctions").stop_execution(executionArn=running)
 
 
-def test_a_role_with_a_policy_of_somebody_else_is_not_deleted(aws, engine):
+def test_a_role_with_a_policy_that_was_added_by_hand_is_not_deleted(aws, engine):
     role = engine.create(ROLE, "held", {"assumeRolePolicy": trust("lambda")})
-    document = {
-        "RoleName": role.id,
-        "PolicyName": "by-hand",
-        "PolicyDocument": policy(allow("s3:*")),
-    }
-    aws.client("iam").put_role_policy(**document)
+    aws.client("iam").put_role_policy(
+        RoleName=role.id, PolicyName="by-hand", PolicyDocument=policy(allow("s3:*"))
+    )
     assert message(engine.delete, role) == (
         "An error occurred (DeleteConflict) when calling the DeleteRole operation: Cannot delete"
         " entity, must delete all inline policies first."
-    ), "as the provider, which only detaches what it has attached"
+    )
 
 
-def test_a_schedule_group_takes_its_schedules_along(engine):
+def test_the_schedules_of_a_deleted_group_are_deleted(engine):
     scheduler_role = engine.create(
         ROLE, "running-scheduler", {"assumeRolePolicy": trust("scheduler")}
     )
@@ -262,22 +269,23 @@ def test_a_schedule_group_takes_its_schedules_along(engine):
         },
     )
     engine.delete(group)
-    assert engine.read(schedule) is None, "as on AWS"
+    assert engine.read(schedule) is None
 
 
-def test_a_resource_that_is_made_but_not_finished_is_kept(aws, engine):
+def test_the_engine_keeps_a_resource_whose_creation_did_not_finish(aws, engine):
     reason = (
         "An error occurred (InvalidParameterException) when calling the PutRetentionPolicy"
         " operation: Invalid retentionInDays value: 91."
     )
-    with pytest.raises(grpc.RpcError) as failed:
+    with pytest.raises(grpc.RpcError) as caught:
         engine.create(LOG_GROUP, "unfinished", {"retentionInDays": 91})
-    assert failed.value.details() == reason
-    [[_, details]] = failed.value.trailing_metadata()
+    assert caught.value.details() == reason
+    [[_, details]] = caught.value.trailing_metadata()
     [detail] = status_pb2.Status.FromString(details).details
     unfinished = provider_pb2.ErrorResourceInitFailed()
-    assert detail.Unpack(unfinished), "what the engine looks for"
+    assert detail.Unpack(unfinished), "the engine looks for this message"
     assert (unfinished.id, list(unfinished.reasons)) == ("unfinished-19b2585", [reason])
-    assert plain(unfinished.properties)["retentionInDays"] == 91, "what it should become"
-    listed = aws.client("logs").describe_log_groups(logGroupNamePrefix="unfinished")["logGroups"]
-    assert [group["logGroupName"] for group in listed] == ["unfinished-19b2585"]
+    properties = wire.from_struct(unfinished.properties)
+    assert properties["retentionInDays"] == 91, "the value that it should get"
+    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix="unfinished")["logGroups"]
+    assert [group["logGroupName"] for group in groups] == ["unfinished-19b2585"]
