@@ -1,25 +1,31 @@
-"""What keeps a run from paying for nothing, or twice: nothing new, another run, too many."""
+"""A run is skipped or refused if it would cost money for nothing."""
 
 from unittest.mock import patch
 
 import pytest
 
 from components.args import LimitsArgs
-from tests.emulator.small_machines import machine as definition_of
-from tests.emulator.small_machines import wait
+from tests.emulator.small_machines import machine, wait
 from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report, skip_reason
+from tests.workflow.summaries import (
+    ALL_DONE,
+    DEPLOYED,
+    failures,
+    outcomes,
+    problems_of,
+    report,
+    skip_reason,
+)
 from tests.world import (
     MOVIES,
-    PERSONALIZE,
     DatasetGroup,
     campaign_arn,
+    dataset_arn,
     interactions,
     solution,
     solution_arn,
 )
 
-GROUP = f"{PERSONALIZE}:dataset-group/movies"
 NOTHING_NEW = (
     "nothing is new: the exports are those imported last, no event tracker streams events in, and "
     "every solution was trained since; to train anyway, start with force"
@@ -33,60 +39,62 @@ def test_a_run_with_the_exports_of_the_last_one_is_skipped():
     with deploy() as pipeline:
         pipeline.run()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "the first run's"
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
         assert len(pipeline.versions()) == 2
     assert skip_reason(execution) == NOTHING_NEW
 
 
-def test_the_first_run_of_a_pipeline_imports_whatever_is_there():
+def test_the_first_run_of_a_pipeline_imports_everything():
     with deploy() as pipeline:
         execution = pipeline.run()
-    assert outcomes(execution) == ALL_DONE, "nobody knows what others imported before"
+    assert outcomes(execution) == ALL_DONE, (
+        "an earlier foreign import says nothing about the exports"
+    )
 
 
-def test_an_update_that_failed_is_made_up_for_by_the_next_run_without_a_training():
+def test_a_failed_update_is_repeated_by_the_next_run_without_a_training():
     with deploy() as pipeline:
         pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
         pipeline.run()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "the first run's"
-        assert len(pipeline.versions()) == 2, "the first run's waited to be served"
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
+        assert len(pipeline.versions()) == 2, "the version of the first run waited"
         assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == DEPLOYED
 
 
-def test_a_campaign_that_was_moved_back_by_hand_stays_where_it_is():
+def test_a_campaign_that_a_person_moved_back_is_not_updated():
     with deploy() as pipeline:
-        before = pipeline.served_version()
+        old = pipeline.served_version()
         pipeline.run()
-        pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=before)
+        pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=old)
         pipeline.sleep(3600)
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert pipeline.served_version() == before
+        assert pipeline.served_version() == old
     assert skip_reason(execution) == NOTHING_NEW
 
 
-def test_a_file_that_is_written_anew_with_the_same_content_is_nothing_new():
+def test_a_file_that_is_written_again_with_the_same_content_is_not_new():
     with deploy() as pipeline:
         pipeline.run()
         pipeline.bucket.put("users.csv", pipeline.bucket.objects["users.csv"])
         assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
 
 
-@pytest.mark.parametrize("key", ["1.csv", "2.csv"], ids=["changed", "added"])
-def test_one_changed_file_is_enough_to_import_and_train(key):
+@pytest.mark.parametrize("file_name", ["1.csv", "2.csv"], ids=["changed", "added"])
+def test_one_changed_or_added_file_is_new_data(file_name):
     days = MOVIES.with_datasets("interactions", data_location="s3://exports/days/")
     with deploy(MOVIES.with_datasets("interactions")) as pipeline:
         pipeline.group = days
         pipeline.bucket.put("days/1.csv", interactions(1280))
         pipeline.bucket.put("days/3.csv", b"USER_ID,ITEM_ID,TIMESTAMP\nu1,i1,1790000000")
         pipeline.run()
-        pipeline.bucket.put(f"days/{key}", interactions(1240))
+        pipeline.bucket.put(f"days/{file_name}", interactions(1240))
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
     assert report(execution)["imports"][0]["outcome"] == "IMPORTED"
 
 
-def test_force_retrains_on_the_same_exports():
+def test_force_trains_on_unchanged_exports():
     with deploy() as pipeline:
         pipeline.run()
         execution = pipeline.run(scheduledTime=NEXT_SLOT, force=True)
@@ -94,7 +102,7 @@ def test_force_retrains_on_the_same_exports():
     assert outcomes(execution) == ALL_DONE
 
 
-def test_a_stack_may_retrain_on_unchanged_exports():
+def test_a_stack_can_train_on_unchanged_exports():
     with deploy(MOVIES.with_options(skip_when_unchanged=False)) as pipeline:
         pipeline.run()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
@@ -102,18 +110,18 @@ def test_a_stack_may_retrain_on_unchanged_exports():
     assert outcomes(execution) == ALL_DONE
 
 
-def test_a_group_with_an_event_tracker_is_retrained_on_what_streams_in():
+def test_an_event_tracker_means_new_data():
     with deploy() as pipeline:
-        pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
+        pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=MOVIES.arn)
         pipeline.sleep(600)
         pipeline.run()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
     assert outcomes(execution) == ALL_DONE
 
 
-def test_a_deleted_event_tracker_streams_nothing_in():
+def test_a_deleted_event_tracker_does_not_mean_new_data():
     with deploy() as pipeline:
-        tracker = pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=GROUP)
+        tracker = pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=MOVIES.arn)
         pipeline.sleep(600)
         pipeline.run()
         pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
@@ -121,7 +129,7 @@ def test_a_deleted_event_tracker_streams_nothing_in():
         assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
 
 
-def test_data_that_no_training_has_seen_are_trained_on():
+def test_imports_without_a_successful_training_are_new_data():
     with deploy() as pipeline:
         pipeline.inject_fault("fail", job="solution-version", reason="Internal service error")
         pipeline.run()
@@ -132,7 +140,7 @@ def test_data_that_no_training_has_seen_are_trained_on():
     )
 
 
-def test_an_import_of_somebody_elses_counts_as_new_data():
+def test_a_foreign_import_is_new_data():
     with deploy() as pipeline:
         pipeline.run()
         pipeline.client.create_dataset_import_job(
@@ -149,26 +157,25 @@ def test_an_import_of_somebody_elses_counts_as_new_data():
 # Another run
 
 
-def test_a_younger_run_is_skipped_with_the_arn_of_the_older():
+def test_a_later_run_is_skipped_and_names_the_earlier_execution():
     with deploy() as pipeline:
-        first = pipeline.start()
+        earlier = pipeline.start()
         pipeline.sleep(600)
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        execution = first.wait()
+        later = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert outcomes(earlier.wait()) == ALL_DONE
         assert len(pipeline.versions()) == 2
-    assert skip_reason(second) == f"{first.arn} is under way"
-    assert outcomes(execution) == ALL_DONE, "and the older goes on"
+    assert skip_reason(later) == f"{earlier.arn} is under way"
 
 
-def test_of_two_that_start_at_once_exactly_one_goes_on():
+def test_of_two_runs_that_start_together_exactly_one_continues():
     with deploy() as pipeline:
-        both = [pipeline.start(), pipeline.start(scheduledTime=NEXT_SLOT)]
-        ended = [each.wait() for each in both]
+        started = [pipeline.start(), pipeline.start(scheduledTime=NEXT_SLOT)]
+        executions = [execution.wait() for execution in started]
         assert len(pipeline.versions()) == 2
-    assert sorted(report(each)["status"] for each in ended) == ["DEPLOYED", "SKIPPED"]
+    assert {report(execution)["status"] for execution in executions} == {"DEPLOYED", "SKIPPED"}
 
 
-def test_the_slot_that_fires_twice_is_run_once():
+def test_a_slot_that_fires_twice_runs_once():
     with deploy() as pipeline:
         first = pipeline.start()
         pipeline.sleep(30)
@@ -179,55 +186,53 @@ def test_the_slot_that_fires_twice_is_run_once():
     assert outcomes(execution) == ALL_DONE
 
 
-def test_a_run_that_has_ended_is_in_nobodys_way():
+def test_an_aborted_run_does_not_block_the_next_run():
     with deploy() as pipeline:
-        running = pipeline.start()
+        started = pipeline.start()
         pipeline.sleep(600)
-        running.abort()
+        started.abort()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
-    assert outcomes(execution) == ALL_DONE, "whatever became of it: nothing is left locked"
+    assert outcomes(execution) == ALL_DONE
 
 
-def test_a_run_of_another_pipeline_is_in_nobodys_way():
+def test_a_run_of_another_pipeline_does_not_block_a_run():
     with deploy() as pipeline:
-        other = pipeline.step_functions.machine(
-            definition_of(Wait=wait(9 * 3600)), {}, name="retraining-beefbeef"
-        )
-        other.start({})
+        definition = machine(Rest=wait(9 * 3600))
+        pipeline.step_functions.machine(definition, {}, name="retraining-beefbeef").start({})
         execution = pipeline.run()
     assert outcomes(execution) == ALL_DONE
 
 
-def test_the_older_run_is_looked_for_again_before_the_training():
-    """The list of executions is eventually consistent: no plan has seen another run."""
+def test_a_run_that_its_plan_did_not_see_is_found_before_the_training():
+    """The list of executions is eventually consistent, so a plan may not see another run."""
 
-    def blind(event, context):
+    def plan_without_other_runs(event, context):
         with patch("functions.executions.older_run", lambda *_: None):
             return handler("plan_retraining")(event, context)
 
-    few = MOVIES.with_datasets("interactions", "items")
-    with deploy(few, handlers={"plan_retraining": blind}) as pipeline:
-        older = pipeline.start()
+    group = MOVIES.with_datasets("interactions", "items")
+    with deploy(group, handlers={"plan_retraining": plan_without_other_runs}) as pipeline:
+        earlier = pipeline.start()
         pipeline.sleep(100)
-        younger = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.versions()) == 1, "the older has not got to its training yet"
-        assert outcomes(older.wait())["home"] == "DEPLOYED"
-        assert len(pipeline.versions()) == 2, "and only the older trains"
-    assert younger.status == "SUCCEEDED"
-    assert report(younger)["status"] == "SKIPPED"
-    assert failures(younger) == {"taste": f"{older.arn} is under way"}
-    assert outcomes(younger) == {
+        later = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.versions()) == 1, "the earlier run has not started its training"
+        assert outcomes(earlier.wait())["home"] == "DEPLOYED"
+        assert len(pipeline.versions()) == 2, "only the earlier run trains"
+    assert later.status == "SUCCEEDED"
+    assert report(later)["status"] == "SKIPPED"
+    assert failures(later) == {"taste": f"{earlier.arn} is under way"}
+    assert outcomes(later) == {
         "interactions": "IMPORTED",
         "items": "IMPORTED",
         "taste": "SKIPPED",
-    }, "what was imported is reported all the same"
+    }, "the report names the imports, although the run was skipped"
 
 
-# Automatic training and campaigns that follow
+# Automatic trainings, and campaigns that sync with the newest version
 
 
-def automatic(pipeline):
-    """Let the solution train automatically too."""
+def turn_on_automatic_training(pipeline):
+    """Make the solution train automatically too."""
     pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
     pipeline.sleep(600)
 
@@ -238,23 +243,23 @@ AUTOMATIC = (
 )
 
 
-def test_a_solution_that_also_trains_automatically_is_warned_of():
+def test_automatic_training_is_a_warning():
     with deploy() as pipeline:
-        automatic(pipeline)
+        turn_on_automatic_training(pipeline)
         execution = pipeline.run()
     assert outcomes(execution) == ALL_DONE
     assert report(execution)["warnings"] == [AUTOMATIC]
 
 
-def test_a_solution_that_also_trains_automatically_may_be_refused():
+def test_automatic_training_can_be_refused():
     with deploy(MOVIES.with_options(auto_training="refuse")) as pipeline:
-        automatic(pipeline)
+        turn_on_automatic_training(pipeline)
         execution = pipeline.run()
         assert pipeline.requests("CreateDatasetImportJob") == []
-    assert report(execution)["reason"] == f"RunRefused: 1 problem with this run:\n  {AUTOMATIC}"
+    assert problems_of(execution) == [AUTOMATIC]
 
 
-def test_a_campaign_that_follows_the_newest_version_past_the_gate_is_refused():
+def test_a_campaign_that_syncs_with_the_newest_version_is_refused_beside_a_gate():
     with deploy() as pipeline:
         pipeline.client.update_campaign(
             campaignArn=campaign_arn(),
@@ -265,9 +270,9 @@ def test_a_campaign_that_follows_the_newest_version_past_the_gate_is_refused():
         execution = pipeline.run()
         assert pipeline.requests("CreateDatasetImportJob") == []
         assert len(pipeline.versions()) == 1
-    assert report(execution)["reason"] == (
-        "RunRefused: 1 problem with this run:\n"
-        f"  {campaign_arn()}: syncWithLatestSolutionVersion deploys every version past the quality "
+    (problem,) = problems_of(execution)
+    assert problem == (
+        f"{campaign_arn()}: syncWithLatestSolutionVersion deploys every version past the quality "
         f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {campaign_arn()} "
         "--campaign-config syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
     )
@@ -276,15 +281,13 @@ def test_a_campaign_that_follows_the_newest_version_past_the_gate_is_refused():
 # Limits
 
 
-def limited(most):
-    """Give settings with a limit of trainings within 30 days."""
-    return MOVIES.with_options(
-        limits=LimitsArgs(max_trainings_per_month=most), skip_when_unchanged=False
-    )
+LIMITED = MOVIES.with_options(
+    limits=LimitsArgs(max_trainings_per_month=2), skip_when_unchanged=False
+)
 
 
-def test_a_run_beyond_the_months_trainings_is_skipped():
-    with deploy(limited(2)) as pipeline:
+def test_a_run_beyond_the_trainings_of_a_month_is_skipped():
+    with deploy(LIMITED) as pipeline:
         first = pipeline.run()
         second = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3
@@ -296,24 +299,24 @@ def test_a_run_beyond_the_months_trainings_is_skipped():
     )
 
 
-def test_after_a_month_the_trainings_do_not_count_any_more():
-    with deploy(limited(2)) as pipeline:
+def test_trainings_older_than_a_month_do_not_count():
+    with deploy(LIMITED) as pipeline:
         pipeline.run()
         pipeline.sleep(30 * 24 * 3600)
         execution = pipeline.run(scheduledTime="2027-01-03T03:00:00Z")
     assert outcomes(execution) == ALL_DONE
 
 
-def test_crowded_import_slots_are_warned_of():
+def test_too_few_free_import_slots_are_a_warning():
     books = DatasetGroup("books").with_datasets("interactions", "items")
     books = books.with_solutions(solution("novels", campaigns=["shelf"]))
     with deploy() as pipeline:
         pipeline.second_pipeline(books, prefix="beefbeef")
-        for kind in ("INTERACTIONS", "ITEMS"):
+        for dataset_type in ("interactions", "items"):
             pipeline.client.create_dataset_import_job(
-                jobName=f"theirs-{kind.lower()}",
-                datasetArn=f"{PERSONALIZE}:dataset/books/{kind}",
-                dataSource={"dataLocation": f"s3://exports/{kind.lower()}.csv"},
+                jobName=f"foreign-{dataset_type}",
+                datasetArn=dataset_arn(dataset_type, group="books"),
+                dataSource={"dataLocation": f"s3://exports/{dataset_type}.csv"},
                 roleArn=pipeline.args.import_role_arn,
             )
         execution = pipeline.run()
@@ -323,10 +326,10 @@ def test_crowded_import_slots_are_warned_of():
     ]
 
 
-def test_slots_that_are_used_to_four_fifths_are_not_crowded():
+def test_four_imports_for_five_slots_are_no_warning():
     with deploy() as pipeline:
         pipeline.client.create_dataset_import_job(
-            jobName="theirs",
+            jobName="foreign",
             datasetArn=pipeline.args.datasets.users.dataset_arn,
             dataSource={"dataLocation": "s3://exports/users.csv"},
             roleArn=pipeline.args.import_role_arn,

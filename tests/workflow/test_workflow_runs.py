@@ -1,4 +1,4 @@
-"""A run in which all goes well, of every size; and runs that have nothing to do."""
+"""Good runs of different sizes, and runs that have nothing to do."""
 
 from datetime import datetime, timedelta
 
@@ -6,47 +6,51 @@ import pytest
 
 from components.rules.metrics import NDCG_AT_10
 from functions.exports import read_export
-from tests.workflow.pipeline import FUNCTIONS, RUN_ID, SLOT, deploy
-from tests.workflow.summaries import failed_calls, ndcg, outcomes, report
-from tests.world import IMPORT_ROLE, MOVIES, PREFIX, dataset_arn, solution, solution_arn
+from tests.workflow.pipeline import FUNCTIONS, NEXT_SLOT, RUN_ID, SLOT, deploy
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, failed_calls, ndcg, outcomes, report
+from tests.world import (
+    IMPORT_ROLE,
+    MOVIES,
+    PERSONALIZE,
+    PREFIX,
+    campaign_arn,
+    dataset_arn,
+    solution,
+    solution_arn,
+)
 
-EXECUTION = f"arn:aws:states:eu-west-1:123456789012:execution:retraining-{PREFIX}:run-1"
-NAME = f"{PREFIX}-{RUN_ID}"
+EXECUTION_ARN = f"arn:aws:states:eu-west-1:123456789012:execution:retraining-{PREFIX}:run-1"
+JOB_PREFIX = f"{PREFIX}-{RUN_ID}"
+DATASET_TYPES = ("interactions", "items", "users")
 
 
-def test_a_healthy_run_imports_trains_and_moves_the_campaign():
+def test_a_good_run_imports_trains_and_updates_the_campaign():
     with deploy() as pipeline:
-        first = pipeline.served_version()
+        served_before = pipeline.served_version()
         execution = pipeline.run()
         old, new = pipeline.versions()
-        served = pipeline.served_version()
+        assert (served_before, pipeline.served_version()) == (old, new)
         quality = ndcg(pipeline, new)
-    assert quality > 0.4, "there is something to learn from the data, and to lose"
+    assert quality > 0.4, "a model can learn something from the sample data"
     assert execution.status == "SUCCEEDED", execution
-    assert (first, served) == (old, new), "the campaign serves the version that was trained"
-    assert outcomes(execution) == {
-        "interactions": "IMPORTED",
-        "items": "IMPORTED",
-        "users": "IMPORTED",
-        "taste": "DEPLOYED",
-        "home": "DEPLOYED",
-    }
-    assert failed_calls(execution) == [], "a job that is not finished is data, not an exception"
-    assert report(execution) == execution.output["outcome"], "the report is in the result"
+    assert outcomes(execution) == ALL_DONE
+    assert failed_calls(execution) == [], "an unfinished job is no error of a function"
+    assert report(execution) == execution.output["outcome"], "the output contains the report"
     assert report(execution) == {
         "status": "DEPLOYED",
         "runId": RUN_ID,
-        "executionArn": EXECUTION,
+        "executionArn": EXECUTION_ARN,
         "reason": None,
         "imports": [
             {
-                "type": each,
+                "type": dataset_type,
                 "outcome": "IMPORTED",
-                "datasetImportJobArn": "arn:aws:personalize:eu-west-1:123456789012:"
-                f"dataset-import-job/{NAME}-{each}-1",
+                "datasetImportJobArn": (
+                    f"{PERSONALIZE}:dataset-import-job/{JOB_PREFIX}-{dataset_type}-1"
+                ),
                 "failure": None,
             }
-            for each in ("interactions", "items", "users")
+            for dataset_type in DATASET_TYPES
         ],
         "solutions": [
             {
@@ -58,7 +62,7 @@ def test_a_healthy_run_imports_trains_and_moves_the_campaign():
                 "failure": None,
                 "campaigns": [
                     {
-                        "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
+                        "campaignArn": campaign_arn(),
                         "outcome": "DEPLOYED",
                         "previousVersionArn": old,
                         "metrics": {NDCG_AT_10: {"new": quality, "live": quality}},
@@ -75,7 +79,7 @@ def test_a_healthy_run_imports_trains_and_moves_the_campaign():
             "  import of users: IMPORTED\n"
             f"  {solution_arn()}: DEPLOYED\n"
             f"    version {new}\n"
-            "    arn:aws:personalize:eu-west-1:123456789012:campaign/home: DEPLOYED"
+            f"    {campaign_arn()}: DEPLOYED"
         ),
     }
 
@@ -92,7 +96,7 @@ def import_tags(export):
     return api_tags(**facts)
 
 
-def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
+def test_a_good_run_requests_exactly_what_is_configured():
     with deploy(MOVIES.with_options(tags={"team": "film"})) as pipeline:
         pipeline.run()
         imports = pipeline.requests("CreateDatasetImportJob")
@@ -100,23 +104,23 @@ def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
         updates = pipeline.requests("UpdateCampaign")
         new = pipeline.versions()[-1]
         exports = {
-            kind: read_export(pipeline.bucket, f"s3://exports/{kind}.csv")
-            for kind in ("interactions", "items", "users")
+            dataset_type: read_export(pipeline.bucket, f"s3://exports/{dataset_type}.csv")
+            for dataset_type in DATASET_TYPES
         }
     assert imports == [
         {
-            "jobName": f"{NAME}-{kind}-1",
-            "datasetArn": dataset_arn(kind.upper()),
-            "dataSource": {"dataLocation": f"s3://exports/{kind}.csv"},
+            "jobName": f"{JOB_PREFIX}-{dataset_type}-1",
+            "datasetArn": dataset_arn(dataset_type),
+            "dataSource": {"dataLocation": f"s3://exports/{dataset_type}.csv"},
             "roleArn": IMPORT_ROLE,
             "importMode": "FULL",
             "tags": import_tags(export),
         }
-        for kind, export in exports.items()
+        for dataset_type, export in exports.items()
     ]
     assert trainings == [
         {
-            "name": f"{NAME}-0b519087-1",
+            "name": f"{JOB_PREFIX}-0b519087-1",
             "solutionArn": solution_arn(),
             "trainingMode": "FULL",
             "tags": api_tags(),
@@ -124,7 +128,7 @@ def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
     ]
     assert updates == [
         {
-            "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
+            "campaignArn": campaign_arn(),
             "solutionVersionArn": new,
             "minProvisionedTPS": 2,
             "campaignConfig": {},
@@ -132,50 +136,37 @@ def test_a_healthy_run_asks_the_service_for_just_what_is_configured():
     ]
 
 
-def test_all_imports_run_side_by_side_and_the_training_begins_when_the_last_has_ended():
+def test_the_imports_run_in_parallel_and_the_training_starts_after_the_last_import():
     with deploy() as pipeline:
-        began = pipeline.clock.now()
+        started_at = pipeline.clock.now()
         execution = pipeline.run()
-    imports = [each["job"] for each in execution.output["imports"]["results"]]
-    created = {datetime.fromisoformat(each["createdAt"]) - began for each in imports}
-    assert created == {timedelta(0)}, "the three begin at once"
-    last = max(datetime.fromisoformat(each["endedAt"]) for each in imports)
+    jobs = [result["job"] for result in execution.output["imports"]["results"]]
+    assert {datetime.fromisoformat(job["createdAt"]) for job in jobs} == {started_at}
+    last_end = max(datetime.fromisoformat(job["endedAt"]) for job in jobs)
     training = execution.output["solutions"][0]["version"]
-    late = datetime.fromisoformat(training["createdAt"]) - last
-    assert timedelta(0) <= late <= timedelta(minutes=5), "and not before all data are there"
+    delay = datetime.fromisoformat(training["createdAt"]) - last_end
+    assert timedelta(0) <= delay <= timedelta(minutes=5)
 
 
 def test_all_five_types_of_dataset_are_imported():
-    types = ("interactions", "items", "users", "actions", "action_interactions")
-    with deploy(MOVIES.with_datasets(*types)) as pipeline:
+    all_types = (*DATASET_TYPES, "actions", "action_interactions")
+    with deploy(MOVIES.with_datasets(*all_types)) as pipeline:
         execution = pipeline.run()
         imports = pipeline.requests("CreateDatasetImportJob")
-    assert [each["datasetArn"].rpartition("/")[2] for each in imports] == [
-        "INTERACTIONS",
-        "ITEMS",
-        "USERS",
-        "ACTIONS",
-        "ACTION_INTERACTIONS",
+    assert [request["datasetArn"] for request in imports] == [
+        dataset_arn(dataset_type) for dataset_type in all_types
     ]
     assert outcomes(execution) == {
-        "interactions": "IMPORTED",
-        "items": "IMPORTED",
-        "users": "IMPORTED",
         "actions": "IMPORTED",
         "actionInteractions": "IMPORTED",
-        "taste": "DEPLOYED",
-        "home": "DEPLOYED",
+        **ALL_DONE,
     }
 
 
 def test_a_single_dataset_is_enough():
     with deploy(MOVIES.with_datasets("interactions")) as pipeline:
         execution = pipeline.run()
-    assert outcomes(execution) == {
-        "interactions": "IMPORTED",
-        "taste": "DEPLOYED",
-        "home": "DEPLOYED",
-    }
+    assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
 
 
 def test_a_solution_without_campaigns_is_trained():
@@ -194,91 +185,85 @@ def test_a_solution_without_campaigns_is_trained():
     )
 
 
-def test_two_solutions_with_three_campaigns_all_get_their_versions():
+def test_all_campaigns_of_two_solutions_are_updated():
     two = MOVIES.with_solutions(
         solution("taste", campaigns=["home", "mail"]),
         solution("like", campaigns=["detail"]),
     )
     with deploy(two) as pipeline:
         execution = pipeline.run()
-        served = {each: pipeline.served_version(each) for each in ("home", "mail", "detail")}
-        taste, like = pipeline.versions("taste")[-1], pipeline.versions("like")[-1]
+        assert pipeline.served_version("home") == pipeline.versions("taste")[-1]
+        assert pipeline.served_version("mail") == pipeline.versions("taste")[-1]
+        assert pipeline.served_version("detail") == pipeline.versions("like")[-1]
     assert outcomes(execution) == {
-        "interactions": "IMPORTED",
-        "items": "IMPORTED",
-        "users": "IMPORTED",
-        "taste": "DEPLOYED",
-        "home": "DEPLOYED",
+        **ALL_DONE,
         "mail": "DEPLOYED",
         "like": "DEPLOYED",
         "detail": "DEPLOYED",
     }
-    assert served == {"home": taste, "mail": taste, "detail": like}
 
 
-def test_a_run_without_any_input_is_a_run_as_configured():
+def test_an_execution_with_an_empty_input_runs_as_configured():
     with deploy() as pipeline:
-        execution = pipeline.machine.start({}).wait()
-        again = pipeline.machine.start({}).wait()
-    assert outcomes(execution)["home"] == "DEPLOYED"
-    first, second = report(execution)["runId"], report(again)["runId"]
-    assert {first[:9], second[:9]} == {f"{RUN_ID[:8]}-"}, "no slot to be named after: the day"
-    assert first != second, "each run has jobs of its own"
-    assert execution.output["run"]["trigger"] == "manual"
+        first = pipeline.machine.start({}).wait()
+        second = pipeline.machine.start({}).wait()
+    assert outcomes(first)["home"] == "DEPLOYED"
+    assert first.output["run"]["trigger"] == "manual"
+    run_ids = {report(execution)["runId"] for execution in (first, second)}
+    assert len(run_ids) == 2, "each manual run has another id"
+    assert {run_id[:9] for run_id in run_ids} == {f"{RUN_ID[:8]}-"}, "the id begins with the day"
 
 
-def test_a_run_knows_how_long_the_runs_before_took():
+def test_the_plan_contains_the_durations_of_earlier_jobs():
     with deploy(MOVIES.with_options(skip_when_unchanged=False)) as pipeline:
         pipeline.run()
-        week = (datetime.fromisoformat(SLOT) + timedelta(days=7)).isoformat()
-        execution = pipeline.run(scheduledTime=week)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
     plan = execution.output["plan"]
-    assert [each["durations"] for each in plan["imports"]] == [
+    assert [planned["durations"] for planned in plan["imports"]] == [
         [930, 600],
         [745, 600],
         [1245, 600],
-    ], "newest first"
+    ], "the newest job comes first"
     assert plan["solutions"][0]["durations"] == [5430, 5430]
     assert plan["solutions"][0]["campaigns"][0]["durations"] == [930]
 
 
-def test_an_incremental_import_adds_to_the_data():
+def test_an_incremental_import_is_requested_with_its_mode():
     with deploy(MOVIES.with_datasets("items", import_mode="INCREMENTAL")) as pipeline:
         pipeline.bucket.put("items.csv", b"ITEM_ID,GENRE\ni99,g1")
         execution = pipeline.run()
-        modes = [each["importMode"] for each in pipeline.requests("CreateDatasetImportJob")]
-    assert (outcomes(execution)["items"], modes) == ("IMPORTED", ["INCREMENTAL"])
+        (request,) = pipeline.requests("CreateDatasetImportJob")
+    assert request["importMode"] == "INCREMENTAL"
+    assert outcomes(execution)["items"] == "IMPORTED"
 
 
 # Nothing to do
 
 
 @pytest.mark.parametrize("minutes", [-1, 0, 10])
-def test_the_first_event_after_a_deployment_starts_nothing_and_says_how_to(minutes):
+def test_the_first_event_after_a_deployment_is_skipped(minutes):
     with deploy() as pipeline:
         pipeline.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
         execution = pipeline.run()
         assert pipeline.requests("CreateDatasetImportJob") == []
         assert pipeline.requests("CreateSolutionVersion") == []
-    assert execution.status == "SUCCEEDED", "nobody is to be woken"
-    changed = pipeline.schedule_changed_at.isoformat()
+    assert execution.status == "SUCCEEDED", "a skipped run alarms nobody"
+    changed_at = pipeline.schedule_changed_at.isoformat()
     assert report(execution)["text"] == (
-        f"Retraining run {RUN_ID}: SKIPPED: the schedule was created or changed at {changed}, "
+        f"Retraining run {RUN_ID}: SKIPPED: the schedule was created or changed at {changed_at}, "
         "and a deployment starts no training; to retrain now, start an execution with input {}"
     )
 
 
 @pytest.mark.parametrize("minutes", [11, -40])
-def test_an_event_that_no_deployment_caused_starts_a_run(minutes):
+def test_an_event_long_after_or_before_a_deployment_starts_a_run(minutes):
     with deploy() as pipeline:
         pipeline.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
         execution = pipeline.run()
-    assert outcomes(execution)["home"] == "DEPLOYED", (
-        "a change after the slot, before a late delivery, did not cause the event"
-    )
+    assert outcomes(execution)["home"] == "DEPLOYED"
 
 
-def test_a_person_may_start_a_run_right_after_a_deployment():
+def test_a_manual_run_starts_right_after_a_deployment():
     with deploy() as pipeline:
         pipeline.schedule_changed_at = pipeline.clock.now()
         execution = pipeline.machine.start({"trigger": "manual"}).wait()
@@ -288,17 +273,17 @@ def test_a_person_may_start_a_run_right_after_a_deployment():
 def test_a_dry_run_plans_and_changes_nothing():
     with deploy() as pipeline:
         execution = pipeline.run(dryRun=True)
-        changed = [
+        writes = [
             call.operation
             for call in pipeline.personalize.calls
             if call.caller == FUNCTIONS.arn and not call.operation.startswith(("Describe", "List"))
         ]
-    assert changed == []
+    assert writes == []
     assert report(execution)["text"] == f"Retraining run {RUN_ID}: SKIPPED: this is a dry run"
     plan = execution.output["plan"]
-    assert [each["jobName"] for each in plan["imports"]] == [
-        f"{NAME}-interactions-1",
-        f"{NAME}-items-1",
-        f"{NAME}-users-1",
-    ], "the result shows what a real run would do"
-    assert [each["versionName"] for each in plan["solutions"]] == [f"{NAME}-0b519087-1"]
+    assert [planned["jobName"] for planned in plan["imports"]] == [
+        f"{JOB_PREFIX}-interactions-1",
+        f"{JOB_PREFIX}-items-1",
+        f"{JOB_PREFIX}-users-1",
+    ]
+    assert [planned["versionName"] for planned in plan["solutions"]] == [f"{JOB_PREFIX}-0b519087-1"]

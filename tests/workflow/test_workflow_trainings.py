@@ -1,4 +1,4 @@
-"""Trainings: what fails, hangs or is stopped, whose they are, and that none is paid for twice."""
+"""Trainings may fail, hang or be stopped, and no version is trained twice."""
 
 from datetime import timedelta
 
@@ -6,25 +6,28 @@ import pytest
 
 from components.args import LimitsArgs
 from emulator.personalize import Switches
-from tests.workflow.pipeline import RUN_ID, deploy, handler, killed_after_work
-from tests.workflow.summaries import failed_calls, failures, outcomes, report
+from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler, killed_after_work
+from tests.workflow.summaries import DEPLOYED, failed_calls, failures, outcomes, report
 from tests.world import MOVIES, PREFIX, solution, solution_arn
 
-NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
-NO_IMPORT = {"taste": "DEPLOYED", "home": "DEPLOYED"}
-UNIQUENESS = pytest.mark.parametrize("unique", [True, False], ids=["unique names", "any names"])
+VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
+with_and_without_unique_names = pytest.mark.parametrize(
+    "unique", [True, False], ids=["unique names", "any names"]
+)
 
 
-# What fails
+# Failures
 
 
-def test_a_failed_training_leaves_the_campaign_as_it_is():
+def test_after_a_failed_training_the_campaign_is_not_updated():
     with deploy() as pipeline:
-        pipeline.inject_fault("fail", job="solution-version", of=NAME, reason="Too few users")
-        first = pipeline.served_version()
+        pipeline.inject_fault(
+            "fail", job="solution-version", of=VERSION_NAME, reason="Too few users"
+        )
+        old = pipeline.served_version()
         execution = pipeline.run()
         assert pipeline.requests("UpdateCampaign") == []
-        assert pipeline.served_version() == first
+        assert pipeline.served_version() == old
         new = pipeline.versions()[-1]
     assert execution.status == "FAILED"
     assert execution.cause == (
@@ -38,25 +41,27 @@ def test_a_failed_training_leaves_the_campaign_as_it_is():
     assert failed_calls(execution) == []
 
 
-def test_when_one_solution_of_two_fails_the_other_goes_on_and_the_run_is_failed():
+def test_if_one_solution_fails_the_other_continues_and_the_run_fails():
     two = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
     with deploy(two) as pipeline:
-        pipeline.inject_fault("fail", job="solution-version", of=NAME, reason="Too few users")
+        pipeline.inject_fault(
+            "fail", job="solution-version", of=VERSION_NAME, reason="Too few users"
+        )
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version("detail") == pipeline.versions("like")[-1]
     assert (execution.status, report(execution)["status"]) == ("FAILED", "FAILED")
     assert outcomes(execution) == {"taste": "FAILED", "like": "DEPLOYED", "detail": "DEPLOYED"}
 
 
-def test_a_training_that_somebody_stopped_is_not_tried_again():
+def test_a_training_that_a_person_stopped_is_not_repeated():
     with deploy() as pipeline:
-        pipeline.inject_fault("stop", job="solution-version", of=NAME)
+        pipeline.inject_fault("stop", job="solution-version", of=VERSION_NAME)
         execution = pipeline.run(skipImport=True)
         assert len(pipeline.requests("CreateSolutionVersion")) == 1
     assert failures(execution) == {"taste": "its status is CREATE STOPPED"}
 
 
-def test_a_solution_that_cannot_be_trained_says_why():
+def test_a_training_that_cannot_be_created_is_reported():
     with deploy() as pipeline:
         quota = "More than 20 resources with PENDING or IN_PROGRESS status"
         pipeline.inject_fault("limit-exceeded", operation="CreateSolutionVersion", message=quota)
@@ -71,32 +76,32 @@ def test_a_solution_that_cannot_be_trained_says_why():
 # Deadlines
 
 
-def test_a_training_of_ours_that_is_overdue_is_stopped():
+def test_a_training_is_stopped_at_its_deadline():
     with deploy() as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
-        began = pipeline.clock.now()
+        started_at = pipeline.clock.now()
         execution = pipeline.run(skipImport=True)
-        took = pipeline.clock.now() - began
+        duration = pipeline.clock.now() - started_at
         new = pipeline.versions()[-1]
         assert pipeline.requests("StopSolutionVersionCreation") == [{"solutionVersionArn": new}]
         assert pipeline.statuses() == ["ACTIVE", "CREATE STOPPED"]
     assert failures(execution) == {
         "taste": "still CREATE IN_PROGRESS after 24 hours, so it was stopped"
     }
-    assert timedelta(hours=24) <= took < timedelta(hours=24, minutes=15)
+    assert timedelta(hours=24) <= duration < timedelta(hours=24, minutes=15)
     assert execution.states.count("Stop solution version") == 1
 
 
-def test_a_training_that_does_not_stop_is_left_after_an_hour():
+def test_the_run_waits_an_hour_for_a_training_that_does_not_stop():
     with deploy(durations={"stop": 5 * 3600}) as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
-        began = pipeline.clock.now()
+        started_at = pipeline.clock.now()
         execution = pipeline.run(skipImport=True)
-        took = pipeline.clock.now() - began
+        duration = pipeline.clock.now() - started_at
     assert failures(execution) == {
         "taste": "still CREATE IN_PROGRESS after 24 hours, and does not stop"
     }
-    assert timedelta(hours=25) <= took < timedelta(hours=25, minutes=5)
+    assert timedelta(hours=25) <= duration < timedelta(hours=25, minutes=5)
 
 
 def test_a_training_with_an_unknown_status_is_stopped_at_its_deadline_with_a_warning():
@@ -111,56 +116,52 @@ def test_a_training_with_an_unknown_status_is_stopped_at_its_deadline_with_a_war
     ]
 
 
-def test_a_training_that_ends_between_the_last_look_and_the_stop_is_used():
-    limits = LimitsArgs(max_training_hours=1.5)
-    with deploy(MOVIES.with_options(limits=limits)) as pipeline:
+def test_a_training_that_ends_right_before_it_is_stopped_is_deployed():
+    def watch_and_wait(event, context):
+        job = handler("watch_solution_version")(event, context)
+        if job["phase"] == "OVERDUE":
+            pipeline.sleep(60)
+        return job
 
-        def look_then_wait(event, context):
-            answer = handler("watch_solution_version")(event, context)
-            if answer["phase"] == "OVERDUE":
-                pipeline.clock.sleep(60)
-            return answer
-
-        pipeline.handlers["watch_solution_version"] = look_then_wait
+    group = MOVIES.with_options(limits=LimitsArgs(max_training_hours=1.5))
+    with deploy(group, handlers={"watch_solution_version": watch_and_wait}) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("StopSolutionVersionCreation") == []
-    assert outcomes(execution) == NO_IMPORT
+    assert outcomes(execution) == DEPLOYED
 
 
-@pytest.mark.parametrize("late", [10, 40])
-def test_a_stop_that_comes_too_late_is_no_failure(late):
-    limits = LimitsArgs(max_training_hours=1.5)
-    with deploy(MOVIES.with_options(limits=limits)) as pipeline:
-        pipeline.inject_fault("take", job="solution-version", seconds=1.5 * 3600 - 60 + late)
+@pytest.mark.parametrize("seconds_after_deadline", [10, 40])
+def test_a_training_that_ends_before_the_service_stops_it_is_deployed(seconds_after_deadline):
+    def delay_stop(_event):
+        pipeline.inject_fault("stale", operation="DescribeSolutionVersion", seconds=120)
+        pipeline.sleep(50)
 
-        def stop_late(event, context):
-            pipeline.inject_fault("stale", operation="DescribeSolutionVersion", seconds=120)
-            pipeline.clock.sleep(50)
-            return handler("stop_solution_version")(event, context)
-
-        pipeline.handlers["stop_solution_version"] = stop_late
+    seconds = 1.5 * 3600 - 60 + seconds_after_deadline
+    group = MOVIES.with_options(limits=LimitsArgs(max_training_hours=1.5))
+    with deploy(group, handlers=before_step("stop_solution_version", delay_stop)) as pipeline:
+        pipeline.inject_fault("take", job="solution-version", seconds=seconds)
         execution = pipeline.run(skipImport=True)
         assert len(pipeline.requests("StopSolutionVersionCreation")) == 1
-    assert outcomes(execution) == NO_IMPORT, "the service refuses to stop what has ended"
+    assert outcomes(execution) == DEPLOYED
 
 
-# Trouble on the way
+# Faults
 
 
 @pytest.mark.parametrize(
     "operation", ["CreateSolutionVersion", "DescribeSolutionVersion", "ListSolutionVersions"]
 )
 @pytest.mark.parametrize("fault", ["throttle", "server-error"])
-def test_throttling_and_server_errors_of_trainings_pass(operation, fault):
+def test_a_training_is_retried_after_throttling_and_server_errors(operation, fault):
     with deploy() as pipeline:
         pipeline.inject_fault(fault, operation=operation, times=5)
         execution = pipeline.run(skipImport=True)
-        assert len(pipeline.versions()) == 2, "trained once"
-    assert outcomes(execution) == NO_IMPORT
-    assert failed_calls(execution) != [], "and the workflow, not botocore alone, tried again"
+        assert len(pipeline.versions()) == 2
+    assert outcomes(execution) == DEPLOYED
+    assert failed_calls(execution) != [], "the workflow retried too, not only botocore"
 
 
-def test_throttling_of_the_stop_passes():
+def test_a_stop_is_retried_after_throttling():
     with deploy() as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
         pipeline.inject_fault("throttle", operation="StopSolutionVersionCreation", times=3)
@@ -169,7 +170,7 @@ def test_throttling_of_the_stop_passes():
     assert failed_calls(execution) == [("stop_solution_version", "Throttled")] * 3
 
 
-def test_a_stop_that_was_not_answered_is_not_repeated():
+def test_a_stop_without_a_response_is_not_requested_twice():
     with deploy() as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
         pipeline.inject_fault("lost-answer", operation="StopSolutionVersionCreation")
@@ -180,58 +181,61 @@ def test_a_stop_that_was_not_answered_is_not_repeated():
     )
 
 
-@UNIQUENESS
+@with_and_without_unique_names
 @pytest.mark.parametrize("status", [None, 500])
-def test_a_training_whose_creation_was_not_answered_is_not_created_again(unique, status):
+def test_a_training_whose_creation_got_no_response_is_not_created_twice(unique, status):
     with deploy(switches=Switches(unique_version_names=unique)) as pipeline:
         pipeline.inject_fault("lost-answer", operation="CreateSolutionVersion", status=status)
         execution = pipeline.run(skipImport=True)
-        assert len(pipeline.versions()) == 2, "the first one and the run's"
+        assert len(pipeline.versions()) == 2, "the first version and a new version"
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == NO_IMPORT
+    assert outcomes(execution) == DEPLOYED
     assert failed_calls(execution) == [("create_solution_version", "ServiceUnavailable")]
 
 
-@UNIQUENESS
-def test_a_function_killed_after_it_created_a_version_adopts_it(unique):
+@with_and_without_unique_names
+def test_a_function_that_was_killed_after_it_created_a_version_adopts_the_version(unique):
     switches = Switches(unique_version_names=unique)
     with deploy(
         switches=switches, handlers=killed_after_work("create_solution_version", times=2)
     ) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert len(pipeline.versions()) == 2
-    assert outcomes(execution) == NO_IMPORT
+    assert outcomes(execution) == DEPLOYED
     assert failed_calls(execution) == [("create_solution_version", "Sandbox.Timedout")] * 2
 
 
-def test_a_version_whose_name_is_taken_but_that_is_not_listed_yet_is_looked_for_again():
-    def with_old_lists(event, context):
+def test_a_version_that_is_not_listed_yet_is_searched_again_if_its_name_is_taken():
+    def let_lists_be_stale(_event):
         pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=90, times=2)
-        return handler("create_solution_version")(event, context)
 
-    switches = Switches(unique_version_names=True)
-    handlers = {"create_solution_version": with_old_lists}
-    with deploy(switches=switches, handlers=handlers) as pipeline:
+    with deploy(
+        switches=Switches(unique_version_names=True),
+        handlers=before_step("create_solution_version", let_lists_be_stale, times=9),
+    ) as pipeline:
         pipeline.inject_fault("lost-answer", operation="CreateSolutionVersion")
         execution = pipeline.run(skipImport=True)
         assert len(pipeline.versions()) == 2
-    assert outcomes(execution) == NO_IMPORT
-    assert len(failed_calls(execution)) > 1, "the first look came too early"
+    assert outcomes(execution) == DEPLOYED
+    assert len(failed_calls(execution)) > 1, "the first retry came too early"
 
 
-def test_a_version_that_is_not_listed_at_once_is_found_by_the_next_try():
-    def with_old_lists(event, context):
+def test_a_version_that_is_not_listed_yet_is_found_by_the_retry():
+    def let_list_be_stale(_event):
         pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=25)
-        return handler("create_solution_version")(event, context)
 
-    with deploy(handlers={"create_solution_version": with_old_lists}) as pipeline:
+    with deploy(
+        handlers=before_step("create_solution_version", let_list_be_stale, times=9)
+    ) as pipeline:
         pipeline.inject_fault("lost-answer", operation="CreateSolutionVersion")
         execution = pipeline.run(skipImport=True)
-        assert len(pipeline.versions()) == 2, "names may be used twice, so only the list tells"
-    assert outcomes(execution) == NO_IMPORT
+        assert len(pipeline.versions()) == 2, (
+            "names need not be unique, so only the list shows the version"
+        )
+    assert outcomes(execution) == DEPLOYED
 
 
-def test_a_training_whose_creation_is_never_answered_is_told_and_adopted_when_resumed():
+def test_a_training_whose_creation_never_responds_is_adopted_when_the_run_is_resumed():
     with deploy(handlers=killed_after_work("create_solution_version", times=6)) as pipeline:
         failed = pipeline.run(skipImport=True)
         execution = pipeline.run(resume=RUN_ID, skipImport=True)
@@ -239,6 +243,6 @@ def test_a_training_whose_creation_is_never_answered_is_told_and_adopted_when_re
     assert report(failed)["text"] == (
         f"Retraining run {RUN_ID}: FAILED\n"
         f"  {solution_arn()}: FAILED: Sandbox.Timedout: made to fail\n"
-        f"  warning: {NAME} may have been created; to resume run {RUN_ID} adopts it"
+        f"  warning: {VERSION_NAME} may have been created; to resume run {RUN_ID} adopts it"
     )
-    assert outcomes(execution) == NO_IMPORT
+    assert outcomes(execution) == DEPLOYED
