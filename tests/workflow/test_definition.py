@@ -1,4 +1,4 @@
-"""The shape of the state machine that is deployed: what it consists of, and what holds for all."""
+"""The state machine has the expected states, and rules hold for all of them."""
 
 import inspect
 import json
@@ -27,7 +27,7 @@ RESERVED = {
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
-    # What Lambda names a function that ran out of time or was killed.
+    # Lambda's names for a function that ran out of time or was killed.
     "Sandbox.Timedout",
     "Runtime.ExitError",
 }
@@ -89,117 +89,123 @@ CONTENTS = {
 }
 
 
-def states(of_type=None):
-    """Give name and state of all states, or of those of a type."""
+def states(state_type=None):
+    """Return the name and the state of all states, or of all states of a type."""
     return [
         (name, state)
         for machine in machines(DEFINITION)
         for name, state in machine["States"].items()
-        if of_type in (None, state["Type"])
+        if state_type in (None, state["Type"])
     ]
 
 
-def errors_matched(value):
-    """Give every name in an ErrorEquals, wherever it stands."""
+def matched_errors(value):
+    """Yield every error name in an ErrorEquals, at any depth."""
     if isinstance(value, dict):
         yield from value.get("ErrorEquals", ())
-        for inner in value.values():
-            yield from errors_matched(inner)
+        for item in value.values():
+            yield from matched_errors(item)
     elif isinstance(value, list):
-        for inner in value:
-            yield from errors_matched(inner)
+        for item in value:
+            yield from matched_errors(item)
 
 
-def test_the_states_in_order_are_the_table_of_contents():
-    found = [list(machine["States"]) for machine in machines(DEFINITION)]
-    assert found == list(CONTENTS.values()), "one list for the run and for each Map inside"
+def function_of(task):
+    """Return the name of the function that a Task calls."""
+    return task["Resource"].split(":")[6]
+
+
+def test_the_states_have_the_expected_names_and_order():
+    names = [list(machine["States"]) for machine in machines(DEFINITION)]
+    assert names == list(CONTENTS.values())
 
 
 def test_each_machine_starts_with_its_first_state():
-    found = [machine["StartAt"] for machine in machines(DEFINITION)]
-    assert found == [names[0] for names in CONTENTS.values()]
+    starts = [machine["StartAt"] for machine in machines(DEFINITION)]
+    assert starts == [names[0] for names in CONTENTS.values()]
 
 
-def test_the_definition_is_sound():
+def test_the_definition_has_no_problems():
     assert problems(DEFINITION) == []
 
 
 def test_the_definition_is_json():
-    assert json.loads(json.dumps(DEFINITION)) == DEFINITION, "no tuples, no other objects"
+    assert json.loads(json.dumps(DEFINITION)) == DEFINITION
 
 
 def test_state_names_are_short_enough():
     longest = max((name for name, _ in states()), key=len)
-    assert len(longest) <= 80, f"{longest!r}: Step Functions takes 80 characters"
+    assert len(longest) <= 80, f"{longest!r}: Step Functions allows 80 characters"
 
 
-def test_a_task_is_called_like_its_function():
-    found = {name: state["Resource"].split(":")[6] for name, state in states("Task")}
-    expected = {name: name.lower().replace(" ", "_") for name in found}
-    assert found == {**expected, "Watch rollback": "watch_campaign_update"}, (
-        "a rollback is an update, and watched as one"
+def test_a_task_has_the_name_of_its_function():
+    functions = {name: function_of(state) for name, state in states("Task")}
+    expected = {name: name.lower().replace(" ", "_") for name in functions}
+    assert functions == {**expected, "Watch rollback": "watch_campaign_update"}, (
+        "a rollback is a campaign update"
     )
 
 
-def test_every_function_is_called_by_a_task_but_the_one_that_stands_by():
-    called = {state["Resource"].split(":")[6] for _, state in states("Task")}
-    assert set(STEPS) - called == {"close_run"}, "close_run is called by EventBridge"
+def test_every_function_except_close_run_is_called_by_a_task():
+    called = {function_of(state) for _, state in states("Task")}
+    assert set(STEPS) - called == {"close_run"}, "EventBridge calls close_run"
 
 
-def test_every_task_outlives_its_function():
+def test_every_task_has_a_longer_timeout_than_its_function():
     for name, state in states("Task"):
-        function = STEPS[state["Resource"].split(":")[6]]
-        assert state["TimeoutSeconds"] > function.timeout_seconds, (
-            f"{name}: the function's own time-out tells more"
+        step = STEPS[function_of(state)]
+        assert state["TimeoutSeconds"] > step.timeout_seconds, (
+            f"{name}: the error of the function's own time-out says more"
         )
 
 
-def test_every_task_tries_again_with_a_cap():
+def test_every_retry_has_a_maximum_delay_and_jitter():
     for name, state in states("Task"):
         for retry in state["Retry"]:
-            rest = {key: value for key, value in retry.items() if key != "ErrorEquals"}
-            assert set(rest) == {
+            assert set(retry) == {
+                "ErrorEquals",
                 "IntervalSeconds",
                 "BackoffRate",
                 "MaxDelaySeconds",
                 "MaxAttempts",
                 "JitterStrategy",
             }, name
-        tried = set(errors_matched(state["Retry"]))
-        assert {"Throttled", "ServiceUnavailable", "Sandbox.Timedout"} <= tried, name
+        retried = set(matched_errors(state["Retry"]))
+        assert {"Throttled", "ServiceUnavailable", "Sandbox.Timedout"} <= retried, name
 
 
-def test_only_where_nothing_was_done_may_jitter_cut_the_pause_short():
+def test_only_errors_without_an_effect_are_retried_after_a_random_pause():
     for name, state in states("Task"):
-        jitter = {
-            error: retry["JitterStrategy"]
+        random_pause = {
+            error
             for retry in state["Retry"]
             for error in retry["ErrorEquals"]
+            if retry["JitterStrategy"] == "FULL"
         }
-        assert {error for error, strategy in jitter.items() if strategy == "FULL"} == {
+        assert random_pause == {
             "Throttled",
             "Lambda.TooManyRequestsException",
             "ResourceNotFoundException",
-        }, f"{name}: what was created must be listed before anybody looks for it"
+        }, f"{name}: a created job must be listed before the retry looks for it"
 
 
-def test_whatever_writes_has_ended_before_it_is_tried_again():
-    """Else two that look for what they created would both find nothing, and both create it."""
-    writers = ("Create", "Stop", "Update", "Tag", "PassRole")
+def test_a_function_that_writes_has_ended_before_its_retry_starts():
+    """Two invocations at the same time would both find no job, and would both create one."""
+    write_verbs = ("Create", "Stop", "Update", "Tag", "PassRole")
     for name, state in states("Task"):
-        step = STEPS[state["Resource"].split(":")[6]]
-        actions = [each.partition(":")[2] for actions_ in step.may.values() for each in actions_]
+        step = STEPS[function_of(state)]
+        actions = [action.partition(":")[2] for group in step.may.values() for action in group]
+        if not any(action.startswith(write_verbs) for action in actions):
+            continue
         for retry in state["Retry"]:
-            if "Lambda.Unknown" in retry["ErrorEquals"] and any(
-                action.startswith(writers) for action in actions
-            ):
+            if "Lambda.Unknown" in retry["ErrorEquals"]:
                 assert retry["IntervalSeconds"] > step.timeout_seconds, name
 
 
-def test_every_task_and_every_map_has_a_way_out_for_all_errors():
+def test_every_task_and_every_map_catches_all_errors():
     for name, state in [*states("Task"), *states("Map")]:
-        caught = [(rule["ErrorEquals"], rule["ResultPath"]) for rule in state["Catch"]]
-        assert caught == [(["States.ALL"], "$.error")], name
+        catchers = [(catcher["ErrorEquals"], catcher["ResultPath"]) for catcher in state["Catch"]]
+        assert catchers == [(["States.ALL"], "$.error")], name
 
 
 def test_every_result_path_is_written_out():
@@ -212,54 +218,61 @@ def test_every_choice_has_a_default():
     assert [name for name, state in states("Choice") if "Default" not in state] == []
 
 
-def asked_for(ending):
-    """Give the words that Choices compare variables with whose path ends so."""
+def compared_values(path_end):
+    """Return the values with which Choices compare variables whose path ends with `path_end`."""
     return {
         rule["StringEquals"]
         for _, state in states("Choice")
         for rule in state["Choices"]
-        if rule.get("Variable", "").endswith(ending)
+        if rule.get("Variable", "").endswith(path_end)
     }
 
 
-def test_a_choice_by_phase_knows_only_phases_that_there_are():
-    asked = set().union(*map(asked_for, (".job.phase", "version.phase", "update.phase")))
-    assert asked | {"UNDER_WAY"} == set(get_args(Phase)), "UNDER_WAY is every Choice's default"
-    assert asked_for("rollback.phase") < asked, "a way back ends like a way forth"
+def test_the_choices_compare_with_every_phase_and_no_other_value():
+    phases = {
+        phase
+        for path_end in (".job.phase", "version.phase", "update.phase")
+        for phase in compared_values(path_end)
+    }
+    assert phases | {"UNDER_WAY"} == set(get_args(Phase)), "UNDER_WAY is the default"
+    assert compared_values("rollback.phase") < phases
 
 
-def test_the_other_choices_know_only_words_that_there_are():
-    words = {
+def test_the_default_of_a_verdict_and_of_a_probe_is_the_bad_result():
+    results = {
         "evaluation.verdict": get_args(get_type_hints(Evaluation)["verdict"]),
         "probing.phase": get_args(get_type_hints(Probing)["phase"]),
     }
-    left = {ending: set(known) - asked_for(ending) for ending, known in words.items()}
-    assert left == {"evaluation.verdict": {"REJECTED"}, "probing.phase": {"FAILED"}}, (
-        "each leaves one word, the bad one, to the default"
-    )
+    defaults = {
+        path_end: set(all_) - compared_values(path_end) for path_end, all_ in results.items()
+    }
+    assert defaults == {"evaluation.verdict": {"REJECTED"}, "probing.phase": {"FAILED"}}
 
 
 def test_every_error_that_is_matched_exists():
-    ours = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
+    own_errors = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
     model = get_session().get_service_model("personalize")
-    modelled = {shape.name for shape in model.error_shapes}
-    unknown = set(errors_matched(DEFINITION)) - ours - modelled - RESERVED
-    assert unknown == set(), "a name that nobody raises is a retry that never happens"
+    service_errors = {shape.name for shape in model.error_shapes}
+    unknown = set(matched_errors(DEFINITION)) - own_errors - service_errors - RESERVED
+    assert unknown == set(), "a misspelled name is a retry that never happens"
 
 
-def test_nothing_inside_a_map_can_end_it_but_a_normal_end():
+def test_an_item_of_a_map_always_ends_normally():
     for machine in list(machines(DEFINITION))[1:]:
-        ends = {
-            name: state["Type"] for name, state in machine["States"].items() if "Next" not in state
+        end_types = {
+            state["Type"]
+            for state in machine["States"].values()
+            if "Next" not in state and state["Type"] != "Choice"
         }
-        ends = {name: kind for name, kind in ends.items() if kind != "Choice"}
-        assert set(ends.values()) == {"Pass"}, f"one failed item would stop the others: {ends}"
+        assert end_types == {"Pass"}, "a failed item would stop the other items"
 
 
-def test_every_path_of_the_run_itself_ends_in_the_report():
-    top = DEFINITION["States"]
-    after = {name for name, state in top.items() if "Report outcome" in json.dumps(state)}
-    assert after == {
+def test_every_path_of_the_run_leads_to_the_report():
+    run_states = DEFINITION["States"]
+    predecessors = {
+        name for name, state in run_states.items() if "Report outcome" in json.dumps(state)
+    }
+    assert predecessors == {
         "Plan retraining",
         "Is there anything to do?",
         "Import datasets",
@@ -268,6 +281,6 @@ def test_every_path_of_the_run_itself_ends_in_the_report():
     }
 
 
-def test_the_error_of_a_reported_run_is_the_one_that_close_run_leaves_alone():
+def test_close_run_knows_the_error_of_a_run_that_has_reported():
     assert module.REPORTED == executions.REPORTED
     assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED
