@@ -1,145 +1,167 @@
-"""Replay many weekly runs in virtual time: lag, transitions and Lambda calls of a healthy run.
+"""Replay weekly runs in virtual time, and measure lag, transitions and Lambda calls.
 
     python -m tests.benchmarks.replay [--runs 100] [--seed 1] [--seconds 930,745,1245,5430,930]
 
-Real are the state machine, the functions, the pacing and moto's interpreter; simulated are
-Personalize's durations: those given, with a run-to-run spread of 10%, and 3% of the jobs half and
-3% twice as long as usual. Expectations come from the runs before, as the functions read them from
-the service. Each week has an export of its own. The lag of a job is the time from its end until the
-state that follows is entered.
+The state machine, the functions, the pacing and moto's interpreter are real. The durations of the
+jobs in Personalize are simulated: a usual duration with a standard deviation of 10%, and 3% of the
+jobs take half as long and 3% twice as long. The functions expect what they read about earlier jobs.
+Each week has another export. The lag of a job is the time from its end until the workflow enters
+the state that follows.
 """
 
 import argparse
 import json
 import random
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from emulator.virtual.lambda_runtime import Handler
 from emulator.virtual.step_functions import Execution
 from tests.workflow.pipeline import deploy
 from tests.world import interactions
 
-STAGES = ("interactions", "items", "users", "solution-version", "campaign-update")
-USUAL = (930, 745, 1245, 5430, 930)
-SPREAD, ODD = 0.1, 0.03
-WARM_UP = 5
-"""Runs before the measured ones: as many durations as planning remembers."""
+IMPORTS = ("interactions", "items", "users")
+STAGES = (*IMPORTS, "solution-version", "campaign-update")
+USUAL_SECONDS = (930, 745, 1245, 5430, 930)
+"""The usual duration of each stage."""
+DEVIATION = 0.1
+OUTLIERS = 0.03
+"""The share of jobs that take half as long, and of jobs that take twice as long."""
+WARM_UP_RUNS = 5
+"""The runs before the first measured run. Planning reads as many earlier durations."""
 WEEK = timedelta(days=7)
 
 
-class Measured(NamedTuple):
-    """One run: lag in seconds per stage, transitions, Lambda calls, and those that failed."""
+class Measurements(NamedTuple):
+    """The measurements of one run. `lags` are seconds by stage."""
 
-    lags: dict[str, float]
+    lags: Mapping[str, float]
     transitions: int
     calls: int
     failed_calls: int
 
 
-def replay(usual: Sequence[float], *, runs: int, seed: int) -> Iterator[Measured]:
-    """Give the measurements of `runs` runs, a week apart, after a warm-up."""
-    draw = random.Random(seed)  # noqa: S311 - a simulation
-    lasts: dict[str, float] = {}
+def replay(
+    usual_seconds: Sequence[float],
+    *,
+    runs: int,
+    seed: int,
+    handlers: Mapping[str, Handler] | None = None,
+) -> Iterator[Measurements]:
+    """Run once a week, and yield the measurements of each run after the warm-up.
+
+    `handlers` replace functions, by step.
+    """
+    chance = random.Random(seed)  # noqa: S311 - a simulation
+    durations: dict[str, float] = {}
 
     def timings(kind: str, arn: str) -> tuple[float, float]:
-        stage = next((each for each in STAGES if f"-{each}-" in arn), kind)
-        seconds = lasts.get(stage, 600)
-        return 60, seconds - 60
+        stage = next((stage for stage in STAGES if f"-{stage}-" in arn), kind)
+        return 60, durations.get(stage, 600) - 60
 
-    with deploy(timings=timings) as pipeline:
-        for number in range(WARM_UP + runs):
-            lasts.update(zip(STAGES, (_duration(draw, each) for each in usual), strict=True))
+    with deploy(timings=timings, handlers=handlers) as pipeline:
+        for number in range(WARM_UP_RUNS + runs):
+            for stage, seconds in zip(STAGES, usual_seconds, strict=True):
+                durations[stage] = _random_duration(chance, seconds)
             slot = pipeline.clock.now()
             pipeline.bucket.put("interactions.csv", interactions(shift=number + 1))
             execution = pipeline.run(scheduledTime=slot.isoformat())
             if execution.status != "SUCCEEDED":
-                raise AssertionError(f"a healthy run ended {execution.status}: {execution.cause}")
-            if number >= WARM_UP:
+                raise AssertionError(f"a good run ended {execution.status}: {execution.cause}")
+            if number >= WARM_UP_RUNS:
                 yield _measure(execution)
-            pipeline.clock.sleep((slot + WEEK - pipeline.clock.now()).total_seconds())
+            pipeline.sleep((slot + WEEK - pipeline.clock.now()).total_seconds())
 
 
-def _duration(draw: random.Random, usual: float) -> float:
-    seconds, kind = draw.gauss(usual, usual * SPREAD), draw.random()
-    return seconds / 2 if kind < ODD else seconds * 2 if kind < 2 * ODD else seconds
+def _random_duration(chance: random.Random, usual: float) -> float:
+    seconds, draw = chance.gauss(usual, usual * DEVIATION), chance.random()
+    if draw < OUTLIERS:
+        return seconds / 2
+    if draw < 2 * OUTLIERS:
+        return seconds * 2
+    return seconds
 
 
-def _measure(execution: Execution) -> Measured:
+def _measure(execution: Execution) -> Measurements:
+    ended, noticed = _ends(execution), _noticed(execution)
+    failed_calls = [call for call in execution.calls if isinstance(call.outcome, str)]
+    return Measurements(
+        lags={stage: (noticed[stage] - ended[stage]).total_seconds() for stage in STAGES},
+        transitions=execution.transitions,
+        calls=len(execution.calls),
+        failed_calls=len(failed_calls),
+    )
+
+
+def _ends(execution: Execution) -> dict[str, datetime]:
+    """Return the time at which the job of each stage ended."""
     output = execution.output or {}
-    ended = {
-        result["dataset"]["type"]: result["job"]["endedAt"]
-        for result in output["imports"]["results"]
-    }
     solution = output["solutions"][0]
-    ended["solution-version"] = solution["version"]["endedAt"]
-    ended["campaign-update"] = solution["campaigns"][0]["update"]["endedAt"]
-    noticed = {
-        "solution-version": _entered(execution, "Update campaigns"),
-        "campaign-update": _entered(execution, "Campaign updated"),
-        **_imports_noticed(execution),
+    jobs = {
+        **{item["dataset"]["type"]: item["job"] for item in output["imports"]["results"]},
+        "solution-version": solution["version"],
+        "campaign-update": solution["campaigns"][0]["update"],
     }
-    lags = {
-        stage: (noticed[stage] - datetime.fromisoformat(ended[stage])).total_seconds()
-        for stage in STAGES
-    }
-    failed = [call for call in execution.calls if isinstance(call.outcome, str)]
-    return Measured(lags, execution.transitions, len(execution.calls), len(failed))
+    return {stage: datetime.fromisoformat(job["endedAt"]) for stage, job in jobs.items()}
 
 
-def _entered(execution: Execution, state: str) -> datetime:
-    return next(moment for moment, name in execution.timeline if name == state)
-
-
-def _imports_noticed(execution: Execution) -> dict[str, datetime]:
-    """Give when each import's end was noticed, by the dataset in the state's input."""
-    found = {}
+def _noticed(execution: Execution) -> dict[str, datetime]:
+    """Return the time at which the workflow entered the state after the job of each stage."""
+    times = {}
     for event in execution.events:
-        entered = event.get("stateEnteredEventDetails", {})
-        if entered.get("name") == "Dataset imported":
-            found[json.loads(entered["input"])["dataset"]["type"]] = event["timestamp"]
-    return found
+        entered = event.get("stateEnteredEventDetails")
+        if entered is None:
+            continue
+        if entered["name"] == "Dataset imported":
+            dataset_type = json.loads(entered["input"])["dataset"]["type"]
+            times[dataset_type] = event["timestamp"]
+        elif entered["name"] == "Update campaigns":
+            times["solution-version"] = event["timestamp"]
+        elif entered["name"] == "Campaign updated":
+            times["campaign-update"] = event["timestamp"]
+    return times
 
 
-def table(measured: Sequence[Measured]) -> str:
-    """Give the means, a line each."""
+def table(measurements: Sequence[Measurements]) -> str:
+    """Return the means and the worst values as text."""
     lags = {
-        "imports": [run.lags[each] for run in measured for each in STAGES[:3]],
-        "training": [run.lags["solution-version"] for run in measured],
-        "campaign": [run.lags["campaign-update"] for run in measured],
+        "imports": [run.lags[stage] for run in measurements for stage in IMPORTS],
+        "training": [run.lags["solution-version"] for run in measurements],
+        "campaign": [run.lags["campaign-update"] for run in measurements],
     }
-    lines = [f"{len(measured)} runs"]
-    lines += [
-        f"lag until a finished job is noticed, {stage}: mean {statistics.mean(each):.0f} s, "
-        f"worst {max(each):.0f} s"
-        for stage, each in lags.items()
+    transitions = [run.transitions for run in measurements]
+    calls = [run.calls for run in measurements]
+    failing = sum(run.failed_calls for run in measurements)
+    lag_lines = [
+        f"lag until a finished job is noticed, {stage}: mean {statistics.mean(seconds):.0f} s, "
+        f"worst {max(seconds):.0f} s"
+        for stage, seconds in lags.items()
     ]
-    lines += [
-        (
-            f"transitions a run: mean {statistics.mean(run.transitions for run in measured):.0f}, "
-            f"most {max(run.transitions for run in measured)}"
-        ),
-        (
-            f"Lambda calls a run: mean {statistics.mean(run.calls for run in measured):.0f}, "
-            f"of them failing {sum(run.failed_calls for run in measured)}"
-        ),
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            f"{len(measurements)} runs",
+            *lag_lines,
+            f"transitions a run: mean {statistics.mean(transitions):.0f}, most {max(transitions)}",
+            f"Lambda calls a run: mean {statistics.mean(calls):.0f}, of them failing {failing}",
+        ]
+    )
 
 
 def main() -> None:
+    """Print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--seconds",
-        type=lambda text: [float(each) for each in text.split(",")],
-        default=USUAL,
+        type=lambda text: [float(seconds) for seconds in text.split(",")],
+        default=USUAL_SECONDS,
         help=f"usual durations of {', '.join(STAGES)}",
     )
-    given = parser.parse_args()
-    print(table(list(replay(given.seconds, runs=given.runs, seed=given.seed))))
+    arguments = parser.parse_args()
+    print(table(list(replay(arguments.seconds, runs=arguments.runs, seed=arguments.seed))))
 
 
 if __name__ == "__main__":

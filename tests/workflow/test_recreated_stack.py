@@ -2,7 +2,7 @@
 
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, problems_of, report, skip_reason
-from tests.workflow.test_spending import NOTHING_NEW
+from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import MOVIES, interactions, solution
 
 NEW_PREFIX = "ffffffff"
