@@ -1,10 +1,10 @@
-"""Break functions and workflow on purpose, one mutant at a time: do the tests notice?
+"""Change functions and workflow on purpose, one change at a time: do the tests notice?
 
     python -m tests.mutants [--seconds 1800] [--seed 1] [--only functions/personalize/gate.py]
 
-Mutants are drawn at random until the time is up, and made in a temporary copy. One has died if
-a test fails in `tests/functions` or `tests/workflow` (without that of random faults, which takes
-minutes), or if these take far longer than usual. Fails if fewer than 85% die.
+A mutant is a copy of the project with one random change. It is killed if a test in
+`tests/functions` or `tests/workflow` fails, or takes far longer than usual. The tests of random
+faults are left out, because they take minutes. The exit code is 1 if less than 85% are killed.
 """
 
 import argparse
@@ -18,132 +18,182 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import permutations
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("functions/**/*.py", "components/state_machine/definition.py")
-SUITES = "tests/functions", "-n 2 tests/workflow --ignore=tests/workflow/test_exactly_once.py"
-IGNORED = shutil.ignore_patterns(".*", "__pycache__")
-PAIRS = "Lt LtE", "Gt GtE", "Eq NotEq", "Is IsNot", "In NotIn", "And Or"
-KINDS = [[getattr(ast, name) for name in pair.split()] for pair in PAIRS]
-NEIGHBOURS = {**dict(KINDS), **{other: one for one, other in KINDS}}
-WAYS = ("next_state", "on_active", "on_error", "on_failed", "default")
-"""Where a state of the workflow leads to; an error that goes the way of success is swallowed."""
+SUITES = ("tests/functions", "-n 2 tests/workflow --ignore=tests/workflow/test_exactly_once.py")
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__")
+LEAST_SHARE = 0.85
+SWAPS = [(ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq)]
+SWAPS += [(ast.Is, ast.IsNot), (ast.In, ast.NotIn), (ast.And, ast.Or)]
+SWAPPED = {first: second for pair in SWAPS for first, second in permutations(pair)}
+NEXT_STATES = ("next_state", "on_error", "on_active", "on_failed", "default")
+"""The arguments that name a next state of the workflow."""
+STATUS_OWNERS = {"described", "latest"}
+"""The variables whose statuses are easily confused: a campaign and its latest update."""
 
-Edit = tuple[int, str, dict[str, object]]
-"""A line, what is done there in words, and the values of the node's fields afterwards."""
+
+class Change(NamedTuple):
+    """A change of a syntax node. `fields` are the new values of its fields."""
+
+    line: int
+    description: str
+    fields: dict[str, object]
 
 
-def mutants(source: str) -> Iterator[tuple[str, str]]:
-    """Give each mutant of a module: what was done, and its source."""
-    tree = ast.parse(source)
-    for function in (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)):
+class Mutant(NamedTuple):
+    """The changed source of a module. `path` is relative to the root."""
+
+    path: str
+    description: str
+    source: str
+
+
+def mutants_of(path: str) -> Iterator[Mutant]:
+    """Yield every mutant of a module."""
+    tree = ast.parse((ROOT / path).read_text())
+    for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
         for node in ast.walk(function):
-            for line, what, values in (*_dropped(node), *_turned(node), *_status(node, function)):
-                before = {name: getattr(node, name) for name in values}
-                vars(node).update(values)
-                yield f"{line}: {what}", ast.unparse(ast.fix_missing_locations(tree))
-                vars(node).update(before)
+            for line, description, fields in changes(node, function):
+                original = {name: getattr(node, name) for name in fields}
+                vars(node).update(fields)
+                source = ast.unparse(ast.fix_missing_locations(tree))
+                vars(node).update(original)
+                yield Mutant(path, f"{path}:{line}: {description}", source)
 
 
-def _dropped(node: ast.AST) -> Iterator[Edit]:
-    """Drop a statement (a raise: the error is swallowed), or an entry of a plain dict."""
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(node, name, None)
-        for place, each in enumerate(block if isinstance(block, list) else []):
-            docstring = isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
-            if not docstring and not isinstance(each, ast.FunctionDef | ast.Pass):
-                left = [*block[:place], ast.Pass(), *block[place + 1 :]]
-                yield each.lineno, f"dropped {ast.unparse(each)[:60]!r}", {name: left}
-    if isinstance(node, ast.Dict) and all(isinstance(each, ast.Constant) for each in node.values):
-        for place, key in enumerate(node.keys):
-            keys, values = (
-                [*all_[:place], *all_[place + 1 :]] for all_ in (node.keys, node.values)
-            )
-            yield node.lineno, f"dropped {ast.unparse(key)}", {"keys": keys, "values": values}
-
-
-def _turned(node: ast.AST) -> Iterator[Edit]:
-    """Negate a condition, take the neighbour of an operator, let one way out be the other."""
+def changes(node: ast.AST, function: ast.FunctionDef) -> Iterator[Change]:
+    """Yield every change of a node."""
+    yield from _dropped_statements(node)
     if isinstance(node, ast.If | ast.IfExp | ast.While):
         negated = ast.UnaryOp(op=ast.Not(), operand=node.test)
-        yield node.lineno, f"negated {ast.unparse(node.test)!r}", {"test": negated}
+        yield Change(node.lineno, f"negated {ast.unparse(node.test)!r}", {"test": negated})
     elif isinstance(node, ast.Compare):
         for place, operator in enumerate(node.ops):
-            other = NEIGHBOURS[type(operator)]()
-            what = f"{type(other).__name__} in {ast.unparse(node)!r}"
-            yield node.lineno, what, {"ops": [*node.ops[:place], other, *node.ops[place + 1 :]]}
+            swapped = SWAPPED[type(operator)]()
+            operators = [*node.ops[:place], swapped, *node.ops[place + 1 :]]
+            yield Change(node.lineno, _swap(node, swapped), {"ops": operators})
     elif isinstance(node, ast.BoolOp):
-        other = NEIGHBOURS[type(node.op)]()
-        yield node.lineno, f"{type(other).__name__} in {ast.unparse(node)!r}", {"op": other}
+        swapped = SWAPPED[type(node.op)]()
+        yield Change(node.lineno, _swap(node, swapped), {"op": swapped})
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        yield node.lineno, f"{not node.value} for {node.value}", {"value": not node.value}
+        yield Change(node.lineno, f"{not node.value} for {node.value}", {"value": not node.value})
+    elif isinstance(node, ast.Dict):
+        yield from _dropped_entries(node)
     elif isinstance(node, ast.Call):
-        for one, other in combinations([each for each in node.keywords if each.arg in WAYS], 2):
-            rest = [each for each in node.keywords if each is not other]
-            keywords = [*rest, ast.keyword(arg=other.arg, value=one.value)]
-            yield node.lineno, f"{other.arg} is {ast.unparse(one.value)}", {"keywords": keywords}
+        yield from _redirected_states(node)
+    elif isinstance(node, ast.Subscript) and ast.unparse(node.slice) == "'status'":
+        names = {item.id for item in ast.walk(function) if isinstance(item, ast.Name)}
+        for name in sorted(names & STATUS_OWNERS - {ast.unparse(node.value)}):
+            yield Change(node.lineno, f"the status of {name}", {"value": ast.Name(id=name)})
 
 
-def _status(node: ast.AST, function: ast.FunctionDef) -> Iterator[Edit]:
-    """Take the status of another variable: the campaign's for that of its latest update."""
-    if isinstance(node, ast.Subscript) and ast.unparse(node).endswith("['status']"):
-        known = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
-        for other in sorted(known & {"described", "latest"} - {ast.unparse(node.value)}):
-            yield node.lineno, f"the status of {other}", {"value": ast.Name(id=other)}
+def _swap(node: ast.expr, operator: ast.AST) -> str:
+    return f"{type(operator).__name__} in {ast.unparse(node)!r}"
 
 
-def passes(copy: Path, seconds: float) -> bool:
-    """Tell whether all tests pass in the copy, each suite within so many seconds."""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    for suite in SUITES:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", *suite.split()]
-        tests = subprocess.Popen(  # noqa: S603 - our own tests
-            command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            if tests.wait(timeout=seconds) != 0:
-                return False
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            if tests.poll() is None:
-                os.killpg(tests.pid, signal.SIGKILL)
-    return True
+def _dropped_statements(node: ast.AST) -> Iterator[Change]:
+    """Drop a statement. Without a `raise`, an error is ignored."""
+    for field in ("body", "orelse", "finalbody"):
+        block = getattr(node, field, None)
+        for place, statement in enumerate(block if isinstance(block, list) else []):
+            is_docstring = isinstance(statement, ast.Expr) and isinstance(
+                statement.value, ast.Constant
+            )
+            if not is_docstring and not isinstance(statement, ast.FunctionDef | ast.Pass):
+                remaining = [*block[:place], ast.Pass(), *block[place + 1 :]]
+                description = f"dropped {ast.unparse(statement)[:60]!r}"
+                yield Change(statement.lineno, description, {field: remaining})
+
+
+def _dropped_entries(node: ast.Dict) -> Iterator[Change]:
+    """Drop an entry of a dict that contains only constants."""
+    if not all(isinstance(value, ast.Constant) for value in node.values):
+        return
+    for place, key in enumerate(node.keys):
+        fields = {
+            "keys": [*node.keys[:place], *node.keys[place + 1 :]],
+            "values": [*node.values[:place], *node.values[place + 1 :]],
+        }
+        yield Change(node.lineno, f"dropped {ast.unparse(key)}", fields)
+
+
+def _redirected_states(node: ast.Call) -> Iterator[Change]:
+    """Replace a next state by another next state of the call: an error continues as a success."""
+    targets = [keyword for keyword in node.keywords if keyword.arg in NEXT_STATES]
+    for changed, source in permutations(targets, 2):
+        keywords = [keyword for keyword in node.keywords if keyword is not changed]
+        keywords.append(ast.keyword(arg=changed.arg, value=source.value))
+        description = f"{changed.arg} is {ast.unparse(source.value)}"
+        yield Change(node.lineno, description, {"keywords": keywords})
+
+
+def _suite_passes(folder: Path, suite: str, seconds: float) -> bool:
+    process = subprocess.Popen(  # noqa: S603 - the project's tests
+        [sys.executable, "-m", "pytest", "-x", "-q", *suite.split()],
+        cwd=folder,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(timeout=seconds) == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def tests_pass(folder: Path, seconds: float) -> bool:
+    """Return True if both suites pass in a copy of the project, each within so many seconds."""
+    return all(_suite_passes(folder, suite, seconds) for suite in SUITES)
+
+
+def survives(mutant: Mutant, folder: Path, seconds: float) -> bool:
+    """Return True if the tests pass although the copy of the project contains the mutant."""
+    file = folder / mutant.path
+    original = file.read_text()
+    file.write_text(mutant.source)
+    try:
+        return tests_pass(folder, seconds)
+    finally:
+        file.write_text(original)
 
 
 def main() -> int:
-    """Try mutants until the time is over; give the exit code."""
+    """Try mutants until the time is over, print the survivors, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
-    parser.add_argument("--seconds", type=float, default=1800, help="the whole budget")
+    parser.add_argument("--seconds", type=float, default=1800, help="the time for all mutants")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="one module, as functions/personalize/gate.py")
-    given = parser.parse_args()
-    ends = time.monotonic() + given.seconds
-    every = [str(path.relative_to(ROOT)) for each in SOURCES for path in ROOT.glob(each)]
-    names = [given.only] if given.only else every
-    drawn = sorted({(at, *each) for at in names for each in mutants((ROOT / at).read_text())})
-    random.Random(given.seed).shuffle(drawn)  # noqa: S311 - a sample
+    arguments = parser.parse_args()
+    end = time.monotonic() + arguments.seconds
+    all_paths = [str(file.relative_to(ROOT)) for glob in SOURCES for file in ROOT.glob(glob)]
+    paths = [arguments.only] if arguments.only else all_paths
+    # A statement of a nested function is found twice.
+    mutants = sorted({mutant for path in paths for mutant in mutants_of(path)})
+    random.Random(arguments.seed).shuffle(mutants)  # noqa: S311 - a sample
     tried, survivors = 0, []
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(shutil.copytree(ROOT, Path(folder) / "copy", ignore=IGNORED))
-        began = time.monotonic()
-        if not passes(copy, given.seconds):
-            sys.exit("the tests fail without any mutant, or take longer than the whole budget")
-        usual = time.monotonic() - began
-        for name, what, source in drawn:
-            if time.monotonic() + (longest := 2 * usual + 10) > ends:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(shutil.copytree(ROOT, Path(temporary) / "copy", ignore=NOT_COPIED))
+        started = time.monotonic()
+        if not tests_pass(folder, arguments.seconds):
+            sys.exit("the tests fail without a mutant, or need more than all the time")
+        limit = 2 * (time.monotonic() - started) + 10
+        for mutant in mutants:
+            if time.monotonic() + limit > end:
                 break
-            before = (copy / name).read_text()
-            (copy / name).write_text(source)
             tried += 1
-            if passes(copy, longest):
-                survivors.append(f"survived: {name}:{what}")
-            (copy / name).write_text(before)
+            if survives(mutant, folder, limit):
+                survivors.append(f"survived: {mutant.description}")
     share = (tried - len(survivors)) / max(tried, 1)
-    print(f"of {len(drawn)} mutants {tried} were tried, and {share:.0%} died", *survivors, sep="\n")
-    return 0 if share >= 0.85 else 1
+    summary = f"of {len(mutants)} mutants {tried} were tried, and {share:.0%} were killed"
+    print(summary, *survivors, sep="\n")
+    return 0 if share >= LEAST_SHARE else 1
 
 
 if __name__ == "__main__":
