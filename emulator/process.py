@@ -1,10 +1,10 @@
-"""Starts the emulator in a process of its own, and ends it with everything that it started.
+"""Starts the emulator in a separate process, and ends it with everything that it started.
 
     with running() as emulator:
         boto3.client("s3", **emulator.connection).create_bucket(...)
 
 The emulator needs a process because MiniStack and moto keep their state in modules and read the
-environment when they are imported. The processes of the functions must end with it. The emulator
+environment when they are imported. The processes of its functions end with it. The emulator
 ends when the `with` block ends, and also when the process of the block dies.
 """
 

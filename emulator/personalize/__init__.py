@@ -2,7 +2,7 @@
 
 from emulator.personalize.api import Call, Personalize
 from emulator.personalize.authorization import Caller
-from emulator.personalize.errors import AccessDenied, ApiError, NoAnswer, NoSuchKey, ObjectError
+from emulator.personalize.errors import AccessDenied, ApiError, NoResponse, NoSuchKey, ObjectError
 from emulator.personalize.faults import Faults
 from emulator.personalize.store import Objects, Switches
 from emulator.personalize.timeline import Duration, FixedTimings, Timings
@@ -16,7 +16,7 @@ __all__ = [
     "Duration",
     "Faults",
     "FixedTimings",
-    "NoAnswer",
+    "NoResponse",
     "NoSuchKey",
     "ObjectError",
     "Objects",

@@ -30,7 +30,7 @@ from emulator.personalize.store import Objects, ServiceOptions, Store, Switches
 from emulator.personalize.tables import Row
 from emulator.personalize.timeline import FixedTimings, Timings
 
-# Each operation has a request type of its own. `validate` has checked the request before.
+# The second argument is the request, as a TypedDict. `validate` has checked it.
 Operation = Callable[[Store, Any], dict[str, object]]
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -125,7 +125,7 @@ class Personalize:
 
         Raises:
             ApiError: The service refuses the call.
-            NoAnswer: An injected fault loses the response.
+            NoResponse: An injected fault loses the response.
         """
         request = {
             key: value for key, value in deepcopy(dict(request)).items() if value is not None
@@ -134,7 +134,7 @@ class Personalize:
             self.calls.append(Call(operation_name, caller.arn, request))
             fault = self.faults.for_call(operation_name)
             if fault is not None:
-                fault.refuse()
+                fault.raise_before_operation()
             model = operation(operation_name)
             validate(operation_name, request)
             self._check_permissions(self._store(caller), operation_name, request, caller)
@@ -143,7 +143,7 @@ class Personalize:
             seen_at = store.now - timedelta(seconds=delay)
             response = self._perform(store, operation_name, request, seen_at)
             if fault is not None:
-                fault.lose()
+                fault.raise_after_operation()
             output = model.output_shape
             return {} if output is None else only_modelled(output, response)
 

@@ -52,7 +52,7 @@ def describe(
 ) -> dict[str, object]:
     """Return one resource at a time.
 
-    The only field of such a request is an ARN, and the only field of the response is the resource.
+    The only field of the request is an ARN, and the only field of the response is the resource.
     """
     model = operation(name)
     (arn_field,) = members(model.input_shape)

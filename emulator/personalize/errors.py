@@ -15,7 +15,7 @@ class ApiError(Exception):
         self.status = status
 
 
-class NoAnswer(Exception):  # noqa: N818  # not an error of the service
+class NoResponse(Exception):  # noqa: N818  # not an error of the service
     """The service performs the operation, but the response never arrives."""
 
 

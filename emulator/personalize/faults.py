@@ -7,7 +7,7 @@ from itertools import count
 from threading import Lock
 from typing import cast
 
-from emulator.personalize.errors import ApiError, NoAnswer, limit_exceeded
+from emulator.personalize.errors import ApiError, NoResponse, limit_exceeded
 from emulator.personalize.service_model import operation_names
 
 # Each fault with its parameters and their defaults.
@@ -54,8 +54,8 @@ class Fault:
         """Return a parameter that is a number. `Faults.inject` has checked it."""
         return cast("float", self.parameters[parameter])
 
-    def refuse(self) -> None:
-        """Raise the error with which this fault replaces the operation. Called before it.
+    def raise_before_operation(self) -> None:
+        """Raise the error of a fault that prevents the operation. Other faults raise nothing.
 
         Raises:
             ApiError: For `throttle`, `server-error` and `limit-exceeded`.
@@ -67,16 +67,16 @@ class Fault:
         if self.fault == "server-error":
             raise _server_error(int(self.number("status")))
 
-    def lose(self) -> None:
-        """Raise the error with which this fault replaces the response. Called after the operation.
+    def raise_after_operation(self) -> None:
+        """Raise the error of a fault that loses the response. Other faults raise nothing.
 
         Raises:
-            NoAnswer: For `lost-answer`.
+            NoResponse: For `lost-answer`.
             ApiError: For `lost-answer` with a status.
         """
         if self.fault == "lost-answer":
             if self.parameters["status"] is None:
-                raise NoAnswer
+                raise NoResponse
             raise _server_error(int(self.number("status")))
 
 

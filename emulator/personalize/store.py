@@ -24,7 +24,7 @@ class Objects(Protocol):
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """Return the key itself, or every key below a prefix that ends in "/".
 
-        The list is empty if there is no such key.
+        The list is empty if the key does not exist.
 
         Raises:
             ObjectError: AccessDenied, or NoSuchKey for a missing bucket. The import job fails.

@@ -15,7 +15,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
-from emulator.personalize.errors import ApiError, NoAnswer
+from emulator.personalize.errors import ApiError, NoResponse
 from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service
 
 TARGET = "AmazonPersonalize."
@@ -50,7 +50,7 @@ def respond(
     The service `personalize` speaks AWS JSON 1.1. Its runtime and its events speak REST JSON.
 
     Raises:
-        NoAnswer: The server must close the connection without a response.
+        NoResponse: The server must close the connection without a response.
     """
     lower_headers = {name.lower(): value for name, value in headers.items()}
     try:
@@ -80,7 +80,7 @@ def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None
                 body=bytes(request.body),
                 caller=caller,
             )
-        except NoAnswer:
+        except NoResponse:
             raise ReadTimeoutError(endpoint_url=request.url) from None
         # Other handlers run too, and moto's handler must not see a URL of AWS.
         request.url = IN_PROCESS

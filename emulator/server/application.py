@@ -18,7 +18,7 @@ from ministack.app import app as ministack
 
 from emulator import moto_seams
 from emulator.clients import Clients
-from emulator.personalize.errors import NoAnswer
+from emulator.personalize.errors import NoResponse
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.server import (
@@ -149,13 +149,13 @@ class Application:
         exchange = Exchange(self._call_log, scope, receive, send, action)
         try:
             await self._personalize_http(operation.service, scope, exchange.receive, exchange.send)
-        except NoAnswer:
+        except NoResponse:
             exchange.log(0)
             await http.drop_connection(send)
 
 
 def _correct_ministack() -> None:
-    """Replace what MiniStack does differently from AWS, except what a service of its own guards."""
+    """Replace what MiniStack does differently from AWS in the services that it serves alone."""
     ministack_seams.respond_to_functions_immediately()
     ministack_seams.wait_for_function_logs()
     ministack_seams.name_schedules_by_their_group()

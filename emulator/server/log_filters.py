@@ -13,7 +13,7 @@ from emulator.server import http, ministack_seams
 
 
 def mount() -> None:
-    """Refuse such patterns from now on."""
+    """Refuse the patterns from now on."""
     ministack_seams.guard_service("logs", _refusal)
 
 

@@ -44,7 +44,7 @@ def respond(path: str, headers: Mapping[str, str], body: bytes, account: str) ->
 
 
 def set_error_codes() -> None:
-    """Give the interpreter's errors the attribute in which moto looks for their code."""
+    """Set the attribute in which moto looks for an error's code on the interpreter's errors."""
     for error in vars(api).values():
         if isinstance(error, type) and issubclass(error, AWSError) and error.TYPE is None:
             error.TYPE = vars(error).get("code")

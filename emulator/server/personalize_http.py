@@ -99,7 +99,7 @@ class PersonalizeHttp:
         """Respond to one request for a service of Personalize.
 
         Raises:
-            NoAnswer: The response must be lost.
+            NoResponse: The response must be lost.
         """
         body = await http.read_body(receive)
         headers = http.headers(scope)

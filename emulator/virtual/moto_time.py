@@ -130,7 +130,8 @@ def _substitutes(clock: VirtualClock) -> Iterator[Replacement]:
         original = getattr(module, name, None)
         if original not in doubles:
             raise SeamMovedError(
-                f"{module.__name__}.{name} is {original!r}: another moto, or a world in a world"
+                f"{module.__name__}.{name} is {original!r}; moto is not version 5.2.5, or this is"
+                " a block inside another one"
             )
         yield Replacement(module, name, doubles[original])
 
@@ -139,7 +140,7 @@ def _fast_copies() -> Iterator[Replacement]:
     for module_name in COPIERS:
         module = importlib.import_module(f"{PACKAGE}.{module_name}")
         if getattr(module, "copy", None) is not copy:
-            raise SeamMovedError(f"{module.__name__} does not copy: another moto?")
+            raise SeamMovedError(f"{module.__name__} has no copy; moto is not version 5.2.5")
         yield Replacement(module, "copy", SimpleNamespace(deepcopy=_copy_document))
 
 

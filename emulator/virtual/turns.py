@@ -43,9 +43,9 @@ class Turns:
         self._broken = False
 
     def wait(self, until: int | None, waiters: "deque[Thread] | None" = None) -> bool:
-        """Give the turn away. Return True when the thread is woken, or False at the time `until`.
+        """Wait without the turn. Return True when the thread is woken, or False at `until`.
 
-        `waiters` is the queue in which `wake` finds the thread.
+        `until` is a value of `elapsed`, and `waiters` the queue in which `wake` finds the thread.
 
         Raises:
             Unwind: The thread must end.
@@ -169,7 +169,7 @@ class Turns:
             raise StuckError(f"no end after {self._patience:g} real seconds; {name} has the turn")
 
     def _give_up(self) -> "Thread":
-        """Return the thread that keeps the turn. Give the turn to the owner and end the others."""
+        """Take the turn from the thread that keeps it, return that thread, and end all others."""
         busy, self.running, self._broken = self.running, self.owner, True
         for thread in list(self._threads):
             thread.doomed = True

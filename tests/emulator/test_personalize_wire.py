@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 from personalize_world import ARN, CALLER, GROUP, IMPORT_ROLE, Files, World, error_of, interactions
 
-from emulator.personalize import NoAnswer, Personalize, attach, respond
+from emulator.personalize import NoResponse, Personalize, attach, respond
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_body_must_be_a_json_object(world, body):
 
 def test_a_lost_response_is_no_response_on_the_wire(world):
     world.inject("lost-answer", operation="ListSchemas")
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoResponse):
         response_to(world, "AmazonPersonalize.ListSchemas")
 
 

@@ -18,7 +18,7 @@ from moto.core.models import botocore_stubber
 from components.args import RetrainingPipelineArgs
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
-from emulator.personalize import ApiError, Caller, NoAnswer, Personalize, attach, import_jobs
+from emulator.personalize import ApiError, Caller, NoResponse, Personalize, attach, import_jobs
 from emulator.virtual.lambda_runtime import Fails, Handler
 from emulator.virtual.step_functions import Execution, Machine, StartedExecution, StepFunctions
 from emulator.virtual.virtual_time import VirtualClock
@@ -321,7 +321,7 @@ def _respond_without_http(client, caller: Caller) -> None:
     def make_api_call(operation: str, request: Mapping[str, object]):
         try:
             return _as_botocore_parses(CURRENT.call(operation, request, caller))
-        except (ApiError, NoAnswer) as failure:
+        except (ApiError, NoResponse) as failure:
             CURRENT.failure = failure
         try:
             return send_with_botocore(operation, request)
