@@ -1,49 +1,45 @@
-"""How `pytest -n` deals the tests out: file by file, so that what the tests share is made once.
+"""Deal the tests out to the processes of `pytest -n` so that no process waits long for another.
 
-Files of end_to_end/ that share an emulator and its deployed stacks go to one process together, and
-the tests of the longest file, which share nothing, to a process each. The longest come first: the
-last one dealt would keep its process busy alone.
+A file goes to one process, so that its tests share what they set up. The files that share an
+emulator and its deployed stacks go to one process together. The tests of random faults share
+nothing, so each of them goes to the next free process. The longest files start first.
 """
 
 import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-ONE_EMULATOR = tuple(
-    f"tests/end_to_end/test_{each}.py"
-    for each in ("closing", "dead_letters", "happy_path", "permissions", "two_stacks")
+SHARED_EMULATOR = tuple(
+    f"tests/end_to_end/test_{name}.py"
+    for name in ("closing", "dead_letters", "happy_path", "permissions", "two_stacks")
 )
-EXACTLY_ONCE = "tests/workflow/test_exactly_once.py"
-LONGEST = (
-    *ONE_EMULATOR,
-    EXACTLY_ONCE,
-    "tests/end_to_end/test_rehearse.py",
-)
+RANDOM_FAULTS = "tests/workflow/test_exactly_once.py"
+LONGEST_FILES = (*SHARED_EMULATOR, RANDOM_FAULTS, "tests/end_to_end/test_rehearse.py")
 
-
-# A deadline would fail a property test for the load of the machine.
+# A deadline would make a property test fail on a busy machine.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 
 class Scheduling(LoadFileScheduling):
-    """Gives the next file, in the order of collection, to the process that is free."""
+    """Give the next group of tests, in the order of collection, to the next free process."""
 
     def _split_scope(self, nodeid: str) -> str:
+        """Return the name of the group to which a test belongs."""
         file = super()._split_scope(nodeid)
-        if file == EXACTLY_ONCE:
+        if file == RANDOM_FAULTS:
             return nodeid
-        return "end_to_end" if file in ONE_EMULATOR else file
+        return "end_to_end" if file in SHARED_EMULATOR else file
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Use it, whatever `--dist` says."""
-    config.option.loadscopereorder = False  # the longest have the fewest tests
+    """Return this scheduling for every value of `--dist`."""
+    config.option.loadscopereorder = False  # else files with many tests come first
     return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items):
-    """Put the longest files first, and leave the others in the order of their names."""
-    order = {file: place for place, file in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.location[0], len(order)))
+    """Sort the longest files to the beginning, and keep the order of the other files."""
+    places = {file: place for place, file in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: places.get(item.location[0], len(places)))
