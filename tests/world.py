@@ -131,16 +131,16 @@ class DatasetGroup:
     @property
     def args(self) -> RetrainingPipelineArgs:
         """Return the arguments of the pipeline that retrains this group."""
-        return RetrainingPipelineArgs(
-            datasets=DatasetsArgs(
-                **{
-                    dataset_type: self._dataset(dataset_type, changes)
-                    for dataset_type, changes in self.datasets.items()
-                }
-            ),
-            solutions=self.solutions,
-            **{"import_role_arn": IMPORT_ROLE, **self.options},
-        )
+        datasets = {
+            dataset_type: self._dataset(dataset_type, changes)
+            for dataset_type, changes in self.datasets.items()
+        }
+        standard = {
+            "datasets": DatasetsArgs(**datasets),
+            "solutions": self.solutions,
+            "import_role_arn": IMPORT_ROLE,
+        }
+        return RetrainingPipelineArgs(**{**standard, **self.options})
 
     def settings(self, prefix: str = PREFIX) -> dict[str, object]:
         """Return the settings that the state machine of the pipeline is deployed with."""

@@ -8,8 +8,8 @@ from components import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
+from tests.world import MOVIES, PERSONALIZE, solution
 
-PERSONALIZE = "arn:aws:personalize:eu-west-1:123456789012"
 NAME = "retraining-dev"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-aaaa-bbbb-cccc-222222222222"
@@ -19,18 +19,8 @@ IMPORT_ROLE = "arn:aws:iam::123456789012:role/service/personalize-import"
 
 def minimal(**changes):
     """Return the smallest arguments, with changes: one dataset, one solution and no campaign."""
-    return RetrainingPipelineArgs(
-        **{
-            "datasets": DatasetsArgs(
-                interactions=DatasetArgs(
-                    dataset_arn=f"{PERSONALIZE}:dataset/movies/INTERACTIONS",
-                    data_location="s3://exports/interactions.csv",
-                )
-            ),
-            "solutions": [SolutionArgs(solution_arn=f"{PERSONALIZE}:solution/movies")],
-            **changes,
-        }
-    )
+    group = MOVIES.with_datasets("interactions").with_solutions(solution("movies", campaigns=[]))
+    return group.with_options(**{"import_role_arn": None, **changes}).args
 
 
 def complete(wrap=lambda value: value, **changes):

@@ -3,35 +3,32 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from components.args import (
-    CampaignArgs,
-    DatasetArgs,
-    DatasetsArgs,
-    LimitsArgs,
-    QualityRuleArgs,
-    RetrainingPipelineArgs,
-    SolutionArgs,
-)
-from components.document import document
+from components.args import LimitsArgs
 from functions.exports import Export, FileSample, S3Object
 from functions.personalize import jobs
 from functions.planning import planned_jobs
 from functions.planning.situation import situation_of
 from functions.planning.world import World
+from tests.world import IMPORT_ROLE as ROLE
+from tests.world import (
+    MOVIES,
+    PREFIX,
+    RECIPE,
+    REGION,
+    campaign_arn,
+    dataset_arn,
+    solution_arn,
+)
+from tests.world import PERSONALIZE as ARN
 
-REGION = "eu-west-1"
-ARN = f"arn:aws:personalize:{REGION}:123456789012"
-DATASET = f"{ARN}:dataset/movies/INTERACTIONS"
-ITEMS = f"{ARN}:dataset/movies/ITEMS"
-GROUP = f"{ARN}:dataset-group/movies"
+DATASET = dataset_arn("interactions")
+ITEMS = dataset_arn("items")
+GROUP = MOVIES.arn
 SCHEMA = f"{ARN}:schema/interactions"
-SOLUTION = f"{ARN}:solution/taste"
-OTHER_SOLUTION = f"{ARN}:solution/similar"
+SOLUTION = solution_arn("taste")
+OTHER_SOLUTION = solution_arn("similar")
 VERSION, OLD_VERSION, FOREIGN_VERSION = (f"{SOLUTION}/{each}" for each in ("new", "old", "foreign"))
-CAMPAIGN = f"{ARN}:campaign/home"
-ROLE = "arn:aws:iam::123456789012:role/import"
-RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
-PREFIX = "0a1b2c3d"
+CAMPAIGN = campaign_arn("home")
 RUN_ID = "20261129T030000Z"
 LOCATION = "s3://exports/interactions.csv"
 FINGERPRINT = "e4f62bba75eba9fa267af92b48fb83dc"
@@ -214,23 +211,11 @@ def export(**changes):
 # The documents of the state machine
 
 
-ARGS = RetrainingPipelineArgs(
-    import_role_arn=ROLE,
-    datasets=DatasetsArgs(
-        interactions=DatasetArgs(dataset_arn=DATASET, data_location=LOCATION),
-        items=DatasetArgs(dataset_arn=ITEMS, data_location="s3://exports/items.csv"),
-    ),
-    solutions=[
-        SolutionArgs(
-            solution_arn=SOLUTION,
-            campaigns=[CampaignArgs(campaign_arn=CAMPAIGN)],
-            quality_gate=[QualityRuleArgs(metric=NDCG, max_drop=0.25)],
-        )
-    ],
-    limits=LimitsArgs(max_trainings_per_month=0),
-    tags={"team": "recommendations"},
+SETTINGS = (
+    MOVIES.with_datasets("interactions", "items")
+    .with_options(tags={"team": "recommendations"}, limits=LimitsArgs(max_trainings_per_month=0))
+    .settings()
 )
-SETTINGS = document(ARGS, job_prefix=PREFIX, import_role_arn=ROLE)
 
 
 def dataset_settings(**changes):
