@@ -1,4 +1,4 @@
-# Each target sets up what it needs. `make help` lists them.
+# Each target creates or updates .venv first. `make help` lists the targets.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
@@ -26,16 +26,16 @@ $(READY): requirements.txt requirements-dev.txt
 
 .PHONY: demo test check engine lint types workflow mutants faults benchmark requirements help
 
-demo: $(READY) ## rehearse the sample stack on an AWS that runs on this machine, and what goes wrong
+demo: $(READY) ## run the sample stack on an emulator of AWS, and let two things go wrong
 	@$(BIN)/python -m retrain rehearse --stack dev --scenario happy-path \
 		--scenario truncated-export --scenario worse-model
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest -n 3 --quiet
 
-check: lint types test ## lint, types and tests: what has to pass before a commit
+check: lint types test ## run lint, types and tests: all of it has to pass before a commit
 
-engine: $(READY) ## run the program on Pulumi's real engine (builds the CLI once, with Go, if there is none)
+engine: $(READY) ## run the program on the real Pulumi engine (builds a missing CLI once, with Go)
 	@$(BIN)/python tests/engine/cli/tools.py >/dev/null; case $$? in \
 		0) $(BIN)/python -m pytest -n 4 --quiet tests/engine ;; \
 		3) echo "the tests of the engine are skipped" ;; \
@@ -52,13 +52,13 @@ types: $(READY) ## check types
 workflow: $(READY) ## print the state machine of the sample stack
 	@$(BIN)/python -m docs.state_machine
 
-mutants: $(READY) ## break functions and workflow on purpose for 30 minutes: do the tests notice?
+mutants: $(READY) ## change the code at random for 30 minutes and see if the tests notice
 	@$(BIN)/python -m tests.mutants
 
-faults: $(READY) ## draw five times as many random faults as the tests do (some minutes)
+faults: $(READY) ## test five times as many random faults as the tests do (some minutes)
 	@EXAMPLES=20 $(BIN)/python -m pytest -n 3 --quiet tests/workflow/test_exactly_once.py
 
-benchmark: $(READY) ## replay healthy runs in virtual time: lag, transitions, calls, cost
+benchmark: $(READY) ## replay good runs in virtual time: delays, transitions, calls, cost
 	@$(BIN)/python -m tests.benchmarks.replay
 	@$(BIN)/python -m tests.benchmarks.cost
 
