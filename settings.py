@@ -14,7 +14,7 @@ import pulumi
 from cattrs.gen import make_dict_structure_fn, override
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components.args import RetrainingPipelineArgs, camel_case
+from components.args import RetrainingPipelineArgs, camel_case, config_keys
 from components.rules import reading, stacks
 from components.rules.pipeline import problems, regions, warnings
 from components.rules.values import Problem, is_same_or_part, old_form_error, unknown_key
@@ -168,7 +168,7 @@ class _Unfit(NamedTuple):
         key = "".join(parts).removeprefix(".")
         name = str(self.path[-1])
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
-            return Problem(key, None, unknown_key(name, _keys(self.error.cl)))
+            return Problem(key, None, unknown_key(name, config_keys(self.error.cl)))
         assert isinstance(self.error, reading.UnfitError), "the readers raise no other error"
         if old_form := old_form_error(name, self.error.unfit_value):
             return Problem(key, None, old_form)
@@ -276,14 +276,14 @@ def _collection_reader(type_: object, converter: cattrs.Converter) -> Reader:
 
 
 def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Reader:
-    keys = {each.name: override(rename=camel_case(each.name)) for each in fields(cls)}
+    keys = {field.name: override(rename=camel_case(field.name)) for field in fields(cls)}
     read: Callable[[dict[str, object]], object] = make_dict_structure_fn(
         cls,
         converter,
         _cattrs_forbid_extra_keys=True,
         **keys,  # type: ignore[arg-type]  # the options of the function are keywords, too
     )
-    expected = f"a mapping with {', '.join(_keys(cls))}"
+    expected = f"a mapping with {', '.join(config_keys(cls))}"
     return _or_output(lambda value, _: read(reading.shaped(dict, expected, value)))
 
 
@@ -300,10 +300,6 @@ def _empty(type_: object) -> object:
     if is_dataclass(type_):
         return {}
     return [] if _origin(type_) is Sequence else ""
-
-
-def _keys(cls: type) -> list[str]:
-    return [camel_case(each.name) for each in fields(cls)]
 
 
 def _decoded(value: str) -> object:

@@ -73,10 +73,11 @@ class DatasetsArgs:
 
     def configured(self) -> dict[str, DatasetArgs]:
         """Return the datasets that are set, in a fixed order, by their key in the config."""
-        datasets = {
-            camel_case(dataset.name): getattr(self, dataset.name) for dataset in fields(self)
+        return {
+            key: dataset
+            for key, dataset in config_values(self).items()
+            if isinstance(dataset, DatasetArgs)
         }
-        return {key: dataset for key, dataset in datasets.items() if dataset is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +244,16 @@ def camel_case(name: str) -> str:
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
+def config_keys(cls: "type[DataclassInstance]") -> list[str]:
+    """Return the keys of a dataclass in the stack's config, in the order of its fields."""
+    return [camel_case(field_.name) for field_ in fields(cls)]
+
+
+def config_values(args: "DataclassInstance") -> dict[str, object]:
+    """Return the values of a dataclass by their keys in the config, in the order of its fields."""
+    return {camel_case(field_.name): getattr(args, field_.name) for field_ in fields(args)}
+
+
 Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
 
 
@@ -251,7 +262,8 @@ def resolved(args: Dataclass) -> pulumi.Output[Dataclass]:
 
     As long as one input is unknown, for example in a preview, the whole Output is unknown.
     """
-    inputs = {each.name: _resolved(getattr(args, each.name)) for each in fields(args)}
+    names = [field_.name for field_ in fields(args)]
+    inputs = {name: _resolved(getattr(args, name)) for name in names}
     return pulumi.Output.all(**inputs).apply(lambda values: replace(args, **values))
 
 

@@ -1,12 +1,11 @@
 """Builds the settings that the first state of the workflow adds to every execution."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pulumi
 
-from .args import FULL_EVERY, RetrainingPipelineArgs, SolutionArgs, camel_case
+from .args import FULL_EVERY, RetrainingPipelineArgs, SolutionArgs, config_values
 from .rules import rates
 
 if TYPE_CHECKING:
@@ -28,11 +27,11 @@ def document(
         "prefix": job_prefix,
         "importRoleArn": import_role_arn,
         "datasets": [
-            {"type": key, **_all_fields(dataset)}
+            {"type": key, **config_values(dataset)}
             for key, dataset in args.datasets.configured().items()
         ],
         "solutions": [_solution(solution) for solution in args.solutions],
-        "limits": _all_fields(args.limits),
+        "limits": config_values(args.limits),
         "skipWhenUnchanged": args.skip_when_unchanged,
         "autoTraining": args.auto_training,
         "tags": dict(args.tags),
@@ -64,15 +63,10 @@ def _full_every(solution: SolutionArgs) -> dict[str, int]:
     return {"fullEveryDays": days}
 
 
-def _all_fields(args: "DataclassInstance") -> dict[str, object]:
-    """Return the fields of a dataclass under their keys in the config, in their order."""
-    return {camel_case(each.name): getattr(args, each.name) for each in fields(args)}
-
-
 def _set_fields(args: "DataclassInstance") -> dict[str, object]:
     """Return the fields that are not None, and sequences as lists."""
     return {
         key: list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-        for key, value in _all_fields(args).items()
+        for key, value in config_values(args).items()
         if value is not None
     }

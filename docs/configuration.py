@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import NamedTuple, get_args, get_origin
 
-from components.args import DatasetArgs, DatasetsArgs, RetrainingPipelineArgs, camel_case
+from components.args import (
+    DatasetArgs,
+    DatasetsArgs,
+    RetrainingPipelineArgs,
+    camel_case,
+    config_values,
+)
 from package.schema import attribute_docstrings
 
 PAGE = """\
@@ -83,9 +89,9 @@ def _default(field: Field[object]) -> str:
 def _yaml(value: object) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_yaml, value))}]"
-    if is_dataclass(value):
-        items = {camel_case(each.name): getattr(value, each.name) for each in fields(value)}
-        pairs = [f"{key}: {_yaml(item)}" for key, item in items.items() if item is not None]
+    if is_dataclass(value) and not isinstance(value, type):
+        items = config_values(value).items()
+        pairs = [f"{key}: {_yaml(item)}" for key, item in items if item is not None]
         return f"{{{', '.join(pairs)}}}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 

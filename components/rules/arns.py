@@ -183,32 +183,30 @@ def problems(settings: Iterable[ArnSetting], *, region: str | None = None) -> It
             arn = parse(setting.text)
             assert arn is not None, "the ARN fits the pattern of its kind"
             parsed.append(ParsedSetting(setting, arn))
-    personalize = [each for each in parsed if each.arn.service == "personalize"]
+    personalize = [entry for entry in parsed if entry.arn.service == "personalize"]
     if personalize:
         yield from _home_problems(parsed, _typical(personalize, lambda arn: arn.home), region)
-    datasets = [each for each in personalize if each.arn.resource.startswith("dataset/")]
+    datasets = [entry for entry in personalize if entry.arn.resource.startswith("dataset/")]
     if datasets:
         yield from _group_problems(datasets, _typical(datasets, lambda arn: arn.name))
-    yield from _repeated_problems(each.setting for each in personalize)
+    yield from _repeated_problems(entry.setting for entry in personalize)
 
 
-def _typical(
-    settings: Sequence[ParsedSetting], feature: Callable[[Arn], Hashable]
-) -> ParsedSetting:
+def _typical(parsed: Sequence[ParsedSetting], feature: Callable[[Arn], Hashable]) -> ParsedSetting:
     """Return the first setting whose ARN has the most common value of a feature."""
-    ((most_common, _),) = Counter(feature(each.arn) for each in settings).most_common(1)
-    return next(each for each in settings if feature(each.arn) == most_common)
+    ((most_common, _),) = Counter(feature(entry.arn) for entry in parsed).most_common(1)
+    return next(entry for entry in parsed if feature(entry.arn) == most_common)
 
 
 def _home_problems(
-    settings: Iterable[ParsedSetting], typical: ParsedSetting, region: str | None
+    parsed: Iterable[ParsedSetting], typical: ParsedSetting, region: str | None
 ) -> Iterator[Problem]:
     """Yield a problem for each part of an ARN that differs from the typical ARN of the stack."""
     key, home = typical.setting.key, typical.arn.home
     if region not in (None, home.region):
         message = f"is in region {home.region}, but the stack's aws:region is {region}; change one"
         yield Problem(key, typical.setting.text, message)
-    for setting, arn in settings:
+    for setting, arn in parsed:
         for part in _SHARED_PARTS[arn.service]:
             actual, expected = getattr(arn, part), getattr(home, part)
             if actual != expected and (part, actual) != _AWS_MANAGED:

@@ -1,6 +1,7 @@
 """Checks the settings of the datasets, each on its own and all of them together. Pure."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import get_args
 
 from ..args import DatasetArgs, DatasetsArgs, ImportMode
@@ -50,9 +51,8 @@ def _dataset_checks(datasets: DatasetsArgs, key: str, dataset: DatasetArgs) -> I
 
 def _shared_location_error(datasets: DatasetsArgs, key: str, location: str) -> str | None:
     """Return an error message if a dataset before this one has the same location."""
-    for previous_key, dataset in datasets.configured().items():
-        if previous_key == key:
-            return None
+    previous_datasets = takewhile(lambda item: item[0] != key, datasets.configured().items())
+    for previous_key, dataset in previous_datasets:
         if dataset.data_location == location:
             return (
                 f"is also datasets.{previous_key}.dataLocation, so each dataset would get the rows "

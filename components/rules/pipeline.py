@@ -1,7 +1,6 @@
 """Checks all arguments of a pipeline, and finds those that deserve a warning. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from datetime import date
 from typing import NamedTuple, get_args
 
@@ -11,6 +10,7 @@ from ..args import (
     DEFAULT_GATE,
     FULL_EVERY,
     AutoTraining,
+    DatasetsArgs,
     LimitsArgs,
     ProbeArgs,
     QualityRuleArgs,
@@ -18,6 +18,7 @@ from ..args import (
     SolutionArgs,
     TrainingMode,
     camel_case,
+    config_keys,
 )
 from . import arns, locations, metrics, plain, rates, values
 from .values import Check, Problem
@@ -126,7 +127,7 @@ def _gate_warnings(args: RetrainingPipelineArgs) -> Iterator[Problem]:
 def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]:
     """Yield a check for each setting except the ARNs."""
     if not args.datasets.configured():
-        keys = ", ".join(camel_case(each.name) for each in fields(args.datasets))
+        keys = ", ".join(config_keys(DatasetsArgs))
         yield Check("datasets", None, f"missing; at least one of {keys}")
     yield from locations.checks(args.datasets)
     if not args.solutions:

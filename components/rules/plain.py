@@ -45,10 +45,10 @@ def plain(args: Dataclass) -> PlainArgs[Dataclass]:
 
 def _plain_fields(args: Dataclass, prefix: str, problems: list[Problem]) -> Dataclass:
     values = {
-        each.name: _plain_value(
-            getattr(args, each.name), each.type, f"{prefix}{camel_case(each.name)}", problems
+        field.name: _plain_value(
+            getattr(args, field.name), field.type, f"{prefix}{camel_case(field.name)}", problems
         )
-        for each in fields(args)
+        for field in fields(args)
     }
     return replace(args, **values)
 
@@ -89,9 +89,9 @@ def _empty(type_: object) -> object:
     first = _members(type_)[0]
     if isinstance(first, type) and is_dataclass(first):
         required = [
-            each
-            for each in fields(first)
-            if each.default is MISSING and each.default_factory is MISSING
+            field
+            for field in fields(first)
+            if field.default is MISSING and field.default_factory is MISSING
         ]
-        return first(**{each.name: _empty(each.type) for each in required})
+        return first(**{field.name: _empty(field.type) for field in required})
     return _EMPTY.get(get_origin(first) or first, "")

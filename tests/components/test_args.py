@@ -24,6 +24,7 @@ from components.args import (
     QualityRuleArgs,
     SolutionArgs,
     camel_case,
+    config_values,
     resolved,
 )
 from components.document import document
@@ -78,11 +79,9 @@ def test_the_settings_have_every_field_of_the_datasets_and_limits():
     interactions = args.datasets.interactions
     assert settings["datasets"][0] == {
         "type": "interactions",
-        **{camel_case(each.name): getattr(interactions, each.name) for each in fields(DatasetArgs)},
+        **config_values(interactions),
     }
-    assert settings["limits"] == {
-        camel_case(each.name): getattr(args.limits, each.name) for each in fields(LimitsArgs)
-    }
+    assert settings["limits"] == config_values(args.limits)
 
 
 def test_fields_of_rules_and_probes_that_are_not_set_are_left_out_of_the_settings():
@@ -336,10 +335,11 @@ def test_no_setting_has_two_types_because_generated_sdks_have_no_unions():
     plain = {NoneType, *get_args(pulumi.Input[str])[1:]}
     classes = [cls for cls in vars(components).values() if is_dataclass(cls)]
     unions = {
-        f"{cls.__name__}.{each.name}"
+        f"{cls.__name__}.{field.name}"
         for cls in classes
-        for each in fields(cls)
-        if get_origin(each.type) in (Union, UnionType) and len({*get_args(each.type)} - plain) != 1
+        for field in fields(cls)
+        if get_origin(field.type) in (Union, UnionType)
+        and len({*get_args(field.type)} - plain) != 1
     }
     assert len(classes) == 8, "these are all classes of arguments"
     assert unions == set()

@@ -212,7 +212,7 @@ def test_without_campaigns_no_statement_has_an_empty_list_which_iam_refuses(smal
 
 def test_without_a_key_of_the_exports_no_function_may_decrypt(smallest):
     statements = smallest.policy(NAMES["plan_retraining"])["Statement"]
-    assert [each for each in statements if each["Action"] == ["kms:Decrypt"]] == []
+    assert [statement for statement in statements if statement["Action"] == ["kms:Decrypt"]] == []
 
 
 def test_a_date_in_a_location_or_a_marker_is_a_wildcard_in_the_policies():
@@ -227,7 +227,7 @@ def test_a_date_in_a_location_or_a_marker_is_a_wildcard_in_the_policies():
     engine = deploy(with_dates)
     objects = allow(["s3:GetObject"], ["arn:aws:s3:::exports/interactions/*/*"])
     statements = engine.policy(NAMES["plan_retraining"])["Statement"]
-    assert [each for each in statements if each["Action"][0].startswith("s3:")] == [
+    assert [statement for statement in statements if statement["Action"][0].startswith("s3:")] == [
         allow(["s3:ListBucket"], ["arn:aws:s3:::exports", "arn:aws:s3:::markers"]),
         objects,
     ]
@@ -238,7 +238,7 @@ def test_a_date_in_a_location_or_a_marker_is_a_wildcard_in_the_policies():
 
 def test_only_the_users_import_role_may_be_passed(with_import_role):
     statements = with_import_role.policy(NAMES["create_dataset_import_job"])["Statement"]
-    assert [each for each in statements if each["Action"] == ["iam:PassRole"]] == [
+    assert [statement for statement in statements if statement["Action"] == ["iam:PassRole"]] == [
         allow(["iam:PassRole"], [IMPORT_ROLE], **ONLY_TO_PERSONALIZE)
     ]
 

@@ -33,7 +33,7 @@ ALL = complete(solutions=[SOLUTION], import_role_arn=IMPORT_ROLE)
 def paths(value, path=()):
     """Yield the path of each setting in the arguments, also of the settings inside it."""
     if is_dataclass(value):
-        parts = {each.name: getattr(value, each.name) for each in fields(value)}
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
     elif isinstance(value, list | tuple):
         parts = dict(enumerate(value))
     else:

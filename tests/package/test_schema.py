@@ -2,12 +2,12 @@
 
 import json
 import tomllib
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 
 import pytest
 
 import components
-from components.args import RetrainingPipelineArgs, camel_case
+from components.args import RetrainingPipelineArgs, config_keys
 from package.schema import schema
 from tests.package.plugin import COMPONENT, ROOT, running
 
@@ -88,15 +88,11 @@ def test_a_dataclass_is_a_type_also_in_a_list():
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_the_properties_of_a_type_are_the_fields_of_its_dataclass(name):
-    assert list(schema_type(name)["properties"]) == [
-        camel_case(each.name) for each in fields(ARGUMENTS[name])
-    ]
+    assert list(schema_type(name)["properties"]) == config_keys(ARGUMENTS[name])
 
 
 def test_the_inputs_are_the_keys_of_the_config():
-    assert list(RESOURCE["inputProperties"]) == [
-        camel_case(each.name) for each in fields(RetrainingPipelineArgs)
-    ]
+    assert list(RESOURCE["inputProperties"]) == config_keys(RetrainingPipelineArgs)
     assert RESOURCE["requiredInputs"] == ["datasets", "solutions"]
 
 
@@ -116,7 +112,7 @@ def test_only_arns_and_locations_accept_an_output():
 
 
 @pytest.mark.parametrize(
-    ("place", "spec"), [pytest.param(*each, id=each[0]) for each in properties()]
+    ("place", "spec"), [pytest.param(place, spec, id=place) for place, spec in properties()]
 )
 def test_every_property_is_described(place, spec):
     assert spec["description"].rstrip().endswith("."), f"{place} ends with a whole sentence"

@@ -3,13 +3,16 @@
 import json
 import re
 from copy import deepcopy
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
 
+import components
 import settings
+from components.args import config_keys
 
 ROOT = Path(settings.__file__).parent
 LEFT_OUT = object()
@@ -33,6 +36,11 @@ GROUP = USERS.split("/")[1]
 EXAMPLE = "arn:aws:personalize:eu-west-1:123456789012"
 """The beginning of the ARNs that messages give as examples."""
 ROLE_EXAMPLE = "arn:aws:iam::123456789012:role/personalize-import"
+
+CONFIG_KEYS = [
+    key for cls in vars(components).values() if is_dataclass(cls) for key in config_keys(cls)
+]
+"""Every key of the config, without the keys that lead to it."""
 
 GATE = "solutions[0].qualityGate"
 PROBE = "solutions[0].campaigns[0].probe"

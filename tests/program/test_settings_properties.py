@@ -1,24 +1,23 @@
 """Proves that any config is either read or refused with a SettingsError."""
 
 import re
-from dataclasses import fields
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 import settings
-from components.args import (
-    CampaignArgs,
-    DatasetArgs,
-    DatasetsArgs,
-    ProbeArgs,
-    QualityRuleArgs,
-    RetrainingPipelineArgs,
-    SolutionArgs,
-    camel_case,
-)
+from components.args import RetrainingPipelineArgs
 from components.document import document
-from tests.program.sample_stack import CAMPAIGN, CONFIG, HOME, ITEMS, SOLUTION, USERS, changed
+from tests.program.sample_stack import (
+    CAMPAIGN,
+    CONFIG,
+    CONFIG_KEYS,
+    HOME,
+    ITEMS,
+    SOLUTION,
+    USERS,
+    changed,
+)
 
 DATASET = st.fixed_dictionaries(
     {
@@ -61,14 +60,6 @@ SOLUTION_OPTIONS = {
         {"campaignArn": st.just(CAMPAIGN)}, optional={"probe": PROBE}
     ).map(lambda campaign: [campaign]),
 }
-KEYS = [
-    camel_case(each.name)
-    for cls in (
-        *(RetrainingPipelineArgs, DatasetsArgs, DatasetArgs),
-        *(SolutionArgs, QualityRuleArgs, CampaignArgs, ProbeArgs),
-    )
-    for each in fields(cls)
-]
 PLACES = [
     *CONFIG,
     "datasets.items",
@@ -100,7 +91,7 @@ JSON = st.recursive(
     LEAVES,
     lambda inner: (
         st.lists(inner, max_size=2)
-        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=3)
+        | st.dictionaries(st.sampled_from(CONFIG_KEYS) | st.text(max_size=5), inner, max_size=3)
     ),
     max_leaves=12,
 )
@@ -115,7 +106,7 @@ def solutions(names):
     )
 
 
-@given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), JSON, max_size=4))
+@given(st.dictionaries(st.sampled_from(CONFIG_KEYS) | st.text(max_size=5), JSON, max_size=4))
 def test_any_mapping_is_read_or_refused_with_a_settings_error(config):
     assert_read_or_refused(config)
 
