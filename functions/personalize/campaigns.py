@@ -145,11 +145,9 @@ def _serves(described: CampaignTypeDef, version_arn: str) -> bool:
 def _serves_newer(client: PersonalizeClient, described: CampaignTypeDef, version_arn: str) -> bool:
     """Return True if the campaign serves a version that was created after this version."""
     served = live_version(described)
-    if served is None:
+    if served is None or is_latest(served):
         return False
-    served_at = version_created_at(client, served)
-    created_at = version_created_at(client, version_arn)
-    return served_at is not None and created_at is not None and served_at > created_at
+    return version_created_at(client, served) > version_created_at(client, version_arn)
 
 
 def _busy_reason(described: CampaignTypeDef, target: str) -> str | None:

@@ -58,10 +58,8 @@ def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersi
     return sorted(summaries, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 
-def version_created_at(client: PersonalizeClient, version_arn: str) -> datetime | None:
-    """Return the creation time of a version, or None for `$LATEST`."""
-    if is_latest(version_arn):
-        return None
+def version_created_at(client: PersonalizeClient, version_arn: str) -> datetime:
+    """Return the creation time of a version."""
     return _describe(client, version_arn)["creationDateTime"]
 
 

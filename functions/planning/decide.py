@@ -63,7 +63,7 @@ def _parts(guard: Guard, situation: Situation) -> list[Situation]:
             return [part for part in datasets if not import_has_begun(part)]
         case "solution":
             return solutions
-        case "training":
+        case _:
             return [part for part in solutions if needs_training(part)]
 
 

@@ -1,7 +1,7 @@
-"""Tests of functions/: the request sent, the answer read, the errors let through.
+"""Tests of functions/: the requests that are sent, the responses that are read, and the errors.
 
-With botocore's Stubber, which refuses fields that the real API lacks, and a clock moved by hand.
-They do not prove that AWS behaves so.
+They use botocore's Stubber, which refuses fields that the real API does not have, and a clock that
+the tests move. They do not prove that AWS behaves in this way.
 """
 
 from datetime import timedelta
@@ -16,45 +16,45 @@ from functions import clock as functions_clock
 from functions.aws import with_transient_errors
 from tests.functions.samples import NOW, REGION
 
-# Examples are drawn anew each time; how long one takes says nothing on a busy machine.
+# Examples differ in each test session. A busy machine may take long for one of them.
 hypothesis.settings.register_profile("functions", deadline=None)
 hypothesis.settings.load_profile("functions")
 
 
-class HandClock:
-    """Stands still but for sleeping and `advance`; remembers how long was slept."""
+class ManualClock:
+    """A clock that only moves by `sleep` and `advance`. It lists the seconds that were slept."""
 
     def __init__(self):
         self.time = NOW
         self.slept = []
 
     def now(self):
-        """Give the time, which no look changes."""
+        """Return the time."""
         return self.time
 
     def sleep(self, seconds):
-        """Let the time pass, and remember it."""
+        """Add the seconds to the time and to the list."""
         self.slept.append(seconds)
         self.advance(seconds)
 
     def advance(self, seconds):
-        """Move the hand, forward or back."""
+        """Move the time forward, or back if the number is negative."""
         self.time += timedelta(seconds=seconds)
 
 
 class Service:
-    """One AWS service: what it will be asked, whole and in this order, and what it says to it."""
+    """An AWS service that expects requests in a fixed order, with all their parameters."""
 
     def __init__(self, client):
         self.client = client
         self.stubber = Stubber(client)
 
-    def says(self, method, response, /, **request):
-        """Expect a request, and answer it."""
+    def expect(self, method, response, /, **request):
+        """Expect a request, and return this response."""
         self.stubber.add_response(method, response, request)
 
-    def refuses(self, method, code, message="", /, status=400, **request):
-        """Expect a request, and answer it with an error."""
+    def expect_error(self, method, code, message="", /, status=400, **request):
+        """Expect a request, and return an error."""
         self.stubber.add_client_error(
             method, code, message, http_status_code=status, expected_params=request
         )
@@ -62,17 +62,18 @@ class Service:
 
 @pytest.fixture(scope="session")
 def clients():
-    """Clients take a while to make, so all tests share them; none of them ever sends anything."""
+    """Return the clients of all services. All tests share them, because creating them is slow."""
     keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret"}
-    made = {
+    clients = {
         service: boto3.client(service, region_name=REGION, **keys)
         for service in ("personalize", "personalize-runtime", "s3", "stepfunctions", "scheduler")
     }
-    with_transient_errors(made["personalize"])
-    return made
+    with_transient_errors(clients["personalize"])
+    return clients
 
 
 def stubbed(client):
+    """Yield a service, and check at the end of the test that every expected request was sent."""
     service = Service(client)
     with service.stubber:
         yield service
@@ -109,7 +110,7 @@ def scheduler(clients, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    hand = HandClock()
-    monkeypatch.setattr(functions_clock, "now", hand.now)
-    monkeypatch.setattr(functions_clock, "sleep", hand.sleep)
-    return hand
+    manual = ManualClock()
+    monkeypatch.setattr(functions_clock, "now", manual.now)
+    monkeypatch.setattr(functions_clock, "sleep", manual.sleep)
+    return manual

@@ -1,5 +1,6 @@
 """Ordinary documents and API responses. A test changes the part that it is about."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -262,6 +263,31 @@ def configured(request=None, **changes):
         "startedAt": NOW.isoformat(),
         **changes,
     }
+
+
+def expect_execution(executions, status, **details):
+    """Expect the sample execution to be described."""
+    response = {
+        "executionArn": EXECUTION,
+        "stateMachineArn": EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0],
+        "status": status,
+        "startDate": NOW,
+        **details,
+    }
+    executions.expect("describe_execution", response, executionArn=EXECUTION)
+
+
+def expect_history(executions, *events):
+    """Expect the first events of the sample execution to be read."""
+    numbered = [{"timestamp": NOW, "id": number, **event} for number, event in enumerate(events, 1)]
+    request = {"executionArn": EXECUTION, "maxResults": 10, "includeExecutionData": True}
+    executions.expect("get_execution_history", {"events": numbered}, **request)
+
+
+def first_state(output):
+    """Return the history event of the first state with this output."""
+    details = {"name": "Configure run", "output": json.dumps(output)}
+    return {"type": "PassStateExited", "stateExitedEventDetails": details}
 
 
 def run(request=None, **changes):

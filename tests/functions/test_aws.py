@@ -1,4 +1,4 @@
-"""The clients of Personalize: how often they send, and which of its errors have names of ours."""
+"""Tests of the clients: how often they send a request, and which errors they raise."""
 
 import io
 
@@ -17,34 +17,29 @@ from urllib3 import HTTPResponse
 
 from functions import aws, executions, exports
 from functions.errors import ServiceUnavailable, Throttled
-from functions.personalize import versions
 from functions.planning import world
 from tests.functions.samples import (
     CAMPAIGN,
     NOW,
     REGION,
     SCHEDULE,
-    SOLUTION,
-    VERSION,
-    ago,
     run,
-    version,
 )
 
 
 class Wire:
-    """What lies between a client and AWS: every request that is sent gets the same answer."""
+    """A connection to AWS that returns one response, or raises one error, for every request."""
 
-    def __init__(self, answer):
-        self.answer = answer
+    def __init__(self, response):
+        self.response = response
         self.sent = []
 
-    def answer_to(self, request, **_):
-        """Answer a request, as a handler of botocore's event `before-send`."""
+    def send(self, request, **_):
+        """Handle botocore's event `before-send`."""
         self.sent.append(request)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        status, body = self.answer
+        if isinstance(self.response, Exception):
+            raise self.response
+        status, body = self.response
         return AWSResponse(
             request.url,
             status,
@@ -58,117 +53,128 @@ def account(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    # Between tries botocore sleeps.
+    # botocore sleeps between its tries.
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
 
 
-def asked(make, answer):
-    """Ask a new client whose every request gets this answer: the error, and how often it sent."""
-    make.cache_clear()
-    client = make()
-    make.cache_clear()
-    wire = Wire(answer)
-    client.meta.events.register("before-send.personalize", wire.answer_to)
-    with pytest.raises(Exception) as raised:  # noqa: PT011 - the caller compares it
+def error_of_personalize(create_client, response):
+    """Return the error of a new client that gets this response, and the number of requests."""
+    create_client.cache_clear()
+    client = create_client()
+    create_client.cache_clear()
+    wire = Wire(response)
+    client.meta.events.register("before-send.personalize", wire.send)
+    with pytest.raises(Exception) as error:  # noqa: PT011 - the caller compares it
         client.describe_campaign(campaignArn=CAMPAIGN)
-    return raised.value, len(wire.sent)
+    return error.value, len(wire.sent)
 
 
-def refusal(code, status=400):
+def error_of_service(service, response, monkeypatch):
+    """Return the error that a function raises if the service sends this response."""
+    create_client, wire = boto3.client, Wire(response)
+
+    def create_tapped_client(name, **options):
+        client = create_client(name, **options)
+        client.meta.events.register("before-send", wire.send)
+        return client
+
+    monkeypatch.setattr("boto3.client", create_tapped_client)
+    for cached in (aws.s3, aws.scheduler, aws.stepfunctions):
+        cached.cache_clear()
+    with pytest.raises(Exception) as error:  # noqa: PT011 - the caller compares it
+        OTHER_SERVICES[service]()
+    for cached in (aws.s3, aws.scheduler, aws.stepfunctions):
+        cached.cache_clear()
+    return error.value
+
+
+def error_response(code, status=400):
     return status, f'{{"__type": "{code}", "message": "not now"}}'
 
 
-def asked_of_another(service, answer, monkeypatch):
-    """Ask another service, as the functions do, whose every answer is this one."""
-    make, wire = boto3.client, Wire(answer)
-
-    def tapped(name, **options):
-        client = make(name, **options)
-        client.meta.events.register("before-send", wire.answer_to)
-        return client
-
-    monkeypatch.setattr("boto3.client", tapped)
-    for cached in (aws.s3, aws.scheduler, aws.stepfunctions):
-        cached.cache_clear()
-    with pytest.raises(Exception) as raised:  # noqa: PT011 - the caller compares it
-        OTHERS[service]()
-    for cached in (aws.s3, aws.scheduler, aws.stepfunctions):
-        cached.cache_clear()
-    return raised.value
-
-
 SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
-OTHERS = {
-    "s3": lambda: exports.read_export(aws.s3(), "s3://exports/interactions.csv"),
+OTHER_SERVICES = {
+    "s3": lambda: exports.list_objects(aws.s3(), "s3://exports/interactions.csv"),
     "states": lambda: executions.older_run(aws.stepfunctions(), run()),
-    "scheduler": lambda: world._schedule_changed_at(SCHEDULED),  # noqa: SLF001 - read as a part
+    "scheduler": lambda: world._schedule_changed_at(SCHEDULED),  # noqa: SLF001 - its only use
 }
+"""Service -> a call of a function that sends a request to it."""
 
 THROTTLING = {
     "s3": (503, "<Error><Code>SlowDown</Code></Error>"),
-    "states": refusal("ThrottlingException"),
+    "states": error_response("ThrottlingException"),
     "scheduler": (429, '{"Code": "ThrottlingException", "Message": "no"}'),
 }
-PASSING = {
-    "throttling": (refusal("ThrottlingException"), "Throttled"),
-    "a 5xx": (refusal("InternalServerError", 500), "ServiceUnavailable"),
-    "a gateway's 5xx": ((503, "<html>"), "ServiceUnavailable"),
-    "a read time-out": (ReadTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
-    "a connection time-out": (ConnectTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
-    "a refused connection": (
-        EndpointConnectionError(endpoint_url="x", error="refused"),
-        "ServiceUnavailable",
-    ),
+REFUSED = EndpointConnectionError(endpoint_url="x", error="refused")
+TRANSIENT = {
+    "throttling": (error_response("ThrottlingException"), "Throttled"),
+    "a 5xx": (error_response("InternalServerError", 500), "ServiceUnavailable"),
+    "a 5xx of a gateway": ((503, "<html>"), "ServiceUnavailable"),
+    "a read timeout": (ReadTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
+    "a connection timeout": (ConnectTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
+    "a refused connection": (REFUSED, "ServiceUnavailable"),
     "a closed connection": (ConnectionClosedError(endpoint_url="x"), "ServiceUnavailable"),
 }
 
 
-@pytest.mark.parametrize(("answer", "name"), PASSING.values(), ids=PASSING)
-@pytest.mark.parametrize(("make", "times"), [(aws.writer, 1), (aws.reader, 4)])
-def test_a_write_is_sent_once_and_a_read_four_times(answer, name, make, times):
-    error, sent = asked(make, answer)
+@pytest.mark.parametrize(("response", "name"), TRANSIENT.values(), ids=TRANSIENT)
+@pytest.mark.parametrize(("create_client", "times"), [(aws.writer, 1), (aws.reader, 4)])
+def test_a_write_is_sent_once_and_a_read_four_times(response, name, create_client, times):
+    error, sent = error_of_personalize(create_client, response)
     assert (type(error).__name__, sent) == (name, times)
 
 
-@pytest.mark.parametrize("service", OTHERS)
+@pytest.mark.parametrize("service", OTHER_SERVICES)
 @pytest.mark.parametrize(
-    ("answer", "name"),
+    ("responses", "name"),
     [
         (THROTTLING, "Throttled"),
-        (dict.fromkeys(OTHERS, (500, "<html>")), "ServiceUnavailable"),
-        (
-            dict.fromkeys(OTHERS, EndpointConnectionError(endpoint_url="x", error="refused")),
-            "ServiceUnavailable",
-        ),
+        (dict.fromkeys(OTHER_SERVICES, (500, "<html>")), "ServiceUnavailable"),
+        (dict.fromkeys(OTHER_SERVICES, REFUSED), "ServiceUnavailable"),
     ],
     ids=["throttling", "a 5xx", "a refused connection"],
 )
-def test_errors_of_other_services_that_pass_are_named_alike(service, answer, name, monkeypatch):
-    error = asked_of_another(service, answer[service], monkeypatch)
+def test_transient_errors_of_all_services_have_the_same_names(
+    service, responses, name, monkeypatch
+):
+    error = error_of_service(service, responses[service], monkeypatch)
     assert type(error).__name__ == name
 
 
-def test_the_names_say_what_was_asked_and_what_was_said():
-    error, _ = asked(aws.writer, refusal("ThrottlingException"))
-    assert str(error) == "DescribeCampaign: ThrottlingException: not now"
-    error, _ = asked(aws.writer, refusal("InternalServerError", 500))
-    assert str(error) == "DescribeCampaign: InternalServerError: not now"
-    error, _ = asked(aws.writer, ReadTimeoutError(endpoint_url="x"))
-    assert str(error) == 'no answer: Read timeout on endpoint URL: "x"'
-
-
-@pytest.mark.parametrize("make", [aws.writer, aws.reader])
 @pytest.mark.parametrize(
-    ("answer", "name"),
+    ("response", "message"),
     [
-        (refusal("ResourceNotFoundException"), "ResourceNotFoundException"),
-        (refusal("AccessDeniedException"), "ClientError"),
+        (
+            error_response("ThrottlingException"),
+            "DescribeCampaign: ThrottlingException: not now",
+        ),
+        (
+            error_response("InternalServerError", 500),
+            "DescribeCampaign: InternalServerError: not now",
+        ),
+        (
+            ReadTimeoutError(endpoint_url="x"),
+            'no answer: Read timeout on endpoint URL: "x"',
+        ),
+    ],
+)
+def test_a_transient_error_names_the_operation_and_the_reason(response, message):
+    error, _ = error_of_personalize(aws.writer, response)
+    assert str(error) == message
+
+
+@pytest.mark.parametrize("create_client", [aws.writer, aws.reader])
+@pytest.mark.parametrize(
+    ("response", "name"),
+    [
+        (error_response("ResourceNotFoundException"), "ResourceNotFoundException"),
+        (error_response("AccessDeniedException"), "ClientError"),
         (NoCredentialsError(), "NoCredentialsError"),
     ],
-    ids=["modelled", "unmodelled", "our own fault"],
+    ids=["in the model", "not in the model", "without credentials"],
 )
-def test_other_errors_are_as_they_are_and_not_tried_again(make, answer, name):
-    error, sent = asked(make, answer)
+def test_any_other_error_is_raised_as_it_is_and_not_retried(create_client, response, name):
+    error, sent = error_of_personalize(create_client, response)
     assert (type(error).__name__, sent) == (name, 1)
 
 
@@ -182,21 +188,21 @@ def test_other_errors_are_as_they_are_and_not_tried_again(make, answer, name):
         "TooManyRequestsException",
     ],
 )
-def test_every_way_to_say_throttling_is_throttled(personalize, code):
-    personalize.refuses("describe_campaign", code, "slow", campaignArn=CAMPAIGN)
+def test_every_code_for_throttling_is_throttled(personalize, code):
+    personalize.expect_error("describe_campaign", code, "slow", campaignArn=CAMPAIGN)
     with pytest.raises(Throttled, match=f"^DescribeCampaign: {code}: slow$"):
         personalize.client.describe_campaign(campaignArn=CAMPAIGN)
 
 
 @pytest.mark.parametrize(("status", "expected"), [(499, ClientError), (500, ServiceUnavailable)])
-def test_what_begins_with_5_is_the_services_fault(personalize, status, expected):
-    personalize.refuses("describe_campaign", "Odd", status=status, campaignArn=CAMPAIGN)
+def test_a_status_of_500_or_more_is_a_fault_of_the_service(personalize, status, expected):
+    personalize.expect_error("describe_campaign", "Odd", status=status, campaignArn=CAMPAIGN)
     with pytest.raises(expected):
         personalize.client.describe_campaign(campaignArn=CAMPAIGN)
 
 
 @pytest.mark.parametrize(
-    ("make", "attempts"),
+    ("create_client", "attempts"),
     [
         (aws.writer, 1),
         (aws.reader, 4),
@@ -206,21 +212,11 @@ def test_what_begins_with_5_is_the_services_fault(personalize, status, expected)
         (aws.scheduler, 4),
     ],
 )
-def test_a_client_gives_up_well_inside_its_functions_timeout(make, attempts):
-    make.cache_clear()
-    client = make()
-    assert make() is client, "one client serves all invocations"
-    make.cache_clear()
+def test_a_client_gives_up_well_before_the_timeout_of_its_function(create_client, attempts):
+    create_client.cache_clear()
+    client = create_client()
+    assert create_client() is client, "all invocations share one client"
+    create_client.cache_clear()
     config = client.meta.config
     assert config.retries == {"mode": "standard", "total_max_attempts": attempts}
     assert (config.connect_timeout, config.read_timeout) == (5, 10)
-
-
-def test_a_version_is_as_old_as_its_description_says(personalize):
-    answer = {"solutionVersion": version()}
-    personalize.says("describe_solution_version", answer, solutionVersionArn=VERSION)
-    assert versions.version_created_at(personalize.client, VERSION) == ago(1)
-
-
-def test_the_newest_version_whichever_it_is_has_no_age(personalize):
-    assert versions.version_created_at(personalize.client, f"{SOLUTION}/$LATEST") is None

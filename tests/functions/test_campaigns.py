@@ -1,4 +1,4 @@
-"""Campaigns: moved to a version that is newer, and known to serve it."""
+"""Tests of campaign updates: when one is sent, adopted or postponed, and how it ends."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -9,6 +9,7 @@ from functions.personalize.campaigns import (
     update_campaign,
     watch_campaign_update,
 )
+from functions.personalize.jobs import created_job, postponed_job
 from tests.functions.samples import (
     CAMPAIGN,
     FOREIGN_VERSION,
@@ -34,337 +35,310 @@ UPDATE = {
     "minProvisionedTPS": 2,
     "campaignConfig": {"itemExplorationConfig": {"explorationWeight": "0.3"}},
 }
-STARTED = {
-    "arn": CAMPAIGN,
-    "phase": "UNDER_WAY",
-    "seconds": 45,
-    "status": "CREATE PENDING",
-    "failure": None,
-    "warnings": [],
-    "foreign": False,
-    "createdAt": NOW.isoformat(),
-    "firstTriedAt": NOW.isoformat(),
-    "targetVersionArn": VERSION,
-    "previousVersionArn": OLD_VERSION,
-    "previousUpdateAt": None,
-}
-AGAIN = {
-    "arn": CAMPAIGN,
-    "phase": "AGAIN",
-    "seconds": 60,
-    "status": "WAITING",
-    "failure": None,
-    "warnings": [],
-    "foreign": False,
-    "firstTriedAt": NOW.isoformat(),
-}
-IN_PROGRESS = job(CAMPAIGN, status="UPDATE IN_PROGRESS", createdAt=iso(minutes=5))
-LIVE = ended_job(CAMPAIGN, createdAt=iso(500), endedAt=iso(100))
-"""Served without an update of ours: the times are the campaign's."""
+"""The request that moves the sample campaign to the new version."""
+RUNNING_UPDATE = job(CAMPAIGN, status="UPDATE IN_PROGRESS", createdAt=iso(minutes=5))
+SERVED = ended_job(CAMPAIGN, createdAt=iso(500), endedAt=iso(100))
+"""The job of a campaign that needs no update. The times are those of the campaign."""
+UPDATE_OF_A_PERSON = campaign_update(solutionVersionArn=FOREIGN_VERSION)
 
 
-def describes(personalize, **changes):
+@pytest.fixture(autouse=True)
+def sent(clock):
+    """Return the job of an update that was sent now."""
+    del clock
+    return {
+        **created_job(CAMPAIGN, [900]),
+        "firstTriedAt": NOW.isoformat(),
+        "targetVersionArn": VERSION,
+        "previousVersionArn": OLD_VERSION,
+        "previousUpdateAt": None,
+    }
+
+
+@pytest.fixture(autouse=True)
+def busy(clock):
+    """Return the job of a campaign that is busy now."""
+    del clock
+    return postponed_job(CAMPAIGN, "busy", None, max_hours=3, seconds=60)
+
+
+def given_up(busy, reason):
+    """Return the job of a campaign that was busy for three hours."""
+    failure = f"{reason}, for 3 hours now"
+    return {**busy, "firstTriedAt": iso(3), "phase": "ENDED", "seconds": 1, "failure": failure}
+
+
+def expect_campaign(personalize, **changes):
     described = {"campaign": campaign(**changes)}
-    personalize.says("describe_campaign", described, campaignArn=CAMPAIGN)
+    personalize.expect("describe_campaign", described, campaignArn=CAMPAIGN)
 
 
-def versions_are(personalize, *, served, target):
-    """Creation of the version that is served and of ours."""
+def expect_versions(personalize, *, served, target):
+    """Expect the creation times of the served and of the target version to be read."""
     for arn, created in ((OLD_VERSION, served), (VERSION, target)):
         described = version(solutionVersionArn=arn, creationDateTime=created)
-        personalize.says(
+        personalize.expect(
             "describe_solution_version", {"solutionVersion": described}, solutionVersionArn=arn
         )
 
 
-def ours_is_newer(personalize):
-    versions_are(personalize, served=ago(100), target=ago(1))
+def expect_newer_target(personalize):
+    expect_versions(personalize, served=ago(100), target=ago(1))
 
 
-def remembers(personalize, version_arn=OLD_VERSION):
-    """The version served before goes into the campaign's tag."""
-    tags = [{"tagKey": "retraining-previous-version", "tagValue": version_arn}]
-    personalize.says("tag_resource", {}, resourceArn=CAMPAIGN, tags=tags)
+def expect_tags(personalize, arn, **tags):
+    """Expect the tags of a resource to be read. The keys have no `retraining-` here."""
+    read = [{"tagKey": f"retraining-{key}", "tagValue": value} for key, value in tags.items()]
+    personalize.expect("list_tags_for_resource", {"tags": read}, resourceArn=arn)
 
 
-def has_tags(personalize, arn, **tags):
-    """A resource is asked for its tags, given here without `retraining-`."""
-    found = [{"tagKey": f"retraining-{key}", "tagValue": value} for key, value in tags.items()]
-    personalize.says("list_tags_for_resource", {"tags": found}, resourceArn=arn)
-
-
-def is_fit(personalize, served=OLD_VERSION):
-    """Neither our version nor the one that is served carries a verdict."""
-    has_tags(personalize, VERSION)
+def expect_no_verdicts(personalize, served=OLD_VERSION):
+    """Expect the tags of the target and of the served version to be read, without a verdict."""
+    expect_tags(personalize, VERSION)
     if served:
-        has_tags(personalize, served)
+        expect_tags(personalize, served)
 
 
-def moves(personalize, **changes):
-    is_fit(personalize)
-    remembers(personalize)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **{**UPDATE, **changes})
+def expect_previous_version(personalize, version_arn=OLD_VERSION):
+    """Expect the version to roll back to to be written as a tag."""
+    tags = [{"tagKey": "retraining-previous-version", "tagValue": version_arn}]
+    personalize.expect("tag_resource", {}, resourceArn=CAMPAIGN, tags=tags)
 
 
-def update(personalize, before=None, compared_with=OLD_VERSION):
-    """Update after the gate has compared our version with this one."""
-    judged = evaluation(comparedWith=compared_with)
+def expect_update(personalize, **changes):
+    personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **{**UPDATE, **changes})
+
+
+def update(personalize, previous=None, compared_with=OLD_VERSION):
+    """Update the campaign after the gate has compared the new version with this one."""
     return update_campaign(
         personalize.client,
         settings(),
         planned_campaign(),
-        judged,
+        evaluation(comparedWith=compared_with),
         target=VERSION,
-        previous=before,
+        previous=previous,
     )
 
 
-# update
+# An update is sent
 
 
-def test_a_campaign_is_moved_with_all_its_settings(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    moves(personalize)
-    assert update(personalize) == STARTED
+def test_an_update_repeats_the_other_settings_of_the_campaign(personalize, sent):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_no_verdicts(personalize)
+    expect_previous_version(personalize)
+    expect_update(personalize)
+    assert update(personalize) == sent
 
 
-def test_settings_that_a_campaign_has_not_are_not_given(personalize):
+def test_an_update_does_not_contain_settings_that_the_campaign_does_not_have(personalize, sent):
     bare = campaign()
     del bare["minProvisionedTPS"], bare["campaignConfig"]
-    personalize.says("describe_campaign", {"campaign": bare}, campaignArn=CAMPAIGN)
-    ours_is_newer(personalize)
-    is_fit(personalize)
-    remembers(personalize)
-    bare_update = {"campaignArn": CAMPAIGN, "solutionVersionArn": VERSION}
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **bare_update)
-    assert update(personalize) == STARTED
+    personalize.expect("describe_campaign", {"campaign": bare}, campaignArn=CAMPAIGN)
+    expect_newer_target(personalize)
+    expect_no_verdicts(personalize)
+    expect_previous_version(personalize)
+    request = {"campaignArn": CAMPAIGN, "solutionVersionArn": VERSION}
+    personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **request)
+    assert update(personalize) == sent
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "UPDATE FAILED"])
-def test_the_update_before_ours_is_remembered(personalize, status):
+def test_the_job_contains_the_time_of_the_update_before(personalize, sent, status):
     latest = campaign_update(
         solutionVersionArn=OLD_VERSION, status=status, creationDateTime=ago(100)
     )
-    describes(personalize, latestCampaignUpdate=latest)
-    ours_is_newer(personalize)
-    moves(personalize)
-    assert update(personalize) == {**STARTED, "previousUpdateAt": iso(100)}
+    expect_campaign(personalize, latestCampaignUpdate=latest)
+    expect_newer_target(personalize)
+    expect_no_verdicts(personalize)
+    expect_previous_version(personalize)
+    expect_update(personalize)
+    assert update(personalize) == {**sent, "previousUpdateAt": iso(100)}
+
+
+def test_the_job_keeps_the_time_of_the_first_try(personalize, sent, busy):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_no_verdicts(personalize)
+    expect_previous_version(personalize)
+    expect_update(personalize)
+    previous = {**busy, "firstTriedAt": iso(1)}
+    assert update(personalize, previous) == {**sent, "firstTriedAt": iso(1)}
+
+
+def test_a_campaign_moves_to_a_version_that_was_created_at_the_same_time(personalize, sent):
+    expect_campaign(personalize)
+    expect_versions(personalize, served=ago(1), target=ago(1))
+    expect_no_verdicts(personalize)
+    expect_previous_version(personalize)
+    expect_update(personalize)
+    assert update(personalize) == sent
+
+
+def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_that_it_names(
+    personalize, sent
+):
+    expect_campaign(personalize, solutionVersionArn=VERSION, status="CREATE FAILED")
+    expect_no_verdicts(personalize, served=None)
+    expect_update(personalize)
+    assert update(personalize, compared_with=None) == {**sent, "previousVersionArn": None}, (
+        "no version is served, so there is none to roll back to"
+    )
+
+
+def test_a_campaign_that_names_the_newest_version_is_moved_to_the_target(personalize, sent):
+    latest = f"{SOLUTION}/$LATEST"
+    expect_campaign(personalize, solutionVersionArn=latest)
+    expect_no_verdicts(personalize, served=None)
+    expect_update(personalize)
+    assert update(personalize, compared_with=latest) == {**sent, "previousVersionArn": latest}, (
+        "a tag cannot contain the $"
+    )
+
+
+def test_the_verdict_of_another_campaigns_gate_does_not_count(personalize, sent):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_tags(personalize, VERSION, verdict="REJECTED")
+    expect_tags(personalize, OLD_VERSION)
+    expect_previous_version(personalize)
+    expect_update(personalize)
+    assert update(personalize) == sent
+
+
+# The version to roll back to
+
+
+def test_a_live_version_that_another_campaign_rejected_can_be_rolled_back_to(personalize, sent):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_tags(personalize, VERSION)
+    expect_tags(personalize, OLD_VERSION, verdict="REJECTED")
+    expect_previous_version(personalize, OLD_VERSION)
+    expect_update(personalize)
+    assert update(personalize) == sent
+
+
+def test_if_the_live_version_was_rolled_back_the_version_before_it_is_used(personalize, sent):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_tags(personalize, VERSION)
+    expect_tags(personalize, OLD_VERSION, verdict="ROLLED_BACK")
+    expect_tags(personalize, CAMPAIGN, **{"previous-version": FOREIGN_VERSION})
+    expect_previous_version(personalize, FOREIGN_VERSION)
+    expect_update(personalize)
+    assert update(personalize) == {**sent, "previousVersionArn": FOREIGN_VERSION}
+
+
+def test_if_only_bad_versions_are_known_there_is_none_to_roll_back_to(personalize, sent):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_tags(personalize, VERSION)
+    expect_tags(personalize, OLD_VERSION, verdict="ROLLED_BACK")
+    expect_tags(personalize, CAMPAIGN)
+    expect_update(personalize)
+    assert update(personalize) == {**sent, "previousVersionArn": None}
+
+
+# No update is needed
 
 
 @pytest.mark.parametrize(
-    ("tags", "back_to"),
+    ("tags", "rollback_version"),
     [
         ({"previous-version": OLD_VERSION}, OLD_VERSION),
         ({"previous-version": VERSION}, None),
         ({}, None),
     ],
-    ids=["moved by us", "moved back to it", "never moved"],
+    ids=["moved by a run", "rolled back to it", "never moved"],
 )
-def test_a_campaign_that_serves_the_version_is_left_alone_and_can_go_back(
-    personalize, tags, back_to
+def test_a_campaign_that_serves_the_target_needs_no_update_and_may_be_probed(
+    personalize, tags, rollback_version
 ):
-    describes(personalize, solutionVersionArn=VERSION)
-    has_tags(personalize, CAMPAIGN, **tags)
-    served = {**LIVE, "targetVersionArn": VERSION, "previousVersionArn": back_to}
-    assert update(personalize) == served, (
-        "a probe that was not asked yet, or not to its end, is asked now"
-    )
-
-
-def test_a_version_that_another_campaign_rejected_is_gone_back_to(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    has_tags(personalize, VERSION)
-    has_tags(personalize, OLD_VERSION, verdict="REJECTED")
-    remembers(personalize, OLD_VERSION)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
-    assert update(personalize) == STARTED, "this one has served it, whoever moved it there"
-
-
-def test_a_version_that_was_rolled_back_is_not_gone_back_to(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    has_tags(personalize, VERSION)
-    has_tags(personalize, OLD_VERSION, verdict="ROLLED_BACK")
-    has_tags(personalize, CAMPAIGN, **{"previous-version": FOREIGN_VERSION})
-    remembers(personalize, FOREIGN_VERSION)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
-    assert update(personalize) == {**STARTED, "previousVersionArn": FOREIGN_VERSION}
-
-
-def test_where_only_bad_versions_are_known_there_is_nothing_to_go_back_to(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    has_tags(personalize, VERSION)
-    has_tags(personalize, OLD_VERSION, verdict="ROLLED_BACK")
-    has_tags(personalize, CAMPAIGN)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
-    assert update(personalize) == {**STARTED, "previousVersionArn": None}
-
-
-def test_a_campaign_whose_creation_failed_is_updated_even_to_the_version_it_names(personalize):
-    describes(personalize, solutionVersionArn=VERSION, status="CREATE FAILED")
-    is_fit(personalize, served=None)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
-    moved = update(personalize, compared_with=None)
-    assert moved == {**STARTED, "previousVersionArn": None}, "nothing is served: nothing to tag"
+    expect_campaign(personalize, solutionVersionArn=VERSION)
+    expect_tags(personalize, CAMPAIGN, **tags)
+    versions = {"targetVersionArn": VERSION, "previousVersionArn": rollback_version}
+    assert update(personalize) == {**SERVED, **versions}
 
 
 @pytest.mark.parametrize("status", ["UPDATE PENDING", "UPDATE IN_PROGRESS"])
-def test_an_update_to_our_version_that_is_under_way_is_adopted(personalize, status):
-    """The try before may have timed out after its request arrived."""
-    describes(personalize, latestCampaignUpdate=campaign_update(status=status))
-    has_tags(personalize, OLD_VERSION)
-    before = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
-    adopted = {**IN_PROGRESS, "status": status, **before}
-    assert update(personalize) == adopted
-
-
-def test_somebody_elses_update_is_waited_for(personalize):
-    latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
-    describes(personalize, latestCampaignUpdate=latest)
-    assert update(personalize) == AGAIN
-
-
-def test_the_wait_counts_from_the_first_try(personalize, clock):
-    for _ in range(2):
-        latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
-        describes(personalize, latestCampaignUpdate=latest)
-    first = update(personalize)
-    clock.advance(60)
-    assert update(personalize, first) == AGAIN, "firstTriedAt is the first try's"
-
-
-def test_the_wait_for_somebody_else_has_the_updates_deadline(personalize):
-    latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
-    describes(personalize, latestCampaignUpdate=latest)
-    before = {**AGAIN, "firstTriedAt": iso(3)}
-    assert update(personalize, before) == {
-        **before,
-        "phase": "ENDED",
-        "seconds": 1,
-        "failure": f"it is being updated to {FOREIGN_VERSION}, for 3 hours now",
-    }
-
-
-def test_a_campaign_that_is_being_created_is_waited_for(personalize):
-    describes(personalize, status="CREATE IN_PROGRESS")
-    before = {**AGAIN, "firstTriedAt": iso(3)}
-    assert update(personalize, before) == {
-        **before,
-        "phase": "ENDED",
-        "seconds": 1,
-        "failure": "its status is CREATE IN_PROGRESS, for 3 hours now",
-    }
-
-
-def test_a_campaign_in_use_despite_its_description_is_waited_for(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    is_fit(personalize)
-    remembers(personalize)
-    personalize.refuses("update_campaign", "ResourceInUseException", **UPDATE)
-    before = {**AGAIN, "firstTriedAt": iso(3)}
-    assert update(personalize, before) == {
-        **before,
-        "phase": "ENDED",
-        "seconds": 1,
-        "failure": "it is in use, for 3 hours now",
-    }
-
-
-def test_a_campaign_that_is_in_use_when_its_tag_is_written_is_waited_for(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    is_fit(personalize)
-    tags = [{"tagKey": "retraining-previous-version", "tagValue": OLD_VERSION}]
-    personalize.refuses("tag_resource", "ResourceInUseException", resourceArn=CAMPAIGN, tags=tags)
-    assert update(personalize) == AGAIN
-
-
-def test_an_update_after_a_wait_remembers_the_first_try(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    moves(personalize)
-    before = {**AGAIN, "firstTriedAt": iso(1)}
-    assert update(personalize, before) == {**STARTED, "firstTriedAt": iso(1)}
+def test_a_running_update_to_the_target_is_adopted(personalize, status):
+    """The previous try may have timed out after its request arrived."""
+    expect_campaign(personalize, latestCampaignUpdate=campaign_update(status=status))
+    expect_tags(personalize, OLD_VERSION)
+    versions = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
+    assert update(personalize) == {**RUNNING_UPDATE, "status": status, **versions}
 
 
 def test_a_campaign_never_moves_to_an_older_version(personalize):
-    describes(personalize)
-    versions_are(personalize, served=ago(1), target=ago(1, seconds=1))
-    superseded = {**LIVE, "phase": "SUPERSEDED", "failure": f"it serves {OLD_VERSION}"}
-    assert update(personalize) == superseded
+    expect_campaign(personalize)
+    expect_versions(personalize, served=ago(1), target=ago(1, seconds=1))
+    superseded = {"phase": "SUPERSEDED", "failure": f"it serves {OLD_VERSION}"}
+    assert update(personalize) == {**SERVED, **superseded}
 
 
-def test_a_campaign_moves_to_a_version_of_the_same_instant(personalize):
-    describes(personalize)
-    versions_are(personalize, served=ago(1), target=ago(1))
-    moves(personalize)
-    assert update(personalize) == STARTED
+# The campaign is busy
 
 
-def test_a_campaign_that_follows_the_newest_version_by_itself_is_waited_for(personalize):
-    following = {"syncWithLatestSolutionVersion": True}
-    describes(personalize, campaignConfig=following)
-    ours_is_newer(personalize)
-    before = {**AGAIN, "firstTriedAt": iso(3)}
-    assert update(personalize, before) == {
-        **before,
-        "phase": "ENDED",
-        "seconds": 1,
-        "failure": "it follows the newest version by itself, for 3 hours now",
-    }
+def test_the_update_of_a_person_is_awaited(personalize, busy):
+    expect_campaign(personalize, latestCampaignUpdate=UPDATE_OF_A_PERSON)
+    assert update(personalize) == busy
 
 
-def test_a_campaign_that_names_the_newest_version_is_moved_to_ours(personalize):
-    latest = f"{SOLUTION}/$LATEST"
-    describes(personalize, solutionVersionArn=latest)
-    personalize.says(
-        "describe_solution_version", {"solutionVersion": version()}, solutionVersionArn=VERSION
-    )
-    is_fit(personalize, served=None)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
-    moved = update(personalize, compared_with=latest)
-    assert moved == {**STARTED, "previousVersionArn": latest}, "a tag cannot hold the $"
+def test_the_wait_counts_from_the_first_try(personalize, clock, busy):
+    for _ in range(2):
+        expect_campaign(personalize, latestCampaignUpdate=UPDATE_OF_A_PERSON)
+    first = update(personalize)
+    clock.advance(60)
+    assert update(personalize, first) == busy
 
 
-def test_where_another_version_is_served_than_the_gate_compared_with_it_is_asked_again(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    assert update(personalize, compared_with=FOREIGN_VERSION) == {**AGAIN, "phase": "CHANGED"}
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"latestCampaignUpdate": UPDATE_OF_A_PERSON},
+            f"it is being updated to {FOREIGN_VERSION}",
+        ),
+        ({"status": "CREATE IN_PROGRESS"}, "its status is CREATE IN_PROGRESS"),
+    ],
+)
+def test_a_campaign_that_stays_busy_is_given_up_after_the_limit(personalize, busy, changes, reason):
+    expect_campaign(personalize, **changes)
+    previous = {**busy, "firstTriedAt": iso(3)}
+    assert update(personalize, previous) == given_up(busy, reason)
 
 
-def test_where_another_campaign_was_rolled_back_from_the_version_the_gate_is_asked_again(
-    personalize,
+def test_a_campaign_that_follows_the_newest_version_by_itself_is_given_up_after_the_limit(
+    personalize, busy
 ):
-    describes(personalize)
-    ours_is_newer(personalize)
-    has_tags(personalize, VERSION, verdict="ROLLED_BACK")
-    assert update(personalize) == {**AGAIN, "phase": "CHANGED"}
+    expect_campaign(personalize, campaignConfig={"syncWithLatestSolutionVersion": True})
+    expect_newer_target(personalize)
+    previous = {**busy, "firstTriedAt": iso(3)}
+    reason = "it follows the newest version by itself"
+    assert update(personalize, previous) == given_up(busy, reason)
 
 
-def test_what_the_gate_of_another_campaign_rejected_is_this_gates_to_judge(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    has_tags(personalize, VERSION, verdict="REJECTED")
-    has_tags(personalize, OLD_VERSION)
-    remembers(personalize)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **UPDATE)
-    assert update(personalize) == STARTED
+def test_a_campaign_that_refuses_the_update_as_in_use_is_tried_again(personalize, busy):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_no_verdicts(personalize)
+    expect_previous_version(personalize)
+    personalize.expect_error("update_campaign", "ResourceInUseException", **UPDATE)
+    previous = {**busy, "firstTriedAt": iso(3)}
+    assert update(personalize, previous) == given_up(busy, "it is in use")
 
 
-def test_a_gate_that_is_overtaken_again_and_again_is_given_up_at_the_deadline(personalize):
-    describes(personalize)
-    ours_is_newer(personalize)
-    before = {**AGAIN, "firstTriedAt": iso(3)}
-    assert update(personalize, before, compared_with=None) == {
-        **before,
-        "phase": "ENDED",
-        "seconds": 1,
-        "failure": "the gate has to be asked again, for 3 hours now",
-    }
+def test_a_campaign_that_refuses_the_tag_as_in_use_is_tried_again(personalize, busy):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_no_verdicts(personalize)
+    tags = [{"tagKey": "retraining-previous-version", "tagValue": OLD_VERSION}]
+    request = {"resourceArn": CAMPAIGN, "tags": tags}
+    personalize.expect_error("tag_resource", "ResourceInUseException", **request)
+    assert update(personalize) == busy
 
 
 @pytest.mark.parametrize(
@@ -374,48 +348,80 @@ def test_a_gate_that_is_overtaken_again_and_again_is_given_up_at_the_deadline(pe
         ("ServiceUnavailable", 503, ServiceUnavailable),
     ],
 )
-def test_other_errors_of_the_update_are_let_through(personalize, code, status, expected):
-    describes(personalize)
-    ours_is_newer(personalize)
-    is_fit(personalize)
-    remembers(personalize)
-    personalize.refuses("update_campaign", code, "no", status=status, **UPDATE)
+def test_any_other_error_of_the_update_is_raised(personalize, code, status, expected):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_no_verdicts(personalize)
+    expect_previous_version(personalize)
+    personalize.expect_error("update_campaign", code, "no", status=status, **UPDATE)
     with pytest.raises(expected, match="no"):
         update(personalize)
 
 
-# watch
+# The gate must judge again
 
 
-def watch(personalize, before, **changes):
-    describes(personalize, **changes)
-    return watch_campaign_update(
-        personalize.client, settings(), planned_campaign(durations=[7200]), before
-    )
+def test_the_gate_judges_again_if_the_campaign_serves_another_version_than_it_compared_with(
+    personalize, busy
+):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    assert update(personalize, compared_with=FOREIGN_VERSION) == {**busy, "phase": "CHANGED"}
 
 
-OURS = {
-    **STARTED,
-    "seconds": 900,
-    "createdAt": iso(minutes=5),
-    "firstTriedAt": iso(minutes=6),
-    "previousUpdateAt": iso(100),
-}
-EARLIER = campaign_update(
+def test_the_gate_judges_again_if_another_campaign_was_rolled_back_from_the_target(
+    personalize, busy
+):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    expect_tags(personalize, VERSION, verdict="ROLLED_BACK")
+    assert update(personalize) == {**busy, "phase": "CHANGED"}
+
+
+def test_a_gate_that_must_judge_again_and_again_is_given_up_after_the_limit(personalize, busy):
+    expect_campaign(personalize)
+    expect_newer_target(personalize)
+    previous = {**busy, "firstTriedAt": iso(3)}
+    reason = "the gate has to be asked again"
+    assert update(personalize, previous, compared_with=None) == given_up(busy, reason)
+
+
+# An update is polled
+
+EARLIER_UPDATE = campaign_update(
     solutionVersionArn=OLD_VERSION, status="ACTIVE", creationDateTime=ago(100)
 )
 
 
-def test_the_campaigns_own_status_says_nothing(personalize):
-    seen = watch(personalize, OURS, status="ACTIVE", latestCampaignUpdate=campaign_update())
-    assert seen == {**OURS, "status": "UPDATE IN_PROGRESS"}
+@pytest.fixture
+def watched(sent):
+    """Return the job of an update that was sent five minutes ago."""
+    return {
+        **sent,
+        "seconds": 900,
+        "createdAt": iso(minutes=5),
+        "firstTriedAt": iso(minutes=6),
+        "previousUpdateAt": iso(100),
+    }
 
 
-def test_an_update_is_done_when_it_is_active_and_its_version_is_served(personalize):
+def watch(personalize, update_job, **changes):
+    """Poll the campaign once."""
+    expect_campaign(personalize, **changes)
+    planned = planned_campaign(durations=[7200])
+    return watch_campaign_update(personalize.client, settings(), planned, update_job)
+
+
+def test_the_status_of_the_campaign_does_not_count(personalize, watched):
+    polled = watch(personalize, watched, status="ACTIVE", latestCampaignUpdate=campaign_update())
+    assert polled == {**watched, "status": "UPDATE IN_PROGRESS"}
+
+
+def test_an_update_has_succeeded_if_it_is_active_and_the_target_is_served(personalize, watched):
     latest = campaign_update(status="ACTIVE")
-    seen = watch(personalize, OURS, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
-    assert seen == {
-        **OURS,
+    polled = watch(personalize, watched, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
+    assert polled == {
+        **watched,
         "phase": "ACTIVE",
         "seconds": 1,
         "status": "ACTIVE",
@@ -423,16 +429,17 @@ def test_an_update_is_done_when_it_is_active_and_its_version_is_served(personali
     }
 
 
-def test_an_update_that_is_active_while_the_old_version_is_served_is_under_way(personalize):
-    seen = watch(personalize, OURS, latestCampaignUpdate=campaign_update(status="ACTIVE"))
-    assert seen == {**OURS, "status": "ACTIVE", "endedAt": iso(minutes=4)}
+def test_an_active_update_is_running_while_the_old_version_is_served(personalize, watched):
+    polled = watch(personalize, watched, latestCampaignUpdate=campaign_update(status="ACTIVE"))
+    assert polled == {**watched, "status": "ACTIVE", "endedAt": iso(minutes=4)}
 
 
-def test_an_update_that_failed_says_why(personalize):
+@pytest.mark.parametrize("served", [OLD_VERSION, VERSION])
+def test_a_failed_update_has_failed_whatever_version_is_served(personalize, watched, served):
     latest = campaign_update(status="UPDATE FAILED", failureReason="no capacity")
-    seen = watch(personalize, OURS, latestCampaignUpdate=latest)
-    assert seen == {
-        **OURS,
+    polled = watch(personalize, watched, latestCampaignUpdate=latest, solutionVersionArn=served)
+    assert polled == {
+        **watched,
         "phase": "ENDED",
         "seconds": 1,
         "status": "UPDATE FAILED",
@@ -441,163 +448,157 @@ def test_an_update_that_failed_says_why(personalize):
     }
 
 
-def test_an_update_that_failed_has_failed_although_the_version_is_served(personalize):
-    latest = campaign_update(status="UPDATE FAILED", failureReason="no capacity")
-    seen = watch(personalize, OURS, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
-    assert seen["phase"] == "ENDED", "ours is the update, whatever else is served"
-
-
-def test_an_update_past_its_deadline_is_overdue(personalize):
+def test_an_update_past_its_deadline_is_overdue(personalize, watched):
     latest = campaign_update(creationDateTime=ago(3))
-    seen = watch(personalize, OURS, latestCampaignUpdate=latest)
-    late = "still UPDATE IN_PROGRESS after 3 hours"
-    assert (seen["phase"], seen["failure"]) == ("OVERDUE", late)
+    polled = watch(personalize, watched, latestCampaignUpdate=latest)
+    failure = "still UPDATE IN_PROGRESS after 3 hours"
+    assert (polled["phase"], polled["failure"]) == ("OVERDUE", failure)
 
 
 @pytest.mark.parametrize("phase", ["UNDER_WAY", "NEAR"])
-@pytest.mark.parametrize("earlier", [EARLIER, {**EARLIER, "solutionVersionArn": VERSION}])
-def test_a_description_that_does_not_show_our_update_yet_is_looked_at_again(
-    personalize, phase, earlier
+@pytest.mark.parametrize("version_arn", [OLD_VERSION, VERSION])
+def test_an_update_that_is_not_visible_yet_is_running(personalize, watched, phase, version_arn):
+    """The update before may have had the same target, and have failed."""
+    before = {**watched, "phase": phase, "createdAt": iso(minutes=10)}
+    earlier = {**EARLIER_UPDATE, "solutionVersionArn": version_arn}
+    polled = watch(personalize, before, latestCampaignUpdate=earlier)
+    assert polled == {**before, "phase": "UNDER_WAY", "seconds": 900}
+
+
+def test_the_first_update_of_a_campaign_may_not_be_visible_yet(personalize, watched):
+    first = {**watched, "previousUpdateAt": None}
+    assert watch(personalize, first) == first
+
+
+@pytest.mark.parametrize("latest", [EARLIER_UPDATE, None], ids=["earlier update", "no update"])
+def test_an_update_has_succeeded_if_the_target_is_served(personalize, watched, latest):
+    described = {"latestCampaignUpdate": latest} if latest else {}
+    before = watched if latest else {**watched, "previousUpdateAt": None}
+    polled = watch(personalize, before, solutionVersionArn=VERSION, **described)
+    assert polled == {**before, **SERVED}, "the version to roll back to is still known"
+
+
+def test_a_target_that_a_failed_campaign_names_is_not_served(personalize, watched):
+    before = {**watched, "previousUpdateAt": None}
+    polled = watch(personalize, before, solutionVersionArn=VERSION, status="CREATE FAILED")
+    assert polled == before
+
+
+def test_an_update_that_is_not_visible_after_ten_minutes_is_sent_again(personalize, watched):
+    before = {**watched, "createdAt": iso(minutes=10, seconds=1), "firstTriedAt": iso(minutes=30)}
+    polled = watch(personalize, before, latestCampaignUpdate=EARLIER_UPDATE)
+    assert polled == {**before, "phase": "AGAIN", "seconds": 90, "status": "WAITING"}
+
+
+def test_an_update_that_another_update_replaced_is_decided_again(personalize, watched):
+    polled = watch(personalize, watched, latestCampaignUpdate=UPDATE_OF_A_PERSON)
+    assert polled == {**watched, "phase": "AGAIN", "seconds": 60, "status": "WAITING"}
+
+
+def test_an_update_that_is_replaced_again_and_again_is_given_up_after_the_limit(
+    personalize, watched
 ):
-    """The update before ours may have been to the same version, and have failed."""
-    before = {**OURS, "phase": phase, "createdAt": iso(minutes=10)}
-    seen = watch(personalize, before, latestCampaignUpdate=earlier)
-    assert seen == {**before, "phase": "UNDER_WAY", "seconds": 900}
+    before = {**watched, "firstTriedAt": iso(3)}
+    polled = watch(personalize, before, latestCampaignUpdate=UPDATE_OF_A_PERSON)
+    assert (polled["phase"], polled["failure"]) == ("ENDED", "no update stays, for 3 hours now")
 
 
-def test_our_first_update_of_a_campaign_may_stay_unseen_too(personalize):
-    before = {**OURS, "previousUpdateAt": None}
-    assert watch(personalize, before) == before
+def test_an_adopted_update_is_polled_without_the_time_of_the_update_before(personalize):
+    versions = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
+    adopted = {**RUNNING_UPDATE, **versions}
+    polled = watch(personalize, adopted, latestCampaignUpdate=campaign_update())
+    assert polled == {**adopted, "seconds": 900}
 
 
-@pytest.mark.parametrize("latest", [EARLIER, None], ids=["earlier", "none"])
-def test_a_version_that_is_served_needs_no_update_to_be_seen(personalize, latest):
-    shown = {"latestCampaignUpdate": latest} if latest else {}
-    before = OURS if latest else {**OURS, "previousUpdateAt": None}
-    seen = watch(personalize, before, solutionVersionArn=VERSION, **shown)
-    assert seen == {**before, **LIVE}, "what was served before is still known"
+def test_an_update_keeps_its_warnings(personalize, watched):
+    before = {**watched, "warnings": ["w"]}
+    polled = watch(personalize, before, latestCampaignUpdate=campaign_update())
+    assert polled["warnings"] == ["w"]
 
 
-def test_a_version_that_a_failed_campaign_names_is_not_served(personalize):
-    before = {**OURS, "previousUpdateAt": None}
-    seen = watch(personalize, before, solutionVersionArn=VERSION, status="CREATE FAILED")
-    assert seen == before
-
-
-def test_an_update_that_stays_unseen_for_ten_minutes_is_made_again(personalize):
-    before = {**OURS, "createdAt": iso(minutes=10, seconds=1), "firstTriedAt": iso(minutes=30)}
-    seen = watch(personalize, before, latestCampaignUpdate=EARLIER)
-    assert seen == {
-        **before,
-        "phase": "AGAIN",
-        "seconds": 90,
-        "status": "WAITING",
-    }
-
-
-def test_an_update_that_somebody_else_overtook_is_decided_anew(personalize):
-    overtaking = campaign_update(solutionVersionArn=FOREIGN_VERSION)
-    seen = watch(personalize, OURS, latestCampaignUpdate=overtaking)
-    assert seen == {**OURS, "phase": "AGAIN", "seconds": 60, "status": "WAITING"}
-
-
-def test_updates_that_never_stay_are_given_up_at_the_deadline(personalize):
-    before = {**OURS, "firstTriedAt": iso(3)}
-    overtaking = campaign_update(solutionVersionArn=FOREIGN_VERSION)
-    seen = watch(personalize, before, latestCampaignUpdate=overtaking)
-    assert (seen["phase"], seen["failure"]) == ("ENDED", "no update stays, for 3 hours now")
-
-
-def test_an_adopted_update_is_watched_without_knowing_the_one_before(personalize):
-    before = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
-    adopted = {**IN_PROGRESS, **before}
-    seen = watch(personalize, adopted, latestCampaignUpdate=campaign_update())
-    assert seen == {**adopted, "seconds": 900}
-
-
-def test_warnings_of_the_looks_before_stay_with_the_update(personalize):
-    seen = watch(personalize, {**OURS, "warnings": ["w"]}, latestCampaignUpdate=campaign_update())
-    assert seen["warnings"] == ["w"]
-
-
-# roll back
+# A campaign is rolled back
 
 UPDATED = ended_job(CAMPAIGN, targetVersionArn=VERSION, previousVersionArn=OLD_VERSION)
-BACK = {**UPDATE, "solutionVersionArn": OLD_VERSION}
-ROLLING_BACK = {**STARTED, "targetVersionArn": OLD_VERSION, "previousVersionArn": None}
-
-
-MARK = {
+ROLLBACK = {**UPDATE, "solutionVersionArn": OLD_VERSION}
+VERDICT = {
     "resourceArn": VERSION,
     "tags": [{"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"}],
 }
 
 
-def roll_back(personalize, before=None, **changes):
-    """Roll back to the old version; the new one is marked first, whatever comes of it."""
-    personalize.says("tag_resource", {}, **MARK)
-    describes(personalize, **changes)
-    return lambda: roll_back_campaign(
-        personalize.client, settings(), planned_campaign(), UPDATED, before
-    )
+@pytest.fixture
+def rolling_back(sent):
+    """Return the job of a rollback that was sent now."""
+    return {**sent, "targetVersionArn": OLD_VERSION, "previousVersionArn": None}
 
 
-def test_a_campaign_is_moved_back_although_the_version_is_older(personalize):
-    back = roll_back(personalize, solutionVersionArn=VERSION)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
-    assert back() == ROLLING_BACK
+def expect_rollback(personalize, **changes):
+    """Expect the verdict to be written, and then the campaign to be described."""
+    personalize.expect("tag_resource", {}, **VERDICT)
+    expect_campaign(personalize, **changes)
 
 
-def test_a_rollback_remembers_the_update_before_it(personalize):
+def roll_back(personalize, previous=None):
+    client = personalize.client
+    return roll_back_campaign(client, settings(), planned_campaign(), UPDATED, previous)
+
+
+def test_a_campaign_is_moved_back_although_the_version_is_older(personalize, rolling_back):
+    expect_rollback(personalize, solutionVersionArn=VERSION)
+    personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **ROLLBACK)
+    assert roll_back(personalize) == rolling_back
+
+
+def test_a_rollback_contains_the_time_of_the_update_before(personalize, rolling_back):
     latest = campaign_update(status="ACTIVE")
-    back = roll_back(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
-    assert back() == {**ROLLING_BACK, "previousUpdateAt": iso(minutes=5)}
+    expect_rollback(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
+    personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **ROLLBACK)
+    assert roll_back(personalize) == {**rolling_back, "previousUpdateAt": iso(minutes=5)}
 
 
-def test_a_rollback_that_is_under_way_is_adopted(personalize):
+def test_a_running_rollback_is_adopted(personalize):
     latest = campaign_update(solutionVersionArn=OLD_VERSION)
-    back = roll_back(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
-    assert back() == {**IN_PROGRESS, "targetVersionArn": OLD_VERSION}
+    expect_rollback(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
+    assert roll_back(personalize) == {**RUNNING_UPDATE, "targetVersionArn": OLD_VERSION}
 
 
-def test_a_campaign_that_is_back_already_is_left_alone(personalize):
+def test_a_campaign_that_is_back_already_needs_no_update(personalize):
     latest = campaign_update(solutionVersionArn=OLD_VERSION, status="ACTIVE")
-    back = roll_back(personalize, latestCampaignUpdate=latest)
-    assert back() == {**LIVE, "targetVersionArn": OLD_VERSION}
+    expect_rollback(personalize, latestCampaignUpdate=latest)
+    assert roll_back(personalize) == {**SERVED, "targetVersionArn": OLD_VERSION}
 
 
-def test_a_rollback_waits_for_somebody_elses_update(personalize):
-    latest = campaign_update(solutionVersionArn=FOREIGN_VERSION)
-    back = roll_back(personalize, solutionVersionArn=VERSION, latestCampaignUpdate=latest)
-    assert back() == AGAIN
+def test_a_rollback_waits_for_the_update_of_a_person(personalize, busy):
+    expect_rollback(
+        personalize, solutionVersionArn=VERSION, latestCampaignUpdate=UPDATE_OF_A_PERSON
+    )
+    assert roll_back(personalize) == busy
 
 
-def test_a_campaign_that_somebody_else_has_moved_is_not_moved_back(personalize):
-    back = roll_back(personalize, solutionVersionArn=FOREIGN_VERSION)
+def test_a_campaign_that_a_person_has_moved_is_not_moved_back(personalize):
+    expect_rollback(personalize, solutionVersionArn=FOREIGN_VERSION)
     failure = f"it serves {FOREIGN_VERSION} by now"
-    assert back() == {**LIVE, "phase": "ENDED", "failure": failure}
+    assert roll_back(personalize) == {**SERVED, "phase": "ENDED", "failure": failure}
 
 
-def test_a_rollback_in_use_despite_the_description_is_tried_again(personalize):
-    before = {**AGAIN, "firstTriedAt": iso(minutes=1)}
-    back = roll_back(personalize, before, solutionVersionArn=VERSION)
-    personalize.refuses("update_campaign", "ResourceInUseException", **BACK)
-    assert back() == before
+def test_a_rollback_that_is_refused_as_in_use_is_tried_again(personalize, busy):
+    previous = {**busy, "firstTriedAt": iso(minutes=1)}
+    expect_rollback(personalize, solutionVersionArn=VERSION)
+    personalize.expect_error("update_campaign", "ResourceInUseException", **ROLLBACK)
+    assert roll_back(personalize, previous) == previous
 
 
-def test_a_version_that_takes_no_more_tags_is_left_all_the_same(personalize):
-    personalize.refuses("tag_resource", "TooManyTagsException", **MARK)
-    describes(personalize, solutionVersionArn=VERSION)
-    personalize.says("update_campaign", {"campaignArn": CAMPAIGN}, **BACK)
-    back = roll_back_campaign(personalize.client, settings(), planned_campaign(), UPDATED, None)
+def test_a_campaign_is_moved_back_from_a_version_that_takes_no_more_tags(personalize, rolling_back):
+    personalize.expect_error("tag_resource", "TooManyTagsException", **VERDICT)
+    expect_campaign(personalize, solutionVersionArn=VERSION)
+    personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **ROLLBACK)
     warning = f"{VERSION} takes no more tags, so that a resumed run may deploy it again"
-    assert back == {**ROLLING_BACK, "warnings": [warning]}
+    assert roll_back(personalize) == {**rolling_back, "warnings": [warning]}
 
 
-def test_a_rollback_is_watched_to_its_own_target(personalize):
-    """The update that it undoes is ACTIVE, and to the version that is no target any more."""
+def test_a_rollback_is_polled_until_its_own_target_is_served(personalize, rolling_back):
+    """The update that is rolled back is ACTIVE, but its version is not the target any more."""
     undone = campaign_update(status="ACTIVE", creationDateTime=ago(1))
-    before = {**ROLLING_BACK, "previousUpdateAt": iso(1)}
-    seen = watch(personalize, before, solutionVersionArn=VERSION, latestCampaignUpdate=undone)
-    assert seen == {**before, "seconds": 900}
+    before = {**rolling_back, "previousUpdateAt": iso(1)}
+    polled = watch(personalize, before, solutionVersionArn=VERSION, latestCampaignUpdate=undone)
+    assert polled == {**before, "seconds": 900}

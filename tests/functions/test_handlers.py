@@ -116,51 +116,51 @@ def written(record):
 def expect_version(personalize, **changes):
     response = {"solutionVersion": version(**changes)}
     arn = response["solutionVersion"]["solutionVersionArn"]
-    personalize.says("describe_solution_version", response, solutionVersionArn=arn)
+    personalize.expect("describe_solution_version", response, solutionVersionArn=arn)
 
 
 def expect_campaign(personalize, **changes):
     response = {"campaign": campaign(**changes)}
-    personalize.says("describe_campaign", response, campaignArn=CAMPAIGN)
+    personalize.expect("describe_campaign", response, campaignArn=CAMPAIGN)
 
 
 def expect_tags(personalize, arn):
-    personalize.says("list_tags_for_resource", {"tags": []}, resourceArn=arn)
+    personalize.expect("list_tags_for_resource", {"tags": []}, resourceArn=arn)
 
 
 def expect_executions(executions):
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
     request = {"stateMachineArn": machine, "statusFilter": "RUNNING"}
-    executions.says("list_executions", {"executions": []}, **request)
+    executions.expect("list_executions", {"executions": []}, **request)
 
 
 def expect_objects(s3):
     listed = {"Key": "interactions.csv", "Size": 1000, "ETag": '"e1"', "LastModified": ago(2)}
     request = {"Bucket": "exports", "Prefix": "interactions.csv"}
-    s3.says("list_objects_v2", {"Contents": [listed]}, **request)
+    s3.expect("list_objects_v2", {"Contents": [listed]}, **request)
 
 
 # Each of these functions expects the requests of a handler, and returns the event and the result.
 
 
 def plan_retraining(personalize, executions, s3, **_):
-    personalize.says("describe_dataset", {"dataset": dataset_resource()}, datasetArn=DATASET)
-    personalize.says("describe_solution", {"solution": solution_resource()}, solutionArn=SOLUTION)
+    personalize.expect("describe_dataset", {"dataset": dataset_resource()}, datasetArn=DATASET)
+    personalize.expect("describe_solution", {"solution": solution_resource()}, solutionArn=SOLUTION)
     response = {"datasetGroup": group_resource()}
-    personalize.says("describe_dataset_group", response, datasetGroupArn=GROUP)
+    personalize.expect("describe_dataset_group", response, datasetGroupArn=GROUP)
     expect_campaign(personalize)
-    personalize.says("list_dataset_import_jobs", {"datasetImportJobs": []}, datasetArn=DATASET)
-    personalize.says("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
-    personalize.says("list_event_trackers", {"eventTrackers": []}, datasetGroupArn=GROUP)
+    personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []}, datasetArn=DATASET)
+    personalize.expect("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
+    personalize.expect("list_event_trackers", {"eventTrackers": []}, datasetGroupArn=GROUP)
     response = {"schema": {"schema": json.dumps({"fields": FIELDS})}}
-    personalize.says("describe_schema", response, schemaArn=SCHEMA)
-    personalize.says("list_dataset_import_jobs", {"datasetImportJobs": []})
+    personalize.expect("describe_schema", response, schemaArn=SCHEMA)
+    personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []})
     expect_executions(executions)
     expect_objects(s3)
     content = b"USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n"
     response = {"Body": StreamingBody(io.BytesIO(content), len(content))}
     request = {"Bucket": "exports", "Key": "interactions.csv", "Range": "bytes=0-65535"}
-    s3.says("get_object", response, **request)
+    s3.expect("get_object", response, **request)
     request = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
     first_update = planned_campaign(durations=[1440000])
     planned = plan(
@@ -176,7 +176,7 @@ def iteration(**changes):
 
 
 def create_dataset_import_job(personalize, **_):
-    personalize.says(
+    personalize.expect(
         "create_dataset_import_job",
         {"datasetImportJobArn": IMPORT_JOB},
         jobName=JOB_NAME,
@@ -193,16 +193,16 @@ def create_dataset_import_job(personalize, **_):
 
 def watch_dataset_import_job(personalize, s3, **_):
     response = {"datasetImportJob": import_job(status="ACTIVE")}
-    personalize.says("describe_dataset_import_job", response, datasetImportJobArn=IMPORT_JOB)
+    personalize.expect("describe_dataset_import_job", response, datasetImportJobArn=IMPORT_JOB)
     expect_objects(s3)
     event = iteration(dataset=planned_import(), job=job(IMPORT_JOB))
     return event, ended_job(IMPORT_JOB, createdAt=iso(minutes=20), endedAt=iso(minutes=5))
 
 
 def create_solution_version(personalize, executions, **_):
-    personalize.says("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
+    personalize.expect("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
     expect_executions(executions)
-    personalize.says(
+    personalize.expect(
         "create_solution_version",
         {"solutionVersionArn": VERSION},
         name=VERSION_NAME,
@@ -225,7 +225,7 @@ def watch_solution_version(personalize, **_):
 
 def stop_solution_version(personalize, **_):
     expect_version(personalize)
-    personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
+    personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
     event = iteration(solution=planned_solution(), version=job(phase="OVERDUE", failure="late"))
     return event, job(failure="late", seconds=30, stopRequestedAt=NOW.isoformat())
 
@@ -248,7 +248,7 @@ def evaluate_solution_version(personalize, **_):
     expect_campaign(personalize)
     for arn, value in ((VERSION, 0.42), (OLD_VERSION, 0.4)):
         response = {"solutionVersionArn": arn, "metrics": {NDCG: value}}
-        personalize.says("get_solution_metrics", response, solutionVersionArn=arn)
+        personalize.expect("get_solution_metrics", response, solutionVersionArn=arn)
     expect_tags(personalize, VERSION)
     return campaign_iteration(), evaluation()
 
@@ -272,7 +272,7 @@ def watch_campaign_update(personalize, **_):
 def probe_campaign(runtime, **_):
     response = {"itemList": [{"itemId": str(number)} for number in range(5)]}
     request = {"campaignArn": CAMPAIGN, "numResults": 5, "userId": "1"}
-    runtime.says("get_recommendations", response, **request)
+    runtime.expect("get_recommendations", response, **request)
     before = probing(startedAt=iso(1))
     event = campaign_iteration(settings=probed_settings(**PROBE), probing=before)
     return event, {**before, "phase": "PASSED"}
@@ -280,7 +280,7 @@ def probe_campaign(runtime, **_):
 
 def roll_back_campaign(personalize, **_):
     tags = [{"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"}]
-    personalize.says("tag_resource", {}, resourceArn=VERSION, tags=tags)
+    personalize.expect("tag_resource", {}, resourceArn=VERSION, tags=tags)
     expect_campaign(personalize)
     update = ended_job(CAMPAIGN, targetVersionArn=VERSION, previousVersionArn=OLD_VERSION)
     live = ended_job(CAMPAIGN, createdAt=iso(500), endedAt=iso(100), targetVersionArn=OLD_VERSION)
@@ -300,7 +300,7 @@ def close_run(personalize, executions, **_):
         "status": "TIMED_OUT",
         "startDate": NOW,
     }
-    executions.says("describe_execution", response, executionArn=EXECUTION)
+    executions.expect("describe_execution", response, executionArn=EXECUTION)
     output = configured({"trigger": "schedule", "scheduledTime": NOW.isoformat()})
     first_state = {
         "timestamp": NOW,
@@ -309,11 +309,11 @@ def close_run(personalize, executions, **_):
         "stateExitedEventDetails": {"name": "Configure run", "output": json.dumps(output)},
     }
     request = {"executionArn": EXECUTION, "maxResults": 10, "includeExecutionData": True}
-    executions.says("get_execution_history", {"events": [first_state]}, **request)
+    executions.expect("get_execution_history", {"events": [first_state]}, **request)
     response = {"datasetImportJobs": []}
-    personalize.says("list_dataset_import_jobs", response, datasetArn=DATASET)
+    personalize.expect("list_dataset_import_jobs", response, datasetArn=DATASET)
     response = {"solutionVersions": [version_summary()]}
-    personalize.says("list_solution_versions", response, solutionArn=SOLUTION)
+    personalize.expect("list_solution_versions", response, solutionArn=SOLUTION)
     event = {"detail": {"executionArn": EXECUTION, "stopDate": int(NOW.timestamp() * 1000)}}
     return event, report_without_jobs("FAILED", "TIMED_OUT: no cause given")
 

@@ -1,4 +1,4 @@
-"""Solution versions: trained, adopted, watched, stopped."""
+"""Tests of solution versions: when one is trained or adopted, and how a training is stopped."""
 
 from types import SimpleNamespace
 
@@ -7,9 +7,12 @@ from botocore.exceptions import ClientError
 
 from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.personalize import versions
+from functions.personalize.jobs import created_job
 from functions.personalize.versions import (
     create_solution_version,
+    is_latest,
     stop_solution_version,
+    version_created_at,
     versions_of_execution,
     watch_solution_version,
 )
@@ -46,55 +49,57 @@ CREATE = {
     "trainingMode": "FULL",
     "tags": VERSION_TAGS,
 }
-STARTED = {
-    "arn": VERSION,
-    "phase": "UNDER_WAY",
-    "seconds": 900,
-    "status": "CREATE PENDING",
-    "failure": None,
-    "warnings": [],
-    "foreign": False,
-    "createdAt": NOW.isoformat(),
-}
-FOUND = job(createdAt=iso(1))
+ADOPTED = job(createdAt=iso(1))
+"""The job of the version with the planned name, which has been in training for an hour."""
+OWN = version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1))
 
 
-def lists(personalize, *summaries, solution=SOLUTION):
-    personalize.says(
+def expect_list(personalize, *summaries, solution=SOLUTION):
+    personalize.expect(
         "list_solution_versions", {"solutionVersions": list(summaries)}, solutionArn=solution
     )
 
 
-def describes(personalize, **changes):
+def expect_description(personalize, *, without=(), **changes):
+    """Expect a version to be described. `without` names fields that the response lacks."""
     described = version(**changes)
+    for field in without:
+        del described[field]
     arn = described["solutionVersionArn"]
-    personalize.says(
+    personalize.expect(
         "describe_solution_version", {"solutionVersion": described}, solutionVersionArn=arn
     )
 
 
-def creates(personalize, **changes):
-    personalize.says(
+def expect_create(personalize, **changes):
+    personalize.expect(
         "create_solution_version", {"solutionVersionArn": VERSION}, **{**CREATE, **changes}
     )
 
 
 @pytest.fixture(autouse=True)
 def older(monkeypatch):
-    """Whether an older run is under way is asked of the list of executions, tried elsewhere."""
-    asked, found = [], []
+    """Replace the search for an older run. It has tests of its own."""
+    arguments, found = [], []
 
     def older_run(client, run_):
-        asked.append((client, run_))
+        arguments.append((client, run_))
         return found[0] if found else None
 
     monkeypatch.setattr(versions, "older_run", older_run)
     monkeypatch.setattr(versions.aws, "stepfunctions", lambda: "executions")
-    return SimpleNamespace(asked=asked, found=found)
+    return SimpleNamespace(arguments=arguments, found=found)
+
+
+@pytest.fixture
+def started(clock):
+    """Return the job of a training that was started now."""
+    del clock
+    return created_job(VERSION, [7200])
 
 
 def create(personalize, imports=(), **changes):
-    """Create in a run that began five hours ago and whose plan saw an import end then."""
+    """Create a version in a run that started five hours ago, long after the last import."""
     planned = planned_solution(**{"dataAsOf": iso(50), **changes})
     return create_solution_version(
         personalize.client, settings(), run(startedAt=iso(5)), planned, imports
@@ -102,151 +107,217 @@ def create(personalize, imports=(), **changes):
 
 
 def imported(**changes):
+    """Return the result of an import that succeeded."""
     return dataset_result(job=ended_job(IMPORT_JOB, **changes))
 
 
-# create
+# A training is started
 
 
 @pytest.mark.parametrize("mode", ["FULL", "UPDATE"])
-def test_a_training_is_started_as_planned(personalize, mode):
-    lists(personalize, version_summary())
-    creates(personalize, trainingMode=mode)
-    assert create(personalize, trainingMode=mode) == STARTED
+def test_a_training_is_started_as_planned(personalize, started, mode):
+    expect_list(personalize, version_summary())
+    expect_create(personalize, trainingMode=mode)
+    assert create(personalize, trainingMode=mode) == started
 
 
-def test_the_version_of_a_try_before_is_adopted_by_its_name(personalize):
-    summary = version_summary(
-        solutionVersionArn=VERSION, status="CREATE IN_PROGRESS", creationDateTime=ago(1)
-    )
-    lists(personalize, version_summary(), summary)
-    describes(personalize)
-    assert create(personalize) == FOUND
+def test_a_tag_of_the_stack_does_not_replace_the_tag_of_the_run(personalize):
+    expect_list(personalize)
+    tags = [{"tagKey": "retraining-run", "tagValue": RUN_ID}]
+    expect_create(personalize, tags=tags)
+    settings_ = settings(tags={"retraining-run": "x"})
+    create_solution_version(personalize.client, settings_, run(), planned_solution(), ())
 
 
-def test_a_version_of_this_run_that_has_ended_is_adopted_too(personalize):
-    """A create may have been answered late, and the training may have failed at once."""
-    summary = version_summary(
-        solutionVersionArn=VERSION, status="CREATE FAILED", creationDateTime=ago(5)
-    )
-    lists(personalize, summary)
-    describes(personalize, status="CREATE FAILED", failureReason="too few users")
+def test_versions_that_ended_before_the_run_are_not_described(personalize, started):
+    expect_list(personalize, version_summary(creationDateTime=ago(5, seconds=1)))
+    expect_create(personalize)
+    assert create(personalize) == started
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("ThrottlingException", Throttled), ("LimitExceededException", ClientError)],
+)
+def test_any_other_error_of_the_create_is_raised(personalize, code, expected):
+    expect_list(personalize)
+    personalize.expect_error("create_solution_version", code, "no", **CREATE)
+    with pytest.raises(expected, match="no"):
+        create(personalize)
+
+
+# The version with the planned name
+
+
+def test_the_version_of_a_previous_try_is_adopted_by_its_name(personalize):
+    expect_list(personalize, version_summary(), {**OWN, "status": "CREATE IN_PROGRESS"})
+    expect_description(personalize)
+    assert create(personalize) == ADOPTED
+
+
+def test_a_version_of_this_run_that_has_failed_is_adopted_too(personalize):
+    """The response to the create may have come late, and the training may have failed at once."""
+    expect_list(personalize, {**OWN, "status": "CREATE FAILED", "creationDateTime": ago(5)})
+    expect_description(personalize, status="CREATE FAILED", failureReason="too few users")
     assert create(personalize) == ended_job(
         phase="ENDED", status="CREATE FAILED", failure="too few users"
     )
 
 
-def test_versions_that_ended_before_the_run_are_not_even_described(personalize):
-    lists(personalize, version_summary(creationDateTime=ago(5, seconds=1)))
-    creates(personalize)
-    assert create(personalize) == STARTED
-
-
 @pytest.mark.parametrize(
     "difference", [{"solutionArn": OTHER_SOLUTION}, {"trainingMode": "UPDATE"}], ids=str
 )
-def test_another_version_of_this_name_is_an_error_that_names_both(personalize, difference):
-    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
-    describes(personalize, **difference)
+def test_another_version_with_the_planned_name_is_an_error(personalize, difference):
+    expect_list(personalize, OWN)
+    expect_description(personalize, **difference)
     other = version(**difference)
-    with pytest.raises(NameTaken) as raised:
+    with pytest.raises(NameTaken) as error:
         create(personalize)
-    assert str(raised.value) == (
+    assert str(error.value) == (
         f"{VERSION} is named {VERSION_NAME} and is "
         f"{(other['solutionArn'], other['trainingMode'])}; this run wants ('{SOLUTION}', 'FULL')"
     )
 
 
-def test_a_version_that_trained_automatically_counts_as_full(personalize):
-    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
-    describes(personalize, trainingMode="AUTOTRAIN")
-    assert create(personalize) == FOUND
+@pytest.mark.parametrize(
+    "described", [{"trainingMode": "AUTOTRAIN"}, {"without": ["trainingMode"]}], ids=str
+)
+def test_a_version_with_another_mode_or_none_counts_as_full(personalize, described):
+    expect_list(personalize, OWN)
+    expect_description(personalize, **described)
+    assert create(personalize) == ADOPTED
 
 
-def test_a_version_without_a_training_mode_counts_as_full(personalize):
-    old = version()
-    del old["trainingMode"]
-    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
-    personalize.says(
-        "describe_solution_version", {"solutionVersion": old}, solutionVersionArn=VERSION
+def test_the_own_version_counts_before_a_newer_foreign_one(personalize):
+    running = {"status": "CREATE IN_PROGRESS"}
+    expect_list(
+        personalize,
+        {**OWN, **running, "creationDateTime": ago(2)},
+        version_summary(solutionVersionArn=FOREIGN_VERSION, creationDateTime=ago(1), **running),
     )
-    assert create(personalize) == FOUND
+    expect_description(personalize, solutionVersionArn=FOREIGN_VERSION, name="by-hand")
+    expect_description(personalize, creationDateTime=ago(2))
+    assert create(personalize) == job(createdAt=iso(2))
 
 
-def foreign_training(personalize, **changes):
-    """Somebody else's version, without our name, in training since an hour."""
+@pytest.mark.parametrize(
+    ("started_hours", "scheduled_hours", "found"),
+    [(1, 5, True), (5, 1, True), (1, None, False)],
+    ids=str,
+)
+def test_an_earlier_execution_may_have_run_for_the_same_scheduled_time(
+    personalize, started_hours, scheduled_hours, found
+):
+    expect_list(personalize, {**OWN, "status": "CREATE FAILED", "creationDateTime": ago(3)})
+    if found:
+        expect_description(personalize, status="CREATE FAILED", creationDateTime=ago(3))
+    else:
+        expect_create(personalize)
+    request = {"scheduledTime": iso(scheduled_hours)} if scheduled_hours else {}
+    run_ = run(request, startedAt=iso(started_hours))
+    created = create_solution_version(personalize.client, settings(), run_, planned_solution(), ())
+    assert created["phase"] == ("ENDED" if found else "UNDER_WAY")
+
+
+# A name that exists already
+
+
+def test_if_names_are_unique_the_version_with_the_planned_name_is_searched_again(personalize):
+    expect_list(personalize)
+    personalize.expect_error("create_solution_version", "ResourceAlreadyExistsException", **CREATE)
+    expect_list(personalize, OWN)
+    expect_description(personalize)
+    assert create(personalize) == ADOPTED
+
+
+def test_a_version_from_before_the_run_may_have_the_planned_name(personalize):
+    expect_list(personalize)
+    personalize.expect_error("create_solution_version", "ResourceAlreadyExistsException", **CREATE)
+    expect_list(personalize, {**OWN, "creationDateTime": ago(500)})
+    expect_description(personalize, status="ACTIVE")
+    assert create(personalize) == ended_job()
+
+
+def test_a_version_that_exists_and_is_not_listed_yet_is_searched_later(personalize):
+    expect_list(personalize)
+    personalize.expect_error(
+        "create_solution_version", "ResourceAlreadyExistsException", "it exists", **CREATE
+    )
+    expect_list(personalize)
+    with pytest.raises(ServiceUnavailable, match=f"^{VERSION_NAME} is not listed yet$"):
+        create(personalize)
+
+
+# A foreign training
+
+
+def expect_foreign_training(personalize, arn=FOREIGN_VERSION, *, without=(), **changes):
+    """Expect a foreign version without a name, which has been in training for an hour."""
     summary = version_summary(
-        solutionVersionArn=FOREIGN_VERSION, status="CREATE IN_PROGRESS", creationDateTime=ago(1)
+        solutionVersionArn=arn, status="CREATE IN_PROGRESS", creationDateTime=ago(1)
     )
-    lists(personalize, {**summary, **changes})
-    foreign = version(solutionVersionArn=FOREIGN_VERSION, **changes)
-    del foreign["name"]
-    personalize.says(
-        "describe_solution_version",
-        {"solutionVersion": foreign},
-        solutionVersionArn=FOREIGN_VERSION,
-    )
+    expect_list(personalize, {**summary, **changes})
+    expect_description(personalize, without=["name", *without], solutionVersionArn=arn, **changes)
 
 
 ADOPTED_AS = [{"tagKey": "retraining-adopted-as", "tagValue": VERSION_NAME}]
 
 
-def adopts(personalize, arn=FOREIGN_VERSION):
-    """It gets a tag, by which a resumed run finds it."""
-    personalize.says("tag_resource", {}, resourceArn=arn, tags=ADOPTED_AS)
+def expect_adoption(personalize):
+    """Expect the tag by which a resumed run finds the foreign version."""
+    personalize.expect("tag_resource", {}, resourceArn=FOREIGN_VERSION, tags=ADOPTED_AS)
 
 
-def test_a_foreign_training_that_began_after_the_last_import_is_adopted(personalize):
-    foreign_training(personalize)
-    adopts(personalize)
+FOREIGN_JOB = job(FOREIGN_VERSION, foreign=True)
+
+
+def test_a_foreign_training_that_started_after_the_last_import_is_adopted(personalize):
+    expect_foreign_training(personalize)
+    expect_adoption(personalize)
     imports = [imported(endedAt=iso(3)), imported(endedAt=iso(1, seconds=1))]
-    assert create(personalize, imports) == job(FOREIGN_VERSION, foreign=True)
+    assert create(personalize, imports) == FOREIGN_JOB
 
 
-@pytest.mark.parametrize("refusal", ["ResourceInUseException", "TooManyTagsException"])
-def test_a_foreign_training_that_takes_no_tag_is_adopted_all_the_same(personalize, refusal):
-    foreign_training(personalize)
-    personalize.refuses("tag_resource", refusal, resourceArn=FOREIGN_VERSION, tags=ADOPTED_AS)
-    assert create(personalize, [imported(endedAt=iso(3))]) == job(FOREIGN_VERSION, foreign=True)
+@pytest.mark.parametrize("code", ["ResourceInUseException", "TooManyTagsException"])
+def test_a_foreign_training_that_takes_no_tag_is_adopted_too(personalize, code):
+    expect_foreign_training(personalize)
+    personalize.expect_error("tag_resource", code, resourceArn=FOREIGN_VERSION, tags=ADOPTED_AS)
+    assert create(personalize, [imported(endedAt=iso(3))]) == FOREIGN_JOB
 
 
 @pytest.mark.parametrize("ended", [iso(1), iso(0.5)])
-def test_beside_a_foreign_training_that_misses_data_ours_is_started(personalize, ended):
-    foreign_training(personalize)
-    creates(personalize)
-    made = create(personalize, [imported(endedAt=ended), imported(endedAt=iso(3))])
-    assert made == {**STARTED, "warnings": [f"{FOREIGN_VERSION} is in training too"]}
+def test_a_run_trains_its_own_version_if_the_foreign_one_lacks_data(personalize, started, ended):
+    expect_foreign_training(personalize)
+    expect_create(personalize)
+    created = create(personalize, [imported(endedAt=ended), imported(endedAt=iso(3))])
+    assert created == {**started, "warnings": [f"{FOREIGN_VERSION} is in training too"]}
 
 
-def test_an_import_that_was_not_started_does_not_complete_the_data(personalize):
-    foreign_training(personalize)
-    adopts(personalize)
+def test_an_import_that_was_not_started_does_not_count(personalize):
+    expect_foreign_training(personalize)
+    expect_adoption(personalize)
     imports = [dataset_result(job=None), imported(endedAt=iso(2))]
-    assert create(personalize, imports) == job(FOREIGN_VERSION, foreign=True)
+    assert create(personalize, imports) == FOREIGN_JOB
 
 
 @pytest.mark.parametrize(
-    ("data_as_of", "adopted"), [(iso(2), True), (iso(0.5), False), (None, True)], ids=str
+    ("data_as_of", "created", "adopted"),
+    [(iso(2), 1, True), (iso(0.5), 1, False), (None, 1, True), (None, 6, False)],
+    ids=str,
 )
-def test_without_imports_the_data_is_as_of_the_newest_one_or_the_runs_start(
-    personalize, data_as_of, adopted
+def test_without_an_import_the_data_are_as_of_the_last_import_or_the_start_of_the_run(
+    personalize, data_as_of, created, adopted
 ):
-    foreign_training(personalize)
+    expect_foreign_training(personalize, creationDateTime=ago(created))
     if adopted:
-        adopts(personalize)
+        expect_adoption(personalize)
     else:
-        creates(personalize)
+        expect_create(personalize)
     assert create(personalize, dataAsOf=data_as_of)["foreign"] == adopted
 
 
-def test_a_foreign_training_from_before_the_run_is_not_adopted_without_any_import(personalize):
-    foreign_training(personalize, creationDateTime=ago(6))
-    creates(personalize)
-    assert create(personalize, dataAsOf=None)["foreign"] is False, "the run began five hours ago"
-
-
 @pytest.mark.parametrize(
-    ("theirs", "planned", "adopted"),
+    ("foreign_mode", "planned_mode", "adopted"),
     [
         ("UPDATE", "FULL", False),
         ("UPDATE", "UPDATE", True),
@@ -254,133 +325,65 @@ def test_a_foreign_training_from_before_the_run_is_not_adopted_without_any_impor
         ("FULL", "FULL", True),
     ],
 )
-def test_a_foreign_update_is_not_adopted_in_the_place_of_a_full_training(
-    personalize, theirs, planned, adopted
+def test_a_foreign_update_is_not_adopted_instead_of_a_full_training(
+    personalize, foreign_mode, planned_mode, adopted
 ):
-    foreign_training(personalize, trainingMode=theirs)
+    expect_foreign_training(personalize, trainingMode=foreign_mode)
     if adopted:
-        adopts(personalize)
+        expect_adoption(personalize)
     else:
-        creates(personalize, trainingMode=planned)
-    made = create(personalize, trainingMode=planned)
-    assert (made["arn"], made["foreign"]) == (FOREIGN_VERSION if adopted else VERSION, adopted)
+        expect_create(personalize, trainingMode=planned_mode)
+    created = create(personalize, trainingMode=planned_mode)
+    assert created["arn"] == (FOREIGN_VERSION if adopted else VERSION)
+    assert created["foreign"] == adopted
 
 
 def test_a_foreign_training_without_a_mode_counts_as_full(personalize):
-    summary = version_summary(status="CREATE IN_PROGRESS", creationDateTime=ago(1))
-    lists(personalize, summary)
-    modeless = version(solutionVersionArn=OLD_VERSION)
-    del modeless["name"], modeless["trainingMode"]
-    answer = {"solutionVersion": modeless}
-    personalize.says("describe_solution_version", answer, solutionVersionArn=OLD_VERSION)
-    adopts(personalize, OLD_VERSION)
-    assert create(personalize) == job(OLD_VERSION, foreign=True)
+    expect_foreign_training(personalize, without=["trainingMode"])
+    expect_adoption(personalize)
+    assert create(personalize) == FOREIGN_JOB
 
 
-def test_a_foreign_training_that_is_being_stopped_is_neither_adopted_nor_mentioned(personalize):
-    foreign_training(personalize, status="CREATE STOPPING")
-    creates(personalize)
-    assert create(personalize) == STARTED
+def test_a_foreign_training_that_is_stopping_is_ignored(personalize, started):
+    expect_foreign_training(personalize, status="CREATE STOPPING")
+    expect_create(personalize)
+    assert create(personalize) == started
 
 
-@pytest.mark.parametrize(
-    ("started", "slot", "found"), [(1, 5, True), (5, 1, True), (1, None, False)], ids=str
-)
-def test_an_execution_before_this_one_may_have_had_the_same_slot(personalize, started, slot, found):
-    summary = version_summary(
-        solutionVersionArn=VERSION, status="CREATE FAILED", creationDateTime=ago(3)
-    )
-    lists(personalize, summary)
-    if found:
-        describes(personalize, status="CREATE FAILED", creationDateTime=ago(3))
-    else:
-        creates(personalize)
-    request = {"scheduledTime": iso(slot)} if slot else {}
-    made = create_solution_version(
-        personalize.client, settings(), run(request, startedAt=iso(started)), planned_solution(), ()
-    )
-    assert made["phase"] == ("ENDED" if found else "UNDER_WAY")
+def test_a_foreign_version_that_ended_during_the_run_is_ignored(personalize, started):
+    ended = {"solutionVersionArn": FOREIGN_VERSION, "creationDateTime": ago(1)}
+    expect_list(personalize, version_summary(**ended))
+    expect_description(personalize, name="by-hand", status="ACTIVE", **ended)
+    expect_create(personalize)
+    assert create(personalize) == started
 
 
-def test_a_foreign_version_that_ended_during_the_run_is_no_obstacle(personalize):
-    lists(personalize, version_summary(solutionVersionArn=FOREIGN_VERSION, creationDateTime=ago(1)))
-    describes(personalize, solutionVersionArn=FOREIGN_VERSION, name="by-hand", status="ACTIVE")
-    creates(personalize)
-    assert create(personalize) == STARTED, "only what trains now is mentioned"
+# An existing version
 
 
-def test_our_own_version_counts_before_a_newer_foreign_one(personalize):
-    under_way = {"status": "CREATE IN_PROGRESS"}
-    lists(
-        personalize,
-        version_summary(solutionVersionArn=VERSION, creationDateTime=ago(2), **under_way),
-        version_summary(solutionVersionArn=FOREIGN_VERSION, creationDateTime=ago(1), **under_way),
-    )
-    describes(personalize, solutionVersionArn=FOREIGN_VERSION, name="by-hand")
-    describes(personalize, creationDateTime=ago(2))
-    assert create(personalize) == job(createdAt=iso(2))
+def test_an_existing_version_is_used_without_a_list(personalize):
+    expect_description(personalize, solutionVersionArn=OLD_VERSION, status="ACTIVE")
+    assert create(personalize, existingVersionArn=OLD_VERSION) == ended_job(OLD_VERSION)
 
 
-def test_where_names_are_unique_the_version_that_has_ours_is_looked_for_again(personalize):
-    lists(personalize)
-    personalize.refuses("create_solution_version", "ResourceAlreadyExistsException", **CREATE)
-    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
-    describes(personalize)
-    assert create(personalize) == FOUND
+@pytest.mark.parametrize("foreign", [True, False])
+@pytest.mark.parametrize("name", ["by-hand", VERSION_NAME, f"ffffffff{VERSION_NAME[8:]}"])
+def test_the_plan_decides_whether_an_existing_version_is_foreign(personalize, name, foreign):
+    expect_description(personalize, solutionVersionArn=FOREIGN_VERSION, name=name)
+    existing = {
+        "existingVersionArn": FOREIGN_VERSION,
+        "existingVersionIsForeign": foreign,
+    }
+    assert create(personalize, **existing) == {**FOREIGN_JOB, "foreign": foreign}
 
 
-def test_a_taken_name_is_looked_for_among_the_versions_from_before_the_run_too(personalize):
-    lists(personalize)
-    personalize.refuses("create_solution_version", "ResourceAlreadyExistsException", **CREATE)
-    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(500)))
-    describes(personalize, status="ACTIVE")
-    assert create(personalize) == ended_job()
+# An older run
 
 
-def test_a_taken_name_that_no_listed_version_has_is_looked_for_again(personalize):
-    lists(personalize)
-    personalize.refuses(
-        "create_solution_version", "ResourceAlreadyExistsException", "it exists", **CREATE
-    )
-    lists(personalize)
-    with pytest.raises(ServiceUnavailable, match=f"^{VERSION_NAME} is not listed yet$"):
-        create(personalize)
-
-
-def test_an_existing_version_is_used_as_planned(personalize):
-    describes(personalize, solutionVersionArn=OLD_VERSION, status="ACTIVE")
-    made = create(personalize, existingVersionArn=OLD_VERSION)
-    assert made == ended_job(OLD_VERSION), "nothing is listed and nothing created"
-
-
-def test_an_existing_version_of_an_earlier_stack_is_the_pipelines_own(personalize):
-    name = f"ffffffff{VERSION_NAME[8:]}"
-    describes(personalize, solutionVersionArn=OLD_VERSION, name=name, status="ACTIVE")
-    assert create(personalize, existingVersionArn=OLD_VERSION)["foreign"] is False
-
-
-@pytest.mark.parametrize("name", ["by-hand", VERSION_NAME])
-def test_an_existing_version_that_was_adopted_stays_somebody_elses(personalize, name):
-    describes(personalize, solutionVersionArn=FOREIGN_VERSION, name=name)
-    made = create(personalize, existingVersionArn=FOREIGN_VERSION, existingVersionIsForeign=True)
-    assert made == job(FOREIGN_VERSION, foreign=True), "it is never stopped"
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [("ThrottlingException", Throttled), ("LimitExceededException", ClientError)],
-)
-def test_other_errors_of_the_create_are_let_through(personalize, code, expected):
-    lists(personalize)
-    personalize.refuses("create_solution_version", code, "no", **CREATE)
-    with pytest.raises(expected, match="no"):
-        create(personalize)
-
-
-def test_beside_an_older_run_nothing_is_paid_for(personalize, older):
-    """When planning asked, the list of executions may not have had it yet."""
+def test_nothing_is_trained_while_an_older_run_is_running(personalize, older):
+    """The list of executions may not have contained the older run when this run was planned."""
     older.found.append(EXECUTION)
-    lists(personalize)
+    expect_list(personalize)
     assert create(personalize) == {
         "arn": SOLUTION,
         "phase": "SKIPPED",
@@ -390,93 +393,112 @@ def test_beside_an_older_run_nothing_is_paid_for(personalize, older):
         "warnings": [],
         "foreign": False,
     }
-    assert older.asked == [("executions", run(startedAt=iso(5)))]
+    assert older.arguments == [("executions", run(startedAt=iso(5)))]
 
 
-def test_beside_an_older_run_a_version_of_ours_is_adopted_all_the_same(personalize, older):
+def test_the_own_version_is_adopted_while_an_older_run_is_running(personalize, older):
     older.found.append(EXECUTION)
-    lists(personalize, version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1)))
-    describes(personalize)
-    assert create(personalize) == FOUND, "it is paid for"
+    expect_list(personalize, OWN)
+    expect_description(personalize)
+    assert create(personalize) == ADOPTED, "the training has started already"
 
 
-def test_beside_an_older_run_a_foreign_training_is_adopted_all_the_same(personalize, older):
+def test_a_foreign_training_is_adopted_while_an_older_run_is_running(personalize, older):
     older.found.append(EXECUTION)
-    foreign_training(personalize)
-    adopts(personalize)
-    imports = [imported(endedAt=iso(2))]
-    assert create(personalize, imports) == job(FOREIGN_VERSION, foreign=True), "it costs nothing"
+    expect_foreign_training(personalize)
+    expect_adoption(personalize)
+    assert create(personalize, [imported(endedAt=iso(2))]) == FOREIGN_JOB, "this costs nothing"
 
 
-# watch
+# A training is polled
 
 
-def watch(personalize, before, **changes):
-    describes(personalize, solutionVersionArn=before["arn"], **changes)
+def watch(personalize, version_job, **changes):
+    """Poll the version once, with a deadline of three hours."""
+    expect_description(personalize, solutionVersionArn=version_job["arn"], **changes)
     planned, settings_ = planned_solution(durations=[7200]), limits(maxTrainingHours=3)
-    return watch_solution_version(personalize.client, settings_, planned, before)
+    return watch_solution_version(personalize.client, settings_, planned, version_job)
 
 
-def test_a_watched_training_says_when_to_look_next(personalize):
+def test_a_running_training_has_the_seconds_until_the_next_poll(personalize):
     assert watch(personalize, job()) == job(seconds=900)
 
 
-def test_an_adopted_training_stays_somebody_elses(personalize):
-    seen = watch(personalize, job(FOREIGN_VERSION, foreign=True), status="ACTIVE")
-    assert seen == ended_job(FOREIGN_VERSION, foreign=True)
+def test_a_foreign_training_stays_foreign(personalize):
+    polled = watch(personalize, FOREIGN_JOB, status="ACTIVE")
+    assert polled == ended_job(FOREIGN_VERSION, foreign=True)
 
 
-def test_warnings_are_kept_and_each_is_given_once(personalize):
-    unknown = "the status 'CREATE PAUSED' is unknown and counts as running"
-    before = job(warnings=["x is in training too", unknown])
-    seen = watch(personalize, before, status="CREATE PAUSED")
-    assert seen["warnings"] == [unknown, "x is in training too"]
+UNKNOWN_STATUS = "the status 'CREATE PAUSED' is unknown and counts as running"
+OTHER_WARNING = "x is in training too"
+
+
+def test_a_training_keeps_its_warnings_once_each(personalize):
+    before = job(warnings=[OTHER_WARNING, UNKNOWN_STATUS])
+    polled = watch(personalize, before, status="CREATE PAUSED")
+    assert polled["warnings"] == [UNKNOWN_STATUS, OTHER_WARNING]
 
 
 def test_a_training_past_its_deadline_is_overdue(personalize):
-    seen = watch(personalize, job(), creationDateTime=ago(3))
-    late = "still CREATE IN_PROGRESS after 3 hours"
-    assert seen == job(phase="OVERDUE", failure=late, createdAt=iso(3))
+    polled = watch(personalize, job(), creationDateTime=ago(3))
+    failure = "still CREATE IN_PROGRESS after 3 hours"
+    assert polled == job(phase="OVERDUE", failure=failure, createdAt=iso(3))
 
 
-# stop
+# A training is stopped
 
 LATE = "still CREATE IN_PROGRESS after 24 hours"
-OVERDUE = job(phase="OVERDUE", failure=LATE, createdAt=iso(24), warnings=["x is in training too"])
+OVERDUE = job(phase="OVERDUE", failure=LATE, createdAt=iso(24), warnings=[OTHER_WARNING])
 STOPPING = {**OVERDUE, "phase": "UNDER_WAY", "seconds": 30, "stopRequestedAt": NOW.isoformat()}
 
 
-def test_an_overdue_training_of_ours_is_stopped(personalize):
-    describes(personalize)
-    personalize.says("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
+def test_an_overdue_training_is_stopped(personalize):
+    expect_description(personalize)
+    personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
     assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
 
 
 def test_a_training_that_is_stopping_is_not_stopped_again(personalize):
-    describes(personalize, status="CREATE STOPPING")
+    expect_description(personalize, status="CREATE STOPPING")
     assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
 
 
-def test_an_adopted_training_is_never_stopped(personalize):
-    describes(personalize, solutionVersionArn=FOREIGN_VERSION)
+def test_a_foreign_training_is_never_stopped(personalize):
+    expect_description(personalize, solutionVersionArn=FOREIGN_VERSION)
     overdue = {**OVERDUE, "arn": FOREIGN_VERSION, "foreign": True}
     assert stop_solution_version(personalize.client, overdue) == {**overdue, "phase": "ENDED"}
 
 
 @pytest.mark.parametrize("foreign", [True, False])
-def test_a_training_that_became_active_before_the_stop_is_used(personalize, foreign):
-    describes(personalize, status="ACTIVE")
-    assert stop_solution_version(personalize.client, {**OVERDUE, "foreign": foreign}) == ended_job(
-        foreign=foreign, warnings=["x is in training too"]
-    )
+def test_a_training_that_succeeded_before_the_stop_is_used(personalize, foreign):
+    expect_description(personalize, status="ACTIVE")
+    stopped = stop_solution_version(personalize.client, {**OVERDUE, "foreign": foreign})
+    assert stopped == ended_job(foreign=foreign, warnings=[OTHER_WARNING])
 
 
-def after_stop(personalize, asked=0, **changes):
-    before = {**STOPPING, "stopRequestedAt": iso(asked)}
-    return watch(personalize, before, creationDateTime=ago(24), **changes)
+@pytest.mark.parametrize("code", ["InvalidInputException", "ResourceInUseException"])
+def test_a_training_that_ended_right_before_the_stop_is_polled_again(personalize, code):
+    expect_description(personalize)
+    request = {"solutionVersionArn": VERSION}
+    personalize.expect_error("stop_solution_version_creation", code, **request)
+    assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
 
 
-def test_a_training_that_was_stopped_has_ended_and_says_why(personalize):
+def test_any_other_error_of_the_stop_is_raised(personalize):
+    expect_description(personalize)
+    operation, request = "stop_solution_version_creation", {"solutionVersionArn": VERSION}
+    personalize.expect_error(operation, "AccessDeniedException", "no", **request)
+    with pytest.raises(ClientError, match="no"):
+        stop_solution_version(personalize.client, OVERDUE)
+
+
+def after_stop(personalize, hours=0, **changes):
+    """Poll a training that was asked to stop these hours ago."""
+    stopping = {**STOPPING, "stopRequestedAt": iso(hours)}
+    return watch(personalize, stopping, creationDateTime=ago(24), **changes)
+
+
+def test_a_training_that_was_stopped_has_ended_with_the_reason(personalize):
     assert after_stop(personalize, status="CREATE STOPPED") == {
         **OVERDUE,
         "phase": "ENDED",
@@ -487,100 +509,87 @@ def test_a_training_that_was_stopped_has_ended_and_says_why(personalize):
     }
 
 
-def test_a_training_that_became_active_despite_the_stop_is_used(personalize):
-    seen = after_stop(personalize, status="ACTIVE")
-    assert (seen["phase"], seen["failure"]) == ("ACTIVE", None)
-
-
-@pytest.mark.parametrize("code", ["InvalidInputException", "ResourceInUseException"])
-def test_a_training_that_ended_right_before_the_stop_is_looked_at_again(personalize, code):
-    describes(personalize)
-    refused = {"solutionVersionArn": VERSION}
-    personalize.refuses("stop_solution_version_creation", code, **refused)
-    assert stop_solution_version(personalize.client, OVERDUE) == STOPPING
-
-
-def test_a_stop_that_is_refused_otherwise_is_let_through(personalize):
-    describes(personalize)
-    refused = {"solutionVersionArn": VERSION}
-    personalize.refuses("stop_solution_version_creation", "AccessDeniedException", "no", **refused)
-    with pytest.raises(ClientError, match="no"):
-        stop_solution_version(personalize.client, OVERDUE)
+def test_a_training_that_succeeded_in_spite_of_the_stop_is_used(personalize):
+    polled = after_stop(personalize, status="ACTIVE")
+    assert (polled["phase"], polled["failure"]) == ("ACTIVE", None)
 
 
 def test_a_training_that_is_stopping_keeps_its_warnings(personalize):
-    unknown = "the status 'CREATE PAUSED' is unknown and counts as running"
-    seen = after_stop(personalize, status="CREATE PAUSED")
-    assert seen["warnings"] == [unknown, "x is in training too"]
+    polled = after_stop(personalize, status="CREATE PAUSED")
+    assert polled["warnings"] == [UNKNOWN_STATUS, OTHER_WARNING]
 
 
 def test_a_training_has_an_hour_to_stop(personalize):
-    seen = after_stop(personalize, asked=1, status="CREATE STOPPING")
-    assert seen == {**STOPPING, "status": "CREATE STOPPING", "stopRequestedAt": iso(1)}, (
-        "the deadline is past already, and is not asked again"
+    polled = after_stop(personalize, hours=1, status="CREATE STOPPING")
+    assert polled == {**STOPPING, "status": "CREATE STOPPING", "stopRequestedAt": iso(1)}, (
+        "the deadline of the training has passed already and does not count again"
     )
 
 
 def test_a_training_that_does_not_stop_is_given_up(personalize):
-    asked = 1 + 1 / 3600
-    assert after_stop(personalize, asked=asked, status="CREATE STOPPING") == {
+    hours = 1 + 1 / 3600
+    assert after_stop(personalize, hours=hours, status="CREATE STOPPING") == {
         **OVERDUE,
         "phase": "ENDED",
         "status": "CREATE STOPPING",
         "failure": f"{LATE}, and does not stop",
-        "stopRequestedAt": iso(asked),
+        "stopRequestedAt": iso(hours),
     }
 
 
-# left by a run
+# The versions of an execution
 
 
-def test_a_runs_own_versions_are_found_and_nothing_else(personalize):
-    both = [solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)]
-    under_way = {"status": "CREATE IN_PROGRESS"}
-    mine = f"{PREFIX}-{RUN_ID}-0b519087-1"
+def test_only_the_versions_of_the_execution_are_found(personalize):
+    running = {"status": "CREATE IN_PROGRESS"}
     names = {
-        f"{SOLUTION}/ours": mine,
+        f"{SOLUTION}/own": VERSION_NAME,
         f"{SOLUTION}/foreign": "by-hand",
         f"{SOLUTION}/other-run": f"{PREFIX}-20261122T030000Z-0b519087-1",
         f"{SOLUTION}/other-stack": f"ffffffff-{RUN_ID}-0b519087-1",
     }
-    lists(
+    expect_list(
         personalize,
         *(
-            version_summary(solutionVersionArn=arn, creationDateTime=ago(hours), **under_way)
+            version_summary(solutionVersionArn=arn, creationDateTime=ago(hours), **running)
             for hours, arn in enumerate(names, start=1)
         ),
         version_summary(solutionVersionArn=f"{SOLUTION}/ended", creationDateTime=ago(5)),
         version_summary(creationDateTime=ago(5, seconds=1)),
-        version_summary(
-            solutionVersionArn=f"{SOLUTION}/later", creationDateTime=ago(0), **under_way
-        ),
+        version_summary(solutionVersionArn=f"{SOLUTION}/later", creationDateTime=NOW, **running),
     )
     for arn, name in names.items():
-        describes(personalize, solutionVersionArn=arn, name=name)
-    describes(personalize, solutionVersionArn=f"{SOLUTION}/ended", status="ACTIVE")
-    unnamed = {"solutionVersionArn": f"{OTHER_SOLUTION}/nameless", **under_way}
-    nameless = version(**unnamed)
-    del nameless["name"]
-    stopping = {"solutionVersionArn": f"{OTHER_SOLUTION}/ours", "status": "CREATE STOPPING"}
-    lists(
+        expect_description(personalize, solutionVersionArn=arn, name=name)
+    expect_description(personalize, solutionVersionArn=f"{SOLUTION}/ended", status="ACTIVE")
+    second = {"solutionVersionArn": f"{OTHER_SOLUTION}/second", "status": "CREATE STOPPING"}
+    nameless = {"solutionVersionArn": f"{OTHER_SOLUTION}/nameless", **running}
+    expect_list(
         personalize,
-        version_summary(creationDateTime=ago(1), **stopping),
-        version_summary(creationDateTime=ago(2), **unnamed),
+        version_summary(creationDateTime=ago(1), **second),
+        version_summary(creationDateTime=ago(2), **nameless),
         solution=OTHER_SOLUTION,
     )
-    describes(personalize, name=mine[:-1] + "2", **stopping)
-    personalize.says(
-        "describe_solution_version",
-        {"solutionVersion": nameless},
-        solutionVersionArn=nameless["solutionVersionArn"],
-    )
+    expect_description(personalize, name=f"{VERSION_NAME[:-1]}2", **second)
+    expect_description(personalize, without=["name"], **nameless)
+    both = [solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)]
     found = versions_of_execution(
         personalize.client, settings(solutions=both), run(startedAt=iso(5)), NOW
     )
     assert [each["solutionVersionArn"] for each in found] == [
-        f"{SOLUTION}/ours",
+        f"{SOLUTION}/own",
         f"{SOLUTION}/ended",
-        f"{OTHER_SOLUTION}/ours",
-    ], "of whatever attempt; what has ended, if it was made in this execution"
+        f"{OTHER_SOLUTION}/second",
+    ], "running or created in this execution, in every attempt"
+
+
+# Single versions
+
+
+def test_the_creation_time_of_a_version_is_read(personalize):
+    expect_description(personalize)
+    assert version_created_at(personalize.client, VERSION) == ago(1)
+
+
+def test_only_the_arn_of_the_newest_version_is_latest():
+    assert is_latest(f"{SOLUTION}/$LATEST")
+    assert not is_latest(VERSION)

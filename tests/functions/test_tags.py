@@ -6,14 +6,14 @@ from tests.functions.samples import API_TAGS, CAMPAIGN, IMPORT_JOB, OLD_VERSION,
 
 def test_tags_are_read_as_a_mapping(personalize):
     response = {"tags": API_TAGS}
-    personalize.says("list_tags_for_resource", response, resourceArn=IMPORT_JOB)
+    personalize.expect("list_tags_for_resource", response, resourceArn=IMPORT_JOB)
     assert tags_of(personalize.client, IMPORT_JOB) == TAGS
 
 
 def test_one_tag_is_written(personalize):
     key = "retraining-previous-version"
     tags = [{"tagKey": key, "tagValue": OLD_VERSION}]
-    personalize.says("tag_resource", {}, resourceArn=CAMPAIGN, tags=tags)
+    personalize.expect("tag_resource", {}, resourceArn=CAMPAIGN, tags=tags)
     assert write_tag(personalize.client, CAMPAIGN, key, OLD_VERSION) is None
 
 

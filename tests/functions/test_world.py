@@ -61,7 +61,7 @@ def expect_pages(personalize, operation, key, pages, **request):
     token = {}
     for number, items in enumerate(pages, start=1):
         next_token = {"nextToken": f"page {number + 1}"} if number < len(pages) else {}
-        personalize.says(operation, {key: list(items), **next_token}, **request, **token)
+        personalize.expect(operation, {key: list(items), **next_token}, **request, **token)
         token = next_token
 
 
@@ -106,7 +106,7 @@ class Service:
             self._expect_list("event_trackers", self.event_trackers, datasetGroupArn=arn)
         for fields in self.schemas.values():
             schema = json.dumps({"type": "record", "fields": fields})
-            self.personalize.says(
+            self.personalize.expect(
                 "describe_schema", {"schema": {"schema": schema}}, schemaArn=SCHEMA
             )
         self._expect_list("dataset_import_jobs", self.region)
@@ -128,9 +128,9 @@ class Service:
         for arn, resource in resources.items():
             operation, request = f"describe_{noun}", {f"{key}Arn": arn}
             if resource:
-                self.personalize.says(operation, {key: resource}, **request)
+                self.personalize.expect(operation, {key: resource}, **request)
             else:
-                self.personalize.refuses(operation, "ResourceNotFoundException", **request)
+                self.personalize.expect_error(operation, "ResourceNotFoundException", **request)
 
     def _expect_list(self, nouns, pages, **request):
         first, *others = nouns.split("_")
@@ -139,7 +139,7 @@ class Service:
 
     def _expect_tags(self, tags_by_arn):
         for arn, tags in tags_by_arn.items():
-            self.personalize.says("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
+            self.personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
 
 
 @pytest.fixture
@@ -444,7 +444,7 @@ def test_the_schedule_changed_when_it_was_created_or_last_modified(
     service, scheduler, created, changed
 ):
     response = {"CreationDate": ago(created), "LastModificationDate": ago(changed)}
-    scheduler.says("get_schedule", response, GroupName="group", Name="weekly")
+    scheduler.expect("get_schedule", response, GroupName="group", Name="weekly")
     assert service.read(SCHEDULED).schedule_changed_at == ago(2)
 
 
@@ -462,6 +462,6 @@ def test_the_schedule_is_not_read_if_it_did_not_start_the_run(service, missing):
     [("ThrottlingException", Throttled), ("AccessDeniedException", ClientError)],
 )
 def test_any_other_error_ends_the_read(personalize, code, expected):
-    personalize.refuses("describe_dataset", code, "no", datasetArn=DATASET)
+    personalize.expect_error("describe_dataset", code, "no", datasetArn=DATASET)
     with pytest.raises(expected, match="no"):
         world.read(personalize.client, settings(), run(), datasets=[], solutions=[])

@@ -1,4 +1,4 @@
-"""What importing a handler costs: our own modules, a few of the standard library, and no more."""
+"""Tests of the import of a handler: which modules it loads, and that it does nothing else."""
 
 import ast
 import io
@@ -17,9 +17,9 @@ from components.state_machine.steps import STEPS
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "functions").rglob("*.py"))
 STANDARD_LIBRARY = {"_csv", "csv", "difflib"}
-"""Modules that handlers import and `import boto3` does not, or not in every Python."""
+"""Modules that handlers import and that `import boto3` does not import in every Python."""
 LARGEST_BUNDLE = 50_000
-"""Bytes of a zip; plan_retraining has the largest."""
+"""Bytes of a zip. plan_retraining has the largest one."""
 
 PROBE = """
 import json, os, sys
@@ -28,7 +28,7 @@ import boto3
 
 
 def refuse(*arguments, **options):
-    raise SystemExit(f"a client is made at import: {arguments}")
+    raise SystemExit(f"a client is created at import: {arguments}")
 
 
 class Environment(dict):
@@ -67,14 +67,14 @@ for step in json.loads(sys.argv[1]):
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
-    """Import each handler from its bundle, in a process that has only `import boto3` behind it."""
+    """Import each handler from its bundle, in a process that has only imported boto3."""
     unpacked = tmp_path_factory.mktemp("unpacked")
     for step in STEPS:
         for name, asset in bundle(step).assets.items():
             target = unpacked / step / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(asset.path, target)
-    probe = subprocess.run(  # noqa: S603 - this interpreter, and a program from above
+    probe = subprocess.run(  # noqa: S603 - this interpreter and the program above
         [
             *(sys.executable, "-W", "error", "-c", PROBE),
             *(json.dumps(list(STEPS)), json.dumps(list(STANDARD_LIBRARY))),
@@ -86,30 +86,30 @@ def imported(tmp_path_factory):
         timeout=60,
     )
     assert probe.stderr == ""
-    found = [json.loads(line) for line in probe.stdout.splitlines()]
-    assert [each["step"] for each in found] == list(STEPS), "each import came to its end"
-    return {each["step"]: each for each in found}
+    handlers = [json.loads(line) for line in probe.stdout.splitlines()]
+    assert [handler["step"] for handler in handlers] == list(STEPS), "every import has ended"
+    return {handler["step"]: handler for handler in handlers}
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_handler_imports_what_boto3_does_our_own_and_stated_modules(imported, step):
-    foreign = {name for name in imported[step]["imported"] if name.partition(".")[0] != "functions"}
-    assert foreign <= STANDARD_LIBRARY, "a cold start has a fourteenth of a core"
+def test_a_handler_imports_only_boto3_this_package_and_few_other_modules(imported, step):
+    others = {name for name in imported[step]["imported"] if name.partition(".")[0] != "functions"}
+    assert others <= STANDARD_LIBRARY, "a cold start has a fourteenth of a core"
 
 
-def test_every_stated_module_is_needed(imported):
-    names = {name for each in imported.values() for name in each["imported"]}
+def test_every_listed_module_is_imported(imported):
+    names = {name for handler in imported.values() for name in handler["imported"]}
     assert names >= STANDARD_LIBRARY
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_importing_a_handler_reads_no_environment_and_makes_no_client(imported, step):
-    assert imported[step]["handler"], "a client would have ended the process"
+def test_the_import_of_a_handler_reads_no_environment_and_creates_no_client(imported, step):
+    assert imported[step]["handler"], "the process ends if a client is created"
     assert imported[step]["environment"] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_a_module_names_only_the_standard_library_boto3_and_its_neighbours(path):
+def test_a_module_imports_only_the_standard_library_boto3_and_this_package(path):
     tree = ast.parse(path.read_text())
     typing_only = {
         inner
@@ -117,15 +117,15 @@ def test_a_module_names_only_the_standard_library_boto3_and_its_neighbours(path)
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    named = set()
+    imported_names = set()
     for node in ast.walk(tree):
         if node in typing_only:
             continue
         if isinstance(node, ast.Import):
-            named |= {alias.name.partition(".")[0] for alias in node.names}
+            imported_names |= {alias.name.partition(".")[0] for alias in node.names}
         if isinstance(node, ast.ImportFrom) and not node.level:
-            named.add(node.module.partition(".")[0])
-    assert named <= sys.stdlib_module_names | {"boto3", "botocore"}
+            imported_names.add(node.module.partition(".")[0])
+    assert imported_names <= sys.stdlib_module_names | {"boto3", "botocore"}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -134,11 +134,11 @@ def test_a_bundle_is_small(step):
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, asset in bundle(step).assets.items():
             packed.write(asset.path, name)
-    assert len(archive.getvalue()) < LARGEST_BUNDLE, "it is loaded at every cold start"
+    assert len(archive.getvalue()) < LARGEST_BUNDLE, "every cold start loads it"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_a_module_opens_with_one_sentence(path):
+def test_the_docstring_of_a_module_begins_with_one_sentence(path):
     first = ast.get_docstring(ast.parse(path.read_text())).split("\n\n")[0]
     assert first.endswith((".", "?"))
     assert "\n" not in first

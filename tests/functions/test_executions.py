@@ -1,0 +1,364 @@
+"""Tests of executions: their input, the id of their run, how they ended, and which is older."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.errors import ServiceUnavailable
+from functions.executions import (
+    configuration_of,
+    input_problems,
+    is_resumed,
+    older_run,
+    request_of,
+    run_of,
+    scheduled_at,
+    unreported_error,
+)
+from tests.functions.samples import (
+    DATASET,
+    EXECUTION,
+    NOW,
+    OTHER_SOLUTION,
+    RUN_ID,
+    SCHEDULE,
+    SOLUTION,
+    configured,
+    dataset_settings,
+    expect_execution,
+    expect_history,
+    first_state,
+    items_settings,
+    run,
+    settings,
+    solution_settings,
+)
+
+SETTINGS = settings(
+    datasets=[dataset_settings(), items_settings()],
+    solutions=[solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)],
+)
+SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
+MANUAL_RUN_ID = "20261129-f4750e9e"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = ("trigger", "scheduledTime", "scheduleArn", "skipImport", "datasets", "solutions")
+KEYS += ("trainingMode", "force", "dryRun", "resume")
+TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str)
+
+
+# The input
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        SCHEDULED,
+        {**SCHEDULED, "scheduleArn": SCHEDULE},
+        {"trigger": "manual", "skipImport": True, "dryRun": False},
+        {"datasets": ["items"], "solutions": [OTHER_SOLUTION, SOLUTION]},
+        {"trainingMode": "FULL"},
+        {"trainingMode": "UPDATE"},
+        {"resume": RUN_ID},
+        {"resume": MANUAL_RUN_ID},
+        dict.fromkeys(KEYS),
+    ],
+    ids=json.dumps,
+)
+def test_a_correct_input_has_no_problems(request_):
+    assert input_problems(request_, SETTINGS) == []
+
+
+NO_TIME = "is no time such as '2026-11-29T03:00:00Z'"
+NO_RUN = "is no run id; take it from the report of the run, for example '20261129T030000Z'"
+NO_LIST = "is no list of some of ['interactions', 'items']"
+WRONG = {
+    "an unknown key": (
+        {"skipimport": True},
+        "key: 'skipimport' is unknown; did you mean 'skipImport'?",
+    ),
+    "a key like no other": (
+        {"x": 1},
+        f"key: 'x' is unknown; expected one of {list(KEYS)}",
+    ),
+    "a flag that is text": (
+        {"skipImport": "true"},
+        "skipImport: 'true' is neither true nor false",
+    ),
+    "a flag that is a number": ({"dryRun": 1}, "dryRun: 1 is neither true nor false"),
+    "force as text": ({"force": "no"}, "force: 'no' is neither true nor false"),
+    "an unknown trigger": (
+        {"trigger": "cron"},
+        "trigger: 'cron' is neither 'schedule' nor 'manual'",
+    ),
+    "a schedule without a time": (
+        {"trigger": "schedule"},
+        f"scheduledTime: None {NO_TIME}",
+    ),
+    "a template that was not filled in": (
+        {"trigger": "schedule", "scheduledTime": "<aws.scheduler.scheduled-time>"},
+        f"scheduledTime: '<aws.scheduler.scheduled-time>' {NO_TIME}",
+    ),
+    "a time without a zone": (
+        {"scheduledTime": "2026-11-29T03:00:00"},
+        f"scheduledTime: '2026-11-29T03:00:00' {NO_TIME}",
+    ),
+    "a time before the year 1": (
+        {"scheduledTime": "0001-01-01T00:00:00+10:00"},
+        f"scheduledTime: '0001-01-01T00:00:00+10:00' {NO_TIME}",
+    ),
+    "an ARN of something else": (
+        {"scheduleArn": DATASET},
+        f"scheduleArn: '{DATASET}' is no ARN of a schedule; leave it out",
+    ),
+    "an ARN with too many parts": (
+        {"scheduleArn": f"{SCHEDULE}/x"},
+        f"scheduleArn: '{SCHEDULE}/x' is no ARN of a schedule; leave it out",
+    ),
+    "an unknown mode": (
+        {"trainingMode": "AUTOTRAIN"},
+        "trainingMode: 'AUTOTRAIN' is neither 'FULL' nor 'UPDATE'",
+    ),
+    "an execution instead of a run": (
+        {"resume": EXECUTION},
+        f"resume: '{EXECUTION}' {NO_RUN}",
+    ),
+    "an empty run": (
+        {"resume": ""},
+        f"resume: '' {NO_RUN}",
+    ),
+    "a dataset without a list": (
+        {"datasets": "items"},
+        f"datasets: 'items' {NO_LIST}",
+    ),
+    "no dataset": (
+        {"datasets": []},
+        f"datasets: [] {NO_LIST}",
+    ),
+    "an unknown dataset": (
+        {"datasets": ["items", "item"]},
+        "datasets: 'item' is unknown; did you mean 'items'?",
+    ),
+    "a dataset like no other": (
+        {"datasets": [5]},
+        "datasets: 5 is unknown; expected one of ['interactions', 'items']",
+    ),
+    "an unknown solution": (
+        {"solutions": [f"{SOLUTION}s"]},
+        f"solutions: '{SOLUTION}s' is unknown; did you mean '{SOLUTION}'?",
+    ),
+    "a list": ([], "the input [] is no JSON object; to retrain as configured, give {}"),
+    "a text": ("{}", "the input '{}' is no JSON object; to retrain as configured, give {}"),
+}
+
+
+@pytest.mark.parametrize(("request_", "problem"), WRONG.values(), ids=WRONG)
+def test_a_wrong_input_has_a_message(request_, problem):
+    assert input_problems(request_, SETTINGS) == [problem]
+
+
+def test_all_problems_are_reported_at_once():
+    request = {"trigger": "x", "skipImport": 0, "trainingMode": 1, "datasets": {}, "more": []}
+    assert [problem.split(":")[0] for problem in input_problems(request, SETTINGS)] == [
+        "key",
+        "skipImport",
+        "trigger",
+        "trainingMode",
+        "datasets",
+    ]
+
+
+@given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))
+def test_any_json_is_checked_and_has_a_run_id(execution_input):
+    problems = input_problems(execution_input, SETTINGS)
+    assert all(isinstance(problem, str) for problem in problems)
+    assert run_of(configured(execution_input))["id"], "the report of a refused run has an id too"
+
+
+def test_a_key_that_is_null_is_left_out():
+    assert request_of({"datasets": None, "dryRun": False}) == {"dryRun": False}
+    assert request_of(None) == {}
+
+
+def test_a_scheduled_time_is_in_utc():
+    assert scheduled_at(SCHEDULED) == datetime(2026, 11, 29, 3, tzinfo=UTC)
+    assert scheduled_at({}) is None
+
+
+# The run
+
+
+def test_the_id_of_a_scheduled_run_is_its_scheduled_time():
+    assert run_of(configured({**SCHEDULED, "scheduleArn": None})) == {
+        "id": RUN_ID,
+        "trigger": "schedule",
+        "startedAt": NOW.isoformat(),
+        "executionArn": EXECUTION,
+        "request": SCHEDULED,
+    }
+
+
+def test_the_zone_of_the_scheduled_time_does_not_matter():
+    request = {**SCHEDULED, "scheduledTime": "2026-11-29T04:00:00+01:00"}
+    assert run_of(configured(request))["id"] == RUN_ID
+
+
+def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
+    assert run_of(configured({})) == {
+        "id": MANUAL_RUN_ID,
+        "trigger": "manual",
+        "startedAt": NOW.isoformat(),
+        "executionArn": EXECUTION,
+        "request": {},
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"startedAt": "2027-03-01T00:00:00Z"}, {"executionArn": f"{EXECUTION}2"}],
+    ids=["another start", "another name"],
+)
+def test_another_execution_has_another_run_id(changes):
+    """The name of an execution may be used again after 90 days."""
+    assert run_of(configured({}, **changes))["id"] != MANUAL_RUN_ID
+
+
+def test_a_resumed_run_keeps_its_id():
+    resumed = run_of(configured({**SCHEDULED, "resume": MANUAL_RUN_ID}))
+    assert resumed["id"] == MANUAL_RUN_ID
+    assert is_resumed(resumed)
+    assert not is_resumed(run())
+
+
+# How an execution ended
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "error"),
+    [
+        ("SUCCEEDED", {}, None),
+        ("PENDING_REDRIVE", {"error": "States.Runtime"}, None),
+        ("FAILED", {"error": "RetrainingFailed", "cause": "a report"}, None),
+        ("ABORTED", {}, {"Error": "ABORTED", "Cause": "no cause given"}),
+        (
+            "TIMED_OUT",
+            {"error": "States.Timeout"},
+            {"Error": "TIMED_OUT", "Cause": "States.Timeout: no cause given"},
+        ),
+        (
+            "FAILED",
+            {"error": "States.Runtime", "cause": "no such path"},
+            {"Error": "FAILED", "Cause": "States.Runtime: no such path"},
+        ),
+    ],
+)
+def test_an_execution_without_a_report_has_an_error(executions, status, details, error):
+    expect_execution(executions, status, **details)
+    assert unreported_error(executions.client, EXECUTION) == error
+
+
+def test_an_execution_that_still_seems_to_run_is_described_again_later(executions):
+    expect_execution(executions, "RUNNING")
+    with pytest.raises(ServiceUnavailable) as error:
+        unreported_error(executions.client, EXECUTION)
+    assert str(error.value) == f"{EXECUTION} is still said to run"
+
+
+STARTED = {"type": "ExecutionStarted"}
+
+
+def test_the_configuration_is_the_output_of_the_first_state(executions):
+    later = first_state({"request": "of a later state"})
+    expect_history(executions, STARTED, first_state(configured(SCHEDULED)), later)
+    assert configuration_of(executions.client, EXECUTION) == configured(SCHEDULED)
+
+
+def test_an_execution_that_did_not_leave_its_first_state_has_no_configuration(executions):
+    expect_history(executions, STARTED)
+    assert configuration_of(executions.client, EXECUTION) is None
+
+
+# The older of two executions
+
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
+START = datetime.fromisoformat("2026-11-29T03:00:00.123+00:00")
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def execution_arn(name):
+    return MACHINE.replace(":stateMachine:", ":execution:") + f":{name}"
+
+
+def run_of_execution(name="own", started="2026-11-29T03:00:00.123Z"):
+    return {"executionArn": execution_arn(name), "startedAt": started}
+
+
+def expect_running(executions, *running):
+    """Expect a list of running executions, as (name, start), on two pages."""
+    pages = (running[:1], running[1:])
+    for page, (items, token) in enumerate(zip(pages, ("more", None), strict=True)):
+        executions.expect(
+            "list_executions",
+            {
+                "executions": [
+                    {
+                        "executionArn": execution_arn(name),
+                        "name": name,
+                        "stateMachineArn": MACHINE,
+                        "status": "RUNNING",
+                        "startDate": start,
+                    }
+                    for name, start in items
+                ],
+                **({"nextToken": token} if token else {}),
+            },
+            stateMachineArn=MACHINE,
+            statusFilter="RUNNING",
+            **({"nextToken": "more"} if page else {}),
+        )
+
+
+@pytest.mark.parametrize(
+    ("running", "older"),
+    [
+        pytest.param([("own", START)], None, id="only itself"),
+        pytest.param([], None, id="none, itself not listed yet"),
+        pytest.param([("own", START), ("a", START + MILLISECOND)], None, id="a younger one"),
+        pytest.param([("own", START), ("z", START - MILLISECOND)], "z", id="an older one"),
+        pytest.param([("z", START - MILLISECOND)], "z", id="an older one, itself not listed yet"),
+        pytest.param([("own", START), ("a", START)], "a", id="same start, first by ARN"),
+        pytest.param([("own", START), ("z", START)], None, id="same start, second by ARN"),
+        pytest.param(
+            [("b", START - MILLISECOND), ("c", START - 2 * MILLISECOND), ("own", START)],
+            "c",
+            id="the oldest of three",
+        ),
+    ],
+)
+def test_an_execution_is_older_if_it_started_before_or_is_first_by_arn(executions, running, older):
+    expect_running(executions, *running)
+    expected = older and execution_arn(older)
+    assert older_run(executions.client, run_of_execution()) == expected
+
+
+def test_an_execution_is_not_older_than_itself_if_the_list_is_less_precise(executions):
+    expect_running(executions, ("own", START))
+    precise = run_of_execution(started="2026-11-29T03:00:00.123456Z")
+    assert older_run(executions.client, precise) is None
+
+
+def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
+    both = [("a", START), ("own", START)]
+    starts = {"a": "2026-11-29T03:00:00.123456Z", "own": "2026-11-29T03:00:00.123999Z"}
+    older = []
+    for name, started in starts.items():
+        expect_running(executions, *both)
+        older.append(older_run(executions.client, run_of_execution(name, started)))
+    assert older == [None, execution_arn("a")]
