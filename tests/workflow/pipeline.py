@@ -9,22 +9,16 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from unittest.mock import patch
 
-import boto3
-from botocore import UNSIGNED
-from botocore.config import Config
-from botocore.session import get_session
-from moto.core.models import botocore_stubber
-
 from components.args import RetrainingPipelineArgs
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
-from emulator.personalize import ApiError, Caller, NoResponse, Personalize, attach, import_jobs
+from emulator.personalize import Personalize, import_jobs
 from emulator.virtual.lambda_runtime import Fails, Handler
 from emulator.virtual.step_functions import Execution, Machine, StartedExecution, StepFunctions
 from emulator.virtual.virtual_time import VirtualClock
-from functions import aws
 from functions import clock as functions_clock
 from tests.workflow.bucket import Bucket
+from tests.workflow.clients import FUNCTIONS, shared_clients, use_shared_clients
 from tests.world import ACCOUNT, PREFIX, REGION, DatasetGroup, campaign_arn, exports, solution_arn
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
@@ -32,8 +26,6 @@ SLOT = "2026-11-29T03:00:00Z"
 RUN_ID = "20261129T030000Z"
 NEXT_SLOT = "2026-12-06T03:00:00Z"
 SCHEDULE = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/weekly"
-OPERATOR = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root")
-FUNCTIONS = Caller(ACCOUNT, REGION, f"arn:aws:sts::{ACCOUNT}:assumed-role/functions/session")
 
 DURATIONS = {
     f"{PREFIX}-{RUN_ID}-interactions-1": 930,
@@ -170,8 +162,7 @@ def deploy(
             handlers=handlers or {},
         )
         with (
-            patch.object(CURRENT, "pipeline", pipeline),
-            _shared_clients_in_functions(bucket),
+            use_shared_clients(personalize, bucket, lambda: pipeline.schedule_changed_at),
             patch.object(import_jobs, "read_csv", read_csv_once),
             # botocore sleeps between the attempts of a request.
             patch("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep)),
@@ -233,119 +224,3 @@ def _timings(durations: Mapping[str, float], kind: str, arn: str) -> tuple[float
     """Return the seconds that a job is PENDING and IN_PROGRESS."""
     seconds = durations.get(arn.rpartition("/")[2], durations.get(kind, OTHER_DURATION))
     return PENDING_SECONDS, seconds - PENDING_SECONDS
-
-
-# Clients. A client takes longer to create than a run takes, so all pipelines share the clients.
-
-
-class CurrentService:
-    """The Personalize and the schedule of the pipeline that is deployed now."""
-
-    pipeline: Pipeline | None = None
-    failure: Exception | None = None
-    """How the first attempt of a request failed that botocore is about to send."""
-
-    def call(self, *request: object) -> Mapping[str, object]:
-        """Forward a request to the present emulator of Personalize."""
-        if self.failure is not None:
-            failure, self.failure = self.failure, None
-            raise failure
-        return self.pipeline.personalize.call(*request)
-
-    def get_schedule(self, **_: object):
-        """Return the response of GetSchedule, so that botocore does not send the request."""
-        changed = self.pipeline.schedule_changed_at
-        return SimpleNamespace(status_code=200), {
-            "CreationDate": changed,
-            "LastModificationDate": changed,
-        }
-
-
-CURRENT = CurrentService()
-CLIENTS_OF_FUNCTIONS = ("reader", "writer", "runtime", "stepfunctions", "scheduler")
-
-
-@functools.cache
-def shared_clients() -> Mapping[str, object]:
-    """Return the operator's client, and the functions' clients by their names in `aws`."""
-    with patch("boto3.client", _create_client):
-        clients = {name: getattr(aws, name).__wrapped__() for name in CLIENTS_OF_FUNCTIONS}
-    operator = _create_client("personalize", caller=OPERATOR)
-    return {**clients, "operator": operator}
-
-
-@contextmanager
-def _shared_clients_in_functions(bucket: Bucket) -> Iterator[None]:
-    """Make the functions of `aws` return the shared clients, and forget the clients afterwards."""
-    clients = {**shared_clients(), "s3": bucket}
-    names = (*CLIENTS_OF_FUNCTIONS, "s3")
-    for name in names:
-        # The modules of the functions hold these cached functions, so only their caches can change.
-        getattr(aws, name).cache_clear()
-        with (
-            patch("boto3.client", lambda *_, client=clients[name], **__: client),
-            patch.object(aws, "with_transient_errors", lambda client: client),
-        ):
-            getattr(aws, name)()
-    try:
-        yield
-    finally:
-        for name in names:
-            getattr(aws, name).cache_clear()
-
-
-def _create_client(service: str, *, caller: Caller = FUNCTIONS, **options: object):
-    """Create a boto3 client whose requests are answered in this process."""
-    client = _session().client(service, region_name=REGION, **options)
-    events = client.meta.events
-    # botocore computes this for every event, which takes a tenth of a run.
-    events._alias_event_name = functools.cache(events._alias_event_name)  # noqa: SLF001
-    if service.startswith("personalize"):
-        # moto's Personalize knows only schemas, and would respond before the emulator.
-        events.unregister("before-send", botocore_stubber)
-        attach(client, CURRENT, caller)
-        _respond_without_http(client, caller)
-    if service == "scheduler":
-        events.register("before-call.scheduler.GetSchedule", CURRENT.get_schedule)
-    return client
-
-
-def _respond_without_http(client, caller: Caller) -> None:
-    """Make a client return the response of a successful request without botocore.
-
-    botocore takes half of the time of a run. It still sends the requests that fail, because it
-    retries them and raises its own errors.
-    """
-    send_with_botocore = client._make_api_call  # noqa: SLF001 - botocore has no public way
-
-    def make_api_call(operation: str, request: Mapping[str, object]):
-        try:
-            return _as_botocore_parses(CURRENT.call(operation, request, caller))
-        except (ApiError, NoResponse) as failure:
-            CURRENT.failure = failure
-        try:
-            return send_with_botocore(operation, request)
-        finally:
-            CURRENT.failure = None
-
-    client._make_api_call = make_api_call  # noqa: SLF001 - (as above)
-
-
-def _as_botocore_parses(value: object) -> object:
-    """Return a copy of a response. Personalize sends times in whole milliseconds."""
-    if isinstance(value, dict):
-        return {key: _as_botocore_parses(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_botocore_parses(item) for item in value]
-    if isinstance(value, datetime):
-        return datetime.fromtimestamp(round(value.timestamp(), 3), UTC)
-    return value
-
-
-@functools.cache
-def _session() -> boto3.Session:
-    """Return the session of all clients. It does not sign requests, which takes half their time."""
-    session = get_session()
-    session.set_credentials("testing", "testing")
-    session.set_default_client_config(Config(signature_version=UNSIGNED, user_agent="tests"))
-    return boto3.Session(botocore_session=session)

@@ -18,7 +18,8 @@ from emulator.personalize.faults import Faults
 from emulator.virtual.step_functions import Execution, StartedExecution
 from functions.errors import ServiceUnavailable, Throttled
 from functions.personalize.tags import VERDICT
-from tests.workflow.pipeline import FUNCTIONS, OPERATOR, RUN_ID, Pipeline, handler
+from tests.workflow.clients import FUNCTIONS, OPERATOR
+from tests.workflow.pipeline import RUN_ID, Pipeline, handler
 from tests.world import PREFIX, campaign_arn, solution_arn
 
 HOME = campaign_arn("home")

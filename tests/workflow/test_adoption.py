@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.workflow.pipeline import OPERATOR, RUN_ID, before_step, deploy
+from tests.workflow.clients import OPERATOR
+from tests.workflow.pipeline import RUN_ID, before_step, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report
 from tests.world import PREFIX, campaign_arn, solution_arn
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.workflow.pipeline import NEXT_SLOT, OPERATOR, RUN_ID, deploy, handler
+from tests.workflow.clients import OPERATOR
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, handler
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes, problems_of, report
 from tests.world import (
     MOVIES,
@@ -288,6 +289,8 @@ def test_a_single_new_item_is_appended():
         pipeline.group = incremental("items")
         pipeline.bucket.put("new-items.csv", b"ITEM_ID,GENRE\ni999,g1")
         execution = pipeline.run()
+        (request,) = pipeline.requests("CreateDatasetImportJob")
+    assert request["importMode"] == "INCREMENTAL"
     assert outcomes(execution) == {"items": "IMPORTED", **DEPLOYED}
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from components.rules.metrics import NDCG_AT_10
 from functions.exports import read_export
-from tests.workflow.pipeline import FUNCTIONS, NEXT_SLOT, RUN_ID, SLOT, deploy
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, failed_calls, ndcg, outcomes, report
+from tests.workflow.clients import FUNCTIONS
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, SLOT, deploy
+from tests.workflow.summaries import ALL_DONE, failed_calls, ndcg, outcomes, report
 from tests.world import (
     IMPORT_ROLE,
     MOVIES,
@@ -163,12 +164,6 @@ def test_all_five_types_of_dataset_are_imported():
     }
 
 
-def test_a_single_dataset_is_enough():
-    with deploy(MOVIES.with_datasets("interactions")) as pipeline:
-        execution = pipeline.run()
-    assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
-
-
 def test_a_solution_without_campaigns_is_trained():
     with deploy(MOVIES.with_solutions(solution(campaigns=[]))) as pipeline:
         execution = pipeline.run()
@@ -226,15 +221,6 @@ def test_the_plan_contains_the_durations_of_earlier_jobs():
     ], "the newest job comes first"
     assert plan["solutions"][0]["durations"] == [5430, 5430]
     assert plan["solutions"][0]["campaigns"][0]["durations"] == [930]
-
-
-def test_an_incremental_import_is_requested_with_its_mode():
-    with deploy(MOVIES.with_datasets("items", import_mode="INCREMENTAL")) as pipeline:
-        pipeline.bucket.put("items.csv", b"ITEM_ID,GENRE\ni99,g1")
-        execution = pipeline.run()
-        (request,) = pipeline.requests("CreateDatasetImportJob")
-    assert request["importMode"] == "INCREMENTAL"
-    assert outcomes(execution)["items"] == "IMPORTED"
 
 
 # Nothing to do
