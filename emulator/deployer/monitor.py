@@ -44,12 +44,6 @@ class DeployedResource:
     outputs: Mapping[str, object]
     """The inputs except archives, and the values that AWS decided."""
 
-    @property
-    def arn(self) -> str | None:
-        """The ARN, or None for a resource without an ARN."""
-        arn = self.outputs.get("arn")
-        return None if arn is None else str(arn)
-
 
 class Monitor:
     """Serves one run of a program. Its capitalised methods are Pulumi's ResourceMonitor protocol.

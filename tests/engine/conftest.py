@@ -1,7 +1,7 @@
-"""The program on Pulumi's real engine: preview, up, a second up, update, refresh, destroy, upgrade.
+"""Proves what Pulumi's real engine does with the program, from the first preview to an upgrade.
 
-With the real CLI, and the deployer as its AWS provider. Does not prove the checks of the official
-provider.
+The tests run the real CLI with the deployer as its AWS provider. They do not prove the checks of
+the official provider.
 """
 
 import os
@@ -26,7 +26,7 @@ TIMINGS = FixedTimings(
 
 @pytest.fixture(scope="session", autouse=True)
 def cli():
-    """Put the CLI on the PATH, or skip the tests and say what is missing."""
+    """Put the CLI on the PATH, or skip the tests with the reason."""
     try:
         folders = tools.folders()
     except tools.MissingError as error:
@@ -39,23 +39,23 @@ def cli():
 
 @pytest.fixture(scope="session")
 def emulator():
-    """Run an account with everything that the sample stack names and a campaign that serves."""
+    """Run an emulator with all resources that the sample stack names and an active campaign."""
     project = read_project(ROOT, "dev", {})
     args = settings.parse_stack(project.name, "dev", project.config)
-    with running(timings=TIMINGS) as started:
-        create_resources(started, args, lambda _: None)
-        yield started
+    with running(timings=TIMINGS) as emulator:
+        create_resources(emulator, args, lambda _: None)
+        yield emulator
 
 
 @pytest.fixture(scope="module")
 def stack(emulator, tmp_path_factory):
-    """Create the sample stack in a copy of the program, and deploy nothing yet.
+    """Create the sample stack in a copy of the program, without deploying it.
 
-    Its campaign is probed for less than a second. At the end, the stack is destroyed.
+    The campaign is probed for less than a second. At the end, the stack is destroyed.
     """
     folder = copy_program(tmp_path_factory.mktemp("program") / "checkout")
     sample = (ROOT / "Pulumi.dev.yaml").read_text()
     (folder / "Pulumi.dev.yaml").write_text(sample.replace("minutes: 10\n", "minutes: 0.001\n"))
-    created = create_stack(folder, "dev", emulator.endpoint)
-    yield created
-    created.destroy()
+    stack = create_stack(folder, "dev", emulator.endpoint)
+    yield stack
+    stack.destroy()

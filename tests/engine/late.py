@@ -1,4 +1,4 @@
-"""A proxy before the emulator that answers GetCallerIdentity late."""
+"""Serves an emulator at another address, where the responses to GetCallerIdentity are late."""
 
 import http.client
 import threading
@@ -13,8 +13,8 @@ HOP_BY_HOP = {"connection", "content-length", "date", "server", "transfer-encodi
 
 @contextmanager
 def late_identity(endpoint: str, seconds: float) -> Iterator[str]:
-    """Serve `endpoint` at another address that delays each GetCallerIdentity. Yield the address."""
-    home = urlsplit(endpoint)
+    """Serve an endpoint at another address that delays GetCallerIdentity. Yield the address."""
+    target = urlsplit(endpoint)
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -23,12 +23,12 @@ def late_identity(endpoint: str, seconds: float) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             if b"Action=GetCallerIdentity" in body:
                 time.sleep(seconds)
-            connection = http.client.HTTPConnection(home.hostname, home.port, timeout=60)
+            connection = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
             connection.request(self.command, self.path, body, dict(self.headers))
-            answer = connection.getresponse()
-            content = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
+            response = connection.getresponse()
+            content = response.read()
+            self.send_response(response.status)
+            for name, value in response.getheaders():
                 if name.lower() not in HOP_BY_HOP:
                     self.send_header(name, value)
             self.send_header("content-length", str(len(content)))
@@ -39,7 +39,7 @@ def late_identity(endpoint: str, seconds: float) -> Iterator[str]:
         do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = forward  # noqa: N815
 
         def log_message(self, *_arguments) -> None:
-            """Write nothing to the terminal."""
+            """Do not write to the terminal."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -2,7 +2,7 @@
 
     python -m tests.engine.many 1 10 30
 
-prints the seconds of both on this machine, for each number of pipelines.
+This prints the seconds of both on this machine for each number of pipelines.
 """
 
 import os
@@ -29,18 +29,18 @@ for number in range({count}):
 
 
 def main() -> None:
-    """Measure, and print a row for each number."""
+    """Measure, and print a row for each number of pipelines."""
     os.environ["PATH"] = os.pathsep.join([*map(str, tools.folders()), os.environ["PATH"]])
     print("pipelines  one program  one stack each")
     with running() as emulator:
         for count in map(int, sys.argv[1:]):
-            together = _seconds(_one_program, count, emulator.endpoint)
-            apart = _seconds(_stacks, count, emulator.endpoint)
-            print(f"{count:9}  {together:9.1f} s  {apart:12.1f} s", flush=True)
+            one_program = _seconds(_prepare_one_program, count, emulator.endpoint)
+            one_stack_each = _seconds(_prepare_stacks, count, emulator.endpoint)
+            print(f"{count:9}  {one_program:9.1f} s  {one_stack_each:12.1f} s", flush=True)
 
 
 def _seconds(prepare, count: int, endpoint: str) -> float:
-    """Return how long a preview takes; `prepare` makes the folder ready and returns the preview."""
+    """Return the seconds of a preview. `prepare` writes the folder and returns the preview."""
     with tempfile.TemporaryDirectory() as temporary:
         checkout = copy_program(Path(temporary) / "checkout")
         preview = prepare(checkout, count, endpoint)
@@ -49,7 +49,7 @@ def _seconds(prepare, count: int, endpoint: str) -> float:
         return time.monotonic() - started
 
 
-def _one_program(checkout: Path, count: int, endpoint: str):
+def _prepare_one_program(checkout: Path, count: int, endpoint: str):
     shutil.copy(ROOT / "Pulumi.dev.yaml", checkout)
     (checkout / "__main__.py").write_text(PROGRAM.format(count=count))
     stack = Stack(checkout, "dev", environment(checkout, endpoint))
@@ -57,7 +57,7 @@ def _one_program(checkout: Path, count: int, endpoint: str):
     return stack.preview
 
 
-def _stacks(checkout: Path, count: int, endpoint: str):
+def _prepare_stacks(checkout: Path, count: int, endpoint: str):
     shutil.copytree(ROOT / "examples", checkout / "examples")
     sample = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
     table = checkout / "fleet.yaml"

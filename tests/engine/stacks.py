@@ -1,4 +1,4 @@
-"""A stack on Pulumi's real engine: what each operation did to which resource."""
+"""Runs a stack on Pulumi's real engine and returns what each operation did to which resource."""
 
 import json
 import os
@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ("components", "functions", "settings.py", "__main__.py", "Pulumi.yaml")
-"""The program's own files, without a stack's."""
+"""The files of the program, without a stack file."""
 PASSPHRASE = "a passphrase of the tests"  # noqa: S105
-PATIENCE_SECONDS = 300
+TIMEOUT_SECONDS = 300
 STEPS = {
     "create": "created",
     "update": "updated",
@@ -25,20 +25,20 @@ STEPS = {
     "create-replacement": "replaced",
     "delete-replaced": "replaced",
 }
-"""The engine's word for a step, and the word that the tests use."""
+"""The engine's words for steps -> the words that the tests use."""
 
 
 class CommandError(Exception):
-    """A command of the CLI failed; the message is all that it printed."""
+    """A command of the CLI failed. The message is all that the CLI printed."""
 
 
 class Result(NamedTuple):
-    """What an operation did."""
+    """The result of an operation."""
 
     steps: dict[str, str]
-    """Resource, as `Schedule retraining-dev-schedule`, to `created`, `updated` and so on."""
+    """Resource, for example `Schedule retraining-dev-schedule` -> `created`, `updated`, ..."""
     text: str
-    """What the CLI printed."""
+    """The output of the CLI."""
 
     @property
     def changes(self) -> dict[str, str]:
@@ -51,7 +51,7 @@ class Stack:
     """A stack of the program in a folder. Each operation raises CommandError if it fails."""
 
     folder: Path
-    """Holds `Pulumi.yaml`."""
+    """The folder of `Pulumi.yaml`."""
     name: str
     environment: Mapping[str, str]
 
@@ -64,7 +64,7 @@ class Stack:
         return self._operate("up", "--yes", "--skip-preview")
 
     def refresh(self) -> Result:
-        """Compare the state with what the provider reads, and correct the state."""
+        """Update the state with what the provider reads."""
         return self._operate("refresh", "--yes", "--skip-preview")
 
     def destroy(self) -> Result:
@@ -76,11 +76,11 @@ class Stack:
         return self.pulumi("stack", "output", name).strip()
 
     def set(self, key: str, value: str) -> None:
-        """Set a key of the project at a path."""
+        """Set the value at a path in the project's config."""
         self.pulumi("config", "set", "--path", f"personalize-retraining:{key}", value)
 
     def remove(self, key: str) -> None:
-        """Remove a key of the project at a path."""
+        """Remove the value at a path in the project's config."""
         self.pulumi("config", "rm", "--path", f"personalize-retraining:{key}")
 
     def state(self) -> list[dict[str, object]]:
@@ -89,7 +89,7 @@ class Stack:
         return exported["deployment"].get("resources", [])
 
     def pulumi(self, *arguments: str) -> str:
-        """Run a command of the CLI on this stack. Return its standard output."""
+        """Run a command of the CLI on this stack and return its standard output."""
         done = subprocess.run(  # noqa: S603
             ["pulumi", *arguments, "--stack", self.name, "--non-interactive"],  # noqa: S607
             cwd=self.folder,
@@ -97,7 +97,7 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         )
         if done.returncode:
             raise CommandError(f"{done.stdout}{done.stderr}")
@@ -107,41 +107,53 @@ class Stack:
         log = self.folder / ".events"
         log.unlink(missing_ok=True)
         text = self.pulumi(command, *options, "--color", "never", "--event-log", str(log))
-        seen: dict[str, set[str]] = defaultdict(set)
-        for resource, step in _steps(log):
-            seen[resource].add(step)
-        return Result({name: "/".join(sorted(steps)) for name, steps in seen.items()}, text)
+        steps: dict[str, set[str]] = defaultdict(set)
+        for step in _steps(log):
+            steps[step.resource].add(step.word)
+        return Result({name: "/".join(sorted(words)) for name, words in steps.items()}, text)
 
 
-def _steps(log: Path) -> Iterator[tuple[str, str]]:
-    """Yield resource and step of each event of an operation, except for stack and providers."""
+class Step(NamedTuple):
+    """A step of an operation on one resource."""
+
+    resource: str
+    word: str
+    """A value of STEPS."""
+
+
+def _steps(log: Path) -> Iterator[Step]:
+    """Yield the steps in an event log, except those of the stack and of providers.
+
+    The engine writes an event before each step and an event after it.
+    """
     for line in log.read_text().splitlines():
         event = json.loads(line)
-        ended = "resOutputsEvent" in event
-        step = event.get("resOutputsEvent" if ended else "resourcePreEvent", {}).get("metadata")
+        is_finished = "resOutputsEvent" in event
+        body = event.get("resOutputsEvent" if is_finished else "resourcePreEvent", {})
+        step = body.get("metadata")
         if step is None or step["type"].startswith("pulumi:"):
             continue
         if step["op"] != "refresh":
-            yield short_name(step["urn"]), STEPS[step["op"]]
-        elif ended:
-            yield short_name(step["urn"]), _found(step)
+            yield Step(short_name(step["urn"]), STEPS[step["op"]])
+        elif is_finished:
+            yield Step(short_name(step["urn"]), _refresh_word(step))
 
 
-def _found(step: Mapping[str, object]) -> str:
-    """Return what a refresh found of a resource: `same`, `updated` or `deleted`."""
+def _refresh_word(step: Mapping[str, object]) -> str:
+    """Return what a refresh did to a resource in the state: `same`, `updated` or `deleted`."""
     if not step.get("new"):
         return "deleted"
     return "updated" if step.get("detailedDiff") or step.get("diffs") else "same"
 
 
 def short_name(urn: str) -> str:
-    """Return type and name of a resource, as `Schedule retraining-dev-schedule`."""
+    """Return type and name of a resource, for example `Schedule retraining-dev-schedule`."""
     *_, kind, name = urn.split("::")
     return f"{kind.rpartition(':')[2]} {name}"
 
 
 def copy_program(folder: Path, source: Path = ROOT) -> Path:
-    """Copy the program from a checkout into a new folder. Return the folder."""
+    """Copy the program from a checkout into a new folder and return the folder."""
     folder.mkdir(parents=True)
     for name in PROGRAM:
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
@@ -151,13 +163,13 @@ def copy_program(folder: Path, source: Path = ROOT) -> Path:
 
 
 def environment(folder: Path, endpoint: str) -> dict[str, str]:
-    """Return the variables of a CLI whose home and state are in a folder.
+    """Return the variables of a CLI that has its home and its state in a folder.
 
-    `endpoint` is the emulator's.
+    The endpoint is that of the emulator.
     """
     state, home = folder / ".state", folder / ".home"
-    for each in (state, home):
-        each.mkdir(exist_ok=True)
+    for directory in (state, home):
+        directory.mkdir(exist_ok=True)
     return {
         "PULUMI_BACKEND_URL": state.as_uri(),
         "PULUMI_HOME": str(home),
@@ -169,7 +181,7 @@ def environment(folder: Path, endpoint: str) -> dict[str, str]:
 
 
 def create_stack(folder: Path, name: str, endpoint: str) -> Stack:
-    """Create a stack of the program in a folder."""
+    """Create a stack of the program in a folder, without deploying it."""
     stack = Stack(folder, name, environment(folder, endpoint))
     stack.pulumi("stack", "init")
     return stack

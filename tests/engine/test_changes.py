@@ -1,7 +1,7 @@
-"""Each single change of config or code changes exactly the resources that it should.
+"""Proves that a change of config or code changes exactly the resources that it should.
 
-The changes are applied one after another to one stack. The row that takes something away undoes the
-row before it.
+The changes are applied one after another to one stack. A row that removes a setting undoes the row
+before it.
 """
 
 import json
@@ -24,22 +24,22 @@ MACHINE = "StateMachine retraining-dev"
 SCHEDULE = "Schedule retraining-dev-schedule"
 LOG_GROUPS = ("LogGroup retraining-dev", "LogGroup retraining-dev-functions")
 UNTAGGED = ("RolePolicy", "Schedule", "EventTarget", "Permission")
-"""Types that take no tags."""
+"""The types that have no tags."""
 
 
 class Change(NamedTuple):
-    """A single change, and the resources that it may touch."""
+    """A change, and the resources that it may change."""
 
     name: str
     apply: Callable[[Stack], None]
     updated: Callable[[dict[str, str]], set[str]]
-    """Gets the steps of the whole stack: its keys are all resources."""
+    """Returns the resources that are updated. The keys of the argument are all resources."""
     created: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
 
 
 def policies(*grants: str) -> set[str]:
-    """Return the policies of the steps that may do something with these kinds of resources."""
+    """Return the policies of the steps that have permissions for these kinds of resources."""
     return {
         f"RolePolicy retraining-dev-{step.replace('_', '-')}"
         for step, row in STEPS.items()
@@ -48,7 +48,7 @@ def policies(*grants: str) -> set[str]:
 
 
 def functions_with(module: str) -> set[str]:
-    """Return the functions whose bundle holds a module."""
+    """Return the functions whose bundle contains a module."""
     return {
         f"Function retraining-dev-{step.replace('_', '-')}"
         for step in STEPS
@@ -72,7 +72,7 @@ def edit(file: str, before: str, after: str) -> Callable[[Stack], None]:
     def apply(stack: Stack) -> None:
         path = stack.folder / file
         text = path.read_text()
-        assert text.count(before) == 1, f"{before} stands once in {file}"
+        assert text.count(before) == 1, f"{before} must be in {file} once"
         path.write_text(text.replace(before, after))
 
     return apply
@@ -90,35 +90,33 @@ def append(file: str) -> Callable[[Stack], None]:
 
 def second_solution(stack: Stack) -> None:
     """Add a solution with a campaign."""
-    at = "solutions[1]"
-    stack.set(f"{at}.solutionArn", SECOND.format("solution"))
-    stack.set(f"{at}.campaigns[0].campaignArn", SECOND.format("campaign"))
+    stack.set("solutions[1].solutionArn", SECOND.format("solution"))
+    stack.set("solutions[1].campaigns[0].campaignArn", SECOND.format("campaign"))
 
 
 def another_dataset(stack: Stack) -> None:
-    """Add a dataset in a bucket of its own."""
-    at = "datasets.actions"
-    stack.set(f"{at}.datasetArn", ACTIONS)
-    stack.set(f"{at}.dataLocation", "s3://movies-actions/actions/")
+    """Add a dataset whose export is in a new bucket."""
+    stack.set("datasets.actions.datasetArn", ACTIONS)
+    stack.set("datasets.actions.dataLocation", "s3://movies-actions/actions/")
 
 
 def only(*names: str) -> Callable[[object], set[str]]:
-    """Return a function that returns exactly these resources."""
-    return lambda _all: set(names)
+    """Return a function that always returns these resources."""
+    return lambda _resources: set(names)
 
 
 COMPONENTS = ("RetrainingPipeline", "LambdaFunctions", "Monitoring")
 
 
 def tagged(resources: dict[str, str]) -> set[str]:
-    """Return the resources that take tags."""
+    """Return the resources that have tags."""
     return {name for name in resources if name.split()[0] not in (*UNTAGGED, *COMPONENTS)}
 
 
 IMPORT = {"Role retraining-dev-import", "RolePolicy retraining-dev-import"}
 
 CHANGES = [
-    Change("the cadence", setting("retrainingRate", "cron(0 4 ? * MON *)"), only(SCHEDULE)),
+    Change("the rate", setting("retrainingRate", "cron(0 4 ? * MON *)"), only(SCHEDULE)),
     Change("the time zone", setting("timezone", "Europe/Paris"), only(SCHEDULE)),
     Change("paused", setting("paused", "true"), only(SCHEDULE)),
     Change("a limit", setting("limits.maxTrainingHours", "30"), only(MACHINE)),
@@ -128,11 +126,7 @@ CHANGES = [
         only(MACHINE),
     ),
     Change("a probe", setting("solutions[0].campaigns[0].probe.minResults", "5"), only(MACHINE)),
-    Change(
-        "a tag",
-        setting("tags.owner", "films"),
-        tagged,
-    ),
+    Change("a tag", setting("tags.owner", "films"), tagged),
     Change(
         "another dataset",
         another_dataset,
@@ -153,13 +147,13 @@ CHANGES = [
         only(MACHINE, *policies("solutions", "solution versions", "campaigns")),
     ),
     Change(
-        "an import role is given",
+        "an import role",
         setting("importRoleArn", ROLE),
         only(MACHINE, *policies("import role")),
         deleted=frozenset(IMPORT),
     ),
     Change(
-        "the import role is taken away again",
+        "no import role",
         removal("importRoleArn"),
         only(MACHINE, *policies("import role")),
         created=frozenset(IMPORT),
@@ -195,7 +189,7 @@ CHANGES = [
         only("Function retraining-dev-close-run"),
     ),
     Change(
-        "the code that some functions share",
+        "code that some functions share",
         append("functions/personalize/gate.py"),
         only(MACHINE, *functions_with("personalize/gate")),
     ),
@@ -225,7 +219,7 @@ CHANGES = [
 
 @pytest.fixture(scope="module")
 def deployed(stack, emulator):
-    """Deploy the stack for the first time; the boundary of its later roles is there."""
+    """Create the permissions boundary of a later change, and deploy the stack."""
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     emulator.client("iam").create_policy(
         PolicyName=BOUNDARY.rpartition("/")[2],
@@ -235,7 +229,7 @@ def deployed(stack, emulator):
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
-def test_a_single_change_touches_exactly_the_resources_that_it_should(stack, deployed, change):
+def test_a_change_changes_exactly_the_resources_that_it_should(stack, deployed, change):
     change.apply(stack)
     result = stack.up()
     assert result.changes == {
@@ -245,6 +239,6 @@ def test_a_single_change_touches_exactly_the_resources_that_it_should(stack, dep
     }
 
 
-def test_all_changes_together_are_destroyed_to_the_last_resource(stack):
+def test_the_changed_stack_is_destroyed_completely(stack):
     assert set(stack.destroy().steps.values()) == {"deleted"}
     assert stack.state() == []

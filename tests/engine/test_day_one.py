@@ -1,10 +1,9 @@
-"""The first preview, the first `up`, a run, a second `up`, and what `refresh` finds."""
+"""Proves the first preview, the first `up`, a run, a second `up`, and a refresh."""
 
 import pytest
 
 from tests.end_to_end.stack import eventually
 
-READS = ("sts:GetCallerIdentity",)
 SLOT = "2031-01-06T03:00:00Z"
 CAMPAIGN = "arn:aws:personalize:eu-west-1:123456789012:campaign/movies-for-you"
 SCHEDULE = "Schedule retraining-dev-schedule"
@@ -20,24 +19,24 @@ def preview(stack, emulator):
 @pytest.fixture(scope="module")
 def deployed(stack, preview):
     """Deploy the stack for the first time."""
-    assert preview, "the preview comes first"
+    assert preview, "the preview is before this update"
     return stack.up()
 
 
 @pytest.fixture
 def schedule(stack, deployed, emulator):
-    """Return the schedule's request as an UpdateSchedule takes it."""
-    assert deployed, "the schedule is there"
+    """Return the schedule as a request of UpdateSchedule."""
+    assert deployed, "the schedule exists"
     group, name = stack.output("schedule_arn").split("/")[1:]
-    found = emulator.client("scheduler").get_schedule(GroupName=group, Name=name)
-    wanted = ("Name", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone")
-    return {key: found[key] for key in (*wanted, "FlexibleTimeWindow", "Target", "State")}
+    current = emulator.client("scheduler").get_schedule(GroupName=group, Name=name)
+    names = ("Name", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone")
+    return {key: current[key] for key in (*names, "FlexibleTimeWindow", "Target", "State")}
 
 
 def test_the_first_preview_shows_every_resource_and_creates_nothing(preview, stack, emulator):
     assert set(preview.steps.values()) == {"created"}
-    writes = [each["action"] for each in emulator.calls() if each["action"] not in READS]
-    assert writes == [], "a preview only asks who the caller is"
+    actions = {call["action"] for call in emulator.calls()}
+    assert actions <= {"sts:GetCallerIdentity"}, "a preview only reads the account"
     assert stack.state() == []
 
 
@@ -46,22 +45,23 @@ def test_the_first_up_creates_what_the_preview_showed(preview, deployed):
 
 
 def test_the_schedule_fires_and_the_campaign_serves_a_new_version(stack, deployed, emulator):
-    assert deployed, "the stack is there"
+    assert deployed, "the stack exists"
     personalize = emulator.client("personalize")
 
-    def served():
-        return personalize.describe_campaign(campaignArn=CAMPAIGN)["campaign"]
+    def served_version():
+        response = personalize.describe_campaign(campaignArn=CAMPAIGN)
+        return response["campaign"]["solutionVersionArn"]
 
-    before = served()["solutionVersionArn"]
+    before = served_version()
     group, name = stack.output("schedule_arn").split("/")[1:]
-    execution = emulator.fire(name, group, SLOT)
+    execution_arn = emulator.fire(name, group, SLOT)
     states = emulator.client("stepfunctions")
-    ended = eventually(
-        lambda: states.describe_execution(executionArn=execution),
-        lambda found: found["status"] != "RUNNING",
+    execution = eventually(
+        lambda: states.describe_execution(executionArn=execution_arn),
+        lambda execution: execution["status"] != "RUNNING",
     )
-    assert ended["status"] == "SUCCEEDED", ended
-    assert served()["solutionVersionArn"] != before, "the version that was trained just now"
+    assert execution["status"] == "SUCCEEDED", execution
+    assert served_version() != before
 
 
 def test_a_second_up_changes_nothing(stack, deployed):
@@ -70,7 +70,7 @@ def test_a_second_up_changes_nothing(stack, deployed):
     assert second.steps.keys() == deployed.steps.keys()
 
 
-def test_a_refresh_finds_nothing(stack, deployed):
+def test_a_refresh_changes_nothing(stack, deployed):
     refreshed = stack.refresh()
     assert refreshed.changes == {}
     assert refreshed.steps.keys() == deployed.steps.keys()
@@ -78,10 +78,10 @@ def test_a_refresh_finds_nothing(stack, deployed):
 
 def test_a_schedule_that_was_disabled_by_hand_is_found_and_enabled_again(stack, schedule, emulator):
     emulator.client("scheduler").update_schedule(**{**schedule, "State": "DISABLED"})
-    assert stack.up().changes == {}, "the engine compares with its state, not with the account"
+    assert stack.up().changes == {}, "the engine only compares with its state"
     assert stack.refresh().changes == {SCHEDULE: "updated"}
     assert stack.up().changes == {SCHEDULE: "updated"}
-    found = emulator.client("scheduler").get_schedule(
+    current = emulator.client("scheduler").get_schedule(
         GroupName=schedule["GroupName"], Name=schedule["Name"]
     )
-    assert found["State"] == "ENABLED"
+    assert current["State"] == "ENABLED"

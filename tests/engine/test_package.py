@@ -1,4 +1,4 @@
-"""The package on the real engine: from a YAML program, and from the wheel in an empty folder."""
+"""Proves the package on the real engine: in a YAML program, and as a wheel in a Python program."""
 
 import json
 import shutil
@@ -14,16 +14,16 @@ from tests.engine.stacks import ROOT, CommandError, create_stack
 from tests.package import wheel
 from tests.package.page import snippet
 
-PARTS = ("components", "functions", "settings.py", "pyproject.toml", "package")
-"""What the plugin needs of the checkout."""
+PLUGIN_FILES = ("components", "functions", "settings.py", "pyproject.toml", "package")
+"""The files of the checkout that the plugin needs."""
 SOURCE = "git.example.com/ml/personalize-retraining.git/package@<commit>"
 
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory):
-    """Return the folder of the plugin in a copy of the checkout, with an environment to run in."""
+    """Return the folder of the plugin in a copy of the checkout, with its virtual environment."""
     checkout = tmp_path_factory.mktemp("checkout")
-    for name in PARTS:
+    for name in PLUGIN_FILES:
         if (ROOT / name).is_dir():
             ignored = shutil.ignore_patterns(".venv", "__pycache__")
             shutil.copytree(ROOT / name, checkout / name, ignore=ignored)
@@ -35,24 +35,29 @@ def plugin(tmp_path_factory):
 
 @pytest.fixture
 def project(emulator, tmp_path):
-    """Return a function that writes a project's file and creates its stack.
+    """Return a function that writes a project file and creates a stack of the project.
 
     At the end, the stack is destroyed.
     """
-    opened = []
+    stacks = []
 
     def write(text, region="eu-west-1"):
         (tmp_path / "Pulumi.yaml").write_text(text)
-        opened.append(create_stack(tmp_path, "dev", emulator.endpoint))
-        opened[0].pulumi("config", "set", "aws:region", region)
-        return opened[0]
+        stack = create_stack(tmp_path, "dev", emulator.endpoint)
+        stack.pulumi("config", "set", "aws:region", region)
+        stacks.append(stack)
+        return stack
 
     yield write
-    opened[0].destroy()
+    for stack in stacks:
+        stack.destroy()
 
 
-def deploys_and_then_changes_nothing(stack):
-    """Preview, deploy, and deploy again. Return the resources that were deployed."""
+def deploy_twice(stack):
+    """Preview and deploy a stack, and check that a second `up` changes nothing.
+
+    Return the resources.
+    """
     preview = stack.preview()
     assert set(preview.steps.values()) == {"created"}
     deployed = stack.up()
@@ -63,7 +68,7 @@ def deploys_and_then_changes_nothing(stack):
     return deployed.steps
 
 
-def test_the_cli_finds_nothing_wrong_with_the_schema(tmp_path):
+def test_the_cli_accepts_the_schema(tmp_path):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     file = tmp_path / "schema.json"
     file.write_text(json.dumps(schema(project)))
@@ -73,17 +78,17 @@ def test_the_cli_finds_nothing_wrong_with_the_schema(tmp_path):
 
 def test_a_yaml_program_deploys_two_pipelines_and_its_second_up_changes_nothing(plugin, project):
     shop = project(snippet("yaml").replace(SOURCE, str(plugin)))
-    deployed = deploys_and_then_changes_nothing(shop)
+    deployed = deploy_twice(shop)
     pipelines = [name for name in deployed if name.startswith("RetrainingPipeline ")]
     assert sorted(pipelines) == ["RetrainingPipeline books", "RetrainingPipeline movies"]
     assert [name for name in deployed if name.endswith("-import")] == [
         "Role movies-import",
         "RolePolicy movies-import",
-    ], "one pipeline takes the import role of the other"
+    ], "one pipeline uses the import role of the other"
     assert shop.output("stateMachineArn").startswith("arn:aws:states:eu-west-1:123456789012:")
 
 
-def test_what_is_wrong_in_a_yaml_program_is_said_at_once_and_without_a_traceback(plugin, project):
+def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin, project):
     program = yaml.safe_load(snippet("yaml").replace(SOURCE, str(plugin)))
     books = program["resources"]["books"]["properties"]
     books["timezone"] = "${movies.stateMachineArn}"
@@ -114,8 +119,8 @@ def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(plugin, pr
       region: the ARNs are in 'eu-west-1', and the AWS provider is in 'us-east-1'; \
 run 'pulumi config set aws:region eu-west-1'
 """ in str(failed.value)
-    created = [each["type"] for each in shop.state()]
-    assert [each for each in created if each.startswith("aws:")] == []
+    types = [resource["type"] for resource in shop.state()]
+    assert [name for name in types if name.startswith("aws:")] == []
 
 
 def test_a_python_program_with_only_the_wheel_deploys_a_pipeline(project, tmp_path):
@@ -123,6 +128,6 @@ def test_a_python_program_with_only_the_wheel_deploys_a_pipeline(project, tmp_pa
     wheel.install(wheel.build(tmp_path / "wheel"), python)
     (tmp_path / "__main__.py").write_text(snippet("python"))
     shop = project("name: shop\nruntime: python\n")
-    deployed = deploys_and_then_changes_nothing(shop)
+    deployed = deploy_twice(shop)
     assert "RetrainingPipeline movies" in deployed
     assert shop.output("state_machine_arn").startswith("arn:aws:states:eu-west-1:123456789012:")

@@ -1,10 +1,11 @@
-"""A stack of another account or region, or with a bad ARN, creates nothing of the pipeline.
+"""Proves that a pipeline with ARNs of another account or region creates no resource.
 
-The provider answers five seconds late who the caller is. A resource that does not wait for the
-check has been created by then.
+GetCallerIdentity responds five seconds late. By then, the engine has created each resource that
+does not wait for the check of the ARNs.
 """
 
 import sys
+from typing import NamedTuple
 
 import pytest
 
@@ -51,14 +52,22 @@ PROVIDER = 'provider = aws.Provider("mine", region="eu-west-1")'
 
 @pytest.fixture(scope="module")
 def endpoint(emulator):
-    """Return the address at which the emulator answers late who the caller is."""
+    """Return the address of the emulator where GetCallerIdentity responds late."""
     with late_identity(emulator.endpoint, seconds=5) as address:
         yield address
 
 
+class Failure(NamedTuple):
+    """The result of an `up` that failed."""
+
+    message: str
+    created: list[str]
+    """The types of the AWS resources that were created."""
+
+
 @pytest.fixture
-def refused(endpoint, tmp_path):
-    """Return a function that deploys a program and returns the error and what was created."""
+def failed_up(endpoint, tmp_path):
+    """Return a function that deploys a program, which must fail, and returns the failure."""
 
     def deploy(*, home, solution=None, before="", options=""):
         (tmp_path / "Pulumi.yaml").write_text(PROJECT)
@@ -77,8 +86,8 @@ def refused(endpoint, tmp_path):
         stack.pulumi("config", "set", "aws:region", "eu-west-1")
         with pytest.raises(CommandError) as error:
             stack.up()
-        created = [each["type"] for each in stack.state() if each["type"].startswith("aws:")]
-        return str(error.value), created
+        types = [resource["type"] for resource in stack.state()]
+        return Failure(str(error.value), [name for name in types if name.startswith("aws:")])
 
     return deploy
 
@@ -94,23 +103,24 @@ def refused(endpoint, tmp_path):
     ids=["default provider", "explicit provider"],
 )
 def test_another_account_or_region_is_refused_before_anything_is_created(
-    refused, home, message, before, options
+    failed_up, home, message, before, options
 ):
-    error, created = refused(home=home, before=before, options=options)
-    assert f"1 problem in the retraining pipeline 'movies':\n  {message}" in _unindented(error)
-    assert created == []
+    failure = failed_up(home=home, before=before, options=options)
+    problem = f"1 problem in the retraining pipeline 'movies':\n  {message}"
+    assert problem in _unindented(failure.message)
+    assert failure.created == []
 
 
-def test_a_bad_arn_that_only_up_knows_is_refused_before_the_pipeline_is_created(refused):
-    error, created = refused(
+def test_a_wrong_arn_that_is_unknown_in_the_preview_is_refused_before_the_pipeline(failed_up):
+    failure = failed_up(
         home="arn:aws:personalize:eu-west-1:123456789012",
         before='group = aws.scheduler.ScheduleGroup("mine")',
         solution="group.arn",
     )
-    assert "solutions[0].solutionArn: 'arn:aws:scheduler:eu-west-1:123456789012:" in error
-    assert created == ["aws:scheduler/scheduleGroup:ScheduleGroup"], "the caller's own"
+    assert "solutions[0].solutionArn: 'arn:aws:scheduler:eu-west-1:123456789012:" in failure.message
+    assert failure.created == ["aws:scheduler/scheduleGroup:ScheduleGroup"], "not the pipeline's"
 
 
 def _unindented(text):
-    """Return the CLI's text without the indentation that it puts before each line of a message."""
+    """Return the output of the CLI without the indentation before each line of a message."""
     return "\n".join(line.removeprefix("    ") for line in text.splitlines())

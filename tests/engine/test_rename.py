@@ -1,4 +1,4 @@
-"""A component with another name keeps its resources where its alias has the former name."""
+"""Proves that a renamed component keeps its resources if an alias has the old name."""
 
 CONSTRUCTION = "RetrainingPipeline(stacks.pipeline_name(pulumi.get_stack()), settings.load())"
 RENAMED = """RetrainingPipeline(
@@ -14,5 +14,5 @@ def test_an_alias_keeps_every_resource_of_a_renamed_component(stack):
     main.write_text(text.replace(CONSTRUCTION, RENAMED))
     renamed = stack.up().steps
     assert {name.replace("films", "retraining-dev") for name in renamed} == before
-    assert set(renamed.values()) == {"same", "updated"}, "the tag of the pipeline is updated"
+    assert set(renamed.values()) == {"same", "updated"}, "only the pipeline's tag is updated"
     assert stack.up().changes == {}

@@ -1,4 +1,4 @@
-"""What an update, or a destroy, does to a run that is under way."""
+"""Proves what an update and a destroy do to a run that is under way."""
 
 import json
 import time
@@ -19,7 +19,7 @@ def deployed(stack):
 
 
 class Execution:
-    """An execution that a person started."""
+    """An execution that was started by hand."""
 
     def __init__(self, stack, emulator, **request):
         self._states = emulator.client("stepfunctions")
@@ -27,7 +27,7 @@ class Execution:
             stateMachineArn=stack.output("state_machine_arn"), input=json.dumps(request)
         )["executionArn"]
 
-    def reaches(self, state):
+    def wait_for(self, state):
         """Wait until the execution has entered a state."""
         eventually(lambda: state in self.states(), bool)
 
@@ -35,22 +35,22 @@ class Execution:
         """Return the names of the states that were entered."""
         events = self._states.get_execution_history(executionArn=self.arn, maxResults=1000)
         return [
-            each["stateEnteredEventDetails"]["name"]
-            for each in events["events"]
-            if "stateEnteredEventDetails" in each
+            event["stateEnteredEventDetails"]["name"]
+            for event in events["events"]
+            if "stateEnteredEventDetails" in event
         ]
 
-    def ended(self):
-        """Return the execution once it has ended."""
+    def finish(self):
+        """Wait until the execution has ended, and return it."""
         return eventually(
             lambda: self._states.describe_execution(executionArn=self.arn),
-            lambda found: found["status"] != "RUNNING",
+            lambda execution: execution["status"] != "RUNNING",
         )
 
 
 @pytest.fixture
 def slow_training(emulator):
-    """Let the next training take some seconds."""
+    """Make the next training take 20 seconds."""
     order = {"fault": "take", "job": "solution-version", "of": SOLUTION, "seconds": 20}
     emulator.control("POST", "faults", order)
     yield
@@ -58,52 +58,52 @@ def slow_training(emulator):
 
 
 @pytest.mark.usefixtures("slow_training")
-def test_a_run_ends_with_the_code_it_began_with_although_the_code_changed(deployed, emulator):
+def test_a_run_keeps_its_code_although_the_code_changed(deployed, emulator):
     run = Execution(deployed, emulator, force=True, skipImport=True)
-    run.reaches("Wait for solution version")
+    run.wait_for("Wait for solution version")
     report = deployed.folder / "functions" / "report.py"
     text = report.read_text()
     changed = text.replace('f"Retraining run {', f'f"{MARK}: retraining run {{')
-    assert changed != text, "the report's first words are in the code"
+    assert changed != text, "the code contains the first words of the report"
     report.write_text(changed)
     assert "StateMachine retraining-dev" in deployed.up().changes
-    ended = run.ended()
-    assert ended["status"] == "SUCCEEDED", ended
-    assert MARK not in ended["output"], "this execution began before the change"
-    after = Execution(deployed, emulator, dryRun=True).ended()
-    assert MARK in after["output"], "the next execution has the changed code"
+    execution = run.finish()
+    assert execution["status"] == "SUCCEEDED", execution
+    assert MARK not in execution["output"], "this execution started before the change"
+    next_execution = Execution(deployed, emulator, dryRun=True).finish()
+    assert MARK in next_execution["output"], "this execution started after the change"
 
 
-def test_a_run_whose_dataset_is_taken_away_fails_and_reports_what_was_denied(deployed, emulator):
+def test_a_run_whose_dataset_is_removed_fails_and_reports_the_denied_action(deployed, emulator):
     order = {"fault": "take", "job": "dataset-import-job", "seconds": 15, "times": 3}
     emulator.control("POST", "faults", order)
     run = Execution(deployed, emulator, force=True)
-    run.reaches("Wait for dataset import job")
+    run.wait_for("Wait for dataset import job")
     deployed.remove("datasets.users")
     assert "RolePolicy retraining-dev-import" in deployed.up().changes
-    ended = run.ended()
+    execution = run.finish()
     emulator.control("DELETE", "faults")
-    assert ended["status"] == "FAILED", "policies change under a run, published code does not"
-    assert "import of items: IMPORTED\n  import of users: FAILED: " in ended["cause"]
-    assert "not authorized to perform: s3:GetObject" in ended["cause"]
+    assert execution["status"] == "FAILED", "an update changes the policies of a run at once"
+    assert "import of items: IMPORTED\n  import of users: FAILED: " in execution["cause"]
+    assert "not authorized to perform: s3:GetObject" in execution["cause"]
 
 
 @pytest.mark.usefixtures("slow_training")
-def test_a_destroy_waits_for_the_run_and_leaves_nothing_behind(deployed, emulator):
+def test_a_destroy_waits_for_the_run_and_deletes_all_resources(deployed, emulator):
     run = Execution(deployed, emulator, force=True, skipImport=True)
-    run.reaches("Wait for solution version")
-    assert left_behind(emulator) != [], "the account has what the stack created"
+    run.wait_for("Wait for solution version")
+    assert remaining_resources(emulator) != []
     started = time.monotonic()
     destroyed = deployed.destroy()
     assert set(destroyed.steps.values()) == {"deleted"}
     assert time.monotonic() - started < 60
     assert deployed.state() == []
-    assert left_behind(emulator) == []
+    assert remaining_resources(emulator) == []
 
 
-def left_behind(emulator):
-    """Return the names of the resources of the stack that the account has."""
-    listed = {
+def remaining_resources(emulator):
+    """Return the names of the stack's resources that exist in the account."""
+    listings = {
         "iam": ("list_roles", "Roles", "RoleName"),
         "lambda": ("list_functions", "Functions", "FunctionName"),
         "stepfunctions": ("list_state_machines", "stateMachines", "name"),
@@ -112,9 +112,9 @@ def left_behind(emulator):
         "logs": ("describe_log_groups", "logGroups", "logGroupName"),
     }
     names = [
-        each[name]
-        for service, (operation, key, name) in listed.items()
-        for each in getattr(emulator.client(service), operation)()[key]
+        resource[name]
+        for service, (operation, key, name) in listings.items()
+        for resource in getattr(emulator.client(service), operation)()[key]
     ]
     queues = emulator.client("sqs").list_queues().get("QueueUrls", [])
-    return [each for each in [*names, *queues] if "retraining-dev" in each]
+    return [name for name in [*names, *queues] if "retraining-dev" in name]

@@ -1,4 +1,7 @@
-"""The CLI changes single lines of the sample stack's file, because the file has the CLI's form."""
+"""Proves that the CLI only changes single lines of the sample stack's file.
+
+The file is formatted as the CLI formats it.
+"""
 
 import difflib
 import os
@@ -12,14 +15,14 @@ from tests.engine.stacks import ROOT, environment
 
 @pytest.fixture
 def pulumi(tmp_path):
-    """Return a function that runs the CLI in a copy of the project's files."""
+    """Return a function that runs the CLI in a copy of the files and returns the changed lines."""
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     variables = {**os.environ, **environment(tmp_path, endpoint="")}
     file = tmp_path / "Pulumi.dev.yaml"
 
     def run(*arguments):
-        """Run the CLI. Return the lines that it removed from the stack's file and added to it."""
+        """Run the CLI. Return the lines of the stack's file that it removed or added."""
         before = file.read_text().splitlines()
         subprocess.run(  # noqa: S603
             ["pulumi", *arguments, "--non-interactive"],  # noqa: S607
@@ -45,7 +48,7 @@ def test_the_cli_adds_only_its_salt_to_the_sample_stack_and_sets_single_lines(pu
     assert pulumi("config", "set", "--path", path, "4711") == [
         f"- {user}user-001",
         f"+ {user}4711",
-    ], "a number, which the program reads as text and warns of"
+    ], "the CLI writes a number, and the program warns about it"
     role = "arn:aws:iam::123456789012:role/personalize-import"
     assert pulumi("config", "set", "importRoleArn", role) == [
         f"+   personalize-retraining:importRoleArn: {role}"

@@ -1,6 +1,6 @@
-"""An upgrade from each release replaces and deletes nothing, except what GONE has with a reason.
+"""Proves that an upgrade from a release replaces and deletes no resource that is not in GONE.
 
-`python -m tests.engine.release_state NAME` keeps the state of a release.
+`python -m tests.engine.release_state NAME` writes the state of a release.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from tests.engine.stacks import ROOT, copy_program, create_stack
 STATES = ROOT / "tests" / "engine" / "states"
 RELEASES = sorted(path.stem for path in STATES.glob("*.json"))
 GONE: dict[str, str] = {}
-"""Resource to the reason why an upgrade replaces or deletes it."""
+"""Resource -> the reason why an upgrade replaces or deletes it."""
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -25,7 +25,7 @@ def test_an_upgrade_replaces_and_deletes_nothing(release, emulator, tmp_path):
     lost = {name for name, step in preview.steps.items() if step in ("replaced", "deleted")}
     assert lost == set(GONE), preview.changes
     kept = [step for step in preview.steps.values() if step in ("same", "updated")]
-    assert len(kept) + len(lost) == len(stack.state()) - 2, "all but the stack and its provider"
+    assert len(kept) + len(lost) == len(stack.state()) - 2, "the state has a stack and a provider"
 
 
 def test_there_is_a_state_to_upgrade_from():

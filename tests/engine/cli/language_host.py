@@ -1,7 +1,7 @@
-"""Pulumi's language host for Python, for a CLI that was built from its Go module.
+"""A language host for Python, for a Pulumi CLI that was built from its Go module.
 
-The CLI's release archive brings the official host. This one has what the tests need: it runs
-programs and plugins, and it installs their requirements.
+The release archive of the CLI contains the official host. This host runs programs and plugins and
+installs their requirements, which is all that the tests need.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 PROGRAM_RUNNER = "pulumi-language-python-exec"
-"""The script on the PATH that runs a program; it comes with the Go module of Pulumi's SDK."""
+"""The script on the PATH that runs a program. It is part of the Go module of Pulumi's SDK."""
 
 MESSAGE_WAS_SHOWN = 32
-"""Exit code of the runner for a program whose error it has already shown."""
+"""The exit code of the runner if it has already shown the error of the program."""
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
-    """Run Python programs and plugins for the engine at an address."""
+    """Runs Python programs and plugins for the engine at an address."""
 
     def __init__(self, engine_address: str) -> None:
         self._engine_address = engine_address
@@ -53,7 +53,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         )
 
     def InstallDependencies(self, request, _context):  # noqa: N802
-        """Make the program's virtual environment and install its requirements."""
+        """Create the virtual environment of a program and install its requirements."""
         environment = _environment(request.info)
         commands = [[sys.executable, "-m", "venv", str(environment)]]
         requirements = Path(request.directory, "requirements.txt")
@@ -95,51 +95,52 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return language_pb2.RunResponse(error=error)
 
     def RunPlugin(self, request, context):  # noqa: N802
-        """Run a plugin, and pass on what it prints, until it ends or the engine hangs up."""
+        """Run a plugin and send its output to the engine until one of them ends."""
         process = subprocess.Popen(  # noqa: S603
             [_interpreter(request.info), "-u", _program(request.info), *request.args],
             cwd=request.pwd,
-            env={**os.environ, **dict(each.split("=", 1) for each in request.env)},
+            env={**os.environ, **dict(variable.split("=", 1) for variable in request.env)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         context.add_callback(process.kill)
-        printed: Queue[language_pb2.RunPluginResponse | None] = Queue()
+        responses: Queue[language_pb2.RunPluginResponse | None] = Queue()
 
-        def pass_on(stream: str) -> None:
+        def read_lines(stream: str) -> None:
             with getattr(process, stream) as pipe:
                 for line in iter(pipe.readline, b""):
-                    printed.put(language_pb2.RunPluginResponse(**{stream: line}))
-            printed.put(None)
+                    responses.put(language_pb2.RunPluginResponse(**{stream: line}))
+            responses.put(None)  # The stream has ended.
 
         streams = ("stdout", "stderr")
         for stream in streams:
-            threading.Thread(target=pass_on, args=[stream], daemon=True).start()
+            threading.Thread(target=read_lines, args=[stream], daemon=True).start()
         for _ in streams:
-            yield from iter(printed.get, None)
+            yield from iter(responses.get, None)
         yield language_pb2.RunPluginResponse(exitcode=process.wait())
 
 
 def _program(info: language_pb2.ProgramInfo) -> str:
-    """Return the path of a program: a file, or a folder with `__main__.py`."""
+    """Return the path of a program, which is a file or a folder with `__main__.py`."""
     return str(Path(info.program_directory, info.entry_point))
 
 
 def _environment(info: language_pb2.ProgramInfo) -> Path:
     """Return the folder of the virtual environment that a program or plugin uses."""
-    given = dict(info.options).get("virtualenv", ".venv")
-    return Path(info.root_directory, given)
+    folder = dict(info.options).get("virtualenv", ".venv")
+    return Path(info.root_directory, folder)
 
 
 def _interpreter(info: language_pb2.ProgramInfo) -> str:
-    """Return the interpreter of the virtual environment, or this host's if there is none."""
+    """Return the interpreter of the virtual environment, or else the interpreter of this host."""
     python = _environment(info) / "bin" / "python"
     return str(python) if python.exists() else sys.executable
 
 
 def main() -> None:
-    """Print a free port and serve on it until the engine ends this process."""
-    engine_address = next(each for each in sys.argv[1:] if not each.startswith("-"))
+    """Print the number of a free port and serve there until the engine ends this process."""
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    engine_address = arguments[0]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(engine_address), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,8 +1,9 @@
 """Finds the Pulumi CLI, or builds it from its Go module into a cache outside the checkout.
 
-    python tests/engine/cli/tools.py     print the shell commands that put the CLI on the PATH
+    python tests/engine/cli/tools.py
 
-The cache is `personalize-retraining/pulumi-<hash>` in `$XDG_CACHE_HOME` or `~/.cache`.
+This prints the shell command that puts the CLI on the PATH. The cache is the folder
+`personalize-retraining/pulumi-<hash>` in `$XDG_CACHE_HOME` or `~/.cache`.
 """
 
 from __future__ import annotations
@@ -21,43 +22,43 @@ from pathlib import Path
 MODULE = Path(__file__).parent
 """The Go module that pins the CLI's version."""
 YAML_MODULE = MODULE / "yaml"
-"""The Go module of the YAML language host, which needs an older SDK than the CLI has."""
+"""The Go module of the YAML language host. It needs an older SDK than the CLI."""
 ROOT = MODULE.parents[2]
 PROVIDER = ROOT / "emulator" / "deployer" / "plugin"
-"""The folder of `pulumi-resource-aws`, the stand-in for the AWS provider."""
+"""The folder of `pulumi-resource-aws`, which replaces the AWS provider."""
 CLI = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 YAML_HOST = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
 SDK = "github.com/pulumi/pulumi/sdk/v3"
 PROGRAM_RUNNER = "python/cmd/pulumi-language-python-exec"
 """The script of the SDK's Go module that runs a Python program."""
 MISSING = 3
-"""Exit code if there is no CLI. `make engine` then skips the tests of the engine."""
+"""The exit code if there is no CLI. `make engine` then skips the tests of the engine."""
 
 
 class MissingError(Exception):
-    """There is no CLI and no Go to build it."""
+    """Neither the CLI nor Go to build it is on the PATH."""
 
 
 class BuildError(Exception):
-    """Go could not build the CLI. The message has the command."""
+    """Go could not build the CLI. The message contains the command."""
 
 
 def folders() -> list[Path]:
-    """Return the folders that the PATH needs, in this order.
+    """Return the folders that must be at the start of the PATH, in this order.
 
-    The CLI on the PATH is taken if it came with its language hosts, as in its release archive.
+    The CLI on the PATH is used if its language hosts are beside it, as in the release archive.
     Otherwise the CLI is built, once per machine. Raises MissingError or BuildError.
     """
-    found = shutil.which("pulumi")
-    if found and (Path(found).resolve().parent / "pulumi-language-python").exists():
+    cli = shutil.which("pulumi")
+    if cli and (Path(cli).resolve().parent / "pulumi-language-python").exists():
         return [PROVIDER]
-    return [_built(), MODULE / "bin", PROVIDER]
+    return [_cached_cli(), MODULE / "bin", PROVIDER]
 
 
-def _built() -> Path:
-    """Return the folder of the CLI in the cache. Build the CLI if it is not there."""
+def _cached_cli() -> Path:
+    """Return the folder of the CLI in the cache. Build the CLI if it does not exist."""
     pins = [module / "go.sum" for module in (MODULE, YAML_MODULE)]
-    version = hashlib.sha256(b"".join(each.read_bytes() for each in pins)).hexdigest()[:12]
+    version = hashlib.sha256(b"".join(pin.read_bytes() for pin in pins)).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "personalize-retraining" / f"pulumi-{version}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -110,9 +111,9 @@ def _run(command: list[str], folder: Path) -> str:
 
 
 def main() -> int:
-    """Print `export PATH=...`, or the reason why there is no CLI."""
+    """Print `export PATH=...`, or why there is no CLI. Return the exit code."""
     try:
-        path = ":".join(shlex.quote(str(each)) for each in folders())
+        path = ":".join(shlex.quote(str(folder)) for folder in folders())
     except MissingError as error:
         print(error, file=sys.stderr)
         return MISSING
