@@ -126,5 +126,5 @@ def _mapping(value: object, path: str) -> dict[str, object]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise DeploymentError(f"{path}: is no mapping")
+        raise DeploymentError(f"{path}: is not a mapping")
     return {str(key): item for key, item in value.items()}

@@ -95,7 +95,7 @@ def _set_after_creation(row: Row, identifier: str, inputs: Properties, aws: Aws)
     }
     if not_default:
         names = frozenset(api_name(row.inputs, name) for name in not_default)
-        row.update(Change(Identity(identifier, {}), request_for(row, inputs), names), aws)
+        row.update(Change(identifier, request_for(row, inputs), names), aws)
 
 
 def read(
@@ -120,8 +120,7 @@ def update(
     request = request_for(row, new_inputs)
     names = frozenset(api_name(row.inputs, name) for name in changed - {"tags", ALL_TAGS, "region"})
     if names:
-        identity = Identity(identifier, request_for(row, old_inputs))
-        row.update(Change(identity, dict(request), names), aws)
+        row.update(Change(identifier, dict(request), names), aws)
     if ALL_TAGS in changed:
         _update_tags(row, identifier, old_inputs, new_inputs, aws)
     snapshot = row.read(Identity(identifier, dict(request)), aws)

@@ -32,7 +32,7 @@ def _read_role(identity: Identity, aws: Aws) -> Snapshot:
 
 
 def _update_role(change: Change, aws: Aws) -> None:
-    role, request = {"RoleName": change.identity.id}, change.request
+    role, request = {"RoleName": change.id}, change.request
     if "AssumeRolePolicyDocument" in change.changed:
         document = {"PolicyDocument": request["AssumeRolePolicyDocument"]}
         aws.call("iam", "UpdateAssumeRolePolicy", {**role, **document})

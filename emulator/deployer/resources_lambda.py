@@ -139,7 +139,7 @@ def _function_outputs(configuration: Response, version: str, aws: Aws) -> Output
 
 
 def _update_function(change: Change, aws: Aws) -> None:
-    name, request = {"FunctionName": change.identity.id}, change.request
+    name, request = {"FunctionName": change.id}, change.request
     configuration = {
         parameter: request.get(parameter, CLEARING_VALUES.get(parameter))
         for parameter in change.changed & CONFIGURATION
@@ -158,7 +158,7 @@ def _update_function(change: Change, aws: Aws) -> None:
 
 
 def _set_concurrency(change: Change, aws: Aws) -> None:
-    name = {"FunctionName": change.identity.id}
+    name = {"FunctionName": change.id}
     reserved = change.changed_values("ReservedConcurrentExecutions")
     if UNRESERVED in reserved.values():
         aws.call("lambda", "DeleteFunctionConcurrency", name)

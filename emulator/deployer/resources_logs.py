@@ -44,7 +44,7 @@ def _find(name: str, aws: Aws) -> Response:
 
 
 def _update(change: Change, aws: Aws) -> None:
-    group = {"logGroupName": change.identity.id}
+    group = {"logGroupName": change.id}
     if "retentionInDays" in change.changed:
         retention = change.changed_values("retentionInDays")
         if FOR_EVER in retention.values():

@@ -45,7 +45,7 @@ def _read(identity: Identity, aws: Aws) -> Snapshot:
 
 def _update(change: Change, aws: Aws) -> None:
     request = {
-        "stateMachineArn": change.identity.id,
+        "stateMachineArn": change.id,
         "definition": change.request["definition"],
         "roleArn": change.request["roleArn"],
         **change.changed_values(

@@ -37,7 +37,7 @@ def _update(change: Change, aws: Aws) -> None:
         # A queue has one kind of encryption, and the key replaces the encryption by SQS:
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
         attributes.pop("SqsManagedSseEnabled", None)
-    request = {"QueueUrl": change.identity.id, "Attributes": attributes}
+    request = {"QueueUrl": change.id, "Attributes": attributes}
     aws.call("sqs", "SetQueueAttributes", request)
 
 

@@ -108,12 +108,12 @@ def _key_problems(mapping: MappingNode, path: str) -> Iterator[Problem]:
     for key, _ in mapping.value:
         line, full_key = _line(key), _full_key(path, key)
         if key.tag not in (TEXT, MERGE):
-            kind = KINDS.get(key.tag, "no text")
+            kind = KINDS.get(key.tag, "not text")
             example = f', "{key.value}"' if isinstance(key, ScalarNode) else ""
             message = f"the key is {kind}; expected text, in quotes{example}"
             yield Problem(line, full_key, message)
         elif key.value in first_lines:
-            message = f"is given twice; line {first_lines[key.value]} has it, too"
+            message = f"is given twice; the first is in line {first_lines[key.value]}"
             yield Problem(line, full_key, message)
         else:
             first_lines[key.value] = line
@@ -128,7 +128,7 @@ def _value_problem(node: Node) -> str | None:
     if kind not in NOTATIONS or NOTATIONS[kind].fullmatch(value):
         return None
     if kind != "a number":
-        return f"{value!r} has the tag of {kind}, but it is none; leave the tag out"
+        return f"{value!r} does not fit the tag !!{tag.removeprefix(STANDARD)}; leave the tag out"
     return (
         "is a number that YAML readers take differently; "
         f'write it in quotes, "{value}", or as a decimal number without leading zeros'

@@ -173,7 +173,7 @@ REFUSED = {
     "config that is not a mapping": (
         "",
         "config: stacks\n",
-        "Pulumi.yaml: config: is no mapping",
+        "Pulumi.yaml: config: is not a mapping",
     ),
     "a key in two spellings": (
         "config:\n  timezone: UTC\n  test:timezone: Europe/Berlin\n",
@@ -212,7 +212,7 @@ AMBIGUOUS = {
     ),
     "a list as a key": (
         "config:\n  test:tags: {[a]: x}\n",
-        "line 2: test:tags.?: the key is no text; expected text, in quotes",
+        "line 2: test:tags.?: the key is not text; expected text, in quotes",
     ),
     "a date": (
         "config:\n  test:tags:\n    since: 2026-11-29\n",
@@ -236,26 +236,26 @@ AMBIGUOUS = {
     ),
     "text with the tag of a boolean": (
         "config:\n  test:cost: !!bool maybe\n",
-        "line 2: test:cost: 'maybe' has the tag of a boolean, but it is none; leave the tag out",
+        "line 2: test:cost: 'maybe' does not fit the tag !!bool; leave the tag out",
     ),
     "a key twice": (
         (
             "config:\n  test:data:\n    users:\n      importMode: INCREMENTAL\n"
             "      importMode: FULL\n"
         ),
-        "line 5: test:data.users.importMode: is given twice; line 4 has it, too",
+        "line 5: test:data.users.importMode: is given twice; the first is in line 4",
     ),
     "a setting twice": (
         'config:\n  test:timezone: UTC\n  "test:timezone": Europe/Berlin\n',
-        "line 3: test:timezone: is given twice; line 2 has it, too",
+        "line 3: test:timezone: is given twice; the first is in line 2",
     ),
     "a key twice in a list": (
         "config:\n  test:solutions:\n    - arn: a\n      arn: b\n",
-        "line 4: test:solutions[0].arn: is given twice; line 3 has it, too",
+        "line 4: test:solutions[0].arn: is given twice; the first is in line 3",
     ),
     "config twice": (
         "config: {}\nconfig: {}\n",
-        "line 2: config: is given twice; line 1 has it, too",
+        "line 2: config: is given twice; the first is in line 1",
     ),
 }
 
@@ -283,7 +283,7 @@ def test_all_problems_of_a_file_are_reported_in_the_order_of_the_file(refusal):
         "3 problems in Pulumi.dev.yaml:\n"
         '  line 2: test:tags.1: the key is a number; expected text, in quotes, "1"\n'
         f"  line 2: test:tags.b: is a date; {NOT_JSON}\n"
-        "  line 4: test:zone: is given twice; line 3 has it, too"
+        "  line 4: test:zone: is given twice; the first is in line 3"
     )
 
 

@@ -86,8 +86,8 @@ MAY_IMPORT = {
         *("emulator.deployer.inputs", "emulator.deployer.differences"),
     },
     **{
-        f"emulator.deployer.resources_{service}": {*ROW_PARTS, "emulator.deployer.bundle"}
-        for service in ("events", "iam", "lambda", "logs", "sfn", "sqs")
+        f"emulator.deployer.{path.stem}": {*ROW_PARTS, "emulator.deployer.bundle"}
+        for path in (ROOT / "emulator/deployer").glob("resources_*.py")
     },
     "emulator.deployer.provider": {"emulator.deployer.service"},
 }
