@@ -5,6 +5,9 @@ emulator and its deployed stacks go to one process together. The tests of random
 nothing, so each of them goes to the next free process. The longest files start first.
 """
 
+import functools
+
+import botocore.session
 import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -16,6 +19,8 @@ SHARED_EMULATOR = tuple(
 RANDOM_FAULTS = "tests/workflow/test_exactly_once.py"
 LONGEST_FILES = (*SHARED_EMULATOR, RANDOM_FAULTS, "tests/end_to_end/test_rehearse.py")
 
+# Every boto3 session reads the models of the services again, which takes longer than most tests.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # A deadline would make a property test fail on a busy machine.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
