@@ -67,7 +67,17 @@ def deploy(
     monitor = Monitor(aws, project.name, stack, settings.default_tags)
     if message := account_error(settings, account):
         raise DeploymentError(message)
+    _run_program(project, stack, project_dir, monitor)
+    monitor.check_removed_resources()
+    return Deployment(monitor.outputs, monitor.resources)
+
+
+def _run_program(project: Project, stack: str, project_dir: Path, monitor: Monitor) -> None:
+    """Run the program of a stack. Raises its errors, and DeploymentError if it logged an error."""
     engine = _Engine()
+
+    def run_main() -> None:
+        runpy.run_path(str(project.program), run_name="__main__")
 
     async def run() -> None:
         configure(
@@ -82,10 +92,10 @@ def deploy(
             )
         )
         set_all_config(dict(project.config), [])
-        await run_in_stack(lambda: _run_main(project))
+        await run_in_stack(run_main)
 
-    # Pulumi keeps global state in the loop and the context. A new loop and a new context keep it
-    # away from the caller.
+    # Pulumi keeps global state in the event loop and in the context. A new loop and a new context
+    # keep it away from the caller.
     with (
         contextlib.chdir(project.program),
         asyncio.Runner(loop_factory=_loop_without_error_logs) as runner,
@@ -93,8 +103,6 @@ def deploy(
         runner.run(run(), context=contextvars.Context())
     if engine.errors:
         raise DeploymentError("the program logged errors: " + "; ".join(engine.errors))
-    monitor.check_removed_resources()
-    return Deployment(monitor.outputs, monitor.resources)
 
 
 def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
@@ -106,10 +114,6 @@ def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: logger.debug("%s", context["message"]))
     return loop
-
-
-def _run_main(project: Project) -> None:
-    runpy.run_path(str(project.program), run_name="__main__")
 
 
 def _provider_settings(config: Mapping[str, str]) -> ProviderSettings:

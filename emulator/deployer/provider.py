@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import grpc  # type: ignore[import-untyped]  # brings no types
 from pulumi.runtime.proto import provider_pb2_grpc
@@ -19,8 +20,15 @@ PARENT_CHECK_SECONDS = 1.0
 """Seconds between two checks that the engine is still running."""
 
 
-def serve(provider: Provider) -> tuple[grpc.Server, int]:
-    """Start a server on a free port of 127.0.0.1. Return the server and the port."""
+class ProviderServer(NamedTuple):
+    """A server that runs, and its port on 127.0.0.1."""
+
+    server: grpc.Server
+    port: int
+
+
+def serve(provider: Provider) -> ProviderServer:
+    """Start a server on a free port of 127.0.0.1."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
@@ -28,7 +36,7 @@ def serve(provider: Provider) -> tuple[grpc.Server, int]:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    return server, port
+    return ProviderServer(server, port)
 
 
 def main() -> None:

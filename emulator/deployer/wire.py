@@ -17,7 +17,7 @@ from emulator.deployer.errors import InputRefusedError
 
 # Each constant is also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key that a secret, an asset and an archive have, and an ordinary mapping has not."""
+"""The key that marks a mapping as a secret, an asset or an archive."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # the signature of any secret
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"

@@ -1,7 +1,7 @@
-"""Reads YAML as the Pulumi CLI does, and refuses what YAML readers take differently.
+"""Reads YAML as the Pulumi CLI does, and refuses what YAML readers read differently.
 
 The CLI passes the config to a program as JSON. YAML also has values that JSON does not have, such
-as dates, binary data, and keys that are numbers. Each reader makes something else of them.
+as dates, binary data, and keys that are numbers. Each reader converts them differently.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ NOTATIONS = {
 }
 """How all readers write these values. The CLI knows more numbers, for example 0x10 and 1_000."""
 LARGEST_WHOLE = 1e21
-"""Go's encoding/json writes a float from here on with an exponent: floatEncoder.encode."""
+"""From this float on, Go's encoding/json writes an exponent: floatEncoder.encode."""
 
 
 class Problem(NamedTuple):
-    """A key or a value that YAML readers take differently."""
+    """A key or a value that YAML readers read differently, or a key that is there twice."""
 
     line: int
     key: str
@@ -60,8 +60,7 @@ class Problem(NamedTuple):
 def read(file: Path) -> object:
     """Return the content of a YAML file as JSON values.
 
-    Raises DeploymentError if the file is not YAML, or with all keys and values that YAML readers
-    take differently.
+    Raises DeploymentError if the file is not YAML, or with all problems in the file.
     """
     yaml = YAML(typ="safe", pure=True)
     try:
@@ -81,7 +80,7 @@ def read(file: Path) -> object:
 def _number(text: str) -> float:
     """Return a whole number as an integer, because Go writes 1e3 as 1000."""
     number = float(text)
-    return int(number) if number.is_integer() and number < LARGEST_WHOLE else number
+    return int(number) if number.is_integer() and abs(number) < LARGEST_WHOLE else number
 
 
 def _problems(root: Node | None) -> Iterator[Problem]:
@@ -120,7 +119,7 @@ def _key_problems(mapping: MappingNode, path: str) -> Iterator[Problem]:
 
 
 def _value_problem(node: Node) -> str | None:
-    """Return an error message if YAML readers take a value differently, else None."""
+    """Return an error message if YAML readers read a value differently, else None."""
     tag, value = str(node.tag), node.value
     kind = KINDS.get(tag, f"of the type {tag.removeprefix(STANDARD)}")
     if tag not in JSON_TAGS:
@@ -130,7 +129,7 @@ def _value_problem(node: Node) -> str | None:
     if kind != "a number":
         return f"{value!r} does not fit the tag !!{tag.removeprefix(STANDARD)}; leave the tag out"
     return (
-        "is a number that YAML readers take differently; "
+        "is a number that YAML readers read differently; "
         f'write it in quotes, "{value}", or as a decimal number without leading zeros'
     )
 

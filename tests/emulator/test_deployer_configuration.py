@@ -261,18 +261,18 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize(("stack", "problem"), AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_what_yaml_readers_take_differently_is_refused_with_line_and_key(refusal, stack, problem):
+def test_what_yaml_readers_read_differently_is_refused_with_line_and_key(refusal, stack, problem):
     assert refusal(stack) == f"1 problem in Pulumi.dev.yaml:\n  {problem}"
 
 
 @pytest.mark.parametrize(
     "number", ["0815", "-012", "0x10", "0b11", "0o17", "12_34", ".inf", ".nan", "!!int many"]
 )
-def test_a_number_that_yaml_readers_take_differently_is_refused(refusal, number):
+def test_a_number_that_yaml_readers_read_differently_is_refused(refusal, number):
     quoted = f'"{number.removeprefix("!!int ")}"'
     assert refusal(f"config:\n  test:cost: {number}\n") == (
         "1 problem in Pulumi.dev.yaml:\n"
-        "  line 2: test:cost: is a number that YAML readers take differently; "
+        "  line 2: test:cost: is a number that YAML readers read differently; "
         f"write it in quotes, {quoted}, or as a decimal number without leading zeros"
     )
 
