@@ -14,7 +14,10 @@ from xdist.scheduler import LoadFileScheduling
 
 SHARED_EMULATOR = tuple(
     f"tests/end_to_end/test_{name}.py"
-    for name in ("closing", "dead_letters", "happy_path", "permissions", "two_stacks")
+    for name in (
+        *("happy_path", "two_stacks", "closing", "dead_letters"),
+        *("permissions", "guide", "scenarios"),
+    )
 )
 RANDOM_FAULTS = "tests/workflow/test_exactly_once.py"
 LONGEST_FILES = (*SHARED_EMULATOR, RANDOM_FAULTS, "tests/end_to_end/test_rehearse.py")

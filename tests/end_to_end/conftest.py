@@ -5,6 +5,7 @@ With the emulator. Does not prove the AWS provider's own checks.
 
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -13,47 +14,54 @@ from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal.data.resources import create_resources
-from tests.end_to_end.stack import PROJECT, SHORT_PROBES, deployed, eventually
+from tests.end_to_end.stack import PROJECT, SHORT_PROBES, Run, Stack, deploy_stack, eventually
 
 TIMINGS = FixedTimings(
-    jobs=Duration(pending=0.2, in_progress=0.3),
+    jobs=Duration(pending=0.1, in_progress=0.2),
     containers=Duration(pending=0, in_progress=0.1),
     stop=Duration(pending=0, in_progress=0.2),
 )
-"""Seconds; a job is looked at after one second at the earliest."""
+"""Seconds. A run polls a job after one second at the earliest."""
+SLOT = "2031-01-06T03:00:00Z"
+
+
+class FirstRuns(NamedTuple):
+    """The first runs of two stacks, which were fired for the same slot."""
+
+    stack: Stack
+    """The sample stack `dev`."""
+    films: Stack
+    run: Run
+    """The run of the sample stack. Its event was delivered twice."""
+    films_run: Run
+    previous_version_arn: str
+    """The version that the campaign of the sample stack served before."""
+    deliveries: list[str]
+    """The ARNs of the executions that the deliveries to the sample stack started or found."""
 
 
 @pytest.fixture(scope="session")
 def emulator():
-    """An account with the world of the sample stack: a first model, served."""
-    project = read_project(PROJECT, "dev", {})
-    args = settings.parse_stack(project.name, "dev", project.config)
+    """An emulator without any stack."""
     with running(timings=TIMINGS) as started:
-        create_resources(started, args, lambda _: None)
         yield started
-        before = living(started.process.pid)
+        processes = processes_of(started.process.pid)
     assert not started.log.parent.exists(), "its folder is removed"
     if Path("/proc/self/stat").exists():
-        assert before != [], "the server and the functions were there"
-        eventually(lambda: living(started.process.pid), lambda left: left == [])
+        assert processes != [], "the server and the functions were running"
+        eventually(lambda: processes_of(started.process.pid), lambda remaining: remaining == [])
 
 
-def living(group: int) -> list[str]:
-    """What runs in a group of processes: the server, and every function that it has started."""
-    found = []
+def processes_of(group: int) -> list[str]:
+    """Return the processes in a process group: the server, and the functions that it started."""
+    processes = []
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the process has ended meanwhile
             text = path.read_text()
-            state, _parent, its_group = text.rpartition(")")[2].split()[:3]  # after "pid (name)"
-            if its_group == str(group) and state != "Z":
-                found.append(text)
-    return found
-
-
-@pytest.fixture(scope="session")
-def stack(emulator):
-    """The sample stack, deployed as it is but for how long it probes."""
-    return deployed(emulator, "dev", **SHORT_PROBES)
+            state, _parent, process_group = text.rpartition(")")[2].split()[:3]
+            if process_group == str(group) and state != "Z":
+                processes.append(text)
+    return processes
 
 
 FILMS = """\
@@ -71,31 +79,64 @@ config:
       campaigns:
         - campaignArn: arn:aws:personalize:eu-west-1:123456789012:campaign/films
           probe: {userId: user-001, minResults: 1, minutes: 0.001}
-  # The sample stack's minute.
+  # The same minute as in the sample stack.
   personalize-retraining:retrainingRate: cron(0 3 ? * MON *)
   personalize-retraining:timezone: Europe/Dublin
   personalize-retraining:limits:
-    # The least there is, a second: a training that hangs is overdue when it is first looked at.
+    # The minimum of one second. A training that hangs is overdue at the first poll.
     maxTrainingHours: 0.00028
-  # For the statements that come with keys.
+  # These two add statements to the policies.
   personalize-retraining:kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/logs
   personalize-retraining:dataKmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/exports
 """
 
 
 @pytest.fixture(scope="session")
-def films(emulator, tmp_path_factory):
-    """A second stack of the same program, for another group of the same account.
+def first_runs(emulator, tmp_path_factory):
+    """Deploy two stacks to one account, and fire both for the same slot."""
+    folder = tmp_path_factory.mktemp("films")
+    project_file = (PROJECT / "Pulumi.yaml").read_text()
+    (folder / "Pulumi.yaml").write_text(f"{project_file}\nmain: {PROJECT}\n")
+    (folder / "Pulumi.films.yaml").write_text(FILMS)
+    for name, project_dir in (("dev", PROJECT), ("films", folder)):
+        project = read_project(project_dir, name, {})
+        args = settings.parse_stack(project.name, name, project.config)
+        create_resources(emulator, args, lambda _: None)
+    stack = deploy_stack(emulator, "dev", **SHORT_PROBES)
+    films = deploy_stack(emulator, "films", folder)
+    previous_version_arn = stack.served_version()
+    deliveries = [stack.fire(SLOT), stack.fire(SLOT)]
+    films_execution = films.fire(SLOT)
+    return FirstRuns(
+        stack,
+        films,
+        stack.wait_for(deliveries[0]),
+        films.wait_for(films_execution),
+        previous_version_arn,
+        deliveries,
+    )
 
-    It has run once, so that its functions are warm.
-    """
-    project = tmp_path_factory.mktemp("films")
-    program = (PROJECT / "Pulumi.yaml").read_text()
-    (project / "Pulumi.yaml").write_text(f"{program}\nmain: {PROJECT}\n")
-    (project / "Pulumi.films.yaml").write_text(FILMS)
-    read = read_project(project, "films", {})
-    args = settings.parse_stack(read.name, "films", read.config)
-    create_resources(emulator, args, lambda _: None)
-    made = deployed(emulator, "films", project)
-    assert made.run().status == "SUCCEEDED"
-    return made
+
+@pytest.fixture(scope="session")
+def stack(first_runs):
+    """The sample stack with short probes, after its first run."""
+    return first_runs.stack
+
+
+@pytest.fixture(scope="session")
+def films(first_runs):
+    """The second stack, after its first run. Its functions are warm."""
+    return first_runs.films
+
+
+@pytest.fixture(scope="session")
+def result_of(films):
+    """Return a function that runs one of `sample_runs` on the second stack, and caches it."""
+    results = {}
+
+    def run_once(sample_run):
+        if sample_run not in results:
+            results[sample_run] = sample_run(films)
+        return results[sample_run]
+
+    return run_once

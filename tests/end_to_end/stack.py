@@ -1,10 +1,10 @@
-"""A stack deployed to the emulator: start its runs, and read what became of them."""
+"""A stack that is deployed to the emulator: starts its runs, and reads what they did."""
 
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -16,14 +16,15 @@ from emulator.deployer import Deployment, deploy
 from emulator.deployer.configuration import read_project
 
 PROJECT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60
+DEADLINE_SECONDS = 60
+POLL_SECONDS = 0.03
 PROBE_MINUTES = 0.001
 BAD_REQUEST = 400
 
 
 @dataclass(frozen=True)
 class Run:
-    """An execution that has ended."""
+    """An execution with its history."""
 
     arn: str
     execution: Mapping[str, object]
@@ -31,36 +32,47 @@ class Run:
 
     @property
     def status(self) -> str:
-        """How the execution ended."""
+        """The status of the execution."""
         return self.execution["status"]
+
+    @property
+    def started_at(self) -> datetime:
+        """The start of the execution."""
+        return self.execution["startDate"]
 
     @cached_property
     def report(self):
-        """The run's report."""
+        """The report of the run."""
         return self.output("Report outcome")["outcome"]
 
     @property
     def outcomes(self) -> dict[str, str] | None:
-        """What became of everything: dataset type, solution or campaign -> outcome.
+        """The outcome by dataset type, solution ARN and campaign ARN.
 
-        None where the run could not even report.
+        None if the run ended without a report.
         """
         if "Did the run succeed?" not in self.states:
             return None
-        found = {each["type"]: each["outcome"] for each in self.report["imports"]}
+        outcomes = {dataset["type"]: dataset["outcome"] for dataset in self.report["imports"]}
         for solution in self.report["solutions"]:
-            found[solution["solutionArn"]] = solution["outcome"]
-            found |= {each["campaignArn"]: each["outcome"] for each in solution["campaigns"]}
-        return found
+            outcomes[solution["solutionArn"]] = solution["outcome"]
+            for campaign in solution["campaigns"]:
+                outcomes[campaign["campaignArn"]] = campaign["outcome"]
+        return outcomes
 
     @property
-    def version(self) -> str:
-        """The solution version that the run created."""
+    def id(self) -> str:
+        """The id of a run that was planned."""
+        return self.output("Plan retraining")["run"]["id"]
+
+    @property
+    def version_arn(self) -> str:
+        """The ARN of the solution version that the run created."""
         return self.output("Create solution version")["version"]["arn"]
 
     @property
     def states(self) -> list[str]:
-        """The names of the states entered, in order; those inside a Map too."""
+        """The names of the states that were entered, in order, with those inside a Map."""
         return [
             event["stateEnteredEventDetails"]["name"]
             for event in self.events
@@ -68,14 +80,14 @@ class Run:
         ]
 
     def output(self, state: str):
-        """What the document was after a state, the last time."""
+        """Return the last output of a state."""
         details = [event.get("stateExitedEventDetails", {}) for event in reversed(self.events)]
         return next(json.loads(each["output"]) for each in details if each.get("name") == state)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One stack, as it runs in an emulator."""
+    """A stack in the emulator."""
 
     emulator: Emulator
     name: str
@@ -83,56 +95,63 @@ class Stack:
     deployment: Deployment
 
     def client(self, service: str):
-        """A client as the account's root."""
+        """Return a client with the rights of the account's root."""
         return self.emulator.client(service)
 
-    def resources(self, kind: str) -> dict[str, Mapping[str, object]]:
-        """What was deployed of a type, `iam/role:Role`: logical name -> inputs and outputs."""
+    def resources(self, resource_type: str) -> dict[str, Mapping[str, object]]:
+        """Return inputs and outputs of the resources of a type, by their logical names.
+
+        The type is written as in `iam/role:Role`.
+        """
         return {
-            each.name: {**each.inputs, **each.outputs}
-            for each in self.deployment.resources
-            if each.type == f"aws:{kind}"
+            resource.name: {**resource.inputs, **resource.outputs}
+            for resource in self.deployment.resources
+            if resource.type == f"aws:{resource_type}"
         }
 
     def output(self, name: str) -> str:
-        """An export of the program."""
+        """Return an output of the program."""
         return self.deployment.outputs[name]
 
     @property
-    def prefix(self) -> str:
-        """The beginning of the names of all jobs of this stack."""
+    def job_prefix(self) -> str:
+        """The beginning of the names of this stack's jobs."""
         groups = self.resources("scheduler/scheduleGroup:ScheduleGroup")
         return job_prefix(groups[f"retraining-{self.name}"]["arn"])
 
     @property
-    def schedule(self) -> tuple[str, str]:
-        """The schedule's name and its group's."""
-        group, name = self.output("schedule_arn").split(":schedule/")[1].split("/")
-        return name, group
+    def solution_arn(self) -> str:
+        """The ARN of the stack's only solution."""
+        return str(self.args.solutions[0].solution_arn)
+
+    @property
+    def campaign_arn(self) -> str:
+        """The ARN of the stack's only campaign."""
+        return str(self.args.solutions[0].campaigns[0].campaign_arn)
 
     def fire(self, slot: str) -> str:
-        """Fire the schedule for a slot; the execution's ARN."""
-        name, group = self.schedule
-        return self.emulator.fire(name, group, slot)
+        """Fire the schedule for a slot. Return the ARN of the execution."""
+        group, schedule = self.output("schedule_arn").split(":schedule/")[1].split("/")
+        return self.emulator.fire(schedule, group, slot)
 
     def start(self, **request: object) -> str:
-        """Start an execution by hand; its ARN."""
-        started = self.client("stepfunctions").start_execution(
+        """Start an execution by hand. Return its ARN."""
+        execution = self.client("stepfunctions").start_execution(
             stateMachineArn=self.output("state_machine_arn"), input=json.dumps(request)
         )
-        return started["executionArn"]
+        return execution["executionArn"]
 
-    def ended(self, execution_arn: str) -> Run:
-        """The execution, once it has ended."""
+    def wait_for(self, execution_arn: str) -> Run:
+        """Return an execution after it has ended."""
         states = self.client("stepfunctions")
         eventually(
             lambda: states.describe_execution(executionArn=execution_arn)["status"],
             lambda status: status != "RUNNING",
         )
-        return self.look(execution_arn)
+        return self.read_run(execution_arn)
 
-    def look(self, execution_arn: str) -> Run:
-        """The execution as it is now."""
+    def read_run(self, execution_arn: str) -> Run:
+        """Return an execution as it is now."""
         states = self.client("stepfunctions")
         execution = states.describe_execution(executionArn=execution_arn)
         pages = states.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
@@ -140,37 +159,35 @@ class Stack:
         return Run(execution_arn, execution, events)
 
     def run(self, **request: object) -> Run:
-        """Start an execution by hand and wait for its end."""
-        return self.ended(self.start(**request))
+        """Start an execution by hand, and return it after it has ended."""
+        return self.wait_for(self.start(**request))
 
-    def served(self, campaign: str | None = None) -> str:
-        """The version that a campaign serves, by default the stack's only one."""
-        arn = campaign or str(self.args.solutions[0].campaigns[0].campaign_arn)
-        described = self.client("personalize").describe_campaign(campaignArn=arn)
+    def served_version(self) -> str:
+        """Return the ARN of the version that the stack's only campaign serves."""
+        described = self.client("personalize").describe_campaign(campaignArn=self.campaign_arn)
         return described["campaign"]["solutionVersionArn"]
 
     def version_status(self, arn: str) -> str:
-        """A solution version's status; one that stops has stopped."""
+        """Return the status of a solution version. STOPPING counts as STOPPED."""
         described = self.client("personalize").describe_solution_version(solutionVersionArn=arn)
         return described["solutionVersion"]["status"].replace("STOPPING", "STOPPED")
 
     def steps(self, run: Run) -> list[str]:
-        """The steps of the state machine that logged something since a run began."""
-        since = run.execution["startDate"]
-        return sorted({each["step"] for each in self.log(since) if "step" in each} - {"close_run"})
+        """Return the names of the functions that logged something since the start of a run."""
+        records = self.log(run.started_at)
+        return sorted({record["step"] for record in records if "step" in record} - {"close_run"})
 
-    def closed(self, run: Run) -> list[Mapping[str, object]]:
-        """What `close_run` logged of a run that was planned."""
-        run_id = run.output("Plan retraining")["run"]["id"]
-        return self.closed_by(run_id, run.execution["startDate"])
-
-    def closed_by(self, run_id: str, since: datetime) -> list[Mapping[str, object]]:
-        """What `close_run` logged of a run by its id."""
-        wanted = ("close_run", run_id)
-        return [each for each in self.log(since) if (each.get("step"), each.get("runId")) == wanted]
+    def closing_records(self, run: Run, run_id: str | None = None) -> list[Mapping[str, object]]:
+        """Return what `close_run` logged about a run. A run that was not planned needs its id."""
+        wanted = ("close_run", run_id or run.id)
+        records = self.log(run.started_at)
+        return [each for each in records if (each.get("step"), each.get("runId")) == wanted]
 
     def log(self, since: datetime | None = None) -> list[Mapping[str, object]]:
-        """What is in the functions' log group, in order; what is no JSON, as `text`."""
+        """Return the records in the functions' log group, sorted by time.
+
+        A line that is no JSON is returned as `{"text": line}`.
+        """
         start = 0 if since is None else int(since.timestamp() * 1000)
         pages = (
             self.client("logs")
@@ -178,25 +195,50 @@ class Stack:
             .paginate(logGroupName=self.output("log_group_name"), startTime=start)
         )
         events = [event for page in pages for event in page["events"]]
-        return [_parsed(each["message"]) for each in sorted(events, key=lambda e: e["timestamp"])]
+        return [_parse(each["message"]) for each in sorted(events, key=lambda e: e["timestamp"])]
 
-    def refused(self) -> list[Mapping[str, object]]:
-        """The calls so far that were not answered as they should."""
-        return [call for call in self.emulator.calls() if call["status"] >= BAD_REQUEST]
+    def calls(self, action: str = "", since: datetime | None = None):
+        """Return the calls by this stack's roles, sorted by time.
+
+        `action` is an action, a service such as `states:`, or the empty string.
+        """
+        return [
+            call
+            for call in calls_since(self.emulator, since, action)
+            if f":assumed-role/retraining-{self.name}-" in call["caller"]
+        ]
+
+    def refused_calls(self) -> list[Mapping[str, object]]:
+        """Return the calls by this stack's roles that were answered with an error."""
+        return [call for call in self.calls() if call["status"] >= BAD_REQUEST]
 
     def dead_letters(self) -> list[Mapping[str, object]]:
-        """Take what is in the dead-letter queue: body, and attributes by name."""
+        """Take the messages from the dead-letter queue: the body, and attributes by name."""
         sqs, queue = self.client("sqs"), self.output("dead_letter_queue_url")
-        taken = []
+        letters = []
         while messages := sqs.receive_message(
             QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages"):
-            for each in messages:
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
-                attributes = each.get("MessageAttributes", {})
+            for message in messages:
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                attributes = message.get("MessageAttributes", {})
                 values = {name: value["StringValue"] for name, value in attributes.items()}
-                taken.append({"body": json.loads(each["Body"]), **values})
-        return taken
+                letters.append({"body": json.loads(message["Body"]), **values})
+        return letters
+
+
+def calls_since(emulator: Emulator, since: datetime | None, action: str = ""):
+    """Return the calls of an action or a service since a time, sorted by time."""
+    return [
+        call
+        for call in emulator.calls(action)
+        if since is None or datetime.fromisoformat(call["time"]) >= since
+    ]
+
+
+def now() -> datetime:
+    """Return the time with which `calls_since` compares."""
+    return datetime.now(UTC)
 
 
 def _short_probes() -> dict[str, str]:
@@ -210,29 +252,32 @@ def _short_probes() -> dict[str, str]:
 
 
 SHORT_PROBES = _short_probes()
-"""What differs from the sample stack's file: its campaigns are asked for less than a second."""
+"""The config of the sample stack with probes that take less than a second."""
 
 
-def deployed(emulator: Emulator, name: str, project: Path = PROJECT, **config: str) -> Stack:
-    """Deploy a stack, with some of its config overridden; the resources it names are there."""
+def deploy_stack(emulator: Emulator, name: str, project: Path = PROJECT, **config: str) -> Stack:
+    """Deploy a stack with some keys of its config replaced.
+
+    The resources that the stack names must exist.
+    """
     read = read_project(project, name, config)
     args = settings.parse_stack(read.name, name, read.config)
-    made = deploy(name, endpoint=emulator.endpoint, project_dir=project, config=config)
-    return Stack(emulator, name, args, made)
+    deployment = deploy(name, endpoint=emulator.endpoint, project_dir=project, config=config)
+    return Stack(emulator, name, args, deployment)
 
 
-def eventually(look, enough):
-    """The first look that is enough."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def eventually(read, is_enough):
+    """Call `read` until `is_enough` accepts its result, and return the result."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
-        seen = look()
-        if enough(seen):
-            return seen
-        assert time.monotonic() < deadline, f"still {seen} after {PATIENCE_SECONDS} s"
-        time.sleep(0.03)
+        result = read()
+        if is_enough(result):
+            return result
+        assert time.monotonic() < deadline, f"still {result} after {DEADLINE_SECONDS} s"
+        time.sleep(POLL_SECONDS)
 
 
-def _parsed(message: str) -> Mapping[str, object]:
+def _parse(message: str) -> Mapping[str, object]:
     try:
         return json.loads(message)
     except ValueError:

@@ -1,8 +1,9 @@
-"""The statements of a deployed stack's policies, as IAM has them: list them, take one out."""
+"""The statements of a stack's policies as IAM has them: lists them, and removes some."""
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from tests.end_to_end.stack import Stack
@@ -11,7 +12,7 @@ TRUST = "trust policy"
 
 
 class Statement(NamedTuple):
-    """One statement of a role's inline policy, or of the policy that says who may assume it."""
+    """A statement of a role's inline policy, or of its trust policy."""
 
     role: str
     policy: str
@@ -19,68 +20,80 @@ class Statement(NamedTuple):
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """What it allows."""
+        """The actions that the statement allows."""
         actions = self.document["Action"]
         return (actions,) if isinstance(actions, str) else tuple(actions)
 
+    def allows(self, action: str, arns: list[str] | None) -> bool:
+        """Return True if the statement allows an action on one of these resources.
+
+        Without a list of resources, only the action is compared.
+        """
+        if self.policy == TRUST or action not in self.actions:
+            return False
+        patterns = self.document["Resource"]
+        return arns is None or any(fnmatchcase(arn, each) for arn in arns for each in patterns)
+
 
 class Permission(NamedTuple):
-    """One statement of a function's own policy."""
+    """A statement of a function's own policy."""
 
     function: str
     document: Mapping[str, object]
 
 
 def roles(stack: Stack) -> dict[str, str]:
-    """The stack's roles: what follows the pipeline's name in the logical name -> the role's."""
-    deployed = stack.resources("iam/role:Role")
-    beginning = f"retraining-{stack.name}"
-    return {name[len(beginning) + 1 :]: role["name"] for name, role in deployed.items()}
+    """Return the names of the stack's roles, by logical name without the pipeline's name."""
+    resources = stack.resources("iam/role:Role")
+    prefix = f"retraining-{stack.name}"
+    return {name[len(prefix) + 1 :]: role["name"] for name, role in resources.items()}
 
 
 def statements(stack: Stack, role: str) -> list[Statement]:
-    """Every statement of a role; the stack attaches no managed policies."""
+    """Return every statement of a role. The stack attaches no managed policies."""
     iam = stack.client("iam")
     managed = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    assert managed == [], "their statements would be overlooked here"
-    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    found = [Statement(role, TRUST, each) for each in _read(stack, role, TRUST)]
-    return found + [
-        Statement(role, name, each) for name in names for each in _read(stack, role, name)
+    assert managed == [], "their statements are not in the list"
+    policies = [TRUST, *iam.list_role_policies(RoleName=role)["PolicyNames"]]
+    return [
+        Statement(role, policy, document)
+        for policy in policies
+        for document in _read(stack, role, policy)
     ]
 
 
 @contextmanager
-def without(stack: Stack, *taken: Statement) -> Iterator[None]:
-    """Take statements out of their policies for as long as the block lasts."""
-    before = {(each.role, each.policy): _read(stack, each.role, each.policy) for each in taken}
-    for (role, policy), documents in before.items():
-        out = [each.document for each in taken if (each.role, each.policy) == (role, policy)]
+def without(stack: Stack, *removed: Statement) -> Iterator[None]:
+    """Remove statements from their policies during the block."""
+    original = {(each.role, each.policy): _read(stack, each.role, each.policy) for each in removed}
+    for (role, policy), documents in original.items():
+        out = [each.document for each in removed if (each.role, each.policy) == (role, policy)]
         _write(stack, role, policy, [each for each in documents if each not in out])
     try:
         yield
     finally:
-        for (role, policy), documents in before.items():
+        for (role, policy), documents in original.items():
             _write(stack, role, policy, documents)
 
 
 def permissions(stack: Stack) -> list[Permission]:
-    """Every statement of the policies of the stack's functions: who else may call them."""
-    client, found = stack.client("lambda"), []
+    """Return every statement of the policies of the stack's functions."""
+    client = stack.client("lambda")
+    found = []
     for function in stack.resources("lambda/function:Function").values():
         try:
             policy = json.loads(client.get_policy(FunctionName=function["name"])["Policy"])
         except client.exceptions.ResourceNotFoundException:
-            continue  # AWS's answer for a function without a policy
-        found += [Permission(function["name"], each) for each in policy["Statement"]]
+            continue  # the response of AWS for a function without a policy
+        found += [Permission(function["name"], document) for document in policy["Statement"]]
     return found
 
 
 @contextmanager
-def without_permission(stack: Stack, taken: Permission) -> Iterator[None]:
-    """Take a statement out of a function's policy for as long as the block lasts."""
-    client, document = stack.client("lambda"), taken.document
-    key = {"FunctionName": taken.function, "StatementId": document["Sid"]}
+def without_permission(stack: Stack, removed: Permission) -> Iterator[None]:
+    """Remove a statement from a function's policy during the block."""
+    client, document = stack.client("lambda"), removed.document
+    key = {"FunctionName": removed.function, "StatementId": document["Sid"]}
     client.remove_permission(**key)
     try:
         yield
@@ -97,17 +110,16 @@ def _read(stack: Stack, role: str, policy: str) -> list[Mapping[str, object]]:
     iam = stack.client("iam")
     if policy == TRUST:
         return iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
-    answer = iam.get_role_policy(RoleName=role, PolicyName=policy)
-    return answer["PolicyDocument"]["Statement"]
+    response = iam.get_role_policy(RoleName=role, PolicyName=policy)
+    return response["PolicyDocument"]["Statement"]
 
 
 def _write(stack: Stack, role: str, policy: str, documents: list[Mapping[str, object]]) -> None:
-    """Write a policy; IAM takes none without a statement, so an empty one is one that denies."""
+    """Write a policy. IAM takes no policy without a statement, so an empty one denies instead."""
     iam = stack.client("iam")
-    nobody = {"Effect": "Deny", "Action": "sts:AssumeRole"}
     if policy == TRUST:
-        nobody["Principal"] = {"AWS": "*"}
-        text = json.dumps({"Version": "2012-10-17", "Statement": documents or [nobody]})
+        deny = {"Effect": "Deny", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+        text = json.dumps({"Version": "2012-10-17", "Statement": documents or [deny]})
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=text)
     elif documents:
         text = json.dumps({"Version": "2012-10-17", "Statement": documents})

@@ -94,7 +94,7 @@ def waiting_run(films):
     films.emulator.control("POST", "faults", order)
     execution_arn = films.start(force=True, datasets=["users"])
     eventually(
-        lambda: films.look(execution_arn).states,
+        lambda: films.read_run(execution_arn).states,
         lambda states: "Wait for a free import slot" in states,
     )
     return execution_arn
@@ -114,30 +114,30 @@ def test_the_commands_for_an_emergency_work(paste, films):
     deployed = films.run(force=True)
     run_id = deployed.report["runId"]
     assert f"SUCCEEDED\t{deployed.arn}" in paste("Start here")
-    assert json.loads(paste("Recommendations are wrong"))[:2] == [deployed.version, "ACTIVE"]
+    assert json.loads(paste("Recommendations are wrong"))[:2] == [deployed.version_arn, "ACTIVE"]
 
     stopped_arn = waiting_run(films)
     version_arn = long_training(films)
     paste("Stop it now")
-    assert films.look(stopped_arn).status == "ABORTED"
+    assert films.read_run(stopped_arn).status == "ABORTED"
     assert films.version_status(version_arn) == "CREATE STOPPED"
 
-    eventually(lambda: films.closed(films.look(stopped_arn)), bool)
+    eventually(lambda: films.closing_records(films.read_run(stopped_arn)), bool)
     films.run(trainingsMode="FULL")
     printed = paste("A run failed")
     assert "'trainingsMode' is unknown; did you mean 'trainingMode'?" in printed
-    assert deployed.version in printed, "the version that the campaign serves"
+    assert deployed.version_arn in printed, "the version that the campaign serves"
     assert "FAILED: ABORTED" in printed, "the report of the stopped run"
 
     resumed_arn = json.loads(paste("Resume a failed run", run_id))["executionArn"]
-    assert films.ended(resumed_arn).report["runId"] == run_id
+    assert films.wait_for(resumed_arn).report["runId"] == run_id
 
     (campaign,) = deployed.report["solutions"][0]["campaigns"]
     old_version = campaign["previousVersionArn"]
     printed = paste("Roll back a campaign")
-    assert f"serves now:    {deployed.version}\nserved before: {old_version}\n" in printed
-    eventually(films.served, lambda version: version == old_version)
-    bad_tags = films.client("personalize").list_tags_for_resource(resourceArn=deployed.version)
+    assert f"serves now:    {deployed.version_arn}\nserved before: {old_version}\n" in printed
+    eventually(films.served_version, lambda version: version == old_version)
+    bad_tags = films.client("personalize").list_tags_for_resource(resourceArn=deployed.version_arn)
     assert {"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"} in bad_tags["tags"]
 
     assert '"step": "report_outcome"' in paste("Logs", run_id)

@@ -1,16 +1,16 @@
-"""The sample stack, fired by its schedule: from config to a campaign that serves a new model."""
+"""The first run of the sample stack: its schedule is fired, and the campaign gets a new model."""
 
 import pytest
 
 from components.rules.metrics import NDCG_AT_10
 from components.state_machine.steps import STEPS
 from emulator.deployer import deploy
-from tests.end_to_end.stack import PROJECT, SHORT_PROBES
+from tests.end_to_end.stack import PROJECT, SHORT_PROBES, calls_since, now
 
-SLOT = "2031-01-06T03:00:00Z"
-RUN = "20310106T030000Z"
+RUN_ID = "20310106T030000Z"
+OK = 200
 READS = ("s3:Get", "s3:List", "s3:Head", "sts:GetCallerIdentity")
-EXPECTED = [
+LOGGED_STEPS = [
     "plan_retraining",
     *["create_dataset_import_job"] * 3,
     *["watch_dataset_import_job"] * 3,
@@ -22,85 +22,77 @@ EXPECTED = [
     "probe_campaign",
     "report_outcome",
 ]
-"""The steps of a run with three datasets, a solution and a campaign."""
+"""The records of a run with three datasets, a solution and a campaign."""
 
 
-@pytest.fixture(scope="module")
-def before(stack):
-    """The version that the campaign serves before the run."""
-    return stack.served()
+@pytest.fixture
+def run(first_runs):
+    """The first run of the sample stack."""
+    return first_runs.run
 
 
-@pytest.fixture(scope="module")
-def run(stack, before):
-    """The run that the schedule starts, with an event that is delivered twice."""
-    assert before, "read before the run"
-    stack.emulator.control("DELETE", "calls")
-    arn = stack.fire(SLOT)
-    assert stack.fire(SLOT) == arn, "the second finds the first one's execution"
-    return stack.ended(arn)
+@pytest.fixture
+def home(stack):
+    """The beginning of the ARNs in Personalize."""
+    return f"arn:aws:personalize:{stack.emulator.region}:{stack.emulator.account}"
 
 
-def test_the_campaign_serves_the_new_version_at_the_end(stack, run, before):
-    versions = stack.client("personalize").list_solution_versions(
-        solutionArn=str(stack.args.solutions[0].solution_arn)
-    )["solutionVersions"]
-    newest = max(versions, key=lambda each: each["creationDateTime"])
+def test_the_campaign_serves_the_new_version(stack, run, first_runs):
+    versions = stack.client("personalize").list_solution_versions(solutionArn=stack.solution_arn)
+    newest = max(versions["solutionVersions"], key=lambda version: version["creationDateTime"])
     assert run.status == "SUCCEEDED", run.execution
     assert newest["status"] == "ACTIVE"
-    assert stack.served() == newest["solutionVersionArn"]
-    assert stack.served() != before, "a version that was trained just now"
+    assert stack.served_version() == newest["solutionVersionArn"] == run.version_arn
+    assert stack.served_version() != first_runs.previous_version_arn
 
 
-def test_the_model_that_is_served_recommends(stack, run):
-    del run
-    answer = stack.client("personalize-runtime").get_recommendations(
-        campaignArn=str(stack.args.solutions[0].campaigns[0].campaign_arn),
-        userId="user-001",
-        numResults=5,
+def test_the_campaign_recommends_items(stack, run):
+    assert run.status == "SUCCEEDED"
+    response = stack.client("personalize-runtime").get_recommendations(
+        campaignArn=stack.campaign_arn, userId="user-001", numResults=5
     )
-    assert len({each["itemId"] for each in answer["itemList"]}) == 5
+    assert len({item["itemId"] for item in response["itemList"]}) == 5
 
 
-def ndcg(stack, version):
-    metrics = stack.client("personalize").get_solution_metrics(solutionVersionArn=version)
-    return metrics["metrics"][NDCG_AT_10]
+def ndcg(stack, version_arn):
+    response = stack.client("personalize").get_solution_metrics(solutionVersionArn=version_arn)
+    return response["metrics"][NDCG_AT_10]
 
 
-def test_the_report_says_what_became_of_everything(stack, run, before):
-    solution = stack.args.solutions[0]
-    home = f"arn:aws:personalize:{stack.emulator.region}:{stack.emulator.account}"
+def test_the_report_contains_every_import_solution_and_campaign(stack, run, first_runs, home):
+    previous = first_runs.previous_version_arn
     assert run.report == {
         "status": "DEPLOYED",
-        "runId": RUN,
+        "runId": RUN_ID,
         "executionArn": run.arn,
         "reason": None,
         "imports": [
             {
-                "type": kind,
+                "type": key,
                 "outcome": "IMPORTED",
-                "datasetImportJobArn": f"{home}:dataset-import-job/{stack.prefix}-{RUN}-{kind}-1",
+                "datasetImportJobArn": f"{home}:dataset-import-job/"
+                f"{stack.job_prefix}-{RUN_ID}-{key}-1",
                 "failure": None,
             }
-            for kind in ("interactions", "items", "users")
+            for key in ("interactions", "items", "users")
         ],
         "solutions": [
             {
-                "solutionArn": solution.solution_arn,
+                "solutionArn": stack.solution_arn,
                 "outcome": "DEPLOYED",
-                "solutionVersionArn": stack.served(),
+                "solutionVersionArn": run.version_arn,
                 "trainingMode": "FULL",
                 "adopted": False,
                 "failure": None,
                 "campaigns": [
                     {
-                        "campaignArn": solution.campaigns[0].campaign_arn,
+                        "campaignArn": stack.campaign_arn,
                         "outcome": "DEPLOYED",
-                        "previousVersionArn": before,
+                        "previousVersionArn": previous,
                         "metrics": {
                             NDCG_AT_10: {
-                                "new": ndcg(stack, stack.served()),
-                                "live": ndcg(stack, before),
+                                "new": ndcg(stack, run.version_arn),
+                                "live": ndcg(stack, previous),
                             }
                         },
                         "failure": None,
@@ -110,158 +102,144 @@ def test_the_report_says_what_became_of_everything(stack, run, before):
         ],
         "warnings": [],
         "text": (
-            f"Retraining run {RUN}: DEPLOYED\n"
+            f"Retraining run {RUN_ID}: DEPLOYED\n"
             "  import of interactions: IMPORTED\n"
             "  import of items: IMPORTED\n"
             "  import of users: IMPORTED\n"
-            f"  {solution.solution_arn}: DEPLOYED\n"
-            f"    version {stack.served()}\n"
-            f"    {solution.campaigns[0].campaign_arn}: DEPLOYED"
+            f"  {stack.solution_arn}: DEPLOYED\n"
+            f"    version {run.version_arn}\n"
+            f"    {stack.campaign_arn}: DEPLOYED"
         ),
     }
 
 
-def test_the_schedule_s_role_started_the_execution(stack, run):
-    callers = [
-        call["caller"].split("/")[1]
-        for call in stack.emulator.calls("states:StartExecution")
-        if call["status"] == 200
-    ]
-    role = stack.resources("iam/role:Role")["retraining-dev-schedule"]
-    assert callers == [role["name"]] * 2, "for both deliveries, and nobody else"
+def test_both_deliveries_of_the_event_lead_to_one_execution(stack, run, first_runs):
+    role = stack.resources("iam/role:Role")["retraining-dev-schedule"]["name"]
+    calls = stack.calls("states:StartExecution")
+    assert [call["caller"].split("/")[1] for call in calls] == [role] * 2
     executions = stack.client("stepfunctions").list_executions(
         stateMachineArn=stack.output("state_machine_arn")
     )["executions"]
-    assert [each["executionArn"] for each in executions] == [run.arn], "which are one execution"
+    assert first_runs.deliveries == [run.arn] * 2
+    assert [execution["executionArn"] for execution in executions] == [run.arn]
     assert run.output("Plan retraining")["run"]["trigger"] == "schedule"
 
 
-def test_each_step_called_personalize_as_its_own_role(stack, run):
-    del run
-    roles = {
+def test_each_step_calls_personalize_with_its_own_role(stack, run):
+    assert run.status == "SUCCEEDED"
+    steps = {
         role["name"]: name.removeprefix("retraining-dev-").replace("-", "_")
         for name, role in stack.resources("iam/role:Role").items()
     }
-    called = {}
-    for call in stack.emulator.calls("personalize:"):
-        if ":assumed-role/" in call["caller"]:
-            step = roles[call["caller"].split("/")[1]]
-            called.setdefault(step, set()).add(call["action"])
-    assert called == {
+    actions = {}
+    for call in stack.calls("personalize:"):
+        step = steps[call["caller"].split("/")[1]]
+        actions.setdefault(step, set()).add(call["action"].removeprefix("personalize:"))
+    assert actions == {
         "plan_retraining": {
-            "personalize:ListDatasetImportJobs",
-            "personalize:ListEventTrackers",
-            "personalize:ListSolutionVersions",
-            "personalize:DescribeCampaign",
-            "personalize:DescribeDataset",
-            "personalize:DescribeDatasetGroup",
-            "personalize:DescribeSchema",
-            "personalize:DescribeSolution",
-            "personalize:DescribeSolutionVersion",
-            "personalize:ListTagsForResource",
+            "ListDatasetImportJobs",
+            "ListEventTrackers",
+            "ListSolutionVersions",
+            "DescribeCampaign",
+            "DescribeDataset",
+            "DescribeDatasetGroup",
+            "DescribeSchema",
+            "DescribeSolution",
+            "DescribeSolutionVersion",
+            "ListTagsForResource",
         },
-        "create_dataset_import_job": {"personalize:CreateDatasetImportJob"},
-        "watch_dataset_import_job": {"personalize:DescribeDatasetImportJob"},
-        "create_solution_version": {
-            "personalize:ListSolutionVersions",
-            "personalize:CreateSolutionVersion",
-        },
-        "watch_solution_version": {"personalize:DescribeSolutionVersion"},
+        "create_dataset_import_job": {"CreateDatasetImportJob"},
+        "watch_dataset_import_job": {"DescribeDatasetImportJob"},
+        "create_solution_version": {"ListSolutionVersions", "CreateSolutionVersion"},
+        "watch_solution_version": {"DescribeSolutionVersion"},
         "evaluate_solution_version": {
-            "personalize:DescribeCampaign",
-            "personalize:GetSolutionMetrics",
-            "personalize:ListTagsForResource",
+            "DescribeCampaign",
+            "GetSolutionMetrics",
+            "ListTagsForResource",
         },
         "update_campaign": {
-            "personalize:DescribeCampaign",
-            "personalize:DescribeSolutionVersion",
-            "personalize:ListTagsForResource",
-            "personalize:TagResource",
-            "personalize:UpdateCampaign",
+            "DescribeCampaign",
+            "DescribeSolutionVersion",
+            "ListTagsForResource",
+            "TagResource",
+            "UpdateCampaign",
         },
-        "watch_campaign_update": {"personalize:DescribeCampaign"},
-        "probe_campaign": {"personalize:GetRecommendations"},
+        "watch_campaign_update": {"DescribeCampaign"},
+        "probe_campaign": {"GetRecommendations"},
     }
 
 
-def test_the_jobs_are_named_after_stack_and_slot_and_carry_the_tags(stack, run):
-    personalize = stack.client("personalize")
-    jobs = personalize.list_dataset_import_jobs()["datasetImportJobs"]
-    ours = [each for each in jobs if each["jobName"].startswith(stack.prefix)]
-    assert sorted(each["jobName"] for each in ours) == [
-        f"{stack.prefix}-{RUN}-{kind}-1" for kind in ("interactions", "items", "users")
+def test_the_jobs_have_the_names_and_tags_of_the_run(stack, run, home):
+    job_arns = [dataset["datasetImportJobArn"] for dataset in run.report["imports"]]
+    assert job_arns == [
+        f"{home}:dataset-import-job/{stack.job_prefix}-{RUN_ID}-{key}-1"
+        for key in ("interactions", "items", "users")
     ]
-    version = run.report["solutions"][0]["solutionVersionArn"]
-    expected = {
+    run_tags = {
         **stack.args.tags,
         "retraining-pipeline": "retraining-dev",
-        "retraining-run": RUN,
+        "retraining-run": RUN_ID,
     }
-    of_imports = {"retraining-bytes", "retraining-fingerprint"}
-    further = {each["datasetImportJobArn"]: of_imports for each in ours} | {version: set()}
-    for arn, keys in further.items():
-        response = personalize.list_tags_for_resource(resourceArn=arn)["tags"]
-        tags = {each["tagKey"]: each["tagValue"] for each in response}
-        assert {key: tags[key] for key in expected} == expected, arn
-        assert set(tags) - set(expected) == keys, arn
+    export_tags = {"retraining-bytes", "retraining-fingerprint"}
+    further_tags = {**dict.fromkeys(job_arns, export_tags), run.version_arn: set()}
+    for arn, keys in further_tags.items():
+        response = stack.client("personalize").list_tags_for_resource(resourceArn=arn)
+        tags = {tag["tagKey"]: tag["tagValue"] for tag in response["tags"]}
+        assert {key: tags[key] for key in run_tags} == run_tags, arn
+        assert set(tags) - set(run_tags) == keys, arn
 
 
-def test_the_imports_read_as_the_role_that_was_made_for_them(stack, run):
-    del run
-    job = stack.client("personalize").describe_dataset_import_job(
-        datasetImportJobArn=f"arn:aws:personalize:{stack.emulator.region}:"
-        f"{stack.emulator.account}:dataset-import-job/{stack.prefix}-{RUN}-items-1"
-    )["datasetImportJob"]
-    assert job["roleArn"] == stack.output("import_role_arn")
+def test_the_import_jobs_use_the_created_role(stack, run):
+    (arn, *_) = [dataset["datasetImportJobArn"] for dataset in run.report["imports"]]
+    response = stack.client("personalize").describe_dataset_import_job(datasetImportJobArn=arn)
+    assert response["datasetImportJob"]["roleArn"] == stack.output("import_role_arn")
 
 
-def test_every_step_logged_what_it_did(stack, run):
-    records = [each for each in stack.log() if each.get("runId") == RUN]
-    assert sorted(each["step"] for each in records) == sorted(EXPECTED)
-    assert {each["level"] for each in records} == {"INFO"}
-    jobs = [each for each in records if "arn" in each]
-    assert {each["phase"] for each in jobs if "watch" in each["step"]} == {"ACTIVE"}
-    assert [each["outcome"] for each in records if each["step"] == "report_outcome"] == ["DEPLOYED"]
-    assert run.report["text"] in [each["message"] for each in records]
+def test_every_step_logs_what_it_did(stack, run):
+    records = [record for record in stack.log() if record.get("runId") == RUN_ID]
+    assert sorted(record["step"] for record in records) == sorted(LOGGED_STEPS)
+    assert {record["level"] for record in records} == {"INFO"}
+    watched = [record for record in records if "arn" in record and "watch" in record["step"]]
+    assert {record["phase"] for record in watched} == {"ACTIVE"}
+    (report,) = [record for record in records if record["step"] == "report_outcome"]
+    assert (report["outcome"], report["message"]) == ("DEPLOYED", run.report["text"])
 
 
-def test_nothing_failed_on_the_way(stack, run):
+def test_nothing_fails_in_a_run_that_succeeds(stack, run):
     failures = [event for event in run.events if event["type"].endswith(("Failed", "TimedOut"))]
-    assert failures == [], "a job that is not finished is data, not an exception"
+    assert failures == [], "an unfinished job is data, not an exception"
     log = stack.log()
-    assert {each["level"] for each in log if "level" in each} == {"INFO"}
-    lines = {each["text"].split()[0] for each in log if "text" in each}
-    assert lines == {"START", "END", "REPORT"}, "Lambda's own lines, and no trace of an exception"
-    assert stack.refused() == []
+    assert {record["level"] for record in log if "level" in record} == {"INFO"}
+    words = {record["text"].split()[0] for record in log if "text" in record}
+    assert words == {"START", "END", "REPORT"}, "Lambda's own lines, without a stack trace"
+    assert stack.refused_calls() == []
 
 
-def test_every_step_but_those_for_trouble_took_part(run):
-    for_trouble = {"stop_solution_version", "roll_back_campaign", "close_run"}
-    called = {name.lower().replace(" ", "_") for name in run.states}
-    assert set(STEPS) - called == for_trouble
+def test_all_steps_take_part_except_those_for_failures(run):
+    called = {state.lower().replace(" ", "_") for state in run.states}
+    assert set(STEPS) - called == {"stop_solution_version", "roll_back_campaign", "close_run"}
 
 
-def test_resuming_the_run_creates_nothing_twice(stack, run):
-    stack.emulator.control("DELETE", "calls")
-    resumed = stack.run(resume=RUN)
-    made = [call for call in stack.emulator.calls("personalize:") if call["status"] == 200]
-    assert [call["action"] for call in made if "Create" in call["action"]] == []
+def test_a_resumed_run_creates_nothing_twice(stack, run):
+    start = now()
+    resumed = stack.run(resume=RUN_ID)
+    calls = [call for call in stack.calls("personalize:", start) if call["status"] == OK]
+    assert [call["action"] for call in calls if "Create" in call["action"]] == []
     assert resumed.status == "SUCCEEDED"
-    assert resumed.outcomes == run.outcomes, "what there is, is adopted"
+    assert resumed.outcomes == run.outcomes
     assert resumed.report["imports"] == run.report["imports"]
-    assert resumed.version == run.version
+    assert resumed.version_arn == run.version_arn
 
 
-def test_deploying_again_changes_nothing(stack, run):
-    del run
-    stack.emulator.control("DELETE", "calls")
+def test_a_second_deployment_changes_nothing(stack, run):
+    assert run.status == "SUCCEEDED"
+    start = now()
     again = deploy(
         "dev", endpoint=stack.emulator.endpoint, project_dir=PROJECT, config=SHORT_PROBES
     )
     assert again.outputs == stack.deployment.outputs
-    key = lambda each: each.urn  # noqa: E731 - of both lists
-    assert sorted(again.resources, key=key) == sorted(stack.deployment.resources, key=key)
-    changing = [
-        call["action"] for call in stack.emulator.calls() if not call["action"].startswith(READS)
-    ]
-    assert changing == []
+    assert {resource.urn: resource for resource in again.resources} == {
+        resource.urn: resource for resource in stack.deployment.resources
+    }
+    actions = [call["action"] for call in calls_since(stack.emulator, start)]
+    assert [action for action in actions if not action.startswith(READS)] == []

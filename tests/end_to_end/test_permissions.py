@@ -1,12 +1,13 @@
-"""Each statement of each role is needed: without it, some run does not come to its usual end."""
+"""Each statement of each role is needed: a call uses it, or a run fails without it."""
 
-from collections.abc import Callable
+import json
+import re
 
 import pytest
 
 from components.state_machine.steps import STEPS
-from tests.end_to_end import scenarios
-from tests.end_to_end.stack import Stack
+from tests.end_to_end import sample_runs
+from tests.end_to_end.stack import eventually
 from tests.end_to_end.statements import (
     TRUST,
     permissions,
@@ -16,30 +17,8 @@ from tests.end_to_end.statements import (
     without_permission,
 )
 
-Scenario = Callable[[Stack], object]
-
-RUNS: dict[str, Scenario] = {
-    "": scenarios.deploy_machine,
-    "schedule": scenarios.fire,
-    "import": scenarios.import_datasets,
-    "plan-retraining": scenarios.plan,
-    "create-dataset-import-job": scenarios.import_datasets,
-    "watch-dataset-import-job": scenarios.import_datasets,
-    "create-solution-version": scenarios.train,
-    "watch-solution-version": scenarios.train,
-    "evaluate-solution-version": scenarios.train,
-    "update-campaign": scenarios.train,
-    "probe-campaign": scenarios.train,
-    "roll-back-campaign": scenarios.roll_back,
-    "watch-campaign-update": scenarios.train,
-    "stop-solution-version": scenarios.overdue,
-    "report-outcome": scenarios.plan,
-    "close-run": scenarios.timed_out,
-}
-"""Role (`""` is the state machine's) -> the run that needs all of its statements."""
-
 UNENFORCED = {
-    # What these statements allow, AWS does in the background, and the emulator does not do.
+    # AWS uses these permissions in the background. The emulator does not.
     ("xray:PutTraceSegments", "xray:PutTelemetryRecords"): (
         "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html"
     ),
@@ -56,17 +35,10 @@ UNENFORCED = {
         "https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html"
     ),
 }
-"""Actions of the statements that the emulator cannot enforce -> AWS's page about them."""
+"""The actions of the statements that the emulator does not enforce, and AWS's page about them."""
 
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
-WITHIN_OTHERS = {
-    # Asked for in the course of another call, under whose name the emulator notes it.
-    "personalize:TagResource",
-    "iam:PassRole",
-    # Asked by a probe with a list to rank, which takes a solution of another recipe.
-    "personalize:GetPersonalizedRanking",
-    # Of what a function prints, and of a state machine's log.
-    *LOG,
+LOG_DELIVERY = (
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
     "logs:UpdateLogDelivery",
@@ -75,128 +47,185 @@ WITHIN_OTHERS = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
+)
+WITHOUT_CALLS = {
+    # The emulator checks these during another call, and records only that call.
+    "personalize:TagResource",
+    "iam:PassRole",
+    # Only a probe with a list of items to rank calls this.
+    "personalize:GetPersonalizedRanking",
+    *LOG,
+    *LOG_DELIVERY,
 }
-"""Actions that leave no call of their own."""
+"""Actions that a role may use although it makes no such call."""
+
+FAILS_WITHOUT = {
+    ("", TRUST): sample_runs.plan,
+    ("", LOG_DELIVERY): sample_runs.update_machine,
+    ("plan-retraining", TRUST): sample_runs.plan,
+    ("schedule", TRUST): sample_runs.fire_twice,
+    ("import", TRUST): sample_runs.import_datasets,
+    ("create-dataset-import-job", ("iam:PassRole",)): sample_runs.import_datasets,
+}
+"""Statements that no call shows to be needed, and a run that ends otherwise without each.
+
+The role `""` is that of the state machine. The trust policies are one for each principal.
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def unenforced(films):
-    """Take out what the list names: all that follows is seen without it."""
-    everything = [each for role in roles(films).values() for each in statements(films, role)]
-    listed = [each for each in everything if each.actions in UNENFORCED]
-    with without(films, *listed):
-        yield listed
+    """Remove the statements in UNENFORCED during all tests, and return them."""
+    all_statements = [each for role in roles(films).values() for each in statements(films, role)]
+    removed = [each for each in all_statements if each.actions in UNENFORCED]
+    with without(films, *removed):
+        yield removed
 
 
 @pytest.fixture(scope="module")
-def usual(films):
-    """Give what is seen of a scenario where nothing that is enforced is missing."""
-    known = {}
-
-    def look(scenario: Scenario) -> object:
-        if scenario not in known:
-            known[scenario] = scenario(films)
-        return known[scenario]
-
-    return look
-
-
-def test_every_role_of_the_stack_has_a_run_that_needs_it(films):
-    names = films.client("iam").get_paginator("list_roles").paginate()
-    made = {each["RoleName"] for page in names for each in page["Roles"]}
-    ours = {name for name in made if name.startswith("retraining-films")}
-    assert set(roles(films).values()) == ours, "IAM has no further role of this stack"
-    assert set(roles(films)) == set(RUNS), "each role is looked at below"
-    assert {step.replace("_", "-") for step in STEPS} < set(RUNS)
-
-
-@pytest.mark.parametrize("role", RUNS, ids=lambda role: role or "state-machine")
-def test_a_run_notices_when_a_role_lacks_any_of_its_statements(films, usual, role):
-    step, scenario, superfluous = role.replace("-", "_"), RUNS[role], []
-    log_is_below = step in usual(scenarios.import_datasets)["steps"]
-    for statement in statements(films, roles(films)[role]):
-        if statement.actions != LOG or not log_is_below:
-            expected = usual(scenario)
-            with without(films, statement):
-                if scenario(films) == expected:
-                    superfluous.append(statement)
-    assert superfluous == [], "no run needs these"
-
-
-def test_the_rule_reaches_close_run_by_the_statement_of_the_function_s_own_policy(films, usual):
-    found = permissions(films)
-    rule = films.resources("cloudwatch/eventRule:EventRule")["retraining-films-close-run"]
-    assert [(each.document["Principal"], each.document["Condition"]) for each in found] == [
-        ({"Service": "events.amazonaws.com"}, {"ArnLike": {"AWS:SourceArn": rule["arn"]}})
-    ], "nobody else may call any function by its policy"
-    expected = usual(scenarios.timed_out)
-    for each in found:
-        with without_permission(films, each):
-            assert scenarios.timed_out(films) != expected, "the run is never closed"
-    assert permissions(films) == found, "put back"
-
-
-@pytest.mark.parametrize("half", [0, 1])
-def test_a_step_that_may_not_write_its_log_leaves_no_record(films, usual, half):
-    """Its run goes on all the same, so that several steps can be silenced in one."""
-    steps = usual(scenarios.import_datasets)["steps"]
-    silent = steps[half::2]
-    log = [
-        statement
-        for step in silent
-        for statement in statements(films, roles(films)[step.replace("_", "-")])
-        if statement.actions == LOG
-    ]
-    assert len(log) == len(silent), "each step has this statement"
-    with without(films, *log):
-        assert scenarios.import_datasets(films)["steps"] == steps[1 - half :: 2]
-
-
-def test_what_is_listed_as_unenforced_exists_and_no_run_needs_it(films, usual, unenforced):
-    assert {each.actions for each in unenforced} == set(UNENFORCED), "the list names what there is"
-    solution = films.args.solutions[0]
-    outcomes = {
-        "users": "IMPORTED",
-        solution.solution_arn: "DEPLOYED",
-        solution.campaigns[0].campaign_arn: "DEPLOYED",
-    }
-    healthy = usual(scenarios.import_datasets)
-    assert (healthy["run"], healthy["outcomes"]) == ("SUCCEEDED", outcomes)
-    assert [each["run"] for each in usual(scenarios.deploy_machine)] == ["SUCCEEDED"] * 2
-    fired = {"first": "SKIPPED", "again": "ExecutionAlreadyExists", "dead letters": 1}
-    assert usual(scenarios.fire) == fired
-    assert usual(scenarios.overdue)["version"] == "CREATE STOPPED"
-    assert usual(scenarios.timed_out) == {
-        "run": "TIMED_OUT",
-        "closed": ["FAILED"],
-        "version": "CREATE STOPPED",
-    }
+def all_runs(films, result_of, unenforced):
+    """Run everything that together needs all permissions."""
+    assert unenforced != []
+    resumed = films.run(datasets=["users"], force=True)
+    films.run(resume=resumed.report["runId"], datasets=["users"])
+    runs = (
+        sample_runs.plan,
+        sample_runs.import_datasets,
+        sample_runs.stop_overdue_training,
+        sample_runs.roll_back,
+        sample_runs.time_out,
+        sample_runs.update_machine,
+        sample_runs.fire_twice,
+    )
+    return {run.__name__: result_of(run) for run in runs}
 
 
 @pytest.fixture(scope="module")
-def afterwards(films, usual):
-    """A run with every statement back; `usual` has seen all scenarios by then."""
-    for scenario in RUNS.values():
-        usual(scenario)
-    return films.run(datasets=["users"], force=True)
+def calls(films, all_runs):
+    """Return the successful calls by role: the action, and the ARNs in the request if known."""
+    assert all_runs != {}
+    by_role = {role: [] for role in roles(films).values()}
+    for call in films.calls():
+        if call["status"] in (200, 206):
+            by_role[call["caller"].split("/")[1]].append((call["action"], None))
+    for call in films.emulator.control("GET", "personalize/calls"):
+        role = call["caller"].split("/")[1] if "/" in call["caller"] else ""
+        if role in by_role:
+            arns = re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"]))
+            by_role[role].append((f"personalize:{call['operation']}", arns))
+    return by_role
 
 
-def test_with_every_statement_back_all_is_as_before(films, usual, afterwards):
-    assert scenarios.seen(films, afterwards) == usual(scenarios.import_datasets)
-
-
-def test_every_action_that_a_role_may_do_is_done_in_some_run(films, afterwards):
-    films.run(resume=afterwards.report["runId"], datasets=["users"])
-    done = {
-        (call["caller"].split("/")[1], call["action"])
-        for call in films.emulator.calls()
-        if call["status"] in (200, 206) and ":assumed-role/" in call["caller"]
+def test_the_runs_end_as_expected_without_the_unenforced_statements(films, unenforced, all_runs):
+    assert {statement.actions for statement in unenforced} == set(UNENFORCED)
+    imported = all_runs["import_datasets"]
+    assert (imported["status"], imported["outcomes"]) == (
+        "SUCCEEDED",
+        {"users": "IMPORTED", films.solution_arn: "DEPLOYED", films.campaign_arn: "DEPLOYED"},
+    )
+    assert [run["status"] for run in all_runs["update_machine"]] == ["SUCCEEDED"] * 2
+    assert all_runs["fire_twice"] == {
+        "results": ["SKIPPED", "ExecutionAlreadyExists"],
+        "dead letters": 1,
     }
-    allowed = {
-        (role, action)
-        for role in roles(films).values()
+    assert all_runs["stop_overdue_training"] == "CREATE STOPPED"
+    assert all_runs["roll_back"]["outcomes"][films.campaign_arn] == "ROLLED_BACK"
+
+
+def test_iam_has_no_other_role_of_the_stack(films):
+    pages = films.client("iam").get_paginator("list_roles").paginate()
+    names = {role["RoleName"] for page in pages for role in page["Roles"]}
+    stack_roles = {name for name in names if name.startswith("retraining-films")}
+    assert set(roles(films).values()) == stack_roles
+    assert {step.replace("_", "-") for step in STEPS} == set(roles(films)) - {
+        *("", "schedule", "import")
+    }
+
+
+def test_every_allowed_action_is_called_in_some_run(films, calls):
+    unused = {
+        action
+        for role, role_calls in calls.items()
         for statement in statements(films, role)
         if statement.policy != TRUST
-        for action in statement.actions
+        for action in set(statement.actions) - {action for action, _ in role_calls}
     }
-    assert {action for _, action in allowed - done} == WITHIN_OTHERS
+    assert unused == WITHOUT_CALLS
+
+
+def is_used(statement, role_statements, role_calls):
+    """Return True if a call needs this statement, because no other statement allows the call."""
+    others = [each for each in role_statements if each != statement]
+    return any(
+        statement.allows(action, arns) and not any(other.allows(action, arns) for other in others)
+        for action, arns in role_calls
+    )
+
+
+def test_a_call_uses_each_statement_or_a_run_fails_without_it(films, calls):
+    unused = [
+        (name, statement.actions)
+        for name, role in roles(films).items()
+        for role_statements in [statements(films, role)]
+        for statement in role_statements
+        if statement.policy != TRUST and statement.actions != LOG
+        if not is_used(statement, role_statements, calls[role])
+    ]
+    assert sorted(unused) == sorted(key for key in FAILS_WITHOUT if key[1] != TRUST)
+
+
+@pytest.mark.parametrize(("name", "actions"), FAILS_WITHOUT, ids=str)
+def test_a_run_fails_without_a_statement(films, result_of, all_runs, name, actions):
+    assert all_runs != {}
+    run = FAILS_WITHOUT[name, actions]
+    (removed,) = [
+        statement
+        for statement in statements(films, roles(films)[name])
+        if actions in (statement.policy, statement.actions)
+    ]
+    with without(films, removed):
+        assert run(films) != result_of(run)
+
+
+def test_a_step_without_its_statement_for_the_log_leaves_no_record(films, result_of, all_runs):
+    assert all_runs != {}
+    logged = {record["step"] for record in films.log() if "step" in record}
+    assert logged == set(STEPS), "every step has logged something with its own role"
+    log_statements = [
+        statement
+        for role in roles(films).values()
+        for statement in statements(films, role)
+        if statement.actions == LOG
+    ]
+    assert len(log_statements) == len(STEPS)
+    with without(films, *log_statements):
+        without_log = sample_runs.plan(films)
+    assert [run["steps"] for run in without_log] == [[], []]
+    assert [run["steps"] for run in result_of(sample_runs.plan)] == [
+        ["plan_retraining", "report_outcome"]
+    ] * 2
+
+
+def test_only_the_rule_may_invoke_close_run(films, all_runs):
+    assert all_runs != {}
+    (permission,) = permissions(films)
+    rule = films.resources("cloudwatch/eventRule:EventRule")["retraining-films-close-run"]
+    assert permission.document["Principal"] == {"Service": "events.amazonaws.com"}
+    assert permission.document["Condition"] == {"ArnLike": {"AWS:SourceArn": rule["arn"]}}
+    with without_permission(films, permission):
+        refused = len(refused_invocations(films))
+        run = films.run(dataset=["users"])
+        eventually(lambda: refused_invocations(films), lambda calls: len(calls) > refused)
+        assert films.closing_records(run, run.report["runId"]) == []
+    assert permissions(films) == [permission]
+
+
+def refused_invocations(stack):
+    """The invocations of functions that the emulator refused."""
+    calls = stack.emulator.calls("lambda:InvokeFunction")
+    return [call for call in calls if call["status"] >= 400]
+
+
+def test_a_run_ends_as_before_when_every_statement_is_back(films, result_of, all_runs):
+    assert all_runs != {}
+    assert sample_runs.plan(films) == result_of(sample_runs.plan)

@@ -1,4 +1,4 @@
-"""A rehearsal does the whole job: the command as it is, and a stack that asks for much at once."""
+"""A rehearsal does the whole job for a stack with many options, and cleans up if interrupted."""
 
 import json
 import signal
@@ -8,76 +8,79 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from rich.console import Console
 
 from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal import rehearse
 from retrain.rehearsal.data.sample_data import SampleData
-from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, changed
+from tests.program.sample_stack import CONFIG, PROJECT_FILE, ROOT, texts
 
-SHORT = FixedTimings(jobs=Duration(0.3, 0.3), containers=Duration(0, 0.1))
-STATUSES = ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE"]
-RECOMMENDED = 5
-CHEAPEST = [
-    option
-    for name in ("happy-path", "truncated-export", "wrong-header", "nothing-new")
-    for option in ("--scenario", name)
-]
-"""What is refused or skipped before anything is started; the rest takes a training each."""
+SHORT = FixedTimings(jobs=Duration(0.1, 0.1), containers=Duration(0, 0.1))
+SECOND_SOLUTION = f"{CONFIG['solutions'][0]['solutionArn']}-2"
+OPTIONS = {
+    "datasets.interactions.importMode": "INCREMENTAL",
+    "datasets.interactions.dataLocation": "s3://movies-exports/interactions/{date}/",
+    "datasets.interactions.readyMarker": "s3://movies-exports/ready/{date}",
+    "datasets.items.readyMarker": "s3://markers/items.SUCCESS",
+    "datasets.users.dataLocation": "s3://second-bucket/deep/users/",
+    "solutions[0].campaigns[0].probe": {"userId": "user-001", "minResults": 10},
+    "solutions[0].trainingMode": "UPDATE",
+    "solutions[1]": {"solutionArn": SECOND_SOLUTION},
+    "limits.maxTrainingsPerMonth": 1,
+    "importRoleArn": "arn:aws:iam::123456789012:role/team/import",
+    "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/team/boundary",
+    "paused": True,
+}
 
 
-@pytest.mark.timeout(480)
-def test_the_command_rehearses_the_sample_stack_and_tells_it_as_json():
-    command = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "retrain", "rehearse", "--stack", "dev", "--json", *CHEAPEST],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert command.returncode == 0, command.stderr
-    told = json.loads(command.stdout)
-    assert told["succeeded"]
-    assert told["report"]["status"] == "DEPLOYED"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A project with a stack that has many options, and CSV files for it."""
+    path = tmp_path_factory.mktemp("project")
+    (path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
+    (path / "Pulumi.dev.yaml").write_text(json.dumps({"config": texts(OPTIONS)}))
+    data = SampleData()
+    for key in CONFIG["datasets"]:
+        (path / f"{key}.csv").write_bytes(data.newer(key.upper()))
+    return path
 
-    jobs = {(job["kind"], job["arn"].split(":")[5].split("/")[0]) for job in told["jobs"]}
-    assert jobs == {
-        ("import", "dataset-import-job"),
-        ("train", "solution"),
-        ("update", "campaign"),
-    }
-    campaigns = [each for solution in CONFIG["solutions"] for each in solution["campaigns"]]
-    assert len(told["jobs"]) == (
-        len(CONFIG["datasets"]) + len(CONFIG["solutions"]) + len(campaigns)
-    )
-    assert [job["statuses"] for job in told["jobs"]] == [STATUSES] * len(told["jobs"]), (
-        "each job was seen in each of its statuses"
-    )
 
-    old, new = told["versions"]
-    assert (old["age"], new["age"]) == ("old", "new")
-    assert old["metrics"] != new["metrics"], "the newer data made another model"
-    (served,) = told["campaigns"]
-    assert served["previousVersionArn"] == old["solutionVersionArn"]
-    assert served["solutionVersionArn"] == new["solutionVersionArn"]
-    assert len(served["recommendations"]) == RECOMMENDED
-    assert all(each["title"] for each in served["recommendations"])
+@pytest.fixture
+def document(folder, monkeypatch, capsys):
+    """The JSON document of a rehearsal with short jobs."""
+    monkeypatch.setattr(rehearse, "TIMINGS", SHORT)
+    options = {"project_dir": folder, "data_dir": folder, "as_json": True}
+    assert rehearse.rehearse("dev", **options) == 0
+    return json.loads(capsys.readouterr().out)
 
-    assert [(each["scenario"], each["isAsDesigned"]) for each in told["scenarios"]] == [
-        ("truncated-export", True),
-        ("wrong-header", True),
-        ("nothing-new", True),
+
+def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(document):
+    assert document["succeeded"]
+    report = document["report"]
+    assert report["status"] == "TRAINED", "the second solution has no campaign"
+    assert [dataset["outcome"] for dataset in report["imports"]] == ["IMPORTED"] * 3
+    assert [solution["outcome"] for solution in report["solutions"]] == ["DEPLOYED", "TRAINED"]
+    assert [solution["trainingMode"] for solution in report["solutions"]] == ["UPDATE", "FULL"]
+
+    assert sorted(job["kind"] for job in document["jobs"]) == [
+        *["import"] * 3,
+        *["train"] * 2,
+        "update",
     ]
-
-    steps = [each["step"] for each in told["steps"]]
+    assert {job["statuses"][-1] for job in document["jobs"]} == {"ACTIVE"}
+    steps = [step["step"] for step in document["steps"]]
     assert (steps[0], steps[-1]) == ("plan_retraining", "report_outcome")
-    assert steps.count("create_solution_version") == len(CONFIG["solutions"])
-    assert steps.count("watch_campaign_update") == len(campaigns)
+
+    assert [version["age"] for version in document["versions"]] == ["old", "new"] * 2
+    old, new, *_ = document["versions"]
+    assert old["metrics"] != new["metrics"], "the newer data make another model"
+    (campaign,) = document["campaigns"]
+    assert campaign["previousVersionArn"] == old["solutionVersionArn"]
+    assert campaign["solutionVersionArn"] == new["solutionVersionArn"]
+    assert len(campaign["recommendations"]) == 5
+    assert all(item["title"] for item in campaign["recommendations"])
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_it_ends_without_a_word_and_leaves_nothing(number, code):
+def test_an_interrupted_rehearsal_prints_no_error_and_leaves_no_process():
     command = subprocess.Popen(
         [sys.executable, "-u", "-m", "retrain", "rehearse"],
         cwd=ROOT,
@@ -85,61 +88,10 @@ def test_interrupted_it_ends_without_a_word_and_leaves_nothing(number, code):
         stderr=subprocess.PIPE,
         text=True,
     )
-    endpoint = command.stdout.readline().split()[-1]
-    command.send_signal(number)
-    said, errors = command.communicate(timeout=30)
-    assert (command.returncode, errors) == (code, "")
-    assert "Traceback" not in said
-    address = urlsplit(endpoint)
+    endpoint = urlsplit(command.stdout.readline().split()[-1])
+    command.send_signal(signal.SIGINT)
+    output, errors = command.communicate(timeout=30)
+    assert (command.returncode, errors) == (130, "")
+    assert "Traceback" not in output
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((address.hostname, address.port), timeout=5)
-
-
-@pytest.fixture
-def project(tmp_path):
-    """A stack that is paused, updates and increments, with dates, markers and a probe."""
-    settings = changed(
-        {
-            "datasets.interactions.importMode": "INCREMENTAL",
-            "datasets.interactions.dataLocation": "s3://movies-exports/interactions/{date}/",
-            "datasets.interactions.readyMarker": "s3://movies-exports/ready/{date}",
-            "datasets.items.readyMarker": "s3://markers/items.SUCCESS",
-            "solutions[0].campaigns[0].probe": {"userId": "user-001", "minResults": 10},
-            "limits.maxTrainingsPerMonth": 1,
-            "datasets.users.dataLocation": "s3://second-bucket/deep/users/",
-            "solutions[0].trainingMode": "UPDATE",
-            "solutions[1]": {"solutionArn": f"{CONFIG['solutions'][0]['solutionArn']}-2"},
-            "importRoleArn": "arn:aws:iam::123456789012:role/team/import",
-            "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/team/boundary",
-            "paused": True,
-        }
-    )
-    (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
-    own = {f"{PROJECT}:{key}": value for key, value in settings.items()}
-    document = {"config": {"aws:region": "eu-west-1", **own}}
-    (tmp_path / "Pulumi.much.yaml").write_text(json.dumps(document))
-    return tmp_path
-
-
-@pytest.fixture
-def data(tmp_path):
-    """The sample data as somebody's own; the newest fifth is enough for an increment."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for key in CONFIG["datasets"]:
-        (folder / f"{key}.csv").write_bytes(SampleData().newer(key.upper()))
-    return folder
-
-
-def test_a_stack_that_asks_for_much_is_rehearsed_with_data_of_ones_own(
-    project, data, monkeypatch, capsys
-):
-    monkeypatch.setattr(rehearse, "TIMINGS", SHORT)
-    monkeypatch.setattr(rehearse, "Console", lambda **options: Console(width=80, **options))
-    assert rehearse.rehearse("much", project_dir=project, data_dir=data) == 0
-    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert "the stack is paused and its schedule is disabled: starting a run by hand" in lines
-    assert lines[-1] == "Every campaign serves its new version."
-    report = lines[next(i for i, each in enumerate(lines) if each.startswith("Retraining run")) :]
-    outcomes = [each.rpartition(": ")[2] for each in report if ": " in each]
-    assert outcomes == ["TRAINED", *["IMPORTED"] * 3, "DEPLOYED", "DEPLOYED", "TRAINED"]
+        socket.create_connection((endpoint.hostname, endpoint.port), timeout=5)

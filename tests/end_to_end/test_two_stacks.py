@@ -1,60 +1,41 @@
-"""Two stacks that fire in the same minute of one account stay out of each other's way."""
+"""Two stacks of one account whose runs start at the same time do not touch each other."""
 
 import json
 import re
 
-import pytest
-
-from retrain.rehearsal.data.exports import write_newer_exports
-from retrain.rehearsal.data.sample_data import SampleData
-
-SLOT = "2031-01-13T03:00:00Z"
-RUN = "20310113T030000Z"
+from tests.end_to_end.test_happy_path import RUN_ID
 
 
-@pytest.fixture(scope="module")
-def runs(stack, films):
-    """The runs of both for one slot, fired at once; since both import, both have newer exports."""
-    for each in (stack, films):
-        write_newer_exports(each.emulator, each.args, SampleData(), day="2031-01-13")
-    started = [(each, each.fire(SLOT)) for each in (stack, films)]
-    return [each.ended(arn) for each, arn in started]
+def test_both_runs_overlap_and_update_their_campaigns(first_runs):
+    run, films_run = first_runs.run, first_runs.films_run
+    assert films_run.execution["startDate"] < run.execution["stopDate"], "the runs overlap"
+    assert (run.report["status"], films_run.report["status"]) == ("DEPLOYED", "DEPLOYED")
 
 
-def test_both_runs_overlap_and_move_their_campaigns(stack, films, runs):
-    first, second = (run.execution for run in runs)
-    assert second["startDate"] < first["stopDate"], "they run side by side"
-    for each, run in zip((stack, films), runs, strict=True):
-        assert (run.status, run.report["status"]) == ("SUCCEEDED", "DEPLOYED")
-        assert each.served() == run.version
-
-
-def test_their_import_jobs_have_names_of_their_own(stack, films, runs):
-    del runs
-    jobs = [
-        job["jobName"]
-        for page in stack.client("personalize").get_paginator("list_dataset_import_jobs").paginate()
-        for job in page["datasetImportJobs"]
-        if f"-{RUN}-" in job["jobName"]
-    ]
-    assert sorted(jobs) == sorted(
+def test_the_import_jobs_of_both_have_different_names(first_runs):
+    stack, films = first_runs.stack, first_runs.films
+    pages = stack.client("personalize").get_paginator("list_dataset_import_jobs").paginate()
+    names = [job["jobName"] for page in pages for job in page["datasetImportJobs"]]
+    assert sorted(name for name in names if f"-{RUN_ID}-" in name) == sorted(
         [
-            *(f"{stack.prefix}-{RUN}-{kind}-1" for kind in ("interactions", "items", "users")),
-            *(f"{films.prefix}-{RUN}-{kind}-1" for kind in ("interactions", "users")),
+            *(f"{stack.job_prefix}-{RUN_ID}-{key}-1" for key in ("interactions", "items", "users")),
+            *(f"{films.job_prefix}-{RUN_ID}-{key}-1" for key in ("interactions", "users")),
         ]
     )
-    assert stack.prefix != films.prefix
+    assert stack.job_prefix != films.job_prefix
 
 
-def test_neither_names_anything_of_the_other_in_any_call(stack, films, runs):
-    del runs
-    words = {stack.name: f"movies|{stack.prefix}", films.name: f"films|{films.prefix}"}
-    named = {stack.name: set(), films.name: set()}
-    for call in stack.emulator.control("GET", "personalize/calls"):
+def test_no_call_of_a_stack_names_a_resource_of_the_other_stack(first_runs):
+    patterns = {
+        "dev": f"movies|{first_runs.stack.job_prefix}",
+        "films": f"films|{first_runs.films.job_prefix}",
+    }
+    named = {"dev": set(), "films": set()}
+    for call in first_runs.stack.emulator.control("GET", "personalize/calls"):
         caller = re.search(r":assumed-role/retraining-(\w+)-", call["caller"])
         if caller:
-            requested = json.dumps(call["request"])
-            for owner, pattern in words.items():
-                if re.search(pattern, requested):
-                    named[caller[1]].add(owner)
-    assert named == {stack.name: {stack.name}, films.name: {films.name}}
+            request = json.dumps(call["request"])
+            named[caller[1]] |= {
+                owner for owner, pattern in patterns.items() if re.search(pattern, request)
+            }
+    assert named == {"dev": {"dev"}, "films": {"films"}}

@@ -1,0 +1,170 @@
+"""The runs that together use every permission. Each returns what it did, without ids.
+
+A run returns the same every time, unless it lacks a permission.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, timedelta
+
+from emulator import EmulatorError
+from tests.end_to_end.conftest import SLOT
+from tests.end_to_end.stack import Run, Stack, eventually
+
+TRAIN = {"skipImport": True, "trainingMode": "FULL"}
+"""The input of a run that imports nothing, and trains even if a version is waiting."""
+TIME_LIMIT_SECONDS = 2
+"""A run with warm functions starts its training in this time."""
+_seconds = itertools.count(1)
+
+
+def plan(stack: Stack) -> object:
+    """Run twice with `dryRun`. Together, the two runs read everything that a run may read.
+
+    The first run imports, so it reads the exports. The second run has the input of the schedule,
+    so it looks for a version that waits for its deployment.
+    """
+    event = {
+        "trigger": "schedule",
+        "scheduledTime": SLOT,
+        "scheduleArn": stack.output("schedule_arn"),
+    }
+    runs = (
+        stack.run(force=True, dryRun=True),
+        stack.run(**event, skipImport=True, dryRun=True),
+    )
+    return [summarize(stack, run) for run in runs]
+
+
+def import_datasets(stack: Stack) -> object:
+    """Run all steps for one dataset, although nothing is new."""
+    return summarize(stack, stack.run(datasets=["users"], force=True))
+
+
+def stop_overdue_training(stack: Stack) -> str:
+    """Start a run whose training hangs. Return the status of the version after its deadline."""
+    with hanging_training(stack):
+        execution_arn = stack.start(**TRAIN)
+        run = eventually(lambda: stack.read_run(execution_arn), _has_called_stop)
+        return stack.version_status(run.version_arn)
+
+
+def roll_back(stack: Stack) -> object:
+    """Run with a probe that expects more results than there are."""
+    probe = {"userId": "user-001", "minResults": 500, "minutes": 0.001}
+    with changed_definition(stack) as (definition, settings):
+        settings["solutions"][0]["campaigns"][0]["probe"] = probe
+        update_definition(stack, definition)
+        return summarize(stack, stack.run(**TRAIN))
+
+
+def time_out(stack: Stack) -> Run:
+    """Start a run whose training hangs until the state machine's time limit."""
+    with hanging_training(stack), time_limit(stack):
+        return stack.wait_for(stack.start(**TRAIN))
+
+
+def update_machine(stack: Stack) -> object:
+    """Deploy the state machine unchanged, and run it."""
+    states = stack.client("stepfunctions")
+    arn = stack.output("state_machine_arn")
+    machine = states.describe_state_machine(stateMachineArn=arn)
+    keys = ("stateMachineArn", "definition", "roleArn", "loggingConfiguration")
+    try:
+        states.update_state_machine(**{key: machine[key] for key in keys})
+    except states.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+    return plan(stack)
+
+
+def fire_twice(stack: Stack) -> object:
+    """Fire the first event of a deployment twice. The second one becomes a dead letter.
+
+    The first execution has ended by then, so no execution with its name can start.
+    """
+    group, name = stack.output("schedule_arn").split(":schedule/")[1].split("/")
+    schedule = stack.client("scheduler").get_schedule(Name=name, GroupName=group)
+    slot = schedule["CreationDate"].astimezone(UTC) + timedelta(seconds=next(_seconds))
+    results = []
+    for _ in range(2):
+        try:
+            run = stack.wait_for(stack.fire(slot.isoformat()))
+            results.append(run.report["status"])
+        except EmulatorError as error:
+            results.append(str(error).split(":")[0])
+    return {"results": results, "dead letters": len(stack.dead_letters())}
+
+
+def summarize(stack: Stack, run: Run) -> object:
+    """Return the status, the outcomes and the steps of a run."""
+    warnings = len(run.report["warnings"]) if run.outcomes is not None else None
+    return {
+        "status": run.status,
+        "outcomes": run.outcomes,
+        "warnings": warnings,
+        "steps": stack.steps(run),
+    }
+
+
+@contextmanager
+def hanging_training(stack: Stack) -> Iterator[None]:
+    """Let the next training hang. Stop it, and the runs, at the end of the block."""
+    fault = {"fault": "hang", "job": "solution-version", "of": stack.solution_arn}
+    injected = stack.emulator.control("POST", "faults", fault)
+    personalize, states = stack.client("personalize"), stack.client("stepfunctions")
+    try:
+        yield
+    finally:
+        waiting_ids = [waiting["id"] for waiting in stack.emulator.control("GET", "faults")]
+        if injected["id"] in waiting_ids:
+            stack.emulator.control("DELETE", f"faults?id={injected['id']}")
+        running = states.list_executions(
+            stateMachineArn=stack.output("state_machine_arn"), statusFilter="RUNNING"
+        )
+        for execution in running["executions"]:
+            states.stop_execution(executionArn=execution["executionArn"])
+        versions = personalize.list_solution_versions(solutionArn=stack.solution_arn)
+        for version in versions["solutionVersions"]:
+            if version["status"] == "CREATE IN_PROGRESS":
+                arn = version["solutionVersionArn"]
+                personalize.stop_solution_version_creation(solutionVersionArn=arn)
+
+
+@contextmanager
+def changed_definition(stack: Stack):
+    """Yield the definition of the state machine and the settings in it, to be changed.
+
+    At the end of the block, the state machine gets its definition back.
+    """
+    states = stack.client("stepfunctions")
+    arn = stack.output("state_machine_arn")
+    original = states.describe_state_machine(stateMachineArn=arn)["definition"]
+    definition = json.loads(original)
+    try:
+        yield definition, definition["States"]["Configure run"]["Parameters"]["settings"]
+    finally:
+        states.update_state_machine(stateMachineArn=arn, definition=original)
+
+
+def update_definition(stack: Stack, definition: object) -> None:
+    """Give the state machine another definition."""
+    stack.client("stepfunctions").update_state_machine(
+        stateMachineArn=stack.output("state_machine_arn"), definition=json.dumps(definition)
+    )
+
+
+@contextmanager
+def time_limit(stack: Stack) -> Iterator[None]:
+    """Let the state machine time out after TIME_LIMIT_SECONDS, long before a training does."""
+    with changed_definition(stack) as (definition, settings):
+        definition["TimeoutSeconds"] = TIME_LIMIT_SECONDS
+        settings["limits"]["maxTrainingHours"] = 1
+        update_definition(stack, definition)
+        yield
+
+
+def _has_called_stop(run: Run) -> bool:
+    stop = "Stop solution version"
+    return run.status != "RUNNING" or (stop in run.states and run.states[-1] != stop)
