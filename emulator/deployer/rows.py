@@ -5,8 +5,8 @@ To add a resource type, write three things:
 1. In `resources_<service>.py`, the functions that create, read, update and delete the resource, and
    a row that names them. List a new module of this kind in `resources.py`.
 2. In `naming.py`, the rule that AWS has for the physical name.
-3. In `tests/emulator/test_provider_rows.py`, a life: the inputs of a resource and their changes. In
-   `test_deployer_resources.py`, a resource of the type in the program, and what boto3 sees of it.
+3. In `tests/emulator/test_provider_rows.py`, a lifecycle: the inputs of a resource and the changes
+   of them. In `test_deployer_resources.py`, a resource of the type, and what boto3 sees of it.
 
 The source of the real provider says which inputs replace the resource (`ForceNew`), which outputs
 AWS decides (`Computed`), and what the defaults are:

@@ -49,7 +49,7 @@ FIRST_CODE, SECOND_CODE = (
 )
 
 
-class Life(NamedTuple):
+class Lifecycle(NamedTuple):
     """The inputs of a resource and changes of them.
 
     An input that becomes None is removed. `[role]` stands for a value of the fixture `existing`.
@@ -62,8 +62,8 @@ class Life(NamedTuple):
     """The changes of one input each that need a new resource."""
 
 
-LIVES = {
-    ROLE: Life(
+LIFECYCLES = {
+    ROLE: Lifecycle(
         {
             "assumeRolePolicy": trust("lambda"),
             "description": "works",
@@ -82,12 +82,12 @@ LIVES = {
         ],
         replacements=[{"path": "/other/"}, {"name": "mine"}],
     ),
-    ROLE_POLICY: Life(
+    ROLE_POLICY: Lifecycle(
         {"role": "[role]", "policy": policy(allow("s3:GetObject"))},
         updates=[{"policy": policy(allow("s3:PutObject"))}],
         replacements=[{"role": "other"}, {"name": "mine"}],
     ),
-    FUNCTION: Life(
+    FUNCTION: Lifecycle(
         {
             "role": "[roleArn]",
             "code": FIRST_CODE,
@@ -125,7 +125,7 @@ LIVES = {
         ],
         replacements=[{"name": "mine"}],
     ),
-    PERMISSION: Life(
+    PERMISSION: Lifecycle(
         {
             "function": "[function]",
             "action": "lambda:InvokeFunction",
@@ -144,7 +144,7 @@ LIVES = {
             {"statementId": "mine"},
         ],
     ),
-    MACHINE: Life(
+    MACHINE: Lifecycle(
         {
             "roleArn": "[statesRoleArn]",
             "definition": json.dumps(waiting(1)),
@@ -171,12 +171,12 @@ LIVES = {
         ],
         replacements=[{"type": "EXPRESS"}, {"name": "mine"}],
     ),
-    GROUP: Life(
+    GROUP: Lifecycle(
         {"tags": {"team": "ranking", "cost": "1", "owner": "me"}},
         updates=[{"tags": {"owner": "you"}}],
         replacements=[{"name": "mine"}],
     ),
-    SCHEDULE: Life(
+    SCHEDULE: Lifecycle(
         {
             "groupName": "[group]",
             "description": "every night",
@@ -204,7 +204,7 @@ LIVES = {
         ],
         replacements=[{"groupName": "other"}, {"name": "mine"}],
     ),
-    RULE: Life(
+    RULE: Lifecycle(
         {
             "description": "status changes",
             "eventPattern": json.dumps({"source": ["aws.states"]}),
@@ -220,7 +220,7 @@ LIVES = {
         ],
         replacements=[{"eventBusName": "other"}, {"name": "mine"}],
     ),
-    TARGET: Life(
+    TARGET: Lifecycle(
         {
             "rule": "[rule]",
             "arn": "[functionArn]",
@@ -239,7 +239,7 @@ LIVES = {
         ],
         replacements=[{"rule": "other"}, {"eventBusName": "other"}, {"targetId": "mine"}],
     ),
-    LOG_GROUP: Life(
+    LOG_GROUP: Lifecycle(
         {"retentionInDays": 90, "kmsKeyId": KEY, "tags": {"team": "ranking", "cost": "1"}},
         updates=[
             {"retentionInDays": 30},
@@ -250,7 +250,7 @@ LIVES = {
         ],
         replacements=[{"logGroupClass": "INFREQUENT_ACCESS"}, {"name": "/mine"}],
     ),
-    QUEUE: Life(
+    QUEUE: Lifecycle(
         {
             "messageRetentionSeconds": 1209600,
             "visibilityTimeoutSeconds": 45,
@@ -278,15 +278,15 @@ def engine(aws):
 
 @pytest.fixture(scope="module")
 def existing(aws, engine):
-    """Create the resources that the inputs of LIVES name. Return their ids and ARNs."""
+    """Create the resources that the inputs of LIFECYCLES name. Return their ids and ARNs."""
     for name in ("one", "two"):
         aws.client("iam").create_policy(PolicyName=name, PolicyDocument=policy(allow("*")))
     roles = {
-        "role": ("lambda", "lives"),
-        "otherRole": ("lambda", "lives-other"),
-        "statesRole": ("states", "lives-states"),
-        "otherStatesRole": ("states", "lives-states-other"),
-        "schedulerRole": ("scheduler", "lives-scheduler"),
+        "role": ("lambda", "lifecycle"),
+        "otherRole": ("lambda", "lifecycle-other"),
+        "statesRole": ("states", "lifecycle-states"),
+        "otherStatesRole": ("states", "lifecycle-states-other"),
+        "schedulerRole": ("scheduler", "lifecycle-scheduler"),
     }
     values = {}
     for key, (service, name) in roles.items():
@@ -294,13 +294,13 @@ def existing(aws, engine):
         engine.create(ROLE_POLICY, name, {"role": role.id, "policy": policy(allow("logs:*"))})
         values |= {key: role.id, f"{key}Arn": role.outputs["arn"]}
     code = {"code": FIRST_CODE, "handler": "work.handler", "runtime": "python3.12"}
-    function = engine.create(FUNCTION, "lives", {"role": values["roleArn"], **code})
+    function = engine.create(FUNCTION, "lifecycle", {"role": values["roleArn"], **code})
     return {
         **values,
         "function": function.id,
         "functionArn": function.outputs["arn"],
-        "group": engine.create(GROUP, "lives", {}).id,
-        "rule": engine.create(RULE, "lives", {"scheduleExpression": "rate(1 day)"}).id,
+        "group": engine.create(GROUP, "lifecycle", {}).id,
+        "rule": engine.create(RULE, "lifecycle", {"scheduleExpression": "rate(1 day)"}).id,
     }
 
 
@@ -318,22 +318,22 @@ def apply_change(inputs, change):
     return {key: value for key, value in (inputs | change).items() if value is not None}
 
 
-def test_each_type_has_a_life_here():
-    assert LIVES.keys() == ROWS.keys()
+def test_each_type_has_a_lifecycle_here():
+    assert LIFECYCLES.keys() == ROWS.keys()
 
 
-@pytest.mark.parametrize("kind", LIVES)
+@pytest.mark.parametrize("kind", LIFECYCLES)
 def test_a_preview_shows_each_output_that_the_resource_will_have(engine, existing, kind):
-    inputs = filled(LIVES[kind].inputs, existing)
+    inputs = filled(LIFECYCLES[kind].inputs, existing)
     previewed = engine.preview_create(kind, "previewed", inputs)
     resource = engine.create(kind, "previewed", inputs)
     engine.delete(resource)
     assert previewed.keys() == resource.outputs.keys()
 
 
-@pytest.mark.parametrize("kind", LIVES)
+@pytest.mark.parametrize("kind", LIFECYCLES)
 def test_a_resource_is_read_as_it_was_created_and_can_be_deleted(engine, existing, kind):
-    resource = engine.create(kind, "created", filled(LIVES[kind].inputs, existing))
+    resource = engine.create(kind, "created", filled(LIFECYCLES[kind].inputs, existing))
     try:
         refreshed = engine.read(resource)
         assert refreshed.inputs == as_sent(resource.inputs), "the service has every input"
@@ -351,14 +351,14 @@ def as_sent(properties):
 
 UPDATES = [
     pytest.param(kind, change, id=f"{kind.rpartition(':')[2]}-{'-'.join(change)}-{place}")
-    for kind, life in LIVES.items()
-    for place, change in enumerate(life.updates)
+    for kind, lifecycle in LIFECYCLES.items()
+    for place, change in enumerate(lifecycle.updates)
 ]
 
 
 @pytest.mark.parametrize(("kind", "change"), UPDATES)
 def test_an_update_in_place_sets_what_has_changed(engine, existing, kind, change):
-    inputs = filled(LIVES[kind].inputs, existing)
+    inputs = filled(LIFECYCLES[kind].inputs, existing)
     resource = engine.create(kind, "changed", inputs)
     try:
         new_inputs = apply_change(inputs, filled(change, existing))
@@ -376,14 +376,14 @@ def test_an_update_in_place_sets_what_has_changed(engine, existing, kind, change
 
 REPLACEMENTS = [
     pytest.param(kind, change, id=f"{kind.rpartition(':')[2]}-{next(iter(change))}")
-    for kind, life in LIVES.items()
-    for change in life.replacements
+    for kind, lifecycle in LIFECYCLES.items()
+    for change in lifecycle.replacements
 ]
 
 
 @pytest.mark.parametrize(("kind", "change"), REPLACEMENTS)
 def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing, kind, change):
-    inputs = filled(LIVES[kind].inputs, existing)
+    inputs = filled(LIFECYCLES[kind].inputs, existing)
     old = engine.checked(kind, "replaced", inputs)
     new = engine.checked(kind, "replaced", apply_change(inputs, change), old)
     diff = engine.diff(Resource(kind, "replaced", "the-id", old, old), new)
@@ -400,7 +400,7 @@ def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing,
 
 def test_each_replacing_input_is_tried():
     tried = {
-        kind: {name for change in life.replacements for name in change}
-        for kind, life in LIVES.items()
+        kind: {name for change in lifecycle.replacements for name in change}
+        for kind, lifecycle in LIFECYCLES.items()
     }
     assert tried == {kind: row.replacing_inputs for kind, row in ROWS.items()}

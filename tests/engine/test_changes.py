@@ -38,7 +38,7 @@ class Change(NamedTuple):
     deleted: frozenset[str] = frozenset()
 
 
-def policies(*grants: str) -> set[str]:
+def policies_of(*grants: str) -> set[str]:
     """Return the policies of the steps that have permissions for these kinds of resources."""
     return {
         f"RolePolicy retraining-dev-{step.replace('_', '-')}"
@@ -56,17 +56,17 @@ def functions_with(module: str) -> set[str]:
     }
 
 
-def setting(key: str, value: str) -> Callable[[Stack], None]:
+def set_key(key: str, value: str) -> Callable[[Stack], None]:
     """Return a change that sets a key of the stack's config."""
     return lambda stack: stack.set(key, value)
 
 
-def removal(key: str) -> Callable[[Stack], None]:
+def remove_key(key: str) -> Callable[[Stack], None]:
     """Return a change that removes a key of the stack's config."""
     return lambda stack: stack.remove(key)
 
 
-def edit(file: str, before: str, after: str) -> Callable[[Stack], None]:
+def edit_file(file: str, before: str, after: str) -> Callable[[Stack], None]:
     """Return a change that replaces text in a file of the program."""
 
     def apply(stack: Stack) -> None:
@@ -78,7 +78,7 @@ def edit(file: str, before: str, after: str) -> Callable[[Stack], None]:
     return apply
 
 
-def append(file: str) -> Callable[[Stack], None]:
+def append_comment(file: str) -> Callable[[Stack], None]:
     """Return a change that appends a comment to a file of the program."""
 
     def apply(stack: Stack) -> None:
@@ -88,13 +88,13 @@ def append(file: str) -> Callable[[Stack], None]:
     return apply
 
 
-def second_solution(stack: Stack) -> None:
+def add_solution(stack: Stack) -> None:
     """Add a solution with a campaign."""
     stack.set("solutions[1].solutionArn", SECOND.format("solution"))
     stack.set("solutions[1].campaigns[0].campaignArn", SECOND.format("campaign"))
 
 
-def another_dataset(stack: Stack) -> None:
+def add_dataset(stack: Stack) -> None:
     """Add a dataset whose export is in a new bucket."""
     stack.set("datasets.actions.datasetArn", ACTIONS)
     stack.set("datasets.actions.dataLocation", "s3://movies-actions/actions/")
@@ -116,52 +116,54 @@ def tagged(resources: dict[str, str]) -> set[str]:
 IMPORT = {"Role retraining-dev-import", "RolePolicy retraining-dev-import"}
 
 CHANGES = [
-    Change("the rate", setting("retrainingRate", "cron(0 4 ? * MON *)"), only(SCHEDULE)),
-    Change("the time zone", setting("timezone", "Europe/Paris"), only(SCHEDULE)),
-    Change("paused", setting("paused", "true"), only(SCHEDULE)),
-    Change("a limit", setting("limits.maxTrainingHours", "30"), only(MACHINE)),
+    Change("the rate", set_key("retrainingRate", "cron(0 4 ? * MON *)"), only(SCHEDULE)),
+    Change("the time zone", set_key("timezone", "Europe/Paris"), only(SCHEDULE)),
+    Change("paused", set_key("paused", "true"), only(SCHEDULE)),
+    Change("a limit", set_key("limits.maxTrainingHours", "30"), only(MACHINE)),
     Change(
         "the quality gate",
-        setting("solutions[0].qualityGate[0].maxDrop", "0.3"),
+        set_key("solutions[0].qualityGate[0].maxDrop", "0.3"),
         only(MACHINE),
     ),
-    Change("a probe", setting("solutions[0].campaigns[0].probe.minResults", "5"), only(MACHINE)),
-    Change("a tag", setting("tags.owner", "films"), tagged),
+    Change("a probe", set_key("solutions[0].campaigns[0].probe.minResults", "5"), only(MACHINE)),
+    Change("a tag", set_key("tags.owner", "films"), tagged),
     Change(
         "another dataset",
-        another_dataset,
+        add_dataset,
         only(
             MACHINE,
             "RolePolicy retraining-dev-import",
-            *policies("datasets", "exports", "export buckets"),
+            *policies_of("datasets", "exports", "export buckets"),
         ),
     ),
     Change(
         "another location",
-        setting("datasets.users.dataLocation", "s3://movies-users/users.csv"),
-        only(MACHINE, "RolePolicy retraining-dev-import", *policies("exports", "export buckets")),
+        set_key("datasets.users.dataLocation", "s3://movies-users/users.csv"),
+        only(
+            MACHINE, "RolePolicy retraining-dev-import", *policies_of("exports", "export buckets")
+        ),
     ),
     Change(
         "another solution",
-        second_solution,
-        only(MACHINE, *policies("solutions", "solution versions", "campaigns")),
+        add_solution,
+        only(MACHINE, *policies_of("solutions", "solution versions", "campaigns")),
     ),
     Change(
         "an import role",
-        setting("importRoleArn", ROLE),
-        only(MACHINE, *policies("import role")),
+        set_key("importRoleArn", ROLE),
+        only(MACHINE, *policies_of("import role")),
         deleted=frozenset(IMPORT),
     ),
     Change(
         "no import role",
-        removal("importRoleArn"),
-        only(MACHINE, *policies("import role")),
+        remove_key("importRoleArn"),
+        only(MACHINE, *policies_of("import role")),
         created=frozenset(IMPORT),
     ),
-    Change("the retention of the logs", setting("logRetentionDays", "30"), only(*LOG_GROUPS)),
+    Change("the retention of the logs", set_key("logRetentionDays", "30"), only(*LOG_GROUPS)),
     Change(
         "a key for logs and dead letters",
-        setting("kmsKeyArn", KEY),
+        set_key("kmsKeyArn", KEY),
         only(
             *LOG_GROUPS,
             "Queue retraining-dev-dead-letters",
@@ -170,37 +172,39 @@ CHANGES = [
     ),
     Change(
         "a key of the exports",
-        setting("dataKmsKeyArn", KEY),
-        only("RolePolicy retraining-dev-import", *policies("data key")),
+        set_key("dataKmsKeyArn", KEY),
+        only("RolePolicy retraining-dev-import", *policies_of("data key")),
     ),
     Change(
         "a permissions boundary",
-        setting("permissionsBoundaryArn", BOUNDARY),
+        set_key("permissionsBoundaryArn", BOUNDARY),
         lambda resources: {name for name in resources if name.startswith("Role ")},
     ),
     Change(
         "the code of one function",
-        append("functions/report_outcome.py"),
+        append_comment("functions/report_outcome.py"),
         only("Function retraining-dev-report-outcome", MACHINE),
     ),
     Change(
         "the code of the function that is not in the state machine",
-        append("functions/close_run.py"),
+        append_comment("functions/close_run.py"),
         only("Function retraining-dev-close-run"),
     ),
     Change(
         "code that some functions share",
-        append("functions/personalize/gate.py"),
+        append_comment("functions/personalize/gate.py"),
         only(MACHINE, *functions_with("personalize/gate")),
     ),
     Change(
         "the memory of a function",
-        edit("components/state_machine/steps.py", "memory_megabytes=256", "memory_megabytes=512"),
+        edit_file(
+            "components/state_machine/steps.py", "memory_megabytes=256", "memory_megabytes=512"
+        ),
         only("Function retraining-dev-plan-retraining", MACHINE),
     ),
     Change(
         "an action that a function may do",
-        edit(
+        edit_file(
             "components/state_machine/steps.py",
             '"report_outcome": Step(timeout_seconds=PLAN, may={}',
             '"report_outcome": Step(timeout_seconds=PLAN, may={"any": ("sns:ListTopics",)}',
@@ -209,7 +213,7 @@ CHANGES = [
     ),
     Change(
         "the retries of the schedule",
-        edit(
+        edit_file(
             "components/schedule.py", '"maximum_retry_attempts": 30', '"maximum_retry_attempts": 9'
         ),
         only(SCHEDULE),
