@@ -47,6 +47,31 @@ def archive(digest, **files):
     return {wire.SIGNATURE: wire.ARCHIVE, "hash": digest, **content}
 
 
+def function_inputs(role_arn, code, **inputs):
+    """Return the inputs of a function with this role and archive, and with these other inputs."""
+    return {
+        "role": role_arn,
+        "code": code,
+        "handler": "work.handler",
+        "runtime": "python3.12",
+        **inputs,
+    }
+
+
+def schedule_inputs(group, role_arn, **inputs):
+    """Return the inputs of a schedule in this group and with this role, and with other inputs."""
+    return {
+        "groupName": group,
+        "scheduleExpression": "cron(0 3 * * ? *)",
+        "flexibleTimeWindow": {"mode": "OFF"},
+        "target": {
+            "arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:one",
+            "roleArn": role_arn,
+        },
+        **inputs,
+    }
+
+
 def without_content(properties):
     """Return properties without the content of archives.
 

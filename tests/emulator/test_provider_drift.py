@@ -16,8 +16,10 @@ from provider_support import (
     ROLE_POLICY,
     SCHEDULE,
     archive,
+    function_inputs,
     message,
     provider,
+    schedule_inputs,
 )
 from small_stack import allow, policy, trust, waiting
 
@@ -73,20 +75,8 @@ def corrections(engine, resource):
 
 def test_a_schedule_that_was_disabled_in_the_console_is_found_and_enabled_again(aws, engine, roles):
     group = engine.create(GROUP, "drift", {})
-    schedule = engine.create(
-        SCHEDULE,
-        "drift",
-        {
-            "groupName": group.id,
-            "state": "ENABLED",
-            "scheduleExpression": "cron(0 3 * * ? *)",
-            "flexibleTimeWindow": {"mode": "OFF"},
-            "target": {
-                "arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:one",
-                "roleArn": roles["scheduler"],
-            },
-        },
-    )
+    inputs = schedule_inputs(group.id, roles["scheduler"], state="ENABLED")
+    schedule = engine.create(SCHEDULE, "drift", inputs)
     scheduler = aws.client("scheduler")
     current = scheduler.get_schedule(Name=schedule.inputs["name"], GroupName=group.id)
     request = {name: current[name] for name in ("Name", "GroupName", "Target")}
@@ -163,12 +153,7 @@ def test_a_default_tag_that_was_removed_is_found(aws, engine):
 
 
 def test_code_that_was_changed_in_the_console_is_found_by_its_hash(engine, roles):
-    inputs = {
-        "role": roles["lambda"],
-        "code": archive("sha-1", work="x = 1\n"),
-        "handler": "work.handler",
-        "runtime": "python3.12",
-    }
+    inputs = function_inputs(roles["lambda"], archive("sha-1", work="x = 1\n"))
     function = engine.create(FUNCTION, "drift", inputs)
     updated = engine.update(function, inputs | {"code": archive("sha-2", work="longer = 'code'\n")})
     changed_inputs, changed_outputs = drift(engine, function)

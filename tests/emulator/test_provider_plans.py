@@ -17,18 +17,17 @@ from provider_support import (
     UNKNOWN,
     Resource,
     archive,
+    function_inputs,
     message,
     provider,
+    schedule_inputs,
 )
 from small_stack import policy
 
 TRUST = policy()
-FUNCTION_INPUTS = {
-    "role": "arn:aws:iam::123456789012:role/worker",
-    "code": archive("sha-1", work="def handler(*_):\n    return 1\n"),
-    "handler": "work.handler",
-    "runtime": "python3.13",
-}
+FUNCTION_INPUTS = function_inputs(
+    "arn:aws:iam::123456789012:role/worker", archive("sha-1", work="x = 1\n")
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,19 +87,10 @@ def test_a_name_that_the_program_no_longer_sets_becomes_automatic(engine):
 
 
 def test_unknown_values_stay_unknown(engine):
-    target = {"arn": UNKNOWN, "roleArn": "r"}
-    inputs = engine.checked(
-        SCHEDULE,
-        "nightly",
-        {
-            "groupName": UNKNOWN,
-            "scheduleExpression": "rate(1 day)",
-            "flexibleTimeWindow": UNKNOWN,
-            "target": target,
-        },
-    )
+    schedule = schedule_inputs(UNKNOWN, UNKNOWN, flexibleTimeWindow=UNKNOWN)
+    inputs = engine.checked(SCHEDULE, "nightly", schedule)
     assert inputs["groupName"] == inputs["flexibleTimeWindow"] == UNKNOWN
-    assert inputs["target"] == target, "a value inside a block stays unknown too"
+    assert inputs["target"] == schedule["target"], "a value inside a block stays unknown too"
 
 
 def test_an_unknown_part_makes_a_document_and_the_tags_unknown(engine):
@@ -123,17 +113,15 @@ def test_default_tags_reach_the_resource_and_its_own_tags_win(aws):
 
 
 def test_all_refused_inputs_are_reported_by_name(engine):
-    _, failures = engine.check(
-        SCHEDULE,
-        "nightly",
-        {
-            "name": "every night",
-            "scheduleExpression": "rate(1 day)",
-            "flexibleTimeWindow": "OFF",
-            "target": {"arn": "a", "roleArn": "r", "retryPolicy": {"attempts": 3}},
-            "secret": 1,
-        },
+    inputs = schedule_inputs(
+        "default",
+        "r",
+        name="every night",
+        flexibleTimeWindow="OFF",
+        target={"retryPolicy": {"attempts": 3}},
+        secret=1,
     )
+    _, failures = engine.check(SCHEDULE, "nightly", inputs)
     assert failures == {
         "flexibleTimeWindow": "a block was expected, not 'OFF'",
         "target": "target.retryPolicy.attempts: unknown or not supported",

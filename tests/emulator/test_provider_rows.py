@@ -21,6 +21,7 @@ from provider_support import (
     TARGET,
     Resource,
     archive,
+    function_inputs,
     provider,
     short_struct,
 )
@@ -88,23 +89,21 @@ LIFECYCLES = {
         replacements=[{"role": "other"}, {"name": "mine"}],
     ),
     FUNCTION: Lifecycle(
-        {
-            "role": "[roleArn]",
-            "code": FIRST_CODE,
-            "handler": "work.handler",
-            "runtime": "python3.12",
-            "architectures": ["arm64"],
-            "publish": True,
-            "description": "works",
-            "timeout": 60,
-            "memorySize": 256,
-            "environment": {"variables": {"MODE": "fast"}},
-            "loggingConfig": {"logFormat": "JSON", "applicationLogLevel": "INFO"},
-            "tracingConfig": {"mode": "Active"},
-            "kmsKeyArn": KEY,
-            "reservedConcurrentExecutions": 3,
-            "tags": {"team": "ranking"},
-        },
+        function_inputs(
+            "[roleArn]",
+            FIRST_CODE,
+            architectures=["arm64"],
+            publish=True,
+            description="works",
+            timeout=60,
+            memorySize=256,
+            environment={"variables": {"MODE": "fast"}},
+            loggingConfig={"logFormat": "JSON", "applicationLogLevel": "INFO"},
+            tracingConfig={"mode": "Active"},
+            kmsKeyArn=KEY,
+            reservedConcurrentExecutions=3,
+            tags={"team": "ranking"},
+        ),
         updates=[
             {"code": SECOND_CODE},
             {"description": None},
@@ -293,8 +292,8 @@ def existing(aws, engine):
         role = engine.create(ROLE, name, {"assumeRolePolicy": trust(service)})
         engine.create(ROLE_POLICY, name, {"role": role.id, "policy": policy(allow("logs:*"))})
         values |= {key: role.id, f"{key}Arn": role.outputs["arn"]}
-    code = {"code": FIRST_CODE, "handler": "work.handler", "runtime": "python3.12"}
-    function = engine.create(FUNCTION, "lifecycle", {"role": values["roleArn"], **code})
+    inputs = function_inputs(values["roleArn"], FIRST_CODE)
+    function = engine.create(FUNCTION, "lifecycle", inputs)
     return {
         **values,
         "function": function.id,

@@ -19,8 +19,10 @@ from provider_support import (
     ROLE_POLICY,
     SCHEDULE,
     archive,
+    function_inputs,
     message,
     provider,
+    schedule_inputs,
 )
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from small_stack import allow, eventually, finished, invoke, policy, trust
@@ -61,14 +63,8 @@ def machine_inputs(engine):
 @pytest.fixture
 def inputs(role):
     """Return the inputs of a published function that returns 'old'."""
-    return {
-        "role": role.outputs["arn"],
-        "code": returning("sha-old", "old"),
-        "handler": "work.handler",
-        "runtime": "python3.12",
-        "publish": True,
-        "timeout": 20,
-    }
+    code = returning("sha-old", "old")
+    return function_inputs(role.outputs["arn"], code, publish=True, timeout=20)
 
 
 @pytest.fixture
@@ -255,19 +251,8 @@ def test_the_schedules_of_a_deleted_group_are_deleted(engine):
         ROLE, "running-scheduler", {"assumeRolePolicy": trust("scheduler")}
     )
     group = engine.create(GROUP, "running", {})
-    schedule = engine.create(
-        SCHEDULE,
-        "running",
-        {
-            "groupName": group.id,
-            "scheduleExpression": "rate(1 day)",
-            "flexibleTimeWindow": {"mode": "OFF"},
-            "target": {
-                "arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:one",
-                "roleArn": scheduler_role.outputs["arn"],
-            },
-        },
-    )
+    inputs = schedule_inputs(group.id, scheduler_role.outputs["arn"])
+    schedule = engine.create(SCHEDULE, "running", inputs)
     engine.delete(group)
     assert engine.read(schedule) is None
 
