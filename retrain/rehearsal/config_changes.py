@@ -44,15 +44,16 @@ def no_change(_config: Config) -> Config:
     return {}
 
 
-def shorten_probes(config: Config) -> Config:
-    """Let probes take seconds, and remove the limit of trainings per month.
-
-    A rehearsal trains several times a minute.
-    """
-    changes: dict[str, object] = {}
+def remove_monthly_limit(config: Config) -> Config:
+    """Remove the limit of trainings per month. A rehearsal trains several times a minute."""
     limits = _mapping(config, "limits")
-    if "maxTrainingsPerMonth" in limits:
-        changes["limits"] = {**limits, "maxTrainingsPerMonth": 0}
+    if "maxTrainingsPerMonth" not in limits:
+        return {}
+    return {"limits": {**limits, "maxTrainingsPerMonth": 0}}
+
+
+def shorten_probes(config: Config) -> Config:
+    """Set the duration of every probe to seconds."""
     solutions = json.loads(json.dumps(config["solutions"]))
     probed = [
         campaign
@@ -62,9 +63,7 @@ def shorten_probes(config: Config) -> Config:
     ]
     for campaign in probed:
         campaign["probe"]["minutes"] = PROBE_MINUTES
-    if probed:
-        changes["solutions"] = solutions
-    return changes
+    return {"solutions": solutions} if probed else {}
 
 
 def shorten_trainings(config: Config) -> Config:

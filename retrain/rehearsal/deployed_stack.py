@@ -181,14 +181,16 @@ class DeployedStack:
                 self.output("log_group_name"),
                 run.report["runId"] if run.report else None,
             ),
-            versions=sorted(versions, key=lambda each: each.solution_version_arn.split("/")[:-1]),
+            versions=sorted(
+                versions, key=lambda version: version.solution_version_arn.split("/")[:-1]
+            ),
             campaigns=[self._with_recommendations(campaign) for campaign in campaigns],
             user=self.stack.user,
             trained=all(new.get(solution) in active for solution in old),
         )
 
     def _with_recommendations(self, campaign: runs.Campaign) -> runs.Campaign:
-        """Ask a campaign for recommendations, as its recipe can give them."""
+        """Return a campaign with the recommendations that its recipe can give."""
         recipe = self._recipe(campaign.campaign_arn)
         user = self.stack.user
         if recipe == RANKING:
@@ -206,7 +208,7 @@ class DeployedStack:
         return next(
             recipe_of(solution)
             for solution in self.stack.args.solutions
-            if any(str(each.campaign_arn) == campaign_arn for each in solution.campaigns)
+            if any(str(campaign.campaign_arn) == campaign_arn for campaign in solution.campaigns)
         )
 
 

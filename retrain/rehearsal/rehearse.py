@@ -103,11 +103,12 @@ def _select_playable(console: Console, stack: Stack, names: Sequence[Name]) -> l
 def _deployments(
     stack: Stack, scenarios: Sequence[Scenario], *, shows_first_run: bool
 ) -> list[Deployment]:
-    """List the deployments that are needed: one for each config that the scenarios need.
+    """List a deployment for each config that the scenarios need.
 
-    The first one has the config of the stack's file. It is left out if nothing needs it.
+    The first deployment has the config of the stack's file. It is left out if no scenario needs
+    it and the first run is not shown.
     """
-    unchanged = [each for each in scenarios if each.change == config_changes.no_change]
+    unchanged = [row for row in scenarios if row.change == config_changes.no_change]
     deployments = []
     if shows_first_run or unchanged:
         deployments.append(Deployment(stack, unchanged, shows_first_run))
@@ -198,7 +199,8 @@ def _document(
                 "prevented": result.scenario.prevented,
                 "messages": result.evidence.messages(),
                 "expectations": [
-                    asdict(each, dict_factory=_camel_case_keys) for each in result.expectations
+                    asdict(expectation, dict_factory=_camel_case_keys)
+                    for expectation in result.expectations
                 ],
                 **asdict(result.evidence, dict_factory=_camel_case_keys),
             }

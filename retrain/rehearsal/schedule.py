@@ -57,6 +57,6 @@ def wait_for_first_event(emulator: Emulator, state_machine_arn: str) -> None:
     deadline = time.monotonic() + FIRST_EVENT_SECONDS
     while time.monotonic() < deadline:
         executions = states.list_executions(stateMachineArn=state_machine_arn)["executions"]
-        if executions and all(each["status"] != "RUNNING" for each in executions):
+        if executions and all(execution["status"] != "RUNNING" for execution in executions):
             return
         time.sleep(POLL_SECONDS)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from retrain.rehearsal.jobs import Job
     from retrain.rehearsal.judges import Expectation
     from retrain.rehearsal.play import ScenarioResult
     from retrain.rehearsal.runs import Campaign, Item, Run, Step, Summary, User, Version
@@ -58,8 +57,6 @@ def print_progress(console: Console, line: str) -> None:
 def print_summary(console: Console, summary: Summary) -> None:
     """Print everything that a run did, and whether it succeeded."""
     console.print(_steps_table(summary.steps))
-    if summary.jobs:
-        console.print(_jobs_table(summary.jobs))
     console.print(_versions_table(summary.versions))
     outcomes = summary.campaign_outcomes()
     for campaign in summary.campaigns:
@@ -97,14 +94,6 @@ def _steps_table(steps: Iterable[Step]) -> Table:
             status = Text.assemble(status, f": {step.failure}")
         name = short_name(step.arn) if step.arn else ""
         table.add_row(f"{step.seconds:4.1f} {step.step}", name, status)
-    return table
-
-
-def _jobs_table(jobs: Iterable[Job]) -> Table:
-    table = _table("Jobs", "job", "statuses", "seconds")
-    for job in jobs:
-        last_words = [coloured(status.rpartition(" ")[2]) for status in job.statuses]
-        table.add_row(job.label, Text(" > ").join(last_words), f"{job.seconds:.1f}")
     return table
 
 

@@ -121,8 +121,9 @@ def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> 
     today = datetime.now(tz=UTC).date()
     settings.parse_stack(project.name, name, project.config, today=today)
     config = config_changes.decode(project.config, project.name)
-    shortened = config_changes.shorten_probes(config)
-    changed = {**shortened, **change({**config, **shortened})}
+    changed: dict[str, object] = {}
+    for apply in (config_changes.shorten_probes, config_changes.remove_monthly_limit, change):
+        changed |= apply({**config, **changed})
     overrides = config_changes.encode(changed)
     overridden = read_project(project_dir, name, overrides).config
     args = settings.parse_stack(project.name, name, overridden, today=today)

@@ -42,7 +42,7 @@ class FirstRuns(NamedTuple):
 
 @pytest.fixture(scope="session")
 def emulator():
-    """An emulator without any stack."""
+    """Return an emulator without any stack."""
     with running(timings=TIMINGS) as started:
         yield started
         processes = processes_of(started.process.pid)
@@ -119,13 +119,13 @@ def first_runs(emulator, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def stack(first_runs):
-    """The sample stack with short probes, after its first run."""
+    """Return the sample stack with short probes, after its first run."""
     return first_runs.stack
 
 
 @pytest.fixture(scope="session")
 def films(first_runs):
-    """The second stack, after its first run. Its functions are warm."""
+    """Return the second stack, after its first run. Its functions are warm."""
     return first_runs.films
 
 

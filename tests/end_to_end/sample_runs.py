@@ -110,7 +110,7 @@ def summarize(stack: Stack, run: Run) -> object:
 
 @contextmanager
 def hanging_training(stack: Stack) -> Iterator[None]:
-    """Let the next training hang. Stop it, and the runs, at the end of the block."""
+    """Make the next training hang. Stop the training and the runs at the end of the block."""
     fault = {"fault": "hang", "job": "solution-version", "of": stack.solution_arn}
     injected = stack.emulator.control("POST", "faults", fault)
     personalize, states = stack.client("personalize"), stack.client("stepfunctions")
@@ -149,7 +149,7 @@ def changed_definition(stack: Stack):
 
 
 def update_definition(stack: Stack, definition: object) -> None:
-    """Give the state machine another definition."""
+    """Replace the definition of the state machine."""
     stack.client("stepfunctions").update_state_machine(
         stateMachineArn=stack.output("state_machine_arn"), definition=json.dumps(definition)
     )
@@ -157,7 +157,7 @@ def update_definition(stack: Stack, definition: object) -> None:
 
 @contextmanager
 def time_limit(stack: Stack) -> Iterator[None]:
-    """Let the state machine time out after TIME_LIMIT_SECONDS, long before a training does."""
+    """Make the state machine time out after TIME_LIMIT_SECONDS, long before a training does."""
     with changed_definition(stack) as (definition, settings):
         definition["TimeoutSeconds"] = TIME_LIMIT_SECONDS
         settings["limits"]["maxTrainingHours"] = 1

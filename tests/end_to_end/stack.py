@@ -195,7 +195,8 @@ class Stack:
             .paginate(logGroupName=self.output("log_group_name"), startTime=start)
         )
         events = [event for page in pages for event in page["events"]]
-        return [_parse(each["message"]) for each in sorted(events, key=lambda e: e["timestamp"])]
+        events.sort(key=lambda event: event["timestamp"])
+        return [_parse(event["message"]) for event in events]
 
     def calls(self, action: str = "", since: datetime | None = None):
         """Return the calls by this stack's roles, sorted by time.

@@ -48,7 +48,7 @@ def test_a_run_that_has_reported_its_failure_is_not_reported_again(films):
 
 
 def calls_of_close_run(stack):
-    """The calls with which `close_run` reads how an execution ended."""
+    """Return the calls with which `close_run` reads how an execution ended."""
     role = stack.resources("iam/role:Role")["retraining-films-close-run"]["name"]
     calls = stack.calls("states:DescribeExecution")
     return [call for call in calls if f":assumed-role/{role}/" in call["caller"]]

@@ -27,13 +27,13 @@ LOGGED_STEPS = [
 
 @pytest.fixture
 def run(first_runs):
-    """The first run of the sample stack."""
+    """Return the first run of the sample stack."""
     return first_runs.run
 
 
 @pytest.fixture
 def home(stack):
-    """The beginning of the ARNs in Personalize."""
+    """Return the beginning of the ARNs in Personalize."""
     return f"arn:aws:personalize:{stack.emulator.region}:{stack.emulator.account}"
 
 

@@ -221,7 +221,7 @@ def test_only_the_rule_may_invoke_close_run(films, all_runs):
 
 
 def refused_invocations(stack):
-    """The invocations of functions that the emulator refused."""
+    """Return the invocations of functions that the emulator refused."""
     calls = stack.emulator.calls("lambda:InvokeFunction")
     return [call for call in calls if call["status"] >= 400]
 

@@ -34,7 +34,7 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A project with a stack that has many options, and CSV files for it."""
+    """Return a project with a stack that has many options, and CSV files for it."""
     path = tmp_path_factory.mktemp("project")
     (path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
     (path / "Pulumi.dev.yaml").write_text(json.dumps({"config": texts(OPTIONS)}))
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def document(folder, monkeypatch, capsys):
-    """The JSON document of a rehearsal with short jobs."""
+    """Return the JSON document of a rehearsal with short jobs."""
     monkeypatch.setattr(rehearse, "TIMINGS", SHORT)
     options = {"project_dir": folder, "data_dir": folder, "as_json": True}
     assert rehearse.rehearse("dev", **options) == 0

@@ -12,7 +12,7 @@ from tests.end_to_end.stack import PROJECT
 
 @pytest.fixture(scope="module")
 def deployed(stack):
-    """The sample stack as the rehearsal uses it."""
+    """Return the sample stack as the rehearsal uses it."""
     with open_stack(PROJECT, "dev", None) as rehearsed:
         yield DeployedStack(rehearsed, stack.emulator, Console(quiet=True), stack.deployment)
 

@@ -39,7 +39,7 @@ OUTPUTS = {
 
 
 def campaign_report(outcome, **changes):
-    """The part of a report about a campaign."""
+    """Return the part of a report about a campaign."""
     return {
         "campaignArn": CAMPAIGN,
         "outcome": outcome,
@@ -51,7 +51,7 @@ def campaign_report(outcome, **changes):
 
 
 def solution_report(solution_arn=SOLUTION, version=NEW, **changes):
-    """The part of a report about a solution."""
+    """Return the part of a report about a solution."""
     return {
         "solutionArn": solution_arn,
         "outcome": "DEPLOYED" if version else "FAILED",
@@ -65,7 +65,7 @@ def solution_report(solution_arn=SOLUTION, version=NEW, **changes):
 
 
 def run_report(*solutions, **changes):
-    """The report of a run."""
+    """Return the report of a run."""
     return {
         "status": "DEPLOYED",
         "runId": "20261130T030000Z",
@@ -80,33 +80,33 @@ def run_report(*solutions, **changes):
 
 
 def import_job(*statuses, arn=IMPORT, seconds=3.14, durations=(4,)):
-    """An import job with these statuses."""
+    """Return an import job with these statuses."""
     return Job("import", arn, None, list(durations), list(statuses or STATUSES), seconds)
 
 
 def training(*statuses, arn=NEW):
-    """A training with these statuses."""
+    """Return a training with these statuses."""
     return Job("train", arn, None, [], list(statuses or STATUSES), 3.0)
 
 
 def update(*statuses):
-    """The update of the campaign to the new version, with these statuses."""
+    """Return the update of the campaign to the new version, with these statuses."""
     return Job("update", CAMPAIGN, NEW, [], list(statuses or STATUSES), 3.0)
 
 
 def run(status="DEPLOYED", *solutions, jobs=(), execution_arn=EXECUTION, **changes):
-    """A run whose report has this status."""
+    """Return a run whose report has this status."""
     report = run_report(*solutions, status=status, **changes)
     return Run(execution_arn, "SUCCEEDED", report, list(jobs))
 
 
 def run_without_report(ending):
-    """A run that ended without a report."""
+    """Return a run that ended without a report."""
     return Run(EXECUTION, ending, None, [])
 
 
 def campaign(**changes):
-    """A campaign that serves the new version."""
+    """Return a campaign that serves the new version."""
     fields = {
         "campaign_arn": CAMPAIGN,
         "previous_version_arn": OLD,
@@ -122,7 +122,7 @@ NOT_UPDATED = campaign(solution_version_arn=OLD)
 
 
 def summary(**changes):
-    """The summary of a run that succeeded."""
+    """Return the summary of a run that succeeded."""
     fields = {
         "execution_arn": EXECUTION,
         "ending": "SUCCEEDED",
@@ -141,7 +141,7 @@ def summary(**changes):
 
 
 def pipeline_args(*, keys=("interactions",), campaigns=(), paused=False, **dataset):
-    """The settings of a stack with one solution, whose datasets are all alike."""
+    """Return the settings of a stack with one solution, whose datasets are all alike."""
     fields = {"dataset_arn": f"{HOME}:dataset/movies/USERS", "data_location": "s3://bucket/a.csv"}
     datasets = DatasetsArgs(**dict.fromkeys(keys, DatasetArgs(**(fields | dataset))))
     solution = SolutionArgs(solution_arn=SOLUTION, campaigns=campaigns)
@@ -149,5 +149,5 @@ def pipeline_args(*, keys=("interactions",), campaigns=(), paused=False, **datas
 
 
 def campaign_args(campaign_arn=CAMPAIGN, probe=None):
-    """The settings of a campaign."""
+    """Return the settings of a campaign."""
     return CampaignArgs(campaign_arn=campaign_arn, probe=probe)

@@ -9,11 +9,17 @@ from tests.retrain.builders import CAMPAIGN
 PROBE = "solutions[0].campaigns[0].probe"
 
 
-def test_probes_take_seconds_and_the_monthly_limit_is_removed():
+def test_the_monthly_limit_is_removed():
+    config = changed({"limits.maxTrainingsPerMonth": 2})
+    limits = {**CONFIG["limits"], "maxTrainingsPerMonth": 0}
+    assert config_changes.remove_monthly_limit(config) == {"limits": limits}
+    assert config_changes.remove_monthly_limit(CONFIG) == {}
+
+
+def test_probes_take_seconds():
     probe = {"userId": "42", "minResults": 3, "minutes": 10}
-    config = changed({PROBE: probe, "limits.maxTrainingsPerMonth": 2})
+    config = changed({PROBE: probe})
     changes = config_changes.shorten_probes(config)
-    assert changes["limits"] == {**CONFIG["limits"], "maxTrainingsPerMonth": 0}
     assert changes["solutions"][0]["campaigns"][0]["probe"] == {**probe, "minutes": 0.05}
     assert config["solutions"][0]["campaigns"][0]["probe"] == probe, "the argument is not changed"
 

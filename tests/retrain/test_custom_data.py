@@ -13,13 +13,13 @@ ITEMS = 'ITEM_ID,TITLE,YEAR,SCORE\n1,"The ""Train"", part\nII",1999,\n2,The Ship
 
 
 def interactions(number):
-    """A CSV file with so many interactions, the newest first."""
+    """Return a CSV file with `number` interactions, the newest first."""
     return to_csv(HEADER, [(i % 50, 2, 10**9 - i, 3) for i in range(number)])
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with interactions and items."""
+    """Return a folder with interactions and items."""
     (tmp_path / "interactions.csv").write_bytes(interactions(1250))
     (tmp_path / "items.csv").write_text(ITEMS)
     return tmp_path

@@ -40,7 +40,7 @@ class Interactions:
 
 
 def rows_of(user, number, newest):
-    """So many interactions of a user, the newest first, with different items."""
+    """Return `number` interactions of a user with different items, the newest first."""
     return [(user, f"item-{i}", newest - i) for i in range(number)]
 
 

@@ -21,13 +21,13 @@ NOW = datetime.now(UTC)
 
 
 def exited(state, output, *, event_type="TaskStateExited"):
-    """An event of an execution's history: a state has ended with this output."""
+    """Return an event of an execution's history: a state has ended with this output."""
     details = {"name": state, "output": json.dumps(output)}
     return {"timestamp": NOW, "type": event_type, "id": 1, "stateExitedEventDetails": details}
 
 
 def created(arn):
-    """The result of a function that has created a job."""
+    """Return the result of a function that has created a job."""
     return {"arn": arn, "status": "CREATE PENDING", "createdAt": NOW.isoformat()}
 
 

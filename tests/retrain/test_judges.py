@@ -30,12 +30,12 @@ BOTH_TRAIN = "solutions[0]: also trains automatically"
 
 
 def refused(message, **changes):
-    """A run that a guard refused."""
+    """Return a run that a guard refused."""
     return run("FAILED", reason=f"RunRefused: 1 problem with this run:\n  {message}", **changes)
 
 
 def retrained(outcome):
-    """A run that trained a version, after which the campaign has this outcome."""
+    """Return a run that trained a version, after which the campaign has this outcome."""
     report = solution_report(campaigns=[campaign_report(outcome)])
     return run(outcome, report, jobs=[training()])
 
@@ -105,7 +105,7 @@ def test_an_expectation_is_not_met_if_the_scenario_ends_otherwise(name, changes,
 
 
 def probed(*outcomes, without_probe):
-    """The evidence of campaigns with these outcomes, the last of which have no probe."""
+    """Return the evidence of campaigns with these outcomes, the last of which have no probe."""
     arns = [f"{CAMPAIGN}-{number}" for number in range(len(outcomes))]
     reports = [
         campaign_report(outcome, campaignArn=arn)

@@ -94,7 +94,7 @@ def test_automatic_training_that_stays_off_is_an_error(deployed, monkeypatch):
 
 @pytest.fixture
 def two_stacks(deployed, services, monkeypatch):
-    """Let two stacks have the same slot, and a job each."""
+    """Give two stacks the same slot, and one job each."""
     monkeypatch.setattr(
         deployed_stack.DeployedStack,
         "served_versions",

@@ -27,7 +27,7 @@ PROBE = "solutions[0].campaigns[0].probe"
 
 @pytest.fixture
 def rehearsed(services, monkeypatch):
-    """Let every first run succeed, and every scenario end as designed. Return what is recorded."""
+    """Make every first run succeed and every scenario end as designed. Return the records."""
     services.events = []
     services.is_as_designed = True
 

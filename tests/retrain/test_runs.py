@@ -135,7 +135,7 @@ def test_the_ending_has_the_status_the_error_and_the_cause(respond, clients, det
 
 
 def record(timestamp, step, message, run_id="this", **fields):
-    """A record of a function in the log."""
+    """Return a record of a function in the log."""
     fields = {"level": "INFO", "step": step, "message": message, "runId": run_id, **fields}
     return {"timestamp": timestamp, "message": json.dumps(fields)}
 

@@ -63,12 +63,6 @@ def test_a_summary_shows_everything_in_80_columns():
         " 0.0 plan_retraining                                1 to import, 1 to train",
         " 1.2 create_dataset_import_job  actionInteractions  CREATE PENDING",
         "",
-        "Jobs",
-        "job                        statuses                        seconds",
-        "──────────────────────────────────────────────────────────────────",
-        "import actionInteractions  PENDING > IN_PROGRESS > ACTIVE  3.1",
-        "update home-page           PENDING > IN_PROGRESS > ACTIVE  3.0",
-        "",
         "Solution versions",
         "version               NDCG@10  MRR@25  precision@10  coverage",
         "─────────────────────────────────────────────────────────────",
@@ -106,7 +100,7 @@ def test_the_longest_name_is_folded_and_no_other_column_is():
 
 
 def campaign_lines(changed_summary):
-    """The lines about the campaign below its versions."""
+    """Return the lines about the campaign below its versions."""
     lines = printed(print_summary, changed_summary)
     start = lines.index("Campaign home-page")
     return lines[start + 3 : lines.index("", start)]
@@ -153,12 +147,10 @@ def test_a_run_without_a_report_shows_how_the_execution_ended():
             report=None,
             ending="FAILED: States.Runtime: no such field",
             steps=[Step(0.0, "watch_solution_version", OLD, "CREATE FAILED", "too few users")],
-            jobs=[],
             campaigns=[campaign(solution_version_arn=OLD, new_version_arn=None)],
             trained=False,
         ),
     )
-    assert "Jobs" not in lines
     assert " 0.0 watch_solution_version  movies/00000001  CREATE FAILED: too few users" in lines
     assert "serves       movies/00000001, not a new version" in lines
     assert lines[-1] == (

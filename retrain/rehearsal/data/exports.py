@@ -127,7 +127,8 @@ def _write(
     """Write the CSV file of each export, and then the ready markers. Create missing buckets."""
     s3 = boto3.client("s3", **emulator.connection)
     markers = [parse_location(export.ready_marker) for export in exports if export.ready_marker]
-    buckets = {location.bucket for location in [*markers, *(each.location for each in exports)]}
+    locations = [*markers, *(export.location for export in exports)]
+    buckets = {location.bucket for location in locations}
     existing = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     for bucket in sorted(buckets - existing):
         _create_bucket(emulator, bucket)

@@ -6,7 +6,7 @@ import json
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING
 
 from retrain.rehearsal.data.csv_files import read_rows, to_csv
@@ -112,11 +112,11 @@ class SampleData:
 
     def older(self, dataset_type: str) -> bytes:
         """Return the export after DAYS days."""
-        return self._older[dataset_type]
+        return _cached_sample_data(DAYS)[dataset_type]
 
     def newer(self, dataset_type: str) -> bytes:
         """Return the export after NEWER_DAYS days."""
-        return self._newer[dataset_type]
+        return _cached_sample_data(NEWER_DAYS)[dataset_type]
 
     def titles(self) -> Mapping[str, str]:
         """Return the titles of the films by id."""
@@ -130,14 +130,6 @@ class SampleData:
         header, *films = read_rows(self.newer("ITEMS"))
         column = header.index(name)
         return {film[0]: film[column] for film in films}
-
-    @cached_property
-    def _older(self) -> Mapping[str, bytes]:
-        return sample_data(DAYS)
-
-    @cached_property
-    def _newer(self) -> Mapping[str, bytes]:
-        return sample_data(NEWER_DAYS)
 
 
 def schema(dataset_type: str) -> str:
@@ -177,6 +169,11 @@ def sample_data(days: int = DAYS, seed: int = 1) -> dict[str, bytes]:
     return {
         dataset_type: to_csv(FIELDS[dataset_type], rows[dataset_type]) for dataset_type in FIELDS
     }
+
+
+@cache
+def _cached_sample_data(days: int) -> Mapping[str, bytes]:
+    return sample_data(days)
 
 
 def _films() -> dict[str, Film]:
