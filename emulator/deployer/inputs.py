@@ -60,15 +60,11 @@ def check_inputs(
 
     filled_in = {name: value for name, value in row.defaults.items() if name not in inputs}
     if row.name_input not in inputs:
-        has_automatic_name = row.name_input in cast("list[str]", old_inputs.get(DEFAULTS, []))
-        filled_in[row.name_input] = (
-            old_inputs[row.name_input]
-            if has_automatic_name
-            else automatic_name(logical_name, digits)
-        )
-    failures = list(_failures(row, {**inputs, **filled_in}))
-
+        old_name = _old_automatic_name(row, old_inputs)
+        filled_in[row.name_input] = old_name or automatic_name(logical_name, digits)
     inputs |= filled_in
+    failures = list(_failures(row, inputs))
+
     if row.tagging is not None:
         inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), context.default_tags)
     if row.regional:
@@ -90,6 +86,12 @@ def request_for(row: Row, inputs: Mapping[str, object]) -> Request:
     if all_tags := named.pop(ALL_TAGS, {}):
         named["tags"] = all_tags
     return translate(named, row.inputs)
+
+
+def _old_automatic_name(row: Row, old_inputs: Mapping[str, object]) -> object | None:
+    """Return the physical name in the old inputs if the provider filled it in, else None."""
+    filled_in = cast("list[str]", old_inputs.get(DEFAULTS, []))
+    return old_inputs[row.name_input] if row.name_input in filled_in else None
 
 
 def _failures(row: Row, inputs: Mapping[str, object]) -> Iterator[InputRefusedError]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from emulator.deployer.errors import InputRefusedError
 from emulator.deployer.wire import UNKNOWN
@@ -39,8 +39,9 @@ def translate(inputs: Mapping[str, object], table: InputTable, path: str = "") -
     for name, value in inputs.items():
         if name not in table:
             raise InputRefusedError(path + name, "unknown or not supported")
-        key, converter = _api_name_and_converter(table, name)
-        request[key] = UNKNOWN if value == UNKNOWN else converter.to_api(value, path + name)
+        entry = _entry(table, name)
+        is_known = value != UNKNOWN
+        request[entry.api_name] = entry.converter.to_api(value, path + name) if is_known else value
     return request
 
 
@@ -53,20 +54,21 @@ def current_inputs(
     """
     values = {}
     for name, declared_value in declared.items():
-        key, converter = _api_name_and_converter(table, name)
-        if key in response:
-            values[name] = converter.from_api(response[key], declared_value)
+        entry = _entry(table, name)
+        if entry.api_name in response:
+            value = response[entry.api_name]
+            values[name] = entry.converter.from_api(value, declared_value)
     return values
 
 
 def api_name(table: InputTable, name: str) -> str:
     """Return the API's name of an input."""
-    return _api_name_and_converter(table, name)[0]
+    return _entry(table, name).api_name
 
 
 def is_document(table: InputTable, name: str) -> bool:
     """Return True if an input is a JSON document, in which spaces and order mean nothing."""
-    return name in table and _api_name_and_converter(table, name)[1] is DOCUMENT
+    return name in table and _entry(table, name).converter is DOCUMENT
 
 
 def pop_values(request: Request, *names: str) -> Request:
@@ -74,9 +76,16 @@ def pop_values(request: Request, *names: str) -> Request:
     return {name: request.pop(name) for name in names if name in request}
 
 
-def _api_name_and_converter(table: InputTable, name: str) -> tuple[str, Converter]:
-    entry = table[name]
-    return (entry, UNCHANGED) if isinstance(entry, str) else entry
+class _Entry(NamedTuple):
+    """The value of an input table."""
+
+    api_name: str
+    converter: Converter
+
+
+def _entry(table: InputTable, name: str) -> _Entry:
+    value = table[name]
+    return _Entry(value, UNCHANGED) if isinstance(value, str) else _Entry(*value)
 
 
 def block(table: InputTable) -> Converter:

@@ -195,24 +195,7 @@ def test_a_function_is_refused_with_the_name_of_the_input(refusal, inputs, messa
     assert refusal(function(**inputs)) == f"aws:lambda/function:Function f: {message}"
 
 
-NAME_LIMITS = {
-    "aws:cloudwatch/eventRule:EventRule": 64,
-    "aws:cloudwatch/eventTarget:EventTarget": 64,
-    "aws:cloudwatch/logGroup:LogGroup": 512,
-    "aws:iam/role:Role": 64,
-    "aws:iam/rolePolicy:RolePolicy": 128,
-    "aws:lambda/function:Function": 64,
-    "aws:lambda/permission:Permission": 100,
-    "aws:scheduler/schedule:Schedule": 64,
-    "aws:scheduler/scheduleGroup:ScheduleGroup": 64,
-    "aws:sfn/stateMachine:StateMachine": 80,
-    "aws:sqs/queue:Queue": 80,
-}
 NAME_RULES = {type_token: row.name_rule for type_token, row in ROWS.items()}
-
-
-def test_each_kind_of_name_has_awss_limit():
-    assert {type_token: rule.limit for type_token, rule in NAME_RULES.items()} == NAME_LIMITS
 
 
 @pytest.mark.parametrize("rule", NAME_RULES.values(), ids=NAME_RULES.keys())
