@@ -63,11 +63,11 @@ def shared_clients() -> Mapping[str, object]:
 def use_shared_clients(
     personalize: Personalize, bucket: Bucket, schedule_changed_at: Callable[[], datetime]
 ) -> Iterator[None]:
-    """Let the functions use the shared clients, and these services, inside the block."""
+    """Make the functions use the shared clients and these services inside the block."""
     clients = {**shared_clients(), "s3": bucket}
     names = (*CLIENTS_OF_FUNCTIONS, "s3")
     for name in names:
-        # The modules of the functions hold these cached functions, so only their caches can change.
+        # The modules of `functions` have imported these functions, so only their caches can change.
         getattr(aws, name).cache_clear()
         with (
             patch("boto3.client", lambda *_, client=clients[name], **__: client),

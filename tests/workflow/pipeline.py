@@ -19,7 +19,16 @@ from emulator.virtual.virtual_time import VirtualClock
 from functions import clock as functions_clock
 from tests.workflow.bucket import Bucket
 from tests.workflow.clients import FUNCTIONS, shared_clients, use_shared_clients
-from tests.world import ACCOUNT, PREFIX, REGION, DatasetGroup, campaign_arn, exports, solution_arn
+from tests.world import (
+    ACCOUNT,
+    MOVIES,
+    PREFIX,
+    REGION,
+    DatasetGroup,
+    campaign_arn,
+    exports,
+    solution_arn,
+)
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 SLOT = "2026-11-29T03:00:00Z"
@@ -38,6 +47,8 @@ DURATIONS = {
 OTHER_DURATION = 600
 """The seconds of every other job."""
 PENDING_SECONDS = 60
+READ_CSV_ONCE = functools.lru_cache(64)(import_jobs.read_csv)
+"""The emulator's reader of exports. All runs import the same few files, and reading takes long."""
 
 
 @dataclass
@@ -143,7 +154,7 @@ def deploy(
     """Create a dataset group and its pipeline, let a week pass, and yield the pipeline at `SLOT`.
 
     Args:
-        group: the dataset group, by default the one with three datasets and one campaign.
+        group: the dataset group, by default `MOVIES`.
         durations: changes of `DURATIONS`.
         handlers: the functions to replace, by step.
         options: for the Personalize emulator.
@@ -157,13 +168,13 @@ def deploy(
             clock=clock,
             step_functions=step_functions,
             personalize=personalize,
-            group=group or DatasetGroup(),
+            group=group or MOVIES,
             bucket=bucket,
             handlers=handlers or {},
         )
         with (
             use_shared_clients(personalize, bucket, lambda: pipeline.schedule_changed_at),
-            patch.object(import_jobs, "read_csv", read_csv_once),
+            patch.object(import_jobs, "read_csv", READ_CSV_ONCE),
             # botocore sleeps between the attempts of a request.
             patch("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep)),
         ):
@@ -198,10 +209,6 @@ def killed_after_work(
         return result
 
     return {step: run}
-
-
-read_csv_once = functools.lru_cache(64)(import_jobs.read_csv)
-"""The emulator's reader of exports. All runs import the same few files, which takes long."""
 
 
 def before_step(
