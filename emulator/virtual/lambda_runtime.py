@@ -49,7 +49,7 @@ class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails 
         self.error, self.message = error, message
 
 
-class Failed(Exception):  # noqa: N818  # the outcome of an invocation
+class InvocationError(Exception):
     """An invocation failed. `error` is its name, `reason` the exception for moto's interpreter."""
 
     def __init__(self, error: str, reason: Exception) -> None:
@@ -96,7 +96,7 @@ def invoke(
         payload: The event as JSON.
 
     Raises:
-        Failed: The function is missing or fails, or sleeps past its timeout.
+        InvocationError: The function is missing or fails, or sleeps past its timeout.
     """
     name = function_name(arn)
     request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
@@ -127,7 +127,7 @@ def invoke(
 
 def _function_error(
     error: str, message: str, request_id: str | None = None, stack_trace: list[str] | None = None
-) -> Failed:
+) -> InvocationError:
     """Return the error of a function, with the payload that Lambda sends beside `FunctionError`.
 
     Without `request_id` it is an error of the sandbox, which has no requestId and no stackTrace.
@@ -136,10 +136,10 @@ def _function_error(
     if request_id is not None:
         cause |= {"requestId": request_id, "stackTrace": stack_trace or []}
     text = json.dumps(cause, separators=(",", ":"))
-    return Failed(error, LambdaFunctionErrorException("Unhandled", text))
+    return InvocationError(error, LambdaFunctionErrorException("Unhandled", text))
 
 
-def _service_error(error: str, message: str, request_id: str) -> Failed:
+def _service_error(error: str, message: str, request_id: str) -> InvocationError:
     """Return the error of an Invoke call that did not reach the function."""
     code = error.removeprefix("Lambda.")
     status = {"TooManyRequestsException": 429, "ResourceNotFoundException": 404}.get(code, 500)
@@ -156,4 +156,4 @@ def _service_error(error: str, message: str, request_id: str) -> Failed:
         },
         "Invoke",
     )
-    return Failed(error, reason)
+    return InvocationError(error, reason)

@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.models import (
     stepfunctions_parser_backends,
 )
 
-from emulator.virtual.lambda_runtime import Failed, Handler, function_name, invoke
+from emulator.virtual.lambda_runtime import Handler, InvocationError, function_name, invoke
 from emulator.virtual.moto_time import virtual
 from emulator.virtual.virtual_time import Event, VirtualClock
 
@@ -239,9 +239,9 @@ class StepFunctions:
         calls.append(Call(function_name(arn), json.loads(payload), None))
         try:
             outcome = invoke(machine.functions, machine.timeouts, self.clock, arn, payload)
-        except Failed as failed:
-            calls[number] = calls[number]._replace(outcome=failed.error)
-            raise failed.reason from failed.__cause__
+        except InvocationError as error:
+            calls[number] = calls[number]._replace(outcome=error.error)
+            raise error.reason from error.__cause__
         calls[number] = calls[number]._replace(outcome=outcome)
         return {"ExecutedVersion": "$LATEST", "Payload": outcome, "StatusCode": 200}
 
