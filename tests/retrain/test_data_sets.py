@@ -1,15 +1,18 @@
 """Proves the exports of a rehearsal, and the resources that are created for them."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from components.args import ProbeArgs, SolutionArgs
+from retrain.rehearsal.data import exports, resources
 from retrain.rehearsal.data.csv_files import read_rows, to_csv
 from retrain.rehearsal.data.data_sets import increment, typical_user
-from retrain.rehearsal.data.exports import exports_of
-from retrain.rehearsal.data.resources import recipe_of
 from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.data.spoiling import spoil
+from retrain.rehearsal.errors import RehearsalError
 from tests.retrain.builders import HOME, SOLUTION, campaign_args, pipeline_args
+from tests.retrain.conftest import FakeEmulator
 
 
 def test_an_increment_contains_the_new_rows():
@@ -91,10 +94,49 @@ def test_a_shuffled_export_has_the_same_items_in_another_order():
 
 
 def test_a_stack_without_interactions_gets_an_export_of_interactions():
-    users, interactions = exports_of(pipeline_args(keys=["users"]))
+    users, interactions = exports.exports_of(pipeline_args(keys=["users"]))
     assert (users.location, users.dataset_type) == (("bucket", "a.csv"), "USERS")
     assert interactions.dataset_arn == f"{HOME}:dataset/movies/INTERACTIONS"
     assert interactions.data_location == "s3://rehearsal-interactions/interactions.csv"
+
+
+@pytest.mark.parametrize(
+    ("region", "configuration"),
+    [
+        ("us-east-1", {}),
+        ("eu-west-1", {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}),
+    ],
+)
+def test_a_bucket_is_created_in_the_region_of_the_stack(monkeypatch, region, configuration):
+    requests = []
+    s3 = SimpleNamespace(
+        list_buckets=lambda: {"Buckets": []},
+        create_bucket=lambda **request: requests.append(request),
+        put_bucket_policy=lambda **_: None,
+        put_object=lambda **_: None,
+    )
+    monkeypatch.setattr(exports.boto3, "client", lambda *_, **__: s3)
+    args = pipeline_args()
+    exports.write_newer_exports(FakeEmulator(region=region), args, SampleData(), day="2026-11-29")
+    assert requests == [{"Bucket": "bucket", **configuration}]
+
+
+@pytest.mark.parametrize(
+    ("resource", "deadline_seconds", "problem"),
+    [
+        ({"status": "CREATE FAILED", "failureReason": "no rows"}, 300, "CREATE FAILED: no rows"),
+        ({"status": "CREATE PENDING"}, -1, "CREATE PENDING: after -1 seconds"),
+    ],
+)
+def test_a_resource_that_does_not_become_active_is_an_error(
+    monkeypatch, resource, deadline_seconds, problem
+):
+    monkeypatch.setattr(resources, "DEADLINE_SECONDS", deadline_seconds)
+    with pytest.raises(RehearsalError) as caught:
+        resources.wait_until_active(
+            lambda **_: {"dataset": resource}, "dataset", datasetArn="arn:1"
+        )
+    assert str(caught.value) == f"arn:1: {problem}"
 
 
 @pytest.mark.parametrize(
@@ -111,4 +153,4 @@ def test_a_solution_has_a_recipe_for_its_probe_and_its_training_mode(probe, trai
     solution = SolutionArgs(
         solution_arn=SOLUTION, training_mode=training_mode, campaigns=[campaign_args(probe=probe)]
     )
-    assert recipe_of(solution) == recipe
+    assert resources.recipe_of(solution) == recipe

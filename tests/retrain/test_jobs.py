@@ -99,8 +99,9 @@ def test_the_progress_depends_on_the_duration_of_the_last_job(job, progress):
 
 def test_an_import_job_is_polled_for_its_status_and_age(respond, clients):
     job = import_job("CREATE PENDING", seconds=0)
+    created_at = datetime.now(UTC) - timedelta(minutes=1)
     for status in ("CREATE PENDING", "CREATE IN_PROGRESS"):
-        described = {"status": status, "creationDateTime": NOW - timedelta(minutes=1)}
+        described = {"status": status, "creationDateTime": created_at}
         response = {"datasetImportJob": described}
         respond("personalize", "describe_dataset_import_job", response, datasetImportJobArn=IMPORT)
     assert [job.poll(clients["personalize"]) for _ in range(2)] == [False, True]

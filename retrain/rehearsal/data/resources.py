@@ -65,11 +65,9 @@ def create_resources(
     group_arn = _create_dataset_group(personalize, exports, data)
     report("importing the datasets for the first time")
     _import_datasets(personalize, exports, role_arn)
-    report("training the first solution versions")
+    report("training the first solution versions, and creating the campaigns")
     _create_solutions(personalize, args, group_arn)
     versions = _train_solutions(personalize, args)
-    if any(solution.campaigns for solution in args.solutions):
-        report("creating the campaigns")
     _create_campaigns(personalize, args, versions)
 
 
@@ -83,6 +81,17 @@ def recipe_of(solution: SolutionArgs) -> str:
     if solution.training_mode == "UPDATE":
         return "aws-user-personalization"
     return "aws-user-personalization-v2"
+
+
+def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, **request: str) -> None:
+    """Wait until a resource is ACTIVE. Raises RehearsalError if it fails or takes too long."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (resource := describe(**request)[key])["status"] != "ACTIVE":
+        if resource["status"].endswith("FAILED") or time.monotonic() > deadline:
+            (arn,) = request.values()
+            reason = resource.get("failureReason", f"after {DEADLINE_SECONDS} seconds")
+            raise RehearsalError(f"{arn}: {resource['status']}: {reason}")
+        time.sleep(POLL_SECONDS)
 
 
 def _create_import_role(
@@ -134,9 +143,7 @@ def _create_dataset_group(
     """Create the dataset group with its schemas and datasets. Return the ARN of the group."""
     group = _group_name(exports)
     group_arn = personalize.create_dataset_group(name=group)["datasetGroupArn"]
-    _wait_until_active(
-        personalize.describe_dataset_group, "datasetGroup", datasetGroupArn=group_arn
-    )
+    wait_until_active(personalize.describe_dataset_group, "datasetGroup", datasetGroupArn=group_arn)
     for export in exports:
         name = _unique_name(export.dataset_type, group)
         schema = personalize.create_schema(name=name, schema=data.schema(export.dataset_type))
@@ -147,7 +154,7 @@ def _create_dataset_group(
             datasetType=export.dataset_type.title(),
         )
     for export in exports:
-        _wait_until_active(personalize.describe_dataset, "dataset", datasetArn=export.dataset_arn)
+        wait_until_active(personalize.describe_dataset, "dataset", datasetArn=export.dataset_arn)
     return group_arn
 
 
@@ -168,7 +175,7 @@ def _import_datasets(
             if mode in ("FULL", export.import_mode)
         ]
         for job in jobs:
-            _wait_until_active(
+            wait_until_active(
                 personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job
             )
 
@@ -184,7 +191,7 @@ def _create_solutions(
             performAutoTraining=False,
         )
     for solution in args.solutions:
-        _wait_until_active(
+        wait_until_active(
             personalize.describe_solution, "solution", solutionArn=str(solution.solution_arn)
         )
 
@@ -206,7 +213,7 @@ def _train_solutions(
             if mode in ("FULL", solution.training_mode)
         }
         for arn in versions.values():
-            _wait_until_active(
+            wait_until_active(
                 personalize.describe_solution_version, "solutionVersion", solutionVersionArn=arn
             )
         newest |= versions
@@ -226,20 +233,7 @@ def _create_campaigns(
         for campaign in solution.campaigns
     ]
     for arn in arns:
-        _wait_until_active(personalize.describe_campaign, "campaign", campaignArn=arn)
-
-
-def _wait_until_active(
-    describe: Callable[..., Mapping[str, Any]], key: str, **request: str
-) -> None:
-    """Wait until a resource is ACTIVE. Raises RehearsalError if it fails or takes too long."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while (resource := describe(**request)[key])["status"] != "ACTIVE":
-        if resource["status"].endswith("FAILED") or time.monotonic() > deadline:
-            (arn,) = request.values()
-            reason = resource.get("failureReason", f"after {DEADLINE_SECONDS} seconds")
-            raise RehearsalError(f"{arn}: {resource['status']}: {reason}")
-        time.sleep(POLL_SECONDS)
+        wait_until_active(personalize.describe_campaign, "campaign", campaignArn=arn)
 
 
 def _group_name(exports: Sequence[Export]) -> str:
