@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
     from emulator.deployer.rows import DeletionLimit, Row
 
-NOT_FOUND_CODES = {
-    "AWS.SimpleQueueService.NonExistentQueue",
-    "NoSuchEntity",
-    "QueueDoesNotExist",
-    "ResourceNotFoundException",
-    "StateMachineDoesNotExist",
-}
-"""The error codes of the services for a resource that does not exist."""
-
 
 class ExistingResource(NamedTuple):
     """A resource that exists."""
@@ -105,7 +96,7 @@ def read(
     try:
         snapshot = row.read(Identity(identifier, request_for(row, inputs)), aws)
     except (GoneError, ClientError) as error:
-        if is_gone(error):
+        if _is_gone(row, error):
             return None
         raise
     inputs_now = _inputs_now(row, inputs, snapshot, default_tags)
@@ -134,14 +125,14 @@ def delete(
     try:
         row.delete(Identity(identifier, request_for(row, inputs)), aws, deletion_limit)
     except (GoneError, ClientError) as error:
-        if not is_gone(error):
+        if not _is_gone(row, error):
             raise
 
 
-def is_gone(error: Exception) -> bool:
-    """Return True if the error means that a resource does not exist."""
+def _is_gone(row: Row, error: Exception) -> bool:
+    """Return True if the error means that the resource does not exist."""
     if isinstance(error, ClientError):
-        return error.response["Error"]["Code"] in NOT_FOUND_CODES
+        return error.response["Error"]["Code"] in row.not_found_codes
     return isinstance(error, GoneError)
 
 

@@ -11,6 +11,8 @@ from emulator.deployer.translation import DOCUMENT, TAGS, Request
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
 
+NOT_FOUND_CODES = frozenset({"NoSuchEntity"})
+
 
 def _create_role(request: Request, aws: Aws) -> str:
     return str(aws.call("iam", "CreateRole", request)["Role"]["RoleName"])
@@ -80,6 +82,7 @@ ROWS: Rows = {
         regional=False,
         create=_create_role,
         read=_read_role,
+        not_found_codes=NOT_FOUND_CODES,
         computed_outputs=frozenset({"arn", "createDate", "uniqueId"}),
         update=_update_role,
         replacing_inputs=frozenset({"name", "path"}),
@@ -97,6 +100,7 @@ ROWS: Rows = {
         regional=False,
         create=_put_role_policy,
         read=_read_role_policy,
+        not_found_codes=NOT_FOUND_CODES,
         update=lambda change, aws: _put_role_policy(change.request, aws),
         replacing_inputs=frozenset({"name", "role"}),
         delete=lambda identity, aws, _limit: aws.call(

@@ -19,6 +19,7 @@ DELETE_SECONDS = 300.0
 """The seconds that the provider waits for a deletion if the program does not set them.
 terraform-provider-aws, internal/service/sfn/state_machine.go: schema.DefaultTimeout."""
 POLL_SECONDS = 0.5
+NOT_FOUND_CODES = frozenset({"StateMachineDoesNotExist"})
 
 
 def _create(request: Request, aws: Aws) -> str:
@@ -80,7 +81,7 @@ def _exists(identity: Identity, aws: Aws) -> bool:
     try:
         aws.call("stepfunctions", "DescribeStateMachine", {"stateMachineArn": identity.id})
     except ClientError as error:
-        if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
+        if error.response["Error"]["Code"] in NOT_FOUND_CODES:
             return False
         raise
     return True
@@ -133,6 +134,7 @@ ROWS: Rows = {
         defaults={"type": "STANDARD"},
         create=_create,
         read=_read,
+        not_found_codes=NOT_FOUND_CODES,
         computed_outputs=frozenset(
             {"arn", "creationDate", "revisionId", "stateMachineVersionArn", "status"}
             | {"description", "versionDescription"}

@@ -68,6 +68,7 @@ ROWS: Rows = {
         },
         create=_create,
         read=_read,
+        not_found_codes=frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}),
         computed_outputs=frozenset({"url", "arn"}),
         update=_update,
         replacing_inputs=frozenset({"name"}),

@@ -133,6 +133,8 @@ class Row:
     """The inputs that the creating call does not take. `update` sets them right afterwards."""
     read: Callable[[Identity, Aws], Snapshot]
     """Reads the resource. Raises GoneError or botocore's error if it does not exist."""
+    not_found_codes: frozenset[str] = frozenset({"ResourceNotFoundException"})
+    """The error codes of the service for a resource that does not exist."""
     unreadable_inputs: frozenset[str] = frozenset()
     """The inputs that the service does not return."""
     computed_outputs: frozenset[str] = frozenset()

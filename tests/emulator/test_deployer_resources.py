@@ -216,25 +216,22 @@ def test_the_program_declares_every_supported_type(deployment):
 
 
 def test_every_output_that_pulumi_knows_has_a_value(deployment):
-    classes = {
-        match[1]: resource_class
-        for module in ("iam", "lambda_", "sfn", "scheduler", "cloudwatch", "sqs")
-        for _, resource_class in inspect.getmembers(getattr(pulumi_aws, module), inspect.isclass)
-        if (match := re.search(r"'(aws:[^']*)',\s*resource_name", _source(resource_class)))
-    }
     missing = {
         (resource.type, output)
         for resource in deployment.resources
         if resource.type in ROWS
-        for output in re.findall(r'__dict__\["(\w+)"\] = None', _source(classes[resource.type]))
-        if re.sub(r"_(\w)", lambda letter: letter[1].upper(), output) not in resource.outputs
+        for output in outputs_of(resource.type) - resource.outputs.keys()
     }
     assert missing == set(), "a program would read None without an error"
 
 
-def _source(resource_class):
-    constructor = getattr(resource_class, "_internal_init", None)
-    return inspect.getsource(constructor) if constructor else ""
+def outputs_of(type_token):
+    """Return the outputs that Pulumi's class sets to None before the resource is created."""
+    _, module, _, name = re.split("[:/]", type_token)  # for example aws:iam/role:Role
+    package = getattr(pulumi_aws, {"lambda": "lambda_"}.get(module, module))
+    constructor = inspect.getsource(getattr(package, name)._internal_init)  # noqa: SLF001
+    outputs = re.findall(r'__dict__\["(\w+)"\] = None', constructor)
+    return {re.sub(r"_(\w)", lambda letter: letter[1].upper(), output) for output in outputs}
 
 
 def test_urns_are_those_of_pulumis_engine(deployment):
