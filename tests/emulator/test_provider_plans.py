@@ -37,10 +37,10 @@ def engine(aws):
         yield engine
 
 
-def in_state(engine, kind, inputs, outputs=None):
+def in_state(engine, type_token, inputs, outputs=None):
     """Return a resource that is in the engine's state, but not in the account."""
-    complete = engine.checked(kind, "worker", inputs)
-    return Resource(kind, "worker", "the-id", complete, complete | (outputs or {}))
+    complete = engine.checked(type_token, "worker", inputs)
+    return Resource(type_token, "worker", "the-id", complete, complete | (outputs or {}))
 
 
 def difference(engine, resource, inputs):

@@ -321,18 +321,18 @@ def test_each_type_has_a_lifecycle_here():
     assert LIFECYCLES.keys() == ROWS.keys()
 
 
-@pytest.mark.parametrize("kind", LIFECYCLES)
-def test_a_preview_shows_each_output_that_the_resource_will_have(engine, existing, kind):
-    inputs = filled(LIFECYCLES[kind].inputs, existing)
-    previewed = engine.preview_create(kind, "previewed", inputs)
-    resource = engine.create(kind, "previewed", inputs)
+@pytest.mark.parametrize("type_token", LIFECYCLES)
+def test_a_preview_shows_each_output_that_the_resource_will_have(engine, existing, type_token):
+    inputs = filled(LIFECYCLES[type_token].inputs, existing)
+    previewed = engine.preview_create(type_token, "previewed", inputs)
+    resource = engine.create(type_token, "previewed", inputs)
     engine.delete(resource)
     assert previewed.keys() == resource.outputs.keys()
 
 
-@pytest.mark.parametrize("kind", LIFECYCLES)
-def test_a_resource_is_read_as_it_was_created_and_can_be_deleted(engine, existing, kind):
-    resource = engine.create(kind, "created", filled(LIFECYCLES[kind].inputs, existing))
+@pytest.mark.parametrize("type_token", LIFECYCLES)
+def test_a_resource_is_read_as_it_was_created_and_can_be_deleted(engine, existing, type_token):
+    resource = engine.create(type_token, "created", filled(LIFECYCLES[type_token].inputs, existing))
     try:
         refreshed = engine.read(resource)
         assert refreshed.inputs == as_sent(resource.inputs), "the service has every input"
@@ -349,19 +349,23 @@ def as_sent(properties):
 
 
 UPDATES = [
-    pytest.param(kind, change, id=f"{kind.rpartition(':')[2]}-{'-'.join(change)}-{place}")
-    for kind, lifecycle in LIFECYCLES.items()
+    pytest.param(
+        type_token, change, id=f"{type_token.rpartition(':')[2]}-{'-'.join(change)}-{place}"
+    )
+    for type_token, lifecycle in LIFECYCLES.items()
     for place, change in enumerate(lifecycle.updates)
 ]
 
 
-@pytest.mark.parametrize(("kind", "change"), UPDATES)
-def test_an_update_in_place_sets_what_has_changed(engine, existing, kind, change):
-    inputs = filled(LIFECYCLES[kind].inputs, existing)
-    resource = engine.create(kind, "changed", inputs)
+@pytest.mark.parametrize(("type_token", "change"), UPDATES)
+def test_an_update_in_place_sets_what_has_changed(engine, existing, type_token, change):
+    inputs = filled(LIFECYCLES[type_token].inputs, existing)
+    resource = engine.create(type_token, "changed", inputs)
     try:
         new_inputs = apply_change(inputs, filled(change, existing))
-        diff = engine.diff(resource, engine.checked(kind, "changed", new_inputs, resource.inputs))
+        diff = engine.diff(
+            resource, engine.checked(type_token, "changed", new_inputs, resource.inputs)
+        )
         all_tags = ["tagsAll"] if "tags" in change else []
         assert diff["diffs"] == sorted([*change, *all_tags]), "the preview shows the change"
         assert diff["replaces"] == [], "AWS can make the change in place"
@@ -374,32 +378,34 @@ def test_an_update_in_place_sets_what_has_changed(engine, existing, kind, change
 
 
 REPLACEMENTS = [
-    pytest.param(kind, change, id=f"{kind.rpartition(':')[2]}-{next(iter(change))}")
-    for kind, lifecycle in LIFECYCLES.items()
+    pytest.param(type_token, change, id=f"{type_token.rpartition(':')[2]}-{next(iter(change))}")
+    for type_token, lifecycle in LIFECYCLES.items()
     for change in lifecycle.replacements
 ]
 
 
-@pytest.mark.parametrize(("kind", "change"), REPLACEMENTS)
-def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing, kind, change):
-    inputs = filled(LIFECYCLES[kind].inputs, existing)
-    old = engine.checked(kind, "replaced", inputs)
-    new = engine.checked(kind, "replaced", apply_change(inputs, change), old)
-    diff = engine.diff(Resource(kind, "replaced", "the-id", old, old), new)
+@pytest.mark.parametrize(("type_token", "change"), REPLACEMENTS)
+def test_an_input_that_aws_cannot_change_replaces_the_resource(
+    engine, existing, type_token, change
+):
+    inputs = filled(LIFECYCLES[type_token].inputs, existing)
+    old = engine.checked(type_token, "replaced", inputs)
+    new = engine.checked(type_token, "replaced", apply_change(inputs, change), old)
+    diff = engine.diff(Resource(type_token, "replaced", "the-id", old, old), new)
     assert (diff["diffs"], diff["replaces"]) == ([*change], [*change])
     assert set(diff["detailedDiff"].values()) <= {
         "ADD_REPLACE",
         "DELETE_REPLACE",
         "UPDATE_REPLACE",
     }, "each detail says that it replaces"
-    row = ROWS[kind]
+    row = ROWS[type_token]
     has_fixed_name = row.name_input in apply_change(inputs, change)
     assert diff["deleteBeforeReplace"] == has_fixed_name, "two resources cannot have one name"
 
 
 def test_each_replacing_input_is_tried():
     tried = {
-        kind: {name for change in lifecycle.replacements for name in change}
-        for kind, lifecycle in LIFECYCLES.items()
+        type_token: {name for change in lifecycle.replacements for name in change}
+        for type_token, lifecycle in LIFECYCLES.items()
     }
-    assert tried == {kind: row.replacing_inputs for kind, row in ROWS.items()}
+    assert tried == {type_token: row.replacing_inputs for type_token, row in ROWS.items()}

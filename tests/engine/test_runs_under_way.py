@@ -51,8 +51,8 @@ class Execution:
 @pytest.fixture
 def slow_training(emulator):
     """Make the next training take 20 seconds."""
-    order = {"fault": "take", "job": "solution-version", "of": SOLUTION, "seconds": 20}
-    emulator.control("POST", "faults", order)
+    fault = {"fault": "take", "job": "solution-version", "of": SOLUTION, "seconds": 20}
+    emulator.control("POST", "faults", fault)
     yield
     emulator.control("DELETE", "faults")
 
@@ -75,8 +75,8 @@ def test_a_run_keeps_its_code_although_the_code_changed(deployed, emulator):
 
 
 def test_a_run_whose_dataset_is_removed_fails_and_reports_the_denied_action(deployed, emulator):
-    order = {"fault": "take", "job": "dataset-import-job", "seconds": 15, "times": 3}
-    emulator.control("POST", "faults", order)
+    fault = {"fault": "take", "job": "dataset-import-job", "seconds": 15, "times": 3}
+    emulator.control("POST", "faults", fault)
     run = Execution(deployed, emulator, force=True)
     run.wait_for("Wait for dataset import job")
     deployed.remove("datasets.users")
