@@ -185,6 +185,26 @@ class Monitor:
             raise DeploymentError(
                 f"{_label(request)}: this type is not supported by the emulator's deployer"
             )
+        inputs = self._checked_inputs(row, request, urn, declared)
+        recorded_names = {*declared, row.name_input} & inputs.keys() - {"region"}
+        recorded = {name: _json_value(inputs[name]) for name in sorted(recorded_names)}
+        record = self._state.find(urn, _label(request), recorded)
+        if record is None:
+            resource = self._create(row, inputs, _label(request))
+            record = Record(urn, recorded, resource.id, _without_archives(resource.outputs))
+            self._state.add(record)
+        return DeployedResource(
+            urn, request.type, request.name, recorded, record.id, record.outputs
+        )
+
+    def _checked_inputs(
+        self,
+        row: Row,
+        request: resource_pb2.RegisterResourceRequest,
+        urn: str,
+        declared: Mapping[str, object],
+    ) -> wire.Properties:
+        """Return the complete inputs. Raises InputRefusedError for the first that is refused."""
         self._check_region(declared)
         inputs, failures = check_inputs(
             row,
@@ -196,21 +216,7 @@ class Monitor:
         )
         if failures:
             raise failures[0]
-        recorded_names = {*declared, row.name_input} & inputs.keys() - {"region"}
-        recorded = {name: _json_value(inputs[name]) for name in sorted(recorded_names)}
-        record = self._state.find(urn, _label(request), recorded)
-        if record is None:
-            resource = self._create(row, inputs, _label(request))
-            outputs = {
-                name: value
-                for name, value in resource.outputs.items()
-                if not isinstance(value, wire.Archive)
-            }
-            record = Record(urn, recorded, resource.id, outputs)
-            self._state.add(record)
-        return DeployedResource(
-            urn, request.type, request.name, recorded, record.id, record.outputs
-        )
+        return inputs
 
     def _create(self, row: Row, inputs: wire.Properties, label: str) -> lifecycle.ExistingResource:
         """Create a resource. An error gets a note with the label of the resource."""
@@ -232,3 +238,7 @@ def _label(request: resource_pb2.RegisterResourceRequest) -> str:
 def _json_value(value: object) -> object:
     """Return a value that JSON can hold. An archive becomes its fingerprint."""
     return {"sha256": value.hash} if isinstance(value, wire.Archive) else value
+
+
+def _without_archives(outputs: Mapping[str, object]) -> wire.Properties:
+    return {name: value for name, value in outputs.items() if not isinstance(value, wire.Archive)}

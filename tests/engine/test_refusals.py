@@ -38,7 +38,7 @@ RetrainingPipeline(
     RetrainingPipelineArgs(
         datasets=DatasetsArgs(
             interactions=DatasetArgs(
-                dataset_arn="{home}:dataset/movies/INTERACTIONS",
+                dataset_arn="{arn_prefix}:dataset/movies/INTERACTIONS",
                 data_location="s3://movies-exports/interactions.csv",
             )
         ),
@@ -69,14 +69,14 @@ class Failure(NamedTuple):
 def failed_up(endpoint, tmp_path):
     """Return a function that deploys a program, which must fail, and returns the failure."""
 
-    def deploy(*, home, solution=None, before="", options=""):
+    def deploy(*, arn_prefix, solution=None, before="", options=""):
         (tmp_path / "Pulumi.yaml").write_text(PROJECT)
         (tmp_path / ".venv").symlink_to(sys.prefix)
         (tmp_path / "__main__.py").write_text(
             PROGRAM.format(
                 root=str(ROOT),
-                home=home,
-                solution=solution or repr(f"{home}:solution/movies"),
+                arn_prefix=arn_prefix,
+                solution=solution or repr(f"{arn_prefix}:solution/movies"),
                 before=before,
                 options=options,
             )
@@ -93,7 +93,7 @@ def failed_up(endpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("home", "message"),
+    ("arn_prefix", "message"),
     [(OTHER_ACCOUNT, ACCOUNT), (OTHER_REGION, REGION)],
     ids=["account", "region"],
 )
@@ -103,9 +103,9 @@ def failed_up(endpoint, tmp_path):
     ids=["default provider", "explicit provider"],
 )
 def test_another_account_or_region_is_refused_before_anything_is_created(
-    failed_up, home, message, before, options
+    failed_up, arn_prefix, message, before, options
 ):
-    failure = failed_up(home=home, before=before, options=options)
+    failure = failed_up(arn_prefix=arn_prefix, before=before, options=options)
     problem = f"1 problem in the retraining pipeline 'movies':\n  {message}"
     assert problem in _unindented(failure.message)
     assert failure.created == []
@@ -113,7 +113,7 @@ def test_another_account_or_region_is_refused_before_anything_is_created(
 
 def test_a_wrong_arn_that_is_unknown_in_the_preview_is_refused_before_the_pipeline(failed_up):
     failure = failed_up(
-        home="arn:aws:personalize:eu-west-1:123456789012",
+        arn_prefix="arn:aws:personalize:eu-west-1:123456789012",
         before='group = aws.scheduler.ScheduleGroup("mine")',
         solution="group.arn",
     )
