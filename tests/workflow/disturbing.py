@@ -9,7 +9,7 @@ from emulator.virtual.step_functions import StartedExecution
 from tests.workflow.disturbances import FAULTS, Disturbance
 from tests.workflow.pipeline import Pipeline, handler
 from tests.workflow.recorder import HOME, SHELF, Recorder, report_of
-from tests.world import HOUR, IMPORT_ROLE, dataset_arn, interactions, solution_arn
+from tests.world import HOUR, interactions, solution_arn
 
 SHUFFLED = interactions(shuffled=True)
 """Interactions from which a model learns nothing."""
@@ -79,19 +79,12 @@ def _deploy_poor_version(pipeline: Pipeline) -> None:
     """Make the shelf campaign serve a version that was trained on shuffled histories."""
     good_content = pipeline.bucket.objects["interactions.csv"]
     pipeline.bucket.objects["interactions.csv"] = SHUFFLED
-    pipeline.client.create_dataset_import_job(
-        jobName="shuffled",
-        datasetArn=dataset_arn(),
-        dataSource={"dataLocation": "s3://exports/interactions.csv"},
-        roleArn=IMPORT_ROLE,
-    )
+    pipeline.foreign_import("interactions")
     pipeline.sleep(HOUR)
     pipeline.bucket.objects["interactions.csv"] = good_content
-    poor = pipeline.client.create_solution_version(solutionArn=solution_arn(), name="poor")
+    poor = pipeline.foreign_training("poor")
     pipeline.sleep(HOUR)
-    pipeline.client.update_campaign(
-        campaignArn=SHELF, solutionVersionArn=poor["solutionVersionArn"]
-    )
+    pipeline.foreign_update(poor, "shelf")
     pipeline.sleep(HOUR)
 
 

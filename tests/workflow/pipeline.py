@@ -21,11 +21,14 @@ from tests.workflow.bucket import Bucket
 from tests.workflow.clients import FUNCTIONS, shared_clients, use_shared_clients
 from tests.world import (
     ACCOUNT,
+    HOUR,
+    IMPORT_ROLE,
     MOVIES,
     PREFIX,
     REGION,
     DatasetGroup,
     campaign_arn,
+    dataset_arn,
     exports,
     solution_arn,
 )
@@ -141,6 +144,48 @@ class Pipeline:
     def sleep(self, seconds: float) -> None:
         """Let virtual time pass. Executions continue meanwhile."""
         self.clock.sleep(seconds)
+
+    # What a person or another program does. `request` are more fields of the request.
+
+    def foreign_import(
+        self,
+        dataset: str,
+        *,
+        location: str | None = None,
+        job_name: str = "foreign",
+        **request: object,
+    ) -> None:
+        """Start an import of a dataset, by default from the file that `exports` writes for it."""
+        standard = {
+            "jobName": job_name,
+            "datasetArn": dataset_arn(dataset),
+            "dataSource": {"dataLocation": location or f"s3://exports/{dataset}.csv"},
+            "roleArn": IMPORT_ROLE,
+        }
+        self.client.create_dataset_import_job(**{**standard, **request})
+
+    def foreign_training(self, name: str = "foreign", **request: object) -> str:
+        """Start a training, and return the ARN of its version."""
+        response = self.client.create_solution_version(
+            **{"solutionArn": solution_arn(), "name": name, **request}
+        )
+        return response["solutionVersionArn"]
+
+    def foreign_update(self, version: str, campaign: str = "home", **request: object) -> None:
+        """Start an update of a campaign to a version."""
+        self.client.update_campaign(
+            campaignArn=campaign_arn(campaign), solutionVersionArn=version, **request
+        )
+
+    def replace_campaign(self, fault: str, **fields: object) -> None:
+        """Replace the campaign home by a new campaign, whose creation meets a fault."""
+        self.client.delete_campaign(campaignArn=campaign_arn())
+        self.sleep(HOUR)
+        self.inject_fault(fault, job="campaign", **fields)
+        self.client.create_campaign(
+            name="home", solutionVersionArn=self.versions()[0], minProvisionedTPS=2
+        )
+        self.sleep(HOUR)
 
 
 @contextmanager

@@ -13,9 +13,7 @@ VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
 @pytest.mark.parametrize("request_", [{}, {"trainingMode": "FULL"}])
 def test_a_version_with_the_name_of_the_run_is_adopted(request_):
     with deploy() as pipeline:
-        pipeline.client.create_solution_version(
-            solutionArn=solution_arn(), name=VERSION_NAME, **request_
-        )
+        pipeline.foreign_training(VERSION_NAME, **request_)
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("CreateSolutionVersion") == []
     assert outcomes(execution) == DEPLOYED
@@ -26,9 +24,7 @@ def test_a_version_with_the_name_of_the_run_is_adopted(request_):
 
 def test_a_different_version_with_the_name_of_the_run_is_an_error():
     with deploy() as pipeline:
-        pipeline.client.create_solution_version(
-            solutionArn=solution_arn(), name=VERSION_NAME, trainingMode="UPDATE"
-        )
+        pipeline.foreign_training(VERSION_NAME, trainingMode="UPDATE")
         execution = pipeline.run(skipImport=True)
         version = pipeline.versions()[-1]
     assert failures(execution) == {
@@ -41,7 +37,7 @@ def test_a_foreign_training_that_started_before_the_end_of_the_imports_is_not_ad
     with deploy() as pipeline:
         started = pipeline.start()
         pipeline.sleep(300)
-        pipeline.client.create_solution_version(solutionArn=solution_arn())
+        pipeline.foreign_training()
         execution = started.wait()
         _, foreign, trained = pipeline.versions()
         assert pipeline.served_version() == trained
@@ -51,7 +47,7 @@ def test_a_foreign_training_that_started_before_the_end_of_the_imports_is_not_ad
 
 def test_a_foreign_training_that_started_after_the_end_of_the_imports_is_adopted():
     def start_foreign_training(_event):
-        pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        pipeline.foreign_training()
 
     handlers = before_step("create_solution_version", start_foreign_training)
     with deploy(handlers=handlers) as pipeline:
@@ -83,7 +79,7 @@ def test_an_automatic_training_on_the_newest_imports_is_adopted():
 def test_an_adopted_training_is_not_stopped_at_its_deadline():
     with deploy() as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
-        pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        pipeline.foreign_training()
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("StopSolutionVersionCreation") == []
         assert pipeline.statuses() == ["ACTIVE", "CREATE IN_PROGRESS"]
@@ -92,7 +88,7 @@ def test_an_adopted_training_is_not_stopped_at_its_deadline():
 
 def test_a_foreign_training_that_is_being_stopped_is_not_adopted():
     with deploy(durations={"stop": 600}) as pipeline:
-        pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        pipeline.foreign_training()
         pipeline.sleep(120)
         pipeline.client.stop_solution_version_creation(solutionVersionArn=pipeline.versions()[-1])
         execution = pipeline.run(skipImport=True)
@@ -102,7 +98,7 @@ def test_a_foreign_training_that_is_being_stopped_is_not_adopted():
 
 def test_a_foreign_training_of_another_mode_is_not_adopted():
     with deploy() as pipeline:
-        pipeline.client.create_solution_version(solutionArn=solution_arn(), trainingMode="UPDATE")
+        pipeline.foreign_training(trainingMode="UPDATE")
         execution = pipeline.run(skipImport=True)
         (request,) = pipeline.requests("CreateSolutionVersion")
     assert request["trainingMode"] == "FULL"

@@ -10,14 +10,6 @@ from tests.workflow.pipeline import before_step, deploy, killed_after_work
 from tests.workflow.summaries import DEPLOYED, failed_calls, failures, outcomes, report
 from tests.world import MOVIES, campaign_arn, solution, solution_arn
 
-
-def foreign_update(pipeline, version, **changes):
-    """Update the campaign as a person does, without the pipeline."""
-    pipeline.client.update_campaign(
-        campaignArn=campaign_arn(), solutionVersionArn=version, minProvisionedTPS=2, **changes
-    )
-
-
 # Results of an update
 
 
@@ -95,20 +87,9 @@ def test_an_update_keeps_the_settings_of_the_campaign(keeps):
     assert (campaign["minProvisionedTPS"], campaign["campaignConfig"]) == (2, config)
 
 
-def replace_campaign(pipeline, **fault):
-    """Replace the campaign by a new campaign, whose creation meets this fault."""
-    pipeline.client.delete_campaign(campaignArn=campaign_arn())
-    pipeline.sleep(3600)
-    pipeline.inject_fault(**fault, job="campaign")
-    pipeline.client.create_campaign(
-        name="home", solutionVersionArn=pipeline.versions()[0], minProvisionedTPS=2
-    )
-    pipeline.sleep(3600)
-
-
 def test_a_campaign_whose_creation_failed_is_repaired_by_the_update():
     with deploy() as pipeline:
-        replace_campaign(pipeline, fault="fail", reason="Internal service error")
+        pipeline.replace_campaign("fail", reason="Internal service error")
         execution = pipeline.run(skipImport=True)
         assert pipeline.describe_campaign()["status"] == "ACTIVE"
         assert pipeline.served_version() == pipeline.versions()[-1]
@@ -117,7 +98,7 @@ def test_a_campaign_whose_creation_failed_is_repaired_by_the_update():
 
 def test_a_campaign_whose_creation_hangs_fails_after_the_limit():
     with deploy(MOVIES.with_options(limits=LimitsArgs(max_campaign_hours=2))) as pipeline:
-        replace_campaign(pipeline, fault="hang")
+        pipeline.replace_campaign("hang")
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == []
     assert failures(execution) == {"home": "its status is CREATE IN_PROGRESS, for 2 hours now"}
@@ -142,7 +123,7 @@ def test_a_campaign_that_is_deleted_during_the_run_fails_without_the_others():
 
 def test_the_run_waits_for_a_foreign_update_and_then_updates():
     def update(_event):
-        foreign_update(pipeline, pipeline.versions()[0], campaignConfig={})
+        pipeline.foreign_update(pipeline.versions()[0], campaignConfig={})
 
     with deploy(handlers=before_step("update_campaign", update)) as pipeline:
         execution = pipeline.run(skipImport=True)
@@ -154,7 +135,7 @@ def test_the_run_waits_for_a_foreign_update_and_then_updates():
 
 def test_the_run_waits_for_a_foreign_update_that_is_not_visible_yet():
     def update(_event):
-        foreign_update(pipeline, pipeline.versions()[0])
+        pipeline.foreign_update(pipeline.versions()[0])
 
     switches = Switches(update_visible_after=50)
     with deploy(switches=switches, handlers=before_step("update_campaign", update)) as pipeline:
@@ -169,7 +150,7 @@ def test_the_run_waits_for_a_foreign_update_that_is_not_visible_yet():
 
 def test_a_foreign_update_to_the_trained_version_replaces_the_update_of_the_run():
     def update(_event):
-        foreign_update(pipeline, pipeline.versions()[-1])
+        pipeline.foreign_update(pipeline.versions()[-1])
 
     with deploy(handlers=before_step("update_campaign", update)) as pipeline:
         execution = pipeline.run(skipImport=True)
@@ -180,7 +161,7 @@ def test_a_foreign_update_to_the_trained_version_replaces_the_update_of_the_run(
 
 def test_a_campaign_that_already_serves_the_version_is_not_updated():
     def update(_event):
-        foreign_update(pipeline, pipeline.versions()[-1])
+        pipeline.foreign_update(pipeline.versions()[-1])
         pipeline.sleep(50)
 
     with deploy(
@@ -194,7 +175,7 @@ def test_a_campaign_that_already_serves_the_version_is_not_updated():
 def test_the_run_waits_for_a_foreign_update_that_hangs_until_the_limit():
     with deploy(MOVIES.with_options(limits=LimitsArgs(max_campaign_hours=2))) as pipeline:
         pipeline.inject_fault("hang", job="campaign-update")
-        foreign_update(pipeline, pipeline.versions()[0])
+        pipeline.foreign_update(pipeline.versions()[0])
         execution = pipeline.run(skipImport=True)
         old = pipeline.versions()[0]
     assert failures(execution) == {"home": f"it is being updated to {old}, for 2 hours now"}
@@ -205,10 +186,9 @@ def test_a_campaign_that_serves_a_newer_version_is_skipped():
         started = pipeline.start(skipImport=True)
         pipeline.sleep(60)
         pipeline.inject_fault("take", job="solution-version", seconds=600)
-        pipeline.client.create_solution_version(solutionArn=solution_arn())
-        newer = pipeline.versions()[-1]
+        newer = pipeline.foreign_training()
         pipeline.sleep(900)
-        foreign_update(pipeline, newer)
+        pipeline.foreign_update(newer)
         execution = started.wait()
         assert pipeline.requests("UpdateCampaign") == []
         assert pipeline.served_version() == newer
@@ -221,7 +201,7 @@ def test_an_update_that_is_undone_before_the_run_has_seen_its_end_is_repeated():
     def undo(_event):
         pipeline.sleep(130)
         assert pipeline.served_version() == pipeline.versions()[-1], "the update has ended"
-        foreign_update(pipeline, pipeline.versions()[0])
+        pipeline.foreign_update(pipeline.versions()[0])
         pipeline.sleep(130)
 
     with deploy(
@@ -235,9 +215,8 @@ def test_an_update_that_is_undone_before_the_run_has_seen_its_end_is_repeated():
 
 def test_without_a_gate_the_run_waits_for_a_campaign_that_syncs_with_the_newest_version():
     with deploy(MOVIES.with_solutions(solution(quality_gate_enabled=False))) as pipeline:
-        pipeline.client.update_campaign(
-            campaignArn=campaign_arn(),
-            solutionVersionArn=f"{solution_arn()}/$LATEST",
+        pipeline.foreign_update(
+            f"{solution_arn()}/$LATEST",
             campaignConfig={"syncWithLatestSolutionVersion": True},
         )
         pipeline.sleep(3600)

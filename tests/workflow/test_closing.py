@@ -10,7 +10,7 @@ from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED
 from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler, killed_after_work
 from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, report
-from tests.world import IMPORT_ROLE, MOVIES, PREFIX, dataset_arn, solution, solution_arn
+from tests.world import MOVIES, PREFIX, solution, solution_arn
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
 SHORT_LIMITS = MOVIES.with_options(
@@ -89,11 +89,8 @@ def test_a_run_that_nearly_reaches_every_deadline_does_not_time_out():
         "campaign-update": 4.9 * 3600,
     }
 
-    def start_foreign_update(event):
-        pipeline.client.update_campaign(
-            campaignArn=event["campaign"]["campaignArn"],
-            solutionVersionArn=pipeline.versions()[0],
-        )
+    def start_foreign_update(_event):
+        pipeline.foreign_update(pipeline.versions()[0])
 
     with deploy(
         MOVIES.with_datasets("items").with_options(limits=limits),
@@ -101,13 +98,7 @@ def test_a_run_that_nearly_reaches_every_deadline_does_not_time_out():
         handlers=before_step("update_campaign", start_foreign_update),
     ) as pipeline:
         for job_name in foreign_jobs:
-            pipeline.client.create_dataset_import_job(
-                jobName=job_name,
-                datasetArn=dataset_arn("ITEMS"),
-                dataSource={"dataLocation": "s3://exports/items.csv"},
-                roleArn=IMPORT_ROLE,
-            )
-
+            pipeline.foreign_import("items", job_name=job_name)
         execution = pipeline.run()
         assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == {"items": "IMPORTED", **DEPLOYED}
@@ -151,9 +142,7 @@ def test_closing_stops_only_the_trainings_of_this_run():
     with deploy(SHORT_LIMITS) as pipeline:
         pipeline.inject_fault("hang", job="solution-version", times=4)
         for name in names:
-            pipeline.client.create_solution_version(
-                solutionArn=solution_arn(), name=name, trainingMode="UPDATE"
-            )
+            pipeline.foreign_training(name, trainingMode="UPDATE")
         pipeline.sleep(600)
         close(time_out(pipeline, skipImport=True))
         stopped = pipeline.requests("StopSolutionVersionCreation")

@@ -137,12 +137,8 @@ def test_a_foreign_import_does_not_change_the_size_to_compare_with(import_mode):
     with deploy(INTERACTIONS_ONLY) as pipeline:
         pipeline.run()
         pipeline.bucket.put("more/interactions.csv", INTERACTIONS)
-        pipeline.client.create_dataset_import_job(
-            jobName="by-hand",
-            datasetArn=dataset_arn(),
-            dataSource={"dataLocation": "s3://exports/more/"},
-            roleArn=pipeline.args.import_role_arn,
-            importMode=import_mode,
+        pipeline.foreign_import(
+            "interactions", location="s3://exports/more/", importMode=import_mode
         )
         pipeline.sleep(3600)
         pipeline.bucket.put("interactions.csv", rows_of_export(400))

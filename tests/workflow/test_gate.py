@@ -108,7 +108,7 @@ def test_each_campaign_of_a_solution_is_compared_with_the_version_that_it_serves
         write_worse_data(pipeline)
         pipeline.run(datasets=["interactions"])
         first, bad = pipeline.versions()
-        pipeline.client.update_campaign(campaignArn=campaign_arn("mail"), solutionVersionArn=bad)
+        pipeline.foreign_update(bad, "mail")
         pipeline.sleep(3600)
         execution = pipeline.machine.start({"skipImport": True}).wait()
         third = pipeline.versions()[-1]
@@ -126,9 +126,7 @@ def foreign_update_after_the_gate(pipeline, version):
     def evaluate(event, context):
         evaluation = handler("evaluate_solution_version")(event, context)
         if versions:
-            pipeline.client.update_campaign(
-                campaignArn=campaign_arn(), solutionVersionArn=versions.pop()
-            )
+            pipeline.foreign_update(versions.pop())
         return evaluation
 
     return evaluate
@@ -137,8 +135,7 @@ def foreign_update_after_the_gate(pipeline, version):
 def test_the_gate_compares_again_if_the_campaign_serves_another_version_meanwhile():
     with deploy() as pipeline:
         first = pipeline.served_version()
-        response = pipeline.client.create_solution_version(solutionArn=solution_arn())
-        second = response["solutionVersionArn"]
+        second = pipeline.foreign_training()
         pipeline.sleep(3 * 3600)
         pipeline.handlers["evaluate_solution_version"] = foreign_update_after_the_gate(
             pipeline, second
@@ -156,7 +153,7 @@ def test_the_second_comparison_can_reject():
         write_worse_data(pipeline)
         pipeline.run(datasets=["interactions"])
         bad = pipeline.versions()[-1]
-        pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=bad)
+        pipeline.foreign_update(bad)
         pipeline.sleep(3600)
         pipeline.machine.functions["evaluate_solution_version"] = foreign_update_after_the_gate(
             pipeline, good
@@ -221,20 +218,9 @@ def test_every_broken_rule_is_reported():
     assert metrics == [NDCG_AT_10, "precision_at_25", "precision_at_25"]
 
 
-def replace_by_a_failed_campaign(pipeline):
-    """Replace the campaign by a new campaign whose creation fails, so that it serves nothing."""
-    pipeline.client.delete_campaign(campaignArn=campaign_arn())
-    pipeline.sleep(3600)
-    pipeline.inject_fault("fail", job="campaign", reason="Internal service error")
-    pipeline.client.create_campaign(
-        name="home", solutionVersionArn=pipeline.versions()[0], minProvisionedTPS=2
-    )
-    pipeline.sleep(3600)
-
-
 def test_a_campaign_that_serves_nothing_gets_a_version_that_cannot_be_compared():
     with deploy() as pipeline:
-        replace_by_a_failed_campaign(pipeline)
+        pipeline.replace_campaign("fail", reason="Internal service error")
         write_worse_data(pipeline)
         execution = pipeline.run()
         new = pipeline.versions()[-1]
@@ -250,7 +236,7 @@ def test_a_campaign_that_serves_nothing_gets_a_version_that_cannot_be_compared()
 
 def test_a_campaign_that_serves_nothing_gets_no_version_below_the_minimum():
     with deploy(gated(QualityRuleArgs(metric=NDCG_AT_10, minimum=0.99))) as pipeline:
-        replace_by_a_failed_campaign(pipeline)
+        pipeline.replace_campaign("fail", reason="Internal service error")
         execution = pipeline.run(skipImport=True)
         assert pipeline.describe_campaign()["status"] == "CREATE FAILED"
     assert outcomes(execution) == REJECTED

@@ -15,20 +15,6 @@ ITEMS_JOB = f"{PREFIX}-{RUN_ID}-items-1"
 NO_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
 
 
-def create_job(pipeline, job_name, **changes):
-    """Create an import job of the items. Without changes, it equals the import job of the run."""
-    return pipeline.client.create_dataset_import_job(
-        **{
-            "jobName": job_name,
-            "datasetArn": dataset_arn("ITEMS"),
-            "dataSource": {"dataLocation": "s3://exports/items.csv"},
-            "roleArn": IMPORT_ROLE,
-            "importMode": "FULL",
-            **changes,
-        }
-    )
-
-
 def requested_names(pipeline):
     """Return the names of the import jobs that the run requested, in order."""
     return [request["jobName"] for request in pipeline.requests("CreateDatasetImportJob")]
@@ -141,7 +127,7 @@ def test_the_run_waits_for_free_import_slots():
     foreign_jobs = {f"foreign-{number}": 3 * 3600 + number * 600 for number in range(5)}
     with deploy(durations=foreign_jobs) as pipeline:
         for job_name in foreign_jobs:
-            create_job(pipeline, job_name)
+            pipeline.foreign_import("items", job_name=job_name)
         started_at = pipeline.clock.now()
         execution = pipeline.run()
         results = execution.output["imports"]["results"]
@@ -157,7 +143,7 @@ def test_an_import_without_a_slot_fails_after_the_limit():
     limits = LimitsArgs(max_import_hours=2)
     with deploy(MOVIES.with_options(limits=limits), durations=foreign_jobs) as pipeline:
         for job_name in foreign_jobs:
-            create_job(pipeline, job_name)
+            pipeline.foreign_import("items", job_name=job_name)
         started_at = pipeline.clock.now()
         execution = pipeline.run()
         duration = pipeline.clock.now() - started_at
@@ -255,7 +241,7 @@ def test_a_function_that_is_always_killed_fails_only_its_dataset():
 
 def test_an_equal_job_with_the_same_name_is_adopted():
     with deploy() as pipeline:
-        create_job(pipeline, ITEMS_JOB)
+        pipeline.foreign_import("items", job_name=ITEMS_JOB, importMode="FULL")
         pipeline.sleep(300)
         execution = pipeline.run()
         assert existing_names(pipeline) == sorted(set(requested_names(pipeline)))
@@ -267,7 +253,7 @@ def test_a_failed_job_with_the_same_name_is_not_created_again():
         pipeline.inject_fault(
             "fail", job="dataset-import-job", of=ITEMS_JOB, reason="Row 7 has no ITEM_ID"
         )
-        create_job(pipeline, ITEMS_JOB)
+        pipeline.foreign_import("items", job_name=ITEMS_JOB, importMode="FULL")
         pipeline.sleep(1000)
         execution = pipeline.run()
     assert failures(execution) == {"items": "Row 7 has no ITEM_ID"}
@@ -285,7 +271,7 @@ def test_a_failed_job_with_the_same_name_is_not_created_again():
 )
 def test_a_different_job_with_the_same_name_is_an_error(changes, position, value):
     with deploy() as pipeline:
-        create_job(pipeline, ITEMS_JOB, **changes)
+        pipeline.foreign_import("items", job_name=ITEMS_JOB, **{"importMode": "FULL", **changes})
         execution = pipeline.run()
     wanted = (dataset_arn("ITEMS"), "s3://exports/items.csv", "FULL", IMPORT_ROLE)
     existing = (*wanted[:position], value, *wanted[position + 1 :])

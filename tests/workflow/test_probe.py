@@ -177,14 +177,12 @@ def test_a_failed_update_is_not_probed():
 
 def test_a_campaign_that_a_foreign_update_has_moved_is_left_alone():
     def move_to_foreign_version(_event):
-        pipeline.client.update_campaign(
-            campaignArn=campaign_arn(), solutionVersionArn=pipeline.versions()[1]
-        )
+        pipeline.foreign_update(pipeline.versions()[1])
 
     with deploy(
         PROBE_FAILS, handlers=before_step("roll_back_campaign", move_to_foreign_version)
     ) as pipeline:
-        pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        pipeline.foreign_training()
         pipeline.sleep(3 * 3600)
         execution = pipeline.run(skipImport=True)
         foreign_version = pipeline.versions()[1]
@@ -197,7 +195,7 @@ def test_a_campaign_that_a_foreign_update_has_moved_is_left_alone():
 def test_a_campaign_that_a_person_moves_back_needs_no_rollback():
     def move_back(event):
         old = event["update"]["previousVersionArn"]
-        pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=old)
+        pipeline.foreign_update(old)
 
     with deploy(PROBE_FAILS, handlers=before_step("roll_back_campaign", move_back)) as pipeline:
         execution = pipeline.run(skipImport=True)
@@ -232,9 +230,8 @@ def test_a_rollback_that_hangs_fails_at_its_deadline():
 
 def test_a_rollback_waits_for_a_running_update():
     def start_foreign_update(event):
-        pipeline.client.update_campaign(
-            campaignArn=campaign_arn(),
-            solutionVersionArn=event["update"]["targetVersionArn"],
+        pipeline.foreign_update(
+            event["update"]["targetVersionArn"],
             minProvisionedTPS=3,
         )
 
@@ -272,13 +269,7 @@ def test_each_update_writes_the_previous_version_to_the_campaigns_tags():
 
 def test_a_campaign_that_served_nothing_is_not_probed():
     with deploy(PROBE_FAILS) as pipeline:
-        pipeline.client.delete_campaign(campaignArn=campaign_arn())
-        pipeline.sleep(3600)
-        pipeline.inject_fault("fail", job="campaign", reason="Internal service error")
-        pipeline.client.create_campaign(
-            name="home", solutionVersionArn=pipeline.versions()[0], minProvisionedTPS=2
-        )
-        pipeline.sleep(3600)
+        pipeline.replace_campaign("fail", reason="Internal service error")
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[-1], "no rollback is possible"
         assert PREVIOUS not in tags_of(pipeline.client, campaign_arn())

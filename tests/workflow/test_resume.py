@@ -167,7 +167,7 @@ def test_a_manual_run_trains_again_if_no_version_waits():
 
 def test_a_foreign_version_that_waits_is_not_deployed():
     with deploy() as pipeline:
-        pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        pipeline.foreign_training()
         pipeline.sleep(2 * 3600)
         pipeline.machine.start({"skipImport": True}).wait()
         assert len(pipeline.requests("CreateSolutionVersion")) == 1

@@ -58,7 +58,7 @@ def test_a_campaign_that_a_person_moved_back_is_not_updated():
     with deploy() as pipeline:
         old = pipeline.served_version()
         pipeline.run()
-        pipeline.client.update_campaign(campaignArn=campaign_arn(), solutionVersionArn=old)
+        pipeline.foreign_update(old)
         pipeline.sleep(3600)
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert pipeline.served_version() == old
@@ -134,12 +134,7 @@ def test_imports_without_a_successful_training_are_new_data():
 def test_a_foreign_import_is_new_data():
     with deploy() as pipeline:
         pipeline.run()
-        pipeline.client.create_dataset_import_job(
-            jobName="by-hand",
-            datasetArn=pipeline.args.datasets.items.dataset_arn,
-            dataSource={"dataLocation": "s3://exports/items.csv"},
-            roleArn=pipeline.args.import_role_arn,
-        )
+        pipeline.foreign_import("items")
         pipeline.sleep(3600)
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
     assert outcomes(execution) == ALL_DONE
@@ -253,9 +248,8 @@ def test_automatic_training_can_be_refused():
 
 def test_a_campaign_that_syncs_with_the_newest_version_is_refused_beside_a_gate():
     with deploy() as pipeline:
-        pipeline.client.update_campaign(
-            campaignArn=campaign_arn(),
-            solutionVersionArn=f"{solution_arn()}/$LATEST",
+        pipeline.foreign_update(
+            f"{solution_arn()}/$LATEST",
             campaignConfig={"syncWithLatestSolutionVersion": True},
         )
         pipeline.sleep(3600)
@@ -305,11 +299,10 @@ def test_too_few_free_import_slots_are_a_warning():
     with deploy() as pipeline:
         pipeline.second_pipeline(books, prefix="beefbeef")
         for dataset_type in ("interactions", "items"):
-            pipeline.client.create_dataset_import_job(
-                jobName=f"foreign-{dataset_type}",
+            pipeline.foreign_import(
+                dataset_type,
+                job_name=f"foreign-{dataset_type}",
                 datasetArn=dataset_arn(dataset_type, group="books"),
-                dataSource={"dataLocation": f"s3://exports/{dataset_type}.csv"},
-                roleArn=pipeline.args.import_role_arn,
             )
         execution = pipeline.run()
     assert outcomes(execution) == ALL_DONE
@@ -320,11 +313,6 @@ def test_too_few_free_import_slots_are_a_warning():
 
 def test_four_imports_for_five_slots_are_no_warning():
     with deploy() as pipeline:
-        pipeline.client.create_dataset_import_job(
-            jobName="foreign",
-            datasetArn=pipeline.args.datasets.users.dataset_arn,
-            dataSource={"dataLocation": "s3://exports/users.csv"},
-            roleArn=pipeline.args.import_role_arn,
-        )
+        pipeline.foreign_import("users")
         execution = pipeline.run()
     assert report(execution)["warnings"] == []

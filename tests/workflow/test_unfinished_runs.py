@@ -6,7 +6,7 @@ from emulator.virtual.lambda_runtime import Fails
 from functions.personalize.tags import PREVIOUS, VERDICT, tags_of
 from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
-from tests.world import MOVIES, campaign, campaign_arn, interactions, solution, solution_arn
+from tests.world import MOVIES, campaign, campaign_arn, interactions, solution
 
 NEXT_SLOT = "2026-11-30T03:00:00Z"
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
@@ -95,7 +95,7 @@ def test_a_version_with_a_rollback_is_not_deployed_to_another_campaign():
         pipeline.inject_fault(
             "take", job="campaign-update", of=campaign_arn("shop"), seconds=2 * 3600
         )
-        pipeline.client.update_campaign(campaignArn=campaign_arn("shop"), solutionVersionArn=old)
+        pipeline.foreign_update(old, "shop")
         execution = started.wait()
         assert pipeline.served_version("home") == pipeline.served_version("shop") == old
     assert outcomes(execution) == {
@@ -116,7 +116,7 @@ def test_a_campaign_that_a_person_moved_back_stays_when_its_version_waits_for_an
         pipeline.inject_fault("fail", job="campaign-update", of=campaign_arn("shop"))
         pipeline.run()
         old, new = pipeline.versions()
-        pipeline.client.update_campaign(campaignArn=campaign_arn("home"), solutionVersionArn=old)
+        pipeline.foreign_update(old, "home")
         pipeline.sleep(7200)
         execution = pipeline.machine.start(request_).wait()
         assert pipeline.served_version("home") == old
@@ -130,7 +130,7 @@ def test_a_campaign_that_a_person_moved_back_stays_when_its_version_waits_for_an
 @pytest.mark.parametrize("request_", [{"resume": RUN_ID}, {"scheduledTime": NEXT_SLOT}], ids=str)
 def test_an_adopted_version_is_deployed_by_a_later_run_without_a_training(request_):
     def start_foreign_training(_event):
-        pipeline.client.create_solution_version(solutionArn=solution_arn(), name="by-hand")
+        pipeline.foreign_training()
 
     handlers = before_step("create_solution_version", start_foreign_training)
     with deploy(handlers=handlers) as pipeline:
