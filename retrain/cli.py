@@ -40,15 +40,17 @@ def retrain() -> None:
 
 @app.command()
 def rehearse(
-    stack: Annotated[str, typer.Option(help="The stack: its file is Pulumi.<stack>.yaml.")] = "dev",
+    stack: Annotated[
+        str, typer.Option(help="The stack, whose file is Pulumi.<stack>.yaml.")
+    ] = "dev",
     *,
     scenario: Annotated[
         list[Name] | None,
         typer.Option(
             metavar="NAME",
             help=f"The scenario to play. Repeat the option for several. {Name.HAPPY_PATH} (the "
-            f"default) is a run that succeeds. In each of these something goes wrong: "
-            f"{', '.join(row.name for row in SCENARIOS)}. {Name.ALL} plays everything.",
+            f"default) is a run that succeeds. {Name.ALL} plays everything. In the others "
+            f"something goes wrong: {', '.join(row.name for row in SCENARIOS)}.",
         ),
     ] = None,
     data: DataDir = None,
@@ -66,8 +68,9 @@ def rehearse(
 ) -> None:
     """Deploy a stack to an AWS that runs on this machine, and run its pipeline there.
 
-    The schedule starts the run. If the stack is paused, the run is started by hand. Scenarios
-    are played after a first run.
+    The schedule starts the run, or the command does if the stack is paused.
+
+    Each scenario starts another run.
 
     Exit code 0: every campaign serves its new version, and every scenario ended as designed.
     Exit code 1: a campaign does not serve its new version, or a scenario ended otherwise.
@@ -82,15 +85,18 @@ def rehearse(
 
 @app.command()
 def emulate(
-    stack: Annotated[str, typer.Option(help="The stack: its file is Pulumi.<stack>.yaml.")] = "dev",
+    stack: Annotated[
+        str, typer.Option(help="The stack, whose file is Pulumi.<stack>.yaml.")
+    ] = "dev",
     *,
     data: DataDir = None,
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1. 0 takes a free port.")] = 4566,
 ) -> None:
-    """Run an AWS on this machine with all resources that a stack names. Deploy nothing.
+    """Run an AWS on this machine with all resources that a stack names, but without the stack.
 
-    The command prints the variables with which `pulumi up` deploys the stack there. It runs until
-    Ctrl-C.
+    The command prints the variables for `pulumi up`, the AWS CLI and boto3.
+
+    It runs until Ctrl-C.
 
     Exit code 0: the command was interrupted.
     Exit code 1: the emulator died.
