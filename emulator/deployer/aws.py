@@ -84,17 +84,18 @@ class Aws:
         method = getattr(client, xform_name(operation))
         return cast("Response", method(**request))
 
-    def pages(
+    def list_items(
         self, service: str, operation: str, request: Mapping[str, object]
     ) -> Iterator[Response]:
-        """Yield the items of all pages of an operation that lists.
+        """Yield the items of an operation that lists, from all pages.
 
-        These are the items of the first list that botocore's paginator names.
+        A response may have several lists. The items are those of the first list that botocore's
+        model of the operation names.
         """
         paginator = self._client(service).get_paginator(xform_name(operation))
-        items, *_ = cast("list[Any]", paginator.result_keys)  # jmespath brings no types
+        first_list, *_ = cast("list[Any]", paginator.result_keys)  # jmespath brings no types
         for page in paginator.paginate(**request):
-            yield from items.search(page) or ()
+            yield from first_list.search(page) or ()
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource in this region and account."""

@@ -7,7 +7,7 @@ they are written for the regular expressions of another language.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.deployer.errors import InputRefusedError
 
@@ -26,27 +26,34 @@ def check(shape: Shape | None, value: object, path: str) -> None:
         return
     _check_enumeration(shape, value, path)
     _check_range(shape, value, path)
-    for inner_shape, inner_value, inner_path in _inner_values(shape, value, path):
-        check(inner_shape, inner_value, inner_path)
+    for inner in _inner_values(shape, value, path):
+        check(inner.shape, inner.value, inner.path)
 
 
-def _inner_values(
-    shape: Shape, value: object, path: str
-) -> Iterator[tuple[Shape | None, object, str]]:
-    """Yield shape, value and path of each value in a structure, a map or a list."""
+class _InnerValue(NamedTuple):
+    """A value in a structure, a map or a list."""
+
+    shape: Shape | None
+    """None for a member that botocore's model does not have."""
+    value: object
+    path: str
+
+
+def _inner_values(shape: Shape, value: object, path: str) -> Iterator[_InnerValue]:
+    """Yield the values in a structure, a map or a list. Yield nothing for another shape."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         members = cast("StructureShape", shape).members
         for name, item in value.items():
-            yield members.get(name), item, f"{path}.{name}"
+            yield _InnerValue(members.get(name), item, f"{path}.{name}")
     elif shape.type_name == "map" and isinstance(value, Mapping):
         map_shape = cast("MapShape", shape)
         for key, item in value.items():
-            yield map_shape.key, key, f"{path}.{key}"
-            yield map_shape.value, item, f"{path}.{key}"
+            yield _InnerValue(map_shape.key, key, f"{path}.{key}")
+            yield _InnerValue(map_shape.value, item, f"{path}.{key}")
     elif shape.type_name == "list" and isinstance(value, list):
         member = cast("ListShape", shape).member
         for index, item in enumerate(value):
-            yield member, item, f"{path}[{index}]"
+            yield _InnerValue(member, item, f"{path}[{index}]")
 
 
 def _check_enumeration(shape: Shape, value: object, path: str) -> None:

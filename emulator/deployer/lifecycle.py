@@ -151,7 +151,7 @@ def _update_tags(
         keys = {tagging.keys_parameter: removed_keys}
         aws.call(tagging.service, tagging.untag_operation, {**resource, **keys})
     if changed_tags:
-        [api_tags] = request_for(row, {ALL_TAGS: changed_tags}).values()
+        api_tags = request_for(row, {ALL_TAGS: changed_tags})[api_name(row.inputs, "tags")]
         tags = {tagging.tags_parameter: api_tags}
         aws.call(tagging.service, tagging.tag_operation, {**resource, **tags})
 

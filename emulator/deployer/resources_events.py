@@ -97,7 +97,7 @@ def _rule_of_target(identity: Identity) -> Request:
 
 def _read_target(identity: Identity, aws: Aws) -> Snapshot:
     rule = _rule_of_target(identity)
-    for target in aws.pages("events", "ListTargetsByRule", rule):
+    for target in aws.list_items("events", "ListTargetsByRule", rule):
         if target["Id"] == identity.request["Id"]:
             return Snapshot({**target, **rule})
     raise GoneError(identity.id)

@@ -100,7 +100,7 @@ def _read_function(identity: Identity, aws: Aws) -> Snapshot:
     name = {"FunctionName": identity.id}
     function = aws.call("lambda", "GetFunction", name)
     configuration: Response = function["Configuration"]
-    *_, latest = aws.pages("lambda", "ListVersionsByFunction", name)
+    *_, latest = aws.list_items("lambda", "ListVersionsByFunction", name)
     concurrency = function.get("Concurrency", {})
     return Snapshot(
         {

@@ -37,7 +37,7 @@ def _read(identity: Identity, aws: Aws) -> Snapshot:
 
 def _find(name: str, aws: Aws) -> Response:
     """Return the log group with a name. Raises GoneError if it does not exist."""
-    for group in aws.pages("logs", "DescribeLogGroups", {"logGroupNamePrefix": name}):
+    for group in aws.list_items("logs", "DescribeLogGroups", {"logGroupNamePrefix": name}):
         if group["logGroupName"] == name:
             return group
     raise GoneError(name)

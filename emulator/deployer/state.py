@@ -86,6 +86,6 @@ class State:
 
     def _read(self) -> Iterator[Record]:
         objects = {"Bucket": BUCKET, "Prefix": self._prefix}
-        for item in self._aws.pages("s3", "ListObjectsV2", objects):
+        for item in self._aws.list_items("s3", "ListObjectsV2", objects):
             content = self._aws.call("s3", "GetObject", {"Bucket": BUCKET, "Key": item["Key"]})
             yield Record(**json.load(content["Body"]))
