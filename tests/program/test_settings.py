@@ -14,6 +14,7 @@ from components.args import (
     QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
+    config_keys,
     config_values,
 )
 from tests.program.sample_stack import (
@@ -151,8 +152,7 @@ def test_all_problems_are_reported_at_once():
 def test_a_setting_that_cannot_be_read_is_not_reported_as_missing():
     assert error_of(changed({"datasets": {"users": "s3://bucket/users.csv"}})) == one_problem(
         "datasets.users: 's3://bucket/users.csv' is text; "
-        "expected a mapping with datasetArn, dataLocation, importMode, minRelativeSize, "
-        "readyMarker"
+        f"expected a mapping with {', '.join(config_keys(DatasetArgs))}"
     )
 
 

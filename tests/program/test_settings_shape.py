@@ -2,6 +2,15 @@
 
 import pytest
 
+from components.args import (
+    DatasetArgs,
+    DatasetsArgs,
+    ProbeArgs,
+    QualityRuleArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+    config_keys,
+)
 from tests.program.sample_stack import (
     CAMPAIGN,
     EXAMPLE,
@@ -19,15 +28,17 @@ from tests.program.sample_stack import (
     refused_without_value,
 )
 
-KEYS = (
-    "datasets, solutions, importRoleArn, retrainingRate, timezone, paused, skipWhenUnchanged, "
-    "autoTraining, limits, tags, permissionsBoundaryArn, logRetentionDays, kmsKeyArn, dataKmsKeyArn"
+KEYS, DATASETS, DATASET_KEYS, SOLUTION_KEYS, RULE_KEYS, PROBE_KEYS = (
+    ", ".join(config_keys(cls))
+    for cls in (
+        RetrainingPipelineArgs,
+        DatasetsArgs,
+        DatasetArgs,
+        SolutionArgs,
+        QualityRuleArgs,
+        ProbeArgs,
+    )
 )
-DATASETS = "interactions, items, users, actions, actionInteractions"
-DATASET_KEYS = "datasetArn, dataLocation, importMode, minRelativeSize, readyMarker"
-SOLUTION_KEYS = "solutionArn, trainingMode, fullEvery, campaigns, qualityGate, qualityGateEnabled"
-RULE_KEYS = "metric, maxDrop, minimum"
-PROBE_KEYS = "userId, itemId, inputList, minResults, minutes"
 TOO_MANY_BITS = (
     "is a number; expected text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits"
 )
