@@ -120,4 +120,4 @@ def _check_response(
 
 def _check_error(exception: Exception, **_: object) -> None:
     if isinstance(exception, NO_RESPONSE):
-        raise ServiceUnavailable(f"no answer: {exception}") from exception
+        raise ServiceUnavailable(f"no response: {exception}") from exception

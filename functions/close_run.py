@@ -33,7 +33,7 @@ class Detail(TypedDict):
 
 
 class StatusChange(TypedDict):
-    """The event. It does not tell how the execution ended now, so the execution is described."""
+    """The event. Its status may be out of date, so the function describes the execution."""
 
     detail: Detail
 

@@ -159,7 +159,7 @@ class Run(TypedDict):
 class PlannedImport(TypedDict):
     """One dataset import job to create, or to adopt if an earlier execution created it.
 
-    `dataLocation` has the date filled in. `tags` are those that the stack's tags do not contain.
+    `dataLocation` has the date filled in. `tags` are added to the tags of the stack.
     `durations` are the seconds that the last imports took.
     """
 

@@ -92,9 +92,8 @@ def day_of(run_id: str) -> str:
 def input_problems(execution_input: object, settings: Settings) -> list[str]:
     """Return a message for each mistake in the input of an execution, which may be any JSON."""
     if not isinstance(execution_input, dict):
-        return [
-            f"the input {execution_input!r} is no JSON object; to retrain as configured, give {{}}"
-        ]
+        problem = f"the input {execution_input!r} is not a JSON object"
+        return [f"{problem}; to retrain as configured, use {{}}"]
     request = request_of(execution_input)
     dataset_types = [dataset["type"] for dataset in settings["datasets"]]
     solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
@@ -116,17 +115,20 @@ def _wrong_values(request: Request) -> Iterator[str]:
         yield f"trigger: {trigger!r} is neither 'schedule' nor 'manual'"
     scheduled = values.get("scheduledTime")
     if (scheduled or trigger == "schedule") and scheduled_at(request) is None:
-        yield f"scheduledTime: {scheduled!r} is no time such as '2026-11-29T03:00:00Z'"
+        yield (
+            f"scheduledTime: {scheduled!r} is not a time with a zone, "
+            "for example '2026-11-29T03:00:00Z'"
+        )
     schedule_arn = values.get("scheduleArn")
     if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
-        yield f"scheduleArn: {schedule_arn!r} is no ARN of a schedule; leave it out"
+        yield f"scheduleArn: {schedule_arn!r} is not the ARN of a schedule; leave it out"
     mode = values.get("trainingMode", "FULL")
     if mode not in get_args(TrainingMode):
         yield f"trainingMode: {mode!r} is neither 'FULL' nor 'UPDATE'"
     resume = values.get("resume")
     if resume is not None and not RUN_ID.fullmatch(str(resume)):
         yield (
-            f"resume: {resume!r} is no run id; take it from the report of the run, "
+            f"resume: {resume!r} is not a run id; take it from the report of the run, "
             "for example '20261129T030000Z'"
         )
 
@@ -137,7 +139,7 @@ def _not_configured(key: str, request: Request, configured: Sequence[str]) -> li
     if chosen is None:
         return []
     if not isinstance(chosen, list) or not chosen:
-        return [f"{key}: {chosen!r} is no list of some of {configured}"]
+        return [f"{key}: {chosen!r} is not a list of one or more of {configured}"]
     return [_unknown(key, value, configured) for value in chosen if value not in configured]
 
 
@@ -170,7 +172,7 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
     execution = client.describe_execution(executionArn=execution_arn)
     status, error = execution["status"], execution.get("error")
     if status == "RUNNING":
-        raise ServiceUnavailable(f"{execution_arn} is still said to run")
+        raise ServiceUnavailable(f"the status of {execution_arn} is still RUNNING")
     if status in ("SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED:
         return None
     cause = execution.get("cause", "no cause given")
@@ -182,7 +184,7 @@ def older_run(client: SFNClient, run: Run) -> str | None:
 
     Of two executions that started at once, the first by ARN is the older. So of all running
     executions at least one goes on, also if the list is not complete yet. If the list contains this
-    run, the start time of the list counts, because it may be less precise than the run's own.
+    run, the start time of the list counts, because the run may know its start more precisely.
     """
     arn = run["executionArn"]
     machine_arn, _, _ = arn.replace(":execution:", ":stateMachine:").rpartition(":")

@@ -263,7 +263,7 @@ def _uncertain_creations(document: Finished) -> Iterator[str]:
     ]
     for name, job, error in creations:
         if job is None and error and error["Error"] not in NOTHING_CREATED:
-            yield f"{name} may have been created; to resume run {run_id} adopts it"
+            yield f"{name} may have been created; resume run {run_id} to adopt it"
 
 
 def _lines(report: RunReport) -> Iterator[str]:

@@ -204,11 +204,11 @@ def _transition_problems(machine: Mapping[str, object]) -> Iterator[str]:
     targets = {name: list(_targets(state)) for name, state in _states(machine).items()}
     start = str(machine.get("StartAt"))
     if start not in targets:
-        yield f"StartAt names {start!r}, which is no state"
+        yield f"StartAt names {start!r}, which is not a state"
     for name, next_states in targets.items():
         for target in next_states:
             if target not in targets:
-                yield f"{name!r} goes on to {target!r}, which is no state of this machine"
+                yield f"{name!r} leads to {target!r}, which is not a state of this machine"
     reachable = _reachable(start, targets)
     for name in targets:
         if name not in reachable:

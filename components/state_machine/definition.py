@@ -298,7 +298,7 @@ def definition(
                 "Error": "ReportFailed",
                 # A fixed text, because a timeout has no cause, and a path that does not exist
                 # would end the execution with States.Runtime.
-                "Cause": "the outcome could not be reported; this execution's history tells why",
+                "Cause": "the outcome could not be reported; see the history of this execution",
             },
         },
     }

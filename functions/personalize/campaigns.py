@@ -93,7 +93,7 @@ def roll_back_campaign(
     try:
         write_tag(client, bad_version, VERDICT, "ROLLED_BACK")
     except client.exceptions.TooManyTagsException:
-        warnings = [f"{bad_version} takes no more tags, so that a resumed run may deploy it again"]
+        warnings = [f"{bad_version} takes no more tags, so a resumed run may deploy it again"]
     target = update["previousVersionArn"]
     assert target is not None, "the workflow probes only campaigns that can be rolled back"
     move = _Move(planned, target, settings["limits"]["maxCampaignHours"], previous)
@@ -193,7 +193,7 @@ def _job_without_update(
 
 def _judge_again(move: _Move) -> Job:
     """Return a job that leads back to the gate, or that has ended after the deadline."""
-    job = _postponed(move, "the gate has to be asked again")
+    job = _postponed(move, "the gate has to judge again")
     return {**job, "phase": "CHANGED"} if job["phase"] == "AGAIN" else job
 
 
@@ -230,7 +230,7 @@ def _move_back(client: PersonalizeClient, move: _Move, bad_version: str) -> Job:
     if _serves(described, move.target):
         return {**_served_job(described), "targetVersionArn": move.target}
     if not _serves(described, bad_version):
-        failure = f"it serves {described['solutionVersionArn']} by now"
+        failure = f"it serves {described['solutionVersionArn']} now"
         return {**_served_job(described), "phase": "ENDED", "failure": failure}
     return _send_update(client, move, described, rollback_version=None)
 
@@ -264,7 +264,8 @@ def _send_update(
 def _update_request(described: CampaignTypeDef, target: str) -> UpdateCampaignRequestTypeDef:
     """Return the request that changes only the version.
 
-    It repeats the other settings, because the API does not promise that it keeps those left out.
+    It repeats the other settings, because the API does not promise to keep a setting that the
+    request leaves out.
     """
     request: UpdateCampaignRequestTypeDef = {
         "campaignArn": described["campaignArn"],
@@ -298,7 +299,7 @@ def _update_state(described: CampaignTypeDef, update: Job, max_hours: float) -> 
     if is_another_update or age > UPDATE_VISIBLE_AFTER:
         return postponed_job(
             described["campaignArn"],
-            "no update stays",
+            "another update replaced it",
             update,
             max_hours=max_hours,
             seconds=BUSY_PAUSE,

@@ -98,7 +98,7 @@ def postponed_job(
         "phase": "ENDED" if expired else "AGAIN",
         "seconds": whole_seconds(min(max(seconds, waited * LATE_SHARE), max(remaining, 1))),
         "status": "WAITING",
-        "failure": f"{reason}, for {max_hours:g} hours now" if expired else None,
+        "failure": f"{reason}, for {max_hours:g} hours" if expired else None,
         "warnings": [],
         "foreign": False,
         "firstTriedAt": first_try,

@@ -37,10 +37,10 @@ ALWAYS = datetime.min.replace(tzinfo=UTC)
 class _Candidates(NamedTuple):
     """The versions that a run may use instead of training one."""
 
-    own: SolutionVersionTypeDef | None
+    named: SolutionVersionTypeDef | None
     """The version with the planned name."""
     foreign: list[SolutionVersionTypeDef]
-    """The foreign versions in training, newest first. It is empty if there is an own version."""
+    """The foreign versions in training, newest first. It is empty if there is a named version."""
 
 
 def is_latest(version_arn: str) -> bool:
@@ -74,7 +74,7 @@ def create_solution_version(
 
     Version names need not be unique, so the versions are listed before every create. A version with
     the planned name was created by this run. A foreign version in training is adopted if it started
-    after the data were complete. Otherwise the run trains its own version beside it, with a
+    after the data were complete. If it started earlier, the run trains a second version, with a
     warning. Nothing is trained while an older run of this pipeline is running.
 
     Raises:
@@ -85,8 +85,8 @@ def create_solution_version(
         version = _describe(client, planned["existingVersionArn"])
         return _use(version, planned, foreign=planned["existingVersionIsForeign"])
     candidates = _candidates(client, planned, since=_began_at(run))
-    if candidates.own is not None:
-        return _use(candidates.own, planned)
+    if candidates.named is not None:
+        return _use(candidates.named, planned)
     data_complete_at = _data_complete_at(planned, run, imports)
     for version in candidates.foreign:
         if _has_all_data(version, planned, data_complete_at):
@@ -180,10 +180,10 @@ def _train(
             tags=api_tags({**settings["tags"], **planned["tags"]}),
         )
     except client.exceptions.ResourceAlreadyExistsException as error:
-        own = _candidates(client, planned, since=ALWAYS).own
-        if own is None:
+        existing = _candidates(client, planned, since=ALWAYS).named
+        if existing is None:
             raise ServiceUnavailable(f"{planned['versionName']} is not listed yet") from error
-        return _use(own, planned)
+        return _use(existing, planned)
     job = created_job(response["solutionVersionArn"], planned["durations"])
     job["warnings"] = [f"{each['solutionVersionArn']} is in training too" for each in foreign]
     return job
@@ -206,7 +206,7 @@ def _adopt_foreign(
 ) -> Job:
     """Tag a foreign version as adopted, and return its job.
 
-    A version that is being created may refuse a tag. Then a resumed run would train its own.
+    A version that is being created may refuse a tag. In that case a resumed run trains another one.
     """
     errors = client.exceptions
     with suppress(errors.ResourceInUseException, errors.TooManyTagsException):
@@ -235,7 +235,7 @@ def _after_stop(job: Job, version: Job) -> Job:
     if job["phase"] == "ENDED":
         return {**job, "failure": f"{failure}, so it was stopped"}
     if clock.now() - datetime.fromisoformat(stop_requested_at) > STOP_GRACE:
-        return {**job, "phase": "ENDED", "failure": f"{failure}, and does not stop"}
+        return {**job, "phase": "ENDED", "failure": f"{failure}, and did not stop"}
     return {**job, "failure": failure, "seconds": STOP_PAUSE}
 
 

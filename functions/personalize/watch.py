@@ -19,8 +19,8 @@ def watch(
 
     The status counts before the deadline: a job that ended late has still ended. The deadline
     counts from the creation of the job, and after it the phase is OVERDUE. The phase is NEAR if the
-    job will end soon but this invocation has used its time. `warnings` are those of earlier
-    invocations. The returned job contains them and those of every poll.
+    job will end soon but this invocation has used its time. `warnings` come from earlier
+    invocations. The returned job has them, and the warnings of every poll.
     """
     invocation_ends = clock.now() + timedelta(seconds=INVOCATION_SECONDS)
     all_warnings = set(warnings)

@@ -45,8 +45,8 @@ def nothing_new(situation: Situation) -> Iterator[str]:
         return
     if _versions_know_all_data(situation):
         yield (
-            "nothing is new: the exports are those imported last, no event tracker streams events "
-            "in, and every solution was trained since; to train anyway, start with force"
+            "nothing is new: the exports were imported before, no event tracker sends events, and "
+            "every solution was trained since; to train anyway, start with force"
         )
 
 
@@ -86,7 +86,7 @@ def replaces_later_day(situation: Situation) -> Iterator[str]:
     last_run = situation.world.last_import.get(dataset["datasetArn"], {}).get(RUN, "")
     if day_of(last_run) > day_of(run["id"]):
         yield (
-            f"{dataset['dataLocation']} is of {day_of(run['id'])}, and run {last_run} has imported "
+            f"{dataset['dataLocation']} is of {day_of(run['id'])}, but run {last_run} has imported "
             "a later day since; start a run with {}"
         )
 
@@ -106,14 +106,15 @@ def is_there(situation: Situation) -> Iterator[str]:
     if export.read_error:
         yield f"{export.read_error}; does it exist, and may this account read it?"
     elif not export.objects:
-        yield f"nothing lies at {export.location}; was the export written?"
+        yield f"there is no object at {export.location}; was the export written?"
     elif empty:
         yield (
             f"{len(empty)} of {len(export.objects)} objects at {export.location} are empty, "
-            f"{empty[0]} for one; was the export cut off? Markers belong beside the location"
+            f"for example {empty[0]}; was the export cut off? A marker must be outside of the "
+            "location"
         )
     elif export.rows == 0:
-        yield f"{export.location} holds no row; was the export cut off?"
+        yield f"{export.location} has no row; was the export cut off?"
 
 
 def has_the_fields(situation: Situation) -> Iterator[str]:
@@ -141,14 +142,14 @@ def _first_wrong_value(file: FileSample, fields: Mapping[str, SchemaField]) -> s
         if len(row) != len(file.header):
             return (
                 f"line {number} of {file.key} has {len(row)} values for {len(file.header)} "
-                "columns; is a value with a comma or a line break unquoted?"
+                "columns; does a value have a comma or a line break without quotes?"
             )
         for name, value in zip(file.header, row, strict=True):
             field = fields.get(name)
             if field and not _has_type(value, field):
                 return (
-                    f"line {number} of {file.key}: {name} is {value[:LONGEST_VALUE]!r}, and the "
-                    f"schema wants {' or '.join(_types(field))}"
+                    f"line {number} of {file.key}: {name} is {value[:LONGEST_VALUE]!r}, but the "
+                    f"schema requires {' or '.join(_types(field))}"
                 )
     return None
 
@@ -177,21 +178,22 @@ def is_ready(situation: Situation) -> Iterator[str]:
     if marker is None or export.read_error:
         return
     if export.marker_written_at is None:
-        yield f"the ready marker {marker} is not there; was the export finished?"
+        yield f"the ready marker {marker} does not exist; was the export finished?"
         return
     written_at = export.marker_written_at
     last = next((job for job in _import_jobs(situation) if is_active(job["status"])), None)
     if last and written_at <= last["creationDateTime"]:
         yield (
-            f"the ready marker {marker} is of {written_at.isoformat(timespec='seconds')}, before "
-            f"the last import of {last['creationDateTime'].isoformat(timespec='seconds')}; was the "
-            "new export finished? To train on what was imported, start with skipImport"
+            f"the ready marker {marker} was written at "
+            f"{written_at.isoformat(timespec='seconds')}, before the last import at "
+            f"{last['creationDateTime'].isoformat(timespec='seconds')}; was the "
+            "new export finished? To train without an import, start with skipImport"
         )
     elif late := [each.key for each in export.objects if each.modified_at > written_at]:
         yield (
             f"{len(late)} of {len(export.objects)} objects at {export.location} are newer than the "
-            f"ready marker {marker}, {late[0]} for one; is an export under way? Write the marker "
-            "last, each time"
+            f"ready marker {marker}, for example {late[0]}; is the export still being written? "
+            "Write the marker after the objects"
         )
 
 
@@ -203,9 +205,9 @@ def appends_only_what_is_new(situation: Situation) -> Iterator[str]:
     if old := _imported_before(situation):
         yield (
             f"{len(old)} of {len(export.objects)} objects at {export.location} are older than the "
-            f"last import, {old[0]} for one, and would be appended again; export new data to a "
-            "place of its own each time, for example to 's3://bucket/interactions/{date}/'. To "
-            "train on what was imported, start with skipImport"
+            f"last import, for example {old[0]}, and would be appended again; write new data to a "
+            "new location each time, for example 's3://bucket/interactions/{date}/'. To train "
+            "without an import, start with skipImport"
         )
     if export.size > MOST_INCREMENTAL_BYTES:
         yield (

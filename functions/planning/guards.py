@@ -114,8 +114,8 @@ def solution_is_usable(situation: Situation) -> Iterator[str]:
     group = world.solutions[arn]["datasetGroupArn"] if arn in world.solutions else None
     if group and world.groups and group not in world.groups:
         yield (
-            f"{arn}: trains on {group}, and the datasets belong to {', '.join(world.groups)}; "
-            "name the datasets of the solution's own group"
+            f"{arn}: belongs to {group}, but the datasets belong to {', '.join(world.groups)}; "
+            f"configure the datasets of {group}"
         )
     for campaign in situation.solution["campaigns"]:
         yield from _unusable_campaign(situation, campaign["campaignArn"])
@@ -126,7 +126,7 @@ def _inactive(arn: str, resources: Mapping[str, object]) -> Iterator[str]:
     if not isinstance(resource, dict):
         yield f"{arn}: does not exist; create it, or correct the stack's config"
     elif not is_active(resource["status"]):
-        yield f"{arn}: its status is {resource['status']}; retraining needs it {ACTIVE}"
+        yield f"{arn}: its status is {resource['status']}, but retraining needs {ACTIVE}"
 
 
 def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
     elif not campaign["solutionVersionArn"].startswith(f"{solution_arn}/"):
         yield (
             f"{arn}: serves {campaign['solutionVersionArn']}, which is no version of "
-            f"{solution_arn}; put the campaign under its own solution"
+            f"{solution_arn}; configure the campaign under its solution"
         )
 
 
@@ -163,7 +163,8 @@ def update_needs_recipe(situation: Situation) -> Iterator[str]:
     if mode == "UPDATE" and recipe is not None and recipe not in UPDATE_RECIPES:
         yield (
             f"{solution['solutionArn']}: trainingMode UPDATE needs one of the recipes "
-            f"{', '.join(UPDATE_RECIPES)}, and this solution's is {recipe}; train it with FULL"
+            f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {recipe}; train it "
+            "with FULL"
         )
 
 
@@ -172,7 +173,7 @@ def update_needs_full(situation: Situation) -> Iterator[str]:
     if _requested_mode(situation) == "UPDATE" and newest_full(situation) is None:
         yield (
             f"{situation.solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version "
-            "that was trained with FULL, and there is none; start with trainingMode FULL"
+            "that was trained with FULL, but there is none; start with trainingMode FULL"
         )
 
 
@@ -206,13 +207,16 @@ def probes_can_be_answered(situation: Situation) -> Iterator[str]:
 
 def _unanswered_probe(campaign: CampaignSettings, recipe: str) -> Iterator[str]:
     probe, expected = campaign["probe"], PROBE_KEYS[recipe]
+    arn = campaign["campaignArn"]
     if probe is None or _probe_key(probe) == expected:
         return
-    advice = f"ask with {expected}" if expected else "take the probe out"
-    yield (
-        f"{campaign['campaignArn']}: its probe asks with {_probe_key(probe)}, which the recipe "
-        f"{recipe} does not answer; {advice}"
-    )
+    if expected is None:
+        yield f"{arn}: campaigns of the recipe {recipe} answer no probe; remove the probe"
+    else:
+        yield (
+            f"{arn}: the probe has {_probe_key(probe)}, but campaigns of the recipe {recipe} need "
+            f"{expected}; change the probe"
+        )
 
 
 def _probe_key(probe: Probe) -> str:
@@ -271,7 +275,10 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
     jobs = (job["jobName"] for dataset_jobs in world.import_jobs.values() for job in dataset_jobs)
     names = (*jobs, *world.named_versions)
     if not any(belongs_to_run(name, situation.settings, situation.run) for name in names):
-        yield f"resume: run {situation.run['id']} has created no job, so everything starts anew"
+        yield (
+            f"resume: run {situation.run['id']} has created no job, so everything starts from the "
+            "beginning"
+        )
 
 
 def imports_are_crowded(situation: Situation) -> Iterator[str]:
@@ -282,7 +289,7 @@ def imports_are_crowded(situation: Situation) -> Iterator[str]:
     if running + planned > CROWDED * IMPORT_SLOTS:
         yield (
             f"{running + planned} imports for {IMPORT_SLOTS} slots: {running} under way and "
-            f"{planned} of this run; some will wait"
+            f"{planned} of this run; some of them will wait"
         )
 
 

@@ -1,4 +1,4 @@
-"""The situation of a run, which the guards check and the plan is made from."""
+"""The situation of a run: its settings, its request and the state of the services."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DATE = "{date}"
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """A run, its settings and the state of the services.
+    """What the guards check, and what the plan depends on.
 
-    A guard of one dataset or one solution gets a situation that names it.
+    A guard that checks one dataset or one solution finds it under `dataset` or `solution`.
     """
 
     settings: Settings

@@ -246,8 +246,8 @@ def _known_versions(
 ) -> _KnownVersions:
     """Describe the versions that the run may use, and read their tags.
 
-    A resumed run goes on with the versions that it adopted itself. Any other run may deploy a
-    version that an earlier run adopted.
+    A resumed run goes on with the foreign versions that this run adopted. Any other run may deploy
+    a foreign version that any earlier run adopted.
     """
     described = _described_versions(client, run, summaries)
     tags = {

@@ -154,7 +154,7 @@ def test_transient_errors_of_all_services_have_the_same_names(
         ),
         (
             ReadTimeoutError(endpoint_url="x"),
-            'no answer: Read timeout on endpoint URL: "x"',
+            'no response: Read timeout on endpoint URL: "x"',
         ),
     ],
 )

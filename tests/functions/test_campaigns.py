@@ -64,7 +64,7 @@ def busy(clock):
 
 def given_up(busy, reason):
     """Return the job of a campaign that was busy for three hours."""
-    failure = f"{reason}, for 3 hours now"
+    failure = f"{reason}, for 3 hours"
     return {**busy, "firstTriedAt": iso(3), "phase": "ENDED", "seconds": 1, "failure": failure}
 
 
@@ -382,7 +382,7 @@ def test_a_gate_that_must_judge_again_and_again_is_given_up_after_the_limit(pers
     expect_campaign(personalize)
     expect_newer_target(personalize)
     previous = {**busy, "firstTriedAt": iso(3)}
-    reason = "the gate has to be asked again"
+    reason = "the gate has to judge again"
     assert update(personalize, previous, compared_with=None) == given_up(busy, reason)
 
 
@@ -500,7 +500,10 @@ def test_an_update_that_is_replaced_again_and_again_is_given_up_after_the_limit(
 ):
     before = {**watched, "firstTriedAt": iso(3)}
     polled = watch(personalize, before, latestCampaignUpdate=UPDATE_OF_A_PERSON)
-    assert (polled["phase"], polled["failure"]) == ("ENDED", "no update stays, for 3 hours now")
+    assert (polled["phase"], polled["failure"]) == (
+        "ENDED",
+        "another update replaced it, for 3 hours",
+    )
 
 
 def test_an_adopted_update_is_polled_without_the_time_of_the_update_before(personalize):
@@ -577,7 +580,7 @@ def test_a_rollback_waits_for_the_update_of_a_person(personalize, busy):
 
 def test_a_campaign_that_a_person_has_moved_is_not_moved_back(personalize):
     expect_rollback(personalize, solutionVersionArn=FOREIGN_VERSION)
-    failure = f"it serves {FOREIGN_VERSION} by now"
+    failure = f"it serves {FOREIGN_VERSION} now"
     assert roll_back(personalize) == {**SERVED, "phase": "ENDED", "failure": failure}
 
 
@@ -592,7 +595,7 @@ def test_a_campaign_is_moved_back_from_a_version_that_takes_no_more_tags(persona
     personalize.expect_error("tag_resource", "TooManyTagsException", **VERDICT)
     expect_campaign(personalize, solutionVersionArn=VERSION)
     personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **ROLLBACK)
-    warning = f"{VERSION} takes no more tags, so that a resumed run may deploy it again"
+    warning = f"{VERSION} takes no more tags, so a resumed run may deploy it again"
     assert roll_back(personalize) == {**rolling_back, "warnings": [warning]}
 
 

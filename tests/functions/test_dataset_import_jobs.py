@@ -186,7 +186,7 @@ def test_the_wait_for_a_slot_ends_with_the_limit_for_imports(personalize, waitin
         **previous,
         "phase": "ENDED",
         "seconds": 1,
-        "failure": f"{NO_FREE_SLOT}, for 6 hours now",
+        "failure": f"{NO_FREE_SLOT}, for 6 hours",
     }
 
 

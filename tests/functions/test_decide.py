@@ -182,9 +182,9 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
         f"  datasets.interactions: importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} "
         "before; import it once with importMode FULL\n"
         f"  {SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
-        "aws-hrnn-coldstart, and this solution's is aws-sims; train it with FULL\n"
+        "aws-hrnn-coldstart, but this solution has the recipe aws-sims; train it with FULL\n"
         f"  {SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
-        "and there is none; start with trainingMode FULL\n"
+        "but there is none; start with trainingMode FULL\n"
         "  datasets.interactions: s3://exports/interactions.csv has 1 interactions; an INCREMENTAL "
         "import takes at least 1000 new ones: import less often, or use importMode FULL"
     )
@@ -221,7 +221,7 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
         ),
         (
             {"settings_": probed_settings(itemId="i1", minResults=1, minutes=1)},
-            "its probe asks with itemId",
+            "the probe has itemId",
         ),
         ({"exports": {DATASET: export(objects=[], samples=[])}}, "was the export written"),
         ({"last_full": {DATASET: {"retraining-bytes": "9999"}}}, "less than minRelativeSize"),
@@ -289,7 +289,7 @@ UNCHANGED = {
     "last_import": {DATASET: {"retraining-fingerprint": FINGERPRINT}},
     "versions": {SOLUTION: [version_summary(creationDateTime=ago(47))]},
 }
-NOTHING_NEW = "nothing is new: the exports are those imported last"
+NOTHING_NEW = "nothing is new: the exports were imported before"
 WAITING = {
     "named_versions": {VERSION_NAME: version(status="ACTIVE", creationDateTime=ago(47))},
     "trained_by_runs": [VERSION],
@@ -367,7 +367,7 @@ def test_automatic_training_is_a_warning_or_a_refusal_as_configured():
 
 def test_crowded_imports_are_a_warning():
     assert plan(import_slots_used=4)["warnings"] == [
-        "5 imports for 5 slots: 4 under way and 1 of this run; some will wait"
+        "5 imports for 5 slots: 4 under way and 1 of this run; some of them will wait"
     ]
 
 
@@ -377,5 +377,5 @@ def test_a_skipped_run_warns_too():
 
 def test_a_resumed_run_that_left_no_job_is_a_warning():
     assert plan(RESUME)["warnings"] == [
-        f"resume: run {RUN_ID} has created no job, so everything starts anew"
+        f"resume: run {RUN_ID} has created no job, so everything starts from the beginning"
     ]

@@ -76,9 +76,9 @@ def test_a_correct_input_has_no_problems(request_):
     assert input_problems(request_, SETTINGS) == []
 
 
-NO_TIME = "is no time such as '2026-11-29T03:00:00Z'"
-NO_RUN = "is no run id; take it from the report of the run, for example '20261129T030000Z'"
-NO_LIST = "is no list of some of ['interactions', 'items']"
+NO_TIME = "is not a time with a zone, for example '2026-11-29T03:00:00Z'"
+NO_RUN = "is not a run id; take it from the report of the run, for example '20261129T030000Z'"
+NO_LIST = "is not a list of one or more of ['interactions', 'items']"
 WRONG = {
     "an unknown key": (
         {"skipimport": True},
@@ -116,11 +116,11 @@ WRONG = {
     ),
     "an ARN of something else": (
         {"scheduleArn": DATASET},
-        f"scheduleArn: '{DATASET}' is no ARN of a schedule; leave it out",
+        f"scheduleArn: '{DATASET}' is not the ARN of a schedule; leave it out",
     ),
     "an ARN with too many parts": (
         {"scheduleArn": f"{SCHEDULE}/x"},
-        f"scheduleArn: '{SCHEDULE}/x' is no ARN of a schedule; leave it out",
+        f"scheduleArn: '{SCHEDULE}/x' is not the ARN of a schedule; leave it out",
     ),
     "an unknown mode": (
         {"trainingMode": "AUTOTRAIN"},
@@ -154,8 +154,8 @@ WRONG = {
         {"solutions": [f"{SOLUTION}s"]},
         f"solutions: '{SOLUTION}s' is unknown; did you mean '{SOLUTION}'?",
     ),
-    "a list": ([], "the input [] is no JSON object; to retrain as configured, give {}"),
-    "a text": ("{}", "the input '{}' is no JSON object; to retrain as configured, give {}"),
+    "a list": ([], "the input [] is not a JSON object; to retrain as configured, use {}"),
+    "a text": ("{}", "the input '{}' is not a JSON object; to retrain as configured, use {}"),
 }
 
 
@@ -268,7 +268,7 @@ def test_an_execution_that_still_seems_to_run_is_described_again_later(execution
     expect_execution(executions, "RUNNING")
     with pytest.raises(ServiceUnavailable) as error:
         unreported_error(executions.client, EXECUTION)
-    assert str(error.value) == f"{EXECUTION} is still said to run"
+    assert str(error.value) == f"the status of {EXECUTION} is still RUNNING"
 
 
 STARTED = {"type": "ExecutionStarted"}

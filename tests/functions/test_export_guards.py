@@ -65,7 +65,9 @@ def test_an_export_that_cannot_be_read_is_found_with_the_reason():
 
 
 def test_an_export_that_was_not_written_is_found():
-    assert found(is_there, NO_EXPORT) == [f"nothing lies at {LOCATION}; was the export written?"]
+    assert found(is_there, NO_EXPORT) == [
+        f"there is no object at {LOCATION}; was the export written?"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_an_export_that_was_not_written_is_found():
 def test_an_export_without_any_row_is_found(files):
     without_rows = [replace(file, rows=()) for file in files]
     seen = export(objects=[s3_object()] * len(files), samples=without_rows)
-    assert found(is_there, seen) == [f"{LOCATION} holds no row; was the export cut off?"], (
+    assert found(is_there, seen) == [f"{LOCATION} has no row; was the export cut off?"], (
         "a FULL import would delete all data"
     )
 
@@ -88,8 +90,8 @@ def test_several_empty_files_are_one_message():
     objects = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
     assert found(is_there, export(objects=objects)) == [
         (
-            f"3 of 4 objects at {LOCATION} are empty, a.csv for one; was the export cut off? "
-            "Markers belong beside the location"
+            f"3 of 4 objects at {LOCATION} are empty, for example a.csv; was the export cut off? "
+            "A marker must be outside of the location"
         )
     ]
 
@@ -156,12 +158,12 @@ def test_values_of_the_types_of_the_schema_pass():
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (("1", "2", "now", "1"), "TIMESTAMP is 'now', and the schema wants long"),
-        (("1", "2", "1.5", "1"), "TIMESTAMP is '1.5', and the schema wants long"),
-        (("1", "2", "", "1"), "TIMESTAMP is '', and the schema wants long"),
-        (("", "2", "3", "1"), "USER_ID is '', and the schema wants string"),
-        (("1", "2", "3", "x"), "EVENT_VALUE is 'x', and the schema wants null or float"),
-        (("1", "2", "3", "null"), "EVENT_VALUE is 'null', and the schema wants null or float"),
+        (("1", "2", "now", "1"), "TIMESTAMP is 'now', but the schema requires long"),
+        (("1", "2", "1.5", "1"), "TIMESTAMP is '1.5', but the schema requires long"),
+        (("1", "2", "", "1"), "TIMESTAMP is '', but the schema requires long"),
+        (("", "2", "3", "1"), "USER_ID is '', but the schema requires string"),
+        (("1", "2", "3", "x"), "EVENT_VALUE is 'x', but the schema requires null or float"),
+        (("1", "2", "3", "null"), "EVENT_VALUE is 'null', but the schema requires null or float"),
     ],
 )
 def test_a_value_of_another_type_is_found(row, message):
@@ -192,7 +194,7 @@ def test_each_avro_type_accepts_its_values(type_, good, bad):
 
 def test_a_long_value_is_cut():
     (message,) = wrong_values(("1", "2", "x" * 1000, "1"))
-    assert message.endswith(f"TIMESTAMP is {'x' * 100!r}, and the schema wants long")
+    assert message.endswith(f"TIMESTAMP is {'x' * 100!r}, but the schema requires long")
 
 
 def test_each_file_has_at_most_one_message():
@@ -208,8 +210,8 @@ def test_each_file_has_at_most_one_message():
 def test_a_row_with_too_few_or_too_many_values_is_found(row):
     assert wrong_values(row) == [
         (
-            f"line 2 of interactions.csv has {len(row)} values for 4 columns; is a value with a "
-            "comma or a line break unquoted?"
+            f"line 2 of interactions.csv has {len(row)} values for 4 columns; does a value have a "
+            "comma or a line break without quotes?"
         )
     ]
 
@@ -274,7 +276,7 @@ def marker_messages(marker_written_at, jobs=None, dataset=MARKED):
 
 
 def test_a_missing_marker_is_found_before_and_after_the_first_import():
-    missing = [f"the ready marker {MARKER} is not there; was the export finished?"]
+    missing = [f"the ready marker {MARKER} does not exist; was the export finished?"]
     assert marker_messages(None) == missing
     assert marker_messages(None, []) == missing
 
@@ -282,9 +284,9 @@ def test_a_missing_marker_is_found_before_and_after_the_first_import():
 def test_a_marker_that_is_not_newer_than_the_last_import_is_found():
     assert marker_messages(ago(48)) == [
         (
-            f"the ready marker {MARKER} is of 2026-11-27T03:00:00+00:00, before the last import of "
-            "2026-11-27T03:00:00+00:00; was the new export finished? To train on what was "
-            "imported, start with skipImport"
+            f"the ready marker {MARKER} was written at 2026-11-27T03:00:00+00:00, before the last "
+            "import at 2026-11-27T03:00:00+00:00; was the new export finished? To train without an "
+            "import, start with skipImport"
         )
     ]
 
@@ -308,8 +310,8 @@ def test_data_that_are_newer_than_the_marker_are_found():
     seen = export(marker_written_at=ago(10), objects=objects)
     assert found(is_ready, seen, dataset=MARKED) == [
         (
-            f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, 9.csv for "
-            "one; is an export under way? Write the marker last, each time"
+            f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, for example "
+            "9.csv; is the export still being written? Write the marker after the objects"
         )
     ]
 
@@ -344,10 +346,9 @@ def test_objects_that_were_imported_before_are_found():
     old = s3_object(key="old.csv", modified_at=ago(48, seconds=1))
     assert appending(NEW, old) == [
         (
-            f"1 of 2 objects at {LOCATION} are older than the last import, old.csv for one, and "
-            "would be appended again; export new data to a place of its own each time, for example "
-            "to 's3://bucket/interactions/{date}/'. To train on what was imported, start with "
-            "skipImport"
+            f"1 of 2 objects at {LOCATION} are older than the last import, for example old.csv, "
+            "and would be appended again; write new data to a new location each time, for example "
+            "'s3://bucket/interactions/{date}/'. To train without an import, start with skipImport"
         )
     ]
 
@@ -422,7 +423,7 @@ def test_an_export_that_would_replace_that_of_a_later_day_is_found(
     configured = dataset_settings(importMode=mode, dataLocation=location)
     dated = {**configured, "dataLocation": location.replace("{date}", "2026-11-29")}
     message = (
-        "s3://exports/2026-11-29.csv is of 2026-11-29, and run "
+        "s3://exports/2026-11-29.csv is of 2026-11-29, but run "
         f"{last_run} has imported a later day since; start a run with {{}}"
     )
     last_import = {DATASET: {"retraining-run": last_run}} if last_run else {}
@@ -443,8 +444,8 @@ LAST_IMPORT = {DATASET: {"retraining-fingerprint": FINGERPRINT}}
 TRAINED = version_summary(creationDateTime=ago(47))
 SKIPPED = [
     (
-        "nothing is new: the exports are those imported last, no event tracker streams events in, "
-        "and every solution was trained since; to train anyway, start with force"
+        "nothing is new: the exports were imported before, no event tracker sends events, and "
+        "every solution was trained since; to train anyway, start with force"
     )
 ]
 

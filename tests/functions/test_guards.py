@@ -137,7 +137,7 @@ def test_all_datasets_are_checked_if_one_does_not_exist():
     groups = {GROUP: group_resource(status="CREATE FAILED")}
     assert messages(datasets_are_active, settings_=two, groups=groups) == [
         f"{ITEMS}: does not exist; create it, or correct the stack's config",
-        f"{GROUP}: its status is CREATE FAILED; retraining needs it ACTIVE",
+        f"{GROUP}: its status is CREATE FAILED, but retraining needs ACTIVE",
     ]
 
 
@@ -152,7 +152,7 @@ def test_every_resource_that_is_not_active_is_found(status):
         *messages(datasets_are_active, **inactive),
         *messages(solution_is_usable, **inactive),
     ] == [
-        f"{arn}: its status is {status}; retraining needs it ACTIVE"
+        f"{arn}: its status is {status}, but retraining needs ACTIVE"
         for arn in (DATASET, GROUP, SOLUTION)
     ]
 
@@ -162,8 +162,8 @@ def test_a_solution_of_another_group_is_found():
     solutions = {SOLUTION: solution_resource(datasetGroupArn=other)}
     assert messages(solution_is_usable, solutions=solutions) == [
         (
-            f"{SOLUTION}: trains on {other}, and the datasets belong to {GROUP}; name the datasets "
-            "of the solution's own group"
+            f"{SOLUTION}: belongs to {other}, but the datasets belong to {GROUP}; configure the "
+            f"datasets of {other}"
         )
     ]
 
@@ -186,8 +186,8 @@ def test_a_campaign_of_another_solution_is_found(served):
     campaigns = {CAMPAIGN: campaign(solutionVersionArn=served)}
     assert messages(solution_is_usable, campaigns=campaigns) == [
         (
-            f"{CAMPAIGN}: serves {served}, which is no version of {SOLUTION}; put the campaign "
-            "under its own solution"
+            f"{CAMPAIGN}: serves {served}, which is no version of {SOLUTION}; configure the "
+            "campaign under its solution"
         )
     ]
 
@@ -243,8 +243,8 @@ def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode,
     assert messages(update_needs_recipe, **known) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
-            f"aws-hrnn-coldstart, and this solution's is {(recipe or '').rpartition('/')[2]}; "
-            "train it with FULL"
+            f"aws-hrnn-coldstart, but this solution has the recipe "
+            f"{(recipe or '').rpartition('/')[2]}; train it with FULL"
         )
     ]
 
@@ -279,7 +279,7 @@ def test_a_request_for_an_update_without_a_full_version_is_found(versions):
     assert messages(update_needs_full, request=request, solution=UPDATE, versions=known) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
-            "and there is none; start with trainingMode FULL"
+            "but there is none; start with trainingMode FULL"
         )
     ]
 
@@ -340,20 +340,28 @@ def probe_messages(recipe, probe):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "probe", "key", "advice"),
+    ("recipe", "probe", "key", "expected"),
     [
-        ("aws-user-personalization", ITEM, "itemId", "ask with userId"),
-        ("aws-user-personalization-v2", LIST, "inputList", "ask with userId"),
-        ("aws-similar-items", USER, "userId", "ask with itemId"),
-        ("aws-personalized-ranking-v2", USER, "userId", "ask with inputList"),
-        ("aws-next-best-action", USER, "userId", "take the probe out"),
+        ("aws-user-personalization", ITEM, "itemId", "userId"),
+        ("aws-user-personalization-v2", LIST, "inputList", "userId"),
+        ("aws-similar-items", USER, "userId", "itemId"),
+        ("aws-personalized-ranking-v2", USER, "userId", "inputList"),
     ],
 )
-def test_a_probe_that_the_recipe_does_not_answer_is_found(recipe, probe, key, advice):
+def test_a_probe_with_the_wrong_key_is_found(recipe, probe, key, expected):
     assert probe_messages(recipe, probe) == [
         (
-            f"{CAMPAIGN}: its probe asks with {key}, which the recipe {recipe} does not answer; "
-            f"{advice}"
+            f"{CAMPAIGN}: the probe has {key}, but campaigns of the recipe {recipe} need "
+            f"{expected}; change the probe"
+        )
+    ]
+
+
+def test_a_probe_of_a_recipe_that_answers_none_is_found():
+    assert probe_messages("aws-next-best-action", USER) == [
+        (
+            f"{CAMPAIGN}: campaigns of the recipe aws-next-best-action answer no probe; remove the "
+            "probe"
         )
     ]
 
@@ -453,11 +461,10 @@ def test_a_solution_without_known_versions_passes():
 @pytest.mark.parametrize(("running", "datasets", "crowded"), [(3, 1, False), (4, 1, True)])
 def test_more_than_four_of_five_import_slots_are_a_warning(running, datasets, crowded):
     settings_ = settings(datasets=[dataset_settings()] * datasets)
-    warning = (
-        f"5 imports for 5 slots: {running} under way and {datasets} of this run; some will wait"
-    )
-    found = messages(imports_are_crowded, settings_=settings_, import_slots_used=running)
-    assert found == [warning] * crowded
+    known = {"settings_": settings_, "import_slots_used": running}
+    warning = f"5 imports for 5 slots: {running} under way and {datasets} of this run"
+    expected = [f"{warning}; some of them will wait"] * crowded
+    assert messages(imports_are_crowded, **known) == expected
 
 
 def test_a_run_that_imports_nothing_needs_no_slot():
@@ -478,7 +485,7 @@ RESUME = {"resume": RUN_ID}
 
 def test_a_resumed_run_without_any_job_is_found():
     assert messages(nothing_to_resume, request=RESUME) == [
-        f"resume: run {RUN_ID} has created no job, so everything starts anew"
+        f"resume: run {RUN_ID} has created no job, so everything starts from the beginning"
     ]
 
 

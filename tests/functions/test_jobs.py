@@ -120,7 +120,7 @@ def test_a_postponed_job_is_tried_less_often_and_ends_after_its_hours(waited, ph
         "phase": phase,
         "seconds": seconds,
         "status": "WAITING",
-        "failure": "busy, for 2 hours now" if phase == "ENDED" else None,
+        "failure": "busy, for 2 hours" if phase == "ENDED" else None,
         "warnings": [],
         "foreign": False,
         "firstTriedAt": iso(seconds=waited),

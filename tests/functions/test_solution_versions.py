@@ -532,7 +532,7 @@ def test_a_training_that_does_not_stop_is_given_up(personalize):
         **OVERDUE,
         "phase": "ENDED",
         "status": "CREATE STOPPING",
-        "failure": f"{LATE}, and does not stop",
+        "failure": f"{LATE}, and did not stop",
         "stopRequestedAt": iso(hours),
     }
 

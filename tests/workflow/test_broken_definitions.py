@@ -39,7 +39,7 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
         (
             small_definition(Begin={"Type": "Pass", "Next": "Chose"}),
             [
-                "'Begin' goes on to 'Chose', which is no state of this machine",
+                "'Begin' leads to 'Chose', which is not a state of this machine",
                 "'Choose' cannot be reached",
                 "'End' cannot be reached",
             ],
@@ -47,13 +47,13 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
         (
             {**small_definition(), "StartAt": "Start"},
             [
-                "StartAt names 'Start', which is no state",
+                "StartAt names 'Start', which is not a state",
                 "'Begin' cannot be reached",
                 "'Choose' cannot be reached",
                 "'End' cannot be reached",
             ],
         ),
-        ({"States": {}}, ["StartAt names 'None', which is no state"]),
+        ({"States": {}}, ["StartAt names 'None', which is not a state"]),
         (small_definition(Extra={"Type": "Succeed"}), ["'Extra' cannot be reached"]),
         (
             small_definition(
@@ -65,11 +65,11 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
             small_definition(
                 Choose={"Type": "Choice", "Choices": [{"Next": "Gone"}], "Default": "End"}
             ),
-            ["'Choose' goes on to 'Gone', which is no state of this machine"],
+            ["'Choose' leads to 'Gone', which is not a state of this machine"],
         ),
         (
             small_definition(Begin={"Type": "Task", "Catch": [{"Next": "Gone"}], "Next": "Choose"}),
-            ["'Begin' goes on to 'Gone', which is no state of this machine"],
+            ["'Begin' leads to 'Gone', which is not a state of this machine"],
         ),
         (
             small_definition(
@@ -92,7 +92,7 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
                     "Next": "Choose",
                 }
             ),
-            ["'In' goes on to 'End', which is no state of this machine"],
+            ["'In' leads to 'End', which is not a state of this machine"],
         ),
     ],
     ids=[

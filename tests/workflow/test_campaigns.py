@@ -101,7 +101,7 @@ def test_a_campaign_whose_creation_hangs_fails_after_the_limit():
         pipeline.replace_campaign("hang")
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == []
-    assert failures(execution) == {"home": "its status is CREATE IN_PROGRESS, for 2 hours now"}
+    assert failures(execution) == {"home": "its status is CREATE IN_PROGRESS, for 2 hours"}
     assert failed_calls(execution) == []
 
 
@@ -178,7 +178,7 @@ def test_the_run_waits_for_a_foreign_update_that_hangs_until_the_limit():
         pipeline.foreign_update(pipeline.versions()[0])
         execution = pipeline.run(skipImport=True)
         old = pipeline.versions()[0]
-    assert failures(execution) == {"home": f"it is being updated to {old}, for 2 hours now"}
+    assert failures(execution) == {"home": f"it is being updated to {old}, for 2 hours"}
 
 
 def test_a_campaign_that_serves_a_newer_version_is_skipped():

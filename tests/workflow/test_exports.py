@@ -51,8 +51,8 @@ def rows_of_export(count):
     [
         pytest.param(
             b"",
-            "1 of 1 objects at s3://exports/interactions.csv are empty, interactions.csv for one; "
-            "was the export cut off? Markers belong beside the location",
+            "1 of 1 objects at s3://exports/interactions.csv are empty, for example "
+            "interactions.csv; was the export cut off? A marker must be outside of the location",
             id="empty",
         ),
         pytest.param(
@@ -63,18 +63,18 @@ def rows_of_export(count):
         ),
         pytest.param(
             INTERACTIONS.replace(b"1790000001", b"yesterday"),
-            "line 3 of interactions.csv: TIMESTAMP is 'yesterday', and the schema wants long",
+            "line 3 of interactions.csv: TIMESTAMP is 'yesterday', but the schema requires long",
             id="type",
         ),
         pytest.param(
             INTERACTIONS.replace(b"u1,", b"u1,u1,", 1),
-            "line 3 of interactions.csv has 4 values for 3 columns; is a value with a comma or a "
-            "line break unquoted?",
+            "line 3 of interactions.csv has 4 values for 3 columns; does a value have a comma or a "
+            "line break without quotes?",
             id="columns",
         ),
         pytest.param(
             None,
-            "nothing lies at s3://exports/interactions.csv; was the export written?",
+            "there is no object at s3://exports/interactions.csv; was the export written?",
             id="missing",
         ),
     ],
@@ -176,7 +176,8 @@ def test_all_pages_of_a_folder_are_checked():
         assert run_and_get_problems(pipeline) == [
             (
                 "datasets.interactions: 1 of 1200 objects at s3://exports/days/ are empty, "
-                "days/1199.csv for one; was the export cut off? Markers belong beside the location"
+                "for example days/1199.csv; was the export cut off? A marker must be outside of "
+                "the location"
             )
         ]
 
@@ -189,8 +190,8 @@ def test_an_export_needs_a_ready_marker_newer_than_the_last_import():
     with deploy(group) as pipeline:
         assert run_and_get_problems(pipeline) == [
             (
-                "datasets.interactions: the ready marker s3://exports/_READY is not there; was the "
-                "export finished?"
+                "datasets.interactions: the ready marker s3://exports/_READY does not exist; was "
+                "the export finished?"
             )
         ]
         pipeline.bucket.put("_READY", b"")
@@ -201,9 +202,9 @@ def test_an_export_needs_a_ready_marker_newer_than_the_last_import():
         pipeline.bucket.put("interactions.csv", interactions(shift=1))
         assert problems_of(pipeline.run(scheduledTime=NEXT_SLOT)) == [
             (
-                f"datasets.interactions: the ready marker s3://exports/_READY is of {marked_at}, "
-                f"before the last import of {last_import}; was the new export finished? To train "
-                "on what was imported, start with skipImport"
+                "datasets.interactions: the ready marker s3://exports/_READY was written at "
+                f"{marked_at}, before the last import at {last_import}; was the new export "
+                "finished? To train without an import, start with skipImport"
             )
         ]
         pipeline.bucket.put("_READY", b"")
@@ -224,12 +225,12 @@ def test_the_date_in_a_location_is_the_day_of_the_slot():
         (request,) = pipeline.requests("CreateDatasetImportJob")
         assert problems_of(pipeline.run(scheduledTime=NEXT_SLOT)) == [
             (
-                "datasets.interactions: nothing lies at s3://exports/2026-12-06/data.csv; was the "
-                "export written?"
+                "datasets.interactions: there is no object at s3://exports/2026-12-06/data.csv; "
+                "was the export written?"
             ),
             (
-                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready is not "
-                "there; was the export finished?"
+                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready does not "
+                "exist; was the export finished?"
             ),
         ]
     assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
@@ -254,9 +255,9 @@ def test_an_incremental_import_of_old_objects_is_refused():
         assert run_and_get_problems(pipeline) == [
             (
                 "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older "
-                "than the last import, interactions.csv for one, and would be appended again; "
-                "export new data to a place of its own each time, for example to "
-                "'s3://bucket/interactions/{date}/'. To train on what was imported, start with "
+                "than the last import, for example interactions.csv, and would be appended again; "
+                "write new data to a new location each time, for example "
+                "'s3://bucket/interactions/{date}/'. To train without an import, start with "
                 "skipImport"
             )
         ]
@@ -320,7 +321,7 @@ def test_a_campaign_of_another_solution_is_refused():
         assert run_and_get_problems(pipeline) == [
             (
                 f"{campaign_arn('detail')}: serves {served}, which is no version of "
-                f"{solution_arn()}; put the campaign under its own solution"
+                f"{solution_arn()}; configure the campaign under its solution"
             )
         ]
 
@@ -333,8 +334,8 @@ def test_datasets_of_another_group_than_the_solution_are_refused():
         pipeline.group = books.with_solutions(solution("taste"))
         assert run_and_get_problems(pipeline) == [
             (
-                f"{solution_arn()}: trains on {MOVIES.arn}, and the datasets belong to "
-                f"{books.arn}; name the datasets of the solution's own group"
+                f"{solution_arn()}: belongs to {MOVIES.arn}, but the datasets belong to "
+                f"{books.arn}; configure the datasets of {MOVIES.arn}"
             )
         ]
 
@@ -345,7 +346,7 @@ def test_a_dataset_that_is_not_active_is_refused():
         MOVIES.create_dataset(pipeline.client, "users")
         pipeline.group = MOVIES.with_datasets("interactions", "users")
         assert run_and_get_problems(pipeline) == [
-            f"{dataset_arn('users')}: its status is CREATE PENDING; retraining needs it ACTIVE"
+            f"{dataset_arn('users')}: its status is CREATE PENDING, but retraining needs ACTIVE"
         ]
 
 

@@ -265,4 +265,4 @@ def test_a_campaign_that_changes_after_every_comparison_fails_at_its_deadline():
     ) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == []
-    assert failures(execution) == {"home": "the gate has to be asked again, for 1 hours now"}
+    assert failures(execution) == {"home": "the gate has to judge again, for 1 hours"}

@@ -147,7 +147,7 @@ def test_an_import_without_a_slot_fails_after_the_limit():
         started_at = pipeline.clock.now()
         execution = pipeline.run()
         duration = pipeline.clock.now() - started_at
-    failure = f"{NO_SLOT}, for 2 hours now"
+    failure = f"{NO_SLOT}, for 2 hours"
     assert failures(execution) == dict.fromkeys(("interactions", "items", "users"), failure)
     assert timedelta(hours=2) <= duration < timedelta(hours=2, minutes=3)
     assert [item["datasetImportJobArn"] for item in report(execution)["imports"]] == [None] * 3

@@ -189,7 +189,7 @@ def test_a_campaign_that_a_foreign_update_has_moved_is_left_alone():
         assert pipeline.served_version() == foreign_version
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
-    assert failures(execution) == {"home": f"it serves {foreign_version} by now; {FEW}"}
+    assert failures(execution) == {"home": f"it serves {foreign_version} now; {FEW}"}
 
 
 def test_a_campaign_that_a_person_moves_back_needs_no_rollback():

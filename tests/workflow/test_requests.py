@@ -104,7 +104,7 @@ def test_update_is_refused_if_the_recipe_does_not_support_it():
     assert problems_of(execution) == [
         (
             f"{solution_arn()}: trainingMode UPDATE needs one of the recipes "
-            "aws-user-personalization, aws-hrnn-coldstart, and this solution's is "
+            "aws-user-personalization, aws-hrnn-coldstart, but this solution has the recipe "
             "aws-user-personalization-v2; train it with FULL"
         )
     ]
@@ -124,7 +124,7 @@ def test_update_is_refused_without_a_full_version():
     assert problems_of(execution) == [
         (
             f"{solution_arn('fresh')}: trainingMode UPDATE needs an ACTIVE version that was "
-            "trained with FULL, and there is none; start with trainingMode FULL"
+            "trained with FULL, but there is none; start with trainingMode FULL"
         )
     ]
 
@@ -163,7 +163,7 @@ def test_an_input_that_is_no_object_is_refused(input_):
     with deploy() as pipeline:
         execution = pipeline.machine.start(input_).wait()
     assert problems_of(execution) == [
-        (f"the input {input_!r} is no JSON object; to retrain as configured, give {{}}")
+        (f"the input {input_!r} is not a JSON object; to retrain as configured, use {{}}")
     ]
 
 

@@ -26,8 +26,8 @@ from tests.world import (
 )
 
 NOTHING_NEW = (
-    "nothing is new: the exports are those imported last, no event tracker streams events in, and "
-    "every solution was trained since; to train anyway, start with force"
+    "nothing is new: the exports were imported before, no event tracker sends events, and every "
+    "solution was trained since; to train anyway, start with force"
 )
 
 
@@ -307,7 +307,7 @@ def test_too_few_free_import_slots_are_a_warning():
         execution = pipeline.run()
     assert outcomes(execution) == ALL_DONE
     assert report(execution)["warnings"] == [
-        "5 imports for 5 slots: 2 under way and 3 of this run; some will wait"
+        "5 imports for 5 slots: 2 under way and 3 of this run; some of them will wait"
     ]
 
 

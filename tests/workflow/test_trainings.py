@@ -99,7 +99,7 @@ def test_the_run_waits_an_hour_for_a_training_that_does_not_stop():
         execution = pipeline.run(skipImport=True)
         duration = pipeline.clock.now() - started_at
     assert failures(execution) == {
-        "taste": "still CREATE IN_PROGRESS after 24 hours, and does not stop"
+        "taste": "still CREATE IN_PROGRESS after 24 hours, and did not stop"
     }
     assert timedelta(hours=25) <= duration < timedelta(hours=25, minutes=5)
 
@@ -243,6 +243,6 @@ def test_a_training_whose_creation_never_responds_is_adopted_when_the_run_is_res
     assert report(failed)["text"] == (
         f"Retraining run {RUN_ID}: FAILED\n"
         f"  {solution_arn()}: FAILED: Sandbox.Timedout: made to fail\n"
-        f"  warning: {VERSION_NAME} may have been created; to resume run {RUN_ID} adopts it"
+        f"  warning: {VERSION_NAME} may have been created; resume run {RUN_ID} to adopt it"
     )
     assert outcomes(execution) == DEPLOYED
