@@ -25,9 +25,8 @@ def without_environments(project_dir: Path, stack: str) -> Iterator[Path]:
     """Yield the folder of a project in which the stack's file imports no environment.
 
     This is `project_dir` itself if the stack imports none. Otherwise it is a temporary folder with
-    the config that the Pulumi CLI prints. The CLI does not print secrets. They become encrypted
-    values, which the reader of the file refuses in settings of this project, and leaves out
-    elsewhere.
+    the config that the Pulumi CLI prints. The CLI does not print secrets, so a secret is written
+    as an encrypted value. The deployer refuses such a value in the settings of this project.
 
     Raises RehearsalError, and DeploymentError if a file cannot be read.
     """

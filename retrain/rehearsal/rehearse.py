@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from emulator import Emulator
     from retrain.rehearsal.deployed_stack import DeployedStack
     from retrain.rehearsal.play import ScenarioResult
     from retrain.rehearsal.runs import Summary
@@ -53,6 +54,21 @@ class Deployment(NamedTuple):
     stack: Stack
     scenarios: Sequence[Scenario]
     shows_first_run: bool
+
+
+@dataclass
+class RehearsalResult:
+    """The results of a rehearsal so far."""
+
+    first_run: Summary | None = None
+    """The first run of the unchanged stack. None if it is not shown."""
+    scenarios: list[ScenarioResult] = field(default_factory=list)
+
+    @property
+    def succeeded(self) -> bool:
+        """True if the first run succeeded and every scenario ended as designed."""
+        first_run_succeeded = self.first_run is None or self.first_run.succeeded
+        return first_run_succeeded and all(result.is_as_designed for result in self.scenarios)
 
 
 def rehearse(
@@ -121,29 +137,35 @@ def _deployments(
 
 def _rehearse(console: Console, deployments: Sequence[Deployment], *, keep: bool) -> int:
     """Rehearse each deployment in an emulator of its own. Return the exit code."""
-    summary: Summary | None = None
-    results: list[ScenarioResult] = []
-    succeeded = True
+    result = RehearsalResult()
     for deployment in deployments:
-        stack = deployment.stack
-        home = stack.home
-        timings = TIMINGS if deployment.shows_first_run else SHORT_TIMINGS
-        with running(account=home.account, region=home.region, timings=timings) as emulator:
-            print_progress(console, f"account {home.account}, {home.region}: {emulator.endpoint}")
-            deployed = deploy_stack(stack, emulator, console)
+        with _running_emulator(console, deployment) as emulator:
+            deployed = deploy_stack(deployment.stack, emulator, console)
             first_run = deployed.first_run()
             if deployment.shows_first_run:
-                summary = first_run
-                succeeded = first_run.succeeded
-                if not console.quiet:
-                    print_summary(console, first_run)
-            results += _play_scenarios(deployed, first_run, deployment.scenarios)
+                result.first_run = first_run
+                _print_first_run(console, first_run)
+            result.scenarios += _play_scenarios(deployed, first_run, deployment.scenarios)
             if deployment is deployments[-1]:
-                succeeded = succeeded and all(result.is_as_designed for result in results)
-                _print_end(console, stack.name, summary, results, succeeded=succeeded)
+                _print_end(console, deployment.stack.name, result)
                 if keep:
                     _keep(deployed, Console(stderr=console.quiet, soft_wrap=True))
-    return 0 if succeeded else FAILED
+    return 0 if result.succeeded else FAILED
+
+
+@contextmanager
+def _running_emulator(console: Console, deployment: Deployment) -> Iterator[Emulator]:
+    """Run an emulator of the account and the region of a stack during the block."""
+    home = deployment.stack.home
+    timings = TIMINGS if deployment.shows_first_run else SHORT_TIMINGS
+    with running(account=home.account, region=home.region, timings=timings) as emulator:
+        print_progress(console, f"account {home.account}, {home.region}: {emulator.endpoint}")
+        yield emulator
+
+
+def _print_first_run(console: Console, first_run: Summary) -> None:
+    if not console.quiet:
+        print_summary(console, first_run)
 
 
 def _play_scenarios(
@@ -152,7 +174,7 @@ def _play_scenarios(
     """Play the scenarios and print each result. Raises FailedError if the first run failed."""
     if scenarios and not first_run.succeeded:
         reason = first_run.report["text"] if first_run.report else first_run.ending
-        raise FailedError(f"a scenario needs a first run that succeeds; it ended so: {reason}")
+        raise FailedError(f"no scenario was played, because the first run failed: {reason}")
     results = []
     for scenario in scenarios:
         results.append(play(deployed, scenario))
@@ -160,53 +182,42 @@ def _play_scenarios(
     return results
 
 
-def _print_end(
-    console: Console,
-    stack_name: str,
-    summary: Summary | None,
-    results: Sequence[ScenarioResult],
-    *,
-    succeeded: bool,
-) -> None:
+def _print_end(console: Console, stack_name: str, result: RehearsalResult) -> None:
     """Print how many scenarios ended as designed, or the JSON document if the console is quiet."""
     if console.quiet:
-        document = _document(stack_name, summary, results, succeeded=succeeded)
-        print(json.dumps(document, indent=2), flush=True)  # noqa: T201  # the output of the command
-    elif results:
-        good = sum(result.is_as_designed for result in results)
-        colour = "green" if good == len(results) else "red"
-        noun = "scenario" if len(results) == 1 else "scenarios"
-        console.print(f"\n[{colour}]{good} of {len(results)} {noun} ended as designed.[/]")
+        document = json.dumps(_document(stack_name, result), indent=2)
+        print(document, flush=True)  # noqa: T201  # the output of the command
+    elif result.scenarios:
+        total = len(result.scenarios)
+        good = sum(scenario.is_as_designed for scenario in result.scenarios)
+        colour = "green" if good == total else "red"
+        noun = "scenario" if total == 1 else "scenarios"
+        console.print(f"\n[{colour}]{good} of {total} {noun} ended as designed.[/]")
 
 
-def _document(
-    stack_name: str,
-    summary: Summary | None,
-    results: Sequence[ScenarioResult],
-    *,
-    succeeded: bool,
-) -> dict[str, object]:
+def _document(stack_name: str, result: RehearsalResult) -> dict[str, object]:
     """Return the JSON document. Its keys are the fields of the dataclasses, in camelCase."""
-    document: dict[str, object] = {"stack": stack_name, "succeeded": succeeded}
-    if summary:
-        document |= asdict(summary, dict_factory=_camel_case_keys)
-    if results:
-        document["scenarios"] = [
-            {
-                "scenario": result.scenario.name,
-                "isAsDesigned": result.is_as_designed,
-                "story": result.scenario.story,
-                "prevented": result.scenario.prevented,
-                "messages": result.evidence.messages(),
-                "expectations": [
-                    asdict(expectation, dict_factory=_camel_case_keys)
-                    for expectation in result.expectations
-                ],
-                **asdict(result.evidence, dict_factory=_camel_case_keys),
-            }
-            for result in results
-        ]
+    document: dict[str, object] = {"stack": stack_name, "succeeded": result.succeeded}
+    if result.first_run:
+        document |= asdict(result.first_run, dict_factory=_camel_case_keys)
+    if result.scenarios:
+        document["scenarios"] = [_scenario_document(scenario) for scenario in result.scenarios]
     return document
+
+
+def _scenario_document(result: ScenarioResult) -> dict[str, object]:
+    return {
+        "scenario": result.scenario.name,
+        "isAsDesigned": result.is_as_designed,
+        "story": result.scenario.story,
+        "prevented": result.scenario.prevented,
+        "messages": result.evidence.messages(),
+        "expectations": [
+            asdict(expectation, dict_factory=_camel_case_keys)
+            for expectation in result.expectations
+        ],
+        **asdict(result.evidence, dict_factory=_camel_case_keys),
+    }
 
 
 def _camel_case_keys(fields: list[tuple[str, object]]) -> dict[str, object]:

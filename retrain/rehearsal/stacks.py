@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from components.args import RetrainingPipelineArgs
-    from retrain.rehearsal.config_changes import Change
+    from retrain.rehearsal.config_changes import Change, Config
     from retrain.rehearsal.data.data_sets import DataSet
 
 
@@ -111,20 +111,32 @@ def without_aws_settings() -> Iterator[None]:
 
 
 def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> Stack:
-    """Read a stack with the settings that a rehearsal changes. The file itself must be valid."""
+    """Read a stack, and change its settings for a rehearsal.
+
+    The settings in the file must be valid before they are changed.
+    """
+    _require_file(project_dir, name)
+    project = read_project(project_dir, name, {})
+    today = datetime.now(tz=UTC).date()
+    settings.parse_stack(project.name, name, project.config, today=today)
+    overrides = _overrides(config_changes.decode(project.config, project.name), change)
+    overridden = read_project(project_dir, name, overrides).config
+    args = settings.parse_stack(project.name, name, overridden, today=today)
+    return Stack(name, project_dir, args, overrides, data)
+
+
+def _require_file(project_dir: Path, name: str) -> None:
+    """Raise RehearsalError if the stack has no file."""
     file = project_dir / f"Pulumi.{name}.yaml"
     if not file.is_file():
         names = sorted(path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml"))
         known = f"the stacks here are {', '.join(names)}" if names else "there are no stacks here"
         raise RehearsalError(f"{file}: no such file; {known}")
-    project = read_project(project_dir, name, {})
-    today = datetime.now(tz=UTC).date()
-    settings.parse_stack(project.name, name, project.config, today=today)
-    config = config_changes.decode(project.config, project.name)
+
+
+def _overrides(config: Config, change: Change) -> dict[str, str]:
+    """Return the settings that a rehearsal changes in every stack, and those of `change`."""
     changed: dict[str, object] = {}
     for apply in (config_changes.shorten_probes, config_changes.remove_monthly_limit, change):
         changed |= apply({**config, **changed})
-    overrides = config_changes.encode(changed)
-    overridden = read_project(project_dir, name, overrides).config
-    args = settings.parse_stack(project.name, name, overridden, today=today)
-    return Stack(name, project_dir, args, overrides, data)
+    return config_changes.encode(changed)

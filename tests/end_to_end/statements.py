@@ -65,10 +65,11 @@ def statements(stack: Stack, role: str) -> list[Statement]:
 @contextmanager
 def without(stack: Stack, *removed: Statement) -> Iterator[None]:
     """Remove statements from their policies during the block."""
-    original = {(each.role, each.policy): _read(stack, each.role, each.policy) for each in removed}
+    policies = {(statement.role, statement.policy) for statement in removed}
+    original = {(role, policy): _read(stack, role, policy) for role, policy in policies}
     for (role, policy), documents in original.items():
-        out = [each.document for each in removed if (each.role, each.policy) == (role, policy)]
-        _write(stack, role, policy, [each for each in documents if each not in out])
+        kept = [each for each in documents if Statement(role, policy, each) not in removed]
+        _write(stack, role, policy, kept)
     try:
         yield
     finally:

@@ -162,14 +162,14 @@ def is_used(statement, role_statements, role_calls):
 
 
 def test_a_call_uses_each_statement_or_a_run_fails_without_it(films, calls):
-    unused = [
-        (name, statement.actions)
-        for name, role in roles(films).items()
-        for role_statements in [statements(films, role)]
-        for statement in role_statements
-        if statement.policy != TRUST and statement.actions != LOG
-        if not is_used(statement, role_statements, calls[role])
-    ]
+    unused = []
+    for name, role in roles(films).items():
+        role_statements = statements(films, role)
+        for statement in role_statements:
+            if statement.policy == TRUST or statement.actions == LOG:
+                continue
+            if not is_used(statement, role_statements, calls[role]):
+                unused.append((name, statement.actions))
     assert sorted(unused) == sorted(key for key in FAILS_WITHOUT if key[1] != TRUST)
 
 

@@ -114,7 +114,7 @@ def test_no_scenario_is_played_after_a_first_run_that_failed(
     assert rehearse.rehearse("dev", scenarios=[Name.NOTHING_NEW]) == 1
     assert rehearsed.events == ["emulator"]
     assert capsys.readouterr().err == (
-        f"a scenario needs a first run that succeeds; it ended so: {reason}\n"
+        f"no scenario was played, because the first run failed: {reason}\n"
     )
 
 
