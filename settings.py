@@ -138,16 +138,16 @@ def all_problems(config_read: ReadConfig, region: str | None, today: date | None
     return [*config_read.unread, *broken_rules]
 
 
-def _with_project(project: str, found: Iterable[Problem]) -> list[Problem]:
+def _with_project(project: str, config_problems: Iterable[Problem]) -> list[Problem]:
     """Return the problems with the name of the project in front of their keys."""
-    return [problem._replace(key=f"{project}:{problem.key}") for problem in found]
+    return [problem._replace(key=f"{project}:{problem.key}") for problem in config_problems]
 
 
-def _raise_if_any(stack: str, found: Sequence[Problem]) -> None:
-    if found:
-        count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+def _raise_if_any(stack: str, config_problems: Sequence[Problem]) -> None:
+    if config_problems:
+        count = "1 problem" if len(config_problems) == 1 else f"{len(config_problems)} problems"
         header = f"{count} in the configuration of stack {stack}:"
-        lines = map(str, sorted(found, key=lambda problem: problem.key))
+        lines = map(str, sorted(config_problems, key=lambda problem: problem.key))
         raise SettingsError("\n  ".join([header, *lines]))
 
 

@@ -121,7 +121,7 @@ class QualityRuleArgs:
     0.25 accepts a fall from 0.4 to 0.3.
     """
     minimum: float | None = None
-    """The lowest value that passes, whatever the live version has."""
+    """The lowest value that passes. The value of the live version does not matter."""
 
 
 DEFAULT_GATE = (QualityRuleArgs(metric=metrics.NDCG_AT_10, max_drop=0.25),)

@@ -13,7 +13,7 @@ CODE = next(
 )
 """The folder of the modules that run in Lambda.
 
-It is in this folder if the package is installed, and beside this folder in a checkout.
+It is in this folder if the package is installed, and next to this folder in a checkout.
 """
 
 

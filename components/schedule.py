@@ -54,7 +54,7 @@ class Schedule(pulumi.ComponentResource):
         queue = aws.sqs.Queue(
             f"{name}-dead-letters",
             message_retention_seconds=14 * DAY,
-            # SQS accepts only one of its own encryption and a customer's key.
+            # SQS accepts either the encryption by SQS or a customer's key, and not both.
             sqs_managed_sse_enabled=True if pipeline.kms_key_arn is None else None,
             kms_master_key_id=pipeline.kms_key_arn,
             tags=args.tags,

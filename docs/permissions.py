@@ -13,8 +13,8 @@ PAGE = """\
 This page is generated from `components/state_machine/steps.py`:
 `python -m docs.permissions > docs/permissions.md`.
 
-Each function has its own role. Each role may write the logs and traces of its function. Beside
-that, the roles may do this. Actions without a service are actions of Personalize.
+Each function has its own role. Each role may write the logs and traces of its function. The
+table lists all other permissions. Actions without a service are actions of Personalize.
 
 | function | permissions |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""Parses ARNs and checks those of a pipeline, each on its own and all of them together. Pure."""
+"""Parses ARNs, and checks each ARN of a pipeline and all of them together. Pure."""
 
 import re
 from collections import Counter

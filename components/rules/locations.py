@@ -1,4 +1,4 @@
-"""Checks the settings of the datasets, each on its own and all of them together. Pure."""
+"""Checks each dataset of a pipeline, and all of them together. Pure."""
 
 from collections.abc import Iterator
 from itertools import takewhile

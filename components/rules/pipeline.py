@@ -57,7 +57,7 @@ def problems(
     `resolved()`. Nothing calls AWS.
     """
     args, output_problems = plain.plain(args)
-    found = [
+    argument_problems = [
         *(
             Problem(check.key, check.value, check.error)
             for check in _checks(args, today)
@@ -68,7 +68,7 @@ def problems(
     replaced_keys = [problem.key for problem in output_problems]
     of_known_values = [
         problem
-        for problem in found
+        for problem in argument_problems
         if not any(values.is_same_or_part(problem.key, key) for key in replaced_keys)
     ]
     return sorted([*output_problems, *of_known_values], key=lambda problem: problem.key)

@@ -196,7 +196,7 @@ def _date_error(values: list[str], today: date | None) -> str | None:
 def _fires_after(croniter: AwsCroniter, start_day: date) -> bool:
     """Return True if the cron fires on `start_day` or later.
 
-    Each year is searched on its own, because the parser gives up after eleven months without a
+    The years are searched separately, because the parser gives up after eleven months without a
     match.
     """
     for year in croniter.years:

@@ -54,8 +54,8 @@ def with_users(**changes):
     return minimal(datasets=DatasetsArgs(users=replace(USERS, **changes)))
 
 
-def messages(found):
-    return [str(problem) for problem in found]
+def messages(found_problems):
+    return [str(problem) for problem in found_problems]
 
 
 def test_camel_case_is_the_spelling_of_the_api():

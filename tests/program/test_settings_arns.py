@@ -1,4 +1,4 @@
-"""Proves the messages about ARNs, each on its own and all of them together."""
+"""Proves the messages about each ARN, and about all ARNs together."""
 
 import pytest
 
