@@ -204,7 +204,10 @@ def _home_problems(
     """Yield a problem for each part of an ARN that differs from the typical ARN of the stack."""
     key, home = typical.setting.key, typical.arn.home
     if region not in (None, home.region):
-        message = f"is in region {home.region}, but the stack's aws:region is {region}; change one"
+        message = (
+            f"is in region {home.region}, but the stack's aws:region is {region}; make both the "
+            "same"
+        )
         yield Problem(key, typical.setting.text, message)
     for setting, arn in parsed:
         for part in _SHARED_PARTS[arn.service]:

@@ -37,7 +37,7 @@ def _dataset_checks(datasets: DatasetsArgs, key: str, dataset: DatasetArgs) -> I
         error = (
             values.location_error(location, f"s3://bucket/{key}.csv")
             or _shared_location_error(datasets, key, location)
-            or _imported_error(datasets, location)
+            or _below_prefix_error(datasets, location)
         )
         yield Check(f"{prefix}.dataLocation", location or None, error)
     mode, share = dataset.import_mode, dataset.min_relative_size
@@ -45,7 +45,7 @@ def _dataset_checks(datasets: DatasetsArgs, key: str, dataset: DatasetArgs) -> I
     error = values.share_error(share, DatasetArgs.min_relative_size)
     yield Check(f"{prefix}.minRelativeSize", share, error)
     if isinstance(marker, str):
-        error = values.marker_error(marker) or _imported_error(datasets, marker)
+        error = values.marker_error(marker) or _below_prefix_error(datasets, marker)
         yield Check(f"{prefix}.readyMarker", marker or None, error)
 
 
@@ -61,8 +61,8 @@ def _shared_location_error(datasets: DatasetsArgs, key: str, location: str) -> s
     return None
 
 
-def _imported_error(datasets: DatasetsArgs, location: str) -> str | None:
-    """Return an error message if a dataset's prefix contains this marker or this location.
+def _below_prefix_error(datasets: DatasetsArgs, location: str) -> str | None:
+    """Return an error message if this location or marker is below the prefix of a dataset.
 
     Every file below a prefix is imported.
     """

@@ -186,8 +186,8 @@ def _input_lists_check(solutions: Sequence[SolutionArgs]) -> Check:
     error = None
     if characters > MAX_LISTED:
         error = (
-            f"their probes' inputLists have {characters} characters, and an execution carries at "
-            f"most {MAX_LISTED}; a few items show whether a campaign ranks"
+            f"the inputLists of all probes have {characters} characters, and an execution carries "
+            f"at most {MAX_LISTED}; shorten them, because a few items show whether a campaign ranks"
         )
     return Check("solutions", None, error)
 

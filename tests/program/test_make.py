@@ -36,6 +36,7 @@ def make(tmp_path):
     calls = tmp_path / "calls"
 
     def write_python(path, check):
+        """Write a script that stands in for Python. `check` is its answer to the version check."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
             "#!/bin/sh\n"

@@ -195,5 +195,5 @@ def test_the_region_that_most_arns_have_is_taken_as_the_right_one():
 def test_the_region_of_the_stack_must_be_the_region_of_the_arns():
     assert error_of(changed({}), region="us-east-1") == one_problem(
         f"{FIRST}: '{INTERACTIONS}' is in region {REGION}, but the stack's aws:region is "
-        "us-east-1; change one"
+        "us-east-1; make both the same"
     )

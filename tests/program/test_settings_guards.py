@@ -170,8 +170,8 @@ REFUSED = {
     "lists that are too long for an execution": Refused(
         {PROBE: {"userId": "u1", "inputList": [f"{number:0>256}" for number in range(118)]}},
         (
-            "solutions: their probes' inputLists have 30208 characters, and an execution carries "
-            "at most 30000; a few items show whether a campaign ranks"
+            "solutions: the inputLists of all probes have 30208 characters, and an execution "
+            "carries at most 30000; shorten them, because a few items show whether a campaign ranks"
         ),
     ),
     "a probe with an empty item": Refused(
