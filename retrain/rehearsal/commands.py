@@ -1,4 +1,4 @@
-"""What the commands `rehearse` and `emulate` share."""
+"""The errors, the exit codes and the waiting that both commands share."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -205,8 +205,9 @@ class Stack:
         """
         return [
             call
-            for call in calls_since(self.emulator, since, action)
+            for call in self.emulator.calls(action)
             if f":assumed-role/retraining-{self.name}-" in call["caller"]
+            and (since is None or datetime.fromisoformat(call["time"]) >= since)
         ]
 
     def refused_calls(self) -> list[Mapping[str, object]]:
@@ -226,20 +227,6 @@ class Stack:
                 values = {name: value["StringValue"] for name, value in attributes.items()}
                 letters.append({"body": json.loads(message["Body"]), **values})
         return letters
-
-
-def calls_since(emulator: Emulator, since: datetime | None, action: str = ""):
-    """Return the calls of an action or a service since a time, sorted by time."""
-    return [
-        call
-        for call in emulator.calls(action)
-        if since is None or datetime.fromisoformat(call["time"]) >= since
-    ]
-
-
-def now() -> datetime:
-    """Return the time with which `calls_since` compares."""
-    return datetime.now(UTC)
 
 
 def _short_probes() -> dict[str, str]:
