@@ -40,7 +40,9 @@ def page() -> str:
 
 
 def _row(guard: Guard) -> str:
-    purpose = _first_sentence(inspect.getdoc(guard.check) or "").removeprefix("Find ")
+    purpose = _first_sentence(inspect.getdoc(guard.check) or "").removeprefix(
+        "Yield a message for "
+    )
     cells = (guard.name, guard.verdict, SCOPES[guard.scope], purpose, guard.advice)
     return f"| {' | '.join(cells)} |"
 

@@ -66,12 +66,12 @@ class Export:
     @property
     def size(self) -> int:
         """The size of all objects in bytes."""
-        return sum(each.size for each in self.objects)
+        return sum(file.size for file in self.objects)
 
     @property
     def fingerprint(self) -> str:
         """A hash that changes if an object is added, removed or written again."""
-        listed = sorted((each.key, each.size, each.etag) for each in self.objects)
+        listed = sorted((file.key, file.size, file.etag) for file in self.objects)
         return hashlib.sha256(repr(listed).encode()).hexdigest()[:32]
 
     @property
@@ -79,7 +79,7 @@ class Export:
         """The number of rows of all files, or None if not every file was read to its end."""
         if self.size > COUNTED_BYTES or len(self.samples) < len(self.objects):
             return None
-        if any(each.size > SAMPLE_BYTES for each in self.objects):
+        if any(file.size > SAMPLE_BYTES for file in self.objects):
             return None
         return sum(len(sample.rows) for sample in self.samples)
 
@@ -131,7 +131,7 @@ def split(location: str) -> Location:
 def _samples(client: S3Client, location: str, objects: Sequence[S3Object]) -> list[FileSample]:
     """Read the beginning of the newest files, newest first. An empty file has no sample."""
     bucket = split(location).bucket
-    newest = sorted(objects, key=lambda each: each.modified_at, reverse=True)[:SAMPLED_FILES]
+    newest = sorted(objects, key=lambda file: file.modified_at, reverse=True)[:SAMPLED_FILES]
     return [_sample(client, bucket, file) for file in newest if file.size]
 
 

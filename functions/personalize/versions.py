@@ -185,7 +185,7 @@ def _train(
             raise ServiceUnavailable(f"{planned['versionName']} is not listed yet") from error
         return _use(existing, planned)
     job = created_job(response["solutionVersionArn"], planned["durations"])
-    job["warnings"] = [f"{each['solutionVersionArn']} is in training too" for each in foreign]
+    job["warnings"] = [f"{version['solutionVersionArn']} is in training too" for version in foreign]
     return job
 
 

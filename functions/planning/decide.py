@@ -68,12 +68,14 @@ def _parts(guard: Guard, situation: Situation) -> list[Situation]:
 
 
 def _plan(situation: Situation, *, skipped: str | None = None) -> Plan:
-    """Return the plan with everything that the run covers. A dry run executes nothing of it."""
+    """Return the plan with everything that the run covers. A dry run is always skipped."""
     dry_run = DRY_RUN if situation.run["request"].get("dryRun") else None
     return {
-        "imports": [planned_import(situation.of_dataset(each)) for each in situation.datasets],
+        "imports": [
+            planned_import(situation.of_dataset(dataset)) for dataset in situation.datasets
+        ],
         "solutions": [
-            planned_solution(situation.of_solution(each)) for each in situation.solutions
+            planned_solution(situation.of_solution(solution)) for solution in situation.solutions
         ],
         "skipped": skipped or dry_run,
         "warnings": _warnings(situation),

@@ -31,7 +31,7 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
 def nothing_new(situation: Situation) -> Iterator[str]:
-    """Find a run that could only train the same models again.
+    """Yield a message for a run that could only train the same models again.
 
     Every export is the one that was imported last, no event tracker streams events in, and the
     newest version of every solution is newer than every import. A forced or resumed run goes on.
@@ -76,9 +76,10 @@ def _versions_know_all_data(situation: Situation) -> bool:
 
 
 def replaces_later_day(situation: Situation) -> Iterator[str]:
-    """Find a FULL import of a `{date}` location that would replace the export of a later day.
+    """Yield a message for a FULL import that would replace the export of a later day.
 
-    The day may be an earlier one if the run is resumed, or if the event of the schedule came late.
+    Only a location with `{date}` has a day. The run may be of an earlier day if it is resumed, or
+    if the event of the schedule came late.
     """
     dataset, run = situation.dataset, situation.run
     if dataset["importMode"] != "FULL" or not _has_date(situation):
@@ -100,9 +101,9 @@ def _has_date(situation: Situation) -> bool:
 
 
 def is_there(situation: Situation) -> Iterator[str]:
-    """Find a location that cannot be read, or that contains no object, no row or an empty file."""
+    """Yield a message for a location that is not readable, is empty, or has an empty file."""
     export = _export(situation)
-    empty = [each.key for each in export.objects if each.size == 0]
+    empty = [file.key for file in export.objects if file.size == 0]
     if export.read_error:
         yield f"{export.read_error}; does it exist, and may this account read it?"
     elif not export.objects:
@@ -118,7 +119,10 @@ def is_there(situation: Situation) -> Iterator[str]:
 
 
 def has_the_fields(situation: Situation) -> Iterator[str]:
-    """Find a file whose header lacks a required field of the schema. The order does not matter."""
+    """Yield a message for a file whose header lacks a required field of the schema.
+
+    The order of the fields does not matter.
+    """
     required = [field["name"] for field in _fields(situation) if not _is_nullable(field)]
     for file in _export(situation).samples:
         missing = [name for name in required if name not in file.header]
@@ -130,7 +134,7 @@ def has_the_fields(situation: Situation) -> Iterator[str]:
 
 
 def parses(situation: Situation) -> Iterator[str]:
-    """Find a file with a value among its first rows that does not have the type of its field."""
+    """Yield a message for a file with a value of a wrong type among its first rows."""
     fields = {field["name"]: field for field in _fields(situation)}
     for file in _export(situation).samples:
         if message := _first_wrong_value(file, fields):
@@ -155,7 +159,7 @@ def _first_wrong_value(file: FileSample, fields: Mapping[str, SchemaField]) -> s
 
 
 def is_not_truncated(situation: Situation) -> Iterator[str]:
-    """Find a FULL export that is much smaller than the last FULL import of this pipeline.
+    """Yield a message for a FULL export that is much smaller than the last FULL import.
 
     A FULL import replaces all data. The size of a foreign import is not known.
     """
@@ -173,7 +177,10 @@ def is_not_truncated(situation: Situation) -> Iterator[str]:
 
 
 def is_ready(situation: Situation) -> Iterator[str]:
-    """Find a ready marker that is missing, or older than the last import or than the data."""
+    """Yield a message for a ready marker that is missing or too old.
+
+    It must be newer than the last import and newer than the objects.
+    """
     export, marker = _export(situation), situation.dataset["readyMarker"]
     if marker is None or export.read_error:
         return
@@ -189,7 +196,7 @@ def is_ready(situation: Situation) -> Iterator[str]:
             f"{last['creationDateTime'].isoformat(timespec='seconds')}; was the "
             "new export finished? To train without an import, start with skipImport"
         )
-    elif late := [each.key for each in export.objects if each.modified_at > written_at]:
+    elif late := [file.key for file in export.objects if file.modified_at > written_at]:
         yield (
             f"{len(late)} of {len(export.objects)} objects at {export.location} are newer than the "
             f"ready marker {marker}, for example {late[0]}; is the export still being written? "
@@ -198,7 +205,10 @@ def is_ready(situation: Situation) -> Iterator[str]:
 
 
 def appends_only_what_is_new(situation: Situation) -> Iterator[str]:
-    """Find an INCREMENTAL export with objects imported before, too few rows, or too many bytes."""
+    """Yield a message for an INCREMENTAL export that is old, too small or too large.
+
+    An object that was imported before would be added again.
+    """
     dataset, export = situation.dataset, _export(situation)
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
@@ -232,7 +242,7 @@ def _imported_before(situation: Situation) -> list[str]:
     if last is None:
         return []
     objects = _export(situation).objects
-    return [each.key for each in objects if each.modified_at < last["creationDateTime"]]
+    return [file.key for file in objects if file.modified_at < last["creationDateTime"]]
 
 
 def _export(situation: Situation) -> Export:

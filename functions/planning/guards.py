@@ -74,7 +74,7 @@ CROWDED = 0.8
 
 
 def comes_from_deployment(situation: Situation) -> Iterator[str]:
-    """Find an event that the deployment of the schedule caused.
+    """Yield a message for an event that the deployment of the schedule caused.
 
     A rate schedule fires at once when it is created, and perhaps when it is changed. Nobody who
     deploys expects a training that costs money.
@@ -91,13 +91,13 @@ def comes_from_deployment(situation: Situation) -> Iterator[str]:
 
 
 def another_run_is_under_way(situation: Situation) -> Iterator[str]:
-    """Find an older run of this pipeline that is still running."""
+    """Yield a message for an older run of this pipeline that is still running."""
     if situation.world.older_run:
         yield f"{situation.world.older_run} is under way"
 
 
 def datasets_are_active(situation: Situation) -> Iterator[str]:
-    """Find a dataset or dataset group that does not exist or is not ACTIVE."""
+    """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
     for dataset in situation.settings["datasets"]:
         yield from _inactive(dataset["datasetArn"], situation.world.datasets)
     for group_arn in situation.world.groups:
@@ -105,7 +105,7 @@ def datasets_are_active(situation: Situation) -> Iterator[str]:
 
 
 def solution_is_usable(situation: Situation) -> Iterator[str]:
-    """Find a solution or campaign that does not exist, is not usable, or belongs elsewhere.
+    """Yield a message for a solution or campaign that does not exist or is not usable.
 
     The solution must belong to the dataset group, and the campaign to the solution.
     """
@@ -144,7 +144,7 @@ def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
 
 
 def incremental_needs_full(situation: Situation) -> Iterator[str]:
-    """Find an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
+    """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
     dataset = situation.dataset
     jobs = situation.world.import_jobs.get(dataset["datasetArn"], [])
     has_full = any(is_active(job["status"]) and import_mode_of(job) == "FULL" for job in jobs)
@@ -156,7 +156,7 @@ def incremental_needs_full(situation: Situation) -> Iterator[str]:
 
 
 def update_needs_recipe(situation: Situation) -> Iterator[str]:
-    """Find a training with UPDATE of a solution whose recipe does not support it."""
+    """Yield a message for a training with UPDATE of a solution whose recipe does not support it."""
     solution = situation.solution
     recipe = _recipe(situation)
     mode = _requested_mode(situation) or solution["trainingMode"]
@@ -169,7 +169,7 @@ def update_needs_recipe(situation: Situation) -> Iterator[str]:
 
 
 def update_needs_full(situation: Situation) -> Iterator[str]:
-    """Find a request for UPDATE of a solution without an ACTIVE version trained with FULL."""
+    """Yield a message for a requested UPDATE of a solution without a FULL version."""
     if _requested_mode(situation) == "UPDATE" and newest_full(situation) is None:
         yield (
             f"{situation.solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version "
@@ -178,7 +178,7 @@ def update_needs_full(situation: Situation) -> Iterator[str]:
 
 
 def passes_by_the_gate(situation: Situation) -> Iterator[str]:
-    """Find a campaign with a quality gate that takes every newest version by itself."""
+    """Yield a message for a campaign that takes new versions in spite of a quality gate."""
     if not situation.solution["qualityGate"]:
         return
     for campaign in situation.solution["campaigns"]:
@@ -194,7 +194,7 @@ def passes_by_the_gate(situation: Situation) -> Iterator[str]:
 
 
 def probes_can_be_answered(situation: Situation) -> Iterator[str]:
-    """Find a probe that campaigns of the solution's recipe do not answer.
+    """Yield a message for a probe that campaigns of the solution's recipe do not answer.
 
     Without this guard, each version would be rolled back after a training that was paid for.
     """
@@ -224,7 +224,7 @@ def _probe_key(probe: Probe) -> str:
 
 
 def trains_automatically(situation: Situation) -> Iterator[str]:
-    """Find a solution that also trains, and costs money, by itself."""
+    """Yield a message for a solution that also trains, and costs money, by itself."""
     arn = situation.solution["solutionArn"]
     solution = situation.world.solutions.get(arn)
     if solution and solution.get("performAutoTraining"):
@@ -235,19 +235,19 @@ def trains_automatically(situation: Situation) -> Iterator[str]:
 
 
 def automatic_training_is_refused(situation: Situation) -> Iterator[str]:
-    """Find a solution that also trains by itself, if autoTraining is `refuse`."""
+    """Yield a message for a solution that also trains by itself, if autoTraining is `refuse`."""
     if situation.settings["autoTraining"] == "refuse":
         yield from trains_automatically(situation)
 
 
 def automatic_training_is_allowed(situation: Situation) -> Iterator[str]:
-    """Find a solution that also trains by itself, if autoTraining is `warn`."""
+    """Yield a message for a solution that also trains by itself, if autoTraining is `warn`."""
     if situation.settings["autoTraining"] == "warn":
         yield from trains_automatically(situation)
 
 
 def trained_often_enough(situation: Situation) -> Iterator[str]:
-    """Find a solution with as many versions in 30 days as limits.maxTrainingsPerMonth allows.
+    """Yield a message for a solution that was trained as often as allowed in 30 days.
 
     A limit of 0 means no limit.
     """
@@ -268,7 +268,7 @@ def trained_often_enough(situation: Situation) -> Iterator[str]:
 
 
 def nothing_to_resume(situation: Situation) -> Iterator[str]:
-    """Find a resumed run that has created no job at all."""
+    """Yield a message for a resumed run that has created no job at all."""
     if not is_resumed(situation.run):
         return
     world = situation.world
@@ -282,7 +282,7 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
 
 
 def imports_are_crowded(situation: Situation) -> Iterator[str]:
-    """Find a run whose imports use more than 80% of the region's slots, with other imports."""
+    """Yield a message for a run with which more than 80% of the import slots are used."""
     parts = (situation.of_dataset(dataset) for dataset in situation.datasets)
     planned = sum(not import_has_begun(part) for part in parts)
     running = situation.world.import_slots_used

@@ -71,7 +71,9 @@ def test_the_page_shows_the_table():
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.name}, {guard.verdict}")
 def test_the_docstring_of_a_check_says_what_it_looks_for(guard):
-    assert guard.check.__doc__.startswith("Find "), "the page of the guards shows the rest"
+    assert guard.check.__doc__.startswith("Yield a message for "), (
+        "the page of the guards shows the rest"
+    )
 
 
 def test_only_a_guard_that_skips_says_what_stays_in_the_plan():
