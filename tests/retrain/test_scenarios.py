@@ -1,9 +1,12 @@
 """Proves which scenarios a stack can play, and that the emulator knows their faults."""
 
+import inspect
+
 import pytest
 
 from components.args import ProbeArgs
 from emulator.personalize.faults import Faults
+from functions.planning import guards
 from retrain.rehearsal.scenarios import SCENARIOS, Name, select
 from tests.retrain.builders import CAMPAIGN, campaign_args, pipeline_args
 
@@ -26,6 +29,11 @@ NO_PROBE = "no campaign has a probe; set solutions[].campaigns[].probe.userId of
 )
 def test_scenarios_are_selected_once_and_in_the_order_of_the_rows(names, selected):
     assert [scenario.name for scenario in select(names)] == selected
+
+
+def test_the_guard_against_automatic_training_uses_the_words_that_the_scenario_expects():
+    """The scenario needs a deployment of its own, so no test plays it."""
+    assert "also trains automatically" in inspect.getsource(guards)
 
 
 def test_the_emulator_knows_the_faults():
