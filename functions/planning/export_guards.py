@@ -75,7 +75,7 @@ def _versions_know_all_data(situation: Situation) -> bool:
     return True
 
 
-def replaces_later_day(situation: Situation) -> Iterator[str]:
+def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL import that would replace the export of a later day.
 
     Only a location with `{date}` has a day. The run may be of an earlier day if it is resumed, or
@@ -100,7 +100,7 @@ def _has_date(situation: Situation) -> bool:
     )
 
 
-def is_there(situation: Situation) -> Iterator[str]:
+def missing_export(situation: Situation) -> Iterator[str]:
     """Yield a message for a location that is not readable, is empty, or has an empty file."""
     export = _export(situation)
     empty = [file.key for file in export.objects if file.size == 0]
@@ -118,7 +118,7 @@ def is_there(situation: Situation) -> Iterator[str]:
         yield f"{export.location} has no row; was the export cut off?"
 
 
-def has_the_fields(situation: Situation) -> Iterator[str]:
+def missing_fields(situation: Situation) -> Iterator[str]:
     """Yield a message for a file whose header lacks a required field of the schema.
 
     The order of the fields does not matter.
@@ -133,7 +133,7 @@ def has_the_fields(situation: Situation) -> Iterator[str]:
             )
 
 
-def parses(situation: Situation) -> Iterator[str]:
+def wrong_values(situation: Situation) -> Iterator[str]:
     """Yield a message for a file with a value of a wrong type among its first rows."""
     fields = {field["name"]: field for field in _fields(situation)}
     for file in _export(situation).samples:
@@ -158,7 +158,7 @@ def _first_wrong_value(file: FileSample, fields: Mapping[str, SchemaField]) -> s
     return None
 
 
-def is_not_truncated(situation: Situation) -> Iterator[str]:
+def truncated_export(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
     A FULL import replaces all data. The size of a foreign import is not known.
@@ -176,7 +176,7 @@ def is_not_truncated(situation: Situation) -> Iterator[str]:
         )
 
 
-def is_ready(situation: Situation) -> Iterator[str]:
+def export_not_ready(situation: Situation) -> Iterator[str]:
     """Yield a message for a ready marker that is missing or too old.
 
     It must be newer than the last import and newer than the objects.
@@ -204,7 +204,7 @@ def is_ready(situation: Situation) -> Iterator[str]:
         )
 
 
-def appends_only_what_is_new(situation: Situation) -> Iterator[str]:
+def wrong_increment(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export that is old, too small or too large.
 
     An object that was imported before would be added again.

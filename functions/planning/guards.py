@@ -73,7 +73,7 @@ CROWDED = 0.8
 """If more than this share of the import slots is used, imports are likely to wait."""
 
 
-def comes_from_deployment(situation: Situation) -> Iterator[str]:
+def event_of_deployment(situation: Situation) -> Iterator[str]:
     """Yield a message for an event that the deployment of the schedule caused.
 
     A rate schedule fires at once when it is created, and perhaps when it is changed. Nobody who
@@ -90,13 +90,13 @@ def comes_from_deployment(situation: Situation) -> Iterator[str]:
         )
 
 
-def another_run_is_under_way(situation: Situation) -> Iterator[str]:
+def older_run(situation: Situation) -> Iterator[str]:
     """Yield a message for an older run of this pipeline that is still running."""
     if situation.world.older_run:
         yield f"{situation.world.older_run} is under way"
 
 
-def datasets_are_active(situation: Situation) -> Iterator[str]:
+def inactive_datasets(situation: Situation) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
     for dataset in situation.settings["datasets"]:
         yield from _inactive(dataset["datasetArn"], situation.world.datasets)
@@ -104,7 +104,7 @@ def datasets_are_active(situation: Situation) -> Iterator[str]:
         yield from _inactive(group_arn, situation.world.groups)
 
 
-def solution_is_usable(situation: Situation) -> Iterator[str]:
+def unusable_solution(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution or campaign that does not exist or is not usable.
 
     The solution must belong to the dataset group, and the campaign to the solution.
@@ -143,7 +143,7 @@ def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
         )
 
 
-def incremental_needs_full(situation: Situation) -> Iterator[str]:
+def incremental_without_full(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
     dataset = situation.dataset
     jobs = situation.world.import_jobs.get(dataset["datasetArn"], [])
@@ -155,7 +155,7 @@ def incremental_needs_full(situation: Situation) -> Iterator[str]:
         )
 
 
-def update_needs_recipe(situation: Situation) -> Iterator[str]:
+def update_without_recipe(situation: Situation) -> Iterator[str]:
     """Yield a message for a training with UPDATE of a solution whose recipe does not support it."""
     solution = situation.solution
     recipe = _recipe(situation)
@@ -168,7 +168,7 @@ def update_needs_recipe(situation: Situation) -> Iterator[str]:
         )
 
 
-def update_needs_full(situation: Situation) -> Iterator[str]:
+def update_without_full(situation: Situation) -> Iterator[str]:
     """Yield a message for a requested UPDATE of a solution without a FULL version."""
     if _requested_mode(situation) == "UPDATE" and newest_full(situation) is None:
         yield (
@@ -177,7 +177,7 @@ def update_needs_full(situation: Situation) -> Iterator[str]:
         )
 
 
-def passes_by_the_gate(situation: Situation) -> Iterator[str]:
+def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
     """Yield a message for a campaign that takes new versions in spite of a quality gate."""
     if not situation.solution["qualityGate"]:
         return
@@ -193,7 +193,7 @@ def passes_by_the_gate(situation: Situation) -> Iterator[str]:
             )
 
 
-def probes_can_be_answered(situation: Situation) -> Iterator[str]:
+def unanswered_probes(situation: Situation) -> Iterator[str]:
     """Yield a message for a probe that campaigns of the solution's recipe do not answer.
 
     Without this guard, each version would be rolled back after a training that was paid for.
@@ -223,7 +223,7 @@ def _probe_key(probe: Probe) -> str:
     return next(key for key in ("inputList", "itemId", "userId") if key in probe)
 
 
-def trains_automatically(situation: Situation) -> Iterator[str]:
+def automatic_training(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution that also trains, and costs money, by itself."""
     arn = situation.solution["solutionArn"]
     solution = situation.world.solutions.get(arn)
@@ -234,19 +234,19 @@ def trains_automatically(situation: Situation) -> Iterator[str]:
         )
 
 
-def automatic_training_is_refused(situation: Situation) -> Iterator[str]:
+def refused_automatic_training(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution that also trains by itself, if autoTraining is `refuse`."""
     if situation.settings["autoTraining"] == "refuse":
-        yield from trains_automatically(situation)
+        yield from automatic_training(situation)
 
 
-def automatic_training_is_allowed(situation: Situation) -> Iterator[str]:
+def allowed_automatic_training(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution that also trains by itself, if autoTraining is `warn`."""
     if situation.settings["autoTraining"] == "warn":
-        yield from trains_automatically(situation)
+        yield from automatic_training(situation)
 
 
-def trained_often_enough(situation: Situation) -> Iterator[str]:
+def too_many_trainings(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution that was trained as often as allowed in 30 days.
 
     A limit of 0 means no limit.
@@ -281,7 +281,7 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
         )
 
 
-def imports_are_crowded(situation: Situation) -> Iterator[str]:
+def crowded_imports(situation: Situation) -> Iterator[str]:
     """Yield a message for a run with which more than 80% of the import slots are used."""
     parts = (situation.of_dataset(dataset) for dataset in situation.datasets)
     planned = sum(not import_has_begun(part) for part in parts)
@@ -308,56 +308,56 @@ GUARDS = (
         "event of a deployment",
         "SKIP",
         "run",
-        comes_from_deployment,
+        event_of_deployment,
         "Wait for the next event, or start a run with `{}`.",
     ),
     Guard(
         "older run",
         "SKIP",
         "run",
-        another_run_is_under_way,
+        older_run,
         "Wait until the other run has ended, or stop it. Each training checks this again.",
     ),
     Guard(
         "datasets",
         "REFUSE",
         "run",
-        datasets_are_active,
+        inactive_datasets,
         "Create the resource, or correct the stack's config.",
     ),
     Guard(
         "solutions and campaigns",
         "REFUSE",
         "solution",
-        solution_is_usable,
+        unusable_solution,
         "Create the resource, or correct the stack's config.",
     ),
     Guard(
         "first import",
         "REFUSE",
         "dataset",
-        incremental_needs_full,
+        incremental_without_full,
         "Import the dataset once with `importMode` FULL.",
     ),
     Guard(
         "recipe for UPDATE",
         "REFUSE",
         "solution",
-        update_needs_recipe,
+        update_without_recipe,
         "Train the solution with `trainingMode` FULL.",
     ),
     Guard(
         "first training",
         "REFUSE",
         "solution",
-        update_needs_full,
+        update_without_full,
         "Start with `trainingMode` FULL.",
     ),
     Guard(
         "deployment past the gate",
         "REFUSE",
         "solution",
-        passes_by_the_gate,
+        deployment_past_the_gate,
         "Turn `syncWithLatestSolutionVersion` off with the command of the message, or set "
         "`qualityGateEnabled` to false.",
     ),
@@ -365,14 +365,14 @@ GUARDS = (
         "probe",
         "REFUSE",
         "solution",
-        probes_can_be_answered,
+        unanswered_probes,
         "Change the key of the probe as the message says, or remove the probe.",
     ),
     Guard(
         "automatic training",
         "REFUSE",
         "solution",
-        automatic_training_is_refused,
+        refused_automatic_training,
         "Turn it off with the command of the message.",
     ),
     Guard(
@@ -387,56 +387,56 @@ GUARDS = (
         "export of a later day",
         "REFUSE",
         "export",
-        export_guards.replaces_later_day,
+        export_guards.export_of_earlier_day,
         "Start a new run with `{}`.",
     ),
     Guard(
         "export",
         "REFUSE",
         "export",
-        export_guards.is_there,
+        export_guards.missing_export,
         "Check the location, the bucket policy and the job that writes the export.",
     ),
     Guard(
         "header",
         "REFUSE",
         "export",
-        export_guards.has_the_fields,
+        export_guards.missing_fields,
         "Correct the header, or the dataset's schema.",
     ),
     Guard(
         "values",
         "REFUSE",
         "export",
-        export_guards.parses,
+        export_guards.wrong_values,
         "Correct the row that the message shows.",
     ),
     Guard(
         "size",
         "REFUSE",
         "export",
-        export_guards.is_not_truncated,
+        export_guards.truncated_export,
         "Write the export again. If the data really shrank, lower `minRelativeSize` for one run.",
     ),
     Guard(
         "ready marker",
         "REFUSE",
         "export",
-        export_guards.is_ready,
+        export_guards.export_not_ready,
         "Write the marker after each export, or start with `skipImport`.",
     ),
     Guard(
         "rows to append",
         "REFUSE",
         "export",
-        export_guards.appends_only_what_is_new,
+        export_guards.wrong_increment,
         "Export only new data, each time to another location, or use `importMode` FULL.",
     ),
     Guard(
         "trainings in a month",
         "SKIP",
         "training",
-        trained_often_enough,
+        too_many_trainings,
         "Wait, or raise `limits.maxTrainingsPerMonth`.",
         keeps="plan",
     ),
@@ -451,14 +451,14 @@ GUARDS = (
         "import slots",
         "WARN",
         "run",
-        imports_are_crowded,
+        crowded_imports,
         "Nothing. Imports wait for a free slot.",
     ),
     Guard(
         "automatic training",
         "WARN",
         "solution",
-        automatic_training_is_allowed,
+        allowed_automatic_training,
         "Turn it off with the command of the message.",
     ),
 )

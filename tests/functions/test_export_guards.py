@@ -7,14 +7,14 @@ import pytest
 
 from functions.exports import Export
 from functions.planning.export_guards import (
-    appends_only_what_is_new,
-    has_the_fields,
-    is_not_truncated,
-    is_ready,
-    is_there,
+    export_not_ready,
+    export_of_earlier_day,
+    missing_export,
+    missing_fields,
     nothing_new,
-    parses,
-    replaces_later_day,
+    truncated_export,
+    wrong_increment,
+    wrong_values,
 )
 from tests.functions.samples import (
     DATASET,
@@ -50,22 +50,22 @@ def found(check, known_export, **changes):
 
 
 def test_an_export_that_is_there_passes():
-    assert found(is_there, export()) == []
+    assert found(missing_export, export()) == []
 
 
 def test_an_export_that_cannot_be_read_is_found_with_the_reason():
     unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
-    assert found(is_there, unreadable) == [
+    assert found(missing_export, unreadable) == [
         (
             f"{LOCATION} cannot be read: AccessDenied: x; does it exist, and may this account read "
             "it?"
         )
     ]
-    assert found(is_ready, unreadable, dataset=MARKED) == [], "one message is enough"
+    assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
 
 
 def test_an_export_that_was_not_written_is_found():
-    assert found(is_there, NO_EXPORT) == [
+    assert found(missing_export, NO_EXPORT) == [
         f"there is no object at {LOCATION}; was the export written?"
     ]
 
@@ -76,19 +76,19 @@ def test_an_export_that_was_not_written_is_found():
 def test_an_export_without_any_row_is_found(files):
     without_rows = [replace(file, rows=()) for file in files]
     seen = export(objects=[s3_object()] * len(files), samples=without_rows)
-    assert found(is_there, seen) == [f"{LOCATION} has no row; was the export cut off?"], (
+    assert found(missing_export, seen) == [f"{LOCATION} has no row; was the export cut off?"], (
         "a FULL import would delete all data"
     )
 
 
 def test_one_file_of_several_may_have_no_row():
     files = [sample(("1", "2", "3")), replace(sample(), rows=())]
-    assert found(is_there, export(objects=[s3_object()] * 2, samples=files)) == []
+    assert found(missing_export, export(objects=[s3_object()] * 2, samples=files)) == []
 
 
 def test_several_empty_files_are_one_message():
     objects = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
-    assert found(is_there, export(objects=objects)) == [
+    assert found(missing_export, export(objects=objects)) == [
         (
             f"3 of 4 objects at {LOCATION} are empty, for example a.csv; was the export cut off? "
             "A marker must be outside of the location"
@@ -110,12 +110,12 @@ def test_several_empty_files_are_one_message():
     ids=["as in the schema", "another order", "with a nullable field", "with an unknown field"],
 )
 def test_a_header_with_all_required_fields_passes(header):
-    assert found(has_the_fields, export(samples=[sample(header=header)])) == []
+    assert found(missing_fields, export(samples=[sample(header=header)])) == []
 
 
 def test_all_missing_fields_are_in_one_message():
     wrong = sample(header=("userId", "TIMESTAMP"))
-    assert found(has_the_fields, export(samples=[wrong])) == [
+    assert found(missing_fields, export(samples=[wrong])) == [
         (
             "the header of interactions.csv lacks USER_ID, ITEM_ID, which the dataset's schema "
             "requires; it has userId, TIMESTAMP"
@@ -125,7 +125,7 @@ def test_all_missing_fields_are_in_one_message():
 
 def test_the_header_of_every_file_is_checked():
     files = [sample(key="1.csv"), sample(key="2.csv", header=("USER_ID", "ITEM_ID"))]
-    assert found(has_the_fields, export(samples=files)) == [
+    assert found(missing_fields, export(samples=files)) == [
         (
             "the header of 2.csv lacks TIMESTAMP, which the dataset's schema requires; it has "
             "USER_ID, ITEM_ID"
@@ -137,7 +137,7 @@ def test_the_header_of_every_file_is_checked():
     ("header", "shown"), [((), "nothing"), (("x" * 201,), "x" * 200)], ids=["none", "no CSV"]
 )
 def test_a_long_header_is_cut(header, shown):
-    (message,) = found(has_the_fields, export(samples=[sample(header=header)]))
+    (message,) = found(missing_fields, export(samples=[sample(header=header)]))
     assert message.endswith(f"; it has {shown}")
 
 
@@ -146,13 +146,15 @@ def test_a_long_header_is_cut(header, shown):
 COLUMNS = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_VALUE")
 
 
-def wrong_values(*rows, header=COLUMNS, fields=FIELDS):
+def value_messages(*rows, header=COLUMNS, fields=FIELDS):
     """Return the messages about a file with these rows."""
-    return found(parses, export(samples=[sample(*rows, header=header)]), schemas={DATASET: fields})
+    return found(
+        wrong_values, export(samples=[sample(*rows, header=header)]), schemas={DATASET: fields}
+    )
 
 
 def test_values_of_the_types_of_the_schema_pass():
-    assert wrong_values(("1", "2", "1700000000", "2.5"), ("1", "2", "0", "")) == []
+    assert value_messages(("1", "2", "1700000000", "2.5"), ("1", "2", "0", "")) == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_values_of_the_types_of_the_schema_pass():
     ],
 )
 def test_a_value_of_another_type_is_found(row, message):
-    assert wrong_values(("1", "2", "3", "4"), row) == [f"line 3 of interactions.csv: {message}"]
+    assert value_messages(("1", "2", "3", "4"), row) == [f"line 3 of interactions.csv: {message}"]
 
 
 @pytest.mark.parametrize(
@@ -187,20 +189,20 @@ def test_a_value_of_another_type_is_found(row, message):
 )
 def test_each_avro_type_accepts_its_values(type_, good, bad):
     only = {"header": ("A",), "fields": [{"name": "A", "type": type_}]}
-    assert wrong_values((good,), **only) == []
+    assert value_messages((good,), **only) == []
     if bad is not None:
-        assert len(wrong_values((bad,), **only)) == 1
+        assert len(value_messages((bad,), **only)) == 1
 
 
 def test_a_long_value_is_cut():
-    (message,) = wrong_values(("1", "2", "x" * 1000, "1"))
+    (message,) = value_messages(("1", "2", "x" * 1000, "1"))
     assert message.endswith(f"TIMESTAMP is {'x' * 100!r}, but the schema requires long")
 
 
 def test_each_file_has_at_most_one_message():
     wrong_row = ("", "", "x", "y")
     files = [sample(wrong_row, wrong_row, header=COLUMNS, key=f"{number}.csv") for number in (1, 2)]
-    assert [message[:16] for message in found(parses, export(samples=files))] == [
+    assert [message[:16] for message in found(wrong_values, export(samples=files))] == [
         "line 2 of 1.csv:",
         "line 2 of 2.csv:",
     ]
@@ -208,7 +210,7 @@ def test_each_file_has_at_most_one_message():
 
 @pytest.mark.parametrize("row", [("1", "2", "3"), ("1", "2", "3", "4", "5")], ids=len)
 def test_a_row_with_too_few_or_too_many_values_is_found(row):
-    assert wrong_values(row) == [
+    assert value_messages(row) == [
         (
             f"line 2 of interactions.csv has {len(row)} values for 4 columns; does a value have a "
             "comma or a line break without quotes?"
@@ -217,13 +219,15 @@ def test_a_row_with_too_few_or_too_many_values_is_found(row):
 
 
 def test_a_column_that_is_not_in_the_schema_may_contain_anything():
-    assert wrong_values(("1", "2", "3", "?"), header=("USER_ID", "ITEM_ID", "TIMESTAMP", "X")) == []
+    assert (
+        value_messages(("1", "2", "3", "?"), header=("USER_ID", "ITEM_ID", "TIMESTAMP", "X")) == []
+    )
 
 
 @pytest.mark.parametrize(("good", "count"), [(99, 1), (100, 0)])
 def test_the_first_hundred_rows_are_checked(good, count):
     rows = [("1", "2", "3", "4")] * good + [("1", "2", "x", "4")]
-    assert len(wrong_values(*rows)) == count
+    assert len(value_messages(*rows)) == count
 
 
 # The size
@@ -244,7 +248,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
         f"minRelativeSize {share:g} of it; if the data really shrank, lower minRelativeSize for "
         "one run"
     )
-    assert found(is_not_truncated, seen, dataset=dataset, last_full=LAST_FULL) == (
+    assert found(truncated_export, seen, dataset=dataset, last_full=LAST_FULL) == (
         [message] * refused
     )
 
@@ -259,7 +263,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     ids=["incremental", "no size known", "no export, which another guard finds"],
 )
 def test_a_small_export_passes_if_it_replaces_no_known_data(dataset, seen, last_full):
-    assert found(is_not_truncated, seen, dataset=dataset, last_full=last_full) == []
+    assert found(truncated_export, seen, dataset=dataset, last_full=last_full) == []
 
 
 # The ready marker
@@ -272,7 +276,7 @@ def marker_messages(marker_written_at, jobs=None, dataset=MARKED):
     """Return the messages about a marker that was written at this time."""
     jobs = [import_summary()] if jobs is None else jobs
     seen = export(marker_written_at=marker_written_at, objects=[s3_object(modified_at=ago(48))])
-    return found(is_ready, seen, dataset=dataset, import_jobs={DATASET: jobs})
+    return found(export_not_ready, seen, dataset=dataset, import_jobs={DATASET: jobs})
 
 
 def test_a_missing_marker_is_found_before_and_after_the_first_import():
@@ -308,7 +312,7 @@ def test_data_that_are_newer_than_the_marker_are_found():
     """The marker is that of the export before, and the next export is still being written."""
     objects = [s3_object(key=f"{hours}.csv", modified_at=ago(hours)) for hours in (11, 10, 9)]
     seen = export(marker_written_at=ago(10), objects=objects)
-    assert found(is_ready, seen, dataset=MARKED) == [
+    assert found(export_not_ready, seen, dataset=MARKED) == [
         (
             f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, for example "
             "9.csv; is the export still being written? Write the marker after the objects"
@@ -331,7 +335,7 @@ def appending(*objects, dataset=INCREMENTAL, rows=1000, jobs=None):
     jobs = [import_summary()] if jobs is None else jobs
     arn = dataset["datasetArn"]
     return messages(
-        appends_only_what_is_new,
+        wrong_increment,
         dataset=dataset,
         exports={arn: export(objects=objects, samples=files)},
         import_jobs={arn: jobs},
@@ -381,7 +385,7 @@ def test_at_least_a_thousand_interactions_are_appended(rows, refused):
         f"{LOCATION} has {rows} interactions; an INCREMENTAL import takes at least 1000 new ones: "
         "import less often, or use importMode FULL"
     )
-    assert found(appends_only_what_is_new, seen, dataset=INCREMENTAL) == [message] * refused
+    assert found(wrong_increment, seen, dataset=INCREMENTAL) == [message] * refused
 
 
 def test_few_items_may_be_appended():
@@ -429,7 +433,7 @@ def test_an_export_that_would_replace_that_of_a_later_day_is_found(
     last_import = {DATASET: {"retraining-run": last_run}} if last_run else {}
     assert (
         messages(
-            replaces_later_day,
+            export_of_earlier_day,
             settings_=settings(datasets=[configured]),
             dataset=dated,
             last_import=last_import,

@@ -7,21 +7,21 @@ import pytest
 from docs import guards as page
 from functions.planning.guards import (
     GUARDS,
-    another_run_is_under_way,
-    automatic_training_is_allowed,
-    automatic_training_is_refused,
-    comes_from_deployment,
-    datasets_are_active,
-    imports_are_crowded,
-    incremental_needs_full,
+    allowed_automatic_training,
+    automatic_training,
+    crowded_imports,
+    deployment_past_the_gate,
+    event_of_deployment,
+    inactive_datasets,
+    incremental_without_full,
     nothing_to_resume,
-    passes_by_the_gate,
-    probes_can_be_answered,
-    solution_is_usable,
-    trained_often_enough,
-    trains_automatically,
-    update_needs_full,
-    update_needs_recipe,
+    older_run,
+    refused_automatic_training,
+    too_many_trainings,
+    unanswered_probes,
+    unusable_solution,
+    update_without_full,
+    update_without_recipe,
 )
 from tests.functions.samples import (
     ARN,
@@ -86,7 +86,7 @@ def test_only_a_guard_that_skips_says_what_stays_in_the_plan():
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
 def test_an_event_right_after_a_deployment_is_found(after):
     changed = NOW - after
-    assert messages(comes_from_deployment, request=SCHEDULED, schedule_changed_at=changed) == [
+    assert messages(event_of_deployment, request=SCHEDULED, schedule_changed_at=changed) == [
         (
             f"the schedule was created or changed at {changed.isoformat()}, and a deployment "
             "starts no training; to retrain now, start an execution with input {}"
@@ -100,35 +100,35 @@ def test_an_event_right_after_a_deployment_is_found(after):
     ids=["long after", "due before and late", "schedule unknown"],
 )
 def test_an_event_of_the_calendar_passes(changed):
-    assert messages(comes_from_deployment, request=SCHEDULED, schedule_changed_at=changed) == []
+    assert messages(event_of_deployment, request=SCHEDULED, schedule_changed_at=changed) == []
 
 
 def test_a_person_may_start_a_run_right_after_a_deployment():
     request = {"trigger": "manual"}
-    assert messages(comes_from_deployment, request=request, schedule_changed_at=NOW) == []
+    assert messages(event_of_deployment, request=request, schedule_changed_at=NOW) == []
 
 
 # Another run
 
 
 def test_an_older_run_is_found():
-    assert messages(another_run_is_under_way, older_run=EXECUTION) == [f"{EXECUTION} is under way"]
-    assert messages(another_run_is_under_way) == []
+    assert messages(older_run, older_run=EXECUTION) == [f"{EXECUTION} is under way"]
+    assert messages(older_run) == []
 
 
 # Resources exist and belong together
 
 
 def test_resources_that_exist_and_belong_together_pass():
-    assert messages(datasets_are_active) == messages(solution_is_usable) == []
+    assert messages(inactive_datasets) == messages(unusable_solution) == []
 
 
 def test_every_resource_that_does_not_exist_is_found():
     absent = {"datasets": {}, "groups": {}, "solutions": {}, "campaigns": {}}
-    assert messages(datasets_are_active, **absent) == [
+    assert messages(inactive_datasets, **absent) == [
         f"{DATASET}: does not exist; create it, or correct the stack's config"
     ]
-    assert messages(solution_is_usable, **absent) == [
+    assert messages(unusable_solution, **absent) == [
         f"{SOLUTION}: does not exist; create it, or correct the stack's config",
         f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config",
     ]
@@ -137,7 +137,7 @@ def test_every_resource_that_does_not_exist_is_found():
 def test_all_datasets_are_checked_if_one_does_not_exist():
     two = settings(datasets=[items_settings(), dataset_settings()])
     groups = {GROUP: group_resource(status="CREATE FAILED")}
-    assert messages(datasets_are_active, settings_=two, groups=groups) == [
+    assert messages(inactive_datasets, settings_=two, groups=groups) == [
         f"{ITEMS}: does not exist; create it, or correct the stack's config",
         f"{GROUP}: its status is CREATE FAILED, but retraining needs ACTIVE",
     ]
@@ -151,8 +151,8 @@ def test_every_resource_that_is_not_active_is_found(status):
         "solutions": {SOLUTION: solution_resource(status=status)},
     }
     assert [
-        *messages(datasets_are_active, **inactive),
-        *messages(solution_is_usable, **inactive),
+        *messages(inactive_datasets, **inactive),
+        *messages(unusable_solution, **inactive),
     ] == [
         f"{arn}: its status is {status}, but retraining needs ACTIVE"
         for arn in (DATASET, GROUP, SOLUTION)
@@ -162,7 +162,7 @@ def test_every_resource_that_is_not_active_is_found(status):
 def test_a_solution_of_another_group_is_found():
     other = f"{ARN}:dataset-group/books"
     solutions = {SOLUTION: solution_resource(datasetGroupArn=other)}
-    assert messages(solution_is_usable, solutions=solutions) == [
+    assert messages(unusable_solution, solutions=solutions) == [
         (
             f"{SOLUTION}: belongs to {other}, but the datasets belong to {GROUP}; configure the "
             f"datasets of {other}"
@@ -172,7 +172,7 @@ def test_a_solution_of_another_group_is_found():
 
 @pytest.mark.parametrize("status", ["DELETE PENDING", "DELETE IN_PROGRESS"])
 def test_a_campaign_that_is_being_deleted_is_found(status):
-    assert messages(solution_is_usable, campaigns={CAMPAIGN: campaign(status=status)}) == [
+    assert messages(unusable_solution, campaigns={CAMPAIGN: campaign(status=status)}) == [
         f"{CAMPAIGN}: its status is {status}; take it out of the stack's config"
     ]
 
@@ -180,13 +180,13 @@ def test_a_campaign_that_is_being_deleted_is_found(status):
 @pytest.mark.parametrize("status", ["CREATE PENDING", "CREATE FAILED"])
 def test_a_campaign_that_is_not_active_yet_passes(status):
     """The update waits for its creation, or repairs it."""
-    assert messages(solution_is_usable, campaigns={CAMPAIGN: campaign(status=status)}) == []
+    assert messages(unusable_solution, campaigns={CAMPAIGN: campaign(status=status)}) == []
 
 
 @pytest.mark.parametrize("served", [f"{OTHER_SOLUTION}/1", f"{SOLUTION}-2/1"])
 def test_a_campaign_of_another_solution_is_found(served):
     campaigns = {CAMPAIGN: campaign(solutionVersionArn=served)}
-    assert messages(solution_is_usable, campaigns=campaigns) == [
+    assert messages(unusable_solution, campaigns=campaigns) == [
         (
             f"{CAMPAIGN}: serves {served}, which is no version of {SOLUTION}; configure the "
             "campaign under its solution"
@@ -209,7 +209,7 @@ def test_a_campaign_of_another_solution_is_found(served):
 )
 def test_an_incremental_import_without_a_full_one_is_found(jobs):
     import_jobs = {DATASET: jobs}
-    assert messages(incremental_needs_full, dataset=INCREMENTAL, import_jobs=import_jobs) == [
+    assert messages(incremental_without_full, dataset=INCREMENTAL, import_jobs=import_jobs) == [
         (
             f"importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} before; import it "
             "once with importMode FULL"
@@ -220,13 +220,13 @@ def test_an_incremental_import_without_a_full_one_is_found(jobs):
 def test_an_incremental_import_after_any_full_one_passes():
     jobs = [import_summary(importMode="INCREMENTAL"), import_summary()]
     known = {"dataset": INCREMENTAL, "import_jobs": {DATASET: jobs}}
-    assert messages(incremental_needs_full, **known) == []
+    assert messages(incremental_without_full, **known) == []
     del jobs[1]["importMode"]
-    assert messages(incremental_needs_full, **known) == [], "a job without a mode was FULL"
+    assert messages(incremental_without_full, **known) == [], "a job without a mode was FULL"
 
 
 def test_a_full_import_needs_no_import_before():
-    assert messages(incremental_needs_full, import_jobs={DATASET: []}) == []
+    assert messages(incremental_without_full, import_jobs={DATASET: []}) == []
 
 
 # UPDATE trainings
@@ -242,7 +242,7 @@ def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode,
         del resource["recipeArn"]
     request = {"trainingMode": mode} if mode else {}
     known = {"request": request, "solution": solution, "solutions": {SOLUTION: resource}}
-    assert messages(update_needs_recipe, **known) == [
+    assert messages(update_without_recipe, **known) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
             f"aws-hrnn-coldstart, but this solution has the recipe "
@@ -264,11 +264,11 @@ def test_a_training_that_the_recipe_supports_passes(solution, mode, recipe):
     request = {"trainingMode": mode} if mode else {}
     solutions = {SOLUTION: solution_resource(recipeArn=recipe)}
     known = {"request": request, "solution": solution, "solutions": solutions}
-    assert messages(update_needs_recipe, **known) == []
+    assert messages(update_without_recipe, **known) == []
 
 
 def test_the_recipe_of_a_solution_that_does_not_exist_is_not_checked():
-    assert messages(update_needs_recipe, solution=UPDATE, solutions={}) == []
+    assert messages(update_without_recipe, solution=UPDATE, solutions={}) == []
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_the_recipe_of_a_solution_that_does_not_exist_is_not_checked():
 )
 def test_a_request_for_an_update_without_a_full_version_is_found(versions):
     request, known = {"trainingMode": "UPDATE"}, {SOLUTION: versions}
-    assert messages(update_needs_full, request=request, solution=UPDATE, versions=known) == [
+    assert messages(update_without_full, request=request, solution=UPDATE, versions=known) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
             "but there is none; start with trainingMode FULL"
@@ -290,11 +290,11 @@ def test_a_request_for_an_update_without_a_full_version_is_found(versions):
 def test_a_configured_update_without_a_full_version_passes(request_):
     """It becomes a FULL training."""
     known = {"request": request_, "solution": UPDATE, "versions": {SOLUTION: []}}
-    assert messages(update_needs_full, **known) == []
+    assert messages(update_without_full, **known) == []
 
 
 def test_a_request_for_an_update_after_a_full_version_passes():
-    assert messages(update_needs_full, request={"trainingMode": "UPDATE"}, solution=UPDATE) == []
+    assert messages(update_without_full, request={"trainingMode": "UPDATE"}, solution=UPDATE) == []
 
 
 # The quality gate
@@ -304,7 +304,7 @@ FOLLOWING = {CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion":
 
 
 def test_a_campaign_that_takes_every_version_in_spite_of_the_gate_is_found():
-    assert messages(passes_by_the_gate, campaigns=FOLLOWING) == [
+    assert messages(deployment_past_the_gate, campaigns=FOLLOWING) == [
         (
             f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the quality "
             f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {CAMPAIGN} "
@@ -319,12 +319,12 @@ def test_a_campaign_that_is_only_updated_passes():
     del without["campaignConfig"]
     off = campaign(campaignConfig={"syncWithLatestSolutionVersion": False})
     for known in ({CAMPAIGN: campaign()}, {CAMPAIGN: off}, {CAMPAIGN: without}, {}):
-        assert messages(passes_by_the_gate, campaigns=known) == []
+        assert messages(deployment_past_the_gate, campaigns=known) == []
 
 
 def test_without_a_gate_a_campaign_may_take_every_version():
     solution = solution_settings(qualityGate=[])
-    assert messages(passes_by_the_gate, solution=solution, campaigns=FOLLOWING) == []
+    assert messages(deployment_past_the_gate, solution=solution, campaigns=FOLLOWING) == []
 
 
 # Probes
@@ -338,7 +338,7 @@ def probe_messages(recipe, probe):
     """Return the messages about this probe of a campaign with this recipe."""
     resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
     solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
-    return messages(probes_can_be_answered, solution=solution, solutions={SOLUTION: resource})
+    return messages(unanswered_probes, solution=solution, solutions={SOLUTION: resource})
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_a_probe_that_the_recipe_answers_passes(recipe, probe):
 
 def test_a_probe_of_a_solution_that_does_not_exist_is_not_checked():
     solution = solution_settings(campaigns=[campaign_settings(probe=USER)])
-    assert messages(probes_can_be_answered, solution=solution, solutions={}) == []
+    assert messages(unanswered_probes, solution=solution, solutions={}) == []
 
 
 # Automatic training
@@ -393,7 +393,7 @@ AUTOMATIC = {SOLUTION: solution_resource(performAutoTraining=True)}
 
 
 def test_a_solution_that_trains_automatically_is_found():
-    assert messages(trains_automatically, solutions=AUTOMATIC) == [
+    assert messages(automatic_training, solutions=AUTOMATIC) == [
         (
             f"{SOLUTION}: also trains automatically; turn that off with 'aws personalize "
             f"update-solution --solution-arn {SOLUTION} --no-perform-auto-training'"
@@ -404,15 +404,15 @@ def test_a_solution_that_trains_automatically_is_found():
 def test_a_solution_that_does_not_train_automatically_passes():
     off = {SOLUTION: solution_resource(performAutoTraining=False)}
     for known in (off, {SOLUTION: solution_resource()}, {}):
-        assert messages(trains_automatically, solutions=known) == []
+        assert messages(automatic_training, solutions=known) == []
 
 
 @pytest.mark.parametrize("setting", ["warn", "refuse"])
 def test_automatic_training_is_either_refused_or_a_warning(setting):
     known = {"settings_": settings(autoTraining=setting), "solutions": AUTOMATIC}
     counts = {
-        "refuse": len(messages(automatic_training_is_refused, **known)),
-        "warn": len(messages(automatic_training_is_allowed, **known)),
+        "refuse": len(messages(refused_automatic_training, **known)),
+        "warn": len(messages(allowed_automatic_training, **known)),
     }
     assert counts == {"refuse": 0, "warn": 0, setting: 1}
 
@@ -425,7 +425,7 @@ MONTH_OLD = version_summary(creationDateTime=ago(24 * 30))
 
 def training_messages(limit, *versions):
     return messages(
-        trained_often_enough,
+        too_many_trainings,
         settings_=limits(maxTrainingsPerMonth=limit),
         versions={SOLUTION: versions},
     )
@@ -454,7 +454,7 @@ def test_versions_of_the_last_thirty_days_count(limit, versions, count):
 
 def test_a_solution_without_known_versions_passes():
     limit = limits(maxTrainingsPerMonth=1)
-    assert messages(trained_often_enough, settings_=limit, versions={}) == []
+    assert messages(too_many_trainings, settings_=limit, versions={}) == []
 
 
 # Import slots
@@ -466,18 +466,18 @@ def test_more_than_four_of_five_import_slots_are_a_warning(running, datasets, cr
     known = {"settings_": settings_, "import_slots_used": running}
     warning = f"5 imports for 5 slots: {running} under way and {datasets} of this run"
     expected = [f"{warning}; some of them will wait"] * crowded
-    assert messages(imports_are_crowded, **known) == expected
+    assert messages(crowded_imports, **known) == expected
 
 
 def test_a_run_that_imports_nothing_needs_no_slot():
     request = {"skipImport": True}
-    assert messages(imports_are_crowded, request=request, import_slots_used=4) == []
+    assert messages(crowded_imports, request=request, import_slots_used=4) == []
 
 
 def test_an_import_that_a_resumed_run_has_begun_needs_no_further_slot():
     jobs = {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE IN_PROGRESS")]}
     known = {"request": {"resume": RUN_ID}, "import_jobs": jobs, "import_slots_used": 4}
-    assert messages(imports_are_crowded, **known) == []
+    assert messages(crowded_imports, **known) == []
 
 
 # A run to resume
