@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 
 SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 """Seconds that a job takes if the first run is not shown."""
-DEPLOYMENT_LOGGER = "emulator.deployer.program"
-"""The logger for the warnings of a deployed program."""
 OUTPUTS = {"MACHINE": "state_machine_arn", "GROUP": "log_group_name"}
 """The shell variables of the README and the operations guide, and their stack outputs."""
 
@@ -86,7 +83,7 @@ def rehearse(
     """
     console = Console(quiet=as_json, soft_wrap=True)
     try:
-        with open_stack(project_dir, stack_name, data_dir) as stack, _warnings_shown_once():
+        with open_stack(project_dir, stack_name, data_dir) as stack:
             playable = _select_playable(console, stack, scenarios)
             shows_first_run = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
             deployments = _deployments(stack, playable, shows_first_run=shows_first_run)
@@ -247,23 +244,3 @@ def _keep(deployed: DeployedStack, console: Console) -> None:
             highlight=False,
             markup=False,
         )
-
-
-@contextmanager
-def _warnings_shown_once() -> Iterator[None]:
-    """Show each warning of a program once, even if the program is deployed several times."""
-    shown: set[str] = set()
-
-    def is_new(record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if message in shown:
-            return False
-        shown.add(message)
-        return True
-
-    logger = logging.getLogger(DEPLOYMENT_LOGGER)
-    logger.addFilter(is_new)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_new)

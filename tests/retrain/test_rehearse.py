@@ -4,7 +4,6 @@ The services below a deployed stack are doubles. Does not prove that a run succe
 """
 
 import json
-import logging
 import os
 import signal
 from contextlib import contextmanager
@@ -14,13 +13,12 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from emulator import EmulatorError
-from emulator.deployer import Deployment, program
 from retrain.rehearsal import commands, deployed_stack, rehearse
 from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.play import ScenarioResult
 from retrain.rehearsal.scenarios import SCENARIOS, Name
 from tests.program.sample_stack import LEFT_OUT
-from tests.retrain.builders import OUTPUTS, STATE_MACHINE, run, summary
+from tests.retrain.builders import STATE_MACHINE, run, summary
 
 PROBE = "solutions[0].campaigns[0].probe"
 
@@ -235,30 +233,6 @@ def test_keep_with_json_prints_the_variables_to_stderr(rehearsed, capsys):
     assert json.loads(output)["succeeded"]
     assert "export AWS_REGION=eu-west-1" in errors
     assert errors.endswith("the emulator has died\n")
-
-
-def test_a_warning_of_the_program_is_shown_once(rehearsed, monkeypatch, capsys):
-    logger = logging.getLogger(program.__name__)
-    handler = logging.StreamHandler()
-    logger.addHandler(handler)
-
-    def deploy(*_, **__):
-        logger.warning("%s", "will not run on 2027-03-28")
-        logger.warning("%s", "deprecated")
-        return Deployment(OUTPUTS, [])
-
-    monkeypatch.setattr(deployed_stack, "deploy", deploy)
-    names = [Name.WORSE_MODEL, Name.STUCK_TRAINING]
-    try:
-        for _ in range(2):
-            assert rehearse.rehearse("dev", scenarios=names) == 0
-            assert capsys.readouterr().err.splitlines() == [
-                "will not run on 2027-03-28",
-                "deprecated",
-            ]
-    finally:
-        logger.removeHandler(handler)
-    assert len(rehearsed.events) == 8, "each rehearsal deploys twice"
 
 
 def test_the_caller_s_aws_settings_and_proxies_are_removed(rehearsed, monkeypatch):
