@@ -1,4 +1,4 @@
-"""The S3 bucket of the exports, for the functions and for the Personalize emulator."""
+"""Provide the S3 bucket of the exports to the functions and to the Personalize emulator."""
 
 import hashlib
 from collections.abc import Callable

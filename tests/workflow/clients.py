@@ -29,7 +29,7 @@ class CurrentService:
     personalize: Personalize | None = None
     schedule_changed_at: Callable[[], datetime] | None = None
     failure: Exception | None = None
-    """How the first attempt of a request failed that botocore is about to send."""
+    """The failure of the request that botocore is about to send."""
 
     def call(self, *request: object) -> Mapping[str, object]:
         """Forward a request to the present emulator of Personalize."""

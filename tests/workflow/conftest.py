@@ -1,5 +1,6 @@
-"""Prove the shape of the state machine, and that it runs: good, slow, each failure, each status.
+"""These tests prove the shape of the state machine, and that it runs.
 
-With pure calls, and with moto's interpreter, the real functions and an emulated Personalize on
-virtual time. These tests prove nothing about IAM or about the timing of AWS.
+They cover good and slow runs, each failure and each status. They use pure calls, and moto's
+interpreter with the real functions and an emulated Personalize on virtual time. They prove nothing
+about IAM or about the timing of AWS.
 """
