@@ -56,10 +56,12 @@ NOW = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
 
 
 def ago(hours=0, **units):
+    """Return the time this long before the run starts."""
     return NOW - timedelta(hours=hours, **units)
 
 
 def iso(hours=0, **units):
+    """Return the time this long before the run starts, as a document contains it."""
     return ago(hours, **units).isoformat()
 
 
