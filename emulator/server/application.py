@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ministack.app import app as ministack
 
-from emulator import moto_seams
+from emulator import moto_patches
 from emulator.clients import Clients
 from emulator.personalize.errors import NoResponse
 from emulator.personalize.store import Switches
@@ -28,7 +28,7 @@ from emulator.server import (
     function_roles,
     http,
     log_filters,
-    ministack_seams,
+    ministack_internals,
 )
 from emulator.server.call_log import CallLog, Exchange
 from emulator.server.personalize_http import PersonalizeHttp
@@ -103,8 +103,8 @@ class Application:
         return [call._asdict() for call in list(self._personalize_http.personalize.calls)]
 
     def _reset(self) -> None:
-        moto_seams.forget_everything()
-        ministack_seams.forget_everything()
+        moto_patches.forget_everything()
+        ministack_internals.forget_everything()
         self._scheduler.reset()
         self._personalize_http.reset()
         self._call_log.clear()
@@ -156,8 +156,8 @@ class Application:
 
 def _correct_ministack() -> None:
     """Replace what MiniStack does differently from AWS in the services that it serves alone."""
-    ministack_seams.respond_to_functions_immediately()
-    ministack_seams.wait_for_function_logs()
-    ministack_seams.name_schedules_by_their_group()
-    ministack_seams.store_keys_of_log_groups()
-    ministack_seams.remove_every_named_tag()
+    ministack_internals.respond_to_functions_immediately()
+    ministack_internals.wait_for_function_logs()
+    ministack_internals.name_schedules_by_their_group()
+    ministack_internals.store_keys_of_log_groups()
+    ministack_internals.remove_every_named_tag()

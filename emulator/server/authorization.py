@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from ministack.core import iam_actions, iam_evaluator
 
-from emulator.server import ministack_seams
+from emulator.server import ministack_internals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
     access_key = f"ASIA{digest[:16].upper()}"
     secret = hashlib.sha256(f"secret {digest}".encode()).hexdigest()
     token = hashlib.sha256(f"token {digest}".encode()).hexdigest()
-    ministack_seams.register_session(
+    ministack_internals.register_session(
         access_key,
         {
             "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}",
@@ -72,7 +72,7 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     """Return True if the role exists and lets `service`, acting for `source_arn`, assume it."""
-    document = ministack_seams.trust_policy(role_arn)
+    document = ministack_internals.trust_policy(role_arn)
     if document is None:
         return False
     # The evaluator lets an account's root stand for any service. So ask it as root, with only the

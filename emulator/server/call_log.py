@@ -12,7 +12,7 @@ from ministack.core.iam_actions import extract_iam_action
 from ministack.core.responses import set_request_account_id
 from ministack.core.router import detect_service, extract_access_key_id
 
-from emulator.server import http, ministack_seams
+from emulator.server import http, ministack_internals
 
 if TYPE_CHECKING:
     from hypercorn.typing import (
@@ -105,7 +105,7 @@ class Exchange:
         action = self._action or self._ministack_action(headers, query)
         if action is not None and access_key:
             set_request_account_id(access_key)
-            self._call_log.add(ministack_seams.caller_arn(access_key), action, status)
+            self._call_log.add(ministack_internals.caller_arn(access_key), action, status)
 
     def _ministack_action(self, headers: dict[str, str], query: dict[str, list[str]]) -> str | None:
         method, path = self._scope["method"], self._scope["path"]

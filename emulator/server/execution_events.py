@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from ministack.core.responses import request_scope
 
-from emulator import moto_seams
-from emulator.server import authorization, ministack_seams
+from emulator import moto_patches
+from emulator.server import authorization, ministack_internals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
     """
 
     def may_invoke(function_arn: str, rule_arn: str) -> bool:
-        policy = ministack_seams.function_policy(function_arn)
+        policy = ministack_internals.function_policy(function_arn)
         action = "lambda:InvokeFunction"
         allowed = authorization.service_may(policy, SERVICE, action, function_arn, rule_arn)
         if not allowed:
@@ -41,17 +41,19 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
             record_denial(rule_arn, action)
         return allowed
 
-    ministack_seams.guard_event_targets(may_invoke)
-    moto_seams.install(moto_seams.report_starts(lambda execution: publish(execution, "RUNNING")))
-    moto_seams.install(
-        moto_seams.report_ends(lambda execution: publish(execution, execution.status))
+    ministack_internals.guard_event_targets(may_invoke)
+    moto_patches.install(
+        moto_patches.report_starts(lambda execution: publish(execution, "RUNNING"))
+    )
+    moto_patches.install(
+        moto_patches.report_ends(lambda execution: publish(execution, execution.status))
     )
 
 
-def publish(execution: moto_seams.StateMachineRun, status: str) -> None:
+def publish(execution: moto_patches.StateMachineRun, status: str) -> None:
     """Put the event about an execution's new status."""
     with request_scope(execution.account_id, execution.region_name):
-        ministack_seams.put_service_event(
+        ministack_internals.put_service_event(
             {
                 "Source": "aws.states",
                 "DetailType": "Step Functions Execution Status Change",
@@ -61,7 +63,7 @@ def publish(execution: moto_seams.StateMachineRun, status: str) -> None:
         )
 
 
-def event_detail(execution: moto_seams.StateMachineRun, status: str) -> dict[str, object]:
+def event_detail(execution: moto_patches.StateMachineRun, status: str) -> dict[str, object]:
     """Return the detail of the event about an execution. Times are milliseconds since 1970."""
     stop_date = None if status == "RUNNING" else execution.stop_date
     has_output = status == "SUCCEEDED"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ministack.core.responses import get_account_id, get_region
 
-from emulator.server import authorization, ministack_seams
+from emulator.server import authorization, ministack_internals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,8 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
             try:
                 authorization.authorize(access_key, get_region(), action, stream)
             except authorization.AccessDeniedError:
-                record_denial(ministack_seams.caller_arn(access_key), action)
+                record_denial(ministack_internals.caller_arn(access_key), action)
                 return False
         return True
 
-    ministack_seams.guard_function_logs(may_log)
+    ministack_internals.guard_function_logs(may_log)

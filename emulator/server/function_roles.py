@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from ministack.core.responses import get_account_id, get_region
 
-from emulator.server import authorization, http, ministack_seams
+from emulator.server import authorization, http, ministack_internals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
 
     `record_denial(service, action)` is called for each event that reaches no function.
     """
-    ministack_seams.guard_service("lambda", _refusal)
+    ministack_internals.guard_service("lambda", _refusal)
 
     def can_deliver(function_arn: str, _rule_arn: str) -> bool:
         if can_run(function_arn):
@@ -39,7 +39,7 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
         record_denial(SERVICE, "sts:AssumeRole")
         return False
 
-    ministack_seams.guard_event_targets(can_deliver)
+    ministack_internals.guard_event_targets(can_deliver)
 
 
 def _refusal(method: str, path: str, body: bytes) -> http.Response | None:
@@ -63,7 +63,7 @@ def can_run(function: str) -> bool:
 
     Return True for a function that does not exist, because MiniStack refuses it.
     """
-    config = ministack_seams.function_config(function)
+    config = ministack_internals.function_config(function)
     if config is None:
         return True
     return authorization.trusts(config.role_arn, service=SERVICE, source_arn=config.arn)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 
-from emulator.server import http, ministack_seams
+from emulator.server import http, ministack_internals
 
 
 def mount() -> None:
     """Refuse the patterns from now on."""
-    ministack_seams.guard_service("logs", _refusal)
+    ministack_internals.guard_service("logs", _refusal)
 
 
 def _refusal(_method: str, _path: str, body: bytes) -> http.Response | None:

@@ -1,7 +1,7 @@
 """The responses of moto's Step Functions, changed where they differ from AWS.
 
 Written for moto 5.2.5. A test checks that every replaced method is still in its place.
-`emulator/moto_seams.py` changes how the state machines run.
+`emulator/moto_patches.py` changes how the state machines run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from moto.stepfunctions.exceptions import InvalidExecutionInput, InvalidToken, V
 from moto.stepfunctions.parser import api
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from emulator import moto_seams
+from emulator import moto_patches
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -85,8 +85,8 @@ class Responses(StepFunctionResponse):
         machines = self.stepfunction_backend.state_machines
         for machine in machines:
             if machine.arn == self._get_param("stateMachineArn"):
-                moto_seams.begin_deletion(machine)
-        moto_seams.finish_deletions(machines)
+                moto_patches.begin_deletion(machine)
+        moto_patches.finish_deletions(machines)
         return EmptyResult()
 
     def describe_state_machine(self) -> ActionResult:
@@ -107,7 +107,7 @@ class Responses(StepFunctionResponse):
         """Generate a missing name. Refuse the names and inputs that AWS refuses."""
         name = self._get_param("name") or str(uuid.uuid4())
         document = self._get_param("input", if_none="{}")
-        self.stepfunction_backend._validate_name(name)  # noqa: SLF001  # a seam
+        self.stepfunction_backend._validate_name(name)  # noqa: SLF001  # private in moto
         try:
             json.loads(document)
         except ValueError as error:
@@ -129,7 +129,7 @@ class Responses(StepFunctionResponse):
 
     def describe_execution(self) -> ActionResult:
         """Describe an execution with its stop date, also if it timed out."""
-        with moto_seams.ending:
+        with moto_patches.ending:
             description = cast("Row", super().describe_execution().result)
             return ActionResult({**description, **_stop_date(self._execution())})
 
@@ -141,10 +141,10 @@ class Responses(StepFunctionResponse):
                 "the emulator's Step Functions lists executions by their stateMachineArn only"
             )
         machine = self.stepfunction_backend.describe_state_machine(machine_arn)
-        with moto_seams.ending:
+        with moto_patches.ending:
             executions = [
                 execution
-                for execution in cast("list[moto_seams.StateMachineRun]", machine.executions)
+                for execution in cast("list[moto_patches.StateMachineRun]", machine.executions)
                 if execution.exec_status is not None  # moto lists it before it has a status
                 and status in {None, execution.status}
             ]
@@ -181,7 +181,7 @@ class Responses(StepFunctionResponse):
 
     def _is_being_deleted(self, machine_arn: str) -> bool:
         return any(
-            machine.arn == machine_arn and moto_seams.is_being_deleted(machine)
+            machine.arn == machine_arn and moto_patches.is_being_deleted(machine)
             for machine in self.stepfunction_backend.state_machines
         )
 
@@ -189,10 +189,10 @@ class Responses(StepFunctionResponse):
         if self._is_being_deleted(machine_arn):
             raise StateMachineDeletingError(f"State Machine is being deleted: '{machine_arn}'")
 
-    def _execution(self) -> moto_seams.StateMachineRun:
+    def _execution(self) -> moto_patches.StateMachineRun:
         """Return the execution of the request, or raise the error that AWS returns without it."""
         execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-        return cast("moto_seams.StateMachineRun", execution)
+        return cast("moto_patches.StateMachineRun", execution)
 
     def _page(self, rows: Sequence[Row], id_field: str) -> Page:
         """Return the page that `maxResults` and `nextToken` ask for.
@@ -214,7 +214,7 @@ class Responses(StepFunctionResponse):
         return Page(rows[start:end], tokens[end] if end < len(rows) else None)
 
 
-def _stop_date(execution: moto_seams.StateMachineRun) -> dict[str, dt.datetime]:
+def _stop_date(execution: moto_patches.StateMachineRun) -> dict[str, dt.datetime]:
     """Return the field `stopDate`, or no field while the execution is running."""
     if execution.status == "RUNNING" or execution.stop_date is None:
         return {}

@@ -32,7 +32,7 @@ from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, invalid_input
 from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service
 from emulator.personalize.wire import TARGET, respond
-from emulator.server import authorization, http, ministack_seams
+from emulator.server import authorization, http, ministack_internals
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
@@ -116,7 +116,7 @@ class PersonalizeHttp:
             headers=headers,
             body=body,
             caller=Caller(
-                get_account_id(), get_region(), ministack_seams.caller_arn(_access_key.get())
+                get_account_id(), get_region(), ministack_internals.caller_arn(_access_key.get())
             ),
         )
         await http.send_response(send, *response)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from botocore.exceptions import ClientError
 
 from emulator.personalize.errors import AccessDenied, NoSuchKey, ObjectError
-from emulator.server import authorization, ministack_seams
+from emulator.server import authorization, ministack_internals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class RoleObjects:
             raise AccessDenied(str(error)) from error
         except ClientError as error:
             raise _object_error(error, resource) from error
-        policy = ministack_seams.bucket_policy(bucket, account)
+        policy = ministack_internals.bucket_policy(bucket, account)
         if not authorization.service_may(policy, SERVICE, action, resource, job):
             raise AccessDenied(
                 f"the policy of bucket {bucket} does not allow {SERVICE} to perform: {action}"

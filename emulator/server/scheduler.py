@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 
-from emulator.server import authorization, http, ministack_seams, slots
+from emulator.server import authorization, http, ministack_internals, slots
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 class Delivery:
     """One attempt to start a schedule's target for one slot."""
 
-    schedule: ministack_seams.Schedule
+    schedule: ministack_internals.Schedule
     account: str
     region: str
     slot: dt.datetime
@@ -106,8 +106,8 @@ class Scheduler:
 
     def mount(self) -> None:
         """Replace MiniStack's scheduler, and fire schedules when they are due."""
-        ministack_seams.stop_ministack_scheduler()
-        ministack_seams.guard_service("scheduler", _refusal)
+        ministack_internals.stop_ministack_scheduler()
+        ministack_internals.guard_service("scheduler", _refusal)
         threading.Thread(target=self._run, daemon=True, name="scheduler").start()
 
     def reset(self) -> None:
@@ -161,7 +161,7 @@ class Scheduler:
     def tick(self, now: dt.datetime) -> list[Delivery]:
         """Return the deliveries that have become due since the last tick."""
         deliveries = []
-        for account, region, schedule in ministack_seams.schedules():
+        for account, region, schedule in ministack_internals.schedules():
             modified, arn = schedule["LastModificationDate"], schedule["Arn"]
             known_modified, slot = self._due.get(arn, (None, None))
             if known_modified != modified:
@@ -239,9 +239,9 @@ class Scheduler:
             log.warning("%s: no dead letter: %s", delivery.schedule["Arn"], send_error)
 
 
-def _stored_schedule(name: str, group: str) -> ministack_seams.StoredSchedule:
+def _stored_schedule(name: str, group: str) -> ministack_internals.StoredSchedule:
     """Return a schedule of any account and region. Raise LookupError if there is none."""
-    for stored in ministack_seams.schedules():
+    for stored in ministack_internals.schedules():
         if (stored.schedule["Name"], stored.schedule["GroupName"]) == (name, group):
             return stored
     raise LookupError(f"there is no schedule {name} in group {group}")

@@ -3,7 +3,7 @@
 MiniStack authenticates and authorises each call first (`states:StartExecution` on the machine,
 `states:DescribeExecution` on the execution, ...). The Tasks of a machine call AWS with a session of
 the machine's role. The session needs a trust policy that lets Step Functions assume the role.
-`moto_responses.py` and `emulator/moto_seams.py` correct what moto does differently from AWS.
+`moto_responses.py` and `emulator/moto_patches.py` correct what moto does differently from AWS.
 
 Not emulated: RedriveExecution, Express machines, ValidateStateMachineDefinition, versions of a
 machine, the executions of a Map Run, and the content of an execution's log group.
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Protocol, TypedDict
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 
-from emulator import moto_seams
-from emulator.server import authorization, http, ministack_seams, moto_responses
+from emulator import moto_patches
+from emulator.server import authorization, http, ministack_internals, moto_responses
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -72,14 +72,14 @@ class StepFunctions:
 
     def mount(self) -> None:
         """Replace MiniStack's Step Functions in this process."""
-        moto_seams.interpret_state_machines()
-        moto_seams.install(moto_seams.parse_once())
-        moto_seams.install(moto_seams.stop_without_waiting())
-        moto_seams.install(moto_seams.end_once())
-        moto_seams.install(moto_seams.end_executions_of_deleted_machines())
-        moto_seams.install(moto_seams.task_clients(self.client_for))
+        moto_patches.interpret_state_machines()
+        moto_patches.install(moto_patches.parse_once())
+        moto_patches.install(moto_patches.stop_without_waiting())
+        moto_patches.install(moto_patches.end_once())
+        moto_patches.install(moto_patches.end_executions_of_deleted_machines())
+        moto_patches.install(moto_patches.task_clients(self.client_for))
         moto_responses.set_error_codes()
-        ministack_seams.serve_states(self.respond)
+        ministack_internals.serve_states(self.respond)
 
     async def respond(
         self,
@@ -115,7 +115,7 @@ class StepFunctions:
         account = role_arn.split(":")[4]
         # Moto passes the role of the Task but not its machine. Machines rarely share a role.
         machine_arn = next(
-            iter(moto_seams.state_machine_arns(role_arn, account, region)),
+            iter(moto_patches.state_machine_arns(role_arn, account, region)),
             f"arn:aws:states:{region}:{account}:stateMachine:unknown",
         )
         try:

@@ -2,7 +2,7 @@
 
 `SUBSTITUTES` names every place in moto that waits, starts a thread, reads the time or draws a
 random number while a state machine runs. `virtual` replaces them for a block. A place that has
-moved is a `SeamMovedError`, and a test looks for new places. Written for moto 5.2.5.
+moved is a `MotoChangedError`, and a test looks for new places. Written for moto 5.2.5.
 """
 
 import copy
@@ -31,8 +31,8 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from emulator import moto_seams
-from emulator.moto_seams import Replacement
+from emulator import moto_patches
+from emulator.moto_patches import Replacement
 from emulator.virtual.virtual_time import Event, Thread, VirtualClock
 
 PACKAGE = "moto.stepfunctions.parser"
@@ -75,7 +75,7 @@ Invoke = Callable[[Environment, Mapping[str, str | bytes]], dict[str, object]]
 """Runs the function of a lambda:invoke task: (environment, parameters) -> response."""
 
 
-class SeamMovedError(AssertionError):
+class MotoChangedError(AssertionError):
     """The installed moto is not the version that this module was written for."""
 
 
@@ -116,11 +116,11 @@ def _replacements(
     yield Replacement(EvalComponent, "_log_failure_event_exception", _log_nothing)
     yield Replacement(EvalComponent, "_log_exception", _log_nothing)
     yield Replacement(StepFunctionResponse, "get_execution_history", _first_events)
-    yield from moto_seams.parse_once()
-    yield from moto_seams.text_as_start_time()
-    yield from moto_seams.lambda_error_names()
-    yield from moto_seams.end_once(lambda env: clock.unwind(_execution_arn(env)))
-    yield from moto_seams.report_ends(lambda execution: on_end(execution.exec_arn))
+    yield from moto_patches.parse_once()
+    yield from moto_patches.text_as_start_time()
+    yield from moto_patches.lambda_error_names()
+    yield from moto_patches.end_once(lambda env: clock.unwind(_execution_arn(env)))
+    yield from moto_patches.report_ends(lambda execution: on_end(execution.exec_arn))
 
 
 def _substitutes(clock: VirtualClock) -> Iterator[Replacement]:
@@ -129,7 +129,7 @@ def _substitutes(clock: VirtualClock) -> Iterator[Replacement]:
         module = importlib.import_module(f"{PACKAGE}.{module_name}")
         original = getattr(module, name, None)
         if original not in doubles:
-            raise SeamMovedError(
+            raise MotoChangedError(
                 f"{module.__name__}.{name} is {original!r}; moto is not version 5.2.5, or this is"
                 " a block inside another one"
             )
@@ -140,7 +140,7 @@ def _fast_copies() -> Iterator[Replacement]:
     for module_name in COPIERS:
         module = importlib.import_module(f"{PACKAGE}.{module_name}")
         if getattr(module, "copy", None) is not copy:
-            raise SeamMovedError(f"{module.__name__} has no copy; moto is not version 5.2.5")
+            raise MotoChangedError(f"{module.__name__} has no copy; moto is not version 5.2.5")
         yield Replacement(module, "copy", SimpleNamespace(deepcopy=_copy_document))
 
 
@@ -227,9 +227,9 @@ def _copy_document(document: object) -> object:
 def _first_events(response: StepFunctionResponse) -> ActionResult:
     """Return the first `maxResults` events. Moto serialises all of them, which takes long."""
     history = response.stepfunction_backend.get_execution_history(
-        response._get_param("executionArn")  # noqa: SLF001  # a seam
+        response._get_param("executionArn")  # noqa: SLF001  # private in moto
     )
-    limit = response._get_param("maxResults")  # noqa: SLF001  # a seam
+    limit = response._get_param("maxResults")  # noqa: SLF001  # private in moto
     return ActionResult({"events": history["events"][:limit]})
 
 

@@ -19,7 +19,7 @@ from small_stack import (
     waiting,
 )
 
-from emulator import moto_seams
+from emulator import moto_patches
 
 QUICK_EVENTS = ["ExecutionStarted", "WaitStateEntered", "WaitStateExited", "ExecutionSucceeded"]
 SLEEPER_CODE = """
@@ -169,7 +169,7 @@ def test_the_timeout_of_a_machine_is_the_last_event_of_its_execution(aws, client
 @pytest.mark.parametrize("end", ["set_stop", "set_timed_out"])
 def test_a_failure_after_the_end_does_not_change_the_end(monkeypatch, end):
     # The order of these calls in a running execution is a matter of microseconds.
-    for replacement in moto_seams.keep_first_end(lambda _: None):
+    for replacement in moto_patches.keep_first_end(lambda _: None):
         monkeypatch.setattr(*replacement)
     env = Environment(
         aws_execution_details=None,

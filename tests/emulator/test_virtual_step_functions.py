@@ -195,12 +195,12 @@ def test_substitutes_name_every_place_in_moto_that_waits_or_reads_the_time():
 def test_a_block_inside_a_block_is_refused():
     with (
         StepFunctions(),
-        pytest.raises(moto_time.SeamMovedError, match="or this is a block inside another one"),
+        pytest.raises(moto_time.MotoChangedError, match="or this is a block inside another one"),
     ):
         StepFunctions().__enter__()
 
 
 def test_a_place_that_has_moved_is_named(monkeypatch):
     monkeypatch.setattr(models, "datetime", None)
-    with pytest.raises(moto_time.SeamMovedError, match=r"models\.datetime is None; moto is not"):
+    with pytest.raises(moto_time.MotoChangedError, match=r"models\.datetime is None; moto is not"):
         run(machine(Rest=wait(1)), {}, {})

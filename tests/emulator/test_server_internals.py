@@ -28,8 +28,8 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from emulator import moto_seams
-from emulator.server import ministack_seams
+from emulator import moto_patches
+from emulator.server import ministack_internals
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,11 @@ from emulator.server import ministack_seams
 )
 def test_a_function_that_is_called_or_replaced_has_its_signature(owner, name, parameters):
     function = getattr(owner, name, None)
-    assert function is not None, f"{owner.__name__} no longer has {name}; change its seam"
+    assert function is not None, (
+        f"{owner.__name__} no longer has {name}; change the code that uses it"
+    )
     assert " ".join(inspect.signature(function).parameters) == parameters, (
-        f"{owner.__name__}.{name} has other parameters now; change its seam"
+        f"{owner.__name__}.{name} has other parameters now; change the code that uses it"
     )
 
 
@@ -153,16 +155,16 @@ def test_ministack_has_its_handlers_by_service():
 
 
 def test_the_modules_of_moto_that_call_aws_are_found():
-    names = {module.__name__.rpartition(".")[2] for module in moto_seams.boto_client_users()}
+    names = {module.__name__.rpartition(".")[2] for module in moto_patches.boto_client_users()}
     assert {"lambda_eval_utils", "state_task_service_aws_sdk", "state_task_service_sns"} <= names
     assert all(
         list(inspect.signature(vars(module)["boto_client_for"]).parameters)
         == ["region", "service", "state_credentials"]
-        for module in moto_seams.boto_client_users()
+        for module in moto_patches.boto_client_users()
     ), "boto_client_for has other parameters now"
 
 
 def test_nagles_algorithm_can_be_turned_off_for_the_server_of_functions():
     source = inspect.getsource(lambda_runtime.ProvidedWorker)
     assert "http.server.BaseHTTPRequestHandler" in source
-    assert ministack_seams.socketserver.StreamRequestHandler.disable_nagle_algorithm is False
+    assert ministack_internals.socketserver.StreamRequestHandler.disable_nagle_algorithm is False

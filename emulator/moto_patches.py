@@ -159,8 +159,8 @@ def lambda_error_names() -> Iterator[Replacement]:
     Moto calls each of them `Exception` there, and then no Retry or Catch matches them.
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
-    from_error = StateTaskLambda._from_error  # noqa: SLF001  # a seam
-    name_and_cause = lambda_service.StateTaskServiceLambda._error_cause_from_client_error  # noqa: SLF001  # a seam
+    from_error = StateTaskLambda._from_error  # noqa: SLF001  # private in moto
+    name_and_cause = lambda_service.StateTaskServiceLambda._error_cause_from_client_error  # noqa: SLF001  # private in moto
 
     def failure_event(task: StateTaskLambda, env: Environment, ex: Exception) -> FailureEvent:
         if not isinstance(ex, ClientError):
@@ -188,7 +188,7 @@ def end_once(on_end: Callable[[Environment], None] = lambda _: None) -> Iterator
     into FAILED. Call `on_end` after an execution was stopped or has timed out.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
     """
-    publish_event: Callable[..., None] = EventManager._publish_history_event  # noqa: SLF001  # a seam
+    publish_event: Callable[..., None] = EventManager._publish_history_event  # noqa: SLF001  # private in moto
 
     def publish_before_the_end(self: EventManager, **event: object) -> None:
         history = self._history_event_list
