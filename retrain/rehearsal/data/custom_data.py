@@ -8,14 +8,13 @@ the other datasets never change.
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from emulator.personalize.rules import MIN_INTERACTIONS
 from emulator.personalize.tables import REQUIRED_FIELDS
 from retrain.rehearsal.data.csv_files import Row, numbered_rows, to_csv
-from retrain.rehearsal.data.data_sets import TYPES
+from retrain.rehearsal.data.data_sets import TYPES, avro_schema
 from retrain.rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
@@ -53,17 +52,10 @@ class CustomData:
     def schema(self, dataset_type: str) -> str:
         """Return an Avro schema in JSON that fits the header and all cells."""
         table = self.tables[dataset_type]
-        record = {
-            "type": "record",
-            "name": dataset_type.title().replace("_", ""),
-            "namespace": "com.amazonaws.personalize.schema",
-            "fields": [
-                {"name": name, "type": _avro_type(name, table.column(name))}
-                for name in table.header
-            ],
-            "version": "1.0",
-        }
-        return json.dumps(record)
+        fields = [
+            {"name": name, "type": _avro_type(name, table.column(name))} for name in table.header
+        ]
+        return avro_schema(dataset_type, fields)
 
     def older(self, dataset_type: str) -> bytes:
         """Return the older share of a table with a TIMESTAMP, or the whole table."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from retrain.rehearsal.data.csv_files import read_rows, to_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 TYPES = {
     "interactions": "INTERACTIONS",
@@ -46,6 +47,18 @@ class User(NamedTuple):
 
     user_id: str
     item_ids: list[str]
+
+
+def avro_schema(dataset_type: str, fields: Sequence[Mapping[str, object]]) -> str:
+    """Return an Avro schema in JSON, as CreateSchema expects it."""
+    record = {
+        "type": "record",
+        "name": dataset_type.title().replace("_", ""),
+        "namespace": "com.amazonaws.personalize.schema",
+        "fields": fields,
+        "version": "1.0",
+    }
+    return json.dumps(record)
 
 
 def increment(older: bytes, newer: bytes) -> bytes:

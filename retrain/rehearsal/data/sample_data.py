@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from retrain.rehearsal.data.csv_files import read_rows, to_csv
+from retrain.rehearsal.data.data_sets import avro_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -138,14 +138,7 @@ def schema(dataset_type: str) -> str:
         {"name": name, "type": avro_type, **({"categorical": True} if name in CATEGORICAL else {})}
         for name, avro_type in FIELDS[dataset_type].items()
     ]
-    record = {
-        "type": "record",
-        "name": dataset_type.title().replace("_", ""),
-        "namespace": "com.amazonaws.personalize.schema",
-        "fields": fields,
-        "version": "1.0",
-    }
-    return json.dumps(record)
+    return avro_schema(dataset_type, fields)
 
 
 def sample_data(days: int = DAYS, seed: int = 1) -> dict[str, bytes]:
