@@ -80,7 +80,7 @@ def parse_stack(
         [key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
     )
     setting_problems = all_problems(config_read, config.get("aws:region") or None, today)
-    _raise_if_any(
+    _raise_if_problems(
         stack,
         [
             *stacks.problems(project, stack, config, regions(config_read.args)),
@@ -114,7 +114,7 @@ def parse(
     `components/rules/pipeline.py` that the rest breaks.
     """
     config_read = read_config(config, secrets)
-    _raise_if_any(stack, _with_project(project, all_problems(config_read, region, today)))
+    _raise_if_problems(stack, _with_project(project, all_problems(config_read, region, today)))
     return config_read.args
 
 
@@ -143,7 +143,7 @@ def _with_project(project: str, config_problems: Iterable[Problem]) -> list[Prob
     return [problem._replace(key=f"{project}:{problem.key}") for problem in config_problems]
 
 
-def _raise_if_any(stack: str, config_problems: Sequence[Problem]) -> None:
+def _raise_if_problems(stack: str, config_problems: Sequence[Problem]) -> None:
     if config_problems:
         count = "1 problem" if len(config_problems) == 1 else f"{len(config_problems)} problems"
         header = f"{count} in the configuration of stack {stack}:"
@@ -169,7 +169,7 @@ class _Unfit(NamedTuple):
         name = str(self.path[-1])
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
             return Problem(key, None, unknown_key(name, config_keys(self.error.cl)))
-        assert isinstance(self.error, reading.UnfitError), "the readers raise no other error"
+        assert isinstance(self.error, reading.WrongTypeError), "the readers raise no other error"
         if old_form := old_form_error(name, self.error.unfit_value):
             return Problem(key, None, old_form)
         return Problem(key, self.error.shown_value, self.error.message)
@@ -272,7 +272,9 @@ def _collection_reader(type_: object, converter: cattrs.Converter) -> Reader:
     )
     collection = cast("type", alias)
     read: Reader = converter.get_structure_hook(collection)
-    return _or_output(lambda value, _: read(reading.shaped(shape, expected, value), collection))
+    return _or_output(
+        lambda value, _: read(reading.value_of_type(shape, expected, value), collection)
+    )
 
 
 def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Reader:
@@ -284,7 +286,7 @@ def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Reader:
         **keys,  # type: ignore[arg-type]  # the options of the function are keywords, too
     )
     expected = f"a mapping with {', '.join(config_keys(cls))}"
-    return _or_output(lambda value, _: read(reading.shaped(dict, expected, value)))
+    return _or_output(lambda value, _: read(reading.value_of_type(dict, expected, value)))
 
 
 def _copied(value: object) -> object:

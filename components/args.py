@@ -21,8 +21,8 @@ ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
 AutoTraining = Literal["warn", "refuse"]
 
-HOUR = 3600
-FULL_EVERY = "7 days"
+SECONDS_PER_HOUR = 3600
+DEFAULT_FULL_EVERY = "7 days"
 """The longest time between two FULL trainings with UPDATE. AWS advises one a week."""
 
 
@@ -215,7 +215,7 @@ class RetrainingPipelineArgs:
         return rates.expression(self.retraining_rate)
 
     @property
-    def backstop_seconds(self) -> int:
+    def execution_timeout_seconds(self) -> int:
         """The seconds after which the state machine ends, even if every deadline has failed.
 
         This is the sum of the deadlines of all stages, plus two hours. An import may wait for a
@@ -236,7 +236,7 @@ class RetrainingPipelineArgs:
             + 2 * updates * limits.max_campaign_hours
         )
         probe_seconds = max((probe.minutes for probe in probes), default=0) * 60
-        return round((stage_hours + 2) * HOUR + probe_seconds)
+        return round((stage_hours + 2) * SECONDS_PER_HOUR + probe_seconds)
 
 
 def camel_case(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 _HERE = Path(__file__).parent
-CODE = next(
+FUNCTIONS_FOLDER = next(
     folder for folder in (_HERE / "functions", _HERE.parent / "functions") if folder.is_dir()
 )
 """The folder of the modules that run in Lambda.
@@ -30,7 +30,9 @@ def bundle(step: str) -> pulumi.AssetArchive:
         unread |= _imported_by(module) - modules
     return pulumi.AssetArchive(
         {
-            f"{CODE.name}/{module.as_posix()}": pulumi.FileAsset(str(CODE / module))
+            f"{FUNCTIONS_FOLDER.name}/{module.as_posix()}": pulumi.FileAsset(
+                str(FUNCTIONS_FOLDER / module)
+            )
             for module in sorted(modules)
         }
     )
@@ -39,7 +41,7 @@ def bundle(step: str) -> pulumi.AssetArchive:
 @cache
 def _imported_by(module: Path) -> frozenset[Path]:
     """Return the modules of `functions/` that a module imports, also those for types only."""
-    tree = ast.parse((CODE / module).read_text())
+    tree = ast.parse((FUNCTIONS_FOLDER / module).read_text())
     return frozenset(
         imported
         for node in ast.walk(tree)
@@ -51,7 +53,7 @@ def _imported_by(module: Path) -> frozenset[Path]:
 def _modules(package: Path, node: ast.ImportFrom) -> Iterator[Path]:
     """Yield the files that a relative import names. `package` is the folder that its dots mean."""
     path = package.joinpath(*(node.module or "").split("."))
-    if (CODE / path).is_dir():
+    if (FUNCTIONS_FOLDER / path).is_dir():
         yield from (path / f"{alias.name}.py" for alias in node.names)
     else:
         yield path.with_suffix(".py")

@@ -14,7 +14,7 @@ from .state_machine.steps import Resource
 Document: TypeAlias = dict[str, object]
 Condition: TypeAlias = Mapping[str, Mapping[str, str | list[str]]]
 Grants: TypeAlias = Mapping[Resource, Sequence[str]]
-"""Kind of resource to the IAM actions that are allowed on it, as in `steps.Step.may`."""
+"""Kind of resource to the IAM actions that are allowed on it, as in `steps.Step.grants`."""
 
 ONLY_TO_PERSONALIZE: Condition = {
     "StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}

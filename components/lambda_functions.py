@@ -13,7 +13,7 @@ from .bundles import bundle
 from .naming import step_name
 from .state_machine.steps import STEPS, Resource, Step
 
-EXIST_LATER: frozenset[Resource] = frozenset({"state machine", "executions"})
+CREATED_AFTER_FUNCTIONS: frozenset[Resource] = frozenset({"state machine", "executions"})
 """The kinds of resources that do not exist yet when the functions and their policies are created.
 
 The state machine needs the functions first, so `grant_executions` adds these permissions later.
@@ -31,7 +31,7 @@ class LambdaFunctionsArgs:
     tags: pulumi.Input[Mapping[str, str]]
     """The tags of every resource."""
     resource_arns: Mapping[Resource, pulumi.Input[Sequence[str]]]
-    """The ARNs of each kind of resource except EXIST_LATER."""
+    """The ARNs of each kind of resource except CREATED_AFTER_FUNCTIONS."""
 
 
 class StepFunction(NamedTuple):
@@ -85,7 +85,7 @@ class LambdaFunctions(pulumi.ComponentResource):
         Return the policies by step. Every resource that starts or ends executions has to wait for
         them.
         """
-        grants = {step: _grants_on(EXIST_LATER, row) for step, row in STEPS.items()}
+        grants = {step: _grants_on(CREATED_AFTER_FUNCTIONS, row) for step, row in STEPS.items()}
         return {
             step: iam.role_policy(
                 f"{step_name(self.pulumi_resource_name, step)}-executions",
@@ -144,4 +144,4 @@ class LambdaFunctions(pulumi.ComponentResource):
 
 def _grants_on(kinds: Collection[Resource], row: Step) -> iam.Grants:
     """Return the grants of a step on these kinds of resources."""
-    return {kind: actions for kind, actions in row.may.items() if kind in kinds}
+    return {kind: actions for kind, actions in row.grants.items() if kind in kinds}

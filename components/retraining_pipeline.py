@@ -9,16 +9,16 @@ import pulumi_aws as aws
 
 from . import iam, naming
 from .args import RetrainingPipelineArgs, resolved
-from .document import document
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs
-from .rules.arns import Home, parse
+from .rules.arns import Home, parse_arn
 from .rules.pipeline import problems
 from .schedule import Schedule, ScheduleArgs
 from .state_machine import asl
 from .state_machine.definition import definition
+from .workflow_settings import workflow_settings
 
-TAG = "retraining-pipeline"
+PIPELINE_TAG = "retraining-pipeline"
 """Key of the tag that names the pipeline. Every resource and every job has it."""
 
 
@@ -72,10 +72,10 @@ class RetrainingPipeline(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         today = datetime.now(tz=UTC).date()
-        raise_if_any([*naming.problems(name), *map(str, problems(args, today=today))], name)
+        raise_if_problems([*naming.problems(name), *map(str, problems(args, today=today))], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
-        args = dataclasses.replace(args, tags={**args.tags, TAG: name})
+        args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
         # The tags are known once the check has passed. Every resource waits for the check, because
         # it has these tags or refers to a resource that has them.
         tags = home.apply(lambda _: args.tags)
@@ -111,10 +111,10 @@ class RetrainingPipeline(pulumi.ComponentResource):
         role_policies += [step.policy for step in functions.steps.values()]
         workflow = definition(
             {step: deployed.function.qualified_arn for step, deployed in functions.called.items()},
-            document(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
+            workflow_settings(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
             args,
         )
-        raise_if_any(asl.problems(workflow), name)
+        raise_if_problems(asl.problems(workflow), name)
         access = self._state_machine_role(name, args, home, tags, functions)
         role_policies.append(access.policy)
         machine = self._state_machine(
@@ -253,7 +253,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         )
 
 
-def raise_if_any(messages: Iterable[str], name: str) -> None:
+def raise_if_problems(messages: Iterable[str], name: str) -> None:
     """Raise InvalidPipelineError if there are any messages about the pipeline `name`."""
     if lines := list(messages):
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
@@ -268,10 +268,10 @@ def _checked_home(
     """Return the home of the ARNs once they are known, free of problems and the caller's."""
 
     def check(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
-        raise_if_any(map(str, problems(known_args, today=today)), name)
-        arn = parse(str(known_args.solutions[0].solution_arn))
+        raise_if_problems(map(str, problems(known_args, today=today)), name)
+        arn = parse_arn(str(known_args.solutions[0].solution_arn))
         assert arn is not None, "problems() has checked it"
-        raise_if_any(_caller_problems(arn.home, account, region), name)
+        raise_if_problems(_caller_problems(arn.home, account, region), name)
         return arn.home
 
     checked_home = pulumi.Output.all(

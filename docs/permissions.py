@@ -38,7 +38,7 @@ def permissions(step: Step) -> str:
     """Return the permissions of a step in words: actions, and the kind of resource."""
     grants = [
         f"{', '.join(action.removeprefix('personalize:') for action in actions)} on {kind}"
-        for kind, actions in step.may.items()
+        for kind, actions in step.grants.items()
     ]
     return "; ".join(grants) or "nothing"
 

@@ -18,11 +18,11 @@ import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 import settings
 from components import naming
-from components.document import document
 from components.lambda_functions import CALLED_BY_EVENTS
-from components.rules.arns import parse
+from components.rules.arns import parse_arn
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
+from components.workflow_settings import workflow_settings
 
 ROOT = Path(__file__).parents[1]
 STACK = "dev"
@@ -53,7 +53,7 @@ def sample() -> Document:
         key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
     }
     args = settings.parse_stack(project, STACK, texts)
-    arn = parse(str(args.solutions[0].solution_arn))
+    arn = parse_arn(str(args.solutions[0].solution_arn))
     assert arn is not None, "parse_stack refuses a config with a wrong ARN"
     name = f"retraining-{STACK}"
     functions = {
@@ -62,7 +62,7 @@ def sample() -> Document:
         for step in STEPS
         if step not in CALLED_BY_EVENTS
     }
-    settings_document = document(
+    settings_document = workflow_settings(
         args,
         job_prefix=naming.job_prefix(
             f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"

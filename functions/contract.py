@@ -1,8 +1,8 @@
 """The documents that travel through the state machine: the settings, and what each state adds.
 
 Times are ISO 8601 with a zone, durations are whole seconds. Keys are camelCase, as in the API.
-`components/document.py` writes the settings. They stay in the document until the end of the run,
-so a function that needs an option reads it from there with one of the functions below.
+`components/workflow_settings.py` writes the settings. They stay in the document until the end of
+the run, so a function that needs an option reads it from there with one of the functions below.
 """
 
 from typing import Literal, NotRequired, TypedDict

@@ -7,7 +7,7 @@
     books = DatasetGroup("books").with_solutions(solution("novels", campaigns=["shelf"]))
 
     small.args          # the arguments of the pipeline (`RetrainingPipelineArgs`)
-    small.settings()    # the document that every execution gets (`components/document.py`)
+    small.settings()    # the document that every execution gets (`components/workflow_settings.py`)
     small.create(client, sleep)                             # create the group in Personalize
 
 A dataset group never changes: every `with_...` method returns a new dataset group. A test starts
@@ -27,7 +27,7 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from components.document import document
+from components.workflow_settings import workflow_settings
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -144,7 +144,7 @@ class DatasetGroup:
 
     def settings(self, prefix: str = PREFIX) -> dict[str, object]:
         """Return the settings that the state machine of the pipeline is deployed with."""
-        return document(self.args, job_prefix=prefix, import_role_arn=IMPORT_ROLE)
+        return workflow_settings(self.args, job_prefix=prefix, import_role_arn=IMPORT_ROLE)
 
     def create(self, client, sleep: Callable[[float], None]) -> None:
         """Create the group in Personalize, with a first version that every campaign serves.

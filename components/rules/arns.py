@@ -143,7 +143,7 @@ def dataset(key: str) -> Kind:
     )
 
 
-def parse(text: str) -> Arn | None:
+def parse_arn(text: str) -> Arn | None:
     """Return the parts of an ARN, or None if the text does not have the shape of an ARN."""
     parts = _SHAPE.fullmatch(text)
     return Arn(*parts.groups()) if parts else None
@@ -155,7 +155,7 @@ def arn_error(text: str, kind: Kind) -> str | None:
         return f"is {len(text)} characters long; an ARN here has at most {MAX_LENGTH}"
     if kind.pattern.fullmatch(text):
         return None
-    arn = parse(text)
+    arn = parse_arn(text)
     if arn is None:
         noun = with_article(kind.noun)
         return f"is not an ARN; expected the ARN of {noun}, for example '{kind.example}'"
@@ -180,7 +180,7 @@ def problems(settings: Iterable[ArnSetting], *, region: str | None = None) -> It
         elif error := arn_error(setting.text, setting.kind):
             yield Problem(setting.key, setting.text, error)
         else:
-            arn = parse(setting.text)
+            arn = parse_arn(setting.text)
             assert arn is not None, "the ARN fits the pattern of its kind"
             parsed.append(ParsedSetting(setting, arn))
     personalize = [entry for entry in parsed if entry.arn.service == "personalize"]

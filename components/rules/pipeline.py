@@ -7,8 +7,8 @@ from typing import NamedTuple, get_args
 import pulumi
 
 from ..args import (
+    DEFAULT_FULL_EVERY,
     DEFAULT_GATE,
-    FULL_EVERY,
     AutoTraining,
     DatasetsArgs,
     LimitsArgs,
@@ -31,7 +31,7 @@ class Limit(NamedTuple):
     reason: str
 
 
-LONGEST: Mapping[str, Limit] = {
+LONGEST_DEADLINES: Mapping[str, Limit] = {
     "max_import_hours": Limit(72, "an import takes minutes to hours, so a longer import is stuck"),
     "max_training_hours": Limit(8400, "a state machine ends after a year, with all its stages"),
     "max_campaign_hours": Limit(24, "an update takes minutes, so a longer update is stuck"),
@@ -40,7 +40,7 @@ LONGEST: Mapping[str, Limit] = {
 MAX_RESULTS = 500
 """The most results of GetRecommendations, and the most items of GetPersonalizedRanking, in their
 models."""
-MAX_LISTED = 30_000
+MAX_INPUT_LIST_CHARACTERS = 30_000
 """The most characters of the lists of all probes. The state of an execution has at most 256 KiB and
 holds the lists three times."""
 MAX_PROBE_MINUTES = 24 * 60
@@ -56,7 +56,7 @@ def problems(
     problem. Inputs that are not known yet are not checked: to check them, pass the result of
     `resolved()`. Nothing calls AWS.
     """
-    args, output_problems = plain.plain(args)
+    args, output_problems = plain.without_outputs(args)
     argument_problems = [
         *(
             Problem(check.key, check.value, check.error)
@@ -86,7 +86,7 @@ def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
 
 def regions(args: RetrainingPipelineArgs) -> set[str]:
     """Return the regions of the ARNs whose values are known."""
-    parsed = (arns.parse(setting.text) for setting in _arn_settings(args))
+    parsed = (arns.parse_arn(setting.text) for setting in _arn_settings(args))
     return {arn.region for arn in parsed if arn and arn.region}
 
 
@@ -150,7 +150,7 @@ def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]
 
 
 def _limit_checks(limits: LimitsArgs) -> Iterator[Check]:
-    for name, longest in LONGEST.items():
+    for name, longest in LONGEST_DEADLINES.items():
         hours, default = getattr(limits, name), getattr(LimitsArgs, name)
         error = values.hours_error(hours, longest.hours, longest.reason, example=default)
         yield Check(f"limits.{camel_case(name)}", hours, error)
@@ -173,7 +173,7 @@ def _full_every_error(solution: SolutionArgs) -> str | None:
     if solution.full_every is None:
         return None
     if rates.number_of_days(solution.full_every) is None:
-        return f"is not a number of days; expected for example '{FULL_EVERY}'"
+        return f"is not a number of days; expected for example '{DEFAULT_FULL_EVERY}'"
     if solution.training_mode == "FULL":
         return "has a meaning only with trainingMode UPDATE; leave it out, or set UPDATE"
     return None
@@ -184,10 +184,11 @@ def _input_lists_check(solutions: Sequence[SolutionArgs]) -> Check:
     probes = [campaign.probe for solution in solutions for campaign in solution.campaigns]
     characters = sum(len(item) for probe in probes if probe for item in probe.input_list or ())
     error = None
-    if characters > MAX_LISTED:
+    if characters > MAX_INPUT_LIST_CHARACTERS:
         error = (
             f"the inputLists of all probes have {characters} characters, and an execution carries "
-            f"at most {MAX_LISTED}; shorten them, because a few items show whether a campaign ranks"
+            f"at most {MAX_INPUT_LIST_CHARACTERS}; shorten them, because a few items show whether "
+            "a campaign ranks"
         )
     return Check("solutions", None, error)
 

@@ -33,7 +33,7 @@ class PlainArgs(NamedTuple, Generic[Dataclass]):
     """A problem for each of these outputs."""
 
 
-def plain(args: Dataclass) -> PlainArgs[Dataclass]:
+def without_outputs(args: Dataclass) -> PlainArgs[Dataclass]:
     """Replace the outputs that should be plain values, so that the other settings can be checked.
 
     Return `args` itself if there are none.

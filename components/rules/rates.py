@@ -179,13 +179,13 @@ def _date_error(values: list[str], today: date | None) -> str | None:
     croniter = _croniter(values)
     if len(set(croniter.minutes)) > 1:
         return TOO_OFTEN
-    if not _fires_after(croniter, date.min):
+    if not _fires_on_or_after(croniter, date.min):
         *day, _ = values
-        fires_in_other_years = _fires_after(_croniter([*day, "*"]), date.min)
+        fires_in_other_years = _fires_on_or_after(_croniter([*day, "*"]), date.min)
         owner = "none of its years" if fires_in_other_years else "no month"
         return f"is on a day that {owner} has; {EXPECTED}"
     # One day earlier, because it is still yesterday in some time zones.
-    if today and not _fires_after(croniter, today - timedelta(days=1)):
+    if today and not _fires_on_or_after(croniter, today - timedelta(days=1)):
         return (
             f"does not come again after {today:%Y-%m-%d}; write a year in the future, or * for "
             "every year"
@@ -193,7 +193,7 @@ def _date_error(values: list[str], today: date | None) -> str | None:
     return None
 
 
-def _fires_after(croniter: AwsCroniter, start_day: date) -> bool:
+def _fires_on_or_after(croniter: AwsCroniter, start_day: date) -> bool:
     """Return True if the cron fires on `start_day` or later.
 
     The years are searched separately, because the parser gives up after eleven months without a

@@ -20,7 +20,7 @@ KINDS: dict[type, str] = {
 """The type of a value, in the words of a message."""
 
 
-class UnfitError(Exception):
+class WrongTypeError(Exception):
     """The type of a value does not fit the setting."""
 
     def __init__(self, value: object, expected: str) -> None:
@@ -30,7 +30,7 @@ class UnfitError(Exception):
         super().__init__(self.message)
 
 
-class WholeNumberError(UnfitError):
+class WholeNumberError(WrongTypeError):
     """A whole number stands where text is expected. `digits` can be used with a warning."""
 
     def __init__(self, value: int) -> None:
@@ -42,22 +42,27 @@ class WholeNumberError(UnfitError):
         )
 
 
-def shaped(shape: type[Shape], expected: str, value: object) -> Shape:
-    """Return the value if it has this type. Raise UnfitError for any other type."""
+def value_of_type(shape: type[Shape], expected: str, value: object) -> Shape:
+    """Return the value if it has this type. Raise WrongTypeError for any other type."""
     if isinstance(value, shape):
         return value
-    raise UnfitError(value, expected)
+    raise WrongTypeError(value, expected)
 
 
 def text(value: object, _: object) -> str:
-    """Return the text. Raise WholeNumberError for a whole number, UnfitError for anything else."""
+    """Return the text.
+
+    Raises WholeNumberError for a whole number, and WrongTypeError for any other value.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         if value in EXACT:
             raise WholeNumberError(value)
-        raise UnfitError(value, "text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits")
-    raise UnfitError(value, "text in quotes")
+        raise WrongTypeError(
+            value, "text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits"
+        )
+    raise WrongTypeError(value, "text in quotes")
 
 
 def boolean(value: object, _: object) -> bool:
@@ -66,7 +71,7 @@ def boolean(value: object, _: object) -> bool:
         return value
     if value in ("true", "false"):
         return value == "true"
-    raise UnfitError(value, "true or false")
+    raise WrongTypeError(value, "true or false")
 
 
 def number(value: object, _: object) -> float:
@@ -75,12 +80,12 @@ def number(value: object, _: object) -> float:
         return float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    raise UnfitError(value, "a number")
+    raise WrongTypeError(value, "a number")
 
 
 def whole_number(value: object, type_: object) -> int:
     """Return the whole number, also for text."""
     result = number(value, type_)
     if not isinstance(result, int):
-        raise UnfitError(value, "a whole number")
+        raise WrongTypeError(value, "a whole number")
     return result

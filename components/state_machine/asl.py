@@ -15,7 +15,7 @@ States: TypeAlias = dict[str, State]
 Definition: TypeAlias = dict[str, object]
 
 TASK_TIMEOUT_SECONDS = 480
-"""One minute more than the longest function (`steps.POLLING`), which ends by its own timeout."""
+"""One minute more than the longest timeout of a function (`steps.POLLING_SECONDS`)."""
 
 LONGEST_STATE_NAME = 80
 """Characters, from https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""

@@ -32,12 +32,12 @@ def definition(
 ) -> Definition:
     """Return the state machine that retrains a dataset group.
 
-    `functions` maps each step to its ARN. `settings` come from `components/document.py`.
+    `functions` maps each step to its ARN. `settings` come from `components/workflow_settings.py`.
     """
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
         "StartAt": "Configure run",
-        "TimeoutSeconds": args.backstop_seconds,
+        "TimeoutSeconds": args.execution_timeout_seconds,
         "States": {
             "Configure run": {
                 "Type": "Pass",

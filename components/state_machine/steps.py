@@ -35,23 +35,23 @@ class Step(NamedTuple):
     """
 
     timeout_seconds: int
-    may: Mapping[Resource, tuple[str, ...]]
+    grants: Mapping[Resource, tuple[str, ...]]
     """Resource kind -> the IAM actions that the function may use on it."""
     memory_megabytes: int = 128
 
 
-SHORT = 60
+SHORT_SECONDS = 60
 """Seconds for a function that sends a few requests. A cold start with boto3 takes about 5."""
-LONG = 120
+LONG_SECONDS = 120
 """Seconds for a function that reads lists of several pages."""
-POLLING = 420
+POLLING_SECONDS = 420
 """Seconds for a function that polls, for 300 at most (`functions/personalize/pacing.py`)."""
 
 STEPS: Mapping[str, Step] = {
     "plan_retraining": Step(
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
         memory_megabytes=256,
-        may={
+        grants={
             "any": (
                 "personalize:ListDatasetImportJobs",
                 "personalize:ListEventTrackers",
@@ -75,8 +75,8 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "create_dataset_import_job": Step(
-        timeout_seconds=SHORT,
-        may={
+        timeout_seconds=SHORT_SECONDS,
+        grants={
             "datasets": ("personalize:CreateDatasetImportJob",),
             "import jobs": (
                 "personalize:CreateDatasetImportJob",
@@ -87,15 +87,15 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "watch_dataset_import_job": Step(
-        timeout_seconds=POLLING,
-        may={
+        timeout_seconds=POLLING_SECONDS,
+        grants={
             "all import jobs": ("personalize:DescribeDatasetImportJob",),
             "export buckets": ("s3:ListBucket",),
         },
     ),
     "create_solution_version": Step(
-        timeout_seconds=SHORT,
-        may={
+        timeout_seconds=SHORT_SECONDS,
+        grants={
             "any": ("personalize:ListSolutionVersions",),
             "solutions": ("personalize:CreateSolutionVersion",),
             "solution versions": ("personalize:DescribeSolutionVersion", "personalize:TagResource"),
@@ -103,12 +103,12 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "watch_solution_version": Step(
-        timeout_seconds=POLLING,
-        may={"solution versions": ("personalize:DescribeSolutionVersion",)},
+        timeout_seconds=POLLING_SECONDS,
+        grants={"solution versions": ("personalize:DescribeSolutionVersion",)},
     ),
     "stop_solution_version": Step(
-        timeout_seconds=SHORT,
-        may={
+        timeout_seconds=SHORT_SECONDS,
+        grants={
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:StopSolutionVersionCreation",
@@ -116,8 +116,8 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "evaluate_solution_version": Step(
-        timeout_seconds=SHORT,
-        may={
+        timeout_seconds=SHORT_SECONDS,
+        grants={
             "campaigns": ("personalize:DescribeCampaign",),
             "solution versions": (
                 "personalize:GetSolutionMetrics",
@@ -127,8 +127,8 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "update_campaign": Step(
-        timeout_seconds=SHORT,
-        may={
+        timeout_seconds=SHORT_SECONDS,
+        grants={
             "campaigns": (
                 "personalize:DescribeCampaign",
                 "personalize:ListTagsForResource",
@@ -142,12 +142,12 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "watch_campaign_update": Step(
-        timeout_seconds=POLLING,
-        may={"campaigns": ("personalize:DescribeCampaign",)},
+        timeout_seconds=POLLING_SECONDS,
+        grants={"campaigns": ("personalize:DescribeCampaign",)},
     ),
     "probe_campaign": Step(
-        timeout_seconds=POLLING,
-        may={
+        timeout_seconds=POLLING_SECONDS,
+        grants={
             "campaigns": (
                 "personalize:GetPersonalizedRanking",
                 "personalize:GetRecommendations",
@@ -155,8 +155,8 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "roll_back_campaign": Step(
-        timeout_seconds=SHORT,
-        may={
+        timeout_seconds=SHORT_SECONDS,
+        grants={
             "campaigns": (
                 "personalize:DescribeCampaign",
                 "personalize:TagResource",
@@ -165,10 +165,10 @@ STEPS: Mapping[str, Step] = {
             "solution versions": ("personalize:TagResource",),
         },
     ),
-    "report_outcome": Step(timeout_seconds=LONG, may={}),
+    "report_outcome": Step(timeout_seconds=LONG_SECONDS, grants={}),
     "close_run": Step(
-        timeout_seconds=LONG,
-        may={
+        timeout_seconds=LONG_SECONDS,
+        grants={
             "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",

@@ -46,7 +46,7 @@ class Stack:
     @property
     def home(self) -> arns.Home:
         """The account and the region. Raises RehearsalError if the partition is not `aws`."""
-        arn = arns.parse(str(self.args.solutions[0].solution_arn))
+        arn = arns.parse_arn(str(self.args.solutions[0].solution_arn))
         assert arn is not None, "the settings have been checked"
         if arn.partition != "aws":
             raise RehearsalError(

@@ -27,8 +27,8 @@ from components.args import (
     config_values,
     resolved,
 )
-from components.document import document
-from components.rules.pipeline import LONGEST, MAX_PROBE_MINUTES, problems, warnings
+from components.rules.pipeline import LONGEST_DEADLINES, MAX_PROBE_MINUTES, problems, warnings
+from components.workflow_settings import workflow_settings
 from functions.contract import Settings
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
 
@@ -41,7 +41,7 @@ USERS = DatasetArgs(
 
 
 def settings_of(args):
-    return document(args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE)
+    return workflow_settings(args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE)
 
 
 def with_solution(**fields):
@@ -135,7 +135,7 @@ def test_settings_with_outputs_become_the_same_json():
     def check(settings):
         assert settings == expected
 
-    settings = document(
+    settings = workflow_settings(
         complete(pulumi.Output.from_input),
         job_prefix=pulumi.Output.from_input("0a1b2c3d"),
         import_role_arn=pulumi.Output.from_input(IMPORT_ROLE),
@@ -256,22 +256,22 @@ def test_the_state_machine_runs_longer_than_all_deadlines():
         for minutes in (1, 10)
     ]
     import_and_training = 2 * 0.5 + 8
-    assert minimal(limits=limits).backstop_seconds == (import_and_training + 2 * 1 + 2) * 3600, (
-        "an update waits for its campaign as long as it may run"
-    )
     assert (
-        replace(with_solution(campaigns=campaigns), limits=limits).backstop_seconds
+        minimal(limits=limits).execution_timeout_seconds == (import_and_training + 2 * 1 + 2) * 3600
+    ), "an update waits for its campaign as long as it may run"
+    assert (
+        replace(with_solution(campaigns=campaigns), limits=limits).execution_timeout_seconds
         == (import_and_training + 2 * 1 + 2 * 1 + 2) * 3600 + 10 * 60
     ), "the longest probe, and a rollback that waits as an update does"
 
 
 def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
-    limits = LimitsArgs(**{name: longest.hours for name, longest in LONGEST.items()})
+    limits = LimitsArgs(**{name: longest.hours for name, longest in LONGEST_DEADLINES.items()})
     probe = ProbeArgs(user_id="u1", minutes=MAX_PROBE_MINUTES)
     campaign = CampaignArgs(campaign_arn=f"{PERSONALIZE}:campaign/movies", probe=probe)
     args = replace(with_solution(campaigns=[campaign]), limits=limits)
     assert problems(args) == []
-    assert args.backstop_seconds <= 365 * 24 * 3600
+    assert args.execution_timeout_seconds <= 365 * 24 * 3600
 
 
 # --- warnings ------------------------------------------------------------------------------------

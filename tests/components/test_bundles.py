@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from components.bundles import CODE, bundle
+from components.bundles import FUNCTIONS_FOLDER, bundle
 from components.state_machine.steps import STEPS
 
 
 @pytest.fixture
 def code(tmp_path, monkeypatch):
     """Return a function that writes modules, as the folder that is bundled."""
-    monkeypatch.setattr("components.bundles.CODE", tmp_path)
+    monkeypatch.setattr("components.bundles.FUNCTIONS_FOLDER", tmp_path)
 
     def write(**modules):
         for name, text in {"__init__": "", **modules}.items():
@@ -98,4 +98,6 @@ def test_a_handler_is_only_in_the_bundle_of_its_step():
 
 def test_every_module_is_in_a_bundle():
     packed = {name for step in STEPS for name in names(bundle(step))}
-    assert packed == {path.relative_to(CODE).as_posix() for path in CODE.rglob("*.py")}
+    assert packed == {
+        path.relative_to(FUNCTIONS_FOLDER).as_posix() for path in FUNCTIONS_FOLDER.rglob("*.py")
+    }

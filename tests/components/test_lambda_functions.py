@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 
 from components import DatasetArgs, DatasetsArgs
-from components.bundles import CODE, bundle
-from components.lambda_functions import EXIST_LATER
+from components.bundles import FUNCTIONS_FOLDER, bundle
+from components.lambda_functions import CREATED_AFTER_FUNCTIONS
 from components.state_machine.steps import STEPS, Resource
 from tests.components.conftest import deploy
 from tests.components.documents import (
@@ -195,7 +195,7 @@ def test_permissions_on_the_state_machine_are_granted_after_it_exists(deployed, 
 
 
 def test_no_other_step_has_permissions_on_the_state_machine(deployed):
-    steps = [step for step, row in STEPS.items() if EXIST_LATER & row.may.keys()]
+    steps = [step for step, row in STEPS.items() if CREATED_AFTER_FUNCTIONS & row.grants.keys()]
     assert steps == list(EXECUTION_PERMISSIONS)
     policies = [name for name in deployed.all_of(ROLE_POLICY) if name.endswith("-executions")]
     assert sorted(policies) == sorted(f"{NAMES[step]}-executions" for step in steps)
@@ -259,11 +259,11 @@ def test_by_default_the_log_group_has_no_key_and_keeps_records_for_90_days(small
 
 
 def test_the_steps_use_every_kind_of_resource():
-    assert {kind for row in STEPS.values() for kind in row.may} == set(get_args(Resource))
+    assert {kind for row in STEPS.values() for kind in row.grants} == set(get_args(Resource))
 
 
 def test_every_step_has_a_module():
-    modules = {path.stem for path in CODE.glob("*.py")}
+    modules = {path.stem for path in FUNCTIONS_FOLDER.glob("*.py")}
     assert [step for step in STEPS if step not in modules] == []
 
 

@@ -17,8 +17,8 @@ from components import (
     RetrainingPipeline,
     SolutionArgs,
 )
-from components.document import document
 from components.state_machine import asl
+from components.workflow_settings import workflow_settings
 from tests.components.conftest import deploy
 from tests.components.documents import (
     FUNCTION,
@@ -371,7 +371,7 @@ def test_the_definition_calls_a_version_of_each_function_except_close_run(deploy
 
 
 def test_the_first_state_has_the_settings(deployed):
-    assert settings_of(deployed) == document(
+    assert settings_of(deployed) == workflow_settings(
         dataclasses.replace(complete(), tags=TAGS),
         job_prefix=JOB_PREFIX,
         import_role_arn=f"arn:aws:iam::123456789012:role/{NAME}-import-1234567",

@@ -43,7 +43,7 @@ def policies_of(*grants: str) -> set[str]:
     return {
         f"RolePolicy retraining-dev-{step.replace('_', '-')}"
         for step, row in STEPS.items()
-        if set(grants) & set(row.may)
+        if set(grants) & set(row.grants)
     }
 
 
@@ -206,7 +206,7 @@ CHANGES = [
         "an action that a function may do",
         # Only the row of report_outcome has no actions.
         edit_file(
-            "components/state_machine/steps.py", "may={}", 'may={"any": ("sns:ListTopics",)}'
+            "components/state_machine/steps.py", "grants={}", 'grants={"any": ("sns:ListTopics",)}'
         ),
         only("RolePolicy retraining-dev-report-outcome"),
     ),

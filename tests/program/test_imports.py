@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "components.rules.reading": set(),
     "components.rules.values": set(),
     "components.args": {"components.rules.metrics", "components.rules.rates"},
-    "components.document": {"components.args", "components.rules.rates"},
+    "components.workflow_settings": {"components.args", "components.rules.rates"},
     "components.rules.plain": {"components.args", "components.rules.values"},
     "components.rules.pipeline": {"components.args", "components.rules.plain", *CHECKS},
     "components.naming": {"components.state_machine.steps"},

@@ -33,7 +33,7 @@ def test_the_keys_of_a_dataset_are_listed_once():
 def test_permissions_name_the_actions_and_what_they_are_allowed_on():
     step = Step(
         timeout_seconds=1,
-        may={
+        grants={
             "campaigns": ("personalize:DescribeCampaign", "personalize:UpdateCampaign"),
             "exports": ("s3:GetObject",),
         },
@@ -41,4 +41,4 @@ def test_permissions_name_the_actions_and_what_they_are_allowed_on():
     assert permissions.permissions(step) == (
         "DescribeCampaign, UpdateCampaign on campaigns; s3:GetObject on exports"
     )
-    assert permissions.permissions(Step(timeout_seconds=1, may={})) == "nothing"
+    assert permissions.permissions(Step(timeout_seconds=1, grants={})) == "nothing"

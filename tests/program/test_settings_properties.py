@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import settings
 from components.args import RetrainingPipelineArgs
-from components.document import document
+from components.workflow_settings import workflow_settings
 from tests.program.sample_stack import (
     CAMPAIGN,
     CONFIG,
@@ -181,7 +181,7 @@ def assert_read_or_refused(config):
 
 
 def settings_of(args):
-    return document(args, job_prefix="p", import_role_arn="r")
+    return workflow_settings(args, job_prefix="p", import_role_arn="r")
 
 
 def read(config):

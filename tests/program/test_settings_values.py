@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 import settings
-from components.retraining_pipeline import TAG
+from components.retraining_pipeline import PIPELINE_TAG
 from components.rules.values import RESERVED_TAGS
 from functions.personalize import tags
 from tests.program.sample_stack import (
@@ -332,4 +332,4 @@ def test_without_a_day_a_cron_in_the_past_is_accepted():
 def test_the_tags_of_the_pipeline_have_keys_that_it_reserves():
     keys = [value for name, value in vars(tags).items() if name.isupper() and "-" in str(value)]
     assert keys, "functions/personalize/tags.py has the keys"
-    assert [key for key in [*keys, TAG] if not key.startswith(RESERVED_TAGS)] == []
+    assert [key for key in [*keys, PIPELINE_TAG] if not key.startswith(RESERVED_TAGS)] == []

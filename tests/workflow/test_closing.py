@@ -76,7 +76,7 @@ def test_the_machine_times_out_after_all_deadlines():
         started_at = pipeline.clock.now()
         time_out(pipeline, skipImport=True)
         assert pipeline.clock.now() - started_at == timedelta(
-            seconds=SHORT_LIMITS.args.backstop_seconds
+            seconds=SHORT_LIMITS.args.execution_timeout_seconds
         )
 
 
@@ -154,7 +154,7 @@ def test_closing_stops_only_the_trainings_of_this_run():
 def test_closing_stops_the_other_trainings_if_one_training_has_just_ended():
     two = SHORT_LIMITS.with_solutions(solution("taste"), solution("like", campaigns=[]))
     with deploy(two) as pipeline:
-        late = SHORT_LIMITS.args.backstop_seconds + 30
+        late = SHORT_LIMITS.args.execution_timeout_seconds + 30
         pipeline.inject_fault(
             "take", job="solution-version", of=solution_arn("taste"), seconds=late - 60
         )

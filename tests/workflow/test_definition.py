@@ -194,7 +194,7 @@ def test_a_function_that_writes_has_ended_before_its_retry_starts():
     write_verbs = ("Create", "Stop", "Update", "Tag", "PassRole")
     for name, state in states("Task"):
         step = STEPS[function_of(state)]
-        actions = [action.partition(":")[2] for group in step.may.values() for action in group]
+        actions = [action.partition(":")[2] for group in step.grants.values() for action in group]
         if not any(action.startswith(write_verbs) for action in actions):
             continue
         for retry in state["Retry"]:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from .args import FULL_EVERY, RetrainingPipelineArgs, SolutionArgs, config_values
+from .args import DEFAULT_FULL_EVERY, RetrainingPipelineArgs, SolutionArgs, config_values
 from .rules import rates
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-def document(
+def workflow_settings(
     args: RetrainingPipelineArgs,
     *,
     job_prefix: pulumi.Input[str],
@@ -58,7 +58,7 @@ def _solution(solution: SolutionArgs) -> dict[str, object]:
 def _full_every(solution: SolutionArgs) -> dict[str, int]:
     if solution.training_mode != "UPDATE":
         return {}
-    days = rates.number_of_days(solution.full_every or FULL_EVERY)
+    days = rates.number_of_days(solution.full_every or DEFAULT_FULL_EVERY)
     assert days is not None, "problems() has checked full_every"
     return {"fullEveryDays": days}
 
