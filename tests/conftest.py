@@ -22,7 +22,7 @@ SHARED_EMULATOR = tuple(
 RANDOM_FAULTS = "tests/workflow/test_exactly_once.py"
 LONGEST_FILES = (*SHARED_EMULATOR, RANDOM_FAULTS, "tests/end_to_end/test_rehearse.py")
 
-# Every boto3 session reads the models of the services again, which takes longer than most tests.
+# Each boto3 session would read the data files of botocore again, longer than most tests take.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # A deadline would make a property test fail on a busy machine.
 hypothesis.settings.register_profile("tests", deadline=None)

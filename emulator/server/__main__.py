@@ -11,6 +11,7 @@ Later output goes to the log.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NoReturn
 
+import botocore.session
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from emulator.server.application import Application
     from emulator.server.options import Options
 
+# This process creates several boto3 sessions, and each would read botocore's data files again.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # Personalize, S3 and Step Functions respond in threads, and a thread may wait for another one.
 THREADS = 100
 # Seconds for the open requests when the server stops, and for all of the stopping.
