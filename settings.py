@@ -17,7 +17,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from components.args import RetrainingPipelineArgs, camel_case, config_keys
 from components.rules import reading, stacks
 from components.rules.pipeline import problems, regions, warnings
-from components.rules.values import Problem, is_same_or_part, old_form_error, unknown_key
+from components.rules.values import Problem, keys_overlap, old_form_error, unknown_key_message
 
 Reader: TypeAlias = Callable[[object, object], object]
 """Reads a value as a type. These are the hooks of cattrs."""
@@ -133,7 +133,7 @@ def all_problems(config_read: ReadConfig, region: str | None, today: date | None
     broken_rules = [
         problem
         for problem in problems(config_read.args, region=region, today=today)
-        if not any(is_same_or_part(problem.key, key) for key in unread_keys)
+        if not any(keys_overlap(problem.key, key) for key in unread_keys)
     ]
     return [*config_read.unread, *broken_rules]
 
@@ -168,11 +168,11 @@ class _Unfit(NamedTuple):
         key = "".join(parts).removeprefix(".")
         name = str(self.path[-1])
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
-            return Problem(key, None, unknown_key(name, config_keys(self.error.cl)))
+            return Problem(key, unknown_key_message(name, config_keys(self.error.cl)))
         assert isinstance(self.error, reading.WrongTypeError), "the readers raise no other error"
         if old_form := old_form_error(name, self.error.unfit_value):
-            return Problem(key, None, old_form)
-        return Problem(key, self.error.shown_value, self.error.message)
+            return Problem(key, old_form)
+        return Problem(key, self.error.message, self.error.shown_value)
 
     def repair(self, config: dict[str, object]) -> None:
         """Replace a whole number by its digits. Replace or remove any other value."""
@@ -194,7 +194,7 @@ def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> 
     An Output is accepted everywhere. The rules refuse it where a plain value is needed.
     """
     readable = {key: _copied(value) for key, value in config.items() if key not in secrets}
-    unread = [Problem(key, None, ENCRYPTED) for key in secrets]
+    unread = [Problem(key, ENCRYPTED) for key in secrets]
     warnings_read: list[Problem] = []
     while True:
         try:

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from .args import RetrainingPipelineArgs
 from .rules.arns import Home
-from .rules.values import DATE
+from .rules.values import DATE_PLACEHOLDER
 from .state_machine.steps import Resource
 
 Document: TypeAlias = dict[str, object]
@@ -291,7 +291,7 @@ def bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
 def _paths(locations: Iterable[str]) -> Iterator[str]:
     """Yield the bucket and key of each location, with a wildcard in place of the date."""
     for location in locations:
-        yield location.removeprefix("s3://").replace(DATE, "*")
+        yield location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
 def _arn(home: Home, service: str, resource: str) -> str:

@@ -1,4 +1,4 @@
-"""The names of a pipeline's resources and jobs. Pure."""
+"""The names of a pipeline's resources and jobs."""
 
 import hashlib
 import re
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from .state_machine.steps import STEPS
 
-LONGEST_ROLE_NAME = 64
+MAX_ROLE_NAME_CHARACTERS = 64
 """The most characters of a role's name. The name of a Lambda function has the same limit.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
-AUTO_NAMING = 8
+RANDOM_SUFFIX_CHARACTERS = 8
 """The number of characters that Pulumi appends to the name of a resource:
 https://www.pulumi.com/docs/iac/concepts/resources/names/."""
 
@@ -20,7 +20,11 @@ def step_name(name: str, step: str) -> str:
     return f"{name}-{step.replace('_', '-')}"
 
 
-LONGEST_NAME = LONGEST_ROLE_NAME - AUTO_NAMING - max(len(step_name("", step)) for step in STEPS)
+LONGEST_NAME = (
+    MAX_ROLE_NAME_CHARACTERS
+    - RANDOM_SUFFIX_CHARACTERS
+    - max(len(step_name("", step)) for step in STEPS)
+)
 """The most characters of a pipeline's name."""
 
 
@@ -30,7 +34,7 @@ def problems(name: str) -> Iterator[str]:
         yield (
             f"name: {name!r} is {len(name)} characters long; expected at most {LONGEST_NAME}, "
             f"because the names of roles and functions begin with it and have at most "
-            f"{LONGEST_ROLE_NAME} characters; choose a shorter name"
+            f"{MAX_ROLE_NAME_CHARACTERS} characters; choose a shorter name"
         )
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
         yield (

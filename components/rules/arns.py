@@ -1,4 +1,4 @@
-"""Parses ARNs, and checks each ARN of a pipeline and all of them together. Pure."""
+"""Parses ARNs, and checks each ARN of a pipeline and all of them together."""
 
 import re
 from collections import Counter
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .values import Problem
 
-MAX_LENGTH = 256
+MAX_ARN_CHARACTERS = 256
 """The most characters of a Personalize ARN and of the import role's ARN in the API's model."""
 
 _PARTITION = r"aws(?:-[a-z]+)*"
@@ -15,9 +15,9 @@ _REGION = r"[a-z]{2,}(?:-[a-z]+)+-\d+"
 _ACCOUNT = r"[0-9]{12}"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
 _PATH = r"(?:[!-~]+/)?[a-zA-Z0-9_+=,.@\-]+"
-_SHAPE = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(\S+)")
+_ARN_PATTERN = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(\S+)")
 
-_RESOURCES = {
+_RESOURCE_TYPES = {
     "personalize": [
         *("campaign", "dataset", "dataset-export-job", "dataset-group", "dataset-import-job"),
         *("event-tracker", "filter", "recipe", "recommender", "schema", "solution"),
@@ -25,15 +25,16 @@ _RESOURCES = {
     "iam": ["group", "instance-profile", "policy", "role", "user"],
     "kms": ["alias", "key"],
 }
-"""Service to the first words of the resources that messages call by their name."""
+"""Service to the types of its resources, as the ARNs spell them. Messages name these types."""
 _SHARED_PARTS = {
     "personalize": ["partition", "region", "account"],
     "iam": ["partition", "account"],
     "kms": ["partition", "region"],
 }
-"""Service to the parts that its ARNs share with the others. A key may be in another account."""
+"""Service to the parts that all ARNs of a pipeline have in common. A key may be in another account,
+and the ARNs of IAM have no region."""
 _AWS_MANAGED = ("account", "aws")
-"""The account of the policies that AWS manages."""
+"""The part and its value that may differ: the account of the policies that AWS manages."""
 
 
 class Home(NamedTuple):
@@ -69,9 +70,10 @@ class Arn(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A kind of ARN that a setting expects."""
+    """A kind of ARN that a setting expects, for example the ARN of a solution."""
 
     noun: str
+    """The type of the resource in the words of a message, for example `dataset group`."""
     pattern: re.Pattern[str]
     """The pattern of the whole ARN."""
     example: str
@@ -94,33 +96,35 @@ class ParsedSetting(NamedTuple):
     arn: Arn
 
 
-def _kind(noun: str, service: str, home: str, resource: str, example: str) -> Kind:
+def _arn_kind(noun: str, service: str, home: str, resource: str, example: str) -> Kind:
+    """Return a kind of ARN. `home` (region and account) and `resource` are patterns."""
     pattern = re.compile(rf"arn:{_PARTITION}:{service}:{home}:{resource}")
     return Kind(noun, pattern, example)
 
 
-def _personalize(noun: str, resource: str, example: str) -> Kind:
-    example = f"arn:aws:personalize:eu-west-1:123456789012:{example}"
-    return _kind(noun, "personalize", f"{_REGION}:{_ACCOUNT}", resource, example)
+def _personalize_kind(noun: str, resource: str, example: str) -> Kind:
+    """Return a kind of ARN of Personalize. `example` is the last part of an ARN."""
+    example_arn = f"arn:aws:personalize:eu-west-1:123456789012:{example}"
+    return _arn_kind(noun, "personalize", f"{_REGION}:{_ACCOUNT}", resource, example_arn)
 
 
-SOLUTION = _personalize("solution", f"solution/{_NAME}", "solution/movies")
-CAMPAIGN = _personalize("campaign", f"campaign/{_NAME}", "campaign/movies")
-ROLE = _kind(
+SOLUTION = _personalize_kind("solution", f"solution/{_NAME}", "solution/movies")
+CAMPAIGN = _personalize_kind("campaign", f"campaign/{_NAME}", "campaign/movies")
+ROLE = _arn_kind(
     "role",
     "iam",
     f":{_ACCOUNT}",
     f"role/{_PATH}",
     "arn:aws:iam::123456789012:role/personalize-import",
 )
-POLICY = _kind(
+POLICY = _arn_kind(
     "policy",
     "iam",
     f":(?:{_ACCOUNT}|aws)",
     f"policy/{_PATH}",
     "arn:aws:iam::123456789012:policy/boundary",
 )
-KEY = _kind(
+KEY = _arn_kind(
     "key",
     "kms",
     f"{_REGION}:{_ACCOUNT}",
@@ -129,14 +133,15 @@ KEY = _kind(
 )
 
 
-def dataset(key: str) -> Kind:
-    """Return the kind of a dataset by its key in the config.
+def dataset_kind(key: str) -> Kind:
+    """Return the kind of the ARN of a dataset.
 
-    `actionInteractions` is the key of the ACTION_INTERACTIONS dataset.
+    `key` is the key in the config, for example `actionInteractions` for the dataset of type
+    ACTION_INTERACTIONS.
     https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html lists the types.
     """
     dataset_type = re.sub("([A-Z])", r"_\1", key).upper()
-    return _personalize(
+    return _personalize_kind(
         f"{dataset_type} dataset",
         f"dataset/{_NAME}/{dataset_type}",
         f"dataset/movies/{dataset_type}",
@@ -145,55 +150,59 @@ def dataset(key: str) -> Kind:
 
 def parse_arn(text: str) -> Arn | None:
     """Return the parts of an ARN, or None if the text does not have the shape of an ARN."""
-    parts = _SHAPE.fullmatch(text)
+    parts = _ARN_PATTERN.fullmatch(text)
     return Arn(*parts.groups()) if parts else None
 
 
 def arn_error(text: str, kind: Kind) -> str | None:
     """Return an error message if `text` is not an ARN of this kind, else None."""
-    if len(text) > MAX_LENGTH:
-        return f"is {len(text)} characters long; an ARN here has at most {MAX_LENGTH}"
+    if len(text) > MAX_ARN_CHARACTERS:
+        return f"is {len(text)} characters long; an ARN here has at most {MAX_ARN_CHARACTERS}"
     if kind.pattern.fullmatch(text):
         return None
     arn = parse_arn(text)
     if arn is None:
         noun = with_article(kind.noun)
         return f"is not an ARN; expected the ARN of {noun}, for example '{kind.example}'"
-    noun = _noun(arn)
+    noun = _resource_noun(arn)
     if noun == kind.noun:
         return f"is not a valid ARN of {with_article(noun)}; expected for example '{kind.example}'"
-    return f"is {with_article(noun)}; {_way_out(arn, noun, kind)}"
+    return f"is {with_article(noun)}; {_fix_hint(arn, noun, kind)}"
 
 
 def problems(settings: Iterable[ArnSetting], *, region: str | None = None) -> Iterator[Problem]:
     """Yield the problems of all ARNs of a pipeline. `region` is the region of the stack.
 
-    All ARNs must be in one partition, region and account, and all datasets in one dataset group.
-    The home and the group that most Personalize ARNs have are taken as the right ones. No solution
-    and no campaign may be named twice.
+    All ARNs must be in one partition, region and account, and all datasets in one dataset group. If
+    they differ, the most common home and the most common group are taken as the right ones. No
+    dataset, solution or campaign may be named twice.
     """
     parsed: list[ParsedSetting] = []
     for setting in settings:
         if not setting.text:
             message = f"{setting.message_if_empty}, for example '{setting.kind.example}'"
-            yield Problem(setting.key, None, message)
+            yield Problem(setting.key, message)
         elif error := arn_error(setting.text, setting.kind):
-            yield Problem(setting.key, setting.text, error)
+            yield Problem(setting.key, error, setting.text)
         else:
             arn = parse_arn(setting.text)
             assert arn is not None, "the ARN fits the pattern of its kind"
             parsed.append(ParsedSetting(setting, arn))
-    personalize = [entry for entry in parsed if entry.arn.service == "personalize"]
-    if personalize:
-        yield from _home_problems(parsed, _typical(personalize, lambda arn: arn.home), region)
-    datasets = [entry for entry in personalize if entry.arn.resource.startswith("dataset/")]
+    in_personalize = [entry for entry in parsed if entry.arn.service == "personalize"]
+    if in_personalize:
+        typical = _first_with_most_common(in_personalize, lambda arn: arn.home)
+        yield from _home_problems(parsed, typical, region)
+    datasets = [entry for entry in in_personalize if entry.arn.resource.startswith("dataset/")]
     if datasets:
-        yield from _group_problems(datasets, _typical(datasets, lambda arn: arn.name))
-    yield from _repeated_problems(entry.setting for entry in personalize)
+        typical = _first_with_most_common(datasets, lambda arn: arn.name)
+        yield from _group_problems(datasets, typical)
+    yield from _repeated_arn_problems(entry.setting for entry in in_personalize)
 
 
-def _typical(parsed: Sequence[ParsedSetting], feature: Callable[[Arn], Hashable]) -> ParsedSetting:
-    """Return the first setting whose ARN has the most common value of a feature."""
+def _first_with_most_common(
+    parsed: Sequence[ParsedSetting], feature: Callable[[Arn], Hashable]
+) -> ParsedSetting:
+    """Return the first setting whose ARN has the most common value of `feature`."""
     ((most_common, _),) = Counter(feature(entry.arn) for entry in parsed).most_common(1)
     return next(entry for entry in parsed if feature(entry.arn) == most_common)
 
@@ -201,14 +210,17 @@ def _typical(parsed: Sequence[ParsedSetting], feature: Callable[[Arn], Hashable]
 def _home_problems(
     parsed: Iterable[ParsedSetting], typical: ParsedSetting, region: str | None
 ) -> Iterator[Problem]:
-    """Yield a problem for each part of an ARN that differs from the typical ARN of the stack."""
+    """Yield a problem for each part of an ARN that differs from the same part of the typical ARN.
+
+    Yield another problem if the region of the typical ARN is not the region of the stack.
+    """
     key, home = typical.setting.key, typical.arn.home
     if region not in (None, home.region):
         message = (
             f"is in region {home.region}, but the stack's aws:region is {region}; make both the "
             "same"
         )
-        yield Problem(key, typical.setting.text, message)
+        yield Problem(key, message, typical.setting.text)
     for setting, arn in parsed:
         for part in _SHARED_PARTS[arn.service]:
             actual, expected = getattr(arn, part), getattr(home, part)
@@ -217,53 +229,58 @@ def _home_problems(
                     f"is in {part} {actual}, but {key} is in {expected}; all ARNs need the same "
                     f"{part}"
                 )
-                yield Problem(setting.key, setting.text, message)
+                yield Problem(setting.key, message, setting.text)
 
 
 def _group_problems(datasets: Iterable[ParsedSetting], typical: ParsedSetting) -> Iterator[Problem]:
+    """Yield a problem for each dataset that is not in the group of the typical dataset."""
     for setting, arn in datasets:
         if arn.name != typical.arn.name:
             message = (
                 f"is in dataset group {arn.name}, but {typical.setting.key} is in "
                 f"{typical.arn.name}; a stack retrains one dataset group"
             )
-            yield Problem(setting.key, setting.text, message)
+            yield Problem(setting.key, message, setting.text)
 
 
-def _repeated_problems(settings: Iterable[ArnSetting]) -> Iterator[Problem]:
+def _repeated_arn_problems(settings: Iterable[ArnSetting]) -> Iterator[Problem]:
+    """Yield a problem for each setting whose ARN another setting before it has."""
     first_keys: dict[str, str] = {}
     for setting in settings:
         first_key = first_keys.setdefault(setting.text, setting.key)
         if first_key != setting.key:
             message = f"is the same as {first_key}; name each ARN once"
-            yield Problem(setting.key, setting.text, message)
+            yield Problem(setting.key, message, setting.text)
 
 
-def _noun(arn: Arn) -> str:
-    """Return what an ARN names, for example `solution version` or `USERS dataset`."""
-    first, *rest = re.split("[/:]", arn.resource)
-    match arn.service, first, rest:
+def _resource_noun(arn: Arn) -> str:
+    """Return the type of an ARN's resource, for example `solution version` or `USERS dataset`."""
+    resource_type, *rest = re.split("[/:]", arn.resource)
+    match arn.service, resource_type, rest:
         case "personalize", "solution", [_, _]:
             return "solution version"
         case "personalize", "dataset", [_, dataset_type]:
             return f"{dataset_type} dataset"
         case "kms", "alias", _:
             return "key alias"
-    if first in _RESOURCES.get(arn.service, []):
-        return first.replace("-", " ")
+    if resource_type in _RESOURCE_TYPES.get(arn.service, []):
+        return resource_type.replace("-", " ")
     return f"resource of {arn.service}"
 
 
-def _way_out(arn: Arn, noun: str, kind: Kind) -> str:
-    """Return how to get the ARN of the right kind from an ARN of another kind, or an example."""
-    right: Arn | None = None
+def _fix_hint(arn: Arn, noun: str, kind: Kind) -> str:
+    """Return which ARN of the expected kind to write instead of an ARN of another kind.
+
+    `noun` is the type of the ARN's resource. The ARN is an example if it cannot be derived.
+    """
+    derived: Arn | None = None
     if kind is SOLUTION and noun == "solution version":
-        right = arn._replace(resource=f"solution/{arn.name}")
+        derived = arn._replace(resource=f"solution/{arn.name}")
     elif kind.noun.endswith(" dataset") and noun.endswith(("dataset group", " dataset")):
         dataset_type = kind.noun.removesuffix(" dataset")
-        right = arn._replace(resource=f"dataset/{arn.name}/{dataset_type}")
-    if right and kind.pattern.fullmatch(str(right)):
-        return f"name the {kind.noun}, '{right}'"
+        derived = arn._replace(resource=f"dataset/{arn.name}/{dataset_type}")
+    if derived and kind.pattern.fullmatch(str(derived)):
+        return f"name the {kind.noun}, '{derived}'"
     if kind is KEY and noun == "key alias":
         return f"name its key, which `aws kms describe-key --key-id {arn.resource}` shows"
     return f"expected {with_article(kind.noun)}, for example '{kind.example}'"
@@ -271,5 +288,5 @@ def _way_out(arn: Arn, noun: str, kind: Kind) -> str:
 
 def with_article(noun: str) -> str:
     """Return the noun with `a` or `an`."""
-    # Nouns with a U begin like `user`.
+    # A noun with a U begins with a consonant, like `user`.
     return f"an {noun}" if noun[0] in "aeioAEIO" else f"a {noun}"

@@ -1,7 +1,6 @@
-"""Checks each dataset of a pipeline, and all of them together. Pure."""
+"""Checks each dataset of a pipeline, and all of them together."""
 
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import get_args
 
 from ..args import DatasetArgs, DatasetsArgs, ImportMode
@@ -20,61 +19,75 @@ def incremental_warnings(datasets: DatasetsArgs) -> Iterator[Problem]:
     for key, dataset in datasets.configured().items():
         location = dataset.data_location
         if dataset.import_mode != "INCREMENTAL" or not isinstance(location, str):
-            continue
-        if values.DATE not in location:
+            continue  # a location that is not a text is an Output
+        if values.DATE_PLACEHOLDER not in location:
             folder = location.rpartition("/")[0]
             message = (
                 "is the same location for every run, and INCREMENTAL would import the same files "
                 "twice, so every run that finds old files is refused; export to a new location "
-                f"each day, for example '{folder}/{values.DATE}/'"
+                f"each day, for example '{folder}/{values.DATE_PLACEHOLDER}/'"
             )
-            yield Problem(f"datasets.{key}.dataLocation", location, message)
+            yield Problem(f"datasets.{key}.dataLocation", message, location)
 
 
 def _dataset_checks(datasets: DatasetsArgs, key: str, dataset: DatasetArgs) -> Iterator[Check]:
-    prefix, location, marker = f"datasets.{key}", dataset.data_location, dataset.ready_marker
+    """Yield a check for each setting of a dataset that is not an ARN or an Output."""
+    prefix = f"datasets.{key}"
+    location = dataset.data_location
     if isinstance(location, str):
         error = (
             values.location_error(location, f"s3://bucket/{key}.csv")
             or _shared_location_error(datasets, key, location)
             or _below_prefix_error(datasets, location)
         )
-        yield Check(f"{prefix}.dataLocation", location or None, error)
-    mode, share = dataset.import_mode, dataset.min_relative_size
-    yield Check(f"{prefix}.importMode", mode, values.choice_error(mode, get_args(ImportMode)))
-    error = values.share_error(share, DatasetArgs.min_relative_size)
-    yield Check(f"{prefix}.minRelativeSize", share, error)
+        yield Check(f"{prefix}.dataLocation", error, value=location or None)
+    mode = dataset.import_mode
+    error = values.choice_error(mode, get_args(ImportMode))
+    yield Check(f"{prefix}.importMode", error, value=mode)
+    share = dataset.min_relative_size
+    error = values.share_error(share, example=DatasetArgs.min_relative_size)
+    yield Check(f"{prefix}.minRelativeSize", error, value=share)
+    marker = dataset.ready_marker
     if isinstance(marker, str):
         error = values.marker_error(marker) or _below_prefix_error(datasets, marker)
-        yield Check(f"{prefix}.readyMarker", marker or None, error)
+        yield Check(f"{prefix}.readyMarker", error, value=marker or None)
 
 
 def _shared_location_error(datasets: DatasetsArgs, key: str, location: str) -> str | None:
-    """Return an error message if a dataset before this one has the same location."""
-    previous_datasets = takewhile(lambda item: item[0] != key, datasets.configured().items())
-    for previous_key, dataset in previous_datasets:
-        if dataset.data_location == location:
-            return (
-                f"is also datasets.{previous_key}.dataLocation, so each dataset would get the rows "
-                "of both; give each dataset a location"
-            )
-    return None
+    """Return an error message if a dataset before the dataset `key` has the same location."""
+    keys_with_location = [
+        other_key
+        for other_key, dataset in datasets.configured().items()
+        if dataset.data_location == location
+    ]
+    first_key = keys_with_location[0]
+    if first_key == key:
+        return None
+    return (
+        f"is also datasets.{first_key}.dataLocation, so each dataset would get the rows of both; "
+        "give each dataset a location"
+    )
 
 
 def _below_prefix_error(datasets: DatasetsArgs, location: str) -> str | None:
     """Return an error message if this location or marker is below the prefix of a dataset.
 
-    Every file below a prefix is imported.
+    It would be imported into that dataset, because every file below a prefix is imported.
     """
     for key, dataset in datasets.configured().items():
         prefix = dataset.data_location
-        if not isinstance(prefix, str) or location == prefix or not prefix.endswith("/"):
+        if not isinstance(prefix, str) or not prefix.endswith("/"):
             continue
-        if location.startswith(prefix):
-            name = location.removeprefix(prefix).rstrip("/").rpartition("/")[2].lstrip("_")
-            slash = "/" if location.endswith("/") else ""
+        if location != prefix and location.startswith(prefix):
             return (
                 f"lies inside datasets.{key}.dataLocation, where every file is imported; "
-                f"move it outside, for example to '{prefix[:-1]}.{name}{slash}'"
+                f"move it outside, for example to '{_location_outside(location, prefix)}'"
             )
     return None
+
+
+def _location_outside(location: str, prefix: str) -> str:
+    """Return `s3://bucket/items.SUCCESS` for `s3://bucket/items/_SUCCESS`, as an example."""
+    slash = "/" if location.endswith("/") else ""
+    name = location.rstrip("/").rpartition("/")[2].lstrip("_")
+    return f"{prefix.removesuffix('/')}.{name}{slash}"

@@ -1,4 +1,4 @@
-"""The offline metrics that a quality gate may check, with their names in GetSolutionMetrics. Pure.
+"""The offline metrics that a quality gate may check, with their names in GetSolutionMetrics.
 
 The names are those of
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html.

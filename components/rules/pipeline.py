@@ -1,4 +1,4 @@
-"""Checks all arguments of a pipeline, and finds those that deserve a warning. Pure."""
+"""Checks all arguments of a pipeline, and finds those that deserve a warning."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -24,25 +24,31 @@ from . import arns, locations, metrics, plain, rates, values
 from .values import Check, Problem
 
 
-class Limit(NamedTuple):
-    """The longest deadline of a stage."""
+class LongestDeadline(NamedTuple):
+    """The longest deadline that a stage may have."""
 
     hours: float
     reason: str
 
 
-LONGEST_DEADLINES: Mapping[str, Limit] = {
-    "max_import_hours": Limit(72, "an import takes minutes to hours, so a longer import is stuck"),
-    "max_training_hours": Limit(8400, "a state machine ends after a year, with all its stages"),
-    "max_campaign_hours": Limit(24, "an update takes minutes, so a longer update is stuck"),
+LONGEST_DEADLINES: Mapping[str, LongestDeadline] = {
+    "max_import_hours": LongestDeadline(
+        72, "an import takes minutes to hours, so a longer import is stuck"
+    ),
+    "max_training_hours": LongestDeadline(
+        8400, "a state machine ends after a year, with all its stages"
+    ),
+    "max_campaign_hours": LongestDeadline(
+        24, "an update takes minutes, so a longer update is stuck"
+    ),
 }
-"""Field of LimitsArgs to the longest deadline."""
+"""Field of LimitsArgs to its largest value."""
 MAX_RESULTS = 500
-"""The most results of GetRecommendations, and the most items of GetPersonalizedRanking, in their
-models."""
+"""The most results that GetRecommendations returns, and the most items that GetPersonalizedRanking
+accepts. The numbers are in the models of their requests."""
 MAX_INPUT_LIST_CHARACTERS = 30_000
-"""The most characters of the lists of all probes. The state of an execution has at most 256 KiB and
-holds the lists three times."""
+"""The most characters of the input lists of all probes together. The state of an execution contains
+the lists three times and has at most 256 KiB."""
 MAX_PROBE_MINUTES = 24 * 60
 """A probe of several days would hide that the run is stuck."""
 
@@ -56,29 +62,31 @@ def problems(
     problem. Inputs that are not known yet are not checked: to check them, pass the result of
     `resolved()`. Nothing calls AWS.
     """
-    args, output_problems = plain.without_outputs(args)
-    argument_problems = [
-        *(
-            Problem(check.key, check.value, check.error)
-            for check in _checks(args, today)
-            if check.error
-        ),
-        *arns.problems(_arn_settings(args), region=region),
+    plain_args, output_problems = plain.without_outputs(args)
+    failed_checks = (check for check in _checks(plain_args, today) if check.error)
+    rule_problems = [
+        *(Problem(check.key, str(check.error), check.value) for check in failed_checks),
+        *arns.problems(_arn_settings(plain_args), region=region),
     ]
-    replaced_keys = [problem.key for problem in output_problems]
-    of_known_values = [
+    # A setting that is an Output was checked with an empty value, so its other problems are wrong.
+    output_keys = [problem.key for problem in output_problems]
+    problems_of_known_values = [
         problem
-        for problem in argument_problems
-        if not any(values.is_same_or_part(problem.key, key) for key in replaced_keys)
+        for problem in rule_problems
+        if not any(values.keys_overlap(problem.key, key) for key in output_keys)
     ]
-    return sorted([*output_problems, *of_known_values], key=lambda problem: problem.key)
+    all_problems = [*output_problems, *problems_of_known_values]
+    return sorted(all_problems, key=lambda problem: problem.key)
 
 
 def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
-    """Return what works, but perhaps not as intended. The arguments must have no problems."""
+    """Return a warning for each setting that works, but perhaps not as the user intends.
+
+    The arguments must have no problems.
+    """
     return [
         *locations.incremental_warnings(args.datasets),
-        *_skipped_hour_warnings(args, today),
+        *_skipped_time_warnings(args, today),
         *_timezone_warnings(args),
         *_gate_warnings(args),
     ]
@@ -90,79 +98,82 @@ def regions(args: RetrainingPipelineArgs) -> set[str]:
     return {arn.region for arn in parsed if arn and arn.region}
 
 
-def _skipped_hour_warnings(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
-    skipped = rates.first_skipped_time(args.retraining_rate, args.timezone, today=today)
-    if skipped is not None:
+def _skipped_time_warnings(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
+    """Yield a warning if the change to summer time skips a run."""
+    skipped_time = rates.first_skipped_time(args.retraining_rate, args.timezone, today=today)
+    if skipped_time is not None:
         message = (
-            f"will not run on {skipped:%Y-%m-%d}, when daylight saving in {args.timezone} skips "
-            f"{skipped:%H:%M}; choose an hour that every day has"
+            f"will not run on {skipped_time:%Y-%m-%d}, when daylight saving in {args.timezone} "
+            f"skips {skipped_time:%H:%M}; choose an hour that every day has"
         )
-        yield Problem("retrainingRate", args.retraining_rate, message)
+        yield Problem("retrainingRate", message, args.retraining_rate)
 
 
 def _timezone_warnings(args: RetrainingPipelineArgs) -> Iterator[Problem]:
-    """Yield a warning for a time zone that is set, but has no effect because there is no cron."""
-    default = RetrainingPipelineArgs.timezone
-    if args.timezone != default and not args.schedule_expression.startswith("cron("):
+    """Yield a warning if a time zone is set that has no effect, because there is no cron."""
+    is_set = args.timezone != RetrainingPipelineArgs.timezone
+    if is_set and not args.schedule_expression.startswith("cron("):
         message = (
             f"has no effect with the rate '{args.retraining_rate}', which counts from the "
             "deployment; set a cron as retrainingRate to run at a local time, or leave timezone out"
         )
-        yield Problem("timezone", args.timezone, message)
+        yield Problem("timezone", message, args.timezone)
 
 
 def _gate_warnings(args: RetrainingPipelineArgs) -> Iterator[Problem]:
-    """Yield a warning for each quality gate of a solution without campaigns."""
+    """Yield a warning for each quality gate that is set for a solution without campaigns."""
     for index, solution in enumerate(args.solutions):
-        # The default gate is one object, so a gate that is another object is in the config.
+        # The config cannot contain this object, only an equal one.
         is_configured = solution.quality_gate is not DEFAULT_GATE
         if solution.quality_gate_enabled and is_configured and not solution.campaigns:
             message = (
                 "has no effect, because a new version is compared for each campaign and this "
                 "solution has none; add campaigns or leave the gate out"
             )
-            yield Problem(f"solutions[{index}].qualityGate", None, message)
+            yield Problem(f"solutions[{index}].qualityGate", message)
 
 
 def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]:
     """Yield a check for each setting except the ARNs."""
     if not args.datasets.configured():
         keys = ", ".join(config_keys(DatasetsArgs))
-        yield Check("datasets", None, f"missing; at least one of {keys}")
+        yield Check("datasets", f"missing; at least one of {keys}")
     yield from locations.checks(args.datasets)
     if not args.solutions:
-        yield Check("solutions", None, "missing; at least one, each with its solutionArn")
+        yield Check("solutions", "missing; at least one, each with its solutionArn")
     for index, solution in enumerate(args.solutions):
         yield from _solution_checks(f"solutions[{index}]", solution)
-    yield _input_lists_check(args.solutions)
+    yield Check("solutions", _input_lists_error(args.solutions))
     rate, timezone = args.retraining_rate, args.timezone
-    yield Check("retrainingRate", rate, rates.rate_error(rate, today=today))
-    yield Check("timezone", timezone, rates.timezone_error(timezone))
+    yield Check("retrainingRate", rates.rate_error(rate, today=today), value=rate)
+    yield Check("timezone", rates.timezone_error(timezone), value=timezone)
     auto_training = args.auto_training
     error = values.choice_error(auto_training, get_args(AutoTraining))
-    yield Check("autoTraining", auto_training, error)
+    yield Check("autoTraining", error, value=auto_training)
     yield from _limit_checks(args.limits)
     retention = args.log_retention_days
-    yield Check("logRetentionDays", retention, values.retention_error(retention))
+    yield Check("logRetentionDays", values.retention_error(retention), value=retention)
     if len(args.tags) > values.MAX_TAGS:
-        yield Check("tags", None, f"{len(args.tags)} tags; at most {values.MAX_TAGS}")
+        yield Check("tags", f"{len(args.tags)} tags; at most {values.MAX_TAGS}")
     yield from values.tag_checks(args.tags)
 
 
 def _limit_checks(limits: LimitsArgs) -> Iterator[Check]:
-    for name, longest in LONGEST_DEADLINES.items():
-        hours, default = getattr(limits, name), getattr(LimitsArgs, name)
+    for field, longest in LONGEST_DEADLINES.items():
+        hours, default = getattr(limits, field), getattr(LimitsArgs, field)
         error = values.hours_error(hours, longest.hours, longest.reason, example=default)
-        yield Check(f"limits.{camel_case(name)}", hours, error)
-    name, count = "maxTrainingsPerMonth", limits.max_trainings_per_month
-    error = values.old_form_error(name, count) or values.trainings_error(count)
-    yield Check(f"limits.{name}", count, error)
+        yield Check(f"limits.{camel_case(field)}", error, value=hours)
+    key, trainings = "maxTrainingsPerMonth", limits.max_trainings_per_month
+    error = values.old_form_error(key, trainings) or values.trainings_error(trainings)
+    yield Check(f"limits.{key}", error, value=trainings)
 
 
 def _solution_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
+    """Yield the checks of a solution. `key` is its key, for example `solutions[0]`."""
     mode = solution.training_mode
-    yield Check(f"{key}.trainingMode", mode, values.choice_error(mode, get_args(TrainingMode)))
-    yield Check(f"{key}.fullEvery", solution.full_every, _full_every_error(solution))
+    error = values.choice_error(mode, get_args(TrainingMode))
+    yield Check(f"{key}.trainingMode", error, value=mode)
+    yield Check(f"{key}.fullEvery", _full_every_error(solution), value=solution.full_every)
     yield from _gate_checks(f"{key}.qualityGate", solution)
     for index, campaign in enumerate(solution.campaigns):
         if campaign.probe is not None:
@@ -179,28 +190,30 @@ def _full_every_error(solution: SolutionArgs) -> str | None:
     return None
 
 
-def _input_lists_check(solutions: Sequence[SolutionArgs]) -> Check:
-    """Check the length of the lists of all probes together."""
-    probes = [campaign.probe for solution in solutions for campaign in solution.campaigns]
-    characters = sum(len(item) for probe in probes if probe for item in probe.input_list or ())
-    error = None
-    if characters > MAX_INPUT_LIST_CHARACTERS:
-        error = (
-            f"the inputLists of all probes have {characters} characters, and an execution carries "
-            f"at most {MAX_INPUT_LIST_CHARACTERS}; shorten them, because a few items show whether "
-            "a campaign ranks"
-        )
-    return Check("solutions", None, error)
+def _input_lists_error(solutions: Sequence[SolutionArgs]) -> str | None:
+    """Return an error message if the input lists of all probes together are too long."""
+    campaigns = [campaign for solution in solutions for campaign in solution.campaigns]
+    probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
+    items = [item for probe in probes for item in probe.input_list or ()]
+    characters = sum(map(len, items))
+    if characters <= MAX_INPUT_LIST_CHARACTERS:
+        return None
+    return (
+        f"the inputLists of all probes have {characters} characters, and an execution carries at "
+        f"most {MAX_INPUT_LIST_CHARACTERS}; shorten them, because a few items show whether a "
+        "campaign ranks"
+    )
 
 
 def _gate_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
+    """Yield the checks of the quality gate of a solution, or one check if it is no list."""
     rules = solution.quality_gate
     if old_form := values.old_form_error("qualityGate", rules):
-        yield Check(key, None, old_form)
+        yield Check(key, old_form)
         return
     if solution.quality_gate_enabled and not rules:
         message = "an empty list; to deploy every new version, write 'qualityGateEnabled: false'"
-        yield Check(key, None, message)
+        yield Check(key, message)
     first_keys: dict[str, str] = {}
     for index, rule in enumerate(rules):
         metric_key = f"{key}[{index}].metric"
@@ -208,61 +221,59 @@ def _gate_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
         error = metrics.metric_error(rule.metric)
         if not error and first_key != metric_key:
             error = f"has a rule already, {first_key}; combine both rules"
-        yield Check(metric_key, rule.metric or None, error)
+        yield Check(metric_key, error, value=rule.metric or None)
         yield from _threshold_checks(f"{key}[{index}]", rule)
 
 
 def _threshold_checks(key: str, rule: QualityRuleArgs) -> Iterator[Check]:
+    """Yield the checks of `maxDrop` and `minimum`. `key` is the key of the rule."""
     if rule.max_drop is None and rule.minimum is None:
-        error = "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'"
-        yield Check(key, None, error)
+        yield Check(key, "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'")
     if rule.max_drop is not None:
-        yield Check(f"{key}.maxDrop", rule.max_drop, values.share_error(rule.max_drop, 0.25))
+        error = values.share_error(rule.max_drop, example=0.25)
+        yield Check(f"{key}.maxDrop", error, value=rule.max_drop)
     if rule.minimum is not None and not 0 < rule.minimum <= 1:
         error = "is not a value that a metric can have to reach; expected above 0 and at most 1"
-        yield Check(f"{key}.minimum", rule.minimum, error)
+        yield Check(f"{key}.minimum", error, value=rule.minimum)
 
 
 def _probe_checks(key: str, probe: ProbeArgs) -> Iterator[Check]:
+    """Yield the checks of a probe. `key` is its key, which ends in `.probe`."""
     yield from _request_checks(key, probe)
     max_results = MAX_RESULTS
     if probe.input_list is not None:
         yield from _input_list_checks(f"{key}.inputList", probe.input_list)
+        # A ranking returns as many items as the list has. An empty list is reported above.
         max_results = min(len(probe.input_list) or MAX_RESULTS, MAX_RESULTS)
     if not 1 <= probe.min_results <= max_results:
         error = f"is not a possible number of results; expected 1 to {max_results}"
-        yield Check(f"{key}.minResults", probe.min_results, error)
+        yield Check(f"{key}.minResults", error, value=probe.min_results)
     if not 0 < probe.minutes <= MAX_PROBE_MINUTES:
         error = f"is not a time to probe; expected above 0 and at most {MAX_PROBE_MINUTES}, a day"
-        yield Check(f"{key}.minutes", probe.minutes, error)
+        yield Check(f"{key}.minutes", error, value=probe.minutes)
 
 
 def _request_checks(key: str, probe: ProbeArgs) -> Iterator[Check]:
-    """Check that the fields of a probe make one request."""
+    """Yield the checks of the fields that make the request. They must make exactly one request."""
     allowed = "userId, itemId, or userId with an inputList"
-    request = {
-        camel_case(name): getattr(probe, name)
-        for name in ("user_id", "item_id", "input_list")
-        if getattr(probe, name) is not None
-    }
-    if not request:
-        yield Check(key, None, f"requests nothing; give {allowed}")
-    elif list(request) == ["inputList"]:
-        yield Check(f"{key}.inputList", None, "is ranked for a user; add userId")
-    elif "itemId" in request and len(request) > 1:
-        error = f"makes two requests, with {' and '.join(request)}; keep {allowed}"
-        yield Check(key, None, error)
-    for name in ("userId", "itemId"):
-        if name in request:
-            text = request[name]
-            yield Check(f"{key}.{name}", text or None, values.id_error(text))
+    fields = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
+    given = [name for name, value in fields.items() if value is not None]
+    if not given:
+        yield Check(key, f"requests nothing; give {allowed}")
+    elif given == ["inputList"]:
+        yield Check(f"{key}.inputList", "is ranked for a user; add userId")
+    elif "itemId" in given and len(given) > 1:
+        yield Check(key, f"makes two requests, with {' and '.join(given)}; keep {allowed}")
+    for name, text in (("userId", probe.user_id), ("itemId", probe.item_id)):
+        if text is not None:
+            yield Check(f"{key}.{name}", values.id_error(text), value=text or None)
 
 
 def _input_list_checks(key: str, items: Sequence[str]) -> Iterator[Check]:
     if not 1 <= len(items) <= MAX_RESULTS:
-        yield Check(key, None, f"a list of {len(items)} items; expected 1 to {MAX_RESULTS}")
+        yield Check(key, f"a list of {len(items)} items; expected 1 to {MAX_RESULTS}")
     for index, item in enumerate(items):
-        yield Check(f"{key}[{index}]", item or None, values.id_error(item))
+        yield Check(f"{key}[{index}]", values.id_error(item), value=item or None)
 
 
 def _arn_settings(args: RetrainingPipelineArgs) -> Iterator[arns.ArnSetting]:
@@ -273,6 +284,8 @@ def _arn_settings(args: RetrainingPipelineArgs) -> Iterator[arns.ArnSetting]:
 
 
 class _ArnInput(NamedTuple):
+    """A setting that holds an ARN, as in arns.ArnSetting. Its value may be missing or an Output."""
+
     key: str
     value: pulumi.Input[str] | None
     kind: arns.Kind
@@ -280,11 +293,12 @@ class _ArnInput(NamedTuple):
 
 
 def _arn_inputs(args: RetrainingPipelineArgs) -> Iterator[_ArnInput]:
+    """Yield every setting that holds an ARN."""
     for key, dataset in args.datasets.configured().items():
         yield _ArnInput(
             f"datasets.{key}.datasetArn",
             dataset.dataset_arn,
-            arns.dataset(key),
+            arns.dataset_kind(key),
             "missing; the dataset to fill",
         )
     for index, solution in enumerate(args.solutions):

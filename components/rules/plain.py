@@ -1,4 +1,4 @@
-"""Finds settings that are an Output although the program needs their value. Pure.
+"""Finds settings that are an Output although the program needs their value.
 
 Every field of the dataclasses whose type is not `pulumi.Input` needs a plain value.
 """
@@ -57,7 +57,7 @@ def _plain_value(value: object, type_: object, key: str, problems: list[Problem]
     if any(get_origin(member) is Awaitable for member in _members(type_)):
         return value
     if isinstance(value, pulumi.Output):
-        problems.append(Problem(key, None, IS_OUTPUT))
+        problems.append(Problem(key, IS_OUTPUT))
         return _empty(type_)
     if is_dataclass(value) and not isinstance(value, type):
         return _plain_fields(value, f"{key}.", problems)

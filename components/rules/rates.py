@@ -1,4 +1,4 @@
-"""Checks the retraining rate and the time zone as EventBridge Scheduler does. Pure.
+"""Checks the retraining rate and the time zone as EventBridge Scheduler does.
 
 `aws_croniter` is the parser of cron expressions here and in the emulator.
 """

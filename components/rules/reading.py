@@ -1,14 +1,17 @@
-"""Reads single values of a config as the types of the settings. Pure."""
+"""Reads single values of a config as the types of the settings.
+
+cattrs calls most of these functions with a value and the type to read it as.
+"""
 
 import re
 from types import NoneType
 from typing import TypeVar
 
-Shape = TypeVar("Shape")
+Value = TypeVar("Value")
 
-EXACT = range(-(2**63), 2**63)
+EXACT_NUMBERS = range(-(2**63), 2**63)
 """The whole numbers that the Pulumi CLI does not round (seen with 3.274.1)."""
-KINDS: dict[type, str] = {
+TYPE_DESCRIPTIONS: dict[type, str] = {
     NoneType: "empty",
     bool: "is a boolean",
     int: "is a number",
@@ -17,21 +20,28 @@ KINDS: dict[type, str] = {
     list: "a list",
     dict: "a mapping",
 }
-"""The type of a value, in the words of a message."""
+"""Type of a value to the beginning of the message about it.
+
+A beginning with `is` stands behind the value.
+"""
 
 
 class WrongTypeError(Exception):
-    """The type of a value does not fit the setting."""
+    """The type of a value does not fit the setting. `expected` describes the right value."""
 
     def __init__(self, value: object, expected: str) -> None:
         self.unfit_value = value
+        # The value in front of the message, or None if the message describes it.
         self.shown_value = None if isinstance(value, NoneType | list | dict) else value
-        self.message = f"{KINDS.get(type(value), 'is unknown')}; expected {expected}"
+        self.message = f"{TYPE_DESCRIPTIONS.get(type(value), 'is unknown')}; expected {expected}"
         super().__init__(self.message)
 
 
 class WholeNumberError(WrongTypeError):
-    """A whole number stands where text is expected. `digits` can be used with a warning."""
+    """A whole number stands where text is expected.
+
+    The number is no mistake, but deserves a warning. `digits` is its text.
+    """
 
     def __init__(self, value: int) -> None:
         super().__init__(value, "text in quotes")
@@ -42,9 +52,12 @@ class WholeNumberError(WrongTypeError):
         )
 
 
-def value_of_type(shape: type[Shape], expected: str, value: object) -> Shape:
-    """Return the value if it has this type. Raise WrongTypeError for any other type."""
-    if isinstance(value, shape):
+def value_of_type(type_: type[Value], expected: str, value: object) -> Value:
+    """Return the value if it has this type, else raise WrongTypeError.
+
+    `expected` describes the right value in the message.
+    """
+    if isinstance(value, type_):
         return value
     raise WrongTypeError(value, expected)
 
@@ -57,7 +70,7 @@ def text(value: object, _: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        if value in EXACT:
+        if value in EXACT_NUMBERS:
             raise WholeNumberError(value)
         raise WrongTypeError(
             value, "text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits"
@@ -66,7 +79,7 @@ def text(value: object, _: object) -> str:
 
 
 def boolean(value: object, _: object) -> bool:
-    """Return the boolean, also for the text that `pulumi config set` stores."""
+    """Return the boolean. The value may be text, as `pulumi config set` stores it."""
     if isinstance(value, bool):
         return value
     if value in ("true", "false"):
@@ -75,7 +88,7 @@ def boolean(value: object, _: object) -> bool:
 
 
 def number(value: object, _: object) -> float:
-    """Return the number, also for text."""
+    """Return the number. The value may be text, as `pulumi config set` stores it."""
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", value):
         return float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -84,7 +97,7 @@ def number(value: object, _: object) -> float:
 
 
 def whole_number(value: object, type_: object) -> int:
-    """Return the whole number, also for text."""
+    """Return the whole number. The value may be text, as `pulumi config set` stores it."""
     result = number(value, type_)
     if not isinstance(result, int):
         raise WrongTypeError(value, "a whole number")

@@ -1,50 +1,52 @@
-"""Checks the name of a stack, its region and the namespaces of its config. Pure."""
+"""Checks the name of a stack, its region and the namespaces of its config."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
-from ..naming import AUTO_NAMING, LONGEST_NAME, LONGEST_ROLE_NAME
+from ..naming import LONGEST_NAME, MAX_ROLE_NAME_CHARACTERS, RANDOM_SUFFIX_CHARACTERS
 from .values import Problem
 
-PREFIX = "retraining-"
+NAME_PREFIX = "retraining-"
 """The beginning of the name of a stack's pipeline, and so of the names of all its resources."""
-LONGEST_STACK_NAME = LONGEST_NAME - len(PREFIX)
+LONGEST_STACK_NAME = LONGEST_NAME - len(NAME_PREFIX)
 """The most characters of a stack's name."""
-RESERVED = ("aws", "pulumi")
-"""The namespaces of the AWS provider and of Pulumi, even if the project has a similar name."""
+RESERVED_NAMESPACES = ("aws", "pulumi")
+"""The namespaces of the AWS provider and of Pulumi. They are right even if they are similar to the
+name of the project."""
 
 
 def pipeline_name(stack: str) -> str:
     """Return the name of the pipeline that a stack deploys."""
-    return f"{PREFIX}{stack}"
+    return f"{NAME_PREFIX}{stack}"
 
 
 def problems(
     project: str, stack: str, config: Mapping[str, str], regions: Collection[str]
 ) -> Iterator[Problem]:
-    """Yield each problem of a stack and its whole config, which has keys like `aws:region`.
+    """Yield each problem of the name of a stack, its region and its namespaces.
 
-    `regions` are the regions of the ARNs in the settings.
+    `config` is the whole config, with keys like `aws:region`. `regions` are the regions of the ARNs
+    in the settings.
     """
     if len(stack) > LONGEST_STACK_NAME:
         message = (
             f"has {len(stack)} characters; at most {LONGEST_STACK_NAME}, because the names of "
-            f"roles and functions have at most {LONGEST_ROLE_NAME}: {PREFIX}<stack>, the name of "
-            f"a step, and {AUTO_NAMING} that Pulumi adds; choose a shorter name with pulumi stack "
-            "rename"
+            f"roles and functions have at most {MAX_ROLE_NAME_CHARACTERS}: {NAME_PREFIX}<stack>, "
+            f"the name of a step, and {RANDOM_SUFFIX_CHARACTERS} that Pulumi adds; choose a "
+            "shorter name with pulumi stack rename"
         )
-        yield Problem("stack", stack, message)
+        yield Problem("stack", message, stack)
     if not config.get("aws:region"):
-        (region,) = regions if len(regions) == 1 else ("<the region of the ARNs>",)
+        region = next(iter(regions)) if len(regions) == 1 else "<the region of the ARNs>"
         message = (
             "missing; without it the region depends on the shell that runs Pulumi; "
             f"run pulumi config set aws:region {region}"
         )
-        yield Problem("aws:region", None, message)
+        yield Problem("aws:region", message)
     for key in config:
         namespace, _, name = key.partition(":")
-        if namespace not in (project, *RESERVED) and _is_similar(namespace, project):
-            yield Problem(key, None, f"unknown; did you mean {project}:{name}?")
+        if namespace not in (project, *RESERVED_NAMESPACES) and _is_similar(namespace, project):
+            yield Problem(key, f"unknown; did you mean {project}:{name}?")
 
 
 def _is_similar(namespace: str, project: str) -> bool:

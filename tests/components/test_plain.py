@@ -83,7 +83,7 @@ def test_the_arguments_of_these_tests_have_no_problem_and_nested_settings():
 @pytest.mark.parametrize("key", sorted(set(PATHS) - set(INPUTS)))
 def test_a_setting_that_is_not_an_input_refuses_an_output(key):
     args = changed(ALL, PATHS[key], pulumi.Output.from_input(None))
-    assert problems(args) == [Problem(key, None, IS_OUTPUT)]
+    assert problems(args) == [Problem(key, IS_OUTPUT)]
 
 
 @pytest.mark.parametrize("key", INPUTS)
@@ -94,7 +94,7 @@ def test_an_input_accepts_an_output(key):
 
 def test_an_output_in_place_of_an_element_is_refused():
     args = replace(ALL, solutions=[SOLUTION, pulumi.Output.from_input(None)])
-    assert problems(args) == [Problem("solutions[1]", None, IS_OUTPUT)]
+    assert problems(args) == [Problem("solutions[1]", IS_OUTPUT)]
 
 
 def test_outputs_and_other_problems_are_reported_together():

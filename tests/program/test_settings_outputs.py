@@ -20,7 +20,7 @@ PLAIN = [
     ("key", "problems"),
     [
         *((key, []) for key in INPUTS),
-        *((key, [Problem(key, None, IS_OUTPUT)]) for key in PLAIN),
+        *((key, [Problem(key, IS_OUTPUT)]) for key in PLAIN),
     ],
 )
 def test_an_output_is_accepted_only_where_an_input_is_allowed(key, problems):
