@@ -21,11 +21,11 @@ from emulator.personalize import (
     solutions,
     tagging,
 )
-from emulator.personalize.authorization import Caller, needs
+from emulator.personalize.authorization import Caller, required_permissions
 from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Dataset, Solution
-from emulator.personalize.service_model import only_modelled, operation, validate
+from emulator.personalize.service_model import operation_model, select_fields, validate
 from emulator.personalize.store import Objects, ServiceOptions, Store, Switches
 from emulator.personalize.tables import Row
 from emulator.personalize.timeline import FixedTimings, Timings
@@ -79,8 +79,8 @@ def utc_now() -> datetime:
 class Personalize:
     """Amazon Personalize for any number of accounts and regions, in memory.
 
-    Calls from several threads are performed one after the other. Import jobs and trainings are
-    performed by the first call after their end.
+    Threads can share it, and it performs their calls one after the other. Import jobs and
+    trainings do their work in the first call after their end.
 
     Args:
         objects: The S3 objects that import jobs read.
@@ -88,9 +88,11 @@ class Personalize:
             the service takes time on this clock.
         timings: How long jobs take.
         authorize: Called before an operation with each action and its resources. It raises
-            ApiError (AccessDeniedException) to refuse. Without it everything is allowed.
-        pass_role: Called if a request passes a role to the service. It raises like `authorize`.
-        switches: Behaviours to choose where the real behaviour is not documented.
+            ApiError (AccessDeniedException) if the caller lacks the permission. Without this
+            function every caller may do everything.
+        pass_role: Called with the ARN of each role that a request passes to the service. It raises
+            ApiError if the caller may not pass the role.
+        switches: The choices where the behaviour of the service is not documented.
 
     Attributes:
         faults: The injected faults.
@@ -132,75 +134,84 @@ class Personalize:
         }
         with self._lock:
             self.calls.append(Call(operation_name, caller.arn, request))
-            fault = self.faults.for_call(operation_name)
+            fault = self.faults.take_for_call(operation_name)
             if fault is not None:
                 fault.raise_before_operation()
-            model = operation(operation_name)
+            output_shape = operation_model(operation_name).output_shape
             validate(operation_name, request)
-            self._check_permissions(self._store(caller), operation_name, request, caller)
-            store = self._store_now(caller)
-            delay = fault.number("seconds") if fault is not None and fault.fault == "stale" else 0
-            seen_at = store.now - timedelta(seconds=delay)
-            response = self._perform(store, operation_name, request, seen_at)
+            self._check_permissions(operation_name, request, caller)
+            store = self._advanced_store(caller)
+            stale_seconds = 0 if fault is None else fault.stale_seconds
+            read_time = store.now - timedelta(seconds=stale_seconds)
+            response = self._perform(store, operation_name, request, read_time)
             if fault is not None:
                 fault.raise_after_operation()
-            output = model.output_shape
-            return {} if output is None else only_modelled(output, response)
+            return {} if output_shape is None else select_fields(output_shape, response)
 
     def train_automatically(self, solution_arn: str, caller: Caller) -> str:
-        """Start an automatic training as the service does, and return the version's ARN.
+        """Start an automatic training and return the ARN of the new version.
 
-        The emulator never starts an automatic training by itself.
+        The service does this on a schedule. The emulator does it only in this method.
 
         Raises:
             ApiError: The rules of CreateSolutionVersion do not allow it.
         """
         with self._lock:
-            store = self._store_now(caller)
+            store = self._advanced_store(caller)
             solution = store.get(Solution, solution_arn)
             return solutions.start_training(store, solution, automatic=True).arn
 
     def rows(self, dataset_arn: str, caller: Caller) -> list[Row]:
-        """Return the rows of a dataset, each in the order of its schema.
+        """Return the rows of a dataset. The values of a row are in the order of the schema.
 
         The API has no operation for this.
 
         Raises:
-            ApiError: ResourceNotFoundException.
+            ApiError: ResourceNotFoundException if there is no such dataset.
         """
         with self._lock:
-            store = self._store_now(caller)
+            store = self._advanced_store(caller)
             return list(store.get(Dataset, dataset_arn).table.rows.values())
 
     def _store(self, caller: Caller) -> Store:
+        """Return the store of the caller's account and region. Create it at the first call."""
         key = (caller.account, caller.region)
         if key not in self._stores:
             self._stores[key] = Store(*key, self._options, self._clock())
         return self._stores[key]
 
-    def _store_now(self, caller: Caller) -> Store:
+    def _advanced_store(self, caller: Caller) -> Store:
+        """Return the caller's store after it has performed everything that is due now."""
         store = self._store(caller)
         store.advance(max(self._clock(), store.now))
         return store
 
     def _check_permissions(
-        self, store: Store, name: str, request: Mapping[str, object], caller: Caller
+        self, operation_name: str, request: Mapping[str, object], caller: Caller
     ) -> None:
+        """Raise ApiError if the caller may not perform the operation or pass the role."""
         if self._authorize is not None:
-            for need in needs(name, request, store):
-                self._authorize(caller, need.action, need.resources)
+            store = self._store(caller)
+            for permission in required_permissions(operation_name, request, store):
+                self._authorize(caller, permission.action, permission.resources)
         if self._pass_role is not None and "roleArn" in request:
             self._pass_role(caller, str(request["roleArn"]))
 
     def _perform(
-        self, store: Store, name: str, request: Mapping[str, object], seen_at: datetime
+        self, store: Store, operation_name: str, request: Mapping[str, object], read_time: datetime
     ) -> dict[str, object]:
-        if name in OPERATIONS:
-            return OPERATIONS[name](store, request)
-        if name in describe_list.KINDS:
-            is_describe = name.startswith("Describe")
+        """Return the response of an operation. Describe and List show the state at `read_time`.
+
+        Raises:
+            ApiError: The operation refuses the request, or the emulator lacks the operation.
+        """
+        if operation_name in OPERATIONS:
+            return OPERATIONS[operation_name](store, request)
+        if operation_name in describe_list.RESOURCE_CLASSES:
+            is_describe = operation_name.startswith("Describe")
             read = describe_list.describe if is_describe else describe_list.list_page
-            return read(store, name, request, seen_at)
+            return read(store, operation_name, request, read_time)
         raise ApiError(
-            "UnknownOperationException", f"{name} is not supported by this emulator of Personalize."
+            "UnknownOperationException",
+            f"{operation_name} is not supported by this emulator of Personalize.",
         )

@@ -1,4 +1,4 @@
-"""The actions and resources that each operation must be allowed, as in AWS's reference.
+"""The IAM actions and resources for which the caller of each operation needs a permission.
 
 The reference is the page "Actions, resources, and condition keys for Amazon Personalize" of the
 Service Authorization Reference. An action has the name of its operation.
@@ -27,20 +27,23 @@ class Arns(Protocol):
         """Return the ARN of a resource."""
 
 
-class Need(NamedTuple):
-    """An action and resources. The caller must be allowed the action on each resource."""
+class Permission(NamedTuple):
+    """An IAM action and the ARNs of the resources on which it must be allowed."""
 
     action: str
     resources: list[str]
 
 
-def new(kind: str, name_field: str = "name") -> Callable[[Request, Arns], str]:
-    """Return a function that returns the ARN of the resource that the request creates."""
+def new_resource(kind: str, name_field: str = "name") -> Callable[[Request, Arns], str]:
+    """Return a function that returns the ARN of the resource that a request creates.
+
+    `name_field` is the field of the request that has the name of the new resource.
+    """
     return lambda request, arns: arns.arn(kind, str(request[name_field]))
 
 
-def named(field: str) -> Callable[[Request, Arns], str]:
-    """Return a function that returns the ARN in a field of the request."""
+def arn_in(field: str) -> Callable[[Request, Arns], str]:
+    """Return a function that returns the ARN in a field of a request."""
     return lambda request, _: str(request[field])
 
 
@@ -51,58 +54,63 @@ def new_dataset(request: Request, arns: Arns) -> str:
 
 
 def new_version(request: Request, _: Arns) -> str:
-    """Return a pattern for the ARN of the new version, whose id is not known yet."""
+    """Return a pattern for the ARN of the solution version that the request creates.
+
+    The id of the version is not known before its creation.
+    """
     return f"{request['solutionArn']}/*"
 
 
 def solution_of_version(request: Request, _: Arns) -> str:
-    """Return the ARN of the solution of the version in the request."""
+    """Return the ARN of the solution to which the request's version belongs."""
     return str(request["solutionVersionArn"]).rpartition("/")[0]
 
 
-# The resources of each operation. Tags in a Create request belong to the first resource.
+# The resources of each operation. In a Create operation the first one is the new resource, except
+# for CreateSolutionVersion, which needs the permission on the solution.
 RESOURCES: Mapping[str, Sequence[Callable[[Request, Arns], str]]] = {
-    "CreateSchema": [new("schema")],
-    "CreateDatasetGroup": [new("dataset-group")],
-    "CreateDataset": [new_dataset, named("datasetGroupArn")],
-    "CreateDatasetImportJob": [new("dataset-import-job", "jobName"), named("datasetArn")],
-    "CreateEventTracker": [new("event-tracker"), named("datasetGroupArn")],
-    "CreateSolution": [new("solution"), named("datasetGroupArn")],
-    "CreateSolutionVersion": [named("solutionArn")],
-    "CreateCampaign": [new("campaign"), solution_of_version],
-    "UpdateSolution": [named("solutionArn")],
-    "UpdateCampaign": [named("campaignArn")],
-    "StopSolutionVersionCreation": [named("solutionVersionArn")],
-    "GetSolutionMetrics": [named("solutionVersionArn")],
-    "DeleteSchema": [named("schemaArn")],
-    "DeleteDatasetGroup": [named("datasetGroupArn")],
-    "DeleteDataset": [named("datasetArn")],
-    "DeleteEventTracker": [named("eventTrackerArn")],
-    "DeleteSolution": [named("solutionArn")],
-    "DeleteCampaign": [named("campaignArn")],
-    "DescribeSchema": [named("schemaArn")],
-    "DescribeDatasetGroup": [named("datasetGroupArn")],
-    "DescribeDataset": [named("datasetArn")],
-    "DescribeDatasetImportJob": [named("datasetImportJobArn")],
-    "DescribeEventTracker": [named("eventTrackerArn")],
-    "DescribeRecipe": [named("recipeArn")],
-    "DescribeSolution": [named("solutionArn")],
-    "DescribeSolutionVersion": [named("solutionVersionArn")],
-    "DescribeCampaign": [named("campaignArn")],
-    "TagResource": [named("resourceArn")],
-    "UntagResource": [named("resourceArn")],
-    "ListTagsForResource": [named("resourceArn")],
-    "GetRecommendations": [named("campaignArn")],
-    "GetPersonalizedRanking": [named("campaignArn")],
-    "GetActionRecommendations": [named("campaignArn")],
+    "CreateSchema": [new_resource("schema")],
+    "CreateDatasetGroup": [new_resource("dataset-group")],
+    "CreateDataset": [new_dataset, arn_in("datasetGroupArn")],
+    "CreateDatasetImportJob": [new_resource("dataset-import-job", "jobName"), arn_in("datasetArn")],
+    "CreateEventTracker": [new_resource("event-tracker"), arn_in("datasetGroupArn")],
+    "CreateSolution": [new_resource("solution"), arn_in("datasetGroupArn")],
+    "CreateSolutionVersion": [arn_in("solutionArn")],
+    "CreateCampaign": [new_resource("campaign"), solution_of_version],
+    "UpdateSolution": [arn_in("solutionArn")],
+    "UpdateCampaign": [arn_in("campaignArn")],
+    "StopSolutionVersionCreation": [arn_in("solutionVersionArn")],
+    "GetSolutionMetrics": [arn_in("solutionVersionArn")],
+    "DeleteSchema": [arn_in("schemaArn")],
+    "DeleteDatasetGroup": [arn_in("datasetGroupArn")],
+    "DeleteDataset": [arn_in("datasetArn")],
+    "DeleteEventTracker": [arn_in("eventTrackerArn")],
+    "DeleteSolution": [arn_in("solutionArn")],
+    "DeleteCampaign": [arn_in("campaignArn")],
+    "DescribeSchema": [arn_in("schemaArn")],
+    "DescribeDatasetGroup": [arn_in("datasetGroupArn")],
+    "DescribeDataset": [arn_in("datasetArn")],
+    "DescribeDatasetImportJob": [arn_in("datasetImportJobArn")],
+    "DescribeEventTracker": [arn_in("eventTrackerArn")],
+    "DescribeRecipe": [arn_in("recipeArn")],
+    "DescribeSolution": [arn_in("solutionArn")],
+    "DescribeSolutionVersion": [arn_in("solutionVersionArn")],
+    "DescribeCampaign": [arn_in("campaignArn")],
+    "TagResource": [arn_in("resourceArn")],
+    "UntagResource": [arn_in("resourceArn")],
+    "ListTagsForResource": [arn_in("resourceArn")],
+    "GetRecommendations": [arn_in("campaignArn")],
+    "GetPersonalizedRanking": [arn_in("campaignArn")],
+    "GetActionRecommendations": [arn_in("campaignArn")],
 }
 
 
-def needs(operation: str, request: Request, arns: Arns) -> list[Need]:
-    """Return what a caller must be allowed for a call.
+def required_permissions(operation: str, request: Request, arns: Arns) -> list[Permission]:
+    """Return the permissions that a caller needs for a call.
 
-    Operations without an entry in RESOURCES (each List but ListTagsForResource) need `*`. Tags in
-    a Create request need TagResource on the new resource too.
+    An operation without an entry in RESOURCES needs its action on `*`. These are the List
+    operations except ListTagsForResource. A Create request with tags also needs TagResource on the
+    new resource.
 
     Raises:
         ApiError: InvalidInputException if the request lacks a resource's ARN.
@@ -111,9 +119,9 @@ def needs(operation: str, request: Request, arns: Arns) -> list[Need]:
         resources = [resource(request, arns) for resource in RESOURCES.get(operation, ())]
     except KeyError as missing:
         raise invalid_input(f"{missing.args[0]} is required") from None
-    needed = [Need(f"personalize:{operation}", resources or ["*"])]
+    permissions = [Permission(f"personalize:{operation}", resources or ["*"])]
     if operation.startswith("Create") and request.get("tags"):
         is_version = operation == "CreateSolutionVersion"
-        tagged = new_version(request, arns) if is_version else resources[0]
-        needed.append(Need("personalize:TagResource", [tagged]))
-    return needed
+        tagged_resource = new_version(request, arns) if is_version else resources[0]
+        permissions.append(Permission("personalize:TagResource", [tagged_resource]))
+    return permissions

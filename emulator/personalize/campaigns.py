@@ -41,7 +41,7 @@ def create_campaign(store: Store, request: "CreateCampaignRequestTypeDef") -> di
                 **request,
                 "solutionVersionArn": version.arn,
             },
-            timeline=store.start("campaign", arn, request["name"], version.solution.arn),
+            timeline=store.start_job("campaign", arn, request["name"], version.solution.arn),
             belongs_to=(version.solution.arn, version.solution.group_arn),
             tags=tags,
         )
@@ -50,7 +50,10 @@ def create_campaign(store: Store, request: "CreateCampaignRequestTypeDef") -> di
 
 
 def update_campaign(store: Store, request: "UpdateCampaignRequestTypeDef") -> dict[str, object]:
-    """Deploy another version or other settings. The old ones serve until the update is ACTIVE."""
+    """Start to deploy another version or other settings.
+
+    The old version and settings are in use until the update is ACTIVE.
+    """
     campaign = store.get(Campaign, request["campaignArn"])
     rules.check_can_be_updated(store, campaign)
     keeps_settings = store.options.switches.update_keeps_settings
@@ -67,7 +70,7 @@ def update_campaign(store: Store, request: "UpdateCampaignRequestTypeDef") -> di
 
 
 def delete_campaign(store: Store, request: "DeleteCampaignRequestTypeDef") -> dict[str, object]:
-    """Delete a campaign. The version that it served remains."""
+    """Start to delete a campaign. The solution version that it serves is not deleted."""
     campaign = store.get(Campaign, request["campaignArn"])
     rules.check_can_be_deleted(store, campaign, [])
     store.delete(campaign)
@@ -81,6 +84,10 @@ def follow_latest(store: Store, solution: Solution) -> None:
 
 
 def _deploy_latest(store: Store, campaign: Campaign) -> None:
+    """Start to deploy the newest version if a campaign follows it and serves an older one.
+
+    Do nothing while the campaign is not ACTIVE or is being updated.
+    """
     settings = campaign.settings(store.now)
     is_ready = campaign.is_active(store.now) and not campaign.is_changing(store.now)
     if not is_ready or not _follows_latest(settings):
@@ -94,12 +101,14 @@ def _deploy_latest(store: Store, campaign: Campaign) -> None:
 def _start_update(
     store: Store, campaign: Campaign, version: SolutionVersion, settings: Mapping[str, object]
 ) -> None:
+    """Start an update of a campaign to a version and to the fields `SETTINGS` of `settings`."""
+
     def finish() -> None:
         campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
         _deploy_latest(store, campaign)
 
     switches = store.options.switches
-    update = store.start(
+    timeline = store.start_job(
         "campaign-update",
         campaign.arn,
         str(campaign.details["name"]),
@@ -108,18 +117,22 @@ def _start_update(
     )
     details = {key: settings[key] for key in SETTINGS} | {"solutionVersionArn": version.arn}
     visible_from = store.now + timedelta(seconds=switches.update_visible_after)
-    campaign.changes.append(Change(details, update, visible_from))
-    store.schedule(update)
+    campaign.changes.append(Change(details, timeline, visible_from))
+    store.schedule(timeline)
 
 
 def _version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
-    """Return the version of an ARN. `<solution>/$LATEST` is the newest ACTIVE version."""
+    """Return the solution version that a request names.
+
+    If the campaign follows the latest version (`sync`), the ARN can be `<solution>/$LATEST`.
+    """
     if sync and arn.endswith("/$LATEST"):
         return _newest_version(store, store.get(Solution, arn.removesuffix("/$LATEST")))
     return store.get(SolutionVersion, arn)
 
 
 def _newest_version(store: Store, solution: Solution) -> SolutionVersion:
+    """Return the newest ACTIVE version. Raise ApiError if no version is ACTIVE."""
     active = [version for version in solution.versions if version.is_active(store.now)]
     if not active:
         raise invalid_input(f"Solution {solution.arn} has no ACTIVE solution version")
@@ -127,5 +140,6 @@ def _newest_version(store: Store, solution: Solution) -> SolutionVersion:
 
 
 def _follows_latest(settings: Mapping[str, object]) -> bool:
+    """Return True if a campaign with these settings deploys each new version by itself."""
     config = settings.get("campaignConfig")
     return isinstance(config, dict) and config.get("syncWithLatestSolutionVersion") is True

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def create_schema(store: Store, request: "CreateSchemaRequestTypeDef") -> dict[str, object]:
-    """Create a schema. It has no status and exists at once."""
+    """Create a schema. It can be used immediately, because a schema has no status."""
     arn = store.arn("schema", request["name"])
     rules.check_name_is_free(store, arn)
     rows = RowSchema.parse(request["schema"])
@@ -41,7 +41,7 @@ def create_schema(store: Store, request: "CreateSchemaRequestTypeDef") -> dict[s
 
 
 def delete_schema(store: Store, request: "DeleteSchemaRequestTypeDef") -> dict[str, object]:
-    """Delete a schema that no dataset uses."""
+    """Start to delete a schema that no dataset uses."""
     schema = store.get(Schema, request["schemaArn"])
     users = [dataset for dataset in store.all(Dataset) if dataset.schema is schema]
     rules.check_can_be_deleted(store, schema, users)
@@ -52,7 +52,7 @@ def delete_schema(store: Store, request: "DeleteSchemaRequestTypeDef") -> dict[s
 def create_dataset_group(
     store: Store, request: "CreateDatasetGroupRequestTypeDef"
 ) -> dict[str, object]:
-    """Create an empty group. The emulator has no recommenders for groups with a domain."""
+    """Create an empty dataset group. The emulator has no recommenders for a group's domain."""
     arn = store.arn("dataset-group", request["name"])
     rules.check_name_is_free(store, arn)
     rules.check_group_quota(store)
@@ -61,7 +61,7 @@ def create_dataset_group(
         DatasetGroup(
             arn=arn,
             details={"datasetGroupArn": arn, **request},
-            timeline=store.start("dataset-group", arn, request["name"]),
+            timeline=store.start_job("dataset-group", arn, request["name"]),
             tags=tags,
         )
     )
@@ -71,7 +71,7 @@ def create_dataset_group(
 def delete_dataset_group(
     store: Store, request: "DeleteDatasetGroupRequestTypeDef"
 ) -> dict[str, object]:
-    """Delete a group that contains no dataset, solution or event tracker."""
+    """Start to delete a group that contains no dataset, solution or event tracker."""
     group = store.get(DatasetGroup, request["datasetGroupArn"])
     contents = [
         *store.all(Dataset, group.arn),
@@ -84,7 +84,7 @@ def delete_dataset_group(
 
 
 def create_dataset(store: Store, request: "CreateDatasetRequestTypeDef") -> dict[str, object]:
-    """Create an empty dataset. Its ARN has the group's name and its type, and not its own name."""
+    """Create an empty dataset. Its ARN ends in the name of the group and the dataset's type."""
     group = store.get(DatasetGroup, request["datasetGroupArn"])
     schema = store.get(Schema, request["schemaArn"])
     rules.check_is_active(store, group)
@@ -97,7 +97,7 @@ def create_dataset(store: Store, request: "CreateDatasetRequestTypeDef") -> dict
         Dataset(
             arn=arn,
             details={"datasetArn": arn, **request, "datasetType": dataset_type},
-            timeline=store.start("dataset", arn, request["name"], group.arn),
+            timeline=store.start_job("dataset", arn, request["name"], group.arn),
             belongs_to=(group.arn,),
             tags=tags,
             type=dataset_type,
@@ -109,7 +109,7 @@ def create_dataset(store: Store, request: "CreateDatasetRequestTypeDef") -> dict
 
 
 def delete_dataset(store: Store, request: "DeleteDatasetRequestTypeDef") -> dict[str, object]:
-    """Delete a dataset that no unfinished import job or training uses."""
+    """Start to delete a dataset that no unfinished import job or training uses."""
     dataset = store.get(Dataset, request["datasetArn"])
     (group_arn,) = dataset.belongs_to
     imports = [job for job in store.all(ImportJob, dataset.arn) if job.is_unfinished(store.now)]
@@ -127,7 +127,7 @@ def delete_dataset(store: Store, request: "DeleteDatasetRequestTypeDef") -> dict
 def create_event_tracker(
     store: Store, request: "CreateEventTrackerRequestTypeDef"
 ) -> dict[str, object]:
-    """Create an event tracker. The emulator does not have the API that streams events to it."""
+    """Create an event tracker. It receives no events, because the emulator has no PutEvents."""
     group = store.get(DatasetGroup, request["datasetGroupArn"])
     rules.check_is_active(store, group)
     arn = store.arn("event-tracker", request["name"])
@@ -145,7 +145,7 @@ def create_event_tracker(
                 "trackingId": tracking_id,
                 **request,
             },
-            timeline=store.start("event-tracker", arn, request["name"], group.arn),
+            timeline=store.start_job("event-tracker", arn, request["name"], group.arn),
             belongs_to=(group.arn,),
             tags=tags,
         )
@@ -156,7 +156,7 @@ def create_event_tracker(
 def delete_event_tracker(
     store: Store, request: "DeleteEventTrackerRequestTypeDef"
 ) -> dict[str, object]:
-    """Delete an event tracker. No other resource depends on it."""
+    """Start to delete an event tracker. No other resource depends on it."""
     tracker = store.get(EventTracker, request["eventTrackerArn"])
     rules.check_can_be_deleted(store, tracker, [])
     store.delete(tracker)

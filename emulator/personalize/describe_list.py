@@ -20,10 +20,10 @@ from emulator.personalize.resources import (
     Solution,
     SolutionVersion,
 )
-from emulator.personalize.service_model import members, operation
+from emulator.personalize.service_model import members, operation_model
 from emulator.personalize.store import Store
 
-KINDS: Mapping[str, type[Resource]] = {
+RESOURCE_CLASSES: Mapping[str, type[Resource]] = {
     "DescribeCampaign": Campaign,
     "DescribeDataset": Dataset,
     "DescribeDatasetGroup": DatasetGroup,
@@ -44,65 +44,71 @@ KINDS: Mapping[str, type[Resource]] = {
     "ListSolutionVersions": SolutionVersion,
 }
 
-PAGE = 100  # the model's maximum of maxResults, and the page if a request has no maxResults
+PAGE_SIZE = 100  # for a request without maxResults; it is also the model's maximum of maxResults
 
 
 def describe(
-    store: Store, name: str, request: Mapping[str, object], at: datetime
+    store: Store, operation_name: str, request: Mapping[str, object], read_time: datetime
 ) -> dict[str, object]:
-    """Return one resource at a time.
+    """Return the response of a Describe operation, with the resource as it was at `read_time`.
 
     The only field of the request is an ARN, and the only field of the response is the resource.
     """
-    model = operation(name)
+    model = operation_model(operation_name)
     (arn_field,) = members(model.input_shape)
     (output_field,) = members(model.output_shape)
-    resource = store.get(KINDS[name], str(request[arn_field]), at)
-    return {output_field: resource.shown(at)}
+    resource_class = RESOURCE_CLASSES[operation_name]
+    resource = store.get(resource_class, str(request[arn_field]), read_time)
+    return {output_field: resource.fields_at(read_time)}
 
 
 def list_page(
-    store: Store, name: str, request: Mapping[str, object], at: datetime
+    store: Store, operation_name: str, request: Mapping[str, object], read_time: datetime
 ) -> dict[str, object]:
-    """Return one page of summaries at a time, oldest first.
+    """Return the response of a List operation, with the resources as they were at `read_time`.
 
-    An ARN in the request selects the resources that belong to it. A token is valid only with the
-    ARN of the request that it came from.
+    The oldest resource is first. If the request has an ARN, only the resources that belong to this
+    ARN are listed. A token is valid only together with the ARN of the request that it came from.
     """
-    _refuse_domain(request)
+    if "domain" in request:
+        raise invalid_input("This emulator has no recipes of domains")
     (output_field,) = (
         field
-        for field, shape in members(operation(name).output_shape).items()
+        for field, shape in members(operation_model(operation_name).output_shape).items()
         if isinstance(shape, ListShape)
     )
     parent_arns = [str(value) for key, value in request.items() if key.endswith("Arn")]
-    parent = parent_arns[0] if parent_arns else None
-    if name == "ListSolutionVersions" and parent is not None:
-        store.get(Solution, parent, at)  # the only List whose model has ResourceNotFound
-    resources = store.all(KINDS[name], parent, at)
-    start = _offset(request.get("nextToken"), name, parent)
-    end = start + int(str(request.get("maxResults", PAGE)))
-    page: dict[str, object] = {output_field: [item.shown(at) for item in resources[start:end]]}
+    parent_arn = parent_arns[0] if parent_arns else None
+    if operation_name == "ListSolutionVersions" and parent_arn is not None:
+        # Only the model of this List has ResourceNotFoundException.
+        store.get(Solution, parent_arn, read_time)
+    resources = store.all(RESOURCE_CLASSES[operation_name], parent_arn, read_time)
+    list_id = f"{operation_name} {parent_arn}"
+    start = _offset(request.get("nextToken"), list_id)
+    end = start + int(str(request.get("maxResults", PAGE_SIZE)))
+    summaries = [resource.fields_at(read_time) for resource in resources[start:end]]
+    response: dict[str, object] = {output_field: summaries}
     if end < len(resources):
-        page["nextToken"] = _token(end, name, parent)
-    return page
+        response["nextToken"] = _token(end, list_id)
+    return response
 
 
-def _refuse_domain(request: Mapping[str, object]) -> None:
-    if "domain" in request:
-        raise invalid_input("This emulator has no recipes of domains")
+def _token(offset: int, list_id: str) -> str:
+    """Return the token of the page that begins at an offset. `list_id` identifies the list."""
+    return base64.urlsafe_b64encode(f"{offset} {list_id}".encode()).decode()
 
 
-def _token(offset: int, name: str, parent: str | None) -> str:
-    return base64.urlsafe_b64encode(f"{offset} {name} {parent}".encode()).decode()
+def _offset(token: object, list_id: str) -> int:
+    """Return the offset in a token, or 0 for a request without a token.
 
-
-def _offset(token: object, name: str, parent: str | None) -> int:
+    Raises:
+        ApiError: InvalidNextTokenException if the token is not valid or is from another list.
+    """
     if token is None:
         return 0
     try:
-        offset, _, origin = base64.urlsafe_b64decode(str(token)).decode().partition(" ")
-        if origin == f"{name} {parent}":
+        offset, _, token_list_id = base64.urlsafe_b64decode(str(token)).decode().partition(" ")
+        if token_list_id == list_id:
             return int(offset)
     except (binascii.Error, ValueError):
         pass

@@ -4,8 +4,8 @@
 class ApiError(Exception):
     """An error response of the API with its code, its message and its HTTP status.
 
-    The code is one that the service model lists for the operation, or one that every AWS service
-    has (ThrottlingException, AccessDeniedException).
+    The service model lists the codes of each operation. Every AWS service also has codes like
+    ThrottlingException and AccessDeniedException.
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -24,7 +24,7 @@ class JobFailed(Exception):  # noqa: N818  # the word of the API: CREATE FAILED
 
 
 class ObjectError(Exception):
-    """An import job cannot read an object. The job fails with this text."""
+    """An import job cannot read an object. The text becomes a part of its `failureReason`."""
 
 
 class AccessDenied(ObjectError):  # noqa: N818  # S3's own word

@@ -40,19 +40,38 @@ JOB_KINDS = (
 
 @dataclass
 class Fault:
-    """One injected fault, with the calls or jobs that it is for. `times` is what remains."""
+    """One injected fault, for calls or for jobs.
+
+    A fault for calls has an `operation`, which can be "*" for all. A fault for jobs has a
+    `job_kind` and a `target`. The target is the name or ARN of a job, the ARN of the resource that
+    the job belongs to, or None for every job of this kind. `times` is the number of calls or jobs
+    that the fault still waits for.
+    """
 
     id: str
-    fault: str
+    name: str
     times: int
-    parameters: dict[str, object]
+    parameters: Mapping[str, object]
     operation: str | None = None
-    job: str | None = None
-    of: str | None = None
+    job_kind: str | None = None
+    target: str | None = None
+
+    def matches_call(self, operation: str) -> bool:
+        """Return True if the fault is for calls of this operation."""
+        return self.operation in ("*", operation)
+
+    def matches_job(self, job_kind: str, names: Collection[str]) -> bool:
+        """Return True if the fault is for a job of this kind that has one of these names."""
+        return self.job_kind == job_kind and (self.target is None or self.target in names)
 
     def number(self, parameter: str) -> float:
         """Return a parameter that is a number. `Faults.inject` has checked it."""
         return cast("float", self.parameters[parameter])
+
+    @property
+    def stale_seconds(self) -> float:
+        """The age of the data in the response. It is 0 unless the fault is `stale`."""
+        return self.number("seconds") if self.name == "stale" else 0
 
     def raise_before_operation(self) -> None:
         """Raise the error of a fault that prevents the operation. Other faults raise nothing.
@@ -60,11 +79,11 @@ class Fault:
         Raises:
             ApiError: For `throttle`, `server-error` and `limit-exceeded`.
         """
-        if self.fault == "throttle":
+        if self.name == "throttle":
             raise ApiError("ThrottlingException", "Rate exceeded")
-        if self.fault == "limit-exceeded":
+        if self.name == "limit-exceeded":
             raise limit_exceeded(str(self.parameters["message"]))
-        if self.fault == "server-error":
+        if self.name == "server-error":
             raise _server_error(int(self.number("status")))
 
     def raise_after_operation(self) -> None:
@@ -74,19 +93,35 @@ class Fault:
             NoResponse: For `lost-answer`.
             ApiError: For `lost-answer` with a status.
         """
-        if self.fault == "lost-answer":
+        if self.name == "lost-answer":
             if self.parameters["status"] is None:
                 raise NoResponse
             raise _server_error(int(self.number("status")))
+
+    def as_json(self) -> dict[str, object]:
+        """Return the JSON object of the fault, with its id and with the default parameters."""
+        scope = {"operation": self.operation, "job": self.job_kind, "of": self.target}
+        return {
+            "id": self.id,
+            "fault": self.name,
+            **{key: value for key, value in scope.items() if value is not None},
+            "times": self.times,
+            **self.parameters,
+        }
 
 
 class Faults:
     """The faults that are waiting for a call or job. The oldest one that matches is used.
 
-    A fault is a JSON object. `{"fault": "throttle", "operation": "ListSolutions", "times": 2}` is
-    for calls, and the operation `"*"` matches all. `{"fault": "fail", "job": "dataset-import-job",
-    "of": "<ARN or name>", "reason": "..."}` is for the next jobs of a kind. `of` is the name or
-    ARN of the job, or the ARN of the resource that it belongs to. Without `of`, any job matches.
+    A fault is injected as a JSON object. This fault is for the next two calls of ListSolutions. The
+    operation "*" matches every call.
+
+        {"fault": "throttle", "operation": "ListSolutions", "times": 2}
+
+    This fault is for the next job of a kind. `of` is the name or ARN of the job, or the ARN of the
+    resource that the job belongs to. Without `of`, every job of the kind matches.
+
+        {"fault": "fail", "job": "dataset-import-job", "of": "<ARN or name>", "reason": "..."}
 
     | fault | parameters | effect |
     | --- | --- | --- |
@@ -114,7 +149,7 @@ class Faults:
             ValueError: The fault, operation, kind of job or a parameter is unknown. The message
                 lists the known ones.
         """
-        fault = _parse(document, f"fault-{next(self._ids)}")
+        fault = _fault_from_json(f"fault-{next(self._ids)}", document)
         with self._lock:
             self._faults.append(fault)
         return fault.id
@@ -122,10 +157,10 @@ class Faults:
     def list(self) -> list[dict[str, object]]:
         """Return the waiting faults, oldest first, with their `id` and the remaining `times`."""
         with self._lock:
-            return [_document(fault) for fault in self._faults]
+            return [fault.as_json() for fault in self._faults]
 
     def clear(self, fault_id: str | None = None) -> None:
-        """Remove one fault, or all.
+        """Remove the fault with this id, or every fault if the id is None.
 
         Raises:
             ValueError: No waiting fault has this id.
@@ -135,20 +170,23 @@ class Faults:
                 raise ValueError(f"there is no open fault {fault_id!r}")
             self._faults = [fault for fault in self._faults if fault_id not in (None, fault.id)]
 
-    def for_call(self, operation: str) -> Fault | None:
-        """Return the oldest fault for this call, and count it down."""
-        return self._take(lambda fault: fault.operation in ("*", operation))
+    def take_for_call(self, operation: str) -> Fault | None:
+        """Return the oldest fault that matches a call, and reduce its `times` by one.
 
-    def for_job(self, kind: str, names: Collection[str]) -> Fault | None:
-        """Return the oldest fault for this job, and count it down.
-
-        `names` are the names and ARNs that the fault's `of` may have.
+        Return None if no fault matches.
         """
-        return self._take(
-            lambda fault: fault.job == kind and (fault.of is None or fault.of in names)
-        )
+        return self._take(lambda fault: fault.matches_call(operation))
+
+    def take_for_job(self, job_kind: str, names: Collection[str]) -> Fault | None:
+        """Return the oldest fault that matches a new job, and reduce its `times` by one.
+
+        Return None if no fault matches. `names` are the name and the ARN of the job, and the ARNs
+        of the resources that it belongs to.
+        """
+        return self._take(lambda fault: fault.matches_job(job_kind, names))
 
     def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:
+        """Return the oldest matching fault. Remove it after its last time."""
         with self._lock:
             fault = next(filter(matches, self._faults), None)
             if fault is not None:
@@ -158,56 +196,56 @@ class Faults:
             return fault
 
 
-def _parse(document: Mapping[str, object], fault_id: str) -> Fault:
+def _fault_from_json(fault_id: str, document: Mapping[str, object]) -> Fault:
+    """Return the fault that a JSON object describes.
+
+    Raises:
+        ValueError: A key or a value of the object is not valid.
+    """
     name = _known_value(document, "fault", (*CALL_FAULTS, *JOB_FAULTS))
-    scope = ("operation",) if name in CALL_FAULTS else ("job", "of")
-    defaults = {**CALL_FAULTS, **JOB_FAULTS}[name]
-    allowed = ("fault", *scope, "times", *defaults)
+    is_for_calls = name in CALL_FAULTS
+    defaults = CALL_FAULTS[name] if is_for_calls else JOB_FAULTS[name]
+    scope_keys = ("operation",) if is_for_calls else ("job", "of")
+    valid_keys = ("fault", *scope_keys, "times", *defaults)
     for key in document:
-        if key not in allowed:
-            raise ValueError(f"the fault {name} has no {key!r}; it has {', '.join(allowed)}")
+        if key not in valid_keys:
+            raise ValueError(f"the fault {name} has no {key!r}; it has {', '.join(valid_keys)}")
     times = document.get("times", 1)
     if not isinstance(times, int) or times < 1:
         raise ValueError(f"times must be a whole number from 1 on: {times!r}")
     parameters = {key: _parameter(document, key, default) for key, default in defaults.items()}
-    fault = Fault(fault_id, name, times, parameters)
-    if name in CALL_FAULTS:
-        fault.operation = _known_value(document, "operation", ("*", *operation_names()))
-    else:
-        fault.job = _known_value(document, "job", JOB_KINDS)
-        fault.of = None if document.get("of") is None else str(document["of"])
-    return fault
+    if is_for_calls:
+        operation = _known_value(document, "operation", ("*", *operation_names()))
+        return Fault(fault_id, name, times, parameters, operation=operation)
+    job_kind = _known_value(document, "job", JOB_KINDS)
+    target = None if document.get("of") is None else str(document["of"])
+    return Fault(fault_id, name, times, parameters, job_kind=job_kind, target=target)
 
 
 def _parameter(document: Mapping[str, object], key: str, default: object) -> object:
-    """Return a parameter. It must have its default's type, or be a number if that is null."""
+    """Return the value of a parameter, or `default` if the document does not have the parameter.
+
+    Raises:
+        ValueError: The value is no text although the default is one, or else it is no number.
+    """
     value = document.get(key, default)
-    expected: tuple[type, ...] = (str,) if isinstance(default, str) else (int, float)
-    if value != default and (isinstance(value, bool) or not isinstance(value, expected)):
+    expected_types: tuple[type, ...] = (str,) if isinstance(default, str) else (int, float)
+    if value != default and (isinstance(value, bool) or not isinstance(value, expected_types)):
         noun = "a text" if isinstance(default, str) else "a number"
         raise ValueError(f"{key} of the fault {document['fault']} must be {noun}: {value!r}")
     return value
 
 
 def _known_value(document: Mapping[str, object], key: str, known: Sequence[str]) -> str:
+    """Return the text below a key. Raise ValueError if it is missing or not one of `known`."""
     value = document.get(key)
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"unknown {key} {value!r}; known are {', '.join(known)}")
     return value
 
 
-def _document(fault: Fault) -> dict[str, object]:
-    scope = {"operation": fault.operation, "job": fault.job, "of": fault.of}
-    return {
-        "id": fault.id,
-        "fault": fault.fault,
-        **{key: value for key, value in scope.items() if value is not None},
-        "times": fault.times,
-        **fault.parameters,
-    }
-
-
 def _server_error(status: int) -> ApiError:
+    """Return a server error of AWS with an HTTP status, which is 500 or more."""
     is_unavailable = status == HTTPStatus.SERVICE_UNAVAILABLE
     code = "ServiceUnavailable" if is_unavailable else "InternalServerError"
     return ApiError(code, "We encountered an internal error. Please try again.", status)

@@ -6,7 +6,7 @@ from emulator.personalize import rules
 from emulator.personalize.errors import AccessDenied, JobFailed, ObjectError
 from emulator.personalize.resources import Dataset, ImportJob
 from emulator.personalize.store import Store
-from emulator.personalize.tables import IDENTITY, Table, read_csv
+from emulator.personalize.tables import IDENTITY_FIELDS, Table, read_csv
 from emulator.personalize.tagging import tags_of
 
 if TYPE_CHECKING:
@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """The location of the files of an import job, and the role that reads them."""
+    """The location of an import job's files, and the role that reads them.
+
+    `key` is the key of one object, or a prefix that ends in "/", or empty for the whole bucket.
+    """
 
     bucket: str
     key: str
-    role: str
+    role_arn: str
 
 
 def create_dataset_import_job(
     store: Store, request: "CreateDatasetImportJobRequestTypeDef"
 ) -> dict[str, object]:
-    """Start an import job. It reads the files when it ends, and any problem in them fails it."""
+    """Start an import job. It reads the files when it ends, and fails if they are not valid."""
     arn = store.arn("dataset-import-job", request["jobName"])
     rules.check_name_is_free(store, arn)
     dataset = store.get(Dataset, request["datasetArn"])
@@ -43,7 +46,7 @@ def create_dataset_import_job(
         ImportJob(
             arn=arn,
             details={"datasetImportJobArn": arn, **request, "importMode": mode},
-            timeline=store.start(
+            timeline=store.start_job(
                 "dataset-import-job", arn, request["jobName"], dataset.arn, on_end=import_files
             ),
             belongs_to=(dataset.arn,),
@@ -54,7 +57,9 @@ def create_dataset_import_job(
 
 
 def _import(store: Store, dataset: Dataset, source: Source, mode: str) -> None:
-    """Read every file of the location. FULL replaces the bulk data, INCREMENTAL adds to it.
+    """Import every file of the source into the dataset.
+
+    The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows.
 
     Raises:
         JobFailed: The location cannot be read, or the rows do not fit the dataset.
@@ -68,37 +73,44 @@ def _import(store: Store, dataset: Dataset, source: Source, mode: str) -> None:
         ) from error
     except ObjectError as error:
         raise JobFailed(f"Invalid Data location. {error}") from error
-    rules.check_incremental_size(mode, sum(map(len, files.values())))
+    rules.check_incremental_size(mode, total_bytes=sum(len(data) for data in files.values()))
     schema = dataset.schema.rows
     rows = [row for name, data in files.items() for row in read_csv(name, data, schema)]
     rules.check_enough_to_import(dataset, len(rows))
     old_rows = dataset.table if mode == "INCREMENTAL" else Table(schema.names)
-    dataset.table = old_rows.with_rows(rows, IDENTITY[dataset.type])
+    dataset.table = old_rows.with_rows(rows, IDENTITY_FIELDS[dataset.type])
 
 
 def _read_files(store: Store, source: Source) -> dict[str, bytes]:
-    """Return the content of each CSV file by its URL."""
+    """Return the bytes of each CSV file by its URL, for example "s3://bucket/folder/users.csv".
+
+    Raises:
+        ObjectError: The role may not read an object, or an object is missing.
+        JobFailed: The source has no CSV file, or a file that is not a CSV file.
+    """
     objects = store.options.objects
+    keys = objects.keys(source.bucket, source.key, source.role_arn)
+    is_prefix = source.key == "" or source.key.endswith("/")
+    csv_keys = _csv_keys_below_prefix(store, source, keys) if is_prefix else keys
+    if not csv_keys:
+        raise JobFailed(
+            f"Invalid Data location. There is no CSV file at s3://{source.bucket}/{source.key}"
+        )
     return {
-        f"s3://{source.bucket}/{key}": objects.read(source.bucket, key, source.role)
-        for key in _csv_keys(store, source)
+        f"s3://{source.bucket}/{key}": objects.read(source.bucket, key, source.role_arn)
+        for key in csv_keys
     }
 
 
-def _csv_keys(store: Store, source: Source) -> list[str]:
-    """Return the key of the one object, or the keys of the CSV files below the prefix.
+def _csv_keys_below_prefix(store: Store, source: Source, keys: list[str]) -> list[str]:
+    """Return those of the keys below a prefix that end in ".csv".
 
-    The empty object with the name of a prefix is not a file. S3's console creates it for a folder.
+    Raises:
+        JobFailed: There is another file, and the switch `other_files` is "fail". An object whose
+            key is the prefix does not count. The S3 console creates it to show a folder.
     """
-    bucket, location, role = source
-    keys = store.options.objects.keys(bucket, location, role)
-    if location and not location.endswith("/"):
-        files = [key for key in keys if key == location]
-    else:
-        files = [key for key in keys if key.endswith(".csv")]
-        others = [key for key in keys if key not in files and key != location]
-        if others and store.options.switches.other_files == "fail":
-            raise JobFailed(f"s3://{bucket}/{others[0]} is not a CSV file")
-    if not files:
-        raise JobFailed(f"Invalid Data location. There is no CSV file at s3://{bucket}/{location}")
-    return files
+    csv_keys = [key for key in keys if key.endswith(".csv")]
+    other_keys = [key for key in keys if key not in csv_keys and key != source.key]
+    if other_keys and store.options.switches.other_files == "fail":
+        raise JobFailed(f"s3://{source.bucket}/{other_keys[0]} is not a CSV file")
+    return csv_keys

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from emulator.personalize.tables import RowSchema, Table
 from emulator.personalize.timeline import Timeline
@@ -17,10 +17,10 @@ class Resource:
     """Anything that has an ARN.
 
     `details` are the fields of Describe that do not change, named as in the API. The status and
-    the times come from the timeline. `belongs_to` are the ARNs of the resources that contain it.
+    the times come from the timeline. `belongs_to` has the ARNs of the resources that contain this
+    resource.
     """
 
-    kind: ClassVar[str]
     arn: str
     details: dict[str, object]
     timeline: Timeline
@@ -36,28 +36,32 @@ class Resource:
         return self.status(time) == "ACTIVE"
 
     def is_unfinished(self, time: datetime) -> bool:
-        """Return True if the creation is pending, in progress or stopping."""
+        """Return True if the creation of this resource is PENDING, IN_PROGRESS or STOPPING."""
         return not self.timeline.has_ended(time)
 
-    def shown(self, time: datetime) -> dict[str, object]:
-        """Return all fields at a time. The output shape of the operation selects from them."""
-        return {**self.details, **self.timeline.shown(time)}
+    def fields_at(self, time: datetime) -> dict[str, object]:
+        """Return all fields of the resource at a time, named as in the API.
+
+        A response contains only those that its shape in the service model has.
+        """
+        return {**self.details, **self.timeline.fields_at(time)}
 
 
 @dataclass(eq=False)
 class Change:
-    """An update of settings, in force when its timeline is ACTIVE.
+    """An update of a resource's settings.
 
-    Describe does not show the update before `visible_from`.
+    The settings in `details` are in force when the timeline is ACTIVE. Describe does not show the
+    update before `visible_from`.
     """
 
     details: dict[str, object]
     timeline: Timeline
     visible_from: datetime
 
-    def shown(self, time: datetime) -> dict[str, object]:
+    def fields_at(self, time: datetime) -> dict[str, object]:
         """Return the fields of `latestCampaignUpdate` or `latestSolutionUpdate`."""
-        return {**self.details, **self.timeline.shown(time)}
+        return {**self.details, **self.timeline.fields_at(time)}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -67,12 +71,15 @@ class Changeable(Resource):
     changes: list[Change] = field(default_factory=list)
 
     def settings(self, time: datetime) -> dict[str, object]:
-        """Return the settings in force: of the last ACTIVE change, or else of the creation."""
+        """Return the settings that are in force at a time.
+
+        They are those of the last ACTIVE change, or of the creation if no change is ACTIVE.
+        """
         active = [change for change in self.changes if change.timeline.is_active(time)]
         return {**self.details, **active[-1].details} if active else self.details
 
     def latest_change(self, time: datetime) -> Change | None:
-        """Return the newest visible change."""
+        """Return the newest change that Describe shows at a time, or None."""
         visible = [change for change in self.changes if change.visible_from <= time]
         return visible[-1] if visible else None
 
@@ -85,14 +92,11 @@ class Changeable(Resource):
 class DatasetGroup(Resource):
     """A group of datasets, solutions and an event tracker. It may have a domain."""
 
-    kind = "dataset-group"
-
 
 @dataclass(kw_only=True, eq=False)
 class Schema(Resource):
     """The columns of a dataset."""
 
-    kind = "schema"
     rows: RowSchema
 
 
@@ -100,7 +104,6 @@ class Schema(Resource):
 class Dataset(Resource):
     """A dataset of one of the five types, with its rows."""
 
-    kind = "dataset"
     type: str
     schema: Schema
     table: Table
@@ -110,56 +113,53 @@ class Dataset(Resource):
 class ImportJob(Resource):
     """An import job. It is never deleted, so its name can never be used again."""
 
-    kind = "dataset-import-job"
-
 
 @dataclass(kw_only=True, eq=False)
 class Solution(Changeable):
     """A recipe with its configuration. `versions` has the oldest version first."""
 
-    kind = "solution"
     recipe: "Recipe"
     group_arn: str
     versions: list["SolutionVersion"] = field(default_factory=list)
 
-    def shown(self, time: datetime) -> dict[str, object]:
-        """Return all fields, with the newest version and the newest update."""
+    def fields_at(self, time: datetime) -> dict[str, object]:
+        """Return all fields at a time, with the newest version and the newest visible update."""
         created = [version for version in self.versions if version.timeline.created <= time]
-        fields = {**super().shown(time), **self.settings(time), **self.timeline.shown(time)}
+        fields = {**super().fields_at(time), **self.settings(time), **self.timeline.fields_at(time)}
         if created:
-            fields["latestSolutionVersion"] = created[-1].shown(time)
+            fields["latestSolutionVersion"] = created[-1].fields_at(time)
         if update := self.latest_change(time):
-            fields["latestSolutionUpdate"] = update.shown(time)
+            fields["latestSolutionUpdate"] = update.fields_at(time)
         return fields
 
 
 @dataclass(kw_only=True, eq=False)
 class SolutionVersion(Resource):
-    """A trained model, or a model in training."""
+    """A trained model, or a model in training. `data` has rows only during the training."""
 
-    kind = "solution-version"
     solution: Solution
     data: Table = field(default_factory=Table)
     model: "Model | None" = None
 
-    def shown(self, time: datetime) -> dict[str, object]:
-        """Return all fields. `trainingHours` appears when the training has succeeded."""
-        fields = super().shown(time)
+    def fields_at(self, time: datetime) -> dict[str, object]:
+        """Return all fields at a time. An ACTIVE version also has `trainingHours`."""
+        fields = super().fields_at(time)
         if self.is_active(time):
-            *_, progress, end = self.timeline.moments
-            hours = (end.time - progress.time).total_seconds() / 3600
+            *_, in_progress, active = self.timeline.moments
+            hours = (active.time - in_progress.time).total_seconds() / 3600
             fields["trainingHours"] = round(hours, 6)
         return fields
 
 
 @dataclass(kw_only=True, eq=False)
 class Campaign(Changeable):
-    """An endpoint that serves one version. It serves the old one until an update is ACTIVE."""
+    """An endpoint that serves one solution version.
 
-    kind = "campaign"
+    During an update it serves the old version, until the update is ACTIVE.
+    """
 
     def status(self, time: datetime) -> str:
-        """Return the status, which stays ACTIVE during updates.
+        """Return the status at a time. An ACTIVE campaign stays ACTIVE during updates.
 
         A campaign whose creation failed becomes ACTIVE when an update succeeds.
         """
@@ -169,20 +169,20 @@ class Campaign(Changeable):
         return "ACTIVE" if is_updated and not is_deleting else creation_status
 
     def served_version_arn(self, time: datetime) -> str:
-        """Return the ARN of the version that the campaign serves."""
+        """Return the ARN of the solution version that the campaign serves at a time."""
         return str(self.settings(time)["solutionVersionArn"])
 
-    def shown(self, time: datetime) -> dict[str, object]:
-        """Return all fields. `latestCampaignUpdate` appears after the first UpdateCampaign."""
-        fields = {**super().shown(time), **self.settings(time), "status": self.status(time)}
+    def fields_at(self, time: datetime) -> dict[str, object]:
+        """Return all fields at a time, with the newest update that Describe shows."""
+        fields = {**super().fields_at(time), **self.settings(time), "status": self.status(time)}
         update_times = [
-            change.timeline.at(time).time
+            change.timeline.moment_at(time).time
             for change in self.changes
             if change.timeline.is_active(time)
         ]
-        fields["lastUpdatedDateTime"] = max([self.timeline.at(time).time, *update_times])
+        fields["lastUpdatedDateTime"] = max([self.timeline.moment_at(time).time, *update_times])
         if update := self.latest_change(time):
-            fields["latestCampaignUpdate"] = update.shown(time)
+            fields["latestCampaignUpdate"] = update.fields_at(time)
         return fields
 
 
@@ -190,11 +190,7 @@ class Campaign(Changeable):
 class EventTracker(Resource):
     """The receiver of streamed interactions."""
 
-    kind = "event-tracker"
-
 
 @dataclass(kw_only=True, eq=False)
 class RecipeResource(Resource):
     """A recipe of the service."""
-
-    kind = "recipe"

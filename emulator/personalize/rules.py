@@ -4,6 +4,7 @@ A rule of a call raises ApiError, and a rule of a running job raises JobFailed. 
 not named are the developer guide and the API reference of Amazon Personalize.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ CAMPAIGNS_PER_GROUP = 5
 TAGS_PER_RESOURCE = 50
 MIN_INTERACTIONS = 1000
 MIN_USERS = 25
+MIN_INTERACTIONS_PER_USER = 2
 MAX_INCREMENTAL_BYTES = 10**9
 
 
@@ -45,15 +47,16 @@ MAX_INCREMENTAL_BYTES = 10**9
 
 
 def check_name_is_free(store: Store, arn: str) -> None:
-    """Raise if the account and region already have a resource with this ARN."""
+    """Raise ApiError if the account and region already have a resource with this ARN."""
     if arn in store:
         raise already_exists(arn)
 
 
 def check_is_active(store: Store, resource: Resource) -> None:
-    """Raise if a resource is not ACTIVE.
+    """Raise ApiError if a resource is not ACTIVE.
 
-    The error is ResourceInUse while the resource is unfinished, and InvalidInput after it failed.
+    The code is ResourceInUseException while the resource is unfinished, and InvalidInputException
+    when it has failed.
     """
     if resource.is_active(store.now):
         return
@@ -62,7 +65,7 @@ def check_is_active(store: Store, resource: Resource) -> None:
 
 
 def check_can_be_updated(store: Store, resource: Changeable) -> None:
-    """Raise if a resource is neither ACTIVE nor CREATE FAILED, or has an unfinished update."""
+    """Raise ApiError if a resource has an unfinished update, or a status that forbids updates."""
     status = resource.status(store.now)
     if status not in ("ACTIVE", "CREATE FAILED"):
         raise in_use(f"Resource {resource.arn} cannot be updated, its status is {status}")
@@ -71,16 +74,16 @@ def check_can_be_updated(store: Store, resource: Changeable) -> None:
 
 
 def check_can_be_deleted(store: Store, resource: Resource, dependants: Sequence[Resource]) -> None:
-    """Raise if a resource is unfinished or being deleted, or if there is a dependant."""
+    """Raise ApiError if a resource is unfinished or being deleted, or if there is a dependant."""
     status = resource.status(store.now)
     if resource.is_unfinished(store.now) or status.startswith("DELETE"):
         raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
-    for dependant in dependants:
-        raise in_use(f"Resource {resource.arn} is in use by {dependant.arn}")
+    if dependants:
+        raise in_use(f"Resource {resource.arn} is in use by {dependants[0].arn}")
 
 
 def check_number_of_tags(tags: Mapping[str, str]) -> None:
-    """Raise if a resource has more than 50 tags."""
+    """Raise ApiError if a resource has more than 50 tags."""
     if len(tags) > TAGS_PER_RESOURCE:
         raise ApiError(
             "TooManyTagsException", f"A resource can have at most {TAGS_PER_RESOURCE} tags"
@@ -88,7 +91,7 @@ def check_number_of_tags(tags: Mapping[str, str]) -> None:
 
 
 def check_tag_keys(keys: Iterable[str]) -> None:
-    """Raise if a key begins with `aws:`, which AWS reserves for itself."""
+    """Raise ApiError if a key begins with `aws:`, which AWS reserves for itself."""
     for key in keys:
         if key.lower().startswith("aws:"):
             raise invalid_input(f"Tag keys must not start with aws: {key}")
@@ -98,31 +101,32 @@ def check_tag_keys(keys: Iterable[str]) -> None:
 
 
 def check_group_quota(store: Store) -> None:
-    """Raise if the region already has 5 dataset groups."""
+    """Raise ApiError if the region already has 5 dataset groups."""
     _check_quota(GROUPS_PER_REGION, store.all(DatasetGroup))
 
 
 def check_solution_quota(store: Store, group_arn: str) -> None:
-    """Raise if the dataset group already has 10 solutions."""
+    """Raise ApiError if the dataset group already has 10 solutions."""
     _check_quota(SOLUTIONS_PER_GROUP, store.all(Solution, group_arn))
 
 
 def check_campaign_quota(store: Store, group_arn: str) -> None:
-    """Raise if the dataset group already has 5 campaigns."""
+    """Raise ApiError if the dataset group already has 5 campaigns."""
     _check_quota(CAMPAIGNS_PER_GROUP, store.all(Campaign, group_arn))
 
 
 def check_import_quota(store: Store) -> None:
-    """Raise if 5 import jobs are pending or in progress in the region."""
+    """Raise ApiError if 5 import jobs are pending or in progress in the region."""
     _check_unfinished_quota(store, UNFINISHED_IMPORTS_PER_REGION, store.all(ImportJob))
 
 
 def check_training_quota(store: Store) -> None:
-    """Raise if 20 solution versions are pending or in progress in the region."""
+    """Raise ApiError if 20 solution versions are pending or in progress in the region."""
     _check_unfinished_quota(store, UNFINISHED_VERSIONS_PER_REGION, store.all(SolutionVersion))
 
 
 def _check_quota(quota: int, resources: Sequence[Resource]) -> None:
+    """Raise ApiError if there are already `quota` resources, in any status."""
     if len(resources) >= quota:
         raise limit_exceeded(
             f"More than {quota} resources in ACTIVE state. Please delete some and try again."
@@ -130,7 +134,9 @@ def _check_quota(quota: int, resources: Sequence[Resource]) -> None:
 
 
 def _check_unfinished_quota(store: Store, quota: int, resources: Iterable[Resource]) -> None:
-    if sum(resource.is_unfinished(store.now) for resource in resources) >= quota:
+    """Raise ApiError if `quota` of the resources are still unfinished."""
+    unfinished = [resource for resource in resources if resource.is_unfinished(store.now)]
+    if len(unfinished) >= quota:
         raise limit_exceeded(f"More than {quota} resources with PENDING or IN_PROGRESS status")
 
 
@@ -138,7 +144,7 @@ def _check_unfinished_quota(store: Store, quota: int, resources: Iterable[Resour
 
 
 def check_schema_fields(dataset_type: str, schema: RowSchema) -> None:
-    """Raise if the type of dataset is unknown, or if the schema lacks a field that it needs."""
+    """Raise ApiError if the type is unknown, or if the schema lacks a field that it needs."""
     if dataset_type not in REQUIRED_FIELDS:
         known = ", ".join(REQUIRED_FIELDS)
         raise invalid_input(f"Invalid dataset type {dataset_type}; it must be one of {known}")
@@ -149,9 +155,10 @@ def check_schema_fields(dataset_type: str, schema: RowSchema) -> None:
 
 
 def check_has_no_tracker(store: Store, group_arn: str) -> None:
-    """Raise if the dataset group already has an event tracker. It can have only one."""
-    for tracker in store.all(EventTracker, group_arn):
-        raise already_exists(tracker.arn)
+    """Raise ApiError if the dataset group already has an event tracker. It can have only one."""
+    trackers = store.all(EventTracker, group_arn)
+    if trackers:
+        raise already_exists(trackers[0].arn)
 
 
 # Import jobs
@@ -165,7 +172,11 @@ class S3Location(NamedTuple):
 
 
 def parse_location(location: str) -> S3Location:
-    """Return the parts of a data location. Raise if it is not like `s3://bucket/key`."""
+    """Return the bucket and the key of a data location like `s3://bucket/key`.
+
+    Raises:
+        ApiError: InvalidInputException for any other text.
+    """
     scheme, _, path = location.partition("://")
     bucket, _, key = path.partition("/")
     if scheme != "s3" or not bucket:
@@ -174,7 +185,7 @@ def parse_location(location: str) -> S3Location:
 
 
 def check_full_import_exists(store: Store, dataset: Dataset, mode: str) -> None:
-    """Raise for an INCREMENTAL import into a dataset without an ACTIVE FULL import."""
+    """Raise ApiError if the mode is INCREMENTAL and the dataset has no ACTIVE FULL import job."""
     full_imports = [
         job
         for job in store.all(ImportJob, dataset.arn)
@@ -187,24 +198,30 @@ def check_full_import_exists(store: Store, dataset: Dataset, mode: str) -> None:
 
 
 def check_enough_to_import(dataset: Dataset, records: int) -> None:
-    """Raise if an import job of either mode has fewer than 1,000 interactions."""
+    """Raise JobFailed if an import job has fewer than 1,000 interactions, in either mode.
+
+    Datasets of other types have no minimum.
+    """
     if dataset.type == "INTERACTIONS" and records < MIN_INTERACTIONS:
         raise JobFailed(
             f"Dataset import job has {records} interactions, fewer than {MIN_INTERACTIONS}"
         )
 
 
-def check_incremental_size(mode: str, size: int) -> None:
-    """Raise if an INCREMENTAL import job has more than 1 GB. `size` is in bytes."""
-    if mode == "INCREMENTAL" and size > MAX_INCREMENTAL_BYTES:
-        raise JobFailed(f"Incremental dataset import job has {size} bytes, more than 1 GB")
+def check_incremental_size(mode: str, total_bytes: int) -> None:
+    """Raise JobFailed if the mode is INCREMENTAL and the files have more than 1 GB in total."""
+    if mode == "INCREMENTAL" and total_bytes > MAX_INCREMENTAL_BYTES:
+        raise JobFailed(f"Incremental dataset import job has {total_bytes} bytes, more than 1 GB")
 
 
 # Solutions and solution versions
 
 
 def check_version_name_is_free(store: Store, solution: Solution, name: str | None) -> None:
-    """Raise if the solution has a version with this name and the switch forbids it."""
+    """Raise ApiError if a version of the solution has this name and the switch forbids that.
+
+    The switch is `unique_version_names`. `name` is None for a version without a name.
+    """
     if name is None or not store.options.switches.unique_version_names:
         return
     for version in solution.versions:
@@ -212,8 +229,11 @@ def check_version_name_is_free(store: Store, solution: Solution, name: str | Non
             raise already_exists(version.arn)
 
 
-def check_update_is_possible(store: Store, solution: Solution, mode: str) -> None:
-    """Raise for an UPDATE training without an ACTIVE FULL version, or with another recipe."""
+def check_training_mode(store: Store, solution: Solution, mode: str) -> None:
+    """Raise ApiError if the mode is UPDATE and the solution cannot be trained in this mode.
+
+    The recipe must support it, and an ACTIVE version must have been trained in the mode FULL.
+    """
     if mode != "UPDATE":
         return
     if not solution.recipe.updatable:
@@ -233,22 +253,28 @@ def check_update_is_possible(store: Store, solution: Solution, mode: str) -> Non
 
 
 def check_enough_to_train(data: Table, event_type: str | None) -> None:
-    """Raise if there are fewer than 1,000 interactions, or 25 users with at least 2 each."""
+    """Raise JobFailed if there are too few interactions, or too few users with two or more.
+
+    `event_type` is the filter of the solution, or None. It is only for the message.
+    """
     if len(data) < MIN_INTERACTIONS:
         suffix = f" after filtering by event type: {event_type}" if event_type else ""
         raise JobFailed(f"Dataset has fewer than {MIN_INTERACTIONS} interactions{suffix}")
-    once: set[object] = set()
-    twice: set[object] = set()
-    for user in data.column("USER_ID"):
-        (twice if user in once else once).add(user)
-    if len(twice) < MIN_USERS:
+    interactions_by_user = Counter(data.column("USER_ID"))
+    returning_users = [
+        user
+        for user, interactions in interactions_by_user.items()
+        if interactions >= MIN_INTERACTIONS_PER_USER
+    ]
+    if len(returning_users) < MIN_USERS:
         raise JobFailed(
-            f"Dataset has fewer than {MIN_USERS} users with at least 2 interactions each"
+            f"Dataset has fewer than {MIN_USERS} users with at least"
+            f" {MIN_INTERACTIONS_PER_USER} interactions each"
         )
 
 
 def check_can_be_stopped(store: Store, version: SolutionVersion) -> None:
-    """Raise if a training is neither pending nor in progress."""
+    """Raise ApiError if a training is neither pending nor in progress."""
     status = version.status(store.now)
     if not version.is_unfinished(store.now) or status == "CREATE STOPPING":
         raise invalid_input(f"Solution version {version.arn} is {status} and cannot be stopped")
@@ -258,13 +284,17 @@ def check_can_be_stopped(store: Store, version: SolutionVersion) -> None:
 
 
 def check_recipe_has_campaigns(solution: Solution) -> None:
-    """Raise for recipes of user segments, which are computed in batches only."""
+    """Raise ApiError if the recipe computes user segments, which have no campaigns."""
     if solution.recipe.type == "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {solution.recipe.name} does not support campaigns")
 
 
 def check_sync_and_latest(version_arn: str | None, *, sync: bool) -> None:
-    """Raise if only one of syncWithLatestSolutionVersion and `<solution>/$LATEST` is given."""
+    """Raise ApiError if a request has only one of `$LATEST` and syncWithLatestSolutionVersion.
+
+    `version_arn` ends in `/$LATEST`, or is the ARN of one version, or is None in an UpdateCampaign
+    that keeps the version. `sync` is the value of syncWithLatestSolutionVersion.
+    """
     is_latest = version_arn is not None and version_arn.endswith("/$LATEST")
     if sync and version_arn is not None and not is_latest:
         raise invalid_input(

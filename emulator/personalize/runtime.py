@@ -33,14 +33,14 @@ OPERATIONS = {
 def get_recommendations(
     store: Store, request: "GetRecommendationsRequestTypeDef"
 ) -> dict[str, object]:
-    """Return items for a user, or items like an item. The campaign's recipe decides which."""
+    """Return items for a user, or items that are similar to an item if the recipe is for those."""
     _refuse_unsupported(request, ("campaignArn", "userId", "itemId", "numResults"))
-    version = _served_version(store, request.get("campaignArn"), "GetRecommendations")
+    version = _served_version(store, request, "GetRecommendations")
     model = _model(version)
     if version.solution.recipe.type == "RELATED_ITEMS":
-        scores = model.for_item(_required(request, "itemId"))
+        scores = model.similar_items(_required(request, "itemId"))
     else:
-        scores = model.for_user(_required(request, "userId"))
+        scores = model.recommend_to_user(_required(request, "userId"))
     return {
         "itemList": _first_results(scores, request, "itemId"),
         "recommendationId": _recommendation_id(),
@@ -50,10 +50,10 @@ def get_recommendations(
 def get_action_recommendations(
     store: Store, request: "GetActionRecommendationsRequestTypeDef"
 ) -> dict[str, object]:
-    """Return actions for a user."""
+    """Return the best actions for a user."""
     _refuse_unsupported(request, ("campaignArn", "userId", "numResults"))
-    version = _served_version(store, request.get("campaignArn"), "GetActionRecommendations")
-    scores = _model(version).for_user(_required(request, "userId"))
+    version = _served_version(store, request, "GetActionRecommendations")
+    scores = _model(version).recommend_to_user(_required(request, "userId"))
     return {
         "actionList": _first_results(scores, request, "actionId"),
         "recommendationId": _recommendation_id(),
@@ -65,7 +65,7 @@ def get_personalized_ranking(
 ) -> dict[str, object]:
     """Return the items of the request, best first for the user."""
     _refuse_unsupported(request, ("campaignArn", "inputList", "userId"))
-    version = _served_version(store, request["campaignArn"], "GetPersonalizedRanking")
+    version = _served_version(store, request, "GetPersonalizedRanking")
     items = request["inputList"]
     if len(items) > MAX_RESULTS:
         raise invalid_input(f"inputList has {len(items)} items, more than {MAX_RESULTS}")
@@ -74,13 +74,13 @@ def get_personalized_ranking(
     return {"personalizedRanking": ranking, "recommendationId": _recommendation_id()}
 
 
-def _served_version(store: Store, campaign_arn: str | None, operation: str) -> SolutionVersion:
-    """Return the version that the campaign serves now.
+def _served_version(store: Store, request: Mapping[str, object], operation: str) -> SolutionVersion:
+    """Return the solution version that the campaign serves now.
 
     Raises:
-        ApiError: The campaign is not ACTIVE, or its recipe has another operation.
+        ApiError: The campaign is not ACTIVE, or its recipe needs another operation.
     """
-    campaign = store.get(Campaign, _not_empty(campaign_arn, "campaignArn"))
+    campaign = store.get(Campaign, _required(request, "campaignArn"))
     if not campaign.is_active(store.now):
         raise invalid_input(f"Campaign {campaign.arn} is {campaign.status(store.now)}")
     version = store.get(SolutionVersion, campaign.served_version_arn(store.now))
@@ -99,16 +99,15 @@ def _model(version: SolutionVersion) -> "Model":
 
 
 def _refuse_unsupported(request: Mapping[str, object], supported: tuple[str, ...]) -> None:
+    """Raise ApiError if a request has a field that the emulator would ignore."""
     for name in request:
         if name not in supported:
             raise invalid_input(f"{name} is not supported by this emulator")
 
 
 def _required(request: Mapping[str, object], name: str) -> str:
-    return _not_empty(request.get(name), name)
-
-
-def _not_empty(value: object, name: str) -> str:
+    """Return a field of a request. Raise ApiError if it is missing or empty."""
+    value = request.get(name)
     if not value:
         raise invalid_input(f"{name} is required")
     return str(value)
@@ -117,10 +116,13 @@ def _not_empty(value: object, name: str) -> str:
 def _first_results(
     scores: Mapping[str, float], request: Mapping[str, object], key: str
 ) -> list[dict[str, object]]:
-    """Return the first `numResults` of the scores, in their order, with the item below `key`."""
+    """Return the first scores, as many as the request asks for.
+
+    `scores` must be sorted, best first. The id of the item or action has the name `key`.
+    """
     requested = request.get("numResults") or DEFAULT_RESULTS
-    number = min(int(str(requested)), MAX_RESULTS)
-    return [{key: item, "score": score} for item, score in islice(scores.items(), number)]
+    limit = min(int(str(requested)), MAX_RESULTS)
+    return [{key: item, "score": score} for item, score in islice(scores.items(), limit)]
 
 
 def _recommendation_id() -> str:

@@ -42,72 +42,82 @@ PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 @cache
-def service(name: str) -> ServiceModel:
+def service_model(name: str) -> ServiceModel:
     """Return botocore's model of one of Personalize's services."""
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 
 
 def operation_names() -> list[str]:
-    """Return the operations of the two services that are emulated."""
-    return [*service(CONTROL).operation_names, *service(RUNTIME).operation_names]
+    """Return the names of the operations of `personalize` and `personalize-runtime`."""
+    return [*service_model(CONTROL).operation_names, *service_model(RUNTIME).operation_names]
 
 
 @cache
-def operation(name: str) -> OperationModel:
+def operation_model(name: str) -> OperationModel:
     """Return the model of an operation of any of the services.
 
     Raises:
-        ApiError: UnknownOperationException if no service has it.
+        ApiError: UnknownOperationException if no service of Personalize has this operation.
     """
-    for model in (service(CONTROL), service(RUNTIME), service(EVENTS)):
+    for model in (service_model(CONTROL), service_model(RUNTIME), service_model(EVENTS)):
         if name in model.operation_names:
             return model.operation_model(name)
     raise ApiError("UnknownOperationException", f"Amazon Personalize has no operation {name}.")
 
 
 def members(shape: Shape | None) -> Mapping[str, Shape]:
-    """Return the fields of a structure. An operation without input or output has none."""
+    """Return the shapes of a structure's fields by name, or nothing for any other shape.
+
+    The shape is None for the input or output of an operation that has none.
+    """
     return shape.members if isinstance(shape, StructureShape) else {}
 
 
 def validate(operation_name: str, request: Mapping[str, object]) -> None:
     """Check the types, fields, patterns and sizes of a request.
 
-    botocore's check on the client's side leaves out patterns, enums and maxima.
+    A boto3 client also checks its requests, but not their patterns, enums and maxima.
 
     Raises:
         ApiError: InvalidInputException that lists every error, in the words of AWS's services.
     """
-    shape = operation(operation_name).input_shape
-    errors = list(_errors(shape, dict(request), "")) if shape else []
+    shape = operation_model(operation_name).input_shape
+    errors = list(_value_errors(shape, dict(request), path="")) if shape else []
     if errors:
         noun = "error" if len(errors) == 1 else "errors"
         raise invalid_input(f"{len(errors)} validation {noun} detected: " + "; ".join(errors))
 
 
-def only_modelled(shape: Shape, fields: Mapping[str, object]) -> dict[str, object]:
-    """Return the fields that the output shape has, at every depth, without nulls.
+def select_fields(shape: Shape, fields: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields that an output shape has, at every depth, without nulls.
 
-    A List shows fewer fields than a Describe.
+    The resources offer all their fields, and the shape of a List has fewer than that of a Describe.
     """
     return {
-        name: _modelled(member, fields[name])
-        for name, member in members(shape).items()
+        name: _select_in_value(field_shape, fields[name])
+        for name, field_shape in members(shape).items()
         if fields.get(name) is not None
     }
 
 
-def _modelled(shape: Shape, value: object) -> object:
+def _select_in_value(shape: Shape, value: object) -> object:
+    """Return a value with only those fields in its structures that the shape has."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
-        return only_modelled(shape, value)
+        return select_fields(shape, value)
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [_modelled(shape.member, item) for item in value]
+        return [_select_in_value(shape.member, item) for item in value]
     return value
 
 
-def _errors(shape: Shape, value: object, path: str) -> Iterator[str]:
-    expected = PYTHON_TYPES[shape.type_name]
-    if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+def _value_errors(shape: Shape, value: object, path: str) -> Iterator[str]:
+    """Yield a message for each error in a value and in the values inside it.
+
+    `path` is the place of the value in the request, for example `tags.1.member.tagKey`. It is
+    empty for the request itself.
+    """
+    types = PYTHON_TYPES[shape.type_name]
+    is_wrong_bool = isinstance(value, bool) and bool not in types  # a bool is an int in Python
+    if not isinstance(value, types) or is_wrong_bool:
         yield f"Value {value!r} at '{path}' must be of type {shape.type_name}"
         return
     yield from (
@@ -118,39 +128,42 @@ def _errors(shape: Shape, value: object, path: str) -> Iterator[str]:
         yield from _structure_errors(shape, value, path)
     elif isinstance(shape, MapShape) and isinstance(value, dict):
         for key, item in value.items():
-            yield from _errors(shape.key, key, f"{path}.{key}")
-            yield from _errors(shape.value, item, f"{path}.{key}")
+            yield from _value_errors(shape.key, key, f"{path}.{key}")
+            yield from _value_errors(shape.value, item, f"{path}.{key}")
     elif isinstance(shape, ListShape) and isinstance(value, list | tuple):
         for position, item in enumerate(value, start=1):
-            yield from _errors(shape.member, item, f"{path}.{position}.member")
+            yield from _value_errors(shape.member, item, f"{path}.{position}.member")
 
 
-def _structure_errors(shape: StructureShape, value: dict[str, object], path: str) -> Iterator[str]:
+def _structure_errors(shape: StructureShape, fields: dict[str, object], path: str) -> Iterator[str]:
+    """Yield a message for each missing, unknown or wrong field of a structure."""
     for name in shape.required_members:
-        if value.get(name) is None:
+        if fields.get(name) is None:
             yield (
-                f"Value null at '{_join(path, name)}' failed to satisfy constraint: "
+                f"Value null at '{_field_path(path, name)}' failed to satisfy constraint: "
                 "Member must not be null"
             )
-    for name, item in value.items():
+    for name, value in fields.items():
         if name not in shape.members:
-            yield f"'{_join(path, name)}' is not a member of {shape.name}"
-        elif item is not None:
-            yield from _errors(shape.members[name], item, _join(path, name))
+            yield f"'{_field_path(path, name)}' is not a member of {shape.name}"
+        elif value is not None:
+            yield from _value_errors(shape.members[name], value, _field_path(path, name))
 
 
 def _broken_constraints(shape: Shape, value: object) -> Iterator[str]:
+    """Yield each constraint that a value breaks, as text that can follow "Member must"."""
     yield from _broken_limits(shape, value)
     if not isinstance(shape, StringShape) or not isinstance(value, str):
         return
     if shape.enum and value not in shape.enum:
         yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
     pattern = shape.metadata.get("pattern")
-    if pattern is not None and not _pattern(pattern).fullmatch(value):
+    if pattern is not None and not _python_pattern(pattern).fullmatch(value):
         yield f"satisfy regular expression pattern: {pattern}"
 
 
 def _broken_limits(shape: Shape, value: object) -> Iterator[str]:
+    """Yield each limit that the length of a value, or a number itself, breaks."""
     limits = shape.metadata
     if isinstance(value, str | list | tuple | dict):
         subject, size = "length", float(len(value))
@@ -163,11 +176,12 @@ def _broken_limits(shape: Shape, value: object) -> Iterator[str]:
 
 
 @cache
-def _pattern(java_pattern: str) -> re.Pattern[str]:
+def _python_pattern(java_pattern: str) -> re.Pattern[str]:
+    """Return a regular expression of the service model for Python."""
     for java_class, python_class in JAVA_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)
 
 
-def _join(path: str, name: str) -> str:
+def _field_path(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name

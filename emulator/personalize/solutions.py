@@ -35,7 +35,7 @@ EVERY_WEEK = {"schedulingExpression": "rate(7 days)"}
 
 
 def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> dict[str, object]:
-    """Create a solution. Automatic training every 7 days is the default of the service."""
+    """Create a solution. By default it has automatic training every 7 days, as in the service."""
     group = store.get(DatasetGroup, request["datasetGroupArn"])
     rules.check_is_active(store, group)
     recipe = _recipe(store, request.get("recipeArn"))
@@ -57,7 +57,7 @@ def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> di
         Solution(
             arn=arn,
             details=details,
-            timeline=store.start("solution", arn, request["name"], group.arn),
+            timeline=store.start_job("solution", arn, request["name"], group.arn),
             belongs_to=(group.arn,),
             tags=tags,
             recipe=recipe,
@@ -68,21 +68,24 @@ def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> di
 
 
 def update_solution(store: Store, request: "UpdateSolutionRequestTypeDef") -> dict[str, object]:
-    """Change the automatic training. The change is in force when the update is ACTIVE."""
+    """Start an update of a solution. Its settings are in force when the update is ACTIVE."""
     solution = store.get(Solution, request["solutionArn"])
     rules.check_can_be_updated(store, solution)
     old_settings = solution.settings(store.now)
     old_config = cast("Mapping[str, object]", old_settings.get("solutionConfig", {}))
     new_config = cast("Mapping[str, object]", request.get("solutionUpdateConfig", {}))
     details = {**old_settings, **request, "solutionConfig": {**old_config, **new_config}}
-    update = store.start("solution-update", solution.arn, str(solution.details["name"]))
-    solution.changes.append(Change(details, update, store.now))
-    store.schedule(update)
+    timeline = store.start_job("solution-update", solution.arn, str(solution.details["name"]))
+    solution.changes.append(Change(details, timeline, visible_from=store.now))
+    store.schedule(timeline)
     return {"solutionArn": solution.arn}
 
 
 def delete_solution(store: Store, request: "DeleteSolutionRequestTypeDef") -> dict[str, object]:
-    """Delete a solution and its versions, if no campaign uses it and no training is unfinished."""
+    """Start to delete a solution and its versions.
+
+    No campaign may use the solution, and none of its trainings may be unfinished.
+    """
     solution = store.get(Solution, request["solutionArn"])
     trainings = [version for version in solution.versions if version.is_unfinished(store.now)]
     rules.check_can_be_deleted(store, solution, [*store.all(Campaign, solution.arn), *trainings])
@@ -93,7 +96,7 @@ def delete_solution(store: Store, request: "DeleteSolutionRequestTypeDef") -> di
 def create_solution_version(
     store: Store, request: "CreateSolutionVersionRequestTypeDef"
 ) -> dict[str, object]:
-    """Start a manual training."""
+    """Start a training that a caller asks for. `start_training` also starts automatic ones."""
     solution = store.get(Solution, request["solutionArn"])
     version = start_training(
         store,
@@ -114,14 +117,16 @@ def start_training(
     tags: Mapping[str, str] | None = None,
     automatic: bool = False,
 ) -> SolutionVersion:
-    """Return a new version in training. It uses the rows at the time when it is IN_PROGRESS.
+    """Start a training and return the new version.
+
+    The training uses the rows that the dataset has when the version becomes IN_PROGRESS.
 
     Raises:
         ApiError: A rule does not allow the training.
     """
     rules.check_is_active(store, solution)
     rules.check_version_name_is_free(store, solution, name)
-    rules.check_update_is_possible(store, solution, mode)
+    rules.check_training_mode(store, solution, mode)
     dataset = _training_dataset(store, solution)
     rules.check_is_active(store, dataset)
     rules.check_training_quota(store)
@@ -143,11 +148,13 @@ def start_training(
         _train(version)
         campaigns.follow_latest(store, solution)
 
-    fault_names = [text for text in (name, solution.arn, solution.group_arn) if text is not None]
+    fault_names = [solution.arn, solution.group_arn]
+    if name is not None:
+        fault_names.append(name)
     version = SolutionVersion(
         arn=arn,
         details=details,
-        timeline=store.start(
+        timeline=store.start_job(
             "solution-version", arn, *fault_names, on_progress=take_data, on_end=train
         ),
         belongs_to=(solution.arn, solution.group_arn),
@@ -161,7 +168,7 @@ def start_training(
 def stop_solution_version_creation(
     store: Store, request: "StopSolutionVersionCreationRequestTypeDef"
 ) -> dict[str, object]:
-    """Stop a training. In progress it becomes CREATE STOPPING first, while pending it does not."""
+    """Stop a training. If it is IN_PROGRESS it becomes CREATE STOPPING before CREATE STOPPED."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
     rules.check_can_be_stopped(store, version)
     version.timeline.stop(store.now, store.duration("stop", version.arn).total)
@@ -171,7 +178,7 @@ def stop_solution_version_creation(
 def get_solution_metrics(
     store: Store, request: "GetSolutionMetricsRequestTypeDef"
 ) -> dict[str, object]:
-    """Return the metrics of an ACTIVE version, evaluated on the users held out of its training."""
+    """Return the metrics of an ACTIVE version. `training.evaluate` explains them."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
     rules.check_is_active(store, version)
     assert version.model is not None, "an ACTIVE version has been trained"
@@ -179,6 +186,7 @@ def get_solution_metrics(
 
 
 def _recipe(store: Store, arn: str | None) -> Recipe:
+    """Return the recipe with an ARN. Raise ApiError if it is missing or unknown."""
     if arn is None:
         raise invalid_input("recipeArn is missing; this emulator does not perform AutoML")
     for recipe in RECIPES:
@@ -188,6 +196,7 @@ def _recipe(store: Store, arn: str | None) -> Recipe:
 
 
 def _training_dataset(store: Store, solution: Solution) -> Dataset:
+    """Return the dataset that the recipe learns from. Raise ApiError if the group lacks it."""
     for dataset in store.all(Dataset, solution.group_arn):
         if dataset.type == solution.recipe.data:
             return dataset
@@ -197,12 +206,20 @@ def _training_dataset(store: Store, solution: Solution) -> Dataset:
 
 
 def _version_id(solution: Solution) -> str:
-    """Return 8 hexadecimal digits, which depend on the number of versions of the solution."""
+    """Return the id of the next version of a solution, which is 8 hexadecimal digits.
+
+    The same history of calls gives the same ids.
+    """
     text = f"{solution.arn} {solution.timeline.created.isoformat()} {len(solution.versions)}"
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _train(version: SolutionVersion) -> None:
+    """Train the model of a version on `version.data`, and drop the data.
+
+    Raises:
+        JobFailed: There are too few interactions to train on.
+    """
     # numpy and implicit take long to import, and only trainings need them.
     from emulator.personalize.training import train  # noqa: PLC0415
 

@@ -1,17 +1,18 @@
 """The resources of one account in one region, and the agenda of what happens to them."""
 
 import heapq
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from emulator.personalize.errors import JobFailed, not_found
 from emulator.personalize.faults import Fault, Faults
 from emulator.personalize.recipes import RECIPES, Recipe
 from emulator.personalize.resources import RecipeResource, Resource
-from emulator.personalize.timeline import Duration, Moment, Timeline, Timings, timeline
+from emulator.personalize.timeline import Duration, JobPlan, Moment, Timeline, Timings
 
 R = TypeVar("R", bound=Resource)
 
@@ -73,6 +74,15 @@ class ServiceOptions:
     faults: Faults
 
 
+class AgendaEntry(NamedTuple):
+    """A moment whose effect is not yet performed. `number` decides between equal times."""
+
+    time: datetime
+    number: int
+    timeline: Timeline
+    moment: Moment
+
+
 class Store:
     """The resources of one account and region, and the time.
 
@@ -87,8 +97,8 @@ class Store:
         self.options = options
         self.now = now
         self._resources: dict[str, Resource] = {}
-        self._agenda: list[tuple[datetime, int, Timeline, Moment]] = []
-        self._order = count()
+        self._agenda: list[AgendaEntry] = []  # a heap with the earliest entry first
+        self._entry_numbers = count()
         for recipe in RECIPES:
             self.add(_recipe_resource(recipe, self.partition))
 
@@ -113,9 +123,9 @@ class Store:
         return arn in self._resources
 
     def get(self, kind: type[R], arn: str, at: datetime | None = None) -> R:
-        """Return a resource of this kind that existed at a time, by default now.
+        """Return the resource with an ARN if it is of this kind and existed at a time.
 
-        `Resource` as the kind stands for any kind.
+        The kind `Resource` stands for any kind. The time is by default now.
 
         Raises:
             ApiError: ResourceNotFoundException.
@@ -130,7 +140,7 @@ class Store:
     ) -> list[R]:
         """Return the resources of a kind that existed at a time (by default now), oldest first.
 
-        `belonging_to` is the ARN of the resource that they belong to, or None for all.
+        `belonging_to` is the ARN of the resource that contains them. With None, return all.
         """
         return [
             resource
@@ -140,7 +150,7 @@ class Store:
             and resource.timeline.created <= (at or self.now)
         ]
 
-    def start(
+    def start_job(
         self,
         kind: str,
         arn: str,
@@ -149,45 +159,48 @@ class Store:
         on_end: Callable[[], None] | None = None,
         verb: str = "CREATE",
     ) -> Timeline:
-        """Return the timeline of a job that starts now. An injected fault may change it.
+        """Return the timeline of a job that starts now. `JobPlan` explains the keyword arguments.
 
-        `on_progress` is called when the job comes into progress, `on_end` just before it becomes
-        ACTIVE. Both may raise JobFailed. A fault finds the job by its ARN or by one of `names`.
+        An injected fault that matches the job changes the timeline and is used up. It matches the
+        job by its ARN or by one of `names`.
         """
-        duration = self.duration(kind, arn)
-        fault = self.options.faults.for_job(kind, (arn, *names))
-        if fault is None:
-            return timeline(self.now, duration, verb=verb, on_progress=on_progress, on_end=on_end)
-        return self._faulty_timeline(fault, duration, verb, on_progress, on_end)
+        plan = JobPlan(
+            duration=self.duration(kind, arn), verb=verb, on_progress=on_progress, on_end=on_end
+        )
+        fault = self.options.faults.take_for_job(kind, (arn, *names))
+        return plan.timeline(self.now) if fault is None else self._faulty_timeline(plan, fault)
 
     def duration(self, kind: str, arn: str) -> Duration:
-        """Return how long a job of this kind takes."""
+        """Return how long a job of this kind takes. `Timings` names the kinds."""
         return Duration(*self.options.timings(kind, arn))
 
-    def schedule(self, job_timeline: Timeline) -> None:
+    def schedule(self, timeline: Timeline) -> None:
         """Put the effects of a timeline on the agenda."""
-        for moment in job_timeline.moments:
+        for moment in timeline.moments:
             if moment.effect is not None:
-                heapq.heappush(self._agenda, (moment.time, next(self._order), job_timeline, moment))
+                number = next(self._entry_numbers)
+                heapq.heappush(self._agenda, AgendaEntry(moment.time, number, timeline, moment))
 
     def advance(self, time: datetime) -> None:
-        """Perform every effect that is due until `time`, oldest first, and set `now` to it."""
-        while self._agenda and self._agenda[0][0] <= time:
-            self.now, _, job_timeline, moment = heapq.heappop(self._agenda)
-            _perform_effect(job_timeline, moment)
+        """Perform every effect that is due at `time` or earlier, and set `now` to `time`.
+
+        The oldest effect comes first. Each effect sees its own time as `now`.
+        """
+        while self._agenda and self._agenda[0].time <= time:
+            entry = heapq.heappop(self._agenda)
+            self.now = entry.time
+            _perform_effect(entry.timeline, entry.moment)
         self.now = time
 
     def delete(self, resource: Resource, *dependants: Resource) -> None:
-        """Delete a resource and its dependants. They stay in DELETE PENDING for a while."""
-        duration = self.duration("deletion", resource.arn)
-        resource.timeline.cut(self.now)
-        deletion = timeline(
-            self.now,
-            duration,
+        """Start to delete a resource. When the deletion ends, its dependants disappear too."""
+        deletion = JobPlan(
+            duration=self.duration("deletion", resource.arn),
             verb="DELETE",
             outcome="DELETED",
             on_end=lambda: self._remove((resource, *dependants)),
-        )
+        ).timeline(self.now)
+        resource.timeline.drop_after(self.now)
         resource.timeline.moments += deletion.moments
         self.schedule(deletion)
 
@@ -195,45 +208,46 @@ class Store:
         for resource in resources:
             del self._resources[resource.arn]
 
-    def _faulty_timeline(
-        self,
-        fault: Fault,
-        duration: Duration,
-        verb: str,
-        on_progress: Callable[[], None] | None,
-        on_end: Callable[[], None] | None,
-    ) -> Timeline:
-        if fault.fault == "take":
-            duration = duration._replace(in_progress=fault.number("seconds"))
-        if fault.fault == "hang":
-            duration = duration._replace(in_progress=float("inf"))
-        if fault.fault == "fail":
-            on_end = _failing(str(fault.parameters["reason"]))
-        faulty = timeline(self.now, duration, verb=verb, on_progress=on_progress, on_end=on_end)
-        if fault.fault == "unknown-status":
-            for in_progress in faulty.moments[1:2]:
-                in_progress.status = str(fault.parameters["status"])
-        if fault.fault == "stop":
-            planned_end = faulty.moments.pop().time
-            faulty.stop(planned_end, self.duration("stop", "").total)
-        return faulty
+    def _faulty_timeline(self, plan: JobPlan, fault: Fault) -> Timeline:
+        """Return the timeline of a job that starts now with one of the faults `JOB_FAULTS`."""
+        in_progress_seconds = plan.duration.in_progress
+        if fault.name == "take":
+            in_progress_seconds = fault.number("seconds")
+        if fault.name == "hang":
+            in_progress_seconds = math.inf
+        plan = replace(plan, duration=Duration(plan.duration.pending, in_progress_seconds))
+        if fault.name == "fail":
+            plan = replace(plan, on_end=_failing_effect(str(fault.parameters["reason"])))
+        timeline = plan.timeline(self.now)
+        if fault.name == "unknown-status":
+            for moment in timeline.moments:
+                if moment.status.endswith("IN_PROGRESS"):
+                    moment.status = str(fault.parameters["status"])
+        if fault.name == "stop":
+            planned_end = timeline.moments.pop().time
+            timeline.stop(planned_end, self.duration("stop", "").total)
+        return timeline
 
 
-def _perform_effect(job_timeline: Timeline, moment: Moment) -> None:
+def _perform_effect(timeline: Timeline, moment: Moment) -> None:
+    """Perform the effect of a moment, once. If it raises an error, the job has failed.
+
+    Only JobFailed is expected. Any other error is raised again after the job has failed.
+    """
     effect, moment.effect = moment.effect, None
     if effect is None:
         return
     try:
         effect()
     except JobFailed as failure:
-        job_timeline.fail(moment, str(failure))
+        timeline.fail(moment, str(failure))
     except Exception:
-        job_timeline.fail(moment, "Internal service error")
+        timeline.fail(moment, "Internal service error")
         raise
 
 
-def _failing(reason: str) -> Callable[[], None]:
-    """Return an effect that fails its job."""
+def _failing_effect(reason: str) -> Callable[[], None]:
+    """Return an effect that makes its job fail with `reason`."""
 
     def fail() -> None:
         raise JobFailed(reason)
@@ -242,6 +256,7 @@ def _failing(reason: str) -> Callable[[], None]:
 
 
 def _recipe_resource(recipe: Recipe, partition: str) -> RecipeResource:
+    """Return the resource that DescribeRecipe and ListRecipes show for a recipe."""
     arn = recipe.arn(partition)
     details: dict[str, object] = {
         "name": recipe.name,

@@ -22,7 +22,7 @@ REQUIRED_FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 
 # Rows with equal values in these fields are one record. The newer row replaces the older one.
-IDENTITY: Mapping[str, tuple[str, ...]] = {
+IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "INTERACTIONS": ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"),
     "USERS": ("USER_ID",),
     "ITEMS": ("ITEM_ID",),
@@ -31,7 +31,8 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _boolean(text: str) -> bool:
+def _parse_boolean(text: str) -> bool:
+    """Return the value of "true" or "false", in any case. Raise KeyError for other texts."""
     return {"true": True, "false": False}[text.lower()]
 
 
@@ -41,7 +42,7 @@ PARSERS: Mapping[str, Callable[[str], Value]] = {
     "long": int,
     "float": float,
     "double": float,
-    "boolean": _boolean,
+    "boolean": _parse_boolean,
 }
 
 
@@ -79,14 +80,16 @@ class RowSchema:
 
     @classmethod
     def parse(cls, text: str) -> "RowSchema":
-        """Return the schema of Personalize's Avro JSON, a record of fields with primitive types.
+        """Return the schema that an Avro JSON text describes, as CreateSchema receives it.
+
+        The text must be a record whose fields have primitive types and may be nullable.
 
         Raises:
             ApiError: InvalidInputException if the text is not such a record.
         """
         try:
             record = json.loads(text)
-            fields = tuple(_field(entry["name"], entry["type"]) for entry in record["fields"])
+            fields = tuple(_avro_field(entry["name"], entry["type"]) for entry in record["fields"])
             if record["type"] != "record" or not fields:
                 raise ValueError("not a record with fields")  # noqa: TRY301  # one handler for all
         except (ValueError, KeyError, TypeError) as error:
@@ -94,7 +97,12 @@ class RowSchema:
         return cls(fields)
 
 
-def _field(name: str, avro_type: object) -> Field:
+def _avro_field(name: str, avro_type: object) -> Field:
+    """Return the field of a primitive Avro type, or of a union of one with "null".
+
+    Raises:
+        ValueError: The type is another one.
+    """
     types = avro_type if isinstance(avro_type, list) else [avro_type]
     match [member for member in types if member != "null"]:
         case [str(primitive)] if primitive in PARSERS:
@@ -104,7 +112,10 @@ def _field(name: str, avro_type: object) -> Field:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows by identity. A table never changes, so an import creates a new one."""
+    """The rows of a dataset, by the values of their identity fields.
+
+    A table never changes. An import creates a new table.
+    """
 
     columns: tuple[str, ...] = ()
     rows: Mapping[Row, Row] = field(default_factory=dict)
@@ -125,14 +136,20 @@ class Table:
         return Table(self.columns, {key: row for (key, row), value in rows if value == wanted})
 
     def with_rows(self, rows: Iterable[Row], identity: Iterable[str]) -> "Table":
-        """Return a table with more rows. They replace rows with the same identity."""
+        """Return a table with the old and the new rows.
+
+        A new row replaces the old row that has equal values in the columns `identity`.
+        """
         positions = [self.columns.index(name) for name in identity if name in self.columns]
-        added = {tuple(row[position] for position in positions): row for row in rows}
-        return Table(self.columns, {**self.rows, **added})
+        new_rows = {tuple(row[position] for position in positions): row for row in rows}
+        return Table(self.columns, {**self.rows, **new_rows})
 
 
 def read_csv(name: str, data: bytes, schema: RowSchema) -> list[Row]:
-    """Return the rows of a CSV file with a header, without the columns that the schema lacks.
+    """Return the rows of a CSV file with a header, in the order of the schema's columns.
+
+    Other columns of the file are left out, and a missing nullable column is None in every row.
+    `name` stands for the file in messages.
 
     Raises:
         JobFailed: Columns are missing, or a value does not have its field's type.
@@ -146,32 +163,38 @@ def read_csv(name: str, data: bytes, schema: RowSchema) -> list[Row]:
     missing = [column_name for column_name in required if column_name not in header]
     if missing:
         raise JobFailed(f"Input csv is missing the following columns: [{', '.join(missing)}]")
-    positions = {
-        column: header.index(column.name) for column in schema.fields if column.name in header
-    }
-    return [
-        tuple(
-            _cell(name, lines.line_num, column, line, positions[column])
-            if column in positions
-            else None
-            for column in schema.fields
-        )
-        for line in lines
-        if line
+    positions = [
+        header.index(column.name) if column.name in header else None for column in schema.fields
     ]
+    columns = list(zip(schema.fields, positions, strict=True))
+    rows = []
+    for cells in filter(None, lines):  # the reader returns an empty list for an empty line
+        place = f"{name}, line {lines.line_num}"
+        rows.append(tuple(_value(column, cells, position, place) for column, position in columns))
+    return rows
 
 
-def _cell(name: str, line_number: int, column: Field, line: list[str], position: int) -> Value:
+def _value(column: Field, cells: list[str], position: int | None, place: str) -> Value:
+    """Return the value of a column in one line, or None for a column that the file lacks.
+
+    Raises:
+        JobFailed: The line is too short or the cell is not valid. The message names `place`.
+    """
+    if position is None:
+        return None
     try:
-        return column.parse(line[position])
+        return column.parse(cells[position])
     except IndexError:
-        raise JobFailed(f"{name}, line {line_number}: {column.name} is missing") from None
+        raise JobFailed(f"{place}: {column.name} is missing") from None
     except (ValueError, KeyError):
         raise JobFailed(
-            f"{name}, line {line_number}: {column.name} {line[position]!r} is not a {column.type}"
+            f"{place}: {column.name} {cells[position]!r} is not a {column.type}"
         ) from None
 
 
 def strings(values: Iterable[Value]) -> list[str]:
-    """Return the values of a string column whose schema forbids nulls."""
+    """Return the values of a string column as a list of `str`.
+
+    The schema of the column must forbid nulls. Nothing is checked.
+    """
     return cast("list[str]", list(values))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def tags_of(request_tags: "Sequence[TagTypeDef]") -> dict[str, str]:
-    """Return the tags of a request as a mapping. Raise ApiError if they break a rule."""
+    """Return the tags of a request by their keys. Raise ApiError if they break a rule."""
     tags = {tag["tagKey"]: tag["tagValue"] for tag in request_tags}
     rules.check_tag_keys(tags)
     rules.check_number_of_tags(tags)
@@ -26,7 +26,7 @@ def tags_of(request_tags: "Sequence[TagTypeDef]") -> dict[str, str]:
 
 
 def tag_resource(store: Store, request: "TagResourceRequestTypeDef") -> dict[str, object]:
-    """Add tags. A key that the resource has already gets the new value."""
+    """Add tags to a resource. If it already has a tag with the same key, replace the value."""
     resource = store.get(Resource, request["resourceArn"])
     tags = {**resource.tags, **tags_of(request["tags"])}
     rules.check_number_of_tags(tags)
@@ -35,7 +35,7 @@ def tag_resource(store: Store, request: "TagResourceRequestTypeDef") -> dict[str
 
 
 def untag_resource(store: Store, request: "UntagResourceRequestTypeDef") -> dict[str, object]:
-    """Remove tags. A key that the resource does not have is no error."""
+    """Remove tags from a resource. Ignore the keys that it does not have."""
     resource = store.get(Resource, request["resourceArn"])
     removed = request["tagKeys"]
     resource.tags = {key: tag for key, tag in resource.tags.items() if key not in removed}

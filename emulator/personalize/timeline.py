@@ -1,5 +1,6 @@
 """The status of a job over time, as a list of moments with the effect of each."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,29 +25,31 @@ class Timings(Protocol):
     def __call__(self, kind: str, arn: str, /) -> Duration | tuple[float, float]:
         """Return the seconds PENDING and IN_PROGRESS of a job.
 
-        `kind` is the kind of the job ("dataset-import-job", "campaign-update"), `arn` its ARN.
+        `kind` is the kind of the job, for example "dataset-import-job" or "campaign-update". It is
+        "deletion" for the deletion of a resource, and "stop" for the time in CREATE STOPPING.
+        `arn` is the ARN of the resource.
         """
 
 
-SHORT = Duration(pending=1, in_progress=2)
-SHORTER = Duration(pending=0.1, in_progress=0.2)
-STOPPING = Duration(pending=0, in_progress=1)
-JOBS = ("dataset-import-job", "solution-version", "campaign", "campaign-update")
+DURATION_OF_JOB = Duration(pending=1, in_progress=2)
+DURATION_OF_CONTAINER = Duration(pending=0.1, in_progress=0.2)
+DURATION_OF_STOP = Duration(pending=0, in_progress=1)
+SLOW_JOB_KINDS = ("dataset-import-job", "solution-version", "campaign", "campaign-update")
 
 
 @dataclass(frozen=True)
 class FixedTimings:
-    """One duration for all jobs, and a shorter one for resources like dataset groups."""
+    """One duration for all slow jobs, and a shorter one for resources like dataset groups."""
 
-    jobs: Duration = SHORT
-    containers: Duration = SHORTER
-    stop: Duration = STOPPING
+    jobs: Duration = DURATION_OF_JOB
+    containers: Duration = DURATION_OF_CONTAINER
+    stop: Duration = DURATION_OF_STOP
 
     def __call__(self, kind: str, _arn: str, /) -> Duration:
         """Return the duration of a kind of job. The ARN makes no difference."""
         if kind == "stop":
             return self.stop
-        return self.jobs if kind in JOBS else self.containers
+        return self.jobs if kind in SLOW_JOB_KINDS else self.containers
 
 
 @dataclass
@@ -60,7 +63,7 @@ class Moment:
 
 @dataclass
 class Timeline:
-    """The moments of one job, oldest first. The status at a time depends on nothing else."""
+    """The moments of one job, oldest first. They alone decide the status at any time."""
 
     moments: list[Moment]
     verb: str = "CREATE"
@@ -71,14 +74,14 @@ class Timeline:
         """The time of the call that created the job."""
         return self.moments[0].time
 
-    def at(self, time: datetime) -> Moment:
+    def moment_at(self, time: datetime) -> Moment:
         """Return the last moment that is not after `time`, or the first one if all are after it."""
         reached = [moment for moment in self.moments if moment.time <= time]
         return reached[-1] if reached else self.moments[0]
 
     def status(self, time: datetime) -> str:
-        """Return the status that Describe shows at a time."""
-        return self.at(time).status
+        """Return the status at a time."""
+        return self.moment_at(time).status
 
     def is_active(self, time: datetime) -> bool:
         """Return True if the job has succeeded."""
@@ -88,9 +91,9 @@ class Timeline:
         """Return True if the status does not change any more by itself."""
         return self.status(time).endswith(("ACTIVE", "FAILED", "STOPPED"))
 
-    def shown(self, time: datetime) -> dict[str, object]:
-        """Return the fields that every Describe has for a job."""
-        moment = self.at(time)
+    def fields_at(self, time: datetime) -> dict[str, object]:
+        """Return the status, the times and the failure reason, named as in the API."""
+        moment = self.moment_at(time)
         fields: dict[str, object] = {
             "status": moment.status,
             "creationDateTime": self.created,
@@ -102,45 +105,51 @@ class Timeline:
 
     def fail(self, moment: Moment, reason: str) -> None:
         """End the job as failed at `moment`, and drop all later moments."""
-        self.cut(moment.time)
+        self.drop_after(moment.time)
         moment.status = f"{self.verb} FAILED"
         self.failure_reason = reason
 
     def stop(self, time: datetime, seconds: float) -> None:
-        """Stop the job at `time`. A job in progress is STOPPING for `seconds` first."""
+        """Stop the job at `time`. A job in progress is first STOPPING, for `seconds` seconds."""
         is_pending = self.status(time).endswith("PENDING")
-        self.cut(time)
+        self.drop_after(time)
         if not is_pending:
             self.moments.append(Moment(time, f"{self.verb} STOPPING"))
             time += timedelta(seconds=seconds)
         self.moments.append(Moment(time, f"{self.verb} STOPPED"))
 
-    def cut(self, time: datetime) -> None:
-        """Drop the moments after `time` and their effects."""
+    def drop_after(self, time: datetime) -> None:
+        """Drop the moments after `time`. Their effects will not happen."""
         for moment in self.moments:
             if moment.time > time:
                 moment.effect = None
         self.moments = [moment for moment in self.moments if moment.time <= time]
 
 
-def timeline(
-    now: datetime,
-    duration: Duration,
-    *,
-    verb: str = "CREATE",
-    on_progress: Callable[[], None] | None = None,
-    on_end: Callable[[], None] | None = None,
-    outcome: str = "ACTIVE",
-) -> Timeline:
-    """Return the timeline of a job that starts now: PENDING, IN_PROGRESS, and then `outcome`.
+@dataclass(frozen=True, kw_only=True)
+class JobPlan:
+    """The planned course of a job: PENDING, IN_PROGRESS, and then `outcome`.
 
-    A phase with an infinite duration is the last one.
+    `verb` is the first word of the status before the outcome. `on_progress` is called when the
+    job becomes IN_PROGRESS, and `on_end` when it reaches its outcome. Both may raise JobFailed.
     """
-    moments = [Moment(now, f"{verb} PENDING")]
-    if duration.pending != float("inf"):
-        progress = now + timedelta(seconds=duration.pending)
-        moments.append(Moment(progress, f"{verb} IN_PROGRESS", on_progress))
-    if duration.total != float("inf"):
-        end = now + timedelta(seconds=duration.total)
-        moments.append(Moment(end, outcome, on_end))
-    return Timeline(moments, verb)
+
+    duration: Duration
+    verb: str = "CREATE"
+    on_progress: Callable[[], None] | None = None
+    on_end: Callable[[], None] | None = None
+    outcome: str = "ACTIVE"
+
+    def timeline(self, start: datetime) -> Timeline:
+        """Return the timeline of a job with this plan that starts at `start`.
+
+        A phase with an infinite duration is the last one.
+        """
+        moments = [Moment(start, f"{self.verb} PENDING")]
+        if math.isfinite(self.duration.pending):
+            progress = start + timedelta(seconds=self.duration.pending)
+            moments.append(Moment(progress, f"{self.verb} IN_PROGRESS", self.on_progress))
+        if math.isfinite(self.duration.total):
+            end = start + timedelta(seconds=self.duration.total)
+            moments.append(Moment(end, self.outcome, self.on_end))
+        return Timeline(moments, self.verb)

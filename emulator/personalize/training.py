@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ Scores = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 NEIGHBOURS = 100  # items that an item is compared with
-DECAY = 0.9  # the weight of an interaction relative to the next one
+DECAY = 0.9  # the weight of an interaction of a user relative to the user's next one
 HELD_OUT_USERS = 0.1  # guide, "Evaluating a solution version": a random 10% of users
 HELD_OUT_INTERACTIONS = 0.1  # of each held-out user, the newest
 RANKS = 25  # the metrics use the first 25 items
@@ -28,8 +28,9 @@ RANKS = 25  # the metrics use the first 25 items
 class Model:
     """The model of a solution version.
 
-    `histories` are the items of every user, oldest first, as positions in `items`. `similarity`
-    is None for models that know popularity only.
+    `histories` has the items of each user, oldest first, as positions in `items`. `popularity` is
+    the number of interactions of each item. `similarity` has a row and a column for each item. It
+    is None for a model that knows only popularity.
     """
 
     items: Sequence[str]
@@ -38,18 +39,21 @@ class Model:
     similarity: csr_matrix | None
     metrics: dict[str, float] = field(default_factory=dict)
 
-    def for_user(self, user_id: str) -> dict[str, float]:
-        """Return the items that are new to the user, best first. The scores add up to 1.
+    def recommend_to_user(self, user_id: str) -> dict[str, float]:
+        """Return the score of each item that is new to the user, best first.
 
-        Users without a history get the popular items.
+        The scores add up to 1. A user without a history gets the popular items.
         """
         history = self.histories.get(user_id, np.empty(0, dtype=np.intp))
         scores = self.scores([history])[0]
         scores[history] = 0
         return self._ranked(scores)
 
-    def for_item(self, item_id: str) -> dict[str, float]:
-        """Return items like this one, best first, or the popular items for an unknown item."""
+    def similar_items(self, item_id: str) -> dict[str, float]:
+        """Return the score of each item that is similar to an item, best first.
+
+        The scores add up to 1. For an unknown item they are the scores of the popular items.
+        """
         if item_id not in self.items:
             return self._ranked(self.popularity)
         item = np.array([self.items.index(item_id)], dtype=np.intp)
@@ -58,7 +62,10 @@ class Model:
         return self._ranked(scores)
 
     def rank(self, user_id: str, item_ids: Sequence[str]) -> dict[str, float]:
-        """Return the items, best first for the user. Scores add up to 1. Unknown items have 0."""
+        """Return the scores of the given items for the user, best first.
+
+        The scores add up to 1. An unknown item has the score 0.
+        """
         history = self.histories.get(user_id, np.empty(0, dtype=np.intp))
         known = dict(zip(self.items, self.scores([history])[0], strict=True))
         scores = {item: float(known.get(item, 0)) for item in item_ids}
@@ -69,7 +76,8 @@ class Model:
     def scores(self, histories: Sequence[Indices]) -> Scores:
         """Return a matrix of scores, with a row for each history and a column for each item.
 
-        If the model has similarity, popularity only decides between equal scores.
+        If the model has `similarity`, popularity only decides between items that are equally
+        similar to the history.
         """
         popularity = self.popularity / self.popularity.sum()
         if self.similarity is None:
@@ -84,11 +92,12 @@ class Model:
             ),
             shape=(len(histories), len(self.items)),
         )
-        similar = (weighted_histories @ self.similarity).toarray()
-        scores: Scores = similar + popularity / 1000
+        similarity_scores = (weighted_histories @ self.similarity).toarray()
+        scores: Scores = similarity_scores + popularity / 1000
         return scores
 
     def _ranked(self, scores: Scores) -> dict[str, float]:
+        """Return the positive scores by item, best first, divided by their sum."""
         total = scores.sum()
         order = np.argsort(-scores, kind="stable")
         return {
@@ -98,43 +107,46 @@ class Model:
         }
 
 
-class Events(NamedTuple):
-    """The interactions, oldest first, as positions in the sorted users and items."""
+class Interactions(NamedTuple):
+    """The interactions of a dataset, oldest first.
+
+    `users` and `items` are sorted, and each of them appears once. `user_positions` and
+    `item_positions` have an entry for each interaction, which is a position in `users` or `items`.
+    """
 
     users: list[str]
     items: list[str]
-    user_of: Indices
-    item_of: Indices
+    user_positions: Indices
+    item_positions: Indices
 
 
 def train(data: Table, recipe: Recipe) -> Model:
-    """Return a model of the interactions. The same data always give the same model and metrics."""
-    events = _events(data, recipe.target)
-    histories = _histories(events)
+    """Return a model of the rows, with its metrics. Equal rows always give an equal model."""
+    interactions = _interactions(data, recipe.target)
+    items = interactions.items
+    histories = _histories(interactions)
     held_out = _held_out_users(histories)
-    popularity = np.bincount(events.item_of, minlength=len(events.items)).astype(np.float64)
-    similarity = _similarity(events, held_out) if recipe.method == "neighbours" else None
-    model = Model(events.items, histories, popularity, similarity)
-    model.metrics.update(evaluate(model, [histories[user] for user in held_out]))
-    return model
+    counts = np.bincount(interactions.item_positions, minlength=len(items))
+    similarity = _similarity(interactions, held_out) if recipe.method == "neighbours" else None
+    model = Model(items, histories, counts.astype(np.float64), similarity)
+    metrics = evaluate(model, [histories[user] for user in held_out])
+    return replace(model, metrics=metrics)
 
 
 def evaluate(model: Model, histories: Sequence[Indices]) -> dict[str, float]:
     """Return the metrics of GetSolutionMetrics, each a mean over users between 0 and 1.
 
-    The newest interactions of each user are hidden from the model. It ranks all items that are
-    not in the rest of the history.
+    Each history belongs to a user who was held out of the training. The newest interactions of the
+    user are hidden, and the model ranks all items that are not in the rest of the history. A hit
+    is a hidden item among the first ranks.
     """
-    hidden_counts = [math.ceil(len(history) * HELD_OUT_INTERACTIONS) for history in histories]
     known = []
     hidden = []
-    for history, count in zip(histories, hidden_counts, strict=True):
-        known.append(history[:-count])
-        hidden.append(history[-count:])
-    scores = model.scores(known)
-    for row, known_items in zip(scores, known, strict=True):
-        row[known_items] = -1
-    ranked = np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]
+    for history in histories:
+        hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTIONS)
+        known.append(history[:-hidden_count])
+        hidden.append(history[-hidden_count:])
+    ranked = _rank_unknown_items(model, known)
     hits = np.array([np.isin(row, items) for row, items in zip(ranked, hidden, strict=True)])
     hidden_items = np.array([len(np.unique(items)) for items in hidden])
     reciprocal_ranks = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0)
@@ -148,47 +160,72 @@ def evaluate(model: Model, histories: Sequence[Indices]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in metrics.items()}
 
 
-def _events(data: Table, target: str) -> Events:
+def _rank_unknown_items(model: Model, histories: Sequence[Indices]) -> Indices:
+    """Return a row of items for each history: the best items that are not in it, best first."""
+    scores = model.scores(histories)
+    for row, history in zip(scores, histories, strict=True):
+        row[history] = -1  # less than every other score
+    ranked: Indices = np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]
+    return ranked
+
+
+def _interactions(data: Table, item_column: str) -> Interactions:
+    """Return the rows as interactions. The items are the values of `item_column`."""
     timestamps = np.array(data.column("TIMESTAMP"), dtype=np.int64)
     order = np.argsort(timestamps, kind="stable")
-    users, user_of = np.unique(np.array(strings(data.column("USER_ID"))), return_inverse=True)
-    items, item_of = np.unique(np.array(strings(data.column(target))), return_inverse=True)
-    return Events(users.tolist(), items.tolist(), user_of[order], item_of[order])
+    user_ids = np.array(strings(data.column("USER_ID")))
+    item_ids = np.array(strings(data.column(item_column)))
+    users, user_positions = np.unique(user_ids, return_inverse=True)
+    items, item_positions = np.unique(item_ids, return_inverse=True)
+    return Interactions(
+        users.tolist(), items.tolist(), user_positions[order], item_positions[order]
+    )
 
 
-def _histories(events: Events) -> dict[str, Indices]:
-    by_user = np.argsort(events.user_of, kind="stable")
-    ends = np.cumsum(np.bincount(events.user_of, minlength=len(events.users)))[:-1]
-    return dict(zip(events.users, np.split(events.item_of[by_user], ends), strict=True))
+def _histories(interactions: Interactions) -> dict[str, Indices]:
+    """Return the items of each user, oldest first, as positions in `interactions.items`."""
+    users, positions = interactions.users, interactions.user_positions
+    by_user = np.argsort(positions, kind="stable")
+    ends = np.cumsum(np.bincount(positions, minlength=len(users)))[:-1]
+    return dict(zip(users, np.split(interactions.item_positions[by_user], ends), strict=True))
 
 
 def _held_out_users(histories: Mapping[str, Indices]) -> list[str]:
-    """Return a tenth of the users with at least two interactions. Only their ids decide which."""
+    """Return a tenth of the users with at least two interactions.
+
+    They are selected by a hash of their ids, so the other users make no difference to the order.
+    """
     users = [user for user, history in histories.items() if len(history) > 1]
     users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
     return users[: math.ceil(len(users) * HELD_OUT_USERS)]
 
 
-def _similarity(events: Events, held_out: Sequence[str]) -> csr_matrix:
-    """Return the cosines between items. The vector of an item has an entry for each user.
+def _similarity(interactions: Interactions, held_out: Sequence[str]) -> csr_matrix:
+    """Return the cosine similarity of each item to its nearest neighbours.
 
-    Held-out users do not count.
+    The vector of an item has an entry for each user. The users in `held_out` do not count.
     """
-    known = ~np.isin(np.array(events.users)[events.user_of], held_out)
-    interactions = csr_matrix(
-        (np.ones(known.sum()), (events.user_of[known], events.item_of[known])),
-        shape=(len(events.users), len(events.items)),
+    users = np.array(interactions.users)[interactions.user_positions]
+    is_known = ~np.isin(users, held_out)
+    rows, columns = interactions.user_positions[is_known], interactions.item_positions[is_known]
+    counts = csr_matrix(
+        (np.ones(is_known.sum()), (rows, columns)),
+        shape=(len(interactions.users), len(interactions.items)),
     )
-    lengths = np.sqrt(np.asarray(interactions.power(2).sum(axis=0)).ravel())
-    lengths[lengths == 0] = 1
-    neighbours = ItemItemRecommender(K=NEIGHBOURS, num_threads=1)
-    neighbours.fit((interactions @ diags(1 / lengths)).tocsr(), show_progress=False)
-    return neighbours.similarity
+    lengths = np.sqrt(np.asarray(counts.power(2).sum(axis=0)).ravel())
+    lengths[lengths == 0] = 1  # an item that only held-out users have
+    recommender = ItemItemRecommender(K=NEIGHBOURS, num_threads=1)
+    recommender.fit((counts @ diags(1 / lengths)).tocsr(), show_progress=False)
+    return recommender.similarity
 
 
 def _ndcg(hits: NDArray[np.bool_], hidden_items: Indices, k: int) -> float:
-    """Return the normalized discounted cumulative gain of the first k ranks."""
+    """Return the normalized discounted cumulative gain of the first k ranks, a mean over users.
+
+    `hits` has a row for each user and a column for each rank. `hidden_items` is the number of
+    items that each user could hit.
+    """
     hits = hits[:, :k]
     gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
-    best = np.array([gains[:count].sum() for count in hidden_items])
-    return float(((hits * gains).sum(axis=1) / best).mean())
+    best_sums = np.array([gains[:count].sum() for count in hidden_items])
+    return float(((hits * gains).sum(axis=1) / best_sums).mean())

@@ -16,7 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, NoResponse
-from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service
+from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
 
 TARGET = "AmazonPersonalize."
 CONTENT_TYPES = {
@@ -54,8 +54,9 @@ def respond(
     """
     lower_headers = {name.lower(): value for name, value in headers.items()}
     try:
-        name = _operation(service_name, method, path, lower_headers)
-        return _response(service_name, 200, personalize.call(name, _parsed(body), caller))
+        operation_name = _operation_name(service_name, method, path, lower_headers)
+        response = personalize.call(operation_name, _parse_body(body), caller)
+        return _json_response(service_name, 200, response)
     except ApiError as error:
         return _error_response(service_name, error)
 
@@ -64,7 +65,7 @@ def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None
     """Let `personalize` respond to the requests of a boto3 client in this process.
 
     botocore still validates, serialises, signs, parses and retries. Only the sending is replaced.
-    A response that never arrives is a ReadTimeoutError, which botocore retries too.
+    If the response is lost, botocore gets a ReadTimeoutError, which it retries.
     """
     service_name = client.meta.service_model.service_name
 
@@ -101,13 +102,21 @@ class _RawBody(BytesIO):
         return [self.read()]
 
 
-def _operation(service_name: str, method: str, path: str, headers: Mapping[str, str]) -> str:
+def _operation_name(service_name: str, method: str, path: str, headers: Mapping[str, str]) -> str:
+    """Return the name of the operation that a request is for.
+
+    A request to the service `personalize` has it in a header. A request to the other services has
+    the method and path of its operation.
+
+    Raises:
+        ApiError: UnknownOperationException.
+    """
     if service_name == CONTROL:
         target = headers.get("x-amz-target", "")
         if target.startswith(TARGET):
             return target.removeprefix(TARGET)
         raise ApiError("UnknownOperationException", f"X-Amz-Target {target!r} is not {TARGET}...")
-    model = service(service_name)
+    model = service_model(service_name)
     for name in model.operation_names:
         http = model.operation_model(name).http
         if (http["method"], http["requestUri"]) == (method, path):
@@ -115,7 +124,8 @@ def _operation(service_name: str, method: str, path: str, headers: Mapping[str, 
     raise ApiError("UnknownOperationException", f"{service_name} has no {method} {path}", 404)
 
 
-def _parsed(body: bytes) -> dict[str, object]:
+def _parse_body(body: bytes) -> dict[str, object]:
+    """Return the JSON object of a request. An empty body is an empty object."""
     try:
         request = json.loads(body or b"{}")
     except ValueError as error:
@@ -125,7 +135,8 @@ def _parsed(body: bytes) -> dict[str, object]:
     return request
 
 
-def _response(service_name: str, status: int, body: Mapping[str, object]) -> Response:
+def _json_response(service_name: str, status: int, body: Mapping[str, object]) -> Response:
+    """Return a response of the service with a new request id. The body may contain datetimes."""
     text = json.dumps(body, default=_json_time).encode()
     headers = {
         "Content-Type": CONTENT_TYPES[service_name],
@@ -136,20 +147,26 @@ def _response(service_name: str, status: int, body: Mapping[str, object]) -> Res
 
 
 def _error_response(service_name: str, error: ApiError) -> Response:
-    """Return the error in the body and in the header of REST JSON, with the model's status."""
-    shapes = {shape.name: shape for shape in service(service_name).error_shapes}
-    modelled = shapes[error.code].metadata.get("error", {}) if error.code in shapes else {}
-    status = modelled.get("httpStatusCode", error.status)
-    response = _response(service_name, status, {"__type": error.code, "message": error.message})
+    """Return the response for an error, with the code in the body and in a header.
+
+    AWS JSON reads the code from the body, and REST JSON from the header. If the service model has
+    an HTTP status for the code, it replaces the status of the error.
+    """
+    shapes = {shape.name: shape for shape in service_model(service_name).error_shapes}
+    model_of_error = shapes[error.code].metadata.get("error", {}) if error.code in shapes else {}
+    status = model_of_error.get("httpStatusCode", error.status)
+    body = {"__type": error.code, "message": error.message}
+    response = _json_response(service_name, status, body)
     response.headers["x-amzn-ErrorType"] = error.code
     return response
 
 
 def _json_time(value: object) -> float:
-    """Return a time in seconds since 1970, to the millisecond, as both protocols have it."""
+    """Return a datetime in seconds since 1970, rounded to milliseconds, as both protocols do."""
     assert isinstance(value, datetime), f"{value!r} has no JSON"
     return round(value.timestamp(), 3)
 
 
 def _text(value: str | bytes) -> str:
+    """Return a header's value, which botocore has as text or as bytes, as text."""
     return value.decode() if isinstance(value, bytes) else value

@@ -30,7 +30,7 @@ from ministack.core.router import extract_access_key_id, extract_region
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, invalid_input
-from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service
+from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
 from emulator.personalize.wire import TARGET, respond
 from emulator.server import authorization, http, ministack_internals
 
@@ -67,11 +67,11 @@ class PersonalizeHttp:
         )
         self.personalize = self._new_personalize()
         self._operations_by_path = {
-            service(service_name).operation_model(name).http["requestUri"]: Operation(
+            service_model(service_name).operation_model(name).http["requestUri"]: Operation(
                 service_name, name
             )
             for service_name in (RUNTIME, EVENTS)
-            for name in service(service_name).operation_names
+            for name in service_model(service_name).operation_names
         }
 
     def reset(self) -> None:

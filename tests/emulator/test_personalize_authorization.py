@@ -18,7 +18,7 @@ from personalize_world import (
 from emulator.personalize import ApiError
 from emulator.personalize.api import OPERATIONS
 from emulator.personalize.authorization import RESOURCES
-from emulator.personalize.describe_list import KINDS
+from emulator.personalize.describe_list import RESOURCE_CLASSES
 
 TAGS = [{"tagKey": "run", "tagValue": "1"}]
 SOLUTION = f"{ARN}solution/for-you"
@@ -155,7 +155,7 @@ def resource_types_in_reference():
     }
 
 
-@pytest.mark.parametrize("operation", sorted({*OPERATIONS, *KINDS}))
+@pytest.mark.parametrize("operation", sorted({*OPERATIONS, *RESOURCE_CLASSES}))
 def test_the_table_has_as_many_resources_as_the_service_authorization_reference(operation):
     resource_types = resource_types_in_reference()[operation]
     if operation in ("TagResource", "UntagResource", "ListTagsForResource"):

@@ -4,8 +4,8 @@ import pytest
 from personalize_world import ARN, CALLER, GROUP, INTERACTIONS, World, error_of, interactions
 
 from emulator.personalize.api import OPERATIONS
-from emulator.personalize.describe_list import KINDS
-from emulator.personalize.service_model import members, operation
+from emulator.personalize.describe_list import RESOURCE_CLASSES
+from emulator.personalize.service_model import members, operation_model
 
 DESCRIBE_REQUESTS = {
     "DescribeSchema": {"schemaArn": f"{ARN}schema/movies-INTERACTIONS"},
@@ -47,7 +47,7 @@ def unknown_fields(shape, value, path=""):
             yield from unknown_fields(shape.member, item, f"{path}[]")
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", RESOURCE_CLASSES)
 def test_a_response_has_only_fields_of_the_output_shape(full_world, name):
     requests = [DESCRIBE_REQUESTS.get(name, {})]
     if name == "DescribeSolutionVersion":
@@ -55,13 +55,13 @@ def test_a_response_has_only_fields_of_the_output_shape(full_world, name):
         requests = [{"solutionVersionArn": item["solutionVersionArn"]} for item in versions]
     for request in requests:
         response = full_world.personalize.call(name, request, CALLER)
-        assert list(unknown_fields(operation(name).output_shape, response)) == []
+        assert list(unknown_fields(operation_model(name).output_shape, response)) == []
         assert all(response.values()), f"{name} shows something"
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_fields_that_the_output_shape_lacks_are_removed(full_world, name, monkeypatch):
-    output = operation(name).output_shape
+    output = operation_model(name).output_shape
     response = dict.fromkeys([*members(output), "somethingElse"], "value")
     monkeypatch.setattr("emulator.personalize.api.OPERATIONS", {name: lambda *_: response})
     monkeypatch.setattr("emulator.personalize.api.validate", lambda *_: None)
@@ -71,7 +71,7 @@ def test_fields_that_the_output_shape_lacks_are_removed(full_world, name, monkey
 def test_every_resource_that_can_be_created_can_be_described_and_listed():
     created = [name.removeprefix("Create") for name in OPERATIONS if name.startswith("Create")]
     for kind in created:
-        assert {f"Describe{kind}", f"List{kind}s"} <= set(KINDS)
+        assert {f"Describe{kind}", f"List{kind}s"} <= set(RESOURCE_CLASSES)
 
 
 def test_a_list_can_be_limited_to_one_parent(full_world):

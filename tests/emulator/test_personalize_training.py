@@ -6,7 +6,7 @@ import pytest
 from personalize_world import INTERACTION_COLUMNS, World, interactions
 
 from emulator.personalize.recipes import RECIPES
-from emulator.personalize.tables import IDENTITY, RowSchema, Table, read_csv
+from emulator.personalize.tables import IDENTITY_FIELDS, RowSchema, Table, read_csv
 from emulator.personalize.training import train
 from retrain.rehearsal.data.csv_files import to_csv
 from retrain.rehearsal.data.sample_data import sample_data, schema
@@ -19,7 +19,7 @@ RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES}
 def table(csv, dataset_type="INTERACTIONS"):
     row_schema = RowSchema.parse(schema(dataset_type))
     rows = read_csv("file.csv", csv, row_schema)
-    return Table(row_schema.names).with_rows(rows, IDENTITY[dataset_type])
+    return Table(row_schema.names).with_rows(rows, IDENTITY_FIELDS[dataset_type])
 
 
 def trained(csv, recipe="aws-user-personalization", dataset_type="INTERACTIONS"):
@@ -80,13 +80,13 @@ def test_recommendations_are_new_to_the_user_and_of_the_favourite_genre(model):
     watched = [model.items[position] for position in model.histories["user-007"]]
     watched_genres = [genres[item] for item in watched]
     favourite = max(watched_genres, key=watched_genres.count)
-    recommended = list(model.for_user("user-007"))[:10]
+    recommended = list(model.recommend_to_user("user-007"))[:10]
     assert not set(recommended) & set(watched)
     assert [genres[item] for item in recommended].count(favourite) >= 4
 
 
 def test_the_next_part_of_a_series_is_the_most_similar_item():
-    similar = list(trained(interactions(), "aws-similar-items").for_item("film-001"))
+    similar = list(trained(interactions(), "aws-similar-items").similar_items("film-001"))
     assert similar[0] == "film-002", "The Lost Island II"
 
 
