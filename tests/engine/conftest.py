@@ -21,7 +21,7 @@ TIMINGS = FixedTimings(
     containers=Duration(pending=0, in_progress=0.1),
     stop=Duration(pending=0, in_progress=0.2),
 )
-"""Seconds."""
+"""The seconds that jobs, containers and stops take in the emulator."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,7 +51,8 @@ def emulator():
 def stack(emulator, tmp_path_factory):
     """Create the sample stack in a copy of the program, without deploying it.
 
-    The campaign is probed for less than a second. At the end, the stack is destroyed.
+    The stack's probe takes less than a second instead of 10 minutes. At the end of the module, the
+    stack is destroyed.
     """
     folder = copy_program(tmp_path_factory.mktemp("program") / "checkout")
     sample = (ROOT / "Pulumi.dev.yaml").read_text()

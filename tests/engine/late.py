@@ -1,4 +1,4 @@
-"""Serves an emulator at another address, where the responses to GetCallerIdentity are late."""
+"""A proxy of an emulator that delays the responses to GetCallerIdentity."""
 
 import http.client
 import threading
@@ -8,18 +8,23 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-HOP_BY_HOP = {"connection", "content-length", "date", "server", "transfer-encoding"}
+HEADERS_OF_THE_CONNECTION = {"connection", "content-length", "date", "server", "transfer-encoding"}
+"""The headers that the proxy writes itself instead of copying them from the emulator."""
 
 
 @contextmanager
 def late_identity(endpoint: str, seconds: float) -> Iterator[str]:
-    """Serve an endpoint at another address that delays GetCallerIdentity. Yield the address."""
+    """Start a proxy of an endpoint that delays GetCallerIdentity by these seconds.
+
+    Yield the URL of the proxy.
+    """
     target = urlsplit(endpoint)
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def forward(self) -> None:
+            """Send the request to the endpoint, and return the response to the caller."""
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             if b"Action=GetCallerIdentity" in body:
                 time.sleep(seconds)
@@ -29,7 +34,7 @@ def late_identity(endpoint: str, seconds: float) -> Iterator[str]:
             content = response.read()
             self.send_response(response.status)
             for name, value in response.getheaders():
-                if name.lower() not in HOP_BY_HOP:
+                if name.lower() not in HEADERS_OF_THE_CONNECTION:
                     self.send_header(name, value)
             self.send_header("content-length", str(len(content)))
             self.end_headers()

@@ -1,4 +1,4 @@
-"""Runs a stack on Pulumi's real engine and returns what each operation did to which resource."""
+"""Runs the Pulumi CLI on a stack, and returns what each operation did to each resource."""
 
 import json
 import os
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ("components", "functions", "settings.py", "__main__.py", "Pulumi.yaml")
-"""The files of the program, without a stack file."""
+PROGRAM_FILES = ("components", "functions", "settings.py", "__main__.py", "Pulumi.yaml")
+"""The files and folders of the program, without a stack file."""
 PASSPHRASE = "a passphrase of the tests"  # noqa: S105
 TIMEOUT_SECONDS = 300
-STEPS = {
+"""The longest time that one command of the CLI may take."""
+STEP_WORDS = {
     "create": "created",
     "update": "updated",
     "delete": "deleted",
@@ -33,10 +34,11 @@ class CommandError(Exception):
 
 
 class Result(NamedTuple):
-    """The result of an operation."""
+    """What an operation did, for example `pulumi up`."""
 
     steps: dict[str, str]
-    """Resource, for example `Schedule retraining-dev-schedule` -> `created`, `updated`, ..."""
+    """Type and name of each resource, for example `Schedule retraining-dev-schedule` -> what was
+    done to it, for example `created`. A preview has what `up` would do."""
     text: str
     """The output of the CLI."""
 
@@ -48,23 +50,24 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of the program in a folder. Each operation raises CommandError if it fails."""
+    """A stack of a program. Each method runs the CLI, and raises CommandError if that fails."""
 
     folder: Path
     """The folder of `Pulumi.yaml`."""
     name: str
     environment: Mapping[str, str]
+    """The variables that are set for the CLI beside those of this process."""
 
     def preview(self) -> Result:
-        """Preview an update."""
+        """Return what `up` would do."""
         return self._operate("preview")
 
     def up(self) -> Result:
-        """Update the stack without a preview."""
+        """Deploy the program."""
         return self._operate("up", "--yes", "--skip-preview")
 
     def refresh(self) -> Result:
-        """Update the state with what the provider reads."""
+        """Read all resources and write their present inputs and outputs to the state."""
         return self._operate("refresh", "--yes", "--skip-preview")
 
     def destroy(self) -> Result:
@@ -72,7 +75,7 @@ class Stack:
         return self._operate("destroy", "--yes", "--skip-preview")
 
     def output(self, name: str) -> str:
-        """Return an output of the stack."""
+        """Return an exported output of the program."""
         return self.pulumi("stack", "output", name).strip()
 
     def set(self, key: str, value: str) -> None:
@@ -84,13 +87,13 @@ class Stack:
         self.pulumi("config", "rm", "--path", f"personalize-retraining:{key}")
 
     def state(self) -> list[dict[str, object]]:
-        """Return the resources of the state."""
+        """Return the resources in the state, with those of the engine itself."""
         exported = json.loads(self.pulumi("stack", "export"))
         return exported["deployment"].get("resources", [])
 
     def pulumi(self, *arguments: str) -> str:
         """Run a command of the CLI on this stack and return its standard output."""
-        done = subprocess.run(  # noqa: S603
+        process = subprocess.run(  # noqa: S603
             ["pulumi", *arguments, "--stack", self.name, "--non-interactive"],  # noqa: S607
             cwd=self.folder,
             env={**os.environ, **self.environment},
@@ -99,32 +102,35 @@ class Stack:
             check=False,
             timeout=TIMEOUT_SECONDS,
         )
-        if done.returncode:
-            raise CommandError(f"{done.stdout}{done.stderr}")
-        return done.stdout
+        if process.returncode:
+            raise CommandError(f"{process.stdout}{process.stderr}")
+        return process.stdout
 
     def _operate(self, command: str, *options: str) -> Result:
+        """Run an operation. A resource with different steps gets all their words, joined by `/`."""
         log = self.folder / ".events"
         log.unlink(missing_ok=True)
         text = self.pulumi(command, *options, "--color", "never", "--event-log", str(log))
-        steps: dict[str, set[str]] = defaultdict(set)
+        words_of: dict[str, set[str]] = defaultdict(set)
         for step in _steps(log):
-            steps[step.resource].add(step.word)
-        return Result({name: "/".join(sorted(words)) for name, words in steps.items()}, text)
+            words_of[step.resource].add(step.word)
+        return Result({name: "/".join(sorted(words)) for name, words in words_of.items()}, text)
 
 
 class Step(NamedTuple):
     """A step of an operation on one resource."""
 
     resource: str
+    """Type and name of the resource."""
     word: str
-    """A value of STEPS."""
+    """A value of STEP_WORDS."""
 
 
 def _steps(log: Path) -> Iterator[Step]:
     """Yield the steps in an event log, except those of the stack and of providers.
 
-    The engine writes an event before each step and an event after it.
+    The engine writes an event before each step and an event after it. Only the event after a
+    refresh holds its result.
     """
     for line in log.read_text().splitlines():
         event = json.loads(line)
@@ -134,7 +140,7 @@ def _steps(log: Path) -> Iterator[Step]:
         if step is None or step["type"].startswith("pulumi:"):
             continue
         if step["op"] != "refresh":
-            yield Step(short_name(step["urn"]), STEPS[step["op"]])
+            yield Step(short_name(step["urn"]), STEP_WORDS[step["op"]])
         elif is_finished:
             yield Step(short_name(step["urn"]), _refresh_word(step))
 
@@ -155,7 +161,7 @@ def short_name(urn: str) -> str:
 def copy_program(folder: Path, source: Path = ROOT) -> Path:
     """Copy the program from a checkout into a new folder and return the folder."""
     folder.mkdir(parents=True)
-    for name in PROGRAM:
+    for name in PROGRAM_FILES:
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
         copy(source / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
@@ -163,9 +169,9 @@ def copy_program(folder: Path, source: Path = ROOT) -> Path:
 
 
 def environment(folder: Path, endpoint: str) -> dict[str, str]:
-    """Return the variables of a CLI that has its home and its state in a folder.
+    """Return the variables with which the CLI deploys to the emulator at an endpoint.
 
-    The endpoint is that of the emulator.
+    The CLI then keeps its plugins and the state of its stacks in the folder.
     """
     state, home = folder / ".state", folder / ".home"
     for directory in (state, home):

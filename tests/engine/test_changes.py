@@ -1,10 +1,10 @@
 """Proves that a change of config or code changes exactly the resources that it should.
 
-The changes are applied one after another to one stack. A row that removes a setting undoes the row
-before it.
+The changes are applied to one stack, in the order of the table, and each deploys the stack again.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,31 +15,37 @@ from components.state_machine.steps import STEPS
 from tests.engine.stacks import Stack
 
 ACTIONS = "arn:aws:personalize:eu-west-1:123456789012:dataset/movies/ACTIONS"
-SECOND = "arn:aws:personalize:eu-west-1:123456789012:{}/movies-related"
-ROLE = "arn:aws:iam::123456789012:role/personalize-import"
-KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SECOND_SOLUTION = "arn:aws:personalize:eu-west-1:123456789012:solution/movies-related"
+SECOND_CAMPAIGN = "arn:aws:personalize:eu-west-1:123456789012:campaign/movies-related"
+IMPORT_ROLE = "arn:aws:iam::123456789012:role/personalize-import"
+KMS_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 MACHINE = "StateMachine retraining-dev"
 SCHEDULE = "Schedule retraining-dev-schedule"
 LOG_GROUPS = ("LogGroup retraining-dev", "LogGroup retraining-dev-functions")
-UNTAGGED = ("RolePolicy", "Schedule", "EventTarget", "Permission")
-"""The types that have no tags."""
+PIPELINE_IMPORT_ROLE = {"Role retraining-dev-import", "RolePolicy retraining-dev-import"}
+"""The role that the pipeline creates if the config names no import role."""
+TYPES_WITHOUT_TAGS = {
+    *("RolePolicy", "Schedule", "EventTarget", "Permission"),
+    *("RetrainingPipeline", "LambdaFunctions", "Monitoring"),  # components
+}
 
 
 class Change(NamedTuple):
-    """A change, and the resources that it may change."""
+    """A change of config or code, and the resources that `pulumi up` must change because of it."""
 
     name: str
     apply: Callable[[Stack], None]
-    updated: Callable[[dict[str, str]], set[str]]
-    """Returns the resources that are updated. The keys of the argument are all resources."""
+    """Makes the change in the stack's config or in its copy of the program."""
+    updated: Callable[[set[str]], set[str]]
+    """Takes all resources of the stack and returns those that are updated."""
     created: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
 
 
 def policies_of(*grants: str) -> set[str]:
-    """Return the policies of the steps that have permissions for these kinds of resources."""
+    """Return the policies of the functions that have permissions on these kinds of resources."""
     return {
         f"RolePolicy retraining-dev-{step.replace('_', '-')}"
         for step, row in STEPS.items()
@@ -48,7 +54,7 @@ def policies_of(*grants: str) -> set[str]:
 
 
 def functions_with(module: str) -> set[str]:
-    """Return the functions whose bundle contains a module."""
+    """Return the functions that are deployed with a module of `functions/`."""
     return {
         f"Function retraining-dev-{step.replace('_', '-')}"
         for step in STEPS
@@ -66,32 +72,38 @@ def remove_key(key: str) -> Callable[[Stack], None]:
     return lambda stack: stack.remove(key)
 
 
-def edit_file(file: str, before: str, after: str) -> Callable[[Stack], None]:
-    """Return a change that replaces text in a file of the program."""
+def set_number(file: str, key: str, number: int) -> Callable[[Stack], None]:
+    """Return a change that sets the number of a key in a dict literal of the program."""
 
     def apply(stack: Stack) -> None:
         path = stack.folder / file
-        text = path.read_text()
-        assert text.count(before) == 1, f"{before} must be in {file} once"
-        path.write_text(text.replace(before, after))
+        text, count = re.subn(rf'("{key}": )\d+', rf"\g<1>{number}", path.read_text())
+        assert count == 1, f"{file} must set {key!r} to a number in one place"
+        path.write_text(text)
 
     return apply
 
 
-def append_comment(file: str) -> Callable[[Stack], None]:
-    """Return a change that appends a comment to a file of the program."""
+def append_line(file: str, line: str) -> Callable[[Stack], None]:
+    """Return a change that appends a line to a file of the program."""
 
     def apply(stack: Stack) -> None:
         path = stack.folder / file
-        path.write_text(f"{path.read_text()}# changed\n")
+        path.write_text(f"{path.read_text()}{line}\n")
 
     return apply
+
+
+def replace_in_step(step: str, field: str, value: object) -> Callable[[Stack], None]:
+    """Return a change that gives a field of a row of STEPS another value."""
+    row = f"STEPS[{step!r}]._replace({field}={value!r})"
+    return append_line("components/state_machine/steps.py", f"STEPS = {{**STEPS, {step!r}: {row}}}")
 
 
 def add_solution(stack: Stack) -> None:
     """Add a solution with a campaign."""
-    stack.set("solutions[1].solutionArn", SECOND.format("solution"))
-    stack.set("solutions[1].campaigns[0].campaignArn", SECOND.format("campaign"))
+    stack.set("solutions[1].solutionArn", SECOND_SOLUTION)
+    stack.set("solutions[1].campaigns[0].campaignArn", SECOND_CAMPAIGN)
 
 
 def add_dataset(stack: Stack) -> None:
@@ -100,20 +112,20 @@ def add_dataset(stack: Stack) -> None:
     stack.set("datasets.actions.dataLocation", "s3://movies-actions/actions/")
 
 
-def only(*names: str) -> Callable[[object], set[str]]:
-    """Return a function that always returns these resources."""
+def only(*names: str) -> Callable[[set[str]], set[str]]:
+    """Return the `updated` of a change that updates these resources."""
     return lambda _resources: set(names)
 
 
-COMPONENTS = ("RetrainingPipeline", "LambdaFunctions", "Monitoring")
+def with_tags(resources: set[str]) -> set[str]:
+    """Return the resources whose type has tags."""
+    return {name for name in resources if name.split()[0] not in TYPES_WITHOUT_TAGS}
 
 
-def tagged(resources: dict[str, str]) -> set[str]:
-    """Return the resources that have tags."""
-    return {name for name in resources if name.split()[0] not in (*UNTAGGED, *COMPONENTS)}
+def roles(resources: set[str]) -> set[str]:
+    """Return the IAM roles among the resources."""
+    return {name for name in resources if name.startswith("Role ")}
 
-
-IMPORT = {"Role retraining-dev-import", "RolePolicy retraining-dev-import"}
 
 CHANGES = [
     Change("the rate", set_key("retrainingRate", "cron(0 4 ? * MON *)"), only(SCHEDULE)),
@@ -126,7 +138,7 @@ CHANGES = [
         only(MACHINE),
     ),
     Change("a probe", set_key("solutions[0].campaigns[0].probe.minResults", "5"), only(MACHINE)),
-    Change("a tag", set_key("tags.owner", "films"), tagged),
+    Change("a tag", set_key("tags.owner", "films"), with_tags),
     Change(
         "another dataset",
         add_dataset,
@@ -150,20 +162,20 @@ CHANGES = [
     ),
     Change(
         "an import role",
-        set_key("importRoleArn", ROLE),
+        set_key("importRoleArn", IMPORT_ROLE),
         only(MACHINE, *policies_of("import role")),
-        deleted=frozenset(IMPORT),
+        deleted=frozenset(PIPELINE_IMPORT_ROLE),
     ),
     Change(
-        "no import role",
+        "no import role, as before the last change",
         remove_key("importRoleArn"),
         only(MACHINE, *policies_of("import role")),
-        created=frozenset(IMPORT),
+        created=frozenset(PIPELINE_IMPORT_ROLE),
     ),
     Change("the retention of the logs", set_key("logRetentionDays", "30"), only(*LOG_GROUPS)),
     Change(
         "a key for logs and dead letters",
-        set_key("kmsKeyArn", KEY),
+        set_key("kmsKeyArn", KMS_KEY),
         only(
             *LOG_GROUPS,
             "Queue retraining-dev-dead-letters",
@@ -172,49 +184,38 @@ CHANGES = [
     ),
     Change(
         "a key of the exports",
-        set_key("dataKmsKeyArn", KEY),
+        set_key("dataKmsKeyArn", KMS_KEY),
         only("RolePolicy retraining-dev-import", *policies_of("data key")),
     ),
-    Change(
-        "a permissions boundary",
-        set_key("permissionsBoundaryArn", BOUNDARY),
-        lambda resources: {name for name in resources if name.startswith("Role ")},
-    ),
+    Change("a permissions boundary", set_key("permissionsBoundaryArn", BOUNDARY), roles),
     Change(
         "the code of one function",
-        append_comment("functions/report_outcome.py"),
+        append_line("functions/report_outcome.py", "# changed"),
         only("Function retraining-dev-report-outcome", MACHINE),
     ),
     Change(
         "the code of the function that is not in the state machine",
-        append_comment("functions/close_run.py"),
+        append_line("functions/close_run.py", "# changed"),
         only("Function retraining-dev-close-run"),
     ),
     Change(
         "code that some functions share",
-        append_comment("functions/personalize/gate.py"),
+        append_line("functions/personalize/gate.py", "# changed"),
         only(MACHINE, *functions_with("personalize/gate")),
     ),
     Change(
         "the memory of a function",
-        edit_file(
-            "components/state_machine/steps.py", "memory_megabytes=256", "memory_megabytes=512"
-        ),
+        replace_in_step("plan_retraining", "memory_megabytes", 512),
         only("Function retraining-dev-plan-retraining", MACHINE),
     ),
     Change(
         "an action that a function may do",
-        # Only the row of report_outcome has no actions.
-        edit_file(
-            "components/state_machine/steps.py", "grants={}", 'grants={"any": ("sns:ListTopics",)}'
-        ),
+        replace_in_step("report_outcome", "grants", {"any": ("sns:ListTopics",)}),
         only("RolePolicy retraining-dev-report-outcome"),
     ),
     Change(
         "the retries of the schedule",
-        edit_file(
-            "components/schedule.py", '"maximum_retry_attempts": 30', '"maximum_retry_attempts": 9'
-        ),
+        set_number("components/schedule.py", "maximum_retry_attempts", 9),
         only(SCHEDULE),
     ),
 ]
@@ -222,7 +223,7 @@ CHANGES = [
 
 @pytest.fixture(scope="module")
 def deployed(stack, emulator):
-    """Create the permissions boundary of a later change, and deploy the stack."""
+    """Create the policy that a change takes as permissions boundary, and deploy the stack."""
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     emulator.client("iam").create_policy(
         PolicyName=BOUNDARY.rpartition("/")[2],
@@ -236,7 +237,7 @@ def test_a_change_changes_exactly_the_resources_that_it_should(stack, deployed, 
     change.apply(stack)
     result = stack.up()
     assert result.changes == {
-        **dict.fromkeys(change.updated(deployed.steps), "updated"),
+        **dict.fromkeys(change.updated(set(deployed.steps)), "updated"),
         **dict.fromkeys(change.created, "created"),
         **dict.fromkeys(change.deleted, "deleted"),
     }

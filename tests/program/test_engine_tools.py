@@ -40,5 +40,5 @@ def test_the_error_about_a_failed_build_names_its_command(path, capsys):
     assert output == ""
     assert errors.splitlines()[-1] == (
         f"'{go} list -m -f '{{{{.Dir}}}} {{{{.Version}}}}' github.com/pulumi/pulumi/sdk/v3' failed "
-        "with 7, as shown above"
+        "with exit code 7, as shown above"
     )

@@ -61,15 +61,17 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
             commands.append([*pip, "-r", str(requirements)])
         for command in commands:
-            done = subprocess.run(  # noqa: S603
+            process = subprocess.run(  # noqa: S603
                 command, cwd=request.directory, capture_output=True, check=False
             )
-            yield language_pb2.InstallDependenciesResponse(stdout=done.stdout, stderr=done.stderr)
-            if done.returncode:
-                raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}")
+            yield language_pb2.InstallDependenciesResponse(
+                stdout=process.stdout, stderr=process.stderr
+            )
+            if process.returncode:
+                raise RuntimeError(f"{' '.join(command)} failed: exit code {process.returncode}")
 
     def Run(self, request, _context):  # noqa: N802
-        """Run a program until it ends."""
+        """Run a program until it ends. The response has an error message if the program failed."""
         runner = shutil.which(PROGRAM_RUNNER)
         if runner is None:
             return language_pb2.RunResponse(error=f"{PROGRAM_RUNNER} is not on the PATH")
@@ -95,7 +97,10 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return language_pb2.RunResponse(error=error)
 
     def RunPlugin(self, request, context):  # noqa: N802
-        """Run a plugin and send its output to the engine until one of them ends."""
+        """Run a plugin, and yield each line of its output and then its exit code.
+
+        The plugin is killed if the engine ends the call.
+        """
         process = subprocess.Popen(  # noqa: S603
             [_interpreter(request.info), "-u", _program(request.info), *request.args],
             cwd=request.pwd,
@@ -107,16 +112,17 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         responses: Queue[language_pb2.RunPluginResponse | None] = Queue()
 
         def read_lines(stream: str) -> None:
+            """Put a response for each line of a stream, and None when the stream has ended."""
             with getattr(process, stream) as pipe:
                 for line in iter(pipe.readline, b""):
                     responses.put(language_pb2.RunPluginResponse(**{stream: line}))
-            responses.put(None)  # The stream has ended.
+            responses.put(None)
 
         streams = ("stdout", "stderr")
         for stream in streams:
             threading.Thread(target=read_lines, args=[stream], daemon=True).start()
         for _ in streams:
-            yield from iter(responses.get, None)
+            yield from iter(responses.get, None)  # until one of the streams has ended
         yield language_pb2.RunPluginResponse(exitcode=process.wait())
 
 

@@ -31,8 +31,8 @@ YAML_HOST = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
 SDK = "github.com/pulumi/pulumi/sdk/v3"
 PROGRAM_RUNNER = "python/cmd/pulumi-language-python-exec"
 """The script of the SDK's Go module that runs a Python program."""
-MISSING = 3
-"""The exit code if there is no CLI. `make engine` then skips the tests of the engine."""
+EXIT_CODE_MISSING = 3
+"""The exit code if there is neither a CLI nor Go. `make engine` then skips its tests."""
 
 
 class MissingError(Exception):
@@ -70,6 +70,10 @@ def _cached_cli() -> Path:
 
 
 def _build(folder: Path) -> None:
+    """Build the CLI, its YAML host and its runner of Python programs into a new folder.
+
+    The folder appears complete, because it is renamed at the end. An interrupted build leaves none.
+    """
     go = shutil.which("go")
     if go is None:
         raise MissingError(
@@ -97,7 +101,8 @@ def _build(folder: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(  # noqa: S603
+    """Return the output of a Go command. Raises BuildError if it fails."""
+    process = subprocess.run(  # noqa: S603
         command,
         cwd=folder,
         env={**os.environ, "CGO_ENABLED": "0"},
@@ -105,18 +110,19 @@ def _run(command: list[str], folder: Path) -> str:
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise BuildError(f"'{shlex.join(command)}' failed with {done.returncode}, as shown above")
-    return done.stdout
+    if process.returncode:
+        failure = f"failed with exit code {process.returncode}, as shown above"
+        raise BuildError(f"'{shlex.join(command)}' {failure}")
+    return process.stdout
 
 
 def main() -> int:
-    """Print `export PATH=...`, or why there is no CLI. Return the exit code."""
+    """Print `export PATH=...`, or an error message if there is no CLI. Return the exit code."""
     try:
         path = ":".join(shlex.quote(str(folder)) for folder in folders())
     except MissingError as error:
         print(error, file=sys.stderr)
-        return MISSING
+        return EXIT_CODE_MISSING
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
