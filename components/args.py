@@ -212,7 +212,7 @@ class RetrainingPipelineArgs:
     @property
     def schedule_expression(self) -> str:
         """The retraining rate as EventBridge Scheduler writes it."""
-        return rates.expression(self.retraining_rate)
+        return rates.schedule_expression(self.retraining_rate)
 
     @property
     def execution_timeout_seconds(self) -> int:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 NDCG = "normalized_discounted_cumulative_gain"
 NDCG_AT_10 = f"{NDCG}_at_10"
 MRR = "mean_reciprocal_rank"
-NAMES = (
+METRIC_NAMES = (
     "coverage",
     f"{MRR}_at_25",
     *(f"{NDCG}_at_{k}" for k in (5, 10, 25)),
@@ -19,15 +19,16 @@ NAMES = (
     f"{NDCG}_with_event_weights_at_k",
     "trend_prediction_accuracy",
 )
-"""The recipe and the configuration of a solution decide which of these metrics a version has."""
+"""The names of the metrics. The recipe and the configuration of a solution decide which of them a
+solution version has."""
 
 _WITHOUT_API_NAME = re.compile(
     r"(?:hit|recall)(?:_at_[a-z0-9_]+)?|precision|auc|area_under_the_curve"
 )
 """Metrics of user segments and of next best actions.
 
-The page above describes them without their names in the API, so every likely name is accepted. The
-gate reports a version that lacks the metric.
+AWS describes them without their names in GetSolutionMetrics, so every likely name is accepted. If a
+solution version does not have the metric, the gate reports it.
 """
 _ABBREVIATIONS = {"ndcg": NDCG, "mrr": MRR}
 
@@ -36,14 +37,18 @@ def metric_error(name: str) -> str | None:
     """Return an error message if no solution version has a metric of this name, else None."""
     if not name:
         return f"missing; the metric to check, for example '{NDCG_AT_10}'"
-    if name in NAMES or _WITHOUT_API_NAME.fullmatch(name):
+    if name in METRIC_NAMES or _WITHOUT_API_NAME.fullmatch(name):
         return None
-    nearest = get_close_matches(_api_spelling(name), NAMES, 1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"the metrics are {', '.join(NAMES)}"
-    return f"is not a metric of Personalize; {hint}"
+    nearest = get_close_matches(_api_spelling(name), METRIC_NAMES, 1)
+    if nearest:
+        return f"is not a metric of Personalize; did you mean {nearest[0]}?"
+    return f"is not a metric of Personalize; the metrics are {', '.join(METRIC_NAMES)}"
 
 
 def _api_spelling(name: str) -> str:
-    """Return `normalized_discounted_cumulative_gain_at_10` for `NDCG@10`."""
+    """Return a name as GetSolutionMetrics would spell it.
+
+    For example, `NDCG@10` becomes `normalized_discounted_cumulative_gain_at_10`.
+    """
     words = re.findall(r"[a-z]+|\d+", name.lower().replace("@", " at "))
     return "_".join(_ABBREVIATIONS.get(word, word) for word in words)

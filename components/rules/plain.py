@@ -1,4 +1,4 @@
-"""Finds settings that are an Output although the program needs their value.
+"""Finds settings that are an Output although the program needs their plain value.
 
 Every field of the dataclasses whose type is not `pulumi.Input` needs a plain value.
 """
@@ -20,23 +20,22 @@ Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
 
 IS_OUTPUT = "is an Output; the program needs this value when it runs, so give a plain value"
 
-_EMPTY: Mapping[object, object] = {Sequence: (), Mapping: {}, bool: False, int: 0, float: 0}
+_EMPTY_VALUES: Mapping[object, object] = {Sequence: (), Mapping: {}, bool: False, int: 0, float: 0}
 """Type to its empty value. For any other type, the empty value is an empty text."""
 
 
 class PlainArgs(NamedTuple, Generic[Dataclass]):
-    """Arguments without the outputs that should be plain values."""
+    """Arguments in which each Output that must be a plain value is replaced by an empty value."""
 
     args: Dataclass
-    """The arguments, with an empty value in place of each of these outputs."""
     problems: list[Problem]
-    """A problem for each of these outputs."""
+    """A problem for each replaced Output."""
 
 
 def without_outputs(args: Dataclass) -> PlainArgs[Dataclass]:
-    """Replace the outputs that should be plain values, so that the other settings can be checked.
+    """Return the arguments with an empty value for each Output that must be a plain value.
 
-    Return `args` itself if there are none.
+    The other settings can then be checked. Return `args` itself if nothing is replaced.
     """
     problems: list[Problem] = []
     plain_args = _plain_fields(args, "", problems)
@@ -44,6 +43,10 @@ def without_outputs(args: Dataclass) -> PlainArgs[Dataclass]:
 
 
 def _plain_fields(args: Dataclass, prefix: str, problems: list[Problem]) -> Dataclass:
+    """Return a dataclass without outputs, and append a problem for each of them to `problems`.
+
+    `prefix` is the beginning of the keys of the fields, for example `limits.`.
+    """
     values = {
         field.name: _plain_value(
             getattr(args, field.name), field.type, f"{prefix}{camel_case(field.name)}", problems
@@ -54,11 +57,13 @@ def _plain_fields(args: Dataclass, prefix: str, problems: list[Problem]) -> Data
 
 
 def _plain_value(value: object, type_: object, key: str, problems: list[Problem]) -> object:
-    if any(get_origin(member) is Awaitable for member in _members(type_)):
+    """Return a value of this type without outputs, as `_plain_fields()` does for a dataclass."""
+    # Awaitable is one of the types in pulumi.Input, which allows an Output.
+    if any(get_origin(member) is Awaitable for member in _union_members(type_)):
         return value
     if isinstance(value, pulumi.Output):
         problems.append(Problem(key, IS_OUTPUT))
-        return _empty(type_)
+        return _empty_value(type_)
     if is_dataclass(value) and not isinstance(value, type):
         return _plain_fields(value, f"{key}.", problems)
     element_type = _element_type(type_)
@@ -75,23 +80,24 @@ def _plain_value(value: object, type_: object, key: str, problems: list[Problem]
     return value
 
 
-def _members(type_: object) -> tuple[object, ...]:
-    """Return the types of a union, of which `pulumi.Input` is one, or the type itself."""
+def _union_members(type_: object) -> tuple[object, ...]:
+    """Return the types of a union, for example of `pulumi.Input`. Any other type is returned."""
     return get_args(type_) if get_origin(type_) in (Union, UnionType) else (type_,)
 
 
 def _element_type(type_: object) -> object:
-    """Return the type of a collection's elements, or of a mapping's values."""
-    return next((get_args(member)[-1] for member in _members(type_) if get_args(member)), str)
+    """Return the type of a sequence's elements or of a mapping's values, and str for a scalar."""
+    return next((get_args(member)[-1] for member in _union_members(type_) if get_args(member)), str)
 
 
-def _empty(type_: object) -> object:
-    first = _members(type_)[0]
-    if isinstance(first, type) and is_dataclass(first):
+def _empty_value(type_: object) -> object:
+    """Return the empty value of a type. For a dataclass, only its required fields are empty."""
+    first_type = _union_members(type_)[0]
+    if isinstance(first_type, type) and is_dataclass(first_type):
         required = [
             field
-            for field in fields(first)
+            for field in fields(first_type)
             if field.default is MISSING and field.default_factory is MISSING
         ]
-        return first(**{field.name: _empty(field.type) for field in required})
-    return _EMPTY.get(get_origin(first) or first, "")
+        return first_type(**{field.name: _empty_value(field.type) for field in required})
+    return _EMPTY_VALUES.get(get_origin(first_type) or first_type, "")

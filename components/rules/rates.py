@@ -1,6 +1,6 @@
 """Checks the retraining rate and the time zone as EventBridge Scheduler does.
 
-`aws_croniter` is the parser of cron expressions here and in the emulator.
+The emulator parses cron expressions with the same library, `aws_croniter`.
 """
 
 import re
@@ -14,18 +14,20 @@ from aws_croniter import AwsCroniter
 
 EXPECTED = "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
 TOO_OFTEN = f"is more often than once an hour, less than a training takes; {EXPECTED}"
-MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60}
-SHORTEST_MINUTES = 60
-"""The shortest time between two runs. A training alone takes longer."""
+MINUTES_PER_UNIT = {"minute": 1, "hour": 60, "day": 24 * 60}
+MIN_MINUTES_BETWEEN_RUNS = 60
+"""The shortest time between the starts of two runs. A training alone takes longer."""
 
-_RATE = re.compile(r"(?P<open>rate\()?\s*(?P<value>[1-9]\d{0,5})\s+(?P<unit>[a-z]+)\s*(?(open)\))")
-_CRON = re.compile(r"cron\((?P<fields>[^()]*)\)")
-_CITY = "for example 'Europe/Berlin'"
-_OFFSET = re.compile(
+_RATE_PATTERN = re.compile(
+    r"(?P<open>rate\()?\s*(?P<value>[1-9]\d{0,5})\s+(?P<unit>[a-z]+)\s*(?(open)\))"
+)
+_CRON_PATTERN = re.compile(r"cron\((?P<fields>[^()]*)\)")
+_CITY_EXAMPLE = "for example 'Europe/Berlin'"
+_OFFSET_PATTERN = re.compile(
     r"(?:(?:GMT|UTC?|Z)\s*)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d\d))?",
     re.IGNORECASE,
 )
-_FIELDS = (
+_CRON_FIELDS = (
     ("minutes", "0 to 59"),
     ("hours", "0 to 23"),
     ("day-of-month", "1 to 31, ?, L or W"),
@@ -34,42 +36,45 @@ _FIELDS = (
     ("year", "1970 to 2199"),
 )
 """Name and allowed values of each field of a cron, in their order."""
-_FIELD_NAMES = " ".join(name for name, _ in _FIELDS)
+_CRON_FIELD_NAMES = " ".join(name for name, _ in _CRON_FIELDS)
 _DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
-_NOT_PARSED = {
+_NOT_EVALUATED = {
     (_DAY_OF_MONTH, "LW"): (
         "write L for the last day of the month, or FRIL as day-of-week for its last Friday"
     ),
     (_DAY_OF_WEEK, "L"): "write SAT for the last day of the week",
 }
-"""Field and value that the parser accepts but cannot evaluate, and what to write instead."""
-_YEARS_AHEAD = 5
+"""Position and value of each field that aws_croniter accepts but cannot evaluate, and what to write
+instead."""
+_CHECKED_YEARS = 5
 """The number of years for which clock changes are checked."""
 
 
 def rate_error(text: str, *, today: date | None = None) -> str | None:
     """Return an error message if the pipeline cannot run at this rate, else None.
 
-    Without `today`, a cron whose years are in the past is no error.
+    The rate may be a number of days or hours, or a cron. Without `today`, a cron whose years are in
+    the past is no error.
     """
-    if rate := _RATE.fullmatch(text):
-        return _simple_rate_error(rate)
-    if cron := _CRON.fullmatch(text):
+    if rate := _RATE_PATTERN.fullmatch(text):
+        return _rate_value_error(rate)
+    if cron := _CRON_PATTERN.fullmatch(text):
         return _cron_error(cron["fields"].split(), today)
     if text.startswith("at("):
         return f"fires only once; {EXPECTED}"
-    if re.fullmatch(r"[\d*/,\-]+( +\S+){4,5}", text):
+    looks_like_cron = re.fullmatch(r"[\d*/,\-]+( +\S+){4,5}", text)
+    if looks_like_cron:
         error = _cron_error(text.split(), today)
         return error or f"is a cron without the word cron; write 'cron({text})'"
     return f"is not a rate; {EXPECTED}"
 
 
-def expression(text: str) -> str:
+def schedule_expression(text: str) -> str:
     """Return the rate as EventBridge Scheduler writes it: `7 days` becomes `rate(7 days)`.
 
     `text` must be a rate for which `rate_error()` returns None.
     """
-    if rate := _RATE.fullmatch(text):
+    if rate := _RATE_PATTERN.fullmatch(text):
         return f"rate({rate['value']} {rate['unit']})"
     return text
 
@@ -86,106 +91,124 @@ def number_of_days(text: str) -> int | None:
 
 def timezone_error(name: str) -> str | None:
     """Return an error message if there is no time zone with this name, else None."""
-    if name in _timezones().values():
+    if name in available_timezones():
         return None
-    offset = _OFFSET.fullmatch(name)
-    hint = _offset_hint(int(offset["hours"]), offset) if offset else _name_hint(name)
+    offset = _OFFSET_PATTERN.fullmatch(name)
+    hint = _utc_offset_hint(offset) if offset else _similar_timezone_hint(name)
     return f"is not an IANA time zone; {hint}"
 
 
 def first_skipped_time(text: str, timezone: str, *, today: date) -> datetime | None:
     """Return the first local time at which a cron does not fire, because the clocks skip it.
 
-    Scheduler leaves out the run of that day. Return None if it does not happen in the next five
-    years, or if the rate is not a cron. `text` and `timezone` must be free of errors.
+    EventBridge Scheduler leaves out the run of that day. Return None if this does not happen in the
+    next five years, or if the rate is not a cron. `text` and `timezone` must be free of errors.
     """
-    cron = _CRON.fullmatch(text)
-    if cron is None:
+    expression = _CRON_PATTERN.fullmatch(text)
+    if expression is None:
         return None
-    croniter = _croniter(cron["fields"].split())
+    cron = _parsed_cron(expression["fields"].split())
     zone = ZoneInfo(timezone)
     for day in _days_with_skipped_time(zone, today):
         # The parser knows only UTC, so local times are passed to it as UTC.
         start, end = datetime.combine(day, time(), UTC), datetime.combine(day, time.max, UTC)
         local_time: datetime
-        for local_time in croniter.get_all_schedule_bw_dates(start, end):
-            if not _exists(local_time.replace(tzinfo=zone)):
+        for local_time in cron.get_all_schedule_bw_dates(start, end):
+            if not _is_real_time(local_time.replace(tzinfo=zone)):
                 return local_time.replace(tzinfo=None)
     return None
 
 
-def _simple_rate_error(rate: re.Match[str]) -> str | None:
+def _rate_value_error(rate: re.Match[str]) -> str | None:
+    """Return an error message if a match of _RATE_PATTERN is not a rate of Scheduler, else None."""
     value, unit = int(rate["value"]), rate["unit"].removesuffix("s")
-    if unit not in MINUTES:
+    if unit not in MINUTES_PER_UNIT:
         return f"has the unit {rate['unit']}, which Scheduler does not know; {EXPECTED}"
-    if value * MINUTES[unit] < SHORTEST_MINUTES:
+    if value * MINUTES_PER_UNIT[unit] < MIN_MINUTES_BETWEEN_RUNS:
         return TOO_OFTEN
     expected_unit = unit if value == 1 else f"{unit}s"
-    if rate["unit"] != expected_unit:
-        form = f"{value} {expected_unit}"
-        form = f"rate({form})" if rate["open"] else form
-        return f"is not how Scheduler writes it; write '{form}'"
-    return None
+    if rate["unit"] == expected_unit:
+        return None
+    expected_rate = f"{value} {expected_unit}"
+    if rate["open"]:
+        expected_rate = f"rate({expected_rate})"
+    return f"is not how Scheduler writes it; write '{expected_rate}'"
 
 
-def _offset_hint(hours: int, offset: re.Match[str]) -> str:
-    """Return how to name the zone of an offset from UTC.
+def _utc_offset_hint(offset: re.Match[str]) -> str:
+    """Return how to name the zone of an offset from UTC, which is a match of _OFFSET_PATTERN.
 
     The signs of IANA's zones are reversed, as in POSIX: UTC+2 is `Etc/GMT-2`.
     """
-    name = f"Etc/GMT{'-' if offset['sign'] == '+' else '+'}{hours}"
-    if int(offset["minutes"] or 0) or name not in _timezones().values():
-        return f"name a city, {_CITY}"
+    hours, minutes = int(offset["hours"]), int(offset["minutes"] or 0)
+    reversed_sign = "-" if offset["sign"] == "+" else "+"
+    name = f"Etc/GMT{reversed_sign}{hours}"
+    if minutes > 0 or name not in available_timezones():
+        return f"name a city, {_CITY_EXAMPLE}"
     if hours == 0:
         return "did you mean UTC?"
-    return f"write '{name}', whose sign is reversed, or name a city, {_CITY}"
+    return f"write '{name}', whose sign is reversed, or name a city, {_CITY_EXAMPLE}"
 
 
-def _name_hint(name: str) -> str:
-    # A zone with another number is another time, so a name with digits has to fit exactly.
+def _similar_timezone_hint(name: str) -> str:
+    """Return the time zone with the most similar name, or an example if no name is similar."""
+    # Another number means another time, so a name with digits may differ only in its case.
     cutoff = 1 if re.search(r"\d", name) else 0.6
-    nearest = get_close_matches(name.lower(), _timezones(), 1, cutoff=cutoff)
-    return f"did you mean {_timezones()[nearest[0]]}?" if nearest else _CITY
+    timezones = _timezones_by_lower_case()
+    nearest = get_close_matches(name.lower(), timezones, 1, cutoff=cutoff)
+    return f"did you mean {timezones[nearest[0]]}?" if nearest else _CITY_EXAMPLE
 
 
 def _cron_error(values: list[str], today: date | None) -> str | None:
-    if len(values) != len(_FIELDS):
-        return f"has {len(values)} fields; a cron of AWS has {len(_FIELDS)}: {_FIELD_NAMES}"
+    """Return an error message if the pipeline cannot run at this cron, else None.
+
+    `values` are the fields of the cron. `today` is as in `rate_error()`.
+    """
+    if len(values) != len(_CRON_FIELDS):
+        return (
+            f"has {len(values)} fields; a cron of AWS has {len(_CRON_FIELDS)}: {_CRON_FIELD_NAMES}"
+        )
     if (values[_DAY_OF_MONTH] == "?") == (values[_DAY_OF_WEEK] == "?"):
         return "must have ? as either day-of-month or day-of-week, and not as both"
     for position, value in enumerate(values):
-        if error := _field_error(position, value):
+        if error := _cron_field_error(position, value):
             return error
-    return _date_error(values, today)
+    return _cron_date_error(values, today)
 
 
-def _field_error(position: int, value: str) -> str | None:
-    name, allowed = _FIELDS[position]
-    if way_out := _NOT_PARSED.get((position, value)):
+def _cron_field_error(position: int, value: str) -> str | None:
+    """Return an error message if a cron cannot have this value at this position, else None."""
+    name, allowed = _CRON_FIELDS[position]
+    if way_out := _NOT_EVALUATED.get((position, value)):
         return f"has {value!r} as {name}, which this program cannot evaluate; {way_out}"
     if value == "?" and position in {_DAY_OF_MONTH, _DAY_OF_WEEK}:
         return None
-    # A cron in which every other field is right shows which field is wrong.
+    # The parser does not say which field is wrong, so all other fields are right here.
     values = ["0", "0", "?" if position == _DAY_OF_WEEK else "*", "*", "?", "*"]
     values[position] = value
     try:
-        _croniter(values)
+        _parsed_cron(values)
     except ValueError:
         return f"has {value!r} as {name}; expected {allowed}"
     return None
 
 
-def _date_error(values: list[str], today: date | None) -> str | None:
-    croniter = _croniter(values)
-    if len(set(croniter.minutes)) > 1:
+def _cron_date_error(values: list[str], today: date | None) -> str | None:
+    """Return an error message if a cron fires never, never again, or too often, else None.
+
+    Each of the `values` must be right. `today` is as in `rate_error()`.
+    """
+    cron = _parsed_cron(values)
+    if len(set(cron.minutes)) > 1:
         return TOO_OFTEN
-    if not _fires_on_or_after(croniter, date.min):
-        *day, _ = values
-        fires_in_other_years = _fires_on_or_after(_croniter([*day, "*"]), date.min)
-        owner = "none of its years" if fires_in_other_years else "no month"
-        return f"is on a day that {owner} has; {EXPECTED}"
+    if not _fires_on_or_after(date.min, cron):
+        *values_without_year, _ = values
+        every_year = _parsed_cron([*values_without_year, "*"])
+        if _fires_on_or_after(date.min, every_year):
+            return f"is on a day that none of its years has; {EXPECTED}"
+        return f"is on a day that no month has; {EXPECTED}"
     # One day earlier, because it is still yesterday in some time zones.
-    if today and not _fires_on_or_after(croniter, today - timedelta(days=1)):
+    if today and not _fires_on_or_after(today - timedelta(days=1), cron):
         return (
             f"does not come again after {today:%Y-%m-%d}; write a year in the future, or * for "
             "every year"
@@ -193,40 +216,46 @@ def _date_error(values: list[str], today: date | None) -> str | None:
     return None
 
 
-def _fires_on_or_after(croniter: AwsCroniter, start_day: date) -> bool:
-    """Return True if the cron fires on `start_day` or later.
+def _fires_on_or_after(first_day: date, cron: AwsCroniter) -> bool:
+    """Return True if the cron fires on `first_day` or later.
 
-    The years are searched separately, because the parser gives up after eleven months without a
-    match.
+    The parser gives up after eleven months without a match, so each year is searched separately.
     """
-    for year in croniter.years:
-        day = max(date(year, 1, 1), start_day)
-        if day.year == year:
-            start = datetime.combine(day, time(), UTC)
-            if croniter.get_next(start, inclusive=True) != [None]:
-                return True
+    for year in cron.years:
+        start_day = max(date(year, 1, 1), first_day)
+        if start_day.year > year:
+            continue  # the whole year is before the first day
+        next_times = cron.get_next(datetime.combine(start_day, time(), UTC), inclusive=True)
+        if next_times != [None]:
+            return True
     return False
 
 
-def _croniter(values: list[str]) -> AwsCroniter:
+def _parsed_cron(values: list[str]) -> AwsCroniter:
     return AwsCroniter(" ".join(values))
 
 
 def _days_with_skipped_time(zone: ZoneInfo, today: date) -> Iterator[date]:
-    """Yield the days of the next years on which the clocks go forward."""
-    for number in range(_YEARS_AHEAD * 366):
-        day = datetime.combine(today + timedelta(days=number), time(), zone)
-        offset, next_offset = day.utcoffset(), (day + timedelta(days=1)).utcoffset()
-        if offset is not None and next_offset is not None and next_offset > offset:
-            yield day.date()
+    """Yield the days of the next _CHECKED_YEARS on which the clocks go forward."""
+    for days in range(_CHECKED_YEARS * 366):
+        midnight = datetime.combine(today + timedelta(days=days), time(), zone)
+        next_midnight = midnight + timedelta(days=1)
+        if _utc_offset(next_midnight) > _utc_offset(midnight):
+            yield midnight.date()
 
 
-def _exists(local_time: datetime) -> bool:
-    """Return False for a local time that the clocks skip."""
+def _utc_offset(local_time: datetime) -> timedelta:
+    offset = local_time.utcoffset()
+    assert offset is not None, "a time with a ZoneInfo has an offset"
+    return offset
+
+
+def _is_real_time(local_time: datetime) -> bool:
+    """Return False if the clocks skip this local time. Then a conversion to UTC changes it."""
     return local_time.astimezone(UTC).astimezone(local_time.tzinfo) == local_time
 
 
 @cache
-def _timezones() -> dict[str, str]:
-    """Return the names of all time zones. The keys are in lower case."""
+def _timezones_by_lower_case() -> dict[str, str]:
+    """Return the names of all time zones by the names in lower case."""
     return {name.lower(): name for name in sorted(available_timezones())}

@@ -3,7 +3,7 @@
 import pytest
 
 import settings
-from components.rules.metrics import NAMES
+from components.rules.metrics import METRIC_NAMES
 from tests.program.sample_stack import (
     GATE,
     MARKER,
@@ -117,7 +117,7 @@ REFUSED = {
         f"{RULE}.metric", "precisionAt5", f"{NOT_A_METRIC}; did you mean precision_at_5?"
     ),
     "a metric that resembles no other": refused(
-        f"{RULE}.metric", "loss", f"{NOT_A_METRIC}; the metrics are {', '.join(NAMES)}"
+        f"{RULE}.metric", "loss", f"{NOT_A_METRIC}; the metrics are {', '.join(METRIC_NAMES)}"
     ),
     "two rules for a metric": Refused(
         {f"{GATE}[1]": {"metric": f"{NDCG}_at_10", "minimum": 0.1}},

@@ -11,7 +11,7 @@ from components.args import (
     QualityRuleArgs,
     SolutionArgs,
 )
-from components.rules.metrics import NAMES
+from components.rules.metrics import METRIC_NAMES
 from components.rules.values import DATE_PLACEHOLDER
 from functions.planning import situation
 from tests.program.sample_stack import (
@@ -159,7 +159,9 @@ def test_the_default_gate_has_one_rule():
     )
 
 
-@pytest.mark.parametrize("metric", [*NAMES, "hit", "hit_at_k", "recall_at_25", "precision", "auc"])
+@pytest.mark.parametrize(
+    "metric", [*METRIC_NAMES, "hit", "hit_at_k", "recall_at_25", "precision", "auc"]
+)
 def test_a_gate_accepts_the_metrics_of_every_recipe(metric):
     args = parsed({GATE: [{"metric": metric, "minimum": 0.1}]})
     assert args.solutions[0].quality_gate == (QualityRuleArgs(metric=metric, minimum=0.1),)
