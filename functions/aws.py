@@ -46,13 +46,13 @@ NO_RESPONSE = (exceptions.ConnectionError, exceptions.HTTPClientError)
 
 
 @functools.cache
-def reader() -> PersonalizeClient:
+def read_client() -> PersonalizeClient:
     """Return the client of Personalize for reads, which botocore retries."""
     return with_transient_errors(boto3.client("personalize", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
-def writer() -> PersonalizeClient:
+def write_client() -> PersonalizeClient:
     """Return the client of Personalize for writes, which sends each request once.
 
     If the response to a create is lost, the job must be looked for before another create.
@@ -61,7 +61,7 @@ def writer() -> PersonalizeClient:
 
 
 @functools.cache
-def runtime() -> PersonalizeRuntimeClient:
+def runtime_client() -> PersonalizeRuntimeClient:
     """Return the client of the Personalize runtime, which sends each request once."""
     return boto3.client("personalize-runtime", config=_config(1))
 

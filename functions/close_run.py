@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from .aws import stepfunctions, writer
-from .executions import configuration_of, run_of, unreported_error
+from .aws import stepfunctions, write_client
+from .executions import configured_run_of, run_of, unreported_error
 from .log import log_report
 from .personalize.imports import imports_of_run
 from .personalize.statuses import is_running
@@ -16,11 +16,11 @@ from .report import RunReport, report_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .contract import Configured, Finished
+    from .contract import ConfiguredRun, FinishedRun
 
 STOPPED_BY_A_PERSON = "ABORTED"
 """The status after which trainings go on. A person stopped the execution, and can stop them too."""
-LATEST_CREATION = timedelta(minutes=1)
+MAX_CREATION_DELAY = timedelta(minutes=1)
 """A function that was running when the execution ended may create a job within this time."""
 
 
@@ -44,13 +44,13 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
     error = unreported_error(stepfunctions(), execution_arn)
     if error is None:
         return None
-    configured = configuration_of(stepfunctions(), execution_arn)
+    configured = configured_run_of(stepfunctions(), execution_arn)
     if configured is None:
         return None
     ended_at = datetime.fromtimestamp(event["detail"]["stopDate"] / 1000, UTC)
     stops = error["Error"] != STOPPED_BY_A_PERSON
     cause = "; ".join([error["Cause"], *_close_jobs(configured, ended_at, stops=stops)])
-    document: Finished = {
+    document: FinishedRun = {
         "settings": configured["settings"],
         "run": run_of(configured),
         "error": {**error, "Cause": cause},
@@ -58,16 +58,16 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
     return log_report("close_run", report_of(document))
 
 
-def _close_jobs(configured: Configured, ended_at: datetime, *, stops: bool) -> Iterator[str]:
+def _close_jobs(configured: ConfiguredRun, ended_at: datetime, *, stops: bool) -> Iterator[str]:
     """Stop the trainings of the run, and yield the state of each of its jobs."""
     settings, run = configured["settings"], run_of(configured)
-    created_before = ended_at + LATEST_CREATION
-    for job in imports_of_run(writer(), settings, run, created_before):
+    created_before = ended_at + MAX_CREATION_DELAY
+    for job in imports_of_run(write_client(), settings, run, created_before):
         yield f"{job['datasetImportJobArn']} is {job['status']}"
-    for version in versions_of_execution(writer(), settings, run, created_before):
+    for version in versions_of_execution(write_client(), settings, run, created_before):
         arn, status = version["solutionVersionArn"], version["status"]
         if stops and is_running(status):
-            stop(writer(), arn, status)
+            stop(write_client(), arn, status)
             yield f"stopped {arn}"
         else:
             yield f"{arn} is {status}"

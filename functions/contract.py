@@ -24,7 +24,7 @@ class DatasetSettings(TypedDict):
     readyMarker: str | None
 
 
-class Probe(TypedDict):
+class ProbeSettings(TypedDict):
     """The request that tests a campaign after its update: a user, an item, or a list to rank."""
 
     userId: NotRequired[str]
@@ -49,7 +49,7 @@ class CampaignSettings(TypedDict):
     """A campaign of the stack's config."""
 
     campaignArn: str
-    probe: Probe | None
+    probe: ProbeSettings | None
 
 
 class SolutionSettings(TypedDict):
@@ -122,7 +122,7 @@ class Request(TypedDict, total=False):
     resume: str
 
 
-class Configured(TypedDict):
+class ConfiguredRun(TypedDict):
     """The output of the first state, which plan_retraining reads."""
 
     settings: Settings
@@ -206,14 +206,14 @@ class Plan(TypedDict):
     warnings: list[str]
 
 
-class Context(TypedDict):
+class RunContext(TypedDict):
     """The part of the document that every function after planning gets."""
 
     settings: Settings
     run: Run
 
 
-class Planned(Context):
+class PlannedRun(RunContext):
     """The document after planning."""
 
     plan: Plan
@@ -263,7 +263,7 @@ class Evaluation(TypedDict):
     metrics: dict[str, MetricValues]
 
 
-class Probing(TypedDict):
+class ProbeState(TypedDict):
     """The state of a probe."""
 
     phase: Literal["NEAR", "PASSED", "FAILED"]
@@ -280,7 +280,7 @@ class StateError(TypedDict):
     Cause: NotRequired[str]
 
 
-class DatasetIteration(Context):
+class DatasetIteration(RunContext):
     """The document inside `Import datasets`."""
 
     dataset: PlannedImport
@@ -288,7 +288,7 @@ class DatasetIteration(Context):
     error: StateError | None
 
 
-class DatasetJob(Context):
+class StartedImport(RunContext):
     """The document inside `Import datasets` after the job was created."""
 
     dataset: PlannedImport
@@ -304,7 +304,7 @@ class DatasetResult(TypedDict):
     outcome: Literal["IMPORTED", "FAILED"]
 
 
-class SolutionIteration(Context):
+class SolutionIteration(RunContext):
     """The document inside `Retrain solutions`."""
 
     imports: list[DatasetResult]
@@ -314,14 +314,14 @@ class SolutionIteration(Context):
     error: StateError | None
 
 
-class SolutionVersion(Context):
+class StartedTraining(RunContext):
     """The document inside `Retrain solutions` after the version was created."""
 
     solution: PlannedSolution
     version: Job
 
 
-class CampaignIteration(Context):
+class CampaignIteration(RunContext):
     """The document inside `Update campaigns`. The result of a state that has not run is null."""
 
     solutionArn: str
@@ -329,12 +329,12 @@ class CampaignIteration(Context):
     campaign: PlannedCampaign
     evaluation: Evaluation | None
     update: Job | None
-    probing: Probing | None
+    probing: ProbeState | None
     rollback: Job | None
     error: StateError | None
 
 
-class EvaluatedCampaign(Context):
+class EvaluatedCampaign(RunContext):
     """The document inside `Update campaigns` after the gate has judged."""
 
     version: Job
@@ -343,12 +343,12 @@ class EvaluatedCampaign(Context):
     update: Job | None
 
 
-class UpdatedCampaign(Context):
+class UpdatedCampaign(RunContext):
     """The document inside `Update campaigns` after the update was created."""
 
     campaign: PlannedCampaign
     update: Job
-    probing: Probing | None
+    probing: ProbeState | None
     rollback: Job | None
 
 
@@ -358,7 +358,7 @@ class CampaignResult(TypedDict):
     campaign: PlannedCampaign
     evaluation: Evaluation | None
     update: Job | None
-    probing: Probing | None
+    probing: ProbeState | None
     rollback: Job | None
     error: StateError | None
     outcome: Literal["DEPLOYED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
@@ -380,10 +380,10 @@ class ImportResults(TypedDict):
     anyFailed: bool
 
 
-class Finished(TypedDict, total=False):
+class FinishedRun(TypedDict, total=False):
     """The document that report_outcome reads. It ends where the run ended.
 
-    If planning failed, the document is `Configured` with an `error`.
+    If planning failed, the document is `ConfiguredRun` with an `error`.
     """
 
     settings: Settings

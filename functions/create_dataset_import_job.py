@@ -1,6 +1,6 @@
 """Creates a dataset import job, or adopts it."""
 
-from .aws import writer
+from .aws import write_client
 from .contract import DatasetIteration, Job
 from .log import log_job
 from .personalize.imports import create_dataset_import_job
@@ -8,5 +8,7 @@ from .personalize.imports import create_dataset_import_job
 
 def handler(event: DatasetIteration, _context: object) -> Job:
     """Create the import job, or adopt it if an earlier try of this run created it."""
-    job = create_dataset_import_job(writer(), event["settings"], event["dataset"], event["job"])
+    job = create_dataset_import_job(
+        write_client(), event["settings"], event["dataset"], event["job"]
+    )
     return log_job("create_dataset_import_job", event["run"], job)

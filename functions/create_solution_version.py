@@ -1,6 +1,6 @@
 """Starts the training of a solution version, or adopts a version."""
 
-from .aws import writer
+from .aws import write_client
 from .contract import Job, SolutionIteration
 from .log import log_job
 from .personalize.versions import create_solution_version
@@ -9,5 +9,5 @@ from .personalize.versions import create_solution_version
 def handler(event: SolutionIteration, _context: object) -> Job:
     """Start the training, or return the job of a version that the run can use instead."""
     settings, run, planned = event["settings"], event["run"], event["solution"]
-    job = create_solution_version(writer(), settings, run, planned, event["imports"])
+    job = create_solution_version(write_client(), settings, run, planned, event["imports"])
     return log_job("create_solution_version", run, job)

@@ -1,6 +1,6 @@
 """Judges a new version for a campaign."""
 
-from .aws import writer
+from .aws import write_client
 from .contract import CampaignIteration, Evaluation
 from .log import log_campaign
 from .personalize.evaluate import evaluate_solution_version
@@ -10,7 +10,11 @@ def handler(event: CampaignIteration, _context: object) -> Evaluation:
     """Judge the new version against the version that the campaign serves."""
     arn = event["campaign"]["campaignArn"]
     evaluation = evaluate_solution_version(
-        writer(), event["settings"], event["solutionArn"], arn, event["version"]
+        write_client(),
+        event["settings"],
+        event["solutionArn"],
+        arn,
+        event["version"],
     )
     log_campaign("evaluate_solution_version", event["run"], arn, evaluation["verdict"])
     return evaluation

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_stepfunctions import SFNClient
 
-    from .contract import Configured, Run, Settings, StateError
+    from .contract import ConfiguredRun, Run, Settings, StateError
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z|\d{8}-[0-9a-f]{8}")
@@ -30,7 +30,7 @@ FIRST_EVENTS = 10
 """The number of history events to read. The result of the first state is among the first four."""
 
 
-def run_of(configured: Configured) -> Run:
+def run_of(configured: ConfiguredRun) -> Run:
     """Return the run of an execution.
 
     The id of a scheduled run is its scheduled time. The id of a manual run is the day and a hash of
@@ -46,7 +46,7 @@ def run_of(configured: Configured) -> Run:
     }
 
 
-def _run_id(configured: Configured, request: Request) -> str:
+def _run_id(configured: ConfiguredRun, request: Request) -> str:
     if request.get("resume"):
         return str(request["resume"])
     if scheduled := scheduled_at(request):
@@ -149,14 +149,14 @@ def _unknown(key: str, value: object, known: Sequence[str]) -> str:
     return f"{key}: {value!r} is unknown; {hint}"
 
 
-def configuration_of(client: SFNClient, execution_arn: str) -> Configured | None:
+def configured_run_of(client: SFNClient, execution_arn: str) -> ConfiguredRun | None:
     """Return the output of the execution's first state, or None if that state did not end."""
     history = client.get_execution_history(
         executionArn=execution_arn, maxResults=FIRST_EVENTS, includeExecutionData=True
     )
     for event in history["events"]:
         if event["type"] == "PassStateExited":
-            return cast("Configured", json.loads(event["stateExitedEventDetails"]["output"]))
+            return cast("ConfiguredRun", json.loads(event["stateExitedEventDetails"]["output"]))
     return None
 
 

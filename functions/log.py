@@ -2,7 +2,7 @@
 
 import logging
 
-from .contract import Job, Planned, Run
+from .contract import Job, PlannedRun, Run
 from .report import RunReport
 
 logger = logging.getLogger("retraining")
@@ -10,7 +10,7 @@ logger = logging.getLogger("retraining")
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
-def log_plan(planned: Planned) -> Planned:
+def log_plan(planned: PlannedRun) -> PlannedRun:
     """Log the number of planned jobs, and return the document."""
     plan = planned["plan"]
     imports, solutions = len(plan["imports"]), len(plan["solutions"])

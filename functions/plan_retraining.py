@@ -1,16 +1,16 @@
 """Plans what a run imports, trains and updates."""
 
 from . import executions
-from .aws import reader
-from .contract import Configured, Planned
+from .aws import read_client
+from .contract import ConfiguredRun, PlannedRun
 from .errors import RunRefused
 from .log import log_plan
-from .planning import world
-from .planning.decide import decide
-from .planning.situation import datasets_of, solutions_of
+from .planning.plan_run import plan_run
+from .planning.situation import datasets_to_import, solutions_to_train
+from .planning.world import read_world
 
 
-def handler(event: Configured, _context: object) -> Planned:
+def handler(event: ConfiguredRun, _context: object) -> PlannedRun:
     """Return the plan of the run.
 
     Raises:
@@ -20,6 +20,11 @@ def handler(event: Configured, _context: object) -> Planned:
     if problems := executions.input_problems(event["request"], settings):
         raise RunRefused(problems)
     run = executions.run_of(event)
-    datasets, solutions = datasets_of(settings, run), solutions_of(settings, run)
-    state = world.read(reader(), settings, run, datasets=datasets, solutions=solutions)
-    return log_plan({"settings": settings, "run": run, "plan": decide(settings, run, state)})
+    world = read_world(
+        read_client(),
+        settings,
+        run,
+        datasets=datasets_to_import(settings, run),
+        solutions=solutions_to_train(settings, run),
+    )
+    return log_plan({"settings": settings, "run": run, "plan": plan_run(settings, run, world)})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from .contract import (
     CampaignResult,
     DatasetResult,
-    Finished,
+    FinishedRun,
     Job,
     MetricValues,
     Outcome,
@@ -19,7 +19,7 @@ from .contract import (
 from .executions import run_of
 
 if TYPE_CHECKING:
-    from .contract import Configured
+    from .contract import ConfiguredRun
 
 WORST_FIRST: tuple[Outcome, ...] = (
     "FAILED",
@@ -79,7 +79,7 @@ class RunReport(TypedDict):
     text: str
 
 
-def report_of(document: Finished) -> RunReport:
+def report_of(document: FinishedRun) -> RunReport:
     """Return the report of a run. The document may end at any state."""
     run = _run(document)
     imports = [_import_report(result) for result in _import_results(document)]
@@ -102,25 +102,25 @@ def worst(outcomes: list[Outcome]) -> Outcome:
     return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
 
 
-def _import_results(document: Finished) -> list[DatasetResult]:
+def _import_results(document: FinishedRun) -> list[DatasetResult]:
     return document["imports"]["results"] if "imports" in document else []
 
 
-def _solution_results(document: Finished) -> list[SolutionResult]:
+def _solution_results(document: FinishedRun) -> list[SolutionResult]:
     return document.get("solutions", [])
 
 
-def _campaign_results(document: Finished) -> list[CampaignResult]:
+def _campaign_results(document: FinishedRun) -> list[CampaignResult]:
     return [
         campaign for solution in _solution_results(document) for campaign in solution["campaigns"]
     ]
 
 
-def _run(document: Finished) -> Run:
+def _run(document: FinishedRun) -> Run:
     """Return the run. If planning failed, the document has only the output of the first state."""
     if "run" in document:
         return document["run"]
-    configured: Configured = {
+    configured: ConfiguredRun = {
         "settings": document["settings"],
         "request": document["request"],
         "executionArn": document["executionArn"],
@@ -130,7 +130,7 @@ def _run(document: Finished) -> Run:
 
 
 def _status(
-    document: Finished, imports: list[ImportReport], solutions: list[SolutionReport]
+    document: FinishedRun, imports: list[ImportReport], solutions: list[SolutionReport]
 ) -> Outcome:
     if "error" in document or any(report["outcome"] == "FAILED" for report in imports):
         return "FAILED"
@@ -139,7 +139,7 @@ def _status(
     return worst([report["outcome"] for report in solutions])
 
 
-def _reason(document: Finished) -> str | None:
+def _reason(document: FinishedRun) -> str | None:
     """Return the error that ended the run, or why it was skipped, or None."""
     if "error" in document:
         return _error_text(document["error"])
@@ -223,7 +223,7 @@ def _error_text(error: StateError) -> str:
     return f"{error['Error']}: {cause}"
 
 
-def _warnings(document: Finished) -> Iterator[str]:
+def _warnings(document: FinishedRun) -> Iterator[str]:
     """Yield the warnings of the plan, of the gate and of each job, in running order."""
     if "plan" in document:
         yield from document["plan"]["warnings"]
@@ -237,7 +237,7 @@ def _warnings(document: Finished) -> Iterator[str]:
     yield from _uncertain_creations(document)
 
 
-def _jobs(document: Finished) -> list[Job]:
+def _jobs(document: FinishedRun) -> list[Job]:
     """Return the jobs of the run: import jobs, versions, then campaign updates and rollbacks."""
     jobs = [
         *(result["job"] for result in _import_results(document)),
@@ -248,7 +248,7 @@ def _jobs(document: Finished) -> list[Job]:
     return [job for job in jobs if job]
 
 
-def _uncertain_creations(document: Finished) -> Iterator[str]:
+def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
     """Yield a warning for each create without a response. The job may exist, with unknown ARN."""
     run_id = _run(document)["id"]
     creations = [

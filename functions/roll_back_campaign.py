@@ -1,6 +1,6 @@
 """Moves a campaign back to the version that it served before."""
 
-from .aws import writer
+from .aws import write_client
 from .contract import Job, UpdatedCampaign
 from .log import log_job
 from .personalize.campaigns import roll_back_campaign
@@ -9,6 +9,10 @@ from .personalize.campaigns import roll_back_campaign
 def handler(event: UpdatedCampaign, _context: object) -> Job:
     """Move the campaign back, unless it was moved to another version since."""
     job = roll_back_campaign(
-        writer(), event["settings"], event["campaign"], event["update"], event["rollback"]
+        write_client(),
+        event["settings"],
+        event["campaign"],
+        event["update"],
+        event["rollback"],
     )
     return log_job("roll_back_campaign", event["run"], job)

@@ -1,12 +1,12 @@
 """Stops a training that is past its deadline."""
 
-from .aws import writer
-from .contract import Job, SolutionVersion
+from .aws import write_client
+from .contract import Job, StartedTraining
 from .log import log_job
 from .personalize.versions import stop_solution_version
 
 
-def handler(event: SolutionVersion, _context: object) -> Job:
+def handler(event: StartedTraining, _context: object) -> Job:
     """Stop an overdue training of this pipeline. A foreign training is not stopped."""
-    job = stop_solution_version(writer(), event["version"])
+    job = stop_solution_version(write_client(), event["version"])
     return log_job("stop_solution_version", event["run"], job)

@@ -1,6 +1,6 @@
 """Moves a campaign to a new version."""
 
-from .aws import writer
+from .aws import write_client
 from .contract import EvaluatedCampaign, Job
 from .log import log_job
 from .personalize.campaigns import update_campaign
@@ -9,7 +9,7 @@ from .personalize.campaigns import update_campaign
 def handler(event: EvaluatedCampaign, _context: object) -> Job:
     """Move the campaign to the new version, unless it serves that version or a newer one."""
     job = update_campaign(
-        writer(),
+        write_client(),
         event["settings"],
         event["campaign"],
         event["evaluation"],

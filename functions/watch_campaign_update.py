@@ -1,6 +1,6 @@
 """Polls a campaign update or a rollback."""
 
-from .aws import reader
+from .aws import read_client
 from .contract import Job, UpdatedCampaign
 from .log import log_job
 from .personalize.campaigns import watch_campaign_update
@@ -9,5 +9,5 @@ from .personalize.campaigns import watch_campaign_update
 def handler(event: UpdatedCampaign, _context: object) -> Job:
     """Poll the update until it ends or until this invocation has used its time."""
     update = event["rollback"] or event["update"]
-    job = watch_campaign_update(reader(), event["settings"], event["campaign"], update)
+    job = watch_campaign_update(read_client(), event["settings"], event["campaign"], update)
     return log_job("watch_campaign_update", event["run"], job)

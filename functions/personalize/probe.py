@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-    from ..contract import Probe, Probing, Settings
+    from ..contract import ProbeSettings, ProbeState, Settings
 
 LONGEST_PAUSE = 30
 """Seconds between requests."""
@@ -31,8 +31,8 @@ def probe_campaign(
     client: PersonalizeRuntimeClient,
     settings: Settings,
     campaign_arn: str,
-    previous: Probing | None,
-) -> Probing:
+    previous: ProbeState | None,
+) -> ProbeState:
     """Request recommendations until the probe's minutes are over or this invocation's time is used.
 
     The phase is FAILED after three bad responses in a row. A response is bad if it is an error, or
@@ -61,18 +61,20 @@ def probe_campaign(
         clock.sleep(pause)
 
 
-def _new_probing(now: datetime) -> Probing:
+def _new_probing(now: datetime) -> ProbeState:
     return {"phase": "NEAR", "startedAt": now.isoformat(), "badInARow": 0, "failure": None}
 
 
-def _counted(probing: Probing, failure: str | None) -> Probing:
+def _counted(probing: ProbeState, failure: str | None) -> ProbeState:
     """Return the probing after one more response. The last failure stays in it."""
     if failure is None:
         return {**probing, "badInARow": 0}
     return {**probing, "badInARow": probing["badInARow"] + 1, "failure": failure}
 
 
-def _failure(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> str | None:
+def _failure(
+    client: PersonalizeRuntimeClient, campaign_arn: str, probe: ProbeSettings
+) -> str | None:
     """Send one request, and return why the response is bad, or None if it is good."""
     try:
         results = _results(client, campaign_arn, probe)
@@ -85,7 +87,7 @@ def _failure(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) 
     return None
 
 
-def _results(client: PersonalizeRuntimeClient, campaign_arn: str, probe: Probe) -> int:
+def _results(client: PersonalizeRuntimeClient, campaign_arn: str, probe: ProbeSettings) -> int:
     """Send the request of the probe, and return the number of results."""
     if "inputList" in probe:
         ranking = client.get_personalized_ranking(

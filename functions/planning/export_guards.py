@@ -54,7 +54,7 @@ def _exports_are_unchanged(situation: Situation) -> bool:
     world = situation.world
     arns = [dataset["datasetArn"] for dataset in situation.datasets]
     return all(
-        world.exports[arn].fingerprint == world.last_import.get(arn, {}).get(FINGERPRINT)
+        world.exports[arn].fingerprint == world.last_import_tags.get(arn, {}).get(FINGERPRINT)
         for arn in arns
     )
 
@@ -84,7 +84,7 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     dataset, run = situation.dataset, situation.run
     if dataset["importMode"] != "FULL" or not _has_date(situation):
         return
-    last_run = situation.world.last_import.get(dataset["datasetArn"], {}).get(RUN, "")
+    last_run = situation.world.last_import_tags.get(dataset["datasetArn"], {}).get(RUN, "")
     if day_of(last_run) > day_of(run["id"]):
         yield (
             f"{dataset['dataLocation']} is of {day_of(run['id'])}, but run {last_run} has imported "
@@ -164,7 +164,7 @@ def truncated_export(situation: Situation) -> Iterator[str]:
     A FULL import replaces all data. The size of a foreign import is not known.
     """
     dataset, export = situation.dataset, _export(situation)
-    last = situation.world.last_full.get(dataset["datasetArn"], {})
+    last = situation.world.last_full_import_tags.get(dataset["datasetArn"], {})
     if dataset["importMode"] != "FULL" or BYTES not in last or not export.objects:
         return
     last_size, share = int(last[BYTES]), dataset["minRelativeSize"]
@@ -250,7 +250,7 @@ def _export(situation: Situation) -> Export:
 
 
 def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of the dataset in question, newest first."""
+    """Return the import jobs of the selected dataset, newest first."""
     return situation.world.import_jobs.get(situation.dataset["datasetArn"], [])
 
 

@@ -14,13 +14,13 @@ from ..personalize.jobs import import_mode_of
 from ..personalize.ownership import belongs_to_run
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from . import export_guards
-from .planned_jobs import import_has_begun, newest_full
+from .planned_jobs import has_begun_import, newest_full_version
 from .situation import Situation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..contract import CampaignSettings, Probe, TrainingMode
+    from ..contract import CampaignSettings, ProbeSettings, TrainingMode
 
 Verdict = Literal["REFUSE", "SKIP", "WARN"]
 Scope = Literal["run", "dataset", "export", "solution", "training"]
@@ -100,8 +100,8 @@ def inactive_datasets(situation: Situation) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
     for dataset in situation.settings["datasets"]:
         yield from _inactive(dataset["datasetArn"], situation.world.datasets)
-    for group_arn in situation.world.groups:
-        yield from _inactive(group_arn, situation.world.groups)
+    for group_arn in situation.world.dataset_groups:
+        yield from _inactive(group_arn, situation.world.dataset_groups)
 
 
 def unusable_solution(situation: Situation) -> Iterator[str]:
@@ -111,10 +111,11 @@ def unusable_solution(situation: Situation) -> Iterator[str]:
     """
     world, arn = situation.world, situation.solution["solutionArn"]
     yield from _inactive(arn, world.solutions)
-    group = world.solutions[arn]["datasetGroupArn"] if arn in world.solutions else None
-    if group and world.groups and group not in world.groups:
+    solution, groups = world.solutions.get(arn), world.dataset_groups
+    if solution and groups and solution["datasetGroupArn"] not in groups:
+        group = solution["datasetGroupArn"]
         yield (
-            f"{arn}: belongs to {group}, but the datasets belong to {', '.join(world.groups)}; "
+            f"{arn}: belongs to {group}, but the datasets belong to {', '.join(groups)}; "
             f"configure the datasets of {group}"
         )
     for campaign in situation.solution["campaigns"]:
@@ -170,7 +171,7 @@ def update_without_recipe(situation: Situation) -> Iterator[str]:
 
 def update_without_full(situation: Situation) -> Iterator[str]:
     """Yield a message for a requested UPDATE of a solution without a FULL version."""
-    if _requested_mode(situation) == "UPDATE" and newest_full(situation) is None:
+    if _requested_mode(situation) == "UPDATE" and newest_full_version(situation) is None:
         yield (
             f"{situation.solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version "
             "that was trained with FULL, but there is none; start with trainingMode FULL"
@@ -219,7 +220,7 @@ def _unanswered_probe(campaign: CampaignSettings, recipe: str) -> Iterator[str]:
         )
 
 
-def _probe_key(probe: Probe) -> str:
+def _probe_key(probe: ProbeSettings) -> str:
     return next(key for key in ("inputList", "itemId", "userId") if key in probe)
 
 
@@ -273,7 +274,7 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
         return
     world = situation.world
     jobs = (job["jobName"] for dataset_jobs in world.import_jobs.values() for job in dataset_jobs)
-    names = (*jobs, *world.named_versions)
+    names = (*jobs, *world.versions_by_name)
     if not any(belongs_to_run(name, situation.settings, situation.run) for name in names):
         yield (
             f"resume: run {situation.run['id']} has created no job, so everything starts from the "
@@ -283,8 +284,8 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
 
 def crowded_imports(situation: Situation) -> Iterator[str]:
     """Yield a message for a run with which more than 80% of the import slots are used."""
-    parts = (situation.of_dataset(dataset) for dataset in situation.datasets)
-    planned = sum(not import_has_begun(part) for part in parts)
+    parts = (situation.with_dataset(dataset) for dataset in situation.datasets)
+    planned = sum(not has_begun_import(part) for part in parts)
     running = situation.world.import_slots_used
     if running + planned > CROWDED * IMPORT_SLOTS:
         yield (

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 TIMED_JOBS = 5
 """The number of earlier jobs from which the duration of the next job is estimated."""
-LATEST_CREATION = timedelta(hours=12)
+MAX_TRAINING_DELAY = timedelta(hours=12)
 """The time after the start of its run within which a version is created.
 
 A FULL version may be younger than its run by this time. So with weekly runs and a FULL training
@@ -60,7 +60,7 @@ class _Existing(NamedTuple):
 
 
 def planned_import(situation: Situation) -> PlannedImport:
-    """Return the import of the dataset in question."""
+    """Return the import of the selected dataset."""
     dataset, world = situation.dataset, situation.world
     export = world.exports[dataset["datasetArn"]]
     return {
@@ -80,13 +80,13 @@ def planned_import(situation: Situation) -> PlannedImport:
     }
 
 
-def import_has_begun(situation: Situation) -> bool:
-    """Return True if the run is resumed and has started the import of the dataset in question."""
+def has_begun_import(situation: Situation) -> bool:
+    """Return True if the run is resumed and has started the import of the selected dataset."""
     return _import_name(situation) in _earlier_imports(situation)
 
 
 def planned_solution(situation: Situation) -> PlannedSolution:
-    """Return the training of the solution in question, or the use of an existing version."""
+    """Return the training of the selected solution, or the use of an existing version."""
     world, run = situation.world, situation.run
     arn = situation.solution["solutionArn"]
     existing = _existing(situation)
@@ -115,12 +115,12 @@ def planned_solution(situation: Situation) -> PlannedSolution:
 
 
 def needs_training(situation: Situation) -> bool:
-    """Return True if the run has to train a version of the solution in question."""
+    """Return True if the run has to train a version of the selected solution."""
     return _existing(situation) is None
 
 
-def newest_full(situation: Situation) -> SolutionVersionSummaryTypeDef | None:
-    """Return the newest ACTIVE version of the solution in question that was trained with FULL."""
+def newest_full_version(situation: Situation) -> SolutionVersionSummaryTypeDef | None:
+    """Return the newest ACTIVE version of the selected solution that was trained with FULL."""
     return next(
         (
             version
@@ -162,7 +162,7 @@ def _version_name(situation: Situation) -> str:
 
 def _earlier_versions(situation: Situation) -> Mapping[str, SolutionVersionTypeDef]:
     """Return name -> version of the versions with which a resumed run can go on."""
-    return situation.world.named_versions if is_resumed(situation.run) else {}
+    return situation.world.versions_by_name if is_resumed(situation.run) else {}
 
 
 def _first_possible_name(name: Callable[[int], str], statuses: Mapping[str, str]) -> str:
@@ -195,7 +195,7 @@ def _adopted_version(situation: Situation) -> SolutionVersionTypeDef | None:
     """Return the foreign version that the resumed run adopted, unless it has failed."""
     if not is_resumed(situation.run):
         return None
-    version = situation.world.adopted.get(situation.solution["solutionArn"])
+    version = situation.world.adopted_versions.get(situation.solution["solutionArn"])
     if version is None or cannot_succeed(_status(situation.world, version)):
         return None
     return version
@@ -223,7 +223,7 @@ def _newest_active_version(situation: Situation) -> SolutionVersionTypeDef | Non
     world = situation.world
     active = (
         version
-        for version in (*world.named_versions.values(), *world.adopted.values())
+        for version in (*world.versions_by_name.values(), *world.adopted_versions.values())
         if version["solutionArn"] == situation.solution["solutionArn"]
         and is_active(_status(world, version))
     )
@@ -233,7 +233,7 @@ def _newest_active_version(situation: Situation) -> SolutionVersionTypeDef | Non
 def _used_by_a_run(world: World, version: SolutionVersionTypeDef) -> bool:
     """Return True if a run trained or adopted the version."""
     trained = version["solutionVersionArn"] in world.trained_by_runs
-    return trained or version in world.adopted.values()
+    return trained or version in world.adopted_versions.values()
 
 
 def _waits(world: World, planned: CampaignSettings, version: SolutionVersionTypeDef) -> bool:
@@ -269,8 +269,8 @@ def _training_mode(situation: Situation, existing: _Existing | None) -> Training
     solution = situation.solution
     if solution["trainingMode"] == "FULL":
         return "FULL"
-    full = newest_full(situation)
-    max_age = timedelta(days=solution["fullEveryDays"]) - LATEST_CREATION
+    full = newest_full_version(situation)
+    max_age = timedelta(days=solution["fullEveryDays"]) - MAX_TRAINING_DELAY
     if full and full["creationDateTime"] > situation.world.now - max_age:
         return "UPDATE"
     return "FULL"

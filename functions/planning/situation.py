@@ -31,31 +31,31 @@ class Situation:
     """The datasets that the run imports, with the date in their locations filled in."""
     solutions: Sequence[SolutionSettings]
     """The solutions that the run trains."""
-    dataset_in_question: DatasetSettings | None = None
-    solution_in_question: SolutionSettings | None = None
+    selected_dataset: DatasetSettings | None = None
+    selected_solution: SolutionSettings | None = None
 
     @property
     def dataset(self) -> DatasetSettings:
-        """The dataset in question."""
-        assert self.dataset_in_question is not None, "only for guards of one dataset"
-        return self.dataset_in_question
+        """The settings of the selected dataset."""
+        assert self.selected_dataset is not None, "only for guards of one dataset"
+        return self.selected_dataset
 
     @property
     def solution(self) -> SolutionSettings:
-        """The solution in question."""
-        assert self.solution_in_question is not None, "only for guards of one solution"
-        return self.solution_in_question
+        """The settings of the selected solution."""
+        assert self.selected_solution is not None, "only for guards of one solution"
+        return self.selected_solution
 
-    def of_dataset(self, dataset: DatasetSettings) -> Situation:
-        """Return the situation with this dataset in question."""
-        return replace(self, dataset_in_question=dataset)
+    def with_dataset(self, dataset: DatasetSettings) -> Situation:
+        """Return the situation with this dataset selected."""
+        return replace(self, selected_dataset=dataset)
 
-    def of_solution(self, solution: SolutionSettings) -> Situation:
-        """Return the situation with this solution in question."""
-        return replace(self, solution_in_question=solution)
+    def with_solution(self, solution: SolutionSettings) -> Situation:
+        """Return the situation with this solution selected."""
+        return replace(self, selected_solution=solution)
 
 
-def datasets_of(settings: Settings, run: Run) -> list[DatasetSettings]:
+def datasets_to_import(settings: Settings, run: Run) -> list[DatasetSettings]:
     """Return the datasets that the run imports, with the date in their locations filled in."""
     if run["request"].get("skipImport"):
         return []
@@ -72,7 +72,7 @@ def datasets_of(settings: Settings, run: Run) -> list[DatasetSettings]:
     ]
 
 
-def solutions_of(settings: Settings, run: Run) -> list[SolutionSettings]:
+def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
     """Return the solutions that the run trains."""
     chosen = run["request"].get("solutions")
     return [
@@ -83,11 +83,11 @@ def solutions_of(settings: Settings, run: Run) -> list[SolutionSettings]:
 
 
 def situation_of(settings: Settings, run: Run, world: World) -> Situation:
-    """Return the situation of a run, with no dataset or solution in question."""
+    """Return the situation of a run, in which no dataset and no solution is selected."""
     return Situation(
         settings=settings,
         run=run,
         world=world,
-        datasets=datasets_of(settings, run),
-        solutions=solutions_of(settings, run),
+        datasets=datasets_to_import(settings, run),
+        solutions=solutions_to_train(settings, run),
     )

@@ -63,7 +63,7 @@ class World:
     """When the schedule that started this run was created or last changed."""
     older_run: str | None = None
     """A running execution of this state machine that started before this run."""
-    groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
+    dataset_groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
     event_trackers: Sequence[str] = ()
     """The ACTIVE event trackers of the dataset group."""
     datasets: Mapping[str, DatasetTypeDef] = field(default_factory=dict)
@@ -75,20 +75,20 @@ class World:
     """Dataset ARN -> its import jobs."""
     import_slots_used: int = 0
     """The number of import jobs of the region that are running, of all dataset groups."""
-    last_import: Mapping[str, Tags] = field(default_factory=dict)
+    last_import_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Dataset ARN -> the tags of its newest ACTIVE import, if a run of any stack created it."""
-    last_full: Mapping[str, Tags] = field(default_factory=dict)
+    last_full_import_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Dataset ARN -> the tags of the newest ACTIVE FULL import that a run of any stack created."""
     exports: Mapping[str, exports.Export] = field(default_factory=dict)
     """Dataset ARN -> the export at its location, for each dataset that the run imports."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
     versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
-    named_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
+    versions_by_name: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
     """Name -> the described version. It may be waiting, or belong to a run that is resumed."""
     trained_by_runs: Collection[str] = frozenset()
     """ARNs of the described versions that a run of any stack trained."""
-    adopted: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
+    adopted_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
     """Solution ARN -> the newest foreign version that a run of any stack adopted. If the run is
     resumed, it is the newest foreign version that this run adopted."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class _KnownImports(NamedTuple):
     last_full: Mapping[str, Tags]
 
 
-def read(
+def read_world(
     client: PersonalizeClient,
     settings: Settings,
     run: Run,
@@ -145,7 +145,7 @@ def read(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
         older_run=executions.older_run(aws.stepfunctions(), run),
-        groups=groups,
+        dataset_groups=groups,
         event_trackers=[tracker for arn in groups for tracker in _event_trackers(client, arn)],
         datasets=known_datasets,
         schemas={
@@ -153,8 +153,8 @@ def read(
         },
         import_jobs=jobs,
         import_slots_used=sum(is_running(job["status"]) for job in import_jobs(client)),
-        last_import=known_imports.last,
-        last_full=known_imports.last_full,
+        last_import_tags=known_imports.last,
+        last_full_import_tags=known_imports.last_full,
         exports={
             dataset["datasetArn"]: exports.read_export(
                 aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
@@ -163,9 +163,9 @@ def read(
         },
         solutions=known_solutions,
         versions=summaries,
-        named_versions=known_versions.named,
+        versions_by_name=known_versions.named,
         trained_by_runs=known_versions.trained_by_runs,
-        adopted=known_versions.adopted,
+        adopted_versions=known_versions.adopted,
         verdicts=known_versions.verdicts,
         campaigns=campaigns,
     )

@@ -306,7 +306,7 @@ def run(request=None, **changes):
 def world(**changes):
     standard = {
         "now": NOW,
-        "groups": {GROUP: group_resource()},
+        "dataset_groups": {GROUP: group_resource()},
         "datasets": {DATASET: dataset_resource()},
         "schemas": {DATASET: FIELDS},
         "exports": {DATASET: export()},
@@ -326,20 +326,20 @@ def situation(request=None, settings_=None, **changes):
 def messages(check, *, request=None, settings_=None, dataset=None, solution=None, **changes):
     """Return the messages of a guard's check in the standard world with these changes.
 
-    `dataset` and `solution` are the settings of the one in question.
+    `dataset` and `solution` are the settings of the selected dataset and solution.
     """
     of_run = situation(request=request, settings_=settings_, **changes)
-    in_question = replace(
+    selected = replace(
         of_run,
-        dataset_in_question=dataset or dataset_settings(),
-        solution_in_question=solution or solution_settings(),
+        selected_dataset=dataset or dataset_settings(),
+        selected_solution=solution or solution_settings(),
     )
-    return list(check(in_question))
+    return list(check(selected))
 
 
 def planned_import(**changes):
     """Return the import of the dataset interactions in the standard world."""
-    planned = planned_jobs.planned_import(situation().of_dataset(dataset_settings()))
+    planned = planned_jobs.planned_import(situation().with_dataset(dataset_settings()))
     return {**planned, **changes}
 
 
@@ -355,7 +355,7 @@ def planned_solution(**changes):
 
 
 def _planned_solution():
-    return planned_jobs.planned_solution(situation().of_solution(solution_settings()))
+    return planned_jobs.planned_solution(situation().with_solution(solution_settings()))
 
 
 def job(arn=VERSION, **changes):

@@ -118,7 +118,10 @@ TRANSIENT = {
 
 
 @pytest.mark.parametrize(("response", "name"), TRANSIENT.values(), ids=TRANSIENT)
-@pytest.mark.parametrize(("create_client", "times"), [(aws.writer, 1), (aws.reader, 4)])
+@pytest.mark.parametrize(
+    ("create_client", "times"),
+    [(aws.write_client, 1), (aws.read_client, 4)],
+)
 def test_a_write_is_sent_once_and_a_read_four_times(response, name, create_client, times):
     error, sent = error_of_personalize(create_client, response)
     assert (type(error).__name__, sent) == (name, times)
@@ -159,11 +162,11 @@ def test_transient_errors_of_all_services_have_the_same_names(
     ],
 )
 def test_a_transient_error_names_the_operation_and_the_reason(response, message):
-    error, _ = error_of_personalize(aws.writer, response)
+    error, _ = error_of_personalize(aws.write_client, response)
     assert str(error) == message
 
 
-@pytest.mark.parametrize("create_client", [aws.writer, aws.reader])
+@pytest.mark.parametrize("create_client", [aws.write_client, aws.read_client])
 @pytest.mark.parametrize(
     ("response", "name"),
     [
@@ -204,9 +207,9 @@ def test_a_status_of_500_or_more_is_a_fault_of_the_service(personalize, status, 
 @pytest.mark.parametrize(
     ("create_client", "attempts"),
     [
-        (aws.writer, 1),
-        (aws.reader, 4),
-        (aws.runtime, 1),
+        (aws.write_client, 1),
+        (aws.read_client, 4),
+        (aws.runtime_client, 1),
         (aws.s3, 4),
         (aws.stepfunctions, 4),
         (aws.scheduler, 4),

@@ -33,7 +33,7 @@ CONFIGURED = first_state(configured({"trigger": "schedule", "scheduledTime": NOW
 def close(monkeypatch, executions, personalize):
     """Return a function that calls the handler with the sample event."""
     monkeypatch.setattr(close_run, "stepfunctions", lambda: executions.client)
-    monkeypatch.setattr(close_run, "writer", lambda: personalize.client)
+    monkeypatch.setattr(close_run, "write_client", lambda: personalize.client)
     return lambda: close_run.handler(EVENT, None)
 
 

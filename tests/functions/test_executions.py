@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from functions.errors import ServiceUnavailable
 from functions.executions import (
-    configuration_of,
+    configured_run_of,
     input_problems,
     is_resumed,
     older_run,
@@ -277,12 +277,12 @@ STARTED = {"type": "ExecutionStarted"}
 def test_the_configuration_is_the_output_of_the_first_state(executions):
     later = first_state({"request": "of a later state"})
     expect_history(executions, STARTED, first_state(configured(SCHEDULED)), later)
-    assert configuration_of(executions.client, EXECUTION) == configured(SCHEDULED)
+    assert configured_run_of(executions.client, EXECUTION) == configured(SCHEDULED)
 
 
 def test_an_execution_that_did_not_leave_its_first_state_has_no_configuration(executions):
     expect_history(executions, STARTED)
-    assert configuration_of(executions.client, EXECUTION) is None
+    assert configured_run_of(executions.client, EXECUTION) is None
 
 
 # The older of two executions

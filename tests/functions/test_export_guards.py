@@ -248,7 +248,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
         f"minRelativeSize {share:g} of it; if the data really shrank, lower minRelativeSize for "
         "one run"
     )
-    assert found(truncated_export, seen, dataset=dataset, last_full=LAST_FULL) == (
+    assert found(truncated_export, seen, dataset=dataset, last_full_import_tags=LAST_FULL) == (
         [message] * refused
     )
 
@@ -263,7 +263,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     ids=["incremental", "no size known", "no export, which another guard finds"],
 )
 def test_a_small_export_passes_if_it_replaces_no_known_data(dataset, seen, last_full):
-    assert found(truncated_export, seen, dataset=dataset, last_full=last_full) == []
+    assert found(truncated_export, seen, dataset=dataset, last_full_import_tags=last_full) == []
 
 
 # The ready marker
@@ -436,7 +436,7 @@ def test_an_export_that_would_replace_that_of_a_later_day_is_found(
             export_of_earlier_day,
             settings_=settings(datasets=[configured]),
             dataset=dated,
-            last_import=last_import,
+            last_import_tags=last_import,
         )
         == [message] * refused
     )
@@ -457,7 +457,8 @@ SKIPPED = [
 def unchanged(**changes):
     """Return the messages in a world in which nothing is new, with these changes."""
     return messages(
-        nothing_new, **{"last_import": LAST_IMPORT, "versions": {SOLUTION: [TRAINED]}, **changes}
+        nothing_new,
+        **{"last_import_tags": LAST_IMPORT, "versions": {SOLUTION: [TRAINED]}, **changes},
     )
 
 
@@ -474,9 +475,9 @@ def test_the_newest_version_that_succeeded_counts():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"last_import": {}},
-        {"last_import": {DATASET: {"retraining-fingerprint": "other"}}},
-        {"last_import": {DATASET: {"retraining-run": "x"}}},
+        {"last_import_tags": {}},
+        {"last_import_tags": {DATASET: {"retraining-fingerprint": "other"}}},
+        {"last_import_tags": {DATASET: {"retraining-run": "x"}}},
         {"event_trackers": ["tracker"]},
         {"versions": {SOLUTION: []}},
         {"versions": {SOLUTION: [version_summary(creationDateTime=ago(47.5))]}},
@@ -517,7 +518,7 @@ def test_every_dataset_has_to_be_unchanged():
     changes = {
         "settings_": settings(datasets=[dataset_settings(), items_settings()]),
         "exports": {DATASET: export(), ITEMS: export(objects=[s3_object(size=2)])},
-        "last_import": {**LAST_IMPORT, ITEMS: LAST_IMPORT[DATASET]},
+        "last_import_tags": {**LAST_IMPORT, ITEMS: LAST_IMPORT[DATASET]},
     }
     assert unchanged(**changes) == []
 

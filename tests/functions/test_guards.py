@@ -124,7 +124,7 @@ def test_resources_that_exist_and_belong_together_pass():
 
 
 def test_every_resource_that_does_not_exist_is_found():
-    absent = {"datasets": {}, "groups": {}, "solutions": {}, "campaigns": {}}
+    absent = {"datasets": {}, "dataset_groups": {}, "solutions": {}, "campaigns": {}}
     assert messages(inactive_datasets, **absent) == [
         f"{DATASET}: does not exist; create it, or correct the stack's config"
     ]
@@ -137,7 +137,7 @@ def test_every_resource_that_does_not_exist_is_found():
 def test_all_datasets_are_checked_if_one_does_not_exist():
     two = settings(datasets=[items_settings(), dataset_settings()])
     groups = {GROUP: group_resource(status="CREATE FAILED")}
-    assert messages(inactive_datasets, settings_=two, groups=groups) == [
+    assert messages(inactive_datasets, settings_=two, dataset_groups=groups) == [
         f"{ITEMS}: does not exist; create it, or correct the stack's config",
         f"{GROUP}: its status is CREATE FAILED, but retraining needs ACTIVE",
     ]
@@ -147,7 +147,7 @@ def test_all_datasets_are_checked_if_one_does_not_exist():
 def test_every_resource_that_is_not_active_is_found(status):
     inactive = {
         "datasets": {DATASET: dataset_resource(status=status)},
-        "groups": {GROUP: group_resource(status=status)},
+        "dataset_groups": {GROUP: group_resource(status=status)},
         "solutions": {SOLUTION: solution_resource(status=status)},
     }
     assert [
@@ -495,7 +495,7 @@ def test_a_resumed_run_without_any_job_is_found():
     "changes",
     [
         {"import_jobs": {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE FAILED")]}},
-        {"named_versions": {VERSION_NAME: version(status="CREATE FAILED")}},
+        {"versions_by_name": {VERSION_NAME: version(status="CREATE FAILED")}},
     ],
     ids=["import", "version"],
 )

@@ -80,8 +80,8 @@ def handle(monkeypatch, services, caplog):
     def call(step, event):
         module = importlib.import_module(f"functions.{step}")
         clients = {
-            "writer" if step in WRITERS else "reader": services["personalize"].client,
-            "runtime": services["runtime"].client,
+            "write_client" if step in WRITERS else "read_client": services["personalize"].client,
+            "runtime_client": services["runtime"].client,
             "stepfunctions": services["executions"].client,
         }
         for name, client in clients.items():

@@ -92,7 +92,7 @@ def mentions(module_name, part):
     for node in ast.walk(part):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             owner, imported = names.get(node.value.id, ("", None))
-            if owner is None:  # from . import world; world.read(...)
+            if owner is None:  # from . import exports; exports.read_export(...)
                 yield imported, node.attr
         if isinstance(node, ast.Name):
             if node.id in functions or node.id in constants:

@@ -39,13 +39,13 @@ UPDATE = solution_settings(trainingMode="UPDATE", fullEveryDays=7)
 
 def planned_import(request=None, *, dataset=None, **changes):
     """Return the import of a dataset in the standard world with these changes."""
-    of_dataset = situation(request, **changes).of_dataset(dataset or dataset_settings())
+    of_dataset = situation(request, **changes).with_dataset(dataset or dataset_settings())
     return planned_jobs.planned_import(of_dataset)
 
 
 def planned_solution(request=None, *, solution=None, **changes):
     """Return the training of a solution in the standard world with these changes."""
-    of_solution = situation(request, **changes).of_solution(solution or solution_settings())
+    of_solution = situation(request, **changes).with_solution(solution or solution_settings())
     return planned_jobs.planned_solution(of_solution)
 
 
@@ -162,8 +162,8 @@ def test_the_newest_full_version_is_the_first_that_succeeded():
         without_mode,
         version_summary(solutionVersionArn=f"{SOLUTION}/0"),
     ]
-    of_solution = situation(versions={SOLUTION: versions}).of_solution(UPDATE)
-    assert planned_jobs.newest_full(of_solution)["solutionVersionArn"] == OLD_VERSION
+    of_solution = situation(versions={SOLUTION: versions}).with_solution(UPDATE)
+    assert planned_jobs.newest_full_version(of_solution)["solutionVersionArn"] == OLD_VERSION
 
 
 # A resumed run
@@ -172,7 +172,7 @@ def test_the_newest_full_version_is_the_first_that_succeeded():
 def test_a_resumed_run_starts_the_next_attempt_of_a_job_that_failed():
     jobs = [import_summary(jobName=JOB_NAME, status="CREATE FAILED")]
     assert planned_import(RESUME, import_jobs={DATASET: jobs})["jobName"] == SECOND_JOB_NAME
-    planned = planned_solution(RESUME, named_versions=by_name(version(status="CREATE STOPPED")))
+    planned = planned_solution(RESUME, versions_by_name=by_name(version(status="CREATE STOPPED")))
     assert planned["versionName"] == SECOND_VERSION_NAME
     assert planned["existingVersionArn"] is None
 
@@ -186,7 +186,7 @@ def test_the_third_attempt_follows_the_second():
         version(status="CREATE FAILED"),
         version(status="CREATE FAILED", name=SECOND_VERSION_NAME),
     )
-    third_version = planned_solution(RESUME, named_versions=versions)
+    third_version = planned_solution(RESUME, versions_by_name=versions)
     assert third_job["jobName"] == f"{JOB_NAME[:-1]}3"
     assert third_version["versionName"] == f"{VERSION_NAME[:-1]}3"
 
@@ -195,7 +195,7 @@ def test_the_third_attempt_follows_the_second():
 def test_a_resumed_run_keeps_a_job_that_did_not_fail(status):
     jobs = {DATASET: [import_summary(jobName=JOB_NAME, status=status)]}
     assert planned_import(RESUME, import_jobs=jobs)["jobName"] == JOB_NAME
-    planned = planned_solution(RESUME, named_versions=by_name(version(status=status)))
+    planned = planned_solution(RESUME, versions_by_name=by_name(version(status=status)))
     assert (planned["versionName"], planned["existingVersionArn"]) == (VERSION_NAME, VERSION)
 
 
@@ -203,25 +203,25 @@ def test_a_run_that_is_not_resumed_starts_the_first_attempt():
     jobs = {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE FAILED")]}
     assert planned_import(import_jobs=jobs)["jobName"] == JOB_NAME
     failed = by_name(version(status="CREATE FAILED"))
-    planned = planned_solution(WITHOUT_IMPORT, named_versions=failed)
+    planned = planned_solution(WITHOUT_IMPORT, versions_by_name=failed)
     assert planned["versionName"] == VERSION_NAME
 
 
 def test_a_resumed_run_keeps_a_version_in_its_mode():
     update = by_name(version(trainingMode="UPDATE"))
-    assert planned_solution(RESUME, named_versions=update)["trainingMode"] == "UPDATE"
+    assert planned_solution(RESUME, versions_by_name=update)["trainingMode"] == "UPDATE"
     without_mode = version()
     del without_mode["trainingMode"]
-    planned = planned_solution(RESUME, solution=UPDATE, named_versions=by_name(without_mode))
+    planned = planned_solution(RESUME, solution=UPDATE, versions_by_name=by_name(without_mode))
     assert planned["trainingMode"] == "FULL", "an existing version is compared with the plan"
     full = {**RESUME, "trainingMode": "FULL"}
-    assert planned_solution(full, named_versions=update)["trainingMode"] == "FULL"
+    assert planned_solution(full, versions_by_name=update)["trainingMode"] == "FULL"
 
 
 def test_a_resumed_run_updates_all_its_campaigns():
     """A campaign that serves the version already may still have to be probed."""
     campaigns = {CAMPAIGN: campaign(solutionVersionArn=VERSION)}
-    planned = planned_solution(RESUME, campaigns=campaigns, named_versions=by_name(version()))
+    planned = planned_solution(RESUME, campaigns=campaigns, versions_by_name=by_name(version()))
     assert [campaign["campaignArn"] for campaign in planned["campaigns"]] == [CAMPAIGN]
 
 
@@ -236,7 +236,7 @@ def existing(request=WITHOUT_IMPORT, *versions, **changes):
     """Return the version that a plan uses. Runs have trained all these versions."""
     versions = versions or (WAITING,)
     arns = {each["solutionVersionArn"] for each in versions}
-    known = {"named_versions": by_name(*versions), "trained_by_runs": arns, **changes}
+    known = {"versions_by_name": by_name(*versions), "trained_by_runs": arns, **changes}
     return planned_solution(request, **known)["existingVersionArn"]
 
 
@@ -266,7 +266,7 @@ def test_a_version_that_no_run_trained_does_not_wait_whatever_its_name_is():
 @pytest.mark.parametrize("name", [f"ffffffff{WAITING['name'][8:]}", "renamed"])
 def test_a_version_that_a_run_of_an_earlier_stack_trained_waits(name):
     renamed = by_name({**WAITING, "name": name})
-    planned = planned_solution(WITHOUT_IMPORT, named_versions=renamed, trained_by_runs=[VERSION])
+    planned = planned_solution(WITHOUT_IMPORT, versions_by_name=renamed, trained_by_runs=[VERSION])
     assert (planned["existingVersionArn"], planned["existingVersionIsForeign"]) == (VERSION, False)
 
 
@@ -289,7 +289,7 @@ def test_only_the_campaigns_that_lack_the_version_are_updated():
         WITHOUT_IMPORT,
         solution=solution_settings(campaigns=campaigns),
         campaigns={CAMPAIGN: campaign(solutionVersionArn=VERSION), second: campaign()},
-        named_versions=by_name(WAITING),
+        versions_by_name=by_name(WAITING),
         trained_by_runs=[VERSION],
     )
     assert planned["existingVersionArn"] == VERSION
@@ -347,7 +347,7 @@ def test_no_version_waits_for_a_solution_without_campaigns():
 def test_a_version_with_a_verdict_is_neither_resumed_nor_waiting(verdict):
     known = {"verdicts": {VERSION: verdict}}
     own = by_name(version(status="ACTIVE"))
-    resumed = planned_solution(RESUME, named_versions=own, **known)
+    resumed = planned_solution(RESUME, versions_by_name=own, **known)
     assert resumed["versionName"] == SECOND_VERSION_NAME
     assert resumed["existingVersionArn"] is None
     assert existing(WITHOUT_IMPORT, WAITING, **known) is None
@@ -377,7 +377,7 @@ ADOPTED = version(solutionVersionArn=FOREIGN_VERSION, name="by-hand", creationDa
 
 @pytest.mark.parametrize("status", ["ACTIVE", "CREATE IN_PROGRESS"])
 def test_a_resumed_run_goes_on_with_the_version_that_it_adopted(status):
-    planned = planned_solution(RESUME, adopted={SOLUTION: {**ADOPTED, "status": status}})
+    planned = planned_solution(RESUME, adopted_versions={SOLUTION: {**ADOPTED, "status": status}})
     assert planned["existingVersionArn"] == FOREIGN_VERSION
     assert planned["existingVersionIsForeign"] is True, "a foreign version is never stopped"
     assert planned["versionName"] == VERSION_NAME
@@ -385,16 +385,19 @@ def test_a_resumed_run_goes_on_with_the_version_that_it_adopted(status):
 
 def test_an_adopted_version_that_trained_automatically_is_planned_as_full():
     adopted = {SOLUTION: {**ADOPTED, "status": "ACTIVE", "trainingMode": "AUTOTRAIN"}}
-    assert planned_solution(RESUME, adopted=adopted)["trainingMode"] == "FULL"
+    assert planned_solution(RESUME, adopted_versions=adopted)["trainingMode"] == "FULL"
 
 
 @pytest.mark.parametrize(
     ("request_", "changes"),
     [
-        (RESUME, {"adopted": {SOLUTION: {**ADOPTED, "status": "CREATE FAILED"}}}),
-        (RESUME, {"adopted": {OTHER_SOLUTION: ADOPTED}}),
-        (RESUME, {"adopted": {SOLUTION: ADOPTED}, "verdicts": {FOREIGN_VERSION: "REJECTED"}}),
-        ({}, {"adopted": {SOLUTION: ADOPTED}}),
+        (RESUME, {"adopted_versions": {SOLUTION: {**ADOPTED, "status": "CREATE FAILED"}}}),
+        (RESUME, {"adopted_versions": {OTHER_SOLUTION: ADOPTED}}),
+        (
+            RESUME,
+            {"adopted_versions": {SOLUTION: ADOPTED}, "verdicts": {FOREIGN_VERSION: "REJECTED"}},
+        ),
+        ({}, {"adopted_versions": {SOLUTION: ADOPTED}}),
     ],
     ids=["failed", "of another solution", "rejected", "not resumed"],
 )
@@ -405,8 +408,8 @@ def test_any_other_adopted_version_is_not_used(request_, changes):
 def test_an_adopted_version_can_wait_too():
     planned = planned_solution(
         WITHOUT_IMPORT,
-        adopted={SOLUTION: {**ADOPTED, "status": "ACTIVE"}},
-        named_versions=by_name(WAITING),
+        adopted_versions={SOLUTION: {**ADOPTED, "status": "ACTIVE"}},
+        versions_by_name=by_name(WAITING),
         trained_by_runs=[VERSION],
     )
     assert planned["existingVersionArn"] == FOREIGN_VERSION, "it is the newer version"

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from functions.errors import Throttled
 from functions.planning import world
-from functions.planning.world import World
+from functions.planning.world import World, read_world
 from tests.functions.samples import (
     API_TAGS,
     ARN,
@@ -110,7 +110,7 @@ class Service:
                 "describe_schema", {"schema": {"schema": schema}}, schemaArn=SCHEMA
             )
         self._expect_list("dataset_import_jobs", self.region)
-        return world.read(
+        return read_world(
             self.personalize.client,
             settings_,
             run(request),
@@ -150,7 +150,7 @@ def service(personalize):
 EMPTY = World(
     now=NOW,
     older_run=("executions", run()),
-    groups={GROUP: group_resource()},
+    dataset_groups={GROUP: group_resource()},
     datasets={DATASET: dataset_resource()},
     schemas={DATASET: FIELDS},
     import_jobs={DATASET: []},
@@ -186,9 +186,9 @@ def test_lists_are_read_to_their_last_page_and_sorted_newest_first(service):
         EMPTY,
         import_jobs={DATASET: [OWN, import_summary()]},
         versions={SOLUTION: [NEW, OLD]},
-        named_versions={VERSION_NAME: version()},
-        last_import={DATASET: TAGS},
-        last_full={DATASET: TAGS},
+        versions_by_name={VERSION_NAME: version()},
+        last_import_tags={DATASET: TAGS},
+        last_full_import_tags={DATASET: TAGS},
     )
 
 
@@ -198,7 +198,7 @@ def test_a_resource_that_does_not_exist_is_left_out(service, missing):
     without = {missing: {}}
     if missing == "datasets":
         service.imports, service.schemas, service.groups = {}, {}, {}
-        without |= {"import_jobs": {}, "schemas": {}, "groups": {}}
+        without |= {"import_jobs": {}, "schemas": {}, "dataset_groups": {}}
     if missing == "solutions":
         without |= {"versions": {}}
     assert service.read() == replace(EMPTY, **without)
@@ -206,7 +206,7 @@ def test_a_resource_that_does_not_exist_is_left_out(service, missing):
 
 def test_a_group_that_does_not_exist_is_left_out_with_its_event_trackers(service):
     service.groups = {GROUP: None}
-    assert service.read() == replace(EMPTY, groups={})
+    assert service.read() == replace(EMPTY, dataset_groups={})
 
 
 def test_all_datasets_are_read_but_only_the_exports_to_import(service):
@@ -249,33 +249,33 @@ def test_an_import_is_known_by_its_tag_whatever_its_name_is(service, name):
     service.imports = {DATASET: [[{**OWN, "jobName": name}]]}
     service.import_tags = {OWN_ARN: API_TAGS}
     seen = service.read()
-    assert (seen.last_import, seen.last_full) == ({DATASET: TAGS}, {DATASET: TAGS})
+    assert (seen.last_import_tags, seen.last_full_import_tags) == ({DATASET: TAGS}, {DATASET: TAGS})
 
 
 def test_an_import_without_the_tag_of_a_run_is_foreign_whatever_its_name_is(service):
     service.imports = {DATASET: [[OWN]]}
     service.import_tags = {OWN_ARN: [FOREIGN_TAG]}
     seen = service.read()
-    assert (seen.last_import, seen.last_full) == ({}, {})
+    assert (seen.last_import_tags, seen.last_full_import_tags) == ({}, {})
 
 
 def test_the_tags_of_a_failed_import_are_not_read(service):
     service.imports = {DATASET: [[{**OWN, "status": "CREATE FAILED"}]]}
     seen = service.read()
-    assert (seen.last_import, seen.last_full) == ({}, {})
+    assert (seen.last_import_tags, seen.last_full_import_tags) == ({}, {})
 
 
 def test_the_last_import_is_not_known_if_a_foreign_one_is_newer(service):
     service.imports = {DATASET: [[FOREIGN, OWN]]}
     service.import_tags = {FOREIGN["datasetImportJobArn"]: [FOREIGN_TAG], OWN_ARN: API_TAGS}
-    assert service.read().last_import == {}
+    assert service.read().last_import_tags == {}
 
 
 def test_the_last_import_is_the_last_one_that_succeeded(service):
     failed = {**OWN, "status": "CREATE FAILED", "creationDateTime": ago(1)}
     service.imports = {DATASET: [[failed, OWN]]}
     service.import_tags = {OWN_ARN: API_TAGS}
-    assert service.read().last_import == {DATASET: TAGS}
+    assert service.read().last_import_tags == {DATASET: TAGS}
 
 
 INCREMENTAL = {
@@ -302,7 +302,7 @@ SMALL = [
 def test_the_last_full_import_of_a_run_is_known_whatever_is_newer(service, newer, tags):
     service.imports = {DATASET: [[newer, OWN]]}
     service.import_tags = {**tags, OWN_ARN: API_TAGS}
-    assert service.read().last_full == {DATASET: TAGS}
+    assert service.read().last_full_import_tags == {DATASET: TAGS}
 
 
 def test_without_a_full_import_of_a_run_none_is_known(service):
@@ -312,7 +312,7 @@ def test_without_a_full_import_of_a_run_none_is_known(service):
         INCREMENTAL["datasetImportJobArn"]: SMALL,
         foreign["datasetImportJobArn"]: [],
     }
-    assert service.read().last_full == {}
+    assert service.read().last_full_import_tags == {}
 
 
 SIX_FULL = [
@@ -328,13 +328,13 @@ def test_the_five_newest_full_imports_are_searched(service):
     service.imports = {DATASET: [SIX_FULL]}
     foreign = {job["datasetImportJobArn"]: [] for job in SIX_FULL[:5]}
     service.import_tags = {**foreign, SIX_FULL[4]["datasetImportJobArn"]: API_TAGS}
-    assert service.read().last_full == {DATASET: TAGS}
+    assert service.read().last_full_import_tags == {DATASET: TAGS}
 
 
 def test_the_tags_of_a_sixth_full_import_are_not_read(service):
     service.imports = {DATASET: [SIX_FULL]}
     service.import_tags = {job["datasetImportJobArn"]: [] for job in SIX_FULL[:5]}
-    assert service.read().last_full == {}
+    assert service.read().last_full_import_tags == {}
 
 
 # Versions
@@ -347,7 +347,7 @@ def test_versions_are_described_if_the_run_may_find_one_by_its_name(service, req
     service.described_versions = {VERSION: version(), OLD_VERSION: by_hand}
     service.version_tags = {VERSION: API_TAGS, OLD_VERSION: []}
     seen = service.read(request_)
-    assert seen.named_versions == {VERSION_NAME: version(), "by-hand": by_hand}
+    assert seen.versions_by_name == {VERSION_NAME: version(), "by-hand": by_hand}
     assert seen.trained_by_runs == {VERSION}, "the tag decides"
     assert seen.verdicts == {}
 
@@ -366,7 +366,7 @@ def test_any_other_run_describes_only_the_newest_active_version(service, request
     service.versions = [[OLD, NEW, {**failed, "creationDateTime": ago(0.5)}]]
     service.described_versions = {VERSION: version()}
     service.version_tags = {VERSION: []}
-    assert service.read(request_).named_versions == {VERSION_NAME: version()}
+    assert service.read(request_).versions_by_name == {VERSION_NAME: version()}
 
 
 def test_the_newer_of_two_versions_with_one_name_counts(service):
@@ -374,7 +374,7 @@ def test_the_newer_of_two_versions_with_one_name_counts(service):
     second = version(solutionVersionArn=OLD_VERSION)
     service.described_versions = {VERSION: version(), OLD_VERSION: second}
     service.version_tags = {VERSION: [], OLD_VERSION: []}
-    assert service.read({"skipImport": True}).named_versions == {VERSION_NAME: version()}
+    assert service.read({"skipImport": True}).versions_by_name == {VERSION_NAME: version()}
 
 
 def test_a_version_without_a_name_is_left_out(service):
@@ -383,7 +383,7 @@ def test_a_version_without_a_name_is_left_out(service):
     service.versions = [[NEW]]
     service.described_versions = {VERSION: nameless}
     service.version_tags = {VERSION: []}
-    assert service.read({"skipImport": True}).named_versions == {}
+    assert service.read({"skipImport": True}).versions_by_name == {}
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_a_version_that_was_adopted_is_known_by_its_tag(service, request_, adopt
     service.versions = [[NEW]]
     service.described_versions = {VERSION: foreign}
     service.version_tags = {VERSION: [{"tagKey": "retraining-adopted-as", "tagValue": adopted_as}]}
-    assert service.read(request_).adopted == ({SOLUTION: foreign} if known else {})
+    assert service.read(request_).adopted_versions == ({SOLUTION: foreign} if known else {})
 
 
 def test_only_the_ten_newest_versions_are_described(service):
@@ -425,7 +425,7 @@ def test_only_the_ten_newest_versions_are_described(service):
         arn: version(solutionVersionArn=arn, name=arn[-1]) for arn in arns[:10]
     }
     service.version_tags = {arn: [] for arn in arns[:10]}
-    assert sorted(service.read({"skipImport": True}).named_versions) == list("0123456789")
+    assert sorted(service.read({"skipImport": True}).versions_by_name) == list("0123456789")
 
 
 def test_a_solution_may_have_no_campaigns(service):
@@ -464,4 +464,4 @@ def test_the_schedule_is_not_read_if_it_did_not_start_the_run(service, missing):
 def test_any_other_error_ends_the_read(personalize, code, expected):
     personalize.expect_error("describe_dataset", code, "no", datasetArn=DATASET)
     with pytest.raises(expected, match="no"):
-        world.read(personalize.client, settings(), run(), datasets=[], solutions=[])
+        read_world(personalize.client, settings(), run(), datasets=[], solutions=[])

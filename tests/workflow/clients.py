@@ -20,7 +20,13 @@ from tests.world import ACCOUNT, REGION
 
 OPERATOR = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root")
 FUNCTIONS = Caller(ACCOUNT, REGION, f"arn:aws:sts::{ACCOUNT}:assumed-role/functions/session")
-CLIENTS_OF_FUNCTIONS = ("reader", "writer", "runtime", "stepfunctions", "scheduler")
+CLIENTS_OF_FUNCTIONS = (
+    "read_client",
+    "write_client",
+    "runtime_client",
+    "stepfunctions",
+    "scheduler",
+)
 
 
 class CurrentService:

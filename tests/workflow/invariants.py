@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from emulator.virtual.step_functions import Execution
-from functions.close_run import LATEST_CREATION
+from functions.close_run import MAX_CREATION_DELAY
 from functions.personalize.tags import VERDICT
 from tests.workflow.pipeline import RUN_ID
 from tests.workflow.recorder import Recorder, Report, Update, is_of_this_run, report_of
@@ -141,7 +141,7 @@ def _check_trainings(
 def _check_stops(recorder: Recorder) -> None:
     """Check that only versions of this run were stopped, and by `close_run` only its own.
 
-    A version that was created within `LATEST_CREATION` after the end of a closed execution may
+    A version that was created within `MAX_CREATION_DELAY` after the end of a closed execution may
     still come from this execution.
     """
     for version_arn, closed_execution in recorder.stops:
@@ -151,7 +151,7 @@ def _check_stops(recorder: Recorder) -> None:
             continue
         creators = recorder.creators[str(version["name"])] - {closed_execution.arn}
         ended = closed_execution.events[-1]["timestamp"]
-        assert not creators or version["creationDateTime"] <= ended + LATEST_CREATION, (
+        assert not creators or version["creationDateTime"] <= ended + MAX_CREATION_DELAY, (
             f"closing {closed_execution.arn} stopped {version_arn}, which {creators} created later"
         )
 

@@ -10,7 +10,7 @@ from components.state_machine import definition as module
 from components.state_machine.asl import machines, problems
 from components.state_machine.steps import STEPS
 from functions import errors, executions
-from functions.contract import Evaluation, Phase, Probing
+from functions.contract import Evaluation, Phase, ProbeState
 from tests.workflow.pipeline import definition_of
 from tests.world import MOVIES
 
@@ -241,7 +241,7 @@ def test_the_choices_compare_with_every_phase_and_no_other_value():
 def test_the_default_of_a_verdict_and_of_a_probe_is_the_bad_result():
     results = {
         "evaluation.verdict": get_args(get_type_hints(Evaluation)["verdict"]),
-        "probing.phase": get_args(get_type_hints(Probing)["phase"]),
+        "probing.phase": get_args(get_type_hints(ProbeState)["phase"]),
     }
     defaults = {
         path_end: set(all_) - compared_values(path_end) for path_end, all_ in results.items()

@@ -52,7 +52,7 @@ def run_with_bad_answers(pipeline, bad):
             raise ClientError(response, "GetRecommendations")
         return runtime.get_recommendations(**request)
 
-    runtime = aws.runtime()
+    runtime = aws.runtime_client()
     client = SimpleNamespace(get_recommendations=get_recommendations)
     with patch("functions.probe_campaign.runtime", lambda: client):
         execution = pipeline.run(skipImport=True)

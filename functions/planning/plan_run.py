@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
 from .guards import GUARDS
-from .planned_jobs import import_has_begun, needs_training, planned_import, planned_solution
+from .planned_jobs import has_begun_import, needs_training, planned_import, planned_solution
 from .situation import situation_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DRY_RUN = "this is a dry run"
 
 
-def decide(settings: Settings, run: Run, world: World) -> Plan:
+def plan_run(settings: Settings, run: Run, world: World) -> Plan:
     """Return the plan of a run. The guards are checked in the order of their table.
 
     Raises:
@@ -45,22 +45,22 @@ def decide(settings: Settings, run: Run, world: World) -> Plan:
 def _messages(guard: Guard, situation: Situation) -> Iterator[str]:
     """Yield the messages of a guard. A message about a dataset begins with its config key."""
     for part in _parts(guard, situation):
-        dataset = part.dataset_in_question
+        dataset = part.selected_dataset
         for message in guard.check(part):
             yield f"datasets.{dataset['type']}: {message}" if dataset else message
 
 
 def _parts(guard: Guard, situation: Situation) -> list[Situation]:
     """Return the situations that a guard checks, by its scope."""
-    datasets = [situation.of_dataset(dataset) for dataset in situation.datasets]
-    solutions = [situation.of_solution(solution) for solution in situation.solutions]
+    datasets = [situation.with_dataset(dataset) for dataset in situation.datasets]
+    solutions = [situation.with_solution(solution) for solution in situation.solutions]
     match guard.scope:
         case "run":
             return [situation]
         case "dataset":
             return datasets
         case "export":
-            return [part for part in datasets if not import_has_begun(part)]
+            return [part for part in datasets if not has_begun_import(part)]
         case "solution":
             return solutions
         case _:
@@ -72,10 +72,10 @@ def _plan(situation: Situation, *, skipped: str | None = None) -> Plan:
     dry_run = DRY_RUN if situation.run["request"].get("dryRun") else None
     return {
         "imports": [
-            planned_import(situation.of_dataset(dataset)) for dataset in situation.datasets
+            planned_import(situation.with_dataset(dataset)) for dataset in situation.datasets
         ],
         "solutions": [
-            planned_solution(situation.of_solution(solution)) for solution in situation.solutions
+            planned_solution(situation.with_solution(solution)) for solution in situation.solutions
         ],
         "skipped": skipped or dry_run,
         "warnings": _warnings(situation),

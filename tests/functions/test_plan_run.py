@@ -3,8 +3,8 @@
 import pytest
 
 from functions.errors import RunRefused
-from functions.planning.decide import decide
-from functions.planning.situation import datasets_of
+from functions.planning.plan_run import plan_run
+from functions.planning.situation import datasets_to_import
 from tests.functions.samples import (
     ARN,
     CAMPAIGN,
@@ -46,7 +46,7 @@ from tests.functions.samples import (
 
 def plan(request=None, *, settings_=None, **changes):
     """Return the plan in the standard world with these changes."""
-    return decide(settings_ or settings(), run(request), world(**changes))
+    return plan_run(settings_ or settings(), run(request), world(**changes))
 
 
 def refusal(request=None, **changes):
@@ -151,7 +151,7 @@ DATED = dataset_settings(
     ids=["scheduled", "started by hand", "resumed"],
 )
 def test_a_date_in_a_location_is_the_day_of_the_run(changes):
-    assert datasets_of(settings(datasets=[DATED]), run(**changes)) == [
+    assert datasets_to_import(settings(datasets=[DATED]), run(**changes)) == [
         {
             **DATED,
             "dataLocation": "s3://exports/2026-11-28/2026-11-28.csv",
@@ -161,7 +161,7 @@ def test_a_date_in_a_location_is_the_day_of_the_run(changes):
 
 
 def test_a_location_without_a_date_stays_as_it_is():
-    assert datasets_of(settings(), run()) == [dataset_settings()]
+    assert datasets_to_import(settings(), run()) == [dataset_settings()]
 
 
 # Guards that refuse
@@ -195,7 +195,15 @@ def test_a_single_problem_is_not_called_problems():
 
 
 def test_no_resource_has_to_exist_for_a_refusal():
-    keys = "datasets", "groups", "schemas", "import_jobs", "solutions", "versions", "campaigns"
+    keys = (
+        "datasets",
+        "dataset_groups",
+        "schemas",
+        "import_jobs",
+        "solutions",
+        "versions",
+        "campaigns",
+    )
     nothing = {key: {} for key in keys}
     assert refusal({"trainingMode": "UPDATE"}, **nothing).startswith("4 problems with this run:")
 
@@ -224,7 +232,10 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
             "the probe has itemId",
         ),
         ({"exports": {DATASET: export(objects=[], samples=[])}}, "was the export written"),
-        ({"last_full": {DATASET: {"retraining-bytes": "9999"}}}, "less than minRelativeSize"),
+        (
+            {"last_full_import_tags": {DATASET: {"retraining-bytes": "9999"}}},
+            "less than minRelativeSize",
+        ),
         (
             {"settings_": settings(datasets=[dataset_settings(readyMarker="s3://exports/x")])},
             "the ready marker",
@@ -232,7 +243,7 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
         (
             {
                 "settings_": settings(datasets=[dataset_settings(dataLocation="s3://x/{date}")]),
-                "last_import": {DATASET: {"retraining-run": "20261206T030000Z"}},
+                "last_import_tags": {DATASET: {"retraining-run": "20261206T030000Z"}},
             },
             "has imported a later day since",
         ),
@@ -286,12 +297,12 @@ def test_a_run_beside_an_older_one_is_skipped_even_if_other_guards_would_refuse(
 
 
 UNCHANGED = {
-    "last_import": {DATASET: {"retraining-fingerprint": FINGERPRINT}},
+    "last_import_tags": {DATASET: {"retraining-fingerprint": FINGERPRINT}},
     "versions": {SOLUTION: [version_summary(creationDateTime=ago(47))]},
 }
 NOTHING_NEW = "nothing is new: the exports were imported before"
 WAITING = {
-    "named_versions": {VERSION_NAME: version(status="ACTIVE", creationDateTime=ago(47))},
+    "versions_by_name": {VERSION_NAME: version(status="ACTIVE", creationDateTime=ago(47))},
     "trained_by_runs": [VERSION],
 }
 """A version that was trained after the last import, and that no campaign serves."""
@@ -348,7 +359,7 @@ def test_the_reasons_of_several_solutions_are_joined():
 
 
 def test_a_version_that_exists_is_used_however_often_the_solution_was_trained():
-    own = {"named_versions": {VERSION_NAME: version()}}
+    own = {"versions_by_name": {VERSION_NAME: version()}}
     assert plan(RESUME, settings_=ONCE, **own)["skipped"] is None
     assert plan({"skipImport": True}, settings_=ONCE, **WAITING)["skipped"] is None
 
