@@ -14,6 +14,6 @@ def handler(event: EvaluatedCampaign, _context: object) -> Job:
         event["campaign"],
         event["evaluation"],
         target=event["version"]["arn"],
-        previous=event["update"],
+        last_try=event["update"],
     )
     return log_job("update_campaign", event["run"], job)

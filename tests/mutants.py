@@ -32,7 +32,7 @@ SWAPS += [(ast.Is, ast.IsNot), (ast.In, ast.NotIn), (ast.And, ast.Or)]
 SWAPPED = {first: second for pair in SWAPS for first, second in permutations(pair)}
 NEXT_STATES = ("next_state", "on_error", "on_active", "on_failed", "default")
 """The arguments that name a next state of the workflow."""
-STATUS_OWNERS = {"described", "latest"}
+STATUS_OWNERS = {"campaign", "latest_update"}
 """The variables whose statuses are easily confused: a campaign and its latest update."""
 
 

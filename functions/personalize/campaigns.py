@@ -27,278 +27,305 @@ if TYPE_CHECKING:
     from ..contract import Evaluation, Job, PlannedCampaign, Settings
 
 BUSY_PAUSE = 60
-"""Seconds until the next try to update a campaign that is being changed."""
+"""Seconds until the next try to update a campaign that is busy."""
 UPDATE_VISIBLE_AFTER = timedelta(minutes=10)
-"""The time that Describe may take to show an update that was created."""
+"""The time after which Describe certainly shows an update that was sent."""
 
 
 class _Move(NamedTuple):
-    """One try to move a campaign to a version."""
+    """The task to move a campaign to a version. It may take several tries."""
 
-    planned: PlannedCampaign
+    planned_campaign: PlannedCampaign
     target: str
+    """ARN of the version that the campaign shall serve."""
     max_hours: float
-    previous: Job | None
-    """The result of the previous try, if the campaign was busy then."""
+    """The deadline, in hours after the first try."""
+    last_try: Job | None
+    """The result of the last try. It is None if there was no try yet."""
 
 
 def update_campaign(
     client: PersonalizeClient,
     settings: Settings,
-    planned: PlannedCampaign,
+    planned_campaign: PlannedCampaign,
     evaluation: Evaluation,
     *,
     target: str,
-    previous: Job | None,
+    last_try: Job | None,
 ) -> Job:
     """Move the campaign to the target version, unless it serves that version or a newer one.
 
     Args:
         client: a client that sends each request once.
         settings: the settings of the pipeline.
-        planned: the campaign to update.
+        planned_campaign: the campaign to update.
         evaluation: the judgement of the gate. It holds only while the campaign serves the version
             that the gate compared with.
-        target: the ARN of the version to serve.
-        previous: the result of the previous try, if the campaign was busy then.
+        target: the ARN of the version that the campaign shall serve.
+        last_try: the result of the last try, or None if there was no try yet.
     """
-    move = _Move(planned, target, settings["limits"]["maxCampaignHours"], previous)
-    described = _describe(client, planned)
-    if reason := _busy_reason(described, target):
-        return _postponed(move, reason)
-    if job := _job_without_update(client, described, target):
+    move = _Move(planned_campaign, target, settings["limits"]["maxCampaignHours"], last_try)
+    campaign = _describe(client, planned_campaign)
+    if reason := _busy_reason(campaign, target):
+        return _postponed_job(move, reason)
+    if job := _job_without_update(client, campaign, target):
         return job
-    if described.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
-        return _postponed(move, "it follows the newest version by itself")
-    compared_with_live = live_version(described) == evaluation["comparedWith"]
-    if not compared_with_live or was_rolled_back(client, target):
-        return _judge_again(move)
-    rollback_version = _rollback_version(client, described)
-    return _send_update(client, move, described, rollback_version=rollback_version)
+    if campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
+        return _postponed_job(move, "it follows the newest version by itself")
+    if live_version(campaign) != evaluation["comparedWith"] or was_rolled_back(client, target):
+        return _job_to_judge_again(move)
+    rollback_version = _rollback_version(client, campaign)
+    return _send_update(client, move, campaign, rollback_version=rollback_version)
 
 
 def roll_back_campaign(
     client: PersonalizeClient,
     settings: Settings,
-    planned: PlannedCampaign,
+    planned_campaign: PlannedCampaign,
     update: Job,
-    previous: Job | None,
+    last_try: Job | None,
 ) -> Job:
-    """Move the campaign back to the version before, unless it was moved to another one since.
+    """Move the campaign from the version of a bad update back to the version before it.
 
-    The bad version is tagged first, so that no run deploys it again. If the version takes no more
-    tags, the campaign is still moved back, with a warning.
+    The bad version is tagged first, so that no run deploys it again.
+
+    Args:
+        client: a client that sends each request once.
+        settings: the settings of the pipeline.
+        planned_campaign: the campaign to roll back.
+        update: the update to the bad version.
+        last_try: the result of the last try to roll back, or None if there was no try yet.
     """
-    warnings, bad_version = [], update["targetVersionArn"]
-    try:
-        write_tag(client, bad_version, VERDICT, "ROLLED_BACK")
-    except client.exceptions.TooManyTagsException:
-        warnings = [f"{bad_version} takes no more tags, so a resumed run may deploy it again"]
-    target = update["previousVersionArn"]
+    bad_version, target = update["targetVersionArn"], update["previousVersionArn"]
     assert target is not None, "the workflow probes only campaigns that can be rolled back"
-    move = _Move(planned, target, settings["limits"]["maxCampaignHours"], previous)
+    warnings = _tag_as_rolled_back(client, bad_version)
+    move = _Move(planned_campaign, target, settings["limits"]["maxCampaignHours"], last_try)
     job = _move_back(client, move, bad_version)
     return {**job, "warnings": [*job["warnings"], *warnings]}
 
 
 def watch_campaign_update(
-    client: PersonalizeClient, settings: Settings, planned: PlannedCampaign, update: Job
+    client: PersonalizeClient, settings: Settings, planned_campaign: PlannedCampaign, update: Job
 ) -> Job:
-    """Poll the campaign until it serves the target or until this invocation has used its time."""
+    """Poll the campaign until its update ends or until this invocation has used its time."""
     max_hours = settings["limits"]["maxCampaignHours"]
 
     def describe() -> Job:
-        return {**update, **_update_state(_describe(client, planned), update, max_hours)}
+        campaign = _describe(client, planned_campaign)
+        return {**update, **_state_of_update(campaign, update, max_hours)}
 
     return watch(
         describe,
-        durations=planned["durations"],
+        durations=planned_campaign["durations"],
         max_hours=max_hours,
         warnings=update["warnings"],
     )
 
 
-def live_version(described: CampaignTypeDef) -> str | None:
-    """Return the version that a campaign serves, or None if its creation failed."""
-    return described["solutionVersionArn"] if is_active(described["status"]) else None
+def live_version(campaign: CampaignTypeDef) -> str | None:
+    """Return the ARN of the version that a campaign serves.
+
+    Return None if the creation of the campaign failed. The campaign then serves nothing, although
+    its description contains a version.
+    """
+    return campaign["solutionVersionArn"] if is_active(campaign["status"]) else None
 
 
 def was_rolled_back(client: PersonalizeClient, version_arn: str) -> bool:
-    """Return True if a campaign was rolled back from this version."""
+    """Return True if any campaign was rolled back from this version."""
     return tags_of(client, version_arn).get(VERDICT) == "ROLLED_BACK"
 
 
-def _describe(client: PersonalizeClient, planned: PlannedCampaign) -> CampaignTypeDef:
-    return client.describe_campaign(campaignArn=planned["campaignArn"])["campaign"]
+def _describe(client: PersonalizeClient, planned_campaign: PlannedCampaign) -> CampaignTypeDef:
+    return client.describe_campaign(campaignArn=planned_campaign["campaignArn"])["campaign"]
 
 
-def _is_updating(described: CampaignTypeDef) -> bool:
-    latest = described.get("latestCampaignUpdate")
-    return latest is not None and is_running(latest["status"])
+def _running_update(campaign: CampaignTypeDef) -> CampaignUpdateSummaryTypeDef | None:
+    """Return the update of the campaign that is running, or None."""
+    latest_update = campaign.get("latestCampaignUpdate")
+    if latest_update and is_running(latest_update["status"]):
+        return latest_update
+    return None
 
 
-def _serves(described: CampaignTypeDef, version_arn: str) -> bool:
-    """Return True if the version is live. A campaign whose creation failed only names a version."""
-    return live_version(described) == version_arn
+def _latest_update_time(campaign: CampaignTypeDef) -> str | None:
+    """Return when the latest update was created, or None if the campaign was never updated."""
+    latest_update = campaign.get("latestCampaignUpdate")
+    return latest_update["creationDateTime"].isoformat() if latest_update else None
 
 
-def _serves_newer(client: PersonalizeClient, described: CampaignTypeDef, version_arn: str) -> bool:
+def _serves_newer(client: PersonalizeClient, campaign: CampaignTypeDef, version_arn: str) -> bool:
     """Return True if the campaign serves a version that was created after this version."""
-    served = live_version(described)
-    if served is None or is_latest(served):
+    live = live_version(campaign)
+    if live is None or is_latest(live):
         return False
-    return version_created_at(client, served) > version_created_at(client, version_arn)
+    return version_created_at(client, live) > version_created_at(client, version_arn)
 
 
-def _busy_reason(described: CampaignTypeDef, target: str) -> str | None:
-    """Return why the campaign cannot be updated now, or None if it can.
+def _busy_reason(campaign: CampaignTypeDef, target: str) -> str | None:
+    """Return why the campaign cannot be moved to the target now, or None if it can.
 
-    A running update to the target is no reason, because the run adopts it.
+    A campaign that is being updated to the target is not busy, because the run adopts the update.
     """
-    latest = described.get("latestCampaignUpdate")
-    if latest and is_running(latest["status"]):
-        updating_to = latest["solutionVersionArn"]
+    if running_update := _running_update(campaign):
+        updating_to = running_update["solutionVersionArn"]
         return None if updating_to == target else f"it is being updated to {updating_to}"
-    if is_running(described["status"]):
-        return f"its status is {described['status']}"
+    if is_running(campaign["status"]):
+        return f"its status is {campaign['status']}"
     return None
 
 
 def _job_without_update(
-    client: PersonalizeClient, described: CampaignTypeDef, target: str
+    client: PersonalizeClient, campaign: CampaignTypeDef, target: str
 ) -> Job | None:
-    """Return the job of a campaign that needs no update, or None if it needs one.
+    """Return the job of a campaign that needs no update, or None if the campaign needs an update.
 
-    A running update to the target is adopted. A campaign that serves the target may still have to
-    be probed. A campaign that serves a newer version keeps it.
+    The campaign must not be busy. There are three cases without an update: the campaign is being
+    updated to the target, it serves the target, or it serves a newer version. In the first two
+    cases the job contains both versions, because the campaign may still have to be probed.
     """
-    if _is_updating(described):
+    if _running_update(campaign):
         return {
-            **_update_job(described),
+            **_latest_update_job(campaign),
             "targetVersionArn": target,
-            "previousVersionArn": _rollback_version(client, described),
+            "previousVersionArn": _rollback_version(client, campaign),
         }
-    if _serves(described, target):
-        before = tags_of(client, described["campaignArn"]).get(PREVIOUS)
+    if live_version(campaign) == target:
+        before_target = tags_of(client, campaign["campaignArn"]).get(PREVIOUS)
         return {
-            **_served_job(described),
+            **_served_job(campaign),
             "targetVersionArn": target,
-            "previousVersionArn": before if before != target else None,
+            "previousVersionArn": before_target if before_target != target else None,
         }
-    if _serves_newer(client, described, target):
-        failure = f"it serves {described['solutionVersionArn']}"
-        return {**_served_job(described), "phase": "SUPERSEDED", "failure": failure}
+    if _serves_newer(client, campaign, target):
+        failure = f"it serves {campaign['solutionVersionArn']}"
+        return {**_served_job(campaign), "phase": "SUPERSEDED", "failure": failure}
     return None
 
 
-def _judge_again(move: _Move) -> Job:
-    """Return a job that leads back to the gate, or that has ended after the deadline."""
-    job = _postponed(move, "the gate has to judge again")
+def _job_to_judge_again(move: _Move) -> Job:
+    """Return a job with the phase CHANGED, which leads back to the gate, or ENDED if overdue."""
+    job = _postponed_job(move, "the gate has to judge again")
     return {**job, "phase": "CHANGED"} if job["phase"] == "AGAIN" else job
 
 
-def _postponed(move: _Move, reason: str) -> Job:
+def _postponed_job(move: _Move, reason: str) -> Job:
+    """Return a job that tries the move again later, or that has ended if the move is overdue."""
     return postponed_job(
-        move.planned["campaignArn"],
+        move.planned_campaign["campaignArn"],
         reason,
-        move.previous,
+        move.last_try,
         max_hours=move.max_hours,
         seconds=BUSY_PAUSE,
     )
 
 
-def _rollback_version(client: PersonalizeClient, described: CampaignTypeDef) -> str | None:
-    """Return the version to roll back to, or None if no good version is known.
+def _rollback_version(client: PersonalizeClient, campaign: CampaignTypeDef) -> str | None:
+    """Return the ARN of the version to roll back to if the next update of the campaign is bad.
 
-    This is the live version. If a campaign was rolled back from it, this is the version before. A
-    live version with the verdict REJECTED counts as good: the gate of another campaign rejected it,
-    or a person has moved this campaign to it.
+    Usually this is the live version. If any campaign was rolled back from the live version, it is
+    bad too. Then return the version that the campaign served before the live version.
+
+    A live version with the verdict REJECTED counts as good: the gate of another campaign rejected
+    it, or a person has moved this campaign to it. Return None if no good version is known.
     """
-    live = live_version(described)
-    if live and not is_latest(live) and was_rolled_back(client, live):
-        return tags_of(client, described["campaignArn"]).get(PREVIOUS)
+    live = live_version(campaign)
+    if live is None or is_latest(live):
+        # $LATEST is not a version, so it has no tags to read.
+        return live
+    if was_rolled_back(client, live):
+        return tags_of(client, campaign["campaignArn"]).get(PREVIOUS)
     return live
 
 
+def _tag_as_rolled_back(client: PersonalizeClient, version_arn: str) -> list[str]:
+    """Tag the version, so that no run deploys it again. Return a warning if it takes no tag."""
+    try:
+        write_tag(client, version_arn, VERDICT, "ROLLED_BACK")
+    except client.exceptions.TooManyTagsException:
+        return [f"{version_arn} takes no more tags, so a resumed run may deploy it again"]
+    return []
+
+
 def _move_back(client: PersonalizeClient, move: _Move, bad_version: str) -> Job:
-    """Move the campaign from the bad version to the target."""
-    described = _describe(client, move.planned)
-    if reason := _busy_reason(described, move.target):
-        return _postponed(move, reason)
-    if _is_updating(described):
-        return {**_update_job(described), "targetVersionArn": move.target}
-    if _serves(described, move.target):
-        return {**_served_job(described), "targetVersionArn": move.target}
-    if not _serves(described, bad_version):
-        failure = f"it serves {described['solutionVersionArn']} now"
-        return {**_served_job(described), "phase": "ENDED", "failure": failure}
-    return _send_update(client, move, described, rollback_version=None)
+    """Move the campaign back to the target, unless a person has moved it to a third version."""
+    campaign = _describe(client, move.planned_campaign)
+    if reason := _busy_reason(campaign, move.target):
+        return _postponed_job(move, reason)
+    if _running_update(campaign):
+        return {**_latest_update_job(campaign), "targetVersionArn": move.target}
+    live = live_version(campaign)
+    if live == move.target:
+        return {**_served_job(campaign), "targetVersionArn": move.target}
+    if live != bad_version:
+        failure = f"it serves {campaign['solutionVersionArn']} now"
+        return {**_served_job(campaign), "phase": "ENDED", "failure": failure}
+    return _send_update(client, move, campaign, rollback_version=None)
 
 
 def _send_update(
     client: PersonalizeClient,
     move: _Move,
-    described: CampaignTypeDef,
+    campaign: CampaignTypeDef,
     *,
     rollback_version: str | None,
 ) -> Job:
-    """Write the version to roll back to as a tag, and send the update."""
-    arn = move.planned["campaignArn"]
+    """Write the version to roll back to as a tag of the campaign, and send the update."""
+    arn = move.planned_campaign["campaignArn"]
     try:
         # A tag cannot contain the $ of $LATEST.
         if rollback_version and not is_latest(rollback_version):
             write_tag(client, arn, PREVIOUS, rollback_version)
-        client.update_campaign(**_update_request(described, move.target))
+        client.update_campaign(**_update_request(campaign, move.target))
     except client.exceptions.ResourceInUseException:
-        return _postponed(move, "it is in use")
-    latest = described.get("latestCampaignUpdate")
+        return _postponed_job(move, "it is in use")
     return {
-        **created_job(arn, move.planned["durations"]),
-        "firstTriedAt": first_tried_at(move.previous),
+        **created_job(arn, move.planned_campaign["durations"]),
+        "firstTriedAt": first_tried_at(move.last_try),
         "targetVersionArn": move.target,
         "previousVersionArn": rollback_version,
-        "previousUpdateAt": latest["creationDateTime"].isoformat() if latest else None,
+        "previousUpdateAt": _latest_update_time(campaign),
     }
 
 
-def _update_request(described: CampaignTypeDef, target: str) -> UpdateCampaignRequestTypeDef:
-    """Return the request that changes only the version.
+def _update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequestTypeDef:
+    """Return the request that changes the version of the campaign and no other setting.
 
-    It repeats the other settings, because the API does not promise to keep a setting that the
-    request leaves out.
+    The request repeats the other settings, because the API does not promise to keep a setting that
+    a request leaves out.
     """
     request: UpdateCampaignRequestTypeDef = {
-        "campaignArn": described["campaignArn"],
+        "campaignArn": campaign["campaignArn"],
         "solutionVersionArn": target,
     }
-    if "minProvisionedTPS" in described:
-        request["minProvisionedTPS"] = described["minProvisionedTPS"]
-    if "campaignConfig" in described:
-        request["campaignConfig"] = described["campaignConfig"]
+    if "minProvisionedTPS" in campaign:
+        request["minProvisionedTPS"] = campaign["minProvisionedTPS"]
+    if "campaignConfig" in campaign:
+        request["campaignConfig"] = campaign["campaignConfig"]
     return request
 
 
-def _update_state(described: CampaignTypeDef, update: Job, max_hours: float) -> Job:
-    """Return the job of this run's update.
+def _state_of_update(campaign: CampaignTypeDef, update: Job, max_hours: float) -> Job:
+    """Return the job of this run's update, as the description of the campaign shows it.
 
-    The latest update is this run's if it has the target version and was created after the update
-    before. It has ended when it is ACTIVE and the campaign serves the target.
+    The description contains only the latest update. Until this run's update is visible, that is the
+    update before it. If a person has updated the campaign since, it is the update of the person.
     """
     target = update["targetVersionArn"]
-    latest = described.get("latestCampaignUpdate")
-    updated_at = latest["creationDateTime"].isoformat() if latest else None
-    is_another_update = updated_at != update.get("previousUpdateAt")
-    if latest and latest["solutionVersionArn"] == target and is_another_update:
-        job = _update_job(described)
-        if job["phase"] == "ACTIVE" and described["solutionVersionArn"] != target:
+    latest_update = campaign.get("latestCampaignUpdate")
+    is_new_update = _latest_update_time(campaign) != update.get("previousUpdateAt")
+    if latest_update and is_new_update and latest_update["solutionVersionArn"] == target:
+        job = _latest_update_job(campaign)
+        if job["phase"] == "ACTIVE" and campaign["solutionVersionArn"] != target:
+            # The update has ended, but the campaign still serves the old version for a moment.
             return {**job, "phase": "UNDER_WAY"}
         return job
-    if _serves(described, target):
-        return _served_job(described)
+    if live_version(campaign) == target:
+        return _served_job(campaign)
     age = clock.now() - datetime.fromisoformat(update["createdAt"])
-    if is_another_update or age > UPDATE_VISIBLE_AFTER:
+    if is_new_update or age > UPDATE_VISIBLE_AFTER:
         return postponed_job(
-            described["campaignArn"],
+            campaign["campaignArn"],
             "another update replaced it",
             update,
             max_hours=max_hours,
@@ -307,24 +334,24 @@ def _update_state(described: CampaignTypeDef, update: Job, max_hours: float) -> 
     return {**update, "phase": "UNDER_WAY"}
 
 
-def _update_job(described: CampaignTypeDef) -> Job:
-    """Return the job of the latest update."""
-    latest: CampaignUpdateSummaryTypeDef = described["latestCampaignUpdate"]
+def _latest_update_job(campaign: CampaignTypeDef) -> Job:
+    """Return the job of the latest update of a campaign that was updated at least once."""
+    latest_update = campaign["latestCampaignUpdate"]
     return described_job(
-        described["campaignArn"],
-        latest["status"],
-        created=latest["creationDateTime"],
-        updated=latest["lastUpdatedDateTime"],
-        failure=latest.get("failureReason"),
+        campaign["campaignArn"],
+        latest_update["status"],
+        created=latest_update["creationDateTime"],
+        updated=latest_update["lastUpdatedDateTime"],
+        failure=latest_update.get("failureReason"),
     )
 
 
-def _served_job(described: CampaignTypeDef) -> Job:
-    """Return the job of a campaign that needs no update. The times are those of the campaign."""
+def _served_job(campaign: CampaignTypeDef) -> Job:
+    """Return an ACTIVE job with the times of the campaign, which needs no update."""
     return described_job(
-        described["campaignArn"],
+        campaign["campaignArn"],
         ACTIVE,
-        created=described["creationDateTime"],
-        updated=described["lastUpdatedDateTime"],
+        created=campaign["creationDateTime"],
+        updated=campaign["lastUpdatedDateTime"],
         failure=None,
     )

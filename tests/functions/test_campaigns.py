@@ -109,7 +109,7 @@ def expect_update(personalize, **changes):
     personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **{**UPDATE, **changes})
 
 
-def update(personalize, previous=None, compared_with=OLD_VERSION):
+def update(personalize, last_try=None, compared_with=OLD_VERSION):
     """Update the campaign after the gate has compared the new version with this one."""
     return update_campaign(
         personalize.client,
@@ -117,7 +117,7 @@ def update(personalize, previous=None, compared_with=OLD_VERSION):
         planned_campaign(),
         evaluation(comparedWith=compared_with),
         target=VERSION,
-        previous=previous,
+        last_try=last_try,
     )
 
 
