@@ -10,7 +10,7 @@ from .executions import configured_run_of, run_of, unreported_error
 from .log import log_report
 from .personalize.imports import imports_of_run
 from .personalize.statuses import is_running
-from .personalize.versions import stop, versions_of_execution
+from .personalize.versions import stop_training, versions_of_run
 from .report import RunReport, report_of
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ def _close_jobs(configured: ConfiguredRun, ended_at: datetime, *, stops: bool) -
     created_before = ended_at + MAX_CREATION_DELAY
     for job in imports_of_run(write_client(), settings, run, created_before):
         yield f"{job['datasetImportJobArn']} is {job['status']}"
-    for version in versions_of_execution(write_client(), settings, run, created_before):
+    for version in versions_of_run(write_client(), settings, run, created_before):
         arn, status = version["solutionVersionArn"], version["status"]
         if stops and is_running(status):
-            stop(write_client(), arn, status)
+            stop_training(write_client(), arn, status)
             yield f"stopped {arn}"
         else:
             yield f"{arn} is {status}"

@@ -26,29 +26,28 @@ if TYPE_CHECKING:
 
     from ..contract import DatasetResult, Job, PlannedSolution, Run, Settings
 
-LATEST = "/$LATEST"
+LATEST_SUFFIX = "/$LATEST"
 STOP_GRACE = timedelta(hours=1)
-"""The time that a training may take to stop. After it the run goes on."""
+"""The time that a training may take to stop. After this time it counts as ended."""
 STOP_PAUSE = 30
 """Seconds between polls of a training that is stopping."""
-ALWAYS = datetime.min.replace(tzinfo=UTC)
+BEFORE_ALL_VERSIONS = datetime.min.replace(tzinfo=UTC)
 
 
 class _Candidates(NamedTuple):
-    """The versions that a run may use instead of training one."""
+    """The versions that a run may use instead of training a new version."""
 
-    named: SolutionVersionTypeDef | None
-    """The version with the planned name."""
-    foreign: list[SolutionVersionTypeDef]
-    """The foreign versions in training, newest first. It is empty if there is a named version."""
+    with_planned_name: SolutionVersionTypeDef | None
+    foreign_in_training: list[SolutionVersionTypeDef]
+    """Newest first. The list is empty if there is a version with the planned name."""
 
 
 def is_latest(version_arn: str) -> bool:
-    """Return True for the ARN `<solution>/$LATEST`, which names no version.
+    """Return True for `<solution>/$LATEST`, which has the form of an ARN but is not a version.
 
-    A campaign that always serves the newest version of its solution shows this ARN.
+    A campaign that always serves the newest version of its solution shows it instead of a version.
     """
-    return version_arn.endswith(LATEST)
+    return version_arn.endswith(LATEST_SUFFIX)
 
 
 def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
@@ -67,76 +66,90 @@ def create_solution_version(
     client: PersonalizeClient,
     settings: Settings,
     run: Run,
-    planned: PlannedSolution,
+    planned_solution: PlannedSolution,
     imports: Sequence[DatasetResult],
 ) -> Job:
-    """Start the training, or return the job of a version that the run can use instead.
+    """Start a training, unless the run can use another version or an older run is running.
 
-    Version names need not be unique, so the versions are listed before every create. A version with
-    the planned name was created by this run. A foreign version in training is adopted if it started
-    after the data were complete. If it started earlier, the run trains a second version, with a
-    warning. Nothing is trained while an older run of this pipeline is running.
+    The run uses, in this order: the existing version of the plan, a version with the planned name,
+    or a foreign version in training that has all data. Version names need not be unique, so the
+    versions are listed before every create. A version with the planned name was created by an
+    earlier try of this run.
+
+    Args:
+        client: a client that sends each request once.
+        settings: the settings of the pipeline.
+        run: the run that needs the version.
+        planned_solution: the version to create or to use.
+        imports: the results of the imports of this run.
 
     Raises:
-        NameTaken: another version has this name.
-        ServiceUnavailable: a version with this name exists and is not listed yet.
+        NameTaken: a version of another solution or training mode has the planned name.
+        ServiceUnavailable: a version with the planned name exists and is not listed yet.
     """
-    if planned["existingVersionArn"]:
-        version = _describe(client, planned["existingVersionArn"])
-        return _use(version, planned, foreign=planned["existingVersionIsForeign"])
-    candidates = _candidates(client, planned, since=_began_at(run))
-    if candidates.named is not None:
-        return _use(candidates.named, planned)
-    data_complete_at = _data_complete_at(planned, run, imports)
-    for version in candidates.foreign:
-        if _has_all_data(version, planned, data_complete_at):
-            return _adopt_foreign(client, version, planned)
+    if planned_solution["existingVersionArn"]:
+        version = _describe(client, planned_solution["existingVersionArn"])
+        is_foreign = planned_solution["existingVersionIsForeign"]
+        return _job_of_existing(version, planned_solution, foreign=is_foreign)
+    candidates = _candidates(client, planned_solution, since=_began_at(run))
+    if candidates.with_planned_name is not None:
+        return _job_of_existing(candidates.with_planned_name, planned_solution)
+    data_complete_at = _data_complete_at(planned_solution, run, imports)
+    for version in candidates.foreign_in_training:
+        if _has_all_data(version, planned_solution, data_complete_at):
+            return _adopt_foreign(client, version, planned_solution)
     if older := older_run(aws.stepfunctions(), run):
-        return _skipped_job(planned["solutionArn"], f"{older} is under way")
-    return _train(client, settings, planned, candidates.foreign)
+        return _skipped_job(planned_solution["solutionArn"], f"{older} is under way")
+    return _train(client, settings, planned_solution, candidates.foreign_in_training)
 
 
 def watch_solution_version(
-    client: PersonalizeClient, settings: Settings, planned: PlannedSolution, version: Job
+    client: PersonalizeClient, settings: Settings, planned_solution: PlannedSolution, training: Job
 ) -> Job:
-    """Poll the training until it ends or until this invocation has used its time."""
+    """Poll the training until it ends or until this invocation has used its time.
+
+    A training that was asked to stop is polled only once.
+    """
 
     def describe() -> Job:
-        job = _job(_describe(client, version["arn"]), foreign=version["foreign"])
-        return {**job, "warnings": sorted({*version["warnings"], *job["warnings"]})}
+        return _job_of(_describe(client, training["arn"]), foreign=training["foreign"])
 
-    if "stopRequestedAt" in version:
-        return _after_stop(describe(), version)
+    if "stopRequestedAt" in training:
+        return _stopping_job(describe(), training)
     return watch(
         describe,
-        durations=planned["durations"],
+        durations=planned_solution["durations"],
         max_hours=settings["limits"]["maxTrainingHours"],
-        warnings=version["warnings"],
+        warnings=training["warnings"],
     )
 
 
-def stop_solution_version(client: PersonalizeClient, version: Job) -> Job:
-    """Stop an overdue training of this pipeline. A foreign training is given up, but not stopped.
+def stop_solution_version(client: PersonalizeClient, training: Job) -> Job:
+    """Stop an overdue training of this pipeline, and return its job.
 
-    If the training has ended in the meantime, its result counts: an ACTIVE version is used.
+    The run no longer waits for a foreign training, but does not stop it. If a training has ended in
+    the meantime, its result counts, so a version that is ACTIVE now is deployed.
     """
-    job = _job(_describe(client, version["arn"]), foreign=version["foreign"])
+    job = _job_of(_describe(client, training["arn"]), foreign=training["foreign"])
     if job["phase"] != "UNDER_WAY":
-        return {**job, "warnings": version["warnings"]}
-    if version["foreign"]:
-        return {**version, "phase": "ENDED"}
-    stop(client, version["arn"], job["status"])
-    stop_requested_at = clock.now().isoformat()
+        return {**job, "warnings": training["warnings"]}
+    if training["foreign"]:
+        return {**training, "phase": "ENDED"}
+    stop_training(client, training["arn"], job["status"])
     return {
-        **version,
+        **training,
         "phase": "UNDER_WAY",
         "seconds": STOP_PAUSE,
-        "stopRequestedAt": stop_requested_at,
+        "stopRequestedAt": clock.now().isoformat(),
     }
 
 
-def stop(client: PersonalizeClient, version_arn: str, status: str) -> None:
-    """Stop a training. A training that is stopping, or that has just ended, is no error."""
+def stop_training(client: PersonalizeClient, version_arn: str, status: str) -> None:
+    """Ask Personalize to stop a training with this status.
+
+    Do nothing if the training is stopping or has ended. It may also end just before the request
+    arrives, so the errors of Personalize for such a training are ignored.
+    """
     if cannot_succeed(status):
         return
     errors = client.exceptions
@@ -144,22 +157,24 @@ def stop(client: PersonalizeClient, version_arn: str, status: str) -> None:
         client.stop_solution_version_creation(solutionVersionArn=version_arn)
 
 
-def versions_of_execution(
+def versions_of_run(
     client: PersonalizeClient, settings: Settings, run: Run, created_before: datetime
 ) -> list[SolutionVersionTypeDef]:
-    """Return the versions of a run that one execution created, or that are still in training.
+    """Return the versions of a run that were created before a time.
 
-    A resumed run has the id of the earlier execution. `created_before` excludes the versions that
-    the resumed run has started since.
+    The time excludes the versions that a later execution of the run has started. A version from
+    before the run began is returned only if it is in training: an earlier execution of the run may
+    have started it.
     """
     began_at = _began_at(run)
-    described = (
-        _describe(client, summary["solutionVersionArn"])
-        for solution in settings["solutions"]
-        for summary in versions(client, solution["solutionArn"])
-        if summary["creationDateTime"] < created_before
-        and (is_running(summary["status"]) or summary["creationDateTime"] >= began_at)
-    )
+    described = []
+    for solution in settings["solutions"]:
+        for summary in versions(client, solution["solutionArn"]):
+            created_at = summary["creationDateTime"]
+            is_too_new = created_at >= created_before
+            is_too_old = created_at < began_at and not is_running(summary["status"])
+            if not is_too_new and not is_too_old:
+                described.append(_describe(client, summary["solutionVersionArn"]))
     return [
         version for version in described if belongs_to_run(version.get("name", ""), settings, run)
     ]
@@ -168,53 +183,65 @@ def versions_of_execution(
 def _train(
     client: PersonalizeClient,
     settings: Settings,
-    planned: PlannedSolution,
-    foreign: Sequence[SolutionVersionTypeDef],
+    planned_solution: PlannedSolution,
+    foreign_in_training: Sequence[SolutionVersionTypeDef],
 ) -> Job:
-    """Start the training, with a warning for each foreign version in training."""
+    """Start the training, with a warning for each foreign version in training.
+
+    If Personalize answers that the planned name exists, use the version that has the name.
+    """
     try:
         response = client.create_solution_version(
-            name=planned["versionName"],
-            solutionArn=planned["solutionArn"],
-            trainingMode=planned["trainingMode"],
-            tags=api_tags({**settings["tags"], **planned["tags"]}),
+            name=planned_solution["versionName"],
+            solutionArn=planned_solution["solutionArn"],
+            trainingMode=planned_solution["trainingMode"],
+            tags=api_tags({**settings["tags"], **planned_solution["tags"]}),
         )
     except client.exceptions.ResourceAlreadyExistsException as error:
-        existing = _candidates(client, planned, since=ALWAYS).named
-        if existing is None:
-            raise ServiceUnavailable(f"{planned['versionName']} is not listed yet") from error
-        return _use(existing, planned)
-    job = created_job(response["solutionVersionArn"], planned["durations"])
-    job["warnings"] = [f"{version['solutionVersionArn']} is in training too" for version in foreign]
+        candidates = _candidates(client, planned_solution, since=BEFORE_ALL_VERSIONS)
+        if candidates.with_planned_name is None:
+            name = planned_solution["versionName"]
+            raise ServiceUnavailable(f"{name} is not listed yet") from error
+        return _job_of_existing(candidates.with_planned_name, planned_solution)
+    job = created_job(response["solutionVersionArn"], planned_solution["durations"])
+    job["warnings"] = [
+        f"{version['solutionVersionArn']} is in training too" for version in foreign_in_training
+    ]
     return job
 
 
-def _use(
-    version: SolutionVersionTypeDef, planned: PlannedSolution, *, foreign: bool = False
+def _job_of_existing(
+    version: SolutionVersionTypeDef, planned_solution: PlannedSolution, *, foreign: bool = False
 ) -> Job:
-    """Return the job of a version that exists. It must have the planned solution and mode."""
+    """Return the job of an existing version that the run uses.
+
+    Raises:
+        NameTaken: the version is not of the planned solution, or not of the planned mode.
+    """
     existing = (version["solutionArn"], planned_mode_of(version))
-    wanted = (planned["solutionArn"], planned["trainingMode"])
+    wanted = (planned_solution["solutionArn"], planned_solution["trainingMode"])
     if existing != wanted:
-        arn, name = version["solutionVersionArn"], planned["versionName"]
+        arn, name = version["solutionVersionArn"], planned_solution["versionName"]
         raise NameTaken(f"{arn} is named {name} and is {existing}; this run wants {wanted}")
-    return _job(version, foreign=foreign)
+    return _job_of(version, foreign=foreign)
 
 
 def _adopt_foreign(
-    client: PersonalizeClient, version: SolutionVersionTypeDef, planned: PlannedSolution
+    client: PersonalizeClient, version: SolutionVersionTypeDef, planned_solution: PlannedSolution
 ) -> Job:
     """Tag a foreign version as adopted, and return its job.
 
-    A version that is being created may refuse a tag. In that case a resumed run trains another one.
+    The tag lets a resumed run find the version. A version that is being created may refuse the tag.
+    In that case a resumed run trains another version.
     """
     errors = client.exceptions
     with suppress(errors.ResourceInUseException, errors.TooManyTagsException):
-        write_tag(client, version["solutionVersionArn"], ADOPTED, planned["versionName"])
-    return _job(version, foreign=True)
+        write_tag(client, version["solutionVersionArn"], ADOPTED, planned_solution["versionName"])
+    return _job_of(version, foreign=True)
 
 
 def _skipped_job(solution_arn: str, reason: str) -> Job:
+    """Return the job of a training that is not started. Its ARN is the ARN of the solution."""
     return {
         "arn": solution_arn,
         "phase": "SKIPPED",
@@ -226,71 +253,85 @@ def _skipped_job(solution_arn: str, reason: str) -> Job:
     }
 
 
-def _after_stop(job: Job, version: Job) -> Job:
-    """Return the job of a training that was asked to stop. After an hour it counts as ended."""
-    stop_requested_at, failure = version["stopRequestedAt"], version["failure"]
-    job = {**job, "stopRequestedAt": stop_requested_at}
+def _stopping_job(job: Job, training: Job) -> Job:
+    """Return the job of a training that was asked to stop. After an hour it counts as ended.
+
+    `job` is the job as it was just described. `training` is the job when it was asked to stop, and
+    contains the reason.
+    """
+    stop_requested_at, reason = training["stopRequestedAt"], training["failure"]
+    warnings = sorted({*training["warnings"], *job["warnings"]})
+    job = {**job, "stopRequestedAt": stop_requested_at, "warnings": warnings}
     if job["phase"] == "ACTIVE":
         return job
     if job["phase"] == "ENDED":
-        return {**job, "failure": f"{failure}, so it was stopped"}
+        return {**job, "failure": f"{reason}, so it was stopped"}
     if clock.now() - datetime.fromisoformat(stop_requested_at) > STOP_GRACE:
-        return {**job, "phase": "ENDED", "failure": f"{failure}, and did not stop"}
-    return {**job, "failure": failure, "seconds": STOP_PAUSE}
+        return {**job, "phase": "ENDED", "failure": f"{reason}, and did not stop"}
+    return {**job, "failure": reason, "seconds": STOP_PAUSE}
 
 
 def _candidates(
-    client: PersonalizeClient, planned: PlannedSolution, *, since: datetime
+    client: PersonalizeClient, planned_solution: PlannedSolution, *, since: datetime
 ) -> _Candidates:
-    """Find the version with the planned name, and the foreign versions in training.
+    """Return the version with the planned name, or else the foreign versions in training.
 
-    Versions that ended and were created before `since` are not described.
+    Versions that ended and were created before `since` are not described, so they are never found.
     """
-    foreign = []
-    for summary in versions(client, planned["solutionArn"]):
-        running = is_running(summary["status"])
-        if not running and summary["creationDateTime"] < since:
+    foreign_in_training = []
+    for summary in versions(client, planned_solution["solutionArn"]):
+        in_training = is_running(summary["status"])
+        if not in_training and summary["creationDateTime"] < since:
             continue
         version = _describe(client, summary["solutionVersionArn"])
-        if version.get("name") == planned["versionName"]:
+        if version.get("name") == planned_solution["versionName"]:
             return _Candidates(version, [])
-        if running and not cannot_succeed(version["status"]):
-            foreign.append(version)
-    return _Candidates(None, foreign)
+        if in_training and not cannot_succeed(version["status"]):
+            foreign_in_training.append(version)
+    return _Candidates(None, foreign_in_training)
 
 
 def _has_all_data(
-    version: SolutionVersionTypeDef, planned: PlannedSolution, data_complete_at: datetime
+    version: SolutionVersionTypeDef, planned_solution: PlannedSolution, data_complete_at: datetime
 ) -> bool:
-    """Return True if a foreign training learns everything that the planned training would learn."""
-    only_updates = training_mode_of(version) == "UPDATE" and planned["trainingMode"] == "FULL"
-    return version["creationDateTime"] > data_complete_at and not only_updates
+    """Return True if a foreign training learns everything that the planned training would learn.
+
+    It must have started after the imports ended. An UPDATE training does not replace a FULL one.
+    """
+    is_full_enough = (
+        planned_solution["trainingMode"] == "UPDATE" or training_mode_of(version) != "UPDATE"
+    )
+    return version["creationDateTime"] > data_complete_at and is_full_enough
 
 
 def _began_at(run: Run) -> datetime:
-    """Return when the run began. An earlier execution may have run for the same scheduled time."""
+    """Return the scheduled time of the run or the start of its execution, whichever is earlier.
+
+    An earlier execution may have run for the same scheduled time.
+    """
     started_at = datetime.fromisoformat(run["startedAt"])
     return min(started_at, scheduled_at(run["request"]) or started_at)
 
 
 def _data_complete_at(
-    planned: PlannedSolution, run: Run, imports: Sequence[DatasetResult]
+    planned_solution: PlannedSolution, run: Run, imports: Sequence[DatasetResult]
 ) -> datetime:
-    """Return when the last import ended.
+    """Return when the last import of this run ended.
 
-    Without an import in this run it is the last import before the run. Without any import it is the
-    start of the run.
+    If this run has imported nothing, return when the last import before this run ended. If there
+    was no import at all, return the start of this run.
     """
-    ended = [result["job"]["endedAt"] for result in imports if result["job"]]
-    times = ended or [planned["dataAsOf"] or run["startedAt"]]
-    return max(datetime.fromisoformat(time) for time in times)
+    ends = [result["job"]["endedAt"] for result in imports if result["job"]]
+    if ends:
+        return max(datetime.fromisoformat(end) for end in ends)
+    return datetime.fromisoformat(planned_solution["dataAsOf"] or run["startedAt"])
 
 
 def _describe(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
     return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
 
 
-def _job(version: SolutionVersionTypeDef, *, foreign: bool = False) -> Job:
+def _job_of(version: SolutionVersionTypeDef, *, foreign: bool = False) -> Job:
     return described_job(
         version["solutionVersionArn"],
         version["status"],

@@ -13,7 +13,7 @@ from functions.personalize.versions import (
     is_latest,
     stop_solution_version,
     version_created_at,
-    versions_of_execution,
+    versions_of_run,
     watch_solution_version,
 )
 from tests.functions.samples import (
@@ -572,7 +572,7 @@ def test_only_the_versions_of_the_execution_are_found(personalize):
     expect_description(personalize, name=f"{VERSION_NAME[:-1]}2", **second)
     expect_description(personalize, without=["name"], **nameless)
     both = [solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)]
-    found = versions_of_execution(
+    found = versions_of_run(
         personalize.client, settings(solutions=both), run(startedAt=iso(5)), NOW
     )
     assert [each["solutionVersionArn"] for each in found] == [
