@@ -80,7 +80,7 @@ def parse_stack(
         [key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
     )
     setting_problems = all_problems(config_read, config.get("aws:region") or None, today)
-    _raise_if_problems(
+    _raise_if_any_problem(
         stack,
         [
             *stacks.problems(project, stack, config, regions(config_read.args)),
@@ -114,7 +114,7 @@ def parse(
     `components/rules/pipeline.py` that the rest breaks.
     """
     config_read = read_config(config, secrets)
-    _raise_if_problems(stack, _with_project(project, all_problems(config_read, region, today)))
+    _raise_if_any_problem(stack, _with_project(project, all_problems(config_read, region, today)))
     return config_read.args
 
 
@@ -143,7 +143,7 @@ def _with_project(project: str, config_problems: Iterable[Problem]) -> list[Prob
     return [problem._replace(key=f"{project}:{problem.key}") for problem in config_problems]
 
 
-def _raise_if_problems(stack: str, config_problems: Sequence[Problem]) -> None:
+def _raise_if_any_problem(stack: str, config_problems: Sequence[Problem]) -> None:
     if config_problems:
         count = "1 problem" if len(config_problems) == 1 else f"{len(config_problems)} problems"
         header = f"{count} in the configuration of stack {stack}:"

@@ -22,6 +22,8 @@ TrainingMode = Literal["FULL", "UPDATE"]
 AutoTraining = Literal["warn", "refuse"]
 
 SECONDS_PER_HOUR = 3600
+SPARE_HOURS = 2
+"""Hours of an execution for everything except jobs and probes."""
 DEFAULT_FULL_EVERY = "7 days"
 """The longest time between two FULL trainings with UPDATE. AWS advises one a week."""
 
@@ -125,7 +127,10 @@ class QualityRuleArgs:
 
 
 DEFAULT_GATE = (QualityRuleArgs(metric=metrics.NDCG_AT_10, max_drop=0.25),)
-"""Metrics are measured on a random tenth of the users, so a smaller drop can be chance."""
+"""The quality gate of a solution that sets none.
+
+Personalize measures metrics on a random tenth of the users, so a smaller drop can be chance.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,31 +221,28 @@ class RetrainingPipelineArgs:
 
     @property
     def execution_timeout_seconds(self) -> int:
-        """The seconds after which the state machine ends, even if every deadline has failed.
+        """The seconds after which Step Functions ends an execution that is still running.
 
-        This is the sum of the deadlines of all stages, plus two hours. An import may wait for a
-        free slot for as long as its deadline, and an update for its campaign. A rollback may follow
-        a probe.
+        This is the longest time of all stages together and SPARE_HOURS more, so it ends only an
+        execution whose functions could not enforce the deadlines of its stages.
         """
         limits = self.limits
-        probes = [
-            campaign.probe
-            for solution in self.solutions
-            for campaign in solution.campaigns
-            if campaign.probe
-        ]
-        updates = 2 if probes else 1
-        stage_hours = (
-            2 * limits.max_import_hours
-            + limits.max_training_hours
-            + 2 * updates * limits.max_campaign_hours
+        campaigns = [campaign for solution in self.solutions for campaign in solution.campaigns]
+        probe_minutes = [campaign.probe.minutes for campaign in campaigns if campaign.probe]
+        # An import may wait for a free slot until its deadline, and then run until the deadline.
+        import_hours = 2 * limits.max_import_hours
+        # In the same way, an update may first wait until its campaign is free.
+        update_hours = 2 * limits.max_campaign_hours
+        # After a failed probe, a second update rolls the campaign back.
+        rollback_hours = update_hours if probe_minutes else 0
+        hours = (
+            import_hours + limits.max_training_hours + update_hours + rollback_hours + SPARE_HOURS
         )
-        probe_seconds = max((probe.minutes for probe in probes), default=0) * 60
-        return round((stage_hours + 2) * SECONDS_PER_HOUR + probe_seconds)
+        return round(hours * SECONDS_PER_HOUR + max(probe_minutes, default=0) * 60)
 
 
 def camel_case(name: str) -> str:
-    """Return the name of a field as the stack's config and the Personalize API write it."""
+    """Return the name of a field as a stack's config writes it, for example `dataLocation`."""
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
@@ -258,18 +260,19 @@ Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
 
 
 def resolved(args: Dataclass) -> pulumi.Output[Dataclass]:
-    """Return an Output of these arguments in which every input has its value.
+    """Return an Output of a copy of the arguments in which every input is replaced by its value.
 
     As long as one input is unknown, for example in a preview, the whole Output is unknown.
     """
     names = [field_.name for field_ in fields(args)]
-    inputs = {name: _resolved(getattr(args, name)) for name in names}
+    inputs = {name: _resolved_value(getattr(args, name)) for name in names}
     return pulumi.Output.all(**inputs).apply(lambda values: replace(args, **values))
 
 
-def _resolved(value: object) -> pulumi.Input[object]:
+def _resolved_value(value: object) -> pulumi.Input[object]:
+    """Return the value of a field in which every input has its value, as in `resolved()`."""
     if is_dataclass(value) and not isinstance(value, type):
         return resolved(value)
     if isinstance(value, list | tuple):
-        return pulumi.Output.from_input(tuple(map(_resolved, value)))
+        return pulumi.Output.from_input(tuple(map(_resolved_value, value)))
     return value

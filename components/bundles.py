@@ -13,7 +13,7 @@ FUNCTIONS_FOLDER = next(
 )
 """The folder of the modules that run in Lambda.
 
-It is in this folder if the package is installed, and next to this folder in a checkout.
+If the package is installed, the folder is inside components/. In a checkout, it is next to it.
 """
 
 
@@ -23,11 +23,11 @@ def bundle(step: str) -> pulumi.AssetArchive:
     A function then gets a new version only when code changes that it can run.
     """
     modules: set[Path] = set()
-    unread = {Path(f"{step}.py")}
-    while unread:
-        module = unread.pop()
+    modules_to_read = {Path(f"{step}.py")}
+    while modules_to_read:
+        module = modules_to_read.pop()
         modules |= {module, *(folder / "__init__.py" for folder in module.parents)}
-        unread |= _imported_by(module) - modules
+        modules_to_read |= _imported_modules(module) - modules
     return pulumi.AssetArchive(
         {
             f"{FUNCTIONS_FOLDER.name}/{module.as_posix()}": pulumi.FileAsset(
@@ -39,19 +39,25 @@ def bundle(step: str) -> pulumi.AssetArchive:
 
 
 @cache
-def _imported_by(module: Path) -> frozenset[Path]:
-    """Return the modules of `functions/` that a module imports, also those for types only."""
+def _imported_modules(module: Path) -> frozenset[Path]:
+    """Return the modules of `functions/` that a module imports, even if only for types.
+
+    Paths are relative to `functions/`. Only relative imports are found.
+    """
     tree = ast.parse((FUNCTIONS_FOLDER / module).read_text())
     return frozenset(
         imported
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level
-        for imported in _modules(module.parents[node.level - 1], node)
+        for imported in _files_of_import(module.parents[node.level - 1], node)
     )
 
 
-def _modules(package: Path, node: ast.ImportFrom) -> Iterator[Path]:
-    """Yield the files that a relative import names. `package` is the folder that its dots mean."""
+def _files_of_import(package: Path, node: ast.ImportFrom) -> Iterator[Path]:
+    """Yield the files of the modules that a relative import names.
+
+    `package` is the folder for which the leading dots of the import stand.
+    """
     path = package.joinpath(*(node.module or "").split("."))
     if (FUNCTIONS_FOLDER / path).is_dir():
         yield from (path / f"{alias.name}.py" for alias in node.names)

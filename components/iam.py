@@ -1,4 +1,4 @@
-"""IAM: the roles of a pipeline, their policies as dicts, and the ARNs that the policies name."""
+"""The IAM roles of a pipeline, their policies as dicts, and the ARNs that the policies name."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
@@ -11,23 +11,24 @@ from .rules.arns import Home
 from .rules.values import DATE_PLACEHOLDER
 from .state_machine.steps import Resource
 
-Document: TypeAlias = dict[str, object]
+PolicyDocument: TypeAlias = dict[str, object]
 Condition: TypeAlias = Mapping[str, Mapping[str, str | list[str]]]
 Grants: TypeAlias = Mapping[Resource, Sequence[str]]
-"""Kind of resource to the IAM actions that are allowed on it, as in `steps.Step.grants`."""
+"""Kind of resource to the IAM actions that a function may use on it, as in `steps.Step.grants`."""
 
 ONLY_TO_PERSONALIZE: Condition = {
     "StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}
 }
+"""The condition with which a function may pass the import role."""
 
-TRACE = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-"""Both actions support no resource but `*`:
+TRACING_ACTIONS = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+"""The actions that send traces. They support no resource but `*`:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html."""
 
-SAMPLE = ["xray:GetSamplingRules", "xray:GetSamplingTargets"]
-"""Tracing a state machine needs these too. They support no resource but `*` either."""
+SAMPLING_ACTIONS = ["xray:GetSamplingRules", "xray:GetSamplingTargets"]
+"""More actions that a state machine needs for traces. They support no resource but `*` either."""
 
-DELIVER_LOGS = [
+LOG_DELIVERY_ACTIONS = [
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
     "logs:UpdateLogDelivery",
@@ -37,7 +38,7 @@ DELIVER_LOGS = [
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 ]
-"""What a state machine needs to write logs. AWS documents `*` as their resource:
+"""The actions that a state machine needs to write logs. AWS documents `*` as their resource:
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy."""
 
 
@@ -51,13 +52,16 @@ class RoleWithPolicy(NamedTuple):
 def role_with_policy(
     name: str,
     *,
-    trust: pulumi.Input[Document],
-    policy: pulumi.Input[Document],
+    trust: pulumi.Input[PolicyDocument],
+    policy: pulumi.Input[PolicyDocument],
     args: RetrainingPipelineArgs,
     tags: pulumi.Input[Mapping[str, str]],
     parent: pulumi.Resource,
 ) -> RoleWithPolicy:
-    """Create a role within the permissions boundary, and its policy. Both are called `name`."""
+    """Create a role and its policy as Pulumi resources, which are both called `name`.
+
+    `trust` is the trust policy. The permissions boundary of `args` applies to the role.
+    """
     role = aws.iam.Role(
         name,
         assume_role_policy=pulumi.Output.json_dumps(trust),
@@ -69,9 +73,9 @@ def role_with_policy(
 
 
 def role_policy(
-    name: str, role: aws.iam.Role, policy: pulumi.Input[Document], *, parent: pulumi.Resource
+    name: str, role: aws.iam.Role, policy: pulumi.Input[PolicyDocument], *, parent: pulumi.Resource
 ) -> aws.iam.RolePolicy:
-    """Create a policy of a role."""
+    """Create a policy of a role. `name` is the name of the Pulumi resource."""
     return aws.iam.RolePolicy(
         name,
         role=role.name,
@@ -80,46 +84,46 @@ def role_policy(
     )
 
 
-def lambda_trust() -> Document:
+def lambda_trust() -> PolicyDocument:
     """Return the trust policy of a function's role. Lambda documents no condition for it."""
-    return _trust("lambda")
+    return _trust_policy("lambda")
 
 
-def states_trust(home: Home) -> Document:
+def states_trust(home: Home) -> PolicyDocument:
     """Return the trust policy for the state machines of this account and region.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     """
-    return _trust(
+    return _trust_policy(
         "states",
         {
             "StringEquals": {"aws:SourceAccount": home.account},
-            "ArnLike": {"aws:SourceArn": _arn(home, "states", "stateMachine:*")},
+            "ArnLike": {"aws:SourceArn": _resource_arn(home, "states", "stateMachine:*")},
         },
     )
 
 
-def personalize_trust(home: Home) -> Document:
+def personalize_trust(home: Home) -> PolicyDocument:
     """Return the trust policy for the Personalize resources of this account and region.
 
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
     """
-    return _trust(
+    return _trust_policy(
         "personalize",
         {
             "StringEquals": {"aws:SourceAccount": home.account},
-            "ArnLike": {"aws:SourceArn": _arn(home, "personalize", "*")},
+            "ArnLike": {"aws:SourceArn": _resource_arn(home, "personalize", "*")},
         },
     )
 
 
-def scheduler_trust(group_arn: str) -> Document:
+def scheduler_trust(group_arn: str) -> PolicyDocument:
     """Return the trust policy for the schedules of a group.
 
     EventBridge Scheduler does not accept the ARN of a schedule in the condition:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
-    return _trust(
+    return _trust_policy(
         "scheduler",
         {
             "StringEquals": {
@@ -132,63 +136,70 @@ def scheduler_trust(group_arn: str) -> Document:
 
 def function_policy(
     grants: Grants, resource_arns: Mapping[Resource, Sequence[str]], log_group_arn: str
-) -> Document:
-    """Return the policy of a function: its grants, its log records and its traces."""
-    return _document(
-        *_statements(grants, resource_arns),
+) -> PolicyDocument:
+    """Return the policy of a function: it may use its grants, write logs and send traces."""
+    return _policy_document(
+        *_grant_statements(grants, resource_arns),
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:log-stream:*"]),
-        _allow(TRACE, ["*"]),
+        _allow(TRACING_ACTIONS, ["*"]),
     )
 
 
-def executions_policy(grants: Grants, state_machine_arn: str) -> Document:
-    """Return the policy of a function that reads the state machine or its executions."""
+def executions_policy(grants: Grants, state_machine_arn: str) -> PolicyDocument:
+    """Return the second policy of a function that reads the state machine or its executions.
+
+    `grants` are its grants on both kinds of resources.
+    """
     resource_arns: Mapping[Resource, Sequence[str]] = {
         "state machine": [state_machine_arn],
         "executions": [executions_pattern(state_machine_arn)],
     }
-    return _document(*_statements(grants, resource_arns))
+    return _policy_document(*_grant_statements(grants, resource_arns))
 
 
-def state_machine_policy(function_arns: Sequence[str]) -> Document:
+def state_machine_policy(function_arns: Sequence[str]) -> PolicyDocument:
     """Return the policy of the state machine: it may call every version of these functions."""
-    return _document(
+    return _policy_document(
         _allow(["lambda:InvokeFunction"], [*function_arns, *(f"{arn}:*" for arn in function_arns)]),
-        _allow(DELIVER_LOGS, ["*"]),
-        _allow([*TRACE, *SAMPLE], ["*"]),
+        _allow(LOG_DELIVERY_ACTIONS, ["*"]),
+        _allow([*TRACING_ACTIONS, *SAMPLING_ACTIONS], ["*"]),
     )
 
 
 def schedule_policy(
     state_machine_arn: str, queue_arn: str, kms_key_arn: str | None = None
-) -> Document:
+) -> PolicyDocument:
     """Return the policy of the schedule: it may start executions and send failed starts.
 
-    If a customer's key encrypts the queue, the sender has to use the key as well:
+    If a customer's key encrypts the queue, the schedule needs the key to send messages:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     """
-    return _document(
+    statements = [
         _allow(["states:StartExecution"], [state_machine_arn]),
         _allow(["sqs:SendMessage"], [queue_arn]),
-        *([_allow(["kms:GenerateDataKey", "kms:Decrypt"], [kms_key_arn])] if kms_key_arn else []),
-    )
+    ]
+    if kms_key_arn:
+        statements.append(_allow(["kms:GenerateDataKey", "kms:Decrypt"], [kms_key_arn]))
+    return _policy_document(*statements)
 
 
 def import_policy(
     partition: str, locations: Iterable[str], data_kms_key_arn: str | None = None
-) -> Document:
+) -> PolicyDocument:
     """Return the policy of the import role: it may read the configured exports and use their key.
 
     https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
     """
     locations = list(locations)
-    return _document(
+    statements = [
         _allow(["s3:GetObject"], export_arns(partition, locations)),
-        # The list of the whole bucket, as on the page above. No page says with which prefix
-        # Personalize lists a single file, and an import fails if its list is denied.
+        # As on the page above, the whole bucket may be listed. No page says with which prefix
+        # Personalize lists a single file, and an import fails if it may not list.
         _allow(["s3:ListBucket"], bucket_arns(partition, locations)),
-        *([_allow(["kms:Decrypt"], [data_kms_key_arn])] if data_kms_key_arn else []),
-    )
+    ]
+    if data_kms_key_arn:
+        statements.append(_allow(["kms:Decrypt"], [data_kms_key_arn]))
+    return _policy_document(*statements)
 
 
 def resource_arns(
@@ -198,9 +209,9 @@ def resource_arns(
     import_role_arn: pulumi.Output[str],
     group_arn: pulumi.Output[str],
 ) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
-    """Return the ARNs of each kind of resource that exists before the state machine.
+    """Return the ARNs of each kind of resource except the state machine and its executions.
 
-    A list is empty if this pipeline has no resource of the kind.
+    The list of a kind is empty if the pipeline has no resource of this kind.
     """
     datasets = args.datasets.configured().values()
     dataset_arns = pulumi.Output.all(*(dataset.dataset_arn for dataset in datasets))
@@ -228,7 +239,7 @@ def resource_arns(
         "exports": pulumi.Output.all(home.partition, locations).apply(
             lambda values: export_arns(*values)
         ),
-        # A ready marker is only looked up in the list of its bucket.
+        # A ready marker is never read. It only has to be in the list of its bucket.
         "export buckets": pulumi.Output.all(home.partition, [*locations, *markers]).apply(
             lambda values: bucket_arns(*values)
         ),
@@ -238,16 +249,19 @@ def resource_arns(
 
 def import_jobs_pattern(home: Home, job_prefix: str) -> str:
     """Return the pattern of the import jobs whose names begin with a pipeline's prefix."""
-    return _arn(home, "personalize", f"dataset-import-job/{job_prefix}-*")
+    return _resource_arn(home, "personalize", f"dataset-import-job/{job_prefix}-*")
 
 
 def all_import_jobs_pattern(home: Home) -> str:
-    """Return the pattern of every import job. Only reading is allowed on it."""
-    return _arn(home, "personalize", "dataset-import-job/*")
+    """Return the pattern of every import job. No grant on it may change a job."""
+    return _resource_arn(home, "personalize", "dataset-import-job/*")
 
 
 def dataset_group_arns(dataset_arns: Iterable[str]) -> list[str]:
-    """Return the groups of datasets: `dataset/<group>/<type>` is in `dataset-group/<group>`."""
+    """Return the sorted ARNs of the groups that contain these datasets.
+
+    `dataset/<group>/<type>` is in `dataset-group/<group>`.
+    """
     return sorted(
         {arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1) for arn in dataset_arns}
     )
@@ -255,7 +269,7 @@ def dataset_group_arns(dataset_arns: Iterable[str]) -> list[str]:
 
 def schemas_pattern(home: Home) -> str:
     """Return the pattern of every schema. The schema of a dataset is known only at run time."""
-    return _arn(home, "personalize", "schema/*")
+    return _resource_arn(home, "personalize", "schema/*")
 
 
 def solution_versions_pattern(solution_arn: str) -> str:
@@ -274,27 +288,28 @@ def executions_pattern(state_machine_arn: str) -> str:
 
 
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
-    """Return the ARNs of the objects at locations like `s3://bucket/key` or `s3://bucket/prefix/`.
+    """Return the sorted ARN patterns of the objects that these locations stand for.
 
-    A prefix stands for every object below it, and `{date}` for any day.
+    A location is `s3://bucket/key`, or `s3://bucket/prefix/` for every object below the prefix.
+    `{date}` in it stands for any day.
     """
-    paths = {f"{path}*" if path.endswith("/") else path for path in _paths(locations)}
+    paths = {f"{path}*" if path.endswith("/") else path for path in _s3_paths(locations)}
     return [_s3_arn(partition, path) for path in sorted(paths)]
 
 
 def bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
-    """Return the ARNs of the buckets of locations."""
-    buckets = {path.partition("/")[0] for path in _paths(locations)}
+    """Return the sorted ARNs of the buckets that contain these locations."""
+    buckets = {path.partition("/")[0] for path in _s3_paths(locations)}
     return [_s3_arn(partition, bucket) for bucket in sorted(buckets)]
 
 
-def _paths(locations: Iterable[str]) -> Iterator[str]:
-    """Yield the bucket and key of each location, with a wildcard in place of the date."""
+def _s3_paths(locations: Iterable[str]) -> Iterator[str]:
+    """Yield `bucket/key` for each location, with a wildcard in place of the date."""
     for location in locations:
         yield location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
-def _arn(home: Home, service: str, resource: str) -> str:
+def _resource_arn(home: Home, service: str, resource: str) -> str:
     return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
 
 
@@ -302,8 +317,8 @@ def _s3_arn(partition: str, path: str) -> str:
     return f"arn:{partition}:s3:::{path}"
 
 
-def _trust(service: str, condition: Condition | None = None) -> Document:
-    return _document(
+def _trust_policy(service: str, condition: Condition | None = None) -> PolicyDocument:
+    return _policy_document(
         {
             "Effect": "Allow",
             "Action": "sts:AssumeRole",
@@ -313,10 +328,13 @@ def _trust(service: str, condition: Condition | None = None) -> Document:
     )
 
 
-def _statements(
+def _grant_statements(
     grants: Grants, resource_arns: Mapping[Resource, Sequence[str]]
-) -> Iterator[Document]:
-    """Yield a statement for each kind of which there is a resource. IAM refuses empty lists."""
+) -> Iterator[PolicyDocument]:
+    """Yield a statement for each kind of resource that the pipeline has.
+
+    IAM refuses a statement without resources.
+    """
     for kind, actions in grants.items():
         if resource_arns[kind]:
             condition = ONLY_TO_PERSONALIZE if kind == "import role" else None
@@ -325,7 +343,7 @@ def _statements(
 
 def _allow(
     actions: Sequence[str], resources: Sequence[str], condition: Condition | None = None
-) -> Document:
+) -> PolicyDocument:
     return {
         "Effect": "Allow",
         "Action": list(actions),
@@ -334,5 +352,5 @@ def _allow(
     }
 
 
-def _document(*statements: Document) -> Document:
+def _policy_document(*statements: PolicyDocument) -> PolicyDocument:
     return {"Version": "2012-10-17", "Statement": list(statements)}

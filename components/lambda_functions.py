@@ -14,13 +14,13 @@ from .naming import step_name
 from .state_machine.steps import STEPS, Resource, Step
 
 CREATED_AFTER_FUNCTIONS: frozenset[Resource] = frozenset({"state machine", "executions"})
-"""The kinds of resources that do not exist yet when the functions and their policies are created.
+"""The kinds of resources that are created after the functions, because they need the functions.
 
-The state machine needs the functions first, so `grant_executions` adds these permissions later.
+The first policy of a function cannot name them, so `grant_executions` creates a second policy.
 """
 
 CALLED_BY_EVENTS = frozenset({"close_run"})
-"""Steps that the state machine does not call, because they report runs that it cannot report."""
+"""The steps that EventBridge calls, after executions that ended without a report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class LambdaFunctionsArgs:
     tags: pulumi.Input[Mapping[str, str]]
     """The tags of every resource."""
     resource_arns: Mapping[Resource, pulumi.Input[Sequence[str]]]
-    """The ARNs of each kind of resource except CREATED_AFTER_FUNCTIONS."""
+    """The ARNs of each kind of resource, except the kinds in CREATED_AFTER_FUNCTIONS."""
 
 
 class StepFunction(NamedTuple):
@@ -49,10 +49,10 @@ class LambdaFunctions(pulumi.ComponentResource):
     """The log group of all functions. Its records are JSON."""
 
     steps: Mapping[str, StepFunction]
-    """The functions by step, a key of STEPS."""
+    """All functions by step. A step is a key of STEPS."""
 
-    called: Mapping[str, StepFunction]
-    """The functions that the state machine calls: all but CALLED_BY_EVENTS."""
+    called_by_state_machine: Mapping[str, StepFunction]
+    """The functions that the state machine calls, by step: all except CALLED_BY_EVENTS."""
 
     def __init__(
         self, name: str, args: LambdaFunctionsArgs, opts: pulumi.ResourceOptions | None = None
@@ -67,10 +67,10 @@ class LambdaFunctions(pulumi.ComponentResource):
         )
         self.log_group_name = log_group.name
         self.steps = {
-            step: self._step_function(step_name(name, step), step, args, log_group)
+            step: self._create_function(step_name(name, step), step, args, log_group)
             for step in STEPS
         }
-        self.called = {
+        self.called_by_state_machine = {
             step: step_function
             for step, step_function in self.steps.items()
             if step not in CALLED_BY_EVENTS
@@ -80,9 +80,9 @@ class LambdaFunctions(pulumi.ComponentResource):
     def grant_executions(
         self, state_machine_arn: pulumi.Output[str]
     ) -> Mapping[str, aws.iam.RolePolicy]:
-        """Create the policies of the steps that read the state machine or its executions.
+        """Create a second policy for each step that reads the state machine or its executions.
 
-        Return the policies by step. Every resource that starts or ends executions has to wait for
+        Return the policies by step. Every resource that starts or ends executions must depend on
         them.
         """
         grants = {step: _grants_on(CREATED_AFTER_FUNCTIONS, row) for step, row in STEPS.items()}
@@ -99,9 +99,10 @@ class LambdaFunctions(pulumi.ComponentResource):
             if step_grants
         }
 
-    def _step_function(
+    def _create_function(
         self, name: str, step: str, args: LambdaFunctionsArgs, log_group: aws.cloudwatch.LogGroup
     ) -> StepFunction:
+        """Create the function of a step, its role and its policy. All of them are called `name`."""
         row = STEPS[step]
         grants = _grants_on(args.resource_arns, row)
         policy = pulumi.Output.all(
@@ -126,7 +127,7 @@ class LambdaFunctions(pulumi.ComponentResource):
             handler=f"functions.{step}.handler",
             timeout=row.timeout_seconds,
             memory_size=row.memory_megabytes,
-            # Every change becomes a version, so a running execution keeps the code it began with.
+            # Each change of the code becomes a new version. A running execution keeps its version.
             publish=True,
             logging_config={
                 "log_format": "JSON",
@@ -143,5 +144,5 @@ class LambdaFunctions(pulumi.ComponentResource):
 
 
 def _grants_on(kinds: Collection[Resource], row: Step) -> iam.Grants:
-    """Return the grants of a step on these kinds of resources."""
+    """Return the grants of a row of STEPS on these kinds of resources."""
     return {kind: actions for kind, actions in row.grants.items() if kind in kinds}

@@ -10,7 +10,10 @@ from .lambda_functions import StepFunction
 from .naming import step_name
 
 UNREPORTED_STATUSES = ["FAILED", "TIMED_OUT", "ABORTED"]
-"""Statuses of executions that may have ended without a report. Most FAILED ones have a report."""
+"""The statuses of executions that may have ended without a report.
+
+Most FAILED executions have sent a report, and `close_run` does nothing for them.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class MonitoringArgs:
 class Monitoring(pulumi.ComponentResource):
     """A rule that calls `close_run` for each execution that failed, timed out or was aborted.
 
-    EventBridge delivers these events with best effort:
+    EventBridge does not guarantee that it delivers these events:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
 

@@ -1,4 +1,4 @@
-"""The names of a pipeline's resources and jobs."""
+"""The names of a pipeline's resources and jobs, and the limits of their length."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ def step_name(name: str, step: str) -> str:
     return f"{name}-{step.replace('_', '-')}"
 
 
-LONGEST_NAME = (
+MAX_NAME_CHARACTERS = (
     MAX_ROLE_NAME_CHARACTERS
     - RANDOM_SUFFIX_CHARACTERS
     - max(len(step_name("", step)) for step in STEPS)
@@ -28,13 +28,13 @@ LONGEST_NAME = (
 """The most characters of a pipeline's name."""
 
 
-def problems(name: str) -> Iterator[str]:
+def name_problems(name: str) -> Iterator[str]:
     """Yield a message for each reason why a pipeline cannot have this name."""
-    if len(name) > LONGEST_NAME:
+    if len(name) > MAX_NAME_CHARACTERS:
         yield (
-            f"name: {name!r} is {len(name)} characters long; expected at most {LONGEST_NAME}, "
-            f"because the names of roles and functions begin with it and have at most "
-            f"{MAX_ROLE_NAME_CHARACTERS} characters; choose a shorter name"
+            f"name: {name!r} is {len(name)} characters long; expected at most "
+            f"{MAX_NAME_CHARACTERS}, because the names of roles and functions begin with it and "
+            f"have at most {MAX_ROLE_NAME_CHARACTERS} characters; choose a shorter name"
         )
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
         yield (
@@ -47,7 +47,7 @@ def job_prefix(group_arn: str) -> str:
     """Return the 8 hex digits with which the names of a pipeline's import jobs begin.
 
     The names of import jobs are unique per account and region, and so is the ARN of the pipeline's
-    schedule group. The tags of a job, and not its name, tell which pipeline created it.
+    schedule group. Whether a pipeline created a job is read from the tags of the job instead.
     """
     return _short_hash(group_arn)
 

@@ -23,7 +23,7 @@ PIPELINE_TAG = "retraining-pipeline"
 
 
 class InvalidPipelineError(pulumi.RunError):
-    """The arguments of the component have problems. The message lists all of them.
+    """The arguments of the component have problems, which the message lists.
 
     The CLI shows the message of a RunError without a stack trace.
     """
@@ -36,8 +36,8 @@ class RetrainingPipeline(pulumi.ComponentResource):
     of each solution, and moves the campaigns of the solution to it.
 
     The names of all resources begin with `name`, which has letters, digits, `-` and `_` and at most
-    naming.LONGEST_NAME characters. To keep the resources under another name, give the component an
-    alias.
+    naming.MAX_NAME_CHARACTERS characters. To keep the resources under another name, give the
+    component an alias.
 
     Raises InvalidPipelineError for arguments that break a rule. Arguments that are outputs are
     checked once their values are known. The deployment also fails if the ARNs are not in the
@@ -72,12 +72,13 @@ class RetrainingPipeline(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         today = datetime.now(tz=UTC).date()
-        raise_if_problems([*naming.problems(name), *map(str, problems(args, today=today))], name)
+        argument_problems = map(str, problems(args, today=today))
+        raise_if_any_problem([*naming.name_problems(name), *argument_problems], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
-        # The tags are known once the check has passed. Every resource waits for the check, because
-        # it has these tags or refers to a resource that has them.
+        # The tags are known once _checked_home has passed. Every resource waits for this check,
+        # because it has these tags or refers to a resource that has them.
         tags = home.apply(lambda _: args.tags)
         role_policies: list[pulumi.Resource] = []
 
@@ -88,33 +89,25 @@ class RetrainingPipeline(pulumi.ComponentResource):
         else:
             self.import_role_arn = pulumi.Output.from_input(args.import_role_arn)
 
-        # The group is not created with its schedule, because plan_retraining reads the schedules of
-        # the group, and the functions have to exist before the schedule.
+        # The group comes before its schedule: the permissions of the functions name the group, and
+        # the functions have to exist before the schedule.
         group = aws.scheduler.ScheduleGroup(
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
         )
         job_prefix = group.arn.apply(naming.job_prefix)
-        former_job_prefix = naming.former_job_prefix(
-            pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
+        functions = self._functions(
+            name, args, home, tags=tags, job_prefix=job_prefix, group_arn=group.arn
         )
-        functions = LambdaFunctions(
-            name,
-            LambdaFunctionsArgs(
-                pipeline=args,
-                tags=tags,
-                resource_arns=iam.resource_arns(
-                    args, home, [job_prefix, former_job_prefix], self.import_role_arn, group.arn
-                ),
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        role_policies += [step.policy for step in functions.steps.values()]
+        role_policies += [step_function.policy for step_function in functions.steps.values()]
         workflow = definition(
-            {step: deployed.function.qualified_arn for step, deployed in functions.called.items()},
+            {
+                step: step_function.function.qualified_arn
+                for step, step_function in functions.called_by_state_machine.items()
+            },
             workflow_settings(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
             args,
         )
-        raise_if_problems(asl.problems(workflow), name)
+        raise_if_any_problem(asl.problems(workflow), name)
         access = self._state_machine_role(name, args, home, tags, functions)
         role_policies.append(access.policy)
         machine = self._state_machine(
@@ -123,7 +116,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             tags=tags,
             workflow=workflow,
             role_arn=access.role.arn,
-            # Pulumi made the name of the group unique, so it serves the log group as well.
+            # Pulumi has added a random suffix to the name of the group, so the name is unique.
             log_name=group.name,
             depends_on=role_policies,
         )
@@ -164,6 +157,29 @@ class RetrainingPipeline(pulumi.ComponentResource):
             }
         )
 
+    def _functions(
+        self,
+        name: str,
+        args: RetrainingPipelineArgs,
+        home: pulumi.Output[Home],
+        *,
+        tags: pulumi.Output[Mapping[str, str]],
+        job_prefix: pulumi.Output[str],
+        group_arn: pulumi.Output[str],
+    ) -> LambdaFunctions:
+        """Create the functions, which may also use the import jobs of the previous release."""
+        former_job_prefix = naming.former_job_prefix(
+            pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
+        )
+        resource_arns = iam.resource_arns(
+            args, home, [job_prefix, former_job_prefix], self.import_role_arn, group_arn
+        )
+        return LambdaFunctions(
+            name,
+            LambdaFunctionsArgs(pipeline=args, tags=tags, resource_arns=resource_arns),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
     def _import_role(
         self,
         name: str,
@@ -171,6 +187,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         home: pulumi.Output[Home],
         tags: pulumi.Output[Mapping[str, str]],
     ) -> iam.RoleWithPolicy:
+        """Create the role that Personalize assumes to read the exports."""
         datasets = args.datasets.configured().values()
         policy = pulumi.Output.all(
             partition=home.partition,
@@ -194,7 +211,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
         tags: pulumi.Output[Mapping[str, str]],
         functions: LambdaFunctions,
     ) -> iam.RoleWithPolicy:
-        function_arns = [step.function.arn for step in functions.called.values()]
+        """Create the role of the state machine, which may call the functions."""
+        function_arns = [
+            step_function.function.arn
+            for step_function in functions.called_by_state_machine.values()
+        ]
         return iam.role_with_policy(
             name,
             trust=home.apply(iam.states_trust),
@@ -215,7 +236,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         log_name: pulumi.Output[str],
         depends_on: Sequence[pulumi.Resource],
     ) -> aws.sfn.StateMachine:
-        """Create the state machine and its log group."""
+        """Create the state machine and its log group, whose name ends in `log_name`."""
         log_group = aws.cloudwatch.LogGroup(
             name,
             # AWS requires this prefix:
@@ -224,8 +245,8 @@ class RetrainingPipeline(pulumi.ComponentResource):
             retention_in_days=args.log_retention_days,
             kms_key_id=args.kms_key_arn,
             tags=tags,
-            # Earlier releases ended the name differently. A new name would replace the log group
-            # and delete the logs of an existing stack.
+            # The name ended differently in earlier releases. A change of the name would replace the
+            # log group of an existing stack and delete its logs.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
         )
         return aws.sfn.StateMachine(
@@ -253,25 +274,28 @@ class RetrainingPipeline(pulumi.ComponentResource):
         )
 
 
-def raise_if_problems(messages: Iterable[str], name: str) -> None:
-    """Raise InvalidPipelineError if there are any messages about the pipeline `name`."""
+def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
+    """Raise InvalidPipelineError with all messages about the pipeline `name`, if there are any."""
     if lines := list(messages):
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        raise InvalidPipelineError(
-            "\n  ".join([f"{count} in the retraining pipeline {name!r}:", *lines])
-        )
+        header = f"{count} in the retraining pipeline {name!r}:"
+        raise InvalidPipelineError("\n  ".join([header, *lines]))
 
 
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, today: date, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Return the home of the ARNs once they are known, free of problems and the caller's."""
+    """Return the home of the ARNs, once all inputs are known and have been checked.
+
+    Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
+    account of the credentials and the region of the provider.
+    """
 
     def check(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
-        raise_if_problems(map(str, problems(known_args, today=today)), name)
+        raise_if_any_problem(map(str, problems(known_args, today=today)), name)
         arn = parse_arn(str(known_args.solutions[0].solution_arn))
-        assert arn is not None, "problems() has checked it"
-        raise_if_problems(_caller_problems(arn.home, account, region), name)
+        assert arn is not None, "problems() has checked that it is an ARN"
+        raise_if_any_problem(_caller_problems(arn.home, account, region), name)
         return arn.home
 
     checked_home = pulumi.Output.all(
@@ -279,11 +303,13 @@ def _checked_home(
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
     ).apply(lambda values: check(**values))
-    # An ARN may be a secret. Its region and account are not, and every resource depends on them.
+    # An ARN may be a secret, but its account and region are not. Without this line, the tags of
+    # every resource would be secret as well.
     return pulumi.Output.unsecret(checked_home)
 
 
 def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
+    """Yield a message if the ARNs are not in this account, and one if not in this region."""
     if account != home.account:
         yield (
             f"account: the ARNs are in {home.account!r}, and the current credentials are of "

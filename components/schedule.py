@@ -9,17 +9,17 @@ import pulumi_aws as aws
 from . import iam
 from .args import RetrainingPipelineArgs
 
-DAY = 24 * 3600
+SECONDS_PER_DAY = 24 * 3600
 
-INPUT = {
+EXECUTION_INPUT = {
     "trigger": "schedule",
     "scheduledTime": "<aws.scheduler.scheduled-time>",
     "scheduleArn": "<aws.scheduler.schedule-arn>",
 }
 """The input of an execution. EventBridge Scheduler fills in the context attributes.
 
-If Scheduler delivers an event twice, both inputs are equal and only one execution starts. With an
-attempt number or an execution id in the input, the second start would be an error.
+Scheduler may start an execution twice. Both inputs are then equal, so only one execution starts.
+With an attempt number or an execution id in the input, the second start would be an error.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 """
 
@@ -38,7 +38,10 @@ class ScheduleArgs:
 
 
 class Schedule(pulumi.ComponentResource):
-    """The schedule that starts executions, and the queue of the starts that failed for an hour."""
+    """The schedule that starts executions, and the queue of the starts that failed for an hour.
+
+    Scheduler repeats a start that fails for an hour, and then sends it to the queue.
+    """
 
     schedule_arn: pulumi.Output[str]
     """ARN of the EventBridge Scheduler schedule."""
@@ -53,8 +56,8 @@ class Schedule(pulumi.ComponentResource):
         pipeline = args.pipeline
         queue = aws.sqs.Queue(
             f"{name}-dead-letters",
-            message_retention_seconds=14 * DAY,
-            # SQS accepts either the encryption by SQS or a customer's key, and not both.
+            message_retention_seconds=14 * SECONDS_PER_DAY,
+            # SQS accepts only one of the two: encryption with its own key, or a customer's key.
             sqs_managed_sse_enabled=True if pipeline.kms_key_arn is None else None,
             kms_master_key_id=pipeline.kms_key_arn,
             tags=args.tags,
@@ -83,8 +86,9 @@ class Schedule(pulumi.ComponentResource):
             target={
                 "arn": args.state_machine_arn,
                 "role_arn": access.role.arn,
-                "input": pulumi.Output.json_dumps(INPUT),
-                # Scheduler would retry for a day, and the start would find the next day's data.
+                "input": pulumi.Output.json_dumps(EXECUTION_INPUT),
+                # By default, Scheduler retries for a day. Such a late run would import the data of
+                # the next day.
                 "retry_policy": {
                     "maximum_event_age_in_seconds": 3600,
                     "maximum_retry_attempts": 30,

@@ -1,4 +1,4 @@
-"""Builds the settings that the first state of the workflow adds to every execution."""
+"""Builds the settings that the first state of the state machine adds to every execution."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,17 +18,17 @@ def workflow_settings(
     job_prefix: pulumi.Input[str],
     import_role_arn: pulumi.Input[str],
 ) -> dict[str, object]:
-    """Return the settings of the pipeline (`Settings` in functions/contract.py).
+    """Return the settings of the pipeline, which are `Settings` in functions/contract.py.
 
-    The name of every import job begins with `job_prefix`. Values may be outputs, so serialise the
-    settings with `pulumi.Output.json_dumps`.
+    `job_prefix` is the beginning of the names of all import jobs. Values may be outputs, so
+    serialise the settings with `pulumi.Output.json_dumps`.
     """
     return {
         "prefix": job_prefix,
         "importRoleArn": import_role_arn,
         "datasets": [
-            {"type": key, **config_values(dataset)}
-            for key, dataset in args.datasets.configured().items()
+            {"type": dataset_type, **config_values(dataset)}
+            for dataset_type, dataset in args.datasets.configured().items()
         ],
         "solutions": [_solution(solution) for solution in args.solutions],
         "limits": config_values(args.limits),
@@ -39,23 +39,25 @@ def workflow_settings(
 
 
 def _solution(solution: SolutionArgs) -> dict[str, object]:
+    """Return the settings of a solution. A gate that is not enabled has no rules."""
     rules = solution.quality_gate if solution.quality_gate_enabled else ()
     return {
         "solutionArn": solution.solution_arn,
         "trainingMode": solution.training_mode,
-        **_full_every(solution),
-        "qualityGate": [_set_fields(rule) for rule in rules],
+        **_full_every_days(solution),
+        "qualityGate": [_fields_with_values(rule) for rule in rules],
         "campaigns": [
             {
                 "campaignArn": campaign.campaign_arn,
-                "probe": _set_fields(campaign.probe) if campaign.probe else None,
+                "probe": _fields_with_values(campaign.probe) if campaign.probe else None,
             }
             for campaign in solution.campaigns
         ],
     }
 
 
-def _full_every(solution: SolutionArgs) -> dict[str, int]:
+def _full_every_days(solution: SolutionArgs) -> dict[str, int]:
+    """Return the setting `fullEveryDays` of a solution, which only UPDATE trainings have."""
     if solution.training_mode != "UPDATE":
         return {}
     days = rates.number_of_days(solution.full_every or DEFAULT_FULL_EVERY)
@@ -63,8 +65,8 @@ def _full_every(solution: SolutionArgs) -> dict[str, int]:
     return {"fullEveryDays": days}
 
 
-def _set_fields(args: "DataclassInstance") -> dict[str, object]:
-    """Return the fields that are not None, and sequences as lists."""
+def _fields_with_values(args: "DataclassInstance") -> dict[str, object]:
+    """Return the fields that are not None by their keys. Sequences become lists."""
     return {
         key: list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
         for key, value in config_values(args).items()

@@ -11,8 +11,8 @@ from pulumi.provider import ConstructResult, Provider
 
 from components import RetrainingPipeline
 from components.args import camel_case
-from components.naming import problems
-from components.retraining_pipeline import raise_if_problems
+from components.naming import name_problems
+from components.retraining_pipeline import raise_if_any_problem
 from components.rules.pipeline import warnings
 from package.schema import OUTPUTS, TOKEN, schema
 from settings import all_problems, read_config
@@ -43,7 +43,7 @@ class RetrainingProvider(Provider):
         config = read_config({key: _as_config(value) for key, value in inputs.items()})
         setting_problems = all_problems(config, region=None, today=today)
         setting_problems.sort(key=lambda problem: problem.key)
-        raise_if_problems([*problems(name), *map(str, setting_problems)], name)
+        raise_if_any_problem([*name_problems(name), *map(str, setting_problems)], name)
         for warning in (*config.warnings, *warnings(config.args, today=today)):
             pulumi.log.warn(f"{name}: {warning}")
         pipeline = RetrainingPipeline(name, config.args, options)

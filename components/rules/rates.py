@@ -91,7 +91,7 @@ def number_of_days(text: str) -> int | None:
 
 def timezone_error(name: str) -> str | None:
     """Return an error message if there is no time zone with this name, else None."""
-    if name in available_timezones():
+    if name in _timezone_names():
         return None
     offset = _OFFSET_PATTERN.fullmatch(name)
     hint = _utc_offset_hint(offset) if offset else _similar_timezone_hint(name)
@@ -143,7 +143,7 @@ def _utc_offset_hint(offset: re.Match[str]) -> str:
     hours, minutes = int(offset["hours"]), int(offset["minutes"] or 0)
     reversed_sign = "-" if offset["sign"] == "+" else "+"
     name = f"Etc/GMT{reversed_sign}{hours}"
-    if minutes > 0 or name not in available_timezones():
+    if minutes > 0 or name not in _timezone_names():
         return f"name a city, {_CITY_EXAMPLE}"
     if hours == 0:
         return "did you mean UTC?"
@@ -154,7 +154,7 @@ def _similar_timezone_hint(name: str) -> str:
     """Return the time zone with the most similar name, or an example if no name is similar."""
     # Another number means another time, so a name with digits may differ only in its case.
     cutoff = 1 if re.search(r"\d", name) else 0.6
-    timezones = _timezones_by_lower_case()
+    timezones = {timezone.lower(): timezone for timezone in sorted(_timezone_names())}
     nearest = get_close_matches(name.lower(), timezones, 1, cutoff=cutoff)
     return f"did you mean {timezones[nearest[0]]}?" if nearest else _CITY_EXAMPLE
 
@@ -256,6 +256,6 @@ def _is_real_time(local_time: datetime) -> bool:
 
 
 @cache
-def _timezones_by_lower_case() -> dict[str, str]:
-    """Return the names of all time zones by the names in lower case."""
-    return {name.lower(): name for name in sorted(available_timezones())}
+def _timezone_names() -> frozenset[str]:
+    """Return the names of all time zones. They are read from files, so they are kept."""
+    return frozenset(available_timezones())

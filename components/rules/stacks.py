@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
-from ..naming import LONGEST_NAME, MAX_ROLE_NAME_CHARACTERS, RANDOM_SUFFIX_CHARACTERS
+from ..naming import MAX_NAME_CHARACTERS, MAX_ROLE_NAME_CHARACTERS, RANDOM_SUFFIX_CHARACTERS
 from .values import Problem
 
 NAME_PREFIX = "retraining-"
 """The beginning of the name of a stack's pipeline, and so of the names of all its resources."""
-LONGEST_STACK_NAME = LONGEST_NAME - len(NAME_PREFIX)
+LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
 """The most characters of a stack's name."""
 RESERVED_NAMESPACES = ("aws", "pulumi")
 """The namespaces of the AWS provider and of Pulumi. They are right even if they are similar to the

@@ -2,7 +2,7 @@
 
 import json
 
-from components.schedule import INPUT
+from components.schedule import EXECUTION_INPUT
 from tests.components.documents import (
     GROUP,
     MACHINE,
@@ -28,7 +28,7 @@ def test_the_schedule_has_exactly_these_inputs(deployed):
         "target": {
             "arn": MACHINE,
             "roleArn": f"arn:aws:iam::123456789012:role/{NAME}-schedule-1234567",
-            "input": json.dumps(INPUT),
+            "input": json.dumps(EXECUTION_INPUT),
             "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 30},
             "deadLetterConfig": {"arn": QUEUE},
         },
@@ -36,7 +36,7 @@ def test_the_schedule_has_exactly_these_inputs(deployed):
 
 
 def test_the_input_is_equal_in_two_deliveries_of_an_event():
-    assert INPUT == {
+    assert EXECUTION_INPUT == {
         "trigger": "schedule",
         "scheduledTime": "<aws.scheduler.scheduled-time>",
         "scheduleArn": "<aws.scheduler.schedule-arn>",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.naming import LONGEST_NAME
+from components.naming import MAX_NAME_CHARACTERS
 from components.rules.stacks import LONGEST_STACK_NAME
 from tests.components.recording import PROJECT, STACK, run
 from tests.program import sample_stack
@@ -57,7 +57,7 @@ def test_the_sample_stack_deploys_one_pipeline_with_the_name_of_the_stack(deploy
 
 def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline(deployed):
     (name,) = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
-    assert len(name) - len(STACK) + LONGEST_STACK_NAME == LONGEST_NAME
+    assert len(name) - len(STACK) + LONGEST_STACK_NAME == MAX_NAME_CHARACTERS
     assert LONGEST_STACK_NAME == 19
 
 
