@@ -23,6 +23,7 @@ Reader: TypeAlias = Callable[[object, object], object]
 """Reads a value as a type. These are the hooks of cattrs."""
 
 _origin: Callable[[object], object] = get_origin
+"""`get_origin` for a value of any type. Its own annotation accepts only some types."""
 
 PROJECT = "personalize-retraining"
 ENCRYPTED = (
@@ -32,7 +33,7 @@ ENCRYPTED = (
 
 
 class SettingsError(pulumi.RunError):
-    """The config has problems. The message lists all of them.
+    """The config has problems, which the message lists.
 
     The CLI shows the message of a RunError without a stack trace.
     """
@@ -65,8 +66,9 @@ def parse_stack(
 ) -> RetrainingPipelineArgs:
     """Return the arguments for the whole config of a stack.
 
-    `config` has keys like `namespace:key`, and its values are text or JSON. `warn` is called with
-    the text of each warning.
+    `config` has keys like `namespace:key`, and its values are text or JSON. `secrets` are the keys
+    whose values are encrypted. `warn` is called with the text of each warning, if there is no
+    problem.
 
     Raises SettingsError.
     """
@@ -119,17 +121,20 @@ def parse(
 
 
 class ReadConfig(NamedTuple):
-    """The arguments for a config, and what happened when it was read."""
+    """The arguments for a config, with the problems and warnings from reading it."""
 
     args: RetrainingPipelineArgs
+    """The arguments without the settings that could not be read."""
     unread: Sequence[Problem]
     """A problem for each setting that could not be read."""
     warnings: Sequence[Problem]
+    """A warning for each whole number that was read as text."""
 
 
 def all_problems(config_read: ReadConfig, region: str | None, today: date | None) -> list[Problem]:
     """Return a problem for each setting that could not be read or that breaks a rule."""
     unread_keys = [problem.key for problem in config_read.unread]
+    # A setting that could not be read also looks missing, so the rules about it are left out.
     broken_rules = [
         problem
         for problem in problems(config_read.args, region=region, today=today)
@@ -144,6 +149,7 @@ def _with_project(project: str, config_problems: Iterable[Problem]) -> list[Prob
 
 
 def _raise_if_any_problem(stack: str, config_problems: Sequence[Problem]) -> None:
+    """Raise SettingsError with all problems in the order of their keys, if there are any."""
     if config_problems:
         count = "1 problem" if len(config_problems) == 1 else f"{len(config_problems)} problems"
         header = f"{count} in the configuration of stack {stack}:"
@@ -151,17 +157,17 @@ def _raise_if_any_problem(stack: str, config_problems: Sequence[Problem]) -> Non
         raise SettingsError("\n  ".join([header, *lines]))
 
 
-class _Unfit(NamedTuple):
+class _UnreadValue(NamedTuple):
     """A value that could not be read."""
 
     path: tuple[str | int, ...]
-    """Keys and indices that lead to the value."""
+    """The keys and indices that lead to the value, for example ("solutions", 0, "campaigns")."""
     error: Exception
     type: object
-    """The type of the setting."""
+    """The type of the setting, or None for an unknown key."""
 
     def problem(self) -> Problem | None:
-        """Return the problem to report. A missing key gives None, because a rule reports it."""
+        """Return the problem to report, or None for a missing key, which a rule reports."""
         if isinstance(self.error, KeyError):
             return None
         parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
@@ -170,29 +176,35 @@ class _Unfit(NamedTuple):
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
             return Problem(key, unknown_key_message(name, config_keys(self.error.cl)))
         assert isinstance(self.error, reading.WrongTypeError), "the readers raise no other error"
-        if old_form := old_form_error(name, self.error.unfit_value):
+        if old_form := old_form_error(name, self.error.value):
             return Problem(key, old_form)
         return Problem(key, self.error.message, self.error.shown_value)
 
     def repair(self, config: dict[str, object]) -> None:
-        """Replace a whole number by its digits. Replace or remove any other value."""
+        """Change the config so that the value can be read or is gone.
+
+        A whole number is replaced by its text. An empty value takes the place of a missing key, and
+        of an element of a list. Any other value is removed with its key.
+        """
         *parents, last = self.path
-        parent = cast("dict[str | int, object]", config)
+        container = cast("dict[str | int, object]", config)
         for part in parents:
-            parent = cast("dict[str | int, object]", parent[part])
+            container = cast("dict[str | int, object]", container[part])
         if isinstance(self.error, reading.WholeNumberError):
-            parent[last] = self.error.digits
+            container[last] = self.error.digits
         elif isinstance(self.error, KeyError) or isinstance(last, int):
-            parent[last] = _empty(self.type)
+            container[last] = _empty_value(self.type)
         else:
-            del parent[last]
+            del container[last]
 
 
 def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> ReadConfig:
-    """Read a config without the settings that are encrypted or cannot be read.
+    """Read a config, and leave out the settings that are encrypted or cannot be read.
 
     An Output is accepted everywhere. The rules refuse it where a plain value is needed.
     """
+    # cattrs raises one error for all values that it cannot read. They are repaired until it can
+    # read the config, because a repair may show further values, for example missing keys.
     readable = {key: _copied(value) for key, value in config.items() if key not in secrets}
     unread = [Problem(key, ENCRYPTED) for key in secrets]
     warnings_read: list[Problem] = []
@@ -201,35 +213,39 @@ def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> 
             args = _converter().structure(readable, RetrainingPipelineArgs)
             return ReadConfig(args, unread, warnings_read)
         except cattrs.BaseValidationError as error:
-            for unfit in _unfit_values(error, ()):
-                is_warning = isinstance(unfit.error, reading.WholeNumberError)
-                if problem := unfit.problem():
+            for unread_value in _unread_values(error, ()):
+                is_warning = isinstance(unread_value.error, reading.WholeNumberError)
+                if problem := unread_value.problem():
                     (warnings_read if is_warning else unread).append(problem)
-                unfit.repair(readable)
+                unread_value.repair(readable)
 
 
-def _unfit_values(
+def _unread_values(
     error: cattrs.BaseValidationError, path: tuple[str | int, ...]
-) -> Iterator[_Unfit]:
-    """Yield the values that could not be read. The notes of an error say where its value is."""
+) -> Iterator[_UnreadValue]:
+    """Yield the values that could not be read. `path` leads to the value of `error`."""
     for inner in error.exceptions:
         inner_path, type_ = path, None
+        # The notes of cattrs say which field, element or key of the value the inner error is about.
         for note in getattr(inner, "__notes__", ()):
-            is_attribute = isinstance(note, cattrs.AttributeValidationNote)
-            inner_path = (*path, camel_case(note.name) if is_attribute else note.index)
+            is_field = isinstance(note, cattrs.AttributeValidationNote)
+            inner_path = (*path, camel_case(note.name) if is_field else note.index)
             type_ = note.type
         if isinstance(inner, cattrs.BaseValidationError):
-            yield from _unfit_values(inner, inner_path)
+            yield from _unread_values(inner, inner_path)
         elif isinstance(inner, cattrs.ForbiddenExtraKeysError):
             for key in inner.extra_fields:
-                yield _Unfit((*inner_path, key), inner, None)
+                yield _UnreadValue((*inner_path, key), inner, None)
         else:
-            yield _Unfit(inner_path, inner, type_)
+            yield _UnreadValue(inner_path, inner, type_)
 
 
 @cache
 def _converter() -> cattrs.Converter:
-    """Return the converter of the dataclasses, whose fields are the only list of keys."""
+    """Return the converter from a config to the dataclasses of the arguments.
+
+    The fields of the dataclasses are the only list of the config's keys.
+    """
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook(bool, _or_output(reading.boolean))
     converter.register_structure_hook(int, _or_output(reading.whole_number))
@@ -253,9 +269,9 @@ def _or_output(read: Reader) -> Reader:
 
 
 def _union_reader(union: object, converter: cattrs.Converter) -> Reader:
-    """Return a reader that reads `Input[str]` as str, and `X | None` as X.
+    """Return a reader that reads a value as the first type of a union.
 
-    A key that is in the config has a value, so it is never None.
+    So `Input[str]` is read as str, and `X | None` as X. A key in the config always has a value.
     """
     member = get_args(union)[0]
     read: Reader = converter.get_structure_hook(member)
@@ -263,21 +279,22 @@ def _union_reader(union: object, converter: cattrs.Converter) -> Reader:
 
 
 def _collection_reader(type_: object, converter: cattrs.Converter) -> Reader:
-    """Return a reader that accepts only a list, for a tuple, or only a mapping, for a dict."""
+    """Return a reader that reads a list as a tuple, or a mapping as a dict."""
     element_types = get_args(type_)
-    shape, expected, alias = (
+    config_type, expected, target = (
         (list, "a list", GenericAlias(tuple, (*element_types, ...)))
         if _origin(type_) is Sequence
         else (dict, "a mapping", GenericAlias(dict, element_types))
     )
-    collection = cast("type", alias)
-    read: Reader = converter.get_structure_hook(collection)
+    target_type = cast("type", target)
+    read: Reader = converter.get_structure_hook(target_type)
     return _or_output(
-        lambda value, _: read(reading.value_of_type(shape, expected, value), collection)
+        lambda value, _: read(reading.value_of_type(config_type, expected, value), target_type)
     )
 
 
 def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Reader:
+    """Return a reader that reads a mapping as this dataclass. Its keys are in camelCase."""
     keys = {field.name: override(rename=camel_case(field.name)) for field in fields(cls)}
     read: Callable[[dict[str, object]], object] = make_dict_structure_fn(
         cls,
@@ -290,7 +307,7 @@ def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Reader:
 
 
 def _copied(value: object) -> object:
-    """Return a deep copy of a mapping or list. An Output in it is not copied."""
+    """Return a deep copy of the mappings and lists. Other values, also outputs, are not copied."""
     if isinstance(value, dict):
         return {key: _copied(element) for key, element in value.items()}
     if isinstance(value, list):
@@ -298,14 +315,15 @@ def _copied(value: object) -> object:
     return value
 
 
-def _empty(type_: object) -> object:
+def _empty_value(type_: object) -> object:
+    """Return a value of a config that can be read as this type, and that the rules report."""
     if is_dataclass(type_):
         return {}
     return [] if _origin(type_) is Sequence else ""
 
 
 def _decoded(value: str) -> object:
-    """Return the list or mapping that Pulumi has encoded as JSON. Return other text as it is."""
+    """Return the list or mapping that Pulumi has stored as JSON. Return other text unchanged."""
     with suppress(ValueError):
         if value.lstrip().startswith(("{", "[")):
             return json.loads(value)

@@ -30,7 +30,7 @@ class WrongTypeError(Exception):
     """The type of a value does not fit the setting. `expected` describes the right value."""
 
     def __init__(self, value: object, expected: str) -> None:
-        self.unfit_value = value
+        self.value = value
         # The value in front of the message, or None if the message describes it.
         self.shown_value = None if isinstance(value, NoneType | list | dict) else value
         self.message = f"{TYPE_DESCRIPTIONS.get(type(value), 'is unknown')}; expected {expected}"

@@ -17,11 +17,11 @@ Definition: TypeAlias = dict[str, object]
 TASK_TIMEOUT_SECONDS = 480
 """One minute more than the longest timeout of a function (`steps.POLLING_SECONDS`)."""
 
-LONGEST_STATE_NAME = 80
-"""Characters, from https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
+MAX_STATE_NAME_CHARACTERS = 80
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 
 THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
-"""Errors after which nothing was done. The first is from functions/errors.py."""
+"""Errors after which the function has done nothing. The first is from functions/errors.py."""
 
 UNANSWERED_ERRORS = [
     "ServiceUnavailable",  # functions/errors.py
@@ -38,22 +38,25 @@ UNANSWERED_ERRORS = [
 ]
 """Errors after which the function may have created a job that is not listed yet.
 
-Every function may run twice, and looks for the job that it created before. The pause before a retry
-is never shortened by jitter, so that the job is listed by then.
+The retry looks for this job before it creates another one. Its pause has no jitter, which could
+shorten it, because the job has to be listed by then.
 """
-LONGER_THAN_A_WRITER = 65
-"""Seconds. A function that creates a job may run for 60 seconds, also when no response comes."""
+NO_RESPONSE_PAUSE_SECONDS = 65
+"""The pause before the retry of a function from which no response came.
+
+The function may still be running, and functions that create jobs have a timeout of 60 seconds.
+"""
 
 NOT_FOUND_YET = ["ResourceNotFoundException"]
-"""A response may be older than a job that was created just now."""
+"""Errors that Personalize may return for a job that was created just now."""
 
 
 def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_error: str) -> State:
     """Return a Task that calls a function with the whole document.
 
-    The result is written to `result_path`. Transient errors are retried for some ten minutes, and
-    a resource that is not found is looked for during one minute. Any other error leads to
-    `on_error`, with Error and Cause at `$.error`.
+    The result is written to `result_path`. Transient errors are retried for about ten minutes, and
+    NOT_FOUND_YET for at least one minute. Any other error leads to `on_error`, with Error and Cause
+    at `$.error`.
     """
     return {
         "Type": "Task",
@@ -61,19 +64,27 @@ def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_e
         "TimeoutSeconds": TASK_TIMEOUT_SECONDS,
         "ResultPath": result_path,
         "Retry": [
-            retry(THROTTLING_ERRORS, seconds=5, attempts=9, jitter="FULL"),
-            retry(UNANSWERED_ERRORS, seconds=LONGER_THAN_A_WRITER, attempts=5, jitter="NONE"),
-            retry(NOT_FOUND_YET, seconds=10, attempts=4, jitter="FULL"),
+            retry_rule(THROTTLING_ERRORS, seconds=5, attempts=9, jitter="FULL"),
+            retry_rule(
+                UNANSWERED_ERRORS,
+                seconds=NO_RESPONSE_PAUSE_SECONDS,
+                attempts=5,
+                jitter="NONE",
+            ),
+            retry_rule(NOT_FOUND_YET, seconds=10, attempts=4, jitter="FULL"),
         ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],
         "Next": next_state,
     }
 
 
-def retry(
+def retry_rule(
     errors: Sequence[str], *, seconds: int, attempts: int, jitter: Literal["FULL", "NONE"]
 ) -> dict[str, object]:
-    """Return a Retry rule of a Task. The pause doubles from `seconds` up to three minutes."""
+    """Return a rule of a Task for retries after these errors.
+
+    The pause before a retry is `seconds` at first, and doubles up to three minutes.
+    """
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": seconds,
@@ -176,9 +187,9 @@ def machines(definition: Mapping[str, object]) -> Iterator[Mapping[str, object]]
 def problems(definition: Mapping[str, object]) -> list[str]:
     """Return a message for each mistake in a definition.
 
-    The next state must exist in the same machine, every state must be reachable, and every Choice
-    must have a Default. State names must be unique over all machines and at most 80 characters
-    long.
+    A machine is the definition or the processor of a Map. Every next state must be in the same
+    machine, every state must be reachable, and every Choice must have a Default. State names must
+    be unique over all machines and have at most 80 characters.
     """
     messages: list[str] = []
     names: set[str] = set()
@@ -193,35 +204,38 @@ def problems(definition: Mapping[str, object]) -> list[str]:
 
 
 def _state_problems(name: str, state: Mapping[str, object]) -> Iterator[str]:
-    if len(name) > LONGEST_STATE_NAME:
-        yield f"{name!r} has {len(name)} characters; at most {LONGEST_STATE_NAME} are allowed"
+    """Yield a message if the name is too long, and one for a Choice without a Default."""
+    if len(name) > MAX_STATE_NAME_CHARACTERS:
+        limit = MAX_STATE_NAME_CHARACTERS
+        yield f"{name!r} has {len(name)} characters; at most {limit} are allowed"
     if state.get("Type") == "Choice" and "Default" not in state:
         yield f"{name!r} is a Choice without a Default"
 
 
 def _transition_problems(machine: Mapping[str, object]) -> Iterator[str]:
     """Yield a message for each next state that does not exist and each unreachable state."""
-    targets = {name: list(_targets(state)) for name, state in _states(machine).items()}
+    transitions = {name: list(_next_states(state)) for name, state in _states(machine).items()}
     start = str(machine.get("StartAt"))
-    if start not in targets:
+    if start not in transitions:
         yield f"StartAt names {start!r}, which is not a state"
-    for name, next_states in targets.items():
-        for target in next_states:
-            if target not in targets:
-                yield f"{name!r} leads to {target!r}, which is not a state of this machine"
-    reachable = _reachable(start, targets)
-    for name in targets:
+    for name, next_states in transitions.items():
+        for next_state in next_states:
+            if next_state not in transitions:
+                yield f"{name!r} leads to {next_state!r}, which is not a state of this machine"
+    reachable = _reachable_states(start, transitions)
+    for name in transitions:
         if name not in reachable:
             yield f"{name!r} cannot be reached"
 
 
 def _states(machine: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
+    """Return the states of a machine by their names. A machine without States has none."""
     states = machine.get("States")
     return states if isinstance(states, Mapping) else {}
 
 
-def _targets(state: Mapping[str, object]) -> Iterator[str]:
-    """Yield the name of each state that may follow."""
+def _next_states(state: Mapping[str, object]) -> Iterator[str]:
+    """Yield the name of each state that may follow this state. A name may come twice."""
     for key in ("Next", "Default"):
         if key in state:
             yield str(state[key])
@@ -231,12 +245,16 @@ def _targets(state: Mapping[str, object]) -> Iterator[str]:
             yield from (str(rule["Next"]) for rule in rules)
 
 
-def _reachable(start: str, targets: Mapping[str, Sequence[str]]) -> set[str]:
+def _reachable_states(start: str, transitions: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the names that can be reached from `start`. It may contain names without a state.
+
+    `transitions` maps each state to its next states.
+    """
     reached: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
+    names_to_visit = [start]
+    while names_to_visit:
+        name = names_to_visit.pop()
         if name not in reached:
             reached.add(name)
-            waiting.extend(targets.get(name, ()))
+            names_to_visit.extend(transitions.get(name, ()))
     return reached

@@ -10,19 +10,20 @@ import pulumi
 from ..args import RetrainingPipelineArgs
 from .asl import Definition, call, choose, end_with, for_each, wait, watch
 
-REPORTED = "RetrainingFailed"
-"""The error of an execution that failed and sent its report. `close_run` does nothing then."""
+REPORTED_ERROR = "RetrainingFailed"
+"""The error of a failed execution that has sent its report. `close_run` does nothing after it."""
 
 
-def _fields(*names: str) -> dict[str, str]:
+def _copied_fields(*names: str) -> dict[str, str]:
     """Return parameters that copy these fields of the document under their names."""
     return {f"{name}.$": f"$.{name}" for name in names}
 
 
-CONTEXT = _fields("settings", "run")
-DATASET_RESULT = _fields("dataset", "job", "error")
-CAMPAIGN_RESULT = _fields("campaign", "evaluation", "update", "probing", "rollback", "error")
-SOLUTION_RESULT = _fields("solution", "version", "campaigns", "error")
+# The fields that each iteration of a Map needs, and the fields that it returns.
+RUN_FIELDS = _copied_fields("settings", "run")
+DATASET_RESULT = _copied_fields("dataset", "job", "error")
+CAMPAIGN_RESULT = _copied_fields("campaign", "evaluation", "update", "probing", "rollback", "error")
+SOLUTION_RESULT = _copied_fields("solution", "version", "campaigns", "error")
 
 
 def definition(
@@ -32,7 +33,8 @@ def definition(
 ) -> Definition:
     """Return the state machine that retrains a dataset group.
 
-    `functions` maps each step to its ARN. `settings` come from `components/workflow_settings.py`.
+    `functions` maps each step to the ARN of its function. `settings` come from
+    `components/workflow_settings.py`.
     """
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
@@ -66,7 +68,7 @@ def definition(
             "Import datasets": for_each(
                 "$.plan.imports",
                 selector={
-                    **CONTEXT,
+                    **RUN_FIELDS,
                     "dataset.$": "$$.Map.Item.Value",
                     "job": None,
                     "error": None,
@@ -117,7 +119,7 @@ def definition(
             "Retrain solutions": for_each(
                 "$.plan.solutions",
                 selector={
-                    **CONTEXT,
+                    **RUN_FIELDS,
                     "imports.$": "$.imports.results",
                     "solution.$": "$$.Map.Item.Value",
                     "version": None,
@@ -151,7 +153,7 @@ def definition(
                     "Update campaigns": for_each(
                         "$.solution.campaigns",
                         selector={
-                            **CONTEXT,
+                            **RUN_FIELDS,
                             "version.$": "$.version",
                             "solutionArn.$": "$.solution.solutionArn",
                             "campaign.$": "$$.Map.Item.Value",
@@ -290,7 +292,7 @@ def definition(
             "Retrained": {"Type": "Succeed"},
             "Retraining failed": {
                 "Type": "Fail",
-                "Error": REPORTED,
+                "Error": REPORTED_ERROR,
                 "CausePath": "$.outcome.text",
             },
             "Report failed": {

@@ -21,32 +21,31 @@ Resource = Literal[
     "executions",
     "any",
 ]
-"""The resource kinds of a policy statement. `components/iam.py` turns each kind into ARNs.
+"""The kinds of resources in policies. `components/iam.py` turns each kind into ARNs.
 
-`any` is `*`. Only actions that support no narrower resource have it, by the service authorization
-reference (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html).
+`any` is `*`. Only actions that support no narrower resource are allowed on it, according to the
+service authorization reference (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html).
 """
 
 
 class Step(NamedTuple):
-    """One Lambda function, from `functions/<module>.py`.
-
-    It is deployed as `{name}-<module with hyphens>`.
-    """
+    """The timeout, the memory and the permissions of one Lambda function."""
 
     timeout_seconds: int
     grants: Mapping[Resource, tuple[str, ...]]
-    """Resource kind -> the IAM actions that the function may use on it."""
+    """Kind of resource to the IAM actions that the function may use on it."""
     memory_megabytes: int = 128
 
 
 SHORT_SECONDS = 60
-"""Seconds for a function that sends a few requests. A cold start with boto3 takes about 5."""
+"""The timeout of a function that sends a few requests. A cold start with boto3 takes about 5 s."""
 LONG_SECONDS = 120
-"""Seconds for a function that reads lists of several pages."""
+"""The timeout of a function that reads lists of several pages."""
 POLLING_SECONDS = 420
-"""Seconds for a function that polls, for 300 at most (`functions/personalize/pacing.py`)."""
+"""The timeout of a function that polls. It polls for at most 300 seconds
+(`functions/personalize/pacing.py`)."""
 
+# The key is the name of a module of functions/. With hyphens it is the end of the function's name.
 STEPS: Mapping[str, Step] = {
     "plan_retraining": Step(
         timeout_seconds=LONG_SECONDS,

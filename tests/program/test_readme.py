@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from components.state_machine.definition import REPORTED
+from components.state_machine.definition import REPORTED_ERROR
 from docs import configuration
 from functions import errors
 from functions.contract import Outcome, Request
@@ -75,7 +75,7 @@ def test_every_outcome_is_explained(page):
 def test_every_error_of_this_program_is_explained():
     names = {name for name, value in vars(errors).items() if isinstance(value, type)} - {"Sequence"}
     explained = {name for row in rows(OPERATIONS, "error") for name in code(row[0])}
-    assert {*names, REPORTED, "ReportFailed"} - explained == set()
+    assert {*names, REPORTED_ERROR, "ReportFailed"} - explained == set()
 
 
 def test_the_guide_quotes_the_lines_of_the_report_as_the_code_has_them():

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from components.state_machine.asl import LONGEST_STATE_NAME, machines, problems
+from components.state_machine.asl import MAX_STATE_NAME_CHARACTERS, machines, problems
 from tests.workflow.pipeline import definition_of
 from tests.world import MOVIES
 
@@ -29,7 +29,7 @@ def test_a_correct_definition_has_no_problems():
     assert problems(small_definition()) == []
 
 
-LONG = "x" * (LONGEST_STATE_NAME + 1)
+LONG = "x" * (MAX_STATE_NAME_CHARACTERS + 1)
 INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
 
 
