@@ -263,14 +263,19 @@ class Evaluation(TypedDict):
     metrics: dict[str, MetricValues]
 
 
-class ProbeState(TypedDict):
-    """The state of a probe."""
+ProbePhase = Literal["NEAR", "PASSED", "FAILED"]
+"""The phase of a probe. NEAR: the probe goes on in another invocation at once."""
 
-    phase: Literal["NEAR", "PASSED", "FAILED"]
+
+class ProbeState(TypedDict):
+    """How far the probe of a campaign has come."""
+
+    phase: ProbePhase
     startedAt: str
     badInARow: int
+    """The number of bad responses since the last good response."""
     failure: str | None
-    """The last bad response."""
+    """Why the last bad response was bad, or null if there was no bad response."""
 
 
 class StateError(TypedDict):

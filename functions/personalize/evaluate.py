@@ -24,19 +24,18 @@ def evaluate_solution_version(
     campaign_arn: str,
     version: Job,
 ) -> Evaluation:
-    """Judge the version for this campaign. A rejected version is tagged and not deployed again.
+    """Judge the version for this campaign by the quality gate and by the tags of the version.
 
-    A version is also rejected if another campaign was rolled back from it.
+    The version is also rejected if any campaign was rolled back from it. A version that the gate
+    rejects is tagged, so that no run deploys it later.
     """
     rules = solution_settings(settings, solution_arn)["qualityGate"]
-    described = client.describe_campaign(campaignArn=campaign_arn)["campaign"]
-    served = live_version(described)
-    evaluation = judge(
-        _metrics(client, version["arn"]) if rules else {},
-        _live_metrics(client, served) if rules else None,
-        rules,
-        compared_with=served,
-    )
+    campaign = client.describe_campaign(campaignArn=campaign_arn)["campaign"]
+    live = live_version(campaign)
+    # Without rules nothing is compared, so no metrics are requested.
+    new_metrics = _metrics(client, version["arn"]) if rules else {}
+    live_metrics = _live_metrics(client, live) if rules else {}
+    evaluation = judge(new_metrics, live_metrics, rules, compared_with=live)
     if was_rolled_back(client, version["arn"]):
         evaluation["verdict"] = "REJECTED"
         evaluation["reasons"].append("a campaign was rolled back from it")
@@ -45,12 +44,13 @@ def evaluate_solution_version(
     return evaluation
 
 
-def _live_metrics(client: PersonalizeClient, served: str | None) -> Metrics | None:
-    """Return the metrics of the served version, or None if no version is served or named."""
-    if served is None or is_latest(served):
-        return None
-    return _metrics(client, served)
+def _live_metrics(client: PersonalizeClient, live: str | None) -> Metrics:
+    """Return the metrics of the live version, or {} if the campaign serves nothing or $LATEST."""
+    if live is None or is_latest(live):
+        return {}
+    return _metrics(client, live)
 
 
 def _metrics(client: PersonalizeClient, version_arn: str) -> Metrics:
+    """Return the offline metrics of a version by name, or {} if it has no metrics."""
     return client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})

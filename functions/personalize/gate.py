@@ -11,37 +11,34 @@ Metrics = Mapping[str, float]
 
 
 def judge(
-    new: Metrics, live: Metrics | None, rules: Sequence[QualityRule], *, compared_with: str | None
+    new: Metrics, live: Metrics, rules: Sequence[QualityRule], *, compared_with: str | None
 ) -> Evaluation:
-    """Judge the metrics of a version by every rule. A higher value is better in every metric.
+    """Judge the metrics of a new version by every rule. A higher value is better in every metric.
 
-    A metric that cannot be compared does not reject the version. `notes` contains a message about
-    it. A minimum is not reached if the metric is missing.
+    A version without the metric of a rule is rejected if the rule has a minimum. A metric that one
+    of the versions lacks cannot have dropped too far. A note says that it was not compared.
 
     Args:
         new: metrics of the new version, as GetSolutionMetrics returns them.
-        live: metrics of the served version, or None if no version is served.
+        live: metrics of the live version. It is empty if there is no version to compare with.
         rules: the rules, which must all hold. Without rules every version is accepted.
-        compared_with: ARN of the served version.
+        compared_with: ARN of the live version.
     """
-    reasons = [reason for rule in rules for reason in _reasons(new, live or {}, rule)]
+    reasons = [reason for rule in rules for reason in _reasons_to_reject(new, live, rule)]
     return {
         "verdict": "REJECTED" if reasons else "ACCEPTED",
         "comparedWith": compared_with,
         "reasons": reasons,
-        "notes": [note for rule in rules for note in _notes(new, live or {}, rule)],
+        "notes": [note for rule in rules for note in _notes(new, live, rule)],
         "metrics": {
-            rule["metric"]: {
-                "new": new.get(rule["metric"]),
-                "live": (live or {}).get(rule["metric"]),
-            }
+            rule["metric"]: {"new": new.get(rule["metric"]), "live": live.get(rule["metric"])}
             for rule in rules
         },
     }
 
 
-def _reasons(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
-    """Yield a message if the value is below the minimum, and one if it fell too far."""
+def _reasons_to_reject(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
+    """Yield a message if the value is below the minimum, and a message if it fell too far."""
     metric = rule["metric"]
     new_value, live_value = new.get(metric), live.get(metric)
     minimum, max_drop = rule.get("minimum"), rule.get("maxDrop")
@@ -58,7 +55,7 @@ def _reasons(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
 
 
 def _notes(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
-    """Yield a message if the new value cannot be compared with the live one."""
+    """Yield a message if the new value cannot be compared with the value of the live version."""
     new_value, live_value = new.get(rule["metric"]), live.get(rule["metric"])
     if "maxDrop" in rule and (new_value is None or live_value is None):
         yield f"{rule['metric']} could not be compared: new {new_value}, live {live_value}"

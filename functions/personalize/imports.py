@@ -26,13 +26,16 @@ if TYPE_CHECKING:
     from ..contract import Job, PlannedImport, Run, Settings
 
 NO_FREE_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
-"""The message of the only quota that becomes free by itself. Any other quota is an error."""
+"""The message of Personalize if as many import jobs are running as the account may run at once.
+
+The quota is the only one that becomes free by itself, so only this message leads to another try.
+"""
 SLOT_PAUSE = 120
 """Seconds between tries to get an import slot. An import takes 10 to 40 minutes."""
 
 
-class _Import(NamedTuple):
-    """What an import job imports. Two jobs with one name must agree in all fields."""
+class _ImportParameters(NamedTuple):
+    """The parameters of an import job. Two jobs with one name must agree in all of them."""
 
     dataset_arn: str
     location: str | None
@@ -41,74 +44,80 @@ class _Import(NamedTuple):
 
 
 def create_dataset_import_job(
-    client: PersonalizeClient, settings: Settings, planned: PlannedImport, previous: Job | None
+    client: PersonalizeClient,
+    settings: Settings,
+    planned_import: PlannedImport,
+    last_try: Job | None,
 ) -> Job:
     """Create the import job, or adopt it if an earlier try of this run created it.
+
+    If no import slot is free, return a job that tries again later.
 
     Args:
         client: a client that sends each request once.
         settings: the settings of the pipeline.
-        planned: the import to start.
-        previous: the result of the previous try, if no import slot was free then.
+        planned_import: the import to start.
+        last_try: the result of the last try, or None if there was no try yet.
 
     Raises:
-        NameTaken: another job has this name.
+        NameTaken: a job with other parameters has the planned name.
     """
-    dataset = dataset_settings(settings, planned["type"])
-    wanted = _Import(
-        dataset["datasetArn"],
-        planned["dataLocation"],
-        dataset["importMode"],
-        settings["importRoleArn"],
-    )
+    dataset = dataset_settings(settings, planned_import["type"])
+    location = planned_import["dataLocation"]
     try:
         response = client.create_dataset_import_job(
-            jobName=planned["jobName"],
+            jobName=planned_import["jobName"],
             datasetArn=dataset["datasetArn"],
-            dataSource={"dataLocation": planned["dataLocation"]},
+            dataSource={"dataLocation": location},
             roleArn=settings["importRoleArn"],
             importMode=dataset["importMode"],
-            tags=api_tags({**settings["tags"], **planned["tags"]}),
+            tags=api_tags({**settings["tags"], **planned_import["tags"]}),
         )
     except client.exceptions.ResourceAlreadyExistsException:
-        return _adopt(client, planned["jobName"], wanted)
+        wanted = _ImportParameters(
+            dataset["datasetArn"], location, dataset["importMode"], settings["importRoleArn"]
+        )
+        return _adopt(client, planned_import["jobName"], wanted)
     except client.exceptions.LimitExceededException as error:
         if NO_FREE_SLOT not in str(error):
             raise
         return postponed_job(
             dataset["datasetArn"],
             NO_FREE_SLOT,
-            previous,
+            last_try,
             max_hours=settings["limits"]["maxImportHours"],
             seconds=SLOT_PAUSE,
         )
-    return created_job(response["datasetImportJobArn"], planned["durations"])
+    return created_job(response["datasetImportJobArn"], planned_import["durations"])
 
 
 def watch_dataset_import_job(
-    client: PersonalizeClient, settings: Settings, planned: PlannedImport, job: Job
+    client: PersonalizeClient, settings: Settings, planned_import: PlannedImport, job: Job
 ) -> Job:
     """Poll the job until it ends or until this invocation has used its time.
 
-    After a successful import the location is listed again. If it has changed since the plan, the
-    job gets a warning, because the dataset may or may not contain the change. The next run finds
-    the change and imports it.
+    After a successful import the export is listed again. If the export has changed since the run
+    was planned, the job gets a warning, because the dataset may or may not contain the change. The
+    next run finds the change and imports the export again.
     """
-    watched = watch(
-        lambda: _job(_describe(client, job["arn"])),
-        durations=planned["durations"],
+    polled = watch(
+        lambda: _job_of(_describe(client, job["arn"])),
+        durations=planned_import["durations"],
         max_hours=settings["limits"]["maxImportHours"],
         warnings=job["warnings"],
     )
-    if watched["phase"] == "ACTIVE" and (change := _change(planned)):
-        watched["warnings"].append(f"{planned['dataLocation']} {change}")
-    return watched
+    if polled["phase"] == "ACTIVE":
+        polled["warnings"] += _export_warnings(planned_import)
+    return polled
 
 
 def import_jobs(
     client: PersonalizeClient, dataset_arn: str | None = None
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of a dataset, newest first. Without a dataset, return the region's."""
+    """Return the import jobs of a dataset, or of the whole region without a dataset.
+
+    They are sorted, newest first.
+    """
     paginator = client.get_paginator("list_dataset_import_jobs")
     pages = paginator.paginate(datasetArn=dataset_arn) if dataset_arn else paginator.paginate()
     summaries = [summary for page in pages for summary in page["datasetImportJobs"]]
@@ -118,7 +127,7 @@ def import_jobs(
 def imports_of_run(
     client: PersonalizeClient, settings: Settings, run: Run, created_before: datetime
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs that a run created before a time, in every attempt."""
+    """Return the import jobs that a run created before a time, whichever execution created them."""
     return [
         job
         for dataset in settings["datasets"]
@@ -128,46 +137,53 @@ def imports_of_run(
     ]
 
 
-def _change(planned: PlannedImport) -> str | None:
-    """Return why the import may have read other objects than planned, or None if it has not."""
-    location = planned["dataLocation"]
+def _export_warnings(planned_import: PlannedImport) -> list[str]:
+    """Return a warning if the export is not, or may not be, the export that was planned.
+
+    An export that cannot be listed is only a warning, because the import has succeeded.
+    """
+    location = planned_import["dataLocation"]
     try:
         objects = exports.list_objects(aws.s3(), location)
     except (BotoCoreError, ClientError, ServiceUnavailable, Throttled) as error:
-        return f"could not be listed after the import: {error}"
+        return [f"{location} could not be listed after the import: {error}"]
     export = exports.Export(location=location, objects=objects)
-    if export.fingerprint == planned["tags"][FINGERPRINT]:
-        return None
-    return "was changed during the import"
+    if export.fingerprint != planned_import["tags"][FINGERPRINT]:
+        return [f"{location} was changed during the import"]
+    return []
 
 
 def _describe(client: PersonalizeClient, arn: str) -> DatasetImportJobTypeDef:
     return client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
 
 
-def _job(described: DatasetImportJobTypeDef) -> Job:
+def _job_of(import_job: DatasetImportJobTypeDef) -> Job:
     return described_job(
-        described["datasetImportJobArn"],
-        described["status"],
-        created=described["creationDateTime"],
-        updated=described["lastUpdatedDateTime"],
-        failure=described.get("failureReason"),
+        import_job["datasetImportJobArn"],
+        import_job["status"],
+        created=import_job["creationDateTime"],
+        updated=import_job["lastUpdatedDateTime"],
+        failure=import_job.get("failureReason"),
     )
 
 
-def _adopt(client: PersonalizeClient, job_name: str, wanted: _Import) -> Job:
-    """Return the job that has this name, whatever its status."""
-    group_arn = wanted.dataset_arn.split(":dataset/")[0]
-    arn = f"{group_arn}:dataset-import-job/{job_name}"
-    described = _describe(client, arn)
-    existing = _Import(
-        described["datasetArn"],
-        described["dataSource"].get("dataLocation"),
-        import_mode_of(described),
-        described.get("roleArn"),
+def _adopt(client: PersonalizeClient, job_name: str, wanted: _ImportParameters) -> Job:
+    """Return the job of the import job that has this name, whatever its status.
+
+    Raises:
+        NameTaken: the import job has other parameters than this run wants.
+    """
+    arn_prefix = wanted.dataset_arn.split(":dataset/")[0]
+    arn = f"{arn_prefix}:dataset-import-job/{job_name}"
+    import_job = _describe(client, arn)
+    existing = _ImportParameters(
+        import_job["datasetArn"],
+        import_job["dataSource"].get("dataLocation"),
+        import_mode_of(import_job),
+        import_job.get("roleArn"),
     )
     if existing != wanted:
         raise NameTaken(
             f"{arn} exists and imports {tuple(existing)}; this run wants to import {tuple(wanted)}"
         )
-    return _job(described)
+    return _job_of(import_job)

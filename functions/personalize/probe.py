@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-    from ..contract import ProbeSettings, ProbeState, Settings
+    from ..contract import ProbePhase, ProbeSettings, ProbeState, Settings
 
-LONGEST_PAUSE = 30
-"""Seconds between requests."""
+MAX_PAUSE = 30
+"""The most seconds between two requests."""
 FEWEST_REQUESTS = 10
-"""The number of requests that a short probe sends in its time."""
-BAD_IN_A_ROW = 3
-"""A probe fails after this number of bad responses in a row. A single bad response is chance."""
+"""A probe that is too short for this number of requests every `MAX_PAUSE` seconds pauses less."""
+BAD_RESPONSES_TO_FAIL = 3
+"""A probe fails after this number of bad responses in a row. Fewer may be chance."""
 THROTTLED = "throttled"
 
 
@@ -31,64 +31,79 @@ def probe_campaign(
     client: PersonalizeRuntimeClient,
     settings: Settings,
     campaign_arn: str,
-    previous: ProbeState | None,
+    previous_state: ProbeState | None,
 ) -> ProbeState:
-    """Request recommendations until the probe's minutes are over or this invocation's time is used.
+    """Send requests to a campaign until its probe ends or this invocation has used its time.
 
-    The phase is FAILED after three bad responses in a row. A response is bad if it is an error, or
-    if it has fewer results than `minResults`. The phase is PASSED when the minutes are over and the
-    last response is good. NEAR means that another invocation must go on. A request that is
-    throttled does not count, but after the minutes are over it is bad.
+    A response is bad if it is an error, or if it has fewer results than `minResults`. A throttled
+    request shows nothing about the version, so it is ignored. After the minutes of the probe it is
+    a bad response, because otherwise the probe of a throttled campaign would never end.
+
+    Args:
+        client: a client that sends each request once.
+        settings: the settings of the pipeline.
+        campaign_arn: the campaign, which must have a probe in the settings.
+        previous_state: the result of the previous invocation, or None if this is the first.
     """
     probe = campaign_settings(settings, campaign_arn)["probe"]
     assert probe is not None, "the workflow probes only campaigns that have a probe"
-    now = clock.now()
-    probing = previous or _new_probing(now)
-    ends = datetime.fromisoformat(probing["startedAt"]) + timedelta(minutes=probe["minutes"])
-    pause = min(LONGEST_PAUSE, probe["minutes"] * 60 / FEWEST_REQUESTS)
-    invocation_ends = now + timedelta(seconds=INVOCATION_SECONDS - pause)
+    invoked_at = clock.now()
+    state = previous_state or _first_state(invoked_at)
+    probe_end = datetime.fromisoformat(state["startedAt"]) + timedelta(minutes=probe["minutes"])
+    pause = min(MAX_PAUSE, probe["minutes"] * 60 / FEWEST_REQUESTS)
+    last_pause_before = invoked_at + timedelta(seconds=INVOCATION_SECONDS - pause)
     while True:
-        failure = _failure(client, campaign_arn, probe)
-        minutes_are_over = clock.now() >= ends
+        failure = _send_request(client, campaign_arn, probe)
+        minutes_are_over = clock.now() >= probe_end
         if failure != THROTTLED or minutes_are_over:
-            probing = _counted(probing, failure)
-        if probing["badInARow"] >= BAD_IN_A_ROW:
-            return {**probing, "phase": "FAILED"}
-        if minutes_are_over and probing["badInARow"] == 0:
-            return {**probing, "phase": "PASSED"}
-        if clock.now() >= invocation_ends:
-            return probing
+            state = _state_after_response(state, failure, minutes_are_over=minutes_are_over)
+        if state["phase"] != "NEAR" or clock.now() >= last_pause_before:
+            return state
         clock.sleep(pause)
 
 
-def _new_probing(now: datetime) -> ProbeState:
-    return {"phase": "NEAR", "startedAt": now.isoformat(), "badInARow": 0, "failure": None}
+def _first_state(started_at: datetime) -> ProbeState:
+    """Return the state of a probe that has not sent a request yet."""
+    return {"phase": "NEAR", "startedAt": started_at.isoformat(), "badInARow": 0, "failure": None}
 
 
-def _counted(probing: ProbeState, failure: str | None) -> ProbeState:
-    """Return the probing after one more response. The last failure stays in it."""
+def _state_after_response(
+    state: ProbeState, failure: str | None, *, minutes_are_over: bool
+) -> ProbeState:
+    """Return the state of a probe after one more response, which is bad if there is a failure.
+
+    The phase becomes FAILED after three bad responses in a row. It becomes PASSED if the minutes of
+    the probe are over and the response is good. A probe with one or two bad responses at its end
+    continues until the next good response or the third bad one.
+    """
     if failure is None:
-        return {**probing, "badInARow": 0}
-    return {**probing, "badInARow": probing["badInARow"] + 1, "failure": failure}
+        phase: ProbePhase = "PASSED" if minutes_are_over else "NEAR"
+        return {**state, "phase": phase, "badInARow": 0}
+    bad_in_a_row = state["badInARow"] + 1
+    phase = "FAILED" if bad_in_a_row >= BAD_RESPONSES_TO_FAIL else "NEAR"
+    return {**state, "phase": phase, "badInARow": bad_in_a_row, "failure": failure}
 
 
-def _failure(
+def _send_request(
     client: PersonalizeRuntimeClient, campaign_arn: str, probe: ProbeSettings
 ) -> str | None:
-    """Send one request, and return why the response is bad, or None if it is good."""
+    """Send one request. Return why the response is bad, or None if it is good."""
     try:
-        results = _results(client, campaign_arn, probe)
+        result_count = _request_results(client, campaign_arn, probe)
     except ClientError as error:
-        return THROTTLED if error.response["Error"]["Code"] in THROTTLING else str(error)
+        is_throttled = error.response["Error"]["Code"] in THROTTLING
+        return THROTTLED if is_throttled else str(error)
     except BotoCoreError as error:
         return str(error)
-    if results < probe["minResults"]:
-        return f"{results} results, fewer than {probe['minResults']}"
+    if result_count < probe["minResults"]:
+        return f"{result_count} results, fewer than {probe['minResults']}"
     return None
 
 
-def _results(client: PersonalizeRuntimeClient, campaign_arn: str, probe: ProbeSettings) -> int:
-    """Send the request of the probe, and return the number of results."""
+def _request_results(
+    client: PersonalizeRuntimeClient, campaign_arn: str, probe: ProbeSettings
+) -> int:
+    """Request a ranking or recommendations, and return the number of results."""
     if "inputList" in probe:
         ranking = client.get_personalized_ranking(
             campaignArn=campaign_arn, userId=probe["userId"], inputList=probe["inputList"]

@@ -15,14 +15,21 @@ def watch(
     max_hours: float,
     warnings: Iterable[str] = (),
 ) -> Job:
-    """Poll a job and return it as last described, with its phase and the seconds until next poll.
+    """Poll a job while the pauses are short and this invocation has time. Return the last poll.
 
-    The status counts before the deadline: a job that ended late has still ended. The deadline
-    counts from the creation of the job, and after it the phase is OVERDUE. The phase is NEAR if the
-    job will end soon but this invocation has used its time. `warnings` come from earlier
-    invocations. The returned job has them, and the warnings of every poll.
+    If the job has ended, its phase says how. A job that ended after its deadline has ended, and is
+    not overdue. If the job has not ended, the phase is
+    - OVERDUE after the deadline,
+    - UNDER_WAY if the next poll is due after `seconds`, which are too long to sleep in a function,
+    - NEAR if the next poll is due soon, but this invocation has used its time.
+
+    Args:
+        describe: describes the job.
+        durations: seconds that the last jobs of this kind took. It may be empty.
+        max_hours: the deadline, in hours after the creation of the job.
+        warnings: the warnings of earlier invocations. The job gets them and those of every poll.
     """
-    invocation_ends = clock.now() + timedelta(seconds=INVOCATION_SECONDS)
+    invocation_end = clock.now() + timedelta(seconds=INVOCATION_SECONDS)
     all_warnings = set(warnings)
     while True:
         job = describe()
@@ -31,14 +38,14 @@ def watch(
         if job["phase"] != "UNDER_WAY":
             return job
         age = age_seconds(job)
-        remaining = max_hours * 3600 - age
-        if remaining <= 0:
+        seconds_to_deadline = max_hours * 3600 - age
+        if seconds_to_deadline <= 0:
             failure = f"still {job['status']} after {max_hours:g} hours"
             return {**job, "phase": "OVERDUE", "failure": failure}
-        seconds = min(pause(durations, age), max(remaining, 1))
+        seconds = min(pause(durations, age), max(seconds_to_deadline, 1))
         if seconds > LONGEST_SLEEP:
             return {**job, "seconds": whole_seconds(seconds)}
-        if clock.now() + timedelta(seconds=seconds) > invocation_ends:
+        if clock.now() + timedelta(seconds=seconds) > invocation_end:
             return {**job, "phase": "NEAR"}
         clock.sleep(seconds)
 

@@ -13,7 +13,7 @@ MINIMUM = [{"metric": NDCG, "minimum": 0.3}]
 def judged(new, live, rules=DROP):
     """Return the judgement of a version with this NDCG. None means that the metric is missing."""
     new_metrics = {} if new is None else {NDCG: new}
-    live_metrics = None if live is None else {NDCG: live}
+    live_metrics = {} if live is None else {NDCG: live}
     return judge(new_metrics, live_metrics, rules, compared_with=OLD_VERSION)
 
 
@@ -131,7 +131,7 @@ def test_every_rule_that_does_not_hold_is_a_reason():
 
 
 def test_without_rules_every_version_is_accepted():
-    assert judge({}, None, [], compared_with=None) == {
+    assert judge({}, {}, [], compared_with=None) == {
         "verdict": "ACCEPTED",
         "comparedWith": None,
         "reasons": [],
