@@ -216,7 +216,7 @@ def _postponed_job(move: _Move, reason: str) -> Job:
         reason,
         move.last_try,
         max_hours=move.max_hours,
-        seconds=BUSY_PAUSE,
+        shortest_pause=BUSY_PAUSE,
     )
 
 
@@ -329,7 +329,7 @@ def _state_of_update(campaign: CampaignTypeDef, update: Job, max_hours: float) -
             "another update replaced it",
             update,
             max_hours=max_hours,
-            seconds=BUSY_PAUSE,
+            shortest_pause=BUSY_PAUSE,
         )
     return {**update, "phase": "UNDER_WAY"}
 

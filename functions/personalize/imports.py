@@ -86,7 +86,7 @@ def create_dataset_import_job(
             NO_FREE_SLOT,
             last_try,
             max_hours=settings["limits"]["maxImportHours"],
-            seconds=SLOT_PAUSE,
+            shortest_pause=SLOT_PAUSE,
         )
     return created_job(response["datasetImportJobArn"], planned_import["durations"])
 

@@ -1,4 +1,4 @@
-"""Builds the document of a job: after it was created, described, or could not be created yet."""
+"""Builds the document of a job that was created, was described, or cannot be created yet."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def training_mode_of(version: Version) -> str:
 
 
 def planned_mode_of(version: Version) -> TrainingMode:
-    """Return the mode with which a run plans for this version. AUTOTRAIN counts as FULL."""
+    """Return the mode of a version in the words of a plan, in which AUTOTRAIN counts as FULL."""
     return "UPDATE" if training_mode_of(version) == "UPDATE" else "FULL"
 
 
@@ -61,7 +61,16 @@ def described_job(
     failure: str | None,
     foreign: bool = False,
 ) -> Job:
-    """Return the document of a job as Describe shows it. The next poll is due in one second."""
+    """Return the document of a job as Describe shows it. The next poll is due in one second.
+
+    Args:
+        arn: the ARN of the job, or of the campaign that is updated.
+        status: the status that Describe shows.
+        created: the time when the job was created.
+        updated: the time when the status last changed, which is the end of a job that has ended.
+        failure: the reason that Describe gives, or None.
+        foreign: True if no run of this pipeline created the job.
+    """
     phase = phase_of(status)
     job: Job = {
         "arn": arn,
@@ -81,32 +90,39 @@ def described_job(
 
 
 def postponed_job(
-    arn: str, reason: str, previous: Job | None, *, max_hours: float, seconds: int
+    arn: str, reason: str, last_try: Job | None, *, max_hours: float, shortest_pause: int
 ) -> Job:
     """Return the document of a job that cannot be created now.
 
-    The phase is AGAIN, or ENDED after `max_hours`. The hours count from the first try, which the
-    document of the previous try contains. The next try is due after `seconds` or later: the pause
-    grows with time, but the last try comes just before the deadline.
+    The phase is AGAIN, or ENDED if the first try was `max_hours` ago or earlier. The pause until
+    the next try grows with the time since the first try, but does not reach past the deadline.
+
+    Args:
+        arn: the ARN of the resource for which the job shall be created.
+        reason: why the job cannot be created now.
+        last_try: the result of the last try, or None if there was no try yet.
+        max_hours: the deadline, in hours after the first try.
+        shortest_pause: seconds until the next try at least, unless the deadline comes first.
     """
-    first_try = first_tried_at(previous)
-    waited = (clock.now() - datetime.fromisoformat(first_try)).total_seconds()
-    remaining = max_hours * 3600 - waited
-    expired = remaining <= 0
+    first_try = first_tried_at(last_try)
+    seconds_waited = (clock.now() - datetime.fromisoformat(first_try)).total_seconds()
+    seconds_to_deadline = max_hours * 3600 - seconds_waited
+    is_overdue = seconds_to_deadline <= 0
+    growing_pause = max(shortest_pause, seconds_waited * LATE_SHARE)
     return {
         "arn": arn,
-        "phase": "ENDED" if expired else "AGAIN",
-        "seconds": whole_seconds(min(max(seconds, waited * LATE_SHARE), max(remaining, 1))),
+        "phase": "ENDED" if is_overdue else "AGAIN",
+        "seconds": whole_seconds(min(growing_pause, seconds_to_deadline)),
         "status": "WAITING",
-        "failure": f"{reason}, for {max_hours:g} hours" if expired else None,
+        "failure": f"{reason}, for {max_hours:g} hours" if is_overdue else None,
         "warnings": [],
         "foreign": False,
         "firstTriedAt": first_try,
     }
 
 
-def first_tried_at(previous: Job | None) -> str:
-    """Return the time of the first try to create a job. Without a previous try this is now."""
-    if previous and "firstTriedAt" in previous:
-        return previous["firstTriedAt"]
+def first_tried_at(last_try: Job | None) -> str:
+    """Return the time of the first try to create a job. Without an earlier try this is now."""
+    if last_try and "firstTriedAt" in last_try:
+        return last_try["firstTriedAt"]
     return clock.now().isoformat()

@@ -1,8 +1,9 @@
 """Decides which jobs belong to a run, and which were created by a run of this pipeline.
 
-The name of a job contains the prefix of the stack and the id of the run. A stack that was recreated
-or moved to another backend has a new prefix. So the tag `retraining-run` decides whether a run of
-this pipeline created a job, and the name decides whether this run of this stack created it.
+The name of a job contains the prefix of the stack and the id of the run, so it shows whether a run
+of this stack created the job. A stack that was recreated or moved to another backend has a new
+prefix. So the tag `retraining-run` shows whether any run created the job, in this or an earlier
+stack.
 """
 
 from __future__ import annotations
@@ -17,32 +18,41 @@ if TYPE_CHECKING:
 
 
 def import_job_name(settings: Settings, run: Run, dataset_type: str, attempt: int) -> str:
-    """Return the name of an import job. Names are unique in an account and region."""
+    """Return the name of an import job of this run. Names are unique in an account and region.
+
+    The attempt counts from 1. It grows if a resumed run has to repeat a failed import.
+    """
     return f"{_name_prefix(settings, run)}{dataset_type}-{attempt}"
 
 
 def version_name(settings: Settings, run: Run, solution_arn: str, attempt: int) -> str:
-    """Return the name of a solution version. It contains a hash of the solution, 8 hex digits."""
+    """Return the name of a solution version of this run, with 8 hex digits for the solution.
+
+    The attempt counts from 1. It grows if a resumed run has to repeat a failed training.
+    """
     return f"{_name_prefix(settings, run)}{short_hash(solution_arn, 8)}-{attempt}"
 
 
 def belongs_to_run(name: str, settings: Settings, run: Run) -> bool:
-    """Return True if a job with this name belongs to the run, whichever attempt it is."""
+    """Return True if a job with this name belongs to the run, whichever attempt created it."""
     return name.startswith(_name_prefix(settings, run))
 
 
-def created_by_a_run(tags: Tags) -> bool:
-    """Return True if a run of this pipeline created the job, in this stack or an earlier one."""
+def created_by_any_run(tags: Tags) -> bool:
+    """Return True if any run created the job with these tags, in this stack or an earlier stack."""
     return RUN in tags
 
 
-def adopted_by_a_run(tags: Tags) -> bool:
-    """Return True if a run of this pipeline adopted the foreign version."""
+def adopted_by_any_run(tags: Tags) -> bool:
+    """Return True if any run adopted the foreign version with these tags."""
     return ADOPTED in tags
 
 
 def adopted_by_run(tags: Tags, settings: Settings, run: Run) -> bool:
-    """Return True if this run adopted the foreign version."""
+    """Return True if this run adopted the foreign version with these tags.
+
+    The tag contains the name that the run had planned for a version of its own.
+    """
     return belongs_to_run(tags.get(ADOPTED, ""), settings, run)
 
 

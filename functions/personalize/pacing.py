@@ -13,43 +13,60 @@ LONGEST_SLEEP = 45
 INVOCATION_SECONDS = 300
 """The time for which one invocation polls."""
 SHORTEST_PAUSE = 10
-"""Seconds between polls around the expected end. It is less for a job that takes seconds."""
+"""Seconds between polls around the expected end. A job that takes less than 500 seconds is polled
+more often."""
 SHORT_JOB = 5 * INVOCATION_SECONDS
-"""Seconds. A job that takes less is polled all the time: that needs fewer transitions than Wait
-states do."""
+"""Seconds. A job that takes at most this time is polled without Wait states, because that needs
+fewer transitions."""
 EARLY_POLLS = 8
 """The number of polls of a longer job before its expected end, in case it ends early."""
 SPREAD = 0.2
 """Twice the usual spread of 10% between runs. Nearly all jobs end within this window."""
 LATE_SHARE = 0.05
-"""After the window, the pause is this share of the time since the window closed."""
-UNKNOWN_SHARE, UNKNOWN_MIN, UNKNOWN_MAX = 0.1, 30, 600
-"""If no duration is known, the pause is this share of the job's age, within these seconds. For a
-very old job it is LATE_SHARE, so that even weeks do not fill the execution's history (25,000
-events)."""
+"""A job that is later than expected is polled in pauses of this share of its delay."""
+UNKNOWN_SHARE = 0.1
+"""A job whose duration is unknown is polled in pauses of this share of its age."""
+UNKNOWN_MIN = 30
+"""The shortest of these pauses, in seconds."""
+UNKNOWN_MAX = 600
+"""The longest of these pauses, in seconds. Only a job older than 200 minutes has longer pauses."""
 
 
 def pause(durations: Sequence[int], elapsed: float) -> float:
-    """Return the seconds until the next poll.
+    """Return the seconds until the next poll of a job, at least 1.
+
+    The job is expected to take the median of the durations. Around that time is a window in which
+    nearly all jobs end. The pauses are long before the window, short in it, and grow after it.
 
     Args:
         durations: seconds that the last jobs of this kind took. It may be empty.
         elapsed: seconds since this job was created.
     """
     if not durations:
-        usual = min(max(elapsed * UNKNOWN_SHARE, UNKNOWN_MIN), UNKNOWN_MAX)
-        return max(usual, elapsed * LATE_SHARE)
+        return _pause_of_unknown_duration(elapsed)
     expected = sorted(durations)[len(durations) // 2]
     # The window of a prediction from n observations. With fewer observations it is wider.
     margin = SPREAD * math.sqrt(1 + 1 / len(durations))
-    opens, closes = expected * (1 - margin), expected * (1 + margin)
+    window_start, window_end = expected * (1 - margin), expected * (1 + margin)
     shortest = min(SHORTEST_PAUSE, max(1, expected / 50))
-    if elapsed < opens:
-        usual = LONGEST_SLEEP if expected <= SHORT_JOB else expected / EARLY_POLLS
-        return max(min(opens - elapsed, usual), shortest)
-    return max((elapsed - closes) * LATE_SHARE, shortest)
+    if elapsed < window_start:
+        longest = LONGEST_SLEEP if expected <= SHORT_JOB else expected / EARLY_POLLS
+        return max(min(window_start - elapsed, longest), shortest)
+    delay = max(elapsed - window_end, 0)
+    return max(delay * LATE_SHARE, shortest)
+
+
+def _pause_of_unknown_duration(elapsed: float) -> float:
+    """Return the seconds until the next poll of a job of unknown duration.
+
+    They are a tenth of the age of the job, but 30 seconds to 10 minutes. For a job older than 200
+    minutes they are a twentieth of the age, so that even weeks of polls do not fill the history of
+    the execution, which has at most 25,000 events.
+    """
+    usual = min(max(elapsed * UNKNOWN_SHARE, UNKNOWN_MIN), UNKNOWN_MAX)
+    return max(usual, elapsed * LATE_SHARE)
 
 
 def whole_seconds(seconds: float) -> int:
-    """Return whole seconds for a Wait state, at least 1. They are rounded up."""
+    """Return the seconds for a Wait state: rounded up to whole seconds, and at least 1."""
     return max(1, math.ceil(seconds))

@@ -1,21 +1,27 @@
-"""The statuses of jobs and resources in Amazon Personalize."""
+"""Interprets the statuses of jobs and resources in Amazon Personalize.
+
+Except ACTIVE, a status is an operation and how far it has come, for example `CREATE PENDING`.
+"""
 
 from ..contract import Phase
 
 ACTIVE = "ACTIVE"
 CREATE_PENDING = "CREATE PENDING"
 CREATE_FAILED = "CREATE FAILED"
-RUNNING = (" PENDING", " IN_PROGRESS", " STOPPING")
-ENDED = (" FAILED", " STOPPED")
-DELETED = "DELETE "
-STOPPING = " STOPPING"
+STOPPING_SUFFIX = " STOPPING"
+RUNNING_SUFFIXES = (" PENDING", " IN_PROGRESS", STOPPING_SUFFIX)
+ENDED_SUFFIXES = (" FAILED", " STOPPED")
+DELETE_PREFIX = "DELETE "
 
 
 def phase_of(status: str) -> Phase:
-    """Return the phase of a job. An undocumented status counts as UNDER_WAY until the deadline."""
-    if status == ACTIVE:
+    """Return ACTIVE, ENDED or UNDER_WAY.
+
+    An undocumented status counts as UNDER_WAY, so the job is polled until its deadline.
+    """
+    if is_active(status):
         return "ACTIVE"
-    if status.endswith(ENDED) or is_deleted(status):
+    if status.endswith(ENDED_SUFFIXES) or is_deleted(status):
         return "ENDED"
     return "UNDER_WAY"
 
@@ -26,22 +32,22 @@ def is_active(status: str) -> bool:
 
 
 def is_running(status: str) -> bool:
-    """Return True if a job has neither succeeded nor failed."""
+    """Return True if a job has not ended yet."""
     return phase_of(status) == "UNDER_WAY"
 
 
 def is_deleted(status: str) -> bool:
-    """Return True if a resource is being deleted, or could not be deleted."""
-    return status.startswith(DELETED)
+    """Return True if the deletion of a resource was requested. It may be running or have failed."""
+    return status.startswith(DELETE_PREFIX)
 
 
 def cannot_succeed(status: str) -> bool:
-    """Return True if a job will never be ACTIVE. A job that is stopping has not ended yet."""
-    return phase_of(status) == "ENDED" or status.endswith(STOPPING)
+    """Return True if a job will never be ACTIVE, because it has ended or is stopping."""
+    return phase_of(status) == "ENDED" or status.endswith(STOPPING_SUFFIX)
 
 
 def status_warnings(status: str) -> list[str]:
     """Return a warning if the status is not documented."""
-    if is_running(status) and not status.endswith(RUNNING):
+    if is_running(status) and not status.endswith(RUNNING_SUFFIXES):
         return [f"the status {status!r} is unknown and counts as running"]
     return []

@@ -1,7 +1,7 @@
-"""The tags that the pipeline writes on jobs and campaigns. Each tag holds one fact.
+"""Reads and writes the tags with which the pipeline remembers facts about jobs and campaigns.
 
-Describe does not return tags, so they are read by ARN. The value of a tag may contain letters,
-digits, white space and `_.:/=+-@` only, so it cannot contain quotes, commas or JSON.
+Each tag holds one fact. Describe does not return tags, so they are read by ARN. The value of a tag
+may contain letters, digits, white space and `_.:/=+-@` only, so it cannot be JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RUN = "retraining-run"
 """Import jobs and versions: the id of the run that created the job (`ownership.py`)."""
 BYTES = "retraining-bytes"
-"""Import jobs: the size of the export when the import was planned."""
+"""Import jobs: the size of the export in bytes when the import was planned."""
 FINGERPRINT = "retraining-fingerprint"
 """Import jobs: a hash of the export when the import was planned."""
 ADOPTED = "retraining-adopted-as"
@@ -31,7 +31,7 @@ Verdict = Literal["REJECTED", "ROLLED_BACK"]
 
 
 def tags_of(client: PersonalizeClient, arn: str) -> Tags:
-    """Return the tags of a resource."""
+    """Return key -> value of the tags of a resource."""
     tags = client.list_tags_for_resource(resourceArn=arn)["tags"]
     return {tag["tagKey"]: tag["tagValue"] for tag in tags}
 

@@ -13,7 +13,7 @@ from .. import aws, clock, executions, exports
 from ..executions import is_resumed, scheduled_at
 from ..personalize.imports import import_jobs
 from ..personalize.jobs import import_mode_of
-from ..personalize.ownership import adopted_by_a_run, adopted_by_run, created_by_a_run
+from ..personalize.ownership import adopted_by_any_run, adopted_by_run, created_by_any_run
 from ..personalize.statuses import is_active, is_running
 from ..personalize.tags import VERDICT, tags_of
 from ..personalize.versions import versions
@@ -233,7 +233,7 @@ def _first_tags_of_a_run(
     """Return the tags of the first job that a run created, or None. No further tags are read."""
     for job in jobs:
         tags = read_tags(job["datasetImportJobArn"])
-        if created_by_a_run(tags):
+        if created_by_any_run(tags):
             return tags
     return None
 
@@ -257,12 +257,12 @@ def _known_versions(
     if is_resumed(run):
         adopted = {arn for arn in tags if adopted_by_run(tags[arn], settings, run)}
     else:
-        adopted = {arn for arn in tags if adopted_by_a_run(tags[arn])}
+        adopted = {arn for arn in tags if adopted_by_any_run(tags[arn])}
     # The described versions are newest first. Of several with one key, the newest counts.
     oldest_first = described[::-1]
     return _KnownVersions(
         named={version["name"]: version for version in oldest_first if "name" in version},
-        trained_by_runs={arn for arn in tags if created_by_a_run(tags[arn])},
+        trained_by_runs={arn for arn in tags if created_by_any_run(tags[arn])},
         adopted={
             version["solutionArn"]: version
             for version in oldest_first

@@ -59,7 +59,7 @@ def sent(clock):
 def busy(clock):
     """Return the job of a campaign that is busy now."""
     del clock
-    return postponed_job(CAMPAIGN, "busy", None, max_hours=3, seconds=60)
+    return postponed_job(CAMPAIGN, "busy", None, max_hours=3, shortest_pause=60)
 
 
 def given_up(busy, reason):

@@ -156,7 +156,7 @@ def test_another_job_with_this_name_is_an_error(personalize, difference):
 def waiting(clock):
     """Return the job of an import that has just found no free slot."""
     del clock
-    return postponed_job(DATASET, NO_FREE_SLOT, None, max_hours=6, seconds=120)
+    return postponed_job(DATASET, NO_FREE_SLOT, None, max_hours=6, shortest_pause=120)
 
 
 def expect_no_slot(personalize, message=NO_FREE_SLOT):

@@ -115,7 +115,7 @@ def test_the_first_try_is_now_without_a_previous_try():
 )
 def test_a_postponed_job_is_tried_less_often_and_ends_after_its_hours(waited, phase, seconds):
     previous = job(firstTriedAt=iso(seconds=waited))
-    assert postponed_job(IMPORT_JOB, "busy", previous, max_hours=2, seconds=30) == {
+    assert postponed_job(IMPORT_JOB, "busy", previous, max_hours=2, shortest_pause=30) == {
         "arn": IMPORT_JOB,
         "phase": phase,
         "seconds": seconds,
