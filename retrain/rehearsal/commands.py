@@ -27,8 +27,8 @@ TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 """Seconds that a job takes in the emulator. The service takes minutes to hours."""
 POLL_SECONDS = 0.2
 
-UNUSABLE, FAILED = 2, 1
-"""Exit codes."""
+EXIT_FAILED = 1
+EXIT_UNUSABLE = 2
 UNUSABLE_ERRORS = (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError)
 """The errors of a stack or an emulator that cannot be used."""
 ERRORS = (*UNUSABLE_ERRORS, BotoCoreError, ClientError, FailedError)
@@ -38,17 +38,21 @@ ERRORS = (*UNUSABLE_ERRORS, BotoCoreError, ClientError, FailedError)
 def print_error(error: Exception) -> int:
     """Print one of ERRORS to stderr. Return the exit code of the command."""
     Console(stderr=True, soft_wrap=True).print(f"{error}", highlight=False, markup=False)
-    return UNUSABLE if isinstance(error, UNUSABLE_ERRORS) else FAILED
+    return EXIT_UNUSABLE if isinstance(error, UNUSABLE_ERRORS) else EXIT_FAILED
 
 
 def export_lines(variables: Mapping[str, str]) -> str:
-    """Return the lines that set environment variables in a shell."""
+    """Return a line `export NAME=value` for each environment variable."""
     return "\n".join(f"export {name}={value}" for name, value in variables.items())
 
 
 @contextmanager
 def until_interrupted(emulator: Emulator) -> Iterator[None]:
-    """Run the block, then wait for Ctrl-C or SIGTERM. Raises FailedError if the emulator dies."""
+    """Run the block, and then wait for Ctrl-C or SIGTERM.
+
+    A signal during the block does not interrupt it, but ends the waiting. Raises FailedError if
+    the emulator dies first.
+    """
     stop = threading.Event()
     handlers = {
         number: signal.signal(number, lambda *_: stop.set())

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 
 class ExportVersion(NamedTuple):
-    """A version of the newer export. Each rotation of the rows has another fingerprint."""
+    """A version of the newer export, which the pipeline takes for a new file.
+
+    Each version has the rows in another order. `rotation` rows are moved from the beginning to the
+    end.
+    """
 
     rotation: int
     spoiling: Spoiling
@@ -50,9 +54,10 @@ class DeployedStack:
     slot: str | None = None
     """The slot of the schedule for the next run. None at first, and if the stack is paused."""
     next_rotation: int = 0
-    written: ExportVersion = FIRST_EXPORT
+    """The rotation of the next new export."""
+    written_export: ExportVersion = FIRST_EXPORT
     """The export for the next run."""
-    imported: ExportVersion = FIRST_EXPORT
+    imported_export: ExportVersion = FIRST_EXPORT
     """The export that was imported last."""
 
     def __post_init__(self) -> None:
@@ -60,38 +65,45 @@ class DeployedStack:
         connection = self.emulator.connection
         self.personalize = boto3.client("personalize", **connection)
         self.runtime = boto3.client("personalize-runtime", **connection)
-        self.states = boto3.client("stepfunctions", **connection)
+        self.step_functions = boto3.client("stepfunctions", **connection)
 
     def output(self, name: str) -> str:
         """Return an output of the deployed stack."""
         return str(self.deployment.outputs[name])
 
     def report(self, line: str) -> None:
-        """Print a line about the progress."""
+        """Print a line about the progress of the rehearsal."""
         print_progress(self.console, line)
 
     def prepare_run(self, *, new_data: bool = True, spoiling: Spoiling = "none") -> None:
-        """Go on to the schedule's next slot, and write an export for it.
+        """Choose the schedule's next slot, and write the exports of its day to S3.
 
-        Without new data, the export that was imported last is written again.
+        A paused stack gets the exports of today. Without new data, the exports that were imported
+        last are written again.
         """
         self.slot = next_slot(self.emulator, self.output("schedule_arn"), self.slot)
         if new_data:
             self.report("writing newer exports to S3")
-            self.written = ExportVersion(self.next_rotation, spoiling)
-            self.next_rotation += 1
+            self.written_export = self._new_export(spoiling)
         else:
-            self.written = self.imported
-        self._write_exports(self.written, self.slot[:10] if self.slot else _today())
+            self.written_export = self.imported_export
+        slot_day = self.slot.partition("T")[0] if self.slot else None
+        self._write_exports(self.written_export, slot_day or _today())
 
     def write_export_for_today(self) -> str:
         """Write a new export for a run by hand. Return the day, for example 2026-11-29."""
         day = _today()
-        self._write_exports(ExportVersion(self.next_rotation, "none"), day)
-        self.next_rotation += 1
+        self._write_exports(self._new_export("none"), day)
         return day
 
+    def _new_export(self, spoiling: Spoiling) -> ExportVersion:
+        """Return a version of the export that has not been written before."""
+        version = ExportVersion(self.next_rotation, spoiling)
+        self.next_rotation += 1
+        return version
+
     def _write_exports(self, version: ExportVersion, day: str) -> None:
+        """Write the newer export of each dataset to its location on this day."""
         write_newer_exports(
             self.emulator,
             self.stack.args,
@@ -119,17 +131,21 @@ class DeployedStack:
     def start_by_hand(self) -> str:
         """Start an execution with the input `{}`. Return its ARN."""
         arn = self.output("state_machine_arn")
-        return self.states.start_execution(stateMachineArn=arn, input="{}")["executionArn"]
+        response = self.step_functions.start_execution(stateMachineArn=arn, input="{}")
+        return response["executionArn"]
 
     def follow(self, execution_arn: str) -> runs.Run:
-        """Show the jobs of an execution until it ends. Return what it did."""
-        jobs = follow_jobs(self.console, self.states, self.personalize, execution_arn)
+        """Show the jobs of an execution until it ends. Return its run.
+
+        If it imported something, remember the exports on S3 as those that were imported last.
+        """
+        jobs = follow_jobs(self.console, self.step_functions, self.personalize, execution_arn)
         if any(job.kind == "import" for job in jobs):
-            self.imported = self.written
+            self.imported_export = self.written_export
         return runs.Run(
             execution_arn=execution_arn,
-            ending=runs.read_ending(self.states, execution_arn),
-            report=runs.read_report(self.states, execution_arn),
+            ending=runs.read_ending(self.step_functions, execution_arn),
+            report=runs.read_report(self.step_functions, execution_arn),
             jobs=jobs,
         )
 
@@ -140,10 +156,10 @@ class DeployedStack:
     def campaigns(
         self, previous: Mapping[str, str], new_versions: Mapping[str, str]
     ) -> list[runs.Campaign]:
-        """Return what the campaigns served before a run, and what they serve now.
+        """Return the campaigns with the versions that they served before a run and serve now.
 
-        `previous` has the result of `served_versions` before the run, and `new_versions` the
-        versions that the run trained, by the ARN of the solution.
+        `previous` is the result of `served_versions` before the run. `new_versions` has the ARN of
+        each version that the run trained, by the ARN of the solution.
         """
         served = self.served_versions()
         return [
@@ -159,38 +175,41 @@ class DeployedStack:
 
     def first_run(self) -> runs.Summary:
         """Run the pipeline once with newer exports. Return everything that the run did."""
-        previous = self.served_versions()
-        old = runs.read_newest_versions(self.personalize, self.stack.args)
+        served_before = self.served_versions()
+        old_arns = runs.read_newest_versions(self.personalize, self.stack.args)
         self.prepare_run()
         run = self.follow(self.start())
-        new = run.new_versions()
-        versions = [
-            *(runs.read_version(self.personalize, arn, "old") for arn in old.values()),
-            *(runs.read_version(self.personalize, arn, "new") for arn in new.values()),
-        ]
-        active = {
-            version.solution_version_arn
-            for version in versions
-            if version.age == "new" and version.status == "ACTIVE"
-        }
-        campaigns = self.campaigns(previous, new)
+        new_arns = run.new_versions()
+        campaigns = self.campaigns(served_before, new_arns)
+        versions: list[runs.Version] = []
+        for solution_arn, old_arn in sorted(old_arns.items()):
+            versions.append(runs.read_version(self.personalize, old_arn, "old"))
+            if solution_arn in new_arns:
+                new_arn = new_arns[solution_arn]
+                versions.append(runs.read_version(self.personalize, new_arn, "new"))
+        active = [row for row in versions if row.age == "new" and row.status == "ACTIVE"]
         return runs.Summary(
             **vars(run),
-            steps=runs.read_steps(
-                boto3.client("logs", **self.emulator.connection),
-                self.output("log_group_name"),
-                run.report["runId"] if run.report else None,
-            ),
-            versions=sorted(
-                versions, key=lambda version: version.solution_version_arn.split("/")[:-1]
-            ),
+            steps=self._steps(run),
+            versions=versions,
             campaigns=[self._with_recommendations(campaign) for campaign in campaigns],
             user=self.stack.user,
-            trained=all(new.get(solution) in active for solution in old),
+            trained=len(active) == len(old_arns),
+        )
+
+    def _steps(self, run: runs.Run) -> list[runs.Step]:
+        """Read the steps of a run. If the run has no report, read all steps in the log group."""
+        return runs.read_steps(
+            boto3.client("logs", **self.emulator.connection),
+            self.output("log_group_name"),
+            run.report["runId"] if run.report else None,
         )
 
     def _with_recommendations(self, campaign: runs.Campaign) -> runs.Campaign:
-        """Return a campaign with the recommendations that its recipe can give."""
+        """Return a campaign with recommendations: related items, or items for the stack's user.
+
+        A campaign whose recipe only ranks items gets none.
+        """
         recipe = self._recipe(campaign.campaign_arn)
         user = self.stack.user
         if recipe == RANKING:
@@ -205,6 +224,7 @@ class DeployedStack:
         return replace(campaign, recommendations=items)
 
     def _recipe(self, campaign_arn: str) -> str:
+        """Return the recipe of the solution that a campaign belongs to."""
         return next(
             recipe_of(solution)
             for solution in self.stack.args.solutions

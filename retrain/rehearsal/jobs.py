@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from retrain.rehearsal.names import short_name
 
@@ -19,26 +19,39 @@ MAX_PROGRESS_OF_RUNNING = 0.95
 """A bar is never full while its job is running, because the expected duration is a guess."""
 RUNNING = ("PENDING", "IN_PROGRESS", "STOPPING")
 """The last words of the statuses of a running job."""
-JOB_KEYS = {
-    "Create dataset import job": "job",
-    "Create solution version": "version",
-    "Update campaign": "update",
+JobKind: TypeAlias = Literal["import", "train", "update"]
+
+
+class JobOutput(NamedTuple):
+    """Where the output of a state has the job that the state started."""
+
+    kind: JobKind
+    job_key: str
+    target_key: str
+    """The key of what the job imports, trains or updates. Its value has the `durations`."""
+
+
+JOB_OUTPUTS = {
+    "Create dataset import job": JobOutput("import", "job", "dataset"),
+    "Create solution version": JobOutput("train", "version", "solution"),
+    "Update campaign": JobOutput("update", "update", "campaign"),
 }
-"""Each state that starts a job, and the key of the job in its output."""
+"""The states that start jobs, by their names."""
 
 
-class JobState(NamedTuple):
-    """A job's status and the time of its creation, if that is known."""
+class JobDescription(NamedTuple):
+    """What Personalize returns about a job."""
 
     status: str
-    created: datetime | None
+    created_at: datetime | None
+    """None if Personalize does not show the job, because it is the update of a campaign."""
 
 
 @dataclass
 class Job:
     """A job that a run started: an import job, a training or the update of a campaign."""
 
-    kind: Literal["import", "train", "update"]
+    kind: JobKind
     arn: str
     """The ARN of the import job, the solution version or the campaign."""
     target_version_arn: str | None
@@ -47,12 +60,12 @@ class Job:
     """Seconds that earlier jobs of this kind took, the newest first."""
     statuses: list[str]
     """Every status that a poll returned, in order, without repetitions."""
-    seconds: float = field(default=0)
-    """From the job's creation to the last poll while it was running."""
+    seconds: float = 0
+    """The job's age at the last poll."""
 
     @property
     def label(self) -> str:
-        """The kind and the short name."""
+        """The kind of the job and a short name, for example `train movies/1a2b3c4d`."""
         return f"{self.kind} {short_name(self.arn)}"
 
     @property
@@ -61,64 +74,79 @@ class Job:
         return not self.statuses[-1].endswith(RUNNING)
 
     def progress(self) -> float:
-        """Return the expected progress, between 0 and 1."""
+        """Return the expected progress, between 0 and 1.
+
+        The job is expected to take as long as the last job of its kind. Without such a job, the
+        progress is 0 until the job ends.
+        """
         if self.has_ended:
             return 1
-        expected = self.earlier_durations[0] if self.earlier_durations else 0
-        return min(self.seconds / expected, MAX_PROGRESS_OF_RUNNING) if expected else 0
+        if not self.earlier_durations or self.earlier_durations[0] == 0:
+            return 0
+        return min(self.seconds / self.earlier_durations[0], MAX_PROGRESS_OF_RUNNING)
 
     def poll(self, personalize: PersonalizeClient) -> bool:
-        """Read the job's status. Return True if the status has changed."""
-        state = self._describe(personalize)
-        if state.created:
-            self.seconds = (datetime.now(UTC) - state.created).total_seconds()
-        if state.status == self.statuses[-1]:
+        """Update the job's status and age. Return True if the status has changed."""
+        description = self._describe(personalize)
+        if description.created_at:
+            self.seconds = (datetime.now(UTC) - description.created_at).total_seconds()
+        if description.status == self.statuses[-1]:
             return False
-        self.statuses.append(state.status)
+        self.statuses.append(description.status)
         return True
 
-    def _describe(self, personalize: PersonalizeClient) -> JobState:
+    def _describe(self, personalize: PersonalizeClient) -> JobDescription:
+        """Request the description of the job from Personalize."""
         if self.kind == "import":
-            import_response = personalize.describe_dataset_import_job(datasetImportJobArn=self.arn)
-            job = import_response["datasetImportJob"]
-            return JobState(job["status"], job["creationDateTime"])
+            response = personalize.describe_dataset_import_job(datasetImportJobArn=self.arn)
+            import_job = response["datasetImportJob"]
+            return JobDescription(import_job["status"], import_job["creationDateTime"])
         if self.kind == "train":
-            response = personalize.describe_solution_version(solutionVersionArn=self.arn)
-            version = response["solutionVersion"]
-            return JobState(version["status"], version["creationDateTime"])
+            version = personalize.describe_solution_version(solutionVersionArn=self.arn)[
+                "solutionVersion"
+            ]
+            return JobDescription(version["status"], version["creationDateTime"])
+        return self._describe_update(personalize)
+
+    def _describe_update(self, personalize: PersonalizeClient) -> JobDescription:
+        """Request the description of a campaign, and return that of its update.
+
+        DescribeCampaign shows only the latest update. If that is another update, the campaign
+        either serves the target version already, or this update is not visible yet.
+        """
         campaign = personalize.describe_campaign(campaignArn=self.arn)["campaign"]
         update = campaign.get("latestCampaignUpdate")
         if update and update["solutionVersionArn"] == self.target_version_arn:
-            return JobState(update["status"], update["creationDateTime"])
+            return JobDescription(update["status"], update["creationDateTime"])
         serves_target = campaign["solutionVersionArn"] == self.target_version_arn
-        return JobState("ACTIVE" if serves_target else self.statuses[-1], None)
+        return JobDescription("ACTIVE" if serves_target else self.statuses[-1], None)
 
 
-def started_jobs(states: SFNClient, execution_arn: str) -> Iterator[Job]:
+def started_jobs(step_functions: SFNClient, execution_arn: str) -> Iterator[Job]:
     """Yield the jobs in the history of an execution, each with the status at its creation.
 
-    A job is yielded once for each time that a state returned it.
+    A job is yielded several times if several states returned it.
     """
-    pages = states.get_paginator("get_execution_history").paginate(
+    pages = step_functions.get_paginator("get_execution_history").paginate(
         executionArn=execution_arn, includeExecutionData=True
     )
     for event in (event for page in pages for event in page["events"]):
         details = event.get("stateExitedEventDetails", {})
-        key = JOB_KEYS.get(details.get("name", ""))
-        if key is None or event["type"] != "TaskStateExited":
-            continue
-        document = json.loads(details["output"])
-        # The result has no creation time if the job could not be started, or not yet.
-        if document[key] and "createdAt" in document[key]:
-            yield _job(document, document[key])
+        state_name = details.get("name", "")
+        if event["type"] == "TaskStateExited" and state_name in JOB_OUTPUTS:
+            job = _read_job(JOB_OUTPUTS[state_name], json.loads(details["output"]))
+            if job is not None:
+                yield job
 
 
-def _job(document: Mapping[str, dict[str, list[int]]], created: Mapping[str, str]) -> Job:
-    """Return the job that a state created. `document` is the output of the state."""
-    arn, statuses = created["arn"], [created["status"]]
-    if "dataset" in document:
-        return Job("import", arn, None, document["dataset"]["durations"], statuses)
-    if "campaign" in document:
-        target = str(document["version"]["arn"])
-        return Job("update", arn, target, document["campaign"]["durations"], statuses)
-    return Job("train", arn, None, document["solution"]["durations"], statuses)
+def _read_job(place: JobOutput, state_output: Mapping[str, Any]) -> Job | None:
+    """Return the job in the output of a state, or None if the state started no job.
+
+    The state started none if it failed, or if the job has to wait. Then it has no creation time.
+    """
+    job = state_output[place.job_key]
+    if not job or "createdAt" not in job:
+        return None
+    target_version = state_output["version"]["arn"] if place.kind == "update" else None
+    durations = state_output[place.target_key]["durations"]
+    return Job(place.kind, job["arn"], target_version, durations, [job["status"]])

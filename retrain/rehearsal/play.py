@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,15 +21,16 @@ from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.runs import campaign_arns, read_version
 from retrain.rehearsal.scenarios import IMPORT_SLOTS, Fault, Scenario
 from retrain.rehearsal.stacks import Stack
+from retrain.rehearsal.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from emulator import Emulator
     from retrain.rehearsal.runs import Run
 
-DEADLINE_SECONDS = 30
-POLL_SECONDS = 0.1
+SWITCH_SECONDS = 30
+"""The emulator turns on automatic training in less time."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def play(deployed: DeployedStack, scenario: Scenario) -> ScenarioResult:
 
 
 def _play_alone(deployed: DeployedStack, scenario: Scenario) -> Evidence:
-    previous = deployed.served_versions()
+    """Play a scenario that needs no second stack, and return the evidence."""
+    served_before = deployed.served_versions()
     deployed.prepare_run(new_data=scenario.new_data, spoiling=scenario.spoiling)
     if scenario.trains_automatically:
         _turn_on_automatic_training(deployed)
@@ -68,28 +70,36 @@ def _play_alone(deployed: DeployedStack, scenario: Scenario) -> Evidence:
         deliveries = [deployed.start()]
         executions = list(deliveries)
         if scenario.start == "twice":
+            # The second delivery finds the execution that the first delivery started.
             deliveries.append(deployed.start())
             deployed.report("starting another run by hand")
             executions.append(deployed.start_by_hand())
         runs = [deployed.follow(execution_arn) for execution_arn in executions]
-    return _collect(deployed, previous, runs, deliveries)
+    return _collect_evidence(deployed, served_before, runs, deliveries)
 
 
-def _collect(
+def _collect_evidence(
     deployed: DeployedStack,
-    previous: Mapping[str, str],
+    served_before: Mapping[str, str],
     runs: Sequence[Run],
     deliveries: Sequence[str] = (),
 ) -> Evidence:
-    """Return the evidence. `previous` has the version that each campaign served before."""
-    trained = [run.new_versions() for run in runs]
-    arns = sorted({arn for versions in trained for arn in versions.values()})
-    newest = {solution: arn for versions in trained for solution, arn in versions.items()}
+    """Return the runs, and what they left behind in the account.
+
+    `served_before` has the ARN of the version that each campaign served before the runs, by the
+    ARN of the campaign. `deliveries` is described in `Evidence`.
+    """
+    newest_versions: dict[str, str] = {}
+    trained_versions: set[str] = set()
+    for run in runs:
+        newest_versions |= run.new_versions()
+        trained_versions.update(run.new_versions().values())
     return Evidence(
         runs=runs,
-        campaigns=deployed.campaigns(previous, newest),
+        campaigns=deployed.campaigns(served_before, newest_versions),
         version_statuses={
-            arn: read_version(deployed.personalize, arn, "new").status for arn in arns
+            arn: read_version(deployed.personalize, arn, "new").status
+            for arn in sorted(trained_versions)
         },
         deliveries=deliveries,
         campaigns_without_probe=[
@@ -103,7 +113,7 @@ def _collect(
 
 @contextmanager
 def _injected(emulator: Emulator, faults: Sequence[Fault]) -> Iterator[None]:
-    """Inject faults into the emulator during the block."""
+    """Inject faults into the emulator for the block. Remove them when it ends without an error."""
     for fault in faults:
         emulator.control("POST", "faults", fault)
     yield
@@ -111,17 +121,20 @@ def _injected(emulator: Emulator, faults: Sequence[Fault]) -> Iterator[None]:
 
 
 def _turn_on_automatic_training(deployed: DeployedStack) -> None:
-    """Turn on automatic training for every solution, and wait until it is on."""
+    """Turn on automatic training for every solution, and wait until it is on.
+
+    Raises RehearsalError if it is still off after SWITCH_SECONDS.
+    """
     personalize = deployed.personalize
-    arns = [str(solution.solution_arn) for solution in deployed.stack.args.solutions]
-    for arn in arns:
+
+    def trains_automatically(arn: str) -> bool:
+        response = personalize.describe_solution(solutionArn=arn)
+        return response["solution"]["performAutoTraining"]
+
+    for arn in (str(solution.solution_arn) for solution in deployed.stack.args.solutions):
         personalize.update_solution(solutionArn=arn, performAutoTraining=True)
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    for arn in arns:
-        while not personalize.describe_solution(solutionArn=arn)["solution"]["performAutoTraining"]:
-            if time.monotonic() > deadline:
-                raise RehearsalError(f"{arn}: automatic training is still off")
-            time.sleep(POLL_SECONDS)
+        if not wait_until(partial(trains_automatically, arn), seconds=SWITCH_SECONDS):
+            raise RehearsalError(f"{arn}: automatic training is still off")
 
 
 def _play_beside_second_stack(first: DeployedStack) -> Evidence:
@@ -130,24 +143,31 @@ def _play_beside_second_stack(first: DeployedStack) -> Evidence:
         second_stack = _write_second_stack(first.stack, Path(folder))
         second = deploy_stack(second_stack, first.emulator, first.console)
     second.slot = first.slot
-    both = (first, second)
-    previous = [deployed.served_versions() for deployed in both]
-    for deployed in both:
-        deployed.prepare_run()
-    executions = [deployed.start() for deployed in both]
-    evidence = [
-        _collect(deployed, versions, [deployed.follow(execution_arn)])
-        for deployed, versions, execution_arn in zip(both, previous, executions, strict=True)
-    ]
+    served_before = [first.served_versions(), second.served_versions()]
+    first.prepare_run()
+    second.prepare_run()
+    executions = [first.start(), second.start()]
+    first_evidence, second_evidence = (
+        _collect_evidence(deployed, versions, [deployed.follow(execution_arn)])
+        for deployed, versions, execution_arn in zip(
+            (first, second), served_before, executions, strict=True
+        )
+    )
     return Evidence(
-        runs=[run for part in evidence for run in part.runs],
-        campaigns=[campaign for part in evidence for campaign in part.campaigns],
-        foreign_calls=_foreign_calls(both, evidence),
+        runs=[*first_evidence.runs, *second_evidence.runs],
+        campaigns=[*first_evidence.campaigns, *second_evidence.campaigns],
+        foreign_calls=[
+            *_calls_naming(_resource_arns(second, second_evidence), first),
+            *_calls_naming(_resource_arns(first, first_evidence), second),
+        ],
     )
 
 
 def _write_second_stack(first: Stack, folder: Path) -> Stack:
-    """Write a project with the config of a second stack to a folder, and read it."""
+    """Write a project with the config of a second stack to a folder. Return the second stack.
+
+    The second stack imports into the slots that the first stack does not use.
+    """
     project = read_project(first.project_dir, first.name, first.overrides)
     free_slots = IMPORT_SLOTS - len(first.args.datasets.configured())
     config = config_changes.second_stack(
@@ -167,27 +187,24 @@ def _write_second_stack(first: Stack, folder: Path) -> Stack:
     return Stack(name, folder, args, {}, first.data)
 
 
-def _foreign_calls(both: Sequence[DeployedStack], evidence: Sequence[Evidence]) -> list[str]:
-    """List the calls to Personalize by each stack that name a resource of the other stack.
+def _calls_naming(foreign_arns: Collection[str], deployed: DeployedStack) -> Iterator[str]:
+    """Yield a message for each call to Personalize in which a stack names a foreign ARN.
 
-    A stack without any call is listed too, because then the comparison proves nothing.
+    If the stack called nothing, yield a message too, because then the calls prove nothing.
     """
-    calls = cast("list[dict[str, object]]", both[0].emulator.control("GET", "personalize/calls"))
-    messages = []
-    for deployed, other, other_evidence in zip(both, both[::-1], evidence[::-1], strict=True):
-        role_prefix = f":assumed-role/{pipeline_name(deployed.stack.name)}-"
-        calls_of_stack = [call for call in calls if role_prefix in str(call["caller"])]
-        if not calls_of_stack:
-            messages.append(f"stack {deployed.stack.name} made no call")
-        foreign_arns = _arns(other, other_evidence)
-        for call in calls_of_stack:
-            arns = re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"]))
-            messages += [f"{call['caller']} named {arn}" for arn in arns if arn in foreign_arns]
-    return messages
+    calls = cast("list[dict[str, object]]", deployed.emulator.control("GET", "personalize/calls"))
+    role_prefix = f":assumed-role/{pipeline_name(deployed.stack.name)}-"
+    calls_of_stack = [call for call in calls if role_prefix in str(call["caller"])]
+    if not calls_of_stack:
+        yield f"stack {deployed.stack.name} made no call"
+    for call in calls_of_stack:
+        for arn in re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"])):
+            if arn in foreign_arns:
+                yield f"{call['caller']} named {arn}"
 
 
-def _arns(deployed: DeployedStack, evidence: Evidence) -> set[str]:
-    """Return the ARNs of a stack's resources in Personalize."""
+def _resource_arns(deployed: DeployedStack, evidence: Evidence) -> set[str]:
+    """Return the ARNs of a stack's resources in Personalize, and of the jobs of its runs."""
     args = deployed.stack.args
     return {
         *(str(dataset.dataset_arn) for dataset in args.datasets.configured().values()),

@@ -26,25 +26,27 @@ STATUS_WIDTH = len("CREATE IN_PROGRESS")
 
 
 def follow_jobs(
-    console: Console, states: SFNClient, personalize: PersonalizeClient, execution_arn: str
+    console: Console, step_functions: SFNClient, personalize: PersonalizeClient, execution_arn: str
 ) -> list[Job]:
-    """Show the jobs of an execution until it ends or DEADLINE_SECONDS have passed. Return them.
+    """Show the jobs of an execution until it ends or DEADLINE_SECONDS have passed.
 
-    A terminal shows a bar for each job. Any other output gets a line for each status.
+    Return the jobs in the order in which they were started. A terminal shows a bar for each job.
+    Any other output gets a line for each status.
     """
     jobs: dict[str, Job] = {}
     deadline = time.monotonic() + DEADLINE_SECONDS
     with _JobProgress(console) as progress:
         while True:
-            status = states.describe_execution(executionArn=execution_arn)["status"]
-            for job in started_jobs(states, execution_arn):
+            # The status is read first, so that a job is not missed when the execution ends.
+            execution = step_functions.describe_execution(executionArn=execution_arn)
+            for job in started_jobs(step_functions, execution_arn):
                 if job.arn not in jobs:
                     jobs[job.arn] = job
                     progress.show(job, is_new_status=True)
             for job in jobs.values():
                 if not job.has_ended:
                     progress.show(job, is_new_status=job.poll(personalize))
-            if status != "RUNNING" or time.monotonic() > deadline:
+            if execution["status"] != "RUNNING" or time.monotonic() > deadline:
                 return list(jobs.values())
             time.sleep(POLL_SECONDS)
 
@@ -63,18 +65,21 @@ class _JobProgress(Progress):
             console=console,
             disable=not self._is_animated,
         )
-        self._tasks_by_arn: dict[str, TaskID] = {}
+        self._task_ids: dict[str, TaskID] = {}
+        """The id of each job's bar, by the ARN of the job."""
 
     def show(self, job: Job, *, is_new_status: bool) -> None:
-        """Show the last status of a job. A line is printed only for a new status."""
+        """Show the last status of a job in its bar, or print it if there are no bars.
+
+        The status is printed only if it is new.
+        """
         status = job.statuses[-1]
         if is_new_status and not self._is_animated:
             self.console.print(f"{job.label}: {status}", markup=False, highlight=False)
-        if job.arn not in self._tasks_by_arn:
-            task = self.add_task(job.label, total=1, status="", seconds=0)
-            self._tasks_by_arn[job.arn] = task
+        if job.arn not in self._task_ids:
+            self._task_ids[job.arn] = self.add_task(job.label, total=1, status="", seconds=0)
         self.update(
-            self._tasks_by_arn[job.arn],
+            self._task_ids[job.arn],
             completed=job.progress(),
             status=coloured(status).markup,
             seconds=job.seconds,

@@ -15,7 +15,7 @@ from functions.planning.situation import DATE
 from retrain.rehearsal import config_changes
 from retrain.rehearsal.commands import (
     ERRORS,
-    FAILED,
+    EXIT_FAILED,
     PROJECT_DIR,
     TIMINGS,
     export_lines,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emulator import Emulator
+    from retrain.rehearsal.config_changes import Change
     from retrain.rehearsal.deployed_stack import DeployedStack
     from retrain.rehearsal.play import ScenarioResult
     from retrain.rehearsal.runs import Summary
@@ -41,12 +42,12 @@ if TYPE_CHECKING:
 
 SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 """Seconds that a job takes if the first run is not shown."""
-OUTPUTS = {"MACHINE": "state_machine_arn", "GROUP": "log_group_name"}
-"""The shell variables of the README and the operations guide, and their stack outputs."""
+OUTPUT_VARIABLES = {"MACHINE": "state_machine_arn", "GROUP": "log_group_name"}
+"""The shell variables of the README and the operations guide, and the stack outputs in them."""
 
 
 class Deployment(NamedTuple):
-    """A stack that is to be deployed to an emulator of its own, and the scenarios to play on it."""
+    """A stack that is deployed to a new emulator, and the scenarios that are played on it."""
 
     stack: Stack
     scenarios: Sequence[Scenario]
@@ -103,7 +104,7 @@ def _select_playable(console: Console, stack: Stack, names: Sequence[Name]) -> l
         for scenario in scenarios
         if (obstacle := scenario.obstacle(stack.args)) is not None
     }
-    refused = [f"  {name}: {why}" for name, why in obstacles.items() if name in names]
+    refused = [f"  {name}: {reason}" for name, reason in obstacles.items() if name in names]
     if refused:
         count = "1 scenario" if len(refused) == 1 else f"{len(refused)} scenarios"
         heading = f"{count} that stack {stack.name} cannot play:"
@@ -118,22 +119,27 @@ def _deployments(
 ) -> list[Deployment]:
     """List a deployment for each config that the scenarios need.
 
-    The first deployment has the config of the stack's file. It is left out if no scenario needs
-    it and the first run is not shown.
+    If a scenario needs the config of the stack's file, or if the first run is shown, the first
+    deployment has this config.
     """
     unchanged = [row for row in scenarios if row.change == config_changes.no_change]
     deployments = []
     if shows_first_run or unchanged:
         deployments.append(Deployment(stack, unchanged, shows_first_run))
-    changes = dict.fromkeys(scenario.change for scenario in scenarios if scenario not in unchanged)
-    for change in changes:
-        matching = [scenario for scenario in scenarios if scenario.change == change]
+    scenarios_by_change: dict[Change, list[Scenario]] = {}
+    for scenario in scenarios:
+        if scenario.change != config_changes.no_change:
+            scenarios_by_change.setdefault(scenario.change, []).append(scenario)
+    for change, matching in scenarios_by_change.items():
         deployments.append(Deployment(stack.with_change(change), matching, shows_first_run=False))
     return deployments
 
 
 def _rehearse(console: Console, deployments: Sequence[Deployment], *, keep: bool) -> int:
-    """Rehearse each deployment in an emulator of its own. Return the exit code."""
+    """Rehearse one deployment after another, each in a new emulator. Return the exit code.
+
+    With `keep`, the emulator of the last deployment runs until Ctrl-C.
+    """
     result = RehearsalResult()
     for deployment in deployments:
         with _running_emulator(console, deployment) as emulator:
@@ -141,13 +147,13 @@ def _rehearse(console: Console, deployments: Sequence[Deployment], *, keep: bool
             first_run = deployed.first_run()
             if deployment.shows_first_run:
                 result.first_run = first_run
-                _print_first_run(console, first_run)
+                print_summary(console, first_run)
             result.scenarios += _play_scenarios(deployed, first_run, deployment.scenarios)
             if deployment is deployments[-1]:
                 _print_end(console, deployment.stack.name, result)
                 if keep:
                     _keep(deployed, Console(stderr=console.quiet, soft_wrap=True))
-    return 0 if result.succeeded else FAILED
+    return 0 if result.succeeded else EXIT_FAILED
 
 
 @contextmanager
@@ -158,11 +164,6 @@ def _running_emulator(console: Console, deployment: Deployment) -> Iterator[Emul
     with running(account=home.account, region=home.region, timings=timings) as emulator:
         print_progress(console, f"account {home.account}, {home.region}: {emulator.endpoint}")
         yield emulator
-
-
-def _print_first_run(console: Console, first_run: Summary) -> None:
-    if not console.quiet:
-        print_summary(console, first_run)
 
 
 def _play_scenarios(
@@ -180,9 +181,12 @@ def _play_scenarios(
 
 
 def _print_end(console: Console, stack_name: str, result: RehearsalResult) -> None:
-    """Print how many scenarios ended as designed, or the JSON document if the console is quiet."""
+    """Print how many scenarios ended as designed.
+
+    The console is quiet if the command was called with `--json`. Then print the JSON document.
+    """
     if console.quiet:
-        document = json.dumps(_document(stack_name, result), indent=2)
+        document = json.dumps(_json_document(stack_name, result), indent=2)
         print(document, flush=True)  # noqa: T201  # the output of the command
     elif result.scenarios:
         total = len(result.scenarios)
@@ -192,17 +196,18 @@ def _print_end(console: Console, stack_name: str, result: RehearsalResult) -> No
         console.print(f"\n[{colour}]{good} of {total} {noun} ended as designed.[/]")
 
 
-def _document(stack_name: str, result: RehearsalResult) -> dict[str, object]:
-    """Return the JSON document. Its keys are the fields of the dataclasses, in camelCase."""
+def _json_document(stack_name: str, result: RehearsalResult) -> dict[str, object]:
+    """Return what `--json` prints. The keys are the fields of the dataclasses, in camelCase."""
     document: dict[str, object] = {"stack": stack_name, "succeeded": result.succeeded}
     if result.first_run:
         document |= asdict(result.first_run, dict_factory=_camel_case_keys)
     if result.scenarios:
-        document["scenarios"] = [_scenario_document(scenario) for scenario in result.scenarios]
+        document["scenarios"] = [_scenario_document(row) for row in result.scenarios]
     return document
 
 
 def _scenario_document(result: ScenarioResult) -> dict[str, object]:
+    """Return the part of the JSON document about a scenario."""
     return {
         "scenario": result.scenario.name,
         "isAsDesigned": result.is_as_designed,
@@ -218,29 +223,31 @@ def _scenario_document(result: ScenarioResult) -> dict[str, object]:
 
 
 def _camel_case_keys(fields: list[tuple[str, object]]) -> dict[str, object]:
-    def camel_case(name: str) -> str:
-        first, *others = name.split("_")
-        return "".join([first, *(word.title() for word in others)])
-
-    return {camel_case(name): value for name, value in fields}
+    """Return the names and values of fields as a dict: `solution_arn` becomes `solutionArn`."""
+    document = {}
+    for name, value in fields:
+        first_word, *other_words = name.split("_")
+        document["".join([first_word, *map(str.title, other_words)])] = value
+    return document
 
 
 def _keep(deployed: DeployedStack, console: Console) -> None:
     """Print how to use the emulator, and keep it running until Ctrl-C.
 
-    Write a newer export for a run by hand. Raises FailedError if the emulator dies.
+    A newer export is written first, so that the user can start a run by hand. Raises FailedError
+    if the emulator dies.
     """
     with until_interrupted(deployed.emulator):
         day = deployed.write_export_for_today()
         datasets = deployed.stack.args.datasets.configured().values()
         is_daily = any(DATE in str(dataset.data_location) for dataset in datasets)
-        outputs = {name: deployed.output(output) for name, output in OUTPUTS.items()}
-        where = f" at {DATE} = {day}" if is_daily else ""
+        outputs = {name: deployed.output(key) for name, key in OUTPUT_VARIABLES.items()}
+        place = f" at {DATE} = {day}" if is_daily else ""
         console.print(
             "\nThe emulator runs until you press Ctrl-C. In another shell, set these variables "
             "for the AWS CLI\nand boto3:\n\n"
             f"{export_lines({**deployed.emulator.exports, **outputs})}\n\n"
-            f"S3 has a newer export{where} for a run by hand.\n",
+            f"S3 has a newer export{place} for a run by hand.\n",
             highlight=False,
             markup=False,
         )

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from components.args import RetrainingPipelineArgs
-    from functions.report import RunReport
+    from functions.report import RunReport, SolutionReport
     from retrain.rehearsal.jobs import Job
 
-RECOMMENDATIONS = 5
+RECOMMENDED_ITEMS = 5
 REPORT_STATE = "Report outcome"
 LAST_EVENTS = 20
-"""The output of REPORT_STATE is among so many last events of every execution that has a report."""
+"""The number of last events that are read. The output of REPORT_STATE is always among them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Run:
         """Return the outcome of each campaign in the report, by its ARN."""
         return {
             campaign["campaignArn"]: campaign["outcome"]
-            for solution in (self.report["solutions"] if self.report else [])
+            for solution in self._solutions()
             for campaign in solution["campaigns"]
         }
 
@@ -52,14 +52,18 @@ class Run:
         """Return the ARN of each version that the run trained, by the ARN of its solution."""
         return {
             solution["solutionArn"]: solution["solutionVersionArn"]
-            for solution in (self.report["solutions"] if self.report else [])
+            for solution in self._solutions()
             if solution["solutionVersionArn"]
         }
+
+    def _solutions(self) -> Sequence[SolutionReport]:
+        """Return the solutions in the report, or nothing if there is no report."""
+        return self.report["solutions"] if self.report else []
 
 
 @dataclass(frozen=True)
 class Step:
-    """A record that a function logged."""
+    """What a function did in a run, as the function logged it."""
 
     seconds: float
     """Seconds since the first record of the run."""
@@ -110,7 +114,7 @@ class Campaign:
     new_version_arn: str | None
     """The version of the campaign's solution that the run trained."""
     recommendations: Sequence[Item] = ()
-    """Empty if the campaign was not asked, because its recipe only ranks items."""
+    """Empty if recommendations were not requested, or if the recipe only ranks items."""
     related_to: Item | None = None
     """The item to which the recommendations are related. None if they are for the user."""
 
@@ -142,9 +146,12 @@ class Summary(Run):
         return self.trained and all(campaign.serves_new_version for campaign in self.campaigns)
 
 
-def read_report(states: SFNClient, execution_arn: str) -> RunReport | None:
-    """Read the report from the history of an execution. Return None if there is none."""
-    history = states.get_execution_history(
+def read_report(step_functions: SFNClient, execution_arn: str) -> RunReport | None:
+    """Return the report in the history of an execution.
+
+    Return None if the execution ended before it wrote a report.
+    """
+    history = step_functions.get_execution_history(
         executionArn=execution_arn,
         includeExecutionData=True,
         reverseOrder=True,
@@ -158,44 +165,49 @@ def read_report(states: SFNClient, execution_arn: str) -> RunReport | None:
     return None
 
 
-def read_ending(states: SFNClient, execution_arn: str) -> str:
-    """Return the status of an execution, with the error and the cause if it has them."""
-    execution = states.describe_execution(executionArn=execution_arn)
+def read_ending(step_functions: SFNClient, execution_arn: str) -> str:
+    """Return the status of an execution, for example `FAILED: States.Runtime: no such field`.
+
+    The error and the cause are left out if the execution has none.
+    """
+    execution = step_functions.describe_execution(executionArn=execution_arn)
     parts = (execution["status"], execution.get("error"), execution.get("cause"))
     return ": ".join(part for part in parts if part)
 
 
 def read_steps(logs: CloudWatchLogsClient, log_group: str, run_id: str | None) -> list[Step]:
-    """Return the log records of a run, sorted by time. Without a run id, return all records."""
+    """Return the steps of a run, sorted by time. Without a run id, return the steps of all runs.
+
+    A line of the log that is no record of a step is left out.
+    """
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=log_group)
-    events = sorted(
-        (event for page in pages for event in page["events"]),
-        key=lambda event: event["timestamp"],
-    )
-    records = [(event["timestamp"], _parse_record(event["message"])) for event in events]
-    records = [
-        (timestamp, record)
-        for timestamp, record in records
-        if "step" in record and run_id in (None, record["runId"])
-    ]
-    return [
-        Step(
-            seconds=(timestamp - records[0][0]) / 1000,
-            step=record["step"],
-            arn=record.get("arn"),
-            status=record.get("outcome", record["message"].removeprefix(f"{record['step']}: ")),
-            failure=record.get("failure"),
-        )
-        for timestamp, record in records
-    ]
+    events = [event for page in pages for event in page["events"]]
+    steps: list[Step] = []
+    start = None
+    for event in sorted(events, key=lambda event: event["timestamp"]):
+        record = _parse_record(event["message"])
+        if "step" in record and run_id in (None, record["runId"]):
+            start = event["timestamp"] if start is None else start
+            steps.append(_step(record, (event["timestamp"] - start) / 1000))
+    return steps
 
 
 def _parse_record(message: str) -> dict[str, str]:
-    """Return a log record in JSON. Lambda's own lines are no JSON and return an empty record."""
+    """Return the record that a line of the log contains in JSON.
+
+    Return an empty record for the lines that Lambda writes, which are not JSON.
+    """
     if not message.startswith("{"):
         return {}
     record: dict[str, str] = json.loads(message)
     return record
+
+
+def _step(record: Mapping[str, str], seconds: float) -> Step:
+    """Return the step of a record, without the name of the step at the beginning of its status."""
+    name = record["step"]
+    status = record.get("outcome", record["message"].removeprefix(f"{name}: "))
+    return Step(seconds, name, record.get("arn"), status, record.get("failure"))
 
 
 def read_newest_versions(
@@ -207,9 +219,8 @@ def read_newest_versions(
         arn = str(solution.solution_arn)
         pages = personalize.get_paginator("list_solution_versions").paginate(solutionArn=arn)
         versions = [version for page in pages for version in page["solutionVersions"]]
-        newest[arn] = max(versions, key=lambda version: version["creationDateTime"])[
-            "solutionVersionArn"
-        ]
+        newest_version = max(versions, key=lambda version: version["creationDateTime"])
+        newest[arn] = newest_version["solutionVersionArn"]
     return newest
 
 
@@ -243,7 +254,7 @@ def read_version(personalize: PersonalizeClient, arn: str, age: Literal["old", "
 def recommended_to(runtime: PersonalizeRuntimeClient, campaign_arn: str, user_id: str) -> list[str]:
     """Return the ids of the items that a campaign recommends to a user, the best first."""
     response = runtime.get_recommendations(
-        campaignArn=campaign_arn, userId=user_id, numResults=RECOMMENDATIONS
+        campaignArn=campaign_arn, userId=user_id, numResults=RECOMMENDED_ITEMS
     )
     return [item["itemId"] for item in response["itemList"]]
 
@@ -251,6 +262,6 @@ def recommended_to(runtime: PersonalizeRuntimeClient, campaign_arn: str, user_id
 def related_to(runtime: PersonalizeRuntimeClient, campaign_arn: str, item_id: str) -> list[str]:
     """Return the ids of the items that a campaign relates to an item, the best first."""
     response = runtime.get_recommendations(
-        campaignArn=campaign_arn, itemId=item_id, numResults=RECOMMENDATIONS
+        campaignArn=campaign_arn, itemId=item_id, numResults=RECOMMENDED_ITEMS
     )
     return [item["itemId"] for item in response["itemList"]]

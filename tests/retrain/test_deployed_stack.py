@@ -72,7 +72,7 @@ def test_a_run_by_hand_has_an_empty_input(deployed, monkeypatch):
         requests.append(request)
         return {"executionArn": EXECUTION}
 
-    deployed.states = SimpleNamespace(start_execution=start_execution)
+    deployed.step_functions = SimpleNamespace(start_execution=start_execution)
     assert deployed.start_by_hand() == EXECUTION
     assert requests == [{"stateMachineArn": STATE_MACHINE, "input": "{}"}]
 

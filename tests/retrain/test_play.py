@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retrain.rehearsal import deployed_stack, play
+from retrain.rehearsal import deployed_stack, play, waiting
 from retrain.rehearsal.errors import RehearsalError
 from retrain.rehearsal.runs import campaign_arns
 from retrain.rehearsal.scenarios import SCENARIOS
@@ -71,7 +71,7 @@ def automatic_training(*answers):
 
 
 def test_automatic_training_is_turned_on_for_every_solution(deployed, monkeypatch):
-    monkeypatch.setattr(play, "POLL_SECONDS", 0)
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0)
     (solution,) = deployed.stack.args.solutions
     second = replace(solution, solution_arn=f"{SOLUTION}-2", campaigns=())
     args = replace(deployed.stack.args, solutions=[solution, second])
@@ -86,7 +86,7 @@ def test_automatic_training_is_turned_on_for_every_solution(deployed, monkeypatc
 
 
 def test_automatic_training_that_stays_off_is_an_error(deployed, monkeypatch):
-    monkeypatch.setattr(play, "DEADLINE_SECONDS", -1)
+    monkeypatch.setattr(play, "SWITCH_SECONDS", -1)
     deployed.personalize = automatic_training(False)
     with pytest.raises(RehearsalError, match="automatic training is still off"):
         play.play(deployed, BY_NAME["auto-training"])

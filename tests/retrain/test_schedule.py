@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retrain.rehearsal import schedule
+from retrain.rehearsal import schedule, waiting
 from retrain.rehearsal.errors import RehearsalError
 from tests.retrain.builders import OUTPUTS
 from tests.retrain.conftest import FakeEmulator
@@ -58,7 +58,7 @@ def test_a_schedule_without_a_future_slot_is_an_error(next_slot):
 @pytest.fixture
 def wait_for_first_event(monkeypatch):
     """Return a function that waits while Step Functions answers with these statuses."""
-    monkeypatch.setattr(schedule, "POLL_SECONDS", 0)
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0)
 
     def call(responses):
         requests, remaining = [], iter(responses)

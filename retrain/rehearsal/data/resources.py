@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +17,7 @@ from retrain.rehearsal.data.exports import (
 )
 from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.errors import RehearsalError
+from retrain.rehearsal.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,9 +35,9 @@ Report = Callable[[str], None]
 RECIPES = "arn:aws:personalize:::recipe/"
 RANKING = "aws-personalized-ranking-v2"
 RELATED_ITEMS = "aws-similar-items"
-POLL_SECONDS = 0.1
 DEADLINE_SECONDS = 300
-NAME_LENGTH = 63
+"""A resource becomes ACTIVE in less time."""
+MAX_NAME_LENGTH = 63
 """The longest name in Personalize."""
 
 
@@ -47,11 +47,13 @@ def create_resources(
     report: Report,
     data: DataSet | None = None,
 ) -> None:
-    """Create the dataset group with its datasets, solutions, first versions and campaigns.
+    """Create everything that the settings name, but does not belong to the stack.
 
-    `data` is the sample data by default. Each import mode and each training mode that the
-    settings use is used once, so that a run can estimate how long its jobs take. Raises
-    RehearsalError if a resource fails, and ClientError if the emulator refuses a request.
+    These are buckets with exports, a dataset group with its datasets, solutions and campaigns, and
+    IAM's resources. `data` is the sample data by default. Each import mode and each training mode
+    of the settings is used once, so that a run can estimate how long its jobs take.
+
+    Raises RehearsalError if a resource fails, and ClientError if the emulator refuses a request.
     """
     data = data or SampleData()
     personalize = boto3.client("personalize", **emulator.connection)
@@ -84,23 +86,36 @@ def recipe_of(solution: SolutionArgs) -> str:
 
 
 def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, **request: str) -> None:
-    """Wait until a resource is ACTIVE. Raises RehearsalError if it fails or takes too long."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while (resource := describe(**request)[key])["status"] != "ACTIVE":
-        if resource["status"].endswith("FAILED") or time.monotonic() > deadline:
-            (arn,) = request.values()
-            reason = resource.get("failureReason", f"after {DEADLINE_SECONDS} seconds")
-            raise RehearsalError(f"{arn}: {resource['status']}: {reason}")
-        time.sleep(POLL_SECONDS)
+    """Wait until a resource of Personalize is ACTIVE.
+
+    `describe` is the client's method that describes the resource, and `key` is the key of the
+    resource in the response. `request` has the ARN of the resource as its only parameter. Raises
+    RehearsalError if the resource fails or is not ACTIVE after DEADLINE_SECONDS.
+    """
+
+    def has_ended() -> bool:
+        status: str = describe(**request)[key]["status"]
+        return status == "ACTIVE" or status.endswith("FAILED")
+
+    wait_until(has_ended, seconds=DEADLINE_SECONDS)
+    resource = describe(**request)[key]
+    if resource["status"] != "ACTIVE":
+        (arn,) = request.values()
+        reason = resource.get("failureReason", f"after {DEADLINE_SECONDS} seconds")
+        raise RehearsalError(f"{arn}: {resource['status']}: {reason}")
 
 
 def _create_import_role(
     emulator: Emulator, exports: Sequence[Export], args: RetrainingPipelineArgs
 ) -> str:
-    """Create the import role that the settings name, or else a role for this dataset group."""
+    """Create a role with which Personalize may read the exports. Return its ARN.
+
+    The role has the name in the settings. Settings without an import role get a role that is named
+    after the dataset group.
+    """
     iam = boto3.client("iam", **emulator.connection)
-    default = f"role/{_unique_name('rehearsal-import', _group_name(exports))}"
-    path, name = _parse_iam_arn(str(args.import_role_arn or default))
+    default_role = f"role/{_name_for_group('rehearsal-import', _group_name(exports))}"
+    path, name = _parse_iam_arn(str(args.import_role_arn or default_role))
     trust = policy_document(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
     role = iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)
     buckets = sorted({export.location.bucket for export in exports})
@@ -114,9 +129,9 @@ def _create_import_role(
 
 
 def _create_permissions_boundary(emulator: Emulator, args: RetrainingPipelineArgs) -> None:
-    """Create the permissions boundary that the settings name. It allows everything.
+    """Create the permissions boundary that the settings name, if it is a policy of the account.
 
-    A policy that AWS manages exists already.
+    The policy allows everything. The other policies belong to AWS and exist already.
     """
     arn = str(args.permissions_boundary_arn or "")
     if arn.startswith(f"arn:aws:iam::{emulator.account}:"):
@@ -127,12 +142,17 @@ def _create_permissions_boundary(emulator: Emulator, args: RetrainingPipelineArg
 
 
 class _IamName(NamedTuple):
+    """The name of a role or a policy in IAM, and the path before it."""
+
     path: str
     name: str
 
 
 def _parse_iam_arn(arn: str) -> _IamName:
-    """Return `/team/` and `import` of `arn:aws:iam::123456789012:role/team/import`."""
+    """Return the path and the name in an ARN of IAM.
+
+    They are `/team/` and `import` for `arn:aws:iam::123456789012:role/team/import`.
+    """
     path, _, name = arn[arn.index("/") :].rpartition("/")
     return _IamName(f"{path}/", name)
 
@@ -145,7 +165,7 @@ def _create_dataset_group(
     group_arn = personalize.create_dataset_group(name=group)["datasetGroupArn"]
     wait_until_active(personalize.describe_dataset_group, "datasetGroup", datasetGroupArn=group_arn)
     for export in exports:
-        name = _unique_name(export.dataset_type, group)
+        name = _name_for_group(export.dataset_type, group)
         schema = personalize.create_schema(name=name, schema=data.schema(export.dataset_type))
         personalize.create_dataset(
             name=name,
@@ -161,11 +181,16 @@ def _create_dataset_group(
 def _import_datasets(
     personalize: PersonalizeClient, exports: Sequence[Export], role_arn: str
 ) -> None:
-    """Import every export with FULL, and then the INCREMENTAL exports with INCREMENTAL."""
+    """Import every export with the mode FULL, and wait until the import jobs are ACTIVE.
+
+    Then import the exports whose mode is INCREMENTAL a second time, with this mode.
+    """
     for mode in ("FULL", "INCREMENTAL"):
         jobs = [
             personalize.create_dataset_import_job(
-                jobName=_unique_name(f"first-{mode}-{export.dataset_type}", _group_name(exports)),
+                jobName=_name_for_group(
+                    f"first-{mode}-{export.dataset_type}", _group_name(exports)
+                ),
                 datasetArn=export.dataset_arn,
                 dataSource={"dataLocation": export.data_location},
                 roleArn=role_arn,
@@ -183,6 +208,7 @@ def _import_datasets(
 def _create_solutions(
     personalize: PersonalizeClient, args: RetrainingPipelineArgs, group_arn: str
 ) -> None:
+    """Create the solutions, and wait until they are ACTIVE."""
     for solution in args.solutions:
         personalize.create_solution(
             name=str(solution.solution_arn).rpartition("/")[2],
@@ -199,9 +225,10 @@ def _create_solutions(
 def _train_solutions(
     personalize: PersonalizeClient, args: RetrainingPipelineArgs
 ) -> dict[str, str]:
-    """Train every solution with FULL, and then the UPDATE solutions with UPDATE.
+    """Train every solution with the mode FULL, and wait until the versions are ACTIVE.
 
-    Return the ARN of the newest version by the ARN of the solution.
+    Then train the solutions whose mode is UPDATE a second time, with this mode. Return the ARN of
+    the newest version of each solution, by the ARN of the solution.
     """
     newest: dict[str, str] = {}
     for mode in ("FULL", "UPDATE"):
@@ -223,6 +250,10 @@ def _train_solutions(
 def _create_campaigns(
     personalize: PersonalizeClient, args: RetrainingPipelineArgs, versions: Mapping[str, str]
 ) -> None:
+    """Create the campaigns, and wait until they are ACTIVE.
+
+    `versions` has the ARN of the version that a campaign serves, by the ARN of its solution.
+    """
     arns = [
         personalize.create_campaign(
             name=str(campaign.campaign_arn).rpartition("/")[2],
@@ -237,13 +268,16 @@ def _create_campaigns(
 
 
 def _group_name(exports: Sequence[Export]) -> str:
+    """Return the name of the dataset group, which is in the ARN of every dataset."""
     return exports[0].dataset_arn.split("/")[1]
 
 
-def _unique_name(prefix: str, group: str) -> str:
-    """Return a name of at most NAME_LENGTH characters that contains the end of a group's name.
+def _name_for_group(prefix: str, group: str) -> str:
+    """Return a name that begins with a prefix and ends with the name of a dataset group.
 
-    The names of two stacks in a rehearsal differ at the end.
+    If it would be longer than MAX_NAME_LENGTH, the beginning of the group's name is cut off,
+    because the names of two groups in a rehearsal differ at the end.
     """
     prefix = prefix.lower().replace("_", "-")
-    return f"{prefix}-{group[len(prefix) + 1 - NAME_LENGTH :]}"
+    group_length = MAX_NAME_LENGTH - len(prefix) - 1
+    return f"{prefix}-{group[-group_length:]}"
