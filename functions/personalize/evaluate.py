@@ -24,10 +24,11 @@ def evaluate_solution_version(
     campaign_arn: str,
     version: Job,
 ) -> Evaluation:
-    """Judge the version for this campaign by the quality gate and by the tags of the version.
+    """Judge the new version for this campaign, and return the judgement.
 
-    The version is also rejected if any campaign was rolled back from it. A version that the gate
-    rejects is tagged, so that no run deploys it later.
+    The quality gate compares the version with the version that the campaign serves. If the gate
+    rejects the version, a tag is written, so that no run deploys the version later. A version from
+    which any campaign was rolled back is rejected whatever the gate says.
     """
     rules = solution_settings(settings, solution_arn)["qualityGate"]
     campaign = client.describe_campaign(campaignArn=campaign_arn)["campaign"]

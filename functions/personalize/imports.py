@@ -114,9 +114,9 @@ def watch_dataset_import_job(
 def import_jobs(
     client: PersonalizeClient, dataset_arn: str | None = None
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of a dataset, or of the whole region without a dataset.
+    """Return the import jobs of a dataset, newest first.
 
-    They are sorted, newest first.
+    If the ARN is None, return the import jobs of all datasets in the region.
     """
     paginator = client.get_paginator("list_dataset_import_jobs")
     pages = paginator.paginate(datasetArn=dataset_arn) if dataset_arn else paginator.paginate()

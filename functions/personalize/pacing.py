@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 LONGEST_SLEEP = 45
-"""Seconds. Up to this pause, sleeping in the function is cheaper than a Wait state."""
+"""The longest pause in seconds for which sleeping in the function is cheaper than a Wait state."""
 INVOCATION_SECONDS = 300
 """The time for which one invocation polls."""
 SHORTEST_PAUSE = 10
@@ -21,7 +21,8 @@ fewer transitions."""
 EARLY_POLLS = 8
 """The number of polls of a longer job before its expected end, in case it ends early."""
 SPREAD = 0.2
-"""Twice the usual spread of 10% between runs. Nearly all jobs end within this window."""
+"""A share of the expected duration: twice the usual spread of 10% between runs. Nearly all jobs end
+this much earlier or later than expected, or less."""
 LATE_SHARE = 0.05
 """A job that is later than expected is polled in pauses of this share of its delay."""
 UNKNOWN_SHARE = 0.1

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-    from ..contract import ProbePhase, ProbeSettings, ProbeState, Settings
+    from ..contract import ProbeSettings, ProbeState, Settings
 
 MAX_PAUSE = 30
 """The most seconds between two requests."""
 FEWEST_REQUESTS = 10
-"""A probe that is too short for this number of requests every `MAX_PAUSE` seconds pauses less."""
+"""The number of requests of a short probe. To reach it, the pauses are shorter than MAX_PAUSE."""
 BAD_RESPONSES_TO_FAIL = 3
 """A probe fails after this number of bad responses in a row. Fewer may be chance."""
 THROTTLED = "throttled"
@@ -51,13 +51,13 @@ def probe_campaign(
     state = previous_state or _first_state(invoked_at)
     probe_end = datetime.fromisoformat(state["startedAt"]) + timedelta(minutes=probe["minutes"])
     pause = min(MAX_PAUSE, probe["minutes"] * 60 / FEWEST_REQUESTS)
-    last_pause_before = invoked_at + timedelta(seconds=INVOCATION_SECONDS - pause)
+    last_pause_start = invoked_at + timedelta(seconds=INVOCATION_SECONDS - pause)
     while True:
         failure = _send_request(client, campaign_arn, probe)
         minutes_are_over = clock.now() >= probe_end
         if failure != THROTTLED or minutes_are_over:
             state = _state_after_response(state, failure, minutes_are_over=minutes_are_over)
-        if state["phase"] != "NEAR" or clock.now() >= last_pause_before:
+        if state["phase"] != "NEAR" or clock.now() >= last_pause_start:
             return state
         clock.sleep(pause)
 
@@ -77,11 +77,14 @@ def _state_after_response(
     continues until the next good response or the third bad one.
     """
     if failure is None:
-        phase: ProbePhase = "PASSED" if minutes_are_over else "NEAR"
-        return {**state, "phase": phase, "badInARow": 0}
+        return {**state, "phase": "PASSED" if minutes_are_over else "NEAR", "badInARow": 0}
     bad_in_a_row = state["badInARow"] + 1
-    phase = "FAILED" if bad_in_a_row >= BAD_RESPONSES_TO_FAIL else "NEAR"
-    return {**state, "phase": phase, "badInARow": bad_in_a_row, "failure": failure}
+    return {
+        **state,
+        "phase": "FAILED" if bad_in_a_row >= BAD_RESPONSES_TO_FAIL else "NEAR",
+        "badInARow": bad_in_a_row,
+        "failure": failure,
+    }
 
 
 def _send_request(
@@ -89,7 +92,7 @@ def _send_request(
 ) -> str | None:
     """Send one request. Return why the response is bad, or None if it is good."""
     try:
-        result_count = _request_results(client, campaign_arn, probe)
+        result_count = _request_and_count(client, campaign_arn, probe)
     except ClientError as error:
         is_throttled = error.response["Error"]["Code"] in THROTTLING
         return THROTTLED if is_throttled else str(error)
@@ -100,10 +103,10 @@ def _send_request(
     return None
 
 
-def _request_results(
+def _request_and_count(
     client: PersonalizeRuntimeClient, campaign_arn: str, probe: ProbeSettings
 ) -> int:
-    """Request a ranking or recommendations, and return the number of results."""
+    """Request a ranking or recommendations, as the probe says, and return the number of results."""
     if "inputList" in probe:
         ranking = client.get_personalized_ranking(
             campaignArn=campaign_arn, userId=probe["userId"], inputList=probe["inputList"]

@@ -6,7 +6,7 @@ may contain letters, digits, white space and `_.:/=+-@` only, so it cannot be JS
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -23,11 +23,9 @@ FINGERPRINT = "retraining-fingerprint"
 ADOPTED = "retraining-adopted-as"
 """Foreign versions that a run adopted: the name that the run had planned for its version."""
 VERDICT = "retraining-verdict"
-"""Versions that must not be deployed again: a `Verdict`."""
+"""Versions that no run may deploy again: `REJECTED` or `ROLLED_BACK`."""
 PREVIOUS = "retraining-previous-version"
 """Campaigns: the version that was served before the last update."""
-
-Verdict = Literal["REJECTED", "ROLLED_BACK"]
 
 
 def tags_of(client: PersonalizeClient, arn: str) -> Tags:

@@ -32,6 +32,7 @@ STOP_GRACE = timedelta(hours=1)
 STOP_PAUSE = 30
 """Seconds between polls of a training that is stopping."""
 BEFORE_ALL_VERSIONS = datetime.min.replace(tzinfo=UTC)
+"""A time with which the search for a version leaves no version out."""
 
 
 class _Candidates(NamedTuple):
@@ -188,7 +189,11 @@ def _train(
 ) -> Job:
     """Start the training, with a warning for each foreign version in training.
 
-    If Personalize answers that the planned name exists, use the version that has the name.
+    If Personalize answers that the planned name exists, return the job of the version with it.
+
+    Raises:
+        NameTaken: a version of another solution or training mode has the planned name.
+        ServiceUnavailable: a version with the planned name exists and is not listed yet.
     """
     try:
         response = client.create_solution_version(
@@ -253,15 +258,16 @@ def _skipped_job(solution_arn: str, reason: str) -> Job:
     }
 
 
-def _stopping_job(job: Job, training: Job) -> Job:
+def _stopping_job(polled: Job, training: Job) -> Job:
     """Return the job of a training that was asked to stop. After an hour it counts as ended.
 
-    `job` is the job as it was just described. `training` is the job when it was asked to stop, and
-    contains the reason.
+    Args:
+        polled: the job as Describe shows it now.
+        training: the job of the previous state. It has the reason and the time of the request.
     """
     stop_requested_at, reason = training["stopRequestedAt"], training["failure"]
-    warnings = sorted({*training["warnings"], *job["warnings"]})
-    job = {**job, "stopRequestedAt": stop_requested_at, "warnings": warnings}
+    warnings = sorted({*training["warnings"], *polled["warnings"]})
+    job: Job = {**polled, "stopRequestedAt": stop_requested_at, "warnings": warnings}
     if job["phase"] == "ACTIVE":
         return job
     if job["phase"] == "ENDED":
@@ -276,7 +282,8 @@ def _candidates(
 ) -> _Candidates:
     """Return the version with the planned name, or else the foreign versions in training.
 
-    Versions that ended and were created before `since` are not described, so they are never found.
+    Names are known only after Describe. To describe few versions, those that have ended are ignored
+    if they were created before `since`.
     """
     foreign_in_training = []
     for summary in versions(client, planned_solution["solutionArn"]):
@@ -298,10 +305,9 @@ def _has_all_data(
 
     It must have started after the imports ended. An UPDATE training does not replace a FULL one.
     """
-    is_full_enough = (
-        planned_solution["trainingMode"] == "UPDATE" or training_mode_of(version) != "UPDATE"
-    )
-    return version["creationDateTime"] > data_complete_at and is_full_enough
+    if version["creationDateTime"] <= data_complete_at:
+        return False
+    return planned_solution["trainingMode"] == "UPDATE" or training_mode_of(version) != "UPDATE"
 
 
 def _began_at(run: Run) -> datetime:
@@ -321,9 +327,9 @@ def _data_complete_at(
     If this run has imported nothing, return when the last import before this run ended. If there
     was no import at all, return the start of this run.
     """
-    ends = [result["job"]["endedAt"] for result in imports if result["job"]]
-    if ends:
-        return max(datetime.fromisoformat(end) for end in ends)
+    end_times = [result["job"]["endedAt"] for result in imports if result["job"]]
+    if end_times:
+        return max(datetime.fromisoformat(end_time) for end_time in end_times)
     return datetime.fromisoformat(planned_solution["dataAsOf"] or run["startedAt"])
 
 
