@@ -1,4 +1,4 @@
-"""Prints the page of the config keys, which are the fields of the pipeline's arguments.
+"""Prints the page of the config's keys, which are the fields of the pipeline's arguments.
 
 Use: `python -m docs.configuration > docs/configuration.md`.
 """
@@ -53,31 +53,35 @@ def page() -> str:
 
 
 def rows(cls: type = RetrainingPipelineArgs, prefix: str = "") -> Iterator[Row]:
-    """Yield a row for each field of a dataclass and of the dataclasses inside it."""
+    """Yield a row for each field of a dataclass and of the dataclasses inside it.
+
+    `prefix` is the beginning of the keys, for example `solutions[].`.
+    """
     meanings = attribute_docstrings(cls)
     for field in fields(cls):
         key = f"{prefix}{camel_case(field.name)}"
         nested = next(filter(is_dataclass, _types(field.type)), None)
+        # A group of keys with defaults, as `limits`, has no row. Only its keys have rows.
         if nested is None or field.default_factory is MISSING:
             yield Row(key, _default(field), " ".join(meanings[field.name].split()))
         # The five datasets have the same keys.
         if isinstance(nested, type) and nested is not DatasetArgs:
-            yield from rows(nested, f"{key}[]." if Sequence in _origins(field) else f"{key}.")
+            yield from rows(nested, f"{key}[]." if _has_elements(field) else f"{key}.")
     if cls is DatasetsArgs:
         yield from rows(DatasetArgs, f"{prefix}*.")
 
 
 def _types(type_: object) -> list[object]:
-    """Return a type and the types inside it."""
+    """Return a type and all types inside it, for example the elements of a sequence."""
     return [type_, *(inner for argument in get_args(type_) for inner in _types(argument))]
 
 
-def _origins(field: Field[object]) -> list[object]:
-    return [get_origin(type_) for type_ in _types(field.type)]
+def _has_elements(field: Field[object]) -> bool:
+    return any(get_origin(type_) is Sequence for type_ in _types(field.type))
 
 
 def _default(field: Field[object]) -> str:
-    """Return the default of a field as YAML."""
+    """Return the default of a field as YAML, or `required` or `none`."""
     value = field.default if field.default_factory is MISSING else field.default_factory()
     if value is MISSING:
         return "required"
@@ -87,6 +91,7 @@ def _default(field: Field[object]) -> str:
 
 
 def _yaml(value: object) -> str:
+    """Return a default as YAML in one line. Fields of a dataclass without a value are left out."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_yaml, value))}]"
     if is_dataclass(value) and not isinstance(value, type):

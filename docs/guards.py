@@ -40,6 +40,7 @@ def page() -> str:
 
 
 def _row(guard: Guard) -> str:
+    """Return the row of a guard. The docstring of its check says what the guard looks for."""
     purpose = _first_sentence(inspect.getdoc(guard.check) or "").removeprefix(
         "Yield a message for "
     )

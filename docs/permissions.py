@@ -35,7 +35,7 @@ def page() -> str:
 
 
 def permissions(step: Step) -> str:
-    """Return the permissions of a step in words: actions, and the kind of resource."""
+    """Return the permissions of a step as text, for example `UpdateCampaign on campaigns`."""
     grants = [
         f"{', '.join(action.removeprefix('personalize:') for action in actions)} on {kind}"
         for kind, actions in step.grants.items()

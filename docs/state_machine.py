@@ -1,4 +1,4 @@
-"""Prints the state machine of the sample stack as JSON, or as a page with a diagram.
+"""Prints the state machine of the sample stack as JSON, or as the page with its diagram.
 
     python -m docs.state_machine
     python -m docs.state_machine --mermaid > docs/state-machine.md
@@ -43,9 +43,12 @@ between the states.
 """
 
 Document: TypeAlias = Mapping[str, object]
+"""A definition, or a part of it: a state, a rule or the processor of a Map."""
+END = "[*]"
+"""The end of a machine in a Mermaid diagram, and also its start."""
 
 
-def sample() -> Document:
+def sample_definition() -> Document:
     """Return the definition that the sample stack deploys."""
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"]
     config = yaml.safe_load((ROOT / f"Pulumi.{STACK}.yaml").read_text())["config"]
@@ -74,28 +77,34 @@ def sample() -> Document:
 
 def page(machine: Document) -> str:
     """Return the page that shows a definition as a Mermaid state diagram."""
-    return PAGE.format(diagram="\n".join(["stateDiagram-v2", *_machine(machine, depth=1)]))
+    return PAGE.format(diagram="\n".join(["stateDiagram-v2", *_machine_lines(machine, depth=1)]))
 
 
-def _machine(machine: Document, *, depth: int) -> Iterator[str]:
-    """Yield the lines of a machine or of a Map's processor: the states, then the transitions."""
+def _machine_lines(machine: Document, *, depth: int) -> Iterator[str]:
+    """Yield the lines of a machine: first the states, then the transitions.
+
+    `machine` is a definition or the processor of a Map. `depth` is the number of indents.
+    """
     indent = "    " * depth
     states = cast("Mapping[str, Document]", machine["States"])
     for name, state in states.items():
-        yield f"{indent}{_id(name)}: {name}"
+        yield f"{indent}{_node_id(name)}: {name}"
         if "ItemProcessor" in state:
-            yield f"{indent}state {_id(name)} {{"
-            yield from _machine(cast("Document", state["ItemProcessor"]), depth=depth + 1)
+            yield f"{indent}state {_node_id(name)} {{"
+            yield from _machine_lines(cast("Document", state["ItemProcessor"]), depth=depth + 1)
             yield f"{indent}}}"
-    yield f"{indent}[*] --> {_id(str(machine['StartAt']))}"
+    yield f"{indent}{END} --> {_node_id(str(machine['StartAt']))}"
     for name, state in states.items():
         for target, conditions in _transitions(state).items():
             label = f": {', '.join(conditions)}" if conditions != ["done"] else ""
-            yield f"{indent}{_id(name)} --> {_id(target) or '[*]'}{label}"
+            yield f"{indent}{_node_id(name)} --> {_node_id(target)}{label}"
 
 
 def _transitions(state: Document) -> Mapping[str, Sequence[str]]:
-    """Return the next states of a state, each with its conditions. The end of a machine is ""."""
+    """Return the next states of a state, each with its conditions.
+
+    A state without a next state leads to END. The condition of the normal next state is `done`.
+    """
     transitions: dict[str, list[str]] = {}
     for rule in cast("list[Document]", state.get("Choices", [])):
         transitions.setdefault(str(rule["Next"]), []).append(_condition(rule))
@@ -105,11 +114,14 @@ def _transitions(state: Document) -> Mapping[str, Sequence[str]]:
         transitions.setdefault(str(state["Next"]), []).append("done")
     for rule in cast("list[Document]", state.get("Catch", [])):
         transitions.setdefault(str(rule["Next"]), []).append("error")
-    return transitions or {"": ["done"]}
+    return transitions or {END: ["done"]}
 
 
 def _condition(rule: Document) -> str:
-    """Return the condition of a Choice rule: a text to compare with, or a field and its value."""
+    """Return the condition of a Choice rule as the label of an arrow.
+
+    For a comparison with a text, the label is only this text.
+    """
     if "And" in rule:
         parts = cast("list[Document]", rule["And"])
         # IsPresent only guards another condition on the same field.
@@ -122,7 +134,10 @@ def _condition(rule: Document) -> str:
     return f"{field} is {json.dumps(rule['BooleanEquals'])}"
 
 
-def _id(name: str) -> str:
+def _node_id(name: str) -> str:
+    """Return the id of a state in the diagram. It contains only letters, digits and `_`."""
+    if name == END:
+        return END
     return re.sub(r"\W+", "_", name).strip("_")
 
 
@@ -130,7 +145,7 @@ def main() -> None:
     """Print the definition, or the page with --mermaid."""
     parser = argparse.ArgumentParser(prog="python -m docs.state_machine", description=__doc__)
     parser.add_argument("--mermaid", action="store_true", help="print the page with the diagram")
-    machine = sample()
+    machine = sample_definition()
     text = page(machine) if parser.parse_args().mermaid else json.dumps(machine, indent=2) + "\n"
     sys.stdout.write(text)
 

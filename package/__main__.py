@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from package.provider import RetrainingProvider
 
-# The response to the engine contains the error. Without this handler, asyncio and gRPC also print a
-# traceback for each Output that depends on the error: 20 MB were seen for a wrong region.
+# The engine shows the error of a pipeline to the user. Without this handler, asyncio and gRPC also
+# print a traceback for each Output that depends on the error. A wrong region led to 20 MB of text.
 logging.getLogger().addHandler(logging.NullHandler())
 
 pulumi.provider.main(RetrainingProvider(), sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The provider of the package: it serves the schema and creates the component in any language."""
+"""The provider of the package, which creates the component for programs in any language."""
 
 import json
 import tomllib
@@ -19,7 +19,7 @@ from settings import all_problems, read_config
 
 
 class RetrainingProvider(Provider):
-    """The provider of the component RetrainingPipeline."""
+    """The provider of the component RetrainingPipeline. Its version is that of pyproject.toml."""
 
     def __init__(self) -> None:
         pyproject = Path(__file__).parents[1] / "pyproject.toml"
@@ -35,7 +35,7 @@ class RetrainingProvider(Provider):
     ) -> ConstructResult:
         """Create a pipeline. The inputs have the keys of a stack's config.
 
-        Raises InvalidPipelineError.
+        Raises InvalidPipelineError for a name or inputs that break a rule.
         """
         if resource_type != TOKEN:
             raise pulumi.RunError(f"{resource_type}: unknown; the package has {TOKEN}")
@@ -52,10 +52,10 @@ class RetrainingProvider(Provider):
 
 
 def _as_config(value: object) -> object:
-    """Return an input in the form of a config.
+    """Return an input as a config contains it, so that `read_config` can read it.
 
-    The engine sends all numbers as floats, so whole numbers become int. An unknown value becomes a
-    `pulumi.Output`.
+    The engine sends all numbers as floats, so whole numbers become int. A value that is still
+    unknown in a preview becomes a `pulumi.Output`.
     """
     if isinstance(value, dict):
         return {key: _as_config(element) for key, element in value.items()}

@@ -17,24 +17,30 @@ Spec: TypeAlias = dict[str, object]
 
 PACKAGE = "personalize-retraining"
 TOKEN = f"{PACKAGE}:index:RetrainingPipeline"
-SCALARS: Mapping[object, str] = {
+SCALAR_TYPES: Mapping[object, str] = {
     str: "string",
     int: "integer",
     float: "number",
     bool: "boolean",
 }
 OUTPUTS: Mapping[str, object] = RetrainingPipeline.__annotations__
-"""The outputs of the component, which are its annotated attributes, and their types."""
+"""Name to type of each output of the component. The outputs are its annotated attributes."""
 LANGUAGES = ("csharp", "go", "java", "nodejs", "python")
 
 
 def schema(project: Mapping[str, object]) -> Spec:
-    """Return the schema of the package. `project` is the table `project` of pyproject.toml."""
+    """Return the schema of the package.
+
+    `project` is the table `project` of pyproject.toml, with the name and version of the package.
+    """
     types: dict[str, Spec] = {}
-    inputs = _object(RetrainingPipelineArgs, types)
+    inputs = _object_type(RetrainingPipelineArgs, types)
     descriptions = attribute_docstrings(RetrainingPipeline)
     outputs = {
-        camel_case(name): {"type": SCALARS[get_args(type_)[0]], "description": descriptions[name]}
+        camel_case(name): {
+            "type": SCALAR_TYPES[get_args(type_)[0]],
+            "description": descriptions[name],
+        }
         for name, type_ in OUTPUTS.items()
     }
     return {
@@ -54,16 +60,16 @@ def schema(project: Mapping[str, object]) -> Spec:
     }
 
 
-def _object(cls: type, types: dict[str, Spec]) -> Spec:
-    """Return the type of a dataclass, and add the types of its fields to `types`."""
+def _object_type(cls: type, types: dict[str, Spec]) -> Spec:
+    """Return the object type of a dataclass, and add the types of its fields to `types`."""
     descriptions = attribute_docstrings(cls)
     return {
         "type": "object",
         "description": inspect.getdoc(cls),
         "properties": {
             camel_case(field.name): {
-                **_type(field.type, field.name, types),
-                "description": " ".join([descriptions[field.name], *_default(field)]),
+                **_field_type(field.type, field.name, types),
+                "description": " ".join([descriptions[field.name], *_default_sentence(field)]),
             }
             for field in fields(cls)
         },
@@ -75,42 +81,45 @@ def _object(cls: type, types: dict[str, Spec]) -> Spec:
     }
 
 
-def _type(type_: object, name: str, types: dict[str, Spec]) -> Spec:
-    """Return the type of a field with this name.
+def _field_type(type_: object, name: str, types: dict[str, Spec]) -> Spec:
+    """Return the type of the field `name`, and add the types that it refers to to `types`.
 
     A field whose type is not pulumi.Input is plain, so typed SDKs refuse an Output for it.
     """
     members = get_args(type_)
     origin = get_origin(type_)
     if origin in (Union, UnionType):
-        spec = _type(members[0], name, types)
+        spec = _field_type(members[0], name, types)
+        # Awaitable is one of the types in pulumi.Input.
         if any(get_origin(member) is Awaitable for member in members):
             del spec["plain"]
         return spec
     if isinstance(type_, type) and is_dataclass(type_):
-        return _reference(type_.__name__.removesuffix("Args"), _object(type_, types), types)
+        return _add_type(type_.__name__.removesuffix("Args"), _object_type(type_, types), types)
     if origin is Literal:
         enum: Spec = {"type": "string", "enum": [{"value": member} for member in members]}
-        return _reference("".join(map(str.capitalize, name.split("_"))), enum, types)
+        type_name = "".join(map(str.capitalize, name.split("_")))
+        return _add_type(type_name, enum, types)
     if origin is Sequence:
-        return {"type": "array", "items": _type(members[0], name, types), "plain": True}
+        return {"type": "array", "items": _field_type(members[0], name, types), "plain": True}
     if origin is Mapping:
-        values = _type(members[1], name, types)
+        values = _field_type(members[1], name, types)
         return {"type": "object", "additionalProperties": values, "plain": True}
-    return {"type": SCALARS[type_], "plain": True}
+    return {"type": SCALAR_TYPES[type_], "plain": True}
 
 
-def _reference(name: str, spec: Spec, types: dict[str, Spec]) -> Spec:
-    """Add a type to `types`, and return a reference to it."""
+def _add_type(name: str, spec: Spec, types: dict[str, Spec]) -> Spec:
+    """Add a named type to `types`, and return a reference to it."""
     token = f"{PACKAGE}:index:{name}"
     assert types.setdefault(token, spec) == spec, f"two types have the name {name}"
     return {"$ref": f"#/types/{token}", "plain": True}
 
 
-def _default(field: Field[object]) -> Iterator[str]:
-    """Yield a sentence about the default of a field that has one.
+def _default_sentence(field: Field[object]) -> Iterator[str]:
+    """Yield a sentence about the default of a field, if the default is a scalar.
 
-    A `default` in a nested type breaks the generated Go SDK (seen with the CLI 3.274.1).
+    The schema has a key for defaults, but in a nested type it breaks the generated Go SDK (seen
+    with the CLI 3.274.1).
     """
     if isinstance(field.default, bool):
         yield f"Default: {str(field.default).lower()}."
@@ -119,9 +128,9 @@ def _default(field: Field[object]) -> Iterator[str]:
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
-    """Return the docstrings below the attributes of a class, by attribute.
+    """Return the docstring below each annotated attribute of a class, by the attribute's name.
 
-    They are read from the source, because Python does not keep them.
+    The docstrings are read from the source, because Python does not keep them.
     """
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)

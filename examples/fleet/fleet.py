@@ -21,9 +21,9 @@ from rich.table import Table
 
 FOLDER = Path(__file__).parent
 TABLE = FOLDER / "fleet.yaml"
-FAILED, UNUSABLE = 1, 2
-"""Exit codes."""
-SHOWN = ("create", "update", "replace", "delete")
+EXIT_STACK_FAILED = 1
+EXIT_TABLE_UNUSABLE = 2
+COUNTED_CHANGES = ("create", "update", "replace", "delete")
 """The changes that the printed table counts, in the words of the CLI."""
 
 
@@ -39,17 +39,21 @@ class Outcome(NamedTuple):
 
     stack: str
     changes: str
+    """The counts of changes, for example `2 create, 1 update`, or `none`."""
     seconds: float
     errors: list[str]
     """The errors that the CLI reported. Empty if the operation succeeded."""
 
 
 class TableError(Exception):
-    """The table cannot be used. The message names the place and the problem."""
+    """The table cannot be used. The message names the file, the key and the problem."""
 
 
-def configs(file: Path) -> dict[str, dict[str, object]]:
-    """Return the config of each stack. Raises TableError."""
+def read_configs(file: Path) -> dict[str, dict[str, object]]:
+    """Return the config of each stack in the table, with the defaults of the table.
+
+    Raises TableError.
+    """
     try:
         table = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -57,8 +61,9 @@ def configs(file: Path) -> dict[str, dict[str, object]]:
     stacks = table.get("stacks") if isinstance(table, dict) else None
     if not isinstance(stacks, dict) or not stacks:
         raise TableError(f"{file}: stacks: missing; name each stack and its config below it")
-    if empty := [str(name) for name, config in stacks.items() if not isinstance(config, dict)]:
-        raise TableError(f"{file}: stacks.{empty[0]}: has no config; give datasets and solutions")
+    for name, config in stacks.items():
+        if not isinstance(config, dict):
+            raise TableError(f"{file}: stacks.{name}: has no config; give datasets and solutions")
     defaults = table.get("defaults") or {}
     if not isinstance(defaults, dict):
         raise TableError(f"{file}: defaults: {defaults!r}; expected keys of a stack's config")
@@ -66,17 +71,24 @@ def configs(file: Path) -> dict[str, dict[str, object]]:
 
 
 def selected_configs(file: Path, names: list[str]) -> dict[str, dict[str, object]]:
-    """Return the configs of these stacks, or of all without names. Raises TableError."""
-    all_configs = configs(file)
-    if unknown := [name for name in names if name not in all_configs]:
-        message = f"--only {unknown[0]}: no such stack in {file}; it has {', '.join(all_configs)}"
-        raise TableError(message)
+    """Return the configs of the stacks with these names, or of all stacks if `names` is empty.
+
+    Raises TableError.
+    """
+    all_configs = read_configs(file)
+    for name in names:
+        if name not in all_configs:
+            known_names = ", ".join(all_configs)
+            raise TableError(f"--only {name}: no such stack in {file}; it has {known_names}")
     return {name: config for name, config in all_configs.items() if not names or name in names}
 
 
-def run(operation: Operation, stack: str, config: dict[str, object]) -> Outcome:
-    """Preview or deploy a stack with this config, which replaces its former config."""
-    started = time.monotonic()
+def run_operation(operation: Operation, stack: str, config: dict[str, object]) -> Outcome:
+    """Preview or deploy a stack after its config has been replaced by this config.
+
+    An error does not raise. It is in the outcome.
+    """
+    started_at = time.monotonic()
     errors: list[str] = []
 
     def collect_error(event: automation.EngineEvent) -> None:
@@ -94,11 +106,12 @@ def run(operation: Operation, stack: str, config: dict[str, object]) -> Outcome:
         else:
             changes = dict(automation_stack.preview(on_event=collect_error).change_summary)
     except automation.CommandError as error:
+        # The events usually have better messages than the error of the command.
         errors = errors or [str(error).strip()]
     except Exception as error:  # noqa: BLE001  # One stack must not stop the others.
         errors.append(f"{type(error).__name__}: {error}")
-    counts = [f"{changes[change]} {change}" for change in SHOWN if changes.get(change)]
-    return Outcome(stack, ", ".join(counts) or "none", time.monotonic() - started, errors)
+    counts = [f"{changes[change]} {change}" for change in COUNTED_CHANGES if changes.get(change)]
+    return Outcome(stack, ", ".join(counts) or "none", time.monotonic() - started_at, errors)
 
 
 def _write_stack_file(stack: str, config: dict[str, object]) -> None:
@@ -109,7 +122,8 @@ def _write_stack_file(stack: str, config: dict[str, object]) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _show(console: Console, operation: Operation, outcomes: list[Outcome]) -> None:
+def _print_outcomes(console: Console, operation: Operation, outcomes: list[Outcome]) -> None:
+    """Print a table of all outcomes, then the errors of each failed stack, then the count."""
     table = Table("stack", "changes", "seconds", "outcome")
     for outcome in outcomes:
         word = "[red]failed" if outcome.errors else "[green]done"
@@ -140,18 +154,18 @@ def main(
         stack_configs = selected_configs(table, only or [])
     except TableError as error:
         typer.echo(error, err=True)
-        raise typer.Exit(UNUSABLE) from None
+        raise typer.Exit(EXIT_TABLE_UNUSABLE) from None
 
     def run_all() -> Iterator[Outcome]:
         with ThreadPoolExecutor(limit) as pool:
             yield from pool.map(
-                lambda name: run(operation, name, stack_configs[name]), stack_configs
+                lambda name: run_operation(operation, name, stack_configs[name]), stack_configs
             )
 
     console = Console(soft_wrap=True)
     outcomes = list(track(run_all(), str(operation), total=len(stack_configs), console=console))
-    _show(console, operation, outcomes)
-    raise typer.Exit(FAILED if any(outcome.errors for outcome in outcomes) else 0)
+    _print_outcomes(console, operation, outcomes)
+    raise typer.Exit(EXIT_STACK_FAILED if any(outcome.errors for outcome in outcomes) else 0)
 
 
 if __name__ == "__main__":

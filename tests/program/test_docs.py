@@ -14,13 +14,13 @@ def diagram_lines(machine):
 
 def test_the_page_shows_the_present_definition():
     page = (ROOT / "docs" / "state-machine.md").read_text()
-    assert page == state_machine.page(state_machine.sample()), (
+    assert page == state_machine.page(state_machine.sample_definition()), (
         "run: python -m docs.state_machine --mermaid > docs/state-machine.md"
     )
 
 
 def test_the_printed_definition_is_that_of_the_sample_stack_and_has_no_problem():
-    definition = state_machine.sample()
+    definition = state_machine.sample_definition()
     settings = definition["States"]["Configure run"]["Parameters"]["settings"]
     assert problems(definition) == []
     assert [dataset["datasetArn"] for dataset in settings["datasets"]] == [
@@ -29,7 +29,7 @@ def test_the_printed_definition_is_that_of_the_sample_stack_and_has_no_problem()
 
 
 def test_the_diagram_names_every_state():
-    definition = state_machine.sample()
+    definition = state_machine.sample_definition()
     lines = {line.strip() for line in diagram_lines(definition)}
     names = [name for machine in machines(definition) for name in machine["States"]]
     assert [name for name in names if not any(line.endswith(f": {name}") for line in lines)] == []
@@ -80,7 +80,7 @@ def test_an_arrow_names_each_condition_of_an_and_rule_once():
 def test_the_command_prints_json_or_the_page(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["state_machine"])
     state_machine.main()
-    assert json.loads(capsys.readouterr().out) == state_machine.sample()
+    assert json.loads(capsys.readouterr().out) == state_machine.sample_definition()
     monkeypatch.setattr("sys.argv", ["state_machine", "--mermaid"])
     state_machine.main()
-    assert capsys.readouterr().out == state_machine.page(state_machine.sample())
+    assert capsys.readouterr().out == state_machine.page(state_machine.sample_definition())
