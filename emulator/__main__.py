@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 ACCOUNT_DIGITS = 12
-LOG_TAIL = 2000  # characters
+LOG_TAIL_CHARACTERS = 2000
 HELP = """\
 Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
 Logs and Personalize on 127.0.0.1. IAM is enforced: the account's root may do everything, and a
@@ -31,7 +31,10 @@ example, fire a schedule:
 
 
 def main() -> int:
-    """Serve. Return 0 after an interrupt or SIGTERM, and 1 if the emulator fails."""
+    """Run the emulator until SIGINT or SIGTERM, and return the exit status.
+
+    It is 0 after a signal, and 1 if the emulator cannot start or dies.
+    """
     arguments = _parser().parse_args()
     stop = threading.Event()
 
@@ -47,7 +50,7 @@ def main() -> int:
             _print_exports(emulator)
             while not stop.wait(0.2):
                 if not emulator.alive():
-                    tail = emulator.log.read_text(errors="replace")[-LOG_TAIL:]
+                    tail = emulator.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
                     print(f"error: the emulator died\n{tail}", file=sys.stderr)  # noqa: T201
                     return 1
     except EmulatorError as error:
@@ -57,6 +60,7 @@ def main() -> int:
 
 
 def _print_exports(emulator: Emulator) -> None:
+    """Print the shell commands with which boto3 and the AWS CLI find the emulator."""
     print(  # noqa: T201  # this is a command
         f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
         "In the shells that use it:",
@@ -69,7 +73,8 @@ def _print_exports(emulator: Emulator) -> None:
     )
 
 
-def _account(text: str) -> str:
+def _account_number(text: str) -> str:
+    """Return the value of `--account`, or raise ArgumentTypeError if it is not 12 digits."""
     if len(text) == ACCOUNT_DIGITS and text.isdecimal():
         return text
     raise argparse.ArgumentTypeError(f"{text!r} is not a number of {ACCOUNT_DIGITS} digits")
@@ -84,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
     parser.add_argument(
-        "--account", type=_account, default="123456789012", help="12 digits (default %(default)s)"
+        "--account",
+        type=_account_number,
+        default="123456789012",
+        help="12 digits (default %(default)s)",
     )
     parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
     return parser

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from emulator.server.authorization import Credentials
 
-# The caller decides about deadlines and retries. A function may run for 15 minutes.
+# The code that uses a client decides about retries and deadlines. Lambda's Invoke may take 15
+# minutes.
 CONFIG = Config(
     parameter_validation=False,
     retries={"total_max_attempts": 1},
@@ -24,7 +25,10 @@ CONFIG = Config(
 
 
 class Clients:
-    """The clients of one endpoint, by service, region and credentials. Threads can share them."""
+    """The boto3 clients of one endpoint, by service, region and access key.
+
+    Threads can share the object and its clients.
+    """
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -32,7 +36,7 @@ class Clients:
         self._lock = threading.Lock()
 
     def get(self, service: str, region: str, credentials: Credentials) -> BaseClient:
-        """Return the client of a service ("lambda") in a region. Create it at the first call."""
+        """Return the client of a service (for example "lambda"), created at the first call."""
         key = (service, region, credentials["aws_access_key_id"])
         with self._lock:  # boto3 sessions are not safe in several threads
             if key not in self._clients:

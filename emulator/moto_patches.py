@@ -1,7 +1,7 @@
 """The places where moto's Step Functions interpreter differs from AWS, and what replaces them.
 
-Each function below returns replacements for methods of moto, and its docstring says why they are
-needed. The server installs replacements for the life of its process. The virtual interpreter
+Most functions below yield replacements for methods of moto, and their docstrings say what moto does
+differently. The server installs replacements for the life of its process. The virtual interpreter
 (`emulator/virtual/`) patches them in for a block. `server/moto_responses.py` replaces the responses
 of the API.
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 
 # Held while an execution ends, because moto sets its status before its output, error and cause.
-ending = threading.Lock()
+end_lock = threading.Lock()
 LAST_EVENTS = frozenset(
     {
         HistoryEventType.ExecutionSucceeded,
@@ -65,7 +65,8 @@ LAST_EVENTS = frozenset(
         HistoryEventType.ExecutionTimedOut,
     }
 )
-START_TRIES, START_PAUSE = 500, 0.01  # 5 seconds until the thread of an execution has begun
+# StopExecution waits up to 5 seconds until the thread of the execution has begun.
+THREAD_CHECKS, SECONDS_BETWEEN_CHECKS = 500, 0.01
 
 
 class Replacement(NamedTuple):
@@ -77,7 +78,7 @@ class Replacement(NamedTuple):
 
 
 class StateMachineRun(Protocol):
-    """The attributes of moto's Execution that the emulator uses."""
+    """An execution: the attributes of moto's class `Execution` that the emulator uses."""
 
     exec_arn: str
     name: str
@@ -116,9 +117,9 @@ def interpret_state_machines() -> None:
 
 
 def parse_once() -> Iterator[Replacement]:
-    """Parse a definition once for all of its executions, and a path once for all states.
+    """Keep parsed definitions and JSON paths in a cache.
 
-    Moto parses the definition for every execution, and a path whenever a state follows it. The
+    Moto parses the definition again for every execution, and a path whenever a state uses it. The
     parsed trees are read-only, and moto itself shares a tree between the iterations of a Map.
     """
     yield from _PARSERS_WITH_CACHE
@@ -136,17 +137,17 @@ _PARSERS_WITH_CACHE = (
 
 
 def text_as_start_time() -> Iterator[Replacement]:
-    """Make `$$.Execution.StartTime` a string. Moto leaves a datetime in the document.
+    """Make `$$.Execution.StartTime` a string. In moto it is a datetime, which is not JSON.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
     """
-    start_details = Execution.get_start_execution_details
+    moto_start_details = Execution.get_start_execution_details
 
     def get_start_execution_details(self: Execution) -> object:
         start_date = self.start_date
         vars(self)["start_date"] = start_date.isoformat()
         try:
-            return start_details(self)
+            return moto_start_details(self)
         finally:
             self.start_date = start_date
 
@@ -154,17 +155,18 @@ def text_as_start_time() -> Iterator[Replacement]:
 
 
 def lambda_error_names() -> Iterator[Replacement]:
-    """Name the errors of Invoke `Lambda.*` also where the Resource of a Task is a function's ARN.
+    """Name the errors of an Invoke call `Lambda.*`, for example Lambda.TooManyRequestsException.
 
-    Moto calls each of them `Exception` there, and then no Retry or Catch matches them.
+    Moto does this only for the Resource `lambda:invoke`. If the Resource is a function's ARN, it
+    names every error `Exception`, and then no Retry or Catch of the state matches the error.
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
-    from_error = StateTaskLambda._from_error  # noqa: SLF001  # private in moto
+    moto_failure_event = StateTaskLambda._from_error  # noqa: SLF001  # private in moto
     name_and_cause = lambda_service.StateTaskServiceLambda._error_cause_from_client_error  # noqa: SLF001  # private in moto
 
     def failure_event(task: StateTaskLambda, env: Environment, ex: Exception) -> FailureEvent:
         if not isinstance(ex, ClientError):
-            return from_error(task, env=env, ex=ex)
+            return moto_failure_event(task, env=env, ex=ex)
         error, cause = name_and_cause(ex)
         details = {"lambdaFunctionFailedEventDetails": {"error": error, "cause": cause}}
         return FailureEvent(
@@ -181,62 +183,63 @@ def lambda_error_names() -> Iterator[Replacement]:
 
 
 def end_once(on_end: Callable[[Environment], None] = lambda _: None) -> Iterator[Replacement]:
-    """End an execution immediately when it is stopped or times out, and write that as last event.
+    """End an execution immediately and only once when it is stopped or times out.
 
-    Moto first waits until the task in progress has returned, and a function may run for minutes.
-    An error in the meantime turns the last event into ExecutionFailed, and in a Map the status
-    into FAILED. Call `on_end` after an execution was stopped or has timed out.
+    The history then ends with ExecutionAborted or ExecutionTimedOut, as on AWS. Moto first waits
+    until the task in progress has returned, and a function may run for minutes. If the task fails
+    in the meantime, moto writes ExecutionFailed as the last event, and in a Map it sets the status
+    FAILED. After an execution was stopped or has timed out, `on_end` is called.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
     """
-    publish_event: Callable[..., None] = EventManager._publish_history_event  # noqa: SLF001  # private in moto
+    moto_publish: Callable[..., None] = EventManager._publish_history_event  # noqa: SLF001  # private in moto
 
     def publish_before_the_end(self: EventManager, **event: object) -> None:
         history = self._history_event_list
         if not history or history[-1]["type"] not in LAST_EVENTS:
-            publish_event(self, **event)
+            moto_publish(self, **event)
 
     yield Replacement(EventManager, "_publish_history_event", publish_before_the_end)
     yield from keep_first_end(on_end)
 
 
 def keep_first_end(on_end: Callable[[Environment], None]) -> Iterator[Replacement]:
-    """Write the last event together with the final state, and keep that state.
+    """Write the last event when the final state is set, and let no later error change the state.
 
-    A frame is the environment of an iteration or branch. Only the outermost environment writes
-    the last event.
+    A frame is the environment of an iteration of a Map or of a branch. Only the outermost
+    environment writes the last event.
     """
-    set_stop, set_timed_out = Environment.set_stop, Environment.set_timed_out
-    set_error = Environment.set_error
+    moto_set_stop, moto_set_timed_out = Environment.set_stop, Environment.set_timed_out
+    moto_set_error = Environment.set_error
 
     def stop(
         self: Environment, stop_date: dt.datetime, cause: str | None, error: str | None
     ) -> None:
         with self._state_mutex:
-            ends = self.is_running() and not self.is_frame()
-            if ends:
+            ends_execution = self.is_running() and not self.is_frame()
+            if ends_execution:
                 details = {"error": error, "cause": cause}
                 self.event_history_context.source_event_id = 0  # as in moto's own last event
                 _write_last_event(self, HistoryEventType.ExecutionAborted, "Aborted", details)
-            set_stop(self, stop_date=stop_date, cause=cause, error=error)
-        if ends:
+            moto_set_stop(self, stop_date=stop_date, cause=cause, error=error)
+        if ends_execution:
             on_end(self)
 
     def time_out(self: Environment) -> None:
         with self._state_mutex:
             if self.is_frame():
-                set_timed_out(self)
+                moto_set_timed_out(self)
                 return
             if not self.is_running():
                 return
             _write_last_event(self, HistoryEventType.ExecutionTimedOut, "TimedOut", {})
-            set_timed_out(self)
+            moto_set_timed_out(self)
         on_end(self)
 
     def fail(self: Environment, error: ExecutionFailedEventDetails) -> None:
         with self._state_mutex:
-            is_over = isinstance(self.program_state(), ProgramStopped | ProgramTimedOut)
-            if self.is_frame() or not is_over:
-                set_error(self, error=error)
+            has_ended = isinstance(self.program_state(), ProgramStopped | ProgramTimedOut)
+            if self.is_frame() or not has_ended:
+                moto_set_error(self, error=error)
 
     yield Replacement(Environment, "set_stop", stop)
     yield Replacement(Environment, "set_timed_out", time_out)
@@ -244,62 +247,67 @@ def keep_first_end(on_end: Callable[[Environment], None]) -> Iterator[Replacemen
 
 
 def _write_last_event(
-    env: Environment, event: HistoryEventType, name: str, details: dict[str, str | None]
+    env: Environment, event_type: HistoryEventType, suffix: str, details: dict[str, str | None]
 ) -> None:
+    """Add the last event of an execution to its history, with the details that are not None.
+
+    The details are in the field `execution<suffix>EventDetails`.
+    """
     known_details = {key: text for key, text in details.items() if text is not None}
     env.event_manager.add_event(
         context=env.event_history_context,
-        event_type=event,
-        event_details=cast("EventDetails", {f"execution{name}EventDetails": known_details}),
+        event_type=event_type,
+        event_details=cast("EventDetails", {f"execution{suffix}EventDetails": known_details}),
     )
 
 
 def stop_without_waiting() -> Iterator[Replacement]:
-    """Make StopExecution return an execution that is ABORTED.
+    """Set the status ABORTED before StopExecution returns.
 
-    Moto sets the status when the thread of the execution ends, and StopExecution fails if that
-    thread has not begun.
+    Moto sets it only when the thread of the execution ends. Moto's StopExecution also fails if the
+    thread has not begun, so the replacement first waits for it.
     """
-    stop = ExecutionWorker.stop
+    moto_stop = ExecutionWorker.stop
 
     def stop_now(
         self: ExecutionWorker, stop_date: dt.datetime, error: str | None, cause: str | None
     ) -> None:
-        for _ in range(START_TRIES):
-            if self.env is not None and self.env.program_state() is not None:
+        for _ in range(THREAD_CHECKS):
+            has_begun = self.env is not None and self.env.program_state() is not None
+            if has_begun:
                 break
-            time.sleep(START_PAUSE)
-        stop(self, stop_date, error, cause)
+            time.sleep(SECONDS_BETWEEN_CHECKS)
+        moto_stop(self, stop_date, error, cause)
         self._execution_communication.terminated()  # moto calls this when the thread ends
 
     yield Replacement(ExecutionWorker, "stop", stop_now)
 
 
 def report_starts(report: Callable[[StateMachineRun], None]) -> Iterator[Replacement]:
-    """Call `report` when an execution has started. A short execution may already have ended."""
-    start = Execution.start
+    """Call `report` after an execution has started. A short execution may already have ended."""
+    moto_start = Execution.start
 
     def start_and_report(self: Execution) -> None:
-        start(self)
+        moto_start(self)
         report(cast("StateMachineRun", self))
 
     yield Replacement(Execution, "start", start_and_report)
 
 
 def report_ends(report: Callable[[StateMachineRun], None]) -> Iterator[Replacement]:
-    """Call `report` once when an execution has ended. Moto leaves this to polling.
+    """Call `report` once for each execution, when it has ended. Moto reports nothing.
 
-    Moto keeps the error and the cause of a stopped execution in its history only. The replacement
-    writes them to the execution too.
+    The replacement also copies the error and the cause of a stopped execution into its attributes,
+    because moto has them only in the history.
     """
-    terminated = BaseExecutionWorkerCommunication.terminated
+    moto_terminated = BaseExecutionWorkerCommunication.terminated
 
     def terminate_and_report(self: BaseExecutionWorkerCommunication) -> None:
         execution = self.execution
-        with ending:
-            if execution.stop_date is not None:  # it was stopped, and its thread ends later
+        with end_lock:
+            if execution.stop_date is not None:  # its stop was reported before its thread ended
                 return
-            terminated(self)
+            moto_terminated(self)
             worker = execution.exec_worker
             state = worker.env.program_state() if worker and worker.env else None
             if isinstance(state, ProgramStopped):
@@ -313,52 +321,64 @@ def report_ends(report: Callable[[StateMachineRun], None]) -> Iterator[Replaceme
 
 
 def is_being_deleted(machine: StateMachine) -> bool:
-    """Return True if a state machine is being deleted and waits for its executions to end."""
+    """Return True if the state machine is marked by `begin_deletion`."""
     return bool(vars(machine).get("deleting"))
 
 
 def begin_deletion(machine: StateMachine) -> None:
-    """Mark a state machine as being deleted. `finish_deletions` removes it."""
+    """Mark a state machine as being deleted. `finish_deletions` removes it later."""
     vars(machine)["deleting"] = True
 
 
 def finish_deletions(machines: list[StateMachine]) -> None:
-    """Remove the state machines that are being deleted and have no running execution."""
-    for machine in [machine for machine in machines if is_being_deleted(machine)]:
-        if not _running(machine) and machine in machines:
+    """Remove the state machines that are being deleted and have no running execution.
+
+    `machines` is moto's own list. Another thread may remove a machine from it at the same time.
+    """
+    for machine in list(filter(is_being_deleted, machines)):
+        if not _running_executions(machine) and machine in machines:
             machines.remove(machine)
             machine.backend.tagger.delete_all_tags_for_resource(machine.arn)
 
 
 def end_executions_of_deleted_machines() -> Iterator[Replacement]:
-    """Abort each execution of a state machine that is being deleted, at the next state it enters.
+    """Abort an execution at its next state if its state machine is being deleted.
 
+    When the last execution has ended, remove the state machine.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
     """
-    evaluate, terminated = CommonStateField.eval, BaseExecutionWorkerCommunication.terminated
+    moto_eval = CommonStateField.eval
+    moto_terminated = BaseExecutionWorkerCommunication.terminated
 
-    def evaluate_unless_deleted(self: CommonStateField, env: Environment) -> None:
+    def abort_or_evaluate(self: CommonStateField, env: Environment) -> None:
         execution_arn = env.states.context_object.context_object_data["Execution"]["Id"]
-        for machine in filter(is_being_deleted, _machines_in_region_of(execution_arn)):
-            for execution in _running(machine):
-                if execution.exec_arn == execution_arn:
-                    execution.stop(stop_date=utcnow(), error=None, cause=None)
-        evaluate(self, env)  # does nothing if the execution was stopped
+        _abort_if_machine_is_being_deleted(execution_arn)
+        moto_eval(self, env)  # does nothing if the execution was stopped
 
-    def terminate_and_finish(self: BaseExecutionWorkerCommunication) -> None:
-        terminated(self)
+    def terminate_and_finish_deletions(self: BaseExecutionWorkerCommunication) -> None:
+        moto_terminated(self)
         finish_deletions(_machines_in_region_of(self.execution.exec_arn))
 
-    yield Replacement(CommonStateField, "eval", evaluate_unless_deleted)
-    yield Replacement(BaseExecutionWorkerCommunication, "terminated", terminate_and_finish)
+    yield Replacement(CommonStateField, "eval", abort_or_evaluate)
+    yield Replacement(
+        BaseExecutionWorkerCommunication, "terminated", terminate_and_finish_deletions
+    )
 
 
-def _running(machine: StateMachine) -> list[Execution]:
+def _abort_if_machine_is_being_deleted(execution_arn: str) -> None:
+    for machine in filter(is_being_deleted, _machines_in_region_of(execution_arn)):
+        for execution in _running_executions(machine):
+            if execution.exec_arn == execution_arn:
+                execution.stop(stop_date=utcnow(), error=None, cause=None)
+
+
+def _running_executions(machine: StateMachine) -> list[Execution]:
     executions = cast("list[Execution]", machine.executions)
     return [execution for execution in executions if execution.stop_date is None]
 
 
 def _machines_in_region_of(execution_arn: str) -> list[StateMachine]:
+    """Return moto's own list of the state machines in the account and region of an execution."""
     _, _, _, region, account, *_ = execution_arn.split(":")
     return stepfunctions_parser_backends[account][region].state_machines
 
@@ -383,10 +403,10 @@ def state_machine_arns(role_arn: str, account: str, region: str) -> list[str]:
     return [machine.arn for machine in backend.state_machines if machine.roleArn == role_arn]
 
 
-def boto_client_users() -> list[ModuleType]:
-    """Return the modules of the interpreter that create boto3 clients.
+def modules_with_boto_clients() -> list[ModuleType]:
+    """Return the modules of the interpreter that create boto3 clients, sorted by their names.
 
-    Each of them has imported the function `boto_client_for` by its name.
+    Each of them imports the function `boto_client_for` from moto.
     """
     return [
         module
@@ -395,10 +415,11 @@ def boto_client_users() -> list[ModuleType]:
     ]
 
 
-def task_clients(factory: Callable[..., BaseClient]) -> Iterator[Replacement]:
-    """Make every Task call AWS through the client `factory(region, service, state_credentials)`.
+def task_clients(client_for: Callable[..., BaseClient]) -> Iterator[Replacement]:
+    """Make every Task call AWS with a client from `client_for`.
 
-    Moto's clients have fixed credentials, so no role would be enforced.
+    Its arguments are `region`, `service` and `state_credentials`. Moto's clients have fixed
+    credentials, so no role would be enforced.
     """
-    for module in boto_client_users():
-        yield Replacement(module, "boto_client_for", factory)
+    for module in modules_with_boto_clients():
+        yield Replacement(module, "boto_client_for", client_for)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 10
-LOG_TAIL = 4000  # characters
+LOG_TAIL_CHARACTERS = 4000
 # The environment variables that the emulator and its functions inherit. They get no others.
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
@@ -93,7 +93,7 @@ class Emulator:
         }
 
     def alive(self) -> bool:
-        """Return True if the process of the server is running."""
+        """Return True while the process of the server is running."""
         return self.process.poll() is None
 
     def client(self, service: str) -> BaseClient:
@@ -108,7 +108,8 @@ class Emulator:
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
         """Fire a schedule and return the ARN of the execution.
 
-        `scheduled_time` is the slot (ISO 8601), by default the next one.
+        `scheduled_time` (ISO 8601) is the time for which it fires, by default the next time at
+        which it is due.
 
         Raises:
             EmulatorError: The schedule cannot start its target.
@@ -120,18 +121,18 @@ class Emulator:
         return str(cast("dict[str, object]", response)["executionArn"])
 
     def calls(self, action: str = "") -> list[Call]:
-        """Return the AWS calls of an action ("states:StartExecution") or service ("states:").
+        """Return the AWS calls whose action begins with `action`, oldest first.
 
-        The oldest call is first.
+        It can be an action ("states:StartExecution"), a service ("states:"), or "" for all calls.
         """
         return cast("list[Call]", self.control("GET", f"calls?{urlencode({'action': action})}"))
 
     def control(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> object:
-        """Send a request to one of the emulator's controls (`emulator.server.admin`).
+        """Send a request to one of the emulator's controls, and return the JSON of the response.
 
-        Return the JSON of the response.
+        `path` is the part below `/_emulator/`. `emulator/server/admin.py` lists the controls.
 
         Raises:
             EmulatorError: The control refuses the request.
@@ -190,6 +191,7 @@ def running(
 
 
 def _start(options: Options, log: Path) -> subprocess.Popen[str]:
+    """Start the server in a process group of its own, with pipes to its standard streams."""
     with log.open("w") as stderr:
         return subprocess.Popen(  # noqa: S603  # the emulator's own module
             [sys.executable, "-m", "emulator.server", json.dumps(options)],
@@ -205,7 +207,7 @@ def _start(options: Options, log: Path) -> subprocess.Popen[str]:
 
 def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> str:
     """Return the endpoint when the server has started. Raise EmulatorError if it cannot start."""
-    assert process.stdout is not None
+    assert process.stdout is not None, "the process was started with a pipe"
     message = _first_message(process.stdout)
     if "endpoint" in message:
         return message["endpoint"]
@@ -214,12 +216,15 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
             f"the emulator cannot serve on 127.0.0.1:{port}: {message['error']};"
             " name another port, or 0 for a free one"
         )
-    tail = log.read_text(errors="replace")[-LOG_TAIL:]
+    tail = log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
     raise EmulatorError(f"the emulator did not start; its log ends\n{tail}")
 
 
 def _first_message(stdout: IO[str]) -> dict[str, str]:
-    """Return the server's message after its start, or {} if the server died or hangs."""
+    """Return the JSON object that the server writes after its start.
+
+    Return {} if the server dies or writes nothing for START_SECONDS.
+    """
     ready, _, _ = select.select([stdout], [], [], START_SECONDS)
     line = stdout.readline() if ready else ""
     message: dict[str, str] = json.loads(line) if line.startswith("{") else {}
@@ -227,8 +232,8 @@ def _first_message(stdout: IO[str]) -> dict[str, str]:
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """End the server, wait for a while, and then kill it with everything that it started."""
-    assert process.stdin is not None
+    """End the server by closing its standard input. After STOP_SECONDS, kill what still runs."""
+    assert process.stdin is not None, "the process was started with a pipe"
     with contextlib.suppress(OSError):
         process.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -236,5 +241,5 @@ def _stop(process: subprocess.Popen[str]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert process.stdout is not None
+    assert process.stdout is not None, "the process was started with a pipe"
     process.stdout.close()

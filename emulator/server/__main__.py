@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # Personalize, S3 and Step Functions respond in threads, and a thread may wait for another one.
 THREADS = 100
-# Seconds for the open requests when the server stops, and for all of the stopping.
+# When the server stops, open requests may still take this time.
 GRACE_SECONDS = 0.5
+# After this time the process is killed, even if the server has not stopped.
 STOP_SECONDS = 5.0
 
 
@@ -57,7 +58,8 @@ def main() -> None:
         # MiniStack reads the environment when it is imported.
         from emulator.server.application import Application  # noqa: PLC0415
 
-        asyncio.run(_serve(Application(endpoint, options), listener, endpoint, options))
+        application = Application(endpoint, options, lambda: _report_endpoint(endpoint))
+        asyncio.run(_serve(application, listener, options["directory"]))
     except Exception:  # noqa: BLE001  # the process ends now, and this is the last chance to log
         traceback.print_exc()
     kill_group()
@@ -95,33 +97,36 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
     }
 
 
-async def _serve(
-    application: Application, listener: socket.socket, endpoint: str, options: Options
-) -> None:
+def _report_endpoint(endpoint: str) -> None:
+    """Write the endpoint to standard output. From then on, standard output is the log."""
+    sys.stdout.write(json.dumps({"endpoint": endpoint}) + "\n")
+    sys.stdout.flush()
+    os.dup2(2, 1)
+
+
+async def _serve(application: Application, listener: socket.socket, directory: str) -> None:
+    """Serve until a signal arrives or standard input closes, and then kill the process group.
+
+    If standard input was closed, remove `directory` first.
+    """
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
     stop, parent_has_ended = asyncio.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
-    def wait_for_parent() -> None:
-        while os.read(0, 1024):
+    def stop_after_parent() -> None:
+        while os.read(0, 1024):  # until the parent closes standard input
             pass
         parent_has_ended.set()
         loop.call_soon_threadsafe(stop.set)
         time.sleep(STOP_SECONDS)
         kill_group()
 
-    def report_endpoint() -> None:
-        sys.stdout.write(json.dumps({"endpoint": endpoint}) + "\n")
-        sys.stdout.flush()
-        os.dup2(2, 1)
-
-    application.on_ready = report_endpoint
-    threading.Thread(target=wait_for_parent, daemon=True, name="parent").start()
+    threading.Thread(target=stop_after_parent, daemon=True, name="parent").start()
     await serve(application, _hypercorn_config(listener), shutdown_trigger=stop.wait)
-    if parent_has_ended.is_set():  # otherwise the parent may read the log
-        shutil.rmtree(options["directory"], ignore_errors=True)
+    if parent_has_ended.is_set():  # else the parent may still read the log
+        shutil.rmtree(directory, ignore_errors=True)
     # Kill here, because the end of the loop waits for its threads, which may work for minutes.
     kill_group()
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 from emulator.server import http
@@ -35,11 +35,19 @@ if TYPE_CHECKING:
 PREFIX = "/_emulator/"
 
 
-class Admin:
-    """The responder of the controls. `controls` are functions by method and path.
+class Answer(NamedTuple):
+    """The HTTP status and the JSON of a control's response."""
 
-    A control receives the JSON object of the body, or the parameters of the query if there is no
-    body. It returns what becomes the JSON of the response.
+    status: int
+    document: object
+
+
+class Admin:
+    """The responder to the requests for controls.
+
+    `controls` are functions by method and path. A control receives the JSON object in the body of
+    the request. If there is no body, it receives the parameters of the query. It returns the
+    response, which must be a value that JSON has.
     """
 
     def __init__(self, controls: Mapping[tuple[str, str], Control]) -> None:
@@ -50,27 +58,30 @@ class Admin:
     ) -> None:
         """Respond to one request."""
         body = await http.read_body(receive)
-        status, response = await asyncio.to_thread(self._respond, scope, body)
+        answer = await asyncio.to_thread(self._respond, scope, body)
         await http.send_response(
             send,
-            status,
+            answer.status,
             {"content-type": "application/json"},
-            json.dumps(response, default=str).encode(),
+            json.dumps(answer.document, default=str).encode(),
         )
 
-    def _respond(self, scope: HTTPScope, body: bytes) -> tuple[int, object]:
+    def _respond(self, scope: HTTPScope, body: bytes) -> Answer:
+        """Call the control of a request, and return its result or an error."""
         control = self._controls.get((scope["method"], scope["path"].removeprefix(PREFIX)))
         if control is None:
             known = ", ".join(f"{method} {PREFIX}{path}" for method, path in self._controls)
-            return 404, {"error": f"no {scope['method']} {scope['path']}; there are {known}"}
+            return Answer(
+                404, {"error": f"no {scope['method']} {scope['path']}; there are {known}"}
+            )
         try:
             document: object = (
                 json.loads(body) if body else dict(parse_qsl(scope["query_string"].decode()))
             )
             if not isinstance(document, dict):
-                return 400, {"error": "the body must be a JSON object"}
-            return 200, control(cast("Document", document))
+                return Answer(400, {"error": "the body must be a JSON object"})
+            return Answer(200, control(cast("Document", document)))
         except KeyError as error:
-            return 400, {"error": f"{error.args[0]} is missing"}
+            return Answer(400, {"error": f"{error.args[0]} is missing"})
         except (DeliveryError, LookupError, ValueError) as error:
-            return 400, {"error": str(error)}
+            return Answer(400, {"error": str(error)})

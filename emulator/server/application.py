@@ -1,12 +1,11 @@
 """The ASGI app of the emulator. It passes each request to the right service.
 
-path /_emulator/...             the emulator's controls (`admin.py`)
-target AmazonPersonalize.*      Personalize (`personalize_http.py`). It also receives the requests
-                                for its runtime and events, which have no target. They are
-                                recognised by their path and signature.
-target AWSStepFunctions.*       MiniStack, which authorises the call and passes it on to moto's
-                                interpreter (`stepfunctions.py`)
-everything else                 MiniStack
+- A path below `/_emulator/` is a control of the emulator (`admin.py`).
+- A request for Personalize goes to `personalize_http.py`. Its target is `AmazonPersonalize.*`. The
+  requests for its runtime and events have no target, so path and signature decide.
+- A request with the target `AWSStepFunctions.*` goes to MiniStack. It authorises the call and
+  passes it on to moto's interpreter (`stepfunctions.py`).
+- Every other request goes to MiniStack.
 """
 
 from __future__ import annotations
@@ -53,11 +52,14 @@ FORBIDDEN = 403
 
 
 class Application:
-    """All services of the emulator, on one endpoint of this process."""
+    """All services of the emulator, on one endpoint of this process.
 
-    def __init__(self, endpoint: str, options: Options) -> None:
+    `on_ready` is called when the server is ready for requests.
+    """
+
+    def __init__(self, endpoint: str, options: Options, on_ready: Callable[[], None]) -> None:
         account, region = options["account"], options["region"]
-        self.on_ready: Callable[[], None] = lambda: None
+        self._on_ready = on_ready
         self._call_log = CallLog()
         clients = Clients(endpoint)
         _correct_ministack()
@@ -103,6 +105,7 @@ class Application:
         return [call._asdict() for call in list(self._personalize_http.personalize.calls)]
 
     def _reset(self) -> None:
+        """Empty every store, as if the emulator had just started."""
         moto_patches.forget_everything()
         ministack_internals.forget_everything()
         self._scheduler.reset()
@@ -110,6 +113,7 @@ class Application:
         self._call_log.clear()
 
     def _fire(self, document: dict[str, object]) -> dict[str, object]:
+        """Fire the schedule that the control's JSON document names."""
         slot = document.get("scheduledTime")
         execution_arn = self._scheduler.fire(
             str(document["schedule"]),
@@ -121,13 +125,16 @@ class Application:
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Respond to one request, or handle the start and the end of the server."""
+        """Respond to one request.
+
+        The scope `lifespan` is the start and the end of the server, which are MiniStack's too.
+        """
         if scope["type"] == "lifespan":
 
             async def send_and_report(message: ASGISendEvent) -> None:
                 await send(message)
                 if message["type"] == "lifespan.startup.complete":
-                    self.on_ready()
+                    self._on_ready()
 
             await ministack(scope, receive, send_and_report)
         elif scope["type"] == "http" and scope["path"].startswith(admin.PREFIX):
@@ -140,6 +147,7 @@ class Application:
     async def _respond(
         self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
+        """Respond to a request for a service, and log the call."""
         operation = self._personalize_http.operation(scope)
         if operation is None:
             exchange = Exchange(self._call_log, scope, receive, send)
@@ -150,12 +158,12 @@ class Application:
         try:
             await self._personalize_http(operation.service, scope, exchange.receive, exchange.send)
         except NoResponse:
-            exchange.log(0)
+            exchange.log(status=0)
             await http.drop_connection(send)
 
 
 def _correct_ministack() -> None:
-    """Replace what MiniStack does differently from AWS in the services that it serves alone."""
+    """Replace what MiniStack does differently from AWS in Lambda, Logs and Scheduler."""
     ministack_internals.respond_to_functions_immediately()
     ministack_internals.wait_for_function_logs()
     ministack_internals.name_schedules_by_their_group()

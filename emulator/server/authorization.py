@@ -32,14 +32,14 @@ class Credentials(TypedDict):
 
 
 class AccessDeniedError(Exception):
-    """The caller or the service is not allowed an action. The message is like AWS's."""
+    """A caller or a service may not perform an action. The message is like AWS's."""
 
 
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
     """Return the credentials of a role session for a service, for example states.amazonaws.com.
 
-    The service acts for `source_arn`, and the role's trust policy decides. The same role, service
-    and session name always get the same credentials. They do not expire.
+    The service acts for the resource `source_arn`. An equal role, service and session name always
+    get equal credentials. They do not expire.
 
     Raises:
         AccessDeniedError: The role is missing or does not trust the service.
@@ -71,15 +71,16 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
-    """Return True if the role exists and lets `service`, acting for `source_arn`, assume it."""
-    document = ministack_internals.trust_policy(role_arn)
-    if document is None:
+    """Return True if the role exists and its trust policy lets `service` assume it.
+
+    The service acts for the resource `source_arn`.
+    """
+    policy = ministack_internals.trust_policy(role_arn)
+    if policy is None:
         return False
-    # The evaluator lets an account's root stand for any service. So ask it as root, with only the
-    # statements that name this service.
-    statements = [
-        statement for statement in _statements(document) if service in _services(statement)
-    ]
+    # MiniStack's evaluator has no services as principals, but it lets the account's root stand for
+    # any of them. So evaluate as root, and only the statements that name this service.
+    statements = [statement for statement in _statements(policy) if service in _services(statement)]
     root = f"arn:aws:iam::{role_arn.split(':')[4]}:root"
     context = _context(root, "sts:AssumeRole", role_arn, source_conditions(source_arn))
     return bool(iam_evaluator.evaluate_trust_policy({"Statement": statements}, root, context))
@@ -92,7 +93,9 @@ def authorize(
     resource: str,
     conditions: Mapping[str, object] | None = None,
 ) -> None:
-    """Check that the owner of an authenticated access key may perform an action on a resource.
+    """Check that the owner of an access key may perform an action on a resource.
+
+    `conditions` are the condition keys of the service. The key must be authenticated already.
 
     Raises:
         AccessDeniedError: The policies of the owner do not allow it.
@@ -112,7 +115,10 @@ def authorize(
 def service_may(
     policy: Mapping[str, object] | None, service: str, action: str, resource: str, source_arn: str
 ) -> bool:
-    """Return True if a resource's policy allows `service` an action on behalf of `source_arn`."""
+    """Return True if the policy of a resource lets `service` perform an action on it.
+
+    The service acts for the resource `source_arn`. Without a policy nothing is allowed.
+    """
     if policy is None:
         return False
     context = _context(service, action, resource, source_conditions(source_arn))
@@ -122,14 +128,14 @@ def service_may(
 
 
 def source_conditions(arn: str) -> dict[str, object]:
-    """Return the condition keys for the resource on whose behalf a service acts."""
+    """Return the condition keys of a call that a service makes for the resource `arn`."""
     return {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
 
 
 def _context(
     principal: str, action: str, resource: str, conditions: Mapping[str, object]
 ) -> iam_evaluator.EvalContext:
-    """Return the question for the evaluator. It knows condition keys in lower case only."""
+    """Return the call for MiniStack's evaluator, which expects condition keys in lower case."""
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type="Service",
@@ -141,14 +147,16 @@ def _context(
     )
 
 
-def _statements(document: Mapping[str, object]) -> list[Mapping[str, object]]:
-    statements = document["Statement"]
+def _statements(policy: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """Return the statements of a policy, which can have a list of them or only one."""
+    statements = policy["Statement"]
     return cast(
         "list[Mapping[str, object]]", statements if isinstance(statements, list) else [statements]
     )
 
 
 def _services(statement: Mapping[str, object]) -> list[str]:
+    """Return the services that a statement names as principals."""
     principal = statement.get("Principal")
     services = principal.get("Service", []) if isinstance(principal, dict) else []
     return [services] if isinstance(services, str) else services

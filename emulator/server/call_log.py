@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     )
 
 KEPT_CALLS = 20_000
-# A form-encoded request (IAM, STS, SNS, ...) names its action in the body, which is then short.
+# IAM, STS, SNS and other services have form-encoded requests, which name their action in the body.
+# The bodies of those requests are shorter than this.
 HEAD_BYTES = 65_536
 
 
 class Call(TypedDict):
-    """One call: time of the response (UTC, ISO 8601), ARN of the caller, IAM action, status."""
+    """One call to AWS.
+
+    `time` is the time of the response (UTC, ISO 8601), `caller` an ARN, `action` the IAM action
+    ("s3:GetObject"), and `status` the HTTP status. The status is 0 if there was no response.
+    """
 
     time: str
     caller: str
@@ -38,13 +43,13 @@ class Call(TypedDict):
 
 
 class CallLog:
-    """The last calls to AWS, oldest first."""
+    """A log of the last 20,000 calls to AWS, oldest first."""
 
     def __init__(self) -> None:
         self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
 
     def add(self, caller: str, action: str, status: int) -> None:
-        """Add a call that was answered just now."""
+        """Add a call with the present time. The arguments are the fields of `Call`."""
         now = dt.datetime.now(dt.UTC).isoformat()
         self._calls.append({"time": now, "caller": caller, "action": action, "status": status})
 
@@ -63,8 +68,8 @@ class CallLog:
 class Exchange:
     """One request and its response, on their way between the server and a service.
 
-    It adds the call to the log. It also gives each response a request id, because each response
-    of AWS has one and moto's interpreter reads it.
+    The exchange adds the call to the log. It also adds a request id to a response that has none,
+    because every response of AWS has one and moto's interpreter reads it.
     """
 
     def __init__(
@@ -75,13 +80,16 @@ class Exchange:
         send: ASGISendCallable,
         action: str | None = None,
     ) -> None:
-        """Wrap a request. `action` is the IAM action. Without it MiniStack finds the action."""
+        """Wrap the functions with which ASGI receives a request and sends its response.
+
+        `action` is the IAM action of the request. Without it, MiniStack finds the action.
+        """
         self._call_log, self._scope, self._receive, self._send = call_log, scope, receive, send
         self._action = action
         self._head = b""
 
     async def receive(self) -> ASGIReceiveEvent:
-        """Return the next part of the request, and keep the beginning of the body."""
+        """Return the next part of the request. Keep the beginning of the body for the log."""
         message = await self._receive()
         if message["type"] == "http.request" and len(self._head) < HEAD_BYTES:
             self._head += message["body"][:HEAD_BYTES]
@@ -98,7 +106,10 @@ class Exchange:
         await self._send(message)
 
     def log(self, status: int) -> None:
-        """Add the call to the log with the status of its response, or 0 for no response."""
+        """Add the call to the log. `status` is 0 if the caller gets no response.
+
+        A request without credentials, or without an IAM action, is no call and is not logged.
+        """
         headers = http.headers(self._scope)
         query = parse_qs(self._scope["query_string"].decode())
         access_key = extract_access_key_id(headers, query)
@@ -108,6 +119,7 @@ class Exchange:
             self._call_log.add(ministack_internals.caller_arn(access_key), action, status)
 
     def _ministack_action(self, headers: dict[str, str], query: dict[str, list[str]]) -> str | None:
+        """Return the IAM action that MiniStack would authorise for the request, or None."""
         method, path = self._scope["method"], self._scope["path"]
         if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             query = {**parse_qs(self._head.decode(errors="replace")), **query}

@@ -21,27 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SERVICE = "events.amazonaws.com"
+INVOKE = "lambda:InvokeFunction"
 log = logging.getLogger(__name__)
 
 
 def mount(record_denial: Callable[[str, str], None]) -> None:
-    """Publish the events, and check the permission of rules.
+    """Publish events from now on, and check the permission of the rules.
 
-    `record_denial(rule ARN, action)` is called for each refused delivery.
+    When a rule may not invoke a function, `record_denial` is called with the ARN of the rule and
+    the denied action.
     """
 
-    def may_invoke(function_arn: str, rule_arn: str) -> bool:
-        policy = ministack_internals.function_policy(function_arn)
-        action = "lambda:InvokeFunction"
-        allowed = authorization.service_may(policy, SERVICE, action, function_arn, rule_arn)
-        if not allowed:
-            log.warning(
-                "%s may not invoke %s: its policy does not allow it", rule_arn, function_arn
-            )
-            record_denial(rule_arn, action)
-        return allowed
+    def report_denial(function_arn: str, rule_arn: str) -> None:
+        log.warning(
+            "%s may not invoke %s: the policy of the function does not allow it",
+            rule_arn,
+            function_arn,
+        )
+        record_denial(rule_arn, INVOKE)
 
-    ministack_internals.guard_event_targets(may_invoke)
+    ministack_internals.guard_event_targets(may_invoke, report_denial)
     moto_patches.install(
         moto_patches.report_starts(lambda execution: publish(execution, "RUNNING"))
     )
@@ -50,8 +49,14 @@ def mount(record_denial: Callable[[str, str], None]) -> None:
     )
 
 
+def may_invoke(function_arn: str, rule_arn: str) -> bool:
+    """Return True if the resource policy of the function lets EventBridge invoke it for a rule."""
+    policy = ministack_internals.function_policy(function_arn)
+    return authorization.service_may(policy, SERVICE, INVOKE, function_arn, rule_arn)
+
+
 def publish(execution: moto_patches.StateMachineRun, status: str) -> None:
-    """Put the event about an execution's new status."""
+    """Publish the event that an execution has a new status."""
     with request_scope(execution.account_id, execution.region_name):
         ministack_internals.put_service_event(
             {

@@ -22,19 +22,24 @@ ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 def mount(record_denial: Callable[[str, str], None]) -> None:
     """Check the permission from now on.
 
-    `record_denial(role session's ARN, action)` is called for each loss of lines.
+    When lines are lost, `record_denial` is called with the ARN of the role's session and the
+    denied action.
     """
+    ministack_internals.guard_function_logs(
+        denied_action,
+        lambda access_key, action: record_denial(
+            ministack_internals.caller_arn(access_key), action
+        ),
+    )
 
-    def may_log(access_key: str, log_group: str) -> bool:
-        stream = (
-            f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{log_group}:log-stream:1"
-        )
-        for action in ACTIONS:
-            try:
-                authorization.authorize(access_key, get_region(), action, stream)
-            except authorization.AccessDeniedError:
-                record_denial(ministack_internals.caller_arn(access_key), action)
-                return False
-        return True
 
-    ministack_internals.guard_function_logs(may_log)
+def denied_action(access_key: str, log_group: str) -> str | None:
+    """Return the first of ACTIONS that the owner of the key may not perform, or None."""
+    region, account = get_region(), get_account_id()
+    stream_arn = f"arn:aws:logs:{region}:{account}:log-group:{log_group}:log-stream:1"
+    for action in ACTIONS:
+        try:
+            authorization.authorize(access_key, region, action, stream_arn)
+        except authorization.AccessDeniedError:
+            return action
+    return None

@@ -29,28 +29,30 @@ MESSAGE = "The role defined for the function cannot be assumed by Lambda."
 def mount(record_denial: Callable[[str, str], None]) -> None:
     """Check the roles from now on.
 
-    `record_denial(service, action)` is called for each event that reaches no function.
+    When an event of EventBridge cannot reach a function, `record_denial` is called with the name
+    of the service and the denied action.
     """
     ministack_internals.guard_service("lambda", _refusal)
-
-    def can_deliver(function_arn: str, _rule_arn: str) -> bool:
-        if can_run(function_arn):
-            return True
-        record_denial(SERVICE, "sts:AssumeRole")
-        return False
-
-    ministack_internals.guard_event_targets(can_deliver)
+    ministack_internals.guard_event_targets(
+        is_allowed=lambda function_arn, _rule_arn: can_run(function_arn),
+        report_denial=lambda _function_arn, _rule_arn: record_denial(SERVICE, "sts:AssumeRole"),
+    )
 
 
 def _refusal(method: str, path: str, body: bytes) -> http.Response | None:
+    """Return AWS's error for a function whose role Lambda may not assume, or None.
+
+    Only CreateFunction and Invoke are checked.
+    """
     if method != "POST":
         return None
     if path.rstrip("/") == CREATION:
         request = json.loads(body)
         name, role = request["FunctionName"], request["Role"]
         arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
-        trusted = authorization.trusts(role, service=SERVICE, source_arn=arn)
-        return None if trusted else http.error("InvalidParameterValueException", MESSAGE)
+        if authorization.trusts(role, service=SERVICE, source_arn=arn):
+            return None
+        return http.error("InvalidParameterValueException", MESSAGE)
     invocation = INVOCATION.fullmatch(path)
     if invocation is None or can_run(unquote(invocation[1])):
         return None

@@ -23,7 +23,10 @@ def headers(scope: HTTPScope) -> dict[str, str]:
 
 
 async def read_body(receive: ASGIReceiveCallable) -> bytes:
-    """Return the whole body of a request."""
+    """Return the whole body of a request, which arrives in several messages.
+
+    Return what has arrived if the client disconnects before the end.
+    """
     body = b""
     while True:
         message = await receive()
@@ -37,7 +40,7 @@ async def read_body(receive: ASGIReceiveCallable) -> bytes:
 async def send_response(
     send: ASGISendCallable, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    """Send a whole response."""
+    """Send a whole response. Its Content-Length is added to the headers."""
     await send(
         {
             "type": "http.response.start",
@@ -53,16 +56,16 @@ async def send_response(
 
 
 def error(code: str, message: str) -> Response:
-    """Return an error with status 400, as services with JSON bodies send it."""
+    """Return an error response with status 400, as AWS's services with JSON bodies send it."""
     headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
     return 400, headers, json.dumps({"__type": code, "message": message}).encode()
 
 
 async def drop_connection(send: ASGISendCallable) -> None:
-    """Close the connection without a response. ASGI has no message for this.
+    """Close the connection without a response.
 
-    `send` must be the function of hypercorn, because it belongs to the stream that is closed.
-    Tried with hypercorn 0.18.0.
+    ASGI has no message for this, so the function uses hypercorn's own object of the connection.
+    `send` must be the method that hypercorn passes to the application. Tried with hypercorn 0.18.0.
     """
     stream = cast("HTTPStream", cast("MethodType", send).__self__)
     await stream.send(StreamClosed(stream_id=stream.stream_id))

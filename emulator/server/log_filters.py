@@ -18,10 +18,12 @@ def mount() -> None:
 
 
 def _refusal(_method: str, _path: str, body: bytes) -> http.Response | None:
+    """Return an error for a request to search lines with a pattern that is not plain words."""
     request = json.loads(body or b"{}")
     pattern = str(request.get("filterPattern", "")).strip()
-    # A stored filter has a name. MiniStack stores it and never filters by it.
-    if not pattern.startswith(("{", "[", "%")) or "filterName" in request:
+    has_only_words = not pattern.startswith(("{", "[", "%"))
+    is_stored_filter = "filterName" in request  # MiniStack stores it and never filters by it
+    if has_only_words or is_stored_filter:
         return None
     return http.error(
         "InvalidParameterException",

@@ -88,13 +88,16 @@ def trust_policy(role_arn: str) -> Document | None:
 
 
 def caller_arn(access_key: str) -> str:
-    """Return the ARN of a key's owner in the current account, or the key if it has no owner."""
+    """Return the ARN of the principal that an access key belongs to, in the current account.
+
+    Return the access key itself if it belongs to nobody.
+    """
     identity = iam_evaluator.resolve_caller_identity(access_key)
     return str(identity["userArn"]) if identity else access_key
 
 
 def bucket_policy(bucket: str, account: str) -> Document | None:
-    """Return the policy of a bucket, or None."""
+    """Return the policy of a bucket, or None if it has no policy."""
     text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
     return cast("Document", json.loads(text)) if text else None
 
@@ -124,7 +127,10 @@ def function_config(function: str) -> FunctionConfig | None:
 
 
 def function_policy(function_arn: str) -> Document | None:
-    """Return the resource policy of a function in the current account and region, or None."""
+    """Return the resource policy of a function in the current account and region.
+
+    Return None if the function has no policy.
+    """
     policy_and_revision = lambda_svc.function_policy_for_arn(function_arn)
     return cast("Document", policy_and_revision[0]) if policy_and_revision else None
 
@@ -133,7 +139,7 @@ def function_policy(function_arn: str) -> Document | None:
 
 
 def put_service_event(entry: Document) -> None:
-    """Put an event whose source is a service (`aws.*`). PutEvents refuses it to callers."""
+    """Put an event whose source is an AWS service. The API's PutEvents refuses such events."""
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
 
 
@@ -146,14 +152,17 @@ def forget_everything() -> None:
 
 
 def stop_ministack_scheduler() -> None:
-    """Stop MiniStack from firing schedules. It checks no role and fills in no attributes."""
+    """Stop MiniStack from firing schedules, because `server/scheduler.py` fires them.
+
+    MiniStack would check no role and fill in no context attributes.
+    """
     scheduler.start_scheduler = lambda: None
 
 
 def name_schedules_by_their_group() -> None:
-    """Check permissions on a schedule with the ARN of its own group.
+    """Check a caller's permission on a schedule with the group in the schedule's ARN.
 
-    MiniStack checks them on `schedule/default/NAME`, even if the call names another group.
+    MiniStack checks it on `schedule/default/NAME`, even if the call names another group.
     """
     ministack_resource_arn = iam_actions.extract_resource_arn
 
@@ -192,7 +201,10 @@ class Call(NamedTuple):
 
 
 def _replace_handler(service: str, respond: Callable[[Call, Handler], Awaitable[Response]]) -> None:
-    """Let `respond` serve the calls to a service. Its second argument is the replaced handler."""
+    """Let `respond` serve the calls to a service instead of MiniStack's handler.
+
+    The arguments of `respond` are the call and MiniStack's handler.
+    """
     ministack_handler: Handler = ministack.SERVICE_HANDLERS[service]
 
     async def handler(
@@ -208,9 +220,10 @@ def _replace_handler(service: str, respond: Callable[[Call, Handler], Awaitable[
 
 
 def guard_service(service: str, refusal: Callable[[str, str, bytes], Response | None]) -> None:
-    """Send the response of `refusal(method, path, body)` for a call, unless it is None.
+    """Let `refusal` refuse calls to a service that MiniStack has authorised.
 
-    MiniStack authenticates and authorises the call first.
+    Its arguments are the method, the path and the body of the call. It returns an error response,
+    or None to let MiniStack serve the call.
     """
 
     async def guarded(call: Call, handler: Handler) -> Response:
@@ -220,7 +233,7 @@ def guard_service(service: str, refusal: Callable[[str, str, bytes], Response | 
 
 
 def store_keys_of_log_groups() -> None:
-    """Respond to the calls that change the KMS key of a log group. MiniStack lacks them."""
+    """Serve AssociateKmsKey and DisassociateKmsKey for log groups. MiniStack lacks both."""
 
     async def respond(call: Call, handler: Handler) -> Response:
         operation = call.headers.get("x-amz-target", "").rpartition(".")[2]
@@ -252,33 +265,48 @@ def remove_every_named_tag() -> None:
     _replace_handler("scheduler", untag_each)
 
 
-def guard_event_targets(may_deliver: Callable[[str, str], bool]) -> None:
-    """Deliver an event to a Lambda function only if `may_deliver(function ARN, rule ARN)`.
+def guard_event_targets(
+    is_allowed: Callable[[str, str], bool], report_denial: Callable[[str, str], None]
+) -> None:
+    """Deliver an event to a Lambda function only if `is_allowed` returns True.
 
-    MiniStack does not check the function's resource policy.
+    Otherwise call `report_denial`. The arguments of both are the ARN of the function and the ARN
+    of the rule. MiniStack itself checks neither the role nor the resource policy of the function.
     """
-    deliver = eventbridge._invoke_target  # noqa: SLF001  # the only place with both rule and target
+    ministack_invoke_target = eventbridge._invoke_target  # noqa: SLF001  # has both rule and target
 
     def invoke_target(
         target: Document, event: Document, rule: Document, view: object = None
     ) -> None:
-        arn = str(target.get("Arn", ""))
-        if ":lambda:" not in arn or may_deliver(arn, str(rule["Arn"])):
-            deliver(target, event, rule, view)
+        target_arn = str(target.get("Arn", ""))
+        if ":lambda:" in target_arn and not is_allowed(target_arn, str(rule["Arn"])):
+            report_denial(target_arn, str(rule["Arn"]))
+        else:
+            ministack_invoke_target(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_target  # noqa: SLF001
 
 
-def guard_function_logs(may_log: Callable[[str, str], bool]) -> None:
-    """Store the log lines of a function only if `may_log(access key of its role, log group)`."""
-    write = lambda_svc._emit_lambda_logs  # noqa: SLF001  # every log line of Lambda passes here
+def guard_function_logs(
+    denied_action: Callable[[str, str], str | None], report_denial: Callable[[str, str], None]
+) -> None:
+    """Store the log lines of a function only if its role may write them.
+
+    `denied_action` receives the access key of the function's role and the name of the log group.
+    It returns the first action that the role is denied, or None if the role may write. After a
+    denial `report_denial` is called with the access key and the action.
+    """
+    ministack_emit_logs = lambda_svc._emit_lambda_logs  # noqa: SLF001  # gets every log line
 
     def emit_lambda_logs(func: dict[str, Any], *args: object, **kwargs: object) -> None:
         config = func.get("config") or func
-        group = config.get("LoggingConfig", {}).get("LogGroup")
+        log_group = config.get("LoggingConfig", {}).get("LogGroup")
         access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
-        if may_log(access_key, group or f"/aws/lambda/{config['FunctionName']}"):
-            write(func, *args, **kwargs)
+        denied = denied_action(access_key, log_group or f"/aws/lambda/{config['FunctionName']}")
+        if denied is None:
+            ministack_emit_logs(func, *args, **kwargs)
+        else:
+            report_denial(access_key, denied)
 
     lambda_svc._emit_lambda_logs = emit_lambda_logs  # noqa: SLF001
 
@@ -286,7 +314,7 @@ def guard_function_logs(may_log: Callable[[str, str], bool]) -> None:
 def wait_for_function_logs() -> None:
     """Wait longer for the last log lines of a function.
 
-    MiniStack stops reading after 5 ms without a line, and on a busy machine later lines are lost.
+    MiniStack stops reading after 5 ms without a line, so on a busy machine it loses later lines.
     """
     first_line_wait, pause_between_lines, total = 0.05, 0.05, 0.25  # seconds
     lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (  # noqa: SLF001
@@ -299,6 +327,7 @@ def wait_for_function_logs() -> None:
 def respond_to_functions_immediately() -> None:
     """Send the responses of MiniStack's Lambda Runtime API without delay.
 
-    It writes headers and body separately, and Nagle's algorithm would delay each event by 40 ms.
+    MiniStack writes the headers and the body of a response separately, so Nagle's algorithm would
+    delay each event by 40 ms.
     """
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True

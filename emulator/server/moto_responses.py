@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html,
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
-PAGE, LARGEST_PAGE = 100, 1000
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
+DATA_FIELDS = ("input", "output")  # the fields that `includeExecutionData` is about
 
 
 def respond(path: str, headers: Mapping[str, str], body: bytes, account: str) -> Response:
-    """Return moto's response to a request, in `account` and the region of the signature."""
+    """Return moto's response to a request.
+
+    The request is for `account` and for the region that it is signed for.
+    """
     url = f"http://{headers.get('host', 'localhost')}{path}"
     request = Request.from_primitives("POST", url, {**headers, "x-moto-account-id": account}, body)
     status, response_headers, response = Responses.dispatch(request, url, headers)
@@ -44,14 +48,17 @@ def respond(path: str, headers: Mapping[str, str], body: bytes, account: str) ->
 
 
 def set_error_codes() -> None:
-    """Set the attribute in which moto looks for an error's code on the interpreter's errors."""
+    """Give each error class of moto's interpreter the attribute `TYPE`.
+
+    Moto reads the code of an error response from it, but these classes have only `code`.
+    """
     for error in vars(api).values():
         if isinstance(error, type) and issubclass(error, AWSError) and error.TYPE is None:
             error.TYPE = vars(error).get("code")
 
 
 class StateMachineDeletingError(AWSError):
-    """A state machine is being deleted. The code is the API's: StateMachineDeleting."""
+    """A request is for a state machine that is being deleted."""
 
     TYPE = "StateMachineDeleting"
     STATUS = 400
@@ -65,23 +72,23 @@ class Page(NamedTuple):
 
 
 class Responses(StepFunctionResponse):
-    """Moto's responses, except where those of AWS are different."""
+    """Moto's responses, changed where those of AWS are different. A method serves an operation."""
 
     def create_state_machine(self) -> ActionResult:
-        """Refuse the name of a state machine that is being deleted."""
-        self._refuse_deleted(
+        """Create a state machine, unless one with the same name is being deleted."""
+        self._raise_if_being_deleted(
             f"arn:aws:states:{self.region}:{self.current_account}:stateMachine:"
             f"{self._get_param('name')}"
         )
         return super().create_state_machine()
 
     def update_state_machine(self) -> ActionResult:
-        """Refuse to change a state machine that is being deleted."""
-        self._refuse_deleted(self._get_param("stateMachineArn"))
+        """Update a state machine, unless it is being deleted."""
+        self._raise_if_being_deleted(self._get_param("stateMachineArn"))
         return super().update_state_machine()
 
     def delete_state_machine(self) -> ActionResult:
-        """Begin the deletion, which ends with the last execution."""
+        """Start to delete a state machine. It disappears when its last execution has ended."""
         machines = self.stepfunction_backend.state_machines
         for machine in machines:
             if machine.arn == self._get_param("stateMachineArn"):
@@ -90,58 +97,68 @@ class Responses(StepFunctionResponse):
         return EmptyResult()
 
     def describe_state_machine(self) -> ActionResult:
-        """Describe a state machine. Its status is DELETING while it is being deleted."""
+        """Describe a state machine, with the status DELETING while it is being deleted."""
         description = cast("Row", super().describe_state_machine().result)
         if self._is_being_deleted(self._get_param("stateMachineArn")):
             description = {**description, "status": "DELETING"}
         return ActionResult(description)
 
     def describe_state_machine_for_execution(self) -> ActionResult:
-        """Describe the state machine as it was when the execution began."""
+        """Describe a state machine with the definition and role that an execution started with."""
         description = cast("Row", super().describe_state_machine_for_execution().result)
         machine = self._execution().state_machine
-        as_at_start = {"definition": machine.definition, "roleArn": machine.roleArn}
-        return ActionResult({**description, **as_at_start})
+        start_values = {"definition": machine.definition, "roleArn": machine.roleArn}
+        return ActionResult({**description, **start_values})
 
     def start_execution(self) -> ActionResult:
-        """Generate a missing name. Refuse the names and inputs that AWS refuses."""
+        """Start an execution. If the request has no name, generate one.
+
+        Raises:
+            AWSError: The name or the input is not valid, or the state machine is being deleted.
+        """
         name = self._get_param("name") or str(uuid.uuid4())
-        document = self._get_param("input", if_none="{}")
-        self.stepfunction_backend._validate_name(name)  # noqa: SLF001  # private in moto
+        execution_input = self._get_param("input", if_none="{}")
+        self.stepfunction_backend._validate_name(name)  # noqa: SLF001  # moto has no public check
         try:
-            json.loads(document)
+            json.loads(execution_input)
         except ValueError as error:
             message = f"Invalid State Machine Execution Input: '{error}'"
             raise InvalidExecutionInput(message) from None
         machine_arn = self._get_param("stateMachineArn")
-        self._refuse_deleted(machine_arn)
-        execution = self.stepfunction_backend.start_execution(machine_arn, name, document)
+        self._raise_if_being_deleted(machine_arn)
+        execution = self.stepfunction_backend.start_execution(machine_arn, name, execution_input)
         return ActionResult(
             {"executionArn": execution.execution_arn, "startDate": execution.start_date}
         )
 
     def stop_execution(self) -> ActionResult:
-        """Stop an execution with the error and the cause of the request. Moto ignores them."""
+        """Stop an execution with the error and the cause of the request, which moto ignores."""
         execution = self._execution()
         error, cause = self._get_param("error"), self._get_param("cause")
         execution.stop(stop_date=utcnow(), error=error, cause=cause)
         return ActionResult({"stopDate": execution.stop_date})
 
     def describe_execution(self) -> ActionResult:
-        """Describe an execution with its stop date, also if it timed out."""
-        with moto_patches.ending:
+        """Describe an execution, with its stop date if it has ended.
+
+        Moto leaves out the stop date of an execution that timed out.
+        """
+        with moto_patches.end_lock:
             description = cast("Row", super().describe_execution().result)
             return ActionResult({**description, **_stop_date(self._execution())})
 
     def list_executions(self) -> ActionResult:
-        """List executions, latest first, by the end of each or by the start if it is running."""
+        """List the executions of a state machine, latest first.
+
+        An ended execution is sorted by its end, and a running one by its start.
+        """
         machine_arn, status = self._get_param("stateMachineArn"), self._get_param("statusFilter")
         if machine_arn is None:
             raise ValidationException(
                 "the emulator's Step Functions lists executions by their stateMachineArn only"
             )
         machine = self.stepfunction_backend.describe_state_machine(machine_arn)
-        with moto_patches.ending:
+        with moto_patches.end_lock:
             executions = [
                 execution
                 for execution in cast("list[moto_patches.StateMachineRun]", machine.executions)
@@ -166,9 +183,9 @@ class Responses(StepFunctionResponse):
         return ActionResult({"executions": page.rows, "nextToken": page.next_token})
 
     def get_execution_history(self) -> ActionResult:
-        """Return events as `reverseOrder`, `includeExecutionData` and `maxResults` ask for.
+        """List the events of an execution, page by page.
 
-        Moto ignores these parameters.
+        Moto ignores `reverseOrder`, `includeExecutionData` and `maxResults`.
         """
         events = self._execution().to_history_output()["events"]
         if self._get_bool_param("reverseOrder"):
@@ -185,25 +202,25 @@ class Responses(StepFunctionResponse):
             for machine in self.stepfunction_backend.state_machines
         )
 
-    def _refuse_deleted(self, machine_arn: str) -> None:
+    def _raise_if_being_deleted(self, machine_arn: str) -> None:
         if self._is_being_deleted(machine_arn):
             raise StateMachineDeletingError(f"State Machine is being deleted: '{machine_arn}'")
 
     def _execution(self) -> moto_patches.StateMachineRun:
-        """Return the execution of the request, or raise the error that AWS returns without it."""
+        """Return the execution that the request names. Raise ExecutionDoesNotExist without it."""
         execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
         return cast("moto_patches.StateMachineRun", execution)
 
     def _page(self, rows: Sequence[Row], id_field: str) -> Page:
-        """Return the page that `maxResults` and `nextToken` ask for.
+        """Return the page of rows that `maxResults` and `nextToken` of the request ask for.
 
-        A token is the encoded id of the first row of a page.
+        A token is the encoded id of the first row of its page. The id of a row is in `id_field`.
         """
-        size = self._get_int_param("maxResults") or PAGE
-        if size > LARGEST_PAGE:
+        size = self._get_int_param("maxResults") or DEFAULT_PAGE_SIZE
+        if size > MAX_PAGE_SIZE:
             raise ValidationException(
                 f"1 validation error detected: Value '{size}' at 'maxResults' failed to satisfy"
-                f" constraint: Member must have value less than or equal to {LARGEST_PAGE}"
+                f" constraint: Member must have value less than or equal to {MAX_PAGE_SIZE}"
             )
         token = self._get_param("nextToken")
         tokens = [base64.b64encode(str(row[id_field]).encode()).decode() for row in rows]
@@ -215,17 +232,19 @@ class Responses(StepFunctionResponse):
 
 
 def _stop_date(execution: moto_patches.StateMachineRun) -> dict[str, dt.datetime]:
-    """Return the field `stopDate`, or no field while the execution is running."""
+    """Return a mapping with the field `stopDate`, which is empty while the execution is running."""
     if execution.status == "RUNNING" or execution.stop_date is None:
         return {}
     return {"stopDate": execution.stop_date}
 
 
 def _without_data(event: Mapping[str, object]) -> Row:
-    """Return an event without the inputs and outputs in its details."""
-    return {
-        key: {name: item for name, item in value.items() if name not in {"input", "output"}}
-        if isinstance(value, dict)
-        else value
-        for key, value in event.items()
-    }
+    """Return a history event without the inputs and outputs in its details."""
+    event_without_data: Row = {}
+    for key, value in event.items():
+        if isinstance(value, dict):
+            details = {name: detail for name, detail in value.items() if name not in DATA_FIELDS}
+            event_without_data[key] = details
+        else:
+            event_without_data[key] = value
+    return event_without_data

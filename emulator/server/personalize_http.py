@@ -52,7 +52,7 @@ class Operation(NamedTuple):
 
 
 class PersonalizeHttp:
-    """The emulated Personalize behind IAM."""
+    """The HTTP front of the emulated Personalize. It checks signatures and permissions."""
 
     def __init__(
         self, objects: Objects, timings: Timings | None = None, switches: Switches | None = None
@@ -84,7 +84,7 @@ class PersonalizeHttp:
         target = headers.get("x-amz-target", "")
         if target.startswith(TARGET):
             return Operation(CONTROL, target.removeprefix(TARGET))
-        # The name of a bucket can make the same path, so the signature decides.
+        # A request to S3 can have an equal path, so the request must be signed for Personalize.
         if "/personalize/aws4_request" not in headers.get("authorization", ""):
             return None
         return self._operations_by_path.get(scope["path"])
@@ -99,7 +99,7 @@ class PersonalizeHttp:
         """Respond to one request for a service of Personalize.
 
         Raises:
-            NoResponse: The response must be lost.
+            NoResponse: A fault loses the response. Nothing has been sent.
         """
         body = await http.read_body(receive)
         headers = http.headers(scope)
@@ -125,7 +125,10 @@ class PersonalizeHttp:
 def _identify_caller(
     scope: HTTPScope, headers: dict[str, str], body: bytes
 ) -> http.Response | None:
-    """Store the caller for the rest of this request. Return an error for wrong credentials."""
+    """Set the caller's account, region and access key in the context of this request.
+
+    Return an error response if the credentials are missing or wrong, else None.
+    """
     query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
     access_key = extract_access_key_id(headers, query)
     set_request_account_id(access_key)
@@ -153,7 +156,11 @@ def _identify_caller(
 
 
 def _authorize(caller: Caller, action: str, resources: list[str]) -> None:
-    """Raise ApiError (AccessDeniedException) if a resource is not allowed to the caller."""
+    """Check that the caller of the current request may perform an action on every resource.
+
+    Raises:
+        ApiError: AccessDeniedException.
+    """
     for resource in resources:
         try:
             authorization.authorize(_access_key.get(), caller.region, action, resource)
@@ -162,7 +169,12 @@ def _authorize(caller: Caller, action: str, resources: list[str]) -> None:
 
 
 def _pass_role(caller: Caller, role_arn: str) -> None:
-    """Raise ApiError if the caller may not pass the role or Personalize may not assume it."""
+    """Check the role that the current request passes to Personalize.
+
+    Raises:
+        ApiError: AccessDeniedException if the caller may not pass the role, or
+            InvalidInputException if Personalize may not assume it.
+    """
     try:
         authorization.authorize(
             _access_key.get(),

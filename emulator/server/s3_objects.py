@@ -27,16 +27,16 @@ T = TypeVar("T")
 
 
 class RoleObjects:
-    """The objects of one region. Each read is made as a role of the account."""
+    """The S3 objects as the import jobs of one region see them. Each read uses a role."""
 
     def __init__(self, clients: Clients, region: str) -> None:
         self._clients = clients
         self._region = region
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """Return the key itself, or every key below a prefix that ends in "/".
+        """Return the keys below a prefix that ends in "/". Any other `prefix` is a whole key.
 
-        The list may be empty.
+        The list is empty if there is no object with the key or below the prefix.
 
         Raises:
             ObjectError: AccessDenied, or NoSuchKey for a missing bucket.
@@ -72,6 +72,13 @@ class RoleObjects:
         resource: str,
         call: Callable[[S3Client], T],
     ) -> T:
+        """Return the result of `call`, which reads `resource` with the credentials of a role.
+
+        The policies of the role and of the bucket must both allow the action.
+
+        Raises:
+            ObjectError: AccessDenied, or NoSuchKey.
+        """
         account = role_arn.split(":")[4]
         job = f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
         try:

@@ -1,11 +1,12 @@
 """EventBridge Scheduler: MiniStack stores the schedules, and this module fires them.
 
-A schedule fires when it is due (`slots.py`) or when `fire` is called. The module fills in the
-context attributes of the input, opens a session of the schedule's role, and starts the execution.
-The role's trust policy sees the schedule **group** as `aws:SourceArn`. The name of the execution
-comes from schedule and slot, so that a second delivery for a slot finds the first execution.
-Throttling and server errors are retried as the retry policy says. An event that cannot be
-delivered is sent to the dead-letter queue, with the same role.
+A slot is a time at which a schedule is due (`slots.py`). A schedule fires at each slot, and when
+`fire` is called. The module fills in the context attributes of the input, opens a session of the
+schedule's role, and starts the execution. In the role's trust policy, `aws:SourceArn` is the ARN of
+the schedule **group**. The name of the execution comes from the schedule and the slot, so a second
+delivery for a slot finds the first execution. Throttling and server errors are retried as the
+retry policy says. An event that cannot be delivered is sent to the dead-letter queue, also with
+the schedule's role.
 
 As on AWS, Scheduler refuses a schedule at its creation or change if its role does not trust the
 group, or if its expression is invalid. A target that is no state machine is refused when it is
@@ -21,7 +22,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
     from emulator.clients import Clients
 
 SERVICE = "scheduler.amazonaws.com"
-TICK_SECONDS = 0.5
+SECONDS_BETWEEN_TICKS = 0.5
 RETRIED_CODES = {"ThrottlingException", "TooManyRequestsException", "InternalServerError"}
-SERVER_ERROR = 500
+LOWEST_SERVER_ERROR = 500
 LONGEST_PAUSE_SECONDS = 60.0
 # The defaults of a schedule's retry policy.
 # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
@@ -63,12 +64,12 @@ class Delivery:
 
     @property
     def execution_name(self) -> str:
-        """The name of the execution. Every delivery for a slot has the same."""
+        """The name of the execution. It is equal for all deliveries for a slot."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.schedule['Arn']} {self.scheduled_time}"))
 
     @property
     def execution_id(self) -> str:
-        """The id of the delivery, in Scheduler's form. Every delivery for a slot has the same."""
+        """The value of `<aws.scheduler.execution-id>`, equal for all deliveries for a slot."""
         return self.execution_name.replace("-", "")[:16]
 
     @property
@@ -86,7 +87,10 @@ class Delivery:
 
 
 class DeliveryError(Exception):
-    """A schedule could not start its target. Code and message are from the last attempt."""
+    """A schedule could not start its target.
+
+    `code` and `message` are those of the last error. `retryable` says if another attempt can help.
+    """
 
     def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(f"{code}: {message}")
@@ -95,28 +99,39 @@ class DeliveryError(Exception):
         self.retryable = retryable
 
 
+class NextSlot(NamedTuple):
+    """The next slot of a schedule, or None if it is never due again.
+
+    `modified` is the schedule's LastModificationDate for which the slot was calculated.
+    """
+
+    modified: float
+    slot: dt.datetime | None
+
+
 class Scheduler:
     """The scheduler of every account and region in MiniStack's store."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        # By schedule ARN: its last modification, and the next slot.
-        self._due: dict[str, tuple[float, dt.datetime | None]] = {}
-        self._fired: dict[str, dt.datetime] = {}
+        self._next_slots: dict[str, NextSlot] = {}  # by the schedule's ARN
+        self._fired_slots: dict[str, dt.datetime] = {}  # the last slot of `fire`, by the same ARN
 
     def mount(self) -> None:
-        """Replace MiniStack's scheduler, and fire schedules when they are due."""
+        """Replace MiniStack's scheduler, and from now on fire schedules when they are due."""
         ministack_internals.stop_ministack_scheduler()
         ministack_internals.guard_service("scheduler", _refusal)
         threading.Thread(target=self._run, daemon=True, name="scheduler").start()
 
     def reset(self) -> None:
-        """Forget which slots were fired."""
-        self._due.clear()
-        self._fired.clear()
+        """Forget the slots of all schedules."""
+        self._next_slots.clear()
+        self._fired_slots.clear()
 
     def fire(self, name: str, group: str = "default", slot: dt.datetime | None = None) -> str:
-        """Start the target for a slot, by default the next slot, and return the execution's ARN.
+        """Start the target of a schedule for a slot, and return the ARN of the execution.
+
+        The default is the next slot. Each further call without a slot uses the slot after that.
 
         Raises:
             LookupError: There is no such enabled schedule, or it has no slot left.
@@ -128,56 +143,66 @@ class Scheduler:
             raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
         if slot is None:
             now = dt.datetime.now(dt.UTC)
-            slot = slots.next_slot(schedule, max(now, self._fired.get(schedule["Arn"], now)))
+            last_fired_slot = self._fired_slots.get(schedule["Arn"], now)
+            slot = slots.next_slot(schedule, max(now, last_fired_slot))
             if slot is None:
                 raise LookupError(f"schedule {name} in group {group} has no slot left")
-            self._fired[schedule["Arn"]] = slot
+            self._fired_slots[schedule["Arn"]] = slot
         delivery = Delivery(schedule, stored.account, stored.region, slot.astimezone(dt.UTC))
         return self.deliver(delivery)
 
     def deliver(self, delivery: Delivery) -> str:
-        """Start the target, with retries, and return the execution's ARN.
+        """Start the target of a delivery, and return the ARN of the execution.
+
+        Retryable errors are retried as the schedule's retry policy says. The event of a failed
+        delivery is sent to the dead-letter queue.
 
         Raises:
             DeliveryError: The target cannot be started.
         """
         policy = delivery.schedule["Target"].get("RetryPolicy", {})
-        attempts = 1 + policy.get("MaximumRetryAttempts", DEFAULT_RETRIES)
-        event_age = policy.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS)
-        deadline = time.monotonic() + event_age
+        max_attempts = 1 + policy.get("MaximumRetryAttempts", DEFAULT_RETRIES)
+        max_age_seconds = policy.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS)
+        deadline = time.monotonic() + max_age_seconds
         while True:
             try:
                 return self._start(delivery)
             except DeliveryError as error:
                 pause = min(2.0 ** (delivery.attempt - 1), LONGEST_PAUSE_SECONDS)
                 is_too_late = time.monotonic() + pause > deadline
-                if not error.retryable or is_too_late or delivery.attempt >= attempts:
+                if not error.retryable or is_too_late or delivery.attempt >= max_attempts:
                     limit = "MaximumEventAgeInSeconds" if is_too_late else "MaximumRetryAttempts"
                     self._send_to_dead_letter_queue(delivery, error, limit)
                     raise
                 time.sleep(pause)
                 delivery = replace(delivery, attempt=delivery.attempt + 1)
 
-    def tick(self, now: dt.datetime) -> list[Delivery]:
-        """Return the deliveries that have become due since the last tick."""
+    def due_deliveries(self, now: dt.datetime) -> list[Delivery]:
+        """Return the deliveries that have become due since the last call.
+
+        A schedule that was created or changed since then starts again with its first slot.
+        """
         deliveries = []
         for account, region, schedule in ministack_internals.schedules():
             modified, arn = schedule["LastModificationDate"], schedule["Arn"]
-            known_modified, slot = self._due.get(arn, (None, None))
-            if known_modified != modified:
+            known = self._next_slots.get(arn)
+            if known is None or known.modified != modified:
                 slot = slots.first_slot(schedule)
+            else:
+                slot = known.slot
             if slot is not None and slot <= now:
                 if schedule["State"] == "ENABLED":
                     deliveries.append(Delivery(schedule, account, region, slot))
                 slot = slots.next_slot(schedule, slot)
-            self._due[arn] = (modified, slot)
+            self._next_slots[arn] = NextSlot(modified, slot)
         return deliveries
 
     def _run(self) -> None:
+        """Start a thread for each delivery when it is due. Never return."""
         while True:
-            time.sleep(TICK_SECONDS)
+            time.sleep(SECONDS_BETWEEN_TICKS)
             try:
-                for delivery in self.tick(dt.datetime.now(dt.UTC)):
+                for delivery in self.due_deliveries(dt.datetime.now(dt.UTC)):
                     threading.Thread(
                         target=self._deliver_or_log, args=(delivery,), daemon=True
                     ).start()
@@ -191,6 +216,7 @@ class Scheduler:
             log.warning("%s for %s: %s", delivery.schedule["Arn"], delivery.scheduled_time, error)
 
     def _start(self, delivery: Delivery) -> str:
+        """Start the target once, and return the ARN of the execution. Raise DeliveryError."""
         target = delivery.schedule["Target"]
         if ":states:" not in target["Arn"]:
             raise DeliveryError("UnsupportedTarget", f"only state machines, not {target['Arn']}")
@@ -204,13 +230,16 @@ class Scheduler:
         except ClientError as error:
             code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            retryable = code in RETRIED_CODES or status >= SERVER_ERROR
+            retryable = code in RETRIED_CODES or status >= LOWEST_SERVER_ERROR
             raise DeliveryError(code, message, retryable=retryable) from error
 
     def _send_to_dead_letter_queue(
         self, delivery: Delivery, error: DeliveryError, limit: str
     ) -> None:
-        """Send an event that could not be delivered to the schedule's queue, if it has one."""
+        """Send an event that could not be delivered to the schedule's queue, if it has one.
+
+        `limit` is the limit of the retry policy that was reached. Errors are only logged.
+        """
         queue_arn = delivery.schedule["Target"].get("DeadLetterConfig", {}).get("Arn")
         if queue_arn is None:
             return
@@ -240,7 +269,11 @@ class Scheduler:
 
 
 def _stored_schedule(name: str, group: str) -> ministack_internals.StoredSchedule:
-    """Return a schedule of any account and region. Raise LookupError if there is none."""
+    """Return the schedule with a name and a group, in any account and region.
+
+    Raises:
+        LookupError: There is no such schedule.
+    """
     for stored in ministack_internals.schedules():
         if (stored.schedule["Name"], stored.schedule["GroupName"]) == (name, group):
             return stored
@@ -248,13 +281,17 @@ def _stored_schedule(name: str, group: str) -> ministack_internals.StoredSchedul
 
 
 def _group_arn(schedule_arn: str) -> str:
-    """Return the ARN of a schedule's group, which is what a role's trust policy can name."""
+    """Return the ARN of a schedule's group. It is the `aws:SourceArn` for the schedule's role."""
     head, _, path = schedule_arn.partition(":schedule/")
     return f"{head}:schedule-group/{path.partition('/')[0]}"
 
 
 def _session(delivery: Delivery) -> authorization.Credentials:
-    """Return the credentials of the schedule's role. Raise AccessDeniedError."""
+    """Return credentials of the schedule's role.
+
+    Raises:
+        AccessDeniedError: The role is missing or does not trust Scheduler.
+    """
     return authorization.assume_role(
         delivery.schedule["Target"]["RoleArn"],
         service=SERVICE,
@@ -264,7 +301,10 @@ def _session(delivery: Delivery) -> authorization.Credentials:
 
 
 def _refusal(method: str, path: str, body: bytes) -> http.Response | None:
-    """Return AWS's error for the creation or change of a schedule that cannot work."""
+    """Return AWS's error for a request to create or change a schedule, or None.
+
+    It is an error if the role does not trust the schedule's group or the expression is not valid.
+    """
     if method not in {"POST", "PUT"} or not path.startswith("/schedules/"):
         return None
     request = json.loads(body)

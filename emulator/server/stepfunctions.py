@@ -49,8 +49,8 @@ class Logging(TypedDict, total=False):
     level: str
 
 
-class Machine(TypedDict, total=False):
-    """The fields of a request to create or update a state machine that its role depends on."""
+class MachineRequest(TypedDict, total=False):
+    """The fields of CreateStateMachine and UpdateStateMachine that the check of the role needs."""
 
     name: str
     stateMachineArn: str
@@ -59,19 +59,19 @@ class Machine(TypedDict, total=False):
 
 
 class StateCredentials(Protocol):
-    """Moto's record of the role that a Task uses."""
+    """Moto's object that names the role with which a Task calls AWS."""
 
     role_arn: str
 
 
 class StepFunctions:
-    """The responder to `AWSStepFunctions.*`. `clients` are the AWS clients of the Tasks."""
+    """The responder to `AWSStepFunctions.*`. The Tasks call AWS with `clients`."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
     def mount(self) -> None:
-        """Replace MiniStack's Step Functions in this process."""
+        """Serve the calls to Step Functions instead of MiniStack from now on, in this process."""
         moto_patches.interpret_state_machines()
         moto_patches.install(moto_patches.parse_once())
         moto_patches.install(moto_patches.stop_without_waiting())
@@ -106,18 +106,17 @@ class StepFunctions:
     def client_for(
         self, region: str, service: str, state_credentials: StateCredentials
     ) -> BaseClient:
-        """Return the client of `service` for a Task, with credentials of the machine's role.
+        """Return a boto3 client for a Task, with credentials of the state machine's role.
 
         Raises:
             ClientError: AccessDeniedException if the role no longer trusts Step Functions.
         """
         role_arn = state_credentials.role_arn
         account = role_arn.split(":")[4]
-        # Moto passes the role of the Task but not its machine. Machines rarely share a role.
-        machine_arn = next(
-            iter(moto_patches.state_machine_arns(role_arn, account, region)),
-            f"arn:aws:states:{region}:{account}:stateMachine:unknown",
-        )
+        # Moto passes the role but not the state machine. Machines rarely share a role.
+        machine_arns = moto_patches.state_machine_arns(role_arn, account, region)
+        unknown_arn = f"arn:aws:states:{region}:{account}:stateMachine:unknown"
+        machine_arn = machine_arns[0] if machine_arns else unknown_arn
         try:
             credentials = _assume_machine_role(role_arn, machine_arn)
         except authorization.AccessDeniedError as error:
@@ -138,7 +137,11 @@ class StepFunctions:
 
 
 def _assume_machine_role(role_arn: str, machine_arn: str) -> authorization.Credentials:
-    """Return the credentials of a state machine's role. Raise AccessDeniedError."""
+    """Return the credentials of a state machine's role.
+
+    Raises:
+        AccessDeniedError: The role is missing or does not trust Step Functions.
+    """
     return authorization.assume_role(
         role_arn,
         service=SERVICE,
@@ -147,8 +150,12 @@ def _assume_machine_role(role_arn: str, machine_arn: str) -> authorization.Crede
     )
 
 
-def _role_refusal(request: Machine, account: str, region: str) -> http.Response | None:
-    """Return AWS's error for a role that cannot be assumed or cannot set up the logging."""
+def _role_refusal(request: MachineRequest, account: str, region: str) -> http.Response | None:
+    """Return AWS's error if Step Functions cannot use the role of a request, else None.
+
+    Step Functions must be allowed to assume the role. If the state machine writes logs, the role
+    must also allow all of LOGGING_ACTIONS.
+    """
     new_arn = f"arn:aws:states:{region}:{account}:stateMachine:{request.get('name')}"
     machine_arn = request.get("stateMachineArn", new_arn)
     role_arn = request.get("roleArn")

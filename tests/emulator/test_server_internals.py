@@ -155,12 +155,13 @@ def test_ministack_has_its_handlers_by_service():
 
 
 def test_the_modules_of_moto_that_call_aws_are_found():
-    names = {module.__name__.rpartition(".")[2] for module in moto_patches.boto_client_users()}
+    modules = moto_patches.modules_with_boto_clients()
+    names = {module.__name__.rpartition(".")[2] for module in modules}
     assert {"lambda_eval_utils", "state_task_service_aws_sdk", "state_task_service_sns"} <= names
     assert all(
         list(inspect.signature(vars(module)["boto_client_for"]).parameters)
         == ["region", "service", "state_credentials"]
-        for module in moto_patches.boto_client_users()
+        for module in modules
     ), "boto_client_for has other parameters now"
 
 
