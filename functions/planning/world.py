@@ -1,4 +1,4 @@
-"""Reads the state of the services that planning needs. It decides nothing."""
+"""Reads the state of the AWS services that planning needs. Nothing is decided here."""
 
 from __future__ import annotations
 
@@ -38,10 +38,15 @@ if TYPE_CHECKING:
 Resource = TypeVar("Resource")
 
 DESCRIBED_VERSIONS = 10
-"""The number of newest versions of a solution that are described, because a list has no names."""
+"""The number of versions of a solution that are described, newest first.
+
+Only the description of a version contains its name.
+"""
 SEARCHED_IMPORTS = 5
-"""The number of newest FULL imports of a dataset whose tags are read, because a list has no tags:
-docs/adr/0019-prefix-of-the-schedule-group.md."""
+"""The number of FULL imports of a dataset whose tags are read, newest first.
+
+The tags show whether a run created the import: docs/adr/0019-prefix-of-the-schedule-group.md.
+"""
 
 
 class SchemaField(TypedDict):
@@ -53,19 +58,20 @@ class SchemaField(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The state of the services when the run was planned. Lists are newest first.
+    """The state of Personalize, S3, Scheduler and Step Functions when the run was planned.
 
-    A resource that does not exist is missing from its mapping.
+    Lists of jobs are sorted, newest first. A mapping has the ARN of the resource as its key, if its
+    docstring names no other key. A resource that does not exist is missing from its mapping.
     """
 
     now: datetime
     schedule_changed_at: datetime | None = None
     """When the schedule that started this run was created or last changed."""
     older_run: str | None = None
-    """A running execution of this state machine that started before this run."""
+    """The ARN of a running execution of this state machine that started before this run."""
     dataset_groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
     event_trackers: Sequence[str] = ()
-    """The ACTIVE event trackers of the dataset group."""
+    """The ARNs of the ACTIVE event trackers of the dataset group."""
     datasets: Mapping[str, DatasetTypeDef] = field(default_factory=dict)
     schemas: Mapping[str, Sequence[SchemaField]] = field(default_factory=dict)
     """Dataset ARN -> the fields of its schema."""
@@ -74,7 +80,7 @@ class World:
     )
     """Dataset ARN -> its import jobs."""
     import_slots_used: int = 0
-    """The number of import jobs of the region that are running, of all dataset groups."""
+    """The number of running import jobs in the region, for all dataset groups together."""
     last_import_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Dataset ARN -> the tags of its newest ACTIVE import, if a run of any stack created it."""
     last_full_import_tags: Mapping[str, Tags] = field(default_factory=dict)
@@ -85,28 +91,30 @@ class World:
     versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
     versions_by_name: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Name -> the described version. It may be waiting, or belong to a run that is resumed."""
+    """Name -> the newest described version that has this name. Not every version is described: see
+    `_candidates`."""
     trained_by_runs: Collection[str] = frozenset()
     """ARNs of the described versions that a run of any stack trained."""
     adopted_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Solution ARN -> the newest foreign version that a run of any stack adopted. If the run is
-    resumed, it is the newest foreign version that this run adopted."""
+    """Solution ARN -> the newest foreign version that a run of any stack adopted. A resumed run
+    finds here only the versions that this run adopted."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
-    """ARN of a described version -> the verdict because of which it must not be deployed."""
+    """ARN of a described version -> the verdict REJECTED or ROLLED_BACK. A version with a verdict
+    must not be deployed."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
 
 
-class _KnownVersions(NamedTuple):
-    """The fields of `World` about described versions."""
+class _DescribedVersions(NamedTuple):
+    """The fields of `World` that need the description and the tags of versions."""
 
-    named: Mapping[str, SolutionVersionTypeDef]
+    versions_by_name: Mapping[str, SolutionVersionTypeDef]
     trained_by_runs: Collection[str]
-    adopted: Mapping[str, SolutionVersionTypeDef]
+    adopted_versions: Mapping[str, SolutionVersionTypeDef]
     verdicts: Mapping[str, str]
 
 
-class _KnownImports(NamedTuple):
-    """The fields of `World` about imports that a run created."""
+class _ImportTags(NamedTuple):
+    """The fields of `World` that need the tags of import jobs."""
 
     last: Mapping[str, Tags]
     last_full: Mapping[str, Tags]
@@ -120,58 +128,71 @@ def read_world(
     datasets: Sequence[DatasetSettings],
     solutions: Sequence[SolutionSettings],
 ) -> World:
-    """Read the world. `datasets` are those that the run imports, `solutions` those it trains."""
-    known_datasets = _existing(
+    """Read the state of the services.
+
+    Args:
+        client: a client for reads.
+        settings: the settings of the pipeline. All their datasets are described.
+        run: the run to plan.
+        datasets: the datasets that the run imports. Their exports are read.
+        solutions: the solutions that the run trains.
+    """
+    existing_datasets = _describe_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
     )
-    known_solutions = _existing(
+    existing_solutions = _describe_existing(
         [solution["solutionArn"] for solution in solutions],
         lambda arn: client.describe_solution(solutionArn=arn)["solution"],
     )
-    groups = _existing(
-        {dataset["datasetGroupArn"] for dataset in known_datasets.values()},
+    dataset_groups = _describe_existing(
+        {dataset["datasetGroupArn"] for dataset in existing_datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-    campaigns = _existing(
+    campaigns = _describe_existing(
         [campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]],
         lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
     )
-    jobs = {arn: import_jobs(client, arn) for arn in known_datasets}
-    known_imports = _known_imports(client, jobs)
-    summaries = {arn: versions(client, arn) for arn in known_solutions}
-    known_versions = _known_versions(client, settings, run, summaries)
+    jobs_of_datasets = {arn: import_jobs(client, arn) for arn in existing_datasets}
+    import_tags = _read_import_tags(client, jobs_of_datasets)
+    versions_of_solutions = {arn: versions(client, arn) for arn in existing_solutions}
+    described_versions = _describe_versions(client, settings, run, versions_of_solutions)
     return World(
         now=clock.now(),
         schedule_changed_at=_schedule_changed_at(run["request"]),
         older_run=executions.older_run(aws.stepfunctions(), run),
-        dataset_groups=groups,
-        event_trackers=[tracker for arn in groups for tracker in _event_trackers(client, arn)],
-        datasets=known_datasets,
+        dataset_groups=dataset_groups,
+        event_trackers=[
+            tracker for arn in dataset_groups for tracker in _active_event_trackers(client, arn)
+        ],
+        datasets=existing_datasets,
         schemas={
-            arn: _schema(client, dataset["schemaArn"]) for arn, dataset in known_datasets.items()
+            arn: _schema_fields(client, dataset["schemaArn"])
+            for arn, dataset in existing_datasets.items()
         },
-        import_jobs=jobs,
+        import_jobs=jobs_of_datasets,
         import_slots_used=sum(is_running(job["status"]) for job in import_jobs(client)),
-        last_import_tags=known_imports.last,
-        last_full_import_tags=known_imports.last_full,
+        last_import_tags=import_tags.last,
+        last_full_import_tags=import_tags.last_full,
         exports={
             dataset["datasetArn"]: exports.read_export(
                 aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
             )
             for dataset in datasets
         },
-        solutions=known_solutions,
-        versions=summaries,
-        versions_by_name=known_versions.named,
-        trained_by_runs=known_versions.trained_by_runs,
-        adopted_versions=known_versions.adopted,
-        verdicts=known_versions.verdicts,
+        solutions=existing_solutions,
+        versions=versions_of_solutions,
+        versions_by_name=described_versions.versions_by_name,
+        trained_by_runs=described_versions.trained_by_runs,
+        adopted_versions=described_versions.adopted_versions,
+        verdicts=described_versions.verdicts,
         campaigns=campaigns,
     )
 
 
-def _existing(arns: Iterable[str], describe: Callable[[str], Resource]) -> dict[str, Resource]:
+def _describe_existing(
+    arns: Iterable[str], describe: Callable[[str], Resource]
+) -> dict[str, Resource]:
     """Return ARN -> description of each resource that exists."""
     resources = {}
     for arn in arns:
@@ -183,7 +204,7 @@ def _existing(arns: Iterable[str], describe: Callable[[str], Resource]) -> dict[
     return resources
 
 
-def _event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
+def _active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
     """Return the ARNs of the ACTIVE event trackers of a dataset group."""
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
     return [
@@ -194,7 +215,8 @@ def _event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
     ]
 
 
-def _schema(client: PersonalizeClient, schema_arn: str) -> list[SchemaField]:
+def _schema_fields(client: PersonalizeClient, schema_arn: str) -> list[SchemaField]:
+    """Return the fields of a schema. Personalize stores a schema as a JSON string."""
     schema = client.describe_schema(schemaArn=schema_arn)["schema"]["schema"]
     fields: list[SchemaField] = json.loads(schema)["fields"]
     return fields
@@ -210,27 +232,35 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
 
 
-def _known_imports(
-    client: PersonalizeClient, jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]]
-) -> _KnownImports:
-    """Read the tags of the newest imports. The jobs must be sorted, newest first."""
-    read_tags = cache(lambda arn: tags_of(client, arn))
+def _read_import_tags(
+    client: PersonalizeClient,
+    jobs_of_datasets: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]],
+) -> _ImportTags:
+    """Read the tags of the newest imports. The jobs of a dataset must be sorted, newest first."""
+
+    @cache
+    def read_tags(job_arn: str) -> Tags:
+        return tags_of(client, job_arn)
+
     last: dict[str, Tags] = {}
     last_full: dict[str, Tags] = {}
-    for arn, dataset_jobs in jobs.items():
-        active = [job for job in dataset_jobs if is_active(job["status"])]
+    for dataset_arn, jobs in jobs_of_datasets.items():
+        active = [job for job in jobs if is_active(job["status"])]
         full = [job for job in active if import_mode_of(job) == "FULL"]
         if tags := _first_tags_of_a_run(active[:1], read_tags):
-            last[arn] = tags
+            last[dataset_arn] = tags
         if tags := _first_tags_of_a_run(full[:SEARCHED_IMPORTS], read_tags):
-            last_full[arn] = tags
-    return _KnownImports(last, last_full)
+            last_full[dataset_arn] = tags
+    return _ImportTags(last, last_full)
 
 
 def _first_tags_of_a_run(
     jobs: Sequence[DatasetImportJobSummaryTypeDef], read_tags: Callable[[str], Tags]
 ) -> Tags | None:
-    """Return the tags of the first job that a run created, or None. No further tags are read."""
+    """Return the tags of the first job that a run created, or None if no run created a job.
+
+    The tags of the jobs after it are not read.
+    """
     for job in jobs:
         tags = read_tags(job["datasetImportJobArn"])
         if created_by_any_run(tags):
@@ -238,63 +268,56 @@ def _first_tags_of_a_run(
     return None
 
 
-def _known_versions(
+def _describe_versions(
     client: PersonalizeClient,
     settings: Settings,
     run: Run,
-    summaries: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
-) -> _KnownVersions:
-    """Describe the versions that the run may use, and read their tags.
+    versions_of_solutions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
+) -> _DescribedVersions:
+    """Describe the versions that the run may use instead of training one, and read their tags.
 
-    A resumed run goes on with the foreign versions that this run adopted. Any other run may deploy
-    a foreign version that any earlier run adopted.
+    The versions of a solution must be sorted, newest first.
     """
-    described = _described_versions(client, run, summaries)
-    tags = {
-        version["solutionVersionArn"]: tags_of(client, version["solutionVersionArn"])
-        for version in described
-    }
-    if is_resumed(run):
-        adopted = {arn for arn in tags if adopted_by_run(tags[arn], settings, run)}
-    else:
-        adopted = {arn for arn in tags if adopted_by_any_run(tags[arn])}
-    # The described versions are newest first. Of several with one key, the newest counts.
-    oldest_first = described[::-1]
-    return _KnownVersions(
-        named={version["name"]: version for version in oldest_first if "name" in version},
-        trained_by_runs={arn for arn in tags if created_by_any_run(tags[arn])},
-        adopted={
-            version["solutionArn"]: version
-            for version in oldest_first
-            if version["solutionVersionArn"] in adopted
-        },
-        verdicts={arn: tags[arn][VERDICT] for arn in tags if VERDICT in tags[arn]},
-    )
-
-
-def _described_versions(
-    client: PersonalizeClient,
-    run: Run,
-    summaries: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
-) -> list[SolutionVersionTypeDef]:
-    """Describe the versions that the run may use, for each solution newest first."""
-    return [
-        client.describe_solution_version(solutionVersionArn=summary["solutionVersionArn"])[
-            "solutionVersion"
-        ]
-        for newest_first in summaries.values()
-        for summary in _to_describe(run, newest_first)
+    described = [
+        client.describe_solution_version(solutionVersionArn=summary["solutionVersionArn"])
+        for newest_first in versions_of_solutions.values()
+        for summary in _candidates(run, newest_first)
     ]
+    versions_by_name: dict[str, SolutionVersionTypeDef] = {}
+    adopted_versions: dict[str, SolutionVersionTypeDef] = {}
+    trained_by_runs, verdicts = set(), {}
+    for version in (response["solutionVersion"] for response in described):
+        arn = version["solutionVersionArn"]
+        tags = tags_of(client, arn)
+        # The newest version comes first, and setdefault keeps the first.
+        if "name" in version:
+            versions_by_name.setdefault(version["name"], version)
+        if _is_adopted(tags, settings, run):
+            adopted_versions.setdefault(version["solutionArn"], version)
+        if created_by_any_run(tags):
+            trained_by_runs.add(arn)
+        if VERDICT in tags:
+            verdicts[arn] = tags[VERDICT]
+    return _DescribedVersions(versions_by_name, trained_by_runs, adopted_versions, verdicts)
 
 
-def _to_describe(
+def _candidates(
     run: Run, newest_first: Sequence[SolutionVersionSummaryTypeDef]
 ) -> Sequence[SolutionVersionSummaryTypeDef]:
-    """Return the versions of one solution that the run may use.
+    """Return the versions of one solution that the run may use instead of training one.
 
-    A run that is resumed or imports nothing finds a version by its name, and a list has no names.
-    Any other run can only use the newest ACTIVE version.
+    A run that is resumed or imports nothing finds a version by its name, which only the description
+    contains. Any other run can only use the newest ACTIVE version.
     """
     if is_resumed(run) or run["request"].get("skipImport"):
         return newest_first[:DESCRIBED_VERSIONS]
     return [summary for summary in newest_first if is_active(summary["status"])][:1]
+
+
+def _is_adopted(tags: Tags, settings: Settings, run: Run) -> bool:
+    """Return True if the tags show that a foreign version was adopted so that the run may use it.
+
+    A resumed run goes on with the versions that this run adopted. Any other run may deploy a
+    version that any earlier run adopted.
+    """
+    return adopted_by_run(tags, settings, run) if is_resumed(run) else adopted_by_any_run(tags)
