@@ -1,7 +1,7 @@
-"""The clients of the AWS services, and the transient errors that they raise.
+"""Creates the clients of the AWS services, which raise exceptions for transient errors.
 
-No other module creates a client. A client waits for a response for less time than the function
-that uses it may take (`components/state_machine/steps.py`).
+No other module creates a client. The timeouts of a client are shorter than the timeout of the
+function that uses it (`components/state_machine/steps.py`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 Client = TypeVar("Client", bound="BaseClient")
 
 READ_ATTEMPTS = 4
-"""The number of times that a client for reads sends a request at most."""
-THROTTLING = frozenset(
+"""A client for reads sends a request at most this number of times."""
+WRITE_ATTEMPTS = 1
+THROTTLING_CODES = frozenset(
     {
         "ThrottlingException",
         "Throttling",
@@ -40,30 +41,36 @@ THROTTLING = frozenset(
         "SlowDown",
     }
 )
-SERVER_ERROR = 500
-NO_RESPONSE = (exceptions.ConnectionError, exceptions.HTTPClientError)
-"""Base classes of the errors that botocore raises if no response came."""
+"""The error codes with which AWS services refuse a request because there are too many."""
+FIRST_SERVER_ERROR = 500
+"""HTTP status codes from this number on mean a fault of the service."""
+NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
+"""The base classes of the errors that botocore raises if no response came."""
 
 
 @functools.cache
 def read_client() -> PersonalizeClient:
-    """Return the client of Personalize for reads, which botocore retries."""
+    """Return the client of Personalize for functions that only read. botocore retries reads."""
     return with_transient_errors(boto3.client("personalize", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def write_client() -> PersonalizeClient:
-    """Return the client of Personalize for writes, which sends each request once.
+    """Return the client of Personalize for functions that write. It sends each request once.
 
-    If the response to a create is lost, the job must be looked for before another create.
+    If the response to a create is lost, the job may exist. So it must be looked for before another
+    create is sent, and botocore does not do that.
     """
-    return with_transient_errors(boto3.client("personalize", config=_config(1)))
+    return with_transient_errors(boto3.client("personalize", config=_config(WRITE_ATTEMPTS)))
 
 
 @functools.cache
 def runtime_client() -> PersonalizeRuntimeClient:
-    """Return the client of the Personalize runtime, which sends each request once."""
-    return boto3.client("personalize-runtime", config=_config(1))
+    """Return the client of the Personalize runtime. It sends each request once.
+
+    The probe handles throttling and 5xx itself, so the client raises botocore's exceptions.
+    """
+    return boto3.client("personalize-runtime", config=_config(WRITE_ATTEMPTS))
 
 
 @functools.cache
@@ -85,7 +92,10 @@ def scheduler() -> EventBridgeSchedulerClient:
 
 
 def _config(attempts: int) -> Config:
-    """Return a config with which four attempts fit into the 60 seconds of the shortest function."""
+    """Return the config of a client that sends a request at most `attempts` times.
+
+    With these timeouts four attempts take at most 60 seconds, the shortest timeout of a function.
+    """
     return Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=5,
@@ -94,30 +104,38 @@ def _config(attempts: int) -> Config:
 
 
 def with_transient_errors(client: Client) -> Client:
-    """Return the client, which now raises `Throttled` and `ServiceUnavailable`.
+    """Change the client so that it raises `Throttled` and `ServiceUnavailable`, and return it.
 
-    The API models contain no exception for throttling and 5xx. botocore would raise a ClientError,
-    and the workflow, which matches class names, could not tell it from other errors.
+    For throttling and 5xx responses botocore raises a ClientError, as for many other errors. The
+    workflow matches the names of classes, so it needs a class for each error that it retries.
     """
-    client.meta.events.register("after-call", _check_response)
-    client.meta.events.register("after-call-error", _check_error)
+    client.meta.events.register("after-call", _raise_for_response)
+    client.meta.events.register("after-call-error", _raise_without_response)
     return client
 
 
-def _check_response(
+def _raise_for_response(
     http_response: AWSResponse,
     parsed: Mapping[str, Mapping[str, str]],
     model: OperationModel,
     **_: object,
 ) -> None:
+    """Raise an exception if the response means throttling or a fault of the service.
+
+    botocore passes these arguments by name.
+    """
     error = parsed.get("Error", {})
     message = f"{model.name}: {error.get('Code')}: {error.get('Message')}"
-    if error.get("Code") in THROTTLING:
+    if error.get("Code") in THROTTLING_CODES:
         raise Throttled(message)
-    if http_response.status_code >= SERVER_ERROR:
+    if http_response.status_code >= FIRST_SERVER_ERROR:
         raise ServiceUnavailable(message)
 
 
-def _check_error(exception: Exception, **_: object) -> None:
-    if isinstance(exception, NO_RESPONSE):
+def _raise_without_response(exception: Exception, **_: object) -> None:
+    """Raise `ServiceUnavailable` if botocore got no response.
+
+    botocore itself raises the exceptions of other classes.
+    """
+    if isinstance(exception, NO_RESPONSE_ERRORS):
         raise ServiceUnavailable(f"no response: {exception}") from exception

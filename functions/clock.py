@@ -1,4 +1,4 @@
-"""The current time, in one module, so that tests can replace it."""
+"""Reads the time and waits. Tests replace this module by a clock of their own."""
 
 import time
 from datetime import UTC, datetime
@@ -10,5 +10,5 @@ def now() -> datetime:
 
 
 def sleep(seconds: float) -> None:
-    """Wait for this number of seconds."""
+    """Wait for a number of seconds."""
     time.sleep(seconds)

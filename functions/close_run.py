@@ -1,4 +1,4 @@
-"""Closes a run whose execution ended without a report: stops its trainings, and reports."""
+"""Closes a run whose execution ended without a report."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from .personalize.versions import stop_training, versions_of_run
 from .report import RunReport, report_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .contract import ConfiguredRun, FinishedRun
 
 STOPPED_BY_A_PERSON = "ABORTED"
-"""The status after which trainings go on. A person stopped the execution, and can stop them too."""
+"""The status of an execution that a person stopped. Its trainings go on, because this person can
+stop them too."""
 MAX_CREATION_DELAY = timedelta(minutes=1)
 """A function that was running when the execution ended may create a job within this time."""
 
@@ -39,7 +38,11 @@ class StatusChange(TypedDict):
 
 
 def handler(event: StatusChange, _context: object) -> RunReport | None:
-    """Close the run, unless it has sent its report. It may be called more than once for a run."""
+    """Stop the trainings of the run, and return its report, which is also written to the log.
+
+    Nothing happens if the run has sent its report, or if the execution ended before its first
+    state did. The handler may be called more than once for a run.
+    """
     execution_arn = event["detail"]["executionArn"]
     error = unreported_error(stepfunctions(), execution_arn)
     if error is None:
@@ -48,26 +51,42 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
     if configured is None:
         return None
     ended_at = datetime.fromtimestamp(event["detail"]["stopDate"] / 1000, UTC)
-    stops = error["Error"] != STOPPED_BY_A_PERSON
-    cause = "; ".join([error["Cause"], *_close_jobs(configured, ended_at, stops=stops)])
+    created_before = ended_at + MAX_CREATION_DELAY
+    job_states = [
+        *_import_states(configured, created_before),
+        *_close_trainings(
+            configured, created_before, may_stop=error["Error"] != STOPPED_BY_A_PERSON
+        ),
+    ]
     document: FinishedRun = {
         "settings": configured["settings"],
         "run": run_of(configured),
-        "error": {**error, "Cause": cause},
+        "error": {**error, "Cause": "; ".join([error["Cause"], *job_states])},
     }
     return log_report("close_run", report_of(document))
 
 
-def _close_jobs(configured: ConfiguredRun, ended_at: datetime, *, stops: bool) -> Iterator[str]:
-    """Stop the trainings of the run, and yield the state of each of its jobs."""
+def _import_states(configured: ConfiguredRun, created_before: datetime) -> list[str]:
+    """Return a message with the status of each import job of the run.
+
+    Personalize has no request that stops an import job.
+    """
     settings, run = configured["settings"], run_of(configured)
-    created_before = ended_at + MAX_CREATION_DELAY
-    for job in imports_of_run(write_client(), settings, run, created_before):
-        yield f"{job['datasetImportJobArn']} is {job['status']}"
+    jobs = imports_of_run(write_client(), settings, run, created_before)
+    return [f"{job['datasetImportJobArn']} is {job['status']}" for job in jobs]
+
+
+def _close_trainings(
+    configured: ConfiguredRun, created_before: datetime, *, may_stop: bool
+) -> list[str]:
+    """Return a message about each training of the run, after stopping it if `may_stop` is true."""
+    settings, run = configured["settings"], run_of(configured)
+    messages = []
     for version in versions_of_run(write_client(), settings, run, created_before):
         arn, status = version["solutionVersionArn"], version["status"]
-        if stops and is_running(status):
+        if may_stop and is_running(status):
             stop_training(write_client(), arn, status)
-            yield f"stopped {arn}"
+            messages.append(f"stopped {arn}")
         else:
-            yield f"{arn} is {status}"
+            messages.append(f"{arn} is {status}")
+    return messages

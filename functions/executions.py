@@ -1,4 +1,4 @@
-"""Executions of the state machine: their input, the run that they belong to, and how they ended."""
+"""Reads what an execution says about its run: its input, its history and how it ended."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ if TYPE_CHECKING:
     from .contract import ConfiguredRun, Run, Settings, StateError
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+"""The format of the scheduled time in the id of a scheduled run."""
 RUN_ID = re.compile(r"\d{8}T\d{6}Z|\d{8}-[0-9a-f]{8}")
 SCHEDULE_ARN = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 FLAGS = ("skipImport", "dryRun", "force")
+"""The keys whose value is true or false."""
 KEYS = tuple(Request.__annotations__)
+"""The keys that the input of an execution may have."""
 REPORTED = "RetrainingFailed"
-"""The error of an execution that failed and sent its report (`state_machine/definition.py`)."""
+"""The error of a failed execution that has sent its report (`state_machine/definition.py`)."""
 FIRST_EVENTS = 10
 """The number of history events to read. The result of the first state is among the first four."""
 
 
 def run_of(configured: ConfiguredRun) -> Run:
-    """Return the run of an execution.
-
-    The id of a scheduled run is its scheduled time. The id of a manual run is the day and a hash of
-    the execution's ARN and start, because the name of an execution may be used again after 90 days.
-    """
+    """Return the run of an execution."""
     request = request_of(configured["request"])
     return {
         "id": _run_id(configured, request),
@@ -47,6 +46,12 @@ def run_of(configured: ConfiguredRun) -> Run:
 
 
 def _run_id(configured: ConfiguredRun, request: Request) -> str:
+    """Return the id of a run. A resumed run keeps the id of the earlier execution.
+
+    The id of a scheduled run is its scheduled time. The id of a manual run is the day and a hash of
+    the execution's ARN and start time. The ARN alone is not enough, because the name of an
+    execution may be used again after 90 days.
+    """
     if request.get("resume"):
         return str(request["resume"])
     if scheduled := scheduled_at(request):
@@ -57,7 +62,10 @@ def _run_id(configured: ConfiguredRun, request: Request) -> str:
 
 
 def request_of(execution_input: object) -> Request:
-    """Return the input of an execution without keys that are null. {} if it is not an object."""
+    """Return the input of an execution without the keys that are null.
+
+    Return {} if the input is not a JSON object. `input_problems` has a message about this.
+    """
     if not isinstance(execution_input, dict):
         return {}
     return cast(
@@ -66,7 +74,10 @@ def request_of(execution_input: object) -> Request:
 
 
 def scheduled_at(request: Request) -> datetime | None:
-    """Return the scheduled time of the run, or None if a person started it."""
+    """Return the scheduled time of the run in UTC, or None if a person started the run.
+
+    Also return None for a time without a zone, and for a text that is no time.
+    """
     try:
         scheduled = datetime.fromisoformat(str(request.get("scheduledTime")))
         return scheduled.astimezone(UTC) if scheduled.tzinfo else None
@@ -80,12 +91,12 @@ def is_resumed(run: Run) -> bool:
 
 
 def short_hash(text: str, length: int) -> str:
-    """Return the first hex digits of the SHA-256 of a text."""
+    """Return the first `length` hex digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def day_of(run_id: str) -> str:
-    """Return the day of a run, for example 2026-11-29. A resumed run keeps its day."""
+    """Return the day of a run, for example 2026-11-29. The day is part of the id of the run."""
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
 
 
@@ -98,14 +109,15 @@ def input_problems(execution_input: object, settings: Settings) -> list[str]:
     dataset_types = [dataset["type"] for dataset in settings["datasets"]]
     solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
     return [
-        *(_unknown("key", key, KEYS) for key in request if key not in KEYS),
+        *(_unknown_message("key", key, KEYS) for key in request if key not in KEYS),
         *_wrong_values(request),
-        *_not_configured("datasets", request, dataset_types),
-        *_not_configured("solutions", request, solution_arns),
+        *_unknown_choices("datasets", request, dataset_types),
+        *_unknown_choices("solutions", request, solution_arns),
     ]
 
 
 def _wrong_values(request: Request) -> Iterator[str]:
+    """Yield a message for each key whose value has a wrong type or form."""
     values = dict(request)
     for flag in FLAGS:
         if flag in values and not isinstance(values[flag], bool):
@@ -133,17 +145,18 @@ def _wrong_values(request: Request) -> Iterator[str]:
         )
 
 
-def _not_configured(key: str, request: Request, configured: Sequence[str]) -> list[str]:
-    """Return a message for each value of a list that the stack does not configure."""
+def _unknown_choices(key: str, request: Request, configured: Sequence[str]) -> list[str]:
+    """Return a message for each dataset or solution of the request that is not configured."""
     chosen = request.get(key)
     if chosen is None:
         return []
     if not isinstance(chosen, list) or not chosen:
         return [f"{key}: {chosen!r} is not a list of one or more of {configured}"]
-    return [_unknown(key, value, configured) for value in chosen if value not in configured]
+    return [_unknown_message(key, value, configured) for value in chosen if value not in configured]
 
 
-def _unknown(key: str, value: object, known: Sequence[str]) -> str:
+def _unknown_message(key: str, value: object, known: Sequence[str]) -> str:
+    """Return a message that names the known value that is most like this value, or all of them."""
     nearest = get_close_matches(str(value), known, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected one of {list(known)}"
     return f"{key}: {value!r} is unknown; {hint}"
@@ -163,11 +176,13 @@ def configured_run_of(client: SFNClient, execution_arn: str) -> ConfiguredRun | 
 def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:
     """Return the error of an execution that ended without a report.
 
-    Return None if the execution has sent its report, or if it did not fail.
+    Return None if the execution has sent its report, or if it did not fail. The `Error` is the
+    status of the execution, for example TIMED_OUT.
 
     Raises:
-        ServiceUnavailable: the response still says RUNNING, because it may be old. Lambda retries
-            a function that an event invoked twice, after one and two minutes.
+        ServiceUnavailable: the response says RUNNING although the execution has ended, because the
+            response is old. An event has invoked the function, so Lambda retries it twice, after
+            one minute and after two minutes.
     """
     execution = client.describe_execution(executionArn=execution_arn)
     status, error = execution["status"], execution.get("error")
@@ -182,20 +197,21 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
 def older_run(client: SFNClient, run: Run) -> str | None:
     """Return the ARN of a running execution of this state machine that started earlier, or None.
 
-    Of two executions that started at once, the first by ARN is the older. So of all running
-    executions at least one goes on, also if the list is not complete yet. If the list contains this
-    run, the start time of the list counts, because the run may know its start more precisely.
+    If two executions started at the same time, the execution whose ARN comes first in the alphabet
+    counts as older. So at least one of the running executions finds no older one and goes on, even
+    if the list does not contain every execution yet. The list may have rounded start times. So
+    for this run too the time from the list counts, if the list contains this run.
     """
     arn = run["executionArn"]
     machine_arn, _, _ = arn.replace(":execution:", ":stateMachine:").rpartition(":")
     pages = client.get_paginator("list_executions").paginate(
         stateMachineArn=machine_arn, statusFilter="RUNNING"
     )
-    started = {
+    start_times = {
         execution["executionArn"]: execution["startDate"]
         for page in pages
         for execution in page["executions"]
     }
-    started.setdefault(arn, datetime.fromisoformat(run["startedAt"]))
-    oldest = min(started, key=lambda execution_arn: (started[execution_arn], execution_arn))
+    start_times.setdefault(arn, datetime.fromisoformat(run["startedAt"]))
+    oldest = min(start_times, key=lambda execution: (start_times[execution], execution))
     return None if oldest == arn else oldest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import clock
-from ..aws import THROTTLING
+from ..aws import THROTTLING_CODES
 from ..contract import campaign_settings
 from .pacing import INVOCATION_SECONDS
 
@@ -94,7 +94,7 @@ def _send_request(
     try:
         result_count = _request_and_count(client, campaign_arn, probe)
     except ClientError as error:
-        is_throttled = error.response["Error"]["Code"] in THROTTLING
+        is_throttled = error.response["Error"]["Code"] in THROTTLING_CODES
         return THROTTLED if is_throttled else str(error)
     except BotoCoreError as error:
         return str(error)
