@@ -1,4 +1,4 @@
-"""Reads the exports in S3 that are to be imported: objects, headers and first rows."""
+"""Reads the exports in S3: the list of their files, and the header and first rows of each file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SAMPLED_FILES = 10
-"""The number of files of which a sample is read. The newest files are read."""
+"""The number of files of which a sample is read, the newest files first."""
 SAMPLE_BYTES = 64 * 1024
-COUNTED_BYTES = 1024 * 1024
-"""The rows of an export are counted if the export has at most this size."""
+"""The number of bytes that are read from the beginning of a file."""
+MAX_COUNTED_BYTES = 1024 * 1024
+"""The rows of an export are counted only if the export has at most this size."""
 
 
 class Location(NamedTuple):
@@ -34,7 +35,11 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class S3Object:
-    """One object. For a multipart upload `modified_at` is when the upload began."""
+    """One object in S3.
+
+    `modified_at` is when the object was written. For a multipart upload it is when the upload
+    began, so the object may appear later.
+    """
 
     key: str
     size: int
@@ -44,7 +49,7 @@ class S3Object:
 
 @dataclass(frozen=True, kw_only=True)
 class FileSample:
-    """The beginning of a CSV file: its header, and the complete rows in the first bytes."""
+    """The beginning of a CSV file: its header, and the complete rows of its first 64 KB."""
 
     key: str
     header: tuple[str, ...]
@@ -53,7 +58,7 @@ class FileSample:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """The files at a location."""
+    """The files at a location, with samples of the newest ones."""
 
     location: str
     objects: Sequence[S3Object] = ()
@@ -70,43 +75,49 @@ class Export:
 
     @property
     def fingerprint(self) -> str:
-        """A hash that changes if an object is added, removed or written again."""
-        listed = sorted((file.key, file.size, file.etag) for file in self.objects)
-        return hashlib.sha256(repr(listed).encode()).hexdigest()[:32]
+        """A hash of all objects. It changes if an object is added, removed or changed."""
+        contents = sorted((file.key, file.size, file.etag) for file in self.objects)
+        return hashlib.sha256(repr(contents).encode()).hexdigest()[:32]
 
     @property
-    def rows(self) -> int | None:
+    def row_count(self) -> int | None:
         """The number of rows of all files, or None if not every file was read to its end."""
-        if self.size > COUNTED_BYTES or len(self.samples) < len(self.objects):
-            return None
-        if any(file.size > SAMPLE_BYTES for file in self.objects):
+        every_file_is_sampled = len(self.samples) == len(self.objects)
+        samples_are_complete = all(file.size <= SAMPLE_BYTES for file in self.objects)
+        if self.size > MAX_COUNTED_BYTES or not every_file_is_sampled or not samples_are_complete:
             return None
         return sum(len(sample.rows) for sample in self.samples)
 
 
 def read_export(client: S3Client, location: str, marker: str | None = None) -> Export:
-    """Return the export at a location, which is a file, or a folder that ends in `/`.
+    """Return the export at a location, with the time of its ready marker.
 
-    If the location or the marker cannot be read, the export has only a `read_error`.
+    A location ends in `/` if it is a folder, else it is one file. If the location or the marker
+    cannot be read, the export has only a `read_error`.
     """
-    reading = location
     try:
         objects = list_objects(client, location)
-        samples = _samples(client, location, objects)
-        reading = marker or location
-        marker_written_at = _modified_at(client, marker) if marker else None
+        samples = _read_samples(client, location, objects)
     except ClientError as error:
-        details = error.response["Error"]
-        reason = f"{details.get('Code')}: {details.get('Message')}"
-        return Export(location=location, read_error=f"{reading} cannot be read: {reason}")
+        return Export(location=location, read_error=_read_error(location, error))
+    if marker is None:
+        return Export(location=location, objects=objects, samples=samples)
+    try:
+        marker_written_at = _marker_written_at(client, marker)
+    except ClientError as error:
+        return Export(location=location, read_error=_read_error(marker, error))
     return Export(
         location=location, objects=objects, samples=samples, marker_written_at=marker_written_at
     )
 
 
 def list_objects(client: S3Client, location: str) -> list[S3Object]:
-    """Return the objects at a location, without the folders that the S3 console creates."""
-    bucket, prefix = split(location)
+    """Return the objects at a location.
+
+    The S3 console creates an empty object for a folder, with a key that ends in `/`. It is left
+    out. If the location is a file, objects with a longer key are left out too.
+    """
+    bucket, prefix = split_location(location)
     is_folder = prefix.endswith("/")
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [
@@ -122,20 +133,31 @@ def list_objects(client: S3Client, location: str) -> list[S3Object]:
     ]
 
 
-def split(location: str) -> Location:
-    """Return the bucket and the key of a location."""
+def split_location(location: str) -> Location:
+    """Return the bucket and the key of a location `s3://bucket/key`."""
     bucket, _, key = location.removeprefix("s3://").partition("/")
     return Location(bucket, key)
 
 
-def _samples(client: S3Client, location: str, objects: Sequence[S3Object]) -> list[FileSample]:
+def _read_error(location: str, error: ClientError) -> str:
+    details = error.response["Error"]
+    return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
+
+
+def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) -> list[FileSample]:
     """Read the beginning of the newest files, newest first. An empty file has no sample."""
-    bucket = split(location).bucket
-    newest = sorted(objects, key=lambda file: file.modified_at, reverse=True)[:SAMPLED_FILES]
-    return [_sample(client, bucket, file) for file in newest if file.size]
+    bucket = split_location(location).bucket
+    newest_first = sorted(objects, key=lambda file: file.modified_at, reverse=True)
+    sampled = newest_first[:SAMPLED_FILES]
+    return [_read_sample(client, bucket, file) for file in sampled if file.size > 0]
 
 
-def _sample(client: S3Client, bucket: str, file: S3Object) -> FileSample:
+def _read_sample(client: S3Client, bucket: str, file: S3Object) -> FileSample:
+    """Read the header and the first rows of a file. Empty rows are left out.
+
+    Raises:
+        ServiceUnavailable: the connection broke off before the whole response was read.
+    """
     response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{SAMPLE_BYTES - 1}")
     try:
         content = response["Body"].read()
@@ -149,7 +171,7 @@ def _sample(client: S3Client, bucket: str, file: S3Object) -> FileSample:
     return FileSample(key=file.key, header=rows[0] if rows else (), rows=tuple(rows[1:]))
 
 
-def _modified_at(client: S3Client, marker: str) -> datetime | None:
+def _marker_written_at(client: S3Client, marker: str) -> datetime | None:
     """Return when the marker was written, or None if it does not exist."""
     objects = list_objects(client, marker)
     return objects[0].modified_at if objects else None

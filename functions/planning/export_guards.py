@@ -1,13 +1,14 @@
-"""The guards that check the exports in S3: may they replace the data, or be added to them?"""
+"""Checks the exports in S3 before they are imported. Each guard yields messages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..executions import day_of, is_resumed
-from ..personalize.statuses import cannot_succeed, is_active
+from ..personalize.statuses import cannot_succeed
 from ..personalize.tags import BYTES, FINGERPRINT, RUN
 from .situation import DATE
+from .world import newest_active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,32 +19,35 @@ if TYPE_CHECKING:
     from .situation import Situation
     from .world import SchemaField
 
-LONGEST_HEADER = 200
-"""Characters of a header in a message. The header of a file that is no CSV may be very long."""
-LONGEST_VALUE = 100
-"""Characters of a value in a message. After an open quote, the rest of a file is one value."""
+MAX_HEADER_LENGTH = 200
+"""A message shows this number of characters of a header. The first line of a file that is not CSV
+may be very long."""
+MAX_VALUE_LENGTH = 100
+"""A message shows this number of characters of a value. If a quote is not closed, the rest of the
+file is one value."""
 CHECKED_ROWS = 100
 """The number of rows of each file whose values are parsed."""
-LEAST_NEW_INTERACTIONS = 1000
-MOST_INCREMENTAL_BYTES = 10**9
-"""The limits of an INCREMENTAL import, by
+MIN_INCREMENTAL_INTERACTIONS = 1000
+MAX_INCREMENTAL_BYTES = 10**9
+"""AWS's limits for an INCREMENTAL import:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
 def nothing_new(situation: Situation) -> Iterator[str]:
-    """Yield a message for a run that could only train the same models again.
+    """Yield a message for a run whose trainings would learn nothing new.
 
-    Every export is the one that was imported last, no event tracker streams events in, and the
-    newest version of every solution is newer than every import. A forced or resumed run goes on.
+    This is so if every export was imported before and has not changed since, if no event tracker
+    sends events, and if every solution was trained after the last import. A forced run and a
+    resumed run go on.
     """
     world, request = situation.world, situation.run["request"]
     if request.get("force") or is_resumed(situation.run):
         return
     if not situation.settings["skipWhenUnchanged"] or not situation.datasets:
         return
-    if not _exports_are_unchanged(situation) or world.event_trackers:
+    if world.event_trackers or not _exports_are_unchanged(situation):
         return
-    if _versions_know_all_data(situation):
+    if _all_data_are_learned(situation):
         yield (
             "nothing is new: the exports were imported before, no event tracker sends events, and "
             "every solution was trained since; to train anyway, start with force"
@@ -51,48 +55,48 @@ def nothing_new(situation: Situation) -> Iterator[str]:
 
 
 def _exports_are_unchanged(situation: Situation) -> bool:
-    world = situation.world
-    arns = [dataset["datasetArn"] for dataset in situation.datasets]
-    return all(
-        world.exports[arn].fingerprint == world.last_import_tags.get(arn, {}).get(FINGERPRINT)
-        for arn in arns
-    )
+    """Return True if the last import of each dataset read the same objects as this run would."""
+    for dataset in situation.datasets:
+        arn = dataset["datasetArn"]
+        tags = situation.world.last_import_tags.get(arn, {})
+        if situation.world.exports[arn].fingerprint != tags.get(FINGERPRINT):
+            return False
+    return True
 
 
-def _versions_know_all_data(situation: Situation) -> bool:
-    """Return True if every solution has an ACTIVE version that is newer than every import."""
+def _all_data_are_learned(situation: Situation) -> bool:
+    """Return True if every solution has an ACTIVE version that is newer than the last import."""
     world = situation.world
-    imported_at = max(
-        job["lastUpdatedDateTime"]
-        for jobs in world.import_jobs.values()
-        for job in jobs
-        if is_active(job["status"])
-    )
+    assert world.data_as_of is not None, "an export is unchanged only if it was imported before"
     for versions in world.versions.values():
-        newest = next((version for version in versions if is_active(version["status"])), None)
-        if newest is None or newest["creationDateTime"] <= imported_at:
+        newest = newest_active(versions)
+        if newest is None or newest["creationDateTime"] <= world.data_as_of:
             return False
     return True
 
 
 def export_of_earlier_day(situation: Situation) -> Iterator[str]:
-    """Yield a message for a FULL import that would replace the export of a later day.
+    """Yield a message for a FULL import of an earlier day than the day of the last import.
 
-    Only a location with `{date}` has a day. The run may be of an earlier day if it is resumed, or
-    if the event of the schedule came late.
+    The import would replace newer data. This can happen if a run is resumed late, or if the event
+    of the schedule comes late. Only a location with `{date}` belongs to a day.
     """
     dataset, run = situation.dataset, situation.run
-    if dataset["importMode"] != "FULL" or not _has_date(situation):
+    if dataset["importMode"] != "FULL" or not _location_has_date(situation):
         return
-    last_run = situation.world.last_import_tags.get(dataset["datasetArn"], {}).get(RUN, "")
-    if day_of(last_run) > day_of(run["id"]):
+    last_run_id = situation.world.last_import_tags.get(dataset["datasetArn"], {}).get(RUN)
+    if last_run_id is not None and day_of(last_run_id) > day_of(run["id"]):
         yield (
-            f"{dataset['dataLocation']} is of {day_of(run['id'])}, but run {last_run} has imported "
-            "a later day since; start a run with {}"
+            f"{dataset['dataLocation']} is of {day_of(run['id'])}, but run {last_run_id} has "
+            "imported a later day since; start a run with {}"
         )
 
 
-def _has_date(situation: Situation) -> bool:
+def _location_has_date(situation: Situation) -> bool:
+    """Return True if the configured location contains `{date}`.
+
+    In the location of the selected dataset, `{date}` was already replaced by the day of the run.
+    """
     return any(
         DATE in configured["dataLocation"]
         for configured in situation.settings["datasets"]
@@ -101,7 +105,10 @@ def _has_date(situation: Situation) -> bool:
 
 
 def missing_export(situation: Situation) -> Iterator[str]:
-    """Yield a message for a location that is not readable, is empty, or has an empty file."""
+    """Yield a message for a location that cannot be read, or has no rows.
+
+    An empty file next to other files is an error too.
+    """
     export = _export(situation)
     empty = [file.key for file in export.objects if file.size == 0]
     if export.read_error:
@@ -114,7 +121,7 @@ def missing_export(situation: Situation) -> Iterator[str]:
             f"for example {empty[0]}; was the export cut off? A marker must be outside of the "
             "location"
         )
-    elif export.rows == 0:
+    elif export.row_count == 0:
         yield f"{export.location} has no row; was the export cut off?"
 
 
@@ -129,19 +136,23 @@ def missing_fields(situation: Situation) -> Iterator[str]:
         if missing:
             yield (
                 f"the header of {file.key} lacks {', '.join(missing)}, which the dataset's schema "
-                f"requires; it has {', '.join(file.header)[:LONGEST_HEADER] or 'nothing'}"
+                f"requires; it has {', '.join(file.header)[:MAX_HEADER_LENGTH] or 'nothing'}"
             )
 
 
 def wrong_values(situation: Situation) -> Iterator[str]:
-    """Yield a message for a file with a value of a wrong type among its first rows."""
+    """Yield a message for each file that has a wrong value in one of its first 100 rows."""
     fields = {field["name"]: field for field in _fields(situation)}
     for file in _export(situation).samples:
-        if message := _first_wrong_value(file, fields):
+        if message := _first_wrong_row(file, fields):
             yield message
 
 
-def _first_wrong_value(file: FileSample, fields: Mapping[str, SchemaField]) -> str | None:
+def _first_wrong_row(file: FileSample, fields: Mapping[str, SchemaField]) -> str | None:
+    """Return a message about the first row that does not fit the header and the schema, or None.
+
+    `fields` maps the name of a column to its field. A column without a field may have any value.
+    """
     for number, row in enumerate(file.rows[:CHECKED_ROWS], start=2):
         if len(row) != len(file.header):
             return (
@@ -152,7 +163,7 @@ def _first_wrong_value(file: FileSample, fields: Mapping[str, SchemaField]) -> s
             field = fields.get(name)
             if field and not _has_type(value, field):
                 return (
-                    f"line {number} of {file.key}: {name} is {value[:LONGEST_VALUE]!r}, but the "
+                    f"line {number} of {file.key}: {name} is {value[:MAX_VALUE_LENGTH]!r}, but the "
                     f"schema requires {' or '.join(_types(field))}"
                 )
     return None
@@ -161,25 +172,26 @@ def _first_wrong_value(file: FileSample, fields: Mapping[str, SchemaField]) -> s
 def truncated_export(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
-    A FULL import replaces all data. The size of a foreign import is not known.
+    A FULL import replaces all data, so a truncated export would delete data. Foreign imports are
+    not compared, because only the imports of this pipeline have a tag with their size.
     """
     dataset, export = situation.dataset, _export(situation)
-    last = situation.world.last_full_import_tags.get(dataset["datasetArn"], {})
-    if dataset["importMode"] != "FULL" or BYTES not in last or not export.objects:
+    tags = situation.world.last_full_import_tags.get(dataset["datasetArn"], {})
+    if dataset["importMode"] != "FULL" or BYTES not in tags or not export.objects:
         return
-    last_size, share = int(last[BYTES]), dataset["minRelativeSize"]
-    if export.size < share * last_size:
+    last_size, min_share = int(tags[BYTES]), dataset["minRelativeSize"]
+    if export.size < min_share * last_size:
         yield (
             f"{export.location} has {export.size} bytes, and the last FULL import took "
-            f"{last_size}: less than minRelativeSize {share:g} of it; if the data really shrank, "
-            "lower minRelativeSize for one run"
+            f"{last_size}: less than minRelativeSize {min_share:g} of it; if the data really "
+            "shrank, lower minRelativeSize for one run"
         )
 
 
 def export_not_ready(situation: Situation) -> Iterator[str]:
     """Yield a message for a ready marker that is missing or too old.
 
-    It must be newer than the last import and newer than the objects.
+    The marker must have been written after the last import began and after all objects.
     """
     export, marker = _export(situation), situation.dataset["readyMarker"]
     if marker is None or export.read_error:
@@ -188,64 +200,72 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
         yield f"the ready marker {marker} does not exist; was the export finished?"
         return
     written_at = export.marker_written_at
-    last = next((job for job in _import_jobs(situation) if is_active(job["status"])), None)
-    if last and written_at <= last["creationDateTime"]:
+    last_import = newest_active(_import_jobs(situation))
+    if last_import and written_at <= last_import["creationDateTime"]:
         yield (
             f"the ready marker {marker} was written at "
             f"{written_at.isoformat(timespec='seconds')}, before the last import at "
-            f"{last['creationDateTime'].isoformat(timespec='seconds')}; was the "
+            f"{last_import['creationDateTime'].isoformat(timespec='seconds')}; was the "
             "new export finished? To train without an import, start with skipImport"
         )
-    elif late := [file.key for file in export.objects if file.modified_at > written_at]:
+        return
+    late_keys = [file.key for file in export.objects if file.modified_at > written_at]
+    if late_keys:
         yield (
-            f"{len(late)} of {len(export.objects)} objects at {export.location} are newer than the "
-            f"ready marker {marker}, for example {late[0]}; is the export still being written? "
-            "Write the marker after the objects"
+            f"{len(late_keys)} of {len(export.objects)} objects at {export.location} are newer "
+            f"than the ready marker {marker}, for example {late_keys[0]}; is the export still "
+            "being written? Write the marker after the objects"
         )
 
 
 def wrong_increment(situation: Situation) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL export that is old, too small or too large.
+    """Yield a message for an INCREMENTAL export that contains objects older than the last import.
 
-    An object that was imported before would be added again.
+    These objects were imported before, and their rows would be added again. Also yield a message
+    for an export with more than 1 GB or with fewer than 1,000 interactions.
     """
     dataset, export = situation.dataset, _export(situation)
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
-    if old := _imported_before(situation):
+    if old_keys := _keys_older_than_last_import(situation):
         yield (
-            f"{len(old)} of {len(export.objects)} objects at {export.location} are older than the "
-            f"last import, for example {old[0]}, and would be appended again; write new data to a "
-            "new location each time, for example 's3://bucket/interactions/{date}/'. To train "
-            "without an import, start with skipImport"
+            f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older than "
+            f"the last import, for example {old_keys[0]}, and would be appended again; "
+            "write new data to a new location each time, for example "
+            "'s3://bucket/interactions/{date}/'. To train without an import, start with skipImport"
         )
-    if export.size > MOST_INCREMENTAL_BYTES:
+    if export.size > MAX_INCREMENTAL_BYTES:
         yield (
             f"{export.location} has {export.size} bytes; an INCREMENTAL import takes at most "
-            f"{MOST_INCREMENTAL_BYTES}: use importMode FULL"
+            f"{MAX_INCREMENTAL_BYTES}: use importMode FULL"
         )
-    rows = export.rows if dataset["type"] == "interactions" else None
-    if rows is not None and rows < LEAST_NEW_INTERACTIONS:
+    interactions = export.row_count if dataset["type"] == "interactions" else None
+    if interactions is not None and interactions < MIN_INCREMENTAL_INTERACTIONS:
         yield (
-            f"{export.location} has {rows} interactions; an INCREMENTAL import takes at "
-            f"least {LEAST_NEW_INTERACTIONS} new ones: import less often, or use importMode FULL"
+            f"{export.location} has {interactions} interactions; an INCREMENTAL import takes at "
+            f"least {MIN_INCREMENTAL_INTERACTIONS} new ones: import less often, or use importMode "
+            "FULL"
         )
 
 
-def _imported_before(situation: Situation) -> list[str]:
-    """Return the keys of the objects that are older than the last import.
+def _keys_older_than_last_import(situation: Situation) -> list[str]:
+    """Return the keys of the objects that were written before the last import began.
 
-    An import that is still running counts, because it may succeed.
+    An import that is still running counts as the last import, because it may succeed.
     """
-    possible = (job for job in _import_jobs(situation) if not cannot_succeed(job["status"]))
-    last = next(possible, None)
-    if last is None:
+    import_times = [
+        job["creationDateTime"]
+        for job in _import_jobs(situation)
+        if not cannot_succeed(job["status"])
+    ]
+    if not import_times:
         return []
-    objects = _export(situation).objects
-    return [file.key for file in objects if file.modified_at < last["creationDateTime"]]
+    last_import = max(import_times)
+    return [file.key for file in _export(situation).objects if file.modified_at < last_import]
 
 
 def _export(situation: Situation) -> Export:
+    """Return the export of the selected dataset."""
     return situation.world.exports[situation.dataset["datasetArn"]]
 
 
@@ -255,10 +275,12 @@ def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDe
 
 
 def _fields(situation: Situation) -> Sequence[SchemaField]:
+    """Return the fields of the selected dataset's schema. Without a schema there are none."""
     return situation.world.schemas.get(situation.dataset["datasetArn"], [])
 
 
 def _types(field: SchemaField) -> list[str]:
+    """Return the Avro types of a field, for example `null` and `string`."""
     return [field["type"]] if isinstance(field["type"], str) else field["type"]
 
 
@@ -267,31 +289,34 @@ def _is_nullable(field: SchemaField) -> bool:
 
 
 def _has_type(value: str, field: SchemaField) -> bool:
-    """Return True if a value of a CSV file has one of the types of its field."""
+    """Return True if a value of a CSV file has one of the types of its field.
+
+    An empty value is null. An Avro type that CSV files cannot contain fits no value.
+    """
     if not value:
         return _is_nullable(field)
-    return any(PARSERS[name](value) for name in _types(field) if name in PARSERS)
+    return any(TYPE_TESTS[name](value) for name in _types(field) if name in TYPE_TESTS)
 
 
-def _parses_as(kind: Callable[[str], object]) -> Callable[[str], bool]:
-    """Return a function that tests whether a text can be converted."""
+def _converts_with(convert: Callable[[str], object]) -> Callable[[str], bool]:
+    """Return a function that returns True if `convert` raises no ValueError for a text."""
 
-    def parses_as(value: str) -> bool:
+    def can_be_converted(value: str) -> bool:
         try:
-            kind(value)
+            convert(value)
         except ValueError:
             return False
         return True
 
-    return parses_as
+    return can_be_converted
 
 
-PARSERS: Mapping[str, Callable[[str], bool]] = {
-    "int": _parses_as(int),
-    "long": _parses_as(int),
-    "float": _parses_as(float),
-    "double": _parses_as(float),
+TYPE_TESTS: Mapping[str, Callable[[str], bool]] = {
+    "int": _converts_with(int),
+    "long": _converts_with(int),
+    "float": _converts_with(float),
+    "double": _converts_with(float),
     "boolean": lambda value: value.lower() in ("true", "false"),
     "string": bool,
 }
-"""Avro type -> a function that tests whether a text has this type."""
+"""Avro type -> a function that returns True if a text has this type. The text is not empty."""

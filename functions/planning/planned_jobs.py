@@ -11,10 +11,10 @@ from ..personalize.jobs import import_mode_of, planned_mode_of, training_mode_of
 from ..personalize.ownership import import_job_name, version_name
 from ..personalize.statuses import CREATE_FAILED, cannot_succeed, is_active
 from ..personalize.tags import BYTES, FINGERPRINT, RUN
+from .world import newest_active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
 
     from mypy_boto3_personalize.type_defs import (
         CampaignTypeDef,
@@ -91,7 +91,7 @@ def planned_solution(situation: Situation) -> PlannedSolution:
     arn = situation.solution["solutionArn"]
     existing = _existing(situation)
     mode = _training_mode(situation, existing)
-    data_as_of = _data_as_of(world)
+    data_as_of = world.data_as_of
     return {
         "solutionArn": arn,
         "versionName": _version_name(situation),
@@ -121,14 +121,8 @@ def needs_training(situation: Situation) -> bool:
 
 def newest_full_version(situation: Situation) -> SolutionVersionSummaryTypeDef | None:
     """Return the newest ACTIVE version of the selected solution that was trained with FULL."""
-    return next(
-        (
-            version
-            for version in situation.world.versions.get(situation.solution["solutionArn"], [])
-            if is_active(version["status"]) and training_mode_of(version) == "FULL"
-        ),
-        None,
-    )
+    newest_first = situation.world.versions.get(situation.solution["solutionArn"], [])
+    return newest_active(version for version in newest_first if training_mode_of(version) == "FULL")
 
 
 def _import_name(situation: Situation) -> str:
@@ -212,8 +206,7 @@ def _waiting_version(situation: Situation) -> SolutionVersionTypeDef | None:
     newest = _newest_active_version(situation)
     if newest is None or not _used_by_a_run(world, newest):
         return None
-    data_as_of = _data_as_of(world)
-    if data_as_of is not None and newest["creationDateTime"] <= data_as_of:
+    if world.data_as_of is not None and newest["creationDateTime"] <= world.data_as_of:
         return None
     campaigns = situation.solution["campaigns"]
     return newest if any(_waits(world, campaign, newest) for campaign in campaigns) else None
@@ -288,17 +281,6 @@ def _planned_campaign(world: World, campaign: CampaignSettings) -> PlannedCampai
         "isProbed": campaign["probe"] is not None,
         "durations": _durations([described.get("latestCampaignUpdate") or described]),
     }
-
-
-def _data_as_of(world: World) -> datetime | None:
-    """Return when the newest import ended, or None if nothing was ever imported."""
-    ended = (
-        job["lastUpdatedDateTime"]
-        for jobs in world.import_jobs.values()
-        for job in jobs
-        if is_active(job["status"])
-    )
-    return max(ended, default=None)
 
 
 def _durations(newest_first: Iterable[Timed]) -> list[int]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..contract import DatasetSettings, Request, Run, Settings, SolutionSettings, Tags
 
 Resource = TypeVar("Resource")
+Summary = TypeVar("Summary", "DatasetImportJobSummaryTypeDef", "SolutionVersionSummaryTypeDef")
 
 DESCRIBED_VERSIONS = 10
 """The number of versions of a solution that are described, newest first.
@@ -102,6 +103,22 @@ class World:
     """ARN of a described version -> the verdict REJECTED or ROLLED_BACK. A version with a verdict
     must not be deployed."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
+
+    @property
+    def data_as_of(self) -> datetime | None:
+        """When the last successful import of any dataset ended, or None if there is none."""
+        ended = (
+            job["lastUpdatedDateTime"]
+            for jobs in self.import_jobs.values()
+            for job in jobs
+            if is_active(job["status"])
+        )
+        return max(ended, default=None)
+
+
+def newest_active(newest_first: Iterable[Summary]) -> Summary | None:
+    """Return the newest ACTIVE job, or None. The jobs must be sorted, newest first."""
+    return next((job for job in newest_first if is_active(job["status"])), None)
 
 
 class _DescribedVersions(NamedTuple):

@@ -13,7 +13,7 @@ from botocore.exceptions import (
 from botocore.response import StreamingBody
 
 from functions.errors import ServiceUnavailable
-from functions.exports import Export, FileSample, list_objects, read_export, split
+from functions.exports import Export, FileSample, list_objects, read_export, split_location
 from tests.functions.samples import LOCATION, ago, s3_object
 
 CSV = b"USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n"
@@ -110,7 +110,7 @@ def test_thousands_of_objects_are_listed_and_the_ten_newest_are_read(s3):
     for key in newest:
         expect_content(s3, CSV, key)
     export = read_export(s3.client, "s3://exports/day/")
-    assert (len(export.objects), export.size, export.rows) == (2500, 22_500, None)
+    assert (len(export.objects), export.size, export.row_count) == (2500, 22_500, None)
     assert [sample.key for sample in export.samples] == newest
 
 
@@ -285,7 +285,7 @@ def test_rows_are_counted_only_if_every_file_was_read_to_its_end(sizes, samples,
         objects=[s3_object(size=size) for size in sizes],
         samples=[two_rows] * samples,
     )
-    assert export.rows == rows
+    assert export.row_count == rows
 
 
 @pytest.mark.parametrize(
@@ -297,4 +297,4 @@ def test_rows_are_counted_only_if_every_file_was_read_to_its_end(sizes, samples,
     ],
 )
 def test_a_location_has_a_bucket_and_a_key(location, parts):
-    assert split(location) == parts
+    assert split_location(location) == parts
