@@ -105,10 +105,7 @@ def _location_has_date(situation: Situation) -> bool:
 
 
 def missing_export(situation: Situation) -> Iterator[str]:
-    """Yield a message for a location that cannot be read, or has no rows.
-
-    An empty file next to other files is an error too.
-    """
+    """Yield a message for a location that cannot be read, has no rows, or has an empty file."""
     export = _export(situation)
     empty = [file.key for file in export.objects if file.size == 0]
     if export.read_error:
@@ -141,7 +138,7 @@ def missing_fields(situation: Situation) -> Iterator[str]:
 
 
 def wrong_values(situation: Situation) -> Iterator[str]:
-    """Yield a message for each file that has a wrong value in one of its first 100 rows."""
+    """Yield a message for a file that has a wrong value in one of its first 100 rows."""
     fields = {field["name"]: field for field in _fields(situation)}
     for file in _export(situation).samples:
         if message := _first_wrong_row(file, fields):
@@ -219,10 +216,11 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
 
 
 def wrong_increment(situation: Situation) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL export that contains objects older than the last import.
+    """Yield a message for an INCREMENTAL export that is imported already, too small or too large.
 
-    These objects were imported before, and their rows would be added again. Also yield a message
-    for an export with more than 1 GB or with fewer than 1,000 interactions.
+    An object that is older than the last import was imported before, and its rows would be added
+    again. An export is too large with more than 1 GB, and too small with fewer than 1,000
+    interactions.
     """
     dataset, export = situation.dataset, _export(situation)
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:

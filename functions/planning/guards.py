@@ -1,6 +1,7 @@
-"""The guards, which check a run before anything is imported or trained.
+"""Checks a run before anything is imported or trained. Each guard yields messages.
 
-The checks of the exports are in `export_guards.py`. A new guard is a function, a row and a test.
+The guards for exports are in `export_guards.py`. A new guard needs a function that yields messages,
+a row in the table `GUARDS`, and a test.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from . import export_guards
 from .planned_jobs import has_begun_import, newest_full_version
 from .situation import Situation
+from .world import newest_active
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +30,7 @@ Check = Callable[[Situation], Iterator[str]]
 
 
 class Guard(NamedTuple):
-    """One guard. Its messages say what is wrong and what to do."""
+    """One row of the table of guards."""
 
     name: str
     verdict: Verdict
@@ -38,23 +40,24 @@ class Guard(NamedTuple):
     export that it has not begun to import, `solution` for each solution that the run trains, and
     `training` for each solution that needs a new version."""
     check: Check
-    """Yields a message for each problem, and nothing if all is well."""
+    """A function that yields messages. A message says what is wrong and what to do. The first
+    sentence of its docstring is shown in the docs."""
     advice: str
-    """What a person can do, for the docs."""
+    """The sentence of the docs that tells a person what to do."""
     keeps: Literal["nothing", "waiting versions", "plan"] = "nothing"
-    """What stays in the plan after a SKIP: `waiting versions` are deployed in spite of it, and
-    `plan` is shown in the report but not executed."""
+    """What stays in the plan after a SKIP. With `waiting versions`, the versions that campaigns
+    wait for are still deployed. With `plan`, the report shows the plan, but nothing is executed."""
 
 
-FIRST_EVENT = timedelta(minutes=10)
-"""An event within this time after a change of the schedule was caused by the deployment."""
-CLOCK_TOLERANCE = timedelta(minutes=2)
-"""A schedule counts in minutes, so the event of a deployment may name a time before the change.
-
-An event with an earlier time was due before the change and came late.
-"""
+DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
+"""A deployment caused an event if the event's time is at most this long after the change of the
+schedule."""
+SCHEDULE_ROUNDING = timedelta(minutes=2)
+"""A schedule counts in minutes, so the time of an event that a deployment caused may be before the
+change by this much. An event with an even earlier time was due before the change and came late."""
 UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
-"""https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
+"""The recipes that support a training with UPDATE:
+https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
 
 PROBE_KEYS = {
     **dict.fromkeys(("aws-sims", "aws-similar-items"), "itemId"),
@@ -63,27 +66,29 @@ PROBE_KEYS = {
     **dict.fromkeys(("aws-popularity-count", "aws-trending-now"), "userId"),
     "aws-next-best-action": None,
 }
-"""Recipe -> the key of a probe that its campaigns answer, or None if they answer no probe. Other
-recipes are not checked: https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
+"""Recipe -> the key that a probe must have, or None if campaigns of the recipe answer no probe.
+A recipe that is missing here is not checked:
+https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
 
 MONTH = timedelta(days=30)
 IMPORT_SLOTS = 5
-"""https://docs.aws.amazon.com/personalize/latest/dg/limits.html; the quota cannot be raised."""
-CROWDED = 0.8
+"""The number of import jobs that may run at once in a region. The quota cannot be raised:
+https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
+CROWDED_SHARE = 0.8
 """If more than this share of the import slots is used, imports are likely to wait."""
 
 
 def event_of_deployment(situation: Situation) -> Iterator[str]:
     """Yield a message for an event that the deployment of the schedule caused.
 
-    A rate schedule fires at once when it is created, and perhaps when it is changed. Nobody who
-    deploys expects a training that costs money.
+    A rate schedule starts an execution when it is created, and perhaps when it is changed. A person
+    who deploys does not expect a training, which costs money.
     """
     scheduled = scheduled_at(situation.run["request"])
     changed = situation.world.schedule_changed_at
     if scheduled is None or changed is None:
         return
-    if -CLOCK_TOLERANCE <= scheduled - changed <= FIRST_EVENT:
+    if -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW:
         yield (
             f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and "
             "a deployment starts no training; to retrain now, start an execution with input {}"
@@ -98,10 +103,11 @@ def older_run(situation: Situation) -> Iterator[str]:
 
 def inactive_datasets(situation: Situation) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
+    world = situation.world
     for dataset in situation.settings["datasets"]:
-        yield from _inactive(dataset["datasetArn"], situation.world.datasets)
-    for group_arn in situation.world.dataset_groups:
-        yield from _inactive(group_arn, situation.world.dataset_groups)
+        yield from _missing_or_inactive(dataset["datasetArn"], world.datasets)
+    for group_arn in world.dataset_groups:
+        yield from _missing_or_inactive(group_arn, world.dataset_groups)
 
 
 def unusable_solution(situation: Situation) -> Iterator[str]:
@@ -110,7 +116,7 @@ def unusable_solution(situation: Situation) -> Iterator[str]:
     The solution must belong to the dataset group, and the campaign to the solution.
     """
     world, arn = situation.world, situation.solution["solutionArn"]
-    yield from _inactive(arn, world.solutions)
+    yield from _missing_or_inactive(arn, world.solutions)
     solution, groups = world.solutions.get(arn), world.dataset_groups
     if solution and groups and solution["datasetGroupArn"] not in groups:
         group = solution["datasetGroupArn"]
@@ -122,7 +128,11 @@ def unusable_solution(situation: Situation) -> Iterator[str]:
         yield from _unusable_campaign(situation, campaign["campaignArn"])
 
 
-def _inactive(arn: str, resources: Mapping[str, object]) -> Iterator[str]:
+def _missing_or_inactive(arn: str, resources: Mapping[str, object]) -> Iterator[str]:
+    """Yield a message if the resource does not exist or is not ACTIVE.
+
+    `resources` maps the ARN of each resource that exists to its description.
+    """
     resource = resources.get(arn)
     if not isinstance(resource, dict):
         yield f"{arn}: does not exist; create it, or correct the stack's config"
@@ -131,6 +141,10 @@ def _inactive(arn: str, resources: Mapping[str, object]) -> Iterator[str]:
 
 
 def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
+    """Yield a message if the campaign is missing, deleted, or serves another solution.
+
+    Its status need not be ACTIVE.
+    """
     campaign = situation.world.campaigns.get(arn)
     solution_arn = situation.solution["solutionArn"]
     if campaign is None:
@@ -148,8 +162,8 @@ def incremental_without_full(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
     dataset = situation.dataset
     jobs = situation.world.import_jobs.get(dataset["datasetArn"], [])
-    has_full = any(is_active(job["status"]) and import_mode_of(job) == "FULL" for job in jobs)
-    if dataset["importMode"] == "INCREMENTAL" and not has_full:
+    newest_full_import = newest_active(job for job in jobs if import_mode_of(job) == "FULL")
+    if dataset["importMode"] == "INCREMENTAL" and newest_full_import is None:
         yield (
             f"importMode INCREMENTAL needs an ACTIVE FULL import of {dataset['datasetArn']} "
             "before; import it once with importMode FULL"
@@ -182,10 +196,10 @@ def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
     """Yield a message for a campaign that takes new versions in spite of a quality gate."""
     if not situation.solution["qualityGate"]:
         return
-    for campaign in situation.solution["campaigns"]:
-        arn = campaign["campaignArn"]
-        described = situation.world.campaigns.get(arn)
-        if described and described.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
+    for campaign_settings in situation.solution["campaigns"]:
+        arn = campaign_settings["campaignArn"]
+        campaign = situation.world.campaigns.get(arn)
+        if campaign and campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
             yield (
                 f"{arn}: syncWithLatestSolutionVersion deploys every version past the quality "
                 "gate; turn it off with 'aws personalize update-campaign --campaign-arn "
@@ -197,35 +211,39 @@ def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
 def unanswered_probes(situation: Situation) -> Iterator[str]:
     """Yield a message for a probe that campaigns of the solution's recipe do not answer.
 
-    Without this guard, each version would be rolled back after a training that was paid for.
+    Without this guard the probe would fail, and each new version would be rolled back after a
+    training that was paid for.
     """
     recipe = _recipe(situation)
     if recipe not in PROBE_KEYS:
         return
     for campaign in situation.solution["campaigns"]:
-        yield from _unanswered_probe(campaign, recipe)
+        yield from _unanswered_probe(campaign, recipe, PROBE_KEYS[recipe])
 
 
-def _unanswered_probe(campaign: CampaignSettings, recipe: str) -> Iterator[str]:
-    probe, expected = campaign["probe"], PROBE_KEYS[recipe]
-    arn = campaign["campaignArn"]
-    if probe is None or _probe_key(probe) == expected:
+def _unanswered_probe(
+    campaign: CampaignSettings, recipe: str, expected_key: str | None
+) -> Iterator[str]:
+    """Yield a message if the campaign has a probe with another key than the expected one."""
+    arn, probe = campaign["campaignArn"], campaign["probe"]
+    if probe is None or _probe_key(probe) == expected_key:
         return
-    if expected is None:
+    if expected_key is None:
         yield f"{arn}: campaigns of the recipe {recipe} answer no probe; remove the probe"
     else:
         yield (
             f"{arn}: the probe has {_probe_key(probe)}, but campaigns of the recipe {recipe} need "
-            f"{expected}; change the probe"
+            f"{expected_key}; change the probe"
         )
 
 
 def _probe_key(probe: ProbeSettings) -> str:
+    """Return the key that says what is requested. A probe with a list to rank also has a user."""
     return next(key for key in ("inputList", "itemId", "userId") if key in probe)
 
 
 def automatic_training(situation: Situation) -> Iterator[str]:
-    """Yield a message for a solution that also trains, and costs money, by itself."""
+    """Yield a message for a solution with automatic training, which costs money."""
     arn = situation.solution["solutionArn"]
     solution = situation.world.solutions.get(arn)
     if solution and solution.get("performAutoTraining"):
@@ -236,13 +254,13 @@ def automatic_training(situation: Situation) -> Iterator[str]:
 
 
 def refused_automatic_training(situation: Situation) -> Iterator[str]:
-    """Yield a message for a solution that also trains by itself, if autoTraining is `refuse`."""
+    """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
     if situation.settings["autoTraining"] == "refuse":
         yield from automatic_training(situation)
 
 
 def allowed_automatic_training(situation: Situation) -> Iterator[str]:
-    """Yield a message for a solution that also trains by itself, if autoTraining is `warn`."""
+    """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
     if situation.settings["autoTraining"] == "warn":
         yield from automatic_training(situation)
 
@@ -256,14 +274,14 @@ def too_many_trainings(situation: Situation) -> Iterator[str]:
     if not limit:
         return
     arn, world = situation.solution["solutionArn"], situation.world
-    recent = [
+    last_month = [
         version
         for version in world.versions.get(arn, [])
         if world.now - version["creationDateTime"] < MONTH
     ]
-    if len(recent) >= limit:
+    if len(last_month) >= limit:
         yield (
-            f"{arn}: versions created within 30 days: {len(recent)}, and "
+            f"{arn}: versions created within 30 days: {len(last_month)}, and "
             f"limits.maxTrainingsPerMonth is {limit}"
         )
 
@@ -273,9 +291,9 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
     if not is_resumed(situation.run):
         return
     world = situation.world
-    jobs = (job["jobName"] for dataset_jobs in world.import_jobs.values() for job in dataset_jobs)
-    names = (*jobs, *world.versions_by_name)
-    if not any(belongs_to_run(name, situation.settings, situation.run) for name in names):
+    import_names = [job["jobName"] for jobs in world.import_jobs.values() for job in jobs]
+    job_names = [*import_names, *world.versions_by_name]
+    if not any(belongs_to_run(name, situation.settings, situation.run) for name in job_names):
         yield (
             f"resume: run {situation.run['id']} has created no job, so everything starts from the "
             "beginning"
@@ -284,10 +302,11 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
 
 def crowded_imports(situation: Situation) -> Iterator[str]:
     """Yield a message for a run with which more than 80% of the import slots are used."""
-    parts = (situation.with_dataset(dataset) for dataset in situation.datasets)
-    planned = sum(not has_begun_import(part) for part in parts)
+    planned = sum(
+        not has_begun_import(situation.with_dataset(dataset)) for dataset in situation.datasets
+    )
     running = situation.world.import_slots_used
-    if running + planned > CROWDED * IMPORT_SLOTS:
+    if running + planned > CROWDED_SHARE * IMPORT_SLOTS:
         yield (
             f"{running + planned} imports for {IMPORT_SLOTS} slots: {running} under way and "
             f"{planned} of this run; some of them will wait"
@@ -295,11 +314,15 @@ def crowded_imports(situation: Situation) -> Iterator[str]:
 
 
 def _requested_mode(situation: Situation) -> TrainingMode | None:
+    """Return the training mode in the input of the execution, or None if it has none."""
     return situation.run["request"].get("trainingMode")
 
 
 def _recipe(situation: Situation) -> str | None:
-    """Return the name of the solution's recipe, or None if the solution does not exist."""
+    """Return the name of the solution's recipe, or None if the solution does not exist.
+
+    A solution without a recipe has the name "".
+    """
     solution = situation.world.solutions.get(situation.solution["solutionArn"])
     return None if solution is None else solution.get("recipeArn", "").rpartition("/")[2]
 
