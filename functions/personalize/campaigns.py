@@ -53,14 +53,16 @@ def update_campaign(
     target: str,
     last_try: Job | None,
 ) -> Job:
-    """Move the campaign to the target version, unless it serves that version or a newer one.
+    """Move the campaign to the target version, unless it serves that version or a newer version.
+
+    Return the job of an update that was sent or adopted, of a campaign that needs no update, or of
+    a try that has to be repeated.
 
     Args:
         client: a client that sends each request once.
         settings: the settings of the pipeline.
         planned_campaign: the campaign to update.
-        evaluation: the judgement of the gate. It holds only while the campaign serves the version
-            that the gate compared with.
+        evaluation: the judgement of the gate.
         target: the ARN of the version that the campaign shall serve.
         last_try: the result of the last try, or None if there was no try yet.
     """
@@ -72,7 +74,7 @@ def update_campaign(
         return job
     if campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
         return _postponed_job(move, "it follows the newest version by itself")
-    if live_version(campaign) != evaluation["comparedWith"] or was_rolled_back(client, target):
+    if _is_outdated(client, evaluation, campaign, target):
         return _job_to_judge_again(move)
     rollback_version = _rollback_version(client, campaign)
     return _send_update(client, move, campaign, rollback_version=rollback_version)
@@ -154,7 +156,22 @@ def _latest_update_time(campaign: CampaignTypeDef) -> str | None:
     return latest_update["creationDateTime"].isoformat() if latest_update else None
 
 
-def _serves_newer(client: PersonalizeClient, campaign: CampaignTypeDef, version_arn: str) -> bool:
+def _is_outdated(
+    client: PersonalizeClient, evaluation: Evaluation, campaign: CampaignTypeDef, target: str
+) -> bool:
+    """Return True if the judgement of the gate about the target does not hold any more.
+
+    It holds while the campaign serves the version that the gate compared the target with, and while
+    no campaign was rolled back from the target.
+    """
+    if live_version(campaign) != evaluation["comparedWith"]:
+        return True
+    return was_rolled_back(client, target)
+
+
+def _serves_newer_than(
+    client: PersonalizeClient, campaign: CampaignTypeDef, version_arn: str
+) -> bool:
     """Return True if the campaign serves a version that was created after this version."""
     live = live_version(campaign)
     if live is None or is_latest(live):
@@ -191,13 +208,14 @@ def _job_without_update(
             "previousVersionArn": _rollback_version(client, campaign),
         }
     if live_version(campaign) == target:
+        # After a rollback to the target the tag still names the target, which is not a way back.
         before_target = tags_of(client, campaign["campaignArn"]).get(PREVIOUS)
         return {
             **_served_job(campaign),
             "targetVersionArn": target,
             "previousVersionArn": before_target if before_target != target else None,
         }
-    if _serves_newer(client, campaign, target):
+    if _serves_newer_than(client, campaign, target):
         failure = f"it serves {campaign['solutionVersionArn']}"
         return {**_served_job(campaign), "phase": "SUPERSEDED", "failure": failure}
     return None
@@ -248,7 +266,7 @@ def _tag_as_rolled_back(client: PersonalizeClient, version_arn: str) -> list[str
 
 
 def _move_back(client: PersonalizeClient, move: _Move, bad_version: str) -> Job:
-    """Move the campaign back to the target, unless a person has moved it to a third version."""
+    """Move the campaign back to the target, unless it was moved to a third version since."""
     campaign = _describe(client, move.planned_campaign)
     if reason := _busy_reason(campaign, move.target):
         return _postponed_job(move, reason)
@@ -309,12 +327,13 @@ def _state_of_update(campaign: CampaignTypeDef, update: Job, max_hours: float) -
     """Return the job of this run's update, as the description of the campaign shows it.
 
     The description contains only the latest update. Until this run's update is visible, that is the
-    update before it. If a person has updated the campaign since, it is the update of the person.
+    update before it. If a person has updated the campaign since, it is the update of the person. An
+    update that was replaced or has not become visible is tried again.
     """
     target = update["targetVersionArn"]
     latest_update = campaign.get("latestCampaignUpdate")
-    is_new_update = _latest_update_time(campaign) != update.get("previousUpdateAt")
-    if latest_update and is_new_update and latest_update["solutionVersionArn"] == target:
+    is_visible = _latest_update_time(campaign) != update.get("previousUpdateAt")
+    if latest_update and is_visible and latest_update["solutionVersionArn"] == target:
         job = _latest_update_job(campaign)
         if job["phase"] == "ACTIVE" and campaign["solutionVersionArn"] != target:
             # The update has ended, but the campaign still serves the old version for a moment.
@@ -323,15 +342,15 @@ def _state_of_update(campaign: CampaignTypeDef, update: Job, max_hours: float) -
     if live_version(campaign) == target:
         return _served_job(campaign)
     age = clock.now() - datetime.fromisoformat(update["createdAt"])
-    if is_new_update or age > UPDATE_VISIBLE_AFTER:
-        return postponed_job(
-            campaign["campaignArn"],
-            "another update replaced it",
-            update,
-            max_hours=max_hours,
-            shortest_pause=BUSY_PAUSE,
-        )
-    return {**update, "phase": "UNDER_WAY"}
+    if not is_visible and age <= UPDATE_VISIBLE_AFTER:
+        return {**update, "phase": "UNDER_WAY"}
+    return postponed_job(
+        campaign["campaignArn"],
+        "another update replaced it",
+        update,
+        max_hours=max_hours,
+        shortest_pause=BUSY_PAUSE,
+    )
 
 
 def _latest_update_job(campaign: CampaignTypeDef) -> Job:

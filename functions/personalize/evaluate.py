@@ -28,7 +28,7 @@ def evaluate_solution_version(
 
     The quality gate compares the version with the version that the campaign serves. If the gate
     rejects the version, a tag is written, so that no run deploys the version later. A version from
-    which any campaign was rolled back is rejected whatever the gate says.
+    which any campaign was rolled back is rejected, even if the gate accepts it.
     """
     rules = solution_settings(settings, solution_arn)["qualityGate"]
     campaign = client.describe_campaign(campaignArn=campaign_arn)["campaign"]

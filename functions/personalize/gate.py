@@ -1,4 +1,4 @@
-"""The quality gate: judges the offline metrics of a new version. Pure functions."""
+"""Judges the offline metrics of a new version: the quality gate. The functions are pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -47,7 +47,8 @@ def _reasons_to_reject(new: Metrics, live: Metrics, rule: QualityRule) -> Iterat
         yield f"{metric} is {value}, below the minimum of {minimum:g}"
     if max_drop is None or new_value is None or live_value is None:
         return
-    if live_value - new_value > max_drop * abs(live_value) + ROUNDING:
+    allowed_drop = max_drop * abs(live_value)
+    if live_value - new_value > allowed_drop + ROUNDING:
         yield (
             f"{metric} fell from {live_value:.4f} to {new_value:.4f}, "
             f"by more than {max_drop * 100:g}%"

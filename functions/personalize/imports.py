@@ -168,7 +168,7 @@ def _job_of(import_job: DatasetImportJobTypeDef) -> Job:
 
 
 def _adopt(client: PersonalizeClient, job_name: str, wanted: _ImportParameters) -> Job:
-    """Return the job of the import job that has this name, whatever its status.
+    """Return the job of the import job that has this name. It may have ended or failed already.
 
     Raises:
         NameTaken: the import job has other parameters than this run wants.

@@ -21,8 +21,8 @@ fewer transitions."""
 EARLY_POLLS = 8
 """The number of polls of a longer job before its expected end, in case it ends early."""
 SPREAD = 0.2
-"""A share of the expected duration: twice the usual spread of 10% between runs. Nearly all jobs end
-this much earlier or later than expected, or less."""
+"""A share of the expected duration: twice the usual spread of 10% between runs. Nearly all jobs
+differ by less from the expected duration."""
 LATE_SHARE = 0.05
 """A job that is later than expected is polled in pauses of this share of its delay."""
 UNKNOWN_SHARE = 0.1

@@ -25,7 +25,7 @@ ADOPTED = "retraining-adopted-as"
 VERDICT = "retraining-verdict"
 """Versions that no run may deploy again: `REJECTED` or `ROLLED_BACK`."""
 PREVIOUS = "retraining-previous-version"
-"""Campaigns: the version that was served before the last update."""
+"""Campaigns: the version to which the last update can be rolled back."""
 
 
 def tags_of(client: PersonalizeClient, arn: str) -> Tags:
