@@ -17,6 +17,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+import emulator.moto_imports  # noqa: F401  # must come before the interpreter
+
+# isort: split
 import jsonpath_ng.ext.parser
 import jsonpath_ng.parser
 from botocore.exceptions import ClientError

@@ -5,6 +5,8 @@ place has moved, these tests name it.
 """
 
 import inspect
+import subprocess
+import sys
 
 import pytest
 from hypercorn.protocol.http_stream import HTTPStream
@@ -29,6 +31,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from emulator import moto_patches
+from emulator.process import ROOT
 from emulator.server import ministack_internals
 
 
@@ -163,6 +166,12 @@ def test_the_modules_of_moto_that_call_aws_are_found():
         == ["region", "service", "state_credentials"]
         for module in modules
     ), "boto_client_for has other parameters now"
+
+
+def test_the_interpreter_is_imported_without_ec2():
+    code = "import emulator.moto_patches, sys; print('moto.ec2' in sys.modules)"
+    printed = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)  # noqa: S603  # the code above
+    assert printed == "False\n", "every emulator would start a second later"
 
 
 def test_nagles_algorithm_can_be_turned_off_for_the_server_of_functions():
