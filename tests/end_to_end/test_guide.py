@@ -7,12 +7,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.aws_cli import aws_command
 from tests.end_to_end.stack import PROJECT, eventually
 
 GUIDE = PROJECT / "docs" / "operations.md"
@@ -63,10 +63,18 @@ def pulumi_calls(films, tmp_path):
     return calls
 
 
+@pytest.fixture(scope="module")
+def aws_folder(tmp_path_factory):
+    """Return a folder with the AWS CLI."""
+    folder = tmp_path_factory.mktemp("aws")
+    with aws_command(folder):
+        yield folder
+
+
 @pytest.fixture
-def paste(films, pulumi_calls):
+def paste(films, pulumi_calls, aws_folder):
     """Return a function that pastes the commands of a section and returns what they print."""
-    folders = [str(pulumi_calls.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    folders = [str(pulumi_calls.parent), str(aws_folder), os.environ["PATH"]]
     environment = {**films.emulator.exports, "PATH": os.pathsep.join(folders), "HOME": "/nowhere"}
 
     def paste_section(heading, run_id=RUN_ID):
