@@ -6,6 +6,7 @@ nothing, so each of them goes to the next free process. The longest files start 
 """
 
 import functools
+import gc
 
 import botocore.session
 import hypothesis
@@ -51,3 +52,9 @@ def pytest_collection_modifyitems(items):
     """Sort the longest files to the beginning, and keep the order of the other files."""
     places = {file: place for place, file in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: places.get(item.location[0], len(places)))
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector away from the modules, which it would search again and again."""
+    gc.collect()
+    gc.freeze()
