@@ -1,4 +1,4 @@
-"""Deploys an unchanged Pulumi program to the emulator: in process, or as a plugin of the engine."""
+"""Deploys an unchanged Pulumi program to the emulator, in this process or with Pulumi's engine."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        """Import a module at its first use, because the AWS provider starts faster without it."""
+        """Return a name of `__all__` and import its module, at the first use of the name.
+
+        The AWS provider does not use these names, and it starts faster without their modules.
+        """
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from emulator.deployer import monitor, program  # noqa: PLC0415

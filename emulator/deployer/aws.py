@@ -1,4 +1,4 @@
-"""Calls the services behind the emulator's endpoint."""
+"""Calls the AWS services at the emulator's endpoint."""
 
 from __future__ import annotations
 
@@ -23,22 +23,26 @@ SESSION_VARIABLES = {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""The variables of botocore that would read a person's profile and files, switched off. Each value
-is the key in the config file, the environment variable, the default and the conversion."""
+"""The session variables of botocore that name the profile and the files of the user. They are
+switched off here. Each value is the key in the config file, the environment variable, the default
+and the conversion."""
 
 Response = dict[str, Any]
-"""The response of a service. Its shape is in botocore's model of the operation, not in a type."""
+"""The response of a service. Its keys are those of the operation in the AWS API."""
 
 
 class EmulatedAccount(NamedTuple):
-    """The account and the region that an emulator plays."""
+    """The account number and the region of an emulator."""
 
     account: str
     region: str
 
 
 def emulated_account(endpoint: str) -> EmulatedAccount:
-    """Return what the emulator at an endpoint plays. Raises DeploymentError if there is none."""
+    """Return the account and region of the emulator at an endpoint.
+
+    Raises DeploymentError if no emulator answers there.
+    """
     try:
         with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as response:  # noqa: S310
             health: dict[str, str] = json.load(response)
@@ -48,14 +52,14 @@ def emulated_account(endpoint: str) -> EmulatedAccount:
 
 
 class Aws:
-    """The services of one region behind an endpoint. Several threads may use it.
+    """The AWS services of one region at the emulator's endpoint. Several threads may use it.
 
-    The caller is the root of the emulated account, whose access key is the number of the account.
-    A person's own credentials are never used, because no request may reach a real account.
+    Requests are signed as the root user of the emulated account, whose access key is the account
+    number. The credentials of the user are never used, because no request may reach a real account.
     """
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
-        # Their import is slow, and the engine waits until the provider has started.
+        # The import is slow, and the engine waits until the provider has started.
         import boto3  # noqa: PLC0415
         from botocore.session import Session  # noqa: PLC0415
 
@@ -74,23 +78,23 @@ class Aws:
         self.account = str(self.call("sts", "GetCallerIdentity", {})["Account"])
 
     def call(self, service: str, operation: str, request: Mapping[str, object]) -> Response:
-        """Call an operation by its name in the API and return the response.
+        """Call an operation, for example `CreateRole`, and return the response.
 
         Raises InputRefusedError for a value that AWS would refuse, and botocore's errors.
         """
         client = self._client(service)
         model = client.meta.service_model.operation_model(operation)
-        constraints.check(model.input_shape, request, operation)
+        constraints.check_value(model.input_shape, request, operation)
         method = getattr(client, xform_name(operation))
         return cast("Response", method(**request))
 
     def list_items(
         self, service: str, operation: str, request: Mapping[str, object]
     ) -> Iterator[Response]:
-        """Yield the items of an operation that lists, from all pages.
+        """Yield the items from all pages of an operation such as `ListTargetsByRule`.
 
-        A response may have several lists. The items are those of the first list that botocore's
-        model of the operation names.
+        If a response has several lists, the items are those of the list that comes first in
+        botocore's model of the operation.
         """
         paginator = self._client(service).get_paginator(xform_name(operation))
         first_list, *_ = cast("list[Any]", paginator.result_keys)  # jmespath brings no types
@@ -102,6 +106,7 @@ class Aws:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def _client(self, service: str) -> BaseClient:
+        """Return the client of a service. It is created at the first call."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._session.client(

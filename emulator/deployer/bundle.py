@@ -1,4 +1,4 @@
-"""Makes the zip file of a function: the files of the program, and a script that starts them."""
+"""Writes the zip file of a function, and the script in it that starts the function."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from emulator.deployer.wire import Files
 
 BOOTSTRAP = "bootstrap"
-"""The name of the executable at the root of the archive that starts a custom runtime."""
+"""The file at the root of the zip file that Lambda executes to start a custom runtime."""
+EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip file can hold."""
 
 
-def bootstrap(variables: Mapping[str, str]) -> bytes:
-    """Return the script that starts AWS's runtime client in the interpreter of this process.
+def bootstrap_script(variables: Mapping[str, str]) -> bytes:
+    """Return a shell script that runs a function with AWS's runtime client for Python.
 
-    The script exports the variables before that.
+    The script sets the environment variables, and uses the interpreter of this process.
     """
     lines = [
         "#!/bin/sh",
@@ -35,7 +37,8 @@ def zip_files(files: Files) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = (0o755 if name == BOOTSTRAP else 0o644) << 16
+            entry = zipfile.ZipInfo(name, date_time=EARLIEST_TIME)
+            permissions = 0o755 if name == BOOTSTRAP else 0o644
+            entry.external_attr = permissions << 16  # Unix permissions are in the upper half.
             archive.writestr(entry, content)
     return buffer.getvalue()

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUPPORTED_FIELDS = {"default", "value", "description"}
-"""The fields of a declaration in Pulumi.yaml that are supported. Only the CLI can check a type."""
+"""The supported fields of a key that Pulumi.yaml declares. `type` is missing, because only the CLI
+can check a type."""
 
 
 @dataclass(frozen=True)
@@ -25,44 +26,42 @@ class Project:
     program: Path
     """The folder of `__main__.py`."""
     config: Mapping[str, str]
-    """`namespace:key` -> text. A structure is JSON."""
+    """Key with its namespace, for example `aws:region` -> text. A list or a mapping is JSON."""
 
 
 def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> Project:
     """Return the project in a folder with the config of a stack.
 
-    The overrides win over the stack's file, and the stack's file wins over Pulumi.yaml. A key
-    without a namespace belongs to the project. Encrypted values of providers are left out, because
-    they are credentials and the emulator needs none.
+    The values in `overrides` win over the stack's file, which wins over the defaults in
+    Pulumi.yaml. A key without a namespace belongs to the project. Encrypted values of providers are
+    left out, because they are credentials and the emulator needs none.
 
-    Raises DeploymentError for a missing file, for a key that Pulumi.yaml declares without a default
-    and the stack does not set, and for what only the CLI can do: encrypted values, ESC environments
-    and declared types.
+    Raises DeploymentError for a missing file, and for a missing value of a key that Pulumi.yaml
+    declares without a default. Also raises it for encrypted values, ESC environments and declared
+    types, which only the CLI can read.
     """
     project_file = directory / "Pulumi.yaml"
     project = _read_mapping(project_file)
     if "name" not in project:
         raise DeploymentError(f"{project_file}: has no name")
     name = str(project["name"])
-    config = _stack_config(directory / f"Pulumi.{stack}.yaml", name)
-    config |= {_full_key(key, name): value for key, value in overrides.items()}
-
-    missing = []
-    for key, default in _declared_defaults(project_file, project, name).items():
-        if default is not None:
-            config.setdefault(key, default)
-        elif key not in config and key.startswith(f"{name}:"):
-            missing.append(key)
-    if missing:
+    declared = _declared_defaults(project_file, project, name)
+    defaults = {key: default for key, default in declared.items() if default is not None}
+    config = {
+        **defaults,
+        **_stack_config(directory / f"Pulumi.{stack}.yaml", name),
+        **{_full_key(key, name): value for key, value in overrides.items()},
+    }
+    if missing := sorted(key for key in declared.keys() - config.keys() if _is_in(name, key)):
         raise DeploymentError(
-            f"stack {stack} lacks what {project_file} declares without a default: "
-            + ", ".join(sorted(missing))
+            f"stack {stack} has no value for {', '.join(missing)}; "
+            f"{project_file} declares no default"
         )
     return Project(name, directory / str(project.get("main", ".")), config)
 
 
 def _stack_config(file: Path, project: str) -> dict[str, str]:
-    """Return the config in a stack's file: full key -> text."""
+    """Return the config in a stack's file, from full keys to texts."""
     content = _read_mapping(file)
     if "environment" in content:
         raise DeploymentError(f"{file}: environment: ESC is not supported by the emulator")
@@ -73,7 +72,8 @@ def _stack_config(file: Path, project: str) -> dict[str, str]:
             raise DeploymentError(
                 f"{file}: {full_key}: is given twice, with and without the project's name"
             )
-        if full_key.startswith(f"{project}:") or not _is_encrypted(value):
+        is_credential = _is_encrypted(value) and not _is_in(project, full_key)
+        if not is_credential:
             config[full_key] = _text(value, f"{file}: {key}")
     return config
 
@@ -81,7 +81,10 @@ def _stack_config(file: Path, project: str) -> dict[str, str]:
 def _declared_defaults(
     file: Path, content: Mapping[str, object], project: str
 ) -> dict[str, str | None]:
-    """Return the defaults of the keys that Pulumi.yaml declares, or None for a key without one."""
+    """Return the keys that Pulumi.yaml declares, with their defaults.
+
+    The default of a key without a default is None.
+    """
     defaults = {}
     for key, declaration in _mapping(content.get("config"), f"{file}: config").items():
         path = f"{file}: config: {key}"
@@ -90,6 +93,7 @@ def _declared_defaults(
             if unknown := sorted(set(declaration) - SUPPORTED_FIELDS):
                 names = ", ".join(unknown)
                 raise DeploymentError(f"{path}: {names} is not supported by the emulator")
+            # A key of the project has `default`, and a key of a provider has `value`.
             default = declaration.get("default", declaration.get("value"))
         defaults[_full_key(key, project)] = None if default is None else _text(default, path)
     return defaults
@@ -100,8 +104,16 @@ def _full_key(key: str, project: str) -> str:
     return key if ":" in key else f"{project}:{key}"
 
 
+def _is_in(project: str, full_key: str) -> bool:
+    """Return True if a key belongs to the project, not to a provider such as `aws`."""
+    return full_key.startswith(f"{project}:")
+
+
 def _text(value: object, path: str) -> str:
-    """Return a value as the text that a program gets. A value that is not text becomes JSON."""
+    """Return a value as the text that a program gets. A value that is not text becomes JSON.
+
+    Raises DeploymentError with the path for an encrypted value.
+    """
     if isinstance(value, str):
         return value
     if _is_encrypted(value):
@@ -118,6 +130,7 @@ def _is_encrypted(value: object) -> bool:
 
 
 def _read_mapping(file: Path) -> dict[str, object]:
+    """Return the content of a YAML file, which must be a mapping or empty."""
     return _mapping(yaml_files.read(file), str(file))
 
 

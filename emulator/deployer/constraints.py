@@ -1,7 +1,7 @@
-"""Checks values against the limits in botocore's service models that botocore does not check.
+"""Checks the limits of AWS that are in botocore's service models, but that botocore does not check.
 
-These are the enumerations, the greatest lengths and the ranges. Patterns are not checked, because
-they are written for the regular expressions of another language.
+These are allowed values, lengths and ranges. Patterns are not checked, because they are written for
+the regular expressions of another language.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 
-def check(shape: Shape | None, value: object, path: str) -> None:
-    """Raise InputRefusedError with the path of the first value that AWS would refuse.
+def check_value(shape: Shape | None, value: object, path: str) -> None:
+    """Raise InputRefusedError if AWS would refuse a value or a value inside it.
 
-    A value whose type does not fit its shape is not checked, because botocore refuses it later.
+    `shape` is botocore's model of the value. The error has the path of the first refused value,
+    which begins with `path`. A value whose type does not fit its shape is not checked, because
+    botocore refuses it later.
     """
     if shape is None:
         return
-    _check_enumeration(shape, value, path)
+    _check_allowed_values(shape, value, path)
     _check_range(shape, value, path)
     for inner in _inner_values(shape, value, path):
-        check(inner.shape, inner.value, inner.path)
+        check_value(inner.shape, inner.value, inner.path)
 
 
 class _InnerValue(NamedTuple):
@@ -56,13 +58,15 @@ def _inner_values(shape: Shape, value: object, path: str) -> Iterator[_InnerValu
             yield _InnerValue(member, item, f"{path}[{index}]")
 
 
-def _check_enumeration(shape: Shape, value: object, path: str) -> None:
+def _check_allowed_values(shape: Shape, value: object, path: str) -> None:
+    """Raise InputRefusedError if a text is none of the values that the model lists."""
     allowed = cast("StringShape", shape).enum if shape.type_name == "string" else []
     if allowed and value not in allowed:
         raise InputRefusedError(path, f"{value!r} is none of {', '.join(allowed)}")
 
 
 def _check_range(shape: Shape, value: object, path: str) -> None:
+    """Raise InputRefusedError for a text or list of a wrong length, or a number out of range."""
     if shape.type_name == "string" and isinstance(value, str):
         size, unit = len(value), " characters"
     elif shape.type_name == "list" and isinstance(value, list):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 from emulator.deployer.inputs import DEFAULTS, without_internal
-from emulator.deployer.translation import is_document, parsed
+from emulator.deployer.translation import is_document, parse_document
 
 if TYPE_CHECKING:
     from emulator.deployer.rows import Row
@@ -15,7 +15,7 @@ Kind: TypeAlias = Literal["ADD", "DELETE", "UPDATE"]
 
 
 class Detail(NamedTuple):
-    """A value that differs."""
+    """A value that differs between the old and the new inputs."""
 
     path: str
     """Pulumi's path of the property, for example `tags.team` or `target.input`."""
@@ -56,18 +56,19 @@ def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -
 
 
 def _is_changed(row: Row, name: str, old: object, new: object) -> bool:
+    """Return True if an input differs. Two JSON documents differ if their contents differ."""
     if is_document(row.inputs, name):
-        return parsed(old) != parsed(new)
+        return parse_document(old) != parse_document(new)
     return old != new
 
 
 def _details(path: str, old: object, new: object) -> Iterator[Detail]:
-    """Yield the values below a path that differ."""
+    """Yield the values that differ at a path or below it. None is a value that does not exist."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             if old.get(key) != new.get(key):
-                step = f".{key}" if key.isidentifier() else f'["{key}"]'
-                yield from _details(path + step, old.get(key), new.get(key))
+                key_path = f"{path}.{key}" if key.isidentifier() else f'{path}["{key}"]'
+                yield from _details(key_path, old.get(key), new.get(key))
     elif old is None:
         yield Detail(path, "ADD")
     elif new is None:

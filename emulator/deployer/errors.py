@@ -2,17 +2,18 @@
 
 
 class DeploymentError(Exception):
-    """The program or a file asks for what the deployer cannot do.
+    """The program or a file needs something that the deployer cannot do.
 
-    The message says what and where.
+    The message names it and where it is.
     """
 
 
 class InputRefusedError(Exception):
     """An input of a resource has a value that the deployer or AWS does not accept.
 
-    The resource table raises it. The monitor turns it into a DeploymentError that also names the
-    resource. The provider returns it, and the Pulumi CLI prints it beside the resource.
+    `path` is the path of the input, for example `target.retryPolicy`. The monitor turns the error
+    into a DeploymentError that also names the resource. The provider returns the error to the
+    engine, and the Pulumi CLI prints it beside the resource.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -22,4 +23,4 @@ class InputRefusedError(Exception):
 
 
 class GoneError(Exception):
-    """A resource does not exist. A row raises this if its service has no such error."""
+    """A resource does not exist. A row raises this if the service itself reports no error."""

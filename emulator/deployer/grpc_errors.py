@@ -1,4 +1,4 @@
-"""Sends the errors of the provider to the engine."""
+"""Turns the errors of the provider into gRPC errors, which the engine shows to the user."""
 
 from __future__ import annotations
 
@@ -19,21 +19,29 @@ if TYPE_CHECKING:
 
 @contextmanager
 def errors_sent_to(context: grpc.ServicerContext) -> Iterator[None]:
-    """Send the engine each error of the block that a user can cause, as the error of the request.
+    """End a call with a gRPC error if the block raises an error that a user can cause.
 
-    Other errors are bugs of the provider and pass through. The engine keeps a resource that was
-    created if the details of the error hold ErrorResourceInitFailed: pulumi/pulumi,
-    sdk/go/common/resource/plugin/provider_plugin.go.
+    Other errors are bugs of the provider and are not caught.
     """
     try:
         yield
     except UnfinishedError as error:
-        unfinished = provider_pb2.ErrorResourceInitFailed(
-            id=error.id, properties=wire.to_struct(error.outputs), reasons=[str(error)]
-        )
-        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
-        status.details.add().Pack(unfinished)
-        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        details = _unfinished_status(error).SerializeToString()
+        context.set_trailing_metadata((("grpc-status-details-bin", details),))
         context.abort(grpc.StatusCode.UNKNOWN, str(error))
     except (DeploymentError, InputRefusedError, GoneError, ClientError, BotoCoreError) as error:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+
+
+def _unfinished_status(error: UnfinishedError) -> status_pb2.Status:
+    """Return the status that makes the engine keep a resource although its creation failed.
+
+    The engine looks for ErrorResourceInitFailed in the details: pulumi/pulumi,
+    sdk/go/common/resource/plugin/provider_plugin.go.
+    """
+    unfinished = provider_pb2.ErrorResourceInitFailed(
+        id=error.id, properties=wire.to_struct(error.outputs), reasons=[str(error)]
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
+    status.details.add().Pack(unfinished)
+    return status

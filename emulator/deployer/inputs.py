@@ -24,14 +24,14 @@ ALL_TAGS = "tagsAll"
 
 
 class ProviderContext(NamedTuple):
-    """The settings of the provider that matter for each resource."""
+    """The settings of the provider that are inputs of each resource."""
 
     region: str
     default_tags: Mapping[str, str]
 
 
 class CheckedInputs(NamedTuple):
-    """The complete inputs of a resource, and what AWS would refuse in them."""
+    """The complete inputs of a resource, and an error for each value that AWS would refuse."""
 
     inputs: Properties
     failures: list[InputRefusedError]
@@ -46,10 +46,11 @@ def check_inputs(
     digits: str,
     old_inputs: Mapping[str, object],
 ) -> CheckedInputs:
-    """Return the complete inputs of a resource, and everything that AWS would refuse in them.
+    """Return the inputs that a program declares, completed, with an error for each refused value.
 
-    An automatic physical name ends with `digits`. If the resource exists, it keeps the automatic
-    name that it has in `old_inputs`.
+    The defaults of the type are added, and the region and the tags of the provider. If the program
+    leaves the physical name out, `logical_name` and `digits` give an automatic name. A resource
+    that has an automatic name in `old_inputs` keeps it.
     """
     inputs = without_internal(declared)
     inputs.pop(ALL_TAGS, None)
@@ -63,7 +64,7 @@ def check_inputs(
         old_name = _old_automatic_name(row, old_inputs)
         filled_in[row.name_input] = old_name or automatic_name(logical_name, digits)
     inputs |= filled_in
-    failures = list(_failures(row, inputs))
+    failures = list(_refused_inputs(row, inputs))
 
     if row.tagging is not None:
         inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), context.default_tags)
@@ -79,13 +80,13 @@ def without_internal(inputs: Mapping[str, object]) -> Properties:
 
 
 def request_for(row: Row, inputs: Mapping[str, object]) -> Request:
-    """Return checked inputs under the API's names, with all tags of the resource."""
-    named = without_internal(inputs)
-    named.pop("region", None)
-    named.pop("tags", None)
-    if all_tags := named.pop(ALL_TAGS, {}):
-        named["tags"] = all_tags
-    return translate(named, row.inputs)
+    """Return complete inputs as a request of the API. It has all tags, but not the region."""
+    properties = without_internal(inputs)
+    properties.pop("region", None)
+    properties.pop("tags", None)
+    if all_tags := properties.pop(ALL_TAGS, {}):
+        properties["tags"] = all_tags
+    return translate(properties, row.inputs)
 
 
 def _old_automatic_name(row: Row, old_inputs: Mapping[str, object]) -> object | None:
@@ -94,7 +95,7 @@ def _old_automatic_name(row: Row, old_inputs: Mapping[str, object]) -> object | 
     return old_inputs[row.name_input] if row.name_input in filled_in else None
 
 
-def _failures(row: Row, inputs: Mapping[str, object]) -> Iterator[InputRefusedError]:
+def _refused_inputs(row: Row, inputs: Mapping[str, object]) -> Iterator[InputRefusedError]:
     """Yield an error for each input that AWS would refuse."""
     for name, value in inputs.items():
         try:
@@ -107,15 +108,16 @@ def _failures(row: Row, inputs: Mapping[str, object]) -> Iterator[InputRefusedEr
 
 
 def _document_text(document: object) -> object:
-    """Return a document as text, because the outputs of a resource hold text."""
+    """Return a JSON document as text, because the outputs of a resource have it as text."""
     if contains_unknown(document):
         return UNKNOWN
     return document if isinstance(document, str) else json.dumps(document, sort_keys=True)
 
 
 def _all_tags(tags: object, default_tags: Mapping[str, str]) -> object:
-    """Return the tags that the resource gets. If one tag is unknown, all are unknown.
+    """Return the default tags and the tags of the resource, which win.
 
+    If one tag is not known yet, the result is UNKNOWN:
     https://github.com/pulumi/pulumi-aws/blob/master/provider/tags.go
     """
     if not isinstance(tags, Mapping) or contains_unknown(tags):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def _caller_identity(aws: Aws) -> Outputs:
+    """Return the result of `aws.get_caller_identity()`."""
     caller = aws.call("sts", "GetCallerIdentity", {})
     return {
         "id": caller["Account"],
@@ -24,6 +25,7 @@ def _caller_identity(aws: Aws) -> Outputs:
 
 
 def _region(aws: Aws) -> Outputs:
+    """Return the result of `aws.get_region()`."""
     return {
         "id": aws.region,
         "region": aws.region,
@@ -37,10 +39,14 @@ INVOKES: Mapping[str, Callable[[Aws], Outputs]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getRegion:getRegion": _region,
 }
+"""Pulumi's token of a function of the provider -> its implementation."""
 
 
 def invoke(token: str, arguments: Mapping[str, object], aws: Aws) -> Outputs:
-    """Return the result of a function. Raises DeploymentError if it is unknown or has arguments."""
+    """Return the result of a function of the provider.
+
+    Raises DeploymentError for an unknown function, and for any argument.
+    """
     if token not in INVOKES:
         raise DeploymentError(f"{token}: this invoke is not supported by the emulator's deployer")
     if arguments:

@@ -10,7 +10,7 @@ from emulator.deployer.differences import difference
 from emulator.deployer.errors import GoneError
 from emulator.deployer.inputs import ALL_TAGS, request_for, without_internal
 from emulator.deployer.rows import Change, Identity, Snapshot
-from emulator.deployer.translation import api_name, current_inputs
+from emulator.deployer.translation import api_name, current_inputs, omit_values
 from emulator.deployer.wire import UNKNOWN, Properties
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ class ExistingResource(NamedTuple):
 
 
 class UnfinishedError(Exception):
-    """A resource was created, but a later call for it failed with the error `reason`."""
+    """A resource was created, but a later call for it failed.
+
+    `id` and `outputs` are those of the resource, and `reason` is the error of the call.
+    """
 
     def __init__(self, identifier: str, outputs: Properties, reason: Exception) -> None:
         super().__init__(str(reason))
@@ -39,7 +42,10 @@ class UnfinishedError(Exception):
 
 
 def planned_outputs(row: Row, inputs: Mapping[str, object]) -> Properties:
-    """Return the outputs that a new resource will have. UNKNOWN stands for what AWS decides."""
+    """Return the outputs that a new resource will have.
+
+    The outputs that AWS decides are UNKNOWN.
+    """
     return {**without_internal(inputs), **_unknown(row.computed_outputs - inputs.keys())}
 
 
@@ -51,27 +57,31 @@ def planned_outputs_after_update(
 ) -> Properties:
     """Return the outputs that a resource will have after an update.
 
-    UNKNOWN stands for what AWS decides again.
+    The outputs that AWS decides again are UNKNOWN.
     """
     changed = difference(row, old_inputs, new_inputs).changed
     decided_by_aws = {name: value for name, value in old_outputs.items() if name not in old_inputs}
-    recomputed = row.recomputed_outputs(changed, new_inputs)
-    return {**decided_by_aws, **without_internal(new_inputs), **_unknown(recomputed)}
+    decided_again = row.recomputed_outputs(changed, new_inputs)
+    return {**decided_by_aws, **without_internal(new_inputs), **_unknown(decided_again)}
 
 
 def _unknown(names: Iterable[str]) -> Properties:
+    """Return properties with these names that are not known yet."""
     return dict.fromkeys(names, UNKNOWN)
 
 
 def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
-    """Create a resource. Raises UnfinishedError if it was created and a later call fails."""
+    """Create a resource from its complete inputs.
+
+    Raises UnfinishedError if the resource was created, but setting its other inputs or reading it
+    failed.
+    """
     request = request_for(row, inputs)
-    set_later = {api_name(row.inputs, name) for name in row.set_after_creation}
-    create_request = {name: value for name, value in request.items() if name not in set_later}
-    identifier = row.create(create_request, aws)
+    set_later = [api_name(row.inputs, name) for name in row.set_after_creation]
+    identifier = row.create(omit_values(request, *set_later), aws)
     try:
         _set_after_creation(row, identifier, inputs, aws)
-        snapshot = row.read(Identity(identifier, dict(request)), aws)
+        snapshot = row.read(Identity(identifier, request), aws)
     except Exception as error:
         raise UnfinishedError(identifier, without_internal(inputs), error) from error
     return ExistingResource(identifier, inputs, _outputs(snapshot, inputs))
@@ -79,14 +89,14 @@ def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
 
 def _set_after_creation(row: Row, identifier: str, inputs: Properties, aws: Aws) -> None:
     """Set the inputs that the creating call does not take, unless they have their defaults."""
-    not_default = {
+    to_set = [
         name
         for name in row.set_after_creation & inputs.keys()
-        if inputs[name] != row.defaults.get(name, UNKNOWN)
-    }
-    if not_default:
-        names = frozenset(api_name(row.inputs, name) for name in not_default)
-        row.update(Change(identifier, request_for(row, inputs), names), aws)
+        if name not in row.defaults or inputs[name] != row.defaults[name]
+    ]
+    if to_set:
+        parameters = frozenset(api_name(row.inputs, name) for name in to_set)
+        row.update(Change(identifier, request_for(row, inputs), parameters), aws)
 
 
 def read(
@@ -106,22 +116,24 @@ def read(
 def update(
     row: Row, identifier: str, old_inputs: Properties, new_inputs: Properties, aws: Aws
 ) -> ExistingResource:
-    """Change a resource in place and return it as it is now."""
+    """Change a resource in place and return it as it is now. Tags have calls of their own."""
     changed = difference(row, old_inputs, new_inputs).changed
     request = request_for(row, new_inputs)
-    names = frozenset(api_name(row.inputs, name) for name in changed - {"tags", ALL_TAGS, "region"})
-    if names:
-        row.update(Change(identifier, dict(request), names), aws)
+    parameters = frozenset(
+        api_name(row.inputs, name) for name in changed - {"tags", ALL_TAGS, "region"}
+    )
+    if parameters:
+        row.update(Change(identifier, request, parameters), aws)
     if ALL_TAGS in changed:
         _update_tags(row, identifier, old_inputs, new_inputs, aws)
-    snapshot = row.read(Identity(identifier, dict(request)), aws)
+    snapshot = row.read(Identity(identifier, request), aws)
     return ExistingResource(identifier, new_inputs, _outputs(snapshot, new_inputs))
 
 
 def delete(
     row: Row, identifier: str, inputs: Properties, aws: Aws, deletion_limit: DeletionLimit
 ) -> None:
-    """Delete a resource. A resource that does not exist is no error."""
+    """Delete a resource. Do nothing if it does not exist."""
     try:
         row.delete(Identity(identifier, request_for(row, inputs)), aws, deletion_limit)
     except (GoneError, ClientError) as error:
@@ -159,25 +171,43 @@ def _update_tags(
 def _inputs_now(
     row: Row, declared: Properties, snapshot: Snapshot, default_tags: Mapping[str, str]
 ) -> Properties:
-    """Return the declared inputs with the values that they have now."""
-    readable = without_internal(declared)
-    for name in ("region", ALL_TAGS, "tags", *row.unreadable_inputs):
-        readable.pop(name, None)
+    """Return the declared inputs with the values that the service has now.
+
+    An unreadable input of the type keeps its declared value. Another input that the service does
+    not return is not set any more, and is left out.
+    """
+    unreadable = {"region", ALL_TAGS, "tags", *row.unreadable_inputs}
+    readable = {
+        name: value for name, value in without_internal(declared).items() if name not in unreadable
+    }
     inputs = {name: value for name, value in declared.items() if name not in readable}
     inputs |= current_inputs(readable, snapshot.values, row.inputs)
-    if row.tagging is None:
-        return inputs
-    all_tags = current_inputs({"tags": declared[ALL_TAGS]}, snapshot.values, row.inputs)["tags"]
-    inputs[ALL_TAGS] = all_tags
-    if "tags" in declared:
-        declared_tags = cast("dict[str, object]", declared["tags"])
-        inputs["tags"] = {
-            key: tag
-            for key, tag in cast("dict[str, object]", all_tags).items()
-            if key in declared_tags or default_tags.get(key) != tag
-        }
+    if row.tagging is not None:
+        inputs |= _tags_now(row, declared, snapshot, default_tags)
     return inputs
 
 
+def _tags_now(
+    row: Row, declared: Properties, snapshot: Snapshot, default_tags: Mapping[str, str]
+) -> Properties:
+    """Return the inputs of a resource that hold its tags, with the tags that it has now.
+
+    `tags` does not have the default tags of the provider, unless the program declares them there or
+    the service has other values of them.
+    """
+    current = current_inputs({"tags": declared[ALL_TAGS]}, snapshot.values, row.inputs)
+    all_tags = cast("dict[str, object]", current["tags"])
+    if "tags" not in declared:
+        return {ALL_TAGS: all_tags}
+    declared_tags = cast("dict[str, object]", declared["tags"])
+    tags = {
+        key: tag
+        for key, tag in all_tags.items()
+        if key in declared_tags or default_tags.get(key) != tag
+    }
+    return {ALL_TAGS: all_tags, "tags": tags}
+
+
 def _outputs(snapshot: Snapshot, inputs: Mapping[str, object]) -> Properties:
+    """Return the outputs of a resource: its inputs, and the values that AWS decided."""
     return {**snapshot.outputs, **without_internal(inputs)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ class DeployedResource:
     name: str
     """The logical name."""
     inputs: Mapping[str, object]
-    """The declared inputs and the physical name. An archive is its fingerprint."""
+    """The declared inputs and the physical name. An archive is replaced by its hash."""
     id: str
     """Pulumi's id of the resource. It is empty for a component."""
     outputs: Mapping[str, object]
@@ -46,9 +45,10 @@ class DeployedResource:
 
 
 class Monitor:
-    """Serves one run of a program. Its capitalised methods are Pulumi's ResourceMonitor protocol.
+    """Creates the resources of a program while the program runs.
 
-    Pulumi calls them from several threads.
+    Pulumi's SDK calls the capitalised methods, which are the protocol ResourceMonitor, from several
+    threads.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Monitor:
         self.resources: list[DeployedResource] = []
         """All resources but the stack, in the order in which they were deployed."""
         self._aws = aws
-        self._context = ProviderContext(aws.region, default_tags or {})
+        self._provider_context = ProviderContext(aws.region, default_tags or {})
         self._state = State(aws, project, stack)
         self._urn_prefix = f"urn:pulumi:{stack}::{project}::"
         self._stack_urn = ""
@@ -73,16 +73,14 @@ class Monitor:
         """
         self._state.check_all_declared(self._urns)
 
-    # --- Pulumi's protocol -----------------------------------------------------------------------
-
     def RegisterResource(  # noqa: N802
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
-        """Create the resource, or return it as an earlier run created it."""
+        """Create the resource. If an earlier run of the program created it, return it."""
         if request.remote or request.importId:
-            what = "remote components are" if request.remote else "import is"
+            unsupported = "remote components are" if request.remote else "import is"
             raise DeploymentError(
-                f"{_label(request)}: {what} not supported by the emulator's deployer"
+                f"{_label(request)}: {unsupported} not supported by the emulator's deployer"
             )
         urn = self._claim_urn(request)
         resource = self._deploy(request, urn)
@@ -127,14 +125,16 @@ class Monitor:
         """Return at once, because there is nothing to wait for."""
         return empty_pb2.Empty()
 
-    # ---------------------------------------------------------------------------------------------
-
     def _claim_urn(self, request: resource_pb2.RegisterResourceRequest) -> str:
-        """Return the URN that Pulumi's engine would give. Raises DeploymentError if it is taken."""
+        """Return the URN that Pulumi's engine would give to a resource, and remember it.
+
+        Raises DeploymentError if another resource has the URN, or if the parent does not exist.
+        """
         if request.parent in ("", self._stack_urn):
             qualified_type = request.type
         elif request.parent in self._urns:
-            qualified_type = f"{request.parent.split('::')[2]}${request.type}"
+            parent_type = request.parent.split("::")[2]  # after the stack and the project
+            qualified_type = f"{parent_type}${request.type}"
         else:
             raise DeploymentError(
                 f"{_label(request)}: its parent {request.parent} is not registered"
@@ -149,25 +149,30 @@ class Monitor:
         return urn
 
     def _deploy(self, request: resource_pb2.RegisterResourceRequest, urn: str) -> DeployedResource:
+        """Deploy a component, a provider or an AWS resource. Only an AWS resource needs calls.
+
+        Raises DeploymentError with the name of the resource if an input is refused.
+        """
         declared = wire.from_struct(request.object)
-        if not request.custom:
+        if not request.custom:  # It is a component.
             return DeployedResource(urn, request.type, request.name, declared, "", {})
         try:
             if request.type == PROVIDER:
                 self._check_provider(declared)
-                identifier = hashlib.sha256(urn.encode()).hexdigest()[:32]
+                identifier = hexadecimal_digits(urn)[:32]
                 return DeployedResource(urn, request.type, request.name, declared, identifier, {})
             return self._deploy_aws_resource(request, urn, declared)
         except InputRefusedError as error:
             raise DeploymentError(f"{_label(request)}: {error}") from error
 
     def _check_provider(self, inputs: Mapping[str, object]) -> None:
-        """Raise InputRefusedError if a provider does not act like the default provider."""
-        for name in sorted(inputs.keys() - IGNORED_SETTINGS - {"region"}):
-            raise InputRefusedError(name, "unknown or not supported")
+        """Raise InputRefusedError unless a provider does what the default provider does."""
+        if unsupported := sorted(inputs.keys() - IGNORED_SETTINGS - {"region"}):
+            raise InputRefusedError(unsupported[0], "unknown or not supported")
         self._check_region(inputs)
 
     def _check_region(self, inputs: Mapping[str, object]) -> None:
+        """Raise InputRefusedError if a resource or provider is in another region than the stack."""
         region = inputs.get("region", self._aws.region)
         if region != self._aws.region:
             raise InputRefusedError(
@@ -180,14 +185,18 @@ class Monitor:
         urn: str,
         declared: Mapping[str, object],
     ) -> DeployedResource:
+        """Create an AWS resource, unless the stack's state has it with the same inputs."""
         row = ROWS.get(request.type)
         if row is None:
             raise DeploymentError(
                 f"{_label(request)}: this type is not supported by the emulator's deployer"
             )
         inputs = self._checked_inputs(row, request, urn, declared)
-        recorded_names = {*declared, row.name_input} & inputs.keys() - {"region"}
-        recorded = {name: _json_value(inputs[name]) for name in sorted(recorded_names)}
+        recorded = {
+            name: _json_value(inputs[name])
+            for name in sorted({*declared, row.name_input} - {"region"})
+            if name in inputs
+        }
         record = self._state.find(urn, _label(request), recorded)
         if record is None:
             resource = self._create(row, inputs, _label(request))
@@ -204,12 +213,15 @@ class Monitor:
         urn: str,
         declared: Mapping[str, object],
     ) -> wire.Properties:
-        """Return the complete inputs. Raises InputRefusedError for the first that is refused."""
+        """Return the complete inputs of a resource.
+
+        Raises InputRefusedError for the first input that is refused.
+        """
         self._check_region(declared)
         inputs, failures = check_inputs(
             row,
             declared,
-            self._context,
+            self._provider_context,
             logical_name=request.name,
             digits=hexadecimal_digits(urn),
             old_inputs={},
@@ -219,7 +231,7 @@ class Monitor:
         return inputs
 
     def _create(self, row: Row, inputs: wire.Properties, label: str) -> lifecycle.ExistingResource:
-        """Create a resource. An error gets a note with the label of the resource."""
+        """Create a resource. If a call fails, raise its error with a note that has the label."""
         try:
             return lifecycle.create(row, inputs, self._aws)
         except lifecycle.UnfinishedError as error:
@@ -231,14 +243,15 @@ class Monitor:
 
 
 def _label(request: resource_pb2.RegisterResourceRequest) -> str:
-    """Return type and name of a resource for a message."""
+    """Return the type and the name of a resource, for a message."""
     return f"{request.type} {request.name}"
 
 
 def _json_value(value: object) -> object:
-    """Return a value that JSON can hold. An archive becomes its fingerprint."""
+    """Return a value that JSON can hold. An archive becomes a mapping with its hash."""
     return {"sha256": value.hash} if isinstance(value, wire.Archive) else value
 
 
 def _without_archives(outputs: Mapping[str, object]) -> wire.Properties:
+    """Return the outputs that are no archives, because the state does not keep archives."""
     return {name: value for name, value in outputs.items() if not isinstance(value, wire.Archive)}

@@ -1,4 +1,4 @@
-"""Makes physical names as Pulumi does, and checks them against AWS's rules."""
+"""Creates physical names as Pulumi does, and checks names against the rules of AWS."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NameRule:
-    """AWS's rule for a kind of name."""
+    """The rule that AWS has for the names of one kind of resource."""
 
     limit: int
-    """The greatest number of characters."""
+    """The longest name, in characters."""
     pattern: str
     """A regular expression that the whole name must match."""
 
@@ -26,12 +26,15 @@ class NameRule:
 
 
 def automatic_name(logical_name: str, digits: str) -> str:
-    """Return the name that Pulumi gives: the logical name, a hyphen and the first 7 digits."""
+    """Return the physical name that Pulumi makes of a logical name, for example `queue-1a2b3c4`.
+
+    It ends with the first 7 of the hexadecimal digits.
+    """
     return f"{logical_name}-{digits[:7]}"
 
 
 def hexadecimal_digits(seed: str | bytes) -> str:
-    """Return hexadecimal digits that are always the same for a seed."""
+    """Return 64 hexadecimal digits that are always the same for a seed."""
     return hashlib.sha256(seed.encode() if isinstance(seed, str) else seed).hexdigest()
 
 
@@ -49,5 +52,5 @@ EVENT_TARGET = EVENT_RULE
 STATE_MACHINE = NameRule(80, r'[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+')
 SCHEDULE = NameRule(64, r"[0-9a-zA-Z\-_.]+")
 SCHEDULE_GROUP = SCHEDULE
-# The model has neither: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+# The model has no limit and no pattern: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 QUEUE = NameRule(80, WORD)

@@ -36,11 +36,12 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Deployment:
-    """The result of a program."""
+    """The outputs and the resources of a program after it has run."""
 
     outputs: Mapping[str, object]
     """The program's exports, as plain values."""
     resources: Sequence[DeployedResource]
+    """All resources but the stack, in the order in which they were deployed."""
 
 
 def deploy(
@@ -52,13 +53,13 @@ def deploy(
 ) -> Deployment:
     """Run the program in `project_dir` with the config of `stack`, and create its resources.
 
-    `config` overrides the stack's file. A key without a namespace belongs to the project. A second
-    run of an unchanged program on the same endpoint changes nothing. There is no preview, diff,
-    update or delete, and the checks of the real AWS provider do not run.
+    The values in `config` win over the stack's file. A key without a namespace belongs to the
+    project. A second run of an unchanged program at the same endpoint changes nothing. There is no
+    preview, diff, update or delete, and the checks of the real AWS provider do not run.
 
-    Raises the errors of the program, botocore's errors, and DeploymentError for what only Pulumi's
-    engine or the real provider can do. Do not call this in a running event loop or in two threads
-    at once, because it changes the working directory while the program runs.
+    Raises the errors of the program and of botocore. Raises DeploymentError if the program needs
+    something that only Pulumi's engine or the real provider can do. Do not call this in a running
+    event loop, and not in two threads at once, because it changes the working directory.
     """
     project = read_project(project_dir.resolve(), stack, config or {})
     account, emulator_region = emulated_account(endpoint)
@@ -73,7 +74,10 @@ def deploy(
 
 
 def _run_program(project: Project, stack: str, project_dir: Path, monitor: Monitor) -> None:
-    """Run the program of a stack. Raises its errors, and DeploymentError if it logged an error."""
+    """Run the program of a stack until it ends and all its resources are deployed.
+
+    Raises the errors of the program, and DeploymentError if the program logged an error.
+    """
     engine = _Engine()
 
     def run_main() -> None:
@@ -106,10 +110,10 @@ def _run_program(project: Project, stack: str, project_dir: Path, monitor: Monit
 
 
 def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
-    """Return an event loop that logs errors in tasks only as debug messages.
+    """Return an event loop that logs the errors of tasks only as debug messages.
 
-    An error is in every output that depends on the failed one. Pulumi raises the first of them, and
-    asyncio would log the others some time later.
+    If an output fails, every output that depends on it fails with the same error. Pulumi raises the
+    first error, and asyncio would log the other ones later.
     """
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: logger.debug("%s", context["message"]))
@@ -128,13 +132,14 @@ def _provider_settings(config: Mapping[str, str]) -> ProviderSettings:
 
 
 class _Engine:
-    """The part of Pulumi's engine that a program uses. It receives log messages."""
+    """Receives the log messages of a program in place of Pulumi's engine."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
+        """The messages of severity error."""
 
     def Log(self, request: engine_pb2.LogRequest) -> None:  # noqa: N802
-        """Log a message. A message of severity error makes the deployment fail, as in the CLI."""
+        """Log a message, or keep it if it is an error. An error fails the deployment later."""
         if request.severity == engine_pb2.ERROR:
             self.errors.append(request.message)
         elif request.severity != engine_pb2.DEBUG:

@@ -40,7 +40,7 @@ def serve(provider: Provider) -> ProviderServer:
 
 
 def main() -> None:
-    """Serve until the engine ends this process, or until the engine itself has ended."""
+    """Serve until the engine interrupts this process, or until the engine itself has ended."""
     engine = os.getppid()
     server, port = serve(Provider(os.environ))
     sys.stdout.write(f"{port}\n")

@@ -1,4 +1,4 @@
-"""Reads the settings of the AWS provider, and refuses those that the emulator does not support."""
+"""Reads the settings of the AWS provider, and finds those that the emulator does not support."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ IGNORED_SETTINGS = {
     "skipRegionValidation",
     "skipRequestingAccountId",
 }
-"""Settings that only help to find a real account."""
+"""Settings that are only needed for a real account."""
 ENGINE_PROPERTIES = {"version", "pluginDownloadURL"}
 """Properties of every provider. The engine finds the plugin by them."""
 SUPPORTED_SETTINGS = {"region", "allowedAccountIds", "defaultTags"}
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 NO_EMULATOR = (
     "this pulumi-resource-aws is a stand-in that works with the emulator only, and "
     "AWS_ENDPOINT_URL {is_wrong}; start an emulator with 'retrain emulate' and export what it "
@@ -49,13 +49,16 @@ def emulator_endpoint(environment: Mapping[str, str]) -> str:
     endpoint = environment.get("AWS_ENDPOINT_URL")
     if not endpoint:
         raise DeploymentError(NO_EMULATOR.format(is_wrong="is not set"))
-    if urlsplit(endpoint).hostname not in LOOPBACK:
+    if urlsplit(endpoint).hostname not in LOOPBACK_HOSTS:
         raise DeploymentError(NO_EMULATOR.format(is_wrong=f"is {endpoint!r}, not this machine"))
     return endpoint
 
 
 def unsupported_settings(settings: Mapping[str, object]) -> list[str]:
-    """Return the names of the settings that the emulator does not support."""
+    """Return the sorted names of the settings that the emulator does not support.
+
+    Names that begin with two underscores are internal to Pulumi.
+    """
     known = SUPPORTED_SETTINGS | IGNORED_SETTINGS | ENGINE_PROPERTIES
     return sorted(name for name in settings if name not in known and not name.startswith("__"))
 
@@ -91,7 +94,10 @@ def account_error(settings: ProviderSettings, account: str) -> str | None:
 
 
 def _list_or_mapping(settings: Mapping[str, object], name: str) -> object:
-    """Return a setting that is a list or a mapping. The CLI passes it as JSON."""
+    """Return a setting that should be a list or a mapping, or None if it is not set.
+
+    The CLI passes a list or a mapping as JSON. A value of another type is returned unchanged.
+    """
     value = settings.get(name)
     if isinstance(value, str):
         with suppress(ValueError):
@@ -100,4 +106,5 @@ def _list_or_mapping(settings: Mapping[str, object], name: str) -> object:
 
 
 def _type_error(settings: Mapping[str, object], name: str, example: object) -> DeploymentError:
+    """Return the error for a setting that has not the type of the example."""
     return DeploymentError(f"aws:{name}: {settings[name]!r}; expected {json.dumps(example)}")

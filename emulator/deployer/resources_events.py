@@ -16,13 +16,15 @@ from emulator.deployer.rows import (
     delete_by_id,
     never_updated,
 )
-from emulator.deployer.translation import DOCUMENT, TAGS, Request, block, pop_values
+from emulator.deployer.translation import DOCUMENT, TAGS, Request, block, omit_values, pick_values
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws, Response
 
 DEFAULT = "default"
 """The name of the schedule group and of the event bus that every account has."""
+RULE_OF_TARGET = ("Rule", "EventBusName")
+"""The inputs of a target that identify its rule."""
 
 
 def _create_group(request: Request, aws: Aws) -> str:
@@ -50,7 +52,7 @@ def _create_schedule(request: Request, aws: Aws) -> str:
 
 
 def _schedule_parameters(identity: Identity) -> Request:
-    """Return the parameters that name a schedule."""
+    """Return the parameters that identify a schedule. Its id is `group/name`."""
     group, _, name = identity.id.partition("/")
     return {"GroupName": group, "Name": name}
 
@@ -61,13 +63,14 @@ def _read_schedule(identity: Identity, aws: Aws) -> Snapshot:
 
 
 def _put_rule(request: Request, aws: Aws) -> str:
+    """Create or update a rule. Return its id, which is `name`, or `bus/name` on another bus."""
     aws.call("events", "PutRule", request)
     bus, name = request["EventBusName"], str(request["Name"])
     return name if bus == DEFAULT else f"{bus}/{name}"
 
 
 def _rule_parameters(identity: Identity) -> Request:
-    """Return the parameters that name a rule."""
+    """Return the parameters that identify a rule."""
     bus, _, name = identity.id.rpartition("/")
     return {"EventBusName": bus or DEFAULT, "Name": name}
 
@@ -82,21 +85,20 @@ def _read_rule(identity: Identity, aws: Aws) -> Snapshot:
 
 
 def _put_target(request: Request, aws: Aws) -> str:
-    rule = pop_values(request, "Rule", "EventBusName")
-    response = aws.call("events", "PutTargets", {**rule, "Targets": [request]})
+    """Create or update a target of a rule.
+
+    Return its id, which is `rule-target`, or `bus-rule-target` on another bus than the default.
+    """
+    rule = pick_values(request, *RULE_OF_TARGET)
+    target = omit_values(request, *RULE_OF_TARGET)
+    response = aws.call("events", "PutTargets", {**rule, "Targets": [target]})
     _check_entries("PutTargets", response)
-    names = [rule["Rule"], request["Id"]]
-    bus = rule["EventBusName"]
-    return "-".join(map(str, names if bus == DEFAULT else [bus, *names]))
-
-
-def _rule_of_target(identity: Identity) -> Request:
-    """Return the parameters that name the rule of a target."""
-    return {name: identity.request[name] for name in ("Rule", "EventBusName")}
+    identifier, bus = f"{rule['Rule']}-{target['Id']}", rule["EventBusName"]
+    return identifier if bus == DEFAULT else f"{bus}-{identifier}"
 
 
 def _read_target(identity: Identity, aws: Aws) -> Snapshot:
-    rule = _rule_of_target(identity)
+    rule = pick_values(identity.request, *RULE_OF_TARGET)
     for target in aws.list_items("events", "ListTargetsByRule", rule):
         if target["Id"] == identity.request["Id"]:
             return Snapshot({**target, **rule})
@@ -104,12 +106,16 @@ def _read_target(identity: Identity, aws: Aws) -> Snapshot:
 
 
 def _delete_target(identity: Identity, aws: Aws, _limit: DeletionLimit) -> None:
-    request = {**_rule_of_target(identity), "Ids": [identity.request["Id"]]}
+    rule = pick_values(identity.request, *RULE_OF_TARGET)
+    request = {**rule, "Ids": [identity.request["Id"]]}
     _check_entries("RemoveTargets", aws.call("events", "RemoveTargets", request))
 
 
 def _check_entries(operation: str, response: Response) -> None:
-    """Raise DeploymentError if an entry failed. EventBridge then answers without an error."""
+    """Raise DeploymentError if the response reports a target that failed.
+
+    EventBridge returns such a response without an error.
+    """
     if response["FailedEntryCount"]:
         raise DeploymentError(f"{operation}: {response['FailedEntries']}")
 
@@ -197,7 +203,7 @@ ROWS: Rows = {
         create=_put_rule,
         read=_read_rule,
         computed_outputs=frozenset({"arn", "state"}),
-        update=lambda change, aws: _put_rule(change.request_without("Tags"), aws),
+        update=lambda change, aws: _put_rule(omit_values(change.request, "Tags"), aws),
         replacing_inputs=frozenset({"name", "eventBusName"}),
         tagging=Tagging(
             "events",

@@ -20,11 +20,11 @@ def _create_role(request: Request, aws: Aws) -> str:
 
 def _read_role(identity: Identity, aws: Aws) -> Snapshot:
     role = aws.call("iam", "GetRole", {"RoleName": identity.id})["Role"]
-    boundary = role.pop("PermissionsBoundary", None)
-    if boundary is not None:
-        role["PermissionsBoundary"] = boundary["PermissionsBoundaryArn"]
+    values = {"Tags": [], **role}
+    if "PermissionsBoundary" in role:
+        values["PermissionsBoundary"] = role["PermissionsBoundary"]["PermissionsBoundaryArn"]
     return Snapshot(
-        {"Tags": [], **role},
+        values,
         {
             "arn": role["Arn"],
             "createDate": role["CreateDate"].isoformat(),
@@ -34,6 +34,7 @@ def _read_role(identity: Identity, aws: Aws) -> Snapshot:
 
 
 def _update_role(change: Change, aws: Aws) -> None:
+    """Set the inputs that have changed. The trust policy and the boundary need separate calls."""
     role, request = {"RoleName": change.id}, change.request
     if "AssumeRolePolicyDocument" in change.changed:
         document = {"PolicyDocument": request["AssumeRolePolicyDocument"]}
@@ -55,7 +56,7 @@ def _put_role_policy(request: Request, aws: Aws) -> str:
 
 
 def _role_policy_parameters(identity: Identity) -> Request:
-    """Return the parameters that name an inline policy."""
+    """Return the parameters that identify an inline policy. Its id is `role:policy`."""
     role, _, policy = identity.id.partition(":")
     return {"RoleName": role, "PolicyName": policy}
 
@@ -66,7 +67,7 @@ def _read_role_policy(identity: Identity, aws: Aws) -> Snapshot:
 
 ROWS: Rows = {
     # terraform-provider-aws, internal/service/iam/role.go: ForceNew on name and path. IAM does not
-    # delete a role that has policies: the answer is DeleteConflict.
+    # delete a role that has policies, and its error is DeleteConflict.
     "aws:iam/role:Role": Row(
         inputs={
             "name": "RoleName",

@@ -20,42 +20,43 @@ from emulator.deployer.rows import (
     delete_by_id,
     never_updated,
 )
-from emulator.deployer.translation import UNCHANGED, Converter, Request, block, pop_values
+from emulator.deployer.translation import UNCHANGED, Converter, Request, block, pick_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emulator.deployer.aws import Aws, Response
 
-OLDEST_PYTHON = 12
+OLDEST_MINOR_VERSION = 12
+"""The oldest supported Python is 3.12."""
 UNRESERVED = -1
 """Pulumi's value for a function without reserved concurrency, which is the default."""
 
-CONFIGURATION = frozenset(
+CONFIGURATION_PARAMETERS = frozenset(
     {"Description", "Handler", "Role", "Timeout", "MemorySize", "Environment", "LoggingConfig"}
     | {"TracingConfig", "KMSKeyArn"}
 )
-"""The inputs that UpdateFunctionConfiguration changes."""
-CLEARING_VALUES = {"Description": "", "KMSKeyArn": "", "Environment": {"Variables": {}}}
-"""The values that remove an input. An update cannot remove the other inputs."""
-IN_THE_ARCHIVE = {"Code", "Runtime", "LoggingConfig"}
-"""The inputs that the archive of the code contains in the emulator."""
+"""The parameters of UpdateFunctionConfiguration."""
+VALUES_FOR_NOT_SET = {"Description": "", "KMSKeyArn": "", "Environment": {"Variables": {}}}
+"""The values that remove an input. UpdateFunctionConfiguration cannot remove other inputs."""
+ZIP_FILE_INPUTS = {"Code", "Runtime", "LoggingConfig"}
+"""The inputs that the zip file depends on in the emulator."""
 
 
-def _runtime(value: object, path: str) -> str:
+def _supported_runtime(value: object, path: str) -> str:
     """Return the runtime. Raises InputRefusedError unless it is Python 3.12 or newer.
 
-    The emulator runs every function in its own interpreter.
+    The emulator runs every function in the interpreter of the emulator itself.
     """
     version = re.fullmatch(r"python3\.(\d+)", str(value))
-    if version is None or int(version[1]) < OLDEST_PYTHON:
+    if version is None or int(version[1]) < OLDEST_MINOR_VERSION:
         raise InputRefusedError(path, f"{value!r} is not supported, only python3.12 or newer")
     return str(value)
 
 
-def _code(value: object, path: str) -> object:
+def _files_of_code(value: object, path: str) -> object:
     """Return the files of an archive, or the archive itself if the engine left the files out."""
-    if isinstance(value, wire.Archive) and value.elided:
+    if isinstance(value, wire.Archive) and not value.has_content:
         return value
     files = wire.read_files(value, path)
     if bundle.BOOTSTRAP in files:
@@ -66,23 +67,23 @@ def _code(value: object, path: str) -> object:
 
 
 def _create_function(request: Request, aws: Aws) -> str:
-    """Create a function with a custom runtime.
+    """Create a function with a custom runtime, whose bootstrap starts Python.
 
-    The emulator's own runner of Python functions does not return the class of an error.
+    The runner that the emulator has for Python functions does not return the class of an error.
     """
     code = {"Runtime": "provided.al2023", "Code": {"ZipFile": _zip_file(request)}}
     return str(aws.call("lambda", "CreateFunction", {**request, **code})["FunctionName"])
 
 
 def _zip_file(request: Request) -> bytes:
-    """Return the archive of the code, with the script that starts it."""
+    """Return the zip file of a function: its code, and the script that starts it."""
     files = cast("wire.Files", request["Code"])
-    script = bundle.bootstrap(_runtime_variables(request))
+    script = bundle.bootstrap_script(_runtime_variables(request))
     return bundle.zip_files({**files, bundle.BOOTSTRAP: script})
 
 
 def _runtime_variables(request: Request) -> Mapping[str, str]:
-    """Return the environment variables that Lambda sets for Python and the emulator does not."""
+    """Return the environment variables that Lambda sets for Python, but the emulator does not."""
     logging = cast("dict[str, str]", request.get("LoggingConfig", {}))
     variables = {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{request['Runtime']}",
@@ -100,6 +101,7 @@ def _read_function(identity: Identity, aws: Aws) -> Snapshot:
     name = {"FunctionName": identity.id}
     function = aws.call("lambda", "GetFunction", name)
     configuration: Response = function["Configuration"]
+    # The newest version is the last one. Before the first one is published, it is $LATEST.
     *_, latest = aws.list_items("lambda", "ListVersionsByFunction", name)
     concurrency = function.get("Concurrency", {})
     return Snapshot(
@@ -139,25 +141,37 @@ def _function_outputs(configuration: Response, version: str, aws: Aws) -> Output
 
 
 def _update_function(change: Change, aws: Aws) -> None:
-    name, request = {"FunctionName": change.id}, change.request
-    configuration = {
-        parameter: request.get(parameter, CLEARING_VALUES.get(parameter))
-        for parameter in change.changed & CONFIGURATION
-        if parameter in request or parameter in CLEARING_VALUES
-    }
+    """Set the inputs that have changed. Then publish a version, if the program wants versions.
+
+    Only a change of the configuration or of the code leads to a new version.
+    """
+    name = {"FunctionName": change.id}
+    configuration = _changed_configuration(change)
     if configuration:
         aws.call("lambda", "UpdateFunctionConfiguration", {**name, **configuration})
-    code_changed = bool(change.changed & (IN_THE_ARCHIVE | {"Architectures"}))
+    code_changed = bool(change.changed & (ZIP_FILE_INPUTS | {"Architectures"}))
     if code_changed:
-        code = {"ZipFile": _zip_file(request), **change.changed_values("Architectures")}
+        code = {"ZipFile": _zip_file(change.request), **change.changed_values("Architectures")}
         aws.call("lambda", "UpdateFunctionCode", {**name, **code})
     if "ReservedConcurrentExecutions" in change.changed:
         _set_concurrency(change, aws)
-    if request["Publish"] and (configuration or code_changed or "Publish" in change.changed):
+    needs_version = configuration or code_changed or "Publish" in change.changed
+    if change.request["Publish"] and needs_version:
         aws.call("lambda", "PublishVersion", name)
 
 
+def _changed_configuration(change: Change) -> Request:
+    """Return the parameters of UpdateFunctionConfiguration that have changed.
+
+    A parameter that the program has removed gets the value that means "not set", if there is one.
+    """
+    changed = change.changed & CONFIGURATION_PARAMETERS
+    values = {**VALUES_FOR_NOT_SET, **change.request}
+    return {parameter: values[parameter] for parameter in changed if parameter in values}
+
+
 def _set_concurrency(change: Change, aws: Aws) -> None:
+    """Set the reserved concurrency of a function, or remove it."""
     name = {"FunctionName": change.id}
     reserved = change.changed_values("ReservedConcurrentExecutions")
     if UNRESERVED in reserved.values():
@@ -167,15 +181,16 @@ def _set_concurrency(change: Change, aws: Aws) -> None:
 
 
 def _recomputed_outputs(changed: frozenset[str], inputs: Outputs) -> frozenset[str]:
-    """Return the outputs of a function that the provider does not know before an update.
+    """Return the outputs of a function that are not known before an update.
 
     terraform-provider-aws, internal/service/lambda/function.go: updateComputedAttributesOnPublish.
     """
-    code = changed & {"code", "architectures"}
-    outputs = {"lastModified"} if code else set()
+    outputs: frozenset[str] = frozenset()
+    if changed & {"code", "architectures"}:
+        outputs |= {"lastModified"}
     if inputs.get("publish") and changed - {"tags", "tagsAll", "reservedConcurrentExecutions"}:
         outputs |= {"version", "qualifiedArn", "qualifiedInvokeArn"}
-    return frozenset(outputs)
+    return outputs
 
 
 def _add_permission(request: Request, aws: Aws) -> str:
@@ -184,8 +199,8 @@ def _add_permission(request: Request, aws: Aws) -> str:
 
 
 def _function_of_permission(identity: Identity) -> Request:
-    """Return the parameters that name the function or the version of a permission."""
-    return pop_values(dict(identity.request), "FunctionName", "Qualifier")
+    """Return the parameters that identify the function, and the version, of a permission."""
+    return pick_values(identity.request, "FunctionName", "Qualifier")
 
 
 def _read_permission(identity: Identity, aws: Aws) -> Snapshot:
@@ -198,7 +213,7 @@ def _read_permission(identity: Identity, aws: Aws) -> Snapshot:
 
 
 def _permission_values(statement: Mapping[str, Response]) -> Request:
-    """Return the parameters of AddPermission that lead to a statement of a policy."""
+    """Return the parameters of AddPermission that created a statement of a resource policy."""
     [principal] = statement["Principal"].values()
     conditions = statement.get("Condition", {})
     values = {
@@ -216,7 +231,7 @@ def _remove_permission(identity: Identity, aws: Aws, _limit: DeletionLimit) -> N
     aws.call("lambda", "RemovePermission", request)
 
 
-PERMISSION = {
+PERMISSION_INPUTS = {
     "statementId": "StatementId",
     "function": "FunctionName",
     "qualifier": "Qualifier",
@@ -232,9 +247,9 @@ ROWS: Rows = {
         inputs={
             "name": "FunctionName",
             "description": "Description",
-            "code": ("Code", Converter(_code, UNCHANGED.from_api)),
+            "code": ("Code", Converter(_files_of_code, UNCHANGED.from_api)),
             "handler": "Handler",
-            "runtime": ("Runtime", Converter(_runtime, UNCHANGED.from_api)),
+            "runtime": ("Runtime", Converter(_supported_runtime, UNCHANGED.from_api)),
             "architectures": "Architectures",
             "role": "Role",
             "timeout": "Timeout",
@@ -283,13 +298,13 @@ ROWS: Rows = {
     ),
     # internal/service/lambda/permission.go: ForceNew on all inputs. Lambda cannot update them.
     "aws:lambda/permission:Permission": Row(
-        inputs=PERMISSION,
+        inputs=PERMISSION_INPUTS,
         name_rule=naming.STATEMENT,
         name_input="statementId",
         create=_add_permission,
         read=_read_permission,
         update=never_updated,
-        replacing_inputs=frozenset(PERMISSION),
+        replacing_inputs=frozenset(PERMISSION_INPUTS),
         delete=_remove_permission,
     ),
 }

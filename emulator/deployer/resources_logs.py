@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from emulator.deployer.aws import Aws, Response
     from emulator.deployer.translation import Request
 
-FOR_EVER = 0
-"""Pulumi's value for a retention without an end."""
+KEEP_FOR_EVER = 0
+"""The value of `retentionInDays` in Pulumi for logs that are never deleted."""
 
 
-def _arn(name: str, aws: Aws) -> str:
+def _log_group_arn(name: str, aws: Aws) -> str:
     return aws.arn("logs", f"log-group:{name}")
 
 
@@ -26,17 +26,20 @@ def _create(request: Request, aws: Aws) -> str:
 
 
 def _read(identity: Identity, aws: Aws) -> Snapshot:
-    arn = _arn(identity.id, aws)
-    group = _find(identity.id, aws)
+    arn = _log_group_arn(identity.id, aws)
+    group = _log_group(identity.id, aws)
     tags = aws.call("logs", "ListTagsForResource", {"resourceArn": arn})["tags"]
     return Snapshot(
-        {"retentionInDays": FOR_EVER, **group, "tags": tags},
+        {"retentionInDays": KEEP_FOR_EVER, **group, "tags": tags},
         {"arn": arn, "logGroupClass": group.get("logGroupClass", "STANDARD")},
     )
 
 
-def _find(name: str, aws: Aws) -> Response:
-    """Return the log group with a name. Raises GoneError if it does not exist."""
+def _log_group(name: str, aws: Aws) -> Response:
+    """Return the description of a log group. Raises GoneError if it does not exist.
+
+    The service only searches for a prefix of names.
+    """
     for group in aws.list_items("logs", "DescribeLogGroups", {"logGroupNamePrefix": name}):
         if group["logGroupName"] == name:
             return group
@@ -44,10 +47,11 @@ def _find(name: str, aws: Aws) -> Response:
 
 
 def _update(change: Change, aws: Aws) -> None:
+    """Set or remove the retention and the key, if they have changed."""
     group = {"logGroupName": change.id}
     if "retentionInDays" in change.changed:
         retention = change.changed_values("retentionInDays")
-        if FOR_EVER in retention.values():
+        if KEEP_FOR_EVER in retention.values():
             aws.call("logs", "DeleteRetentionPolicy", group)
         else:
             aws.call("logs", "PutRetentionPolicy", {**group, **retention})
@@ -68,7 +72,7 @@ ROWS: Rows = {
             "tags": "tags",
         },
         name_rule=naming.LOG_GROUP,
-        defaults={"retentionInDays": FOR_EVER},
+        defaults={"retentionInDays": KEEP_FOR_EVER},
         create=_create,
         set_after_creation=frozenset({"retentionInDays"}),
         read=_read,
@@ -76,7 +80,7 @@ ROWS: Rows = {
         update=_update,
         replacing_inputs=frozenset({"name", "logGroupClass"}),
         tagging=Tagging(
-            "logs", "resourceArn", _arn, tags_parameter="tags", keys_parameter="tagKeys"
+            "logs", "resourceArn", _log_group_arn, tags_parameter="tags", keys_parameter="tagKeys"
         ),
         delete=delete_by_id("logs", "DeleteLogGroup", "logGroupName"),
     ),

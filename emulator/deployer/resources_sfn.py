@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
 
 DELETE_SECONDS = 300.0
-"""The seconds that the provider waits for a deletion if the program does not set them.
+"""The longest wait for a deletion if the program sets no `custom_timeouts`.
 terraform-provider-aws, internal/service/sfn/state_machine.go: schema.DefaultTimeout."""
 POLL_SECONDS = 0.5
+"""The time between two requests while a deletion is under way."""
 NOT_FOUND_CODES = frozenset({"StateMachineDoesNotExist"})
 
 
@@ -45,6 +46,7 @@ def _read(identity: Identity, aws: Aws) -> Snapshot:
 
 
 def _update(change: Change, aws: Aws) -> None:
+    """Set the definition and the role, and the other inputs if they have changed."""
     request = {
         "stateMachineArn": change.id,
         "definition": change.request["definition"],
@@ -57,8 +59,10 @@ def _update(change: Change, aws: Aws) -> None:
 
 
 def _delete(identity: Identity, aws: Aws, limit: DeletionLimit) -> None:
-    """Delete a state machine. Wait until its executions have ended and it does not exist any more.
+    """Delete a state machine, and wait until it does not exist any more.
 
+    Its running executions end at their next state, and Step Functions waits for them. Raises
+    DeploymentError if that takes too long, or if the user cancels the deployment.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
     """
     seconds = limit.seconds or DELETE_SECONDS
@@ -78,6 +82,7 @@ def _delete(identity: Identity, aws: Aws, limit: DeletionLimit) -> None:
 
 
 def _exists(identity: Identity, aws: Aws) -> bool:
+    """Return True if a state machine exists. A state machine that is being deleted exists."""
     try:
         aws.call("stepfunctions", "DescribeStateMachine", {"stateMachineArn": identity.id})
     except ClientError as error:
@@ -88,10 +93,12 @@ def _exists(identity: Identity, aws: Aws) -> bool:
 
 
 def _destinations(log_group_arn: object, _path: str) -> object:
+    """Return the list of log destinations for the ARN of a log group."""
     return [{"cloudWatchLogsLogGroup": {"logGroupArn": log_group_arn}}]
 
 
 def _log_group_arn(destinations: object, _declared: object) -> object:
+    """Return the ARN of the log group in a list with one log destination."""
     assert isinstance(destinations, list), "the service returns a list"
     return destinations[0]["cloudWatchLogsLogGroup"]["logGroupArn"]
 

@@ -6,18 +6,25 @@ from typing import TYPE_CHECKING
 
 from emulator.deployer import naming
 from emulator.deployer.rows import Change, Identity, Row, Rows, Snapshot, Tagging, delete_by_id
-from emulator.deployer.translation import DOCUMENT, TEXT, Request, pop_values
+from emulator.deployer.translation import DOCUMENT, TEXT, Request, omit_values, pick_values
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws
 
 
+NOT_ATTRIBUTES = ("QueueName", "tags")
+"""The inputs that are parameters of CreateQueue. All other inputs are attributes of the queue."""
+
+
 def _create(request: Request, aws: Aws) -> str:
-    parameters = pop_values(request, "QueueName", "tags")
-    return str(aws.call("sqs", "CreateQueue", {**parameters, "Attributes": request})["QueueUrl"])
+    parameters = pick_values(request, *NOT_ATTRIBUTES)
+    attributes = omit_values(request, *NOT_ATTRIBUTES)
+    response = aws.call("sqs", "CreateQueue", {**parameters, "Attributes": attributes})
+    return str(response["QueueUrl"])
 
 
 def _read(identity: Identity, aws: Aws) -> Snapshot:
+    """Return a queue. An attribute without a value is an empty text in the response."""
     queue = {"QueueUrl": identity.id}
     request = {**queue, "AttributeNames": ["All"]}
     attributes = aws.call("sqs", "GetQueueAttributes", request)["Attributes"]

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def schema(version: str) -> dict[str, object]:
-    """Return the schema. The YAML language host checks the names in a program against it.
+    """Return the schema of the provider for a version of Pulumi's AWS provider.
+
+    The YAML language host checks the names in a program against it.
 
     https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
     """
@@ -35,13 +37,16 @@ def schema(version: str) -> dict[str, object]:
 
 
 def _input_names(row: Row) -> set[str]:
+    """Return the inputs of a type. Each regional type has an input `region`."""
     return {*row.inputs, "region"} if row.regional else {*row.inputs}
 
 
 def _output_names(row: Row) -> set[str]:
+    """Return the outputs of a type, which include all its inputs."""
     all_tags = {ALL_TAGS} if row.tagging else set()
     return _input_names(row) | row.computed_outputs | all_tags
 
 
 def _any_type(names: Iterable[str]) -> dict[str, object]:
+    """Return the schema of properties with these names, whose values may have any type."""
     return {name: {"$ref": "pulumi.json#/Any"} for name in sorted(names)}

@@ -1,8 +1,8 @@
-"""The AWS provider of the Pulumi engine for the emulator: gRPC methods that use the resource table.
+"""The AWS provider that the Pulumi engine uses with the emulator, as a gRPC service.
 
-The client in the engine defines what each response must hold: pulumi/pulumi, sdk/go/common/
-resource/plugin/provider_plugin.go. This provider does not accept secrets. The engine sends it their
-plain values, and marks the values in the responses as secret itself.
+The engine's client of providers shows what each response must hold: pulumi/pulumi, sdk/go/common/
+resource/plugin/provider_plugin.go. This provider does not accept secrets. The engine therefore
+sends the plain values of secrets, and itself marks the values in the responses as secret.
 """
 
 from __future__ import annotations
@@ -47,10 +47,14 @@ UNSUPPORTED = "is not supported by the emulator's provider"
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Serves one provider resource of a program. The engine calls it from several threads."""
+    """One AWS provider of a program, for example the default provider.
+
+    The engine calls the methods in several threads.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.cancelled = Event()
+        """Set when the user cancels the deployment."""
         self._environment = environment
         self._endpoint = ""
         self._account = ""
@@ -86,7 +90,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(  # noqa: N802
         self, request: provider_pb2.CheckRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """Return a failure for each unknown setting, or one failure if there is no emulator."""
+        """Return the settings of the provider, with a failure for each unsupported setting.
+
+        If the environment names no emulator, return only that failure.
+        """
         failures = [
             provider_pb2.CheckFailure(property=name, reason=f"aws:{name} {UNSUPPORTED}")
             for name in unsupported_settings(wire.from_struct(request.news))
@@ -100,7 +107,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def DiffConfig(  # noqa: N802
         self, request: provider_pb2.DiffRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
-        """Compare two configurations. Another region replaces the resources of the provider."""
+        """Return the settings that differ. Another region replaces the provider's resources."""
         old, new = wire.from_struct(request.old_inputs), wire.from_struct(request.news)
         changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
         return provider_pb2.DiffResponse(
@@ -112,25 +119,28 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(  # noqa: N802
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Read the settings. Fail without emulator or region, or if the account is not allowed."""
+        """Keep the settings for the other methods.
+
+        Fail if there is no emulator, no region, or if the account is not allowed.
+        """
         with errors_sent_to(context):
             self._endpoint = emulator_endpoint(self._environment)
             self._settings = provider_settings(wire.from_struct(request.args))
             self._account = emulated_account(self._endpoint).account
             if message := account_error(self._settings, self._account):
                 raise DeploymentError(message)
-            self._context()
+            self._provider_context()  # raises an error if there is no region
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """Return the complete inputs, and a failure for each input that AWS would refuse."""
+        """Return the complete inputs of a resource, and a failure for each refused value."""
         with errors_sent_to(context):
             inputs, failures = check_inputs(
                 _row(request.type),
                 wire.from_struct(request.news),
-                self._context(),
+                self._provider_context(),
                 logical_name=request.name,
                 digits=hexadecimal_digits(request.randomSeed or request.urn.encode()),
                 old_inputs=wire.from_struct(request.olds),
@@ -157,11 +167,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
         details = {}
         for path, kind in diff.details:
-            if _property_name(path) in diff.replacing:
-                kind_value = provider_pb2.PropertyDiff.Kind.Value(f"{kind}_REPLACE")
-            else:
-                kind_value = provider_pb2.PropertyDiff.Kind.Value(kind)
-            details[path] = provider_pb2.PropertyDiff(kind=kind_value, inputDiff=True)
+            suffix = "_REPLACE" if _property_name(path) in diff.replacing else ""
+            details[path] = provider_pb2.PropertyDiff(
+                kind=provider_pb2.PropertyDiff.Kind.Value(f"{kind}{suffix}"), inputDiff=True
+            )
         return provider_pb2.DiffResponse(
             changes=_has_changes(diff.changed),
             diffs=sorted(diff.changed),
@@ -174,7 +183,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Create(  # noqa: N802
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CreateResponse:
-        """Create a resource. In a preview, only return the outputs that are known."""
+        """Create a resource and return its outputs. In a preview, return the planned outputs."""
         inputs = wire.from_struct(request.properties)
         with errors_sent_to(context):
             row = _row(request.type)
@@ -212,7 +221,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(  # noqa: N802
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.UpdateResponse:
-        """Change a resource in place. In a preview, only return the outputs that are known."""
+        """Change a resource and return its outputs. In a preview, return the planned outputs."""
         old_inputs = wire.from_struct(request.old_inputs)
         new_inputs = wire.from_struct(request.news)
         with errors_sent_to(context):
@@ -229,7 +238,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Delete(  # noqa: N802
         self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext
     ) -> empty_pb2.Empty:
-        """Delete a resource."""
+        """Delete a resource, and wait until it does not exist any more."""
         inputs = wire.from_struct(request.old_inputs)
         deletion_limit = DeletionLimit(request.timeout, self.cancelled)
         with errors_sent_to(context):
@@ -246,8 +255,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             result = invokes.invoke(request.tok, arguments, self._aws_for({}))
         return provider_pb2.InvokeResponse(**{"return": wire.to_struct(result)})
 
-    def _context(self) -> ProviderContext:
-        """Return the region and the default tags. Raises DeploymentError without a region."""
+    def _provider_context(self) -> ProviderContext:
+        """Return the region and the default tags. Raises DeploymentError if there is no region."""
         region = (
             self._settings.region
             or self._environment.get("AWS_REGION")
@@ -258,8 +267,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return ProviderContext(region, self._settings.default_tags)
 
     def _aws_for(self, inputs: Mapping[str, object]) -> Aws:
-        """Return the services of the region that the inputs of a resource name."""
-        region = str(inputs.get("region", self._context().region))
+        """Return the services of the region of a resource with these inputs."""
+        region = str(inputs.get("region", self._provider_context().region))
         with self._lock:
             if region not in self._aws:
                 self._aws[region] = Aws(self._endpoint, self._account, region)
@@ -267,18 +276,22 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _row(type_token: str) -> Row:
+    """Return the row of a resource type. Raises DeploymentError if the table does not have it."""
     if type_token not in ROWS:
         raise DeploymentError(f"{type_token} {UNSUPPORTED}")
     return ROWS[type_token]
 
 
 def _property_name(path: str) -> str:
-    """Return the name of the property at which a path begins."""
+    """Return the property at the begin of a path, for example `tags` for `tags.team`."""
     return path.partition(".")[0].partition("[")[0]
 
 
 def _reason(failure: InputRefusedError) -> str:
-    """Return why an input is refused. The engine itself prints the name of the input."""
+    """Return the reason of a failure, with the path if the failed value is inside an input.
+
+    The engine itself prints the name of the input.
+    """
     return failure.reason if failure.path == _property_name(failure.path) else str(failure)
 
 

@@ -1,6 +1,6 @@
-"""Keeps what a stack has deployed, as one object per resource in a bucket of the emulated account.
+"""Keeps the deployed resources of a stack as objects in an S3 bucket of the emulated account.
 
-The bucket exists as long as the emulator, like Pulumi's state in a self-managed backend.
+A stack therefore exists as long as the emulator.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ class Record:
     inputs: Mapping[str, object]
     """The declared inputs and the physical name."""
     id: str
+    """Pulumi's id of the resource."""
     outputs: Mapping[str, object]
 
 
 class State:
-    """The records of one stack. They are read once, and written one by one."""
+    """The records of one stack. They are read at the start, and each new record is written."""
 
     def __init__(self, aws: Aws, project: str, stack: str) -> None:
         self._aws = aws
@@ -41,9 +42,9 @@ class State:
         self._deployed = {record.urn: record for record in self._read()}
 
     def find(self, urn: str, label: str, inputs: Mapping[str, object]) -> Record | None:
-        """Return the record of a URN, or None if nothing was deployed under it.
+        """Return the record that a resource had at the start, or None if it is new.
 
-        Raises DeploymentError, beginning with the label, if the deployed inputs differ.
+        Raises DeploymentError if its inputs have changed. The message begins with the label.
         """
         record = self._deployed.get(urn)
         if record is None:
@@ -67,7 +68,10 @@ class State:
         self._aws.call("s3", "PutObject", {"Bucket": BUCKET, "Key": key, "Body": body})
 
     def check_all_declared(self, declared: Iterable[str]) -> None:
-        """Raise DeploymentError if a deployed URN is not among the declared URNs."""
+        """Raise DeploymentError unless the program declares every resource that was deployed.
+
+        `declared` has the URNs of the program.
+        """
         if removed := sorted(set(self._deployed) - set(declared)):
             raise DeploymentError(
                 "deployed before and no longer declared; the emulator's deployer does not delete: "
@@ -85,7 +89,8 @@ class State:
         self._aws.call("s3", "CreateBucket", request)
 
     def _read(self) -> Iterator[Record]:
-        objects = {"Bucket": BUCKET, "Prefix": self._prefix}
-        for item in self._aws.list_items("s3", "ListObjectsV2", objects):
-            content = self._aws.call("s3", "GetObject", {"Bucket": BUCKET, "Key": item["Key"]})
-            yield Record(**json.load(content["Body"]))
+        """Yield the records in the bucket."""
+        location = {"Bucket": BUCKET, "Prefix": self._prefix}
+        for summary in self._aws.list_items("s3", "ListObjectsV2", location):
+            request = {"Bucket": BUCKET, "Key": summary["Key"]}
+            yield Record(**json.load(self._aws.call("s3", "GetObject", request)["Body"]))

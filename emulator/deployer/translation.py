@@ -1,4 +1,4 @@
-"""Translates between Pulumi's inputs and the AWS API. An input without an API name is refused."""
+"""Translates Pulumi's inputs into requests of the AWS API, and responses into inputs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from emulator.deployer.wire import UNKNOWN
 
 @dataclass(frozen=True)
 class Converter:
-    """A pair of functions that write an input into a request and read it from a response."""
+    """Two functions: one converts the value of an input for a request, one converts it back."""
 
     to_api: Callable[[object, str], object]
-    """Returns the value for the request. The second argument is the path for an error message."""
+    """Takes the value of the input, and its path for an error message. Returns the value for the
+    request. Raises InputRefusedError for a value of the wrong type."""
     from_api: Callable[[object, object], object]
-    """Returns the value in a response in Pulumi's form. The second argument is the declared value,
-    which is returned if both mean the same."""
+    """Takes the value in a response, and the declared value of the input. Returns the value in
+    Pulumi's form, or the declared value if both mean the same."""
 
 
 InputTable: TypeAlias = Mapping[str, str | tuple[str, Converter]]
@@ -30,10 +31,10 @@ Request: TypeAlias = dict[str, object]
 
 
 def translate(inputs: Mapping[str, object], table: InputTable, path: str = "") -> Request:
-    """Return the inputs under the API's names, with their values converted.
+    """Return inputs as a request: under the API's names, and with their values converted.
 
-    Raises InputRefusedError for an input that is not in the table. A value that is not known stays
-    UNKNOWN.
+    A value that is not known stays UNKNOWN. Raises InputRefusedError for an input that the table
+    does not have. The path in the error begins with `path`.
     """
     request: Request = {}
     for name, value in inputs.items():
@@ -67,17 +68,22 @@ def api_name(table: InputTable, name: str) -> str:
 
 
 def is_document(table: InputTable, name: str) -> bool:
-    """Return True if an input is a JSON document, in which spaces and order mean nothing."""
+    """Return True if an input is a JSON document. Two documents may differ only in their spaces."""
     return name in table and _entry(table, name).converter is DOCUMENT
 
 
-def pop_values(request: Request, *names: str) -> Request:
-    """Remove the named values from a request. Return those that it had."""
-    return {name: request.pop(name) for name in names if name in request}
+def pick_values(request: Request, *names: str) -> Request:
+    """Return the part of a request that has these names. A name may be missing in the request."""
+    return {name: request[name] for name in names if name in request}
+
+
+def omit_values(request: Request, *names: str) -> Request:
+    """Return the part of a request that does not have these names."""
+    return {name: value for name, value in request.items() if name not in names}
 
 
 class _Entry(NamedTuple):
-    """The value of an input table."""
+    """An entry of an input table, always with a converter."""
 
     api_name: str
     converter: Converter
@@ -89,7 +95,10 @@ def _entry(table: InputTable, name: str) -> _Entry:
 
 
 def block(table: InputTable) -> Converter:
-    """Return the converter of a nested block with these inputs."""
+    """Return the converter of an input that is itself a mapping of inputs, such as `target`.
+
+    `table` has the inputs of the mapping.
+    """
 
     def to_api(value: object, path: str) -> object:
         if not isinstance(value, Mapping):
@@ -105,15 +114,15 @@ def block(table: InputTable) -> Converter:
 
 
 def pairs(key: str, value: str) -> Converter:
-    """Return the converter of a mapping, such as tags, that the API takes as a list of pairs.
+    """Return the converter of a mapping, such as tags, that is a list of pairs in the API.
 
-    `key` and `value` are the names of the fields of a pair.
+    `key` and `value` are the names of the two fields of a pair, for example `Key` and `Value`.
     """
 
     def to_api(mapping: object, path: str) -> object:
         if not isinstance(mapping, Mapping):
             raise InputRefusedError(path, f"a mapping was expected, not {mapping!r}")
-        return [{key: name, value: item} for name, item in mapping.items()]
+        return [{key: item_key, value: item_value} for item_key, item_value in mapping.items()]
 
     def from_api(items: object, _declared: object) -> object:
         assert isinstance(items, list), "the service returns a list of pairs"
@@ -122,8 +131,11 @@ def pairs(key: str, value: str) -> Converter:
     return Converter(to_api, from_api)
 
 
-def parsed(document: object) -> object:
-    """Return the content of a JSON document. boto3 has already parsed some documents."""
+def parse_document(document: object) -> object:
+    """Return the content of a JSON document. boto3 has already parsed some documents.
+
+    A text that is not JSON is returned unchanged.
+    """
     try:
         return json.loads(document) if isinstance(document, str) else document
     except ValueError:  # A service may accept text that is not JSON.
@@ -131,21 +143,26 @@ def parsed(document: object) -> object:
 
 
 def _to_text(value: object, _path: str = "") -> object:
+    """Return a value as text. A value that is not text becomes JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _from_document(document: object, declared: object) -> object:
     """Return the declared document if the service's document means the same."""
-    return declared if parsed(document) == parsed(declared) else _to_text(document)
+    is_same = parse_document(document) == parse_document(declared)
+    return declared if is_same else _to_text(document)
 
 
 def _from_text(text: object, declared: object) -> object:
+    """Return the number or boolean in a text, or the text itself if the program declares text."""
     return text if isinstance(declared, str) else json.loads(str(text))
 
 
 UNCHANGED = Converter(lambda value, _path: value, lambda value, _declared: value)
+"""A value that is equal in Pulumi and in the API."""
 DOCUMENT = Converter(_to_text, _from_document)
-"""A JSON document. Pulumi takes text or a mapping, the API takes text."""
+"""A JSON document. Pulumi takes text or a mapping, and the API takes text."""
 TEXT = Converter(_to_text, _from_text)
-"""A value that the API keeps as text, for example 30 or true."""
+"""A number or a boolean that is text in the API."""
 TAGS = pairs("Key", "Value")
+"""Tags, under the names that most services give to the two parts of a tag."""

@@ -17,13 +17,14 @@ from emulator.deployer.errors import InputRefusedError
 
 # Each constant is also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key that marks a mapping as a secret, an asset or an archive."""
+"""The key of the mark in a mapping that is a secret, an asset or an archive. Its value is the
+next three constants."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # the signature of any secret
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The value of a property that is not known in a preview."""
+"""The value of a property that is not known yet, because this is a preview."""
 TYPED_UNKNOWNS = {
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
     "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
@@ -36,7 +37,7 @@ TYPED_UNKNOWNS = {
 object."""
 
 Properties: TypeAlias = dict[str, object]
-"""Pulumi's names of properties -> JSON values, Archives and UNKNOWN."""
+"""Pulumi's names of properties -> JSON values, in which there may be Archives and UNKNOWN."""
 
 Files: TypeAlias = Mapping[str, bytes]
 """Paths in an archive -> contents."""
@@ -44,20 +45,20 @@ Files: TypeAlias = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive. Two archives are equal if they have the same content."""
+    """An archive of code. Two archives are equal if their hashes are equal."""
 
     hash: str
     raw: Mapping[str, object] = field(compare=False, repr=False)
     """The archive in the wire format."""
 
     @property
-    def elided(self) -> bool:
-        """Return True if the engine has left the content out."""
-        return self.raw.keys() <= {SIGNATURE, "hash"}
+    def has_content(self) -> bool:
+        """Return False if the engine has left the content out and only sent the hash."""
+        return not self.raw.keys() <= {SIGNATURE, "hash"}
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
-    """Return the properties in a structure, without nulls, and with the values of secrets."""
+    """Return the properties in a structure. Nulls are left out, and secrets are plain values."""
     properties = _from_wire(json_format.MessageToDict(struct))
     assert isinstance(properties, dict), "a structure is a mapping"
     return properties
@@ -82,15 +83,15 @@ def contains_unknown(value: object) -> bool:
 def read_files(archive: object, path: str) -> Files:
     """Return the files of an archive that consists of files, texts and archives.
 
-    Relative paths start at the working directory, which is the program's folder. Raises
-    InputRefusedError with `path` for another kind of archive or asset.
+    Paths of files are relative to the working directory, which is the program's folder. Raises
+    InputRefusedError for another kind of archive or asset. `path` is the path of the input.
     """
     wire_value = archive.raw if isinstance(archive, Archive) else archive
     return dict(sorted(_files_below(wire_value, path, "")))
 
 
 def _files_below(archive: object, path: str, folder: str) -> list[tuple[str, bytes]]:
-    """Return the files of an archive that stands in a folder of the whole archive."""
+    """Return the paths and contents of an archive that is in a folder of a larger archive."""
     if not isinstance(archive, Mapping) or not isinstance(archive.get("assets"), Mapping):
         raise InputRefusedError(path, f"{_class_name(archive)} is not supported, only AssetArchive")
     files: list[tuple[str, bytes]] = []
@@ -110,7 +111,7 @@ def _files_below(archive: object, path: str, folder: str) -> list[tuple[str, byt
 
 
 def fingerprint(files: Files) -> str:
-    """Return a hash of the paths and contents of files. The order of the files does not matter."""
+    """Return the SHA-256 hash of the paths and contents of files, in any order of the files."""
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -118,7 +119,10 @@ def fingerprint(files: Files) -> str:
 
 
 def _class_name(wire_value: object) -> str:
-    """Return the name of the class of an asset or archive in Pulumi's SDK."""
+    """Return the class of an asset or archive in Pulumi's SDK, for example `FileArchive`.
+
+    Another value is returned as its repr.
+    """
     if not isinstance(wire_value, Mapping) or SIGNATURE not in wire_value:
         return repr(wire_value)
     source = "Remote" if "uri" in wire_value else "File" if "path" in wire_value else "String"
@@ -126,6 +130,7 @@ def _class_name(wire_value: object) -> str:
 
 
 def _from_wire(value: object) -> object:
+    """Return a value as the deployer uses it. Whole floats become int: protobuf has only floats."""
     if isinstance(value, dict):
         return _mapping_from_wire(value)
     if isinstance(value, list):
@@ -136,6 +141,7 @@ def _from_wire(value: object) -> object:
 
 
 def _mapping_from_wire(value: dict[str, object]) -> object:
+    """Return the value of a secret, an Archive, or a mapping without nulls."""
     if value.get(SIGNATURE) == SECRET:
         return _from_wire(value["value"])
     if value.get(SIGNATURE) == ARCHIVE:
@@ -144,7 +150,7 @@ def _mapping_from_wire(value: dict[str, object]) -> object:
 
 
 def _hash_of_program(archive: object) -> str:
-    """Return the hash of an archive that a program sends. Only the engine adds hashes itself."""
+    """Return the hash of an archive that comes from a program, which sends none itself."""
     try:
         return fingerprint(read_files(archive, ""))
     except InputRefusedError:  # The row refuses the archive later, with the name of the input.
@@ -152,6 +158,7 @@ def _hash_of_program(archive: object) -> str:
 
 
 def _to_wire(value: object) -> object:
+    """Return a value in the wire format, in which an archive is a mapping."""
     if isinstance(value, Archive):
         return dict(value.raw)
     if isinstance(value, Mapping):

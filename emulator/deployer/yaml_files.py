@@ -1,4 +1,4 @@
-"""Reads YAML as the Pulumi CLI does, and refuses what YAML readers read differently.
+"""Reads YAML as the Pulumi CLI does, and refuses values that YAML readers read differently.
 
 The CLI passes the config to a program as JSON. YAML also has values that JSON does not have, such
 as dates, binary data, and keys that are numbers. Each reader converts them differently.
@@ -22,31 +22,35 @@ if TYPE_CHECKING:
 
     from ruamel.yaml.nodes import Node
 
-STANDARD = "tag:yaml.org,2002:"
-TEXT, MERGE = f"{STANDARD}str", f"{STANDARD}merge"
+TAG_PREFIX = "tag:yaml.org,2002:"
+TEXT_TAG = f"{TAG_PREFIX}str"
+MERGE_TAG = f"{TAG_PREFIX}merge"
 KINDS = {
-    f"{STANDARD}int": "a number",
-    f"{STANDARD}float": "a number",
-    f"{STANDARD}bool": "a boolean",
-    f"{STANDARD}null": "empty",
-    f"{STANDARD}timestamp": "a date",
-    f"{STANDARD}binary": "binary data",
+    f"{TAG_PREFIX}int": "a number",
+    f"{TAG_PREFIX}float": "a number",
+    f"{TAG_PREFIX}bool": "a boolean",
+    f"{TAG_PREFIX}null": "empty",
+    f"{TAG_PREFIX}timestamp": "a date",
+    f"{TAG_PREFIX}binary": "binary data",
 }
 """The tags of values that are not text, and their names in a message."""
-JSON_TAGS = {f"{STANDARD}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+JSON_TAGS = {
+    f"{TAG_PREFIX}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
+}
 """The tags of the values that JSON has."""
-NOTATIONS = {
+COMMON_NOTATIONS = {
     "a number": re.compile(r"[-+]?(?!0\d)(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"),
     "a boolean": re.compile(r"true|True|TRUE|false|False|FALSE"),
     "empty": re.compile(r"~|null|Null|NULL|"),
 }
-"""How all readers write these values. The CLI knows more numbers, for example 0x10 and 1_000."""
-LARGEST_WHOLE = 1e21
-"""From this float on, Go's encoding/json writes an exponent: floatEncoder.encode."""
+"""The notations that all YAML readers read in the same way. The CLI also reads other numbers, for
+example 0x10 and 1_000."""
+FIRST_WITH_EXPONENT = 1e21
+"""The first number that Go's encoding/json writes with an exponent: floatEncoder.encode."""
 
 
 class Problem(NamedTuple):
-    """A key or a value that YAML readers read differently, or a key that is there twice."""
+    """A key or a value that YAML readers read differently, or a key that is given twice."""
 
     line: int
     key: str
@@ -60,7 +64,8 @@ class Problem(NamedTuple):
 def read(file: Path) -> object:
     """Return the content of a YAML file as JSON values.
 
-    Raises DeploymentError if the file is not YAML, or with all problems in the file.
+    Raises DeploymentError if the file is not YAML. If it has values or keys that YAML readers read
+    differently, the error lists all of them.
     """
     yaml = YAML(typ="safe", pure=True)
     try:
@@ -78,35 +83,39 @@ def read(file: Path) -> object:
 
 
 def _number(text: str) -> float:
-    """Return a whole number as an integer, because Go writes 1e3 as 1000."""
+    """Return the number in a text. A whole number is an int, because Go writes 1e3 as 1000."""
     number = float(text)
-    return int(number) if number.is_integer() and abs(number) < LARGEST_WHOLE else number
+    is_written_whole = number.is_integer() and abs(number) < FIRST_WITH_EXPONENT
+    return int(number) if is_written_whole else number
 
 
 def _problems(root: Node | None) -> Iterator[Problem]:
-    """Yield the problems of a document. A node that is used several times is checked once."""
+    """Yield the problems of a document, in no order.
+
+    An alias repeats a node, which may even contain itself. Each node is checked once.
+    """
     checked: set[int] = set()
-    waiting = [] if root is None else [(root, "")]
-    while waiting:
-        node, key = waiting.pop()
+    unchecked = [] if root is None else [(root, "")]
+    while unchecked:
+        node, key = unchecked.pop()
         if id(node) in checked:
             continue
         checked.add(id(node))
-        if message := _value_problem(node):
+        if message := _value_error(node):
             yield Problem(_line(node), key, message)
         elif isinstance(node, SequenceNode):
-            waiting += [(item, f"{key}[{index}]") for index, item in enumerate(node.value)]
+            unchecked += [(item, f"{key}[{index}]") for index, item in enumerate(node.value)]
         elif isinstance(node, MappingNode):
             yield from _key_problems(node, key)
-            waiting += [(value, _full_key(key, name)) for name, value in node.value]
+            unchecked += [(value, _full_key(key, name)) for name, value in node.value]
 
 
 def _key_problems(mapping: MappingNode, path: str) -> Iterator[Problem]:
-    """Yield a problem for each key of a mapping that is not text or that is there twice."""
+    """Yield a problem for each key of a mapping that is not text or that is given twice."""
     first_lines: dict[str, int] = {}
     for key, _ in mapping.value:
         line, full_key = _line(key), _full_key(path, key)
-        if key.tag not in (TEXT, MERGE):
+        if key.tag not in (TEXT_TAG, MERGE_TAG):
             kind = KINDS.get(key.tag, "not text")
             example = f', "{key.value}"' if isinstance(key, ScalarNode) else ""
             message = f"the key is {kind}; expected text, in quotes{example}"
@@ -118,16 +127,20 @@ def _key_problems(mapping: MappingNode, path: str) -> Iterator[Problem]:
             first_lines[key.value] = line
 
 
-def _value_problem(node: Node) -> str | None:
-    """Return an error message if YAML readers read a value differently, else None."""
+def _value_error(node: Node) -> str | None:
+    """Return an error message if YAML readers read a value differently, else None.
+
+    Text, sequences and mappings are read in the same way. Their items are not checked here.
+    """
     tag, value = str(node.tag), node.value
-    kind = KINDS.get(tag, f"of the type {tag.removeprefix(STANDARD)}")
+    tag_name = tag.removeprefix(TAG_PREFIX)
+    kind = KINDS.get(tag, f"of the type {tag_name}")
     if tag not in JSON_TAGS:
         return f"is {kind}; expected text in quotes, a number, true or false"
-    if kind not in NOTATIONS or NOTATIONS[kind].fullmatch(value):
+    if kind not in COMMON_NOTATIONS or COMMON_NOTATIONS[kind].fullmatch(value):
         return None
     if kind != "a number":
-        return f"{value!r} does not fit the tag !!{tag.removeprefix(STANDARD)}; leave the tag out"
+        return f"{value!r} does not fit the tag !!{tag_name}; leave the tag out"
     return (
         "is a number that YAML readers read differently; "
         f'write it in quotes, "{value}", or as a decimal number without leading zeros'
@@ -135,10 +148,11 @@ def _value_problem(node: Node) -> str | None:
 
 
 def _full_key(path: str, key: Node) -> str:
-    """Return the key as in the stack's config, without the word `config` before it."""
+    """Return the full key below a path, without the word `config` at the begin."""
     name = key.value if isinstance(key, ScalarNode) else "?"
     return f"{path}.{name}" if path and path != "config" else str(name)
 
 
 def _line(node: Node) -> int:
+    """Return the line at which a node begins. The first line of a file is 1."""
     return int(node.start_mark.line) + 1

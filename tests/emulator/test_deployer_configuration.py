@@ -148,7 +148,7 @@ REFUSED = {
     "a declared key without a value": (
         "",
         "config:\n  rate: {}\n  zone: {description: an IANA name}\n  aws:region: {}\n",
-        "stack dev lacks what Pulumi.yaml declares without a default: test:rate, test:zone",
+        "stack dev has no value for test:rate, test:zone; Pulumi.yaml declares no default",
     ),
     "a declared type": (
         "",
