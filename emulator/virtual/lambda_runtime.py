@@ -15,7 +15,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_u
 
 from emulator.virtual.virtual_time import LimitReached, VirtualClock
 
-LIMIT_SECONDS = 900  # the longest timeout of a function [Lambda quotas]
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_TIMEOUT_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails 
 
 
 class InvocationError(Exception):
-    """An invocation failed. `error` is its name, `reason` the exception for moto's interpreter."""
+    """An invocation failed.
+
+    `error` is the name of the error. `reason` is the exception that moto's interpreter expects.
+    """
 
     def __init__(self, error: str, reason: Exception) -> None:
         super().__init__(error)
@@ -58,9 +62,10 @@ class InvocationError(Exception):
 
 
 def replies(*outcomes: object) -> Handler:
-    """Return a handler that returns one outcome per call, in order, or raises it if it is an error.
+    """Return a handler with one outcome for each call, in order.
 
-    One call too many raises AssertionError, which fails the state.
+    It returns the outcome, or raises it if it is an exception. A call without an outcome raises
+    AssertionError, which fails the state.
     """
     remaining = iter(outcomes)
 
@@ -75,7 +80,7 @@ def replies(*outcomes: object) -> Handler:
 
 
 def function_name(arn: str) -> str:
-    """Return the name in a function's name or ARN, with or without a version."""
+    """Return the name of a function. `arn` is its name or ARN, and may end in a version."""
     return arn.rpartition(":function:")[2].split(":")[0]
 
 
@@ -100,18 +105,18 @@ def invoke(
     """
     name = function_name(arn)
     request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
-    limit = timeouts.get(name, LIMIT_SECONDS)
+    timeout = timeouts.get(name, MAX_TIMEOUT_SECONDS)
     if name not in functions:
         raise _service_error("Lambda.ResourceNotFoundException", f"Function not found: {arn}", "-")
     try:
-        with clock.shielded(), clock.limit(limit) as seconds_left:
+        with clock.shielded(), clock.limit(timeout) as seconds_left:
             version = arn.rpartition(f":{name}:")[2] or "$LATEST"
             context = LambdaContext(request_id, name, version, arn, seconds_left)
             result = functions[name](json.loads(payload), context)
         return json.loads(LambdaMarshaller().marshal_response(result)[0])
     except LimitReached:
-        error, message = "Sandbox.Timedout", f"Task timed out after {limit:.2f} seconds"
-        raise _function_error(error, f"RequestId: {request_id} Error: {message}") from None
+        message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
+        raise _function_error("Sandbox.Timedout", message) from None
     except FaultException as fault:  # the result is not JSON
         raise _function_error(fault.exception_type, fault.msg, request_id) from None
     except Fails as failure:
@@ -128,9 +133,10 @@ def invoke(
 def _function_error(
     error: str, message: str, request_id: str | None = None, stack_trace: list[str] | None = None
 ) -> InvocationError:
-    """Return the error of a function, with the payload that Lambda sends beside `FunctionError`.
+    """Return the error of an invocation in which the function itself failed.
 
-    Without `request_id` it is an error of the sandbox, which has no requestId and no stackTrace.
+    Its cause is the JSON that Lambda returns with `FunctionError`. An error of the sandbox has no
+    `request_id`, and then the JSON has no requestId and no stackTrace.
     """
     cause: dict[str, object] = {"errorMessage": message, "errorType": error}
     if request_id is not None:

@@ -1,8 +1,8 @@
 """Moto's Step Functions interpreter on virtual time, with handlers of this process as functions.
 
 `SUBSTITUTES` names every place in moto that waits, starts a thread, reads the time or draws a
-random number while a state machine runs. `virtual` replaces them for a block. A place that has
-moved is a `MotoChangedError`, and a test looks for new places. Written for moto 5.2.5.
+random number while a state machine runs. `virtual_interpreter` replaces them for a block. It raises
+`MotoChangedError` if a place has moved, and a test looks for new places. Written for moto 5.2.5.
 """
 
 import copy
@@ -59,7 +59,8 @@ SUBSTITUTES: dict[tuple[str, str], str] = {
     ("models", "datetime"): "startDate, $$.Execution.StartTime",
     ("asl.eval.states", "long_uid"): "task tokens",
 }
-COPIERS = (
+# The modules that copy documents with `copy.deepcopy` in every state.
+COPYING_MODULES = (
     "asl.eval.states",
     "asl.eval.event.event_manager",
     "asl.component.common.string.string_expression",
@@ -67,7 +68,6 @@ COPIERS = (
     f"{_EXEC}.execute_state",
     f"{_EXEC}.state_map.state_map",
 )
-"""The modules that copy documents at every step with `copy.deepcopy`."""
 ORIGINALS = (threading, threading.Thread, threading.Event, time, random, utils.long_uid)
 _DATETIME = importlib.import_module("datetime")
 
@@ -87,11 +87,13 @@ class _Moment(datetime):
 
 
 @contextmanager
-def virtual(clock: VirtualClock, invoke: Invoke, on_end: Callable[[str], None]) -> Iterator[None]:
+def virtual_interpreter(
+    clock: VirtualClock, invoke: Invoke, on_end: Callable[[str], None]
+) -> Iterator[None]:
     """Run moto's executions on `clock` for the block, and their functions with `invoke`.
 
-    Call `on_end` with the ARN of each execution that has ended. The threads of an execution are
-    a group of the clock, and the name of the group is the execution's ARN.
+    `on_end` is called with the ARN of each execution that has ended. The threads of an execution
+    are a group of the clock, and the name of the group is the execution's ARN.
     """
     threads = utils.TMP_THREADS  # moto appends every thread and never removes it
     with ExitStack() as stack:
@@ -106,6 +108,7 @@ def virtual(clock: VirtualClock, invoke: Invoke, on_end: Callable[[str], None]) 
 def _replacements(
     clock: VirtualClock, invoke: Invoke, on_end: Callable[[str], None]
 ) -> Iterator[Replacement]:
+    """Yield everything that is replaced in moto. `virtual_interpreter` explains the arguments."""
     yield from _substitutes(clock)
     yield from _fast_copies()
     yield Replacement(WaitFunction, "_wait_interval", _wait_interval)
@@ -124,28 +127,34 @@ def _replacements(
 
 
 def _substitutes(clock: VirtualClock) -> Iterator[Replacement]:
-    doubles = _doubles(clock)
+    """Yield a replacement on the clock for each of SUBSTITUTES.
+
+    Raises:
+        MotoChangedError: A place does not have the expected original.
+    """
+    virtual_objects = _virtual_objects(clock)
     for module_name, name in SUBSTITUTES:
         module = importlib.import_module(f"{PACKAGE}.{module_name}")
         original = getattr(module, name, None)
-        if original not in doubles:
+        if original not in virtual_objects:
             raise MotoChangedError(
                 f"{module.__name__}.{name} is {original!r}; moto is not version 5.2.5, or this is"
                 " a block inside another one"
             )
-        yield Replacement(module, name, doubles[original])
+        yield Replacement(module, name, virtual_objects[original])
 
 
 def _fast_copies() -> Iterator[Replacement]:
-    for module_name in COPIERS:
+    """Yield a replacement of the module `copy` for each of COPYING_MODULES."""
+    for module_name in COPYING_MODULES:
         module = importlib.import_module(f"{PACKAGE}.{module_name}")
         if getattr(module, "copy", None) is not copy:
             raise MotoChangedError(f"{module.__name__} has no copy; moto is not version 5.2.5")
         yield Replacement(module, "copy", SimpleNamespace(deepcopy=_copy_document))
 
 
-def _doubles(clock: VirtualClock) -> dict[object, object]:
-    """Return the replacement on the clock for each original."""
+def _virtual_objects(clock: VirtualClock) -> dict[object, object]:
+    """Return the object on the clock for each of ORIGINALS and for the module `datetime`."""
     thread, event = functools.partial(Thread, clock), functools.partial(Event, clock)
 
     class Now(_Moment):
@@ -196,14 +205,17 @@ def _execution_arn(env: Environment) -> str:
 
 
 def _call_function(invoke: Invoke) -> Callable[..., None]:
-    """Return a call of the function without the new boto3 client that moto creates each time."""
+    """Return a replacement for moto's call of a Lambda function, which calls `invoke`.
+
+    Moto would create a boto3 client for every call.
+    """
 
     def execute(
         env: Environment, parameters: dict[str, str | bytes], region: str, state_credentials: object
     ) -> None:
         del region, state_credentials
         response = invoke(env, parameters)
-        if not env.is_running():  # moto would write a TaskSucceeded after the TaskTimedOut
+        if not env.is_running():  # else moto writes a TaskSucceeded after the TaskTimedOut
             raise TimeoutError("the state is over; nobody waits for this result")
         env.stack.append(response)
 
@@ -213,7 +225,7 @@ def _call_function(invoke: Invoke) -> Callable[..., None]:
 def _copy_document(document: object) -> object:
     """Return a deep copy. `copy.deepcopy` takes thirty times as long for a JSON document."""
     try:
-        content = marshal.dumps(document)  # type: ignore[arg-type]  # else it raises ValueError
+        content = marshal.dumps(document)  # type: ignore[arg-type]  # ValueError for other types
         return marshal.loads(content)  # noqa: S302  # this process wrote the bytes
     except ValueError:  # the document contains an object that is no plain value
         pass
@@ -234,4 +246,4 @@ def _first_events(response: StepFunctionResponse) -> ActionResult:
 
 
 def _log_nothing(*_: object, **__: object) -> None:
-    """Log nothing. Moto prints the whole machine for every error, at every level it passes."""
+    """Log nothing. Moto logs the whole state machine for each error, and several times."""

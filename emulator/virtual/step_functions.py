@@ -25,7 +25,7 @@ from moto.stepfunctions.parser.models import (
 )
 
 from emulator.virtual.lambda_runtime import Handler, InvocationError, function_name, invoke
-from emulator.virtual.moto_time import virtual
+from emulator.virtual.moto_time import virtual_interpreter
 from emulator.virtual.virtual_time import Event, VirtualClock
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class Clock(Protocol):
 class Call(NamedTuple):
     """One invocation of a function.
 
-    `outcome` is the result, or the name of the error, or None while the function is running.
+    `outcome` is the result of the function, or the name of its error. It is None while the function
+    is running.
     """
 
     function: str
@@ -122,7 +123,10 @@ def run(
     clock: VirtualClock | None = None,
     name: str | None = None,
 ) -> Execution:
-    """Run one state machine to its end. `StepFunctions` can run several, and abort them."""
+    """Run one execution of a state machine to its end, and return it.
+
+    Use `StepFunctions` to run several executions, or to abort them.
+    """
     with StepFunctions(clock) as step_functions:
         return step_functions.machine(definition, functions).start(input, name=name).wait()
 
@@ -164,7 +168,7 @@ class StepFunctions:
             stack.enter_context(patch("moto.core.models.RESPONSES_METHODS", ()))
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
             stack.enter_context(
-                virtual(self.clock, self._invoke, lambda arn: self.end_event(arn).set())
+                virtual_interpreter(self.clock, self._invoke, lambda arn: self.end_event(arn).set())
             )
             stack.callback(self._stop_executions)
             self._exit = stack.pop_all()
@@ -196,8 +200,14 @@ class StepFunctions:
         name: str = "machine",
         timeouts: Mapping[str, float] | None = None,
     ) -> "Machine":
-        """Create a state machine. `timeouts` are the seconds of its functions, by default 900."""
-        # moto would return the existing state machine.
+        """Create a state machine.
+
+        `functions` are the handlers by function name. `timeouts` are the timeouts of functions in
+        seconds, by function name. The default is 900.
+
+        Raises:
+            ValueError: There is a state machine with this name. Moto would return it.
+        """
         if any(machine.name == name for machine in self.backend.state_machines):
             raise ValueError(f"a state machine {name!r} exists already")
         arn: str = self.backend.create_state_machine(
@@ -209,19 +219,19 @@ class StepFunctions:
         return self._machines[arn]
 
     def end_event(self, execution_arn: str) -> Event:
-        """Return the event that is set when an execution ends."""
+        """Return the event that is set when the execution ends."""
         return self._end_events.setdefault(execution_arn, Event(self.clock))
 
     def execution(self, execution_arn: str) -> Execution:
         """Return the present state of an execution."""
-        moto = self.moto_execution(execution_arn)
+        moto_execution = self.moto_execution(execution_arn)
         history = self.backend.get_execution_history(execution_arn)["events"]
         return Execution(
             arn=execution_arn,
-            status=str(moto.status),
-            output=moto.output,
-            error=moto.error,
-            cause=moto.cause,
+            status=str(moto_execution.status),
+            output=moto_execution.output,
+            error=moto_execution.error,
+            cause=moto_execution.cause,
             events=[_boto3_event(event) for event in history],
             calls=list(self._calls.get(execution_arn, [])),
         )
@@ -231,21 +241,26 @@ class StepFunctions:
         return cast("MotoExecution", self.backend.describe_execution(execution_arn))
 
     def _invoke(self, env: Environment, parameters: Mapping[str, str | bytes]) -> dict[str, object]:
+        """Return the response of Lambda's Invoke for a Task, and record the call.
+
+        `env` is moto's environment of the execution, and `parameters` are those of Invoke.
+        """
         context = env.states.context_object.context_object_data
         machine = self._machines[context["StateMachine"]["Id"]]
         arn, payload = str(parameters["FunctionName"]), parameters.get("Payload", "{}")
         calls = self._calls.setdefault(context["Execution"]["Id"], [])
-        number = len(calls)
+        position = len(calls)  # other threads may append calls before this one has ended
         calls.append(Call(function_name(arn), json.loads(payload), None))
         try:
             outcome = invoke(machine.functions, machine.timeouts, self.clock, arn, payload)
         except InvocationError as error:
-            calls[number] = calls[number]._replace(outcome=error.error)
+            calls[position] = calls[position]._replace(outcome=error.error)
             raise error.reason from error.__cause__
-        calls[number] = calls[number]._replace(outcome=outcome)
+        calls[position] = calls[position]._replace(outcome=outcome)
         return {"ExecutedVersion": "$LATEST", "Payload": outcome, "StatusCode": 200}
 
     def _stop_executions(self) -> None:
+        """End the threads of every execution, and delete the state machines of this object."""
         for machine in list(self.backend.state_machines):
             for execution in machine.executions:
                 self.clock.end(execution.execution_arn)
@@ -298,20 +313,20 @@ class StartedExecution:
         A function that is running continues to its end, as in Lambda.
         """
         clock = self.step_functions.clock
-        clock.sleep(0)  # an execution that has just been started has no thread to stop yet
+        clock.let_others_run()  # so that an execution that was just started has a thread
         execution = self.step_functions.moto_execution(self.arn)
         execution.stop(clock.now(), error, cause)
-        clock.sleep(0)  # lets the execution's threads end before this method returns
+        clock.let_others_run()  # so that the execution's threads end
 
     def time_out(self) -> None:
         """End the execution immediately, as the TimeoutSeconds of the state machine does."""
         clock = self.step_functions.clock
-        clock.sleep(0)  # an execution that has just been started has no thread to stop yet
+        clock.let_others_run()  # so that an execution that was just started has a thread
         worker = self.step_functions.moto_execution(self.arn).exec_worker
-        assert worker is not None
-        assert worker.env is not None
+        assert worker is not None, "a started execution has a worker"
+        assert worker.env is not None, "the thread of the execution has begun"
         worker.env.set_timed_out()
-        clock.sleep(0)  # lets the execution's threads end before this method returns
+        clock.let_others_run()  # so that the execution's threads end
 
 
 def _boto3_event(event: "HistoryEvent") -> "HistoryEventTypeDef":

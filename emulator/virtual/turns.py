@@ -12,14 +12,27 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 
 class Unwind(BaseException):
-    """Ends a thread from outside, where it waits. `except Exception` does not catch it."""
+    """Another thread ends this thread, where it waits. `except Exception` does not catch it."""
 
 
 class StuckError(AssertionError):
-    """The threads cannot continue: all wait without an end, or one does not return the turn."""
+    """The threads cannot continue. All of them wait for ever, or one of them keeps the turn."""
+
+
+class Timer(NamedTuple):
+    """The end of a thread's wait at the time `until`. `number` decides between equal times.
+
+    It counts only while `ticket` is the ticket of the thread.
+    """
+
+    until: int
+    number: int
+    thread: "Thread"
+    ticket: object
 
 
 class Turns:
@@ -35,20 +48,21 @@ class Turns:
         self.owner = Thread(self, _nothing, name="owner", ident=threading.get_ident())
         self.running = self.owner
         self._patience = patience
-        self._count = itertools.count()
+        self._timer_numbers = itertools.count()
         self._ready: deque[Thread] = deque()
-        self._timers: list[tuple[int, int, Thread, object]] = []
+        self._timers: list[Timer] = []  # a heap with the earliest timer first
         self._threads: dict[Thread, None] = {}  # the living threads, oldest first
         self._error: BaseException | None = None  # the owner raises it
         self._broken = False
 
     def wait(self, until: int | None, waiters: "deque[Thread] | None" = None) -> bool:
-        """Wait without the turn. Return True when the thread is woken, or False at `until`.
+        """Let other threads run until this thread is woken or the time is `until`.
 
-        `until` is a value of `elapsed`, and `waiters` the queue in which `wake` finds the thread.
+        Return True if the thread was woken, and False at `until`. `until` is a value of `elapsed`,
+        or None to wait for ever. `waiters` is the queue in which `wake` finds the thread.
 
         Raises:
-            Unwind: The thread must end.
+            Unwind: `unwind` or `end` was called for the group of this thread.
             StuckError: The threads cannot continue. Only the owner raises it.
         """
         thread = self.running
@@ -59,7 +73,7 @@ class Turns:
         if thread.doomed:
             raise Unwind
         self._enqueue(thread, until, waiters)
-        next_thread = self._next()
+        next_thread = self._next_thread()
         if next_thread is not thread:
             self._pass_to(next_thread)
             self._await_turn(thread)
@@ -98,53 +112,68 @@ class Turns:
             thread.shielded = outer_shielded
 
     def unwind(self, group: Hashable) -> None:
-        """Raise `Unwind` in a group's waiting threads, except in the first and in shielded ones."""
+        """End the waiting threads of a group, except its first thread and the shielded ones.
+
+        `Unwind` is raised where they wait.
+        """
         for thread in self._members(group)[1:]:
             if not thread.shielded and thread is not self.running:
                 self._doom(thread)
 
     def end(self, group: Hashable) -> None:
-        """Raise `Unwind` in all threads of a group, and wait until the last of them has ended."""
+        """End all threads of a group, and return when the last of them has ended.
+
+        `Unwind` is raised where they wait.
+        """
         members = self._members(group)
         for thread in members:
             self._doom(thread)
         while self._members(group) and not self._broken:
             self.wait(self.elapsed)
         for thread in members:
-            thread.leave(1 if self._broken else self._patience)
+            thread.join_real_thread(1 if self._broken else self._patience)
 
-    def enter(self, thread: "Thread") -> None:
+    def add(self, thread: "Thread") -> None:
         """Add a new thread that is ready to run."""
         self._threads[thread] = None
         self._ready.append(thread)
 
-    def depart(self, thread: "Thread", error: BaseException | None) -> None:
-        """Remove a thread that has ended, and pass its turn on. `error` is what ended it."""
+    def remove(self, thread: "Thread", error: BaseException | None) -> None:
+        """Remove a thread that has ended, and pass its turn on.
+
+        `error` is the exception that ended the thread, or None. The owner raises the first one.
+        """
         del self._threads[thread]
         self.wake(thread.joiners)
         if error is not None and self._error is None:
             self._error = error
             self._make_ready(self.owner, woken=False)
         if self.running is thread:
-            self._pass_to(self._next())
+            self._pass_to(self._next_thread())
 
     def _enqueue(
         self, thread: "Thread", until: int | None, waiters: "deque[Thread] | None"
     ) -> None:
+        """Begin a wait of a thread, with a new ticket. Earlier timers of the thread end with it."""
         thread.ticket = ticket = object()
         if waiters is not None:
             waiters.append(thread)
         if until is not None:
-            heappush(self._timers, (until, next(self._count), thread, ticket))
+            heappush(self._timers, Timer(until, next(self._timer_numbers), thread, ticket))
 
-    def _next(self) -> "Thread":
+    def _next_thread(self) -> "Thread":
+        """Return the thread that gets the turn next, and let time jump if none is ready.
+
+        If every thread waits for ever, return the owner, which then raises StuckError.
+        """
         if self._ready:
             return self._ready.popleft()
         while self._timers:
-            time, _, thread, ticket = heappop(self._timers)
-            if thread.ticket is ticket:  # otherwise the thread no longer waits for this
+            timer = heappop(self._timers)
+            thread = timer.thread
+            if thread.ticket is timer.ticket:  # else the thread was woken before this time
                 thread.ticket, thread.woken = None, False
-                self.elapsed = max(self.elapsed, time)
+                self.elapsed = max(self.elapsed, timer.until)
                 return thread
         names = "".join(f", {thread.name}" for thread in self._threads)
         self._error = StuckError(f"every thread waits for ever: the owner{names}")
@@ -152,10 +181,12 @@ class Turns:
         return self.owner
 
     def _pass_to(self, thread: "Thread") -> None:
+        """Give the turn to a thread."""
         self.running = thread
         thread.turn.release()
 
     def _await_turn(self, thread: "Thread") -> None:
+        """Wait in real time until a thread gets the turn. Only the owner runs out of patience."""
         if thread is not self.owner:
             thread.turn.acquire()
             return
@@ -169,7 +200,7 @@ class Turns:
             raise StuckError(f"no end after {self._patience:g} real seconds; {name} has the turn")
 
     def _give_up(self) -> "Thread":
-        """Take the turn from the thread that keeps it, return that thread, and end all others."""
+        """Take the turn from the thread that keeps it, end all others, and return that thread."""
         busy, self.running, self._broken = self.running, self.owner, True
         for thread in list(self._threads):
             thread.doomed = True
@@ -178,11 +209,13 @@ class Turns:
         return busy
 
     def _make_ready(self, thread: "Thread", *, woken: bool) -> None:
+        """End the wait of a thread. `woken` becomes the result of `wait`."""
         if thread.ticket is not None:
             thread.ticket, thread.woken = None, woken
             self._ready.append(thread)
 
     def _doom(self, thread: "Thread") -> None:
+        """Make a thread raise `Unwind` where it waits."""
         thread.doomed = True
         self._make_ready(thread, woken=False)
 
@@ -230,7 +263,7 @@ class Thread:
     def start(self) -> None:
         """Start the thread. It runs after the threads that are ready now."""
         self._alive = True
-        self._turns.enter(self)
+        self._turns.add(self)
         self._thread.start()
 
     def is_alive(self) -> bool:
@@ -243,11 +276,12 @@ class Thread:
             until = None if timeout is None else self._turns.elapsed + round(timeout * 1_000_000)
             self._turns.wait(until, self.joiners)
 
-    def leave(self, timeout: float) -> None:
+    def join_real_thread(self, timeout: float) -> None:
         """Wait for the end of the operating system's thread, at most `timeout` real seconds."""
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        """Run the target when this thread gets the turn. Report its error to the owner."""
         self.turn.acquire()
         self.ident = threading.get_ident()
         error: BaseException | None = None
@@ -259,7 +293,7 @@ class Thread:
         except BaseException as raised:  # noqa: BLE001  # the owner raises it
             error = raised
         self._alive = False
-        self._turns.depart(self, error)
+        self._turns.remove(self, error)
 
 
 def _nothing() -> None:

@@ -14,7 +14,10 @@ DEFAULT_START = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
 
 class LimitReached(BaseException):
-    """The time of `VirtualClock.limit` is over. `except Exception` does not catch it."""
+    """A thread has slept until the end of its `VirtualClock.limit`.
+
+    `except Exception` does not catch it.
+    """
 
 
 class VirtualClock(Turns):
@@ -40,30 +43,35 @@ class VirtualClock(Turns):
         """Return the virtual time in seconds since 1970, like `time.time`."""
         return self.now().timestamp()
 
+    def let_others_run(self) -> None:
+        """Let every other thread run that can run now. No time passes."""
+        self.sleep(0)
+
     def sleep(self, seconds: float) -> None:
         """Sleep for `seconds` of virtual time, while other threads run.
 
         Raises:
             LimitReached: The thread's `limit` ends during the sleep. It is raised at that time.
         """
-        until, limit = self.after(seconds), self.running.limit
+        until, limit = self.time_after(seconds), self.running.limit
         if limit is None or until < limit:
             self.wait(until)
         else:
             self.wait(limit)
             raise LimitReached
 
-    def after(self, seconds: float) -> int:
-        """Return the time in `seconds` from now, in the unit of `wait`. It is never in the past."""
+    def time_after(self, seconds: float) -> int:
+        """Return the value that `elapsed` will have after `seconds`. It is never in the past."""
         return self.elapsed + max(0, round(seconds * 1_000_000))
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[Callable[[], float]]:
-        """Limit how long the running thread may sleep in the block.
+        """Limit the virtual time that the running thread may spend in the block.
 
-        Yield a function that returns the remaining seconds.
+        Yield a function that returns the remaining seconds. A sleep that is too long ends at the
+        limit with LimitReached.
         """
-        thread, end = self.running, self.after(seconds)
+        thread, end = self.running, self.time_after(seconds)
         outer_limit, thread.limit = thread.limit, end
         try:
             yield lambda: (end - self.elapsed) / 1_000_000
@@ -93,6 +101,9 @@ class Event:
         self._is_set = False
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the event is set, at most `timeout` virtual seconds. Return True if it is."""
-        until = None if timeout is None else self._clock.after(timeout)
+        """Wait until the event is set, at most `timeout` virtual seconds.
+
+        Return True if the event was set, and False after the timeout.
+        """
+        until = None if timeout is None else self._clock.time_after(timeout)
         return self._is_set or self._clock.wait(until, self._waiters)
