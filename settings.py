@@ -134,7 +134,7 @@ class ReadConfig(NamedTuple):
 def all_problems(config_read: ReadConfig, region: str | None, today: date | None) -> list[Problem]:
     """Return a problem for each setting that could not be read or that breaks a rule."""
     unread_keys = [problem.key for problem in config_read.unread]
-    # A setting that could not be read also looks missing, so the rules about it are left out.
+    # A setting that could not be read looks like a missing one, so problems of it are left out.
     broken_rules = [
         problem
         for problem in problems(config_read.args, region=region, today=today)
@@ -214,9 +214,11 @@ def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> 
             return ReadConfig(args, unread, warnings_read)
         except cattrs.BaseValidationError as error:
             for unread_value in _unread_values(error, ()):
-                is_warning = isinstance(unread_value.error, reading.WholeNumberError)
-                if problem := unread_value.problem():
-                    (warnings_read if is_warning else unread).append(problem)
+                problem = unread_value.problem()
+                if problem and isinstance(unread_value.error, reading.WholeNumberError):
+                    warnings_read.append(problem)
+                elif problem:
+                    unread.append(problem)
                 unread_value.repair(readable)
 
 

@@ -85,19 +85,16 @@ class LambdaFunctions(pulumi.ComponentResource):
         Return the policies by step. Every resource that starts or ends executions must depend on
         them.
         """
-        grants = {step: _grants_on(CREATED_AFTER_FUNCTIONS, row) for step, row in STEPS.items()}
-        return {
-            step: iam.role_policy(
-                f"{step_name(self.pulumi_resource_name, step)}-executions",
-                self.steps[step].role,
-                pulumi.Output.all(grants=step_grants, state_machine_arn=state_machine_arn).apply(
-                    lambda values: iam.executions_policy(**values)
-                ),
-                parent=self,
-            )
-            for step, step_grants in grants.items()
-            if step_grants
-        }
+        policies: dict[str, aws.iam.RolePolicy] = {}
+        for step, row in STEPS.items():
+            grants = _grants_on(CREATED_AFTER_FUNCTIONS, row)
+            if grants:
+                policy = pulumi.Output.all(
+                    grants=grants, state_machine_arn=state_machine_arn
+                ).apply(lambda values: iam.executions_policy(**values))
+                name = f"{step_name(self.pulumi_resource_name, step)}-executions"
+                policies[step] = iam.role_policy(name, self.steps[step].role, policy, parent=self)
+        return policies
 
     def _create_function(
         self, name: str, step: str, args: LambdaFunctionsArgs, log_group: aws.cloudwatch.LogGroup

@@ -173,9 +173,9 @@ def arn_error(text: str, kind: Kind) -> str | None:
 def problems(settings: Iterable[ArnSetting], *, region: str | None = None) -> Iterator[Problem]:
     """Yield the problems of all ARNs of a pipeline. `region` is the region of the stack.
 
-    All ARNs must be in one partition, region and account, and all datasets in one dataset group. If
-    they differ, the most common home and the most common group are taken as the right ones. No
-    dataset, solution or campaign may be named twice.
+    All ARNs must have one home (partition, region and account), and all datasets must be in one
+    dataset group. If they differ, the most common home and the most common group are taken as the
+    right ones. No dataset, solution or campaign may be named twice.
     """
     parsed: list[ParsedSetting] = []
     for setting in settings:

@@ -81,13 +81,16 @@ def _plain_value(value: object, type_: object, key: str, problems: list[Problem]
 
 
 def _union_members(type_: object) -> tuple[object, ...]:
-    """Return the types of a union, for example of `pulumi.Input`. Any other type is returned."""
+    """Return the types of a union, for example of `pulumi.Input`, or a type that is not a union."""
     return get_args(type_) if get_origin(type_) in (Union, UnionType) else (type_,)
 
 
 def _element_type(type_: object) -> object:
     """Return the type of a sequence's elements or of a mapping's values, and str for a scalar."""
-    return next((get_args(member)[-1] for member in _union_members(type_) if get_args(member)), str)
+    for member in _union_members(type_):
+        if arguments := get_args(member):
+            return arguments[-1]
+    return str
 
 
 def _empty_value(type_: object) -> object:

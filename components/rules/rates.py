@@ -80,7 +80,7 @@ def schedule_expression(text: str) -> str:
 
 
 def number_of_days(text: str) -> int | None:
-    """Return 7 for `7 days` and 1 for `1 day`. Return None for any other form of text."""
+    """Return the number in a text like `7 days` or `1 day`, or None for any other text."""
     match text.split():
         case ["1", "day"]:
             return 1
@@ -179,8 +179,8 @@ def _cron_error(values: list[str], today: date | None) -> str | None:
 def _cron_field_error(position: int, value: str) -> str | None:
     """Return an error message if a cron cannot have this value at this position, else None."""
     name, allowed = _CRON_FIELDS[position]
-    if way_out := _NOT_EVALUATED.get((position, value)):
-        return f"has {value!r} as {name}, which this program cannot evaluate; {way_out}"
+    if alternative := _NOT_EVALUATED.get((position, value)):
+        return f"has {value!r} as {name}, which this program cannot evaluate; {alternative}"
     if value == "?" and position in {_DAY_OF_MONTH, _DAY_OF_WEEK}:
         return None
     # The parser does not say which field is wrong, so all other fields are right here.
@@ -194,9 +194,9 @@ def _cron_field_error(position: int, value: str) -> str | None:
 
 
 def _cron_date_error(values: list[str], today: date | None) -> str | None:
-    """Return an error message if a cron fires never, never again, or too often, else None.
+    """Return an error message if a cron never fires, never fires again, or fires too often.
 
-    Each of the `values` must be right. `today` is as in `rate_error()`.
+    Return None for any other cron. Each of the `values` must be right for its field.
     """
     cron = _parsed_cron(values)
     if len(set(cron.minutes)) > 1:
@@ -232,6 +232,7 @@ def _fires_on_or_after(first_day: date, cron: AwsCroniter) -> bool:
 
 
 def _parsed_cron(values: list[str]) -> AwsCroniter:
+    """Return the parsed cron. Raises ValueError for a value that its field cannot have."""
     return AwsCroniter(" ".join(values))
 
 

@@ -167,7 +167,7 @@ def share_error(share: float, example: float) -> str | None:
 
 
 def hours_error(hours: float, longest: float, reason: str, *, example: float) -> str | None:
-    """Check a deadline. `reason` says why it is at most `longest` hours."""
+    """Check a deadline in hours. `reason` says why it is at most `longest` hours."""
     if not hours > 0:
         return "is too short; expected a positive number of hours"
     if hours < MIN_DEADLINE_HOURS:
@@ -263,7 +263,8 @@ def _file_error(text: str) -> str | None:
     """Check that a location in S3 is a plain CSV file or a prefix."""
     if wildcard := re.search(r"[*?]", text):
         folder = text[: wildcard.start()].rpartition("/")[0]
-        prefix = f"{folder}/" if folder.count("/") > len("//") else "s3://bucket/exports/"
+        is_in_bucket = "/" in folder.removeprefix("s3://")
+        prefix = f"{folder}/" if is_in_bucket else "s3://bucket/exports/"
         return (
             f"has the wildcard {wildcard[0]!r}, which Personalize does not support; name a prefix "
             f"that ends in / to import every file below it, for example '{prefix}'"
