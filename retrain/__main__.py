@@ -23,7 +23,10 @@ def main() -> None:
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:
-    """Exit, and ignore further signals, which would interrupt the cleaning up."""
+    """Exit with the code with which a shell reports a signal.
+
+    Further signals are ignored, because they would interrupt the cleaning up.
+    """
     for ignored in SIGNALS:
         signal.signal(ignored, signal.SIG_IGN)
     sys.exit(128 + number)

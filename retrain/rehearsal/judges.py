@@ -1,4 +1,7 @@
-"""Judges the evidence of a scenario: the pipeline has to end in a certain way."""
+"""Compares the evidence of a scenario with what the pipeline should have done.
+
+A judge yields the expectations of a scenario, and whether the evidence meets each of them.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class Evidence:
     """The ARNs of the campaigns that the stack does not probe."""
 
     def messages(self) -> list[str]:
-        """Return the reasons and failures in the reports, each one once."""
+        """Return the reasons and the failures in the reports, without repetitions."""
         reports = [run.report for run in self.runs if run.report]
         return list(dict.fromkeys(line for report in reports for line in _reasons(report)))
 
@@ -47,7 +50,10 @@ Judge: TypeAlias = Callable[[Evidence], Iterator[Expectation]]
 
 
 def refused(message_part: str) -> Judge:
-    """Return the judge of a run that a guard refuses with this message before it starts a job."""
+    """Return the judge of a run that a guard has to refuse before any job is started.
+
+    The report has to contain `message_part`.
+    """
 
     def judge(evidence: Evidence) -> Iterator[Expectation]:
         yield _run_ended(evidence, "FAILED", message_part)
@@ -77,7 +83,8 @@ def rejected(evidence: Evidence) -> Iterator[Expectation]:
 def rolled_back(evidence: Evidence) -> Iterator[Expectation]:
     """Yield the expectations of a run whose new versions fail the probe.
 
-    A campaign without a probe keeps the new version, which fails the expectation about it.
+    The pipeline does not roll back a campaign without a probe. The campaign serves the bad version
+    then, so an expectation about this campaign is not met, and the user learns of it.
     """
     without_probe = evidence.campaigns_without_probe
     yield _versions_active(evidence)
@@ -118,22 +125,23 @@ def started_once(evidence: Evidence) -> Iterator[Expectation]:
         and f"{scheduled.execution_arn} is under way" in evidence.messages(),
     )
     yield Expectation("the run by hand started no job", not by_hand.jobs)
-    solutions = {arn.rpartition("/")[0] for arn in evidence.version_statuses}
+    trained_solutions = [arn.rpartition("/")[0] for arn in evidence.version_statuses]
+    is_trained_once = len(set(trained_solutions)) == len(trained_solutions)
     yield Expectation(
-        "every solution was trained once", len(solutions) == len(evidence.version_statuses) > 0
+        "every solution was trained once", bool(trained_solutions) and is_trained_once
     )
     yield _new_versions_served(evidence)
 
 
 def independent(evidence: Evidence) -> Iterator[Expectation]:
-    """Yield the expectations of the runs of two stacks, which do not touch each other."""
+    """Yield the expectations of the runs of two stacks, which must not touch each other."""
     yield Expectation(
         "both runs succeeded", all(run.status in ("DEPLOYED", "TRAINED") for run in evidence.runs)
     )
-    first, second = ({job.arn for job in run.jobs} for run in evidence.runs)
+    first_jobs, second_jobs = ({job.arn for job in run.jobs} for run in evidence.runs)
     yield Expectation(
         "each run has jobs, and no job belongs to both",
-        bool(first and second) and not first & second,
+        bool(first_jobs and second_jobs) and first_jobs.isdisjoint(second_jobs),
     )
     yield Expectation(
         "no call of one stack names a resource of the other", not evidence.foreign_calls
@@ -142,6 +150,7 @@ def independent(evidence: Evidence) -> Iterator[Expectation]:
 
 
 def _run_ended(evidence: Evidence, status: str, message_part: str) -> Expectation:
+    """Return the expectation that the first run has a status and a message with this part."""
     verb = {"FAILED": "refused", "SKIPPED": "skipped"}[status]
     has_message = any(message_part in message for message in evidence.messages())
     is_met = evidence.runs[0].status == status and has_message
@@ -180,10 +189,14 @@ def _campaign_outcomes(evidence: Evidence) -> dict[str, str]:
 
 
 def _reasons(report: RunReport) -> Iterator[str]:
-    """Yield the reason of a report, and the failure of each part. A refused run has problems."""
+    """Yield the reason in a report, and the failures of its jobs and campaigns.
+
+    If guards refused the run, the reason is a heading above a line for each problem. Then yield
+    the problems without the heading.
+    """
     if report["reason"]:
-        reason, *problems = report["reason"].split("\n")
-        yield from (problem.strip() for problem in problems or [reason])
+        heading, *problems = report["reason"].split("\n")
+        yield from (problem.strip() for problem in problems or [heading])
     campaigns = [campaign for solution in report["solutions"] for campaign in solution["campaigns"]]
     for part in (*report["imports"], *report["solutions"], *campaigns):
         if part["failure"]:

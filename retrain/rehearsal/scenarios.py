@@ -1,4 +1,4 @@
-"""The scenarios that can be rehearsed. Each row says what goes wrong and how the run must end.
+"""The scenarios that can be rehearsed. In each scenario, something goes wrong.
 
 A scenario begins after a run that succeeded, with the export for the next slot.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 IMPORT_SLOTS = 5
 """Import jobs that Personalize runs at a time in a region. More of them would wait for minutes."""
 UNLIMITED = 10_000
-"""A fault that happens so often stays until it is removed."""
+"""The number of times that a fault happens if it stays until it is removed."""
 
 Start: TypeAlias = Literal["once", "twice", "beside another stack"]
 Fault: TypeAlias = Mapping[str, object]
@@ -68,6 +68,7 @@ class Scenario:
 
 
 def _no_full_import_of_interactions(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if the stack does not import interactions with the mode FULL."""
     interactions = args.datasets.interactions
     if interactions is None or interactions.import_mode != "FULL":
         return "the stack has no FULL import of interactions"
@@ -75,33 +76,40 @@ def _no_full_import_of_interactions(args: RetrainingPipelineArgs) -> str | None:
 
 
 def _no_campaigns(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if no solution has a campaign."""
     if any(solution.campaigns for solution in args.solutions):
         return None
     return "the stack has no campaigns"
 
 
 def _no_probes(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if no campaign has a probe."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    if not campaigns or any(campaign.probe for campaign in campaigns):
-        return _no_campaigns(args)
-    return "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
+    if any(campaign.probe for campaign in campaigns):
+        return None
+    no_probe = "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
+    return _no_campaigns(args) or no_probe
 
 
-def _no_model_to_judge(args: RetrainingPipelineArgs) -> str | None:
+def _no_interactions_or_campaigns(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if spoiled interactions cannot reach the model of a campaign."""
     return _no_full_import_of_interactions(args) or _no_campaigns(args)
 
 
 def _paused(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if the schedule of the stack starts no run."""
     return "the stack is paused" if args.paused else None
 
 
 def _no_second_stack(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if a second stack could not run at the same time."""
     if len(args.datasets.configured()) >= IMPORT_SLOTS:
         return f"a region has {IMPORT_SLOTS} import slots, and the stack alone uses them"
     return _paused(args)
 
 
 def _daily_locations(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if the stack reads the export of each day from another location."""
     datasets = args.datasets.configured().values()
     if any(DATE in str(dataset.data_location) for dataset in datasets):
         return f"the stack's locations contain {DATE}, so the export of each day is new"
@@ -131,7 +139,7 @@ SCENARIOS = (
         prevented="the campaign would have recommended random items",
         spoiling="shuffled",
         judge=judges.rejected,
-        obstacle=_no_model_to_judge,
+        obstacle=_no_interactions_or_campaigns,
     ),
     Scenario(
         name=Name.STUCK_TRAINING,
@@ -189,8 +197,8 @@ SCENARIOS = (
 
 
 def select(names: Sequence[Name]) -> list[Scenario]:
-    """Return the scenarios with these names, in the order of SCENARIOS.
+    """Return the scenarios with these names, or every scenario if ALL is among the names.
 
-    HAPPY_PATH is no row of SCENARIOS, and ALL selects every row.
+    They are in the order of SCENARIOS. No scenario has the name HAPPY_PATH.
     """
     return [row for row in SCENARIOS if row.name in names or Name.ALL in names]

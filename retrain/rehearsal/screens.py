@@ -38,14 +38,14 @@ METRICS = {
     "coverage": "coverage",
 }
 """The heading of each metric, and its name in Personalize."""
-LAST_ITEMS = 3
-"""Items of the user that are shown."""
-FAVOURITE_GENRES = 2
-"""Genres of the user that are shown."""
+SHOWN_ITEMS = 3
+"""The number of the user's last items that are shown."""
+SHOWN_GENRES = 2
+"""The number of the user's most frequent genres that are shown."""
 
 
 def coloured(status: str) -> Text:
-    """Return a status in the colour of a good or a bad end."""
+    """Return a status in its colour. A status of a running job has no colour."""
     return Text(status, COLOURS.get(status.rpartition(" ")[2], ""))
 
 
@@ -77,11 +77,10 @@ def print_result(console: Console, result: ScenarioResult) -> None:
     _add_rows(table, "messages", [Text(message) for message in evidence.messages()])
     _add_rows(table, "runs", [_run_text(run) for run in evidence.runs])
     _add_rows(table, "campaigns", [_campaign_text(campaign) for campaign in evidence.campaigns])
-    _add_rows(table, "checked", [_expectation_text(each) for each in result.expectations])
-    if result.is_as_designed:
-        table.add_row(Text("prevented", "green"), scenario.prevented)
-    else:
-        table.add_row(Text("NOT PREVENTED", "bold red"), scenario.prevented)
+    _add_rows(table, "checked", [_expectation_text(row) for row in result.expectations])
+    prevented = Text("prevented", "green")
+    not_prevented = Text("NOT PREVENTED", "bold red")
+    table.add_row(prevented if result.is_as_designed else not_prevented, scenario.prevented)
     console.print(table)
 
 
@@ -109,34 +108,38 @@ def _versions_table(versions: Iterable[Version]) -> Table:
 
 
 def _campaign_table(campaign: Campaign, outcome: str | None, user: User) -> Table:
-    served = Text(short_name(campaign.solution_version_arn))
-    if campaign.serves_new_version:
-        served.append(", ").append("the new version", "green")
-    else:
-        served.append(", ").append("not a new version", "red")
-        if outcome:
-            served.append(": ").append(coloured(outcome))
+    """Return the versions and the recommendations of a campaign. The report has the outcome."""
     table = _grid(f"Campaign {short_name(campaign.campaign_arn)}")
-    table.add_row("serves", served)
+    table.add_row("serves", _served_version_text(campaign, outcome))
     table.add_row("before", short_name(campaign.previous_version_arn))
     if campaign.related_to is not None:
         table.add_row("related to", _items_text([campaign.related_to]))
     elif campaign.recommendations:
         table.add_row("user", _user_text(user))
-        table.add_row("last items", _items_text(user.items[:LAST_ITEMS]))
+        table.add_row("last items", _items_text(user.items[:SHOWN_ITEMS]))
     if campaign.recommendations:
         table.add_row("recommended", _items_text(campaign.recommendations))
     return table
 
 
+def _served_version_text(campaign: Campaign, outcome: str | None) -> Text:
+    """Return the version that a campaign serves. If it is not the new version, add the outcome."""
+    version = f"{short_name(campaign.solution_version_arn)}, "
+    if campaign.serves_new_version:
+        return Text.assemble(version, ("the new version", "green"))
+    text = Text.assemble(version, ("not a new version", "red"))
+    return Text.assemble(text, ": ", coloured(outcome)) if outcome else text
+
+
 def _user_text(user: User) -> Text:
-    """Return the user with the number of items and the most frequent genres."""
+    """Return the user's id and items, for example `user-1, 4 items: 2 Drama, 1 Crime`."""
+    count = len(user.items)
+    text = f"{user.user_id}, {count} item{'' if count == 1 else 's'}"
     genres = Counter(genre for item in user.items for genre in item.genres.split("|") if genre)
-    favourites = ", ".join(
-        f"{number} {genre}" for genre, number in genres.most_common(FAVOURITE_GENRES)
-    )
-    count = f"{len(user.items)} item{'s' if len(user.items) != 1 else ''}"
-    return Text(f"{user.user_id}, {count}{f': {favourites}' if favourites else ''}")
+    if genres:
+        most_common = genres.most_common(SHOWN_GENRES)
+        text += ": " + ", ".join(f"{number} {genre}" for genre, number in most_common)
+    return Text(text)
 
 
 def _items_text(items: Iterable[Item]) -> Text:
@@ -149,6 +152,7 @@ def _items_text(items: Iterable[Item]) -> Text:
 
 
 def _conclusion(summary: Summary) -> str:
+    """Return whether the run succeeded, in Rich's markup."""
     if summary.succeeded and summary.campaigns:
         return "[green]Every campaign serves its new version.[/]"
     if summary.succeeded:
@@ -159,12 +163,14 @@ def _conclusion(summary: Summary) -> str:
 
 
 def _run_text(run: Run) -> Text:
+    """Return the status of a run and the number of its jobs."""
     number = len(run.jobs)
     jobs = f"{number or 'no'} job{'s' if number > 1 else ''}"
     return Text.assemble(coloured(run.status), f", started {jobs}")
 
 
 def _campaign_text(campaign: Campaign) -> Text:
+    """Return the version that a campaign serves, and the version before if it was another."""
     name = short_name(campaign.campaign_arn)
     served = short_name(campaign.solution_version_arn)
     if campaign.serves_previous_version:
@@ -184,6 +190,7 @@ def _add_rows(table: Table, label: str, lines: Sequence[Text]) -> None:
 
 
 def _table(title: str, *headings: str) -> Table:
+    """Return an empty table with a title and a line below the headings of its columns."""
     table = Table(title=f"\n{title}", title_justify="left", title_style="bold")
     table.box = box.SIMPLE_HEAD
     table.show_edge = table.pad_edge = False
@@ -194,7 +201,7 @@ def _table(title: str, *headings: str) -> Table:
 
 
 def _grid(title: str) -> Table:
-    """Return a table without lines: a column of labels, and a column that folds."""
+    """Return an empty table with a title, a column of labels and a column that folds."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.title, table.title_justify, table.title_style = f"\n{title}", "left", "bold"
     table.add_column(no_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -45,9 +45,12 @@ class Stack:
 
     @property
     def home(self) -> arns.Home:
-        """The account and the region. Raises RehearsalError if the partition is not `aws`."""
+        """The account and the region of the stack's ARNs.
+
+        Raises RehearsalError if their partition is not `aws`.
+        """
         arn = arns.parse_arn(str(self.args.solutions[0].solution_arn))
-        assert arn is not None, "the settings have been checked"
+        assert arn is not None, "settings with an invalid ARN are refused when the stack is read"
         if arn.partition != "aws":
             raise RehearsalError(
                 f"{arn.partition} is the partition of the stack's ARNs, and the emulator supports "
@@ -57,7 +60,7 @@ class Stack:
 
     @cached_property
     def user(self) -> User:
-        """The user for whom recommendations are requested."""
+        """The user for whom recommendations are requested, with the user's items."""
         user_id, item_ids = typical_user(self.data)
         return User(user_id, [self.item(item_id) for item_id in item_ids])
 
@@ -66,7 +69,7 @@ class Stack:
         return Item(item_id, self._titles.get(item_id), self._genres.get(item_id, ""))
 
     def with_change(self, change: Change) -> Stack:
-        """Return the stack with another change of its settings."""
+        """Read the stack again, and return it with a change of its settings."""
         return _read_stack(self.project_dir, self.name, change, self.data)
 
     @cached_property
@@ -80,9 +83,11 @@ class Stack:
 
 @contextmanager
 def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[Stack]:
-    """Read a stack and yield it. Inside the block, the caller's AWS settings are removed.
+    """Read a stack, and yield it for as long as the block runs.
 
-    `data_dir` contains CSV files to use instead of the sample data (`data/custom_data.py`).
+    `data_dir` contains CSV files to use instead of the sample data (`data/custom_data.py`). During
+    the block, the caller's AWS settings are removed from the environment. Raises RehearsalError,
+    pulumi.RunError and DeploymentError if the stack cannot be used.
     """
     with without_environments(project_dir, name) as folder, without_aws_settings():
         stack = _read_stack(folder, name, config_changes.no_change, SampleData())
@@ -90,12 +95,15 @@ def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[
             yield stack
             return
         data = read_custom_data(data_dir, stack.args.datasets.configured())
-        yield Stack(name, folder, stack.args, stack.overrides, data)
+        yield replace(stack, data=data)
 
 
 @contextmanager
 def without_aws_settings() -> Iterator[None]:
-    """Remove AWS settings and proxies from the environment, so that no real account is reached."""
+    """Remove AWS settings and proxies from the environment during the block.
+
+    Nothing in the block can reach a real account then.
+    """
     environment = dict(os.environ)
     for name in environment:
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
@@ -111,17 +119,17 @@ def without_aws_settings() -> Iterator[None]:
 
 
 def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> Stack:
-    """Read a stack, and change its settings for a rehearsal.
+    """Read a stack with the settings of its rehearsal, which include `change`.
 
-    The settings in the file must be valid before they are changed.
+    The settings in the file are checked first, because the changes could hide a mistake.
     """
     _require_file(project_dir, name)
     project = read_project(project_dir, name, {})
     today = datetime.now(tz=UTC).date()
     settings.parse_stack(project.name, name, project.config, today=today)
     overrides = _overrides(config_changes.decode(project.config, project.name), change)
-    overridden = read_project(project_dir, name, overrides).config
-    args = settings.parse_stack(project.name, name, overridden, today=today)
+    rehearsed_config = read_project(project_dir, name, overrides).config
+    args = settings.parse_stack(project.name, name, rehearsed_config, today=today)
     return Stack(name, project_dir, args, overrides, data)
 
 
@@ -135,7 +143,10 @@ def _require_file(project_dir: Path, name: str) -> None:
 
 
 def _overrides(config: Config, change: Change) -> dict[str, str]:
-    """Return the settings that a rehearsal changes in every stack, and those of `change`."""
+    """Return the settings that differ from the stack's file: their keys and values as text.
+
+    Every rehearsal shortens the probes and removes the monthly limit. `change` is applied last.
+    """
     changed: dict[str, object] = {}
     for apply in (config_changes.shorten_probes, config_changes.remove_monthly_limit, change):
         changed |= apply({**config, **changed})

@@ -13,7 +13,15 @@ from rich.console import Console
 from retrain.rehearsal import deployed_stack, stacks
 from retrain.rehearsal.errors import FailedError
 from tests.program.sample_stack import CAMPAIGN, SOLUTION
-from tests.retrain.builders import EXECUTION, EXECUTION_BY_HAND, NEW, OLD, STATE_MACHINE
+from tests.retrain.builders import (
+    EXECUTION,
+    EXECUTION_BY_HAND,
+    NEW,
+    OLD,
+    STATE_MACHINE,
+    run_report,
+    solution_report,
+)
 from tests.retrain.conftest import SLOTS
 
 
@@ -93,6 +101,14 @@ def test_a_first_run_returns_versions_campaigns_and_recommendations(deployed):
     assert (campaign.previous_version_arn, campaign.new_version_arn) == (OLD, NEW)
     assert [item.title for item in campaign.recommendations] == ["The Lost Island"]
     assert not summary.succeeded, "the campaign still serves the old version"
+
+
+def test_a_first_run_whose_training_failed_shows_only_the_old_version(deployed, monkeypatch):
+    report = run_report(solution_report(SOLUTION, version=None))
+    monkeypatch.setattr(deployed_stack.runs, "read_report", lambda *_: report)
+    summary = deployed.first_run()
+    assert [version.age for version in summary.versions] == ["old"]
+    assert not summary.trained
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_rehearsal_reads_the_resolved_config(project, install_cli, capsys):
 
 def test_a_setting_that_is_secret_in_an_environment_is_refused(project, monkeypatch):
     printed = {f"{PROJECT}:tags": {"secret": True}}
-    monkeypatch.setattr(environments, "_config", lambda *_: printed)
+    monkeypatch.setattr(environments, "_resolved_config", lambda *_: printed)
     with pytest.raises(DeploymentError) as caught, stacks.open_stack(project, "dev", None):
         pytest.fail("the stack was opened")
     assert str(caught.value).partition("/Pulumi.dev.yaml: ")[2] == (

@@ -24,7 +24,7 @@ def rows(export):
 
 
 def test_the_sample_data_depend_on_the_seed_only(data):
-    assert sample_data() == data
+    assert sample_data.__wrapped__() == data, "without the cache"
     assert sample_data(seed=2) != data
 
 

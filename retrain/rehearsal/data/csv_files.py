@@ -11,25 +11,26 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """A row of a CSV file that is not empty."""
+    """A row of a CSV file."""
 
     line: int
-    """The line of the file in which the row begins. The first line is 1."""
+    """The number of the line in which the row begins. The first line of a file is 1."""
     cells: list[str]
 
 
 def numbered_rows(export: bytes) -> list[Row]:
-    """Return the rows of a CSV file, the header first. A cell may contain line breaks.
+    """Return the rows of a CSV file, the header first. Empty rows are left out.
 
-    Raises UnicodeDecodeError if the file is not UTF-8.
+    A row covers several lines if a cell contains line breaks. Raises UnicodeDecodeError if the
+    file is not UTF-8.
     """
     reader = csv.reader(io.StringIO(export.decode("utf-8-sig"), newline=""))
     rows = []
-    line = 1
+    first_line = 1
     for cells in reader:
         if cells:
-            rows.append(Row(line, cells))
-        line = reader.line_num + 1
+            rows.append(Row(first_line, cells))
+        first_line = reader.line_num + 1
     return rows
 
 
@@ -39,7 +40,7 @@ def read_rows(export: bytes) -> list[list[str]]:
 
 
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Return a CSV file in UTF-8."""
+    """Return the content of a CSV file in UTF-8, with the header as its first row."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

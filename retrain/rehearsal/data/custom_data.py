@@ -58,10 +58,11 @@ class CustomData:
         return avro_schema(dataset_type, fields)
 
     def older(self, dataset_type: str) -> bytes:
-        """Return the older share of a table with a TIMESTAMP, or the whole table."""
+        """Return the oldest OLDER_SHARE of the rows, or all rows if they have no TIMESTAMP."""
         header, rows = self.tables[dataset_type]
-        end = int(len(rows) * OLDER_SHARE) if "TIMESTAMP" in header else len(rows)
-        return to_csv(header, rows[:end])
+        if "TIMESTAMP" not in header:
+            return to_csv(header, rows)
+        return to_csv(header, rows[: int(len(rows) * OLDER_SHARE)])
 
     def newer(self, dataset_type: str) -> bytes:
         """Return the whole table."""
@@ -76,7 +77,11 @@ class CustomData:
         return self._item_column(GENRE_COLUMNS)
 
     def _item_column(self, names: Sequence[str]) -> Mapping[str, str]:
-        """Return the cells of the first of these columns that items.csv has, by item id."""
+        """Return the cells of a column of items.csv by item id.
+
+        The column is the first of `names` that the file has. If it has none of them, or if there
+        is no such file, return an empty mapping.
+        """
         items = self.tables.get("ITEMS", Table(["ITEM_ID"], []))
         for name in names:
             if name in items.header:
@@ -85,9 +90,10 @@ class CustomData:
 
 
 def read_custom_data(directory: Path, keys: Iterable[str]) -> CustomData:
-    """Read the CSV files of these keys of `datasets`. Interactions are always read.
+    """Read `<key>.csv` for each of these keys of the setting `datasets`.
 
-    Raises RehearsalError with all problems of all files.
+    Interactions are read even if they are not among the keys, because Personalize cannot train
+    without them. Raises RehearsalError with a message for each file that cannot be used.
     """
     tables: dict[str, Table] = {}
     problems: list[str] = []
@@ -98,7 +104,8 @@ def read_custom_data(directory: Path, keys: Iterable[str]) -> CustomData:
         except FileNotFoundError:
             problems.append(f"{file}: no such file; expected the {key} of the stack")
         except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
+            valid_part = error.object[: error.start]
+            line = valid_part.count(b"\n") + 1
             problems.append(f"{file}: line {line} is not UTF-8; save the file as UTF-8")
         except (OSError, ValueError, csv.Error) as error:
             problems.append(f"{file}: {error}")
@@ -108,8 +115,12 @@ def read_custom_data(directory: Path, keys: Iterable[str]) -> CustomData:
 
 
 def _read_table(file: Path, dataset_type: str) -> Table:
-    """Read a CSV file. Raises ValueError with a message if Personalize could not use it."""
-    header_row, *rows = numbered_rows(file.read_bytes()) or [Row(1, [])]
+    """Read a CSV file. Sort its rows by TIMESTAMP if it has this column.
+
+    Raises ValueError with a message for the user if Personalize could not use the file.
+    """
+    empty_file = [Row(1, [])]
+    header_row, *rows = numbered_rows(file.read_bytes()) or empty_file
     header = header_row.cells
     if missing := [name for name in REQUIRED_FIELDS[dataset_type] if name not in header]:
         raise ValueError(
@@ -128,10 +139,13 @@ def _read_table(file: Path, dataset_type: str) -> Table:
 
 
 def _sorted_by_timestamp(rows: Sequence[Row], column: int) -> list[Row]:
-    """Return the rows sorted by TIMESTAMP, the oldest first."""
+    """Return the rows sorted by TIMESTAMP, the oldest first. `column` is the index of TIMESTAMP.
+
+    Raises ValueError if a timestamp is not a whole number.
+    """
     for row in rows:
         timestamp = _timestamp(row, column)
-        if not _is(int, timestamp):
+        if not _is_number(int, timestamp):
             raise ValueError(
                 f"line {row.line} has the TIMESTAMP {timestamp!r}; expected whole seconds since "
                 "1970, for example 1767225600"
@@ -140,24 +154,29 @@ def _sorted_by_timestamp(rows: Sequence[Row], column: int) -> list[Row]:
 
 
 def _timestamp(row: Row, column: int) -> str:
+    """Return the cell of a column, or an empty text if the row is too short."""
     return row.cells[column] if column < len(row.cells) else ""
 
 
 def _avro_type(name: str, cells: Sequence[str]) -> str | list[str]:
-    """Return the narrowest Avro type of a column. It allows null if a cell is empty."""
+    """Return the narrowest Avro type that fits the cells of a column.
+
+    An empty cell is null. If there is one, the type is a union with null.
+    """
     values = [cell for cell in cells if cell]
     if name in TEXT_COLUMNS or not values:
         avro_type = "string"
-    elif all(_is(int, value) for value in values):
+    elif all(_is_number(int, value) for value in values):
         avro_type = "long"
-    elif all(_is(float, value) for value in values):
+    elif all(_is_number(float, value) for value in values):
         avro_type = "float"
     else:
         avro_type = "string"
     return avro_type if len(values) == len(cells) else ["null", avro_type]
 
 
-def _is(number_type: Callable[[str], object], text: str) -> bool:
+def _is_number(number_type: Callable[[str], object], text: str) -> bool:
+    """Return True if `number_type`, which is int or float, can parse a text."""
     try:
         number_type(text)
     except ValueError:

@@ -19,7 +19,7 @@ TYPES = {
     "actionInteractions": "ACTION_INTERACTIONS",
 }
 """The key of a dataset in the stack's settings -> its type in Personalize."""
-ENOUGH_ITEMS = 3
+MIN_ITEMS = 3
 """Recommendations to a user with fewer items say little about a model."""
 
 
@@ -43,7 +43,7 @@ class DataSet(Protocol):
 
 
 class User(NamedTuple):
-    """A user and the ids of the user's items, the newest interaction first."""
+    """A user and the ids of the items in the user's interactions, the newest interaction first."""
 
     user_id: str
     item_ids: list[str]
@@ -62,32 +62,36 @@ def avro_schema(dataset_type: str, fields: Sequence[Mapping[str, object]]) -> st
 
 
 def increment(older: bytes, newer: bytes) -> bytes:
-    """Return the export for an INCREMENTAL import: the rows that only the newer export has.
+    """Return the rows that only the newer export has, as an export for an INCREMENTAL import.
 
-    If there are none, return all rows, because a file without rows imports nothing.
+    If there are no such rows, return all rows, because a file without rows imports nothing.
     """
-    known = {tuple(row) for row in read_rows(older)}
+    older_rows = {tuple(row) for row in read_rows(older)}
     header, *rows = read_rows(newer)
-    new_rows = [row for row in rows if tuple(row) not in known]
+    new_rows = [row for row in rows if tuple(row) not in older_rows]
     return to_csv(header, new_rows or rows)
 
 
 def typical_user(data: DataSet) -> User:
     """Return the user whose recommendations are shown.
 
-    The user has the median number of items among the users with ENOUGH_ITEMS. Of several such
-    users it is the one with the newest interaction. A user with nearly all items would be a bad
-    example: only the items that are left over can be recommended.
+    The user has the median number of items among the users with MIN_ITEMS or more. If several
+    users have this number, return the user with the newest interaction. A user with nearly all
+    items would be a bad example, because Personalize recommends only items that are new to a user.
     """
-    header, *rows = read_rows(data.newer("INTERACTIONS"))
+    users = _users(data.newer("INTERACTIONS"))
+    counts = [len(user.item_ids) for user in users]
+    enough = [count for count in counts if count >= MIN_ITEMS]
+    typical_count = statistics.median_low(enough or counts)
+    return next(user for user in users if len(user.item_ids) == typical_count)
+
+
+def _users(interactions: bytes) -> list[User]:
+    """Return the users in an export of interactions. The first user has the newest interaction."""
+    header, *rows = read_rows(interactions)
     user, item, time = (header.index(name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP"))
-    items_by_user: dict[str, dict[str, None]] = {}
+    users: dict[str, dict[str, None]] = {}
     for row in sorted(rows, key=lambda row: int(row[time]), reverse=True):
-        items_by_user.setdefault(row[user], {})[row[item]] = None
-    counts = [len(items) for items in items_by_user.values()]
-    typical_count = statistics.median_low([n for n in counts if n >= ENOUGH_ITEMS] or counts)
-    return next(
-        User(user_id, list(items))
-        for user_id, items in items_by_user.items()
-        if len(items) == typical_count
-    )
+        # The keys of a dict keep their order and occur once.
+        users.setdefault(row[user], {})[row[item]] = None
+    return [User(user_id, list(item_ids)) for user_id, item_ids in users.items()]

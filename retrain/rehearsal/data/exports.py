@@ -36,20 +36,21 @@ class Location(NamedTuple):
 
 
 class Export(NamedTuple):
-    """The place of the data of one dataset."""
+    """A dataset, and the location from which the pipeline imports it."""
 
     dataset_type: str
     dataset_arn: str
     data_location: str
     import_mode: str
     ready_marker: str | None = None
-    """The URL of an object that is written after the data."""
+    """The URL of an object that is written after the data. None if the settings name none."""
 
     def of_day(self, day: str) -> Export:
-        """Return the export with `{date}` replaced by a day, for example 2026-11-29."""
-        marker = self.ready_marker and self.ready_marker.replace(DATE, day)
-        data_location = self.data_location.replace(DATE, day)
-        return self._replace(data_location=data_location, ready_marker=marker)
+        """Return the export with `{date}` in its URLs replaced by a day, such as 2026-11-29."""
+        return self._replace(
+            data_location=self.data_location.replace(DATE, day),
+            ready_marker=self.ready_marker and self.ready_marker.replace(DATE, day),
+        )
 
     @property
     def location(self) -> Location:
@@ -87,7 +88,7 @@ def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
 
 
 def write_older_exports(emulator: Emulator, exports: Sequence[Export], data: DataSet) -> None:
-    """Write the older export of each dataset."""
+    """Write the older export of each dataset to its location."""
     _write(emulator, exports, lambda export: data.older(export.dataset_type))
 
 
@@ -100,10 +101,11 @@ def write_newer_exports(
     rotation: int = 0,
     spoiling: Spoiling = "none",
 ) -> None:
-    """Write the newer export of each dataset. An INCREMENTAL export contains the new rows only.
+    """Write the newer export of each dataset to its location.
 
-    `day` is the day of the run that will import them, for example 2026-11-29. `rotation` moves so
-    many rows from the beginning to the end, so that the export has another fingerprint.
+    A dataset that the pipeline imports with INCREMENTAL gets only the new rows. `day` is the day
+    of the run that will import the exports, for example 2026-11-29. `rotation` is the number of
+    rows that are moved from the beginning to the end. The pipeline takes the result for a new file.
     """
 
     def content(export: Export) -> bytes:
@@ -116,6 +118,7 @@ def write_newer_exports(
 
 
 def _rotated(export: bytes, rotation: int) -> bytes:
+    """Return an export with its first rows at the end. `rotation` is the number of these rows."""
     header, *rows = read_rows(export)
     start = rotation % len(rows) if rows else 0
     return to_csv(header, [*rows[start:], *rows[:start]])
@@ -124,7 +127,10 @@ def _rotated(export: bytes, rotation: int) -> bytes:
 def _write(
     emulator: Emulator, exports: Sequence[Export], content: Callable[[Export], bytes]
 ) -> None:
-    """Write the CSV file of each export, and then the ready markers. Create missing buckets."""
+    """Create the missing buckets. Write the files of each export, and then the ready markers.
+
+    `content` returns the CSV of an export.
+    """
     s3 = boto3.client("s3", **emulator.connection)
     markers = [parse_location(export.ready_marker) for export in exports if export.ready_marker]
     locations = [*markers, *(export.location for export in exports)]
@@ -141,7 +147,10 @@ def _write(
 
 
 def _files(key: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the key and the content of each file. A folder gets PARTS files."""
+    """Yield the key and the content of each file of an export.
+
+    If the key ends in `/`, the rows are divided among PARTS files below it.
+    """
     if not key.endswith("/"):
         yield key, content
         return
@@ -151,7 +160,7 @@ def _files(key: str, content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _create_bucket(emulator: Emulator, bucket: str) -> None:
-    """Create a bucket with the policy of the README, which lets Personalize read."""
+    """Create a bucket that Personalize may read. Its policy is the policy of the README."""
     s3 = boto3.client("s3", **emulator.connection)
     if emulator.region == US_EAST_1:
         s3.create_bucket(Bucket=bucket)
@@ -170,5 +179,5 @@ def _create_bucket(emulator: Emulator, bucket: str) -> None:
 
 
 def policy_document(**statement: object) -> str:
-    """Return a policy in JSON with one statement that allows something."""
+    """Return a policy in JSON that allows what the statement describes."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})

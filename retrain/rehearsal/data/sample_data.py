@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ NEWER_DAYS = 74
 VIEWERS = 500
 ACTING_VIEWERS = 40
 """Viewers who are offered an action on a day."""
+FILMS_PER_DAY = (0, 0, 0, 1, 1)
+"""The number of films that a viewer watches on a day is one of these numbers."""
 
 WATCHES_SEQUEL = 0.6
 """The probability that a viewer watches the next part of a series."""
@@ -29,6 +32,9 @@ STAYS_WITH_GENRES = 0.9
 """The probability that any other film is of one of the viewer's favourite genres."""
 POPULARITY = 1.5
 """An exponent above 1 makes the first films of a genre more popular than the last ones."""
+TAKES_PREFERRED_ACTION = 0.8
+TAKES_OTHER_ACTION = 0.2
+"""The probabilities that a viewer takes an action that is offered."""
 
 FIELDS: Mapping[str, Mapping[str, str | list[str]]] = {
     "INTERACTIONS": {
@@ -90,6 +96,7 @@ class Film:
     title: str
     genre: str
     sequel: str | None
+    """The id of the next part. None for the last part."""
 
 
 @dataclass
@@ -112,11 +119,11 @@ class SampleData:
 
     def older(self, dataset_type: str) -> bytes:
         """Return the export after DAYS days."""
-        return _cached_sample_data(DAYS)[dataset_type]
+        return sample_data(DAYS)[dataset_type]
 
     def newer(self, dataset_type: str) -> bytes:
         """Return the export after NEWER_DAYS days."""
-        return _cached_sample_data(NEWER_DAYS)[dataset_type]
+        return sample_data(NEWER_DAYS)[dataset_type]
 
     def titles(self) -> Mapping[str, str]:
         """Return the titles of the films by id."""
@@ -127,6 +134,7 @@ class SampleData:
         return self._column("GENRE")
 
     def _column(self, name: str) -> Mapping[str, str]:
+        """Return the cells of a column of the films by id."""
         header, *films = read_rows(self.newer("ITEMS"))
         column = header.index(name)
         return {film[0]: film[column] for film in films}
@@ -141,7 +149,8 @@ def schema(dataset_type: str) -> str:
     return avro_schema(dataset_type, fields)
 
 
-def sample_data(days: int = DAYS, seed: int = 1) -> dict[str, bytes]:
+@cache
+def sample_data(days: int = DAYS, seed: int = 1) -> Mapping[str, bytes]:
     """Return the CSV file of each dataset type, as exported after `days` days.
 
     The same arguments always return the same files. An export of more days contains every row of
@@ -164,23 +173,20 @@ def sample_data(days: int = DAYS, seed: int = 1) -> dict[str, bytes]:
     }
 
 
-@cache
-def _cached_sample_data(days: int) -> Mapping[str, bytes]:
-    return sample_data(days)
-
-
 def _films() -> dict[str, Film]:
+    """Return the films of all genres by id. The parts of a series follow one another."""
     films: dict[str, Film] = {}
     for genre, (adjectives, nouns) in GENRES.items():
-        series = [f"The {adj} {noun}" for adj in adjectives.split() for noun in nouns.split()]
-        for title in series:
+        for adjective, noun in itertools.product(adjectives.split(), nouns.split()):
             ids = [f"film-{len(films) + part + 1:03}" for part in range(len(PARTS))]
-            for film_id, part, sequel in zip(ids, PARTS, [*ids[1:], None], strict=True):
-                films[film_id] = Film(film_id, title + part, genre, sequel)
+            sequels = [*ids[1:], None]
+            for film_id, part, sequel in zip(ids, PARTS, sequels, strict=True):
+                films[film_id] = Film(film_id, f"The {adjective} {noun}{part}", genre, sequel)
     return films
 
 
 def _viewers(rng: random.Random) -> list[Viewer]:
+    """Return the viewers, who have not watched anything yet."""
     return [
         Viewer(
             id=f"user-{number:03}",
@@ -195,48 +201,60 @@ def _viewers(rng: random.Random) -> list[Viewer]:
 def _interactions(
     films: Mapping[str, Film], viewers: Sequence[Viewer], days: int, seed: int
 ) -> Iterator[tuple[str, str, str, int]]:
-    """Yield what the viewers watch, day by day. No viewer watches a film twice."""
-    by_genre = {
+    """Yield the interactions of all viewers, day by day, and add the films to the viewers.
+
+    No viewer watches a film twice.
+    """
+    ids_by_genre = {
         genre: [film.id for film in films.values() if film.genre == genre] for genre in GENRES
     }
     for day in range(days):
         rng = random.Random(f"watched {seed} {day}")  # noqa: S311  # sample data
         for viewer in viewers:
-            for hour in sorted(rng.sample(range(24), rng.choice((0, 0, 0, 1, 1)))):
-                film = _next_film(films, by_genre, viewer, rng)
-                if film not in viewer.watched:
-                    viewer.watched.append(film)
+            for hour in sorted(rng.sample(range(24), rng.choice(FILMS_PER_DAY))):
+                film_id = _next_film_id(films, ids_by_genre, viewer, rng)
+                if film_id not in viewer.watched:
+                    viewer.watched.append(film_id)
                     second = hour * 3600 + rng.randrange(3600)
-                    yield viewer.id, film, "watch", _timestamp(day) + second
+                    yield viewer.id, film_id, "watch", _timestamp(day) + second
 
 
-def _next_film(
+def _next_film_id(
     films: Mapping[str, Film],
-    by_genre: Mapping[str, Sequence[str]],
+    ids_by_genre: Mapping[str, Sequence[str]],
     viewer: Viewer,
     rng: random.Random,
 ) -> str:
+    """Return the sequel of the last film, or else a popular film of a genre.
+
+    The film is one that the viewer has watched if there is no other film of the genre.
+    """
     sequel = films[viewer.watched[-1]].sequel if viewer.watched else None
     if sequel is not None and rng.random() < WATCHES_SEQUEL:
         return sequel
     genre = rng.choice(viewer.genres if rng.random() < STAYS_WITH_GENRES else list(GENRES))
-    new_films = [film for film in by_genre[genre] if film not in viewer.watched]
-    choice = new_films or by_genre[genre]
-    return choice[int(len(choice) * rng.random() ** POPULARITY)]
+    new_film_ids = [film_id for film_id in ids_by_genre[genre] if film_id not in viewer.watched]
+    choices = new_film_ids or ids_by_genre[genre]
+    return choices[int(len(choices) * rng.random() ** POPULARITY)]
 
 
 def _action_interactions(
     viewers: Sequence[Viewer], days: int, seed: int
 ) -> Iterator[tuple[str, str, str, int]]:
-    """Yield the actions that viewers take or refuse. Premium viewers prefer those that sell."""
+    """Yield the actions that viewers take or refuse, day by day.
+
+    Premium viewers prefer the actions that sell something, and the other viewers the other actions.
+    """
     for day in range(days):
         rng = random.Random(f"acted {seed} {day}")  # noqa: S311  # sample data
         for viewer in rng.sample(viewers, ACTING_VIEWERS):
             action, action_type, _ = rng.choice(ACTIONS)
-            preferred = (action_type == "sales") == (viewer.plan == "premium")
-            event = "Taken" if rng.random() < (0.8 if preferred else 0.2) else "Not Taken"
+            is_preferred = (action_type == "sales") == (viewer.plan == "premium")
+            probability = TAKES_PREFERRED_ACTION if is_preferred else TAKES_OTHER_ACTION
+            event = "Taken" if rng.random() < probability else "Not Taken"
             yield viewer.id, action, event, _timestamp(day) + rng.randrange(86400)
 
 
 def _timestamp(day: int) -> int:
+    """Return the beginning of a day in seconds since 1970. Day 0 is FIRST_DAY."""
     return int((FIRST_DAY + timedelta(days=day)).timestamp())

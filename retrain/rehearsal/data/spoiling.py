@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 Spoiling = Literal["none", "truncated", "renamed", "shuffled"]
 
 REMAINING_SHARE = 0.2
-"""The share of its rows that a truncated export keeps."""
+"""The share of the rows that remains in a truncated export."""
 
 
 def spoil(spoiling: Spoiling, dataset_type: str, export: bytes) -> bytes:
-    """Return the spoiled export. Only interactions are spoiled."""
+    """Return an export of interactions with this spoiling. Return other exports unchanged."""
     if dataset_type != "INTERACTIONS":
         return export
     return SPOILINGS[spoiling](export)
 
 
 def truncated(export: bytes, share: float = REMAINING_SHARE) -> bytes:
-    """Return the header and the first rows of an export."""
+    """Return the header and the first rows of an export. `share` of the rows remain."""
     header, *rows = read_rows(export)
     return to_csv(header, rows[: int(len(rows) * share)])
 
@@ -35,14 +35,14 @@ def renamed(export: bytes) -> bytes:
     return to_csv(["userId" if name == "USER_ID" else name for name in header], rows)
 
 
-def shuffled(export: bytes, seed: int = 1) -> bytes:
-    """Return the export with the values of ITEM_ID dealt out at random among the rows."""
+def shuffled(export: bytes) -> bytes:
+    """Return the export with the values of ITEM_ID in a random order, always the same order."""
     header, *rows = read_rows(export)
     column = header.index("ITEM_ID")
-    values = [row[column] for row in rows]
-    random.Random(seed).shuffle(values)  # noqa: S311  # sample data
-    for row, value in zip(rows, values, strict=True):
-        row[column] = value
+    item_ids = [row[column] for row in rows]
+    random.Random(1).shuffle(item_ids)  # noqa: S311  # sample data
+    for row, item_id in zip(rows, item_ids, strict=True):
+        row[column] = item_id
     return to_csv(header, rows)
 
 
