@@ -89,7 +89,8 @@ def roll_back_campaign(
 ) -> Job:
     """Move the campaign from the version of a bad update back to the version before it.
 
-    The bad version is tagged first, so that no run deploys it again.
+    The bad version is tagged first, so that no run deploys it again. A campaign that was moved to a
+    third version since the update keeps it.
 
     Args:
         client: a client that sends each request once.

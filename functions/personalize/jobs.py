@@ -39,7 +39,10 @@ def planned_mode_of(version: Version) -> TrainingMode:
 
 
 def created_job(arn: str, durations: list[int]) -> Job:
-    """Return the document of a job that was created just now."""
+    """Return the document of a job that was created just now.
+
+    `durations` are the seconds that the last jobs of this kind took. The list may be empty.
+    """
     return {
         "arn": arn,
         "phase": "UNDER_WAY",

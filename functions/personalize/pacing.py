@@ -40,7 +40,7 @@ def pause(durations: Sequence[int], elapsed: float) -> float:
     nearly all jobs end. The pauses are long before the window, short in it, and grow after it.
 
     Args:
-        durations: seconds that the last jobs of this kind took. It may be empty.
+        durations: seconds that the last jobs of this kind took. The list may be empty.
         elapsed: seconds since this job was created.
     """
     if not durations:

@@ -35,6 +35,8 @@ def probe_campaign(
 ) -> ProbeState:
     """Send requests to a campaign until its probe ends or this invocation has used its time.
 
+    If the phase of the returned state is NEAR, the probe has to go on in another invocation.
+
     A response is bad if it is an error, or if it has fewer results than `minResults`. A throttled
     request shows nothing about the version, so it is ignored. After the minutes of the probe it is
     a bad response, because otherwise the probe of a throttled campaign would never end.

@@ -109,7 +109,7 @@ def watch_solution_version(
 ) -> Job:
     """Poll the training until it ends or until this invocation has used its time.
 
-    A training that was asked to stop is polled only once.
+    A training that was asked to stop is polled once, and then the workflow waits for STOP_PAUSE.
     """
 
     def describe() -> Job:
@@ -189,7 +189,7 @@ def _train(
 ) -> Job:
     """Start the training, with a warning for each foreign version in training.
 
-    If Personalize answers that the planned name exists, return the job of the version with it.
+    If Personalize answers that the planned name exists, return the job of that version.
 
     Raises:
         NameTaken: a version of another solution or training mode has the planned name.

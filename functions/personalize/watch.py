@@ -15,19 +15,21 @@ def watch(
     max_hours: float,
     warnings: Iterable[str] = (),
 ) -> Job:
-    """Poll a job while the pauses are short and this invocation has time. Return the last poll.
+    """Poll a job while the pauses are short and this invocation has time. Return the last state.
 
-    If the job has ended, its phase says how. A job that ended after its deadline has ended, and is
-    not overdue. If the job has not ended, the phase is
+    The phase of a job that has ended is ACTIVE or ENDED, also if it ended after the deadline. The
+    phase of a job that has not ended is
+
     - OVERDUE after the deadline,
-    - UNDER_WAY if the next poll is due after `seconds`, which are too long to sleep in a function,
+    - UNDER_WAY if the next poll is due in `seconds`, which is too long to sleep in the function,
     - NEAR if the next poll is due soon, but this invocation has used its time.
 
     Args:
         describe: describes the job.
-        durations: seconds that the last jobs of this kind took. It may be empty.
+        durations: seconds that the last jobs of this kind took. The list may be empty.
         max_hours: the deadline, in hours after the creation of the job.
-        warnings: the warnings of earlier invocations. The job gets them and those of every poll.
+        warnings: the warnings of earlier invocations. The returned job has these warnings and the
+            warnings of every poll.
     """
     invocation_end = clock.now() + timedelta(seconds=INVOCATION_SECONDS)
     all_warnings = set(warnings)
