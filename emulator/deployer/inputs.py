@@ -52,13 +52,12 @@ def check_inputs(
     leaves the physical name out, `logical_name` and `digits` give an automatic name. A resource
     that has an automatic name in `old_inputs` keeps it.
     """
-    inputs = without_internal(declared)
-    inputs.pop(ALL_TAGS, None)
-    region = inputs.pop("region", context.region) if row.regional else None
-    for name, value in inputs.items():
-        if is_document(row.inputs, name):
-            inputs[name] = _document_text(value)
-
+    added_later = {ALL_TAGS, "region"} if row.regional else {ALL_TAGS}
+    inputs = {
+        name: _document_text(value) if is_document(row.inputs, name) else value
+        for name, value in without_internal(declared).items()
+        if name not in added_later
+    }
     filled_in = {name: value for name, value in row.defaults.items() if name not in inputs}
     if row.name_input not in inputs:
         old_name = _old_automatic_name(row, old_inputs)
@@ -69,7 +68,7 @@ def check_inputs(
     if row.tagging is not None:
         inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), context.default_tags)
     if row.regional:
-        inputs["region"] = region
+        inputs["region"] = declared.get("region", context.region)
     inputs[DEFAULTS] = sorted(filled_in)
     return CheckedInputs(inputs, failures)
 

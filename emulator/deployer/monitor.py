@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,9 @@ class DeployedResource:
     """The logical name."""
     inputs: Mapping[str, object]
     """The declared inputs and the physical name. An archive is replaced by its hash."""
-    id: str
+    id: str = ""
     """Pulumi's id of the resource. It is empty for a component."""
-    outputs: Mapping[str, object]
+    outputs: Mapping[str, object] = field(default_factory=dict)
     """The inputs except archives, and the values that AWS decided."""
 
 
@@ -103,6 +103,7 @@ class Monitor:
     ) -> resource_pb2.ResourceInvokeResponse:
         """Return the result of a function of the provider that the program calls."""
         result = invokes.invoke(request.tok, wire.from_struct(request.args), self._aws)
+        # `return` is a keyword of Python, so it cannot be written as the name of an argument.
         return resource_pb2.ResourceInvokeResponse(**{"return": wire.to_struct(result)})
 
     def ReadResource(  # noqa: N802
@@ -155,12 +156,12 @@ class Monitor:
         """
         declared = wire.from_struct(request.object)
         if not request.custom:  # It is a component.
-            return DeployedResource(urn, request.type, request.name, declared, "", {})
+            return DeployedResource(urn, request.type, request.name, declared)
         try:
             if request.type == PROVIDER:
                 self._check_provider(declared)
                 identifier = hexadecimal_digits(urn)[:32]
-                return DeployedResource(urn, request.type, request.name, declared, identifier, {})
+                return DeployedResource(urn, request.type, request.name, declared, identifier)
             return self._deploy_aws_resource(request, urn, declared)
         except InputRefusedError as error:
             raise DeploymentError(f"{_label(request)}: {error}") from error

@@ -36,7 +36,7 @@ CONFIGURATION_PARAMETERS = frozenset(
     {"Description", "Handler", "Role", "Timeout", "MemorySize", "Environment", "LoggingConfig"}
     | {"TracingConfig", "KMSKeyArn"}
 )
-"""The parameters of UpdateFunctionConfiguration."""
+"""The supported parameters of UpdateFunctionConfiguration."""
 VALUES_FOR_NOT_SET = {"Description": "", "KMSKeyArn": "", "Environment": {"Variables": {}}}
 """The values that remove an input. UpdateFunctionConfiguration cannot remove other inputs."""
 ZIP_FILE_INPUTS = {"Code", "Runtime", "LoggingConfig"}

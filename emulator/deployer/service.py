@@ -58,7 +58,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._environment = environment
         self._endpoint = ""
         self._account = ""
-        self._settings = ProviderSettings(None, None, {})
+        self._settings = ProviderSettings(region=None, allowed_accounts=None, default_tags={})
         self._aws: dict[str, Aws] = {}
         self._lock = Lock()
 
@@ -94,14 +94,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
         If the environment names no emulator, return only that failure.
         """
+        try:
+            emulator_endpoint(self._environment)
+        except DeploymentError as error:
+            no_emulator = provider_pb2.CheckFailure(reason=str(error))
+            return provider_pb2.CheckResponse(inputs=request.news, failures=[no_emulator])
         failures = [
             provider_pb2.CheckFailure(property=name, reason=f"aws:{name} {UNSUPPORTED}")
             for name in unsupported_settings(wire.from_struct(request.news))
         ]
-        try:
-            emulator_endpoint(self._environment)
-        except DeploymentError as error:
-            failures = [provider_pb2.CheckFailure(reason=str(error))]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def DiffConfig(  # noqa: N802
@@ -253,6 +254,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with errors_sent_to(context):
             arguments = wire.from_struct(request.args)
             result = invokes.invoke(request.tok, arguments, self._aws_for({}))
+        # `return` is a keyword of Python, so it cannot be written as the name of an argument.
         return provider_pb2.InvokeResponse(**{"return": wire.to_struct(result)})
 
     def _provider_context(self) -> ProviderContext:
