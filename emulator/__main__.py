@@ -81,6 +81,7 @@ def _account_number(text: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m emulator",
         description="An AWS that runs on this machine.",

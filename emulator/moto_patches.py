@@ -369,6 +369,7 @@ def end_executions_of_deleted_machines() -> Iterator[Replacement]:
 
 
 def _abort_if_machine_is_being_deleted(execution_arn: str) -> None:
+    """Abort the execution with this ARN if its state machine is marked by `begin_deletion`."""
     for machine in filter(is_being_deleted, _machines_in_region_of(execution_arn)):
         for execution in _running_executions(machine):
             if execution.exec_arn == execution_arn:
@@ -376,6 +377,7 @@ def _abort_if_machine_is_being_deleted(execution_arn: str) -> None:
 
 
 def _running_executions(machine: StateMachine) -> list[Execution]:
+    """Return the executions of a state machine that have not ended, oldest first."""
     executions = cast("list[Execution]", machine.executions)
     return [execution for execution in executions if execution.stop_date is None]
 

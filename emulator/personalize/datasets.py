@@ -2,6 +2,7 @@
 
 import hashlib
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from emulator.personalize import rules
 from emulator.personalize.resources import (
@@ -133,8 +134,7 @@ def create_event_tracker(
     arn = store.arn("event-tracker", request["name"])
     rules.check_name_is_free(store, arn)
     rules.check_has_no_tracker(store, group.arn)
-    digest = hashlib.sha256(arn.encode()).hexdigest()
-    tracking_id = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+    tracking_id = str(UUID(hashlib.sha256(arn.encode()).hexdigest()[:32]))
     tags = tags_of(request.get("tags", ()))
     store.add(
         EventTracker(

@@ -94,6 +94,7 @@ def _served_version(store: Store, request: Mapping[str, object], operation: str)
 
 
 def _model(version: SolutionVersion) -> "Model":
+    """Return the model of a version that a campaign serves."""
     assert version.model is not None, "an ACTIVE version has been trained"
     return version.model
 

@@ -184,4 +184,5 @@ def _python_pattern(java_pattern: str) -> re.Pattern[str]:
 
 
 def _field_path(path: str, name: str) -> str:
+    """Return the path of the field `name` in the structure at `path`, as messages show it."""
     return f"{path}.{name}" if path else name

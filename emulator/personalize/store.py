@@ -205,6 +205,7 @@ class Store:
         self.schedule(deletion)
 
     def _remove(self, resources: Iterable[Resource]) -> None:
+        """Remove resources from the store at once. `delete` also lets time pass."""
         for resource in resources:
             del self._resources[resource.arn]
 

@@ -132,6 +132,7 @@ async def _serve(application: Application, listener: socket.socket, directory: s
 
 
 def _hypercorn_config(listener: socket.socket) -> Config:
+    """Return the settings of the web server, which accepts connections from `listener`."""
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.graceful_timeout = GRACE_SECONDS

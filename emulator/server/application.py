@@ -92,16 +92,20 @@ class Application:
         )
 
     def _record_denial(self, caller: str, action: str) -> None:
+        """Add an action that a service was denied to the call log. `caller` is its ARN or name."""
         self._call_log.add(caller, action, FORBIDDEN)
 
     def _inject_fault(self, document: dict[str, object]) -> dict[str, object]:
+        """Inject the fault of the control's JSON document, and return its id."""
         return {"id": self._personalize_http.personalize.faults.inject(document)}
 
     def _clear_faults(self, query: dict[str, object]) -> None:
+        """Remove the fault with the id in the query, or all faults if there is no id."""
         fault_id = query.get("id")
         self._personalize_http.personalize.faults.clear(None if fault_id is None else str(fault_id))
 
     def _personalize_calls(self) -> list[dict[str, object]]:
+        """Return the last calls to Personalize with their requests, oldest first."""
         return [call._asdict() for call in list(self._personalize_http.personalize.calls)]
 
     def _reset(self) -> None:

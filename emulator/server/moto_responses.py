@@ -197,12 +197,14 @@ class Responses(StepFunctionResponse):
         return ActionResult({"events": rows, "nextToken": page.next_token})
 
     def _is_being_deleted(self, machine_arn: str) -> bool:
+        """Return True if there is a state machine with this ARN that is being deleted."""
         return any(
             machine.arn == machine_arn and moto_patches.is_being_deleted(machine)
             for machine in self.stepfunction_backend.state_machines
         )
 
     def _raise_if_being_deleted(self, machine_arn: str) -> None:
+        """Raise StateMachineDeletingError if the state machine is being deleted."""
         if self._is_being_deleted(machine_arn):
             raise StateMachineDeletingError(f"State Machine is being deleted: '{machine_arn}'")
 

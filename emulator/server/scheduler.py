@@ -210,6 +210,7 @@ class Scheduler:
                 log.exception("the scheduler could not start the schedules that are due")
 
     def _deliver_or_log(self, delivery: Delivery) -> None:
+        """Start the target of a delivery with retries, and log an error instead of raising it."""
         try:
             self.deliver(delivery)
         except DeliveryError as error:

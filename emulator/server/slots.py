@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aws_croniter import AwsCroniter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EXPRESSION = re.compile(r"(rate|cron|at)\(\s*(.*?)\s*\)")
 RATE = re.compile(r"([1-9]\d*) (minute|hour|day)s?")
-INSTANT = dt.timedelta(microseconds=1)
+SMALLEST_STEP = dt.timedelta(microseconds=1)  # so that a search finds the time at which it begins
 
 
 class Timing(TypedDict):
@@ -38,65 +38,85 @@ class Timing(TypedDict):
 
 
 def first_slot(timing: Timing) -> dt.datetime | None:
-    """Return the first time at which a schedule is due after its last change, in UTC."""
-    return next_slot(timing, _time(timing["LastModificationDate"]) - INSTANT)
+    """Return the first time at or after a schedule's last change at which it is due, in UTC.
+
+    Return None if it is never due. Raise ValueError like `next_slot`.
+    """
+    return next_slot(timing, _time(timing["LastModificationDate"]) - SMALLEST_STEP)
 
 
 def next_slot(timing: Timing, after: dt.datetime) -> dt.datetime | None:
     """Return the first time after `after` at which the schedule is due, in UTC and whole seconds.
 
-    Return None if it is never due again. Raise ValueError for an expression or a time zone that
-    Scheduler refuses, and for the cron expression LW, which the parser cannot evaluate.
+    Return None if it is never due again.
+
+    Raises:
+        ValueError: Scheduler refuses the expression or the time zone, or it is a cron expression
+            with LW, which the parser cannot evaluate.
     """
     start, end = timing.get("StartDate"), timing.get("EndDate")
-    created = _time(timing["LastModificationDate"])
+    last_change = _time(timing["LastModificationDate"])
     if start is not None:
-        after = max(after, _time(start) - INSTANT)
-    kind, body = _parse(timing["ScheduleExpression"])
-    zone = _zone(timing.get("ScheduleExpressionTimezone") or "UTC")
+        after = max(after, _time(start) - SMALLEST_STEP)
+    kind, body = _parse_expression(timing["ScheduleExpression"])
+    zone = _time_zone(timing.get("ScheduleExpressionTimezone") or "UTC")
     slot: dt.datetime | None
     if kind == "rate":
-        first = _time(start) if start is not None else created
-        slot = _next_multiple(first, _interval(body), after)
+        first = _time(start) if start is not None else last_change
+        slot = _next_repetition(first, _rate_interval(body), after)
     elif kind == "at":
         slot = dt.datetime.fromisoformat(body).replace(tzinfo=zone).astimezone(dt.UTC)
     else:
-        slot = next(_matches(body, zone, after), None)
+        slot = next(_cron_slots(body, zone, after), None)
     if slot is None or slot <= after or (end is not None and slot > _time(end)):
         return None
     return slot
 
 
-def _parse(expression: str) -> tuple[str, str]:
-    """Return the kind of an expression and the text in its brackets."""
-    match = EXPRESSION.fullmatch(expression)
+class Expression(NamedTuple):
+    """The kind of a schedule expression ("rate", "cron" or "at") and the text in its brackets."""
+
+    kind: str
+    body: str
+
+
+def _parse_expression(text: str) -> Expression:
+    """Return the parts of a schedule expression. Raise ValueError if it has another form."""
+    match = EXPRESSION.fullmatch(text)
     if match is None:
-        raise ValueError(f"Invalid Schedule Expression {expression}.")
-    return match[1], match[2]
+        raise ValueError(f"Invalid Schedule Expression {text}.")
+    return Expression(match[1], match[2])
 
 
-def _zone(name: str) -> ZoneInfo:
+def _time_zone(name: str) -> ZoneInfo:
+    """Return the time zone with this name. Raise ValueError if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"Invalid Schedule Expression Timezone {name}.") from error
 
 
-def _interval(body: str) -> dt.timedelta:
+def _rate_interval(body: str) -> dt.timedelta:
+    """Return the interval of a rate expression, for example of "12 hours". Raise ValueError."""
     match = RATE.fullmatch(body)
     if match is None:
         raise ValueError(f"Invalid Schedule Expression rate({body}).")
     return dt.timedelta(**{f"{match[2]}s": int(match[1])})
 
 
-def _next_multiple(first: dt.datetime, interval: dt.timedelta, after: dt.datetime) -> dt.datetime:
-    return first if after < first else first + ((after - first) // interval + 1) * interval
+def _next_repetition(first: dt.datetime, interval: dt.timedelta, after: dt.datetime) -> dt.datetime:
+    """Return the first time after `after` in the series that begins at `first`."""
+    if after < first:
+        return first
+    past_intervals = (after - first) // interval
+    return first + (past_intervals + 1) * interval
 
 
-def _matches(body: str, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Yield the matches of a cron expression after `after`, in order.
+def _cron_slots(body: str, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datetime]:
+    """Yield the times after `after` at which a cron expression is due, in UTC and in order.
 
-    The parser knows only UTC, so local times are passed to it as UTC.
+    The parser knows only UTC, so it gets the local times of the zone as if they were UTC. A local
+    time that daylight saving skips is left out.
     """
     fields = body.split()
     if fields[4:5] == ["L"]:
@@ -111,8 +131,8 @@ def _matches(body: str, zone: ZoneInfo, after: dt.datetime) -> Iterator[dt.datet
     while (match := cron.occurrence(local_time).next()) is not None:
         local_time = match
         slot = match.replace(tzinfo=zone).astimezone(dt.UTC)
-        skipped = slot.astimezone(zone).replace(tzinfo=dt.UTC) != match
-        if slot > after and not skipped:
+        is_skipped = slot.astimezone(zone).replace(tzinfo=dt.UTC) != match
+        if slot > after and not is_skipped:
             yield slot
 
 

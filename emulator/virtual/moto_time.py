@@ -201,6 +201,7 @@ def _start_in_group(
 
 
 def _execution_arn(env: Environment) -> str:
+    """Return the ARN of the execution that an environment of moto belongs to."""
     return str(env.states.context_object.context_object_data["Execution"]["Id"])
 
 

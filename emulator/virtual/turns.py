@@ -220,6 +220,7 @@ class Turns:
         self._make_ready(thread, woken=False)
 
     def _members(self, group: Hashable) -> "list[Thread]":
+        """Return the living threads of a group, oldest first."""
         return [thread for thread in self._threads if thread.group == group]
 
 
