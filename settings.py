@@ -134,7 +134,7 @@ class ReadConfig(NamedTuple):
 def all_problems(config_read: ReadConfig, region: str | None, today: date | None) -> list[Problem]:
     """Return a problem for each setting that could not be read or that breaks a rule."""
     unread_keys = [problem.key for problem in config_read.unread]
-    # A setting that could not be read looks like a missing one, so problems of it are left out.
+    # The rules see an unread setting as missing or empty, so their problems about it are left out.
     broken_rules = [
         problem
         for problem in problems(config_read.args, region=region, today=today)

@@ -20,7 +20,7 @@ If the package is installed, the folder is inside components/. In a checkout, it
 def bundle(step: str) -> pulumi.AssetArchive:
     """Return `functions/<step>.py` with every module of `functions/` that it needs, and no other.
 
-    A function then gets a new version only when code changes that it can run.
+    So a function gets a new version only when code that it can run has changed.
     """
     modules: set[Path] = set()
     modules_to_read = {Path(f"{step}.py")}

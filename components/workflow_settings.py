@@ -67,8 +67,8 @@ def _full_every_days(solution: SolutionArgs) -> dict[str, int]:
 
 def _fields_with_values(args: "DataclassInstance") -> dict[str, object]:
     """Return the fields that are not None by their keys. Sequences become lists."""
-    return {
-        key: list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-        for key, value in config_values(args).items()
-        if value is not None
-    }
+    values = {key: value for key, value in config_values(args).items() if value is not None}
+    for key, value in values.items():
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            values[key] = list(value)
+    return values

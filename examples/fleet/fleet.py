@@ -84,9 +84,9 @@ def selected_configs(file: Path, names: list[str]) -> dict[str, dict[str, object
 
 
 def run_operation(operation: Operation, stack: str, config: dict[str, object]) -> Outcome:
-    """Preview or deploy a stack after its config has been replaced by this config.
+    """Replace the config of a stack, then preview or deploy the stack.
 
-    An error does not raise. It is in the outcome.
+    The outcome contains every error, so this function raises none.
     """
     started_at = time.monotonic()
     errors: list[str] = []
@@ -106,7 +106,7 @@ def run_operation(operation: Operation, stack: str, config: dict[str, object]) -
         else:
             changes = dict(automation_stack.preview(on_event=collect_error).change_summary)
     except automation.CommandError as error:
-        # The events usually have better messages than the error of the command.
+        # If no event reported an error, the error of the command says what failed.
         errors = errors or [str(error).strip()]
     except Exception as error:  # noqa: BLE001  # One stack must not stop the others.
         errors.append(f"{type(error).__name__}: {error}")
