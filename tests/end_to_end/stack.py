@@ -17,7 +17,7 @@ from emulator.deployer.configuration import read_project
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60
-POLL_SECONDS = 0.03
+POLL_SECONDS = 0.1
 PROBE_MINUTES = 0.001
 BAD_REQUEST = 400
 
