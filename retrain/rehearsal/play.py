@@ -6,7 +6,6 @@ import json
 import re
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,9 +16,9 @@ from emulator.deployer.configuration import read_project
 from retrain.rehearsal import config_changes
 from retrain.rehearsal.deployed_stack import DeployedStack, deploy_stack
 from retrain.rehearsal.errors import RehearsalError
-from retrain.rehearsal.judges import Evidence, Expectation
+from retrain.rehearsal.judges import Evidence
 from retrain.rehearsal.runs import campaign_arns, read_version
-from retrain.rehearsal.scenarios import IMPORT_SLOTS, Fault, Scenario
+from retrain.rehearsal.scenarios import IMPORT_SLOTS, Fault, Scenario, ScenarioResult
 from retrain.rehearsal.stacks import Stack
 from retrain.rehearsal.waiting import wait_until
 
@@ -31,20 +30,6 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS = 30
 """The emulator turns on automatic training in less time."""
-
-
-@dataclass(frozen=True)
-class ScenarioResult:
-    """A scenario that was played, with its evidence and its expectations."""
-
-    scenario: Scenario
-    evidence: Evidence
-    expectations: Sequence[Expectation]
-
-    @property
-    def is_as_designed(self) -> bool:
-        """True if all expectations are met."""
-        return all(expectation.is_met for expectation in self.expectations)
 
 
 def play(deployed: DeployedStack, scenario: Scenario) -> ScenarioResult:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from emulator import Emulator
     from retrain.rehearsal.config_changes import Change
     from retrain.rehearsal.deployed_stack import DeployedStack
-    from retrain.rehearsal.play import ScenarioResult
     from retrain.rehearsal.runs import Summary
+    from retrain.rehearsal.scenarios import ScenarioResult
     from retrain.rehearsal.stacks import Stack
 
 SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))

@@ -67,6 +67,20 @@ class Scenario:
     """Returns the reason why a stack cannot play the scenario, or None."""
 
 
+@dataclass(frozen=True)
+class ScenarioResult:
+    """A scenario that was played, with its evidence and its expectations."""
+
+    scenario: Scenario
+    evidence: judges.Evidence
+    expectations: Sequence[judges.Expectation]
+
+    @property
+    def is_as_designed(self) -> bool:
+        """True if all expectations are met."""
+        return all(expectation.is_met for expectation in self.expectations)
+
+
 def _no_full_import_of_interactions(args: RetrainingPipelineArgs) -> str | None:
     """Return a reason if the stack does not import interactions with the mode FULL."""
     interactions = args.datasets.interactions

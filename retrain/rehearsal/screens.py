@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from retrain.rehearsal.judges import Expectation
-    from retrain.rehearsal.play import ScenarioResult
     from retrain.rehearsal.runs import Campaign, Item, Run, Step, Summary, User, Version
+    from retrain.rehearsal.scenarios import ScenarioResult
 
 COLOURS = {
     "ACTIVE": "green",

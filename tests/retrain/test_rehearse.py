@@ -15,8 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from emulator import EmulatorError
 from retrain.rehearsal import commands, deployed_stack, rehearse
 from retrain.rehearsal.judges import Evidence, Expectation
-from retrain.rehearsal.play import ScenarioResult
-from retrain.rehearsal.scenarios import SCENARIOS, Name
+from retrain.rehearsal.scenarios import SCENARIOS, Name, ScenarioResult
 from tests.program.sample_stack import LEFT_OUT
 from tests.retrain.builders import STATE_MACHINE, run, summary
 

@@ -7,9 +7,8 @@ from rich.console import Console
 
 from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.names import short_name
-from retrain.rehearsal.play import ScenarioResult
 from retrain.rehearsal.runs import Item, Step, User, Version
-from retrain.rehearsal.scenarios import SCENARIOS
+from retrain.rehearsal.scenarios import SCENARIOS, ScenarioResult
 from retrain.rehearsal.screens import print_result, print_summary
 from tests.retrain.builders import (
     CAMPAIGN,
