@@ -1,4 +1,4 @@
-"""Creates a dataset import job, or adopts it."""
+"""Creates a dataset import job, or uses the job that an earlier try created."""
 
 from .aws import write_client
 from .contract import DatasetIteration, Job

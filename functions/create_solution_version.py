@@ -1,4 +1,4 @@
-"""Starts the training of a solution version, or adopts a version."""
+"""Starts the training of a solution version, or uses a version that exists."""
 
 from .aws import write_client
 from .contract import Job, SolutionIteration

@@ -1,4 +1,4 @@
-"""Judges a new version for a campaign."""
+"""Judges the offline metrics of a new version for a campaign."""
 
 from .aws import write_client
 from .contract import CampaignIteration, Evaluation

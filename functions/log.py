@@ -1,4 +1,4 @@
-"""Writes the log record of a function: ids and states, but no payloads."""
+"""Writes one log record for each call of a function. It has ids and states, but no payloads."""
 
 import logging
 
@@ -6,23 +6,23 @@ from .contract import Job, PlannedRun, Run
 from .report import RunReport
 
 logger = logging.getLogger("retraining")
-# At INFO, botocore logs where it found its credentials.
+# At the level INFO, botocore logs where it found its credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def log_plan(planned: PlannedRun) -> PlannedRun:
-    """Log the number of planned jobs, and return the document."""
+    """Log the number of planned imports and trainings, and return the document."""
     plan = planned["plan"]
-    imports, solutions = len(plan["imports"]), len(plan["solutions"])
+    import_count, solution_count = len(plan["imports"]), len(plan["solutions"])
     logger.info(
         "plan_retraining: %d to import, %d to train",
-        imports,
-        solutions,
+        import_count,
+        solution_count,
         extra={
             "step": "plan_retraining",
             "runId": planned["run"]["id"],
-            "imports": imports,
-            "solutions": solutions,
+            "imports": import_count,
+            "solutions": solution_count,
             "skipped": plan["skipped"],
         },
     )
@@ -47,7 +47,7 @@ def log_job(step: str, run: Run, job: Job) -> Job:
 
 
 def log_campaign(step: str, run: Run, campaign_arn: str, outcome: str) -> None:
-    """Log the judgement of the gate or the probe for a campaign."""
+    """Log what the gate or the probe found for a campaign: a verdict or a phase."""
     logger.info(
         "%s: %s",
         step,
@@ -57,7 +57,7 @@ def log_campaign(step: str, run: Run, campaign_arn: str, outcome: str) -> None:
 
 
 def log_report(step: str, report: RunReport) -> RunReport:
-    """Log the report of a run, and return it."""
+    """Log the text of the report of a run, and return the report."""
     logger.info(
         report["text"],
         extra={"step": step, "runId": report["runId"], "outcome": report["status"]},

@@ -1,4 +1,4 @@
-"""Builds the report of a run, as data and as text. Pure functions."""
+"""Builds the report of a run, as data and as text. All functions are pure."""
 
 import json
 from collections.abc import Iterator
@@ -29,10 +29,10 @@ WORST_FIRST: tuple[Outcome, ...] = (
     "TRAINED",
     "DEPLOYED",
 )
-NOTHING_CREATED = ("InvalidInputException", "LimitExceededException", "NameTaken")
-"""Errors of a create after which it is certain that no job was created."""
-LONGEST_TEXT = 30_000
-"""Characters. The cause of a state machine may have 32,768."""
+ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTaken")
+"""After these errors of a create it is certain that no job was created."""
+MAX_TEXT_LENGTH = 30_000
+"""Characters. The text becomes the cause of a failed execution, which may have 32,768."""
 
 
 class CampaignReport(TypedDict):
@@ -46,7 +46,11 @@ class CampaignReport(TypedDict):
 
 
 class SolutionReport(TypedDict):
-    """The result of one solution. `solutionVersionArn` is null if no version was created."""
+    """The result of one solution.
+
+    `solutionVersionArn` is null if no version was created. `adopted` is true if the version is
+    foreign.
+    """
 
     solutionArn: str
     outcome: Outcome
@@ -67,7 +71,7 @@ class ImportReport(TypedDict):
 
 
 class RunReport(TypedDict):
-    """The result of a run. `status` is the worst outcome of its parts."""
+    """The result of a run. `status` is the worst outcome of its imports and solutions."""
 
     status: Outcome
     runId: str
@@ -91,22 +95,24 @@ def report_of(document: FinishedRun) -> RunReport:
         "reason": _reason(document),
         "imports": imports,
         "solutions": solutions,
-        "warnings": [*_warnings(document)],
+        "warnings": list(_warnings(document)),
         "text": "",
     }
-    return {**report, "text": "\n".join(_lines(report))[:LONGEST_TEXT]}
+    return {**report, "text": "\n".join(_lines(report))[:MAX_TEXT_LENGTH]}
 
 
-def worst(outcomes: list[Outcome]) -> Outcome:
-    """Return the worst of these outcomes. There must be at least one."""
+def worst_outcome(outcomes: list[Outcome]) -> Outcome:
+    """Return the worst of one or more outcomes."""
     return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
 
 
 def _import_results(document: FinishedRun) -> list[DatasetResult]:
+    """Return the results of the imports. There are none if the run ended before its imports."""
     return document["imports"]["results"] if "imports" in document else []
 
 
 def _solution_results(document: FinishedRun) -> list[SolutionResult]:
+    """Return the results of the solutions. There are none if the run ended before its trainings."""
     return document.get("solutions", [])
 
 
@@ -132,15 +138,16 @@ def _run(document: FinishedRun) -> Run:
 def _status(
     document: FinishedRun, imports: list[ImportReport], solutions: list[SolutionReport]
 ) -> Outcome:
+    """Return the status of the run, which is FAILED if the run ended with an error."""
     if "error" in document or any(report["outcome"] == "FAILED" for report in imports):
         return "FAILED"
     if document["plan"]["skipped"]:
         return "SKIPPED"
-    return worst([report["outcome"] for report in solutions])
+    return worst_outcome([report["outcome"] for report in solutions])
 
 
 def _reason(document: FinishedRun) -> str | None:
-    """Return the error that ended the run, or why it was skipped, or None."""
+    """Return the error that ended the run, or why the run was skipped, or None."""
     if "error" in document:
         return _error_text(document["error"])
     return document["plan"]["skipped"]
@@ -170,6 +177,7 @@ def _solution_report(result: SolutionResult) -> SolutionReport:
 
 
 def _solution_outcome(result: SolutionResult, campaigns: list[CampaignReport]) -> Outcome:
+    """Return the outcome of the training, or the worst outcome of the campaigns after it."""
     version = result["version"]
     if result["error"] or version is None:
         return "FAILED"
@@ -177,46 +185,59 @@ def _solution_outcome(result: SolutionResult, campaigns: list[CampaignReport]) -
         return "SKIPPED"
     if version["phase"] != "ACTIVE":
         return "FAILED"
-    return worst([report["outcome"] for report in campaigns] or ["TRAINED"])
+    if not campaigns:
+        return "TRAINED"
+    return worst_outcome([report["outcome"] for report in campaigns])
 
 
 def _campaign_report(result: CampaignResult) -> CampaignReport:
-    update, evaluation = result["update"], result["evaluation"]
+    update, evaluation, error = result["update"], result["evaluation"], result["error"]
     reasons = "; ".join(_campaign_reasons(result))
     return {
         "campaignArn": result["campaign"]["campaignArn"],
         "outcome": result["outcome"],
         "previousVersionArn": update.get("previousVersionArn") if update else None,
         "metrics": evaluation["metrics"] if evaluation else {},
-        "failure": _error_text(result["error"]) if result["error"] else reasons or None,
+        "failure": _error_text(error) if error else (reasons or None),
     }
 
 
 def _campaign_reasons(result: CampaignResult) -> Iterator[str]:
-    """Yield why a campaign does not serve the new version."""
-    evaluation, probing = result["evaluation"], result["probing"]
+    """Yield the reasons why a campaign does not serve the new version, in running order.
+
+    There is none if the campaign serves it.
+    """
+    evaluation, probe_state = result["evaluation"], result["probing"]
     if evaluation and evaluation["verdict"] == "REJECTED":
         yield from evaluation["reasons"]
     for job in (result["update"], result["rollback"]):
         if job and job["failure"]:
             yield job["failure"]
-    if probing and probing["phase"] == "FAILED":
-        yield f"the probe failed: {probing['failure']}"
+    if probe_state and probe_state["phase"] == "FAILED":
+        yield f"the probe failed: {probe_state['failure']}"
 
 
 def _created_arn(job: Job | None) -> str | None:
-    """Return the ARN of a job, or None if the job could not be created."""
+    """Return the ARN of a job, or None if the job could not be created.
+
+    The document of a job that was not created has the ARN of its dataset or solution instead.
+    """
     return job["arn"] if job and "createdAt" in job else None
 
 
 def _failure(error: StateError | None, job: Job | None) -> str | None:
+    """Return why a job failed, or None. An error of the state machine comes before the job's."""
     if error:
         return _error_text(error)
     return job["failure"] if job else None
 
 
 def _error_text(error: StateError) -> str:
-    """Return an error as text. If a function raised it, the cause is JSON with the message."""
+    """Return an error as text.
+
+    If a function raised the error, the cause is JSON with an `errorMessage`. Any other cause is
+    already a text.
+    """
     cause = error.get("Cause", "no cause given")
     with suppress(ValueError, TypeError, KeyError):
         cause = json.loads(cause)["errorMessage"]
@@ -249,7 +270,10 @@ def _jobs(document: FinishedRun) -> list[Job]:
 
 
 def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
-    """Yield a warning for each create without a response. The job may exist, with unknown ARN."""
+    """Yield a warning for each job that may have been created although its create failed.
+
+    Without a response to the create, nobody knows the ARN of the job, nor whether it exists.
+    """
     run_id = _run(document)["id"]
     creations = [
         *(
@@ -262,12 +286,12 @@ def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
         ),
     ]
     for name, job, error in creations:
-        if job is None and error and error["Error"] not in NOTHING_CREATED:
+        if job is None and error and error["Error"] not in ERRORS_WITHOUT_JOB:
             yield f"{name} may have been created; resume run {run_id} to adopt it"
 
 
 def _lines(report: RunReport) -> Iterator[str]:
-    """Yield the lines of the text."""
+    """Yield the lines of the report's text. Its first line is the status and the reason."""
     reason = f": {report['reason']}" if report["reason"] else ""
     yield f"Retraining run {report['runId']}: {report['status']}{reason}"
     for dataset in report["imports"]:
@@ -284,4 +308,6 @@ def _lines(report: RunReport) -> Iterator[str]:
 
 
 def _line(depth: int, subject: str, outcome: str, failure: str | None) -> str:
-    return "  " * depth + f"{subject}: {outcome}" + (f": {failure}" if failure else "")
+    """Return a line of the text, indented by two spaces for each level of depth."""
+    reason = f": {failure}" if failure else ""
+    return f"{'  ' * depth}{subject}: {outcome}{reason}"

@@ -1,4 +1,4 @@
-"""Decides what a run does, from its situation. Pure functions."""
+"""Plans a run: checks the guards, and returns the jobs of the run. All functions are pure."""
 
 from __future__ import annotations
 
@@ -24,34 +24,38 @@ DRY_RUN = "this is a dry run"
 def plan_run(settings: Settings, run: Run, world: World) -> Plan:
     """Return the plan of a run. The guards are checked in the order of their table.
 
+    The first guard that skips the run ends the check, unless a guard before it has refused the run.
+
     Raises:
-        RunRefused: with the messages of all guards that refuse the run.
+        RunRefused: one or more guards refuse the run. The exception has all their messages.
     """
     situation = situation_of(settings, run, world)
-    problems: list[str] = []
+    refusals: list[str] = []
     for guard in GUARDS:
-        # A run with problems is refused, even if it would be skipped without them.
-        if guard.verdict == "WARN" or (guard.verdict == "SKIP" and problems):
-            continue
-        messages = list(_messages(guard, situation))
-        if messages and guard.verdict == "SKIP":
-            return _skipped_plan(guard, situation, "; ".join(messages))
-        problems.extend(messages)
-    if problems:
-        raise RunRefused(problems)
+        if guard.verdict == "REFUSE":
+            refusals.extend(_messages(guard, situation))
+        elif guard.verdict == "SKIP" and not refusals:
+            messages = list(_messages(guard, situation))
+            if messages:
+                return _skipped_plan(guard, situation, "; ".join(messages))
+    if refusals:
+        raise RunRefused(refusals)
     return _plan(situation)
 
 
 def _messages(guard: Guard, situation: Situation) -> Iterator[str]:
     """Yield the messages of a guard. A message about a dataset begins with its config key."""
-    for part in _parts(guard, situation):
-        dataset = part.selected_dataset
-        for message in guard.check(part):
+    for checked_situation in _situations_to_check(guard, situation):
+        dataset = checked_situation.selected_dataset
+        for message in guard.check(checked_situation):
             yield f"datasets.{dataset['type']}: {message}" if dataset else message
 
 
-def _parts(guard: Guard, situation: Situation) -> list[Situation]:
-    """Return the situations that a guard checks, by its scope."""
+def _situations_to_check(guard: Guard, situation: Situation) -> list[Situation]:
+    """Return one situation for each dataset or solution in the scope of a guard.
+
+    For a guard with the scope `run`, return the situation as it is.
+    """
     datasets = [situation.with_dataset(dataset) for dataset in situation.datasets]
     solutions = [situation.with_solution(solution) for solution in situation.solutions]
     match guard.scope:
@@ -60,15 +64,15 @@ def _parts(guard: Guard, situation: Situation) -> list[Situation]:
         case "dataset":
             return datasets
         case "export":
-            return [part for part in datasets if not has_begun_import(part)]
+            return [dataset for dataset in datasets if not has_begun_import(dataset)]
         case "solution":
             return solutions
-        case _:
-            return [part for part in solutions if needs_training(part)]
+        case _:  # the scope is "training"
+            return [solution for solution in solutions if needs_training(solution)]
 
 
 def _plan(situation: Situation, *, skipped: str | None = None) -> Plan:
-    """Return the plan with everything that the run covers. A dry run is always skipped."""
+    """Return the plan with all imports and trainings of the run. A dry run is always skipped."""
     dry_run = DRY_RUN if situation.run["request"].get("dryRun") else None
     return {
         "imports": [
@@ -83,27 +87,30 @@ def _plan(situation: Situation, *, skipped: str | None = None) -> Plan:
 
 
 def _skipped_plan(guard: Guard, situation: Situation, reason: str) -> Plan:
-    """Return the plan after a guard has skipped the run."""
+    """Return the plan of a run that a guard skips, with the jobs that the guard keeps."""
     if guard.keeps == "plan":
         return _plan(situation, skipped=reason)
     if guard.keeps == "waiting versions":
-        return _deployment_plan(situation, reason)
+        return _plan_of_waiting_versions(situation, reason)
     return {"imports": [], "solutions": [], "skipped": reason, "warnings": []}
 
 
-def _deployment_plan(situation: Situation, reason: str) -> Plan:
-    """Return a plan that imports and trains nothing and deploys the versions that wait.
+def _plan_of_waiting_versions(situation: Situation, reason: str) -> Plan:
+    """Return a plan that only deploys the versions that campaigns wait for.
 
-    Without it an update that failed would stay undone until the data change.
+    It is skipped for the reason if no campaign waits. Without this plan a failed campaign update
+    would not be tried again until the data change.
     """
-    without_import = replace(situation, datasets=())
-    plan = _plan(without_import)
-    waiting = [solution for solution in plan["solutions"] if solution["existingVersionArn"]]
-    skipped = plan["skipped"] if waiting else reason
-    return {**plan, "solutions": waiting, "skipped": skipped}
+    without_imports = replace(situation, datasets=())
+    plan = _plan(without_imports)
+    solutions = [solution for solution in plan["solutions"] if solution["existingVersionArn"]]
+    if not solutions:
+        return {**plan, "solutions": [], "skipped": reason}
+    return {**plan, "solutions": solutions}
 
 
 def _warnings(situation: Situation) -> list[str]:
+    """Return the messages of the guards that only warn."""
     return [
         message
         for guard in GUARDS

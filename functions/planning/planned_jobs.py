@@ -1,4 +1,4 @@
-"""Plans the jobs of a run: their names, tags and likely durations. Pure functions."""
+"""Plans the jobs of a run: their names, tags and expected durations. All functions are pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..personalize.tags import BYTES, FINGERPRINT, RUN
 from .world import newest_active
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mypy_boto3_personalize.type_defs import (
         CampaignTypeDef,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .situation import Situation
     from .world import World
 
-    Timed = (
+    TimedJob = (
         DatasetImportJobSummaryTypeDef
         | SolutionVersionSummaryTypeDef
         | CampaignUpdateSummaryTypeDef
@@ -44,25 +44,27 @@ if TYPE_CHECKING:
 TIMED_JOBS = 5
 """The number of earlier jobs from which the duration of the next job is estimated."""
 MAX_TRAINING_DELAY = timedelta(hours=12)
-"""The time after the start of its run within which a version is created.
+"""A run creates its version within this time after its start, because it imports first.
 
-A FULL version may be younger than its run by this time. So with weekly runs and a FULL training
-every 7 days, each training is FULL.
+When the next run starts after 7 days, the FULL version is younger than 7 days by up to this time.
+With `fullEveryDays` 7 a new FULL version is due nevertheless, so the allowed age is reduced
+by this time.
 """
 
 
-class _Existing(NamedTuple):
+class _ExistingVersion(NamedTuple):
     """A version that the run uses instead of training one."""
 
-    version: SolutionVersionTypeDef
-    waiting: bool
-    """True if only the campaigns that wait for the version are updated."""
+    description: SolutionVersionTypeDef
+    for_waiting_campaigns: bool
+    """True if only the campaigns that wait for the version are updated, else all campaigns are."""
 
 
 def planned_import(situation: Situation) -> PlannedImport:
     """Return the import of the selected dataset."""
     dataset, world = situation.dataset, situation.world
     export = world.exports[dataset["datasetArn"]]
+    jobs = world.import_jobs.get(dataset["datasetArn"], [])
     return {
         "type": dataset["type"],
         "jobName": _import_name(situation),
@@ -73,50 +75,46 @@ def planned_import(situation: Situation) -> PlannedImport:
             FINGERPRINT: export.fingerprint,
         },
         "durations": _durations(
-            job
-            for job in world.import_jobs.get(dataset["datasetArn"], [])
-            if import_mode_of(job) == dataset["importMode"]
+            job for job in jobs if import_mode_of(job) == dataset["importMode"]
         ),
     }
 
 
 def has_begun_import(situation: Situation) -> bool:
     """Return True if the run is resumed and has started the import of the selected dataset."""
-    return _import_name(situation) in _earlier_imports(situation)
+    return _import_name(situation) in _earlier_import_statuses(situation)
 
 
 def planned_solution(situation: Situation) -> PlannedSolution:
     """Return the training of the selected solution, or the use of an existing version."""
-    world, run = situation.world, situation.run
-    arn = situation.solution["solutionArn"]
-    existing = _existing(situation)
+    world, solution = situation.world, situation.solution
+    existing = _existing_version(situation)
+    existing_arn = existing.description["solutionVersionArn"] if existing else None
     mode = _training_mode(situation, existing)
-    data_as_of = world.data_as_of
+    versions = world.versions[solution["solutionArn"]]
     return {
-        "solutionArn": arn,
+        "solutionArn": solution["solutionArn"],
         "versionName": _version_name(situation),
         "trainingMode": mode,
-        "existingVersionArn": existing.version["solutionVersionArn"] if existing else None,
+        "existingVersionArn": existing_arn,
         "existingVersionIsForeign": (
-            existing is not None
-            and existing.version["solutionVersionArn"] not in world.trained_by_runs
+            existing_arn is not None and existing_arn not in world.trained_by_runs
         ),
-        "dataAsOf": data_as_of.isoformat() if data_as_of else None,
-        "tags": {RUN: run["id"]},
+        "dataAsOf": world.data_as_of.isoformat() if world.data_as_of else None,
+        "tags": {RUN: situation.run["id"]},
         "durations": _durations(
-            version for version in world.versions[arn] if training_mode_of(version) == mode
+            version for version in versions if training_mode_of(version) == mode
         ),
         "campaigns": [
             _planned_campaign(world, campaign)
-            for campaign in situation.solution["campaigns"]
-            if existing is None or not existing.waiting or _waits(world, campaign, existing.version)
+            for campaign in _campaigns_to_update(situation, existing)
         ],
     }
 
 
 def needs_training(situation: Situation) -> bool:
     """Return True if the run has to train a version of the selected solution."""
-    return _existing(situation) is None
+    return _existing_version(situation) is None
 
 
 def newest_full_version(situation: Situation) -> SolutionVersionSummaryTypeDef | None:
@@ -126,16 +124,21 @@ def newest_full_version(situation: Situation) -> SolutionVersionSummaryTypeDef |
 
 
 def _import_name(situation: Situation) -> str:
-    return _first_possible_name(
-        lambda attempt: import_job_name(
+    """Return the name for the import of the selected dataset."""
+
+    def name_of_attempt(attempt: int) -> str:
+        return import_job_name(
             situation.settings, situation.run, situation.dataset["type"], attempt
-        ),
-        _earlier_imports(situation),
-    )
+        )
+
+    return _first_name_to_use(name_of_attempt, _earlier_import_statuses(situation))
 
 
-def _earlier_imports(situation: Situation) -> dict[str, str]:
-    """Return name -> status of the imports with which a resumed run can go on."""
+def _earlier_import_statuses(situation: Situation) -> dict[str, str]:
+    """Return name -> status of the imports with which a resumed run can go on.
+
+    The result is empty if the run is not resumed.
+    """
     if not is_resumed(situation.run):
         return {}
     jobs = situation.world.import_jobs.get(situation.dataset["datasetArn"], [])
@@ -143,46 +146,67 @@ def _earlier_imports(situation: Situation) -> dict[str, str]:
 
 
 def _version_name(situation: Situation) -> str:
-    return _first_possible_name(
-        lambda attempt: version_name(
+    """Return the name for the version of the selected solution."""
+
+    def name_of_attempt(attempt: int) -> str:
+        return version_name(
             situation.settings, situation.run, situation.solution["solutionArn"], attempt
-        ),
-        {
-            name: _status(situation.world, version)
-            for name, version in _earlier_versions(situation).items()
-        },
-    )
+        )
+
+    statuses = {
+        name: _status(situation.world, version)
+        for name, version in _earlier_versions(situation).items()
+    }
+    return _first_name_to_use(name_of_attempt, statuses)
 
 
 def _earlier_versions(situation: Situation) -> Mapping[str, SolutionVersionTypeDef]:
-    """Return name -> version of the versions with which a resumed run can go on."""
+    """Return name -> version of the versions with which a resumed run can go on.
+
+    The result is empty if the run is not resumed.
+    """
     return situation.world.versions_by_name if is_resumed(situation.run) else {}
 
 
-def _first_possible_name(name: Callable[[int], str], statuses: Mapping[str, str]) -> str:
-    """Return the name of the first attempt that has not failed. Attempts count from 1."""
-    return next(
-        name(attempt)
-        for attempt in count(1)
-        if name(attempt) not in statuses or not cannot_succeed(statuses[name(attempt)])
-    )
+def _first_name_to_use(name_of_attempt: Callable[[int], str], statuses: Mapping[str, str]) -> str:
+    """Return the name of the first attempt that has not failed. Attempts count from 1.
+
+    `statuses` maps the names of the jobs that exist to their statuses. If all of them have failed,
+    the result is the name of a new attempt.
+    """
+    failed_names = {name for name, status in statuses.items() if cannot_succeed(status)}
+    names = (name_of_attempt(attempt) for attempt in count(1))
+    return next(name for name in names if name not in failed_names)
 
 
-def _existing(situation: Situation) -> _Existing | None:
+def _existing_version(situation: Situation) -> _ExistingVersion | None:
     """Return the version that the run uses instead of training one, or None.
 
     A resumed run goes on with the version that it created or adopted. A run that imports nothing
-    deploys a version that waits.
+    deploys a version that campaigns still wait for.
     """
-    if version := _earlier_versions(situation).get(_version_name(situation)):
-        return _Existing(version, waiting=False)
-    if version := _adopted_version(situation):
-        return _Existing(version, waiting=False)
+    version = _earlier_versions(situation).get(_version_name(situation))
+    version = version or _adopted_version(situation)
+    if version is not None:
+        return _ExistingVersion(version, for_waiting_campaigns=False)
     if situation.datasets:
         return None
-    if version := _waiting_version(situation):
-        return _Existing(version, waiting=True)
-    return None
+    version = _waiting_version(situation)
+    return _ExistingVersion(version, for_waiting_campaigns=True) if version else None
+
+
+def _campaigns_to_update(
+    situation: Situation, existing: _ExistingVersion | None
+) -> Sequence[CampaignSettings]:
+    """Return the campaigns of the selected solution that shall serve the version of this run."""
+    campaigns = situation.solution["campaigns"]
+    if existing is None or not existing.for_waiting_campaigns:
+        return campaigns
+    return [
+        campaign
+        for campaign in campaigns
+        if _waits_for(existing.description, situation.world, campaign)
+    ]
 
 
 def _adopted_version(situation: Situation) -> SolutionVersionTypeDef | None:
@@ -196,9 +220,10 @@ def _adopted_version(situation: Situation) -> SolutionVersionTypeDef | None:
 
 
 def _waiting_version(situation: Situation) -> SolutionVersionTypeDef | None:
-    """Return a version that a run trained on all present data and that a campaign waits for.
+    """Return the newest version if a run trained it on all data and a campaign waits for it.
 
-    Its deployment costs nothing, while another training costs money.
+    To deploy it costs nothing, while another training would cost money. A request for a training
+    mode is a request to train, so no version is returned for it.
     """
     if "trainingMode" in situation.run["request"]:
         return None
@@ -209,17 +234,22 @@ def _waiting_version(situation: Situation) -> SolutionVersionTypeDef | None:
     if world.data_as_of is not None and newest["creationDateTime"] <= world.data_as_of:
         return None
     campaigns = situation.solution["campaigns"]
-    return newest if any(_waits(world, campaign, newest) for campaign in campaigns) else None
+    return newest if any(_waits_for(newest, world, campaign) for campaign in campaigns) else None
 
 
 def _newest_active_version(situation: Situation) -> SolutionVersionTypeDef | None:
+    """Return the newest ACTIVE version of the selected solution among the described versions.
+
+    A version with a verdict does not count.
+    """
     world = situation.world
-    active = (
+    described = (*world.versions_by_name.values(), *world.adopted_versions.values())
+    active = [
         version
-        for version in (*world.versions_by_name.values(), *world.adopted_versions.values())
+        for version in described
         if version["solutionArn"] == situation.solution["solutionArn"]
         and is_active(_status(world, version))
-    )
+    ]
     return max(active, key=lambda version: version["creationDateTime"], default=None)
 
 
@@ -229,42 +259,47 @@ def _used_by_a_run(world: World, version: SolutionVersionTypeDef) -> bool:
     return trained or version in world.adopted_versions.values()
 
 
-def _waits(world: World, planned: CampaignSettings, version: SolutionVersionTypeDef) -> bool:
+def _waits_for(
+    version: SolutionVersionTypeDef, world: World, campaign_settings: CampaignSettings
+) -> bool:
     """Return True if the campaign still has to be updated to the version.
 
-    A campaign that serves the version or a newer one does not wait. Nor does a campaign that was
-    moved to another version since, for example back by a person.
+    A campaign that serves the version or a newer version does not wait. A campaign does not wait
+    either if it was updated to another version after the version was created, for example by a
+    person who moved it back.
     """
-    campaign = world.campaigns[planned["campaignArn"]]
-    arn, created = version["solutionVersionArn"], version["creationDateTime"]
-    newer = {
+    campaign = world.campaigns[campaign_settings["campaignArn"]]
+    version_arn, created_at = version["solutionVersionArn"], version["creationDateTime"]
+    newer_arns = [
         summary["solutionVersionArn"]
         for summary in world.versions[version["solutionArn"]]
-        if summary["creationDateTime"] > created
-    }
-    if is_active(campaign["status"]) and campaign["solutionVersionArn"] in {arn, *newer}:
+        if summary["creationDateTime"] > created_at
+    ]
+    served_arn = campaign["solutionVersionArn"] if is_active(campaign["status"]) else None
+    if served_arn == version_arn or served_arn in newer_arns:
         return False
-    latest = campaign.get("latestCampaignUpdate")
-    if latest is None or cannot_succeed(latest["status"]):
+    update = campaign.get("latestCampaignUpdate")
+    if update is None or cannot_succeed(update["status"]):
         return True
-    return latest["solutionVersionArn"] == arn or latest["creationDateTime"] <= created
+    return update["solutionVersionArn"] == version_arn or update["creationDateTime"] <= created_at
 
 
-def _training_mode(situation: Situation, existing: _Existing | None) -> TrainingMode:
-    """Return the mode of the request, of the existing version, or of the settings.
+def _training_mode(situation: Situation, existing: _ExistingVersion | None) -> TrainingMode:
+    """Return the mode of the request, else of the existing version, else of the settings.
 
-    An UPDATE becomes FULL if the newest FULL version is older than the settings allow.
+    The UPDATE of the settings becomes FULL if there is no FULL version or if the newest FULL
+    version is older than `fullEveryDays` allows.
     """
     if mode := situation.run["request"].get("trainingMode"):
         return mode
     if existing:
-        return planned_mode_of(existing.version)
+        return planned_mode_of(existing.description)
     solution = situation.solution
     if solution["trainingMode"] == "FULL":
         return "FULL"
-    full = newest_full_version(situation)
+    full_version = newest_full_version(situation)
     max_age = timedelta(days=solution["fullEveryDays"]) - MAX_TRAINING_DELAY
-    if full and full["creationDateTime"] > situation.world.now - max_age:
+    if full_version and full_version["creationDateTime"] > situation.world.now - max_age:
         return "UPDATE"
     return "FULL"
 
@@ -272,27 +307,30 @@ def _training_mode(situation: Situation, existing: _Existing | None) -> Training
 def _planned_campaign(world: World, campaign: CampaignSettings) -> PlannedCampaign:
     """Return the update of a campaign.
 
-    Its duration is that of the last update. A campaign that was never updated has the duration of
-    its creation.
+    The update is expected to take as long as the last update. If the campaign was never updated, it
+    is expected to take as long as the creation of the campaign.
     """
-    described = world.campaigns[campaign["campaignArn"]]
+    resource = world.campaigns[campaign["campaignArn"]]
+    last_job = resource.get("latestCampaignUpdate") or resource
     return {
         "campaignArn": campaign["campaignArn"],
         "isProbed": campaign["probe"] is not None,
-        "durations": _durations([described.get("latestCampaignUpdate") or described]),
+        "durations": _durations([last_job]),
     }
 
 
-def _durations(newest_first: Iterable[Timed]) -> list[int]:
-    """Return the seconds that the last successful jobs took, newest first."""
-    seconds = [
+def _durations(newest_first: Iterable[TimedJob]) -> list[int]:
+    """Return the seconds that the last successful jobs took, newest first.
+
+    The jobs must be sorted, newest first. At most five durations are returned.
+    """
+    successful = [job for job in newest_first if is_active(job["status"])]
+    return [
         round((job["lastUpdatedDateTime"] - job["creationDateTime"]).total_seconds())
-        for job in newest_first
-        if is_active(job["status"])
+        for job in successful[:TIMED_JOBS]
     ]
-    return seconds[:TIMED_JOBS]
 
 
 def _status(world: World, version: SolutionVersionTypeDef) -> str:
-    """Return the status of a version. A version with a verdict counts as failed."""
+    """Return the status of a version. A version with a verdict counts as CREATE FAILED."""
     return CREATE_FAILED if version["solutionVersionArn"] in world.verdicts else version["status"]

@@ -1,4 +1,4 @@
-"""The situation of a run: its settings, its request and the state of the services."""
+"""Combines what a run is planned from: its settings, its request and the state of the services."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from .world import World
 
 DATE = "{date}"
-"""In a location: the day of the run in UTC, for example 2026-11-29."""
+"""This placeholder in a location stands for the day of the run in UTC, for example 2026-11-29."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """What the guards check, and what the plan depends on.
+    """The settings, the run and the state of the services, from which the run is planned.
 
-    A guard that checks one dataset or one solution finds it under `dataset` or `solution`.
+    A guard or a planning function that is about one dataset or one solution gets a situation in
+    which this dataset or solution is selected.
     """
 
     settings: Settings
@@ -37,13 +38,13 @@ class Situation:
     @property
     def dataset(self) -> DatasetSettings:
         """The settings of the selected dataset."""
-        assert self.selected_dataset is not None, "only for guards of one dataset"
+        assert self.selected_dataset is not None, "no dataset is selected"
         return self.selected_dataset
 
     @property
     def solution(self) -> SolutionSettings:
         """The settings of the selected solution."""
-        assert self.selected_solution is not None, "only for guards of one solution"
+        assert self.selected_solution is not None, "no solution is selected"
         return self.selected_solution
 
     def with_dataset(self, dataset: DatasetSettings) -> Situation:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.report import report_of, worst
+from functions.report import report_of, worst_outcome
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -143,7 +143,7 @@ def test_an_error_outside_of_the_iterations_fails_the_run():
 
 def test_the_status_of_a_run_is_its_worst_outcome():
     outcomes = ["DEPLOYED", "TRAINED", "SKIPPED", "REJECTED", "ROLLED_BACK", "FAILED"]
-    assert [worst(outcomes[: last + 1]) for last in range(6)] == outcomes
+    assert [worst_outcome(outcomes[: last + 1]) for last in range(6)] == outcomes
 
 
 def test_the_text_fits_into_the_cause_of_a_state_machine():
