@@ -54,7 +54,7 @@ def run_with_bad_answers(pipeline, bad):
 
     runtime = aws.runtime_client()
     client = SimpleNamespace(get_recommendations=get_recommendations)
-    with patch("functions.probe_campaign.runtime", lambda: client):
+    with patch("functions.probe_campaign.runtime_client", lambda: client):
         execution = pipeline.run(skipImport=True)
     return ProbedRun(execution, questions)
 
