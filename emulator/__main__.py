@@ -48,15 +48,19 @@ def main() -> int:
             port=arguments.port, account=arguments.account, region=arguments.region
         ) as emulator:
             _print_exports(emulator)
-            while not stop.wait(0.2):
-                if not emulator.alive():
-                    tail = emulator.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
-                    print(f"error: the emulator died\n{tail}", file=sys.stderr)  # noqa: T201
-                    return 1
+            _wait_for_stop(emulator, stop)
     except EmulatorError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _wait_for_stop(emulator: Emulator, stop: threading.Event) -> None:
+    """Wait until `stop` is set. Raise EmulatorError if the emulator dies before that."""
+    while not stop.wait(0.2):
+        if not emulator.alive():
+            tail = emulator.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
+            raise EmulatorError(f"the emulator died\n{tail}")
 
 
 def _print_exports(emulator: Emulator) -> None:

@@ -159,14 +159,14 @@ def running(
     timings: FixedTimings | None = None,
     switches: Switches | None = None,
 ) -> Iterator[Emulator]:
-    """Run the emulator on 127.0.0.1 for the block, and yield it.
+    """Run the emulator on 127.0.0.1 during a `with` block, and yield an `Emulator`.
 
     Args:
         port: The port, or 0 for a free one.
         account: The number of the account, 12 digits.
         region: The region.
-        timings: How long the jobs of Personalize take.
-        switches: How Personalize behaves where AWS's behaviour is not documented.
+        timings: The durations of the jobs of Personalize, by default a few seconds.
+        switches: The choices where the behaviour of Personalize is not documented.
 
     Raises:
         EmulatorError: The emulator cannot start, for example because the port is taken.

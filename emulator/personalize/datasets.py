@@ -42,7 +42,11 @@ def create_schema(store: Store, request: "CreateSchemaRequestTypeDef") -> dict[s
 
 
 def delete_schema(store: Store, request: "DeleteSchemaRequestTypeDef") -> dict[str, object]:
-    """Start to delete a schema that no dataset uses."""
+    """Start to delete a schema.
+
+    Raises:
+        ApiError: A dataset uses the schema.
+    """
     schema = store.get(Schema, request["schemaArn"])
     users = [dataset for dataset in store.all(Dataset) if dataset.schema is schema]
     rules.check_can_be_deleted(store, schema, users)
@@ -72,7 +76,11 @@ def create_dataset_group(
 def delete_dataset_group(
     store: Store, request: "DeleteDatasetGroupRequestTypeDef"
 ) -> dict[str, object]:
-    """Start to delete a group that contains no dataset, solution or event tracker."""
+    """Start to delete a dataset group.
+
+    Raises:
+        ApiError: The group contains a dataset, a solution or an event tracker.
+    """
     group = store.get(DatasetGroup, request["datasetGroupArn"])
     contents = [
         *store.all(Dataset, group.arn),
@@ -110,7 +118,11 @@ def create_dataset(store: Store, request: "CreateDatasetRequestTypeDef") -> dict
 
 
 def delete_dataset(store: Store, request: "DeleteDatasetRequestTypeDef") -> dict[str, object]:
-    """Start to delete a dataset that no unfinished import job or training uses."""
+    """Start to delete a dataset.
+
+    Raises:
+        ApiError: An unfinished import job or training uses the dataset.
+    """
     dataset = store.get(Dataset, request["datasetArn"])
     (group_arn,) = dataset.belongs_to
     imports = [job for job in store.all(ImportJob, dataset.arn) if job.is_unfinished(store.now)]

@@ -99,7 +99,7 @@ class Fault:
             raise _server_error(int(self.number("status")))
 
     def as_json(self) -> dict[str, object]:
-        """Return the JSON object of the fault, with its id and with the default parameters."""
+        """Return the fault as a JSON object with id, remaining times and parameters."""
         scope = {"operation": self.operation, "job": self.job_kind, "of": self.target}
         return {
             "id": self.id,

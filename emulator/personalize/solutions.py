@@ -84,7 +84,8 @@ def update_solution(store: Store, request: "UpdateSolutionRequestTypeDef") -> di
 def delete_solution(store: Store, request: "DeleteSolutionRequestTypeDef") -> dict[str, object]:
     """Start to delete a solution and its versions.
 
-    No campaign may use the solution, and none of its trainings may be unfinished.
+    Raises:
+        ApiError: A campaign uses the solution, or one of its trainings is unfinished.
     """
     solution = store.get(Solution, request["solutionArn"])
     trainings = [version for version in solution.versions if version.is_unfinished(store.now)]

@@ -83,15 +83,20 @@ def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None
             )
         except NoResponse:
             raise ReadTimeoutError(endpoint_url=request.url) from None
-        # Other handlers run too, and moto's handler must not see a URL of AWS.
+        # Other handlers of the event run too, and moto's handler must not see a URL of AWS.
         request.url = IN_PROCESS
-        headers = HTTPHeaders()
-        for name, value in response.headers.items():
-            headers[name] = value
-        return AWSResponse(request.url, response.status, headers, _RawBody(response.body))
+        return _botocore_response(response)
 
     handler = cast("Callable[..., None]", send)  # the stubs do not know that handlers may respond
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
+
+
+def _botocore_response(response: Response) -> AWSResponse:
+    """Return a response in the form in which botocore receives it from a connection."""
+    headers = HTTPHeaders()
+    for name, value in response.headers.items():
+        headers[name] = value
+    return AWSResponse(IN_PROCESS, response.status, headers, _RawBody(response.body))
 
 
 class _RawBody(BytesIO):

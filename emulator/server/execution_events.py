@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def mount(record_denial: Callable[[str, str], None]) -> None:
-    """Publish events from now on, and check the permission of the rules.
+    """From now on, publish the status of executions and check that rules may invoke functions.
 
     When a rule may not invoke a function, `record_denial` is called with the ARN of the rule and
     the denied action.

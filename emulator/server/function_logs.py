@@ -20,7 +20,7 @@ ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 def mount(record_denial: Callable[[str, str], None]) -> None:
-    """Check the permission from now on.
+    """From now on, check that a function's role may write the log lines of the function.
 
     When lines are lost, `record_denial` is called with the ARN of the role's session and the
     denied action.

@@ -27,7 +27,7 @@ MESSAGE = "The role defined for the function cannot be assumed by Lambda."
 
 
 def mount(record_denial: Callable[[str, str], None]) -> None:
-    """Check the roles from now on.
+    """From now on, check that Lambda may assume the role of a function.
 
     When an event of EventBridge cannot reach a function, `record_denial` is called with the name
     of the service and the denied action.

@@ -13,7 +13,7 @@ from emulator.server import http, ministack_internals
 
 
 def mount() -> None:
-    """Refuse the patterns from now on."""
+    """From now on, refuse the filter patterns that MiniStack does not understand."""
     ministack_internals.guard_service("logs", _refusal)
 
 
