@@ -4,7 +4,7 @@ import pytest
 
 from tests.end_to_end.stack import eventually
 
-SLOT = "2031-01-06T03:00:00Z"
+SCHEDULED_TIME = "2031-01-06T03:00:00Z"
 CAMPAIGN = "arn:aws:personalize:eu-west-1:123456789012:campaign/movies-for-you"
 SCHEDULE = "Schedule retraining-dev-schedule"
 
@@ -52,16 +52,16 @@ def test_the_schedule_fires_and_the_campaign_serves_a_new_version(stack, deploye
         response = personalize.describe_campaign(campaignArn=CAMPAIGN)
         return response["campaign"]["solutionVersionArn"]
 
-    before = served_version()
+    previous_version = served_version()
     group, name = stack.output("schedule_arn").split("/")[1:]
-    execution_arn = emulator.fire(name, group, SLOT)
-    states = emulator.client("stepfunctions")
+    execution_arn = emulator.fire(name, group, SCHEDULED_TIME)
+    step_functions = emulator.client("stepfunctions")
     execution = eventually(
-        lambda: states.describe_execution(executionArn=execution_arn),
+        lambda: step_functions.describe_execution(executionArn=execution_arn),
         lambda execution: execution["status"] != "RUNNING",
     )
     assert execution["status"] == "SUCCEEDED", execution
-    assert served_version() != before
+    assert served_version() != previous_version
 
 
 def test_a_second_up_changes_nothing(stack, deployed):

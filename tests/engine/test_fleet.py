@@ -54,7 +54,7 @@ def config(group):
     }
 
 
-WRONG = {**config("music"), "retrainingRate": "often"}
+CONFIG_WITH_A_WRONG_RATE = {**config("music"), "retrainingRate": "often"}
 
 
 class Row(NamedTuple):
@@ -78,7 +78,7 @@ def rows(result):
 
 def test_three_stacks_are_deployed_although_the_fourth_has_an_error(fleet):
     stacks = {group: config(group) for group in GROUPS}
-    result = fleet("up", {"music": WRONG, **stacks})
+    result = fleet("up", {"music": CONFIG_WITH_A_WRONG_RATE, **stacks})
     assert rows(result) == {
         "music": ("none", "failed"),
         **dict.fromkeys(GROUPS, ("create", "done")),

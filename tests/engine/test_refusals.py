@@ -32,7 +32,7 @@ import pulumi_aws as aws
 sys.path.append({root!r})
 from components import *
 
-{before}
+{statements}
 RetrainingPipeline(
     "movies",
     RetrainingPipelineArgs(
@@ -69,7 +69,7 @@ class Failure(NamedTuple):
 def failed_up(endpoint, tmp_path):
     """Return a function that deploys a program, which must fail, and returns the failure."""
 
-    def deploy(*, arn_prefix, solution=None, before="", options=""):
+    def deploy(*, arn_prefix, solution=None, statements="", options=""):
         (tmp_path / "Pulumi.yaml").write_text(PROJECT)
         (tmp_path / ".venv").symlink_to(sys.prefix)
         (tmp_path / "__main__.py").write_text(
@@ -77,7 +77,7 @@ def failed_up(endpoint, tmp_path):
                 root=str(ROOT),
                 arn_prefix=arn_prefix,
                 solution=solution or repr(f"{arn_prefix}:solution/movies"),
-                before=before,
+                statements=statements,
                 options=options,
             )
         )
@@ -98,23 +98,23 @@ def failed_up(endpoint, tmp_path):
     ids=["account", "region"],
 )
 @pytest.mark.parametrize(
-    ("before", "options"),
+    ("statements", "options"),
     [("", ""), (PROVIDER, "pulumi.ResourceOptions(provider=provider)")],
     ids=["default provider", "explicit provider"],
 )
 def test_another_account_or_region_is_refused_before_anything_is_created(
-    failed_up, arn_prefix, message, before, options
+    failed_up, arn_prefix, message, statements, options
 ):
-    failure = failed_up(arn_prefix=arn_prefix, before=before, options=options)
-    problem = f"1 problem in the retraining pipeline 'movies':\n  {message}"
-    assert problem in _unindented(failure.message)
+    failure = failed_up(arn_prefix=arn_prefix, statements=statements, options=options)
+    text = f"1 problem in the retraining pipeline 'movies':\n  {message}"
+    assert text in _unindented(failure.message)
     assert failure.created == []
 
 
 def test_a_wrong_arn_that_is_unknown_in_the_preview_is_refused_before_the_pipeline(failed_up):
     failure = failed_up(
         arn_prefix="arn:aws:personalize:eu-west-1:123456789012",
-        before='group = aws.scheduler.ScheduleGroup("mine")',
+        statements='group = aws.scheduler.ScheduleGroup("mine")',
         solution="group.arn",
     )
     assert "solutions[0].solutionArn: 'arn:aws:scheduler:eu-west-1:123456789012:" in failure.message

@@ -7,12 +7,12 @@ RENAMED = """RetrainingPipeline(
 
 
 def test_an_alias_keeps_every_resource_of_a_renamed_component(stack):
-    before = stack.up().steps.keys()
+    resources = stack.up().steps.keys()
     main = stack.folder / "__main__.py"
     text = main.read_text()
     assert text.count(CONSTRUCTION) == 1, "the program constructs one component"
     main.write_text(text.replace(CONSTRUCTION, RENAMED))
     renamed = stack.up().steps
-    assert {name.replace("films", "retraining-dev") for name in renamed} == before
+    assert {name.replace("films", "retraining-dev") for name in renamed} == resources
     assert set(renamed.values()) == {"same", "updated"}, "only the pipeline's tag is updated"
     assert stack.up().changes == {}
