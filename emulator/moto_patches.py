@@ -120,7 +120,7 @@ def interpret_state_machines() -> None:
 
 
 def parse_once() -> Iterator[Replacement]:
-    """Keep parsed definitions and JSON paths in a cache.
+    """Yield replacements that keep parsed definitions and JSON paths in a cache.
 
     Moto parses the definition again for every execution, and a path whenever a state uses it. The
     parsed trees are read-only, and moto itself shares a tree between the iterations of a Map.
@@ -140,7 +140,7 @@ _PARSERS_WITH_CACHE = (
 
 
 def text_as_start_time() -> Iterator[Replacement]:
-    """Make `$$.Execution.StartTime` a string. In moto it is a datetime, which is not JSON.
+    """Yield a replacement that makes `$$.Execution.StartTime` a string. In moto it is a datetime.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
     """
@@ -158,10 +158,11 @@ def text_as_start_time() -> Iterator[Replacement]:
 
 
 def lambda_error_names() -> Iterator[Replacement]:
-    """Name the errors of an Invoke call `Lambda.*`, for example Lambda.TooManyRequestsException.
+    """Yield a replacement that names the errors of an Invoke call `Lambda.*`.
 
-    Moto does this only for the Resource `lambda:invoke`. If the Resource is a function's ARN, it
-    names every error `Exception`, and then no Retry or Catch of the state matches the error.
+    An example is Lambda.TooManyRequestsException. Moto names the errors so only for the Resource
+    `lambda:invoke`. If the Resource is a function's ARN, it names every error `Exception`, and then
+    no Retry or Catch of the state matches the error.
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
     moto_failure_event = StateTaskLambda._from_error  # noqa: SLF001  # private in moto
@@ -186,7 +187,7 @@ def lambda_error_names() -> Iterator[Replacement]:
 
 
 def end_once(on_end: Callable[[Environment], None] = lambda _: None) -> Iterator[Replacement]:
-    """End an execution immediately and only once when it is stopped or times out.
+    """Yield replacements that end an execution immediately when it is stopped or times out.
 
     The history then ends with ExecutionAborted or ExecutionTimedOut, as on AWS. Moto first waits
     until the task in progress has returned, and a function may run for minutes. If the task fails
@@ -206,8 +207,9 @@ def end_once(on_end: Callable[[Environment], None] = lambda _: None) -> Iterator
 
 
 def keep_first_end(on_end: Callable[[Environment], None]) -> Iterator[Replacement]:
-    """Write the last event when the final state is set, and let no later error change the state.
+    """Yield replacements that write the last event as soon as an execution ends.
 
+    No later error changes the final state.
     A frame is the environment of an iteration of a Map or of a branch. Only the outermost
     environment writes the last event.
     """
@@ -265,7 +267,7 @@ def _write_last_event(
 
 
 def stop_without_waiting() -> Iterator[Replacement]:
-    """Set the status ABORTED before StopExecution returns.
+    """Yield a replacement that sets the status ABORTED before StopExecution returns.
 
     Moto sets it only when the thread of the execution ends. Moto's StopExecution also fails if the
     thread has not begun, so the replacement first waits for it.
@@ -287,7 +289,10 @@ def stop_without_waiting() -> Iterator[Replacement]:
 
 
 def report_starts(report: Callable[[StateMachineRun], None]) -> Iterator[Replacement]:
-    """Call `report` after an execution has started. A short execution may already have ended."""
+    """Yield a replacement that calls `report` after an execution has started.
+
+    A short execution may already have ended.
+    """
     moto_start = Execution.start
 
     def start_and_report(self: Execution) -> None:
@@ -298,7 +303,7 @@ def report_starts(report: Callable[[StateMachineRun], None]) -> Iterator[Replace
 
 
 def report_ends(report: Callable[[StateMachineRun], None]) -> Iterator[Replacement]:
-    """Call `report` once for each execution, when it has ended. Moto reports nothing.
+    """Yield a replacement that calls `report` once for each execution, when it has ended.
 
     The replacement also copies the error and the cause of a stopped execution into its attributes,
     because moto has them only in the history.
@@ -345,9 +350,10 @@ def finish_deletions(machines: list[StateMachine]) -> None:
 
 
 def end_executions_of_deleted_machines() -> Iterator[Replacement]:
-    """Abort an execution at its next state if its state machine is being deleted.
+    """Yield replacements that end the executions of a state machine that is being deleted.
 
-    When the last execution has ended, remove the state machine.
+    Each of them is aborted at the next state that it enters. When the last one has ended, the state
+    machine is removed.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
     """
     moto_eval = CommonStateField.eval
@@ -421,7 +427,7 @@ def modules_with_boto_clients() -> list[ModuleType]:
 
 
 def task_clients(client_for: Callable[..., BaseClient]) -> Iterator[Replacement]:
-    """Make every Task call AWS with a client from `client_for`.
+    """Yield replacements that make every Task call AWS with a client from `client_for`.
 
     Its arguments are `region`, `service` and `state_credentials`. Moto's clients have fixed
     credentials, so no role would be enforced.

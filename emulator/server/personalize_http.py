@@ -103,7 +103,7 @@ class PersonalizeHttp:
         """
         body = await http.read_body(receive)
         headers = http.headers(scope)
-        refusal = _identify_caller(scope, headers, body)
+        refusal = _authenticate(scope, headers, body)
         if refusal is not None:
             await http.send_response(send, *refusal)
             return
@@ -122,9 +122,7 @@ class PersonalizeHttp:
         await http.send_response(send, *response)
 
 
-def _identify_caller(
-    scope: HTTPScope, headers: dict[str, str], body: bytes
-) -> http.Response | None:
+def _authenticate(scope: HTTPScope, headers: dict[str, str], body: bytes) -> http.Response | None:
     """Set the caller's account, region and access key in the context of this request.
 
     Return an error response if the credentials are missing or wrong, else None.

@@ -186,7 +186,11 @@ class Turns:
         thread.turn.release()
 
     def _await_turn(self, thread: "Thread") -> None:
-        """Wait in real time until a thread gets the turn. Only the owner runs out of patience."""
+        """Wait in real time until a thread gets the turn.
+
+        Raises:
+            StuckError: The thread is the owner and has waited for longer than its patience.
+        """
         if thread is not self.owner:
             thread.turn.acquire()
             return
