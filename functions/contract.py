@@ -1,8 +1,8 @@
 """The documents that travel through the state machine: the settings, and what each state adds.
 
-Times are ISO 8601 with a zone, durations are whole seconds. Keys are camelCase, as in the API.
+Times are ISO 8601 with a zone. Durations are whole seconds. Keys are camelCase, as in the API.
 `components/workflow_settings.py` writes the settings. They stay in the document until the end of
-the run, so a function that needs an option reads it from there with one of the functions below.
+the run, and a function that needs an option finds it with one of the functions below.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -19,30 +19,37 @@ class DatasetSettings(TypedDict):
     type: str
     datasetArn: str
     dataLocation: str
+    """The location of the export. It may contain `{date}`."""
     importMode: ImportMode
     minRelativeSize: float
+    """The smallest size that a FULL export may have, as a share of the last FULL import."""
     readyMarker: str | None
+    """The location of the object that is written after the export, or null."""
 
 
 class ProbeSettings(TypedDict):
-    """The request that tests a campaign after its update: a user, an item, or a list to rank."""
+    """The probe of a campaign, which requests recommendations after each update.
+
+    The request names a user, an item, or a user with a list of items to rank.
+    """
 
     userId: NotRequired[str]
     itemId: NotRequired[str]
     inputList: NotRequired[list[str]]
     minResults: int
+    """A response with fewer results is bad."""
     minutes: float
+    """The time for which the probe sends requests."""
 
 
 class QualityRule(TypedDict):
-    """One rule of the quality gate.
-
-    `maxDrop` is the share of the live version's value that may be lost.
-    """
+    """One rule of the quality gate. It has `maxDrop`, `minimum`, or both."""
 
     metric: str
     maxDrop: NotRequired[float]
+    """The share of the live version's value by which the new version may be worse."""
     minimum: NotRequired[float]
+    """The smallest value that is accepted."""
 
 
 class CampaignSettings(TypedDict):
@@ -63,7 +70,7 @@ class SolutionSettings(TypedDict):
 
 
 class Limits(TypedDict):
-    """The deadline of each stage in hours, and the number of trainings allowed in 30 days."""
+    """The deadline of each kind of job in hours, and the number of trainings in 30 days."""
 
     maxImportHours: float
     maxTrainingHours: float
@@ -123,7 +130,7 @@ class Request(TypedDict, total=False):
 
 
 class ConfiguredRun(TypedDict):
-    """The output of the first state, which plan_retraining reads."""
+    """The output of the first state: the settings, the input and the start of the execution."""
 
     settings: Settings
     request: Request
@@ -136,73 +143,83 @@ Phase = Literal[
 ]
 """The phase of a job, in the words that the Choice states compare.
 
-UNDER_WAY: poll again in `seconds`. NEAR: poll again at once. ACTIVE: the job has succeeded. ENDED:
-the job failed, was stopped or was deleted, and `failure` gives the reason. OVERDUE: the job is past
-its deadline. AGAIN: the job could not be started yet, so try again in `seconds`. SUPERSEDED: the
-campaign serves a newer version and keeps it. CHANGED: the gate must judge again, because the
-campaign serves another version than the gate compared with, or because another campaign was rolled
-back from the new version. SKIPPED: the job was not started, and `failure` gives the reason.
+- UNDER_WAY: the job is polled again in `seconds`.
+- NEAR: the job will end soon, so it is polled again at once.
+- ACTIVE: the job has succeeded.
+- ENDED: the job has failed, was stopped or was deleted. `failure` gives the reason.
+- OVERDUE: the job is past its deadline.
+- AGAIN: the job could not be started yet. The next try is in `seconds`.
+- SUPERSEDED: the campaign serves a newer version and keeps it.
+- CHANGED: the gate must judge again, because the campaign serves another version than the gate
+  compared with, or because another campaign was rolled back from the new version.
+- SKIPPED: the job was not started. `failure` gives the reason.
 """
 Outcome = Literal["DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
+"""The outcome of a campaign, a solution or a run. TRAINED: the solution has no campaign."""
 
 
 class Run(TypedDict):
     """The identity of a run, and the request that started it."""
 
     id: str
+    """The scheduled time, or the day and a hash. A resumed run has the id of the earlier run."""
     trigger: str
+    """`schedule` or `manual`."""
     startedAt: str
     executionArn: str
     request: Request
 
 
 class PlannedImport(TypedDict):
-    """One dataset import job to create, or to adopt if an earlier execution created it.
-
-    `dataLocation` has the date filled in. `tags` are added to the tags of the stack.
-    `durations` are the seconds that the last imports took.
-    """
+    """One dataset import job to create, or to adopt if an earlier execution created it."""
 
     type: str
     jobName: str
     dataLocation: str
+    """The location of the export, in which the day has replaced `{date}`."""
     tags: Tags
+    """The tags of the job besides the tags of the stack."""
     durations: list[int]
+    """The seconds that the last imports took, newest first."""
 
 
 class PlannedCampaign(TypedDict):
-    """One campaign to update. `isProbed` is true if the settings contain a probe for it."""
+    """One campaign to update."""
 
     campaignArn: str
     isProbed: bool
+    """True if the settings contain a probe for the campaign."""
     durations: list[int]
+    """The seconds that the last update took. The list is empty if the update failed."""
 
 
 class PlannedSolution(TypedDict):
-    """One solution version to create, and the campaigns that shall serve it.
-
-    `existingVersionArn` is set if the run uses a version that was trained before. That version is
-    foreign if no run trained it, and then no run may stop it. `dataAsOf` is the end of the newest
-    import before this run, or null without an import. `trainingMode` may differ from the settings.
-    """
+    """One solution version to create or to use, and the campaigns that shall serve it."""
 
     solutionArn: str
     versionName: str
     trainingMode: TrainingMode
+    """The mode of this training, which may differ from the settings."""
     existingVersionArn: str | None
+    """A version that was trained before and that the run uses instead of training one, or null."""
     existingVersionIsForeign: bool
+    """True if no run of this pipeline trained the existing version. No run may stop it."""
     dataAsOf: str | None
+    """When the last import before this run ended, or null if there was none."""
     tags: Tags
+    """The tags of the version besides the tags of the stack."""
     durations: list[int]
+    """The seconds that the last trainings with this mode took, newest first."""
     campaigns: list[PlannedCampaign]
 
 
 class Plan(TypedDict):
-    """The jobs of a run. `skipped` is the reason why the run does nothing, else null."""
+    """The jobs of a run."""
 
     imports: list[PlannedImport]
     solutions: list[PlannedSolution]
     skipped: str | None
+    """The reason why the run executes none of these jobs, or null."""
     warnings: list[str]
 
 
@@ -225,8 +242,11 @@ class Job(TypedDict):
     arn: str
     phase: Phase
     seconds: int
+    """The seconds to wait before the next poll or try."""
     status: str
+    """The status that Personalize shows, or WAITING or SKIPPED if the job was not created."""
     failure: str | None
+    """Why the job did not succeed, or null."""
     warnings: list[str]
     foreign: bool
     """True if no run of this pipeline created the job. A foreign job is never stopped."""
@@ -238,9 +258,9 @@ class Job(TypedDict):
     previousUpdateAt: NotRequired[str | None]
     """Campaigns: the creation time of the update before this run's, or null without one."""
     previousVersionArn: NotRequired[str | None]
-    """Campaigns: the version to roll back to, or null if there is none. This is the version that
-    was served before this run's update. If that version was rolled back from, it is the version
-    that was served before it."""
+    """Campaigns: the version to roll back to, or null if there is none. It is the version that the
+    campaign served before this run. If a campaign was rolled back from that version, it is the
+    version that the campaign served still earlier."""
     targetVersionArn: NotRequired[str]
     """Campaigns: the version that the update deploys."""
 
@@ -259,7 +279,9 @@ class Evaluation(TypedDict):
     comparedWith: str | None
     """The version that the campaign served, or null if it served none."""
     reasons: list[str]
+    """Why the version was rejected."""
     notes: list[str]
+    """Messages about metrics that could not be compared."""
     metrics: dict[str, MetricValues]
 
 
@@ -279,14 +301,14 @@ class ProbeState(TypedDict):
 
 
 class StateError(TypedDict):
-    """The output of a Catch. If a function raised, the cause is JSON with `errorMessage`."""
+    """The output of a Catch. If a function raised it, `Cause` is JSON with an `errorMessage`."""
 
     Error: str
     Cause: NotRequired[str]
 
 
 class DatasetIteration(RunContext):
-    """The document inside `Import datasets`."""
+    """The document inside `Import datasets`. The result of a state that has not run is null."""
 
     dataset: PlannedImport
     job: Job | None
@@ -310,7 +332,7 @@ class DatasetResult(TypedDict):
 
 
 class SolutionIteration(RunContext):
-    """The document inside `Retrain solutions`."""
+    """The document inside `Retrain solutions`. The result of a state that has not run is null."""
 
     imports: list[DatasetResult]
     solution: PlannedSolution
@@ -386,9 +408,9 @@ class ImportResults(TypedDict):
 
 
 class FinishedRun(TypedDict, total=False):
-    """The document that report_outcome reads. It ends where the run ended.
+    """The document that report_outcome reads. It has only the keys of the states that have run.
 
-    If planning failed, the document is `ConfiguredRun` with an `error`.
+    If planning failed, the document is a `ConfiguredRun` with an `error`.
     """
 
     settings: Settings
