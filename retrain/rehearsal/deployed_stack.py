@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
@@ -238,10 +239,7 @@ def deploy_stack(stack: Stack, emulator: Emulator, console: Console) -> Deployed
     Raises RehearsalError if the emulator refuses a request.
     """
     args = stack.args
-
-    def report(line: str) -> None:
-        print_progress(console, line)
-
+    report = partial(print_progress, console)
     try:
         create_resources(emulator, args, report, stack.data)
         report(f"deploying stack {stack.name}")

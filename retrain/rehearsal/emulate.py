@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -41,14 +42,11 @@ def emulate(
     `data_dir` contains CSV files to use instead of the sample data (`data/custom_data.py`).
     """
     console = Console(soft_wrap=True)
-
-    def report(line: str) -> None:
-        print_progress(console, line)
-
     try:
         with open_stack(project_dir, stack_name, data_dir) as stack:
             account, region = stack.home.account, stack.home.region
             with running(port=port, account=account, region=region, timings=TIMINGS) as emulator:
+                report = partial(print_progress, console)
                 create_resources(emulator, stack.args, report, stack.data)
                 today = datetime.now(UTC).date().isoformat()
                 write_newer_exports(emulator, stack.args, stack.data, day=today)
@@ -60,8 +58,9 @@ def emulate(
         return print_error(error)
 
 
-def _instructions(stack_name: str, exports: dict[str, str]) -> str:
-    variables = {**exports, "PATH": f'"{PROVIDER}{os.pathsep}$PATH"'}
+def _instructions(stack_name: str, aws_variables: dict[str, str]) -> str:
+    """Return how to use the emulator from another shell, with the variables to set there."""
+    variables = {**aws_variables, "PATH": f'"{PROVIDER}{os.pathsep}$PATH"'}
     return (
         f"\nThe emulator has everything that stack {stack_name} names, and newer exports for the "
         "next run.\nIt runs until you press Ctrl-C. In another shell, set these variables for "

@@ -158,11 +158,13 @@ def _run_ended(evidence: Evidence, status: str, message_part: str) -> Expectatio
 
 
 def _no_job_started(evidence: Evidence) -> Expectation:
+    """Return the expectation that no run started an import job, a training or an update."""
     is_met = not any(run.jobs for run in evidence.runs)
     return Expectation("nothing was imported, and no training was paid for", is_met)
 
 
 def _versions_active(evidence: Evidence) -> Expectation:
+    """Return the expectation that the runs trained versions, and that all of them are ACTIVE."""
     is_met = _all_versions_have_status("ACTIVE", evidence)
     return Expectation("the new version was trained, and is ACTIVE", is_met)
 
@@ -178,6 +180,7 @@ def _new_versions_served(evidence: Evidence) -> Expectation:
 
 
 def _all_versions_have_status(status: str, evidence: Evidence) -> bool:
+    """Return True if the runs trained versions, and all of them have this status."""
     return set(evidence.version_statuses.values()) == {status}
 
 

@@ -85,6 +85,7 @@ def print_result(console: Console, result: ScenarioResult) -> None:
 
 
 def _steps_table(steps: Iterable[Step]) -> Table:
+    """Return a row for each step, with the seconds since the first step."""
     table = _table("What the functions did", "   s step", "of", "status")
     table.columns[0].no_wrap = True
     for step in steps:
@@ -97,12 +98,13 @@ def _steps_table(steps: Iterable[Step]) -> Table:
 
 
 def _versions_table(versions: Iterable[Version]) -> Table:
+    """Return a row for each solution version, with a dash for each metric that it lacks."""
     table = _table("Solution versions", "version", "", *METRICS)
     for column in table.columns[1:]:
         column.no_wrap = True
     for version in versions:
-        metrics = [version.metrics.get(name) for name in METRICS.values()]
-        cells = ["-" if metric is None else f"{metric:.4f}" for metric in metrics]
+        values = [version.metrics.get(name) for name in METRICS.values()]
+        cells = ["-" if value is None else f"{value:.4f}" for value in values]
         table.add_row(short_name(version.solution_version_arn), version.age, *cells)
     return table
 

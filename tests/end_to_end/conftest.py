@@ -14,6 +14,7 @@ from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal.data.resources import create_resources
+from retrain.rehearsal.data.sample_data import SampleData
 from tests.end_to_end.stack import PROJECT, SHORT_PROBES, Run, Stack, deploy_stack, eventually
 
 TIMINGS = FixedTimings(
@@ -101,7 +102,7 @@ def first_runs(emulator, tmp_path_factory):
     for name, project_dir in (("dev", PROJECT), ("films", folder)):
         project = read_project(project_dir, name, {})
         args = settings.parse_stack(project.name, name, project.config)
-        create_resources(emulator, args, lambda _: None)
+        create_resources(emulator, args, lambda _: None, SampleData())
     stack = deploy_stack(emulator, "dev", **SHORT_PROBES)
     films = deploy_stack(emulator, "films", folder)
     previous_version_arn = stack.served_version()

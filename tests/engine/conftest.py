@@ -13,6 +13,7 @@ from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal.data.resources import create_resources
+from retrain.rehearsal.data.sample_data import SampleData
 from tests.engine.cli import tools
 from tests.engine.stacks import ROOT, copy_program, create_stack
 
@@ -43,7 +44,7 @@ def emulator():
     project = read_project(ROOT, "dev", {})
     args = settings.parse_stack(project.name, "dev", project.config)
     with running(timings=TIMINGS) as emulator:
-        create_resources(emulator, args, lambda _: None)
+        create_resources(emulator, args, lambda _: None, SampleData())
         yield emulator
 
 

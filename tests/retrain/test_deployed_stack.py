@@ -142,10 +142,10 @@ def test_a_campaign_has_the_recipe_of_its_own_solution(deployed, monkeypatch):
     first = replace(solution, solution_arn=f"{SOLUTION}-2", campaigns=())
     args = replace(deployed.stack.args, solutions=[first, solution])
     monkeypatch.setattr(deployed, "stack", replace(deployed.stack, args=args))
-    asked = []
-    monkeypatch.setattr(deployed_stack, "recipe_of", lambda each: asked.append(each) or "")
+    solutions = []
+    monkeypatch.setattr(deployed_stack, "recipe_of", lambda row: solutions.append(row) or "")
     deployed.first_run()
-    assert asked == [solution]
+    assert solutions == [solution]
 
 
 @pytest.mark.parametrize(

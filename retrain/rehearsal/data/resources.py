@@ -15,7 +15,6 @@ from retrain.rehearsal.data.exports import (
     policy_document,
     write_older_exports,
 )
-from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.errors import RehearsalError
 from retrain.rehearsal.waiting import wait_until
 
@@ -45,17 +44,16 @@ def create_resources(
     emulator: Emulator,
     args: RetrainingPipelineArgs,
     report: Report,
-    data: DataSet | None = None,
+    data: DataSet,
 ) -> None:
     """Create everything that the settings name, but does not belong to the stack.
 
     These are buckets with exports, a dataset group with its datasets, solutions and campaigns, and
-    IAM's resources. `data` is the sample data by default. Each import mode and each training mode
-    of the settings is used once, so that a run can estimate how long its jobs take.
+    IAM's resources. `report` shows the progress. Each import mode and each training mode of the
+    settings is used once, so that a run can estimate how long its jobs take.
 
     Raises RehearsalError if a resource fails, and ClientError if the emulator refuses a request.
     """
-    data = data or SampleData()
     personalize = boto3.client("personalize", **emulator.connection)
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     exports = [export.of_day(yesterday) for export in exports_of(args)]
