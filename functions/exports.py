@@ -140,6 +140,7 @@ def split_location(location: str) -> Location:
 
 
 def _read_error(location: str, error: ClientError) -> str:
+    """Return a message that says which location could not be read, and why."""
     details = error.response["Error"]
     return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
 

@@ -117,6 +117,7 @@ def _solution_results(document: FinishedRun) -> list[SolutionResult]:
 
 
 def _campaign_results(document: FinishedRun) -> list[CampaignResult]:
+    """Return the results of the campaigns of all solutions."""
     return [
         campaign for solution in _solution_results(document) for campaign in solution["campaigns"]
     ]

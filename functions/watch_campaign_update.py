@@ -7,7 +7,7 @@ from .personalize.campaigns import watch_campaign_update
 
 
 def handler(event: UpdatedCampaign, _context: object) -> Job:
-    """Poll the update until it ends or until this invocation has used its time."""
+    """Poll the update or its rollback until it ends or until this invocation has used its time."""
     update = event["rollback"] or event["update"]
     job = watch_campaign_update(read_client(), event["settings"], event["campaign"], update)
     return log_job("watch_campaign_update", event["run"], job)

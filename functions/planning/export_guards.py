@@ -283,6 +283,7 @@ def _types(field: SchemaField) -> list[str]:
 
 
 def _is_nullable(field: SchemaField) -> bool:
+    """Return True if a value of the field may be empty, so that a file need not have the column."""
     return "null" in _types(field)
 
 

@@ -57,29 +57,40 @@ class Situation:
 
 
 def datasets_to_import(settings: Settings, run: Run) -> list[DatasetSettings]:
-    """Return the datasets that the run imports, with the date in their locations filled in."""
+    """Return the datasets that the run imports, with the date in their locations filled in.
+
+    Without a choice in the request these are all configured datasets.
+    """
     if run["request"].get("skipImport"):
         return []
-    chosen = run["request"].get("datasets")
-    day = day_of(run["id"])
+    chosen_types = run["request"].get("datasets")
     return [
-        {
-            **dataset,
-            "dataLocation": dataset["dataLocation"].replace(DATE, day),
-            "readyMarker": dataset["readyMarker"] and dataset["readyMarker"].replace(DATE, day),
-        }
+        _with_date(dataset, day_of(run["id"]))
         for dataset in settings["datasets"]
-        if chosen is None or dataset["type"] in chosen
+        if chosen_types is None or dataset["type"] in chosen_types
     ]
 
 
+def _with_date(dataset: DatasetSettings, day: str) -> DatasetSettings:
+    """Return the settings of a dataset, in which the day replaces `{date}`."""
+    marker = dataset["readyMarker"]
+    return {
+        **dataset,
+        "dataLocation": dataset["dataLocation"].replace(DATE, day),
+        "readyMarker": None if marker is None else marker.replace(DATE, day),
+    }
+
+
 def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
-    """Return the solutions that the run trains."""
-    chosen = run["request"].get("solutions")
+    """Return the solutions that the run trains.
+
+    Without a choice in the request these are all configured solutions.
+    """
+    chosen_arns = run["request"].get("solutions")
     return [
         solution
         for solution in settings["solutions"]
-        if chosen is None or solution["solutionArn"] in chosen
+        if chosen_arns is None or solution["solutionArn"] in chosen_arns
     ]
 
 
