@@ -38,8 +38,9 @@ def name_problems(name: str) -> Iterator[str]:
         )
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
         yield (
-            f"name: {name!r} cannot begin the name of a Lambda function; expected letters, "
-            f"digits, - and _, for example 'retraining-dev'"
+            f"name: {name!r} cannot begin the name of a Lambda function; use letters, digits, - "
+            f"and "
+            "_ after a first letter or digit, for example 'retraining-dev'"
         )
 
 

@@ -312,12 +312,13 @@ def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
     """Yield a message if the ARNs are not in this account, and one if not in this region."""
     if account != home.account:
         yield (
-            f"account: the ARNs are in {home.account!r}, and the current credentials are of "
-            f"{account!r}; use credentials of {home.account!r}, for example with AWS_PROFILE or "
-            "aws:profile"
+            f"account: the ARNs are in account {home.account!r}, but the current credentials "
+            f"belong "
+            f"to account {account!r}; use credentials of {home.account!r}, for example with "
+            "AWS_PROFILE or aws:profile"
         )
     if region != home.region:
         yield (
-            f"region: the ARNs are in {home.region!r}, and the AWS provider is in {region!r}; "
+            f"region: the ARNs are in {home.region!r}, but the AWS provider uses {region!r}; "
             f"run 'pulumi config set aws:region {home.region}'"
         )

@@ -157,7 +157,7 @@ def parse_arn(text: str) -> Arn | None:
 def arn_error(text: str, kind: Kind) -> str | None:
     """Return an error message if `text` is not an ARN of this kind, else None."""
     if len(text) > MAX_ARN_CHARACTERS:
-        return f"is {len(text)} characters long; an ARN here has at most {MAX_ARN_CHARACTERS}"
+        return f"is {len(text)} characters long; use an ARN of at most {MAX_ARN_CHARACTERS}"
     if kind.pattern.fullmatch(text):
         return None
     arn = parse_arn(text)
@@ -217,8 +217,8 @@ def _home_problems(
     key, home = typical.setting.key, typical.arn.home
     if region not in (None, home.region):
         message = (
-            f"is in region {home.region}, but the stack's aws:region is {region}; make both the "
-            "same"
+            f"is in region {home.region}, but the stack's aws:region is {region}; correct the ARN, "
+            f"or run pulumi config set aws:region {home.region}"
         )
         yield Problem(key, message, typical.setting.text)
     for setting, arn in parsed:
@@ -226,8 +226,8 @@ def _home_problems(
             actual, expected = getattr(arn, part), getattr(home, part)
             if actual != expected and (part, actual) != _AWS_MANAGED:
                 message = (
-                    f"is in {part} {actual}, but {key} is in {expected}; all ARNs need the same "
-                    f"{part}"
+                    f"is in {part} {actual}, but {key} is in {part} {expected}; correct one of the "
+                    f"ARNs, because all of them need the same {part}"
                 )
                 yield Problem(setting.key, message, setting.text)
 
@@ -238,7 +238,8 @@ def _group_problems(datasets: Iterable[ParsedSetting], typical: ParsedSetting) -
         if arn.name != typical.arn.name:
             message = (
                 f"is in dataset group {arn.name}, but {typical.setting.key} is in "
-                f"{typical.arn.name}; a stack retrains one dataset group"
+                f"dataset group {typical.arn.name}; correct the ARN, or give {arn.name} a stack of "
+                "its own"
             )
             yield Problem(setting.key, message, setting.text)
 
@@ -249,7 +250,7 @@ def _repeated_arn_problems(settings: Iterable[ArnSetting]) -> Iterator[Problem]:
     for setting in settings:
         first_key = first_keys.setdefault(setting.text, setting.key)
         if first_key != setting.key:
-            message = f"is the same as {first_key}; name each ARN once"
+            message = f"is also the value of {first_key}; correct or remove one of the two settings"
             yield Problem(setting.key, message, setting.text)
 
 

@@ -65,7 +65,7 @@ def _shared_location_error(datasets: DatasetsArgs, key: str, location: str) -> s
         return None
     return (
         f"is also datasets.{first_key}.dataLocation, so each dataset would get the rows of both; "
-        "give each dataset a location"
+        "give each dataset a location of its own"
     )
 
 

@@ -33,13 +33,13 @@ class LongestDeadline(NamedTuple):
 
 LONGEST_DEADLINES: Mapping[str, LongestDeadline] = {
     "max_import_hours": LongestDeadline(
-        72, "an import takes minutes to hours, so a longer import is stuck"
+        72, "an import takes minutes to hours, and a longer import is stuck"
     ),
     "max_training_hours": LongestDeadline(
-        8400, "a state machine ends after a year, with all its stages"
+        8400, "an execution with all its stages ends after a year"
     ),
     "max_campaign_hours": LongestDeadline(
-        24, "an update takes minutes, so a longer update is stuck"
+        24, "an update takes minutes, and a longer update is stuck"
     ),
 }
 """Field of LimitsArgs to its largest value."""
@@ -137,10 +137,10 @@ def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]
     """Yield a check for each setting except the ARNs."""
     if not args.datasets.configured():
         keys = ", ".join(config_keys(DatasetsArgs))
-        yield Check("datasets", f"missing; at least one of {keys}")
+        yield Check("datasets", f"missing; configure at least one of {keys}")
     yield from locations.checks(args.datasets)
     if not args.solutions:
-        yield Check("solutions", "missing; at least one, each with its solutionArn")
+        yield Check("solutions", "missing; configure at least one solution with its solutionArn")
     for index, solution in enumerate(args.solutions):
         yield from _solution_checks(f"solutions[{index}]", solution)
     yield Check("solutions", _input_lists_error(args.solutions))
@@ -154,7 +154,7 @@ def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]
     retention = args.log_retention_days
     yield Check("logRetentionDays", values.retention_error(retention), value=retention)
     if len(args.tags) > values.MAX_TAGS:
-        yield Check("tags", f"{len(args.tags)} tags; at most {values.MAX_TAGS}")
+        yield Check("tags", f"has {len(args.tags)} tags; keep at most {values.MAX_TAGS}")
     yield from values.tag_checks(args.tags)
 
 
@@ -186,7 +186,7 @@ def _full_every_error(solution: SolutionArgs) -> str | None:
     if rates.number_of_days(solution.full_every) is None:
         return f"is not a number of days; expected for example '{DEFAULT_FULL_EVERY}'"
     if solution.training_mode == "FULL":
-        return "has a meaning only with trainingMode UPDATE; leave it out, or set UPDATE"
+        return "has an effect only with trainingMode UPDATE; leave it out, or set that mode"
     return None
 
 
@@ -212,7 +212,10 @@ def _gate_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
         yield Check(key, old_form)
         return
     if solution.quality_gate_enabled and not rules:
-        message = "an empty list; to deploy every new version, write 'qualityGateEnabled: false'"
+        message = (
+            "an empty list; add a rule, or write 'qualityGateEnabled: false' to deploy every new "
+            "version"
+        )
         yield Check(key, message)
     first_keys: dict[str, str] = {}
     for index, rule in enumerate(rules):
@@ -220,7 +223,7 @@ def _gate_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
         first_key = first_keys.setdefault(rule.metric, metric_key)
         error = metrics.metric_error(rule.metric)
         if not error and first_key != metric_key:
-            error = f"has a rule already, {first_key}; combine both rules"
+            error = f"already has a rule in {first_key}; combine both rules into one"
         yield Check(metric_key, error, value=rule.metric or None)
         yield from _threshold_checks(f"{key}[{index}]", rule)
 
@@ -233,7 +236,7 @@ def _threshold_checks(key: str, rule: QualityRuleArgs) -> Iterator[Check]:
         error = values.share_error(rule.max_drop, example=0.25)
         yield Check(f"{key}.maxDrop", error, value=rule.max_drop)
     if rule.minimum is not None and not 0 < rule.minimum <= 1:
-        error = "is not a value that a metric can have to reach; expected above 0 and at most 1"
+        error = "is not a possible minimum of a metric; expected a number above 0 and at most 1"
         yield Check(f"{key}.minimum", error, value=rule.minimum)
 
 
@@ -249,7 +252,10 @@ def _probe_checks(key: str, probe: ProbeArgs) -> Iterator[Check]:
         error = f"is not a possible number of results; expected 1 to {max_results}"
         yield Check(f"{key}.minResults", error, value=probe.min_results)
     if not 0 < probe.minutes <= MAX_PROBE_MINUTES:
-        error = f"is not a time to probe; expected above 0 and at most {MAX_PROBE_MINUTES}, a day"
+        error = (
+            "is not a possible number of minutes; expected a number above 0 and at most "
+            f"{MAX_PROBE_MINUTES}, which is a day"
+        )
         yield Check(f"{key}.minutes", error, value=probe.minutes)
 
 
@@ -259,11 +265,11 @@ def _request_checks(key: str, probe: ProbeArgs) -> Iterator[Check]:
     fields = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
     given = [name for name, value in fields.items() if value is not None]
     if not given:
-        yield Check(key, f"requests nothing; give {allowed}")
+        yield Check(key, f"has nothing to request; set {allowed}")
     elif given == ["inputList"]:
-        yield Check(f"{key}.inputList", "is ranked for a user; add userId")
+        yield Check(f"{key}.inputList", "needs the user for whom it is ranked; add userId")
     elif "itemId" in given and len(given) > 1:
-        yield Check(key, f"makes two requests, with {' and '.join(given)}; keep {allowed}")
+        yield Check(key, f"has {' and '.join(given)}, which are two requests; keep only {allowed}")
     for name, text in (("userId", probe.user_id), ("itemId", probe.item_id)):
         if text is not None:
             yield Check(f"{key}.{name}", values.id_error(text), value=text or None)
@@ -271,7 +277,7 @@ def _request_checks(key: str, probe: ProbeArgs) -> Iterator[Check]:
 
 def _input_list_checks(key: str, items: Sequence[str]) -> Iterator[Check]:
     if not 1 <= len(items) <= MAX_RESULTS:
-        yield Check(key, f"a list of {len(items)} items; expected 1 to {MAX_RESULTS}")
+        yield Check(key, f"a list of {len(items)} items; expected 1 to {MAX_RESULTS} items")
     for index, item in enumerate(items):
         yield Check(f"{key}[{index}]", values.id_error(item), value=item or None)
 

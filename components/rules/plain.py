@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
 
-IS_OUTPUT = "is an Output; the program needs this value when it runs, so give a plain value"
+IS_OUTPUT = (
+    "is an Output; give a plain value, because the program needs it before it creates resources"
+)
 
 _EMPTY_VALUES: Mapping[object, object] = {Sequence: (), Mapping: {}, bool: False, int: 0, float: 0}
 """Type to its empty value. For any other type, the empty value is an empty text."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from aws_croniter import AwsCroniter
 
 EXPECTED = "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
-TOO_OFTEN = f"is more often than once an hour, less than a training takes; {EXPECTED}"
+TOO_OFTEN = f"is more often than once an hour, but a training takes longer; {EXPECTED}"
 MINUTES_PER_UNIT = {"minute": 1, "hour": 60, "day": 24 * 60}
 MIN_MINUTES_BETWEEN_RUNS = 60
 """The shortest time between the starts of two runs. A training alone takes longer."""
@@ -132,7 +132,7 @@ def _rate_value_error(rate: re.Match[str]) -> str | None:
     expected_rate = f"{value} {expected_unit}"
     if rate["open"]:
         expected_rate = f"rate({expected_rate})"
-    return f"is not how Scheduler writes it; write '{expected_rate}'"
+    return f"is not written as Scheduler expects it; write '{expected_rate}'"
 
 
 def _utc_offset_hint(offset: re.Match[str]) -> str:
@@ -166,10 +166,13 @@ def _cron_error(values: list[str], today: date | None) -> str | None:
     """
     if len(values) != len(_CRON_FIELDS):
         return (
-            f"has {len(values)} fields; a cron of AWS has {len(_CRON_FIELDS)}: {_CRON_FIELD_NAMES}"
+            f"has {len(values)} fields, but a cron of AWS has {len(_CRON_FIELDS)}; write "
+            f"{_CRON_FIELD_NAMES}"
         )
     if (values[_DAY_OF_MONTH] == "?") == (values[_DAY_OF_WEEK] == "?"):
-        return "must have ? as either day-of-month or day-of-week, and not as both"
+        return (
+            "must have ? as day-of-month or as day-of-week; write ? as one of them, but not as both"
+        )
     for position, value in enumerate(values):
         if error := _cron_field_error(position, value):
             return error
@@ -210,7 +213,7 @@ def _cron_date_error(values: list[str], today: date | None) -> str | None:
     # One day earlier, because it is still yesterday in some time zones.
     if today and not _fires_on_or_after(today - timedelta(days=1), cron):
         return (
-            f"does not come again after {today:%Y-%m-%d}; write a year in the future, or * for "
+            f"does not fire again after {today:%Y-%m-%d}; write a year in the future, or * for "
             "every year"
         )
     return None

@@ -47,8 +47,8 @@ class WholeNumberError(WrongTypeError):
         super().__init__(value, "text in quotes")
         self.digits = str(value)
         self.message = (
-            f"is a number and is read as the text '{value}'; YAML also reads 012 as 10 and 0x10 as "
-            "16, so write it in quotes, or set it with pulumi config set --path --type string"
+            f"is a number and is read as the text '{value}'; write it in quotes, because YAML "
+            "reads 012 as 10 and 0x10 as 16, or set it with pulumi config set --path --type string"
         )
 
 
@@ -73,7 +73,7 @@ def text(value: object, _: object) -> str:
         if value in EXACT_NUMBERS:
             raise WholeNumberError(value)
         raise WrongTypeError(
-            value, "text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits"
+            value, "text in quotes, because the Pulumi CLI rounds numbers beyond 64 bits"
         )
     raise WrongTypeError(value, "text in quotes")
 

@@ -89,7 +89,10 @@ def location_error(text: str, example: str) -> str | None:
         return f"missing; the CSV to import, for example '{example}'"
     length = len(text.replace(DATE_PLACEHOLDER, EXAMPLE_DATE))
     if length > MAX_LOCATION_CHARACTERS:
-        return f"is {length} characters long; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
+        return (
+            f"is {length} characters long, but Personalize accepts at most "
+            f"{MAX_LOCATION_CHARACTERS}; choose a shorter location"
+        )
     return _s3_error(text, example) or _file_error(text)
 
 
@@ -104,7 +107,10 @@ def marker_error(text: str) -> str | None:
         return f"is a prefix; name the object that is written last, for example '{example}'"
     key = text.split("/", 3)[3].replace(DATE_PLACEHOLDER, EXAMPLE_DATE)
     if (size := len(key.encode())) > MAX_OBJECT_KEY_BYTES:
-        return f"has a key of {size} bytes; S3 accepts at most {MAX_OBJECT_KEY_BYTES}"
+        return (
+            f"has a key of {size} bytes, but S3 accepts at most {MAX_OBJECT_KEY_BYTES}; choose a "
+            "shorter key"
+        )
     return None
 
 
@@ -151,7 +157,7 @@ def id_error(text: str) -> str | None:
     if not text:
         return f"empty; expected an id of 1 to {MAX_ID_CHARACTERS} characters"
     if len(text) > MAX_ID_CHARACTERS:
-        return f"is {len(text)} characters long; an id has at most {MAX_ID_CHARACTERS}"
+        return f"is {len(text)} characters long; use an id of at most {MAX_ID_CHARACTERS}"
     return None
 
 
@@ -169,11 +175,14 @@ def share_error(share: float, example: float) -> str | None:
 def hours_error(hours: float, longest: float, reason: str, *, example: float) -> str | None:
     """Check a deadline in hours. `reason` says why it is at most `longest` hours."""
     if not hours > 0:
-        return "is too short; expected a positive number of hours"
+        return f"is not above 0; expected a number of hours, for example {example}"
     if hours < MIN_DEADLINE_HOURS:
-        return f"is less than a second, and no job ends so soon; expected hours, as {example}"
+        return (
+            "is less than a second, and no job ends so soon; expected a number of hours, for "
+            f"example {example}"
+        )
     if hours > longest:
-        return f"is more than {longest} hours; {reason}"
+        return f"is more than {longest} hours; set at most {longest}, because {reason}"
     return None
 
 
@@ -182,7 +191,9 @@ def retention_error(days: int) -> str | None:
     if days in LOG_RETENTION_DAYS:
         return None
     nearest = min(LOG_RETENTION_DAYS, key=lambda retention: abs(retention - days))
-    return f"is not among the retentions of CloudWatch Logs; the nearest is {nearest}"
+    return (
+        f"is not a number of days that CloudWatch Logs accepts; set {nearest}, the nearest number"
+    )
 
 
 def tag_checks(tags: Mapping[str, str]) -> Iterator[Check]:
@@ -214,8 +225,8 @@ def _tag_key_error(key: str, first_spelling: str) -> str | None:
         )
     if first_spelling != key:
         return (
-            f"differs from tags.{first_spelling} only in upper and lower case; IAM allows "
-            "only one of them"
+            f"differs from tags.{first_spelling} only in upper and lower case; remove one of them, "
+            "because IAM allows only one"
         )
     return None
 
@@ -224,7 +235,7 @@ def _tag_value_error(value: str) -> str | None:
     if not value:
         return "is empty, which EventBridge Scheduler refuses; give it a value"
     if len(value) > MAX_TAG_VALUE_CHARACTERS:
-        return f"is {len(value)} characters long; a tag has at most {MAX_TAG_VALUE_CHARACTERS}"
+        return f"is {len(value)} characters long; shorten it to {MAX_TAG_VALUE_CHARACTERS} or less"
     return None
 
 
@@ -234,7 +245,10 @@ def _tag_character_error(text: str) -> str | None:
         # The first letter of a category: L is a letter, Z is a separator and N is a number.
         if unicodedata.category(character)[0] not in "LZN" and character not in _TAG_PUNCTUATION:
             punctuation = " ".join(_TAG_PUNCTUATION)
-            return f"contains {character!r}; tags have letters, digits, spaces and {punctuation}"
+            return (
+                f"contains {character!r}; remove it, because a tag may only have letters, digits, "
+                f"spaces and {punctuation}"
+            )
     return None
 
 
@@ -251,8 +265,8 @@ def _s3_error(text: str, example: str) -> str | None:
     bucket, _, key = text.removeprefix("s3://").partition("/")
     if not re.fullmatch(_BUCKET_NAME, bucket):
         return (
-            f"has {bucket!r} as bucket, which is not the name of a bucket; expected for example "
-            f"'{example}'"
+            f"has {bucket!r} as bucket, which is not a valid name of a bucket; expected for "
+            f"example '{example}'"
         )
     if not key:
         return f"is a whole bucket; name a file or a prefix in it, for example '{example}'"

@@ -196,7 +196,7 @@ def problems(definition: Mapping[str, object]) -> list[str]:
     for machine in machines(definition):
         for name, state in _states(machine).items():
             if name in names:
-                messages.append(f"{name!r} is the name of two states")
+                messages.append(f"{name!r} is the name of two states; rename one of them")
             names.add(name)
             messages.extend(_state_problems(name, state))
         messages.extend(_transition_problems(machine))
@@ -207,9 +207,9 @@ def _state_problems(name: str, state: Mapping[str, object]) -> Iterator[str]:
     """Yield a message if the name is too long, and one for a Choice without a Default."""
     if len(name) > MAX_STATE_NAME_CHARACTERS:
         limit = MAX_STATE_NAME_CHARACTERS
-        yield f"{name!r} has {len(name)} characters; at most {limit} are allowed"
+        yield f"{name!r} has {len(name)} characters; shorten it to {limit} or less"
     if state.get("Type") == "Choice" and "Default" not in state:
-        yield f"{name!r} is a Choice without a Default"
+        yield f"{name!r} is a Choice without a Default; add the Default"
 
 
 def _transition_problems(machine: Mapping[str, object]) -> Iterator[str]:
@@ -217,15 +217,18 @@ def _transition_problems(machine: Mapping[str, object]) -> Iterator[str]:
     transitions = {name: list(_next_states(state)) for name, state in _states(machine).items()}
     start = str(machine.get("StartAt"))
     if start not in transitions:
-        yield f"StartAt names {start!r}, which is not a state"
+        yield f"StartAt is {start!r}, which is not a state; correct the name, or add the state"
     for name, next_states in transitions.items():
         for next_state in next_states:
             if next_state not in transitions:
-                yield f"{name!r} leads to {next_state!r}, which is not a state of this machine"
+                yield (
+                    f"{name!r} has the next state {next_state!r}, which its machine does not have; "
+                    "correct the name, or add the state"
+                )
     reachable = _reachable_states(start, transitions)
     for name in transitions:
         if name not in reachable:
-            yield f"{name!r} cannot be reached"
+            yield f"{name!r} is not the next state of any state that runs; connect it, or remove it"
 
 
 def _states(machine: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:

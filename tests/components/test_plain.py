@@ -105,7 +105,10 @@ def test_outputs_and_other_problems_are_reported_together():
         timezone="Europe/Berlim",
     )
     assert [str(problem) for problem in problems(args)] == [
-        ("paused: is an Output; the program needs this value when it runs, so give a plain value"),
+        (
+            "paused: is an Output; give a plain value, because the program needs it before it "
+            "creates resources"
+        ),
         f"tags.team: {IS_OUTPUT}",
         "timezone: 'Europe/Berlim' is not an IANA time zone; did you mean Europe/Berlin?",
     ]

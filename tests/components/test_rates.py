@@ -34,7 +34,7 @@ def test_a_cron_that_comes_again_is_accepted_even_after_years(cron):
 
 def test_a_cron_is_over_when_its_last_day_has_ended_in_every_time_zone():
     assert rates.rate_error("cron(0 3 22 11 ? 2026)", today=TODAY) == (
-        "does not come again after 2026-11-24; write a year in the future, or * for every year"
+        "does not fire again after 2026-11-24; write a year in the future, or * for every year"
     )
 
 

@@ -43,7 +43,7 @@ def test_rules_that_need_the_day_and_reserved_tags_are_checked():
     today = datetime.now(tz=UTC).date()
     assert error == (
         f"2 problems in the retraining pipeline '{NAME}':\n"
-        "  retrainingRate: 'cron(0 3 ? * MON 2020)' does not come again after "
+        "  retrainingRate: 'cron(0 3 ? * MON 2020)' does not fire again after "
         f"{today}; write a year in the future, or * for every year\n"
         "  tags.retraining-pipeline: 'mine' has a key that begins with retraining-, "
         "which the pipeline reserves; choose another key"
@@ -63,8 +63,8 @@ def test_a_longer_name_is_refused():
 def test_a_name_that_no_lambda_function_can_have_is_refused(name):
     assert error_of(minimal, name) == (
         f"1 problem in the retraining pipeline '{name}':\n"
-        f"  name: '{name}' cannot begin the name of a Lambda function; expected letters, "
-        "digits, - and _, for example 'retraining-dev'"
+        f"  name: '{name}' cannot begin the name of a Lambda function; use letters, digits, - and "
+        f"_ after a first letter or digit, for example 'retraining-dev'"
     )
 
 
@@ -91,7 +91,8 @@ def test_all_problems_are_reported_at_once_and_nothing_is_registered():
 def test_an_output_in_place_of_a_plain_value_is_refused():
     assert error_of(lambda: minimal(paused=pulumi.Output.from_input(False))) == (
         "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  paused: is an Output; the program needs this value when it runs, so give a plain value"
+        "  paused: is an Output; give a plain value, because the program needs it before it "
+        "creates resources"
     )
 
 
@@ -111,8 +112,9 @@ def test_an_output_is_checked_once_its_value_is_known(preview):
 def test_the_preview_refuses_credentials_of_another_account(wrap):
     assert error_of(lambda: complete(wrap), preview=True, account="999999999999") == (
         "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  account: the ARNs are in '123456789012', and the current credentials are of "
-        "'999999999999'; use credentials of '123456789012', for example with AWS_PROFILE or "
+        "  account: the ARNs are in account '123456789012', but the current credentials belong to "
+        "account '999999999999'; use credentials of '123456789012', for example with AWS_PROFILE "
+        "or "
         "aws:profile"
     )
 
@@ -120,7 +122,7 @@ def test_the_preview_refuses_credentials_of_another_account(wrap):
 def test_the_preview_refuses_a_provider_in_another_region():
     assert error_of(minimal, preview=True, region="us-east-1") == (
         "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  region: the ARNs are in 'eu-west-1', and the AWS provider is in 'us-east-1'; "
+        "  region: the ARNs are in 'eu-west-1', but the AWS provider uses 'us-east-1'; "
         "run 'pulumi config set aws:region eu-west-1'"
     )
 

@@ -103,7 +103,8 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
 3 problems in the retraining pipeline 'books':
       datasets.interactions.dataLocation: missing; the CSV to import, for example \
 's3://bucket/interactions.csv'
-      logRetentionDays: 31 is not among the retentions of CloudWatch Logs; the nearest is 30
+      logRetentionDays: 31 is not a number of days that CloudWatch Logs accepts; set 30, \
+the nearest number
       timezone: {IS_OUTPUT}
 """
         in text
@@ -116,7 +117,7 @@ def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(plugin, pr
     with pytest.raises(CommandError) as failed:
         shop.up()
     assert """\
-      region: the ARNs are in 'eu-west-1', and the AWS provider is in 'us-east-1'; \
+      region: the ARNs are in 'eu-west-1', but the AWS provider uses 'us-east-1'; \
 run 'pulumi config set aws:region eu-west-1'
 """ in str(failed.value)
     types = [resource["type"] for resource in shop.state()]

@@ -15,11 +15,12 @@ from tests.engine.stacks import ROOT, CommandError, Stack, environment
 OTHER_ACCOUNT = "arn:aws:personalize:eu-west-1:210987654321"
 OTHER_REGION = "arn:aws:personalize:eu-central-1:123456789012"
 ACCOUNT = (
-    "account: the ARNs are in '210987654321', and the current credentials are of "
-    "'123456789012'; use credentials of '210987654321', for example with AWS_PROFILE or aws:profile"
+    "account: the ARNs are in account '210987654321', but the current credentials belong to "
+    "account '123456789012'; use credentials of '210987654321', for example with AWS_PROFILE or "
+    "aws:profile"
 )
 REGION = (
-    "region: the ARNs are in 'eu-central-1', and the AWS provider is in 'eu-west-1'; "
+    "region: the ARNs are in 'eu-central-1', but the AWS provider uses 'eu-west-1'; "
     "run 'pulumi config set aws:region eu-central-1'"
 )
 PROJECT = "name: refusals\nruntime:\n  name: python\n  options:\n    virtualenv: .venv\n"

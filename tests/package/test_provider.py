@@ -150,8 +150,8 @@ def test_all_problems_are_reported_at_once_with_the_keys_of_the_config(plugin):
         plugin.error_of("my movies", broken, preview=True)
         == f"""{ERROR}\
 7 problems in the retraining pipeline 'my movies':
-  name: 'my movies' cannot begin the name of a Lambda function; expected letters, digits, \
-- and _, for example 'retraining-dev'
+  name: 'my movies' cannot begin the name of a Lambda function; use letters, \
+digits, - and _ after a first letter or digit, for example 'retraining-dev'
   datasets.interactions.dataLocation: missing; the CSV to import, \
 for example 's3://bucket/interactions.csv'
   limits.maxTrainingsPerMonth: 1.5 is a number; expected a whole number
@@ -167,7 +167,7 @@ def test_another_region_is_refused_as_in_a_python_program(plugin):
         plugin.error_of("movies", inputs(), region="us-east-1")
         == f"""{ERROR}\
 1 problem in the retraining pipeline 'movies':
-  region: the ARNs are in 'eu-west-1', and the AWS provider is in 'us-east-1'; \
+  region: the ARNs are in 'eu-west-1', but the AWS provider uses 'us-east-1'; \
 run 'pulumi config set aws:region eu-west-1'"""
     )
 

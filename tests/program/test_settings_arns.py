@@ -28,9 +28,13 @@ IAM = f"arn:{PARTITION}:iam::{ACCOUNT}"
 KMS = f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}"
 LONG_ROLE = f"{IAM}:role/{'x' * 300}"
 FIRST = "datasets.interactions.datasetArn"
-OTHER_REGION = f"is in region us-east-1, but {FIRST} is in {REGION}; all ARNs need the same region"
+OTHER_REGION = (
+    f"is in region us-east-1, but {FIRST} is in region {REGION}; correct one of the ARNs, because "
+    "all of them need the same region"
+)
 OTHER_ACCOUNT = (
-    f"is in account 210987654321, but {FIRST} is in {ACCOUNT}; all ARNs need the same account"
+    f"is in account 210987654321, but {FIRST} is in account {ACCOUNT}; correct one of the ARNs, "
+    f"because all of them need the same account"
 )
 REFUSED = {
     "text that is not an ARN": refused(
@@ -46,7 +50,7 @@ REFUSED = {
     "a long ARN": refused(
         "importRoleArn",
         LONG_ROLE,
-        f"is {len(LONG_ROLE)} characters long; an ARN here has at most 256",
+        f"is {len(LONG_ROLE)} characters long; use an ARN of at most 256",
     ),
     "a solution version": refused(
         "solutions[0].solutionArn",
@@ -136,8 +140,8 @@ REFUSED = {
         "importRoleArn",
         f"arn:aws-cn:iam::{ACCOUNT}:role/x",
         (
-            f"is in partition aws-cn, but {FIRST} is in {PARTITION}; "
-            "all ARNs need the same partition"
+            f"is in partition aws-cn, but {FIRST} is in partition {PARTITION}; "
+            "correct one of the ARNs, because all of them need the same partition"
         ),
     ),
     "a role in another account": refused(
@@ -150,15 +154,15 @@ REFUSED = {
         "datasets.items.datasetArn",
         f"{HOME}:dataset/books/ITEMS",
         (
-            f"is in dataset group books, but {FIRST} is in {GROUP}; "
-            "a stack retrains one dataset group"
+            f"is in dataset group books, but {FIRST} is in dataset group {GROUP}; correct the "
+            f"ARN, or give books a stack of its own"
         ),
     ),
     "a repeated solution": Refused(
         {"solutions[1]": {"solutionArn": SOLUTION}},
         (
-            f"solutions[1].solutionArn: '{SOLUTION}' is the same as solutions[0].solutionArn; "
-            "name each ARN once"
+            f"solutions[1].solutionArn: '{SOLUTION}' is also the value of "
+            f"solutions[0].solutionArn; correct or remove one of the two settings"
         ),
     ),
     "a repeated campaign": Refused(
@@ -169,8 +173,8 @@ REFUSED = {
             }
         },
         (
-            f"solutions[1].campaigns[0].campaignArn: '{CAMPAIGN}' is the same as "
-            "solutions[0].campaigns[0].campaignArn; name each ARN once"
+            f"solutions[1].campaigns[0].campaignArn: '{CAMPAIGN}' is also the value of "
+            f"solutions[0].campaigns[0].campaignArn; correct or remove one of the two settings"
         ),
     ),
 }
@@ -188,12 +192,12 @@ def test_the_region_that_most_arns_have_is_taken_as_the_right_one():
     }
     assert error_of(changed({**elsewhere, "solutions[0].campaigns": []})) == one_problem(
         f"solutions[0].solutionArn: '{SOLUTION}' is in region {REGION}, but {FIRST} is in "
-        "us-east-1; all ARNs need the same region"
+        "region us-east-1; correct one of the ARNs, because all of them need the same region"
     )
 
 
 def test_the_region_of_the_stack_must_be_the_region_of_the_arns():
     assert error_of(changed({}), region="us-east-1") == one_problem(
         f"{FIRST}: '{INTERACTIONS}' is in region {REGION}, but the stack's aws:region is "
-        "us-east-1; make both the same"
+        "us-east-1; correct the ARN, or run pulumi config set aws:region eu-west-1"
     )

@@ -22,8 +22,11 @@ NDCG = "normalized_discounted_cumulative_gain"
 FIELDS = "userId, itemId, or userId with an inputList"
 NOT_A_SHARE = "is not a share; expected a number from 0 to 1"
 NOT_A_METRIC = "is not a metric of Personalize"
-NO_MINIMUM = "is not a value that a metric can have to reach; expected above 0 and at most 1"
-NO_TIME = "is not a time to probe; expected above 0 and at most 1440, a day"
+NO_MINIMUM = "is not a possible minimum of a metric; expected a number above 0 and at most 1"
+NO_TIME = (
+    "is not a possible number of minutes; expected a number above 0 and at most 1440, which is a "
+    "day"
+)
 LONG_KEY = "x" * 1025
 
 
@@ -51,7 +54,7 @@ REFUSED = {
         MARKER,
         "s3://My_Bucket/_SUCCESS",
         (
-            "has 'My_Bucket' as bucket, which is not the name of a bucket; "
+            "has 'My_Bucket' as bucket, which is not a valid name of a bucket; "
             "expected for example 's3://bucket/_SUCCESS'"
         ),
     ),
@@ -66,7 +69,9 @@ REFUSED = {
         "is a prefix; name the object that is written last, for example 's3://bucket/_SUCCESS'",
     ),
     "a marker with a long key": refused(
-        MARKER, f"s3://bucket/{LONG_KEY}", "has a key of 1025 bytes; S3 accepts at most 1024"
+        MARKER,
+        f"s3://bucket/{LONG_KEY}",
+        "has a key of 1025 bytes, but S3 accepts at most 1024; choose a shorter key",
     ),
     "a marker with an unknown placeholder": refused(
         MARKER,
@@ -99,7 +104,10 @@ REFUSED = {
         ),
     ),
     "a gate without rules": refused_without_value(
-        GATE, [], "an empty list; to deploy every new version, write 'qualityGateEnabled: false'"
+        GATE,
+        [],
+        "an empty list; add a rule, or write 'qualityGateEnabled: false' to deploy "
+        "every new version",
     ),
     "an empty metric": refused_without_value(
         f"{RULE}.metric", "", f"missing; the metric to check, for example '{NDCG}_at_10'"
@@ -121,7 +129,10 @@ REFUSED = {
     ),
     "two rules for a metric": Refused(
         {f"{GATE}[1]": {"metric": f"{NDCG}_at_10", "minimum": 0.1}},
-        (f"{GATE}[1].metric: '{NDCG}_at_10' has a rule already, {RULE}.metric; combine both rules"),
+        (
+            f"{GATE}[1].metric: '{NDCG}_at_10' already has a rule in {RULE}.metric; combine both "
+            f"rules into one"
+        ),
     ),
     "a rule without a threshold": refused_without_value(
         RULE,
@@ -136,36 +147,36 @@ REFUSED = {
     "a minimum of zero": refused(f"{RULE}.minimum", 0, NO_MINIMUM),
     "a minimum that no version reaches": refused(f"{RULE}.minimum", 1.5, NO_MINIMUM),
     "a probe without a request": refused_without_value(
-        PROBE, {"minResults": 5}, f"requests nothing; give {FIELDS}"
+        PROBE, {"minResults": 5}, f"has nothing to request; set {FIELDS}"
     ),
     "a probe by user and by item": refused_without_value(
         PROBE,
         {"userId": "u1", "itemId": "i1"},
-        f"makes two requests, with userId and itemId; keep {FIELDS}",
+        f"has userId and itemId, which are two requests; keep only {FIELDS}",
     ),
     "a probe that ranks for an item": refused_without_value(
         PROBE,
         {"itemId": "i1", "inputList": ["i2"]},
-        f"makes two requests, with itemId and inputList; keep {FIELDS}",
+        f"has itemId and inputList, which are two requests; keep only {FIELDS}",
     ),
     "a probe that ranks for nobody": refused_probe(
-        "inputList", {"inputList": ["i1"]}, "is ranked for a user; add userId"
+        "inputList", {"inputList": ["i1"]}, "needs the user for whom it is ranked; add userId"
     ),
     "a probe with an empty user": refused_probe(
         "userId", {"userId": ""}, "empty; expected an id of 1 to 256 characters"
     ),
     "a probe with a long item": refused_probe(
-        "itemId", {"itemId": "x" * 257}, "is 257 characters long; an id has at most 256"
+        "itemId", {"itemId": "x" * 257}, "is 257 characters long; use an id of at most 256"
     ),
     "a probe with nothing to rank": refused_probe(
         "inputList",
         {"userId": "u1", "inputList": []},
-        "a list of 0 items; expected 1 to 500",
+        "a list of 0 items; expected 1 to 500 items",
     ),
     "a probe with more items than the API accepts": refused_probe(
         "inputList",
         {"userId": "u1", "inputList": [f"i{number}" for number in range(501)]},
-        "a list of 501 items; expected 1 to 500",
+        "a list of 501 items; expected 1 to 500 items",
     ),
     "lists that are too long for an execution": Refused(
         {PROBE: {"userId": "u1", "inputList": [f"{number:0>256}" for number in range(118)]}},

@@ -78,7 +78,7 @@ def test_a_cron_has_to_come_again_after_the_day_of_the_deployment(set_config, se
     set_today(2031, 1, 9)
     set_config({**STACK_CONFIG, f"{PROJECT}:retrainingRate": "cron(0 3 ? * MON 2026-2030)"})
     assert str(error()) == one_problem(
-        "retrainingRate: 'cron(0 3 ? * MON 2026-2030)' does not come again after 2031-01-09; "
+        "retrainingRate: 'cron(0 3 ? * MON 2026-2030)' does not fire again after 2031-01-09; "
         "write a year in the future, or * for every year"
     )
 

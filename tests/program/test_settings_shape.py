@@ -40,12 +40,16 @@ KEYS, DATASETS, DATASET_KEYS, SOLUTION_KEYS, RULE_KEYS, PROBE_KEYS = (
     )
 )
 TOO_MANY_BITS = (
-    "is a number; expected text in quotes, as the Pulumi CLI rounds numbers beyond 64 bits"
+    "is a number; expected text in quotes, because the Pulumi CLI rounds numbers beyond 64 bits"
 )
 MISSING = {
-    "no datasets": ("datasets", LEFT_OUT, f"missing; at least one of {DATASETS}"),
-    "empty datasets": ("datasets", {}, f"missing; at least one of {DATASETS}"),
-    "no solutions": ("solutions", [], "missing; at least one, each with its solutionArn"),
+    "no datasets": ("datasets", LEFT_OUT, f"missing; configure at least one of {DATASETS}"),
+    "empty datasets": ("datasets", {}, f"missing; configure at least one of {DATASETS}"),
+    "no solutions": (
+        "solutions",
+        [],
+        "missing; configure at least one solution with its solutionArn",
+    ),
     "a dataset without location": (
         "datasets.users.dataLocation",
         LEFT_OUT,

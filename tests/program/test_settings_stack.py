@@ -57,7 +57,8 @@ def test_the_message_names_no_region_if_the_arns_have_several():
         f"{NO_REGION}<the region of the ARNs>",
         (
             f"{PROJECT}:kmsKeyArn: '{key}' is in region us-east-1, but "
-            f"datasets.interactions.datasetArn is in {REGION}; all ARNs need the same region"
+            f"datasets.interactions.datasetArn is in region {REGION}; correct one of the ARNs, "
+            f"because all of them need the same region"
         ),
     ]
 

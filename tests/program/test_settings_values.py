@@ -20,11 +20,11 @@ from tests.program.sample_stack import (
 TODAY = date(2026, 11, 24)
 LOCATION = "datasets.users.dataLocation"
 RATES = "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
-TOO_OFTEN = f"is more often than once an hour, less than a training takes; {RATES}"
+TOO_OFTEN = f"is more often than once an hour, but a training takes longer; {RATES}"
 NO_ZONE = "is not an IANA time zone"
 CITY = "name a city, for example 'Europe/Berlin'"
 PLACEHOLDER = "the only placeholder is {date}, the day of the run as 2026-11-29"
-NO_BUCKET = "which is not the name of a bucket; expected for example 's3://bucket/users.csv'"
+NO_BUCKET = "which is not a valid name of a bucket; expected for example 's3://bucket/users.csv'"
 NO_WILDCARD = (
     "which Personalize does not support; name a prefix that ends in / to import every file below it"
 )
@@ -43,10 +43,13 @@ LOCATIONS = {
     "a long location": refused(
         LOCATION,
         LONG_PREFIX,
-        f"is {len(LONG_PREFIX)} characters long; Personalize accepts at most 256",
+        f"is {len(LONG_PREFIX)} characters long, but Personalize accepts at most 256; choose a "
+        f"shorter location",
     ),
     "a location that is long with its date": refused(
-        LOCATION, LONG_DAY, "is 257 characters long; Personalize accepts at most 256"
+        LOCATION,
+        LONG_DAY,
+        "is 257 characters long, but Personalize accepts at most 256; choose a shorter location",
     ),
     "a bucket as location": refused(
         LOCATION,
@@ -92,7 +95,7 @@ LOCATIONS = {
         },
         (
             f"{LOCATION}: 's3://bucket/{{date}}.csv' is also datasets.items.dataLocation, so each "
-            "dataset would get the rows of both; give each dataset a location"
+            "dataset would get the rows of both; give each dataset a location of its own"
         ),
     ),
     "a file below the prefix of another dataset": Refused(
@@ -128,7 +131,7 @@ MODES = {
     "fullEvery without UPDATE": refused(
         "solutions[0].fullEvery",
         "7 days",
-        "has a meaning only with trainingMode UPDATE; leave it out, or set UPDATE",
+        "has an effect only with trainingMode UPDATE; leave it out, or set that mode",
     ),
     "fullEvery in weeks": Refused(
         {"solutions[0].trainingMode": "UPDATE", "solutions[0].fullEvery": "1 week"},
@@ -142,13 +145,19 @@ RATES_REFUSED = {
         "1 week",
         f"has the unit week, which Scheduler does not know; {RATES}",
     ),
-    "a plural for one": ("rate(1 days)", "is not how Scheduler writes it; write 'rate(1 day)'"),
-    "a singular for several": ("7 day", "is not how Scheduler writes it; write '7 days'"),
+    "a plural for one": (
+        "rate(1 days)",
+        "is not written as Scheduler expects it; write 'rate(1 day)'",
+    ),
+    "a singular for several": ("7 day", "is not written as Scheduler expects it; write '7 days'"),
     "a rate of minutes": ("30 minutes", TOO_OFTEN),
     "a cron with several minutes": ("cron(0/30 3 * * ? *)", TOO_OFTEN),
     "a cron with five fields": (
         "cron(0 3 * * 1)",
-        "has 5 fields; a cron of AWS has 6: minutes hours day-of-month month day-of-week year",
+        (
+            "has 5 fields, but a cron of AWS has 6; write minutes hours day-of-month month "
+            "day-of-week year"
+        ),
     ),
     "a cron without the word cron": (
         "0 3 ? * MON *",
@@ -156,7 +165,7 @@ RATES_REFUSED = {
     ),
     "a cron with two days": (
         "cron(0 3 * * * *)",
-        "must have ? as either day-of-month or day-of-week, and not as both",
+        "must have ? as day-of-month or as day-of-week; write ? as one of them, but not as both",
     ),
     "a cron with an impossible hour": (
         "cron(0 25 * * ? *)",
@@ -194,7 +203,7 @@ RATES_REFUSED = {
     ),
     "a cron in the past": (
         "cron(0 3 ? * MON 2020)",
-        ("does not come again after 2026-11-24; write a year in the future, or * for every year"),
+        ("does not fire again after 2026-11-24; write a year in the future, or * for every year"),
     ),
 }
 TIMEZONES = {
@@ -216,42 +225,46 @@ TIMEZONES = {
 }
 LIMITS = {
     "a deadline of zero": refused(
-        "limits.maxTrainingHours", 0, "is too short; expected a positive number of hours"
+        "limits.maxTrainingHours", 0, "is not above 0; expected a number of hours, for example 24"
     ),
     "a deadline below a second": refused(
         "limits.maxTrainingHours",
         1e-9,
-        "is less than a second, and no job ends so soon; expected hours, as 24",
+        "is less than a second, and no job ends so soon; expected a number of hours, for example "
+        "24",
     ),
     "a deadline that is not a number": refused(
         "limits.maxTrainingHours",
         float("nan"),
-        "is too short; expected a positive number of hours",
+        "is not above 0; expected a number of hours, for example 24",
     ),
     "a long import": refused(
         "limits.maxImportHours",
         100,
-        "is more than 72 hours; an import takes minutes to hours, so a longer import is stuck",
+        "is more than 72 hours; set at most 72, because an import takes minutes to hours, and a "
+        "longer import is stuck",
     ),
     "a training of more than a year": refused(
         "limits.maxTrainingHours",
         9000,
-        "is more than 8400 hours; a state machine ends after a year, with all its stages",
+        "is more than 8400 hours; set at most 8400, because an execution with all its stages ends "
+        "after a year",
     ),
     "a long campaign update": refused(
         "limits.maxCampaignHours",
         24.5,
-        "is more than 24 hours; an update takes minutes, so a longer update is stuck",
+        "is more than 24 hours; set at most 24, because an update takes minutes, and a longer "
+        "update is stuck",
     ),
     "a retention that CloudWatch does not have": refused(
         "logRetentionDays",
         100,
-        "is not among the retentions of CloudWatch Logs; the nearest is 90",
+        "is not a number of days that CloudWatch Logs accepts; set 90, the nearest number",
     ),
 }
 TAGS = {
     "many tags": refused_without_value(
-        "tags", {f"tag{number}": "x" for number in range(41)}, "41 tags; at most 40"
+        "tags", {f"tag{number}": "x" for number in range(41)}, "has 41 tags; keep at most 40"
     ),
     "a key that AWS reserves": refused(
         "tags.AWS:team",
@@ -271,8 +284,8 @@ TAGS = {
     "two keys that differ in case": Refused(
         {"tags": {"Team": "data", "team": "models", "owner": "data"}},
         (
-            "tags.team: 'models' differs from tags.Team only in upper and lower case; "
-            "IAM allows only one of them"
+            "tags.team: 'models' differs from tags.Team only in upper and lower case; remove one "
+            "of them, because IAM allows only one"
         ),
     ),
     "a long key": Refused(
@@ -286,12 +299,13 @@ TAGS = {
         "tags.team", "", "is empty, which EventBridge Scheduler refuses; give it a value"
     ),
     "a long value": refused(
-        "tags.team", "x" * 257, "is 257 characters long; a tag has at most 256"
+        "tags.team", "x" * 257, "is 257 characters long; shorten it to 256 or less"
     ),
     "a sign that Personalize refuses": refused(
         "tags.team",
         "data, models",
-        "contains ','; tags have letters, digits, spaces and _ . : / = + - @",
+        "contains ','; remove it, because a tag may only have letters, digits, spaces and _ . : / "
+        "= + - @",
     ),
 }
 REFUSED = {

@@ -19,9 +19,9 @@ def parsed(changes, *, today=TODAY):
 
 def number_warning(key, number):
     return (
-        f"{PROJECT}:{key}: {number} is a number and is read as the text '{number}'; YAML also "
-        "reads 012 as 10 and 0x10 as 16, so write it in quotes, or set it with "
-        "pulumi config set --path --type string"
+        f"{PROJECT}:{key}: {number} is a number and is read as the text '{number}'; write it in "
+        f"quotes, because YAML reads 012 as 10 and 0x10 as 16, or set it with pulumi config set "
+        f"--path --type string"
     )
 
 

@@ -53,7 +53,7 @@ def test_a_file_that_yaml_readers_read_differently_is_refused(project, capsys):
 def test_a_cron_without_a_future_slot_is_a_problem_of_the_config(project, capsys):
     message = error_message(project(retrainingRate="cron(0 3 ? * MON 2020)"), capsys)
     today = datetime.now(tz=UTC).date()
-    assert f"'cron(0 3 ? * MON 2020)' does not come again after {today}" in message
+    assert f"'cron(0 3 ? * MON 2020)' does not fire again after {today}" in message
 
 
 def test_a_partition_that_the_emulator_does_not_support_is_refused(project, capsys):

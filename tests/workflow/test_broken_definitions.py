@@ -39,47 +39,66 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
         (
             small_definition(Begin={"Type": "Pass", "Next": "Chose"}),
             [
-                "'Begin' leads to 'Chose', which is not a state of this machine",
-                "'Choose' cannot be reached",
-                "'End' cannot be reached",
+                (
+                    "'Begin' has the next state 'Chose', which its machine does not have; "
+                    "correct the name, or add the state"
+                ),
+                "'Choose' is not the next state of any state that runs; connect it, or remove it",
+                "'End' is not the next state of any state that runs; connect it, or remove it",
             ],
         ),
         (
             {**small_definition(), "StartAt": "Start"},
             [
-                "StartAt names 'Start', which is not a state",
-                "'Begin' cannot be reached",
-                "'Choose' cannot be reached",
-                "'End' cannot be reached",
+                "StartAt is 'Start', which is not a state; correct the name, or add the state",
+                "'Begin' is not the next state of any state that runs; connect it, or remove it",
+                "'Choose' is not the next state of any state that runs; connect it, or remove it",
+                "'End' is not the next state of any state that runs; connect it, or remove it",
             ],
         ),
-        ({"States": {}}, ["StartAt names 'None', which is not a state"]),
-        (small_definition(Extra={"Type": "Succeed"}), ["'Extra' cannot be reached"]),
+        (
+            {"States": {}},
+            ["StartAt is 'None', which is not a state; correct the name, or add the state"],
+        ),
+        (
+            small_definition(Extra={"Type": "Succeed"}),
+            ["'Extra' is not the next state of any state that runs; connect it, or remove it"],
+        ),
         (
             small_definition(
                 Choose={"Type": "Choice", "Choices": [{"IsNull": True, "Next": "End"}]}
             ),
-            ["'Choose' is a Choice without a Default"],
+            ["'Choose' is a Choice without a Default; add the Default"],
         ),
         (
             small_definition(
                 Choose={"Type": "Choice", "Choices": [{"Next": "Gone"}], "Default": "End"}
             ),
-            ["'Choose' leads to 'Gone', which is not a state of this machine"],
+            [
+                (
+                    "'Choose' has the next state 'Gone', which its machine does not have; "
+                    "correct the name, or add the state"
+                )
+            ],
         ),
         (
             small_definition(Begin={"Type": "Task", "Catch": [{"Next": "Gone"}], "Next": "Choose"}),
-            ["'Begin' leads to 'Gone', which is not a state of this machine"],
+            [
+                (
+                    "'Begin' has the next state 'Gone', which its machine does not have; "
+                    "correct the name, or add the state"
+                )
+            ],
         ),
         (
             small_definition(
                 Begin={"Type": "Pass", "Next": LONG}, **{LONG: {"Type": "Pass", "Next": "Choose"}}
             ),
-            [f"'{LONG}' has 81 characters; at most 80 are allowed"],
+            [f"'{LONG}' has 81 characters; shorten it to 80 or less"],
         ),
         (
             small_definition(Begin={"Type": "Map", "ItemProcessor": INNER, "Next": "Choose"}),
-            ["'End' is the name of two states"],
+            ["'End' is the name of two states; rename one of them"],
         ),
         (
             small_definition(
@@ -92,7 +111,12 @@ INNER = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
                     "Next": "Choose",
                 }
             ),
-            ["'In' leads to 'End', which is not a state of this machine"],
+            [
+                (
+                    "'In' has the next state 'End', which its machine does not have; "
+                    "correct the name, or add the state"
+                )
+            ],
         ),
     ],
     ids=[
