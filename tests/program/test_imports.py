@@ -4,6 +4,7 @@ The tests read the source.
 """
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,7 @@ OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts", "ignore_changes
 
 
 def modules():
-    """Yield the name, the file and the syntax tree of each module of the program."""
+    """Yield the name and the file of each module of the program."""
     for room in ROOMS:
         path = ROOT / room
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
@@ -130,10 +131,16 @@ def modules():
                 continue  # the environment of the plugin, which `pulumi install` creates
             parts = file.relative_to(ROOT).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            yield name, file, ast.parse(file.read_text())
+            yield name, file
 
 
-MODULES = {name: (file, tree) for name, file, tree in modules()}
+MODULES = dict(modules())
+
+
+@functools.cache
+def syntax_tree(name):
+    """Return the syntax tree of a module. Only the process that runs these tests parses it."""
+    return ast.parse(MODULES[name].read_text())
 
 
 def imports(name, tree):
@@ -154,7 +161,7 @@ def imports(name, tree):
 
 def absolute_name(importer, node):
     """Return the absolute name of the module after `from` in a module."""
-    is_package = MODULES[importer][0].name == "__init__.py"
+    is_package = MODULES[importer].name == "__init__.py"
     package = importer.split(".") if is_package else importer.split(".")[:-1]
     base = package[: len(package) - node.level + 1] if node.level else []
     return ".".join([*base, *([node.module] if node.module else [])])
@@ -177,7 +184,7 @@ def test_a_function_imports_only_its_layer_entry_and_lower_layers():
     upward_imports = []
     for name in (module for module in MODULES if module.startswith("functions.")):
         (entry,) = [module for module in layers if is_in(name, [module])]
-        for imported in imports(name, MODULES[name][1]):
+        for imported in imports(name, syntax_tree(name)):
             other_entry = next((module for module in layers if is_in(imported, [module])), None)
             if other_entry in (None, entry):
                 continue
@@ -191,13 +198,13 @@ def test_a_module_imports_only_what_its_rule_allows(name):
     if name.startswith("components."):
         assert name in MAY_IMPORT, "every module of the component has its own rule"
     rule = max((module for module in MAY_IMPORT if is_in(name, [module])), key=len)
-    imported = imports(name, MODULES[name][1])
+    imported = imports(name, syntax_tree(name))
     assert [module for module in imported if not is_in(module, MAY_IMPORT[rule])] == []
 
 
 @pytest.mark.parametrize("name", [module for module in MODULES if module not in LATE_IMPORTS])
 def test_the_rehearsal_is_imported_only_when_it_is_used(name):
-    tree = MODULES[name][1]
+    tree = syntax_tree(name)
     all_imports = [module for module in imports(name, tree) if is_in(module, LATE_IMPORTS)]
     assert all_imports == [
         module for module in late_imports(name, tree) if is_in(module, LATE_IMPORTS)
@@ -208,7 +215,7 @@ def test_the_rehearsal_is_imported_only_when_it_is_used(name):
 def test_imports_inside_the_component_are_relative_so_that_it_can_be_installed(name):
     absolute = [
         node.lineno
-        for node in ast.walk(MODULES[name][1])
+        for node in ast.walk(syntax_tree(name))
         if (
             isinstance(node, ast.ImportFrom)
             and not node.level
@@ -222,8 +229,8 @@ def test_imports_inside_the_component_are_relative_so_that_it_can_be_installed(n
 def test_only_these_modules_import_the_aws_provider():
     importing = {
         name
-        for name, (_, tree) in MODULES.items()
-        for node in ast.walk(tree)
+        for name in MODULES
+        for node in ast.walk(syntax_tree(name))
         if (
             isinstance(node, ast.Import) and any("pulumi_aws" in alias.name for alias in node.names)
         )
@@ -234,12 +241,12 @@ def test_only_these_modules_import_the_aws_provider():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_begins_with_a_docstring(name):
-    assert ast.get_docstring(MODULES[name][1])
+    assert ast.get_docstring(syntax_tree(name))
 
 
 @pytest.mark.parametrize("name", sorted(CREATE_RESOURCES))
 def test_every_resource_and_lookup_has_a_parent_and_only_allowed_options(name):
-    for call in (node for node in ast.walk(MODULES[name][1]) if isinstance(node, ast.Call)):
+    for call in (node for node in ast.walk(syntax_tree(name)) if isinstance(node, ast.Call)):
         if ast.unparse(call.func) in ("pulumi.ResourceOptions", "pulumi.InvokeOptions"):
             options = {keyword.arg for keyword in call.keywords}
             assert "parent" in options, f"line {call.lineno}"
