@@ -121,10 +121,10 @@ def _wrong_values(request: Request) -> Iterator[str]:
     values = dict(request)
     for flag in FLAGS:
         if flag in values and not isinstance(values[flag], bool):
-            yield f"{flag}: {values[flag]!r} is neither true nor false"
+            yield f"{flag}: {values[flag]!r} is not a boolean; write true or false, without quotes"
     trigger = values.get("trigger", "manual")
     if trigger not in ("schedule", "manual"):
-        yield f"trigger: {trigger!r} is neither 'schedule' nor 'manual'"
+        yield f"trigger: {trigger!r} is neither 'schedule' nor 'manual'; leave it out"
     scheduled = values.get("scheduledTime")
     if (scheduled or trigger == "schedule") and scheduled_at(request) is None:
         yield (
@@ -136,7 +136,10 @@ def _wrong_values(request: Request) -> Iterator[str]:
         yield f"scheduleArn: {schedule_arn!r} is not the ARN of a schedule; leave it out"
     mode = values.get("trainingMode", "FULL")
     if mode not in get_args(TrainingMode):
-        yield f"trainingMode: {mode!r} is neither 'FULL' nor 'UPDATE'"
+        yield (
+            f"trainingMode: {mode!r} is neither 'FULL' nor 'UPDATE'; write one of them, or "
+            "leave it out"
+        )
     resume = values.get("resume")
     if resume is not None and not RUN_ID.fullmatch(str(resume)):
         yield (

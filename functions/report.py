@@ -288,7 +288,10 @@ def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
     ]
     for name, job, error in creations:
         if job is None and error and error["Error"] not in ERRORS_WITHOUT_JOB:
-            yield f"{name} may have been created; resume run {run_id} to adopt it"
+            yield (
+                f"Personalize did not answer the request to create {name}, so it may exist; "
+                f"resume run {run_id}, which uses it if it exists"
+            )
 
 
 def _lines(report: RunReport) -> Iterator[str]:

@@ -50,7 +50,7 @@ def nothing_new(situation: Situation) -> Iterator[str]:
     if _all_data_are_learned(situation):
         yield (
             "nothing is new: the exports were imported before, no event tracker sends events, and "
-            "every solution was trained since; to train anyway, start with force"
+            "every solution was trained since then; to train anyway, start a run with force"
         )
 
 
@@ -88,7 +88,8 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     if last_run_id is not None and day_of(last_run_id) > day_of(run["id"]):
         yield (
             f"{dataset['dataLocation']} is of {day_of(run['id'])}, but run {last_run_id} has "
-            "imported a later day since; start a run with {}"
+            "imported a later day since then; start a run with {}, which imports the export of "
+            "today"
         )
 
 
@@ -109,17 +110,23 @@ def missing_export(situation: Situation) -> Iterator[str]:
     export = _export(situation)
     empty = [file.key for file in export.objects if file.size == 0]
     if export.read_error:
-        yield f"{export.read_error}; does it exist, and may this account read it?"
+        yield (
+            f"{export.read_error}; check that it exists and that the role of plan-retraining "
+            "may list and read it"
+        )
     elif not export.objects:
-        yield f"there is no object at {export.location}; was the export written?"
+        yield (
+            f"there is no object at {export.location}; check dataLocation and the job that "
+            "writes the export"
+        )
     elif empty:
         yield (
             f"{len(empty)} of {len(export.objects)} objects at {export.location} are empty, "
-            f"for example {empty[0]}; was the export cut off? A marker must be outside of the "
-            "location"
+            f"for example {empty[0]}; if one is a marker, write it outside of this location, "
+            "otherwise repeat the export"
         )
     elif export.row_count == 0:
-        yield f"{export.location} has no row; was the export cut off?"
+        yield f"{export.location} has no rows; repeat the export"
 
 
 def missing_fields(situation: Situation) -> Iterator[str]:
@@ -133,7 +140,8 @@ def missing_fields(situation: Situation) -> Iterator[str]:
         if missing:
             yield (
                 f"the header of {file.key} lacks {', '.join(missing)}, which the dataset's schema "
-                f"requires; it has {', '.join(file.header)[:MAX_HEADER_LENGTH] or 'nothing'}"
+                "requires; add or rename columns in the export, which has "
+                f"{', '.join(file.header)[:MAX_HEADER_LENGTH] or 'no columns'}"
             )
 
 
@@ -154,7 +162,8 @@ def _first_wrong_row(file: FileSample, fields: Mapping[str, SchemaField]) -> str
         if len(row) != len(file.header):
             return (
                 f"line {number} of {file.key} has {len(row)} values for {len(file.header)} "
-                "columns; does a value have a comma or a line break without quotes?"
+                "columns; put quotes around values with a comma or a line break, and complete "
+                "the row"
             )
         for name, value in zip(file.header, row, strict=True):
             field = fields.get(name)
@@ -194,7 +203,10 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
     if marker is None or export.read_error:
         return
     if export.marker_written_at is None:
-        yield f"the ready marker {marker} does not exist; was the export finished?"
+        yield (
+            f"the ready marker {marker} does not exist; write it when the export is "
+            "complete, or start a run with skipImport to train without an import"
+        )
         return
     written_at = export.marker_written_at
     last_import = newest_active(_import_jobs(situation))
@@ -202,16 +214,16 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
         yield (
             f"the ready marker {marker} was written at "
             f"{written_at.isoformat(timespec='seconds')}, before the last import at "
-            f"{last_import['creationDateTime'].isoformat(timespec='seconds')}; was the "
-            "new export finished? To train without an import, start with skipImport"
+            f"{last_import['creationDateTime'].isoformat(timespec='seconds')}; write the "
+            "marker after each export, or start a run with skipImport to train without an import"
         )
         return
     late_keys = [file.key for file in export.objects if file.modified_at > written_at]
     if late_keys:
         yield (
             f"{len(late_keys)} of {len(export.objects)} objects at {export.location} are newer "
-            f"than the ready marker {marker}, for example {late_keys[0]}; is the export still "
-            "being written? Write the marker after the objects"
+            f"than the ready marker {marker}, for example {late_keys[0]}; write the marker "
+            "after the last object of the export"
         )
 
 
@@ -229,20 +241,22 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
         yield (
             f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older than "
             f"the last import, for example {old_keys[0]}, and would be appended again; "
-            "write new data to a new location each time, for example "
-            "'s3://bucket/interactions/{date}/'. To train without an import, start with skipImport"
+            "write each export to a new location, for example "
+            "'s3://bucket/interactions/{date}/', or start a run with skipImport to train "
+            "without an import"
         )
     if export.size > MAX_INCREMENTAL_BYTES:
         yield (
             f"{export.location} has {export.size} bytes; an INCREMENTAL import takes at most "
-            f"{MAX_INCREMENTAL_BYTES}: use importMode FULL"
+            f"{MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
+            "complete export, because it replaces all bulk data"
         )
     interactions = export.row_count if dataset["type"] == "interactions" else None
     if interactions is not None and interactions < MIN_INCREMENTAL_INTERACTIONS:
         yield (
             f"{export.location} has {interactions} interactions; an INCREMENTAL import takes at "
-            f"least {MIN_INCREMENTAL_INTERACTIONS} new ones: import less often, or use importMode "
-            "FULL"
+            f"least {MIN_INCREMENTAL_INTERACTIONS} new ones; import less often, or use "
+            "importMode FULL with a complete export, because it replaces all bulk data"
         )
 
 

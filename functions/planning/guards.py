@@ -121,8 +121,9 @@ def unusable_solution(situation: Situation) -> Iterator[str]:
     if solution and groups and solution["datasetGroupArn"] not in groups:
         group = solution["datasetGroupArn"]
         yield (
-            f"{arn}: belongs to {group}, but the datasets belong to {', '.join(groups)}; "
-            f"configure the datasets of {group}"
+            f"{arn}: belongs to {group}, but the datasets of this stack belong to "
+            f"{', '.join(groups)}; "
+            f"correct the ARN, or give {group} a stack of its own"
         )
     for campaign in situation.solution["campaigns"]:
         yield from _unusable_campaign(situation, campaign["campaignArn"])
@@ -135,9 +136,12 @@ def _missing_or_inactive(arn: str, resources: Mapping[str, object]) -> Iterator[
     """
     resource = resources.get(arn)
     if not isinstance(resource, dict):
-        yield f"{arn}: does not exist; create it, or correct the stack's config"
+        yield f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
     elif not is_active(resource["status"]):
-        yield f"{arn}: its status is {resource['status']}, but retraining needs {ACTIVE}"
+        yield (
+            f"{arn}: its status is {resource['status']}, but it has to be {ACTIVE}; wait if "
+            "it is being created, otherwise repair it or take it out of the config"
+        )
 
 
 def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
@@ -153,8 +157,8 @@ def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
         yield f"{arn}: its status is {campaign['status']}; take it out of the stack's config"
     elif not campaign["solutionVersionArn"].startswith(f"{solution_arn}/"):
         yield (
-            f"{arn}: serves {campaign['solutionVersionArn']}, which is no version of "
-            f"{solution_arn}; configure the campaign under its solution"
+            f"{arn}: serves {campaign['solutionVersionArn']}, which is not a version of "
+            f"{solution_arn}; move the campaign to the solution of that version in the config"
         )
 
 
@@ -166,7 +170,8 @@ def incremental_without_full(situation: Situation) -> Iterator[str]:
     if dataset["importMode"] == "INCREMENTAL" and newest_full_import is None:
         yield (
             f"importMode INCREMENTAL needs an ACTIVE FULL import of {dataset['datasetArn']} "
-            "before; import it once with importMode FULL"
+            "before; import a complete export once with importMode FULL, which replaces all "
+            "bulk data"
         )
 
 
@@ -178,8 +183,8 @@ def update_without_recipe(situation: Situation) -> Iterator[str]:
     if mode == "UPDATE" and recipe is not None and recipe not in UPDATE_RECIPES:
         yield (
             f"{solution['solutionArn']}: trainingMode UPDATE needs one of the recipes "
-            f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {recipe}; train it "
-            "with FULL"
+            f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {recipe}; change "
+            "trainingMode to FULL"
         )
 
 
@@ -188,7 +193,7 @@ def update_without_full(situation: Situation) -> Iterator[str]:
     if _requested_mode(situation) == "UPDATE" and newest_full_version(situation) is None:
         yield (
             f"{situation.solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version "
-            "that was trained with FULL, but there is none; start with trainingMode FULL"
+            "that was trained with FULL, but there is none; start a run with trainingMode FULL"
         )
 
 
@@ -229,11 +234,14 @@ def _unanswered_probe(
     if probe is None or _probe_key(probe) == expected_key:
         return
     if expected_key is None:
-        yield f"{arn}: campaigns of the recipe {recipe} answer no probe; remove the probe"
+        yield (
+            f"{arn}: campaigns of the recipe {recipe} do not answer a probe; remove the "
+            "probe from the campaign"
+        )
     else:
         yield (
             f"{arn}: the probe has {_probe_key(probe)}, but campaigns of the recipe {recipe} need "
-            f"{expected_key}; change the probe"
+            f"{expected_key}; use that key in the probe"
         )
 
 
@@ -282,7 +290,7 @@ def too_many_trainings(situation: Situation) -> Iterator[str]:
     if len(last_month) >= limit:
         yield (
             f"{arn}: versions created within 30 days: {len(last_month)}, and "
-            f"limits.maxTrainingsPerMonth is {limit}"
+            f"limits.maxTrainingsPerMonth is {limit}, so wait some days or raise the limit"
         )
 
 
@@ -295,8 +303,8 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
     job_names = [*import_names, *world.versions_by_name]
     if not any(belongs_to_run(name, situation.settings, situation.run) for name in job_names):
         yield (
-            f"resume: run {situation.run['id']} has created no job, so everything starts from the "
-            "beginning"
+            f"resume: run {situation.run['id']} has created no job, so this run imports and "
+            "trains everything; check the run id"
         )
 
 
@@ -308,8 +316,8 @@ def crowded_imports(situation: Situation) -> Iterator[str]:
     running = situation.world.import_slots_used
     if running + planned > CROWDED_SHARE * IMPORT_SLOTS:
         yield (
-            f"{running + planned} imports for {IMPORT_SLOTS} slots: {running} under way and "
-            f"{planned} of this run; some of them will wait"
+            f"{running} imports are running in this region and this run adds {planned}, but at "
+            f"most {IMPORT_SLOTS} run at once; some may wait, and you need not do anything"
         )
 
 

@@ -90,13 +90,19 @@ WRONG = {
     ),
     "a flag that is text": (
         {"skipImport": "true"},
-        "skipImport: 'true' is neither true nor false",
+        "skipImport: 'true' is not a boolean; write true or false, without quotes",
     ),
-    "a flag that is a number": ({"dryRun": 1}, "dryRun: 1 is neither true nor false"),
-    "force as text": ({"force": "no"}, "force: 'no' is neither true nor false"),
+    "a flag that is a number": (
+        {"dryRun": 1},
+        "dryRun: 1 is not a boolean; write true or false, without quotes",
+    ),
+    "force as text": (
+        {"force": "no"},
+        "force: 'no' is not a boolean; write true or false, without quotes",
+    ),
     "an unknown trigger": (
         {"trigger": "cron"},
-        "trigger: 'cron' is neither 'schedule' nor 'manual'",
+        "trigger: 'cron' is neither 'schedule' nor 'manual'; leave it out",
     ),
     "a schedule without a time": (
         {"trigger": "schedule"},
@@ -124,7 +130,10 @@ WRONG = {
     ),
     "an unknown mode": (
         {"trainingMode": "AUTOTRAIN"},
-        "trainingMode: 'AUTOTRAIN' is neither 'FULL' nor 'UPDATE'",
+        (
+            "trainingMode: 'AUTOTRAIN' is neither 'FULL' nor 'UPDATE'; write one of them, or leave "
+            "it out"
+        ),
     ),
     "an execution instead of a run": (
         {"resume": EXECUTION},

@@ -57,8 +57,8 @@ def test_an_export_that_cannot_be_read_is_found_with_the_reason():
     unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
     assert found(missing_export, unreadable) == [
         (
-            f"{LOCATION} cannot be read: AccessDenied: x; does it exist, and may this account read "
-            "it?"
+            f"{LOCATION} cannot be read: AccessDenied: x; check that it exists and that the "
+            "role of plan-retraining may list and read it"
         )
     ]
     assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
@@ -66,7 +66,7 @@ def test_an_export_that_cannot_be_read_is_found_with_the_reason():
 
 def test_an_export_that_was_not_written_is_found():
     assert found(missing_export, NO_EXPORT) == [
-        f"there is no object at {LOCATION}; was the export written?"
+        f"there is no object at {LOCATION}; check dataLocation and the job that writes the export"
     ]
 
 
@@ -76,7 +76,7 @@ def test_an_export_that_was_not_written_is_found():
 def test_an_export_without_any_row_is_found(files):
     without_rows = [replace(file, rows=()) for file in files]
     seen = export(objects=[s3_object()] * len(files), samples=without_rows)
-    assert found(missing_export, seen) == [f"{LOCATION} has no row; was the export cut off?"], (
+    assert found(missing_export, seen) == [f"{LOCATION} has no rows; repeat the export"], (
         "a FULL import would delete all data"
     )
 
@@ -90,8 +90,8 @@ def test_several_empty_files_are_one_message():
     objects = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
     assert found(missing_export, export(objects=objects)) == [
         (
-            f"3 of 4 objects at {LOCATION} are empty, for example a.csv; was the export cut off? "
-            "A marker must be outside of the location"
+            f"3 of 4 objects at {LOCATION} are empty, for example a.csv; if one is a marker, "
+            "write it outside of this location, otherwise repeat the export"
         )
     ]
 
@@ -118,7 +118,7 @@ def test_all_missing_fields_are_in_one_message():
     assert found(missing_fields, export(samples=[wrong])) == [
         (
             "the header of interactions.csv lacks USER_ID, ITEM_ID, which the dataset's schema "
-            "requires; it has userId, TIMESTAMP"
+            "requires; add or rename columns in the export, which has userId, TIMESTAMP"
         )
     ]
 
@@ -127,18 +127,19 @@ def test_the_header_of_every_file_is_checked():
     files = [sample(key="1.csv"), sample(key="2.csv", header=("USER_ID", "ITEM_ID"))]
     assert found(missing_fields, export(samples=files)) == [
         (
-            "the header of 2.csv lacks TIMESTAMP, which the dataset's schema requires; it has "
+            "the header of 2.csv lacks TIMESTAMP, which the dataset's schema requires; add or "
+            "rename columns in the export, which has "
             "USER_ID, ITEM_ID"
         )
     ]
 
 
 @pytest.mark.parametrize(
-    ("header", "shown"), [((), "nothing"), (("x" * 201,), "x" * 200)], ids=["none", "no CSV"]
+    ("header", "shown"), [((), "no columns"), (("x" * 201,), "x" * 200)], ids=["none", "no CSV"]
 )
 def test_a_long_header_is_cut(header, shown):
     (message,) = found(missing_fields, export(samples=[sample(header=header)]))
-    assert message.endswith(f"; it has {shown}")
+    assert message.endswith(f"which has {shown}")
 
 
 # The values
@@ -212,8 +213,8 @@ def test_each_file_has_at_most_one_message():
 def test_a_row_with_too_few_or_too_many_values_is_found(row):
     assert value_messages(row) == [
         (
-            f"line 2 of interactions.csv has {len(row)} values for 4 columns; does a value have a "
-            "comma or a line break without quotes?"
+            f"line 2 of interactions.csv has {len(row)} values for 4 columns; put quotes "
+            "around values with a comma or a line break, and complete the row"
         )
     ]
 
@@ -280,7 +281,12 @@ def marker_messages(marker_written_at, jobs=None, dataset=MARKED):
 
 
 def test_a_missing_marker_is_found_before_and_after_the_first_import():
-    missing = [f"the ready marker {MARKER} does not exist; was the export finished?"]
+    missing = [
+        (
+            f"the ready marker {MARKER} does not exist; write it when the export is "
+            "complete, or start a run with skipImport to train without an import"
+        )
+    ]
     assert marker_messages(None) == missing
     assert marker_messages(None, []) == missing
 
@@ -289,8 +295,8 @@ def test_a_marker_that_is_not_newer_than_the_last_import_is_found():
     assert marker_messages(ago(48)) == [
         (
             f"the ready marker {MARKER} was written at 2026-11-27T03:00:00+00:00, before the last "
-            "import at 2026-11-27T03:00:00+00:00; was the new export finished? To train without an "
-            "import, start with skipImport"
+            "import at 2026-11-27T03:00:00+00:00; write the marker after each export, or start "
+            "a run with skipImport to train without an import"
         )
     ]
 
@@ -315,7 +321,7 @@ def test_data_that_are_newer_than_the_marker_are_found():
     assert found(export_not_ready, seen, dataset=MARKED) == [
         (
             f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, for example "
-            "9.csv; is the export still being written? Write the marker after the objects"
+            "9.csv; write the marker after the last object of the export"
         )
     ]
 
@@ -351,8 +357,9 @@ def test_objects_that_were_imported_before_are_found():
     assert appending(NEW, old) == [
         (
             f"1 of 2 objects at {LOCATION} are older than the last import, for example old.csv, "
-            "and would be appended again; write new data to a new location each time, for example "
-            "'s3://bucket/interactions/{date}/'. To train without an import, start with skipImport"
+            "and would be appended again; write each export to a new location, for example "
+            "'s3://bucket/interactions/{date}/', or start a run with skipImport to train "
+            "without an import"
         )
     ]
 
@@ -372,8 +379,9 @@ def test_a_failed_import_does_not_count_as_the_last_import():
 @pytest.mark.parametrize(("size", "refused"), [(10**9, False), (10**9 + 1, True)])
 def test_at_most_a_gigabyte_is_appended(size, refused):
     message = (
-        f"{LOCATION} has {size} bytes; an INCREMENTAL import takes at most 1000000000: use "
-        "importMode FULL"
+        f"{LOCATION} has {size} bytes; an INCREMENTAL import takes at most 1000000000; export "
+        "more often, or use importMode FULL with a complete export, because it replaces all "
+        "bulk data"
     )
     assert appending(s3_object(size=size)) == [message] * refused
 
@@ -382,8 +390,9 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
 def test_at_least_a_thousand_interactions_are_appended(rows, refused):
     seen = export(samples=[replace(sample(), rows=(("1", "2", "3"),) * rows)])
     message = (
-        f"{LOCATION} has {rows} interactions; an INCREMENTAL import takes at least 1000 new ones: "
-        "import less often, or use importMode FULL"
+        f"{LOCATION} has {rows} interactions; an INCREMENTAL import takes at least 1000 new "
+        "ones; import less often, or use importMode FULL with a complete export, because it "
+        "replaces all bulk data"
     )
     assert found(wrong_increment, seen, dataset=INCREMENTAL) == [message] * refused
 
@@ -428,7 +437,8 @@ def test_an_export_that_would_replace_that_of_a_later_day_is_found(
     dated = {**configured, "dataLocation": location.replace("{date}", "2026-11-29")}
     message = (
         "s3://exports/2026-11-29.csv is of 2026-11-29, but run "
-        f"{last_run} has imported a later day since; start a run with {{}}"
+        f"{last_run} has imported a later day since then; start a run with {{}}, which imports "
+        "the export of today"
     )
     last_import = {DATASET: {"retraining-run": last_run}} if last_run else {}
     assert (
@@ -449,7 +459,7 @@ TRAINED = version_summary(creationDateTime=ago(47))
 SKIPPED = [
     (
         "nothing is new: the exports were imported before, no event tracker sends events, and "
-        "every solution was trained since; to train anyway, start with force"
+        "every solution was trained since then; to train anyway, start a run with force"
     )
 ]
 

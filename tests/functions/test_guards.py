@@ -126,10 +126,10 @@ def test_resources_that_exist_and_belong_together_pass():
 def test_every_resource_that_does_not_exist_is_found():
     absent = {"datasets": {}, "dataset_groups": {}, "solutions": {}, "campaigns": {}}
     assert messages(inactive_datasets, **absent) == [
-        f"{DATASET}: does not exist; create it, or correct the stack's config"
+        f"{DATASET}: does not exist; create it, or correct the ARN in the stack's config"
     ]
     assert messages(unusable_solution, **absent) == [
-        f"{SOLUTION}: does not exist; create it, or correct the stack's config",
+        f"{SOLUTION}: does not exist; create it, or correct the ARN in the stack's config",
         f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config",
     ]
 
@@ -138,8 +138,11 @@ def test_all_datasets_are_checked_if_one_does_not_exist():
     two = settings(datasets=[items_settings(), dataset_settings()])
     groups = {GROUP: group_resource(status="CREATE FAILED")}
     assert messages(inactive_datasets, settings_=two, dataset_groups=groups) == [
-        f"{ITEMS}: does not exist; create it, or correct the stack's config",
-        f"{GROUP}: its status is CREATE FAILED, but retraining needs ACTIVE",
+        f"{ITEMS}: does not exist; create it, or correct the ARN in the stack's config",
+        (
+            f"{GROUP}: its status is CREATE FAILED, but it has to be ACTIVE; wait if it is being "
+            "created, otherwise repair it or take it out of the config"
+        ),
     ]
 
 
@@ -154,7 +157,8 @@ def test_every_resource_that_is_not_active_is_found(status):
         *messages(inactive_datasets, **inactive),
         *messages(unusable_solution, **inactive),
     ] == [
-        f"{arn}: its status is {status}, but retraining needs ACTIVE"
+        f"{arn}: its status is {status}, but it has to be ACTIVE; wait if it is being created, "
+        "otherwise repair it or take it out of the config"
         for arn in (DATASET, GROUP, SOLUTION)
     ]
 
@@ -164,8 +168,8 @@ def test_a_solution_of_another_group_is_found():
     solutions = {SOLUTION: solution_resource(datasetGroupArn=other)}
     assert messages(unusable_solution, solutions=solutions) == [
         (
-            f"{SOLUTION}: belongs to {other}, but the datasets belong to {GROUP}; configure the "
-            f"datasets of {other}"
+            f"{SOLUTION}: belongs to {other}, but the datasets of this stack belong to "
+            f"{GROUP}; correct the ARN, or give {other} a stack of its own"
         )
     ]
 
@@ -188,8 +192,8 @@ def test_a_campaign_of_another_solution_is_found(served):
     campaigns = {CAMPAIGN: campaign(solutionVersionArn=served)}
     assert messages(unusable_solution, campaigns=campaigns) == [
         (
-            f"{CAMPAIGN}: serves {served}, which is no version of {SOLUTION}; configure the "
-            "campaign under its solution"
+            f"{CAMPAIGN}: serves {served}, which is not a version of {SOLUTION}; move the "
+            "campaign to the solution of that version in the config"
         )
     ]
 
@@ -211,8 +215,8 @@ def test_an_incremental_import_without_a_full_one_is_found(jobs):
     import_jobs = {DATASET: jobs}
     assert messages(incremental_without_full, dataset=INCREMENTAL, import_jobs=import_jobs) == [
         (
-            f"importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} before; import it "
-            "once with importMode FULL"
+            f"importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} before; import a "
+            "complete export once with importMode FULL, which replaces all bulk data"
         )
     ]
 
@@ -245,8 +249,8 @@ def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode,
     assert messages(update_without_recipe, **known) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
-            f"aws-hrnn-coldstart, but this solution has the recipe "
-            f"{(recipe or '').rpartition('/')[2]}; train it with FULL"
+            "aws-hrnn-coldstart, but this solution has the recipe "
+            f"{(recipe or '').rpartition('/')[2]}; change trainingMode to FULL"
         )
     ]
 
@@ -281,7 +285,7 @@ def test_a_request_for_an_update_without_a_full_version_is_found(versions):
     assert messages(update_without_full, request=request, solution=UPDATE, versions=known) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
-            "but there is none; start with trainingMode FULL"
+            "but there is none; start a run with trainingMode FULL"
         )
     ]
 
@@ -354,7 +358,7 @@ def test_a_probe_with_the_wrong_key_is_found(recipe, probe, key, expected):
     assert probe_messages(recipe, probe) == [
         (
             f"{CAMPAIGN}: the probe has {key}, but campaigns of the recipe {recipe} need "
-            f"{expected}; change the probe"
+            f"{expected}; use that key in the probe"
         )
     ]
 
@@ -362,8 +366,8 @@ def test_a_probe_with_the_wrong_key_is_found(recipe, probe, key, expected):
 def test_a_probe_of_a_recipe_that_answers_none_is_found():
     assert probe_messages("aws-next-best-action", USER) == [
         (
-            f"{CAMPAIGN}: campaigns of the recipe aws-next-best-action answer no probe; remove the "
-            "probe"
+            f"{CAMPAIGN}: campaigns of the recipe aws-next-best-action do not answer a probe; "
+            "remove the probe from the campaign"
         )
     ]
 
@@ -433,7 +437,10 @@ def training_messages(limit, *versions):
 
 def test_a_solution_that_was_trained_as_often_as_allowed_is_found():
     assert training_messages(2, RECENT, RECENT) == [
-        f"{SOLUTION}: versions created within 30 days: 2, and limits.maxTrainingsPerMonth is 2"
+        (
+            f"{SOLUTION}: versions created within 30 days: 2, and limits.maxTrainingsPerMonth is "
+            "2, so wait some days or raise the limit"
+        )
     ]
 
 
@@ -464,8 +471,9 @@ def test_a_solution_without_known_versions_passes():
 def test_more_than_four_of_five_import_slots_are_a_warning(running, datasets, crowded):
     settings_ = settings(datasets=[dataset_settings()] * datasets)
     known = {"settings_": settings_, "import_slots_used": running}
-    warning = f"5 imports for 5 slots: {running} under way and {datasets} of this run"
-    expected = [f"{warning}; some of them will wait"] * crowded
+    warning = f"{running} imports are running in this region and this run adds {datasets}, but"
+    limit = "at most 5 run at once; some may wait, and you need not do anything"
+    expected = [f"{warning} {limit}"] * crowded
     assert messages(crowded_imports, **known) == expected
 
 
@@ -487,7 +495,10 @@ RESUME = {"resume": RUN_ID}
 
 def test_a_resumed_run_without_any_job_is_found():
     assert messages(nothing_to_resume, request=RESUME) == [
-        f"resume: run {RUN_ID} has created no job, so everything starts from the beginning"
+        (
+            f"resume: run {RUN_ID} has created no job, so this run imports and trains everything; "
+            "check the run id"
+        )
     ]
 
 

@@ -414,5 +414,5 @@ def test_a_wrong_input_is_refused_before_any_request(handle):
     assert str(error.value) == (
         "2 problems with this run:\n"
         "  key: 'dryrun' is unknown; did you mean 'dryRun'?\n"
-        "  trigger: 'x' is neither 'schedule' nor 'manual'"
+        "  trigger: 'x' is neither 'schedule' nor 'manual'; leave it out"
     )

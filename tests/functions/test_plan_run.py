@@ -180,13 +180,15 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
     assert refusal({"trainingMode": "UPDATE"}, settings_=settings_, **changes) == (
         "4 problems with this run:\n"
         f"  datasets.interactions: importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} "
-        "before; import it once with importMode FULL\n"
+        "before; import a complete export once with importMode FULL, which replaces all bulk data\n"
         f"  {SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
-        "aws-hrnn-coldstart, but this solution has the recipe aws-sims; train it with FULL\n"
+        "aws-hrnn-coldstart, but this solution has the recipe aws-sims; change trainingMode to "
+        "FULL\n"
         f"  {SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
-        "but there is none; start with trainingMode FULL\n"
+        "but there is none; start a run with trainingMode FULL\n"
         "  datasets.interactions: s3://exports/interactions.csv has 1 interactions; an INCREMENTAL "
-        "import takes at least 1000 new ones: import less often, or use importMode FULL"
+        "import takes at least 1000 new ones; import less often, or use importMode FULL with a "
+        "complete export, because it replaces all bulk data"
     )
 
 
@@ -231,7 +233,7 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
             {"settings_": probed_settings(itemId="i1", minResults=1, minutes=1)},
             "the probe has itemId",
         ),
-        ({"exports": {DATASET: export(objects=[], samples=[])}}, "was the export written"),
+        ({"exports": {DATASET: export(objects=[], samples=[])}}, "check dataLocation and the job"),
         (
             {"last_full_import_tags": {DATASET: {"retraining-bytes": "9999"}}},
             "less than minRelativeSize",
@@ -274,7 +276,7 @@ def test_an_export_that_a_resumed_run_has_begun_to_import_is_not_checked_again(s
 )
 def test_any_other_export_is_checked(request_, status):
     jobs = {DATASET: [import_summary(jobName=JOB_NAME, status=status)]}
-    assert "was the export written" in refusal(request_, import_jobs=jobs, **BAD_EXPORT)
+    assert "check dataLocation and the job" in refusal(request_, import_jobs=jobs, **BAD_EXPORT)
 
 
 # Guards that skip
@@ -342,7 +344,10 @@ def test_a_run_is_refused_although_nothing_is_new():
 
 
 ONCE = limits(maxTrainingsPerMonth=1)
-OFTEN = f"{SOLUTION}: versions created within 30 days: 1, and limits.maxTrainingsPerMonth is 1"
+OFTEN = (
+    f"{SOLUTION}: versions created within 30 days: 1, and limits.maxTrainingsPerMonth is "
+    "1, so wait some days or raise the limit"
+)
 
 
 def test_a_run_that_would_train_too_often_is_skipped_and_shows_its_plan():
@@ -378,7 +383,10 @@ def test_automatic_training_is_a_warning_or_a_refusal_as_configured():
 
 def test_crowded_imports_are_a_warning():
     assert plan(import_slots_used=4)["warnings"] == [
-        "5 imports for 5 slots: 4 under way and 1 of this run; some of them will wait"
+        (
+            "4 imports are running in this region and this run adds 1, but at most 5 run at once; "
+            "some may wait, and you need not do anything"
+        )
     ]
 
 
@@ -388,5 +396,8 @@ def test_a_skipped_run_warns_too():
 
 def test_a_resumed_run_that_left_no_job_is_a_warning():
     assert plan(RESUME)["warnings"] == [
-        f"resume: run {RUN_ID} has created no job, so everything starts from the beginning"
+        (
+            f"resume: run {RUN_ID} has created no job, so this run imports and trains everything; "
+            "check the run id"
+        )
     ]

@@ -410,5 +410,7 @@ def test_a_job_that_may_have_been_created_is_a_warning_with_its_name(error, unce
     )
     names = [JOB_NAME, VERSION_NAME] if uncertain else []
     assert report_of(document)["warnings"] == [
-        f"{name} may have been created; resume run {RUN_ID} to adopt it" for name in names
+        f"Personalize did not answer the request to create {name}, so it may exist; resume run "
+        f"{RUN_ID}, which uses it if it exists"
+        for name in names
     ], "a job with an ARN is in the report anyway"

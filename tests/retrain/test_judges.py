@@ -25,7 +25,10 @@ from tests.retrain.builders import (
 JUDGES = {str(scenario.name): scenario.judge for scenario in SCENARIOS}
 ACTIVE = {NEW: "ACTIVE"}
 TOO_SMALL = "datasets.interactions: less than minRelativeSize 0.5"
-WRONG_HEADER = "datasets.interactions: lacks A, which the dataset's schema requires; it has B"
+WRONG_HEADER = (
+    "datasets.interactions: lacks A, which the dataset's schema requires; add or "
+    "rename columns in the export, which has B"
+)
 BOTH_TRAIN = "solutions[0]: also trains automatically"
 
 

@@ -52,13 +52,14 @@ def rows_of_export(count):
         pytest.param(
             b"",
             "1 of 1 objects at s3://exports/interactions.csv are empty, for example "
-            "interactions.csv; was the export cut off? A marker must be outside of the location",
+            "interactions.csv; if one is a marker, write it outside of this location, "
+            "otherwise repeat the export",
             id="empty",
         ),
         pytest.param(
             INTERACTIONS.replace(b"ITEM_ID,TIMESTAMP", b"ITEM,TIME", 1),
             "the header of interactions.csv lacks ITEM_ID, TIMESTAMP, which the dataset's schema "
-            "requires; it has USER_ID, ITEM, TIME",
+            "requires; add or rename columns in the export, which has USER_ID, ITEM, TIME",
             id="header",
         ),
         pytest.param(
@@ -68,13 +69,14 @@ def rows_of_export(count):
         ),
         pytest.param(
             INTERACTIONS.replace(b"u1,", b"u1,u1,", 1),
-            "line 3 of interactions.csv has 4 values for 3 columns; does a value have a comma or a "
-            "line break without quotes?",
+            "line 3 of interactions.csv has 4 values for 3 columns; put quotes around values "
+            "with a comma or a line break, and complete the row",
             id="columns",
         ),
         pytest.param(
             None,
-            "there is no object at s3://exports/interactions.csv; was the export written?",
+            "there is no object at s3://exports/interactions.csv; check dataLocation and the "
+            "job that writes the export",
             id="missing",
         ),
     ],
@@ -105,7 +107,8 @@ def test_an_export_that_cannot_be_read_is_refused():
         assert run_and_get_problems(pipeline) == [
             (
                 "datasets.interactions: s3://elsewhere/data.csv cannot be read: NoSuchBucket: it "
-                "does not exist; does it exist, and may this account read it?"
+                "does not exist; check that it exists and that the role of plan-retraining may "
+                "list and read it"
             )
         ]
 
@@ -176,8 +179,8 @@ def test_all_pages_of_a_folder_are_checked():
         assert run_and_get_problems(pipeline) == [
             (
                 "datasets.interactions: 1 of 1200 objects at s3://exports/days/ are empty, "
-                "for example days/1199.csv; was the export cut off? A marker must be outside of "
-                "the location"
+                "for example days/1199.csv; if one is a marker, write it outside of this "
+                "location, otherwise repeat the export"
             )
         ]
 
@@ -190,8 +193,9 @@ def test_an_export_needs_a_ready_marker_newer_than_the_last_import():
     with deploy(group) as pipeline:
         assert run_and_get_problems(pipeline) == [
             (
-                "datasets.interactions: the ready marker s3://exports/_READY does not exist; was "
-                "the export finished?"
+                "datasets.interactions: the ready marker s3://exports/_READY does not exist; "
+                "write it when the export is complete, or start a run with skipImport to train "
+                "without an import"
             )
         ]
         pipeline.bucket.put("_READY", b"")
@@ -203,8 +207,8 @@ def test_an_export_needs_a_ready_marker_newer_than_the_last_import():
         assert problems_of(pipeline.run(scheduledTime=NEXT_SLOT)) == [
             (
                 "datasets.interactions: the ready marker s3://exports/_READY was written at "
-                f"{marked_at}, before the last import at {last_import}; was the new export "
-                "finished? To train without an import, start with skipImport"
+                f"{marked_at}, before the last import at {last_import}; write the marker after "
+                "each export, or start a run with skipImport to train without an import"
             )
         ]
         pipeline.bucket.put("_READY", b"")
@@ -225,12 +229,14 @@ def test_the_date_in_a_location_is_the_day_of_the_slot():
         (request,) = pipeline.requests("CreateDatasetImportJob")
         assert problems_of(pipeline.run(scheduledTime=NEXT_SLOT)) == [
             (
-                "datasets.interactions: there is no object at s3://exports/2026-12-06/data.csv; "
-                "was the export written?"
+                "datasets.interactions: there is no object at "
+                "s3://exports/2026-12-06/data.csv; check dataLocation and the job that writes "
+                "the export"
             ),
             (
-                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready does not "
-                "exist; was the export finished?"
+                "datasets.interactions: the ready marker s3://exports/2026-12-06.ready does "
+                "not exist; write it when the export is complete, or start a run with "
+                "skipImport to train without an import"
             ),
         ]
     assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
@@ -256,9 +262,9 @@ def test_an_incremental_import_of_old_objects_is_refused():
             (
                 "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older "
                 "than the last import, for example interactions.csv, and would be appended again; "
-                "write new data to a new location each time, for example "
-                "'s3://bucket/interactions/{date}/'. To train without an import, start with "
-                "skipImport"
+                "write each export to a new location, for example "
+                "'s3://bucket/interactions/{date}/', or start a run with skipImport to train "
+                "without an import"
             )
         ]
 
@@ -273,8 +279,8 @@ def test_an_incremental_import_needs_1000_interactions(rows, is_refused):
         assert problems_of(execution) == [
             (
                 "datasets.interactions: s3://exports/new-interactions.csv has 999 interactions; an "
-                "INCREMENTAL import takes at least 1000 new ones: import less often, or use "
-                "importMode FULL"
+                "INCREMENTAL import takes at least 1000 new ones; import less often, or use "
+                "importMode FULL with a complete export, because it replaces all bulk data"
             )
         ]
     else:
@@ -300,8 +306,14 @@ def test_all_missing_resources_are_reported_together():
             solution("gone", campaigns=["lost"]), solution("taste", campaigns=["nowhere"])
         )
         assert run_and_get_problems(pipeline) == [
-            f"{dataset_arn('actions')}: does not exist; create it, or correct the stack's config",
-            f"{solution_arn('gone')}: does not exist; create it, or correct the stack's config",
+            (
+                f"{dataset_arn('actions')}: does not exist; create it, or correct the ARN in the "
+                "stack's config"
+            ),
+            (
+                f"{solution_arn('gone')}: does not exist; create it, or correct the ARN in the "
+                "stack's config"
+            ),
             (
                 f"{campaign_arn('lost')}: does not exist; create it, or take it out of the stack's "
                 "config"
@@ -320,8 +332,8 @@ def test_a_campaign_of_another_solution_is_refused():
         served = pipeline.served_version("detail")
         assert run_and_get_problems(pipeline) == [
             (
-                f"{campaign_arn('detail')}: serves {served}, which is no version of "
-                f"{solution_arn()}; configure the campaign under its solution"
+                f"{campaign_arn('detail')}: serves {served}, which is not a version of "
+                f"{solution_arn()}; move the campaign to the solution of that version in the config"
             )
         ]
 
@@ -334,8 +346,9 @@ def test_datasets_of_another_group_than_the_solution_are_refused():
         pipeline.group = books.with_solutions(solution("taste"))
         assert run_and_get_problems(pipeline) == [
             (
-                f"{solution_arn()}: belongs to {MOVIES.arn}, but the datasets belong to "
-                f"{books.arn}; configure the datasets of {MOVIES.arn}"
+                f"{solution_arn()}: belongs to {MOVIES.arn}, but the datasets of this stack "
+                "belong to "
+                f"{books.arn}; correct the ARN, or give {MOVIES.arn} a stack of its own"
             )
         ]
 
@@ -346,7 +359,10 @@ def test_a_dataset_that_is_not_active_is_refused():
         MOVIES.create_dataset(pipeline.client, "users")
         pipeline.group = MOVIES.with_datasets("interactions", "users")
         assert run_and_get_problems(pipeline) == [
-            f"{dataset_arn('users')}: its status is CREATE PENDING, but retraining needs ACTIVE"
+            (
+                f"{dataset_arn('users')}: its status is CREATE PENDING, but it has to be ACTIVE; "
+                "wait if it is being created, otherwise repair it or take it out of the config"
+            )
         ]
 
 

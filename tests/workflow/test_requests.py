@@ -105,7 +105,7 @@ def test_update_is_refused_if_the_recipe_does_not_support_it():
         (
             f"{solution_arn()}: trainingMode UPDATE needs one of the recipes "
             "aws-user-personalization, aws-hrnn-coldstart, but this solution has the recipe "
-            "aws-user-personalization-v2; train it with FULL"
+            "aws-user-personalization-v2; change trainingMode to FULL"
         )
     ]
 
@@ -124,7 +124,7 @@ def test_update_is_refused_without_a_full_version():
     assert problems_of(execution) == [
         (
             f"{solution_arn('fresh')}: trainingMode UPDATE needs an ACTIVE version that was "
-            "trained with FULL, but there is none; start with trainingMode FULL"
+            "trained with FULL, but there is none; start a run with trainingMode FULL"
         )
     ]
 
@@ -139,7 +139,8 @@ def test_incremental_is_refused_without_a_full_import():
     assert problems_of(execution) == [
         (
             "datasets.items: importMode INCREMENTAL needs an ACTIVE FULL import of "
-            f"{dataset_arn('ITEMS')} before; import it once with importMode FULL"
+            f"{dataset_arn('ITEMS')} before; import a complete export once with importMode "
+            "FULL, which replaces all bulk data"
         )
     ]
 

@@ -128,7 +128,10 @@ def test_resuming_an_unknown_run_starts_a_new_run_with_a_warning():
         execution = pipeline.run(resume="20261128T030000Z")
     assert outcomes(execution) == ALL_DONE
     assert report(execution)["warnings"] == [
-        "resume: run 20261128T030000Z has created no job, so everything starts from the beginning"
+        (
+            "resume: run 20261128T030000Z has created no job, so this run imports and trains "
+            "everything; check the run id"
+        )
     ]
 
 

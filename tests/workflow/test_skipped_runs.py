@@ -26,8 +26,8 @@ from tests.world import (
 )
 
 NOTHING_NEW = (
-    "nothing is new: the exports were imported before, no event tracker sends events, and every "
-    "solution was trained since; to train anyway, start with force"
+    "nothing is new: the exports were imported before, no event tracker sends events, and "
+    "every solution was trained since then; to train anyway, start a run with force"
 )
 
 
@@ -281,7 +281,7 @@ def test_a_run_beyond_the_trainings_of_a_month_is_skipped():
     assert report(second)["status"] == "SKIPPED"
     assert skip_reason(second) == (
         f"{solution_arn()}: versions created within 30 days: 2, and "
-        "limits.maxTrainingsPerMonth is 2"
+        "limits.maxTrainingsPerMonth is 2, so wait some days or raise the limit"
     )
 
 
@@ -307,7 +307,10 @@ def test_too_few_free_import_slots_are_a_warning():
         execution = pipeline.run()
     assert outcomes(execution) == ALL_DONE
     assert report(execution)["warnings"] == [
-        "5 imports for 5 slots: 2 under way and 3 of this run; some of them will wait"
+        (
+            "2 imports are running in this region and this run adds 3, but at most 5 run at once; "
+            "some may wait, and you need not do anything"
+        )
     ]
 
 
