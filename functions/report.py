@@ -303,7 +303,7 @@ def _lines(report: RunReport) -> Iterator[str]:
     for solution in report["solutions"]:
         yield _line(1, solution["solutionArn"], solution["outcome"], solution["failure"])
         if solution["solutionVersionArn"]:
-            adopted = ", foreign and adopted" if solution["adopted"] else ""
+            adopted = ", foreign, used instead of a training" if solution["adopted"] else ""
             yield f"    version {solution['solutionVersionArn']}{adopted}"
         for campaign in solution["campaigns"]:
             yield _line(2, campaign["campaignArn"], campaign["outcome"], campaign["failure"])

@@ -59,4 +59,10 @@ def _notes(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the new value cannot be compared with the value of the live version."""
     new_value, live_value = new.get(rule["metric"]), live.get(rule["metric"])
     if "maxDrop" in rule and (new_value is None or live_value is None):
-        yield f"{rule['metric']} could not be compared: new {new_value}, live {live_value}"
+        new_text, live_text = (
+            "no value" if value is None else f"{value}" for value in (new_value, live_value)
+        )
+        yield (
+            f"{rule['metric']} was not compared, because the new version has {new_text} and the "
+            f"version in use has {live_text}; maxDrop had no effect"
+        )

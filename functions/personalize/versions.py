@@ -100,7 +100,10 @@ def create_solution_version(
         if _has_all_data(version, planned_solution, data_complete_at):
             return _adopt_foreign(client, version, planned_solution)
     if older := older_run(aws.stepfunctions(), run):
-        return _skipped_job(planned_solution["solutionArn"], f"{older} is under way")
+        return _skipped_job(
+            planned_solution["solutionArn"],
+            f"{older}, an older run, is still running; wait until it has ended, or stop it",
+        )
     return _train(client, settings, planned_solution, candidates.foreign_in_training)
 
 

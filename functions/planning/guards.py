@@ -98,7 +98,10 @@ def event_of_deployment(situation: Situation) -> Iterator[str]:
 def older_run(situation: Situation) -> Iterator[str]:
     """Yield a message for an older run of this pipeline that is still running."""
     if situation.world.older_run:
-        yield f"{situation.world.older_run} is under way"
+        yield (
+            f"{situation.world.older_run}, an older run, is still running; wait until it has "
+            "ended, or stop it"
+        )
 
 
 def inactive_datasets(situation: Situation) -> Iterator[str]:

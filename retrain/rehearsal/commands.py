@@ -66,4 +66,4 @@ def until_interrupted(emulator: Emulator) -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
     if not stop.is_set():
-        raise FailedError("the emulator has died")
+        raise FailedError("the emulator ended unexpectedly; start the command again")

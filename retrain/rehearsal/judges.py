@@ -122,7 +122,9 @@ def started_once(evidence: Evidence) -> Iterator[Expectation]:
     yield Expectation(
         "the run by hand was skipped, and its report names the run that was under way",
         by_hand.status == "SKIPPED"
-        and f"{scheduled.execution_arn} is under way" in evidence.messages(),
+        and f"{scheduled.execution_arn}, an older run, is still running; wait until it has "
+        f"ended, or stop it"
+        in evidence.messages(),
     )
     yield Expectation("the run by hand started no job", not by_hand.jobs)
     trained_solutions = [arn.rpartition("/")[0] for arn in evidence.version_statuses]

@@ -40,8 +40,8 @@ def next_slot(
     slot = slots.next_slot(timing, earliest)
     if slot is None:
         raise RehearsalError(
-            f"{schedule['ScheduleExpression']} has no future slot; "
-            "change retrainingRate to one that has, for example 7 days"
+            f"{schedule['ScheduleExpression']} does not fire again; change retrainingRate, for "
+            "example to 7 days"
         )
     return slot.isoformat()
 

@@ -75,7 +75,12 @@ def test_without_a_served_version_nothing_is_compared(personalize, changes, serv
     expect_metrics(personalize, new=0.42)
     assert evaluate(personalize) == evaluation(
         comparedWith=served,
-        notes=[f"{NDCG} could not be compared: new 0.42, live None"],
+        notes=[
+            (
+                f"{NDCG} was not compared, because the new version has 0.42 and the version in "
+                "use has no value; maxDrop had no effect"
+            )
+        ],
         metrics={NDCG: {"new": 0.42, "live": None}},
     )
 
@@ -84,7 +89,12 @@ def test_a_version_without_any_metrics_cannot_be_compared(personalize):
     expect_campaign(personalize)
     expect_metrics(personalize, new=None, live=0.4)
     assert evaluate(personalize) == evaluation(
-        notes=[f"{NDCG} could not be compared: new None, live 0.4"],
+        notes=[
+            (
+                f"{NDCG} was not compared, because the new version has no value and the version "
+                "in use has 0.4; maxDrop had no effect"
+            )
+        ],
         metrics={NDCG: {"new": None, "live": 0.4}},
     )
 

@@ -68,8 +68,22 @@ def test_a_rejection_has_a_reason_with_both_values():
 @pytest.mark.parametrize(
     ("new", "live", "note"),
     [
-        (0.4, None, f"{NDCG} could not be compared: new 0.4, live None"),
-        (None, 0.4, f"{NDCG} could not be compared: new None, live 0.4"),
+        (
+            0.4,
+            None,
+            (
+                f"{NDCG} was not compared, because the new version has 0.4 and the version "
+                "in use has no value; maxDrop had no effect"
+            ),
+        ),
+        (
+            None,
+            0.4,
+            (
+                f"{NDCG} was not compared, because the new version has no value and the "
+                "version in use has 0.4; maxDrop had no effect"
+            ),
+        ),
     ],
 )
 def test_a_metric_that_cannot_be_compared_is_accepted_with_a_note(new, live, note):

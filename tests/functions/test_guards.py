@@ -112,7 +112,9 @@ def test_a_person_may_start_a_run_right_after_a_deployment():
 
 
 def test_an_older_run_is_found():
-    assert messages(older_run, older_run=EXECUTION) == [f"{EXECUTION} is under way"]
+    assert messages(older_run, older_run=EXECUTION) == [
+        f"{EXECUTION}, an older run, is still running; wait until it has ended, or stop it"
+    ]
     assert messages(older_run) == []
 
 

@@ -293,7 +293,8 @@ def test_a_run_beside_an_older_one_is_skipped_even_if_other_guards_would_refuse(
     assert plan(older_run=EXECUTION, datasets={}) == {
         "imports": [],
         "solutions": [],
-        "skipped": f"{EXECUTION} is under way",
+        "skipped": f"{EXECUTION}, an older run, is still running; wait until it has ended, or "
+        "stop it",
         "warnings": [],
     }
 

@@ -216,7 +216,7 @@ def test_a_training_that_was_not_started_has_no_version():
 
 
 def test_a_training_that_was_skipped_has_a_reason():
-    reason = f"{EXECUTION} is under way"
+    reason = f"{EXECUTION}, an older run, is still running; wait until it has ended, or stop it"
     skipped = job(SOLUTION, phase="SKIPPED", status="SKIPPED", failure=reason)
     del skipped["createdAt"]
     assert solution_report(version=skipped, campaigns=[]) == {
@@ -247,7 +247,7 @@ def test_a_foreign_version_is_marked_as_adopted():
     report = report_of(finished(solutions=[foreign]))
     adopted = {"adopted": True, "solutionVersionArn": FOREIGN_VERSION}
     assert report["solutions"] == [{**RETRAINED, **adopted}]
-    assert f"    version {FOREIGN_VERSION}, foreign and adopted\n" in report["text"]
+    assert f"    version {FOREIGN_VERSION}, foreign, used instead of a training\n" in report["text"]
 
 
 def test_a_failed_solution_fails_the_run():

@@ -389,7 +389,8 @@ def test_nothing_is_trained_while_an_older_run_is_running(personalize, older):
         "phase": "SKIPPED",
         "seconds": 0,
         "status": "SKIPPED",
-        "failure": f"{EXECUTION} is under way",
+        "failure": f"{EXECUTION}, an older run, is still running; wait until it has ended, or "
+        "stop it",
         "warnings": [],
         "foreign": False,
     }

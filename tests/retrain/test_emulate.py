@@ -31,7 +31,7 @@ def fake_emulator(monkeypatch):
 def test_emulate_prints_the_variables_and_ends_with_1_if_the_emulator_dies(fake_emulator, capsys):
     assert emulate.emulate("dev", port=0) == 1
     output, errors = capsys.readouterr()
-    assert errors == "the emulator has died\n"
+    assert errors == "the emulator ended unexpectedly; start the command again\n"
     assert output == (
         ".\n\n"
         "The emulator has everything that stack dev names, and newer exports for the next run.\n"

@@ -45,7 +45,9 @@ def retrained(outcome):
 
 FAILED = run("FAILED", solution_report(), jobs=[training()])
 SKIPPED_BY_HAND = run(
-    "SKIPPED", reason=f"{EXECUTION} is under way", execution_arn=EXECUTION_BY_HAND
+    "SKIPPED",
+    reason=f"{EXECUTION}, an older run, is still running; wait until it has ended, or stop it",
+    execution_arn=EXECUTION_BY_HAND,
 )
 FIRST, SECOND = run(jobs=[import_job(arn="a")]), run("TRAINED", jobs=[import_job(arn="b")])
 

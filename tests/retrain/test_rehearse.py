@@ -231,7 +231,7 @@ def test_keep_with_json_prints_the_variables_to_stderr(rehearsed, capsys):
     output, errors = capsys.readouterr()
     assert json.loads(output)["succeeded"]
     assert "export AWS_REGION=eu-west-1" in errors
-    assert errors.endswith("the emulator has died\n")
+    assert errors.endswith("the emulator ended unexpectedly; start the command again\n")
 
 
 def test_the_caller_s_aws_settings_and_proxies_are_removed(rehearsed, monkeypatch):

@@ -50,8 +50,7 @@ def test_a_schedule_without_a_future_slot_is_an_error(next_slot):
     with pytest.raises(RehearsalError) as caught:
         next_slot("cron(0 3 1 1 ? 2026)", "2026-06-01T00:00:00+00:00")
     assert str(caught.value) == (
-        "cron(0 3 1 1 ? 2026) has no future slot; change retrainingRate to one that has, for "
-        "example 7 days"
+        "cron(0 3 1 1 ? 2026) does not fire again; change retrainingRate, for example to 7 days"
     )
 
 

@@ -63,7 +63,7 @@ def test_a_foreign_training_that_started_after_the_end_of_the_imports_is_adopted
         "  import of items: IMPORTED\n"
         "  import of users: IMPORTED\n"
         f"  {solution_arn()}: DEPLOYED\n"
-        f"    version {foreign}, foreign and adopted\n"
+        f"    version {foreign}, foreign, used instead of a training\n"
         f"    {campaign_arn()}: DEPLOYED"
     )
 

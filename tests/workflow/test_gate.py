@@ -183,7 +183,10 @@ def test_a_metric_that_the_recipe_does_not_have_is_a_warning():
         assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == {**IMPORTED, **DEPLOYED}
     assert report(execution)["warnings"] == [
-        f"{campaign_arn()}: hit_at_k could not be compared: new None, live None"
+        (
+            f"{campaign_arn()}: hit_at_k was not compared, because the new version has no value "
+            "and the version in use has no value; maxDrop had no effect"
+        )
     ]
 
 
@@ -229,7 +232,10 @@ def test_a_campaign_that_serves_nothing_gets_a_version_that_cannot_be_compared()
         value = ndcg(pipeline, new)
     assert outcomes(execution) == {**IMPORTED, **DEPLOYED}
     assert report(execution)["warnings"] == [
-        f"{campaign_arn()}: {NDCG_AT_10} could not be compared: new {value}, live None"
+        (
+            f"{campaign_arn()}: {NDCG_AT_10} was not compared, because the new version has {value} "
+            "and the version in use has no value; maxDrop had no effect"
+        )
     ]
     assert report(execution)["solutions"][0]["campaigns"][0]["previousVersionArn"] is None
 

@@ -150,7 +150,9 @@ def test_a_later_run_is_skipped_and_names_the_earlier_execution():
         later = pipeline.run(scheduledTime=NEXT_SLOT)
         assert outcomes(earlier.wait()) == ALL_DONE
         assert len(pipeline.versions()) == 2
-    assert skip_reason(later) == f"{earlier.arn} is under way"
+    assert skip_reason(later) == (
+        f"{earlier.arn}, an older run, is still running; wait until it has ended, or stop it"
+    )
 
 
 def test_of_two_runs_that_start_together_exactly_one_continues():
@@ -207,7 +209,10 @@ def test_a_run_that_its_plan_did_not_see_is_found_before_the_training():
         assert len(pipeline.versions()) == 2, "only the earlier run trains"
     assert later.status == "SUCCEEDED"
     assert report(later)["status"] == "SKIPPED"
-    assert failures(later) == {"taste": f"{earlier.arn} is under way"}
+    assert failures(later) == {
+        "taste": f"{earlier.arn}, an older run, is still running; wait "
+        f"until it has ended, or stop it"
+    }
     assert outcomes(later) == {
         "interactions": "IMPORTED",
         "items": "IMPORTED",
