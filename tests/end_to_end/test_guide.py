@@ -16,14 +16,19 @@ from tests.end_to_end.aws_cli import aws_command
 from tests.end_to_end.stack import PROJECT, eventually
 
 GUIDE = PROJECT / "docs" / "operations.md"
-RUN_ID = "20261130T030000Z"
-"""The run in the examples of the guide."""
+CHANGE = "# CHANGES AWS"
+CHANGING = re.compile(
+    r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|put-\w+|create-topic|pulumi up)\b"
+)
+"""The commands of the guide that change something."""
 PULUMI = """\
 #!/bin/sh
 echo "pulumi $*" >> {calls}
 case "$1 $2 $3" in
 {outputs}
-    "config get paused") echo false ;;
+    "config get aws:region") echo eu-west-1 ;;
+    "config get datasets") echo '{datasets}' ;;
+    "config get solutions") echo '{solutions}' ;;
 esac
 """
 PRELUDE = """\
@@ -57,8 +62,23 @@ def pulumi_calls(films, tmp_path):
         f'    "stack output {name}") echo {value} ;;'
         for name, value in films.deployment.outputs.items()
     )
+    datasets = {
+        name: {"datasetArn": f"arn:aws:personalize:eu-west-1:123456789012:dataset/films/{name}"}
+        for name in ("INTERACTIONS", "USERS")
+    }
+    solution = {
+        "solutionArn": films.solution_arn,
+        "campaigns": [{"campaignArn": films.campaign_arn}],
+    }
     script = tmp_path / "pulumi"
-    script.write_text(PULUMI.format(calls=calls, outputs=outputs))
+    script.write_text(
+        PULUMI.format(
+            calls=calls,
+            outputs=outputs,
+            datasets=json.dumps(datasets),
+            solutions=json.dumps([solution]),
+        )
+    )
     script.chmod(0o755)
     return calls
 
@@ -73,15 +93,19 @@ def aws_folder(tmp_path_factory):
 
 @pytest.fixture
 def paste(films, pulumi_calls, aws_folder):
-    """Return a function that pastes the commands of a section and returns what they print."""
+    """Return a function that pastes the commands of a section and returns what they print.
+
+    Its other arguments are the variables that the reader fills in.
+    """
     folders = [str(pulumi_calls.parent), str(aws_folder), os.environ["PATH"]]
     environment = {**films.emulator.exports, "PATH": os.pathsep.join(folders), "HOME": "/nowhere"}
 
-    def paste_section(heading, run_id=RUN_ID):
+    def paste_section(heading, **variables):
         blocks = [SET_UP, *(COMMANDS.get(heading) or LIST_EXECUTIONS)]
-        script = "".join([PRELUDE, *blocks])
-        script = script.replace("movies-for-you", "films").replace("STACK=prod", "STACK=films")
-        script = script.replace(RUN_ID, run_id)
+        script = "".join([PRELUDE, *blocks]).replace("STACK=prod", "STACK=films")
+        for name, value in variables.items():
+            script = script.replace(f'{name}=""', f"{name}={value}")
+        assert '=""' not in script, "the test has to fill in each variable"
         pasted = subprocess.run(
             ["bash"],  # noqa: S607  # as a reader has it
             input=script,
@@ -117,39 +141,66 @@ def long_training(films):
     return personalize.create_solution_version(solutionArn=solution_arn)["solutionVersionArn"]
 
 
+def schedule_states(films):
+    """Return the states of the schedules of the stack."""
+    group = films.output("schedule_arn").split("/")[-2]
+    schedules = films.client("scheduler").list_schedules(GroupName=group)["Schedules"]
+    return [schedule["State"] for schedule in schedules]
+
+
+@pytest.fixture
+def schedule_is_restored(films):
+    """Restore the schedule of the stack after the test, because other tests fire it."""
+    group, name = films.output("schedule_arn").split("/")[-2:]
+    client = films.client("scheduler")
+    schedule = client.get_schedule(GroupName=group, Name=name)
+    yield
+    output_only = ("Arn", "CreationDate", "LastModificationDate", "ResponseMetadata")
+    client.update_schedule(
+        **{key: value for key, value in schedule.items() if key not in output_only}
+    )
+    assert schedule_states(films) == ["ENABLED"]
+
+
+@pytest.mark.usefixtures("schedule_is_restored")
 def test_the_commands_for_an_emergency_work(paste, films):
     """Each section is pasted once. A run takes seconds, so one story needs less time than many."""
     deployed = films.run(force=True)
     run_id = deployed.report["runId"]
     assert f"SUCCEEDED\t{deployed.arn}" in paste("Start here")
-    assert json.loads(paste("Recommendations are wrong"))[:2] == [deployed.version_arn, "ACTIVE"]
+    printed = paste("Recommendations are wrong")
+    assert f"{films.campaign_arn}\t{deployed.version_arn}\tACTIVE\t" in printed
+    assert printed.count("ACTIVE\tarn:aws:personalize:") == 2, "the last import of each dataset"
 
     stopped_arn = waiting_run(films)
     version_arn = long_training(films)
-    paste("Stop it now")
+    printed = paste("Stop it now")
+    assert f"stopping {stopped_arn}\n" in printed
     assert films.read_run(stopped_arn).status == "ABORTED"
+    assert f"stopping {version_arn}\n" in printed
     assert films.version_status(version_arn) == "CREATE STOPPED"
+    assert schedule_states(films) == ["DISABLED"]
 
     eventually(lambda: films.closing_records(films.read_run(stopped_arn)), bool)
-    films.run(trainingsMode="FULL")
-    printed = paste("A run failed")
+    assert "FAILED: ABORTED" in paste("No report", RUN=stopped_arn)
+    printed = paste("A run failed", RUN=films.run(trainingsMode="FULL").arn)
     assert "'trainingsMode' is unknown; did you mean 'trainingMode'?" in printed
     assert deployed.version_arn in printed, "the version that the campaign serves"
-    assert "FAILED: ABORTED" in printed, "the report of the stopped run"
 
-    resumed_arn = json.loads(paste("Resume a failed run", run_id))["executionArn"]
+    resumed_arn = json.loads(paste("Resume a failed run", RUN_ID=run_id))["executionArn"]
     assert films.wait_for(resumed_arn).report["runId"] == run_id
 
     (campaign,) = deployed.report["solutions"][0]["campaigns"]
     old_version = campaign["previousVersionArn"]
-    printed = paste("Roll back a campaign")
+    printed = paste("Roll back a campaign", CAMPAIGN=films.campaign_arn)
     assert f"serves now:    {deployed.version_arn}\nserved before: {old_version}\n" in printed
+    assert "last update:   ACTIVE\n" in printed
     eventually(films.served_version, lambda version: version == old_version)
     bad_tags = films.client("personalize").list_tags_for_resource(resourceArn=deployed.version_arn)
     assert {"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"} in bad_tags["tags"]
 
-    assert '"step": "report_outcome"' in paste("Logs", run_id)
-    tags = [tag["tagKey"] for tag in json.loads(paste("Tags"))["tags"]]
+    assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
+    tags = [tag["tagKey"] for tag in json.loads(paste("Tags"))]
     assert "retraining-previous-version" in tags
 
 
@@ -160,7 +211,9 @@ def test_the_reason_of_a_dead_letter_is_printed(paste, films):
         MessageBody='{"trigger": "schedule"}',
         MessageAttributes={"ERROR_MESSAGE": reason},
     )
-    assert "the role may not start it" in paste("No run started")
+    printed = paste("No run started")
+    assert "the role may not start it" in printed
+    assert "ENABLED\tcron(0 3 ? * MON *)\tEurope/Dublin\n" in printed
     assert len(films.dead_letters()) == 1, "reading a message does not remove it"
 
 
@@ -177,11 +230,16 @@ def test_the_alarms_watch_the_state_machine_and_the_queue(paste, films):
     }
 
 
-def test_the_stack_is_paused_and_deployed(paste, pulumi_calls):
+def test_a_pause_begins_and_ends_with_a_deployment(paste, pulumi_calls):
     paste("Pause")
     assert pulumi_calls.read_text().splitlines()[-2:] == [
         "pulumi config set paused true -s films",
         "pulumi up -s films",
+    ]
+    paste("End a pause")
+    assert pulumi_calls.read_text().splitlines()[-2:] == [
+        "pulumi config set paused false -s films",
+        "pulumi up --refresh -s films",
     ]
 
 
@@ -194,3 +252,9 @@ def test_a_dry_run_is_started_and_its_report_printed(paste):
 def test_every_section_with_commands_is_pasted():
     source = Path(__file__).read_text()
     assert [heading for heading in COMMANDS if f'paste("{heading}"' not in source] == []
+
+
+def test_exactly_the_blocks_that_change_something_say_so():
+    blocks = [block for section in COMMANDS.values() for block in section]
+    marked = [block for block in blocks if block.startswith(CHANGE)]
+    assert marked == [block for block in blocks if CHANGING.search(block)]
