@@ -243,6 +243,7 @@ def test_a_training_whose_creation_never_responds_is_adopted_when_the_run_is_res
     assert report(failed)["text"] == (
         f"Retraining run {RUN_ID}: FAILED\n"
         f"  {solution_arn()}: FAILED: Sandbox.Timedout: made to fail\n"
-        f"  warning: {VERSION_NAME} may have been created; resume run {RUN_ID} to adopt it"
+        f"  warning: Personalize did not answer the request to create {VERSION_NAME}, so it may "
+        f"exist; resume run {RUN_ID}, which uses it if it exists"
     )
     assert outcomes(execution) == DEPLOYED
