@@ -17,7 +17,9 @@ from components import (
     RetrainingPipeline,
     SolutionArgs,
 )
+from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine import asl
+from components.state_machine.steps import STEPS
 from components.workflow_settings import workflow_settings
 from tests.components.conftest import deploy
 from tests.components.documents import (
@@ -53,21 +55,8 @@ from tests.components.sample import (
 
 INDEX = "personalize-retraining:index:"
 PIPELINE = f"{INDEX}RetrainingPipeline"
-CALLED_STEPS = [
-    "plan-retraining",
-    "create-dataset-import-job",
-    "watch-dataset-import-job",
-    "create-solution-version",
-    "watch-solution-version",
-    "stop-solution-version",
-    "evaluate-solution-version",
-    "update-campaign",
-    "watch-campaign-update",
-    "probe-campaign",
-    "roll-back-campaign",
-    "report-outcome",
-]
-"""The steps that the state machine calls, in their order in STEPS."""
+CALLED_STEPS = [step.replace("_", "-") for step in STEPS if step not in CALLED_BY_EVENTS]
+"""The steps that the state machine calls."""
 STEPS_WITH_EXECUTIONS = ["plan-retraining", "create-solution-version", "close-run"]
 """The steps with a policy on the state machine or its executions."""
 
