@@ -1,7 +1,7 @@
 """Checks a run before anything is imported or trained. Each guard yields messages.
 
 The guards for exports are in `export_guards.py`. A new guard needs a function that yields messages,
-a row in the table `GUARDS`, and a test.
+a row in the table `GUARDS`, a test, and the page that `python -m docs.guards` prints.
 """
 
 from __future__ import annotations
