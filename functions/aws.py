@@ -138,4 +138,4 @@ def _raise_without_response(exception: Exception, **_: object) -> None:
     botocore itself raises the exceptions of other classes.
     """
     if isinstance(exception, NO_RESPONSE_ERRORS):
-        raise ServiceUnavailable(f"no response: {exception}") from exception
+        raise ServiceUnavailable(f"the service did not respond: {exception}") from exception

@@ -86,7 +86,7 @@ def _close_trainings(
         arn, status = version["solutionVersionArn"], version["status"]
         if may_stop and is_running(status):
             stop_training(write_client(), arn, status)
-            messages.append(f"stopped {arn}")
+            messages.append(f"{arn} was stopped")
         else:
             messages.append(f"{arn} is {status}")
     return messages

@@ -163,7 +163,9 @@ def _read_sample(client: S3Client, bucket: str, file: S3Object) -> FileSample:
     try:
         content = response["Body"].read()
     except BotoCoreError as error:
-        raise ServiceUnavailable(f"GetObject: {file.key} broke off: {error}") from error
+        raise ServiceUnavailable(
+            f"GetObject: s3://{bucket}/{file.key} broke off: {error}"
+        ) from error
     text = content.decode("utf-8-sig", errors="replace")
     rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))]
     if file.size > SAMPLE_BYTES:

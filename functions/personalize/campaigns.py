@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 BUSY_PAUSE = 60
 """Seconds until the next try to update a campaign that is busy."""
+FOLLOWS_NEWEST = (
+    "the campaign follows the newest version by itself; turn off its "
+    "syncWithLatestSolutionVersion, so that runs can move it"
+)
 UPDATE_VISIBLE_AFTER = timedelta(minutes=10)
 """The time after which Describe certainly shows an update that was sent."""
 
@@ -73,7 +77,7 @@ def update_campaign(
     if job := _job_without_update(client, campaign, target):
         return job
     if campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
-        return _postponed_job(move, "it follows the newest version by itself")
+        return _postponed_job(move, FOLLOWS_NEWEST)
     if _is_outdated(client, evaluation, campaign, target):
         return _job_to_judge_again(move)
     rollback_version = _rollback_version(client, campaign)
@@ -187,9 +191,9 @@ def _busy_reason(campaign: CampaignTypeDef, target: str) -> str | None:
     """
     if running_update := _running_update(campaign):
         updating_to = running_update["solutionVersionArn"]
-        return None if updating_to == target else f"it is being updated to {updating_to}"
+        return None if updating_to == target else f"the campaign is being updated to {updating_to}"
     if is_running(campaign["status"]):
-        return f"its status is {campaign['status']}"
+        return f"the status of the campaign is {campaign['status']}"
     return None
 
 
@@ -217,14 +221,15 @@ def _job_without_update(
             "previousVersionArn": before_target if before_target != target else None,
         }
     if _serves_newer_than(client, campaign, target):
-        failure = f"it serves {campaign['solutionVersionArn']}"
+        live = campaign["solutionVersionArn"]
+        failure = f"the campaign serves {live}, which is newer than {target}"
         return {**_served_job(campaign), "phase": "SUPERSEDED", "failure": failure}
     return None
 
 
 def _job_to_judge_again(move: _Move) -> Job:
     """Return a job with the phase CHANGED, which leads back to the gate, or ENDED if overdue."""
-    job = _postponed_job(move, "the gate has to judge again")
+    job = _postponed_job(move, "the quality gate has to judge the version again")
     return {**job, "phase": "CHANGED"} if job["phase"] == "AGAIN" else job
 
 
@@ -262,7 +267,11 @@ def _tag_as_rolled_back(client: PersonalizeClient, version_arn: str) -> list[str
     try:
         write_tag(client, version_arn, VERDICT, "ROLLED_BACK")
     except client.exceptions.TooManyTagsException:
-        return [f"{version_arn} takes no more tags, so a resumed run may deploy it again"]
+        warning = (
+            f"{version_arn} takes no more tags, so a resumed run may deploy it again; remove one "
+            f"of its tags and add the tag {VERDICT} with the value ROLLED_BACK"
+        )
+        return [warning]
     return []
 
 
@@ -277,7 +286,10 @@ def _move_back(client: PersonalizeClient, move: _Move, bad_version: str) -> Job:
     if live == move.target:
         return {**_served_job(campaign), "targetVersionArn": move.target}
     if live != bad_version:
-        failure = f"it serves {campaign['solutionVersionArn']} now"
+        failure = (
+            f"the campaign serves {campaign['solutionVersionArn']} now, not {bad_version}, so it "
+            "was not rolled back"
+        )
         return {**_served_job(campaign), "phase": "ENDED", "failure": failure}
     return _send_update(client, move, campaign, rollback_version=None)
 
@@ -297,7 +309,7 @@ def _send_update(
             write_tag(client, arn, PREVIOUS, rollback_version)
         client.update_campaign(**_update_request(campaign, move.target))
     except client.exceptions.ResourceInUseException:
-        return _postponed_job(move, "it is in use")
+        return _postponed_job(move, "Personalize answers that the campaign is in use")
     return {
         **created_job(arn, move.planned_campaign["durations"]),
         "firstTriedAt": first_tried_at(move.last_try),
@@ -347,7 +359,7 @@ def _state_of_update(campaign: CampaignTypeDef, update: Job, max_hours: float) -
         return {**update, "phase": "UNDER_WAY"}
     return postponed_job(
         campaign["campaignArn"],
-        "another update replaced it",
+        f"another update replaced the update to {target}",
         update,
         max_hours=max_hours,
         shortest_pause=BUSY_PAUSE,

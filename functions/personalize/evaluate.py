@@ -39,7 +39,7 @@ def evaluate_solution_version(
     evaluation = judge(new_metrics, live_metrics, rules, compared_with=live)
     if was_rolled_back(client, version["arn"]):
         evaluation["verdict"] = "REJECTED"
-        evaluation["reasons"].append("a campaign was rolled back from it")
+        evaluation["reasons"].append(f"a campaign was rolled back from {version['arn']}")
     elif evaluation["verdict"] == "REJECTED":
         write_tag(client, version["arn"], VERDICT, "REJECTED")
     return evaluation

@@ -43,8 +43,8 @@ def _reasons_to_reject(new: Metrics, live: Metrics, rule: QualityRule) -> Iterat
     new_value, live_value = new.get(metric), live.get(metric)
     minimum, max_drop = rule.get("minimum"), rule.get("maxDrop")
     if minimum is not None and (new_value is None or new_value < minimum):
-        value = "missing" if new_value is None else f"{new_value:.4f}"
-        yield f"{metric} is {value}, below the minimum of {minimum:g}"
+        value = "no value" if new_value is None else f"the value {new_value:.4f}"
+        yield f"{metric} has {value}, but the minimum is {minimum:g}"
     if max_drop is None or new_value is None or live_value is None:
         return
     allowed_drop = max_drop * abs(live_value)

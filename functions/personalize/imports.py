@@ -83,7 +83,7 @@ def create_dataset_import_job(
             raise
         return postponed_job(
             dataset["datasetArn"],
-            NO_FREE_SLOT,
+            f"no import slot is free: {NO_FREE_SLOT}",
             last_try,
             max_hours=settings["limits"]["maxImportHours"],
             shortest_pause=SLOT_PAUSE,
@@ -146,10 +146,10 @@ def _export_warnings(planned_import: PlannedImport) -> list[str]:
     try:
         objects = exports.list_objects(aws.s3(), location)
     except (BotoCoreError, ClientError, ServiceUnavailable, Throttled) as error:
-        return [f"{location} could not be listed after the import: {error}"]
+        return [f"{location} could not be listed after the import to find changes: {error}"]
     export = exports.Export(location=location, objects=objects)
     if export.fingerprint != planned_import["tags"][FINGERPRINT]:
-        return [f"{location} was changed during the import"]
+        return [f"{location} was changed during the import; the next run imports it again"]
     return []
 
 
@@ -183,7 +183,18 @@ def _adopt(client: PersonalizeClient, job_name: str, wanted: _ImportParameters) 
         import_job.get("roleArn"),
     )
     if existing != wanted:
+        differences = [
+            f"{name} {existing_value} instead of {wanted_value}"
+            for name, existing_value, wanted_value in zip(
+                ("datasetArn", "dataLocation", "importMode", "roleArn"),
+                existing,
+                wanted,
+                strict=True,
+            )
+            if existing_value != wanted_value
+        ]
         raise NameTaken(
-            f"{arn} exists and imports {tuple(existing)}; this run wants to import {tuple(wanted)}"
+            f"{arn} already exists, with {' and '.join(differences)}; start a new run, or set the "
+            "config back and resume this run"
         )
     return _job_of(import_job)

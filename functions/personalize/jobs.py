@@ -88,7 +88,7 @@ def described_job(
     if phase != "UNDER_WAY":
         job["endedAt"] = updated.isoformat()
     if phase == "ENDED" and not failure:
-        job["failure"] = f"its status is {status}"
+        job["failure"] = f"{arn}: its status is {status}, and Personalize gives no reason"
     return job
 
 
@@ -117,7 +117,7 @@ def postponed_job(
         "phase": "ENDED" if is_overdue else "AGAIN",
         "seconds": whole_seconds(min(growing_pause, seconds_to_deadline)),
         "status": "WAITING",
-        "failure": f"{reason}, for {max_hours:g} hours" if is_overdue else None,
+        "failure": f"gave up after {max_hours:g} hours: {reason}" if is_overdue else None,
         "warnings": [],
         "foreign": False,
         "firstTriedAt": first_try,

@@ -101,7 +101,7 @@ def _send_request(
     except BotoCoreError as error:
         return str(error)
     if result_count < probe["minResults"]:
-        return f"{result_count} results, fewer than {probe['minResults']}"
+        return f"{result_count} results, fewer than minResults {probe['minResults']}"
     return None
 
 

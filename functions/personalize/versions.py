@@ -209,11 +209,15 @@ def _train(
         candidates = _candidates(client, planned_solution, since=BEFORE_ALL_VERSIONS)
         if candidates.with_planned_name is None:
             name = planned_solution["versionName"]
-            raise ServiceUnavailable(f"{name} is not listed yet") from error
+            raise ServiceUnavailable(
+                f"Personalize answers that {name} exists, but does not list it yet"
+            ) from error
         return _job_of_existing(candidates.with_planned_name, planned_solution)
     job = created_job(response["solutionVersionArn"], planned_solution["durations"])
     job["warnings"] = [
-        f"{version['solutionVersionArn']} is in training too" for version in foreign_in_training
+        f"{version['solutionVersionArn']} is in training too, but this pipeline did not start it; "
+        "stop it if nobody needs it"
+        for version in foreign_in_training
     ]
     return job
 
@@ -230,7 +234,17 @@ def _job_of_existing(
     wanted = (planned_solution["solutionArn"], planned_solution["trainingMode"])
     if existing != wanted:
         arn, name = version["solutionVersionArn"], planned_solution["versionName"]
-        raise NameTaken(f"{arn} is named {name} and is {existing}; this run wants {wanted}")
+        differences = [
+            f"{key} {existing_value} instead of {wanted_value}"
+            for key, existing_value, wanted_value in zip(
+                ("solutionArn", "trainingMode"), existing, wanted, strict=True
+            )
+            if existing_value != wanted_value
+        ]
+        raise NameTaken(
+            f"{arn} cannot be used as {name}, because it has {' and '.join(differences)}; start a "
+            "new run, or set the config back and resume this run"
+        )
     return _job_of(version, foreign=foreign)
 
 
@@ -276,7 +290,7 @@ def _stopping_job(polled: Job, training: Job) -> Job:
     if job["phase"] == "ENDED":
         return {**job, "failure": f"{reason}, so it was stopped"}
     if clock.now() - datetime.fromisoformat(stop_requested_at) > STOP_GRACE:
-        return {**job, "phase": "ENDED", "failure": f"{reason}, and did not stop"}
+        return {**job, "phase": "ENDED", "failure": f"{reason}, and did not stop within an hour"}
     return {**job, "failure": reason, "seconds": STOP_PAUSE}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..executions import day_of, is_resumed
+from ..exports import split_location
 from ..personalize.statuses import cannot_succeed
 from ..personalize.tags import BYTES, FINGERPRINT, RUN
 from .situation import DATE
@@ -138,10 +139,11 @@ def missing_fields(situation: Situation) -> Iterator[str]:
     for file in _export(situation).samples:
         missing = [name for name in required if name not in file.header]
         if missing:
+            header = ", ".join(file.header)[:MAX_HEADER_LENGTH]
             yield (
-                f"the header of {file.key} lacks {', '.join(missing)}, which the dataset's schema "
-                "requires; add or rename columns in the export, which has "
-                f"{', '.join(file.header)[:MAX_HEADER_LENGTH] or 'no columns'}"
+                f"{_address(situation, file)}: the header lacks {', '.join(missing)}, which the "
+                f"dataset's schema requires; the header is {header or 'empty'}; add or rename "
+                "columns in the export"
             )
 
 
@@ -150,7 +152,7 @@ def wrong_values(situation: Situation) -> Iterator[str]:
     fields = {field["name"]: field for field in _fields(situation)}
     for file in _export(situation).samples:
         if message := _first_wrong_row(file, fields):
-            yield message
+            yield f"{_address(situation, file)}: {message}"
 
 
 def _first_wrong_row(file: FileSample, fields: Mapping[str, SchemaField]) -> str | None:
@@ -161,7 +163,7 @@ def _first_wrong_row(file: FileSample, fields: Mapping[str, SchemaField]) -> str
     for number, row in enumerate(file.rows[:CHECKED_ROWS], start=2):
         if len(row) != len(file.header):
             return (
-                f"line {number} of {file.key} has {len(row)} values for {len(file.header)} "
+                f"line {number} has {len(row)} values for {len(file.header)} "
                 "columns; put quotes around values with a comma or a line break, and complete "
                 "the row"
             )
@@ -169,8 +171,8 @@ def _first_wrong_row(file: FileSample, fields: Mapping[str, SchemaField]) -> str
             field = fields.get(name)
             if field and not _has_type(value, field):
                 return (
-                    f"line {number} of {file.key}: {name} is {value[:MAX_VALUE_LENGTH]!r}, but the "
-                    f"schema requires {' or '.join(_types(field))}"
+                    f"line {number}: {name} is {value[:MAX_VALUE_LENGTH]!r}, but the schema "
+                    f"requires {' or '.join(_types(field))}; correct the value in the export"
                 )
     return None
 
@@ -189,8 +191,9 @@ def truncated_export(situation: Situation) -> Iterator[str]:
     if export.size < min_share * last_size:
         yield (
             f"{export.location} has {export.size} bytes, and the last FULL import took "
-            f"{last_size}: less than minRelativeSize {min_share:g} of it; if the data really "
-            "shrank, lower minRelativeSize for one run"
+            f"{last_size}: less than minRelativeSize {min_share:g} of it; a FULL import "
+            "replaces all bulk data, so only if the data really shrank, lower minRelativeSize for "
+            "one run"
         )
 
 
@@ -279,6 +282,11 @@ def _keys_older_than_last_import(situation: Situation) -> list[str]:
 def _export(situation: Situation) -> Export:
     """Return the export of the selected dataset."""
     return situation.world.exports[situation.dataset["datasetArn"]]
+
+
+def _address(situation: Situation, file: FileSample) -> str:
+    """Return `s3://bucket/key` of a file of the selected dataset's export."""
+    return f"s3://{split_location(_export(situation).location).bucket}/{file.key}"
 
 
 def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:

@@ -31,7 +31,7 @@ def test_a_run_that_times_out_is_reported_and_its_training_is_stopped(films, res
     assert run.status == "TIMED_OUT"
     assert films.version_status(run.version_arn) == "CREATE STOPPED", "it would cost money"
     assert record["message"] == (
-        f"Retraining run {run.id}: FAILED: TIMED_OUT: no cause given; stopped {run.version_arn}"
+        f"Retraining run {run.id}: FAILED: TIMED_OUT: no cause given; {run.version_arn} was stopped"
     )
 
 

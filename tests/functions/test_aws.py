@@ -157,7 +157,7 @@ def test_transient_errors_of_all_services_have_the_same_names(
         ),
         (
             ReadTimeoutError(endpoint_url="x"),
-            'no response: Read timeout on endpoint URL: "x"',
+            'the service did not respond: Read timeout on endpoint URL: "x"',
         ),
     ],
 )

@@ -64,7 +64,7 @@ def busy(clock):
 
 def given_up(busy, reason):
     """Return the job of a campaign that was busy for three hours."""
-    failure = f"{reason}, for 3 hours"
+    failure = f"gave up after 3 hours: {reason}"
     return {**busy, "firstTriedAt": iso(3), "phase": "ENDED", "seconds": 1, "failure": failure}
 
 
@@ -275,7 +275,8 @@ def test_a_running_update_to_the_target_is_adopted(personalize, status):
 def test_a_campaign_never_moves_to_an_older_version(personalize):
     expect_campaign(personalize)
     expect_versions(personalize, served=ago(1), target=ago(1, seconds=1))
-    superseded = {"phase": "SUPERSEDED", "failure": f"it serves {OLD_VERSION}"}
+    failure = f"the campaign serves {OLD_VERSION}, which is newer than {VERSION}"
+    superseded = {"phase": "SUPERSEDED", "failure": failure}
     assert update(personalize) == {**SERVED, **superseded}
 
 
@@ -300,9 +301,9 @@ def test_the_wait_counts_from_the_first_try(personalize, clock, busy):
     [
         (
             {"latestCampaignUpdate": UPDATE_OF_A_PERSON},
-            f"it is being updated to {FOREIGN_VERSION}",
+            f"the campaign is being updated to {FOREIGN_VERSION}",
         ),
-        ({"status": "CREATE IN_PROGRESS"}, "its status is CREATE IN_PROGRESS"),
+        ({"status": "CREATE IN_PROGRESS"}, "the status of the campaign is CREATE IN_PROGRESS"),
     ],
 )
 def test_a_campaign_that_stays_busy_is_given_up_after_the_limit(personalize, busy, changes, reason):
@@ -317,7 +318,10 @@ def test_a_campaign_that_follows_the_newest_version_by_itself_is_given_up_after_
     expect_campaign(personalize, campaignConfig={"syncWithLatestSolutionVersion": True})
     expect_newer_target(personalize)
     previous = {**busy, "firstTriedAt": iso(3)}
-    reason = "it follows the newest version by itself"
+    reason = (
+        "the campaign follows the newest version by itself; turn off its "
+        "syncWithLatestSolutionVersion, so that runs can move it"
+    )
     assert update(personalize, previous) == given_up(busy, reason)
 
 
@@ -328,7 +332,8 @@ def test_a_campaign_that_refuses_the_update_as_in_use_is_tried_again(personalize
     expect_previous_version(personalize)
     personalize.expect_error("update_campaign", "ResourceInUseException", **UPDATE)
     previous = {**busy, "firstTriedAt": iso(3)}
-    assert update(personalize, previous) == given_up(busy, "it is in use")
+    reason = "Personalize answers that the campaign is in use"
+    assert update(personalize, previous) == given_up(busy, reason)
 
 
 def test_a_campaign_that_refuses_the_tag_as_in_use_is_tried_again(personalize, busy):
@@ -382,7 +387,7 @@ def test_a_gate_that_must_judge_again_and_again_is_given_up_after_the_limit(pers
     expect_campaign(personalize)
     expect_newer_target(personalize)
     previous = {**busy, "firstTriedAt": iso(3)}
-    reason = "the gate has to judge again"
+    reason = "the quality gate has to judge the version again"
     assert update(personalize, previous, compared_with=None) == given_up(busy, reason)
 
 
@@ -502,7 +507,7 @@ def test_an_update_that_is_replaced_again_and_again_is_given_up_after_the_limit(
     polled = watch(personalize, before, latestCampaignUpdate=UPDATE_OF_A_PERSON)
     assert (polled["phase"], polled["failure"]) == (
         "ENDED",
-        "another update replaced it, for 3 hours",
+        f"gave up after 3 hours: another update replaced the update to {VERSION}",
     )
 
 
@@ -580,7 +585,7 @@ def test_a_rollback_waits_for_the_update_of_a_person(personalize, busy):
 
 def test_a_campaign_that_a_person_has_moved_is_not_moved_back(personalize):
     expect_rollback(personalize, solutionVersionArn=FOREIGN_VERSION)
-    failure = f"it serves {FOREIGN_VERSION} now"
+    failure = f"the campaign serves {FOREIGN_VERSION} now, not {VERSION}, so it was not rolled back"
     assert roll_back(personalize) == {**SERVED, "phase": "ENDED", "failure": failure}
 
 
@@ -595,7 +600,10 @@ def test_a_campaign_is_moved_back_from_a_version_that_takes_no_more_tags(persona
     personalize.expect_error("tag_resource", "TooManyTagsException", **VERDICT)
     expect_campaign(personalize, solutionVersionArn=VERSION)
     personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **ROLLBACK)
-    warning = f"{VERSION} takes no more tags, so a resumed run may deploy it again"
+    warning = (
+        f"{VERSION} takes no more tags, so a resumed run may deploy it again; remove one of its "
+        "tags and add the tag retraining-verdict with the value ROLLED_BACK"
+    )
     assert roll_back(personalize) == {**rolling_back, "warnings": [warning]}
 
 

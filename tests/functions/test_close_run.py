@@ -78,7 +78,7 @@ def test_the_trainings_of_a_failed_run_are_stopped(close, executions, personaliz
     expect_version(personalize, second, name=f"{VERSION_NAME[:-1]}2")
     for arn in (VERSION, second):
         personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=arn)
-    stopped = f"stopped {VERSION}; stopped {second}"
+    stopped = f"{VERSION} was stopped; {second} was stopped"
     assert close() == report(f"{status}: States.Runtime: no such path; {stopped}")
 
 
@@ -117,7 +117,7 @@ def test_trainings_that_a_resumed_run_has_started_since_go_on(
     if stopped:
         expect_version(personalize)
         personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
-    jobs = f"; stopped {VERSION}" if stopped else ""
+    jobs = f"; {VERSION} was stopped" if stopped else ""
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given{jobs}")
 
 

@@ -33,6 +33,7 @@ CREATE = {
     "importMode": "FULL",
     "tags": API_TAGS,
 }
+NO_REASON = f"{IMPORT_JOB}: its status is CREATE FAILED, and Personalize gives no reason"
 NO_FREE_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
 RUNNING = job(IMPORT_JOB, createdAt=iso(minutes=20))
 IMPORTED = ended_job(IMPORT_JOB, createdAt=iso(minutes=20), endedAt=iso(minutes=5))
@@ -108,7 +109,7 @@ def test_a_job_that_this_run_created_before_is_adopted(personalize):
 
 @pytest.mark.parametrize(
     ("status", "phase", "failure"),
-    [("ACTIVE", "ACTIVE", None), ("CREATE FAILED", "ENDED", "its status is CREATE FAILED")],
+    [("ACTIVE", "ACTIVE", None), ("CREATE FAILED", "ENDED", NO_REASON)],
 )
 def test_a_job_that_has_ended_is_adopted_too(personalize, status, phase, failure):
     expect_existing(personalize, status=status)
@@ -122,30 +123,30 @@ def test_a_job_without_a_mode_counts_as_full(personalize):
 
 
 @pytest.mark.parametrize(
-    "difference",
+    ("difference", "message"),
     [
-        {"datasetArn": ITEMS},
-        {"dataSource": {"dataLocation": "s3://exports/other.csv"}},
-        {"dataSource": {}},
-        {"importMode": "INCREMENTAL"},
-        {"roleArn": f"{ROLE}-other"},
+        ({"datasetArn": ITEMS}, f"datasetArn {ITEMS} instead of {DATASET}"),
+        (
+            {"dataSource": {"dataLocation": "s3://exports/other.csv"}},
+            "dataLocation s3://exports/other.csv instead of s3://exports/interactions.csv",
+        ),
+        ({"dataSource": {}}, "dataLocation None instead of s3://exports/interactions.csv"),
+        ({"importMode": "INCREMENTAL"}, "importMode INCREMENTAL instead of FULL"),
+        ({"roleArn": f"{ROLE}-other"}, f"roleArn {ROLE}-other instead of {ROLE}"),
+        (
+            {"datasetArn": ITEMS, "importMode": "INCREMENTAL"},
+            f"datasetArn {ITEMS} instead of {DATASET} and importMode INCREMENTAL instead of FULL",
+        ),
     ],
     ids=str,
 )
-def test_another_job_with_this_name_is_an_error(personalize, difference):
+def test_another_job_with_this_name_is_an_error(personalize, difference, message):
     expect_existing(personalize, **difference)
-    other = import_job(**difference)
-    existing = (
-        other["datasetArn"],
-        other["dataSource"].get("dataLocation"),
-        other["importMode"],
-        other["roleArn"],
-    )
     with pytest.raises(NameTaken) as error:
         create(personalize)
     assert str(error.value) == (
-        f"{IMPORT_JOB} exists and imports {existing}; this run wants to import "
-        f"('{DATASET}', 's3://exports/interactions.csv', 'FULL', '{ROLE}')"
+        f"{IMPORT_JOB} already exists, with {message}; start a new run, or set the config back "
+        "and resume this run"
     )
 
 
@@ -156,7 +157,7 @@ def test_another_job_with_this_name_is_an_error(personalize, difference):
 def waiting(clock):
     """Return the job of an import that has just found no free slot."""
     del clock
-    return postponed_job(DATASET, NO_FREE_SLOT, None, max_hours=6, shortest_pause=120)
+    return postponed_job(DATASET, "busy", None, max_hours=6, shortest_pause=120)
 
 
 def expect_no_slot(personalize, message=NO_FREE_SLOT):
@@ -186,7 +187,7 @@ def test_the_wait_for_a_slot_ends_with_the_limit_for_imports(personalize, waitin
         **previous,
         "phase": "ENDED",
         "seconds": 1,
-        "failure": f"{NO_FREE_SLOT}, for 6 hours",
+        "failure": f"gave up after 6 hours: no import slot is free: {NO_FREE_SLOT}",
     }
 
 
@@ -220,15 +221,15 @@ def test_an_import_of_an_unchanged_export_has_succeeded(personalize, s3):
 )
 def test_an_export_that_has_changed_since_the_plan_is_a_warning(personalize, s3, contents):
     s3.expect("list_objects_v2", {"Contents": contents}, **LIST)
-    warnings = [f"{LOCATION} was changed during the import"]
+    warnings = [f"{LOCATION} was changed during the import; the next run imports it again"]
     assert watch(personalize, status="ACTIVE") == {**IMPORTED, "warnings": warnings}
 
 
 def test_an_export_that_cannot_be_listed_is_a_warning(personalize, s3):
     s3.expect_error("list_objects_v2", "NoSuchBucket", "no such bucket", **LIST)
     warning = (
-        f"{LOCATION} could not be listed after the import: An error occurred (NoSuchBucket) when "
-        "calling the ListObjectsV2 operation: no such bucket"
+        f"{LOCATION} could not be listed after the import to find changes: An error occurred "
+        "(NoSuchBucket) when calling the ListObjectsV2 operation: no such bucket"
     )
     assert watch(personalize, status="ACTIVE") == {**IMPORTED, "warnings": [warning]}
 

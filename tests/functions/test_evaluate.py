@@ -106,7 +106,7 @@ def test_without_a_gate_no_metrics_are_read(personalize):
     )
 
 
-ROLLED_BACK = "a campaign was rolled back from it"
+ROLLED_BACK = f"a campaign was rolled back from {VERSION}"
 
 
 @pytest.mark.parametrize(

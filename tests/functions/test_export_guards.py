@@ -117,8 +117,8 @@ def test_all_missing_fields_are_in_one_message():
     wrong = sample(header=("userId", "TIMESTAMP"))
     assert found(missing_fields, export(samples=[wrong])) == [
         (
-            "the header of interactions.csv lacks USER_ID, ITEM_ID, which the dataset's schema "
-            "requires; add or rename columns in the export, which has userId, TIMESTAMP"
+            "s3://exports/interactions.csv: the header lacks USER_ID, ITEM_ID, which the dataset's "
+            "schema requires; the header is userId, TIMESTAMP; add or rename columns in the export"
         )
     ]
 
@@ -127,19 +127,18 @@ def test_the_header_of_every_file_is_checked():
     files = [sample(key="1.csv"), sample(key="2.csv", header=("USER_ID", "ITEM_ID"))]
     assert found(missing_fields, export(samples=files)) == [
         (
-            "the header of 2.csv lacks TIMESTAMP, which the dataset's schema requires; add or "
-            "rename columns in the export, which has "
-            "USER_ID, ITEM_ID"
+            "s3://exports/2.csv: the header lacks TIMESTAMP, which the dataset's schema requires; "
+            "the header is USER_ID, ITEM_ID; add or rename columns in the export"
         )
     ]
 
 
 @pytest.mark.parametrize(
-    ("header", "shown"), [((), "no columns"), (("x" * 201,), "x" * 200)], ids=["none", "no CSV"]
+    ("header", "shown"), [((), "empty"), (("x" * 201,), "x" * 200)], ids=["none", "no CSV"]
 )
 def test_a_long_header_is_cut(header, shown):
     (message,) = found(missing_fields, export(samples=[sample(header=header)]))
-    assert message.endswith(f"which has {shown}")
+    assert f"; the header is {shown}; " in message
 
 
 # The values
@@ -170,7 +169,9 @@ def test_values_of_the_types_of_the_schema_pass():
     ],
 )
 def test_a_value_of_another_type_is_found(row, message):
-    assert value_messages(("1", "2", "3", "4"), row) == [f"line 3 of interactions.csv: {message}"]
+    assert value_messages(("1", "2", "3", "4"), row) == [
+        f"s3://exports/interactions.csv: line 3: {message}; correct the value in the export"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -197,15 +198,15 @@ def test_each_avro_type_accepts_its_values(type_, good, bad):
 
 def test_a_long_value_is_cut():
     (message,) = value_messages(("1", "2", "x" * 1000, "1"))
-    assert message.endswith(f"TIMESTAMP is {'x' * 100!r}, but the schema requires long")
+    assert f"TIMESTAMP is {'x' * 100!r}, but the schema requires long" in message
 
 
 def test_each_file_has_at_most_one_message():
     wrong_row = ("", "", "x", "y")
     files = [sample(wrong_row, wrong_row, header=COLUMNS, key=f"{number}.csv") for number in (1, 2)]
-    assert [message[:16] for message in found(wrong_values, export(samples=files))] == [
-        "line 2 of 1.csv:",
-        "line 2 of 2.csv:",
+    assert [message[:27] for message in found(wrong_values, export(samples=files))] == [
+        "s3://exports/1.csv: line 2:",
+        "s3://exports/2.csv: line 2:",
     ]
 
 
@@ -213,8 +214,8 @@ def test_each_file_has_at_most_one_message():
 def test_a_row_with_too_few_or_too_many_values_is_found(row):
     assert value_messages(row) == [
         (
-            f"line 2 of interactions.csv has {len(row)} values for 4 columns; put quotes "
-            "around values with a comma or a line break, and complete the row"
+            f"s3://exports/interactions.csv: line 2 has {len(row)} values for 4 columns; put "
+            "quotes around values with a comma or a line break, and complete the row"
         )
     ]
 
@@ -246,8 +247,8 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     seen = export(objects=[s3_object(size=size)])
     message = (
         f"{LOCATION} has {size} bytes, and the last FULL import took 1000: less than "
-        f"minRelativeSize {share:g} of it; if the data really shrank, lower minRelativeSize for "
-        "one run"
+        f"minRelativeSize {share:g} of it; a FULL import replaces all bulk data, so only if "
+        "the data really shrank, lower minRelativeSize for one run"
     )
     assert found(truncated_export, seen, dataset=dataset, last_full_import_tags=LAST_FULL) == (
         [message] * refused

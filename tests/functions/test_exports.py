@@ -173,7 +173,9 @@ def test_a_read_that_breaks_off_is_retried_by_the_workflow(s3, error):
     expect_list(s3, {"interactions.csv": (9, 2)})
     request = {"Bucket": "exports", "Key": "interactions.csv", "Range": FIRST_BYTES}
     s3.expect("get_object", {"Body": Broken()}, **request)
-    with pytest.raises(ServiceUnavailable, match=r"GetObject: interactions\.csv broke off: "):
+    with pytest.raises(
+        ServiceUnavailable, match=r"GetObject: s3://exports/interactions\.csv broke off: "
+    ):
         read_export(s3.client, LOCATION)
 
 

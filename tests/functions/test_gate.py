@@ -102,8 +102,8 @@ def test_a_live_version_may_lack_the_metric():
     ("new", "reasons"),
     [
         (0.3, []),
-        (0.2999, [f"{NDCG} is 0.2999, below the minimum of 0.3"]),
-        (None, [f"{NDCG} is missing, below the minimum of 0.3"]),
+        (0.2999, [f"{NDCG} has the value 0.2999, but the minimum is 0.3"]),
+        (None, [f"{NDCG} has no value, but the minimum is 0.3"]),
     ],
 )
 @pytest.mark.parametrize("live", [0.9, None])
@@ -131,9 +131,9 @@ def test_every_rule_that_does_not_hold_is_a_reason():
         "verdict": "REJECTED",
         "comparedWith": OLD_VERSION,
         "reasons": [
-            f"{NDCG} is 0.3000, below the minimum of 0.35",
+            f"{NDCG} has the value 0.3000, but the minimum is 0.35",
             f"{NDCG} fell from 0.4000 to 0.3000, by more than 10%",
-            "coverage is 0.0500, below the minimum of 0.1",
+            "coverage has the value 0.0500, but the minimum is 0.1",
         ],
         "notes": [],
         "metrics": {

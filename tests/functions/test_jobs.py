@@ -66,8 +66,18 @@ def test_a_running_job_has_no_end():
     [
         ("ACTIVE", "ACTIVE", None, None),
         ("CREATE FAILED", "ENDED", "no header", "no header"),
-        ("CREATE FAILED", "ENDED", None, "its status is CREATE FAILED"),
-        ("DELETE PENDING", "ENDED", None, "its status is DELETE PENDING"),
+        (
+            "CREATE FAILED",
+            "ENDED",
+            None,
+            f"{IMPORT_JOB}: its status is CREATE FAILED, and Personalize gives no reason",
+        ),
+        (
+            "DELETE PENDING",
+            "ENDED",
+            None,
+            f"{IMPORT_JOB}: its status is DELETE PENDING, and Personalize gives no reason",
+        ),
     ],
 )
 def test_a_job_that_has_ended_has_an_end_and_perhaps_a_failure(status, phase, reason, failure):
@@ -120,7 +130,7 @@ def test_a_postponed_job_is_tried_less_often_and_ends_after_its_hours(waited, ph
         "phase": phase,
         "seconds": seconds,
         "status": "WAITING",
-        "failure": "busy, for 2 hours" if phase == "ENDED" else None,
+        "failure": "gave up after 2 hours: busy" if phase == "ENDED" else None,
         "warnings": [],
         "foreign": False,
         "firstTriedAt": iso(seconds=waited),

@@ -7,7 +7,7 @@ from functions.personalize.probe import probe_campaign
 from tests.functions.samples import CAMPAIGN, PROBE, iso, probed_settings, probing
 
 FIVE = [{"itemId": str(number)} for number in range(5)]
-FOUR_RESULTS = "4 results, fewer than 5"
+FOUR_RESULTS = "4 results, fewer than minResults 5"
 REQUEST = {"campaignArn": CAMPAIGN, "numResults": 5}
 
 
@@ -77,7 +77,7 @@ def test_three_bad_responses_in_a_row_fail_the_probe(runtime):
 def test_bad_responses_count_over_invocations(runtime):
     expect_request(runtime, [])
     previous = probing(badInARow=2, failure=FOUR_RESULTS)
-    failed = probing(phase="FAILED", badInARow=3, failure="0 results, fewer than 5")
+    failed = probing(phase="FAILED", badInARow=3, failure="0 results, fewer than minResults 5")
     assert probe(runtime, previous) == failed
 
 
@@ -136,7 +136,15 @@ def test_a_request_may_have_a_user_and_an_item(runtime):
     ("min_results", "expected"),
     [
         (2, {**ENDING, "phase": "PASSED"}),
-        (3, {**ENDING, "phase": "FAILED", "badInARow": 3, "failure": "2 results, fewer than 3"}),
+        (
+            3,
+            {
+                **ENDING,
+                "phase": "FAILED",
+                "badInARow": 3,
+                "failure": "2 results, fewer than minResults 3",
+            },
+        ),
     ],
 )
 def test_a_ranking_is_requested_with_a_list(runtime, min_results, expected):

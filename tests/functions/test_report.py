@@ -309,12 +309,14 @@ def test_a_campaign_that_was_not_judged_has_no_metrics():
 
 
 def test_a_rollback_has_the_last_bad_response():
-    failed_probe = probing(phase="FAILED", badInARow=3, failure="0 results, fewer than 5")
+    failed_probe = probing(
+        phase="FAILED", badInARow=3, failure="0 results, fewer than minResults 5"
+    )
     rollback = ended_job(CAMPAIGN)
     assert campaign_report(probing=failed_probe, rollback=rollback, outcome="ROLLED_BACK") == {
         **DEPLOYED,
         "outcome": "ROLLED_BACK",
-        "failure": "the probe failed: 0 results, fewer than 5",
+        "failure": "the probe failed: 0 results, fewer than minResults 5",
     }
 
 
@@ -326,7 +328,7 @@ def test_a_failed_rollback_has_both_reasons():
 
 
 def test_a_bad_response_of_a_probe_that_passed_is_no_failure():
-    passed = probing(phase="PASSED", failure="0 results, fewer than 5")
+    passed = probing(phase="PASSED", failure="0 results, fewer than minResults 5")
     assert campaign_report(probing=passed) == DEPLOYED
 
 

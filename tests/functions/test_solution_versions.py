@@ -165,17 +165,21 @@ def test_a_version_of_this_run_that_has_failed_is_adopted_too(personalize):
 
 
 @pytest.mark.parametrize(
-    "difference", [{"solutionArn": OTHER_SOLUTION}, {"trainingMode": "UPDATE"}], ids=str
+    ("difference", "message"),
+    [
+        ({"solutionArn": OTHER_SOLUTION}, f"solutionArn {OTHER_SOLUTION} instead of {SOLUTION}"),
+        ({"trainingMode": "UPDATE"}, "trainingMode UPDATE instead of FULL"),
+    ],
+    ids=str,
 )
-def test_another_version_with_the_planned_name_is_an_error(personalize, difference):
+def test_another_version_with_the_planned_name_is_an_error(personalize, difference, message):
     expect_list(personalize, OWN)
     expect_description(personalize, **difference)
-    other = version(**difference)
     with pytest.raises(NameTaken) as error:
         create(personalize)
     assert str(error.value) == (
-        f"{VERSION} is named {VERSION_NAME} and is "
-        f"{(other['solutionArn'], other['trainingMode'])}; this run wants ('{SOLUTION}', 'FULL')"
+        f"{VERSION} cannot be used as {VERSION_NAME}, because it has {message}; start a new run, "
+        "or set the config back and resume this run"
     )
 
 
@@ -244,7 +248,9 @@ def test_a_version_that_exists_and_is_not_listed_yet_is_searched_later(personali
         "create_solution_version", "ResourceAlreadyExistsException", "it exists", **CREATE
     )
     expect_list(personalize)
-    with pytest.raises(ServiceUnavailable, match=f"^{VERSION_NAME} is not listed yet$"):
+    with pytest.raises(
+        ServiceUnavailable, match=f"^Personalize answers that {VERSION_NAME} exists, but"
+    ):
         create(personalize)
 
 
@@ -290,7 +296,11 @@ def test_a_run_trains_its_own_version_if_the_foreign_one_lacks_data(personalize,
     expect_foreign_training(personalize)
     expect_create(personalize)
     created = create(personalize, [imported(endedAt=ended), imported(endedAt=iso(3))])
-    assert created == {**started, "warnings": [f"{FOREIGN_VERSION} is in training too"]}
+    warning = (
+        f"{FOREIGN_VERSION} is in training too, but this pipeline did not start it; stop it if "
+        "nobody needs it"
+    )
+    assert created == {**started, "warnings": [warning]}
 
 
 def test_an_import_that_was_not_started_does_not_count(personalize):
@@ -533,7 +543,7 @@ def test_a_training_that_does_not_stop_is_given_up(personalize):
         **OVERDUE,
         "phase": "ENDED",
         "status": "CREATE STOPPING",
-        "failure": f"{LATE}, and did not stop",
+        "failure": f"{LATE}, and did not stop within an hour",
         "stopRequestedAt": iso(hours),
     }
 

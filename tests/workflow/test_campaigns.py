@@ -101,7 +101,9 @@ def test_a_campaign_whose_creation_hangs_fails_after_the_limit():
         pipeline.replace_campaign("hang")
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == []
-    assert failures(execution) == {"home": "its status is CREATE IN_PROGRESS, for 2 hours"}
+    assert failures(execution) == {
+        "home": "gave up after 2 hours: the status of the campaign is CREATE IN_PROGRESS"
+    }
     assert failed_calls(execution) == []
 
 
@@ -178,7 +180,9 @@ def test_the_run_waits_for_a_foreign_update_that_hangs_until_the_limit():
         pipeline.foreign_update(pipeline.versions()[0])
         execution = pipeline.run(skipImport=True)
         old = pipeline.versions()[0]
-    assert failures(execution) == {"home": f"it is being updated to {old}, for 2 hours"}
+    assert failures(execution) == {
+        "home": f"gave up after 2 hours: the campaign is being updated to {old}"
+    }
 
 
 def test_a_campaign_that_serves_a_newer_version_is_skipped():
@@ -192,9 +196,12 @@ def test_a_campaign_that_serves_a_newer_version_is_skipped():
         execution = started.wait()
         assert pipeline.requests("UpdateCampaign") == []
         assert pipeline.served_version() == newer
+        trained = pipeline.versions()[1]
     assert execution.status == "SUCCEEDED"
     assert report(execution)["status"] == "SKIPPED"
-    assert failures(execution) == {"home": f"it serves {newer}"}
+    assert failures(execution) == {
+        "home": f"the campaign serves {newer}, which is newer than {trained}"
+    }
 
 
 def test_an_update_that_is_undone_before_the_run_has_seen_its_end_is_repeated():

@@ -117,7 +117,7 @@ def test_closing_a_run_that_timed_out_stops_its_training_and_reports():
     assert closing["runId"] == RUN_ID
     assert closing["executionArn"] == execution.arn
     assert closing["text"] == (
-        f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given; stopped {new}"
+        f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given; {new} was stopped"
     )
 
 

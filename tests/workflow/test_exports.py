@@ -58,19 +58,21 @@ def rows_of_export(count):
         ),
         pytest.param(
             INTERACTIONS.replace(b"ITEM_ID,TIMESTAMP", b"ITEM,TIME", 1),
-            "the header of interactions.csv lacks ITEM_ID, TIMESTAMP, which the dataset's schema "
-            "requires; add or rename columns in the export, which has USER_ID, ITEM, TIME",
+            "s3://exports/interactions.csv: the header lacks ITEM_ID, TIMESTAMP, which the "
+            "dataset's schema requires; the header is USER_ID, ITEM, TIME; add or rename columns "
+            "in the export",
             id="header",
         ),
         pytest.param(
             INTERACTIONS.replace(b"1790000001", b"yesterday"),
-            "line 3 of interactions.csv: TIMESTAMP is 'yesterday', but the schema requires long",
+            "s3://exports/interactions.csv: line 3: TIMESTAMP is 'yesterday', but the schema "
+            "requires long; correct the value in the export",
             id="type",
         ),
         pytest.param(
             INTERACTIONS.replace(b"u1,", b"u1,u1,", 1),
-            "line 3 of interactions.csv has 4 values for 3 columns; put quotes around values "
-            "with a comma or a line break, and complete the row",
+            "s3://exports/interactions.csv: line 3 has 4 values for 3 columns; put quotes around "
+            "values with a comma or a line break, and complete the row",
             id="columns",
         ),
         pytest.param(
@@ -130,7 +132,8 @@ def test_an_export_much_smaller_than_the_last_one_is_refused(share, min_relative
             (
                 f"datasets.interactions: s3://exports/interactions.csv has {len(content)} bytes, "
                 f"and the last FULL import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 "
-                "of it; if the data really shrank, lower minRelativeSize for one run"
+                "of it; a FULL import replaces all bulk data, so only if the data really shrank, "
+                "lower minRelativeSize for one run"
             )
         ]
 
@@ -387,7 +390,10 @@ def test_an_export_that_changes_during_the_import_is_reported_and_imported_by_th
         assert len(pipeline.requests("CreateDatasetImportJob")) == 6
     job_arn = report(first)["imports"][1]["datasetImportJobArn"]
     assert report(first)["warnings"] == [
-        f"{job_arn}: s3://exports/items.csv was changed during the import"
+        (
+            f"{job_arn}: s3://exports/items.csv was changed during the import; the next run "
+            "imports it again"
+        )
     ]
     assert report(second)["warnings"] == []
     assert outcomes(first) == outcomes(second) == ALL_DONE
@@ -406,5 +412,7 @@ def test_an_export_that_is_deleted_during_the_import_is_reported():
     ) as pipeline:
         execution = pipeline.run()
     (warning,) = report(execution)["warnings"]
-    assert warning.endswith(": s3://exports/users.csv was changed during the import")
+    assert warning.endswith(
+        ": s3://exports/users.csv was changed during the import; the next run imports it again"
+    )
     assert outcomes(execution) == ALL_DONE

@@ -193,8 +193,8 @@ def test_a_metric_that_the_recipe_does_not_have_is_a_warning():
 @pytest.mark.parametrize(
     ("metric", "minimum", "reason"),
     [
-        ("hit_at_k", 0.1, "hit_at_k is missing, below the minimum of 0.1"),
-        ("coverage", 1.5, "coverage is {:.4f}, below the minimum of 1.5"),
+        ("hit_at_k", 0.1, "hit_at_k has no value, but the minimum is 0.1"),
+        ("coverage", 1.5, "coverage has the value {:.4f}, but the minimum is 1.5"),
     ],
     ids=["missing", "too small"],
 )
@@ -271,4 +271,6 @@ def test_a_campaign_that_changes_after_every_comparison_fails_at_its_deadline():
     ) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == []
-    assert failures(execution) == {"home": "the gate has to judge again, for 1 hours"}
+    assert failures(execution) == {
+        "home": "gave up after 1 hours: the quality gate has to judge the version again"
+    }

@@ -18,7 +18,7 @@ from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
-FEW = "the probe failed: 170 results, fewer than 400"
+FEW = "the probe failed: 170 results, fewer than minResults 400"
 """User u1 has met 30 of the 200 items, and recommendations leave these out."""
 
 
@@ -185,11 +185,14 @@ def test_a_campaign_that_a_foreign_update_has_moved_is_left_alone():
         pipeline.foreign_training()
         pipeline.sleep(3 * 3600)
         execution = pipeline.run(skipImport=True)
-        foreign_version = pipeline.versions()[1]
+        _, foreign_version, bad_version = pipeline.versions()
         assert pipeline.served_version() == foreign_version
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
-    assert failures(execution) == {"home": f"it serves {foreign_version} now; {FEW}"}
+    assert failures(execution) == {
+        "home": f"the campaign serves {foreign_version} now, not {bad_version}, so it "
+        f"was not rolled back; {FEW}"
+    }
 
 
 def test_a_campaign_that_a_person_moves_back_needs_no_rollback():

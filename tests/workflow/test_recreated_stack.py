@@ -46,8 +46,9 @@ def test_it_compares_an_export_with_what_the_earlier_stack_imported():
     (problem,) = problems_of(execution)
     assert problem == (
         f"datasets.interactions: s3://exports/interactions.csv has {len(second)} bytes, and the "
-        f"last FULL import took {len(first)}: less than minRelativeSize 0.5 of it; if the data "
-        "really shrank, lower minRelativeSize for one run"
+        f"last FULL import took {len(first)}: less than minRelativeSize 0.5 of it; a FULL "
+        "import replaces all bulk data, so only if the data really shrank, lower minRelativeSize "
+        "for one run"
     )
 
 

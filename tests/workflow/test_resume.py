@@ -2,7 +2,7 @@
 
 from tests.workflow.pipeline import RUN_ID, SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, name, outcomes, report
-from tests.world import MOVIES, PREFIX, interactions, solution, solution_arn
+from tests.world import MOVIES, PREFIX, interactions, solution
 
 JOB_PREFIX = f"{PREFIX}-{RUN_ID}"
 VERSION_PREFIX = f"{JOB_PREFIX}-0b519087"
@@ -109,8 +109,9 @@ def test_a_resumed_run_with_another_training_mode_is_an_error():
         execution = pipeline.run(resume=RUN_ID, trainingMode="UPDATE")
         version = pipeline.versions()[-1]
     assert failures(execution) == {
-        "taste": f"NameTaken: {version} is named {VERSION_PREFIX}-1 and is ('{solution_arn()}', "
-        f"'FULL'); this run wants ('{solution_arn()}', 'UPDATE')"
+        "taste": f"NameTaken: {version} cannot be used as {VERSION_PREFIX}-1, because it has "
+        "trainingMode FULL instead of UPDATE; start a new run, or set the config back and resume "
+        "this run"
     }
 
 

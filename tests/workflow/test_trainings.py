@@ -58,7 +58,10 @@ def test_a_training_that_a_person_stopped_is_not_repeated():
         pipeline.inject_fault("stop", job="solution-version", of=VERSION_NAME)
         execution = pipeline.run(skipImport=True)
         assert len(pipeline.requests("CreateSolutionVersion")) == 1
-    assert failures(execution) == {"taste": "its status is CREATE STOPPED"}
+        version = pipeline.versions()[-1]
+    assert failures(execution) == {
+        "taste": f"{version}: its status is CREATE STOPPED, and Personalize gives no reason"
+    }
 
 
 def test_a_training_that_cannot_be_created_is_reported():
@@ -99,7 +102,7 @@ def test_the_run_waits_an_hour_for_a_training_that_does_not_stop():
         execution = pipeline.run(skipImport=True)
         duration = pipeline.clock.now() - started_at
     assert failures(execution) == {
-        "taste": "still CREATE IN_PROGRESS after 24 hours, and did not stop"
+        "taste": "still CREATE IN_PROGRESS after 24 hours, and did not stop within an hour"
     }
     assert timedelta(hours=25) <= duration < timedelta(hours=25, minutes=5)
 
