@@ -69,11 +69,13 @@ def _resolved_config(stack_file: Path, stack: str) -> Mapping[str, Mapping[str, 
             check=True,
         )
     except subprocess.CalledProcessError as error:
-        problem = f"the Pulumi CLI cannot read its config: {error.stderr.strip()}"
+        problem = f"the Pulumi CLI cannot read the config: {error.stderr.strip()}"
         raise RehearsalError(f"{stack_file}: {problem}; run pulumi login, {COPY_VALUES}") from error
     except subprocess.TimeoutExpired as error:
-        problem = f"the Pulumi CLI has not printed its config within {CLI_SECONDS} seconds"
-        raise RehearsalError(f"{stack_file}: {problem}; try it again, {COPY_VALUES}") from error
+        problem = f"the Pulumi CLI has not printed the config within {CLI_SECONDS} seconds"
+        raise RehearsalError(
+            f"{stack_file}: {problem}; start the command again, {COPY_VALUES}"
+        ) from error
     return cast("Mapping[str, Mapping[str, object]]", json.loads(completed.stdout))
 
 

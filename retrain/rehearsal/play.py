@@ -119,7 +119,10 @@ def _turn_on_automatic_training(deployed: DeployedStack) -> None:
     for arn in (str(solution.solution_arn) for solution in deployed.stack.args.solutions):
         personalize.update_solution(solutionArn=arn, performAutoTraining=True)
         if not wait_until(partial(trains_automatically, arn), seconds=SWITCH_SECONDS):
-            raise RehearsalError(f"{arn}: automatic training is still off")
+            raise RehearsalError(
+                f"{arn}: automatic training is still off after {SWITCH_SECONDS} seconds; start the "
+                "command again"
+            )
 
 
 def _play_beside_second_stack(first: DeployedStack) -> Evidence:
@@ -181,11 +184,11 @@ def _calls_naming(foreign_arns: Collection[str], deployed: DeployedStack) -> Ite
     role_prefix = f":assumed-role/{pipeline_name(deployed.stack.name)}-"
     calls_of_stack = [call for call in calls if role_prefix in str(call["caller"])]
     if not calls_of_stack:
-        yield f"stack {deployed.stack.name} made no call"
+        yield f"stack {deployed.stack.name} sent no request to Personalize"
     for call in calls_of_stack:
         for arn in re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"])):
             if arn in foreign_arns:
-                yield f"{call['caller']} named {arn}"
+                yield f"{call['caller']} named {arn}, a resource of the other stack"
 
 
 def _resource_arns(deployed: DeployedStack, evidence: Evidence) -> set[str]:

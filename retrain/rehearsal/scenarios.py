@@ -85,7 +85,10 @@ def _no_full_import_of_interactions(args: RetrainingPipelineArgs) -> str | None:
     """Return a reason if the stack does not import interactions with the mode FULL."""
     interactions = args.datasets.interactions
     if interactions is None or interactions.import_mode != "FULL":
-        return "the stack has no FULL import of interactions"
+        return (
+            "the stack has no FULL import of interactions; set importMode to FULL in "
+            "datasets.interactions"
+        )
     return None
 
 
@@ -93,7 +96,7 @@ def _no_campaigns(args: RetrainingPipelineArgs) -> str | None:
     """Return a reason if no solution has a campaign."""
     if any(solution.campaigns for solution in args.solutions):
         return None
-    return "the stack has no campaigns"
+    return "the stack has no campaigns; add the campaigns of a solution in the config"
 
 
 def _no_probes(args: RetrainingPipelineArgs) -> str | None:
@@ -112,13 +115,13 @@ def _no_interactions_or_campaigns(args: RetrainingPipelineArgs) -> str | None:
 
 def _paused(args: RetrainingPipelineArgs) -> str | None:
     """Return a reason if the schedule of the stack starts no run."""
-    return "the stack is paused" if args.paused else None
+    return "the stack is paused; set paused to false" if args.paused else None
 
 
 def _no_second_stack(args: RetrainingPipelineArgs) -> str | None:
     """Return a reason if a second stack could not run at the same time."""
     if len(args.datasets.configured()) >= IMPORT_SLOTS:
-        return f"a region has {IMPORT_SLOTS} import slots, and the stack alone uses them"
+        return f"a region has {IMPORT_SLOTS} import slots, and the stack uses them all"
     return _paused(args)
 
 
@@ -126,7 +129,10 @@ def _daily_locations(args: RetrainingPipelineArgs) -> str | None:
     """Return a reason if the stack reads the export of each day from another location."""
     datasets = args.datasets.configured().values()
     if any(DATE in str(dataset.data_location) for dataset in datasets):
-        return f"the stack's locations contain {DATE}, so the export of each day is new"
+        return (
+            f"the stack's locations contain {DATE}, so the export of each day is new, and this "
+            "scenario needs an export that has not changed"
+        )
     return None
 
 

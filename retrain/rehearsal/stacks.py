@@ -138,8 +138,12 @@ def _require_file(project_dir: Path, name: str) -> None:
     file = project_dir / f"Pulumi.{name}.yaml"
     if not file.is_file():
         names = sorted(path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml"))
-        known = f"the stacks here are {', '.join(names)}" if names else "there are no stacks here"
-        raise RehearsalError(f"{file}: no such file; {known}")
+        known = (
+            f"name one of the stacks of this folder: {', '.join(names)}"
+            if names
+            else "this folder has no stack files, so write this file first"
+        )
+        raise RehearsalError(f"{file}: does not exist; {known}")
 
 
 def _overrides(config: Config, change: Change) -> dict[str, str]:

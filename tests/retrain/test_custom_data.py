@@ -108,7 +108,7 @@ def test_all_problems_of_all_files_are_reported(folder):
         "interactions.csv: the header lacks USER_ID, ITEM_ID; it has userId, movieId, TIMESTAMP; "
         + rename,
         "items.csv: line 3 is not UTF-8; save the file as UTF-8",
-        "users.csv: no such file; expected the users of the stack",
+        "users.csv: does not exist; export the users to it",
         f"actions.csv: the header lacks ACTION_ID; it has no columns; {rename}",
         "actionInteractions.csv: [Errno 21] Is a directory: 'actionInteractions.csv'",
     ]
@@ -117,8 +117,8 @@ def test_all_problems_of_all_files_are_reported(folder):
 def test_too_few_interactions_to_train_on_are_refused(folder):
     (folder / "interactions.csv").write_bytes(interactions(1249))
     assert error_message(folder) == (
-        f"{folder}/interactions.csv: has 1249 interactions; expected at least 1250. The first "
-        "version is trained on the older 80%, and Personalize needs 1000 to train"
+        f"{folder}/interactions.csv: has 1249 interactions; export at least 1250, because the "
+        "first version is trained on the older 80%, and Personalize needs 1000 to train"
     )
 
 
@@ -129,12 +129,12 @@ def test_a_timestamp_in_another_unit_is_refused(folder, timestamp):
     text = to_csv(header, [["7", "1\n1", 5, 5], *rows]).decode()
     (folder / "interactions.csv").write_text(text.replace("\n", "\n\n", 1))
     assert error_message(folder) == (
-        f"{folder}/interactions.csv: line 6 has the TIMESTAMP {timestamp!r}; expected whole "
-        "seconds since 1970, for example 1767225600"
+        f"{folder}/interactions.csv: line 6: TIMESTAMP is {timestamp!r}; write whole seconds "
+        "since 1970, for example 1767225600"
     )
 
 
 def test_a_row_may_be_too_short_for_its_timestamp(folder):
     rows = interactions(1250).decode()
     (folder / "interactions.csv").write_text(f"{rows}7,1\n")
-    assert "line 1252 has the TIMESTAMP ''" in error_message(folder)
+    assert "line 1252: TIMESTAMP is ''" in error_message(folder)

@@ -125,7 +125,7 @@ def test_a_bucket_is_created_in_the_region_of_the_stack(monkeypatch, region, con
     ("resource", "deadline_seconds", "problem"),
     [
         ({"status": "CREATE FAILED", "failureReason": "no rows"}, 300, "CREATE FAILED: no rows"),
-        ({"status": "CREATE PENDING"}, -1, "CREATE PENDING: after -1 seconds"),
+        ({"status": "CREATE PENDING"}, -1, "CREATE PENDING: it is not ACTIVE after -1 seconds"),
     ],
 )
 def test_a_resource_that_does_not_become_active_is_an_error(
@@ -136,7 +136,7 @@ def test_a_resource_that_does_not_become_active_is_an_error(
         resources.wait_until_active(
             lambda **_: {"dataset": resource}, "dataset", datasetArn="arn:1"
         )
-    assert str(caught.value) == f"arn:1: {problem}"
+    assert str(caught.value) == f"arn:1: its status is {problem}"
 
 
 @pytest.mark.parametrize(

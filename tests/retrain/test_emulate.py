@@ -56,7 +56,7 @@ def test_emulate_ends_with_0_after_an_interruption(monkeypatch):
 def test_emulate_ends_with_2_if_the_stack_or_the_port_cannot_be_used(monkeypatch, capsys):
     assert emulate.emulate("staging", port=0) == 2
     error = capsys.readouterr().err
-    assert error.endswith("no such file; the stacks here are dev\n"), error
+    assert error.endswith("does not exist; name one of the stacks of this folder: dev\n"), error
 
     def running(**_):
         raise EmulatorError("port 1 is in use")

@@ -123,7 +123,7 @@ def test_without_the_cli_the_message_says_to_install_it(project, monkeypatch):
 def test_the_message_contains_the_error_of_the_cli(project, install_cli):
     install_cli(code="sys.exit('error: PULUMI_ACCESS_TOKEN must be set')")
     assert error_message(project) == (
-        "Pulumi.dev.yaml: the Pulumi CLI cannot read its config: "
+        "Pulumi.dev.yaml: the Pulumi CLI cannot read the config: "
         f"error: PULUMI_ACCESS_TOKEN must be set; run pulumi login, {ALTERNATIVE}"
     )
 
@@ -132,6 +132,6 @@ def test_the_cli_has_a_time_limit(project, install_cli, monkeypatch):
     install_cli(code="import time; time.sleep(60)")
     monkeypatch.setattr(environments, "CLI_SECONDS", 0.5)
     assert error_message(project) == (
-        "Pulumi.dev.yaml: the Pulumi CLI has not printed its config within 0.5 seconds; "
-        f"try it again, {ALTERNATIVE}"
+        "Pulumi.dev.yaml: the Pulumi CLI has not printed the config within 0.5 seconds; "
+        f"start the command again, {ALTERNATIVE}"
     )

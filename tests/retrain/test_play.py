@@ -110,10 +110,18 @@ def two_stacks(deployed, services, monkeypatch):
     ("caller", "arn", "foreign_calls"),
     [
         (SECOND_CALLER, f"{SOLUTION}3", []),
-        (SECOND_CALLER, SOLUTION, [f"{SECOND_CALLER} named {SOLUTION}"]),
-        (SECOND_CALLER, "arn:job-1", [f"{SECOND_CALLER} named arn:job-1"]),
+        (
+            SECOND_CALLER,
+            SOLUTION,
+            [f"{SECOND_CALLER} named {SOLUTION}, a resource of the other stack"],
+        ),
+        (
+            SECOND_CALLER,
+            "arn:job-1",
+            [f"{SECOND_CALLER} named arn:job-1, a resource of the other stack"],
+        ),
         (SECOND_CALLER, "arn:job-2", []),
-        ("root", SOLUTION, ["stack dev2 made no call"]),
+        ("root", SOLUTION, ["stack dev2 sent no request to Personalize"]),
     ],
     ids=["no foreign ARN", "foreign solution", "foreign job", "its own job", "no call"],
 )

@@ -123,9 +123,11 @@ def test_scenarios_that_the_stack_cannot_play_are_refused_by_name(rehearsed, pro
     output, errors = capsys.readouterr()
     assert (rehearsed.events, output) == ([], "")
     assert errors == (
-        "1 scenario that stack dev cannot play:\n  two-stacks: the stack is paused\n"
+        "1 scenario that stack dev cannot play:\n"
+        "  two-stacks: the stack is paused; set paused to false\n"
         "2 scenarios that stack dev cannot play:\n"
-        "  duplicate-event: the stack is paused\n  two-stacks: the stack is paused\n"
+        "  duplicate-event: the stack is paused; set paused to false\n"
+        "  two-stacks: the stack is paused; set paused to false\n"
     )
 
 
@@ -135,7 +137,7 @@ def test_all_leaves_out_the_scenarios_that_the_stack_cannot_play(rehearsed, proj
     played = [event for event in rehearsed.events if event != "emulator"]
     assert len(played) == len(SCENARIOS) - 2
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "left out: duplicate-event: the stack is paused"
+    assert lines[0] == "left out: duplicate-event: the stack is paused; set paused to false"
 
 
 def test_json_is_the_only_output(rehearsed, capsys):

@@ -14,8 +14,15 @@ OBSTACLES = {str(scenario.name): scenario.obstacle for scenario in SCENARIOS}
 PROBED = campaign_args(probe=ProbeArgs(user_id="1"))
 NOT_PROBED = campaign_args(f"{CAMPAIGN}-2")
 ALL_KEYS = ("interactions", "items", "users", "actions", "action_interactions")
-NO_INTERACTIONS = "the stack has no FULL import of interactions"
-DAILY = "the stack's locations contain {date}, so the export of each day is new"
+NO_INTERACTIONS = (
+    "the stack has no FULL import of interactions; set importMode to FULL in datasets.interactions"
+)
+NO_CAMPAIGNS = "the stack has no campaigns; add the campaigns of a solution in the config"
+PAUSED = "the stack is paused; set paused to false"
+DAILY = (
+    "the stack's locations contain {date}, so the export of each day is new, and this scenario "
+    "needs an export that has not changed"
+)
 NO_PROBE = "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
 
 
@@ -51,21 +58,21 @@ def test_the_emulator_knows_the_faults():
         ("truncated-export", pipeline_args(import_mode="INCREMENTAL"), NO_INTERACTIONS),
         ("wrong-header", pipeline_args(keys=["users"]), NO_INTERACTIONS),
         ("worse-model", pipeline_args(keys=["users"]), NO_INTERACTIONS),
-        ("worse-model", pipeline_args(), "the stack has no campaigns"),
+        ("worse-model", pipeline_args(), NO_CAMPAIGNS),
         ("bad-probe", pipeline_args(campaigns=[PROBED]), None),
-        ("bad-probe", pipeline_args(), "the stack has no campaigns"),
+        ("bad-probe", pipeline_args(), NO_CAMPAIGNS),
         ("bad-probe", pipeline_args(campaigns=[NOT_PROBED]), NO_PROBE),
         ("bad-probe", pipeline_args(campaigns=[NOT_PROBED, PROBED]), None),
         ("duplicate-event", pipeline_args(), None),
-        ("duplicate-event", pipeline_args(paused=True), "the stack is paused"),
+        ("duplicate-event", pipeline_args(paused=True), PAUSED),
         ("nothing-new", pipeline_args(data_location="s3://bucket/{date}/"), DAILY),
         ("nothing-new", pipeline_args(), None),
         ("two-stacks", pipeline_args(), None),
-        ("two-stacks", pipeline_args(paused=True), "the stack is paused"),
+        ("two-stacks", pipeline_args(paused=True), PAUSED),
         (
             "two-stacks",
             pipeline_args(keys=ALL_KEYS),
-            "a region has 5 import slots, and the stack alone uses them",
+            "a region has 5 import slots, and the stack uses them all",
         ),
         ("auto-training", pipeline_args(paused=True), None),
     ],

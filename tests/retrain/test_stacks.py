@@ -16,12 +16,12 @@ def error_message(folder, capsys, stack_name="dev", **options):
 def test_a_missing_stack_is_an_error_that_names_the_stacks(tmp_path, project, capsys):
     project("test")
     (tmp_path / "empty").mkdir()
-    file = "Pulumi.prod.yaml: no such file"
+    file = "Pulumi.prod.yaml: does not exist"
     assert error_message(tmp_path / "empty", capsys, "prod") == (
-        f"{tmp_path}/empty/{file}; there are no stacks here\n"
+        f"{tmp_path}/empty/{file}; this folder has no stack files, so write this file first\n"
     )
     assert error_message(project(), capsys, "prod") == (
-        f"{tmp_path}/{file}; the stacks here are dev, test\n"
+        f"{tmp_path}/{file}; name one of the stacks of this folder: dev, test\n"
     )
 
 
@@ -69,7 +69,7 @@ def test_a_partition_that_the_emulator_does_not_support_is_refused(project, caps
 
 def test_missing_csv_files_are_an_error_before_the_emulator_starts(tmp_path, project, capsys):
     assert error_message(project(), capsys, data_dir=tmp_path) == "".join(
-        f"{tmp_path}/{key}.csv: no such file; expected the {key} of the stack\n"
+        f"{tmp_path}/{key}.csv: does not exist; export the {key} to it\n"
         for key in ("interactions", "items", "users")
     )
 

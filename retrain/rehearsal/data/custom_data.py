@@ -102,7 +102,7 @@ def read_custom_data(directory: Path, keys: Iterable[str]) -> CustomData:
         try:
             tables[TYPES[key]] = _read_table(file, TYPES[key])
         except FileNotFoundError:
-            problems.append(f"{file}: no such file; expected the {key} of the stack")
+            problems.append(f"{file}: does not exist; export the {key} to it")
         except UnicodeDecodeError as error:
             valid_part = error.object[: error.start]
             line = valid_part.count(b"\n") + 1
@@ -131,9 +131,9 @@ def _read_table(file: Path, dataset_type: str) -> Table:
         rows = _sorted_by_timestamp(rows, header.index("TIMESTAMP"))
     if dataset_type == "INTERACTIONS" and len(rows) * OLDER_SHARE < MIN_INTERACTIONS:
         raise ValueError(
-            f"has {len(rows)} interactions; expected at least {MIN_INTERACTIONS / OLDER_SHARE:.0f}."
-            f" The first version is trained on the older {OLDER_SHARE:.0%}, and Personalize needs "
-            f"{MIN_INTERACTIONS} to train"
+            f"has {len(rows)} interactions; export at least {MIN_INTERACTIONS / OLDER_SHARE:.0f}, "
+            f"because the first version is trained on the older {OLDER_SHARE:.0%}, and Personalize "
+            f"needs {MIN_INTERACTIONS} to train"
         )
     return Table(header, [row.cells for row in rows])
 
@@ -147,8 +147,8 @@ def _sorted_by_timestamp(rows: Sequence[Row], column: int) -> list[Row]:
         timestamp = _timestamp(row, column)
         if not _is_number(int, timestamp):
             raise ValueError(
-                f"line {row.line} has the TIMESTAMP {timestamp!r}; expected whole seconds since "
-                "1970, for example 1767225600"
+                f"line {row.line}: TIMESTAMP is {timestamp!r}; write whole seconds since 1970, for "
+                "example 1767225600"
             )
     return sorted(rows, key=lambda row: int(_timestamp(row, column)))
 

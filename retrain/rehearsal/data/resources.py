@@ -99,8 +99,8 @@ def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, **re
     resource = describe(**request)[key]
     if resource["status"] != "ACTIVE":
         (arn,) = request.values()
-        reason = resource.get("failureReason", f"after {DEADLINE_SECONDS} seconds")
-        raise RehearsalError(f"{arn}: {resource['status']}: {reason}")
+        reason = resource.get("failureReason", f"it is not ACTIVE after {DEADLINE_SECONDS} seconds")
+        raise RehearsalError(f"{arn}: its status is {resource['status']}: {reason}")
 
 
 def _create_import_role(
