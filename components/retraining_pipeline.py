@@ -35,9 +35,9 @@ class RetrainingPipeline(pulumi.ComponentResource):
     A schedule starts a state machine that imports the exports of the datasets, trains a new version
     of each solution, and moves the campaigns of the solution to it.
 
-    The names of all resources begin with `name`, which has letters, digits, `-` and `_` and at most
-    naming.MAX_NAME_CHARACTERS characters. To keep the resources under another name, give the
-    component an alias.
+    The names of all resources begin with `name`, which has letters, digits, `-` and `_`. A name
+    that is too long for the names of roles is refused, and the message says how long it may be. To
+    keep the resources under another name, give the component an alias.
 
     Raises InvalidPipelineError for arguments that break a rule. Arguments that are outputs are
     checked once their values are known. The deployment also fails if the ARNs are not in the

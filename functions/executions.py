@@ -27,7 +27,7 @@ FLAGS = ("skipImport", "dryRun", "force")
 """The keys whose value is true or false."""
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
-REPORTED = "RetrainingFailed"
+REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report (`state_machine/definition.py`)."""
 FIRST_EVENTS = 10
 """The number of history events to read. The result of the first state is among the first four."""
@@ -191,7 +191,7 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
     status, error = execution["status"], execution.get("error")
     if status == "RUNNING":
         raise ServiceUnavailable(f"the status of {execution_arn} is still RUNNING")
-    if status in ("SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED:
+    if status in ("SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED_ERROR:
         return None
     cause = execution.get("cause", "no cause given")
     return {"Error": status, "Cause": f"{error}: {cause}" if error else cause}

@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("tests")
 
 
 class Scheduling(LoadFileScheduling):
-    """Give the next group of tests, in the order of collection, to the next free process."""
+    """Deals the next group of tests, in the order of collection, to the next free process."""
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the name of the group to which a test belongs."""

@@ -6,7 +6,7 @@ would wrap the result in an envelope, and every path in the document would have 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import pulumi
 
@@ -243,9 +243,8 @@ def _next_states(state: Mapping[str, object]) -> Iterator[str]:
         if key in state:
             yield str(state[key])
     for key in ("Catch", "Choices"):
-        rules = state.get(key, ())
-        if isinstance(rules, Sequence):
-            yield from (str(rule["Next"]) for rule in rules)
+        for rule in cast("Sequence[Mapping[str, object]]", state.get(key, ())):
+            yield str(rule["Next"])
 
 
 def _reachable_states(start: str, transitions: Mapping[str, Sequence[str]]) -> set[str]:

@@ -48,7 +48,7 @@ def respond(path: str, headers: Mapping[str, str], body: bytes, account: str) ->
 
 
 def set_error_codes() -> None:
-    """Give each error class of moto's interpreter the attribute `TYPE`.
+    """Set the attribute `TYPE` of each error class of moto's interpreter.
 
     Moto reads the code of an error response from it, but these classes have only `code`.
     """

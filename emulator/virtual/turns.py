@@ -181,7 +181,7 @@ class Turns:
         return self.owner
 
     def _pass_to(self, thread: "Thread") -> None:
-        """Give the turn to a thread."""
+        """Pass the turn to a thread."""
         self.running = thread
         thread.turn.release()
 

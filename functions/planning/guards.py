@@ -211,8 +211,8 @@ def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
             yield (
                 f"{arn}: syncWithLatestSolutionVersion deploys every version past the quality "
                 "gate; turn it off with 'aws personalize update-campaign --campaign-arn "
-                f"{arn} --campaign-config syncWithLatestSolutionVersion=false', or set "
-                "qualityGateEnabled to false"
+                f"{arn} --solution-version-arn <ARN of the version to serve> --campaign-config "
+                "syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
             )
 
 

@@ -7,7 +7,6 @@ the tests move. They do not prove that AWS behaves in this way.
 from datetime import timedelta
 
 import boto3
-import hypothesis
 import pytest
 from botocore.stub import Stubber
 
@@ -15,10 +14,6 @@ from functions import aws
 from functions import clock as functions_clock
 from functions.aws import with_transient_errors
 from tests.functions.samples import NOW, REGION
-
-# Examples differ in each test session. A busy machine may take long for one of them.
-hypothesis.settings.register_profile("functions", deadline=None)
-hypothesis.settings.load_profile("functions")
 
 
 class ManualClock:

@@ -314,8 +314,8 @@ def test_a_campaign_that_takes_every_version_in_spite_of_the_gate_is_found():
         (
             f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the quality "
             f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {CAMPAIGN} "
-            "--campaign-config syncWithLatestSolutionVersion=false', or set "
-            "qualityGateEnabled to false"
+            "--solution-version-arn <ARN of the version to serve> --campaign-config "
+            "syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
         )
     ]
 

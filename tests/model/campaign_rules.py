@@ -5,19 +5,17 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from campaign_world import Campaign, CampaignWorld, Described, Update, Version
 from simulation import Call, Process, RequestFailedError, Sleep
 
-DEADLINE = 3600
-ROLLBACK_DEADLINE = 3 * 3600
-
-Answer = Literal["well", "badly", "moved"]
+UPDATE_DEADLINE_SECONDS = 3600
+ROLLBACK_DEADLINE_SECONDS = 3 * 3600
 
 
 class Rules(NamedTuple):
-    """What the pipeline does beyond the simplest thing."""
+    """The rules that can be switched off."""
 
     trial_before_update: bool = True
     """The tag `trial` is written before the campaign moves. If that fails, it does not move."""
@@ -35,7 +33,7 @@ class Rules(NamedTuple):
 
 @dataclass
 class Run:
-    """One execution, and what its report says of each campaign."""
+    """One execution. `outcomes` has the outcome of each campaign."""
 
     world: CampaignWorld
     version: Version
@@ -54,6 +52,7 @@ class Run:
         return self
 
     def _finish_trial(self, campaign: Campaign) -> Process:
+        """Judge the version that an earlier run left on trial, if there is one."""
         version = yield Call(lambda: campaign.tags.get("trial"))
         if version is not None:
             described = yield from self._settled(campaign)
@@ -62,7 +61,7 @@ class Run:
             self.outcomes[campaign.name] = yield from self._judge(campaign, version)
 
     def _deploy(self, campaign: Campaign) -> Process:  # noqa: C901, PLR0911 - the rules in order
-        """Deploy the version to a campaign; return the outcome."""
+        """Deploy the version to a campaign, and return the outcome."""
         described = yield from self._settled(campaign)
         if described is None:
             return "FAILED: busy"
@@ -71,10 +70,10 @@ class Run:
             return "FAILED: on trial" if tags.get("trial") is live else "DEPLOYED"
         if live.number > self.version.number:
             return "SKIPPED"
-        if tags.get("verdict") == (self.version, self.world.rules, live):
+        if tags.get("verdict") == (self.version, self.world.gate_changes, live):
             return "REJECTED"
-        if self.version.metric < live.metric - 5 * (1 + self.world.rules):
-            verdict = self.version, self.world.rules, live
+        if self.version.metric < live.metric - 5 * (1 + self.world.gate_changes):
+            verdict = self.version, self.world.gate_changes, live
             yield from self._write(campaign, verdict=verdict)
             return "REJECTED"
         good = tags.get("good") if tags.get("trial") is live else live
@@ -95,11 +94,11 @@ class Run:
         return (yield from self._judge(campaign, self.version))
 
     def _settled(self, campaign: Campaign) -> Process:
-        """Describe a campaign once no update is running; None if that takes too long.
+        """Describe a campaign as soon as no update is running. Return None past the deadline.
 
-        An update that was accepted just now may not be shown yet, so the first look comes late.
+        An update that was just accepted may not be shown yet, so the first request comes late.
         """
-        end = self.world.now + DEADLINE
+        end = self.world.now + UPDATE_DEADLINE_SECONDS
         yield Sleep(61)
         while self.world.now < end:
             described = yield Call(lambda: self.world.describe(campaign))
@@ -109,8 +108,8 @@ class Run:
         return None
 
     def _was_updated(self, campaign: Campaign, before: Update) -> Process:
-        """Wait for the end of an update that began after `before`; False past the deadline."""
-        end = self.world.now + DEADLINE
+        """Wait for the end of an update after `before`. Return False past the deadline."""
+        end = self.world.now + UPDATE_DEADLINE_SECONDS
         while self.world.now < end:
             yield Sleep(120)
             described = yield Call(lambda: self.world.describe(campaign))
@@ -129,14 +128,15 @@ class Run:
                 return (yield from self._roll_back(campaign, version))
             if not self.rules.wait_for_updates:
                 yield from self._write(campaign, trial=None)
-                return "FAILED: moved by somebody"
+                return "FAILED: moved by a person"
             described = yield from self._settled(campaign)
         if described is None:
             return "FAILED: on trial"
         yield from self._write(campaign, trial=None)
-        return "FAILED: not updated, or moved by somebody"
+        return "FAILED: not updated, or moved by a person"
 
     def _keep(self, campaign: Campaign, version: Version) -> Process:
+        """End the trial of a version that answered well."""
         if version.serves_well:
             campaign.passed.add(version.number)
         previous = yield Call(lambda: campaign.tags.get("good"))
@@ -146,10 +146,10 @@ class Run:
     def _roll_back(  # noqa: PLR0911 - one way out for each outcome
         self, campaign: Campaign, version: Version
     ) -> Process:
-        """Move a campaign back to its good version; return the outcome."""
+        """Move a campaign back to its good version, and return the outcome."""
         good = yield Call(lambda: campaign.tags.get("good"))
         if good is None or good is version:
-            verdict = version, self.world.rules, good
+            verdict = version, self.world.gate_changes, good
             yield from self._write(campaign, trial=None, verdict=verdict)
             return "FAILED: no way back"
         if not (yield from self._move_back(campaign, version, good)):
@@ -159,20 +159,20 @@ class Run:
             return "FAILED: on trial"
         if described.serves is not good:
             yield from self._write(campaign, trial=None)
-            return "FAILED: moved by somebody"
+            return "FAILED: moved by a person"
         answer = yield from self._probe(campaign, good)
         if answer != "well" and self.rules.probe_after_rollback:
             yield from self._write(campaign, trial=None)
-            return "FAILED: the probe is at fault, or somebody moved the campaign"
-        verdict = version, self.world.rules, good
+            return "FAILED: the probe is at fault, or a person moved the campaign"
+        verdict = version, self.world.gate_changes, good
         if not (yield from self._write(campaign, trial=None, verdict=verdict)):
             return "FAILED: on trial"
         campaign.condemned.add(version.number)
         return "ROLLED_BACK"
 
     def _move_back(self, campaign: Campaign, version: Version, good: Version) -> Process:
-        """Move a campaign back; return False if it still serves the version past the deadline."""
-        end = self.world.now + ROLLBACK_DEADLINE
+        """Move a campaign back. Return False if it serves the version past the deadline."""
+        end = self.world.now + ROLLBACK_DEADLINE_SECONDS
         while self.world.now < end:
             described: Described = yield Call(lambda: self.world.describe(campaign))
             if described.latest_status != "IN_PROGRESS":
@@ -184,7 +184,7 @@ class Run:
         return False
 
     def _probe(self, campaign: Campaign, version: Version) -> Process:
-        """Ask a campaign three times; the first good answer decides."""
+        """Send up to three requests. Return `well`, `badly`, or `moved` if somebody moved it."""
         for _ in range(3):
             before = yield Call(lambda: self.world.describe(campaign))
             try:
@@ -204,6 +204,7 @@ class Run:
         return "badly"
 
     def _write(self, campaign: Campaign, **tags: object) -> Process:
+        """Write tags. Return True if that succeeded within three tries."""
         for _ in range(3):
             try:
                 yield Call(lambda: self.world.tag(campaign, **tags), may_fail=True)

@@ -1,10 +1,10 @@
-"""A solution's versions and its campaigns, as a service that shows updates late answers."""
+"""The versions of a solution and two campaigns, in a service that may show updates late."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 
-from simulation import RequestFailedError, World
+from simulation import Job, RequestFailedError, World
 
 UNSEEN_SECONDS = 60
 """How long Describe may not show an update that was accepted."""
@@ -12,7 +12,7 @@ UNSEEN_SECONDS = 60
 
 @dataclass(eq=False)
 class Version:
-    """One solution version: a greater number is newer."""
+    """One solution version. A version with a greater number is newer."""
 
     number: int
     serves_well: bool
@@ -20,32 +20,22 @@ class Version:
 
 
 @dataclass(eq=False)
-class Update:
+class Update(Job):
     """One update of a campaign."""
 
     version: Version
-    created: int
-    ended: int
-    fails: bool
     person: bool
     older: bool = False
     """It moved the campaign to an older version, and was no rollback."""
 
-    def status(self, now: int) -> str:
-        """Return the status at a time."""
-        if now < self.ended:
-            return "IN_PROGRESS"
-        return "FAILED" if self.fails else "ACTIVE"
-
 
 @dataclass(eq=False)
 class Campaign:
-    """One campaign; its first update stands for its creation by a person."""
+    """One campaign. Its first update stands for its creation by a person."""
 
     name: str
     updates: list[Update]
     tags: dict[str, object] = field(default_factory=dict)
-    probed: bool = True
     passed: set[int] = field(default_factory=set)
     """Versions that passed a probe here and really serve well."""
     condemned: set[int] = field(default_factory=set)
@@ -53,13 +43,12 @@ class Campaign:
 
     def serves(self, now: int) -> Version:
         """Return the version that is served."""
-        done = [each for each in self.updates if each.status(now) == "ACTIVE"]
-        return max(done, key=lambda each: each.ended).version
+        return self.served_by(now).version
 
     def served_by(self, now: int) -> Update:
         """Return the update by which the version that is served went live."""
-        done = [each for each in self.updates if each.status(now) == "ACTIVE"]
-        return max(done, key=lambda each: each.ended)
+        done = [update for update in self.updates if update.status(now) == "ACTIVE"]
+        return max(done, key=lambda update: update.ended)
 
 
 @dataclass
@@ -79,14 +68,14 @@ class CampaignWorld(World):
     campaigns: list[Campaign] = field(default_factory=list)
     numbers: count = field(default_factory=lambda: count(1))
     probe_is_at_fault: bool = False
-    toggles: int = 0
-    rules: int = 0
+    fault_changes: int = 0
+    gate_changes: int = 0
 
     def __post_init__(self) -> None:
         first = self.train(serves_well=True)
         first.metric = 50
         for name in ("home", "mail"):
-            self.campaigns.append(Campaign(name, [Update(first, -1, -1, False, True)]))
+            self.campaigns.append(Campaign(name, [Update(-1, -1, False, first, True)]))
 
     def train(self, *, serves_well: bool | None = None) -> Version:
         """Train a version."""
@@ -103,23 +92,23 @@ class CampaignWorld(World):
             self.update(campaign, self.random.choice(self.versions), person=True)
 
     def toggle_fault(self) -> None:
-        """Break the probe, or mend it: its user is deleted, or comes back."""
+        """Delete the user that the probe asks for, or create the user again."""
         self.probe_is_at_fault = not self.probe_is_at_fault
-        self.toggles += 1
+        self.fault_changes += 1
 
     def loosen(self) -> None:
-        """Change the rules of the gate."""
-        self.rules += 1
+        """Loosen the rules of the gate."""
+        self.gate_changes += 1
 
     # What the service does
 
     def describe(self, campaign: Campaign) -> Described:
-        """Describe a campaign; an update just accepted may not be shown yet."""
+        """Describe a campaign. An update that was just accepted may not be shown yet."""
         late = self.random.choice([True, False])
         shown = [
-            each
-            for each in campaign.updates
-            if not late or each.created <= self.now - UNSEEN_SECONDS or each.created < 0
+            update
+            for update in campaign.updates
+            if not late or update.created <= self.now - UNSEEN_SECONDS or update.created < 0
         ]
         latest = shown[-1]
         return Described(campaign.serves(self.now), latest, latest.status(self.now))
@@ -127,16 +116,16 @@ class CampaignWorld(World):
     def update(
         self, campaign: Campaign, version: Version, *, person: bool = False, back: bool = False
     ) -> None:
-        """Start an update; a campaign takes one at a time."""
+        """Start an update. A campaign accepts one at a time."""
         if campaign.updates[-1].status(self.now) == "IN_PROGRESS":
             raise RequestFailedError("ResourceInUse")
         lasts = self.random.choice([300, 900, 5000])
         fails = self.random.random() < 0.1
         older = version.number < campaign.serves(self.now).number and not (person or back)
-        campaign.updates.append(Update(version, self.now, self.now + lasts, fails, person, older))
+        campaign.updates.append(Update(self.now, self.now + lasts, fails, version, person, older))
 
     def tag(self, campaign: Campaign, **tags: object) -> None:
-        """Write tags in one call; None removes."""
+        """Write tags in one call. None removes a tag."""
         for key, value in tags.items():
             if value is None:
                 campaign.tags.pop(key, None)

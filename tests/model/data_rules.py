@@ -2,14 +2,14 @@
 
 `Rules` can switch off each rule without which a promise breaks. The other rules save time and
 money: an import that a list shows as running is described and waited for, and nothing is trained on
-data that somebody else has imported.
+data that a foreign import brought.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from data_world import DATASETS, SOLUTIONS, DataWorld, ImportJob, Object, Version
+from data_world import DATASETS, SOLUTIONS, DataWorld, ImportJob, Object, TaggedJob, Version
 from simulation import Call, Process, RequestFailedError, Sleep
 
 QUIET_SECONDS = 900
@@ -17,7 +17,7 @@ RETRY_SECONDS = 180
 
 
 class Rules(NamedTuple):
-    """What the pipeline does beyond the simplest thing."""
+    """The rules that can be switched off."""
 
     confirm_imports: bool = True
     """An import counts only if the export did not change between its creation and its end."""
@@ -40,7 +40,7 @@ class ListedImport(NamedTuple):
 
 @dataclass
 class Run:
-    """One execution, and what its report says."""
+    """One execution. `problems`, `imported` and `trained` are what its report says."""
 
     world: DataWorld
     run_id: str
@@ -62,7 +62,7 @@ class Run:
     # Imports
 
     def _import(self, dataset: str) -> Process:
-        """Make sure that a dataset holds its export; try it twice."""
+        """Import the export of a dataset, unless the dataset holds it already. Try it twice."""
         for attempt in (1, 2):
             newest = yield from self._newest_import(dataset)
             export = yield Call(lambda: self.world.list_export(dataset))
@@ -99,7 +99,7 @@ class Run:
             yield Sleep(60)
 
     def _create_import(self, dataset: str, attempt: int, planned: object) -> Process:
-        """Start an import, or adopt the one that an earlier try has started; wait for its end."""
+        """Start an import, or adopt the one that an earlier try has started. Wait for its end."""
         name = f"{self.run_id}-{dataset}-{attempt}"
         tags = {"run": self.run_id, "planned": planned}
         for _ in range(3):
@@ -124,7 +124,7 @@ class Run:
             return True
         export = yield Call(lambda: self.world.list_export(job.dataset))
         changed = fingerprint(export) != job.tags["planned"] or any(
-            each.modified > job.created for each in export
+            item.modified > job.created for item in export
         )
         if changed and self.rules.confirm_imports:
             return False
@@ -137,7 +137,7 @@ class Run:
         yield from self._finish_trainings(solution)
         imports = yield from self._imports()
         if foreign := self._foreign_import(imports):
-            self.problems.append(f"{solution}: {foreign.name} came from somebody else")
+            self.problems.append(f"{solution}: {foreign.name} is a foreign import")
             return
         digest = digest_of(imports, self.world.now, self.world.config[solution])
         version = None if self.force else (yield from self._version_with(solution, digest))
@@ -199,7 +199,7 @@ class Run:
                 yield from self._learned_what_was_planned(version)
 
     def _learned_what_was_planned(self, version: Version) -> Process:
-        """Write on a version what it learned; return True if these are the imports of this run.
+        """Write the digest on a version. Return True if it learned the imports of this run.
 
         What had ended when the training was created is known for certain only now.
         """
@@ -220,14 +220,14 @@ class Run:
         )
         return not self.rules.check_after_training or (not mixed and digest == planned)
 
-    def _wait(self, job: ImportJob | Version) -> Process:
-        """Wait until a job has ended; return its status."""
+    def _wait(self, job: TaggedJob) -> Process:
+        """Wait until a job has ended. Return its status."""
         while (status := (yield Call(lambda: self.world.describe(job)))) == "IN_PROGRESS":
             yield Sleep(600)
         return status
 
-    def _write(self, job: ImportJob | Version, **tags: object) -> Process:
-        """Write tags; return True if that succeeded."""
+    def _write(self, job: TaggedJob, **tags: object) -> Process:
+        """Write tags. Return True if that succeeded within three tries."""
         for _ in range(3):
             try:
                 yield Call(lambda: self.world.tag(job, **tags), may_fail=True)
@@ -240,7 +240,7 @@ class Run:
 
 def fingerprint(export: Iterable[Object]) -> tuple[int, ...]:
     """Return what tells two exports apart."""
-    return tuple(each.content for each in export)
+    return tuple(item.content for item in export)
 
 
 def digest_of(imports: Iterable[ListedImport], when: int, config: int) -> tuple[object, ...]:

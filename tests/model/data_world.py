@@ -1,9 +1,9 @@
-"""Exports, imports and trainings as a service with late lists shows them. Only FULL imports."""
+"""Exports, FULL imports and trainings, in a service whose lists may be 90 seconds old."""
 
 from dataclasses import dataclass, field
 from itertools import count
 
-from simulation import RequestFailedError, World
+from simulation import Job, RequestFailedError, World
 
 DATASETS = "interactions", "items"
 SOLUTIONS = "taste", "similar"
@@ -18,52 +18,33 @@ class Object:
 
 
 @dataclass(eq=False)
-class ImportJob:
-    """One dataset import job; `read` is what it imported of each object."""
+class TaggedJob(Job):
+    """A job of the service that has a name and tags."""
 
     name: str
-    dataset: str
-    created: int
-    ended: int
-    fails: bool
     tags: dict[str, object]
-    read: list[int] = field(default_factory=list)
-
-    def status(self, now: int) -> str:
-        """Return the status at a time."""
-        if now < self.ended:
-            return "IN_PROGRESS"
-        return "FAILED" if self.fails else "ACTIVE"
 
     @property
     def foreign(self) -> bool:
-        """Return True if the pipeline did not create it."""
+        """Return True if the pipeline did not create the job."""
         return "run" not in self.tags
 
 
 @dataclass(eq=False)
-class Version:
-    """One solution version; `learned` is the import job of each dataset that it was trained on."""
+class ImportJob(TaggedJob):
+    """One dataset import job. `read` has the content that it imported of each object."""
 
-    name: str
+    dataset: str
+    read: list[int] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Version(TaggedJob):
+    """One solution version. `learned` has the import job of each dataset that it was trained on."""
+
     solution: str
-    created: int
-    ended: int
-    fails: bool
-    tags: dict[str, object]
     config: int
     learned: dict[str, ImportJob | None] = field(default_factory=dict)
-
-    def status(self, now: int) -> str:
-        """Return the status at a time."""
-        if now < self.ended:
-            return "IN_PROGRESS"
-        return "FAILED" if self.fails else "ACTIVE"
-
-    @property
-    def foreign(self) -> bool:
-        """Return True if the pipeline did not create it."""
-        return "run" not in self.tags
 
 
 @dataclass
@@ -76,7 +57,6 @@ class DataWorld(World):
     config: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SOLUTIONS, 0))
     numbers: count = field(default_factory=lambda: count(1))
     uploading: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(DATASETS, False))
-    asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for dataset in DATASETS:
@@ -86,7 +66,7 @@ class DataWorld(World):
     # What people and other programs do
 
     def upload(self, dataset: str) -> None:
-        """Write an export anew, one object after the other."""
+        """Replace the objects of an export, one after the other."""
         if self.uploading[dataset]:
             return
         content = next(self.numbers)
@@ -122,7 +102,7 @@ class DataWorld(World):
     # What the service answers
 
     def list_export(self, dataset: str) -> list[Object]:
-        """Return the objects of an export; S3 is consistent."""
+        """Return the objects of an export. S3 is consistent."""
         return list(self.exports[dataset])
 
     def list_imports(self, dataset: str | None = None) -> list[tuple[ImportJob, str]]:
@@ -145,26 +125,26 @@ class DataWorld(World):
         ]
         return sorted(found, key=lambda pair: -pair[0].created)
 
-    def describe(self, job: ImportJob | Version) -> str:
+    def describe(self, job: TaggedJob) -> str:
         """Return the status of one job, as it is now."""
         return job.status(self.now)
 
-    def tag(self, job: ImportJob | Version, **tags: object) -> None:
+    def tag(self, job: TaggedJob, **tags: object) -> None:
         """Write tags."""
         job.tags.update(tags)
 
     def create_import(self, name: str, dataset: str, tags: dict[str, object]) -> ImportJob:
-        """Start an import; the name of an import job is unique."""
+        """Start an import. The name of an import job is unique."""
         if any(job.name == name for job in self.jobs):
             raise RequestFailedError("the name is taken")
         return self._start_import(name, dataset, tags)
 
     def import_named(self, name: str) -> ImportJob | None:
-        """Describe an import job by its ARN, which its name decides."""
+        """Return an import job by its name, which is part of its ARN, or None."""
         return next((job for job in self.jobs if job.name == name), None)
 
     def create_version(self, name: str, solution: str, tags: dict[str, object]) -> Version:
-        """Start a training; names are not unique."""
+        """Start a training. The name of a version need not be unique."""
         return self._start_training(name, solution, tags)
 
     def _start_import(
@@ -172,7 +152,7 @@ class DataWorld(World):
     ) -> ImportJob:
         lasts = self.random.choice([600, 1200, 2400])
         fails = self.random.random() < 0.1
-        job = ImportJob(name, dataset, self.now, self.now + lasts, fails, dict(tags))
+        job = ImportJob(self.now, self.now + lasts, fails, name, dict(tags), dataset)
         self.jobs.append(job)
         for place in (0, 1):
 
@@ -186,9 +166,8 @@ class DataWorld(World):
     def _start_training(self, name: str, solution: str, tags: dict[str, object]) -> Version:
         lasts = self.random.choice([2400, 7200])
         fails = self.random.random() < 0.1
-        version = Version(
-            name, solution, self.now, self.now + lasts, fails, dict(tags), self.config[solution]
-        )
+        config = self.config[solution]
+        version = Version(self.now, self.now + lasts, fails, name, dict(tags), solution, config)
         self.versions.append(version)
         for dataset in DATASETS:
 

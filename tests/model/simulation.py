@@ -36,6 +36,21 @@ class RequestFailedError(Exception):
     """The service refused a request, or its response was lost."""
 
 
+@dataclass(eq=False)
+class Job:
+    """Something that the service does from a time of its creation to the time of its end."""
+
+    created: int
+    ended: int
+    fails: bool
+
+    def status(self, now: int) -> str:
+        """Return the status at a time."""
+        if now < self.ended:
+            return "IN_PROGRESS"
+        return "FAILED" if self.fails else "ACTIVE"
+
+
 class Died(NamedTuple):
     """The result of a process that died."""
 

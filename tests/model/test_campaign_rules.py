@@ -29,7 +29,7 @@ def violations(seed: int, rules: Rules) -> Iterator[str]:
     for number in range(RUNS):
         calm = number >= RUNS - CALM_RUNS
         world.probe_is_at_fault = world.probe_is_at_fault and not calm
-        toggles = world.toggles
+        fault_changes = world.fault_changes
         version = world.train() if random.random() < 0.7 else world.versions[-1]
         run = Run(world, version, rules, refused=random.random() < 0.3)
         result = drive(world, run.process(), events, **(dict.fromkeys(rates, 0) if calm else rates))
@@ -37,7 +37,7 @@ def violations(seed: int, rules: Rules) -> Iterator[str]:
         for campaign in world.campaigns:
             if not isinstance(result, Died):
                 yield from _bad_version_stays(world, run, campaign)
-            if toggles == world.toggles and rates["fail_rate"] == 0:
+            if fault_changes == world.fault_changes and rates["fail_rate"] == 0:
                 yield from _condemned_without_fault(world, campaign)
             campaign.condemned.clear()
             yield from (
@@ -48,9 +48,9 @@ def violations(seed: int, rules: Rules) -> Iterator[str]:
 
 
 def _bad_version_stays(world: CampaignWorld, run: Run, campaign: Campaign) -> Iterator[str]:
-    """Yield a message if a campaign serves what nobody has tried or chosen, and is not on trial."""
+    """Yield a message if the served version neither passed, nor is on trial, nor was chosen."""
     update = campaign.served_by(world.now)
-    chosen = any(each.person and each.version is update.version for each in campaign.updates)
+    chosen = any(choice.person and choice.version is update.version for choice in campaign.updates)
     passed = update.version.number in campaign.passed
     if not (chosen or passed or campaign.tags.get("trial") is update.version):
         yield f"{campaign.name} serves {update.version}, untried; {run.outcomes}"

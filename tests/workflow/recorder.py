@@ -134,7 +134,8 @@ class Recorder:
 
     def time_out(self, started: StartedExecution) -> None:
         """End an execution as the TimeoutSeconds of the machine does, unless it has ended."""
-        self.pipeline.sleep(0)  # an execution that has just been started has nothing to end yet
+        # An execution that has just been started has no thread that could end yet.
+        self.pipeline.clock.let_others_run()
         if started.now().status == "RUNNING":
             started.time_out()
 

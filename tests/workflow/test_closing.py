@@ -7,7 +7,7 @@ import pytest
 from components.args import LimitsArgs
 from emulator.virtual.lambda_runtime import Fails
 from functions.errors import ServiceUnavailable
-from functions.executions import REPORTED
+from functions.executions import REPORTED_ERROR
 from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler, killed_after_work
 from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, report
 from tests.world import MOVIES, PREFIX, solution, solution_arn
@@ -228,7 +228,7 @@ def test_closing_a_run_that_has_reported_does_nothing(has_failed):
         if has_failed:
             pipeline.inject_fault("fail", job="solution-version", of=VERSION_NAME)
         execution = pipeline.run(skipImport=True)
-        assert execution.error == (REPORTED if has_failed else None)
+        assert execution.error == (REPORTED_ERROR if has_failed else None)
         assert close(execution) is None
         assert pipeline.requests("StopSolutionVersionCreation") == []
 

@@ -282,5 +282,5 @@ def test_every_path_of_the_run_leads_to_the_report():
 
 
 def test_close_run_knows_the_error_of_a_run_that_has_reported():
-    assert module.REPORTED_ERROR == executions.REPORTED
-    assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED
+    assert module.REPORTED_ERROR == executions.REPORTED_ERROR
+    assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED_ERROR

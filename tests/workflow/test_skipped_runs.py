@@ -265,7 +265,8 @@ def test_a_campaign_that_syncs_with_the_newest_version_is_refused_beside_a_gate(
     assert problem == (
         f"{campaign_arn()}: syncWithLatestSolutionVersion deploys every version past the quality "
         f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {campaign_arn()} "
-        "--campaign-config syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
+        "--solution-version-arn <ARN of the version to serve> --campaign-config "
+        "syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
     )
 
 

@@ -173,7 +173,6 @@ def _create_bucket(emulator: Emulator, bucket: str) -> None:
         Principal={"Service": PERSONALIZE},
         Action=READ_ACTIONS,
         Resource=[f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-        Condition={"StringEquals": {"aws:SourceAccount": emulator.account}},
     )
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
 
