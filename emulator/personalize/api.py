@@ -134,9 +134,9 @@ class Personalize:
         }
         with self._lock:
             self.calls.append(Call(operation_name, caller.arn, request))
-            fault = self.faults.take_for_call(operation_name)
+            fault = self.faults.take_for_call(operation_name, request)
             if fault is not None:
-                fault.raise_before_operation()
+                fault.raise_before_operation(operation_name, caller.arn)
             output_shape = operation_model(operation_name).output_shape
             validate(operation_name, request)
             self._check_permissions(operation_name, request, caller)
@@ -146,6 +146,7 @@ class Personalize:
             response = self._perform(store, operation_name, request, read_time)
             if fault is not None:
                 fault.raise_after_operation()
+                response = fault.change_response(response)
             return {} if output_shape is None else select_fields(output_shape, response)
 
     def train_automatically(self, solution_arn: str, caller: Caller) -> str:

@@ -4,27 +4,76 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
+from random import Random
 from threading import Lock
-from typing import cast
+from typing import NamedTuple, cast
 
-from emulator.personalize.errors import ApiError, NoResponse, limit_exceeded
-from emulator.personalize.service_model import operation_names
+from emulator.personalize.errors import ApiError, NoResponse, in_use, limit_exceeded
+from emulator.personalize.service_model import RUNTIME, operation_names, service_model
 
-# Each fault with its parameters and their defaults.
-CALL_FAULTS: Mapping[str, Mapping[str, object]] = {
-    "throttle": {},
-    "server-error": {"status": 500},
-    "limit-exceeded": {"message": "More than 5 resources with PENDING or IN_PROGRESS status"},
-    "lost-answer": {"status": None},
-    "stale": {"seconds": 30},
+
+class FaultKind(NamedTuple):
+    """The parameters of a fault with their defaults, and its effect in words.
+
+    A parameter whose default is a text is a text, and one whose default is {} is a JSON object.
+    Every other parameter is a number.
+    """
+
+    parameters: Mapping[str, object]
+    effect: str
+
+
+# emulator/README.md shows these tables.
+CALL_FAULTS: Mapping[str, FaultKind] = {
+    "throttle": FaultKind({}, "ThrottlingException"),
+    "server-error": FaultKind(
+        {"status": 500}, "InternalServerError, or ServiceUnavailable for 503"
+    ),
+    "deny": FaultKind({}, "AccessDeniedException"),
+    "limit-exceeded": FaultKind(
+        {"message": ""}, "LimitExceededException, by default with the message of a quota"
+    ),
+    "resource-in-use": FaultKind(
+        {"message": "Resource is in use."}, "ResourceInUseException, which means: not now"
+    ),
+    "too-many-tags": FaultKind({}, "TooManyTagsException"),
+    "error": FaultKind(
+        {"code": "InvalidInputException", "message": "The input is not valid.", "status": 400},
+        "any other error",
+    ),
+    "lost-answer": FaultKind(
+        {"status": None},
+        "the operation is performed, but the response is lost, or is an error with this status",
+    ),
+    "stale": FaultKind(
+        {"seconds": 30}, "a Describe or List shows the resources as they were before"
+    ),
+    "no-item-list": FaultKind(
+        {}, "a response of the runtime without itemList, actionList or personalizedRanking"
+    ),
+    "metrics": FaultKind(
+        {"values": {}}, "GetSolutionMetrics with these values, for example NaN; null removes one"
+    ),
 }
-JOB_FAULTS: Mapping[str, Mapping[str, object]] = {
-    "fail": {"reason": "Internal service error"},
-    "stop": {},
-    "hang": {},
-    "unknown-status": {"status": "CREATE PAUSED"},
-    "take": {"seconds": 60},
+JOB_FAULTS: Mapping[str, FaultKind] = {
+    "fail": FaultKind({"reason": "Internal service error"}, "CREATE FAILED at the end"),
+    "stop": FaultKind({}, "CREATE STOPPING at the planned end, then CREATE STOPPED"),
+    "hang": FaultKind({}, "CREATE IN_PROGRESS without an end"),
+    "unknown-status": FaultKind(
+        {"status": "CREATE PAUSED"}, "this status instead of CREATE IN_PROGRESS"
+    ),
+    "take": FaultKind({"seconds": 60}, "this time in CREATE IN_PROGRESS"),
 }
+FAULT_OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "no-item-list": tuple(service_model(RUNTIME).operation_names),
+    "metrics": ("GetSolutionMetrics",),
+}
+"""The operations of the faults that are not for every operation."""
+RESULT_FIELDS = ("itemList", "actionList", "personalizedRanking")
+QUOTA_MESSAGES = {
+    "CreateSolutionVersion": "More than 20 resources with PENDING or IN_PROGRESS status"
+}
+OTHER_QUOTA_MESSAGE = "More than 5 resources with PENDING or IN_PROGRESS status"
 JOB_KINDS = (
     "dataset-import-job",
     "solution-version",
@@ -43,22 +92,26 @@ class Fault:
     """One injected fault, for calls or for jobs.
 
     A fault for calls has an `operation`, which can be "*" for all. A fault for jobs has a
-    `job_kind` and a `target`. The target is the name or ARN of a job, the ARN of the resource that
-    the job belongs to, or None for every job of this kind. `times` is the number of calls or jobs
-    that the fault still waits for.
+    `job_kind`. The `target` is a name or an ARN. A call matches if its request has this text as a
+    value, and a job matches if it is its name or ARN, or the ARN of the resource that it belongs
+    to. If `target` is None, every call of the operation or every job of the kind matches. `times`
+    is the number of calls or jobs that the fault still waits for, or None for all. `rate` is the
+    share of the matching calls or jobs that the fault happens to.
     """
 
     id: str
     name: str
-    times: int
+    times: int | None
+    rate: float
     parameters: Mapping[str, object]
     operation: str | None = None
     job_kind: str | None = None
     target: str | None = None
 
-    def matches_call(self, operation: str) -> bool:
-        """Return True if the fault is for calls of this operation."""
-        return self.operation in ("*", operation)
+    def matches_call(self, operation: str, request: Mapping[str, object]) -> bool:
+        """Return True if the fault is for this call."""
+        is_for_request = self.target is None or self.target in request.values()
+        return self.operation in ("*", operation) and is_for_request
 
     def matches_job(self, job_kind: str, names: Collection[str]) -> bool:
         """Return True if the fault is for a job of this kind that has one of these names."""
@@ -68,23 +121,56 @@ class Fault:
         """Return a parameter that is a number. `Faults.inject` has checked it."""
         return cast("float", self.parameters[parameter])
 
+    def text(self, parameter: str) -> str:
+        """Return a parameter that is a text. `Faults.inject` has checked it."""
+        return cast("str", self.parameters[parameter])
+
     @property
     def stale_seconds(self) -> float:
         """The age of the data in the response. It is 0 unless the fault is `stale`."""
         return self.number("seconds") if self.name == "stale" else 0
 
-    def raise_before_operation(self) -> None:
+    def raise_before_operation(self, operation: str, caller_arn: str) -> None:
         """Raise the error of a fault that prevents the operation. Other faults raise nothing.
 
         Raises:
-            ApiError: For `throttle`, `server-error` and `limit-exceeded`.
+            ApiError: The error of the fault.
         """
-        if self.name == "throttle":
-            raise ApiError("ThrottlingException", "Rate exceeded")
-        if self.name == "limit-exceeded":
-            raise limit_exceeded(str(self.parameters["message"]))
-        if self.name == "server-error":
-            raise _server_error(int(self.number("status")))
+        match self.name:
+            case "throttle":
+                raise ApiError("ThrottlingException", "Rate exceeded")
+            case "server-error":
+                raise _server_error(int(self.number("status")))
+            case "deny":
+                message = (
+                    f"User: {caller_arn} is not authorized to perform: personalize:{operation}"
+                )
+                raise ApiError("AccessDeniedException", message)
+            case "limit-exceeded":
+                message = QUOTA_MESSAGES.get(operation, OTHER_QUOTA_MESSAGE)
+                raise limit_exceeded(self.text("message") or message)
+            case "resource-in-use":
+                raise in_use(self.text("message"))
+            case "too-many-tags":
+                raise ApiError("TooManyTagsException", "A resource can have at most 50 tags")
+            case "error":
+                status = int(self.number("status"))
+                raise ApiError(self.text("code"), self.text("message"), status)
+
+    def change_response(self, response: Mapping[str, object]) -> dict[str, object]:
+        """Return the response with the change of the faults `no-item-list` and `metrics`.
+
+        Other faults do not change the response.
+        """
+        if self.name == "no-item-list":
+            return {key: value for key, value in response.items() if key not in RESULT_FIELDS}
+        if self.name == "metrics":
+            metrics = cast("Mapping[str, object]", response["metrics"])
+            values = cast("Mapping[str, object]", self.parameters["values"])
+            changed = {**metrics, **values}
+            present = {name: value for name, value in changed.items() if value is not None}
+            return {**response, "metrics": present}
+        return dict(response)
 
     def raise_after_operation(self) -> None:
         """Raise the error of a fault that loses the response. Other faults raise nothing.
@@ -100,7 +186,12 @@ class Fault:
 
     def as_json(self) -> dict[str, object]:
         """Return the fault as a JSON object with id, remaining times and parameters."""
-        scope = {"operation": self.operation, "job": self.job_kind, "of": self.target}
+        scope = {
+            "operation": self.operation,
+            "job": self.job_kind,
+            "of": self.target,
+            "rate": None if self.rate == 1 else self.rate,
+        }
         return {
             "id": self.id,
             "fault": self.name,
@@ -123,24 +214,19 @@ class Faults:
 
         {"fault": "fail", "job": "dataset-import-job", "of": "<ARN or name>", "reason": "..."}
 
-    | fault | parameters | effect |
-    | --- | --- | --- |
-    | throttle | | ThrottlingException, 400 |
-    | server-error | status: 500 | InternalServerError, or ServiceUnavailable for 503 |
-    | limit-exceeded | message | LimitExceededException |
-    | lost-answer | status: null | operation without a response, or with an error of this status |
-    | stale | seconds: 30 | a Describe or List shows the resources as they were before |
-    | fail | reason | CREATE FAILED at the end |
-    | stop | | CREATE STOPPING at the planned end, then CREATE STOPPED |
-    | hang | | CREATE IN_PROGRESS without an end |
-    | unknown-status | status | this status instead of CREATE IN_PROGRESS |
-    | take | seconds: 60 | this time in CREATE IN_PROGRESS |
+    This fault happens to every tenth call on average, for as long as it is not removed (`times` is
+    null). `of` is a value in the request. The same calls always meet the same faults.
+
+        {"fault": "deny", "operation": "TagResource", "of": "<ARN>", "times": null, "rate": 0.1}
+
+    `CALL_FAULTS` and `JOB_FAULTS` have all faults with their parameters.
     """
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._ids = count(1)
         self._lock = Lock()
+        self._random = Random(0)  # noqa: S311  # the same calls meet the same faults
 
     def inject(self, document: Mapping[str, object]) -> str:
         """Add a fault for `times` (default 1) calls or jobs, and return its id.
@@ -170,26 +256,28 @@ class Faults:
                 raise ValueError(f"there is no open fault {fault_id!r}")
             self._faults = [fault for fault in self._faults if fault_id not in (None, fault.id)]
 
-    def take_for_call(self, operation: str) -> Fault | None:
-        """Return the oldest fault that matches a call, and reduce its `times` by one.
+    def take_for_call(self, operation: str, request: Mapping[str, object]) -> Fault | None:
+        """Return the oldest fault that happens to a call, and reduce its `times` by one.
 
-        Return None if no fault matches.
+        Return None if no fault does.
         """
-        return self._take(lambda fault: fault.matches_call(operation))
+        return self._take(lambda fault: fault.matches_call(operation, request))
 
     def take_for_job(self, job_kind: str, names: Collection[str]) -> Fault | None:
-        """Return the oldest fault that matches a new job, and reduce its `times` by one.
+        """Return the oldest fault that happens to a new job, and reduce its `times` by one.
 
-        Return None if no fault matches. `names` are the name and the ARN of the job, and the ARNs
+        Return None if no fault does. `names` are the name and the ARN of the job, and the ARNs
         of the resources that it belongs to.
         """
         return self._take(lambda fault: fault.matches_job(job_kind, names))
 
     def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:
-        """Return the oldest matching fault. Remove it after its last time."""
+        """Return the oldest matching fault that its rate selects. Remove it after its last time."""
         with self._lock:
-            fault = next(filter(matches, self._faults), None)
-            if fault is not None:
+            matching = filter(matches, self._faults)
+            happens = (fault for fault in matching if self._random.random() < fault.rate)
+            fault = next(happens, None)
+            if fault is not None and fault.times is not None:
                 fault.times -= 1
                 if fault.times == 0:
                     self._faults.remove(fault)
@@ -204,36 +292,64 @@ def _fault_from_json(fault_id: str, document: Mapping[str, object]) -> Fault:
     """
     name = _known_value(document, "fault", (*CALL_FAULTS, *JOB_FAULTS))
     is_for_calls = name in CALL_FAULTS
-    defaults = CALL_FAULTS[name] if is_for_calls else JOB_FAULTS[name]
-    scope_keys = ("operation",) if is_for_calls else ("job", "of")
-    valid_keys = ("fault", *scope_keys, "times", *defaults)
+    defaults = {**CALL_FAULTS, **JOB_FAULTS}[name].parameters
+    scope_key = "operation" if is_for_calls else "job"
+    valid_keys = ("fault", scope_key, "of", "times", "rate", *defaults)
     for key in document:
         if key not in valid_keys:
             raise ValueError(f"the fault {name} has no {key!r}; it has {', '.join(valid_keys)}")
-    times = document.get("times", 1)
-    if not isinstance(times, int) or times < 1:
-        raise ValueError(f"times must be a whole number from 1 on: {times!r}")
-    parameters = {key: _parameter(document, key, default) for key, default in defaults.items()}
+    fault = Fault(
+        fault_id,
+        name,
+        times=_times(document),
+        rate=_rate(document),
+        parameters={key: _parameter(document, key, default) for key, default in defaults.items()},
+        target=None if document.get("of") is None else str(document["of"]),
+    )
     if is_for_calls:
-        operation = _known_value(document, "operation", ("*", *operation_names()))
-        return Fault(fault_id, name, times, parameters, operation=operation)
-    job_kind = _known_value(document, "job", JOB_KINDS)
-    target = None if document.get("of") is None else str(document["of"])
-    return Fault(fault_id, name, times, parameters, job_kind=job_kind, target=target)
+        known = FAULT_OPERATIONS.get(name, ("*", *operation_names()))
+        fault.operation = _known_value(document, "operation", known)
+    else:
+        fault.job_kind = _known_value(document, "job", JOB_KINDS)
+    return fault
+
+
+def _times(document: Mapping[str, object]) -> int | None:
+    """Return the number of calls or jobs of a fault, or None for all of them."""
+    times = document.get("times", 1)
+    if times is None or (isinstance(times, int) and times >= 1):
+        return times
+    raise ValueError(f"times must be a whole number from 1 on, or null for always: {times!r}")
+
+
+def _rate(document: Mapping[str, object]) -> float:
+    """Return the share of the matching calls or jobs that a fault happens to."""
+    rate = document.get("rate", 1)
+    if isinstance(rate, int | float) and 0 < rate <= 1:
+        return rate
+    raise ValueError(f"rate must be a number above 0 and at most 1: {rate!r}")
 
 
 def _parameter(document: Mapping[str, object], key: str, default: object) -> object:
     """Return the value of a parameter, or `default` if the document does not have the parameter.
 
     Raises:
-        ValueError: The value is no text although the default is one, or else it is no number.
+        ValueError: The value has another type than `FaultKind` says.
     """
     value = document.get(key, default)
-    expected_types: tuple[type, ...] = (str,) if isinstance(default, str) else (int, float)
+    noun, expected_types = _expected_types(default)
     if value != default and (isinstance(value, bool) or not isinstance(value, expected_types)):
-        noun = "a text" if isinstance(default, str) else "a number"
         raise ValueError(f"{key} of the fault {document['fault']} must be {noun}: {value!r}")
     return value
+
+
+def _expected_types(default: object) -> tuple[str, tuple[type, ...]]:
+    """Return the types of a parameter with this default, and their name in a message."""
+    if isinstance(default, str):
+        return "a text", (str,)
+    if isinstance(default, Mapping):
+        return "a JSON object", (dict,)
+    return "a number", (int, float)
 
 
 def _known_value(document: Mapping[str, object], key: str, known: Sequence[str]) -> str:

@@ -1,8 +1,12 @@
 """Proves that injected faults happen to the calls and jobs that they name, and not again."""
 
+import math
+
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from personalize_world import GROUP, INTERACTIONS, World, error_of
+from personalize_world import CALLER, GROUP, INTERACTIONS, World, error_of, recipe_arn
+
+from emulator.personalize import Faults
 
 
 @pytest.fixture
@@ -60,6 +64,124 @@ def test_a_limit_is_exceeded_with_the_message_of_imports_or_another(world, param
     world.inject("limit-exceeded", operation="CreateSchema", **parameters)
     error = error_of(world.client.create_schema, name="s", schema="{}")
     assert error == ("LimitExceededException", message)
+
+
+def test_a_limit_of_trainings_is_exceeded_with_the_message_of_the_quota(world, solution):
+    world.inject("limit-exceeded", operation="CreateSolutionVersion")
+    error = error_of(world.client.create_solution_version, solutionArn=solution)
+    message = "More than 20 resources with PENDING or IN_PROGRESS status"
+    assert error == ("LimitExceededException", message)
+
+
+@pytest.mark.parametrize("operation", ["create_dataset_import_job", "create_solution_version"])
+def test_an_import_or_a_training_can_be_refused_because_a_resource_is_in_use(
+    world, solution, operation
+):
+    requests = {
+        "create_dataset_import_job": world.import_request(INTERACTIONS, "second"),
+        "create_solution_version": {"solutionArn": solution},
+    }
+    operation_names = world.client.meta.method_to_api_mapping
+    world.inject("resource-in-use", operation=operation_names[operation])
+    call = getattr(world.client, operation)
+    error = error_of(call, **requests[operation])
+    assert error == ("ResourceInUseException", "Resource is in use.")
+    call(**requests[operation])
+
+
+def test_a_denied_call_names_the_caller_and_the_action(world):
+    world.inject("deny", operation="DescribeSolution")
+    error = error_of(world.client.describe_solution, solutionArn=GROUP)
+    assert error == (
+        "AccessDeniedException",
+        f"User: {CALLER.arn} is not authorized to perform: personalize:DescribeSolution",
+    )
+
+
+def test_a_resource_can_have_too_many_tags(world):
+    group = world.create_group()
+    world.inject("too-many-tags", operation="TagResource")
+    tags = [{"tagKey": "team", "tagValue": "films"}]
+    error = error_of(world.client.tag_resource, resourceArn=group, tags=tags)
+    assert error == ("TooManyTagsException", "A resource can have at most 50 tags")
+
+
+def test_any_other_error_has_the_code_the_message_and_the_status_that_the_fault_names(world):
+    world.inject(
+        "error", operation="ListSchemas", code="TeapotException", message="short", status=418
+    )
+    with pytest.raises(world.client.exceptions.ClientError) as error:
+        world.client.list_schemas()
+    assert error.value.response["Error"] == {"Code": "TeapotException", "Message": "short"}
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 418
+
+
+def test_a_fault_for_calls_can_name_a_value_in_the_request(world, solution):
+    campaign = world.create_campaign(world.train(solution))
+    world.inject("error", operation="GetRecommendations", of="user-001", times=None)
+    for _ in range(3):
+        error = error_of(world.runtime.get_recommendations, campaignArn=campaign, userId="user-001")
+        assert error.code == "InvalidInputException", "a fault without an end stays"
+        world.runtime.get_recommendations(campaignArn=campaign, userId="user-002")
+
+
+def test_a_fault_with_a_rate_happens_to_that_share_of_the_calls(world):
+    world.inject("throttle", operation="ListSchemas", times=None, rate=0.3)
+    refused = 0
+    for _ in range(1000):
+        try:
+            world.client.list_schemas()
+        except world.client.exceptions.ClientError:
+            refused += 1
+    assert 250 < refused < 350
+
+
+def test_a_rate_hits_the_same_calls_each_time():
+    def outcomes():
+        faults = Faults()
+        faults.inject({"fault": "deny", "operation": "*", "times": None, "rate": 0.5})
+        return [faults.take_for_call("ListSchemas", {}) is None for _ in range(50)]
+
+    assert outcomes() == outcomes()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "operation", "request_fields"),
+    [
+        ("user-personalization", "get_recommendations", {"userId": "user-001"}),
+        (
+            "personalized-ranking",
+            "get_personalized_ranking",
+            {"userId": "user-001", "inputList": ["film-001"]},
+        ),
+    ],
+)
+def test_a_response_of_the_runtime_can_be_without_a_list(world, recipe, operation, request_fields):
+    solution = world.create_trainable_solution(recipe_arn(recipe))
+    campaign = world.create_campaign(world.train(solution))
+    world.inject("no-item-list", operation=world.runtime.meta.method_to_api_mapping[operation])
+    response = getattr(world.runtime, operation)(campaignArn=campaign, **request_fields)
+    assert response.keys() == {"recommendationId", "ResponseMetadata"}
+
+
+def test_metrics_can_be_changed_to_no_number_to_infinity_and_to_nothing(world, solution):
+    version = world.train(solution)
+    values = {"coverage": math.nan, "precision_at_5": -math.inf, "precision_at_10": None}
+    world.inject("metrics", operation="GetSolutionMetrics", of=version, values=values)
+    changed, real = (
+        world.client.get_solution_metrics(solutionVersionArn=version)["metrics"] for _ in range(2)
+    )
+    assert math.isnan(changed["coverage"])
+    assert changed["precision_at_5"] == -math.inf
+    assert changed.keys() == real.keys() - {"precision_at_10"}
+    assert changed["precision_at_25"] == real["precision_at_25"]
+
+
+@pytest.mark.usefixtures("solution")
+def test_a_failure_reason_can_be_very_long(world):
+    reason = "why? " * 20_000  # 100 KB
+    world.inject("fail", job="dataset-import-job", reason=reason)
+    assert world.import_file(INTERACTIONS, "second")["failureReason"] == reason
 
 
 def test_a_response_is_lost_after_the_operation_was_performed(world):
@@ -184,8 +306,9 @@ def test_faults_can_be_listed_and_removed(world):
         (
             {"fault": "earthquake"},
             (
-                "unknown fault 'earthquake'; known are throttle, server-error, limit-exceeded, "
-                "lost-answer, stale, fail, stop, hang, unknown-status, take"
+                "unknown fault 'earthquake'; known are throttle, server-error, deny, "
+                "limit-exceeded, resource-in-use, too-many-tags, error, lost-answer, stale, "
+                "no-item-list, metrics, fail, stop, hang, unknown-status, take"
             ),
         ),
         ({}, "unknown fault None; known are throttle, "),
@@ -197,11 +320,23 @@ def test_faults_can_be_listed_and_removed(world):
         ),
         (
             {"fault": "fail", "job": "campaign", "seconds": 1},
-            "the fault fail has no 'seconds'; it has fault, job, of, times, reason",
+            "the fault fail has no 'seconds'; it has fault, job, of, times, rate, reason",
         ),
         (
             {"fault": "hang", "job": "campaign", "times": 0},
-            "times must be a whole number from 1 on: 0",
+            "times must be a whole number from 1 on, or null for always: 0",
+        ),
+        (
+            {"fault": "throttle", "operation": "*", "rate": 0},
+            "rate must be a number above 0 and at most 1: 0",
+        ),
+        (
+            {"fault": "no-item-list", "operation": "ListSchemas"},
+            "unknown operation 'ListSchemas'; known are GetActionRecommendations, ",
+        ),
+        (
+            {"fault": "metrics", "operation": "GetSolutionMetrics", "values": "NaN"},
+            "values of the fault metrics must be a JSON object: 'NaN'",
         ),
         (
             {"fault": "take", "job": "campaign", "seconds": "1"},

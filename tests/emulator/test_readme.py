@@ -1,11 +1,13 @@
-"""The examples of the emulator's README run as they are printed."""
+"""Proves that the README of the emulator is true: its examples run, its tables are complete."""
 
+import json
 import re
 import subprocess
 import sys
 
 import pytest
 
+from emulator.personalize.faults import CALL_FAULTS, JOB_FAULTS
 from emulator.process import ROOT
 
 README = (ROOT / "emulator" / "README.md").read_text()
@@ -24,3 +26,20 @@ def test_an_example_of_the_readme_runs(aws, example):
         check=False,
     )
     assert command.returncode == 0, command.stderr
+
+
+@pytest.mark.parametrize(("first", "kinds"), [("call", CALL_FAULTS), ("job", JOB_FAULTS)])
+def test_the_table_of_faults_is_complete(first, kinds):
+    rows = [
+        f"| `{name}` | {_parameters(kind.parameters)} | {kind.effect} |"
+        for name, kind in kinds.items()
+    ]
+    table = "\n".join(
+        [f"| fault of a {first} | parameters | effect |", "| --- | --- | --- |", *rows]
+    )
+    assert f"{table}\n\n" in README, f"the README should have this table:\n{table}"
+
+
+def _parameters(parameters):
+    """Return the cell of a table for the parameters of a fault with their defaults."""
+    return ", ".join(f"`{name}: {json.dumps(value)}`" for name, value in parameters.items())
