@@ -1,5 +1,6 @@
 """The ASGI app of the emulator. It passes each request to the right service.
 
+- A request that a web page could have sent is refused (`local_requests.py`).
 - A path below `/_emulator/` is a control of the emulator (`admin.py`).
 - A request for Personalize goes to `personalize_http.py`. Its target is `AmazonPersonalize.*`. The
   requests for its runtime and events have no target, so path and signature decide.
@@ -26,6 +27,7 @@ from emulator.server import (
     function_logs,
     function_roles,
     http,
+    local_requests,
     log_filters,
     ministack_internals,
 )
@@ -60,6 +62,7 @@ class Application:
     def __init__(self, endpoint: str, options: Options, on_ready: Callable[[], None]) -> None:
         account, region = options["account"], options["region"]
         self._on_ready = on_ready
+        self._port = int(endpoint.rpartition(":")[2])
         self._call_log = CallLog()
         clients = Clients(endpoint)
         _correct_ministack()
@@ -129,10 +132,15 @@ class Application:
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Respond to one request.
+        """Respond to one request, or refuse it if a web page could have sent it.
 
         The scope `lifespan` is the start and the end of the server, which are MiniStack's too.
         """
+        if scope["type"] != "lifespan":
+            message = local_requests.refusal(scope, self._port)
+            if message is not None:
+                await http.refuse(scope, send, message)
+                return
         if scope["type"] == "lifespan":
 
             async def send_and_report(message: ASGISendEvent) -> None:
@@ -155,7 +163,8 @@ class Application:
         operation = self._personalize_http.operation(scope)
         if operation is None:
             exchange = Exchange(self._call_log, scope, receive, send)
-            await ministack(scope, exchange.receive, exchange.send)
+            send_to_client = local_requests.without_cors_headers(exchange.send)
+            await ministack(scope, exchange.receive, send_to_client)
             return
         action = f"personalize:{operation.name}"
         exchange = Exchange(self._call_log, scope, receive, send, action)

@@ -12,14 +12,23 @@ if TYPE_CHECKING:
     from types import MethodType
 
     from hypercorn.protocol.http_stream import HTTPStream
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+    from hypercorn.typing import (
+        ASGIReceiveCallable,
+        ASGISendCallable,
+        HTTPScope,
+        WebsocketScope,
+    )
 
     Response = tuple[int, dict[str, str], bytes]  # status, headers and body, as MiniStack has it
 
 
-def headers(scope: HTTPScope) -> dict[str, str]:
+FORBIDDEN = 403
+POLICY_VIOLATION = 1008  # RFC 6455, status codes of a websocket that is closed
+
+
+def headers(scope: HTTPScope | WebsocketScope) -> dict[str, str]:
     """Return the headers of a request by their names in lower case."""
-    return {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+    return {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 async def read_body(receive: ASGIReceiveCallable) -> bytes:
@@ -59,6 +68,15 @@ def error(code: str, message: str) -> Response:
     """Return an error response with status 400, as AWS's services with JSON bodies send it."""
     headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
     return 400, headers, json.dumps({"__type": code, "message": message}).encode()
+
+
+async def refuse(scope: HTTPScope | WebsocketScope, send: ASGISendCallable, message: str) -> None:
+    """Refuse a request with the status 403 and a message. A websocket is refused without it."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
+        return
+    headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
+    await send_response(send, FORBIDDEN, headers, f"{message}\n".encode())
 
 
 async def drop_connection(send: ASGISendCallable) -> None:
