@@ -24,6 +24,8 @@ AutoTraining = Literal["warn", "refuse"]
 SECONDS_PER_HOUR = 3600
 SPARE_HOURS = 2
 """Hours of an execution for everything except jobs and probes."""
+MAX_OVERLAP_HOURS = 24
+"""The most hours for which a run waits for an older run (`functions/overlap.py`)."""
 DEFAULT_FULL_EVERY = "7 days"
 """The longest time between two FULL trainings with UPDATE. AWS advises one a week."""
 
@@ -169,6 +171,12 @@ class LimitsArgs:
 
     0 is no limit.
     """
+    settle_seconds: float = 180
+    """After how many seconds the lists of Personalize and Step Functions are surely up to date.
+
+    For half of this time a run waits for executions that are not listed yet, and for all of it
+    after an execution that failed. A lower value makes rehearsals faster, and is unsafe on AWS.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +228,11 @@ class RetrainingPipelineArgs:
         return rates.schedule_expression(self.retraining_rate)
 
     @property
+    def cadence_seconds(self) -> int:
+        """The shortest time between two firings of the schedule within a year."""
+        return rates.shortest_seconds_between_runs(self.retraining_rate, self.timezone)
+
+    @property
     def execution_timeout_seconds(self) -> int:
         """The seconds after which Step Functions ends an execution that is still running.
 
@@ -238,6 +251,8 @@ class RetrainingPipelineArgs:
         hours = (
             import_hours + limits.max_training_hours + update_hours + rollback_hours + SPARE_HOURS
         )
+        # Before everything else, the run may wait for an older run.
+        hours += min(self.cadence_seconds / 2 / SECONDS_PER_HOUR, MAX_OVERLAP_HOURS)
         return round(hours * SECONDS_PER_HOUR + max(probe_minutes, default=0) * 60)
 
 

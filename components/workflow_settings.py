@@ -32,6 +32,7 @@ def workflow_settings(
         ],
         "solutions": [_solution(solution) for solution in args.solutions],
         "limits": config_values(args.limits),
+        "cadenceSeconds": args.cadence_seconds,
         "skipWhenUnchanged": args.skip_when_unchanged,
         "autoTraining": args.auto_training,
         "tags": dict(args.tags),

@@ -70,13 +70,15 @@ class SolutionSettings(TypedDict):
 
 
 class Limits(TypedDict):
-    """The deadline of each kind of job in hours, and the number of trainings in 30 days."""
+    """The deadline of each kind of job in hours, and other numbers that limit a run."""
 
     maxImportHours: float
     maxTrainingHours: float
     maxCampaignHours: float
     maxTrainingsPerMonth: int
     """0 means no limit."""
+    settleSeconds: float
+    """The seconds after which the lists of Personalize and Step Functions are surely up to date."""
 
 
 class Settings(TypedDict):
@@ -87,6 +89,8 @@ class Settings(TypedDict):
     datasets: list[DatasetSettings]
     solutions: list[SolutionSettings]
     limits: Limits
+    cadenceSeconds: int
+    """The shortest time between two firings of the schedule within a year."""
     skipWhenUnchanged: bool
     autoTraining: Literal["warn", "refuse"]
     tags: Tags

@@ -166,6 +166,9 @@ def _limit_checks(limits: LimitsArgs) -> Iterator[Check]:
     key, trainings = "maxTrainingsPerMonth", limits.max_trainings_per_month
     error = values.old_form_error(key, trainings) or values.trainings_error(trainings)
     yield Check(f"limits.{key}", error, value=trainings)
+    settle_seconds = limits.settle_seconds
+    error = values.settle_seconds_error(settle_seconds)
+    yield Check("limits.settleSeconds", error, value=settle_seconds)
 
 
 def _solution_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:

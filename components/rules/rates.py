@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 from aws_croniter import AwsCroniter
@@ -48,6 +49,12 @@ _NOT_EVALUATED = {
 instead."""
 _CHECKED_YEARS = 5
 """The number of years for which clock changes are checked."""
+_YEAR = timedelta(days=366)
+_CADENCE_START = datetime(2028, 1, 1, tzinfo=UTC)
+"""The beginning of the year in which firings are compared. It is fixed, so that the settings do not
+change with the day of the deployment, and it is a leap year."""
+_CADENCE_PERIOD = _YEAR + timedelta(days=31)
+"""A month more than a year, because the shortest gap may be at the turn of the year."""
 
 
 def rate_error(text: str, *, today: date | None = None) -> str | None:
@@ -117,6 +124,33 @@ def first_skipped_time(text: str, timezone: str, *, today: date) -> datetime | N
             if not _is_real_time(local_time.replace(tzinfo=zone)):
                 return local_time.replace(tzinfo=None)
     return None
+
+
+@cache
+def shortest_seconds_between_runs(text: str, timezone: str) -> int:
+    """Return the shortest time between two firings of a rate within a year, in seconds.
+
+    A daily cron has a day of 23 hours if the clocks of its time zone go forward. The years of a
+    cron are ignored, so the result stays the same from one deployment to the next. A cron that
+    fires less than once a year has the result of a year. `text` and `timezone` must be free of
+    errors.
+    """
+    if rate := _RATE_PATTERN.fullmatch(text):
+        minutes = int(rate["value"]) * MINUTES_PER_UNIT[rate["unit"].removesuffix("s")]
+        return minutes * 60
+    cron = _CRON_PATTERN.fullmatch(text)
+    assert cron is not None, "a rate without errors is a rate or a cron"
+    *values_without_year, _ = cron["fields"].split()
+    zone = ZoneInfo(timezone)
+    # The parser knows only UTC, so local times are passed to it as UTC.
+    every_year = _parsed_cron([*values_without_year, "*"])
+    local_times: list[datetime] = every_year.get_all_schedule_bw_dates(
+        _CADENCE_START, _CADENCE_START + _CADENCE_PERIOD
+    )
+    times = [time.replace(tzinfo=zone) for time in local_times]
+    fired = [time.astimezone(UTC) for time in times if _is_real_time(time)]
+    gaps = [later - earlier for earlier, later in pairwise(fired)]
+    return round(min(gaps, default=_YEAR).total_seconds())
 
 
 def _rate_value_error(rate: re.Match[str]) -> str | None:

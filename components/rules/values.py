@@ -18,6 +18,8 @@ MAX_OBJECT_KEY_BYTES = 1024
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html."""
 MAX_ID_CHARACTERS = 256
 """The most characters of the id of a user or an item in the model of GetRecommendations."""
+MAX_SETTLE_SECONDS = 3600
+"""The largest value of settleSeconds. No list of AWS is known to be an hour behind."""
 MAX_TAGS = 40
 """The most tags in the config. AWS allows 50 tags on a resource, and the pipeline adds some."""
 RESERVED_TAGS = "retraining-"
@@ -150,6 +152,15 @@ def trainings_error(count: int) -> str | None:
     if count >= 0:
         return None
     return "is not a number of trainings; expected a whole number of 1 or more, or 0 for no limit"
+
+
+def settle_seconds_error(seconds: float) -> str | None:
+    """Check the seconds after which lists are surely up to date."""
+    if 0 <= seconds <= MAX_SETTLE_SECONDS:
+        return None
+    return (
+        f"is not between 0 and {MAX_SETTLE_SECONDS}; expected a number of seconds, for example 180"
+    )
 
 
 def id_error(text: str) -> str | None:

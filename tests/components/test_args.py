@@ -34,6 +34,7 @@ from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
 
 TODAY = date(2026, 11, 24)
 SOLUTION = f"{PERSONALIZE}:solution/movies"
+RATES = ("1 hour", "23 hours", "30 days")
 RULE = QualityRuleArgs(metric="coverage", minimum=0.2)
 USERS = DatasetArgs(
     dataset_arn=f"{PERSONALIZE}:dataset/movies/USERS", data_location="s3://bucket/users/"
@@ -255,13 +256,14 @@ def test_the_state_machine_runs_longer_than_all_deadlines():
         )
         for minutes in (1, 10)
     ]
-    import_and_training = 2 * 0.5 + 8
+    overlap_import_and_training = 24 + 2 * 0.5 + 8
     assert (
-        minimal(limits=limits).execution_timeout_seconds == (import_and_training + 2 * 1 + 2) * 3600
+        minimal(limits=limits).execution_timeout_seconds
+        == (overlap_import_and_training + 2 * 1 + 2) * 3600
     ), "an update waits for its campaign as long as it may run"
     assert (
         replace(with_solution(campaigns=campaigns), limits=limits).execution_timeout_seconds
-        == (import_and_training + 2 * 1 + 2 * 1 + 2) * 3600 + 10 * 60
+        == (overlap_import_and_training + 2 * 1 + 2 * 1 + 2) * 3600 + 10 * 60
     ), "the longest probe, and a rollback that waits as an update does"
 
 
@@ -272,6 +274,13 @@ def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
     args = replace(with_solution(campaigns=[campaign]), limits=limits)
     assert problems(args) == []
     assert args.execution_timeout_seconds <= 365 * 24 * 3600
+
+
+def test_the_longest_run_includes_the_wait_for_an_older_run():
+    hours = {rate: minimal(retraining_rate=rate).execution_timeout_seconds / 3600 for rate in RATES}
+    assert [hours[rate] - hours[RATES[0]] for rate in RATES] == [0, 11, 23.5], (
+        "half of the time between two runs, and a day at most"
+    )
 
 
 # --- warnings ------------------------------------------------------------------------------------

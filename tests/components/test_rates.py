@@ -39,6 +39,38 @@ def test_a_cron_is_over_when_its_last_day_has_ended_in_every_time_zone():
 
 
 @pytest.mark.parametrize(
+    ("rate", "timezone", "hours"),
+    [
+        ("7 days", "Europe/Berlin", 7 * 24),
+        ("rate(12 hours)", "UTC", 12),
+        ("cron(0 3 ? * MON *)", "UTC", 7 * 24),
+        ("cron(0 3 ? * MON,THU *)", "UTC", 3 * 24),
+        ("cron(0 3 * * ? *)", "UTC", 24),
+        ("cron(0 3 1,31 * ? *)", "UTC", 24),
+        ("cron(0 3 31 12 ? *)", "UTC", 366 * 24),
+        ("cron(0 3 29 2 ? *)", "UTC", 366 * 24),
+        ("cron(0 3 ? * MON 2026)", "UTC", 7 * 24),
+        ("cron(0 * * * ? *)", "Europe/Berlin", 1),
+    ],
+)
+def test_the_shortest_time_between_two_runs_is_that_of_a_year(rate, timezone, hours):
+    assert rates.shortest_seconds_between_runs(rate, timezone) == hours * 3600
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours"),
+    [
+        pytest.param("cron(0 3 * * ? *)", 23, id="a day of 23 hours, if the clocks go forward"),
+        pytest.param("cron(0 3 ? * SUN *)", 7 * 24 - 1, id="a week with such a day"),
+        pytest.param("cron(30 2 * * ? *)", 24, id="the time that spring skips is no firing"),
+        pytest.param("cron(0 3 1 1 ? *)", 366 * 24, id="a year without a change in between"),
+    ],
+)
+def test_the_shortest_time_between_two_runs_knows_daylight_saving(cron, hours):
+    assert rates.shortest_seconds_between_runs(cron, "Europe/Berlin") == hours * 3600
+
+
+@pytest.mark.parametrize(
     ("rate", "timezone"),
     [
         ("7 days", "Europe/Berlin"),

@@ -220,6 +220,16 @@ REFUSED = {
         -1,
         ("is not a number of trainings; expected a whole number of 1 or more, or 0 for no limit"),
     ),
+    "a negative time to settle": refused(
+        "limits.settleSeconds",
+        -1,
+        "is not between 0 and 3600; expected a number of seconds, for example 180",
+    ),
+    "a time to settle of more than an hour": refused(
+        "limits.settleSeconds",
+        3601,
+        "is not between 0 and 3600; expected a number of seconds, for example 180",
+    ),
     "the old form of a gate that is off": refused_without_value(
         GATE, False, "false is the old form; write 'qualityGateEnabled: false'"
     ),
