@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from emulator.personalize import rules
+from emulator.personalize.csv_files import check_equal_columns, read_csv
 from emulator.personalize.errors import AccessDenied, JobFailed, ObjectError
 from emulator.personalize.resources import Dataset, ImportJob
 from emulator.personalize.store import Store
-from emulator.personalize.tables import IDENTITY_FIELDS, Table, read_csv
+from emulator.personalize.tables import IDENTITY_FIELDS, Table
 from emulator.personalize.tagging import tags_of
 
 if TYPE_CHECKING:
@@ -75,8 +76,10 @@ def _import(store: Store, dataset: Dataset, source: Source, mode: str) -> None:
         raise JobFailed(f"Invalid Data location. {error}") from error
     rules.check_incremental_size(mode, total_bytes=sum(len(data) for data in files.values()))
     schema = dataset.schema.rows
-    rows = [row for name, data in files.items() for row in read_csv(name, data, schema)]
-    rules.check_enough_to_import(dataset, len(rows))
+    today = store.now.date()
+    rows = [row for name, data in files.items() for row in read_csv(name, data, schema, today)]
+    check_equal_columns(files)
+    rules.check_enough_to_import(dataset, mode, len(rows))
     old_rows = dataset.table if mode == "INCREMENTAL" else Table(schema.names)
     dataset.table = old_rows.with_rows(rows, IDENTITY_FIELDS[dataset.type])
 
@@ -91,7 +94,7 @@ def _read_files(store: Store, source: Source) -> dict[str, bytes]:
     objects = store.options.objects
     keys = objects.keys(source.bucket, source.key, source.role_arn)
     is_prefix = source.key == "" or source.key.endswith("/")
-    csv_keys = _csv_keys_below_prefix(store, source, keys) if is_prefix else keys
+    csv_keys = _csv_keys_in_folder(store, source, keys) if is_prefix else keys
     if not csv_keys:
         raise JobFailed(
             f"Invalid Data location. There is no CSV file at s3://{source.bucket}/{source.key}"
@@ -102,15 +105,19 @@ def _read_files(store: Store, source: Source) -> dict[str, bytes]:
     }
 
 
-def _csv_keys_below_prefix(store: Store, source: Source, keys: list[str]) -> list[str]:
-    """Return those of the keys below a prefix that end in ".csv".
+def _csv_keys_in_folder(store: Store, source: Source, keys: list[str]) -> list[str]:
+    """Return those of the keys in the first level of a folder that end in ".csv".
+
+    Files in subfolders are not imported (guide: "Importing bulk data"). `keys` are all keys below
+    the prefix of the source.
 
     Raises:
         JobFailed: There is another file, and the switch `other_files` is "fail". An object whose
             key is the prefix does not count. The S3 console creates it to show a folder.
     """
-    csv_keys = [key for key in keys if key.endswith(".csv")]
-    other_keys = [key for key in keys if key not in csv_keys and key != source.key]
+    first_level = [key for key in keys if "/" not in key.removeprefix(source.key)]
+    csv_keys = [key for key in first_level if key.endswith(".csv")]
+    other_keys = [key for key in first_level if key not in csv_keys and key != source.key]
     if other_keys and store.options.switches.other_files == "fail":
         raise JobFailed(f"s3://{source.bucket}/{other_keys[0]} is not a CSV file")
     return csv_keys

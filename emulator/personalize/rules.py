@@ -41,6 +41,7 @@ MIN_INTERACTIONS = 1000
 MIN_USERS = 25
 MIN_INTERACTIONS_PER_USER = 2
 MAX_INCREMENTAL_BYTES = 10**9
+MINIMUM_OF_ACTIONS = ("ACTION_INTERACTIONS", "INCREMENTAL")
 
 
 # All resources
@@ -197,12 +198,15 @@ def check_full_import_exists(store: Store, dataset: Dataset, mode: str) -> None:
         )
 
 
-def check_enough_to_import(dataset: Dataset, records: int) -> None:
-    """Raise JobFailed if an import job has fewer than 1,000 interactions, in either mode.
+def check_enough_to_import(dataset: Dataset, mode: str, records: int) -> None:
+    """Raise JobFailed if an import job has fewer than 1,000 interactions.
 
-    Datasets of other types have no minimum.
+    The rule is for item interactions in either mode, and for action interactions that are added
+    with INCREMENTAL. Datasets of other types have no minimum.
     """
-    if dataset.type == "INTERACTIONS" and records < MIN_INTERACTIONS:
+    if dataset.type != "INTERACTIONS" and (dataset.type, mode) != MINIMUM_OF_ACTIONS:
+        return
+    if records < MIN_INTERACTIONS:
         raise JobFailed(
             f"Dataset import job has {records} interactions, fewer than {MIN_INTERACTIONS}"
         )

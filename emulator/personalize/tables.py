@@ -1,13 +1,11 @@
-"""The rows of a dataset: their Avro schema, and the CSV files that they come from."""
+"""The rows of a dataset, and their Avro schema."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from emulator.personalize.errors import JobFailed, invalid_input
+from emulator.personalize.errors import invalid_input
 
 Value = str | int | float | bool | None
 Row = tuple[Value, ...]
@@ -48,22 +46,15 @@ PARSERS: Mapping[str, Callable[[str], Value]] = {
 
 @dataclass(frozen=True)
 class Field:
-    """One column: its Avro type, and whether a value may be missing."""
+    """One column: its Avro type, whether a value may be missing, and whether it is a long text."""
 
     name: str
     type: str
     nullable: bool
+    textual: bool = False
 
     def parse(self, text: str) -> Value:
-        """Return the value of a CSV cell.
-
-        Raises:
-            ValueError, KeyError: The text does not have the field's type.
-        """
-        if text == "":
-            if self.nullable:
-                return None
-            raise ValueError
+        """Return the value of a CSV cell. The text must have the field's type."""
         return PARSERS[self.type](text)
 
 
@@ -89,7 +80,10 @@ class RowSchema:
         """
         try:
             record = json.loads(text)
-            fields = tuple(_avro_field(entry["name"], entry["type"]) for entry in record["fields"])
+            fields = tuple(
+                _avro_field(entry["name"], entry["type"], textual=entry.get("textual") is True)
+                for entry in record["fields"]
+            )
             if record["type"] != "record" or not fields:
                 raise ValueError("not a record with fields")  # noqa: TRY301  # one handler for all
         except (ValueError, KeyError, TypeError) as error:
@@ -97,7 +91,7 @@ class RowSchema:
         return cls(fields)
 
 
-def _avro_field(name: str, avro_type: object) -> Field:
+def _avro_field(name: str, avro_type: object, *, textual: bool) -> Field:
     """Return the field of a primitive Avro type, or of a union of one with "null".
 
     Raises:
@@ -106,7 +100,7 @@ def _avro_field(name: str, avro_type: object) -> Field:
     types = avro_type if isinstance(avro_type, list) else [avro_type]
     match [member for member in types if member != "null"]:
         case [str(primitive)] if primitive in PARSERS:
-            return Field(name, primitive, nullable="null" in types)
+            return Field(name, primitive, nullable="null" in types, textual=textual)
     raise ValueError(f"field {name} has the unknown type {avro_type!r}")
 
 
@@ -143,53 +137,6 @@ class Table:
         positions = [self.columns.index(name) for name in identity if name in self.columns]
         new_rows = {tuple(row[position] for position in positions): row for row in rows}
         return Table(self.columns, {**self.rows, **new_rows})
-
-
-def read_csv(name: str, data: bytes, schema: RowSchema) -> list[Row]:
-    """Return the rows of a CSV file with a header, in the order of the schema's columns.
-
-    Other columns of the file are left out, and a missing nullable column is None in every row.
-    `name` stands for the file in messages.
-
-    Raises:
-        JobFailed: Columns are missing, or a value does not have its field's type.
-    """
-    try:
-        lines = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-    except UnicodeDecodeError as error:
-        raise JobFailed(f"{name} is not UTF-8 text: {error}") from error
-    header = next(lines, [])
-    required = [column.name for column in schema.fields if not column.nullable]
-    missing = [column_name for column_name in required if column_name not in header]
-    if missing:
-        raise JobFailed(f"Input csv is missing the following columns: [{', '.join(missing)}]")
-    positions = [
-        header.index(column.name) if column.name in header else None for column in schema.fields
-    ]
-    columns = list(zip(schema.fields, positions, strict=True))
-    rows = []
-    for cells in filter(None, lines):  # the reader returns an empty list for an empty line
-        place = f"{name}, line {lines.line_num}"
-        rows.append(tuple(_value(column, cells, position, place) for column, position in columns))
-    return rows
-
-
-def _value(column: Field, cells: list[str], position: int | None, place: str) -> Value:
-    """Return the value of a column in one line, or None for a column that the file lacks.
-
-    Raises:
-        JobFailed: The line is too short or the cell is not valid. The message names `place`.
-    """
-    if position is None:
-        return None
-    try:
-        return column.parse(cells[position])
-    except IndexError:
-        raise JobFailed(f"{place}: {column.name} is missing") from None
-    except (ValueError, KeyError):
-        raise JobFailed(
-            f"{place}: {column.name} {cells[position]!r} is not a {column.type}"
-        ) from None
 
 
 def strings(values: Iterable[Value]) -> list[str]:

@@ -19,6 +19,8 @@ ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
 GROUP = f"{ARN}dataset-group/movies"
 INTERACTIONS = f"{ARN}dataset/movies/INTERACTIONS"
 INTERACTION_COLUMNS = ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")
+FIRST_TIME = 1_700_000_000
+"""The TIMESTAMP of the first numbered interaction."""
 SAMPLE_INTERACTIONS = 11_111  # the rows of the sample data
 
 
@@ -235,7 +237,7 @@ def interactions():
 def numbered_interactions(number, users=50):
     """Return a CSV with this number of interactions. Each user watches film-0, film-1, ..."""
     rows = [
-        (f"user-{position % users}", f"film-{position // users}", "watch", position)
+        (f"user-{position % users}", f"film-{position // users}", "watch", FIRST_TIME + position)
         for position in range(number)
     ]
     return to_csv(INTERACTION_COLUMNS, rows)

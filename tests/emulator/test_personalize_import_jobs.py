@@ -159,14 +159,62 @@ def test_an_incremental_import_of_more_than_1_gb_fails(world, dataset, monkeypat
     assert world.import_file(dataset, "third")["status"] == "ACTIVE", "FULL may be larger"
 
 
-def test_a_prefix_imports_all_csv_files_below_it(world, dataset):
-    header, *lines = numbered_interactions(2400).splitlines(keepends=True)
+def test_a_folder_imports_the_csv_files_of_its_first_level(world, dataset):
+    header, *lines = numbered_interactions(3600).splitlines(keepends=True)
     world.put("daily/", b"")  # the object that stands for the folder
-    world.put("daily/2026/a.csv", header + b"".join(lines[:1200]))
-    world.put("daily/b.csv", header + b"".join(lines[1200:]))
-    world.put("daily.csv", b"not below the prefix")
+    world.put("daily/a.csv", header + b"".join(lines[:1200]))
+    world.put("daily/b.csv", header + b"".join(lines[1200:2400]))
+    world.put("daily/2026/c.csv", header + b"".join(lines[2400:]))
+    world.put("daily/2026/_SUCCESS", b"")
+    world.put("daily.csv", b"not in the folder")
     assert world.import_file(dataset, key="daily/")["status"] == "ACTIVE"
-    assert number_of_rows(world, dataset) == 2400
+    assert number_of_rows(world, dataset) == 2400, "a file of a subfolder is not imported"
+
+
+def test_an_import_of_a_folder_that_has_only_subfolders_fails(world, dataset):
+    world.put("daily/2026/a.csv", interactions())
+    assert import_result(world, dataset, key="daily/") == (
+        "CREATE FAILED",
+        "Invalid Data location. There is no CSV file at s3://exports/daily/",
+    )
+
+
+def test_all_files_of_a_folder_must_have_the_same_columns(world):
+    dataset = world.create_dataset(dataset_type="USERS")
+    world.put("users/a.csv", b"USER_ID,AGE_GROUP,PLAN\nu1,30-44,basic\n")
+    world.put("users/b.csv", b"AGE_GROUP,PLAN,USER_ID\n30-44,basic,u2\n")
+    assert import_result(world, dataset, "first", "users/") == ("ACTIVE", None)
+    world.put("users/c.csv", b"AGE_GROUP,USER_ID\n30-44,u3\n")
+    assert import_result(world, dataset, "second", "users/") == (
+        "CREATE FAILED",
+        "Input csv files do not have the same columns",
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "result"),
+    [
+        ("FULL", ("ACTIVE", None)),
+        (
+            "INCREMENTAL",
+            ("CREATE FAILED", "Dataset import job has 1 interactions, fewer than 1000"),
+        ),
+    ],
+)
+def test_only_an_incremental_import_of_action_interactions_needs_1000_rows(world, mode, result):
+    dataset = world.create_dataset(dataset_type="ACTION_INTERACTIONS")
+    header = "USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP\n"
+    world.put("first.csv", f"{header}u1,a1,Taken,1790000000\n".encode())
+    world.import_file(dataset, "first", "first.csv")
+    world.put("second.csv", f"{header}u1,a1,Taken,1790000001\n".encode())
+    assert import_result(world, dataset, "second", "second.csv", importMode=mode) == result
+
+
+def test_an_import_of_items_or_users_may_have_no_row(world):
+    """The service would delete all items, so the pipeline has to refuse the export."""
+    dataset = world.create_dataset(dataset_type="USERS")
+    world.put("users.csv", b"USER_ID,AGE_GROUP,PLAN\n")
+    assert import_result(world, dataset, key="users.csv") == ("ACTIVE", None)
 
 
 @pytest.mark.parametrize(
@@ -247,22 +295,23 @@ def test_an_import_of_a_missing_object_fails(world, dataset, monkeypatch):
             "Input csv is missing the following columns: [USER_ID, ITEM_ID, EVENT_TYPE, TIMESTAMP]",
         ),
         (
-            HEADER + "u,i,watch,1\nu,i,watch,yesterday\n",
-            "s3://exports/bad.csv, line 3: TIMESTAMP 'yesterday' is not a long",
-        ),
-        (
-            HEADER + "u,i,watch,1.5\n",
-            "s3://exports/bad.csv, line 2: TIMESTAMP '1.5' is not a long",
+            HEADER + "u,i,watch,1790000000\n\nu,i,watch,yesterday\n",
+            "s3://exports/bad.csv, line 4: TIMESTAMP 'yesterday' is not a long",
         ),
         (HEADER + ",i,watch,1\n", "s3://exports/bad.csv, line 2: USER_ID '' is not a string"),
-        (HEADER + "u,i\n", "s3://exports/bad.csv, line 2: EVENT_TYPE is missing"),
+        (HEADER + "u,i\n", "s3://exports/bad.csv, line 2 has 2 values for 4 columns"),
         (
-            b"\xff\xfe\x00",
+            HEADER + "u" * 257 + ",i,watch,1790000000\n",
             (
-                "s3://exports/bad.csv is not UTF-8 text: 'utf-8' codec can't decode byte 0xff in"
-                " position 0: invalid start byte"
+                "s3://exports/bad.csv, line 2: Length cannot be more than 256 characters for "
+                "USER_ID. If no values exceed the character limit, make sure your data follows the "
+                "formatting guidelines listed in https://docs.aws.amazon.com/personalize/latest/"
+                "dg/data-prep-formatting.html."
             ),
         ),
+        (b"\x93\xff\x00", "s3://exports/bad.csv is UTF-16, not UTF-8"),
+        (b"USER_ID,\xe9", "s3://exports/bad.csv is not UTF-8"),
+        (b"\x1f\x8b\x08", "s3://exports/bad.csv is gzip, not CSV"),
     ],
 )
 def test_a_file_that_does_not_fit_the_schema_fails_the_import(world, dataset, text, reason):

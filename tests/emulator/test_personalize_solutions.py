@@ -179,8 +179,8 @@ def test_a_training_uses_the_data_of_the_time_when_it_came_into_progress(world, 
     assert metrics[1] != metrics[2], "the third training used the new rows"
 
 
-PURCHASES = b"u,i,purchase,1\n" * 20
-GUESTS = b"".join(b"guest-%d,film,watch,1\n" % number for number in range(100))
+PURCHASES = b"u,i,purchase,1700000000\n" * 20
+GUESTS = b"".join(b"guest-%d,film,watch,1700000000\n" % number for number in range(100))
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,27 @@
 """Proves that the models learn from structure in the data, and train quickly."""
 
 import time
+from datetime import date
 
 import pytest
-from personalize_world import INTERACTION_COLUMNS, World, interactions
+from personalize_world import FIRST_TIME, INTERACTION_COLUMNS, World, interactions
 
+from emulator.personalize.csv_files import read_csv
 from emulator.personalize.recipes import RECIPES
-from emulator.personalize.tables import IDENTITY_FIELDS, RowSchema, Table, read_csv
+from emulator.personalize.tables import IDENTITY_FIELDS, RowSchema, Table
 from emulator.personalize.training import train
 from retrain.rehearsal.data.csv_files import to_csv
 from retrain.rehearsal.data.sample_data import sample_data, schema
 from retrain.rehearsal.data.spoiling import shuffled
 
 NDCG = "normalized_discounted_cumulative_gain_at_10"
+TODAY = date(2026, 11, 1)
 RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES}
 
 
 def table(csv, dataset_type="INTERACTIONS"):
     row_schema = RowSchema.parse(schema(dataset_type))
-    rows = read_csv("file.csv", csv, row_schema)
+    rows = read_csv("file.csv", csv, row_schema, TODAY)
     return Table(row_schema.names).with_rows(rows, IDENTITY_FIELDS[dataset_type])
 
 
@@ -58,7 +61,7 @@ def test_metrics_are_between_0_and_1_and_gain_grows_with_the_ranks(model):
 
 def test_metrics_of_perfect_predictions_are_1():
     rows = [
-        (f"user-{user}", f"film-{100 * (user % 2) + film:03}", "watch", film)
+        (f"user-{user}", f"film-{100 * (user % 2) + film:03}", "watch", FIRST_TIME + film)
         for user in range(40)
         for film in range(30)
     ]
@@ -99,7 +102,12 @@ def test_actions_are_learnt_from_action_interactions():
 
 def test_training_on_30000_interactions_takes_less_than_two_seconds():
     rows = [
-        (f"user-{number % 500}", f"film-{(number * 7919 + number // 500) % 300}", "watch", number)
+        (
+            f"user-{number % 500}",
+            f"film-{(number * 7919 + number // 500) % 300}",
+            "watch",
+            FIRST_TIME + number,
+        )
         for number in range(30_000)
     ]
     data, recipe = table(to_csv(INTERACTION_COLUMNS, rows)), RECIPES[0]
