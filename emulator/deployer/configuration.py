@@ -43,8 +43,10 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     project_file = directory / "Pulumi.yaml"
     project = _read_mapping(project_file)
     if "name" not in project:
-        raise DeploymentError(f"{project_file}: has no name")
-    name = str(project["name"])
+        raise DeploymentError(f"{project_file}: has no name; add `name: personalize-retraining`")
+    name = project["name"]
+    if not isinstance(name, str):
+        raise DeploymentError(f"{project_file}: name: {name!r} is not text; write it in quotes")
     declared = _declared_defaults(project_file, project, name)
     defaults = {key: default for key, default in declared.items() if default is not None}
     config = {
@@ -139,5 +141,5 @@ def _mapping(value: object, path: str) -> dict[str, object]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise DeploymentError(f"{path}: is not a mapping")
+        raise DeploymentError(f"{path}: is not a mapping; write it as lines of `key: value`")
     return {str(key): item for key, item in value.items()}

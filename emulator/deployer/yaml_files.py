@@ -11,8 +11,9 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from emulator.deployer.errors import DeploymentError
 
@@ -64,22 +65,48 @@ class Problem(NamedTuple):
 def read(file: Path) -> object:
     """Return the content of a YAML file as JSON values.
 
-    Raises DeploymentError if the file is not YAML. If it has values or keys that YAML readers read
-    differently, the error lists all of them.
+    Raises DeploymentError if the file cannot be read or is not YAML. If it has values or keys that
+    YAML readers read differently, the error lists all of them.
     """
+    text = _read_text(file)
     yaml = YAML(typ="safe", pure=True)
     try:
-        text = file.read_text(encoding="utf-8")
         problems = sorted(_problems(yaml.compose(text)))
         if not problems:
             # dumps() raises ValueError for a structure that contains itself.
             return json.loads(json.dumps(yaml.load(text)), parse_float=_number)
-    except FileNotFoundError:
-        raise DeploymentError(f"{file}: there is no such file") from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise DeploymentError(f"{file}: {error}") from error
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1
+        reason = ": ".join(filter(None, (error.context, error.problem)))
+        raise DeploymentError(f"{file}: line {line}: {reason}; correct the YAML") from error
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DeploymentError(
+            f"{file}: line {line}: YAML forbids the character U+{ord(text[error.position]):04X}; "
+            "remove it"
+        ) from error
+    except ValueError as error:
+        raise DeploymentError(
+            f"{file}: {error}; an alias must not stand for a value that contains the alias"
+        ) from error
+    except RecursionError as error:
+        raise DeploymentError(f"{file}: is nested too deeply; use fewer levels") from error
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     raise DeploymentError("\n  ".join([f"{count} in {file}:", *map(str, problems)]))
+
+
+def _read_text(file: Path) -> str:
+    """Return the text of a file. Raises DeploymentError with the reason if it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DeploymentError(f"{file}: there is no such file") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DeploymentError(f"{file}: cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DeploymentError(f"{file}: line {line} is not UTF-8; save it as UTF-8") from error
 
 
 def _number(text: str) -> float:

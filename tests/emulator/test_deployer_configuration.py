@@ -173,7 +173,7 @@ REFUSED = {
     "config that is not a mapping": (
         "",
         "config: stacks\n",
-        "Pulumi.yaml: config: is not a mapping",
+        "Pulumi.yaml: config: is not a mapping; write it as lines of `key: value`",
     ),
     "a key in two spellings": (
         "config:\n  timezone: UTC\n  test:timezone: Europe/Berlin\n",
@@ -301,25 +301,57 @@ config:
     }
 
 
-@pytest.mark.parametrize(
-    ("stack", "reason"),
-    [
-        ("config:\n  test:tags: &tags {team: *tags}\n", "Circular reference detected"),
-        ("a: 1\n---\nb: 2\n", "expected a single document in the stream"),
-        ("config: [", "while parsing a flow node"),
-    ],
-    ids=["a structure that contains itself", "two documents", "no YAML"],
-)
-def test_a_file_that_cannot_be_read_is_refused_with_the_reason(refusal, stack, reason):
-    assert refusal(stack).splitlines()[0] == f"Pulumi.dev.yaml: {reason}"
+WAY_OUT = "; correct the YAML"
+NO_CONTENT = "expected the node content, but found '<stream end>'"
+TAB = r"found character '\t' that cannot start any token"
+UNREADABLE = {
+    "a structure that contains itself": (
+        "config:\n  test:tags: &tags {team: *tags}\n",
+        "Circular reference detected; an alias must not stand for a value that contains the alias",
+    ),
+    "two documents": (
+        "a: 1\n---\nb: 2\n",
+        f"line 2: expected a single document in the stream: but found another document{WAY_OUT}",
+    ),
+    "no YAML": (
+        "config: [",
+        f"line 1: while parsing a flow node: {NO_CONTENT}{WAY_OUT}",
+    ),
+    "tabs": (
+        "config:\n\ta: 1",
+        f"line 2: while scanning for the next token: {TAB}{WAY_OUT}",
+    ),
+    "an unknown anchor": ("\na: *b", f"line 2: found undefined alias 'b'{WAY_OUT}"),
+    "a control character": (
+        "a: 1\nb: \x00",
+        "line 2: YAML forbids the character U+0000; remove it",
+    ),
+    "too many levels": (f"config: {'[' * 3000}", "is nested too deeply; use fewer levels"),
+    "a list": ("- a", "is not a mapping; write it as lines of `key: value`"),
+}
+
+
+@pytest.mark.parametrize(("stack", "reason"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(refusal, stack, reason):
+    assert refusal(stack) == f"Pulumi.dev.yaml: {reason}"
 
 
 def test_a_file_that_is_not_utf8_is_refused(read, tmp_path):
     read("")
-    (tmp_path / "Pulumi.dev.yaml").write_bytes(b"config: {test:name: \xff}")
+    (tmp_path / "Pulumi.dev.yaml").write_bytes(b"config:\n  test:name: \xff")
     with pytest.raises(DeploymentError) as caught:
         read_project(tmp_path, "dev", {})
-    assert str(caught.value).startswith(f"{tmp_path}/Pulumi.dev.yaml: 'utf-8' codec")
+    assert str(caught.value) == (
+        f"{tmp_path}/Pulumi.dev.yaml: line 2 is not UTF-8; save it as UTF-8"
+    )
+
+
+def test_a_folder_in_place_of_a_file_is_refused(read, tmp_path):
+    read("")
+    (tmp_path / "Pulumi.prod.yaml").mkdir()
+    with pytest.raises(DeploymentError) as caught:
+        read_project(tmp_path, "prod", {})
+    assert str(caught.value) == f"{tmp_path}/Pulumi.prod.yaml: cannot be read: is a directory"
 
 
 def test_a_missing_stack_is_refused_with_its_file(read, tmp_path):
@@ -333,7 +365,12 @@ def test_a_project_without_a_name_is_refused(tmp_path):
     (tmp_path / "Pulumi.yaml").write_text("runtime: python\n")
     with pytest.raises(DeploymentError) as caught:
         read_project(tmp_path, "dev", {})
-    assert str(caught.value) == f"{tmp_path}/Pulumi.yaml: has no name"
+    file = f"{tmp_path}/Pulumi.yaml"
+    assert str(caught.value) == f"{file}: has no name; add `name: personalize-retraining`"
+    (tmp_path / "Pulumi.yaml").write_text("name: [a]\n")
+    with pytest.raises(DeploymentError) as caught:
+        read_project(tmp_path, "dev", {})
+    assert str(caught.value) == f"{file}: name: ['a'] is not text; write it in quotes"
 
 
 @given(
