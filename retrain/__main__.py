@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import platform
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
+EXIT_UNUSABLE = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -16,10 +19,21 @@ def main() -> None:
     """Run the command line. A signal ends it with exit code 128 plus the signal's number."""
     for number in SIGNALS:
         signal.signal(number, _exit)
-    # Imported after the signals are handled, because the import takes a while.
-    from retrain.cli import app  # noqa: PLC0415
-
-    app(prog_name="python -m retrain")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that is not UTF-8 shows a question mark for a character that it lacks.
+            stream.reconfigure(errors="replace")
+    try:
+        # Imported after the signals are handled, because the import takes a while.
+        from retrain import cli  # noqa: PLC0415
+    except ImportError as error:
+        python = f"{sys.executable} (Python {platform.python_version()})"
+        sys.stderr.write(
+            f"{python} cannot run retrain: {error}; run `make demo` once, which installs "
+            "everything into .venv, and then use .venv/bin/retrain\n"
+        )
+        sys.exit(EXIT_UNUSABLE)
+    sys.exit(cli.main(sys.argv[1:]))
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:

@@ -1,13 +1,19 @@
 """The commands and their options. Each command is a function in the module of its name."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
+from retrain.options import parse_folder, parse_port, parse_scenario
 from retrain.rehearsal.scenarios import SCENARIOS, Name
 
+PROGRAM = "retrain"
+COMMANDS = ("rehearse", "emulate")
+EXIT_FAILED = 1
+EXIT_UNUSABLE = 2
 EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
 """Only the development requirements contain these."""
 
@@ -20,17 +26,39 @@ DataDir: TypeAlias = Annotated[
         "users.csv with USER_ID, actions.csv with ACTION_ID, actionInteractions.csv with USER_ID, "
         "ACTION_ID, EVENT_TYPE, TIMESTAMP. Further columns are added to the schema. TITLE and "
         "GENRES of the items are shown.",
-        exists=True,
-        file_okay=False,
+        metavar="FOLDER",
+        parser=parse_folder,
     ),
 ]
 
 app = typer.Typer(
     help="Operate the pipelines that retrain Amazon Personalize.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command with these arguments. Return the exit code.
+
+    A mistake in the arguments is a message of one line. Without arguments, print the help.
+    """
+    try:
+        exit_code: int | None = app(
+            list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
+        )
+    except typer.BadParameter as error:
+        typer.echo(error.format_message(), err=True)
+        return EXIT_UNUSABLE
+    except typer.TyperException as error:
+        command = " ".join([PROGRAM, *(word for word in arguments[:1] if word in COMMANDS)])
+        message = error.format_message().rstrip(".")
+        typer.echo(f"{message}; `{command} --help` shows what is possible", err=True)
+        return EXIT_UNUSABLE
+    except OSError as error:  # the output cannot be written
+        typer.echo(f"{error}; check where the output goes", err=True)
+        return EXIT_FAILED
+    return EXIT_UNUSABLE if not arguments else exit_code or 0
 
 
 @app.callback()
@@ -48,6 +76,7 @@ def rehearse(
         list[Name] | None,
         typer.Option(
             metavar="NAME",
+            parser=parse_scenario,
             help=f"The scenario to play. Repeat the option for several. {Name.HAPPY_PATH} (the "
             f"default) is a run that succeeds. {Name.ALL} plays everything. In the others "
             f"something goes wrong: {', '.join(row.name for row in SCENARIOS)}.",
@@ -90,7 +119,14 @@ def emulate(
     ] = "dev",
     *,
     data: DataDir = None,
-    port: Annotated[int, typer.Option(help="The port on 127.0.0.1. 0 takes a free port.")] = 4566,
+    port: Annotated[
+        int,
+        typer.Option(
+            metavar="NUMBER",
+            parser=parse_port,
+            help="The port on 127.0.0.1. 0 takes a free port.",
+        ),
+    ] = 4566,
 ) -> None:
     """Run an AWS on this machine with all resources that a stack names, but without the stack.
 
@@ -117,4 +153,4 @@ def _require_emulator() -> None:
             "install: pip install --require-hashes -r requirements.txt -r requirements-dev.txt",
             err=True,
         )
-        raise typer.Exit(2)
+        raise typer.Exit(EXIT_UNUSABLE)

@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.error import URLError
 
 import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,13 +32,18 @@ EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
 UNUSABLE_ERRORS = (pulumi.RunError, DeploymentError, EmulatorError, RehearsalError)
 """The errors of a stack or an emulator that cannot be used."""
-ERRORS = (*UNUSABLE_ERRORS, BotoCoreError, ClientError, FailedError)
+ERRORS = (*UNUSABLE_ERRORS, BotoCoreError, ClientError, FailedError, OSError)
 """All errors that end a command with a message."""
 
 
 def print_error(error: Exception) -> int:
     """Print one of ERRORS to stderr. Return the exit code of the command."""
-    Console(stderr=True, soft_wrap=True).print(f"{error}", highlight=False, markup=False)
+    message = f"{error}"
+    if isinstance(error, URLError | ConnectionError):
+        message = f"the emulator does not answer ({error}); start the command again"
+    elif isinstance(error, OSError):
+        message = f"{error}; check the disk, and TMPDIR, the folder for temporary files"
+    Console(stderr=True, soft_wrap=True).print(message, highlight=False, markup=False)
     return EXIT_UNUSABLE if isinstance(error, UNUSABLE_ERRORS) else EXIT_FAILED
 
 

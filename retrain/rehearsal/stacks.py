@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs
     from retrain.rehearsal.config_changes import Change, Config
     from retrain.rehearsal.data.data_sets import DataSet
+
+STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""The names that the Pulumi CLI accepts, without organization and project
+(https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[
     the block, the caller's AWS settings are removed from the environment. Raises RehearsalError,
     pulumi.RunError and DeploymentError if the stack cannot be used.
     """
+    _require_file(project_dir, name)
     with without_environments(project_dir, name) as folder, without_aws_settings():
         stack = _read_stack(folder, name, config_changes.no_change, SampleData())
         if data_dir is None:
@@ -123,7 +129,6 @@ def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> 
 
     The settings in the file are checked first, because the changes could hide a mistake.
     """
-    _require_file(project_dir, name)
     project = read_project(project_dir, name, {})
     today = datetime.now(tz=UTC).date()
     settings.parse_stack(project.name, name, project.config, today=today)
@@ -134,16 +139,21 @@ def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> 
 
 
 def _require_file(project_dir: Path, name: str) -> None:
-    """Raise RehearsalError if the stack has no file."""
+    """Raise RehearsalError if the name is none of a stack, or if the stack has no file."""
     file = project_dir / f"Pulumi.{name}.yaml"
-    if not file.is_file():
-        names = sorted(path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml"))
-        known = (
-            f"name one of the stacks of this folder: {', '.join(names)}"
-            if names
-            else "this folder has no stack files, so write this file first"
-        )
-        raise RehearsalError(f"{file}: does not exist; {known}")
+    if STACK_NAME.fullmatch(name) and os.path.lexists(file):
+        return
+    files = project_dir.glob("Pulumi.*.yaml")
+    names = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
+    way_out = (
+        f"name one of the stacks of this folder: {', '.join(names)}"
+        if names
+        else "this folder has no stack files, so write this file first"
+    )
+    if not STACK_NAME.fullmatch(name):
+        characters = "1 to 100 letters, digits, hyphens, underscores and periods"
+        raise RehearsalError(f"--stack {name!r}: a stack's name has {characters}; {way_out}")
+    raise RehearsalError(f"{file}: does not exist; {way_out}")
 
 
 def _overrides(config: Config, change: Change) -> dict[str, str]:

@@ -1,8 +1,13 @@
 """Proves that the options reach the commands, and that signals end the command line."""
 
+import errno
+import io
+import os
+import platform
 import re
 import runpy
 import signal
+import subprocess
 import sys
 from importlib import util
 
@@ -15,6 +20,7 @@ from retrain import cli
 from retrain.rehearsal import emulate, rehearse
 from retrain.rehearsal.data.data_sets import TYPES
 from retrain.rehearsal.scenarios import Name
+from tests.program.sample_stack import ROOT
 
 
 @pytest.fixture
@@ -58,14 +64,65 @@ def test_every_option_of_emulate_reaches_the_command(calls, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "named"),
-    [("--data", "nowhere", "nowhere"), ("--scenario", "worse-modle", "truncated-export")],
-)
-def test_a_wrong_option_is_refused(calls, option, value, named):
-    result = invoke("rehearse", option, value)
-    assert (result.exit_code, calls) == (2, [])
-    assert named in result.stderr
+NO_SCENARIO = "Invalid value for '--scenario':"
+SCENARIO_NAMES = f"name one of {', '.join(map(str, Name))}"
+REHEARSE_HELP = "; `retrain rehearse --help` shows what is possible"
+NO_PORT = "is not a port; write a number from 1 to 65535, or 0 for a free port"
+NO_FOLDER = "is not a folder that can be read; name the folder that contains interactions.csv"
+MISTAKES = [
+    (["foo"], "No such command 'foo'; `retrain --help` shows what is possible"),
+    (["--version"], "No such option: --version; `retrain --help` shows what is possible"),
+    (
+        ["rehearse", "extra"],
+        f"Got unexpected extra argument(s) (extra){REHEARSE_HELP}",
+    ),
+    (
+        ["emulate", "--port"],
+        "Option '--port' requires an argument; `retrain emulate --help` shows what is possible",
+    ),
+    (
+        ["rehearse", "--scenario", "worse-modle"],
+        f"{NO_SCENARIO} 'worse-modle' is unknown; did you mean 'worse-model'? {SCENARIO_NAMES}",
+    ),
+    (
+        ["rehearse", "--scenario", ""],
+        f"{NO_SCENARIO} '' is unknown; {SCENARIO_NAMES}",
+    ),
+    *(
+        (["emulate", "--port", text], f"Invalid value for '--port': {text!r} {NO_PORT}")
+        for text in ("70000", "-1", "http", "80.5", "", "²")
+    ),
+    *(
+        (["rehearse", "--data", text], f"Invalid value for '--data': {text!r} {NO_FOLDER}")
+        for text in ("nowhere", "/dev/null", "", "a" * 300, "\0")
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
+def test_a_mistake_in_the_command_line_is_one_line(calls, capsys, arguments, message):
+    assert cli.main(arguments) == 2
+    assert (calls, capsys.readouterr()) == ([], ("", f"{message}\n"))
+
+
+def test_the_exit_code_of_a_command_is_returned(calls):
+    assert (cli.main(["rehearse"]), len(calls)) == (7, 1)
+
+
+def test_without_a_command_the_help_is_printed(capsys):
+    assert cli.main([]) == 2, "nothing was done"
+    assert "rehearse" in capsys.readouterr().out
+
+
+def test_output_that_cannot_be_written_is_one_line(monkeypatch, capsys):
+    def write_to_full_disk(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cli, "app", write_to_full_disk)
+    assert cli.main(["--help"]) == 1
+    assert capsys.readouterr().err == (
+        "[Errno 28] No space left on device; check where the output goes\n"
+    )
 
 
 @pytest.mark.parametrize("width", ["80", "100"])
@@ -100,13 +157,39 @@ def test_the_module_runs_the_command_line(monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("retrain", run_name="__main__")
     assert caught.value.code == 0
-    assert "python -m retrain" in capsys.readouterr().out
+    assert "Usage: retrain" in capsys.readouterr().out
+
+
+def test_a_python_without_the_requirements_gets_one_line_that_names_make():
+    completed = subprocess.run(
+        [sys.executable, "-S", "-m", "retrain", "rehearse"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr == (
+        f"{sys.executable} (Python {platform.python_version()}) cannot run retrain: No module "
+        "named 'typer'; run `make demo` once, which installs everything into .venv, and then use "
+        ".venv/bin/retrain\n"
+    )
+
+
+@pytest.mark.usefixtures("restored_signals")
+def test_a_terminal_that_is_not_utf8_shows_a_question_mark(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    monkeypatch.setattr(cli, "main", lambda _: print("\u2713", flush=True))
+    with pytest.raises(SystemExit):
+        retrain.__main__.main()
+    assert written.getvalue() == b"?\n"
 
 
 @pytest.mark.usefixtures("restored_signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_command_line_and_further_signals_are_ignored(monkeypatch, number, code):
-    monkeypatch.setattr(cli, "app", lambda **_: signal.raise_signal(number))
+    monkeypatch.setattr(cli, "app", lambda *_, **__: signal.raise_signal(number))
     with pytest.raises(SystemExit) as caught:
         retrain.__main__.main()
     assert caught.value.code == code

@@ -8,6 +8,7 @@ import os
 import signal
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from urllib.error import URLError
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -193,6 +194,26 @@ def test_an_error_is_a_message_without_a_traceback(monkeypatch, capsys, function
     assert rehearse.rehearse("dev") == code
     explanation = "the emulator cannot deploy this stack: " if error is LIMIT else ""
     assert capsys.readouterr().err == f"{explanation}{error}\n"
+
+
+@pytest.mark.usefixtures("rehearsed")
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            URLError("refused"),
+            "the emulator does not answer (<urlopen error refused>); start the command again",
+        ),
+        (
+            OSError(28, "No space left"),
+            "[Errno 28] No space left; check the disk, and TMPDIR, the folder for temporary files",
+        ),
+    ],
+)
+def test_an_error_of_the_machine_is_a_message_with_a_way_out(monkeypatch, capsys, error, message):
+    monkeypatch.setattr("retrain.rehearsal.rehearse.running", fails_with(error))
+    assert rehearse.rehearse("dev") == 1
+    assert capsys.readouterr().err == f"{message}\n"
 
 
 @pytest.mark.usefixtures("restored_signals")

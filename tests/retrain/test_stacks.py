@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from retrain.rehearsal import config_changes, rehearse, stacks
 from retrain.rehearsal.data.sample_data import SampleData
 from tests.program.sample_stack import CONFIG, PROJECT, STACK_CONFIG
@@ -22,6 +24,23 @@ def test_a_missing_stack_is_an_error_that_names_the_stacks(tmp_path, project, ca
     )
     assert error_message(project(), capsys, "prod") == (
         f"{tmp_path}/{file}; name one of the stacks of this folder: dev, test\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "acme/films/dev", "a\nb", "*", "a" * 101])
+def test_a_name_that_no_stack_can_have_is_refused_in_one_line(project, capsys, name):
+    project("dev.eu")
+    assert error_message(project(), capsys, name) == (
+        f"--stack {name!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores and "
+        "periods; name one of the stacks of this folder: dev, dev.eu\n"
+    )
+
+
+def test_a_folder_in_place_of_a_stack_s_file_is_an_error(project, capsys):
+    folder = project()
+    (folder / "Pulumi.prod.yaml").mkdir()
+    assert error_message(folder, capsys, "prod") == (
+        f"{folder}/Pulumi.prod.yaml: cannot be read: is a directory\n"
     )
 
 

@@ -1,0 +1,50 @@
+"""Reads the values of the options, and refuses those that no command can use."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import typer
+
+from retrain.rehearsal.scenarios import Name
+
+LAST_PORT = 65535
+
+
+def parse_port(value: str | int) -> int:
+    """Return the number of a port. Raise BadParameter for any other text.
+
+    The default of the option is a number already.
+    """
+    text = str(value)
+    if not (text.isascii() and text.isdecimal() and int(text) <= LAST_PORT):
+        raise typer.BadParameter(
+            f"{text!r} is not a port; write a number from 1 to {LAST_PORT}, or 0 for a free port"
+        )
+    return int(text)
+
+
+def parse_scenario(text: str) -> Name:
+    """Return the scenario with this name. Raise BadParameter if there is none."""
+    names = [str(name) for name in Name]
+    if text not in names:
+        close = get_close_matches(text, names, n=1)
+        guess = f"did you mean {close[0]!r}? " if close else ""
+        raise typer.BadParameter(f"{text!r} is unknown; {guess}name one of {', '.join(names)}")
+    return Name(text)
+
+
+def parse_folder(text: str) -> Path:
+    """Return the path of a folder that exists. Raise BadParameter for any other text."""
+    folder = Path(text)
+    try:
+        is_folder = bool(text) and folder.is_dir()
+    except (OSError, ValueError):  # no permission, or a text that cannot be a path
+        is_folder = False
+    if not is_folder:
+        raise typer.BadParameter(
+            f"{text!r} is not a folder that can be read; name the folder that contains "
+            "interactions.csv"
+        )
+    return folder
