@@ -58,6 +58,12 @@ class DatasetArgs:
     The run is refused if this object is missing or older than the last import. May contain
     `{date}`.
     """
+    streamed: bool = False
+    """`true` if records also reach the dataset through the API, for example with PutItems.
+
+    Then a solution is trained again although no export has changed. An event tracker is noticed
+    without this setting.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +172,11 @@ class LimitsArgs:
     """Hours for the training of a solution version. A longer training is stopped."""
     max_campaign_hours: float = 3
     """Hours for the update of a campaign."""
-    max_trainings_per_month: int = 0
-    """How many versions of a solution anyone may train within 30 days before runs are skipped.
+    max_trainings_per_month: int | None = None
+    """How many versions of a solution may be trained within 30 days before no more are trained.
 
-    0 is no limit.
+    Without it, twice the number of times that the schedule fires within 30 days, and 2 more. 0 is
+    no limit.
     """
     settle_seconds: float = 180
     """After how many seconds the lists of Personalize and Step Functions are surely up to date.
@@ -231,6 +238,15 @@ class RetrainingPipelineArgs:
     def cadence_seconds(self) -> int:
         """The shortest time between two firings of the schedule within a year."""
         return rates.shortest_seconds_between_runs(self.retraining_rate, self.timezone)
+
+    @property
+    def max_trainings_per_month(self) -> int:
+        """The most trainings of a solution within 30 days, or 0 for no limit.
+
+        The derived limit leaves room for as many runs by hand as the schedule starts, and 2 more.
+        """
+        limit = self.limits.max_trainings_per_month
+        return 2 * rates.most_runs_in_a_month(self.retraining_rate) + 2 if limit is None else limit
 
     @property
     def execution_timeout_seconds(self) -> int:

@@ -31,7 +31,10 @@ def workflow_settings(
             for dataset_type, dataset in args.datasets.configured().items()
         ],
         "solutions": [_solution(solution) for solution in args.solutions],
-        "limits": config_values(args.limits),
+        "limits": {
+            **config_values(args.limits),
+            "maxTrainingsPerMonth": args.max_trainings_per_month,
+        },
         "cadenceSeconds": args.cadence_seconds,
         "skipWhenUnchanged": args.skip_when_unchanged,
         "autoTraining": args.auto_training,

@@ -25,6 +25,8 @@ class DatasetSettings(TypedDict):
     """The smallest size that a FULL export may have, as a share of the last FULL import."""
     readyMarker: str | None
     """The location of the object that is written after the export, or null."""
+    streamed: NotRequired[bool]
+    """True if records also reach the dataset through the API. Earlier releases do not write it."""
 
 
 class ProbeSettings(TypedDict):

@@ -11,7 +11,9 @@ MAX_ARN_CHARACTERS = 256
 """The most characters of a Personalize ARN and of the import role's ARN in the API's model."""
 
 _PARTITION = r"aws(?:-[a-z]+)*"
-_REGION = r"[a-z]{2,}(?:-[a-z]+)+-\d+"
+_REGION = r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+"
+REGION_PATTERN = re.compile(_REGION)
+"""The pattern of the name of a region, for example `eu-west-1`."""
 _ACCOUNT = r"[0-9]{12}"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
 _PATH = r"(?:[!-~]+/)?[a-zA-Z0-9_+=,.@\-]+"

@@ -20,7 +20,7 @@ from ..args import (
     camel_case,
     config_keys,
 )
-from . import arns, locations, metrics, plain, rates, values
+from . import arns, locations, metrics, plain, rates, texts, values
 from .values import Check, Problem
 
 
@@ -75,7 +75,14 @@ def problems(
         for problem in rule_problems
         if not any(values.keys_overlap(problem.key, key) for key in output_keys)
     ]
-    all_problems = [*output_problems, *problems_of_known_values]
+    # A character that nobody sees breaks other rules as well. Only its own message shows it.
+    hidden_problems = list(texts.problems(plain_args))
+    hidden_keys = [problem.key for problem in hidden_problems]
+    all_problems = [
+        *output_problems,
+        *hidden_problems,
+        *(problem for problem in problems_of_known_values if problem.key not in hidden_keys),
+    ]
     return sorted(all_problems, key=lambda problem: problem.key)
 
 
@@ -164,7 +171,7 @@ def _limit_checks(limits: LimitsArgs) -> Iterator[Check]:
         error = values.hours_error(hours, longest.hours, longest.reason, example=default)
         yield Check(f"limits.{camel_case(field)}", error, value=hours)
     key, trainings = "maxTrainingsPerMonth", limits.max_trainings_per_month
-    error = values.old_form_error(key, trainings) or values.trainings_error(trainings)
+    error = None if trainings is None else values.trainings_error(trainings)
     yield Check(f"limits.{key}", error, value=trainings)
     settle_seconds = limits.settle_seconds
     error = values.settle_seconds_error(settle_seconds)

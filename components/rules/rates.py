@@ -3,7 +3,9 @@
 The emulator parses cron expressions with the same library, `aws_croniter`.
 """
 
+import math
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
@@ -19,14 +21,20 @@ MINUTES_PER_UNIT = {"minute": 1, "hour": 60, "day": 24 * 60}
 MIN_MINUTES_BETWEEN_RUNS = 60
 """The shortest time between the starts of two runs. A training alone takes longer."""
 
+MAX_DAYS_BETWEEN_RUNS = 365
+"""The longest rate, in days. AWS documents no longest rate, but a pipeline that does not run within
+a year would be neither tested nor noticed."""
+MAX_EXPRESSION_CHARACTERS = 256
+"""The most characters of a ScheduleExpression in the model of EventBridge Scheduler."""
+
 _RATE_PATTERN = re.compile(
-    r"(?P<open>rate\()?\s*(?P<value>[1-9]\d{0,5})\s+(?P<unit>[a-z]+)\s*(?(open)\))"
+    r"(?P<open>rate\()? *(?P<value>[1-9][0-9]*) +(?P<unit>[a-z]+) *(?(open)\))"
 )
 _CRON_PATTERN = re.compile(r"cron\((?P<fields>[^()]*)\)")
 _CITY_EXAMPLE = "for example 'Europe/Berlin'"
 _OFFSET_PATTERN = re.compile(
     r"(?:(?:GMT|UTC?|Z)\s*)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d\d))?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _CRON_FIELDS = (
     ("minutes", "0 to 59"),
@@ -49,12 +57,14 @@ _NOT_EVALUATED = {
 instead."""
 _CHECKED_YEARS = 5
 """The number of years for which clock changes are checked."""
-_YEAR = timedelta(days=366)
-_CADENCE_START = datetime(2028, 1, 1, tzinfo=UTC)
-"""The beginning of the year in which firings are compared. It is fixed, so that the settings do not
-change with the day of the deployment, and it is a leap year."""
-_CADENCE_PERIOD = _YEAR + timedelta(days=31)
+_YEAR, _MONTH = timedelta(days=366), timedelta(days=30)
+_COUNTED_FROM = datetime(2028, 1, 1, tzinfo=UTC)
+"""The beginning of the year in which firings are compared and counted. It is fixed, so that the
+settings do not change with the day of the deployment, and it is a leap year."""
+_COUNTED_PERIOD = _YEAR + timedelta(days=31)
 """A month more than a year, because the shortest gap may be at the turn of the year."""
+_NOT_IN_AWS = frozenset({"Factory", "localtime", "posixrules"})
+"""Files among the time zones of a computer that are not time zones of IANA."""
 
 
 def rate_error(text: str, *, today: date | None = None) -> str | None:
@@ -63,6 +73,11 @@ def rate_error(text: str, *, today: date | None = None) -> str | None:
     The rate may be a number of days or hours, or a cron. Without `today`, a cron whose years are in
     the past is no error.
     """
+    if len(text) > MAX_EXPRESSION_CHARACTERS:
+        return (
+            f"is {len(text)} characters long, but Scheduler accepts at most "
+            f"{MAX_EXPRESSION_CHARACTERS}; {EXPECTED}"
+        )
     if rate := _RATE_PATTERN.fullmatch(text):
         return _rate_value_error(rate)
     if cron := _CRON_PATTERN.fullmatch(text):
@@ -86,12 +101,25 @@ def schedule_expression(text: str) -> str:
     return text
 
 
+def most_runs_in_a_month(text: str) -> int:
+    """Return the largest number of times that a rate fires within 30 days.
+
+    `text` must be a rate for which `rate_error()` returns None. The years of a cron are ignored.
+    """
+    if period := _rate_period(text):
+        return math.ceil(_MONTH / period)
+    times = _times_in_a_year(text)
+    counts = [bisect_left(times, time + _MONTH) - index for index, time in enumerate(times)]
+    # A cron for a day that is rarer than once in four years may have no time in this year.
+    return max(counts, default=1)
+
+
 def number_of_days(text: str) -> int | None:
     """Return the number in a text like `7 days` or `1 day`, or None for any other text."""
     match text.split():
         case ["1", "day"]:
             return 1
-        case [value, "days"] if re.fullmatch(r"[1-9]\d{0,2}", value) and value != "1":
+        case [value, "days"] if re.fullmatch(r"[1-9][0-9]{0,2}", value) and value != "1":
             return int(value)
     return None
 
@@ -100,6 +128,10 @@ def timezone_error(name: str) -> str | None:
     """Return an error message if there is no time zone with this name, else None."""
     if name in _timezone_names():
         return None
+    if name in _NOT_IN_AWS:
+        return (
+            f"is no time zone of IANA, only a file of this computer; name a city, {_CITY_EXAMPLE}"
+        )
     offset = _OFFSET_PATTERN.fullmatch(name)
     hint = _utc_offset_hint(offset) if offset else _similar_timezone_hint(name)
     return f"is not an IANA time zone; {hint}"
@@ -135,22 +167,36 @@ def shortest_seconds_between_runs(text: str, timezone: str) -> int:
     fires less than once a year has the result of a year. `text` and `timezone` must be free of
     errors.
     """
-    if rate := _RATE_PATTERN.fullmatch(text):
-        minutes = int(rate["value"]) * MINUTES_PER_UNIT[rate["unit"].removesuffix("s")]
-        return minutes * 60
-    cron = _CRON_PATTERN.fullmatch(text)
-    assert cron is not None, "a rate without errors is a rate or a cron"
-    *values_without_year, _ = cron["fields"].split()
+    if period := _rate_period(text):
+        return round(period.total_seconds())
     zone = ZoneInfo(timezone)
-    # The parser knows only UTC, so local times are passed to it as UTC.
-    every_year = _parsed_cron([*values_without_year, "*"])
-    local_times: list[datetime] = every_year.get_all_schedule_bw_dates(
-        _CADENCE_START, _CADENCE_START + _CADENCE_PERIOD
-    )
-    times = [time.replace(tzinfo=zone) for time in local_times]
+    times = [time.replace(tzinfo=zone) for time in _times_in_a_year(text)]
     fired = [time.astimezone(UTC) for time in times if _is_real_time(time)]
     gaps = [later - earlier for earlier, later in pairwise(fired)]
     return round(min(gaps, default=_YEAR).total_seconds())
+
+
+def _rate_period(text: str) -> timedelta | None:
+    """Return the time between two firings of a rate, or None for a cron."""
+    rate = _RATE_PATTERN.fullmatch(text)
+    if rate is None:
+        return None
+    minutes = int(rate["value"]) * MINUTES_PER_UNIT[rate["unit"].removesuffix("s")]
+    return timedelta(minutes=minutes)
+
+
+def _times_in_a_year(text: str) -> list[datetime]:
+    """Return the local times of a cron in _COUNTED_PERIOD, as times in UTC.
+
+    The parser knows only UTC. The years of the cron are ignored.
+    """
+    cron = _CRON_PATTERN.fullmatch(text)
+    assert cron is not None, "a rate without errors is a rate or a cron"
+    *values_without_year, _ = cron["fields"].split()
+    times: list[datetime] = _parsed_cron([*values_without_year, "*"]).get_all_schedule_bw_dates(
+        _COUNTED_FROM, _COUNTED_FROM + _COUNTED_PERIOD
+    )
+    return times
 
 
 def _rate_value_error(rate: re.Match[str]) -> str | None:
@@ -160,6 +206,11 @@ def _rate_value_error(rate: re.Match[str]) -> str | None:
         return f"has the unit {rate['unit']}, which Scheduler does not know; {EXPECTED}"
     if value * MINUTES_PER_UNIT[unit] < MIN_MINUTES_BETWEEN_RUNS:
         return TOO_OFTEN
+    if value * MINUTES_PER_UNIT[unit] > MAX_DAYS_BETWEEN_RUNS * MINUTES_PER_UNIT["day"]:
+        return (
+            f"is more than {MAX_DAYS_BETWEEN_RUNS} days; write at most '{MAX_DAYS_BETWEEN_RUNS} "
+            "days', or set paused to true and start each run by hand"
+        )
     expected_unit = unit if value == 1 else f"{unit}s"
     if rate["unit"] == expected_unit:
         return None
@@ -296,4 +347,4 @@ def _is_real_time(local_time: datetime) -> bool:
 @cache
 def _timezone_names() -> frozenset[str]:
     """Return the names of all time zones. They are read from files, so they are kept."""
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - _NOT_IN_AWS)

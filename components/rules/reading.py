@@ -89,7 +89,7 @@ def boolean(value: object, _: object) -> bool:
 
 def number(value: object, _: object) -> float:
     """Return the number. The value may be text, as `pulumi config set` stores it."""
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", value):
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", value):
         return float(value) if "." in value else int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
 from ..naming import MAX_NAME_CHARACTERS, MAX_ROLE_NAME_CHARACTERS, RANDOM_SUFFIX_CHARACTERS
+from . import arns
 from .values import Problem
 
 NAME_PREFIX = "retraining-"
@@ -36,13 +37,17 @@ def problems(
             "shorter name with pulumi stack rename"
         )
         yield Problem("stack", message, stack)
-    if not config.get("aws:region"):
+    stack_region = config.get("aws:region")
+    if not stack_region:
         region = next(iter(regions)) if len(regions) == 1 else "<the region of the ARNs>"
         message = (
             "missing; without it the region depends on the shell that runs Pulumi; "
             f"run pulumi config set aws:region {region}"
         )
         yield Problem("aws:region", message)
+    elif not arns.REGION_PATTERN.fullmatch(stack_region):
+        message = "is not a region; expected for example 'eu-west-1'"
+        yield Problem("aws:region", message, stack_region)
     for key in config:
         namespace, _, name = key.partition(":")
         if namespace not in (project, *RESERVED_NAMESPACES) and _is_similar(namespace, project):

@@ -20,8 +20,8 @@ MAX_ID_CHARACTERS = 256
 """The most characters of the id of a user or an item in the model of GetRecommendations."""
 MAX_SETTLE_SECONDS = 3600
 """The largest value of settleSeconds. No list of AWS is known to be an hour behind."""
-MAX_TAGS = 40
-"""The most tags in the config. AWS allows 50 tags on a resource, and the pipeline adds some."""
+MAX_TAGS = 38
+"""The most tags in the config. AWS allows 50 tags on a resource, and the pipeline needs 12."""
 RESERVED_TAGS = "retraining-"
 """The beginning of the keys of the tags that the pipeline itself sets.
 
@@ -63,7 +63,9 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         """Return the key, the value and the message in one line."""
         value = "" if self.value is None else f"{self.value!r} "
-        return f"{self.key}: {value}{self.message}"
+        # The key of a tag, or an unknown key, may contain a line break or an invisible character.
+        key = self.key if self.key.isprintable() else repr(self.key)[1:-1]
+        return f"{key}: {value}{self.message}"
 
 
 class Check(NamedTuple):

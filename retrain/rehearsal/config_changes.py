@@ -50,12 +50,9 @@ def no_change(_config: Config) -> Config:
 def remove_monthly_limit(config: Config) -> Config:
     """Return `limits` without a limit of trainings per month.
 
-    A rehearsal trains several times a minute, so it would reach the limit.
+    A rehearsal trains several times a minute, so it would reach the limit, also a derived limit.
     """
-    limits = _mapping(config, "limits")
-    if "maxTrainingsPerMonth" not in limits:
-        return {}
-    return {"limits": {**limits, "maxTrainingsPerMonth": 0}}
+    return {"limits": {**_mapping(config, "limits"), "maxTrainingsPerMonth": 0}}
 
 
 def shorten_probes(config: Config) -> Config:

@@ -82,7 +82,23 @@ def test_the_settings_have_every_field_of_the_datasets_and_limits():
         "type": "interactions",
         **config_values(interactions),
     }
-    assert settings["limits"] == config_values(args.limits)
+    assert settings["limits"] == {**config_values(args.limits), "maxTrainingsPerMonth": 12}
+
+
+@pytest.mark.parametrize(
+    ("rate", "limit", "expected"),
+    [
+        ("7 days", None, 12),
+        ("30 days", None, 4),
+        ("cron(0 3 ? * MON *)", None, 12),
+        ("cron(0 3 * * ? *)", None, 62),
+        ("7 days", 5, 5),
+        ("7 days", 0, 0),
+    ],
+)
+def test_the_limit_of_trainings_is_derived_from_the_rate_unless_it_is_set(rate, limit, expected):
+    args = minimal(retraining_rate=rate, limits=LimitsArgs(max_trainings_per_month=limit))
+    assert settings_of(args)["limits"]["maxTrainingsPerMonth"] == expected
 
 
 def test_fields_of_rules_and_probes_that_are_not_set_are_left_out_of_the_settings():
@@ -354,11 +370,7 @@ def test_no_setting_has_two_types_because_generated_sdks_have_no_unions():
     assert unions == set()
 
 
-def test_values_in_the_form_of_an_earlier_release_are_refused():
-    args = replace(
-        with_solution(quality_gate=False), limits=LimitsArgs(max_trainings_per_month=None)
-    )
-    assert messages(problems(args)) == [
-        "limits.maxTrainingsPerMonth: null is the old form; write 'maxTrainingsPerMonth: 0'",
+def test_a_gate_in_the_form_of_an_earlier_release_is_refused():
+    assert messages(problems(with_solution(quality_gate=False))) == [
         "solutions[0].qualityGate: false is the old form; write 'qualityGateEnabled: false'",
     ]

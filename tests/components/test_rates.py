@@ -71,6 +71,26 @@ def test_the_shortest_time_between_two_runs_knows_daylight_saving(cron, hours):
 
 
 @pytest.mark.parametrize(
+    ("rate", "runs"),
+    [
+        ("rate(1 hour)", 720),
+        ("36 hours", 20),
+        ("7 days", 5),
+        ("365 days", 1),
+        ("cron(0 * * * ? *)", 720),
+        ("cron(0 3 * * ? *)", 30),
+        ("cron(0 3 ? * MON *)", 5),
+        ("cron(0 3 1 * ? *)", 2),
+        ("cron(0 3 1,15 * ? 2030)", 3),
+        ("cron(0 3 29 2 ? *)", 1),
+        ("cron(0 3 ? 2 MON#5 *)", 1),
+    ],
+)
+def test_the_most_runs_in_a_month_are_counted_from_any_day(rate, runs):
+    assert rates.most_runs_in_a_month(rate) == runs
+
+
+@pytest.mark.parametrize(
     ("rate", "timezone"),
     [
         ("7 days", "Europe/Berlin"),

@@ -38,9 +38,19 @@ MAY_IMPORT = {
     "components.args": {"components.rules.metrics", "components.rules.rates"},
     "components.workflow_settings": {"components.args", "components.rules.rates"},
     "components.rules.plain": {"components.args", "components.rules.values"},
-    "components.rules.pipeline": {"components.args", "components.rules.plain", *CHECKS},
+    "components.rules.texts": {"components.args", "components.rules.values"},
+    "components.rules.pipeline": {
+        "components.args",
+        "components.rules.plain",
+        "components.rules.texts",
+        *CHECKS,
+    },
     "components.naming": {"components.state_machine.steps"},
-    "components.rules.stacks": {"components.naming", "components.rules.values"},
+    "components.rules.stacks": {
+        "components.naming",
+        "components.rules.arns",
+        "components.rules.values",
+    },
     "components.rules": set(),
     "components.state_machine": set(),
     "components.iam": {

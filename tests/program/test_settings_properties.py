@@ -44,7 +44,7 @@ RULE = st.fixed_dictionaries(
 )
 GATE = st.lists(RULE, min_size=1, unique_by=lambda rule: rule["metric"])
 DEFAULT_GATE = [{"metric": "normalized_discounted_cumulative_gain_at_10", "maxDrop": 0.25}]
-IDS = st.text(min_size=1, max_size=9)
+IDS = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), min_size=1, max_size=9)
 PROBE = st.one_of(
     st.fixed_dictionaries(request, optional={"minutes": st.floats(0.1, 1440)})
     for request in (
@@ -127,7 +127,7 @@ def test_any_change_of_the_sample_is_read_or_refused_with_a_settings_error(place
             ).flatmap(solutions),
         },
         optional={
-            "retrainingRate": st.integers(2, 999).map(lambda days: f"{days} days"),
+            "retrainingRate": st.integers(2, 365).map(lambda days: f"{days} days"),
             "paused": st.booleans() | st.sampled_from(["true", "false"]),
             "skipWhenUnchanged": st.booleans(),
             "autoTraining": st.sampled_from(["warn", "refuse"]),
@@ -141,7 +141,7 @@ def test_any_change_of_the_sample_is_read_or_refused_with_a_settings_error(place
             "tags": st.dictionaries(
                 st.text("abc:/=+-@ _.é", min_size=1, max_size=128),
                 st.text("ü1 :", min_size=1, max_size=256),
-                max_size=40,
+                max_size=38,
             ),
         },
     )

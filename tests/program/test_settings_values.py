@@ -20,6 +20,10 @@ from tests.program.sample_stack import (
 TODAY = date(2026, 11, 24)
 LOCATION = "datasets.users.dataLocation"
 RATES = "expected '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
+TOO_RARE = (
+    "is more than 365 days; write at most '365 days', or set paused to true and start each run by "
+    "hand"
+)
 TOO_OFTEN = f"is more often than once an hour, but a training takes longer; {RATES}"
 NO_ZONE = "is not an IANA time zone"
 CITY = "name a city, for example 'Europe/Berlin'"
@@ -151,6 +155,13 @@ RATES_REFUSED = {
     ),
     "a singular for several": ("7 day", "is not written as Scheduler expects it; write '7 days'"),
     "a rate of minutes": ("30 minutes", TOO_OFTEN),
+    "a rate of more than a year": ("rate(999999 days)", TOO_RARE),
+    "a rate of more than a year in hours": ("8761 hours", TOO_RARE),
+    "a rate with other digits": ("1\u0667 days", f"is not a rate; {RATES}"),
+    "a long cron": (
+        f"cron(0 {','.join(['3'] * 130)} ? * MON *)",
+        f"is 277 characters long, but Scheduler accepts at most 256; {RATES}",
+    ),
     "a cron with several minutes": ("cron(0/30 3 * * ? *)", TOO_OFTEN),
     "a cron with five fields": (
         "cron(0 3 * * 1)",
@@ -221,6 +232,18 @@ TIMEZONES = {
     "a zone with another number": ("Etc/GMT+15", f"{NO_ZONE}; for example 'Europe/Berlin'"),
     "a zone in lower case": ("etc/gmt+2", f"{NO_ZONE}; did you mean Etc/GMT+2?"),
     "a misspelt zone": ("europe/berln", f"{NO_ZONE}; did you mean Europe/Berlin?"),
+    "the zone of this computer": (
+        "localtime",
+        f"is no time zone of IANA, only a file of this computer; {CITY}",
+    ),
+    "the zone of a computer without one": (
+        "Factory",
+        f"is no time zone of IANA, only a file of this computer; {CITY}",
+    ),
+    "the zone of POSIX rules": (
+        "posixrules",
+        f"is no time zone of IANA, only a file of this computer; {CITY}",
+    ),
     "a zone that resembles no other": ("?", f"{NO_ZONE}; for example 'Europe/Berlin'"),
 }
 LIMITS = {
@@ -264,7 +287,7 @@ LIMITS = {
 }
 TAGS = {
     "many tags": refused_without_value(
-        "tags", {f"tag{number}": "x" for number in range(41)}, "has 41 tags; keep at most 40"
+        "tags", {f"tag{number}": "x" for number in range(39)}, "has 39 tags; keep at most 38"
     ),
     "a key that AWS reserves": refused(
         "tags.AWS:team",
@@ -332,6 +355,8 @@ def test_a_setting_that_breaks_a_rule_is_refused(changes, line):
         {LOCATION: "s3://movies-exports/2026.11/users.txt"},
         {"tags": {"retraining": "x", "re:retraining-verdict": "x"}},
         {"timezone": "Etc/GMT-2"},
+        {"retrainingRate": "365 days"},
+        {"tags": {f"tag{number}": "x" for number in range(38)}},
     ],
 )
 def test_a_setting_at_the_edge_of_a_rule_is_accepted(changes):

@@ -13,7 +13,8 @@ def test_the_monthly_limit_is_removed():
     config = changed({"limits.maxTrainingsPerMonth": 2})
     limits = {**CONFIG["limits"], "maxTrainingsPerMonth": 0}
     assert config_changes.remove_monthly_limit(config) == {"limits": limits}
-    assert config_changes.remove_monthly_limit(CONFIG) == {}
+    assert config_changes.remove_monthly_limit(CONFIG) == {"limits": limits}, "a derived limit"
+    assert config_changes.remove_monthly_limit({}) == {"limits": {"maxTrainingsPerMonth": 0}}
 
 
 def test_probes_take_seconds():
