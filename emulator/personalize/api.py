@@ -150,9 +150,10 @@ class Personalize:
             return {} if output_shape is None else select_fields(output_shape, response)
 
     def train_automatically(self, solution_arn: str, caller: Caller) -> str:
-        """Start an automatic training and return the ARN of the new version.
+        """Start an automatic training now and return the ARN of the new version.
 
-        The service does this on a schedule. The emulator does it only in this method.
+        The service does this on a schedule, and so does the emulator if the switch
+        `automatic_training` is on.
 
         Raises:
             ApiError: The rules of CreateSolutionVersion do not allow it.

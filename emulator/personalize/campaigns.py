@@ -56,11 +56,15 @@ def update_campaign(store: Store, request: "UpdateCampaignRequestTypeDef") -> di
     """
     campaign = store.get(Campaign, request["campaignArn"])
     rules.check_can_be_updated(store, campaign)
+    rules.check_campaign_settings(request)
     keeps_settings = store.options.switches.update_keeps_settings
     old_settings = campaign.settings(store.now) if keeps_settings else {}
     settings = {**DEFAULTS, **old_settings, **request}
     requested_arn = request.get("solutionVersionArn")
     sync = _follows_latest(settings)
+    if not sync:
+        was_on = _follows_latest(campaign.settings(store.now))
+        rules.check_sync_is_turned_off(was_on=was_on, request=request)
     rules.check_sync_and_latest(requested_arn, sync=sync)
     version_arn = requested_arn or campaign.served_version_arn(store.now)
     version = _version(store, version_arn, sync=sync)

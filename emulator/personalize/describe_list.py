@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from emulator.personalize.resources import (
     SolutionVersion,
 )
 from emulator.personalize.service_model import members, operation_model
+from emulator.personalize.shown_fields import shown_fields
 from emulator.personalize.store import Store
 
 RESOURCE_CLASSES: Mapping[str, type[Resource]] = {
@@ -59,7 +61,7 @@ def describe(
     (output_field,) = members(model.output_shape)
     resource_class = RESOURCE_CLASSES[operation_name]
     resource = store.get(resource_class, str(request[arn_field]), read_time)
-    return {output_field: resource.fields_at(read_time)}
+    return {output_field: shown_fields(store, resource, read_time)}
 
 
 def list_page(
@@ -67,8 +69,9 @@ def list_page(
 ) -> dict[str, object]:
     """Return the response of a List operation, with the resources as they were at `read_time`.
 
-    The oldest resource is first. If the request has an ARN, only the resources that belong to this
-    ARN are listed. A token is valid only together with the ARN of the request that it came from.
+    The switch `list_order` says which resource is first. If the request has an ARN, only the
+    resources that belong to this ARN are listed. A token is valid only together with the ARN of the
+    request that it came from.
     """
     if "domain" in request:
         raise invalid_input("This emulator has no recipes of domains")
@@ -82,11 +85,16 @@ def list_page(
     if operation_name == "ListSolutionVersions" and parent_arn is not None:
         # Only the model of this List has ResourceNotFoundException.
         store.get(Solution, parent_arn, read_time)
+    switches = store.options.switches
     resources = store.all(RESOURCE_CLASSES[operation_name], parent_arn, read_time)
+    if switches.list_order == "newest first":
+        resources.reverse()
+    if switches.list_order == "shuffled":
+        resources.sort(key=lambda resource: hashlib.sha256(resource.arn.encode()).digest())
     list_id = f"{operation_name} {parent_arn}"
     start = _offset(request.get("nextToken"), list_id)
-    end = start + int(str(request.get("maxResults", PAGE_SIZE)))
-    summaries = [resource.fields_at(read_time) for resource in resources[start:end]]
+    end = start + min(int(str(request.get("maxResults", PAGE_SIZE))), switches.page_size)
+    summaries = [shown_fields(store, resource, read_time) for resource in resources[start:end]]
     response: dict[str, object] = {output_field: summaries}
     if end < len(resources):
         response["nextToken"] = _token(end, list_id)

@@ -83,6 +83,18 @@ class Changeable(Resource):
         visible = [change for change in self.changes if change.visible_from <= time]
         return visible[-1] if visible else None
 
+    def last_updated(self, time: datetime) -> datetime:
+        """Return the time of the last status before `time`, or of the last update if it is later.
+
+        An update counts from the time at which it is ACTIVE.
+        """
+        update_times = [
+            change.timeline.moment_at(time).time
+            for change in self.changes
+            if change.timeline.is_active(time)
+        ]
+        return max([self.timeline.moment_at(time).time, *update_times])
+
     def is_changing(self, time: datetime) -> bool:
         """Return True if an update is pending or in progress."""
         return any(not change.timeline.has_ended(time) for change in self.changes)
@@ -126,6 +138,7 @@ class Solution(Changeable):
         """Return all fields at a time, with the newest version and the newest visible update."""
         created = [version for version in self.versions if version.timeline.created <= time]
         fields = {**super().fields_at(time), **self.settings(time), **self.timeline.fields_at(time)}
+        fields["lastUpdatedDateTime"] = self.last_updated(time)
         if created:
             fields["latestSolutionVersion"] = created[-1].fields_at(time)
         if update := self.latest_change(time):
@@ -135,10 +148,15 @@ class Solution(Changeable):
 
 @dataclass(kw_only=True, eq=False)
 class SolutionVersion(Resource):
-    """A trained model, or a model in training. `data` has rows only during the training."""
+    """A trained model, or a model in training.
+
+    `data` has rows only during the training. `data_time` is the time at which the training took
+    its data, or None if it has not begun.
+    """
 
     solution: Solution
     data: Table = field(default_factory=Table)
+    data_time: datetime | None = None
     model: "Model | None" = None
 
     def fields_at(self, time: datetime) -> dict[str, object]:
@@ -175,12 +193,7 @@ class Campaign(Changeable):
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Return all fields at a time, with the newest update that Describe shows."""
         fields = {**super().fields_at(time), **self.settings(time), "status": self.status(time)}
-        update_times = [
-            change.timeline.moment_at(time).time
-            for change in self.changes
-            if change.timeline.is_active(time)
-        ]
-        fields["lastUpdatedDateTime"] = max([self.timeline.moment_at(time).time, *update_times])
+        fields["lastUpdatedDateTime"] = self.last_updated(time)
         if update := self.latest_change(time):
             fields["latestCampaignUpdate"] = update.fields_at(time)
         return fields

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from emulator.personalize.automatic_training import has_new_interactions
 from emulator.personalize.errors import (
     ApiError,
     JobFailed,
@@ -256,6 +257,18 @@ def check_training_mode(store: Store, solution: Solution, mode: str) -> None:
         )
 
 
+def check_update_has_new_data(store: Store, version: SolutionVersion) -> None:
+    """Raise JobFailed if the mode is UPDATE and there is nothing new to learn.
+
+    The switch `update_needs_new_data` turns this rule off.
+    """
+    is_update = version.details["trainingMode"] == "UPDATE"
+    if not is_update or not store.options.switches.update_needs_new_data:
+        return
+    if not has_new_interactions(store, version.solution):
+        raise JobFailed("There are no new interactions since the last training")
+
+
 def check_enough_to_train(data: Table, event_type: str | None) -> None:
     """Raise JobFailed if there are too few interactions, or too few users with two or more.
 
@@ -291,6 +304,31 @@ def check_recipe_has_campaigns(solution: Solution) -> None:
     """Raise ApiError if the recipe computes user segments, which have no campaigns."""
     if solution.recipe.type == "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {solution.recipe.name} does not support campaigns")
+
+
+def check_campaign_settings(request: Mapping[str, object]) -> None:
+    """Raise ApiError if an UpdateCampaign has an empty itemExplorationConfig.
+
+    Describe may return an empty one. `validate` refuses a minProvisionedTPS below 1.
+    """
+    config = request.get("campaignConfig")
+    if isinstance(config, dict) and config.get("itemExplorationConfig") == {}:
+        raise invalid_input("itemExplorationConfig must not be empty")
+
+
+def check_sync_is_turned_off(*, was_on: bool, request: Mapping[str, object]) -> None:
+    """Raise ApiError if an UpdateCampaign turns off syncWithLatestSolutionVersion by half.
+
+    The request must have the ARN of one version and syncWithLatestSolutionVersion: false (guide,
+    "Updating a campaign"). `was_on` is its value before the update.
+    """
+    config = request.get("campaignConfig")
+    is_false = isinstance(config, dict) and config.get("syncWithLatestSolutionVersion") is False
+    if was_on and not (is_false and "solutionVersionArn" in request):
+        raise invalid_input(
+            "syncWithLatestSolutionVersion is turned off by one request with"
+            " syncWithLatestSolutionVersion: false and the ARN of a solution version"
+        )
 
 
 def check_sync_and_latest(version_arn: str | None, *, sync: bool) -> None:

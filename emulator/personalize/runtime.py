@@ -40,7 +40,7 @@ def get_recommendations(
     if version.solution.recipe.type == "RELATED_ITEMS":
         scores = model.similar_items(_required(request, "itemId"))
     else:
-        scores = model.recommend_to_user(_required(request, "userId"))
+        scores = _scores_of_user(store, model, _required(request, "userId"))
     return {
         "itemList": _first_results(scores, request, "itemId"),
         "recommendationId": _recommendation_id(),
@@ -53,7 +53,7 @@ def get_action_recommendations(
     """Return the best actions for a user."""
     _refuse_unsupported(request, ("campaignArn", "userId", "numResults"))
     version = _served_version(store, request, "GetActionRecommendations")
-    scores = _model(version).recommend_to_user(_required(request, "userId"))
+    scores = _scores_of_user(store, _model(version), _required(request, "userId"))
     return {
         "actionList": _first_results(scores, request, "actionId"),
         "recommendationId": _recommendation_id(),
@@ -97,6 +97,20 @@ def _model(version: SolutionVersion) -> "Model":
     """Return the model of a version that a campaign serves."""
     assert version.model is not None, "an ACTIVE version has been trained"
     return version.model
+
+
+def _scores_of_user(store: Store, model: "Model", user_id: str) -> dict[str, float]:
+    """Return the scores for a user. The switch `unknown_user` decides if the user is unknown.
+
+    Raises:
+        ApiError: The user is unknown, and the switch is "error".
+    """
+    answer = store.options.switches.unknown_user
+    if user_id in model.histories or answer == "popular":
+        return model.recommend_to_user(user_id)
+    if answer == "error":
+        raise invalid_input(f"userId {user_id} is not in the data of the solution version")
+    return {}
 
 
 def _refuse_unsupported(request: Mapping[str, object], supported: tuple[str, ...]) -> None:

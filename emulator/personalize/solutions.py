@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from emulator.personalize import campaigns, rules
+from emulator.personalize import automatic_training, campaigns, rules
 from emulator.personalize.errors import invalid_input, not_found
 from emulator.personalize.recipes import RECIPES, Recipe
 from emulator.personalize.resources import (
@@ -53,17 +53,22 @@ def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> di
         config = cast("Mapping[str, object]", request.get("solutionConfig", {}))
         details["solutionConfig"] = {"autoTrainingConfig": EVERY_WEEK, **config}
     tags = tags_of(request.get("tags", ()))
-    store.add(
-        Solution(
-            arn=arn,
-            details=details,
-            timeline=store.start_job("solution", arn, request["name"], group.arn),
-            belongs_to=(group.arn,),
-            tags=tags,
-            recipe=recipe,
-            group_arn=group.arn,
-        )
+    solution = Solution(
+        arn=arn,
+        details=details,
+        timeline=store.start_job(
+            "solution",
+            arn,
+            request["name"],
+            group.arn,
+            on_end=lambda: _begin_automatic_training(store, solution),
+        ),
+        belongs_to=(group.arn,),
+        tags=tags,
+        recipe=recipe,
+        group_arn=group.arn,
     )
+    store.add(solution)
     return {"solutionArn": arn}
 
 
@@ -75,7 +80,12 @@ def update_solution(store: Store, request: "UpdateSolutionRequestTypeDef") -> di
     old_config = cast("Mapping[str, object]", old_settings.get("solutionConfig", {}))
     new_config = cast("Mapping[str, object]", request.get("solutionUpdateConfig", {}))
     details = {**old_settings, **request, "solutionConfig": {**old_config, **new_config}}
-    timeline = store.start_job("solution-update", solution.arn, str(solution.details["name"]))
+    timeline = store.start_job(
+        "solution-update",
+        solution.arn,
+        str(solution.details["name"]),
+        on_end=lambda: _begin_automatic_training(store, solution),
+    )
     solution.changes.append(Change(details, timeline, visible_from=store.now))
     store.schedule(timeline)
     return {"solutionArn": solution.arn}
@@ -143,7 +153,8 @@ def start_training(
     }
 
     def take_data() -> None:
-        version.data = dataset.table
+        rules.check_update_has_new_data(store, version)
+        version.data, version.data_time = dataset.table, store.now
 
     def train() -> None:
         _train(version)
@@ -184,6 +195,13 @@ def get_solution_metrics(
     rules.check_is_active(store, version)
     assert version.model is not None, "an ACTIVE version has been trained"
     return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
+
+
+def _begin_automatic_training(store: Store, solution: Solution) -> None:
+    """Plan the automatic trainings of a solution that, or whose update, is ACTIVE."""
+    automatic_training.begin(
+        store, solution, lambda: start_training(store, solution, automatic=True)
+    )
 
 
 def _recipe(store: Store, arn: str | None) -> Recipe:

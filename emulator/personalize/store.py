@@ -55,6 +55,22 @@ class Switches:
             "skip" these files.
         update_verb: The first word of an update's status. The API's reference has CREATE, some of
             AWS's own tests have UPDATE.
+        update_needs_new_data: An UPDATE training fails if no interactions arrived since the last
+            training of the solution.
+        version_name_has_solution: Describe shows the name of a version as `<solution>/<name>`.
+        latest_in_describe: Describe shows `<solution>/$LATEST` instead of the version of a
+            campaign that follows the latest version.
+        senseless_campaign_settings: Describe shows `minProvisionedTPS` 0 instead of 1, and an empty
+            `itemExplorationConfig`. UpdateCampaign refuses both.
+        underscore_in_stop_status: The statuses CREATE_STOPPING and CREATE_STOPPED have an
+            underscore, as in the documentation of StopSolutionVersionCreation.
+        solution_time_includes_versions: A new version moves `lastUpdatedDateTime` of its solution.
+        list_order: The order of all lists. "shuffled" is always the same order, but has no meaning.
+        page_size: The most resources on a page, even if the request asks for more.
+        automatic_training: Solutions with `performAutoTraining` train by themselves. It is a switch
+            because it would surprise most tests.
+        unknown_user: What a campaign answers for a user without interactions: the "popular" items,
+            "nothing", or an "error".
     """
 
     unique_version_names: bool = False
@@ -62,6 +78,16 @@ class Switches:
     update_keeps_settings: bool = True
     other_files: Literal["fail", "skip"] = "fail"
     update_verb: Literal["CREATE", "UPDATE"] = "CREATE"
+    update_needs_new_data: bool = True
+    version_name_has_solution: bool = False
+    latest_in_describe: bool = False
+    senseless_campaign_settings: bool = False
+    underscore_in_stop_status: bool = False
+    solution_time_includes_versions: bool = False
+    list_order: Literal["oldest first", "newest first", "shuffled"] = "oldest first"
+    page_size: int = 100
+    automatic_training: bool = False
+    unknown_user: Literal["popular", "nothing", "error"] = "popular"
 
 
 @dataclass(frozen=True)
@@ -180,6 +206,10 @@ class Store:
             if moment.effect is not None:
                 number = next(self._entry_numbers)
                 heapq.heappush(self._agenda, AgendaEntry(moment.time, number, timeline, moment))
+
+    def call_at(self, time: datetime, effect: Callable[[], None]) -> None:
+        """Call a function at a time. It belongs to no resource."""
+        self.schedule(Timeline([Moment(time, "DUE", effect)]))
 
     def advance(self, time: datetime) -> None:
         """Perform every effect that is due at `time` or earlier, and set `now` to `time`.

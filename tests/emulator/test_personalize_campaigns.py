@@ -273,3 +273,99 @@ def test_a_campaign_is_listed_below_the_solution_that_it_serves(world, solution)
         return [summary["campaignArn"] for summary in summaries]
 
     assert (listed(solution), listed(other_solution)) == ([], [campaign])
+
+
+def test_sync_is_turned_off_by_one_update_with_a_version_and_the_value_false(
+    world, solution, syncing_campaign
+):
+    version = served_version(world, syncing_campaign)
+    off = {"syncWithLatestSolutionVersion": False}
+    by_half = (
+        "InvalidInputException",
+        (
+            "syncWithLatestSolutionVersion is turned off by one request with"
+            " syncWithLatestSolutionVersion: false and the ARN of a solution version"
+        ),
+    )
+    update = world.client.update_campaign
+    assert error_of(update, campaignArn=syncing_campaign, campaignConfig=off) == by_half
+    assert error_of(update, campaignArn=syncing_campaign, campaignConfig={}) == by_half
+    latest = f"{solution}/$LATEST"
+    assert error_of(
+        update, campaignArn=syncing_campaign, solutionVersionArn=latest, campaignConfig=off
+    ) == ("InvalidInputException", "$LATEST needs syncWithLatestSolutionVersion to be true")
+    error = error_of(update, campaignArn=syncing_campaign, solutionVersionArn=version)
+    assert error.code == "InvalidInputException", "a version alone does not turn it off"
+    world.start_update(syncing_campaign, version, campaignConfig=off)
+    world.wait()
+    world.train(solution)
+    world.wait()
+    assert served_version(world, syncing_campaign) == version, "it stays on its version"
+
+
+def test_a_version_alone_does_not_turn_off_sync_if_an_update_forgets_settings():
+    world = World(switches=Switches(update_keeps_settings=False))
+    solution = world.create_trainable_solution()
+    version = world.train(solution)
+    campaign = world.create_campaign(f"{solution}/$LATEST", campaignConfig=SYNC)
+    error = error_of(world.client.update_campaign, campaignArn=campaign, solutionVersionArn=version)
+    assert error.code == "InvalidInputException"
+
+
+@pytest.mark.parametrize("shows_latest", [False, True])
+def test_describe_may_show_latest_instead_of_the_version_of_a_syncing_campaign(shows_latest):
+    world = World(switches=Switches(latest_in_describe=shows_latest))
+    solution = world.create_trainable_solution()
+    first = world.train(solution)
+    pinned = world.create_campaign(first, "pinned")
+    campaign = world.create_campaign(f"{solution}/$LATEST", campaignConfig=SYNC)
+    second = world.train(solution)
+    latest = f"{solution}/$LATEST"
+    description = world.describe_campaign(campaign)
+    update = description["latestCampaignUpdate"]
+    shown = (description["solutionVersionArn"], update["solutionVersionArn"])
+    assert shown == ((latest, latest) if shows_latest else (second, second))
+    assert served_version(world, pinned) == first, "it does not follow the latest version"
+
+
+def test_describe_may_show_settings_that_update_campaign_refuses():
+    world = World(switches=Switches(senseless_campaign_settings=True))
+    campaign, version = campaign_with_update(world)
+    world.start_update(campaign, version)
+    for description in (world.describe_campaign(campaign), world.latest_update(campaign)):
+        shown = (description["minProvisionedTPS"], description["campaignConfig"])
+        assert shown == (0, {"itemExplorationConfig": {}})
+    world.wait()
+    world.start_update(
+        campaign,
+        minProvisionedTPS=2,
+        campaignConfig={"itemExplorationConfig": {"explorationWeight": "0.3"}},
+    )
+    world.wait()
+    description = world.describe_campaign(campaign)
+    shown = (description["minProvisionedTPS"], description["campaignConfig"])
+    assert shown == (2, {"itemExplorationConfig": {"explorationWeight": "0.3"}}), "it was set"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"minProvisionedTPS": 0},
+            (
+                "1 validation error detected: Value '0' at 'minProvisionedTPS' failed to satisfy"
+                " constraint: Member must have value greater than or equal to 1"
+            ),
+        ),
+        (
+            {"campaignConfig": {"itemExplorationConfig": {}}},
+            "itemExplorationConfig must not be empty",
+        ),
+    ],
+)
+def test_update_campaign_refuses_senseless_settings(world, settings, message):
+    campaign, version = campaign_with_update(world)
+    error = error_of(
+        world.client.update_campaign, campaignArn=campaign, solutionVersionArn=version, **settings
+    )
+    assert error == ("InvalidInputException", message)

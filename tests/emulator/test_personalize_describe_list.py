@@ -3,6 +3,7 @@
 import pytest
 from personalize_world import ARN, CALLER, GROUP, INTERACTIONS, World, error_of, interactions
 
+from emulator.personalize import Switches
 from emulator.personalize.api import OPERATIONS
 from emulator.personalize.describe_list import RESOURCE_CLASSES
 from emulator.personalize.service_model import members, operation_model
@@ -156,3 +157,32 @@ def test_describe_recipe_shows_type_and_algorithm(full_world):
     recipe = full_world.client.describe_recipe(recipeArn=arn)["recipe"]
     assert (recipe["recipeType"], recipe["status"]) == ("RELATED_ITEMS", "ACTIVE")
     assert recipe["algorithmArn"] == "arn:aws:personalize:::algorithm/aws-similar-items"
+
+
+def listed_schemas(world, **request):
+    """Return the names of the schemas, page by page."""
+    pages = world.client.get_paginator("list_schemas").paginate(**request)
+    return [[schema["name"] for schema in page["schemas"]] for page in pages]
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ("oldest first", ["a", "b", "c", "d"]),
+        ("newest first", ["d", "c", "b", "a"]),
+        ("shuffled", ["b", "a", "d", "c"]),
+    ],
+)
+def test_no_order_of_a_list_is_promised(order, names):
+    world = World(switches=Switches(list_order=order))
+    for name in "abcd":
+        world.create_schema("USERS", name)
+    assert listed_schemas(world) == [names]
+
+
+def test_a_page_may_be_shorter_than_the_request_asks_for():
+    world = World(switches=Switches(page_size=3))
+    for name in "abcd":
+        world.create_schema("USERS", name)
+    assert listed_schemas(world, maxResults=100) == [["a", "b", "c"], ["d"]]
+    assert listed_schemas(world, maxResults=2) == [["a", "b"], ["c", "d"]]

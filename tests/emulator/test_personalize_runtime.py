@@ -10,6 +10,7 @@ from personalize_world import (
     recipe_arn,
 )
 
+from emulator.personalize import Switches
 from retrain.rehearsal.data.sample_data import sample_data
 
 
@@ -184,3 +185,22 @@ def test_the_old_version_serves_until_the_update_is_active():
     assert served.items(userId="user-001") == old_items, "the update is in progress"
     world.wait()
     assert served.items(userId="user-001") != old_items
+
+
+@pytest.mark.parametrize(("answer", "number"), [("popular", 25), ("nothing", 0)])
+def test_a_user_who_is_not_in_the_data_may_get_nothing(answer, number):
+    world = World(switches=Switches(unknown_user=answer))
+    campaign = world.create_campaign(world.train(world.create_trainable_solution()))
+    for user, length in (("nobody", number), ("user-001", 25)):
+        response = world.runtime.get_recommendations(campaignArn=campaign, userId=user)
+        assert len(response["itemList"]) == length, user
+
+
+def test_a_user_who_is_not_in_the_data_may_be_an_error():
+    world = World(switches=Switches(unknown_user="error"))
+    campaign = world.create_campaign(world.train(world.create_trainable_solution()))
+    error = error_of(world.runtime.get_recommendations, campaignArn=campaign, userId="nobody")
+    assert error == (
+        "InvalidInputException",
+        "userId nobody is not in the data of the solution version",
+    )

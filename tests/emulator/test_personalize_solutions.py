@@ -394,3 +394,89 @@ def test_a_solution_is_deleted_with_its_versions_if_it_is_not_in_use(world, solu
         f"Resource Arn {version} does not exist.",
     )
     assert world.create_solution(f"{ARN}dataset-group/movies") == solution, "the name is free"
+
+
+@pytest.mark.parametrize(("has_solution", "name"), [(False, "nightly"), (True, "for-you/nightly")])
+def test_the_name_of_a_version_may_come_back_with_its_solution(has_solution, name):
+    world = World(switches=Switches(version_name_has_solution=has_solution))
+    solution = world.create_trainable_solution()
+    version = world.train(solution, name="nightly")
+    assert world.describe_version(version)["name"] == name
+    assert "name" not in world.describe_version(world.train(solution)), "it has no name"
+
+
+def test_a_stopped_training_may_have_underscores_in_its_status():
+    world = World(switches=Switches(underscore_in_stop_status=True))
+    solution = world.create_trainable_solution()
+    version = world.start_training(solution)
+    statuses = world.statuses(world.describe_version, version, [2])
+    world.client.stop_solution_version_creation(solutionVersionArn=version)
+    statuses += world.statuses(world.describe_version, version, [60])
+    assert statuses == [
+        "CREATE PENDING",
+        "CREATE IN_PROGRESS",
+        "CREATE_STOPPING",
+        "CREATE_STOPPED",
+    ]
+    assert world.describe_solution(solution)["latestSolutionVersion"]["status"] == "CREATE_STOPPED"
+
+
+def new_import(world, name="second"):
+    """Import the interactions once more."""
+    return world.import_file(INTERACTIONS, name)
+
+
+def test_an_update_with_nothing_new_to_learn_fails(world, solution):
+    world.train(solution)
+    version = world.describe_version(world.train(solution, trainingMode="UPDATE"))
+    assert (version["status"], version["failureReason"]) == (
+        "CREATE FAILED",
+        "There are no new interactions since the last training",
+    )
+    new_import(world)
+    version = world.describe_version(world.train(solution, trainingMode="UPDATE"))
+    assert version["status"] == "ACTIVE"
+
+
+def test_an_update_after_a_failed_training_has_something_to_learn(world, solution):
+    world.train(solution)
+    new_import(world)
+    world.inject("fail", job="solution-version")
+    world.train(solution)
+    version = world.describe_version(world.train(solution, trainingMode="UPDATE"))
+    assert version["status"] == "ACTIVE", "no version has learned from the second import"
+
+
+def test_an_update_has_something_to_learn_if_an_event_tracker_streams(world, solution):
+    world.client.create_event_tracker(name="live", datasetGroupArn=GROUP)
+    world.train(solution)
+    version = world.describe_version(world.train(solution, trainingMode="UPDATE"))
+    assert version["status"] == "ACTIVE"
+
+
+def test_an_update_with_nothing_new_succeeds_if_the_switch_says_so():
+    world = World(switches=Switches(update_needs_new_data=False))
+    solution = world.create_trainable_solution()
+    world.train(solution)
+    version = world.describe_version(world.train(solution, trainingMode="UPDATE"))
+    assert version["status"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(("includes_versions", "seconds"), [(False, 0), (True, 600)])
+def test_a_new_version_may_move_the_last_update_of_its_solution(includes_versions, seconds):
+    world = World(switches=Switches(solution_time_includes_versions=includes_versions))
+    solution = world.create_trainable_solution()
+    before = world.describe_solution(solution)["lastUpdatedDateTime"]
+    world.wait(600 - (world.now - before).total_seconds())
+    world.train(solution)
+    after = world.describe_solution(solution)["lastUpdatedDateTime"]
+    assert (after - before).total_seconds() == seconds
+
+
+def test_update_solution_moves_the_last_update(world):
+    solution = world.create_solution()
+    world.wait(600)
+    updated = world.now
+    world.client.update_solution(solutionArn=solution, performAutoTraining=False)
+    world.wait()
+    assert world.describe_solution(solution)["lastUpdatedDateTime"] > updated

@@ -1,5 +1,6 @@
 """Proves that the README of the emulator is true: its examples run, its tables are complete."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 
+from emulator.personalize import Switches
 from emulator.personalize.faults import CALL_FAULTS, JOB_FAULTS
 from emulator.process import ROOT
 
@@ -38,6 +40,14 @@ def test_the_table_of_faults_is_complete(first, kinds):
         [f"| fault of a {first} | parameters | effect |", "| --- | --- | --- |", *rows]
     )
     assert f"{table}\n\n" in README, f"the README should have this table:\n{table}"
+
+
+def test_the_table_of_switches_is_complete():
+    table = README.partition("| switch | default | meaning |\n| --- | --- | --- |\n")[2]
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \| .+ \|$", table, re.MULTILINE)
+    assert rows == [
+        (switch.name, json.dumps(switch.default)) for switch in dataclasses.fields(Switches)
+    ]
 
 
 def _parameters(parameters):
