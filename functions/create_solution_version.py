@@ -4,8 +4,10 @@ from .aws import write_client
 from .contract import Job, SolutionIteration
 from .log import log_job
 from .personalize.versions import create_solution_version
+from .texts import with_short_texts
 
 
+@with_short_texts()
 def handler(event: SolutionIteration, _context: object) -> Job:
     """Start the training, or return the job of a version that the run can use instead."""
     settings, run, planned = event["settings"], event["run"], event["solution"]

@@ -4,8 +4,10 @@ from .aws import write_client
 from .contract import CampaignIteration, Evaluation
 from .log import log_campaign
 from .personalize.evaluate import evaluate_solution_version
+from .texts import with_short_texts
 
 
+@with_short_texts()
 def handler(event: CampaignIteration, _context: object) -> Evaluation:
     """Judge the new version against the version that the campaign serves."""
     arn = event["campaign"]["campaignArn"]

@@ -8,8 +8,10 @@ from .log import log_plan
 from .planning.plan_run import plan_run
 from .planning.situation import datasets_to_import, solutions_to_train
 from .planning.world import read_world
+from .texts import MAX_PLAN_TEXT_BYTES, with_short_texts
 
 
+@with_short_texts(MAX_PLAN_TEXT_BYTES)
 def handler(event: ConfiguredRun, _context: object) -> PlannedRun:
     """Return the plan of the run.
 

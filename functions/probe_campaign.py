@@ -4,8 +4,10 @@ from .aws import runtime_client
 from .contract import ProbeState, UpdatedCampaign
 from .log import log_campaign
 from .personalize.probe import probe_campaign
+from .texts import with_short_texts
 
 
+@with_short_texts()
 def handler(event: UpdatedCampaign, _context: object) -> ProbeState:
     """Request recommendations until the probe ends or until this invocation has used its time."""
     arn = event["campaign"]["campaignArn"]

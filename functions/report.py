@@ -17,6 +17,7 @@ from .contract import (
     StateError,
 )
 from .executions import run_of
+from .texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
 
 if TYPE_CHECKING:
     from .contract import ConfiguredRun
@@ -31,8 +32,12 @@ WORST_FIRST: tuple[Outcome, ...] = (
 )
 ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTaken")
 """After these errors of a create it is certain that no job was created."""
-MAX_TEXT_LENGTH = 30_000
-"""Characters. The text becomes the cause of a failed execution, which may have 32,768."""
+MAX_REPORT_BYTES = 30_000
+"""The most bytes of the text of a report. The text becomes the cause of a failed execution, which
+may have 32,768 characters."""
+MAX_FAILURE_BYTES = 2 * MAX_TEXT_BYTES
+"""The most bytes of the failure of a campaign: of its update and of its rollback."""
+REST_OF_TEXT = "… and {} more lines; the output of this execution has the whole report"
 
 
 class CampaignReport(TypedDict):
@@ -95,10 +100,10 @@ def report_of(document: FinishedRun) -> RunReport:
         "reason": _reason(document),
         "imports": imports,
         "solutions": solutions,
-        "warnings": list(_warnings(document)),
+        "warnings": shortened_list(list(_warnings(document))),
         "text": "",
     }
-    return {**report, "text": "\n".join(_lines(report))[:MAX_TEXT_LENGTH]}
+    return {**report, "text": _text(report)}
 
 
 def worst_outcome(outcomes: list[Outcome]) -> Outcome:
@@ -199,7 +204,7 @@ def _campaign_report(result: CampaignResult) -> CampaignReport:
         "outcome": result["outcome"],
         "previousVersionArn": update.get("previousVersionArn") if update else None,
         "metrics": evaluation["metrics"] if evaluation else {},
-        "failure": _error_text(error) if error else (reasons or None),
+        "failure": _error_text(error) if error else (shortened(reasons, MAX_FAILURE_BYTES) or None),
     }
 
 
@@ -242,7 +247,7 @@ def _error_text(error: StateError) -> str:
     cause = error.get("Cause", "no cause given")
     with suppress(ValueError, TypeError, KeyError):
         cause = json.loads(cause)["errorMessage"]
-    return f"{error['Error']}: {cause}"
+    return shortened(f"{error['Error']}: {cause}", MAX_REFUSAL_BYTES)
 
 
 def _warnings(document: FinishedRun) -> Iterator[str]:
@@ -292,6 +297,33 @@ def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
                 f"Personalize did not answer the request to create {name}, so it may exist; "
                 f"resume run {run_id}, which uses it if it exists"
             )
+
+
+def _text(report: RunReport) -> str:
+    """Return the text of a report. If it would be too long, its worst parts come first."""
+    lines = list(_lines(report))
+    if shortened_list(lines, MAX_REPORT_BYTES) != lines:
+        lines = shortened_list(
+            list(_lines(_worst_first(report))), MAX_REPORT_BYTES, end=REST_OF_TEXT
+        )
+    return "\n".join(lines)
+
+
+def _worst_first(report: RunReport) -> RunReport:
+    """Return a report in which the worst imports, solutions and campaigns come first."""
+
+    def badness(part: CampaignReport | SolutionReport) -> int:
+        return WORST_FIRST.index(part["outcome"])
+
+    solutions: list[SolutionReport] = [
+        {**solution, "campaigns": sorted(solution["campaigns"], key=badness)}
+        for solution in report["solutions"]
+    ]
+    return {
+        **report,
+        "imports": sorted(report["imports"], key=lambda part: part["outcome"] != "FAILED"),
+        "solutions": sorted(solutions, key=badness),
+    }
 
 
 def _lines(report: RunReport) -> Iterator[str]:

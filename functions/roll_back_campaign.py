@@ -4,8 +4,10 @@ from .aws import write_client
 from .contract import Job, UpdatedCampaign
 from .log import log_job
 from .personalize.campaigns import roll_back_campaign
+from .texts import with_short_texts
 
 
+@with_short_texts()
 def handler(event: UpdatedCampaign, _context: object) -> Job:
     """Move the campaign back, unless it was moved to another version since."""
     job = roll_back_campaign(

@@ -1,6 +1,7 @@
 """Tests of the report of a run, as data and as text."""
 
 import json
+import re
 
 import pytest
 
@@ -27,6 +28,7 @@ from tests.functions.samples import (
     finished,
     job,
     plan,
+    planned_campaign,
     planned_import,
     planned_solution,
     probing,
@@ -147,9 +149,46 @@ def test_the_status_of_a_run_is_its_worst_outcome():
 
 
 def test_the_text_fits_into_the_cause_of_a_state_machine():
-    report = report_of(finished(plan=plan(warnings=["x" * 40_000])))
-    assert len(report["text"]) == 30_000
-    assert report["warnings"] == ["x" * 40_000], "the data are complete"
+    warnings = [f"{number} {'x' * 990}" for number in range(40)]
+    report = report_of(finished(plan=plan(warnings=warnings)))
+    assert report["warnings"] == [*warnings[:20], "… and 20 more"]
+    assert len(json.dumps(report["text"])) <= 30_000
+
+
+def test_a_text_that_is_too_long_begins_with_the_worst_outcomes():
+    good, bad = (
+        campaign_result(
+            campaign=planned_campaign(campaignArn=f"{CAMPAIGN}-{number}"), outcome="DEPLOYED"
+        )
+        for number in range(2)
+    )
+    failure = "x" * 900
+    bad = {**bad, "outcome": "FAILED", "error": {"Error": "E", "Cause": failure}}
+    good_solution = solution_result(campaigns=[good])
+    bad_solution = solution_result(campaigns=[good, bad])
+    imports = [
+        dataset_result(),
+        dataset_result(outcome="FAILED", error={"Error": "E", "Cause": "no"}),
+    ]
+    document = finished(
+        imports={"results": imports, "anyFailed": True},
+        solutions=[*[good_solution] * 3, *[bad_solution] * 40],
+    )
+    report = report_of(document)
+    lines = report["text"].splitlines()
+    assert lines[:6] == [
+        f"Retraining run {RUN_ID}: FAILED",
+        "  import of interactions: FAILED: E: no",
+        "  import of interactions: IMPORTED",
+        f"  {SOLUTION}: FAILED",
+        f"    version {VERSION}",
+        f"    {CAMPAIGN}-1: FAILED: E: {failure}",
+    ]
+    assert re.fullmatch(
+        r"… and \d+ more lines; the output of this execution has the whole report", lines[-1]
+    )
+    assert len(json.dumps(report["text"])) <= 30_000
+    assert [item["outcome"] for item in report["solutions"]] == ["DEPLOYED"] * 3 + ["FAILED"] * 40
 
 
 # Imports

@@ -106,6 +106,7 @@ MAY_IMPORT = {
 
 ORDER = (
     ("functions.clock", "functions.contract", "functions.errors"),
+    ("functions.texts",),
     ("functions.aws",),
     ("functions.executions", "functions.exports"),
     ("functions.personalize",),

@@ -1,0 +1,118 @@
+"""Shortens the texts that functions return and raise, so that the document of a run stays small.
+
+The state of an execution has at most 256 KiB
+(https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). Personalize documents no
+limit for a failure reason. `components/rules/sizes.py` computes the largest document of a pipeline
+from the limits in this module.
+"""
+
+import functools
+import json
+import logging
+from collections.abc import Callable, Sequence
+from itertools import accumulate, takewhile
+from typing import TypeVar, cast
+
+from . import errors
+
+MAX_TEXT_BYTES = 500
+"""The most bytes of a text of a job, an evaluation or a probe, and of the message of an error."""
+MAX_PLAN_TEXT_BYTES = 8_000
+"""The most bytes of a text of the plan. The reason why a run is skipped names every solution."""
+MAX_LIST_BYTES = 20_000
+"""The most bytes of a list of texts, for example of all warnings of the plan."""
+MAX_REFUSAL_BYTES = 16_000
+"""The most bytes of the message of RunRefused, which lists everything that is wrong with a run."""
+KEPT = ("settings",)
+"""The keys whose values are not shortened. The settings are as they were deployed."""
+
+logger = logging.getLogger("retraining")
+
+Event = TypeVar("Event")
+Result = TypeVar("Result")
+
+
+def with_short_texts(
+    max_bytes: int = MAX_TEXT_BYTES,
+) -> Callable[[Callable[[Event, object], Result]], Callable[[Event, object], Result]]:
+    """Return a decorator of a handler that shortens the texts of its result and of its errors.
+
+    The stack trace of an error would be a part of the document as well. So the error is raised
+    without it, and the log has the whole error.
+    """
+
+    def decorate(handler: Callable[[Event, object], Result]) -> Callable[[Event, object], Result]:
+        @functools.wraps(handler)
+        def short_handler(event: Event, context: object) -> Result:
+            try:
+                result = handler(event, context)
+            except Exception as error:  # noqa: BLE001 - it is raised again
+                raise _short_error(error).with_traceback(None) from None
+            return cast("Result", shortened_texts(result, max_bytes))
+
+        return short_handler
+
+    return decorate
+
+
+def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """Return a text whose JSON has at most `max_bytes`. A cut text says how long it was."""
+    if json_bytes(text) <= max_bytes:
+        return text
+    end = f"… (cut, {len(text):,} characters)"
+    room = max_bytes - json_bytes(end)
+    sizes = accumulate(map(json_bytes, text))
+    kept = sum(1 for _ in takewhile(lambda size: size <= room, sizes))
+    return text[:kept].rstrip() + end
+
+
+def shortened_list(
+    texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES, *, end: str = "… and {} more"
+) -> list[str]:
+    """Return as many texts as `max_bytes` of JSON allow.
+
+    The last text of a cut list is `end` with the number of missing texts.
+    """
+    sizes = list(accumulate(json_bytes(text) + len('"", ') for text in texts))
+    if not sizes or sizes[-1] <= max_bytes:
+        return list(texts)
+    room = max_bytes - json_bytes(end.format(len(texts))) - len('"", ')
+    kept = sum(1 for size in sizes if size <= room)
+    return [*texts[:kept], end.format(len(texts) - kept)]
+
+
+def shortened_texts(value: object, max_bytes: int) -> object:
+    """Return a JSON value with shorter texts. Lists of texts are shortened as well."""
+    if isinstance(value, str):
+        return shortened(value, max_bytes)
+    if isinstance(value, dict):
+        return {
+            key: inner if key in KEPT else shortened_texts(inner, max_bytes)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        inner_values = [shortened_texts(inner, max_bytes) for inner in value]
+        if all(isinstance(inner, str) for inner in inner_values):
+            return shortened_list(cast("list[str]", inner_values))
+        return inner_values
+    return value
+
+
+def json_bytes(text: str) -> int:
+    """Return the bytes of a text in JSON without its quotes.
+
+    JSON that is not limited to ASCII has fewer bytes.
+    """
+    return len(json.dumps(text)) - len('""')
+
+
+def _short_error(error: Exception) -> Exception:
+    """Return the error with a short message. An error that is not from errors.py is logged."""
+    message = str(error)
+    if type(error).__module__ != errors.__name__:
+        logger.error("%s: %s", type(error).__name__, message, exc_info=error)
+    is_refusal = isinstance(error, errors.RunRefused)
+    short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else MAX_TEXT_BYTES)
+    if short_message != message:
+        error.args = (short_message,)
+    return error

@@ -1,0 +1,108 @@
+"""Tests of short texts: how they are cut, and that every handler in the state machine cuts them."""
+
+import importlib
+import json
+import logging
+import traceback
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.state_machine.steps import STEPS
+from functions.errors import NameTaken, RunRefused
+from functions.texts import json_bytes, shortened, shortened_list, with_short_texts
+
+REPORTING = {"report_outcome", "close_run"}
+"""The steps whose result is the report, which `functions/report.py` shortens."""
+
+
+def raises(error):
+    """Return a decorated handler that raises an error."""
+
+    @with_short_texts()
+    def handler(_event, _context):
+        raise error
+
+    return handler
+
+
+def test_a_short_text_is_not_changed():
+    assert shortened("too few users") == "too few users"
+
+
+def test_a_cut_text_says_how_long_it_was():
+    text = shortened("x" * 100_000, 100)
+    assert text == f"{'x' * 68}… (cut, 100,000 characters)"
+
+
+@given(st.text(max_size=800), st.integers(60, 700))
+def test_a_text_has_at_most_the_bytes_of_its_limit(text, max_bytes):
+    assert json_bytes(shortened(text, max_bytes)) <= max_bytes
+
+
+@given(st.lists(st.text(max_size=80), max_size=40), st.integers(60, 700))
+def test_a_list_has_at_most_the_bytes_of_its_limit(texts, max_bytes):
+    short = shortened_list(texts, max_bytes)
+    assert len(json.dumps(short)) <= max_bytes + len("[]")
+    if short != texts:
+        missing = len(texts) - (len(short) - 1)
+        assert short == [*texts[: len(short) - 1], f"… and {missing} more"]
+
+
+def test_the_texts_of_a_result_are_cut_but_not_its_settings():
+    result = {
+        "settings": {"tags": {"note": "x" * 600}},
+        "job": {"failure": "x" * 600, "seconds": 1, "arn": None},
+        "warnings": ["y" * 400] * 100,
+        "durations": [1, 2],
+        "empty": [],
+    }
+    short = with_short_texts()(lambda _event, _context: result)({}, None)
+    assert short["settings"] == result["settings"]
+    assert short["job"] == {**result["job"], "failure": shortened("x" * 600)}
+    assert short["warnings"] == [*["y" * 400] * 49, "… and 51 more"]
+    assert (short["durations"], short["empty"]) == ([1, 2], [])
+
+
+def test_an_error_of_the_service_has_a_short_message_and_no_stack_trace_but_the_log_has_both(
+    caplog,
+):
+    response = {"Error": {"Code": "InvalidInputException", "Message": "m" * 100_000}}
+    error = ClientError(response, "UpdateCampaign")
+    with caplog.at_level(logging.ERROR), pytest.raises(ClientError) as caught:
+        raises(error)({}, None)
+    assert caught.value is error, "the workflow matches the class"
+    assert json_bytes(str(error)) <= 500
+    assert str(error).startswith("An error occurred (InvalidInputException) when calling")
+    frames = traceback.extract_tb(error.__traceback__)
+    assert [frame.name for frame in frames][1:] == ["short_handler"], "the first frame is the test"
+    (record,) = caplog.records
+    assert "m" * 100_000 in record.getMessage()
+    assert record.exc_info[1] is error
+
+
+def test_the_message_of_an_error_that_is_short_enough_stays_as_it_is():
+    with pytest.raises(KeyError, match=r"^'settings'$"):
+        raises(KeyError("settings"))({}, None)
+
+
+def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
+    error = RunRefused(["y" * 900] * 10)
+    with caplog.at_level(logging.ERROR), pytest.raises(RunRefused) as caught:
+        raises(error)({}, None)
+    assert str(caught.value) == str(RunRefused(["y" * 900] * 10))
+    with pytest.raises(RunRefused) as caught:
+        raises(RunRefused(["y" * 900] * 40))({}, None)
+    assert 15_000 < json_bytes(str(caught.value)) <= 16_000
+    with pytest.raises(NameTaken):
+        raises(NameTaken("taken"))({}, None)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_function_of_the_state_machine_shortens_its_texts(step):
+    handler = importlib.import_module(f"functions.{step}").handler
+    is_decorated = handler.__code__.co_name == "short_handler"
+    assert is_decorated == (step not in REPORTING), "decorate it with @with_short_texts()"
