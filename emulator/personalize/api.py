@@ -136,7 +136,7 @@ class Personalize:
             self.calls.append(Call(operation_name, caller.arn, request))
             fault = self.faults.take_for_call(operation_name, request)
             if fault is not None:
-                fault.raise_before_operation(operation_name, caller.arn)
+                fault.raise_before_operation(f"personalize:{operation_name}", caller.arn)
             output_shape = operation_model(operation_name).output_shape
             validate(operation_name, request)
             self._check_permissions(operation_name, request, caller)

@@ -71,7 +71,7 @@ FAULT_OPERATIONS: Mapping[str, tuple[str, ...]] = {
 """The operations of the faults that are not for every operation."""
 RESULT_FIELDS = ("itemList", "actionList", "personalizedRanking")
 QUOTA_MESSAGES = {
-    "CreateSolutionVersion": "More than 20 resources with PENDING or IN_PROGRESS status"
+    "personalize:CreateSolutionVersion": "More than 20 resources with PENDING or IN_PROGRESS status"
 }
 OTHER_QUOTA_MESSAGE = "More than 5 resources with PENDING or IN_PROGRESS status"
 JOB_KINDS = (
@@ -130,8 +130,10 @@ class Fault:
         """The age of the data in the response. It is 0 unless the fault is `stale`."""
         return self.number("seconds") if self.name == "stale" else 0
 
-    def raise_before_operation(self, operation: str, caller_arn: str) -> None:
+    def raise_before_operation(self, action: str, caller_arn: str) -> None:
         """Raise the error of a fault that prevents the operation. Other faults raise nothing.
+
+        `action` is the IAM action, for example "personalize:ListSchemas".
 
         Raises:
             ApiError: The error of the fault.
@@ -142,12 +144,10 @@ class Fault:
             case "server-error":
                 raise _server_error(int(self.number("status")))
             case "deny":
-                message = (
-                    f"User: {caller_arn} is not authorized to perform: personalize:{operation}"
-                )
+                message = f"User: {caller_arn} is not authorized to perform: {action}"
                 raise ApiError("AccessDeniedException", message)
             case "limit-exceeded":
-                message = QUOTA_MESSAGES.get(operation, OTHER_QUOTA_MESSAGE)
+                message = QUOTA_MESSAGES.get(action, OTHER_QUOTA_MESSAGE)
                 raise limit_exceeded(self.text("message") or message)
             case "resource-in-use":
                 raise in_use(self.text("message"))
@@ -220,9 +220,13 @@ class Faults:
         {"fault": "deny", "operation": "TagResource", "of": "<ARN>", "times": null, "rate": 0.1}
 
     `CALL_FAULTS` and `JOB_FAULTS` have all faults with their parameters.
+
+    Args:
+        operations: The operations that calls can have, by default those of Personalize.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, operations: Sequence[str] | None = None) -> None:
+        self._operations = operation_names() if operations is None else operations
         self._faults: list[Fault] = []
         self._ids = count(1)
         self._lock = Lock()
@@ -235,7 +239,7 @@ class Faults:
             ValueError: The fault, operation, kind of job or a parameter is unknown. The message
                 lists the known ones.
         """
-        fault = _fault_from_json(f"fault-{next(self._ids)}", document)
+        fault = _fault_from_json(f"fault-{next(self._ids)}", document, self._operations)
         with self._lock:
             self._faults.append(fault)
         return fault.id
@@ -284,7 +288,9 @@ class Faults:
             return fault
 
 
-def _fault_from_json(fault_id: str, document: Mapping[str, object]) -> Fault:
+def _fault_from_json(
+    fault_id: str, document: Mapping[str, object], operations: Sequence[str]
+) -> Fault:
     """Return the fault that a JSON object describes.
 
     Raises:
@@ -307,7 +313,7 @@ def _fault_from_json(fault_id: str, document: Mapping[str, object]) -> Fault:
         target=None if document.get("of") is None else str(document["of"]),
     )
     if is_for_calls:
-        known = FAULT_OPERATIONS.get(name, ("*", *operation_names()))
+        known = FAULT_OPERATIONS.get(name, ("*", *operations))
         fault.operation = _known_value(document, "operation", known)
     else:
         fault.job_kind = _known_value(document, "job", JOB_KINDS)

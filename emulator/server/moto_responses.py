@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html,
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
+MAX_INPUT_BYTES = 262_144  # .../step-functions/latest/apireference/API_StartExecution.html
 DATA_FIELDS = ("input", "output")  # the fields that `includeExecutionData` is about
 
 
@@ -119,6 +120,11 @@ class Responses(StepFunctionResponse):
         name = self._get_param("name") or str(uuid.uuid4())
         execution_input = self._get_param("input", if_none="{}")
         self.stepfunction_backend._validate_name(name)  # noqa: SLF001  # moto has no public check
+        if len(execution_input.encode()) > MAX_INPUT_BYTES:
+            raise ValidationException(
+                "1 validation error detected: Value at 'input' failed to satisfy constraint:"
+                f" Member must have length less than or equal to {MAX_INPUT_BYTES}"
+            )
         try:
             json.loads(execution_input)
         except ValueError as error:

@@ -20,7 +20,6 @@ from types import SimpleNamespace
 from typing import Self
 from unittest.mock import patch
 
-from moto.core.responses import ActionResult
 from moto.stepfunctions.parser import models, utils  # noqa: F401  # models loads the whole parser
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
@@ -29,7 +28,6 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.backend.execution import Execution
-from moto.stepfunctions.responses import StepFunctionResponse
 
 from emulator import moto_patches
 from emulator.moto_patches import Replacement
@@ -118,7 +116,6 @@ def _replacements(
     )
     yield Replacement(EvalComponent, "_log_failure_event_exception", _log_nothing)
     yield Replacement(EvalComponent, "_log_exception", _log_nothing)
-    yield Replacement(StepFunctionResponse, "get_execution_history", _first_events)
     yield from moto_patches.parse_once()
     yield from moto_patches.text_as_start_time()
     yield from moto_patches.lambda_error_names()
@@ -235,15 +232,6 @@ def _copy_document(document: object) -> object:
     if type(document) is dict:
         return {key: _copy_document(value) for key, value in document.items()}
     return copy.deepcopy(document)
-
-
-def _first_events(response: StepFunctionResponse) -> ActionResult:
-    """Return the first `maxResults` events. Moto serialises all of them, which takes long."""
-    history = response.stepfunction_backend.get_execution_history(
-        response._get_param("executionArn")  # noqa: SLF001  # private in moto
-    )
-    limit = response._get_param("maxResults")  # noqa: SLF001  # private in moto
-    return ActionResult({"events": history["events"][:limit]})
 
 
 def _log_nothing(*_: object, **__: object) -> None:

@@ -24,6 +24,8 @@ from moto.stepfunctions.parser.models import (
     stepfunctions_parser_backends,
 )
 
+from emulator.personalize.faults import Faults
+from emulator.virtual.api_responses import OPERATIONS, replacements
 from emulator.virtual.lambda_runtime import Handler, InvocationError, function_name, invoke
 from emulator.virtual.moto_time import virtual_interpreter
 from emulator.virtual.virtual_time import Event, VirtualClock
@@ -143,12 +145,16 @@ class StepFunctions:
         clock: the virtual time, by default a new clock.
         handler_clock: where the handlers read the time. Its `now` and `sleep` are replaced by those
             of `clock` inside the block.
+
+    Attributes:
+        faults: the faults that the calls of boto3 clients meet (`api_responses.py`).
     """
 
     def __init__(
         self, clock: VirtualClock | None = None, *, handler_clock: Clock | None = None
     ) -> None:
         self.clock = clock or VirtualClock()
+        self.faults = Faults(OPERATIONS)
         self._handler_clock = handler_clock
         self._machines: dict[str, Machine] = {}
         self._calls: dict[str, list[Call]] = {}
@@ -170,6 +176,8 @@ class StepFunctions:
             stack.enter_context(
                 virtual_interpreter(self.clock, self._invoke, lambda arn: self.end_event(arn).set())
             )
+            for replacement in replacements(self.faults, self.clock.now):
+                stack.enter_context(patch.object(*replacement))
             stack.callback(self._stop_executions)
             self._exit = stack.pop_all()
         return self

@@ -16,7 +16,9 @@ README = (ROOT / "emulator" / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["campaign", "process", "clock", "states"])
+@pytest.mark.parametrize(
+    "example", EXAMPLES, ids=["campaign", "process", "clock", "states", "old lists"]
+)
 def test_an_example_of_the_readme_runs(aws, example):
     command = subprocess.run(  # noqa: S603 - the README of this repository
         [sys.executable, "-c", example],

@@ -253,3 +253,30 @@ def test_an_invalid_definition_has_its_error_code(client, quick_machine):
     assert refusal(client.create_state_machine, **request)[0] == "InvalidDefinition"
     code, _ = refusal(client.update_state_machine, stateMachineArn=quick_machine)
     assert code == "MissingRequiredParameter"
+
+
+# The limit of the documents
+
+
+def test_an_input_of_255_kilobytes_starts_and_fails_the_first_state_that_adds_to_it(aws, client):
+    settings = {"text": "x" * 5000}
+    add = {"Type": "Pass", "Result": settings, "ResultPath": "$.settings", "End": True}
+    definition = {"StartAt": "Configure", "States": {"Configure": add}}
+    machine = create_machine(aws, "ex-large", definition)
+    execution = client.start_execution(
+        stateMachineArn=machine, input=json.dumps({"note": "y" * 255 * 1024})
+    )["executionArn"]
+    assert finished(aws, execution)["error"] == "States.DataLimitExceeded"
+    description = client.describe_state_machine_for_execution(executionArn=execution)
+    assert json.loads(description["definition"]) == definition, "the settings can be read here"
+
+
+def test_an_input_of_more_than_256_kilobytes_is_refused(client, quick_machine):
+    text = json.dumps({"note": "y" * 256 * 1024})
+    assert refusal(client.start_execution, stateMachineArn=quick_machine, input=text) == (
+        "ValidationException",
+        (
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: Member"
+            " must have length less than or equal to 262144"
+        ),
+    )
