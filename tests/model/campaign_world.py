@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 
 from simulation import Job, RequestFailedError, World
 
@@ -15,6 +14,7 @@ class Version:
     """One solution version. A version with a greater number is newer."""
 
     number: int
+    created: int
     serves_well: bool
     metric: int
 
@@ -25,6 +25,8 @@ class Update(Job):
 
     version: Version
     person: bool
+    back: bool = False
+    """It is a rollback."""
     older: bool = False
     """It moved the campaign to an older version, and was no rollback."""
 
@@ -36,10 +38,10 @@ class Campaign:
     name: str
     updates: list[Update]
     tags: dict[str, object] = field(default_factory=dict)
+    full: bool = False
+    """It can take no more tags."""
     passed: set[int] = field(default_factory=set)
     """Versions that passed a probe here and really serve well."""
-    condemned: set[int] = field(default_factory=set)
-    """Versions that got a verdict after a probe."""
 
     def serves(self, now: int) -> Version:
         """Return the version that is served."""
@@ -49,6 +51,21 @@ class Campaign:
         """Return the update by which the version that is served went live."""
         done = [update for update in self.updates if update.status(now) == "ACTIVE"]
         return max(done, key=lambda update: update.ended)
+
+    def moved_by_a_person(self, since: int) -> bool:
+        """Return True if a person has updated the campaign since a time."""
+        return any(update.person and update.created > since for update in self.updates)
+
+    def choice_stands(self, version: Version, now: int) -> bool:
+        """Return True if a person has moved the campaign after a version was created.
+
+        That no longer stands if the pipeline has sent the version to the campaign since.
+        """
+        choice = self.served_by(now)
+        sent = any(
+            update.version is version and update.created > choice.created for update in self.updates
+        )
+        return choice.person and choice.created > version.created and not sent
 
 
 @dataclass
@@ -66,7 +83,6 @@ class CampaignWorld(World):
 
     versions: list[Version] = field(default_factory=list)
     campaigns: list[Campaign] = field(default_factory=list)
-    numbers: count = field(default_factory=lambda: count(1))
     probe_is_at_fault: bool = False
     fault_changes: int = 0
     gate_changes: int = 0
@@ -80,14 +96,14 @@ class CampaignWorld(World):
     def train(self, *, serves_well: bool | None = None) -> Version:
         """Train a version."""
         well = self.random.random() < 0.6 if serves_well is None else serves_well
-        version = Version(next(self.numbers), well, self.random.randint(40, 60))
+        version = Version(len(self.versions), self.now, well, self.random.randint(40, 60))
         self.versions.append(version)
         return version
 
     # What people do
 
     def move_by_hand(self, campaign: Campaign) -> None:
-        """Move a campaign to any version, as a person does."""
+        """Move a campaign to any version, as a person does. Automatic updates do the same."""
         with suppress(RequestFailedError):
             self.update(campaign, self.random.choice(self.versions), person=True)
 
@@ -100,11 +116,15 @@ class CampaignWorld(World):
         """Loosen the rules of the gate."""
         self.gate_changes += 1
 
+    def fill_tags(self, campaign: Campaign) -> None:
+        """Add tags to a campaign until it can take no more."""
+        campaign.full = True
+
     # What the service does
 
     def describe(self, campaign: Campaign) -> Described:
         """Describe a campaign. An update that was just accepted may not be shown yet."""
-        late = self.random.choice([True, False])
+        late = self.random.random() < 0.5
         shown = [
             update
             for update in campaign.updates
@@ -119,18 +139,18 @@ class CampaignWorld(World):
         """Start an update. A campaign accepts one at a time."""
         if campaign.updates[-1].status(self.now) == "IN_PROGRESS":
             raise RequestFailedError("ResourceInUse")
-        lasts = self.random.choice([300, 900, 5000])
+        lasts = self.random.choice((300, 900, 5000))
         fails = self.random.random() < 0.1
         older = version.number < campaign.serves(self.now).number and not (person or back)
-        campaign.updates.append(Update(self.now, self.now + lasts, fails, version, person, older))
+        campaign.updates.append(
+            Update(self.now, self.now + lasts, fails, version, person, back, older)
+        )
 
     def tag(self, campaign: Campaign, **tags: object) -> None:
-        """Write tags in one call. None removes a tag."""
-        for key, value in tags.items():
-            if value is None:
-                campaign.tags.pop(key, None)
-            else:
-                campaign.tags[key] = value
+        """Write tags in one call. A campaign that is full takes no new key."""
+        if campaign.full and not tags.keys() <= campaign.tags.keys():
+            raise RequestFailedError("TooManyTags")
+        campaign.tags.update(tags)
 
     def answers_well(self, campaign: Campaign) -> bool:
         """Ask a campaign for recommendations."""

@@ -1,8 +1,8 @@
-"""Runs a process of the pipeline call by call, while the world around it changes at random.
+"""Runs processes of the pipeline call by call, while the world around them changes at random.
 
 A process is a generator. It yields a `Call` for every request and a `Sleep` for every wait, and
-receives the response. Between two calls time passes and events happen. A call may fail, and the
-process may die before a call, after it, or while it is still on its way.
+receives the response. Between two calls time passes, events happen, and other processes continue.
+A call may fail, and a process may die before a call, after it, or while it is still on its way.
 """
 
 import heapq
@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf
 from random import Random
 from typing import Any, NamedTuple
 
@@ -78,62 +79,99 @@ class World:
             when, _, action = heapq.heappop(self.timers)
             self.now = max(self.now, when)
             action()
-        self.now = end
+        self.now = max(self.now, end)
 
     def as_of(self) -> int:
-        """Return the time as of which a list answers."""
-        return self.now - self.random.choice([0, 5, 60, STALE_SECONDS])
+        """Return the time as of which an entry of a list answers."""
+        return self.now - self.random.choice((0, 5, 60, STALE_SECONDS))
 
 
-def drive(
-    world: World,
-    process: Process,
-    events: Sequence[Callable[[], None]],
-    *,
-    event_rate: float,
-    fail_rate: float,
-    death_rate: float,
-) -> Any:
-    """Run a process to its end, and return its result, or `Died`."""
-    response, error = None, None
-    while True:
+class Waiting(NamedTuple):
+    """A process that continues at a time with the response to its last call."""
+
+    when: int
+    order: int
+    process: Process
+    on_end: Callable[[Any], None]
+    response: Any = None
+    error: RequestFailedError | None = None
+
+
+@dataclass
+class Simulation:
+    """The processes that are running in a world, and how often something goes wrong."""
+
+    world: World
+    events: Sequence[Callable[[], None]]
+    event_rate: float
+    fail_rate: float
+    death_rate: float
+    waiting: list[Waiting] = field(default_factory=list)
+
+    def start(self, process: Process, on_end: Callable[[Any], None], *, delay: int = 0) -> None:
+        """Start a process. `on_end` receives its result, or `Died`."""
+        self._continue(process, on_end, delay)
+
+    def calm(self) -> None:
+        """Let nothing go wrong any more."""
+        self.event_rate = self.fail_rate = self.death_rate = 0
+
+    def run(self, *, until: float = inf) -> None:
+        """Continue until every process has ended, or until a time."""
+        while self.waiting and self.waiting[0].when < until:
+            waiting = heapq.heappop(self.waiting)
+            self.world.advance(max(0, waiting.when - self.world.now))
+            self._step(waiting)
+
+    def _continue(
+        self, process: Process, on_end: Callable[[Any], None], delay: int, *result: Any
+    ) -> None:
+        when, order = self.world.now + delay, next(self.world.order)
+        heapq.heappush(self.waiting, Waiting(when, order, process, on_end, *result))
+
+    def _step(self, waiting: Waiting) -> None:
+        """Carry out the next call or wait of a process."""
+        process, on_end, random = waiting.process, waiting.on_end, self.world.random
         try:
-            step = process.throw(error) if error else process.send(response)
+            step = process.throw(waiting.error) if waiting.error else process.send(waiting.response)
         except StopIteration as end:
-            return end.value
-        response = error = None
-        _disturb(world, events, event_rate)
+            on_end(end.value)
+            return
+        self._disturb()
         if isinstance(step, Sleep):
-            world.advance(step.seconds)
-            continue
-        if world.random.random() < death_rate:
-            _last_request(world, step)
+            self._continue(process, on_end, step.seconds)
+        elif random.random() < self.death_rate:
+            self._last_request(step)
             process.close()
-            return Died()
+            on_end(Died())
+        else:
+            self._continue(process, on_end, random.choice((0, 1, 10)), *self._response(step))
+
+    def _response(self, call: Call) -> tuple[Any, RequestFailedError | None]:
+        response, error = None, None
         try:
-            response = step.request()
+            response = call.request()
         except RequestFailedError as raised:
             error = raised
-        if step.may_fail and world.random.random() < fail_rate:
+        if call.may_fail and self.world.random.random() < self.fail_rate:
             error = RequestFailedError("the response was lost")
-        world.advance(world.random.choice([0, 1, 10]))
+        return response, error
 
+    def _disturb(self) -> None:
+        while self.world.random.random() < self.event_rate:
+            self.world.random.choice(self.events)()
+            self.world.advance(self.world.random.choice((0, 1, 30)))
 
-def _disturb(world: World, events: Sequence[Callable[[], None]], event_rate: float) -> None:
-    while world.random.random() < event_rate:
-        world.random.choice(events)()
-        world.advance(world.random.choice([0, 1, 30]))
+    def _last_request(self, call: Call) -> None:
+        """Carry out the last request of a dying process: not at all, now, or a little later."""
 
+        def request() -> None:
+            with suppress(RequestFailedError):
+                call.request()
 
-def _last_request(world: World, call: Call) -> None:
-    """Carry out the last request of a dying process: not at all, now, or a little later."""
-
-    def request() -> None:
-        with suppress(RequestFailedError):
-            call.request()
-
-    match world.random.choice(["not", "now", "late"]):
-        case "now":
-            request()
-        case "late":
-            world.at(world.now + world.random.randint(1, LATE_SECONDS), request)
+        match self.world.random.choice(("not", "now", "late")):
+            case "now":
+                request()
+            case "late":
+                delay = self.world.random.randint(1, LATE_SECONDS)
+                self.world.at(self.world.now + delay, request)
