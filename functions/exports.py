@@ -1,15 +1,15 @@
-"""Reads the exports in S3: the list of their files, and the header and first rows of each file."""
+"""Reads the exports in S3: the list of their files, and the beginning of some of the files."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .csv_files import read_sample
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from .csv_files import FileSample
+
 SAMPLED_FILES = 10
-"""The number of files of which a sample is read, the newest files first."""
+"""Of a large export, this number of the newest files is read, and of the largest files."""
+COUNTED_FILES = 100
+"""Every file of an export is read if there are at most this number of files."""
+PARALLEL_READS = 10
+"""The number of files that are read at once. It is the number of connections of a boto3 client."""
 SAMPLE_BYTES = 64 * 1024
 """The number of bytes that are read from the beginning of a file."""
-MAX_COUNTED_BYTES = 1024 * 1024
-"""The rows of an export are counted only if the export has at most this size."""
+COUNTED_BYTES = 1024 * 1024
+"""Every file of an export is read only if the export has at most this size."""
 
 
 class Location(NamedTuple):
@@ -48,25 +54,25 @@ class S3Object:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileSample:
-    """The beginning of a CSV file: its header, and the complete rows of its first 64 KB."""
-
-    key: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Export:
-    """The files at a location, with samples of the newest ones."""
+    """The files at a location, with samples of some of them."""
 
     location: str
     objects: Sequence[S3Object] = ()
+    """The file at the location, or the files in the first level of the folder. Personalize does
+    not import files in subfolders:
+    https://docs.aws.amazon.com/personalize/latest/dg/bulk-data-import-step.html."""
+    deeper_keys: Sequence[str] = ()
+    """The keys of the objects in subfolders."""
     samples: Sequence[FileSample] = ()
     marker_written_at: datetime | None = None
     """When the ready marker was written, or None if there is no marker."""
     read_error: str | None = None
     """A message that says which location could not be read, and why."""
+
+    def url(self, key: str) -> str:
+        """Return `s3://bucket/key` of an object of the export."""
+        return f"s3://{split_location(self.location).bucket}/{key}"
 
     @property
     def size(self) -> int:
@@ -84,9 +90,27 @@ class Export:
         """The number of rows of all files, or None if not every file was read to its end."""
         every_file_is_sampled = len(self.samples) == len(self.objects)
         samples_are_complete = all(file.size <= SAMPLE_BYTES for file in self.objects)
-        if self.size > MAX_COUNTED_BYTES or not every_file_is_sampled or not samples_are_complete:
+        if not every_file_is_sampled or not samples_are_complete:
+            return None
+        if any(sample.error for sample in self.samples):
             return None
         return sum(len(sample.rows) for sample in self.samples)
+
+    @property
+    def has_rows(self) -> bool:
+        """True if a sample has a row, or might have rows that cannot be read.
+
+        All files of an export have the same header. If the largest files have only a header, the
+        smaller files have no rows either.
+        """
+        return any(sample.rows or sample.error for sample in self.samples)
+
+
+class _Listing(NamedTuple):
+    """The objects at a location, and the keys of the objects in its subfolders."""
+
+    objects: list[S3Object]
+    deeper_keys: list[str]
 
 
 def read_export(client: S3Client, location: str, marker: str | None = None) -> Export:
@@ -96,41 +120,51 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
     cannot be read, the export has only a `read_error`.
     """
     try:
-        objects = list_objects(client, location)
+        objects, deeper_keys = _list(client, location)
         samples = _read_samples(client, location, objects)
     except ClientError as error:
         return Export(location=location, read_error=_read_error(location, error))
+    export = Export(
+        location=location, objects=objects, deeper_keys=tuple(deeper_keys), samples=samples
+    )
     if marker is None:
-        return Export(location=location, objects=objects, samples=samples)
+        return export
     try:
-        marker_written_at = _marker_written_at(client, marker)
+        return replace(export, marker_written_at=_marker_written_at(client, marker))
     except ClientError as error:
         return Export(location=location, read_error=_read_error(marker, error))
-    return Export(
-        location=location, objects=objects, samples=samples, marker_written_at=marker_written_at
-    )
 
 
 def list_objects(client: S3Client, location: str) -> list[S3Object]:
+    """Return the objects at a location that Personalize imports."""
+    return _list(client, location).objects
+
+
+def _list(client: S3Client, location: str) -> _Listing:
     """Return the objects at a location.
 
     The S3 console creates an empty object for a folder, with a key that ends in `/`. It is left
     out. If the location is a file, objects with a longer key are left out too.
     """
     bucket, prefix = split_location(location)
-    is_folder = prefix.endswith("/")
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [
-        S3Object(
-            key=listed["Key"],
-            size=listed["Size"],
-            etag=listed["ETag"],
-            modified_at=listed["LastModified"],
+    listing = _Listing([], [])
+    for listed in (listed for page in pages for listed in page.get("Contents", [])):
+        key = listed["Key"]
+        if key.endswith("/") or not (prefix.endswith("/") or key == prefix):
+            continue
+        if "/" in key.removeprefix(prefix):
+            listing.deeper_keys.append(key)
+            continue
+        listing.objects.append(
+            S3Object(
+                key=key,
+                size=listed["Size"],
+                etag=listed["ETag"],
+                modified_at=listed["LastModified"],
+            )
         )
-        for page in pages
-        for listed in page.get("Contents", [])
-        if not listed["Key"].endswith("/") and (is_folder or listed["Key"] == prefix)
-    ]
+    return listing
 
 
 def split_location(location: str) -> Location:
@@ -146,15 +180,28 @@ def _read_error(location: str, error: ClientError) -> str:
 
 
 def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) -> list[FileSample]:
-    """Read the beginning of the newest files, newest first. An empty file has no sample."""
+    """Read the beginning of some files. An empty file has no sample."""
     bucket = split_location(location).bucket
-    newest_first = sorted(objects, key=lambda file: file.modified_at, reverse=True)
-    sampled = newest_first[:SAMPLED_FILES]
-    return [_read_sample(client, bucket, file) for file in sampled if file.size > 0]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        samples = pool.map(lambda file: _read_file(client, bucket, file), _files_to_read(objects))
+        return list(samples)
 
 
-def _read_sample(client: S3Client, bucket: str, file: S3Object) -> FileSample:
-    """Read the header and the first rows of a file. Empty rows are left out.
+def _files_to_read(objects: Sequence[S3Object]) -> list[S3Object]:
+    """Return all files of a small export, else the newest and the largest files.
+
+    A mistake is likely to be in the newest files, and rows are likely to be in the largest ones.
+    """
+    files = [file for file in objects if file.size > 0]
+    newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
+    if len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES:
+        return newest_first
+    largest_first = sorted(files, key=lambda file: file.size, reverse=True)
+    return list(dict.fromkeys(newest_first[:SAMPLED_FILES] + largest_first[:SAMPLED_FILES]))
+
+
+def _read_file(client: S3Client, bucket: str, file: S3Object) -> FileSample:
+    """Read the header and the first rows of a file.
 
     Raises:
         ServiceUnavailable: the connection broke off before the whole response was read.
@@ -166,12 +213,7 @@ def _read_sample(client: S3Client, bucket: str, file: S3Object) -> FileSample:
         raise ServiceUnavailable(
             f"GetObject: s3://{bucket}/{file.key} broke off: {error}"
         ) from error
-    text = content.decode("utf-8-sig", errors="replace")
-    rows = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))]
-    if file.size > SAMPLE_BYTES:
-        rows = rows[:-1]  # The last row was cut, perhaps within quotes.
-    rows = [row for row in rows if row]
-    return FileSample(key=file.key, header=rows[0] if rows else (), rows=tuple(rows[1:]))
+    return read_sample(file.key, content, is_whole_file=file.size <= SAMPLE_BYTES)
 
 
 def _marker_written_at(client: S3Client, marker: str) -> datetime | None:

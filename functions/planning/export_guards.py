@@ -1,36 +1,27 @@
-"""Checks the exports in S3 before they are imported. Each guard yields messages."""
+"""Checks an export against what was imported before. Each guard yields messages.
+
+`export_files.py` checks the files of an export, and `export_rows.py` its columns and rows.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..executions import day_of, is_resumed
-from ..exports import split_location
 from ..personalize.statuses import cannot_succeed
-from ..personalize.tags import BYTES, FINGERPRINT, RUN
+from ..personalize.tags import BYTES, COUNTED, FINGERPRINT, FIRST_LEVEL, RUN
 from .situation import DATE
 from .world import newest_active
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
 
-    from ..exports import Export, FileSample
     from .situation import Situation
-    from .world import SchemaField
 
-MAX_HEADER_LENGTH = 200
-"""A message shows this number of characters of a header. The first line of a file that is not CSV
-may be very long."""
-MAX_VALUE_LENGTH = 100
-"""A message shows this number of characters of a value. If a quote is not closed, the rest of the
-file is one value."""
-CHECKED_ROWS = 100
-"""The number of rows of each file whose values are parsed."""
-MIN_INCREMENTAL_INTERACTIONS = 1000
 MAX_INCREMENTAL_BYTES = 10**9
-"""AWS's limits for an INCREMENTAL import:
+"""AWS's limit for an INCREMENTAL import:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
@@ -106,86 +97,18 @@ def _location_has_date(situation: Situation) -> bool:
     )
 
 
-def missing_export(situation: Situation) -> Iterator[str]:
-    """Yield a message for a location that cannot be read, has no rows, or has an empty file."""
-    export = _export(situation)
-    empty = [file.key for file in export.objects if file.size == 0]
-    if export.read_error:
-        yield (
-            f"{export.read_error}; check that it exists and that the role of plan-retraining "
-            "may list and read it"
-        )
-    elif not export.objects:
-        yield (
-            f"there is no object at {export.location}; check dataLocation and the job that "
-            "writes the export"
-        )
-    elif empty:
-        yield (
-            f"{len(empty)} of {len(export.objects)} objects at {export.location} are empty, "
-            f"for example {empty[0]}; if one is a marker, write it outside of this location, "
-            "otherwise repeat the export"
-        )
-    elif export.row_count == 0:
-        yield f"{export.location} has no rows; repeat the export"
-
-
-def missing_fields(situation: Situation) -> Iterator[str]:
-    """Yield a message for a file whose header lacks a required field of the schema.
-
-    The order of the fields does not matter.
-    """
-    required = [field["name"] for field in _fields(situation) if not _is_nullable(field)]
-    for file in _export(situation).samples:
-        missing = [name for name in required if name not in file.header]
-        if missing:
-            header = ", ".join(file.header)[:MAX_HEADER_LENGTH]
-            yield (
-                f"{_address(situation, file)}: the header lacks {', '.join(missing)}, which the "
-                f"dataset's schema requires; the header is {header or 'empty'}; add or rename "
-                "columns in the export"
-            )
-
-
-def wrong_values(situation: Situation) -> Iterator[str]:
-    """Yield a message for a file that has a wrong value in one of its first 100 rows."""
-    fields = {field["name"]: field for field in _fields(situation)}
-    for file in _export(situation).samples:
-        if message := _first_wrong_row(file, fields):
-            yield f"{_address(situation, file)}: {message}"
-
-
-def _first_wrong_row(file: FileSample, fields: Mapping[str, SchemaField]) -> str | None:
-    """Return a message about the first row that does not fit the header and the schema, or None.
-
-    `fields` maps the name of a column to its field. A column without a field may have any value.
-    """
-    for number, row in enumerate(file.rows[:CHECKED_ROWS], start=2):
-        if len(row) != len(file.header):
-            return (
-                f"line {number} has {len(row)} values for {len(file.header)} "
-                "columns; put quotes around values with a comma or a line break, and complete "
-                "the row"
-            )
-        for name, value in zip(file.header, row, strict=True):
-            field = fields.get(name)
-            if field and not _has_type(value, field):
-                return (
-                    f"line {number}: {name} is {value[:MAX_VALUE_LENGTH]!r}, but the schema "
-                    f"requires {' or '.join(_types(field))}; correct the value in the export"
-                )
-    return None
-
-
 def truncated_export(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
     A FULL import replaces all data, so a truncated export would delete data. Foreign imports are
-    not compared, because only the imports of this pipeline have a tag with their size.
+    not compared, because only the imports of this pipeline have a tag with their size. The size of
+    a folder is not compared either if an earlier release counted the files in subfolders.
     """
-    dataset, export = situation.dataset, _export(situation)
+    dataset, export = situation.dataset, situation.export
     tags = situation.world.last_full_import_tags.get(dataset["datasetArn"], {})
     if dataset["importMode"] != "FULL" or BYTES not in tags or not export.objects:
+        return
+    if export.location.endswith("/") and tags.get(COUNTED) != FIRST_LEVEL:
         return
     last_size, min_share = int(tags[BYTES]), dataset["minRelativeSize"]
     if export.size < min_share * last_size:
@@ -202,7 +125,7 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
 
     The marker must have been written after the last import began and after all objects.
     """
-    export, marker = _export(situation), situation.dataset["readyMarker"]
+    export, marker = situation.export, situation.dataset["readyMarker"]
     if marker is None or export.read_error:
         return
     if export.marker_written_at is None:
@@ -231,13 +154,12 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
 
 
 def wrong_increment(situation: Situation) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL export that is imported already, too small or too large.
+    """Yield a message for an INCREMENTAL export that is imported already or too large.
 
     An object that is older than the last import was imported before, and its rows would be added
-    again. An export is too large with more than 1 GB, and too small with fewer than 1,000
-    interactions.
+    again. An export is too large with more than 1 GB.
     """
-    dataset, export = situation.dataset, _export(situation)
+    dataset, export = situation.dataset, situation.export
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
     if old_keys := _keys_older_than_last_import(situation):
@@ -254,13 +176,6 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
             f"{MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
             "complete export, because it replaces all bulk data"
         )
-    interactions = export.row_count if dataset["type"] == "interactions" else None
-    if interactions is not None and interactions < MIN_INCREMENTAL_INTERACTIONS:
-        yield (
-            f"{export.location} has {interactions} interactions; an INCREMENTAL import takes at "
-            f"least {MIN_INCREMENTAL_INTERACTIONS} new ones; import less often, or use "
-            "importMode FULL with a complete export, because it replaces all bulk data"
-        )
 
 
 def _keys_older_than_last_import(situation: Situation) -> list[str]:
@@ -276,68 +191,9 @@ def _keys_older_than_last_import(situation: Situation) -> list[str]:
     if not import_times:
         return []
     last_import = max(import_times)
-    return [file.key for file in _export(situation).objects if file.modified_at < last_import]
-
-
-def _export(situation: Situation) -> Export:
-    """Return the export of the selected dataset."""
-    return situation.world.exports[situation.dataset["datasetArn"]]
-
-
-def _address(situation: Situation, file: FileSample) -> str:
-    """Return `s3://bucket/key` of a file of the selected dataset's export."""
-    return f"s3://{split_location(_export(situation).location).bucket}/{file.key}"
+    return [file.key for file in situation.export.objects if file.modified_at < last_import]
 
 
 def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:
     """Return the import jobs of the selected dataset, newest first."""
     return situation.world.import_jobs.get(situation.dataset["datasetArn"], [])
-
-
-def _fields(situation: Situation) -> Sequence[SchemaField]:
-    """Return the fields of the selected dataset's schema. Without a schema there are none."""
-    return situation.world.schemas.get(situation.dataset["datasetArn"], [])
-
-
-def _types(field: SchemaField) -> list[str]:
-    """Return the Avro types of a field, for example `null` and `string`."""
-    return [field["type"]] if isinstance(field["type"], str) else field["type"]
-
-
-def _is_nullable(field: SchemaField) -> bool:
-    """Return True if a value of the field may be empty, so that a file need not have the column."""
-    return "null" in _types(field)
-
-
-def _has_type(value: str, field: SchemaField) -> bool:
-    """Return True if a value of a CSV file has one of the types of its field.
-
-    An empty value is null. An Avro type that CSV files cannot contain fits no value.
-    """
-    if not value:
-        return _is_nullable(field)
-    return any(TYPE_TESTS[name](value) for name in _types(field) if name in TYPE_TESTS)
-
-
-def _converts_with(convert: Callable[[str], object]) -> Callable[[str], bool]:
-    """Return a function that returns True if `convert` raises no ValueError for a text."""
-
-    def can_be_converted(value: str) -> bool:
-        try:
-            convert(value)
-        except ValueError:
-            return False
-        return True
-
-    return can_be_converted
-
-
-TYPE_TESTS: Mapping[str, Callable[[str], bool]] = {
-    "int": _converts_with(int),
-    "long": _converts_with(int),
-    "float": _converts_with(float),
-    "double": _converts_with(float),
-    "boolean": lambda value: value.lower() in ("true", "false"),
-    "string": bool,
-}
-"""Avro type -> a function that returns True if a text has this type. The text is not empty."""

@@ -1,7 +1,8 @@
 """Checks a run before anything is imported or trained. Each guard yields messages.
 
-The guards for exports are in `export_guards.py`. A new guard needs a function that yields messages,
-a row in the table `GUARDS`, a test, and the page that `python -m docs.guards` prints.
+The guards for exports are in `export_files.py`, `export_rows.py` and `export_guards.py`. A new
+guard needs a function that yields messages, a row in the table `GUARDS`, a test, and the page that
+`python -m docs.guards` prints.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..executions import is_resumed, scheduled_at
 from ..personalize.jobs import import_mode_of
 from ..personalize.ownership import belongs_to_run
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
-from . import export_guards
+from . import export_files, export_guards, export_rows
 from .planned_jobs import has_begun_import, newest_full_version
 from .situation import Situation
 from .world import newest_active
@@ -429,22 +430,36 @@ GUARDS = (
         "export",
         "REFUSE",
         "export",
-        export_guards.missing_export,
+        export_files.missing_export,
         "Check the location, the bucket policy and the job that writes the export.",
+    ),
+    Guard(
+        "format",
+        "REFUSE",
+        "export",
+        export_files.unreadable_file,
+        "Export plain CSV in UTF-8, as the message says.",
     ),
     Guard(
         "header",
         "REFUSE",
         "export",
-        export_guards.missing_fields,
+        export_rows.wrong_columns,
         "Correct the header, or the dataset's schema.",
     ),
     Guard(
         "values",
         "REFUSE",
         "export",
-        export_guards.wrong_values,
+        export_rows.wrong_values,
         "Correct the row that the message shows.",
+    ),
+    Guard(
+        "number of rows",
+        "REFUSE",
+        "export",
+        export_rows.too_few_rows,
+        "Export all interactions, or append less often.",
     ),
     Guard(
         "size",
@@ -481,6 +496,34 @@ GUARDS = (
         "run",
         nothing_to_resume,
         "Check the run id. The run imports and trains everything.",
+    ),
+    Guard(
+        "subfolders",
+        "WARN",
+        "export",
+        export_files.ignored_subfolders,
+        "Move the files to the first level of the folder, or away from it.",
+    ),
+    Guard(
+        "byte-order mark",
+        "WARN",
+        "export",
+        export_files.byte_order_mark,
+        "Nothing, or export UTF-8 without the mark if the import fails.",
+    ),
+    Guard(
+        "unknown columns",
+        "WARN",
+        "export",
+        export_rows.unknown_columns,
+        "Remove the columns, or correct their names.",
+    ),
+    Guard(
+        "number of rows",
+        "WARN",
+        "export",
+        export_rows.few_rows_beside_events,
+        "Export all interactions. The import may fail.",
     ),
     Guard(
         "import slots",

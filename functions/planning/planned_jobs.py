@@ -10,7 +10,7 @@ from ..executions import is_resumed
 from ..personalize.jobs import import_mode_of, planned_mode_of, training_mode_of
 from ..personalize.ownership import import_job_name, version_name
 from ..personalize.statuses import CREATE_FAILED, cannot_succeed, is_active
-from ..personalize.tags import BYTES, FINGERPRINT, RUN
+from ..personalize.tags import BYTES, COUNTED, FINGERPRINT, FIRST_LEVEL, RUN
 from .world import newest_active
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def planned_import(situation: Situation) -> PlannedImport:
         "tags": {
             RUN: situation.run["id"],
             BYTES: str(export.size),
+            COUNTED: FIRST_LEVEL,
             FINGERPRINT: export.fingerprint,
         },
         "durations": _durations(

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..contract import DatasetSettings, Run, Settings, SolutionSettings
-    from .world import World
+    from ..exports import Export
+    from .world import SchemaField, World
 
 DATE = "{date}"
 """This placeholder in a location stands for the day of the run in UTC, for example 2026-11-29."""
@@ -46,6 +47,16 @@ class Situation:
         """The settings of the selected solution."""
         assert self.selected_solution is not None, "no solution is selected"
         return self.selected_solution
+
+    @property
+    def export(self) -> Export:
+        """The export of the selected dataset."""
+        return self.world.exports[self.dataset["datasetArn"]]
+
+    @property
+    def fields(self) -> Sequence[SchemaField]:
+        """The fields of the selected dataset's schema. Without a schema there are none."""
+        return self.world.schemas.get(self.dataset["datasetArn"], [])
 
     def with_dataset(self, dataset: DatasetSettings) -> Situation:
         """Return the situation with this dataset selected."""

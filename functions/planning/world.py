@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -55,6 +55,8 @@ class SchemaField(TypedDict):
 
     name: str
     type: str | list[str]
+    textual: NotRequired[bool]
+    """True if the field is a long text that models read. Personalize cuts it off."""
 
 
 @dataclass(frozen=True, kw_only=True)

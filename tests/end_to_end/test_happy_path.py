@@ -177,7 +177,7 @@ def test_the_jobs_have_the_names_and_tags_of_the_run(stack, run, home):
         "retraining-pipeline": "retraining-dev",
         "retraining-run": RUN_ID,
     }
-    export_tags = {"retraining-bytes", "retraining-fingerprint"}
+    export_tags = {"retraining-bytes", "retraining-bytes-counted", "retraining-fingerprint"}
     further_tags = {**dict.fromkeys(job_arns, export_tags), run.version_arn: set()}
     for arn, keys in further_tags.items():
         response = stack.client("personalize").list_tags_for_resource(resourceArn=arn)

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from components.args import LimitsArgs
-from functions.exports import Export, FileSample, S3Object
+from functions.csv_files import FileSample, Row
+from functions.exports import Export, S3Object
 from functions.personalize import jobs
 from functions.planning import planned_jobs
 from functions.planning.situation import situation_of
@@ -37,6 +38,7 @@ TAGS = {
     "team": "recommendations",
     "retraining-run": RUN_ID,
     "retraining-bytes": "1000",
+    "retraining-bytes-counted": "first level",
     "retraining-fingerprint": FINGERPRINT,
 }
 """The tags of an import job."""
@@ -189,15 +191,24 @@ def s3_object(**changes):
     )
 
 
+ROW = ("1", "2", "1790000000")
+
+
 def sample(*rows, **changes):
+    """Return the beginning of a file with these rows, or with 1,000 rows."""
     return FileSample(
         **{
             "key": "interactions.csv",
             "header": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
-            "rows": rows or (("1", "2", "3"),),
+            "rows": rows_of(*rows or [ROW] * 1000),
             **changes,
         }
     )
+
+
+def rows_of(*rows):
+    """Return the rows of a file whose first line is the header."""
+    return tuple(Row(line, values) for line, values in enumerate(rows, start=2))
 
 
 def export(**changes):

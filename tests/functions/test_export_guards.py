@@ -1,4 +1,4 @@
-"""Tests of each guard of an export: which exports it finds, and with which message."""
+"""Tests of the guards that compare an export with earlier imports."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,16 +9,12 @@ from functions.exports import Export
 from functions.planning.export_guards import (
     export_not_ready,
     export_of_earlier_day,
-    missing_export,
-    missing_fields,
     nothing_new,
     truncated_export,
     wrong_increment,
-    wrong_values,
 )
 from tests.functions.samples import (
     DATASET,
-    FIELDS,
     FINGERPRINT,
     ITEMS,
     LOCATION,
@@ -46,195 +42,10 @@ def found(check, known_export, **changes):
     return messages(check, exports={DATASET: known_export}, **changes)
 
 
-# The export is there
-
-
-def test_an_export_that_is_there_passes():
-    assert found(missing_export, export()) == []
-
-
-def test_an_export_that_cannot_be_read_is_found_with_the_reason():
-    unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
-    assert found(missing_export, unreadable) == [
-        (
-            f"{LOCATION} cannot be read: AccessDenied: x; check that it exists and that the "
-            "role of plan-retraining may list and read it"
-        )
-    ]
-    assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
-
-
-def test_an_export_that_was_not_written_is_found():
-    assert found(missing_export, NO_EXPORT) == [
-        f"there is no object at {LOCATION}; check dataLocation and the job that writes the export"
-    ]
-
-
-@pytest.mark.parametrize(
-    "files", [[sample()], [sample(), sample(header=())]], ids=["one file", "two files"]
-)
-def test_an_export_without_any_row_is_found(files):
-    without_rows = [replace(file, rows=()) for file in files]
-    seen = export(objects=[s3_object()] * len(files), samples=without_rows)
-    assert found(missing_export, seen) == [f"{LOCATION} has no rows; repeat the export"], (
-        "a FULL import would delete all data"
-    )
-
-
-def test_one_file_of_several_may_have_no_row():
-    files = [sample(("1", "2", "3")), replace(sample(), rows=())]
-    assert found(missing_export, export(objects=[s3_object()] * 2, samples=files)) == []
-
-
-def test_several_empty_files_are_one_message():
-    objects = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
-    assert found(missing_export, export(objects=objects)) == [
-        (
-            f"3 of 4 objects at {LOCATION} are empty, for example a.csv; if one is a marker, "
-            "write it outside of this location, otherwise repeat the export"
-        )
-    ]
-
-
-# The header
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        ("USER_ID", "ITEM_ID", "TIMESTAMP"),
-        ("TIMESTAMP", "USER_ID", "ITEM_ID"),
-        ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_VALUE"),
-        ("USER_ID", "ITEM_ID", "TIMESTAMP", "NOTE"),
-    ],
-    ids=["as in the schema", "another order", "with a nullable field", "with an unknown field"],
-)
-def test_a_header_with_all_required_fields_passes(header):
-    assert found(missing_fields, export(samples=[sample(header=header)])) == []
-
-
-def test_all_missing_fields_are_in_one_message():
-    wrong = sample(header=("userId", "TIMESTAMP"))
-    assert found(missing_fields, export(samples=[wrong])) == [
-        (
-            "s3://exports/interactions.csv: the header lacks USER_ID, ITEM_ID, which the dataset's "
-            "schema requires; the header is userId, TIMESTAMP; add or rename columns in the export"
-        )
-    ]
-
-
-def test_the_header_of_every_file_is_checked():
-    files = [sample(key="1.csv"), sample(key="2.csv", header=("USER_ID", "ITEM_ID"))]
-    assert found(missing_fields, export(samples=files)) == [
-        (
-            "s3://exports/2.csv: the header lacks TIMESTAMP, which the dataset's schema requires; "
-            "the header is USER_ID, ITEM_ID; add or rename columns in the export"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    ("header", "shown"), [((), "empty"), (("x" * 201,), "x" * 200)], ids=["none", "no CSV"]
-)
-def test_a_long_header_is_cut(header, shown):
-    (message,) = found(missing_fields, export(samples=[sample(header=header)]))
-    assert f"; the header is {shown}; " in message
-
-
-# The values
-
-COLUMNS = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_VALUE")
-
-
-def value_messages(*rows, header=COLUMNS, fields=FIELDS):
-    """Return the messages about a file with these rows."""
-    return found(
-        wrong_values, export(samples=[sample(*rows, header=header)]), schemas={DATASET: fields}
-    )
-
-
-def test_values_of_the_types_of_the_schema_pass():
-    assert value_messages(("1", "2", "1700000000", "2.5"), ("1", "2", "0", "")) == []
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        (("1", "2", "now", "1"), "TIMESTAMP is 'now', but the schema requires long"),
-        (("1", "2", "1.5", "1"), "TIMESTAMP is '1.5', but the schema requires long"),
-        (("1", "2", "", "1"), "TIMESTAMP is '', but the schema requires long"),
-        (("", "2", "3", "1"), "USER_ID is '', but the schema requires string"),
-        (("1", "2", "3", "x"), "EVENT_VALUE is 'x', but the schema requires null or float"),
-        (("1", "2", "3", "null"), "EVENT_VALUE is 'null', but the schema requires null or float"),
-    ],
-)
-def test_a_value_of_another_type_is_found(row, message):
-    assert value_messages(("1", "2", "3", "4"), row) == [
-        f"s3://exports/interactions.csv: line 3: {message}; correct the value in the export"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("type_", "good", "bad"),
-    [
-        ("int", "-1", "1.0"),
-        ("long", "12345678901", "x"),
-        ("float", "1e-3", "1,5"),
-        ("double", "2", "x"),
-        ("boolean", "True", "1"),
-        ("string", "x", ""),
-        (["string", "null"], "", None),
-        (["null", "boolean"], "false", "no"),
-        (["int", "string"], "x", ""),
-    ],
-    ids=str,
-)
-def test_each_avro_type_accepts_its_values(type_, good, bad):
-    only = {"header": ("A",), "fields": [{"name": "A", "type": type_}]}
-    assert value_messages((good,), **only) == []
-    if bad is not None:
-        assert len(value_messages((bad,), **only)) == 1
-
-
-def test_a_long_value_is_cut():
-    (message,) = value_messages(("1", "2", "x" * 1000, "1"))
-    assert f"TIMESTAMP is {'x' * 100!r}, but the schema requires long" in message
-
-
-def test_each_file_has_at_most_one_message():
-    wrong_row = ("", "", "x", "y")
-    files = [sample(wrong_row, wrong_row, header=COLUMNS, key=f"{number}.csv") for number in (1, 2)]
-    assert [message[:27] for message in found(wrong_values, export(samples=files))] == [
-        "s3://exports/1.csv: line 2:",
-        "s3://exports/2.csv: line 2:",
-    ]
-
-
-@pytest.mark.parametrize("row", [("1", "2", "3"), ("1", "2", "3", "4", "5")], ids=len)
-def test_a_row_with_too_few_or_too_many_values_is_found(row):
-    assert value_messages(row) == [
-        (
-            f"s3://exports/interactions.csv: line 2 has {len(row)} values for 4 columns; put "
-            "quotes around values with a comma or a line break, and complete the row"
-        )
-    ]
-
-
-def test_a_column_that_is_not_in_the_schema_may_contain_anything():
-    assert (
-        value_messages(("1", "2", "3", "?"), header=("USER_ID", "ITEM_ID", "TIMESTAMP", "X")) == []
-    )
-
-
-@pytest.mark.parametrize(("good", "count"), [(99, 1), (100, 0)])
-def test_the_first_hundred_rows_are_checked(good, count):
-    rows = [("1", "2", "3", "4")] * good + [("1", "2", "x", "4")]
-    assert len(value_messages(*rows)) == count
-
-
 # The size
 
 LAST_FULL = {DATASET: {"retraining-bytes": "1000"}}
+COUNTED = {"retraining-bytes-counted": "first level"}
 TINY = export(objects=[s3_object(size=1)])
 
 
@@ -266,6 +77,14 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
 )
 def test_a_small_export_passes_if_it_replaces_no_known_data(dataset, seen, last_full):
     assert found(truncated_export, seen, dataset=dataset, last_full_import_tags=last_full) == []
+
+
+@pytest.mark.parametrize(("counted", "refused"), [({}, False), (COUNTED, True)], ids=str)
+def test_the_size_of_a_folder_is_compared_if_subfolders_were_not_counted(counted, refused):
+    last_full = {DATASET: {**LAST_FULL[DATASET], **counted}}
+    folder = replace(TINY, location="s3://exports/interactions/")
+    found_messages = found(truncated_export, folder, last_full_import_tags=last_full)
+    assert len(found_messages) == refused
 
 
 # The ready marker
@@ -327,6 +146,11 @@ def test_data_that_are_newer_than_the_marker_are_found():
     ]
 
 
+def test_the_marker_of_an_export_that_cannot_be_read_is_not_checked():
+    unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
+    assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
+
+
 def test_no_marker_is_needed_if_none_is_configured():
     assert marker_messages(None, dataset=dataset_settings()) == []
 
@@ -336,9 +160,9 @@ def test_no_marker_is_needed_if_none_is_configured():
 NEW = s3_object(modified_at=ago(48))
 
 
-def appending(*objects, dataset=INCREMENTAL, rows=1000, jobs=None):
+def appending(*objects, dataset=INCREMENTAL, jobs=None):
     """Return the messages about an export that is added to the data."""
-    files = [sample(*[("1", "2", "3")] * rows)] * len(objects)
+    files = [sample()] * len(objects)
     jobs = [import_summary()] if jobs is None else jobs
     arn = dataset["datasetArn"]
     return messages(
@@ -387,32 +211,13 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
     assert appending(s3_object(size=size)) == [message] * refused
 
 
-@pytest.mark.parametrize(("rows", "refused"), [(1000, False), (999, True), (0, True)])
-def test_at_least_a_thousand_interactions_are_appended(rows, refused):
-    seen = export(samples=[replace(sample(), rows=(("1", "2", "3"),) * rows)])
-    message = (
-        f"{LOCATION} has {rows} interactions; an INCREMENTAL import takes at least 1000 new "
-        "ones; import less often, or use importMode FULL with a complete export, because it "
-        "replaces all bulk data"
-    )
-    assert found(wrong_increment, seen, dataset=INCREMENTAL) == [message] * refused
-
-
-def test_few_items_may_be_appended():
-    assert appending(NEW, dataset=items_settings(importMode="INCREMENTAL"), rows=1) == []
-
-
-def test_rows_that_were_not_counted_pass():
-    assert appending(s3_object(size=65_537), rows=1) == []
-
-
 @pytest.mark.parametrize(
     ("dataset", "objects"),
     [(dataset_settings(), [s3_object(modified_at=ago(100), size=10**10)]), (INCREMENTAL, [])],
     ids=["full", "no export, which another guard finds"],
 )
 def test_these_limits_hold_only_for_data_that_are_appended(dataset, objects):
-    assert appending(*objects, dataset=dataset, rows=1) == []
+    assert appending(*objects, dataset=dataset) == []
 
 
 # An export of a later day

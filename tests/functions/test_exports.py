@@ -12,9 +12,10 @@ from botocore.exceptions import (
 )
 from botocore.response import StreamingBody
 
+from functions.csv_files import FileSample
 from functions.errors import ServiceUnavailable
-from functions.exports import Export, FileSample, list_objects, read_export, split_location
-from tests.functions.samples import LOCATION, ago, s3_object
+from functions.exports import Export, list_objects, read_export, split_location
+from tests.functions.samples import LOCATION, ago, rows_of, s3_object
 
 CSV = b"USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n"
 SAMPLE_BYTES = 65_536
@@ -46,15 +47,6 @@ def expect_content(s3, content, key="interactions.csv"):
     s3.expect("get_object", {"Body": body}, Bucket="exports", Key=key, Range=FIRST_BYTES)
 
 
-def read_sample(s3, content, size=None):
-    """Return the sample of one file with this content, which was listed with this size."""
-    size = len(content) if size is None else size
-    expect_list(s3, {"interactions.csv": (size, 2)})
-    expect_content(s3, content[:SAMPLE_BYTES])
-    (sample,) = read_export(s3.client, LOCATION).samples
-    return sample
-
-
 # Objects
 
 
@@ -68,7 +60,7 @@ def test_a_small_file_is_read_to_its_end(s3):
             FileSample(
                 key="interactions.csv",
                 header=("USER_ID", "ITEM_ID", "TIMESTAMP"),
-                rows=(("1", "2", "3"),),
+                rows=rows_of(("1", "2", "3")),
             )
         ],
     )
@@ -87,31 +79,30 @@ def test_other_files_whose_names_begin_alike_are_left_out(s3):
     assert [each.key for each in list_objects(s3.client, LOCATION)] == ["interactions.csv"]
 
 
-def test_a_folder_is_listed_with_its_subfolders_on_every_page(s3):
-    pages = [{"day/": (0, 9), "day/1.csv": (1, 2)}, {"day/a/": (0, 9)}, {"day/a/2.csv": (1, 2)}]
-    expect_list(s3, *pages, prefix="day/")
-    objects = list_objects(s3.client, "s3://exports/day/")
-    assert [each.key for each in objects] == ["day/1.csv", "day/a/2.csv"]
+FOLDER_PAGES = [
+    {"day/": (0, 9), "day/1.csv": (len(CSV), 2)},
+    {"day/a/": (0, 9), "day/a/2.csv": (70, 1)},
+    {"day/b/c/3.csv": (70, 1)},
+]
+
+
+def test_only_the_first_level_of_a_folder_belongs_to_the_export(s3):
+    expect_list(s3, *FOLDER_PAGES, prefix="day/")
+    expect_content(s3, CSV, "day/1.csv")
+    export = read_export(s3.client, "s3://exports/day/")
+    assert [file.key for file in export.objects] == ["day/1.csv"]
+    assert export.deeper_keys == ("day/a/2.csv", "day/b/c/3.csv")
+    assert (export.size, export.row_count) == (len(CSV), 1), "as Personalize imports it"
+
+
+def test_objects_are_listed_as_for_the_fingerprint(s3):
+    expect_list(s3, *FOLDER_PAGES, prefix="day/")
+    assert [each.key for each in list_objects(s3.client, "s3://exports/day/")] == ["day/1.csv"]
 
 
 def test_a_location_may_have_no_objects(s3):
     s3.expect("list_objects_v2", {}, Bucket="exports", Prefix="interactions.csv")
     assert read_export(s3.client, LOCATION) == NO_EXPORT
-
-
-def test_thousands_of_objects_are_listed_and_the_ten_newest_are_read(s3):
-    keys = [f"day/{number:04}.csv" for number in range(2500)]
-    newest = [keys[number] for number in range(0, 2500, 250)]
-    hours = dict.fromkeys(keys, 100) | {key: age for age, key in enumerate(newest)}
-    pages = [
-        {key: (9, hours[key]) for key in keys[first : first + 1000]} for first in (0, 1000, 2000)
-    ]
-    expect_list(s3, *pages, prefix="day/")
-    for key in newest:
-        expect_content(s3, CSV, key)
-    export = read_export(s3.client, "s3://exports/day/")
-    assert (len(export.objects), export.size, export.row_count) == (2500, 22_500, None)
-    assert [sample.key for sample in export.samples] == newest
 
 
 def test_an_empty_file_is_not_read(s3):
@@ -185,65 +176,102 @@ def test_a_list_alone_raises_the_error(s3):
         list_objects(s3.client, "s3://exports/x")
 
 
-# Samples
+# Which files are read
+
+
+class Files:
+    """A client of S3 with these files, which may be read in any order and at once."""
+
+    def __init__(self, files):
+        self.files = files
+        """The size, the age in hours and the content of each key."""
+        self.read = []
+        self.lists = 0
+
+    def get_paginator(self, _):
+        """Return the paginator of ListObjectsV2."""
+        """Return the paginator of ListObjectsV2."""
+        return self
+
+    def paginate(self, **_):
+        """Yield one page with all files."""
+        """Yield one page with all files."""
+        self.lists += 1
+        contents = [
+            {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": ago(hours)}
+            for key, (size, hours, _) in self.files.items()
+        ]
+        yield {"Contents": contents}
+
+    def get_object(self, *, Key, **_):  # noqa: N803 - S3's word
+        """Return the content of a file."""
+        """Return the content of a file."""
+        self.read.append(Key)
+        return {"Body": io.BytesIO(self.files[Key][2])}
+
+
+def read_folder(files):
+    """Return the export in a folder with these files, and the keys of the files that were read."""
+    client = Files({f"day/{name}": file for name, file in files.items()})
+    export = read_export(client, "s3://exports/day/")
+    assert client.lists == 1, "one list is enough"
+    return export, sorted(key.removeprefix("day/") for key in client.read)
+
+
+HEADER = b"USER_ID,ITEM_ID,TIMESTAMP\n"
+
+
+def test_all_files_of_a_small_export_are_read():
+    files = {f"{number:02}.csv": (len(CSV), number, CSV) for number in range(100)}
+    export, keys = read_folder(files)
+    assert keys == sorted(files)
+    assert export.row_count == 100
+    assert [sample.key for sample in export.samples] == [f"day/{name}" for name in files]
 
 
 @pytest.mark.parametrize(
-    ("content", "header", "rows"),
+    "files",
     [
-        (b"\xef\xbb\xbfA,B\n1,2\n", ("A", "B"), (("1", "2"),)),
-        (b'"A","B"\r\n"1","2"\r\n', ("A", "B"), (("1", "2"),)),
-        (b"A,B\r1,2\r", ("A", "B"), (("1", "2"),)),
-        (b"A,B\n1,2", ("A", "B"), (("1", "2"),)),
-        (b'A,B\n"x\ny","a,b"\n', ("A", "B"), (("x\ny", "a,b"),)),
-        ("A,B\nx\u2028y,\x85\n".encode(), ("A", "B"), (("x\u2028y", "\x85"),)),
-        (b"\nA,B\n\n1,2\n\n", ("A", "B"), (("1", "2"),)),
-        (b"A,B\n\xff,2\n", ("A", "B"), (("\ufffd", "2"),)),
-        (b"A,B\n", ("A", "B"), ()),
-        (b"\n", (), ()),
+        {f"{number:04}.csv": (40 + number % 7, number, CSV) for number in range(5000)},
+        {f"{number:02}.csv": (30_000, number, CSV) for number in range(40)},
     ],
-    ids=[
-        "byte order mark",
-        "quotes",
-        "carriage returns",
-        "no last line break",
-        "line break in quotes",
-        "other line separators",
-        "blank lines",
-        "not UTF-8",
-        "only a header",
-        "blank",
-    ],
+    ids=["many files", "large files"],
 )
-def test_a_file_is_read_as_csv(s3, content, header, rows):
-    expected = FileSample(key="interactions.csv", header=header, rows=rows)
-    assert read_sample(s3, content) == expected
+def test_the_newest_and_the_largest_files_of_a_large_export_are_read(files):
+    export, keys = read_folder(files)
+    newest = sorted(files, key=lambda name: files[name][1])[:10]
+    largest = sorted(files, key=lambda name: files[name][0], reverse=True)[:10]
+    assert keys == sorted({*newest, *largest})
+    assert (len(export.objects), export.row_count) == (len(files), None)
 
 
-def long_file(row, size):
-    """Return a file with a header and this row again and again, cut at this size."""
-    return (b"A,B\n" + row * size)[:size]
+def test_a_row_in_the_largest_file_is_found_among_thousands_of_files_without_rows():
+    files = {f"{number:04}.csv": (len(HEADER), number, HEADER) for number in range(5000)}
+    assert not read_folder(files)[0].has_rows
+    files["3210.csv"] = (len(CSV), 3210, CSV)
+    assert read_folder(files)[0].has_rows
 
 
-def test_the_last_row_of_a_long_file_is_left_out_because_it_was_cut(s3):
-    sample = read_sample(s3, long_file(b"1234,5678\n", SAMPLE_BYTES + 1))
-    assert set(sample.rows) == {("1234", "5678")}
+@pytest.mark.parametrize("content", [b"\n\n\n", b"\xef\xbb\xbf", HEADER, HEADER + b"\r\n\r\n"])
+def test_a_file_without_a_data_row_has_no_rows(s3, content):
+    expect_list(s3, {"interactions.csv": (len(content), 2)})
+    expect_content(s3, content)
+    export = read_export(s3.client, LOCATION)
+    assert (export.has_rows, export.row_count) == (False, 0)
+
+
+def test_a_long_file_is_read_to_the_last_complete_row_of_its_sample(s3):
+    row = b"1234,5678\n"
+    expect_list(s3, {"interactions.csv": (SAMPLE_BYTES + 1, 2)})
+    expect_content(s3, (b"A,B\n" + row * SAMPLE_BYTES)[:SAMPLE_BYTES])
+    (sample,) = read_export(s3.client, LOCATION).samples
     assert len(sample.rows) == (SAMPLE_BYTES - 4) // 10
 
 
-def test_a_row_that_was_cut_within_quotes_is_left_out(s3):
-    sample = read_sample(s3, long_file(b'1,"a\nb\nc"\n', SAMPLE_BYTES + 1))
-    assert set(sample.rows) == {("1", "a\nb\nc")}
-
-
-def test_a_file_that_just_fits_is_read_to_its_end(s3):
-    content = long_file(b"1234,5678\n", SAMPLE_BYTES)
-    assert read_sample(s3, content).rows[-1] == ("12",)
-
-
 def test_a_file_that_was_emptied_after_the_list_has_no_header(s3):
-    sample = read_sample(s3, b"", size=SAMPLE_BYTES + 1)
-    assert sample == FileSample(key="interactions.csv", header=(), rows=())
+    expect_list(s3, {"interactions.csv": (SAMPLE_BYTES + 1, 2)})
+    expect_content(s3, b"")
+    assert read_export(s3.client, LOCATION).samples == [FileSample(key="interactions.csv")]
 
 
 # Size, fingerprint and rows
@@ -275,19 +303,23 @@ def test_the_fingerprint_does_not_depend_on_order_or_time():
         ([SAMPLE_BYTES, 5], 2, 4),
         ([SAMPLE_BYTES + 1, 5], 2, None),
         ([5, 5, 5], 2, None),
-        ([SAMPLE_BYTES] * 16, 16, 32),
-        ([SAMPLE_BYTES] * 16 + [1], 17, None),
         ([], 0, 0),
     ],
 )
 def test_rows_are_counted_only_if_every_file_was_read_to_its_end(sizes, samples, rows):
-    two_rows = FileSample(key="x", header=("A",), rows=(("1",), ("2",)))
+    two_rows = FileSample(key="x", header=("A",), rows=rows_of(("1",), ("2",)))
     export = Export(
         location=LOCATION,
         objects=[s3_object(size=size) for size in sizes],
         samples=[two_rows] * samples,
     )
     assert export.row_count == rows
+
+
+def test_rows_are_not_counted_if_a_file_cannot_be_read():
+    unreadable = FileSample(key="x", error="is gzip")
+    export = Export(location=LOCATION, objects=[s3_object()], samples=[unreadable])
+    assert (export.row_count, export.has_rows) == (None, True), "it may have rows"
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def plan_retraining(personalize, executions, s3, **_):
     personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []})
     expect_executions(executions)
     expect_objects(s3)
-    content = b"USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n"
+    content = b"USER_ID,ITEM_ID,TIMESTAMP\n" + b"1,2,1790000000\n" * 1000
     response = {"Body": StreamingBody(io.BytesIO(content), len(content))}
     request = {"Bucket": "exports", "Key": "interactions.csv", "Range": "bytes=0-65535"}
     s3.expect("get_object", response, **request)

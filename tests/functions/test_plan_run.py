@@ -16,6 +16,7 @@ from tests.functions.samples import (
     JOB_NAME,
     NOW,
     OTHER_SOLUTION,
+    ROW,
     RUN_ID,
     SOLUTION,
     VERSION,
@@ -35,6 +36,7 @@ from tests.functions.samples import (
     probed_settings,
     run,
     s3_object,
+    sample,
     settings,
     solution_resource,
     solution_settings,
@@ -176,6 +178,7 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
         "import_jobs": {DATASET: []},
         "solutions": {SOLUTION: solution_resource(recipeArn=f"{ARN}:::recipe/aws-sims")},
         "versions": {SOLUTION: []},
+        "exports": {DATASET: export(samples=[sample(ROW)])},
     }
     assert refusal({"trainingMode": "UPDATE"}, settings_=settings_, **changes) == (
         "4 problems with this run:\n"
@@ -186,9 +189,9 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
         "FULL\n"
         f"  {SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
         "but there is none; start a run with trainingMode FULL\n"
-        "  datasets.interactions: s3://exports/interactions.csv has 1 interactions; an INCREMENTAL "
-        "import takes at least 1000 new ones; import less often, or use importMode FULL with a "
-        "complete export, because it replaces all bulk data"
+        "  datasets.interactions: s3://exports/interactions.csv has 1 interactions, but an "
+        "import takes at least 1000; import less often, or use importMode FULL with a complete "
+        "export, because it replaces all bulk data"
     )
 
 

@@ -64,6 +64,7 @@ def test_an_import_has_a_name_tags_and_a_location():
         "tags": {
             "retraining-run": RUN_ID,
             "retraining-bytes": "1000",
+            "retraining-bytes-counted": "first level",
             "retraining-fingerprint": "e4f62bba75eba9fa267af92b48fb83dc",
         },
         "durations": [],

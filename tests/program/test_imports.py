@@ -107,7 +107,7 @@ MAY_IMPORT = {
 ORDER = (
     ("functions.clock", "functions.contract", "functions.errors"),
     ("functions.texts",),
-    ("functions.aws",),
+    ("functions.aws", "functions.csv_files"),
     ("functions.executions", "functions.exports"),
     ("functions.personalize",),
     ("functions.planning",),

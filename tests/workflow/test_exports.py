@@ -1,5 +1,7 @@
 """The exports are checked before a run writes anything, and again after the imports."""
 
+import gzip
+import re
 from dataclasses import replace
 
 import pytest
@@ -47,49 +49,189 @@ def rows_of_export(count):
 
 
 @pytest.mark.parametrize(
-    ("content", "problem"),
+    ("content", "problems"),
     [
         pytest.param(
             b"",
-            "1 of 1 objects at s3://exports/interactions.csv are empty, for example "
-            "interactions.csv; if one is a marker, write it outside of this location, "
-            "otherwise repeat the export",
+            [
+                (
+                    "1 of 1 objects at s3://exports/interactions.csv are empty, for example "
+                    "interactions.csv; if one is a marker, write it outside of this location, "
+                    "otherwise repeat the export"
+                ),
+            ],
             id="empty",
         ),
         pytest.param(
             INTERACTIONS.replace(b"ITEM_ID,TIMESTAMP", b"ITEM,TIME", 1),
-            "s3://exports/interactions.csv: the header lacks ITEM_ID, TIMESTAMP, which the "
-            "dataset's schema requires; the header is USER_ID, ITEM, TIME; add or rename columns "
-            "in the export",
+            [
+                (
+                    "s3://exports/interactions.csv: the header lacks ITEM_ID, TIMESTAMP, which the "
+                    "dataset's schema requires; the header is USER_ID, ITEM, TIME; add or rename "
+                    "columns in the export"
+                ),
+            ],
             id="header",
         ),
         pytest.param(
             INTERACTIONS.replace(b"1790000001", b"yesterday"),
-            "s3://exports/interactions.csv: line 3: TIMESTAMP is 'yesterday', but the schema "
-            "requires long; correct the value in the export",
+            [
+                (
+                    "s3://exports/interactions.csv: line 3: TIMESTAMP is 'yesterday', but the "
+                    "schema requires long; write a whole number, as digits with an optional minus"
+                ),
+            ],
             id="type",
         ),
         pytest.param(
             INTERACTIONS.replace(b"u1,", b"u1,u1,", 1),
-            "s3://exports/interactions.csv: line 3 has 4 values for 3 columns; put quotes around "
-            "values with a comma or a line break, and complete the row",
+            [
+                (
+                    "s3://exports/interactions.csv: line 3 has 4 values for 3 columns; put "
+                    "quotation marks around values with a comma, and complete the row"
+                ),
+            ],
             id="columns",
         ),
         pytest.param(
+            gzip.compress(INTERACTIONS),
+            [
+                (
+                    "s3://exports/interactions.csv: is a gzip file, but Personalize reads only "
+                    "plain CSV; export plain CSV"
+                ),
+            ],
+            id="gzip",
+        ),
+        pytest.param(
+            INTERACTIONS.replace(b",1790000001", b",1790000001000"),
+            [
+                (
+                    "s3://exports/interactions.csv: line 3: TIMESTAMP is '1790000001000', which is "
+                    "in milliseconds; write seconds since 1970"
+                ),
+            ],
+            id="milliseconds",
+        ),
+        pytest.param(
+            b"\n\r\n" * 20,
+            [
+                "s3://exports/interactions.csv has no rows; repeat the export",
+                (
+                    "s3://exports/interactions.csv: the header lacks USER_ID, ITEM_ID, TIMESTAMP, "
+                    "which the dataset's schema requires; the header is empty; add or rename "
+                    "columns in the export"
+                ),
+            ],
+            id="line breaks",
+        ),
+        pytest.param(
+            b"USER_ID,ITEM_ID,TIMESTAMP\n\n\n",
+            [
+                "s3://exports/interactions.csv has no rows; repeat the export",
+            ],
+            id="no rows",
+        ),
+        pytest.param(
+            rows_of_export(999),
+            [
+                (
+                    "s3://exports/interactions.csv has 999 interactions, but an import takes at "
+                    "least 1000; export all interactions, because a FULL import replaces all bulk "
+                    "data"
+                ),
+            ],
+            id="999 rows",
+        ),
+        pytest.param(
             None,
-            "there is no object at s3://exports/interactions.csv; check dataLocation and the "
-            "job that writes the export",
+            [
+                (
+                    "there is no object at s3://exports/interactions.csv; check dataLocation and "
+                    "the job that writes the export"
+                ),
+            ],
             id="missing",
         ),
     ],
 )
-def test_a_bad_export_is_refused(content, problem):
+def test_a_bad_export_is_refused(content, problems):
     with deploy(INTERACTIONS_ONLY) as pipeline:
         if content is None:
             del pipeline.bucket.objects["interactions.csv"]
         else:
             pipeline.bucket.put("interactions.csv", content)
-        assert run_and_get_problems(pipeline) == [f"datasets.interactions: {problem}"]
+        expected = [f"datasets.interactions: {problem}" for problem in problems]
+        assert run_and_get_problems(pipeline) == expected
+
+
+FOLDER = MOVIES.with_datasets("interactions", data_location="s3://exports/days/")
+HEADER = b"USER_ID,ITEM_ID,TIMESTAMP\n"
+
+
+def test_an_export_of_thousands_of_files_without_a_data_row_is_refused():
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = FOLDER
+        for number in range(5000):
+            pipeline.bucket.put(f"days/part-{number:05}.csv", HEADER)
+        assert run_and_get_problems(pipeline) == [
+            "datasets.interactions: s3://exports/days/ has no rows; repeat the export"
+        ]
+
+
+def test_files_without_rows_beside_files_with_rows_are_imported():
+    """Spark writes such files for its empty partitions."""
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = FOLDER
+        for number in range(300):
+            pipeline.bucket.put(f"days/part-{number:05}.csv", HEADER)
+        pipeline.bucket.put("days/part-00123.csv", INTERACTIONS)
+        execution = pipeline.run()
+    assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
+
+
+def test_a_folder_that_has_only_subfolders_is_refused():
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = FOLDER
+        pipeline.bucket.put("days/mon/interactions.csv", INTERACTIONS)
+        assert run_and_get_problems(pipeline) == [
+            (
+                "datasets.interactions: the objects at s3://exports/days/ are all in subfolders: "
+                "days/mon/interactions.csv; Personalize imports only the first level of a folder; "
+                "write the export there, or set dataLocation to the subfolder"
+            )
+        ]
+
+
+def test_what_is_not_imported_of_an_export_is_a_warning():
+    marked = b"\xef\xbb\xbf" + INTERACTIONS.replace(b"TIMESTAMP", b"TIMESTAMP,NOTE", 1)
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = FOLDER
+        pipeline.bucket.put("days/all.csv", re.sub(rb"(\d{10})", rb"\1,new", marked))
+        pipeline.bucket.put("days/mon/more.csv", interactions(shift=1))
+        execution = pipeline.run()
+        (job,) = pipeline.requests("CreateDatasetImportJob")
+    assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
+    assert report(execution)["warnings"] == [
+        (
+            "datasets.interactions: objects in subfolders of s3://exports/days/ are not imported: "
+            "days/mon/more.csv; Personalize imports only the first level of a folder; move them "
+            "there, or away from this location"
+        ),
+        (
+            "datasets.interactions: files at s3://exports/days/ begin with a byte-order mark: "
+            "days/all.csv; if the import fails because it misses the first column, export UTF-8 "
+            "without the mark"
+        ),
+        (
+            "datasets.interactions: s3://exports/days/ has columns that the dataset's schema "
+            "lacks: NOTE; they are not imported; remove them, or rename them if a name is misspelt"
+        ),
+    ]
+    tags = {tag["tagKey"]: tag["tagValue"] for tag in job["tags"]}
+    size = len(pipeline.bucket.objects["days/all.csv"])
+    assert tags["retraining-bytes"] == str(size), "more.csv does not count"
+    assert tags["retraining-bytes-counted"] == "first level"
 
 
 def test_an_export_may_have_its_columns_in_another_order_and_more_columns():
@@ -121,8 +263,10 @@ def test_an_export_that_cannot_be_read_is_refused():
 )
 def test_an_export_much_smaller_than_the_last_one_is_refused(share, min_relative_size, is_refused):
     group = MOVIES.with_datasets("interactions", min_relative_size=min_relative_size)
-    content = rows_of_export(round(len(ROWS) * share))
+    complete = interactions(6000)
+    content = interactions(round(6000 * share))
     with deploy(group) as pipeline:
+        pipeline.bucket.put("interactions.csv", complete)
         pipeline.run()
         pipeline.bucket.put("interactions.csv", content)
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
@@ -131,7 +275,7 @@ def test_an_export_much_smaller_than_the_last_one_is_refused(share, min_relative
         assert problems_of(execution) == [
             (
                 f"datasets.interactions: s3://exports/interactions.csv has {len(content)} bytes, "
-                f"and the last FULL import took {len(INTERACTIONS)}: less than minRelativeSize 0.5 "
+                f"and the last FULL import took {len(complete)}: less than minRelativeSize 0.5 "
                 "of it; a FULL import replaces all bulk data, so only if the data really shrank, "
                 "lower minRelativeSize for one run"
             )
@@ -140,16 +284,18 @@ def test_an_export_much_smaller_than_the_last_one_is_refused(share, min_relative
 
 @pytest.mark.parametrize("import_mode", ["FULL", "INCREMENTAL"])
 def test_a_foreign_import_does_not_change_the_size_to_compare_with(import_mode):
+    complete = interactions(3000)
     with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.bucket.put("interactions.csv", complete)
         pipeline.run()
         pipeline.bucket.put("more/interactions.csv", INTERACTIONS)
         pipeline.foreign_import(
             "interactions", location="s3://exports/more/", importMode=import_mode
         )
         pipeline.sleep(3600)
-        pipeline.bucket.put("interactions.csv", rows_of_export(400))
+        pipeline.bucket.put("interactions.csv", rows_of_export(1000))
         (problem,) = problems_of(pipeline.run(scheduledTime=NEXT_SLOT))
-    assert f"the last FULL import took {len(INTERACTIONS)}: less than" in problem
+    assert f"the last FULL import took {len(complete)}: less than" in problem
 
 
 def test_all_problems_of_all_datasets_are_reported_together():
@@ -281,9 +427,9 @@ def test_an_incremental_import_needs_1000_interactions(rows, is_refused):
     if is_refused:
         assert problems_of(execution) == [
             (
-                "datasets.interactions: s3://exports/new-interactions.csv has 999 interactions; an "
-                "INCREMENTAL import takes at least 1000 new ones; import less often, or use "
-                "importMode FULL with a complete export, because it replaces all bulk data"
+                "datasets.interactions: s3://exports/new-interactions.csv has 999 interactions, "
+                "but an import takes at least 1000; import less often, or use importMode FULL with "
+                "a complete export, because it replaces all bulk data"
             )
         ]
     else:

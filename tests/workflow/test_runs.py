@@ -93,7 +93,11 @@ def api_tags(**tags):
 
 def import_tags(export):
     """Return the tags of an import job."""
-    facts = {"retraining-bytes": str(export.size), "retraining-fingerprint": export.fingerprint}
+    facts = {
+        "retraining-bytes": str(export.size),
+        "retraining-bytes-counted": "first level",
+        "retraining-fingerprint": export.fingerprint,
+    }
     return api_tags(**facts)
 
 
