@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Method = Literal["neighbours", "popularity"]
+Method = Literal["neighbours", "popularity", "words"]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A recipe: the type of its campaigns, and how the emulator trains it.
 
+    The method "words" compares the texts of items, and the other methods learn from interactions.
     `data` is the type of the dataset that the recipe learns from. `target` is the column with the
     items that it recommends. `updatable` recipes allow trainingMode UPDATE.
     """
@@ -38,6 +39,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("aws-personalized-ranking", "PERSONALIZED_RANKING"),
     Recipe("aws-similar-items", "RELATED_ITEMS"),
     Recipe("aws-sims", "RELATED_ITEMS"),
+    Recipe("aws-semantic-similarity", "RELATED_ITEMS", method="words", data="ITEMS"),
     Recipe("aws-item-affinity", "USER_SEGMENTATION"),
     Recipe(
         "aws-next-best-action",

@@ -4,6 +4,7 @@ A rule of a call raises ApiError, and a rule of a running job raises JobFailed. 
 not named are the developer guide and the API reference of Amazon Personalize.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -255,6 +256,27 @@ def check_training_mode(store: Store, solution: Solution, mode: str) -> None:
             f"Training mode UPDATE needs an ACTIVE solution version of {solution.arn} "
             "that was trained with mode FULL"
         )
+
+
+def check_items_have_texts(dataset: Dataset) -> None:
+    """Raise ApiError if the schema of the items lacks what aws-semantic-similarity compares.
+
+    It needs one string field with `itemName` and at least one with `textual` (guide,
+    "Semantic-Similarity recipe").
+    """
+    schema = json.loads(str(dataset.schema.details["schema"]))
+    for attribute in ("itemName", "textual"):
+        if not any(entry.get(attribute) is True for entry in schema["fields"]):
+            raise invalid_input(
+                f"The schema of {dataset.arn} has no field with {attribute}: true, which the recipe"
+                " aws-semantic-similarity needs"
+            )
+
+
+def check_has_items(data: Table) -> None:
+    """Raise JobFailed if a dataset of items is empty."""
+    if not len(data):
+        raise JobFailed("Dataset has no items")
 
 
 def check_update_has_new_data(store: Store, version: SolutionVersion) -> None:

@@ -140,6 +140,8 @@ def start_training(
     rules.check_training_mode(store, solution, mode)
     dataset = _training_dataset(store, solution)
     rules.check_is_active(store, dataset)
+    if solution.recipe.method == "words":
+        rules.check_items_have_texts(dataset)
     rules.check_training_quota(store)
     arn = f"{solution.arn}/{_version_id(solution)}"
     details = {key: solution.details[key] for key in SHARED_FIELDS if key in solution.details}
@@ -237,7 +239,7 @@ def _train(version: SolutionVersion) -> None:
     """Train the model of a version on `version.data`, and drop the data.
 
     Raises:
-        JobFailed: There are too few interactions to train on.
+        JobFailed: There are too few interactions, or no items, to train on.
     """
     # numpy and implicit take long to import, and only trainings need them.
     from emulator.personalize.training import train  # noqa: PLC0415
@@ -246,6 +248,9 @@ def _train(version: SolutionVersion) -> None:
     data = version.data
     if event_type is not None:
         data = data.where("EVENT_TYPE", event_type)
-    rules.check_enough_to_train(data, None if event_type is None else str(event_type))
+    if version.solution.recipe.method == "words":
+        rules.check_has_items(data)
+    else:
+        rules.check_enough_to_train(data, None if event_type is None else str(event_type))
     version.model = train(data, version.solution.recipe)
     version.data = Table()

@@ -122,6 +122,8 @@ class Interactions(NamedTuple):
 
 def train(data: Table, recipe: Recipe) -> Model:
     """Return a model of the rows, with its metrics. Equal rows always give an equal model."""
+    if recipe.method == "words":
+        return _train_on_words(data, recipe.target)
     interactions = _interactions(data, recipe.target)
     items = interactions.items
     histories = _histories(interactions)
@@ -131,6 +133,28 @@ def train(data: Table, recipe: Recipe) -> Model:
     model = Model(items, histories, counts.astype(np.float64), similarity)
     metrics = evaluate(model, [histories[user] for user in held_out])
     return replace(model, metrics=metrics)
+
+
+def _train_on_words(data: Table, item_column: str) -> Model:
+    """Return a model in which items are similar if they have words in common.
+
+    The rows are items. Every word of their other columns counts as a user who had these items. The
+    only metric is the coverage, because there are no interactions to hold out.
+    """
+    items = strings(data.column(item_column))
+    pairs = [
+        (word, position)
+        for name in data.columns
+        if name != item_column
+        for position, value in enumerate(data.column(name))
+        for word in str(value or "").lower().replace("|", " ").split()
+    ]
+    words, word_positions = np.unique([word for word, _ in pairs], return_inverse=True)
+    item_positions = np.array([position for _, position in pairs], dtype=np.intp)
+    texts = Interactions(words.tolist(), items, word_positions, item_positions)
+    model = Model(items, {}, np.ones(len(items)), _similarity(texts, held_out=[]))
+    ranked = _rank_unknown_items(model, [np.array([item]) for item in range(len(items))])
+    return replace(model, metrics={"coverage": round(len(np.unique(ranked)) / len(items), 4)})
 
 
 def evaluate(model: Model, histories: Sequence[Indices]) -> dict[str, float]:

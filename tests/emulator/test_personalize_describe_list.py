@@ -143,6 +143,7 @@ def test_list_recipes_has_the_names_of_aws_and_no_domains(full_world):
         "aws-personalized-ranking",
         "aws-similar-items",
         "aws-sims",
+        "aws-semantic-similarity",
         "aws-item-affinity",
         "aws-next-best-action",
     ]
