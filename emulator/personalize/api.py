@@ -21,7 +21,11 @@ from emulator.personalize import (
     solutions,
     tagging,
 )
-from emulator.personalize.authorization import Caller, required_permissions
+from emulator.personalize.authorization import (
+    Caller,
+    required_permissions,
+    solutions_of_versions,
+)
 from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Dataset, Solution
@@ -194,7 +198,10 @@ class Personalize:
         """Raise ApiError if the caller may not perform the operation or pass the role."""
         if self._authorize is not None:
             store = self._store(caller)
-            for permission in required_permissions(operation_name, request, store):
+            permissions = required_permissions(operation_name, request, store)
+            if self._options.switches.version_permission == "solution":
+                permissions = solutions_of_versions(permissions)
+            for permission in permissions:
                 self._authorize(caller, permission.action, permission.resources)
         if self._pass_role is not None and "roleArn" in request:
             self._pass_role(caller, str(request["roleArn"]))

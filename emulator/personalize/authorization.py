@@ -4,12 +4,15 @@ The reference is the page "Actions, resources, and condition keys for Amazon Per
 Service Authorization Reference. An action has the name of its operation.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from emulator.personalize.errors import invalid_input
 
 Request = Mapping[str, object]
+
+VERSION_ARN = re.compile(r"(arn:[^/]+:solution/[^/]+)/[^/]+")
 
 
 class Caller(NamedTuple):
@@ -64,6 +67,17 @@ def new_version(request: Request, _: Arns) -> str:
 def solution_of_version(request: Request, _: Arns) -> str:
     """Return the ARN of the solution to which the request's version belongs."""
     return str(request["solutionVersionArn"]).rpartition("/")[0]
+
+
+def solutions_of_versions(permissions: Sequence[Permission]) -> list[Permission]:
+    """Return the permissions with the ARN of the solution instead of that of each version."""
+    return [
+        Permission(
+            permission.action,
+            [VERSION_ARN.sub(r"\1", resource) for resource in permission.resources],
+        )
+        for permission in permissions
+    ]
 
 
 # The resources of each operation. In a Create operation the first one is the new resource, except

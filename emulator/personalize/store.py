@@ -69,6 +69,11 @@ class Switches:
         page_size: The most resources on a page, even if the request asks for more.
         automatic_training: Solutions with `performAutoTraining` train by themselves. It is a switch
             because it would surprise most tests.
+        version_permission: The ARN on which a caller needs the permission for a solution version:
+            that of the "version", or that of its "solution". The authorization reference knows only
+            solutions.
+        s3_calls_have_source: The calls of import jobs to S3 carry `aws:SourceAccount` and
+            `aws:SourceArn`, which a bucket policy may ask for.
         unknown_user: What a campaign answers for a user without interactions: the "popular" items,
             "nothing", or an "error".
     """
@@ -87,6 +92,8 @@ class Switches:
     list_order: Literal["oldest first", "newest first", "shuffled"] = "oldest first"
     page_size: int = 100
     automatic_training: bool = False
+    version_permission: Literal["version", "solution"] = "version"
+    s3_calls_have_source: bool = True
     unknown_user: Literal["popular", "nothing", "error"] = "popular"
 
 

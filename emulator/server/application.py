@@ -73,12 +73,13 @@ class Application:
         log_filters.mount()
         self._scheduler = Scheduler(clients)
         self._scheduler.mount()
+        switches = Switches(**options["switches"])
         self._personalize_http = PersonalizeHttp(
-            RoleObjects(clients, region),
+            RoleObjects(clients, region, calls_have_source=switches.s3_calls_have_source),
             FixedTimings(
                 **{kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
             ),
-            Switches(**options["switches"]),
+            switches,
         )
         self._admin = admin.Admin(
             {

@@ -113,15 +113,21 @@ def authorize(
 
 
 def service_may(
-    policy: Mapping[str, object] | None, service: str, action: str, resource: str, source_arn: str
+    policy: Mapping[str, object] | None,
+    service: str,
+    action: str,
+    resource: str,
+    source_arn: str | None,
 ) -> bool:
     """Return True if the policy of a resource lets `service` perform an action on it.
 
-    The service acts for the resource `source_arn`. Without a policy nothing is allowed.
+    The service acts for the resource `source_arn`. If that is None, the call does not say for
+    which. Without a policy nothing is allowed.
     """
     if policy is None:
         return False
-    context = _context(service, action, resource, source_conditions(source_arn))
+    conditions = {} if source_arn is None else source_conditions(source_arn)
+    context = _context(service, action, resource, conditions)
     return bool(
         iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
     )

@@ -27,11 +27,16 @@ T = TypeVar("T")
 
 
 class RoleObjects:
-    """The S3 objects as the import jobs of one region see them. Each read uses a role."""
+    """The S3 objects as the import jobs of one region see them. Each read uses a role.
 
-    def __init__(self, clients: Clients, region: str) -> None:
+    `calls_have_source` says whether the policy of a bucket sees the account and the import job for
+    which Personalize calls S3.
+    """
+
+    def __init__(self, clients: Clients, region: str, *, calls_have_source: bool) -> None:
         self._clients = clients
         self._region = region
+        self._calls_have_source = calls_have_source
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """Return the keys below a prefix that ends in "/". Any other `prefix` is a whole key.
@@ -91,7 +96,8 @@ class RoleObjects:
         except ClientError as error:
             raise _object_error(error, resource) from error
         policy = ministack_internals.bucket_policy(bucket, account)
-        if not authorization.service_may(policy, SERVICE, action, resource, job):
+        source = job if self._calls_have_source else None
+        if not authorization.service_may(policy, SERVICE, action, resource, source):
             raise AccessDenied(
                 f"the policy of bucket {bucket} does not allow {SERVICE} to perform: {action}"
                 f" on resource: {resource}"

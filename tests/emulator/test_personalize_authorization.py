@@ -15,7 +15,7 @@ from personalize_world import (
     error_of,
 )
 
-from emulator.personalize import ApiError
+from emulator.personalize import ApiError, Switches
 from emulator.personalize.api import OPERATIONS
 from emulator.personalize.authorization import RESOURCES
 from emulator.personalize.describe_list import RESOURCE_CLASSES
@@ -171,3 +171,31 @@ def test_a_call_without_its_resource_is_refused_before_it_is_authorised(world, p
         "campaignArn is required",
     )
     assert permissions.checks == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_fields"),
+    [
+        ("DescribeSolutionVersion", {"solutionVersionArn": VERSION}),
+        ("StopSolutionVersionCreation", {"solutionVersionArn": VERSION}),
+        ("GetSolutionMetrics", {"solutionVersionArn": VERSION}),
+        ("TagResource", {"resourceArn": VERSION, "tags": TAGS}),
+        ("ListTagsForResource", {"resourceArn": VERSION}),
+        ("DescribeSolution", {"solutionArn": SOLUTION}),
+    ],
+)
+def test_a_call_on_a_version_may_need_the_permission_on_its_solution(
+    permissions, operation, request_fields
+):
+    world = World(authorize=permissions.authorize, switches=Switches(version_permission="solution"))
+    action = f"personalize:{operation}"
+    checks = denied_checks(world, permissions, action, operation, request_fields)
+    assert checks == [(action, [SOLUTION])]
+
+
+def test_tags_of_a_new_version_may_need_the_permission_on_its_solution(permissions):
+    world = World(authorize=permissions.authorize, switches=Switches(version_permission="solution"))
+    request = {"solutionArn": SOLUTION, "tags": TAGS}
+    action = "personalize:TagResource"
+    checks = denied_checks(world, permissions, action, "CreateSolutionVersion", request)
+    assert checks[-1] == (action, [SOLUTION])

@@ -20,10 +20,12 @@ from small_stack import (
 )
 
 import emulator
+from emulator.personalize import Duration, FixedTimings, Switches
 from retrain.rehearsal.data.sample_data import schema
 
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
 BUCKET = "personalize-http"
+FAST = FixedTimings(Duration(0, 0), Duration(0, 0), Duration(0, 0))
 SCHEMA = json.dumps(
     {
         "type": "record",
@@ -48,6 +50,11 @@ GET_OBJECT = allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/*")
 @pytest.fixture(scope="module")
 def dataset(aws):
     """A dataset of interactions, and a bucket with an export for it."""
+    return create_dataset(aws)
+
+
+def create_dataset(aws):
+    """Create a dataset of interactions, and a bucket with an export for it."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     rows = "".join(
@@ -234,6 +241,21 @@ def test_an_import_job_fails_if_the_bucket_policy_does_not_allow_the_service(aws
     s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(BUCKET_STATEMENT))
     assert status == "CREATE FAILED"
     assert f"the policy of bucket {BUCKET} does not allow personalize.amazonaws.com" in reason
+
+
+@pytest.mark.parametrize(("have_source", "status"), [(True, "ACTIVE"), (False, "CREATE FAILED")])
+def test_a_condition_in_a_bucket_policy_may_shut_personalize_out(have_source, status):
+    switches = Switches(s3_calls_have_source=have_source)
+    condition = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    with emulator.running(timings=FAST, switches=switches) as aws:
+        dataset = create_dataset(aws)
+        role_arn = create_import_role(aws, "http-condition", LIST_BUCKET, GET_OBJECT)
+        job = start_import(aws.client("personalize"), dataset, role_arn)
+        assert import_result(aws, job) == ("ACTIVE", None), "AWS's policy has no condition"
+        statement = {**BUCKET_STATEMENT, "Condition": condition}
+        aws.client("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy(statement))
+        job = start_import(aws.client("personalize"), dataset, role_arn)
+        assert import_result(aws, job)[0] == status
 
 
 def test_an_import_job_from_a_missing_bucket_fails(aws, dataset):
