@@ -30,7 +30,7 @@ from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Dataset, Solution
 from emulator.personalize.service_model import operation_model, select_fields, validate
-from emulator.personalize.store import Objects, ServiceOptions, Store, Switches
+from emulator.personalize.store import Objects, R, ServiceOptions, Store, Switches
 from emulator.personalize.tables import Row
 from emulator.personalize.timeline import FixedTimings, Timings
 
@@ -166,6 +166,17 @@ class Personalize:
             store = self._advanced_store(caller)
             solution = store.get(Solution, solution_arn)
             return solutions.start_training(store, solution, automatic=True).arn
+
+    def resource(self, resource_class: type[R], arn: str, caller: Caller) -> R:
+        """Return a resource with all that it stores, for example what a version has learned.
+
+        The API shows only a part of it.
+
+        Raises:
+            ApiError: ResourceNotFoundException if there is no such resource.
+        """
+        with self._lock:
+            return self._advanced_store(caller).get(resource_class, arn)
 
     def rows(self, dataset_arn: str, caller: Caller) -> list[Row]:
         """Return the rows of a dataset. The values of a row are in the order of the schema.

@@ -1,5 +1,6 @@
 """The operations on dataset import jobs, which turn CSV files in S3 into rows of a dataset."""
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from emulator.personalize import rules
@@ -40,25 +41,24 @@ def create_dataset_import_job(
     source = Source(*location, request.get("roleArn", ""))
 
     def import_files() -> None:
-        _import(store, dataset, source, mode)
+        job.hashes = _import(store, dataset, source, mode)
+        dataset.imports = (*(dataset.imports if mode == "INCREMENTAL" else ()), arn)
 
-    tags = tags_of(request.get("tags", ()))
-    store.add(
-        ImportJob(
-            arn=arn,
-            details={"datasetImportJobArn": arn, **request, "importMode": mode},
-            timeline=store.start_job(
-                "dataset-import-job", arn, request["jobName"], dataset.arn, on_end=import_files
-            ),
-            belongs_to=(dataset.arn,),
-            tags=tags,
-        )
+    job = ImportJob(
+        arn=arn,
+        details={"datasetImportJobArn": arn, **request, "importMode": mode},
+        timeline=store.start_job(
+            "dataset-import-job", arn, request["jobName"], dataset.arn, on_end=import_files
+        ),
+        belongs_to=(dataset.arn,),
+        tags=tags_of(request.get("tags", ())),
     )
+    store.add(job)
     return {"datasetImportJobArn": arn}
 
 
-def _import(store: Store, dataset: Dataset, source: Source, mode: str) -> None:
-    """Import every file of the source into the dataset.
+def _import(store: Store, dataset: Dataset, source: Source, mode: str) -> dict[str, str]:
+    """Import every file of the source into the dataset, and return their hashes by URL.
 
     The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows.
 
@@ -82,6 +82,7 @@ def _import(store: Store, dataset: Dataset, source: Source, mode: str) -> None:
     rules.check_enough_to_import(dataset, mode, len(rows))
     old_rows = dataset.table if mode == "INCREMENTAL" else Table(schema.names)
     dataset.table = old_rows.with_rows(rows, IDENTITY_FIELDS[dataset.type])
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
 def _read_files(store: Store, source: Source) -> dict[str, bytes]:

@@ -114,16 +114,26 @@ class Schema(Resource):
 
 @dataclass(kw_only=True, eq=False)
 class Dataset(Resource):
-    """A dataset of one of the five types, with its rows."""
+    """A dataset of one of the five types, with its rows.
+
+    `imports` has the ARNs of the import jobs that brought the rows, oldest first. A FULL import
+    replaces those before it.
+    """
 
     type: str
     schema: Schema
     table: Table
+    imports: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True, eq=False)
 class ImportJob(Resource):
-    """An import job. It is never deleted, so its name can never be used again."""
+    """An import job. It is never deleted, so its name can never be used again.
+
+    `hashes` has the SHA-256 hash of each file that the job imported, by the file's URL.
+    """
+
+    hashes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -151,12 +161,14 @@ class SolutionVersion(Resource):
     """A trained model, or a model in training.
 
     `data` has rows only during the training. `data_time` is the time at which the training took
-    its data, or None if it has not begun.
+    its data, or None if it has not begun. `learned` has the imports of each dataset of the group at
+    this time, by the ARN of the dataset.
     """
 
     solution: Solution
     data: Table = field(default_factory=Table)
     data_time: datetime | None = None
+    learned: dict[str, tuple[str, ...]] = field(default_factory=dict)
     model: "Model | None" = None
 
     def fields_at(self, time: datetime) -> dict[str, object]:

@@ -157,6 +157,8 @@ def start_training(
     def take_data() -> None:
         rules.check_update_has_new_data(store, version)
         version.data, version.data_time = dataset.table, store.now
+        datasets = store.all(Dataset, solution.group_arn)
+        version.learned = {dataset.arn: dataset.imports for dataset in datasets}
 
     def train() -> None:
         _train(version)

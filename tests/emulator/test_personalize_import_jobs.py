@@ -1,9 +1,12 @@
 """Proves the rules of import jobs, and what they do to the rows of a dataset."""
 
+from hashlib import sha256
+
 import pytest
 from personalize_world import (
     ARN,
     CALLER,
+    GROUP,
     IMPORT_ROLE,
     SAMPLE_INTERACTIONS,
     World,
@@ -13,6 +16,7 @@ from personalize_world import (
 )
 
 from emulator.personalize import AccessDenied, Switches
+from emulator.personalize.resources import Dataset, ImportJob, SolutionVersion
 from retrain.rehearsal.data.sample_data import FIELDS, sample_data, schema
 
 HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\n"
@@ -363,6 +367,32 @@ def test_an_import_into_a_missing_dataset_is_not_found(world):
         "ResourceNotFoundException",
         f"Resource Arn {arn} does not exist.",
     )
+
+
+def test_the_emulator_knows_what_each_import_read_and_what_each_version_learned(world, dataset):
+    solution = world.create_solution(GROUP)
+    first = world.start_import(dataset, "first")
+    world.wait()
+    full = world.train(solution)
+    world.put("more.csv", numbered_interactions(1000))
+    more = world.start_import(dataset, "more", "more.csv", importMode="INCREMENTAL")
+    world.wait()
+    both = world.train(solution)
+    world.put("bad.csv", b"X,Y")
+    world.import_file(dataset, "bad", "bad.csv")
+    again = world.start_import(dataset, "again")
+    world.wait()
+
+    def learned(version):
+        return world.personalize.resource(SolutionVersion, version, CALLER).learned
+
+    assert (learned(full), learned(both)) == ({dataset: (first,)}, {dataset: (first, more)})
+    assert world.personalize.resource(Dataset, dataset, CALLER).imports == (again,), (
+        "a FULL import replaces the others, and a failed one brings nothing"
+    )
+    assert world.personalize.resource(ImportJob, more, CALLER).hashes == {
+        "s3://exports/more.csv": sha256(numbered_interactions(1000)).hexdigest()
+    }
 
 
 def test_a_bug_of_the_emulator_is_raised_once_and_fails_the_job(world, dataset, monkeypatch):
