@@ -100,7 +100,8 @@ def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[
         if data_dir is None:
             yield stack
             return
-        data = read_custom_data(data_dir, stack.args.datasets.configured())
+        datasets = stack.args.datasets.configured()
+        data = read_custom_data(data_dir, {key: row.import_mode for key, row in datasets.items()})
         yield replace(stack, data=data)
 
 

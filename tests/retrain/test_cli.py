@@ -177,6 +177,16 @@ def test_a_python_without_the_requirements_gets_one_line_that_names_make():
 
 
 @pytest.mark.usefixtures("restored_signals")
+def test_an_import_that_fails_is_one_line(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "retrain.cli", None)
+    monkeypatch.delattr("retrain.cli")
+    with pytest.raises(SystemExit) as caught:
+        retrain.__main__.main()
+    assert caught.value.code == 2
+    assert "run `make demo` once" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("restored_signals")
 def test_a_terminal_that_is_not_utf8_shows_a_question_mark(monkeypatch):
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))

@@ -30,6 +30,21 @@ def test_the_newer_sample_data_begin_with_the_older_sample_data():
     assert data.genres()["film-001"] == "Adventure"
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_an_export_keeps_the_bytes_of_each_row(parts):
+    """A rotated export has the rows in another order. The folder of an export may have parts."""
+    content = b'\xef\xbb\xbfA,B\r\n1,"x"\r\n2,\\,\n3,\xc3\xa9'
+    rows = [b'1,"x"\r\n', b"2,\\,\n", b"3,\xc3\xa9\n"]
+    assert exports.rotated(content, 0) == content
+    rotated = exports.rotated(content, 4)
+    assert rotated == b"\xef\xbb\xbfA,B\r\n" + b"".join([*rows[1:], rows[0]])
+    files = dict(exports.files_of("folder/", content, parts))
+    assert list(files) == [f"folder/part-{part}.csv" for part in range(parts)]
+    header = b"\xef\xbb\xbfA,B\r\n"
+    assert list(files.values()) == ([content] if parts == 1 else [header + row for row in rows])
+    assert dict(exports.files_of("file.csv", content, parts)) == {"file.csv": content}
+
+
 class Interactions:
     """A data set with these interactions."""
 

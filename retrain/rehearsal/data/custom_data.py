@@ -1,30 +1,44 @@
 """Reads CSV files of the user as the data of a rehearsal: `<key>.csv` for each dataset.
 
-The schema is derived from the header and the cells. The first solution version is trained on the
-older 80% of the interactions, by TIMESTAMP. The newer export contains all of them. The exports of
-the other datasets never change.
+The newer export is the file itself, byte for byte. The older export, on which the first solution
+version is trained, has the older 80% of the rows by TIMESTAMP, each of them byte for byte. Exports
+without a TIMESTAMP never change. The schema is derived from the header and the cells.
 """
 
 from __future__ import annotations
 
-import csv
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from emulator.personalize.rules import MIN_INTERACTIONS
+from emulator.personalize.csv_files import MAX_LENGTH
+from emulator.personalize.rules import MIN_INTERACTIONS, MIN_INTERACTIONS_PER_USER, MIN_USERS
 from emulator.personalize.tables import REQUIRED_FIELDS
-from retrain.rehearsal.data.csv_files import Row, numbered_rows, to_csv
+from retrain.rehearsal.data.csv_checks import file_problems, is_number, is_whole, row_problems
+from retrain.rehearsal.data.csv_files import parse, read_rows
 from retrain.rehearsal.data.data_sets import TYPES, avro_schema
 from retrain.rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 OLDER_SHARE = 0.8
 """The share of the interactions on which the first solution version is trained."""
-TEXT_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID", "EVENT_TYPE")
-"""Columns that are text even if they look like numbers."""
+MAX_PROBLEMS = 5
+"""The number of problems of a file that are shown."""
+RESERVED_TYPES: Mapping[str, str | list[str]] = {
+    "USER_ID": "string",
+    "ITEM_ID": "string",
+    "ACTION_ID": "string",
+    "TIMESTAMP": "long",
+    "CREATION_TIMESTAMP": ["null", "long"],
+    "EVENT_VALUE": ["null", "float"],
+    "RECOMMENDATION_ID": ["null", "string"],
+    "IMPRESSION": ["null", "string"],
+}
+"""The columns that Personalize knows, and their types (guide: "Creating schema JSON files")."""
 TITLE_COLUMNS = ("TITLE", "NAME")
 """Columns of items.csv that may contain the title, in order of preference."""
 GENRE_COLUMNS = ("GENRES", "GENRE", "CATEGORIES", "CATEGORY", "CATEGORY_L1")
@@ -32,41 +46,71 @@ GENRE_COLUMNS = ("GENRES", "GENRE", "CATEGORIES", "CATEGORY", "CATEGORY_L1")
 
 
 class Table(NamedTuple):
-    """The contents of a CSV file."""
+    """The rows of a CSV file."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def column(self, name: str) -> list[str]:
-        """Return the cells of a column. A cell is empty if its row is too short."""
+        """Return the cells of a column."""
         index = self.header.index(name)
-        return [row[index] if index < len(row) else "" for row in self.rows]
+        return [row[index] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class CustomFile:
+    """A CSV file of the user that Personalize can import."""
+
+    dataset_type: str
+    content: bytes
+
+    @cached_property
+    def table(self) -> Table:
+        """The cells of the file."""
+        header, *rows = read_rows(self.content)
+        return Table(header, rows)
+
+    def fields(self) -> list[dict[str, object]]:
+        """Return the fields of an Avro schema that fits the header and all cells."""
+        return [
+            _avro_field(self.dataset_type, name, self.table.column(name))
+            for name in self.table.header
+        ]
+
+    def older(self) -> bytes:
+        """Return the oldest OLDER_SHARE of the rows, or all rows if they have no TIMESTAMP."""
+        if "TIMESTAMP" not in self.table.header:
+            return self.content
+        export = parse(self.content)
+        older = set(self.older_rows())
+        return export.with_rows(row for number, row in enumerate(export.rows) if number in older)
+
+    def older_rows(self) -> list[int]:
+        """Return the positions of the oldest OLDER_SHARE of the rows by TIMESTAMP."""
+        times = [int(text) for text in self.table.column("TIMESTAMP")]
+        oldest_first = sorted(range(len(times)), key=times.__getitem__)
+        return oldest_first[: int(len(times) * OLDER_SHARE)]
 
 
 @dataclass(frozen=True)
 class CustomData:
-    """The tables by dataset type, as a DataSet. Rows with a TIMESTAMP are sorted by it."""
+    """The files by dataset type, as a DataSet."""
 
-    tables: Mapping[str, Table]
+    files: Mapping[str, CustomFile]
+    parts: int = 1
+    """An export is one file, so that its bytes are those of the user's file."""
 
     def schema(self, dataset_type: str) -> str:
         """Return an Avro schema in JSON that fits the header and all cells."""
-        table = self.tables[dataset_type]
-        fields = [
-            {"name": name, "type": _avro_type(name, table.column(name))} for name in table.header
-        ]
-        return avro_schema(dataset_type, fields)
+        return avro_schema(dataset_type, self.files[dataset_type].fields())
 
     def older(self, dataset_type: str) -> bytes:
         """Return the oldest OLDER_SHARE of the rows, or all rows if they have no TIMESTAMP."""
-        header, rows = self.tables[dataset_type]
-        if "TIMESTAMP" not in header:
-            return to_csv(header, rows)
-        return to_csv(header, rows[: int(len(rows) * OLDER_SHARE)])
+        return self.files[dataset_type].older()
 
     def newer(self, dataset_type: str) -> bytes:
-        """Return the whole table."""
-        return to_csv(*self.tables[dataset_type])
+        """Return the user's file."""
+        return self.files[dataset_type].content
 
     def titles(self) -> Mapping[str, str]:
         """Return the titles of the items by id, if a column contains them."""
@@ -82,103 +126,116 @@ class CustomData:
         The column is the first of `names` that the file has. If it has none of them, or if there
         is no such file, return an empty mapping.
         """
-        items = self.tables.get("ITEMS", Table(["ITEM_ID"], []))
+        items = self.files["ITEMS"].table if "ITEMS" in self.files else Table(["ITEM_ID"], [])
         for name in names:
             if name in items.header:
                 return dict(zip(items.column("ITEM_ID"), items.column(name), strict=True))
         return {}
 
 
-def read_custom_data(directory: Path, keys: Iterable[str]) -> CustomData:
-    """Read `<key>.csv` for each of these keys of the setting `datasets`.
+def read_custom_data(directory: Path, import_modes: Mapping[str, str]) -> CustomData:
+    """Read `<key>.csv` for each key of the setting `datasets`.
 
-    Interactions are read even if they are not among the keys, because Personalize cannot train
-    without them. Raises RehearsalError with a message for each file that cannot be used.
+    `import_modes` has the import mode of each key. Interactions are read even if they are not among
+    the keys, because Personalize cannot train without them. Raises RehearsalError with a message
+    for each problem of each file. If a file has many problems, only the first ones are named.
     """
-    tables: dict[str, Table] = {}
+    files: dict[str, CustomFile] = {}
     problems: list[str] = []
-    for key in dict.fromkeys(["interactions", *keys]):
-        file = directory / f"{key}.csv"
+    for key, mode in {"interactions": "FULL", **import_modes}.items():
+        path = directory / f"{key}.csv"
         try:
-            tables[TYPES[key]] = _read_table(file, TYPES[key])
+            content = path.read_bytes()
         except FileNotFoundError:
-            problems.append(f"{file}: does not exist; export the {key} to it")
-        except UnicodeDecodeError as error:
-            valid_part = error.object[: error.start]
-            line = valid_part.count(b"\n") + 1
-            problems.append(f"{file}: line {line} is not UTF-8; save the file as UTF-8")
-        except (OSError, ValueError, csv.Error) as error:
-            problems.append(f"{file}: {error}")
+            problems.append(f"{path}: does not exist; export the {key} to it")
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            problems.append(f"{path}: cannot be read: {reason}")
+        else:
+            files[TYPES[key]] = CustomFile(TYPES[key], content)
+            problems += _shortened(path, _problems(files[TYPES[key]], mode))
     if problems:
         raise RehearsalError("\n".join(problems))
-    return CustomData(tables)
+    return CustomData(files)
 
 
-def _read_table(file: Path, dataset_type: str) -> Table:
-    """Read a CSV file. Sort its rows by TIMESTAMP if it has this column.
+def _shortened(path: Path, problems: Iterator[str]) -> Iterator[str]:
+    """Yield the first MAX_PROBLEMS problems of a file, and the number of the others."""
+    others = 0
+    for number, problem in enumerate(problems):
+        if number < MAX_PROBLEMS:
+            yield f"{path}: {problem}"
+        else:
+            others += 1
+    if others:
+        yield f"{path}: and {others} more"
 
-    Raises ValueError with a message for the user if Personalize could not use the file.
-    """
-    empty_file = [Row(1, [])]
-    header_row, *rows = numbered_rows(file.read_bytes()) or empty_file
-    header = header_row.cells
-    if missing := [name for name in REQUIRED_FIELDS[dataset_type] if name not in header]:
-        raise ValueError(
-            f"the header lacks {', '.join(missing)}; it has {', '.join(header) or 'no columns'}; "
-            "rename the columns to the names that Personalize requires"
-        )
-    if "TIMESTAMP" in header:
-        rows = _sorted_by_timestamp(rows, header.index("TIMESTAMP"))
-    if dataset_type == "INTERACTIONS" and len(rows) * OLDER_SHARE < MIN_INTERACTIONS:
-        raise ValueError(
-            f"has {len(rows)} interactions; export at least {MIN_INTERACTIONS / OLDER_SHARE:.0f}, "
+
+def _problems(file: CustomFile, import_mode: str) -> Iterator[str]:
+    """Yield each problem for which Personalize could not import a file, or not train on it."""
+    required = REQUIRED_FIELDS[file.dataset_type]
+    problems = list(file_problems(file.content, required))
+    if not problems:
+        problems = list(row_problems(file.content, _known_types(file.dataset_type)))
+    if not problems and file.dataset_type == "INTERACTIONS":
+        problems = list(_interactions_problems(file, import_mode))
+    yield from problems
+
+
+def _interactions_problems(file: CustomFile, import_mode: str) -> Iterator[str]:
+    """Yield a problem if there are too few interactions or users to train the first version."""
+    total = len(file.table.rows)
+    older = file.older_rows()
+    if len(older) < MIN_INTERACTIONS:
+        yield (
+            f"has {total} interactions; export at least {MIN_INTERACTIONS / OLDER_SHARE:.0f}, "
             f"because the first version is trained on the older {OLDER_SHARE:.0%}, and Personalize "
             f"needs {MIN_INTERACTIONS} to train"
         )
-    return Table(header, [row.cells for row in rows])
+    elif import_mode == "INCREMENTAL" and total - len(older) < MIN_INTERACTIONS:
+        yield (
+            f"has {total} interactions; export at least "
+            f"{MIN_INTERACTIONS / (1 - OLDER_SHARE):.0f}, because an INCREMENTAL import of the "
+            f"newer {1 - OLDER_SHARE:.0%} needs {MIN_INTERACTIONS}"
+        )
+    users = file.table.column("USER_ID")
+    interactions_by_user = Counter(users[position] for position in older)
+    returning = sum(number >= MIN_INTERACTIONS_PER_USER for number in interactions_by_user.values())
+    if returning < MIN_USERS:
+        yield (
+            f"has {returning} users with {MIN_INTERACTIONS_PER_USER} or more interactions among "
+            f"the older {OLDER_SHARE:.0%}; export at least {MIN_USERS}, which Personalize needs to "
+            "train"
+        )
 
 
-def _sorted_by_timestamp(rows: Sequence[Row], column: int) -> list[Row]:
-    """Return the rows sorted by TIMESTAMP, the oldest first. `column` is the index of TIMESTAMP.
-
-    Raises ValueError if a timestamp is not a whole number.
-    """
-    for row in rows:
-        timestamp = _timestamp(row, column)
-        if not _is_number(int, timestamp):
-            raise ValueError(
-                f"line {row.line}: TIMESTAMP is {timestamp!r}; write whole seconds since 1970, for "
-                "example 1767225600"
-            )
-    return sorted(rows, key=lambda row: int(_timestamp(row, column)))
+def _known_types(dataset_type: str) -> Mapping[str, str | list[str]]:
+    """Return the columns of a dataset that Personalize knows, and their types."""
+    is_required = "EVENT_TYPE" in REQUIRED_FIELDS[dataset_type]
+    return {**RESERVED_TYPES, "EVENT_TYPE": "string" if is_required else ["null", "string"]}
 
 
-def _timestamp(row: Row, column: int) -> str:
-    """Return the cell of a column, or an empty text if the row is too short."""
-    return row.cells[column] if column < len(row.cells) else ""
+def _avro_field(dataset_type: str, name: str, cells: Sequence[str]) -> dict[str, object]:
+    """Return the field of an Avro schema for a column with these cells."""
+    known_types = _known_types(dataset_type)
+    if name in known_types:
+        return {"name": name, "type": known_types[name]}
+    avro_type = _narrowest_type(cells)
+    field: dict[str, object] = {
+        "name": name,
+        "type": ["null", avro_type] if "" in cells else avro_type,
+    }
+    is_long_text = max(map(len, cells), default=0) > MAX_LENGTH
+    if dataset_type == "ITEMS" and avro_type == "string" and is_long_text:
+        field["textual"] = True
+    return field
 
 
-def _avro_type(name: str, cells: Sequence[str]) -> str | list[str]:
-    """Return the narrowest Avro type that fits the cells of a column.
-
-    An empty cell is null. If there is one, the type is a union with null.
-    """
+def _narrowest_type(cells: Sequence[str]) -> str:
+    """Return the narrowest Avro type that fits the cells of a column. An empty cell is null."""
     values = [cell for cell in cells if cell]
-    if name in TEXT_COLUMNS or not values:
-        avro_type = "string"
-    elif all(_is_number(int, value) for value in values):
-        avro_type = "long"
-    elif all(_is_number(float, value) for value in values):
-        avro_type = "float"
-    else:
-        avro_type = "string"
-    return avro_type if len(values) == len(cells) else ["null", avro_type]
-
-
-def _is_number(number_type: Callable[[str], object], text: str) -> bool:
-    """Return True if `number_type`, which is int or float, can parse a text."""
-    try:
-        number_type(text)
-    except ValueError:
-        return False
-    return True
+    if values and all(map(is_whole, values)):
+        return "long"
+    if values and all(map(is_number, values)):
+        return "float"
+    return "string"

@@ -6,7 +6,7 @@ import json
 import statistics
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from retrain.rehearsal.data.csv_files import read_rows, to_csv
+from retrain.rehearsal.data.csv_files import parse, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,10 @@ MIN_ITEMS = 3
 
 class DataSet(Protocol):
     """The CSV exports of each dataset type (a value of TYPES)."""
+
+    @property
+    def parts(self) -> int:
+        """The number of files of an export whose location is a folder."""
 
     def schema(self, dataset_type: str) -> str:
         """Return the Avro schema in JSON, as CreateSchema expects it."""
@@ -66,10 +70,10 @@ def increment(older: bytes, newer: bytes) -> bytes:
 
     If there are no such rows, return all rows, because a file without rows imports nothing.
     """
-    older_rows = {tuple(row) for row in read_rows(older)}
-    header, *rows = read_rows(newer)
-    new_rows = [row for row in rows if tuple(row) not in older_rows]
-    return to_csv(header, new_rows or rows)
+    older_rows = set(parse(older).rows)
+    export = parse(newer)
+    new_rows = [row for row in export.rows if row not in older_rows]
+    return export.with_rows(new_rows or export.rows)
 
 
 def typical_user(data: DataSet) -> User:

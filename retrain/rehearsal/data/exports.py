@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import boto3
 
 from functions.planning.situation import DATE
-from retrain.rehearsal.data.csv_files import read_rows, to_csv
+from retrain.rehearsal.data.csv_files import parse
 from retrain.rehearsal.data.data_sets import TYPES, increment
 from retrain.rehearsal.data.spoiling import spoil
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from retrain.rehearsal.data.data_sets import DataSet
     from retrain.rehearsal.data.spoiling import Spoiling
 
-PARTS = 3
-"""Files below a location that is a folder."""
 PERSONALIZE = "personalize.amazonaws.com"
 READ_ACTIONS = ("s3:GetObject", "s3:ListBucket")
 US_EAST_1 = "us-east-1"
@@ -89,7 +87,7 @@ def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
 
 def write_older_exports(emulator: Emulator, exports: Sequence[Export], data: DataSet) -> None:
     """Write the older export of each dataset to its location."""
-    _write(emulator, exports, lambda export: data.older(export.dataset_type))
+    _write(emulator, exports, lambda export: data.older(export.dataset_type), data.parts)
 
 
 def write_newer_exports(
@@ -112,24 +110,29 @@ def write_newer_exports(
         newer = data.newer(export.dataset_type)
         if export.import_mode == "INCREMENTAL":
             newer = increment(data.older(export.dataset_type), newer)
-        return spoil(spoiling, export.dataset_type, _rotated(newer, rotation))
+        return spoil(spoiling, export.dataset_type, rotated(newer, rotation))
 
-    _write(emulator, [export.of_day(day) for export in exports_of(args)], content)
+    _write(emulator, [export.of_day(day) for export in exports_of(args)], content, data.parts)
 
 
-def _rotated(export: bytes, rotation: int) -> bytes:
+def rotated(export: bytes, rotation: int) -> bytes:
     """Return an export with its first rows at the end. `rotation` is the number of these rows."""
-    header, *rows = read_rows(export)
-    start = rotation % len(rows) if rows else 0
-    return to_csv(header, [*rows[start:], *rows[:start]])
+    if rotation == 0:
+        return export
+    parsed = parse(export)
+    start = rotation % len(parsed.rows)
+    return parsed.with_rows([*parsed.rows[start:], *parsed.rows[:start]])
 
 
 def _write(
-    emulator: Emulator, exports: Sequence[Export], content: Callable[[Export], bytes]
+    emulator: Emulator,
+    exports: Sequence[Export],
+    content: Callable[[Export], bytes],
+    parts: int,
 ) -> None:
     """Create the missing buckets. Write the files of each export, and then the ready markers.
 
-    `content` returns the CSV of an export.
+    `content` returns the CSV of an export. If its location is a folder, it has `parts` files.
     """
     s3 = boto3.client("s3", **emulator.connection)
     markers = [parse_location(export.ready_marker) for export in exports if export.ready_marker]
@@ -140,23 +143,25 @@ def _write(
         _create_bucket(emulator, bucket)
     for export in exports:
         bucket, key = export.location
-        for file_key, body in _files(key, content(export)):
+        for file_key, body in files_of(key, content(export), parts):
             s3.put_object(Bucket=bucket, Key=file_key, Body=body)
     for marker in markers:
         s3.put_object(Bucket=marker.bucket, Key=marker.key, Body=b"")
 
 
-def _files(key: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+def files_of(key: str, content: bytes, parts: int) -> Iterator[tuple[str, bytes]]:
     """Yield the key and the content of each file of an export.
 
-    If the key ends in `/`, the rows are divided among PARTS files below it.
+    If the key ends in `/`, the rows are divided among `parts` files below it.
     """
     if not key.endswith("/"):
         yield key, content
-        return
-    header, *rows = read_rows(content)
-    for part in range(PARTS):
-        yield f"{key}part-{part}.csv", to_csv(header, rows[part::PARTS])
+    elif parts == 1:
+        yield f"{key}part-0.csv", content
+    else:
+        export = parse(content)
+        for part in range(parts):
+            yield f"{key}part-{part}.csv", export.with_rows(export.rows[part::parts])
 
 
 def _create_bucket(emulator: Emulator, bucket: str) -> None:

@@ -21,7 +21,7 @@ DAYS = 60
 NEWER_DAYS = 74
 """Days that the newer export covers."""
 VIEWERS = 500
-ACTING_VIEWERS = 40
+ACTING_VIEWERS = 80
 """Viewers who are offered an action on a day."""
 FILMS_PER_DAY = (0, 0, 0, 1, 1)
 """The number of films that a viewer watches on a day is one of these numbers."""
@@ -112,6 +112,8 @@ class Viewer:
 
 class SampleData:
     """The film service as a DataSet: the newer export is made two weeks after the older one."""
+
+    parts: int = 3
 
     def schema(self, dataset_type: str) -> str:
         """Return the Avro schema in JSON."""

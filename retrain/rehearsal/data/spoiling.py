@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Literal
 
-from retrain.rehearsal.data.csv_files import read_rows, to_csv
+from retrain.rehearsal.data.csv_files import parse, read_rows, to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,14 +25,15 @@ def spoil(spoiling: Spoiling, dataset_type: str, export: bytes) -> bytes:
 
 def truncated(export: bytes, share: float = REMAINING_SHARE) -> bytes:
     """Return the header and the first rows of an export. `share` of the rows remain."""
-    header, *rows = read_rows(export)
-    return to_csv(header, rows[: int(len(rows) * share)])
+    parsed = parse(export)
+    return parsed.with_rows(parsed.rows[: int(len(parsed.rows) * share)])
 
 
 def renamed(export: bytes) -> bytes:
     """Return the export with the column USER_ID renamed to userId."""
-    header, *rows = read_rows(export)
-    return to_csv(["userId" if name == "USER_ID" else name for name in header], rows)
+    parsed = parse(export)
+    header = parsed.header.replace(b"USER_ID", b"userId", 1)
+    return parsed._replace(header=header).with_rows(parsed.rows)
 
 
 def shuffled(export: bytes) -> bytes:
