@@ -15,7 +15,7 @@ from retrain.rehearsal.data.spoiling import spoil
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from components.args import RetrainingPipelineArgs
+    from components.args import ImportMode, RetrainingPipelineArgs
     from emulator.process import Emulator
     from retrain.rehearsal.data.data_sets import DataSet
     from retrain.rehearsal.data.spoiling import Spoiling
@@ -39,7 +39,7 @@ class Export(NamedTuple):
     dataset_type: str
     dataset_arn: str
     data_location: str
-    import_mode: str
+    import_mode: ImportMode
     ready_marker: str | None = None
     """The URL of an object that is written after the data. None if the settings name none."""
 

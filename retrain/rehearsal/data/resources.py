@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from components.args import RetrainingPipelineArgs, SolutionArgs
+    from components.args import ImportMode, RetrainingPipelineArgs, SolutionArgs, TrainingMode
     from emulator.process import Emulator
     from retrain.rehearsal.data.data_sets import DataSet
     from retrain.rehearsal.data.exports import Export
@@ -64,10 +64,20 @@ def create_resources(
     report("creating the dataset group and its datasets")
     group_arn = _create_dataset_group(personalize, exports, data)
     report("importing the datasets for the first time")
-    _import_datasets(personalize, exports, role_arn)
+    _import_datasets(personalize, "first", role_arn, [(export, "FULL") for export in exports])
     report("training the first solution versions, and creating the campaigns")
     _create_solutions(personalize, args, group_arn)
-    versions = _train_solutions(personalize, args)
+    versions = _train_solutions(personalize, args.solutions, "FULL")
+    updated = [solution for solution in args.solutions if solution.training_mode == "UPDATE"]
+    second_imports = [
+        (export, export.import_mode)
+        for export in exports
+        # An UPDATE needs interactions that were imported after the last training.
+        if export.import_mode == "INCREMENTAL"
+        or (updated and export.dataset_type in ("INTERACTIONS", "ACTION_INTERACTIONS"))
+    ]
+    _import_datasets(personalize, "second", role_arn, second_imports)
+    versions |= _train_solutions(personalize, updated, "UPDATE")
     _create_campaigns(personalize, args, versions)
 
 
@@ -177,30 +187,26 @@ def _create_dataset_group(
 
 
 def _import_datasets(
-    personalize: PersonalizeClient, exports: Sequence[Export], role_arn: str
+    personalize: PersonalizeClient,
+    job_prefix: str,
+    role_arn: str,
+    imports: Sequence[tuple[Export, ImportMode]],
 ) -> None:
-    """Import every export with the mode FULL, and wait until the import jobs are ACTIVE.
-
-    Then import the exports whose mode is INCREMENTAL a second time, with this mode.
-    """
-    for mode in ("FULL", "INCREMENTAL"):
-        jobs = [
-            personalize.create_dataset_import_job(
-                jobName=_name_for_group(
-                    f"first-{mode}-{export.dataset_type}", _group_name(exports)
-                ),
-                datasetArn=export.dataset_arn,
-                dataSource={"dataLocation": export.data_location},
-                roleArn=role_arn,
-                importMode=mode,
-            )["datasetImportJobArn"]
-            for export in exports
-            if mode in ("FULL", export.import_mode)
-        ]
-        for job in jobs:
-            wait_until_active(
-                personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job
-            )
+    """Import each export with its mode, and wait until the import jobs are ACTIVE."""
+    jobs = [
+        personalize.create_dataset_import_job(
+            jobName=_name_for_group(f"{job_prefix}-{export.dataset_type}", _group_name([export])),
+            datasetArn=export.dataset_arn,
+            dataSource={"dataLocation": export.data_location},
+            roleArn=role_arn,
+            importMode=mode,
+        )["datasetImportJobArn"]
+        for export, mode in imports
+    ]
+    for job in jobs:
+        wait_until_active(
+            personalize.describe_dataset_import_job, "datasetImportJob", datasetImportJobArn=job
+        )
 
 
 def _create_solutions(
@@ -221,28 +227,23 @@ def _create_solutions(
 
 
 def _train_solutions(
-    personalize: PersonalizeClient, args: RetrainingPipelineArgs
+    personalize: PersonalizeClient, solutions: Sequence[SolutionArgs], mode: TrainingMode
 ) -> dict[str, str]:
-    """Train every solution with the mode FULL, and wait until the versions are ACTIVE.
+    """Train solutions with a mode, and wait until the versions are ACTIVE.
 
-    Then train the solutions whose mode is UPDATE a second time, with this mode. Return the ARN of
-    the newest version of each solution, by the ARN of the solution.
+    Return the ARN of the new version of each solution, by the ARN of the solution.
     """
-    newest: dict[str, str] = {}
-    for mode in ("FULL", "UPDATE"):
-        versions = {
-            str(solution.solution_arn): personalize.create_solution_version(
-                solutionArn=str(solution.solution_arn), trainingMode=mode
-            )["solutionVersionArn"]
-            for solution in args.solutions
-            if mode in ("FULL", solution.training_mode)
-        }
-        for arn in versions.values():
-            wait_until_active(
-                personalize.describe_solution_version, "solutionVersion", solutionVersionArn=arn
-            )
-        newest |= versions
-    return newest
+    versions = {
+        str(solution.solution_arn): personalize.create_solution_version(
+            solutionArn=str(solution.solution_arn), trainingMode=mode
+        )["solutionVersionArn"]
+        for solution in solutions
+    }
+    for arn in versions.values():
+        wait_until_active(
+            personalize.describe_solution_version, "solutionVersion", solutionVersionArn=arn
+        )
+    return versions
 
 
 def _create_campaigns(
