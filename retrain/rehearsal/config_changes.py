@@ -17,6 +17,7 @@ PROBE_MINUTES = 0.05
 """Three seconds. A real probe takes minutes."""
 TRAINING_HOURS = 0.002
 """Seven seconds. The emulator trains in two or three."""
+SETTLE_SECONDS = 1
 MAX_NAME_LENGTH = 63
 """Characters of the longest name of a bucket or in Personalize."""
 SHARED_KEYS = ("importRoleArn", "permissionsBoundaryArn")
@@ -53,6 +54,11 @@ def remove_monthly_limit(config: Config) -> Config:
     A rehearsal trains several times a minute, so it would reach the limit, also a derived limit.
     """
     return {"limits": {**_mapping(config, "limits"), "maxTrainingsPerMonth": 0}}
+
+
+def shorten_settling(config: Config) -> Config:
+    """Return `limits` with SETTLE_SECONDS, because the lists of the emulator are never old."""
+    return {"limits": {**_mapping(config, "limits"), "settleSeconds": SETTLE_SECONDS}}
 
 
 def shorten_probes(config: Config) -> Config:

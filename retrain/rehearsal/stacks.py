@@ -160,9 +160,15 @@ def _require_file(project_dir: Path, name: str) -> None:
 def _overrides(config: Config, change: Change) -> dict[str, str]:
     """Return the settings that differ from the stack's file: their keys and values as text.
 
-    Every rehearsal shortens the probes and removes the monthly limit. `change` is applied last.
+    Every rehearsal shortens waits and probes and removes the monthly limit. `change` is applied
+    last.
     """
     changed: dict[str, object] = {}
-    for apply in (config_changes.shorten_probes, config_changes.remove_monthly_limit, change):
+    for apply in (
+        config_changes.shorten_settling,
+        config_changes.shorten_probes,
+        config_changes.remove_monthly_limit,
+        change,
+    ):
         changed |= apply({**config, **changed})
     return config_changes.encode(changed)
