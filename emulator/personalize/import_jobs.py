@@ -34,6 +34,7 @@ def create_dataset_import_job(
     rules.check_name_is_free(store, arn)
     dataset = store.get(Dataset, request["datasetArn"])
     rules.check_is_active(store, dataset)
+    rules.check_is_not_importing(store, dataset)
     location = rules.parse_location(request["dataSource"].get("dataLocation", ""))
     mode = request.get("importMode", "FULL")
     rules.check_full_import_exists(store, dataset, mode)

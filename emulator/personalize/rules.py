@@ -187,6 +187,18 @@ def parse_location(location: str) -> S3Location:
     return S3Location(bucket, key)
 
 
+def check_is_not_importing(store: Store, dataset: Dataset) -> None:
+    """Raise ApiError if an import job of the dataset is unfinished and the switch forbids that.
+
+    The switch is `refuses_while_importing`.
+    """
+    if not store.options.switches.refuses_while_importing:
+        return
+    for job in store.all(ImportJob, dataset.arn):
+        if job.is_unfinished(store.now):
+            raise in_use(f"Resource {dataset.arn} is in use by {job.arn}")
+
+
 def check_full_import_exists(store: Store, dataset: Dataset, mode: str) -> None:
     """Raise ApiError if the mode is INCREMENTAL and the dataset has no ACTIVE FULL import job."""
     full_imports = [

@@ -140,6 +140,7 @@ def start_training(
     rules.check_training_mode(store, solution, mode)
     dataset = _training_dataset(store, solution)
     rules.check_is_active(store, dataset)
+    rules.check_is_not_importing(store, dataset)
     if solution.recipe.method == "words":
         rules.check_items_have_texts(dataset)
     rules.check_training_quota(store)

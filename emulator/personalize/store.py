@@ -69,6 +69,8 @@ class Switches:
         page_size: The most resources on a page, even if the request asks for more.
         automatic_training: Solutions with `performAutoTraining` train by themselves. It is a switch
             because it would surprise most tests.
+        refuses_while_importing: While a dataset is imported, a second import of it and a training
+            on it are refused with ResourceInUseException, which means "not now".
         version_permission: The ARN on which a caller needs the permission for a solution version:
             that of the "version", or that of its "solution". The authorization reference knows only
             solutions.
@@ -92,6 +94,7 @@ class Switches:
     list_order: Literal["oldest first", "newest first", "shuffled"] = "oldest first"
     page_size: int = 100
     automatic_training: bool = False
+    refuses_while_importing: bool = False
     version_permission: Literal["version", "solution"] = "version"
     s3_calls_have_source: bool = True
     unknown_user: Literal["popular", "nothing", "error"] = "popular"

@@ -8,6 +8,7 @@ from personalize_world import (
     CALLER,
     GROUP,
     IMPORT_ROLE,
+    INTERACTIONS,
     SAMPLE_INTERACTIONS,
     World,
     error_of,
@@ -406,3 +407,21 @@ def test_a_bug_of_the_emulator_is_raised_once_and_fails_the_job(world, dataset, 
         world.describe_import(arn)
     job = world.describe_import(arn)
     assert (job["status"], job["failureReason"]) == ("CREATE FAILED", "Internal service error")
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_an_import_may_have_to_wait_for_another_import_of_the_dataset(refuses):
+    world = World(switches=Switches(refuses_while_importing=refuses))
+    solution = world.create_trainable_solution()
+    running = world.start_import(INTERACTIONS, "second")
+    requests = {
+        world.client.create_dataset_import_job: world.import_request(INTERACTIONS, "third"),
+        world.client.create_solution_version: {"solutionArn": solution},
+    }
+    for call, request in requests.items():
+        if refuses:
+            message = f"Resource {INTERACTIONS} is in use by {running}"
+            assert error_of(call, **request) == ("ResourceInUseException", message)
+            world.wait()
+        call(**request)
+        running = f"{ARN}dataset-import-job/third"
