@@ -1,6 +1,7 @@
 """Tests of the exports in S3: every object is listed, but only the beginning of files is read."""
 
 import io
+import threading
 from dataclasses import replace
 
 import pytest
@@ -243,6 +244,19 @@ def test_the_newest_and_the_largest_files_of_a_large_export_are_read(files):
     largest = sorted(files, key=lambda name: files[name][0], reverse=True)[:10]
     assert keys == sorted({*newest, *largest})
     assert (len(export.objects), export.row_count) == (len(files), None)
+
+
+def test_ten_files_are_read_at_once():
+    class SlowFiles(Files):
+        barrier = threading.Barrier(10, timeout=5)
+
+        def get_object(self, **request):
+            self.barrier.wait()
+            return super().get_object(**request)
+
+    files = {f"day/{number:02}.csv": (len(CSV), number, CSV) for number in range(20)}
+    export = read_export(SlowFiles(files), "s3://exports/day/")
+    assert export.row_count == 20, "the barrier opens only for ten reads together"
 
 
 def test_a_row_in_the_largest_file_is_found_among_thousands_of_files_without_rows():
