@@ -108,23 +108,26 @@ def _read_rows(lines: Sequence[_Line], columns: int) -> _Rows:
     """Return the rows in these lines, up to the first line that breaks a rule."""
     rows: list[Row] = []
     for number, text in lines:
+        values = _values(text)
         for check_line in LINE_RULES.values():
-            if error := check_line(text, columns):
+            if error := check_line(text, values, columns):
                 return _Rows(tuple(rows), f"line {number} {error}")
-        rows.append(Row(number, _values(text)))
+        rows.append(Row(number, values))
     return _Rows(tuple(rows), None)
 
 
 def _values(line: str) -> tuple[str, ...]:
     r"""Return the values of a line. `\` is the escape character.
 
-    Raises:
-        csv.Error: a quotation mark is not closed, text follows the mark that closes a value, or
-            the line ends in the escape character.
+    The result is empty if the line is not a record: a quotation mark is not closed, text follows
+    the mark that closes a value, or the line ends in the escape character.
     """
-    if '"' in line or "\\" in line:
+    if '"' not in line and "\\" not in line:
+        return tuple(line.split(","))
+    try:
         return tuple(next(csv.reader([line], escapechar="\\", strict=True)))
-    return tuple(line.split(","))
+    except csv.Error:
+        return ()
 
 
 # The rules
@@ -184,11 +187,9 @@ def _unique_columns(header: str) -> str | None:
     return None
 
 
-def _record_per_line(line: str, columns: int) -> str | None:
+def _record_per_line(line: str, values: Sequence[str], columns: int) -> str | None:
     del columns
-    try:
-        _values(line)
-    except csv.Error:
+    if not values:
         return (
             f"is {line[:SHOWN_CHARACTERS]!r}, which is not a complete record; remove line breaks "
             "from values, put quotation marks around whole values, and write \\ before a quotation "
@@ -197,8 +198,8 @@ def _record_per_line(line: str, columns: int) -> str | None:
     return None
 
 
-def _values_per_line(line: str, columns: int) -> str | None:
-    values = _values(line)
+def _values_per_line(line: str, values: Sequence[str], columns: int) -> str | None:
+    del line
     if len(values) != columns:
         return (
             f"has {len(values)} values for {columns} columns; put quotation marks around values "
@@ -218,8 +219,8 @@ HEADER_RULES: Mapping[str, Callable[[str], str | None]] = {
     "unique columns": _unique_columns,
 }
 """Name of a rule -> the check of the line with the names of the columns."""
-LINE_RULES: Mapping[str, Callable[[str, int], str | None]] = {
+LINE_RULES: Mapping[str, Callable[[str, Sequence[str], int], str | None]] = {
     "record per line": _record_per_line,
     "values per line": _values_per_line,
 }
-"""Name of a rule -> the check of any other line, which also gets the number of columns."""
+"""Name of a rule -> the check of any other line, of its values and of the number of columns."""

@@ -113,21 +113,16 @@ HEADER_RULES: Mapping[str, Callable[[str, RowSchema], str | None]] = {
 # The rules of a line
 
 
-def _record_per_line(line: str, columns: int) -> str | None:
+def _record_per_line(values: Sequence[str], columns: int) -> str | None:
     del columns
-    try:
-        cells(line)
-    except csv.Error:
-        return "is not one record"
-    return None
+    return None if values else "is not one record"
 
 
-def _values_per_line(line: str, columns: int) -> str | None:
-    number = len(cells(line))
-    return None if number == columns else f"has {number} values for {columns} columns"
+def _values_per_line(values: Sequence[str], columns: int) -> str | None:
+    return None if len(values) == columns else f"has {len(values)} values for {columns} columns"
 
 
-LINE_RULES: Mapping[str, Callable[[str, int], str | None]] = {
+LINE_RULES: Mapping[str, Callable[[Sequence[str], int], str | None]] = {
     "record per line": _record_per_line,
     "values per line": _values_per_line,
 }
@@ -254,10 +249,10 @@ def read_csv(name: str, data: bytes, schema: RowSchema, today: date) -> list[Row
     rows = []
     for line in lines:
         place = f"{name}, line {line.number}"
-        for check_line in LINE_RULES.values():
-            if reason := check_line(line.text, len(names)):
-                raise JobFailed(f"{place} {reason}")
         values = cells(line.text)
+        for check_line in LINE_RULES.values():
+            if reason := check_line(values, len(names)):
+                raise JobFailed(f"{place} {reason}")
         rows.append(tuple(column.value(values, place) for column in columns))
     return rows
 
@@ -275,13 +270,15 @@ def check_equal_columns(files: Mapping[str, bytes]) -> None:
 def cells(line: str) -> list[str]:
     r"""Return the values of a line. `\` is the escape character.
 
-    Raises:
-        csv.Error: A quotation mark is not closed, text follows the mark that closes a value, or
-            the line ends in the escape character.
+    The list is empty if the line is not one record: a quotation mark is not closed, text follows
+    the mark that closes a value, or the line ends in the escape character.
     """
-    if '"' in line or "\\" in line:
+    if '"' not in line and "\\" not in line:
+        return line.split(",")
+    try:
         return next(csv.reader([line], escapechar="\\", strict=True))
-    return line.split(",")
+    except csv.Error:
+        return []
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +36,7 @@ MAX_LENGTH = 1000
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")
 FIRST_YEAR = 1990
 """An interaction before this year is an error, for example a time that counts days."""
+FIRST_TIME = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
 FIRST_MILLISECONDS = 10**11
 """A time from this number on is not in seconds, which would be the year 5138."""
 WHOLE_NUMBER = re.compile(r"-?[0-9]+")
@@ -262,9 +264,7 @@ def _timestamp(value: str, field: SchemaField, now: datetime) -> str | None:
     """Return a message for a time that is not between 1990 and the end of tomorrow in UTC."""
     del field
     seconds = float(value)
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    end = (midnight + timedelta(days=2)).timestamp()
-    start = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
+    start, end = FIRST_TIME, _end_of_tomorrow(now)
     if start <= seconds < end:
         return None
     if seconds < 0:
@@ -274,6 +274,13 @@ def _timestamp(value: str, field: SchemaField, now: datetime) -> str | None:
     if start <= seconds / 1000 < end:
         return "which is in milliseconds; write seconds since 1970"
     return "which is later than tomorrow; write seconds since 1970, and no future time"
+
+
+@cache
+def _end_of_tomorrow(now: datetime) -> float:
+    """Return the first second after tomorrow in UTC. It is computed once for all values."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (midnight + timedelta(days=2)).timestamp()
 
 
 def _creation_timestamp(value: str, field: SchemaField, now: datetime) -> str | None:
