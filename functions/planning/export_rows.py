@@ -317,9 +317,9 @@ def too_few_rows(situation: Situation) -> Iterator[str]:
 
 
 def few_rows_beside_events(situation: Situation) -> Iterator[str]:
-    """Yield a message for a FULL export of fewer than 1,000 interactions beside an event tracker.
+    """Yield a message for a FULL export of fewer than 1,000 interactions beside recorded events.
 
-    With the recorded events the dataset has perhaps enough interactions.
+    With the events of a tracker, or of a `streamed` dataset, there may be enough interactions.
     """
     if _events_arrive(situation):
         yield from _too_few_rows(situation)
@@ -327,7 +327,9 @@ def few_rows_beside_events(situation: Situation) -> Iterator[str]:
 
 def _events_arrive(situation: Situation) -> bool:
     """Return True if a FULL import of the selected dataset is not its only source of data."""
-    return situation.dataset["importMode"] == "FULL" and bool(situation.world.event_trackers)
+    dataset = situation.dataset
+    is_streamed = bool(situation.world.event_trackers) or dataset.get("streamed", False)
+    return dataset["importMode"] == "FULL" and is_streamed
 
 
 def _too_few_rows(situation: Situation) -> Iterator[str]:

@@ -335,13 +335,15 @@ def test_only_these_imports_need_a_thousand_rows(dataset_type, mode, refused):
     [(dataset_settings(), 0, 1), (INCREMENTAL, 1, 0)],
     ids=["FULL", "INCREMENTAL"],
 )
-def test_beside_an_event_tracker_few_rows_of_a_full_import_are_a_warning(
+def test_beside_recorded_events_few_rows_of_a_full_import_are_a_warning(
     dataset, refusals, warnings
 ):
     tracked = {"event_trackers": ["arn:tracker"]}
-    assert len(row_messages(1, dataset, **tracked)) == refusals
-    assert len(row_messages(1, dataset, few_rows_beside_events, **tracked)) == warnings
-    assert row_messages(1, dataset, few_rows_beside_events) == []
+    streamed = {**dataset, "streamed": True}
+    for of_dataset, changes in ((dataset, tracked), (streamed, {})):
+        assert len(row_messages(1, of_dataset, **changes)) == refusals
+        assert len(row_messages(1, of_dataset, few_rows_beside_events, **changes)) == warnings
+    assert row_messages(1, dataset, few_rows_beside_events) == [], "no event arrives"
 
 
 def test_rows_that_were_not_counted_pass():

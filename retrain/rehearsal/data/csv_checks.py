@@ -94,7 +94,8 @@ def _field(name: str, avro_type: str | list[str]) -> Field:
 
 def _line_problem(line: str, columns: int) -> str | None:
     """Return the reason for which a line is not a row with so many columns, or None."""
-    reasons = (check_line(line, columns) for check_line in LINE_RULES.values())
+    values = cells(line)
+    reasons = (check_line(values, columns) for check_line in LINE_RULES.values())
     return next(filter(None, reasons), None)
 
 
