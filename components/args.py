@@ -37,15 +37,16 @@ class DatasetArgs:
     dataset_arn: pulumi.Input[str]
     """ARN of the dataset to fill."""
     data_location: pulumi.Input[str]
-    """`s3://bucket/file.csv`, or a prefix that ends in `/`: every file below it is imported.
+    """`s3://bucket/file.csv`, or a folder that ends in `/`: its files are imported.
 
-    The files are plain CSV and apart from those of the other datasets. `{date}` is the day of the
-    run in UTC, for example 2026-11-29.
+    Files in subfolders are not imported. The files are plain CSV in UTF-8, and apart from those of
+    the other datasets. `{date}` is the day of the run in UTC, for example 2026-11-29.
     """
     import_mode: ImportMode = "FULL"
     """`FULL` replaces all bulk data of the dataset, and `INCREMENTAL` adds to it.
 
-    An `INCREMENTAL` export needs 1,000 interactions at least, and a `FULL` import before it.
+    `INCREMENTAL` needs a `FULL` import before it. An export of interactions has at least 1,000
+    rows, and an `INCREMENTAL` export of action interactions too.
     """
     min_relative_size: float = 0.5
     """A `FULL` export with less than this share of the bytes of the last `FULL` import is refused.

@@ -72,7 +72,8 @@ def _shared_location_error(datasets: DatasetsArgs, key: str, location: str) -> s
 def _below_prefix_error(datasets: DatasetsArgs, location: str) -> str | None:
     """Return an error message if this location or marker is below the prefix of a dataset.
 
-    It would be imported into that dataset, because every file below a prefix is imported.
+    A file in the prefix would be imported into that dataset. A file in a subfolder would not, but
+    each run would warn about it.
     """
     for key, dataset in datasets.configured().items():
         prefix = dataset.data_location
@@ -80,7 +81,7 @@ def _below_prefix_error(datasets: DatasetsArgs, location: str) -> str | None:
             continue
         if location != prefix and location.startswith(prefix):
             return (
-                f"lies inside datasets.{key}.dataLocation, where every file is imported; "
+                f"lies inside datasets.{key}.dataLocation; "
                 f"move it outside, for example to '{_location_outside(location, prefix)}'"
             )
     return None

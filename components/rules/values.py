@@ -293,8 +293,8 @@ def _file_error(text: str) -> str | None:
         is_in_bucket = "/" in folder.removeprefix("s3://")
         prefix = f"{folder}/" if is_in_bucket else "s3://bucket/exports/"
         return (
-            f"has the wildcard {wildcard[0]!r}, which Personalize does not support; name a prefix "
-            f"that ends in / to import every file below it, for example '{prefix}'"
+            f"has the wildcard {wildcard[0]!r}, which Personalize does not support; name a folder "
+            f"that ends in / to import the files in it, for example '{prefix}'"
         )
     formats = "|".join(UNSUPPORTED_FORMATS)
     if extension := re.search(rf"(\.csv)?\.({formats})$", text, re.IGNORECASE):

@@ -214,7 +214,7 @@ OUTPUTS = {
         },
         (
             "datasets.users.readyMarker: 's3://bucket/users/_SUCCESS' lies inside "
-            "datasets.users.dataLocation, where every file is imported; "
+            "datasets.users.dataLocation; "
             "move it outside, for example to 's3://bucket/users.SUCCESS'"
         ),
     ),

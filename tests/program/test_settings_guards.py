@@ -88,7 +88,7 @@ REFUSED = {
         },
         (
             f"{MARKER}: 's3://bucket/{{date}}/users/parts/_SUCCESS' lies inside "
-            "datasets.users.dataLocation, where every file is imported; "
+            "datasets.users.dataLocation; "
             "move it outside, for example to 's3://bucket/{date}/users.SUCCESS'"
         ),
     ),
@@ -99,7 +99,7 @@ REFUSED = {
         },
         (
             f"{MARKER}: 's3://bucket/interactions/users.done' lies inside "
-            "datasets.interactions.dataLocation, where every file is imported; "
+            "datasets.interactions.dataLocation; "
             "move it outside, for example to 's3://bucket/interactions.users.done'"
         ),
     ),

@@ -30,7 +30,7 @@ CITY = "name a city, for example 'Europe/Berlin'"
 PLACEHOLDER = "the only placeholder is {date}, the day of the run as 2026-11-29"
 NO_BUCKET = "which is not a valid name of a bucket; expected for example 's3://bucket/users.csv'"
 NO_WILDCARD = (
-    "which Personalize does not support; name a prefix that ends in / to import every file below it"
+    "which Personalize does not support; name a folder that ends in / to import the files in it"
 )
 NOT_PLAIN = "is not plain CSV, the only format that Personalize imports"
 LONG_DAY = f"s3://bucket/{'x' * 233}/{{date}}/"
@@ -109,7 +109,7 @@ LOCATIONS = {
         },
         (
             "datasets.items.dataLocation: 's3://bucket/{date}/interactions/items.csv' lies inside "
-            "datasets.interactions.dataLocation, where every file is imported; "
+            "datasets.interactions.dataLocation; "
             "move it outside, for example to 's3://bucket/{date}/interactions.items.csv'"
         ),
     ),
@@ -120,7 +120,7 @@ LOCATIONS = {
         },
         (
             "datasets.interactions.dataLocation: 's3://bucket/users/clicks/' lies inside "
-            f"{LOCATION}, where every file is imported; "
+            f"{LOCATION}; "
             "move it outside, for example to 's3://bucket/users.clicks/'"
         ),
     ),
