@@ -315,5 +315,5 @@ class _Column:
 
 def _lines(data: bytes) -> list[Line]:
     """Return the lines of a file that are not empty. The first one is the header."""
-    lines = LINE_BREAK.split(data.decode("utf-8-sig"))
+    lines = LINE_BREAK.split(data.decode())
     return [Line(number, text) for number, text in enumerate(lines, start=1) if text]

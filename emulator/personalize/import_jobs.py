@@ -1,6 +1,7 @@
 """The operations on dataset import jobs, which turn CSV files in S3 into rows of a dataset."""
 
 import hashlib
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING, NamedTuple
 
 from emulator.personalize import rules
@@ -101,8 +102,11 @@ def _read_files(store: Store, source: Source) -> dict[str, bytes]:
         raise JobFailed(
             f"Invalid Data location. There is no CSV file at s3://{source.bucket}/{source.key}"
         )
+    mark = BOM_UTF8 if store.options.switches.byte_order_mark == "skip" else b""
     return {
-        f"s3://{source.bucket}/{key}": objects.read(source.bucket, key, source.role_arn)
+        f"s3://{source.bucket}/{key}": objects.read(
+            source.bucket, key, source.role_arn
+        ).removeprefix(mark)
         for key in csv_keys
     }
 

@@ -53,6 +53,8 @@ class Switches:
             solutionVersionArn. If False, they return to their defaults.
         other_files: "fail" an import job that finds files other than CSV below its prefix, or
             "skip" these files.
+        byte_order_mark: "skip" the mark at the beginning of a CSV file, or "keep" it as a part of
+            the first column's name.
         update_verb: The first word of an update's status. The API's reference has CREATE, some of
             AWS's own tests have UPDATE.
         update_needs_new_data: An UPDATE training fails if no interactions arrived since the last
@@ -84,6 +86,7 @@ class Switches:
     update_visible_after: float = 0
     update_keeps_settings: bool = True
     other_files: Literal["fail", "skip"] = "fail"
+    byte_order_mark: Literal["skip", "keep"] = "skip"
     update_verb: Literal["CREATE", "UPDATE"] = "CREATE"
     update_needs_new_data: bool = True
     version_name_has_solution: bool = False

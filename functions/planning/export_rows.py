@@ -75,6 +75,25 @@ def unknown_columns(situation: Situation) -> Iterator[str]:
         )
 
 
+def order_of_columns(situation: Situation) -> Iterator[str]:
+    """Yield a message for a file whose columns are in another order than in the schema.
+
+    The guide asks for this order, and it is not known whether another one is a problem:
+    https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html.
+    """
+    names = [field["name"] for field in situation.fields]
+    for file in situation.export.samples:
+        in_file = [name for name in file.header if name in names]
+        in_schema = [name for name in names if name in file.header]
+        if in_file != in_schema:
+            yield (
+                f"{situation.export.url(file.key)}: the columns are in another order than in the "
+                f"dataset's schema, which has {', '.join(in_schema)}; if values arrive in wrong "
+                "columns, write them in this order"
+            )
+            return
+
+
 def _wrong_columns(
     file: FileSample, files: Sequence[FileSample], fields: Sequence[SchemaField]
 ) -> str | None:

@@ -519,6 +519,13 @@ GUARDS = (
         "Remove the columns, or correct their names.",
     ),
     Guard(
+        "order of columns",
+        "WARN",
+        "export",
+        export_rows.order_of_columns,
+        "Nothing, or write the columns in the order of the schema.",
+    ),
+    Guard(
         "number of rows",
         "WARN",
         "export",

@@ -237,6 +237,19 @@ def test_a_switch_decides_about_other_files_below_a_prefix(other_files, result):
 
 
 @pytest.mark.parametrize(
+    ("byte_order_mark", "result"),
+    [
+        ("skip", ("ACTIVE", None)),
+        ("keep", ("CREATE FAILED", "Input csv is missing the following columns: [USER_ID]")),
+    ],
+)
+def test_a_switch_decides_about_a_byte_order_mark(byte_order_mark, result):
+    world = World(switches=Switches(byte_order_mark=byte_order_mark))
+    world.put("interactions.csv", b"\xef\xbb\xbf" + interactions())
+    assert import_result(world, world.create_dataset()) == result
+
+
+@pytest.mark.parametrize(
     ("location", "message"),
     [
         ("https://exports/x.csv", "Invalid Data location."),

@@ -6,6 +6,7 @@ import pytest
 
 from functions.planning.export_rows import (
     few_rows_beside_events,
+    order_of_columns,
     too_few_rows,
     unknown_columns,
     wrong_columns,
@@ -109,6 +110,19 @@ def test_columns_that_the_schema_lacks_are_named():
 
 def test_without_a_schema_no_column_is_unknown():
     assert found(unknown_columns, export(), schemas={}) == [], "another guard finds the dataset"
+
+
+def test_another_order_of_the_columns_is_a_warning_about_the_first_file():
+    header = ("TIMESTAMP", "NOTE", "USER_ID", "ITEM_ID")
+    other = [sample(key=f"{number}.csv", header=header) for number in range(2)]
+    assert found(order_of_columns, export(samples=[sample(header=("NOTE", *COLUMNS[:3]))])) == []
+    assert found(order_of_columns, export(samples=[sample(), *other])) == [
+        (
+            "s3://exports/0.csv: the columns are in another order than in the dataset's schema, "
+            "which has USER_ID, ITEM_ID, TIMESTAMP; if values arrive in wrong columns, write them "
+            "in this order"
+        )
+    ]
 
 
 # The values
