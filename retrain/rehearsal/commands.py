@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 
 import pulumi
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
 from rich.console import Console
 
 from emulator import EmulatorError
@@ -19,7 +24,7 @@ from emulator.personalize.timeline import Duration, FixedTimings
 from retrain.rehearsal.errors import FailedError, RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from emulator import Emulator
 
@@ -34,12 +39,13 @@ UNUSABLE_ERRORS = (pulumi.RunError, DeploymentError, EmulatorError, RehearsalErr
 """The errors of a stack or an emulator that cannot be used."""
 ERRORS = (*UNUSABLE_ERRORS, BotoCoreError, ClientError, FailedError, OSError)
 """All errors that end a command with a message."""
+CONNECTION_ERRORS = (URLError, ConnectionError, HTTPClientError, EndpointConnectionError)
 
 
 def print_error(error: Exception) -> int:
     """Print one of ERRORS to stderr. Return the exit code of the command."""
     message = f"{error}"
-    if isinstance(error, URLError | ConnectionError):
+    if isinstance(error, CONNECTION_ERRORS):
         message = f"the emulator does not answer ({error}); start the command again"
     elif isinstance(error, OSError):
         message = f"{error}; check the disk, and TMPDIR, the folder for temporary files"
@@ -53,10 +59,12 @@ def export_lines(variables: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def until_interrupted(emulator: Emulator) -> Iterator[None]:
-    """Run the block, and then wait for Ctrl-C or SIGTERM.
+def until_interrupted(
+    emulator: Emulator, while_waiting: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Run the block, and then call `while_waiting` again and again until Ctrl-C or SIGTERM.
 
-    A signal during the block does not interrupt it, but ends the waiting. Raises FailedError if
+    A signal does not interrupt the block or a call, but ends the waiting. Raises FailedError if
     the emulator dies first.
     """
     stop = threading.Event()
@@ -67,7 +75,7 @@ def until_interrupted(emulator: Emulator) -> Iterator[None]:
     try:
         yield
         while emulator.alive() and not stop.wait(POLL_SECONDS):
-            pass
+            while_waiting()
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

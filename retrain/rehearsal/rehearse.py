@@ -11,7 +11,6 @@ from rich.console import Console
 
 from emulator import running
 from emulator.personalize.timeline import Duration, FixedTimings
-from functions.planning.situation import DATE
 from retrain.rehearsal import config_changes
 from retrain.rehearsal.commands import (
     ERRORS,
@@ -24,6 +23,7 @@ from retrain.rehearsal.commands import (
 )
 from retrain.rehearsal.deployed_stack import deploy_stack
 from retrain.rehearsal.errors import FailedError, RehearsalError
+from retrain.rehearsal.kept_stack import KeptStack
 from retrain.rehearsal.play import play
 from retrain.rehearsal.scenarios import Name, Scenario, select
 from retrain.rehearsal.screens import print_progress, print_result, print_summary
@@ -234,20 +234,19 @@ def _camel_case_keys(fields: list[tuple[str, object]]) -> dict[str, object]:
 def _keep(deployed: DeployedStack, console: Console) -> None:
     """Print how to use the emulator, and keep it running until Ctrl-C.
 
-    A newer export is written first, so that the user can start a run by hand. Raises FailedError
-    if the emulator dies.
+    S3 always has a newer export, so that the user can start runs by hand. Raises FailedError if the
+    emulator dies.
     """
-    with until_interrupted(deployed.emulator):
-        day = deployed.write_export_for_today()
-        datasets = deployed.stack.args.datasets.configured().values()
-        is_daily = any(DATE in str(dataset.data_location) for dataset in datasets)
+    kept = KeptStack(deployed)
+    with until_interrupted(deployed.emulator, while_waiting=kept.refresh):
+        kept.write_export()
         outputs = {name: deployed.output(key) for name, key in OUTPUT_VARIABLES.items()}
-        place = f" at {DATE} = {day}" if is_daily else ""
         console.print(
             "\nThe emulator runs until you press Ctrl-C. In another shell, set these variables "
             "for the AWS CLI\nand boto3:\n\n"
             f"{export_lines({**deployed.emulator.exports, **outputs})}\n\n"
-            f"S3 has a newer export{place} for a run by hand.\n",
+            f"S3 has a newer export{kept.place} for a run by hand, and gets another one after each "
+            "run that imports it.\n",
             highlight=False,
             markup=False,
         )

@@ -28,7 +28,6 @@ OPTIONS = {
     "limits.maxTrainingsPerMonth": 1,
     "importRoleArn": "arn:aws:iam::123456789012:role/team/import",
     "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/team/boundary",
-    "paused": True,
 }
 
 
@@ -45,15 +44,29 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def document(folder, monkeypatch, capsys):
-    """Return the JSON document of a rehearsal with short jobs."""
+def runs_by_hand():
+    """The runs that are started by hand while the emulator is kept."""
+    return []
+
+
+@pytest.fixture
+def document(folder, runs_by_hand, monkeypatch, capsys):
+    """Return the JSON document of a rehearsal with short jobs, and keep it for runs by hand."""
+
+    def run_by_hand(kept):
+        runs_by_hand.append(kept.deployed.follow(kept.deployed.start_by_hand()))
+        signal.raise_signal(signal.SIGINT)
+
     monkeypatch.setattr(rehearse, "TIMINGS", SHORT)
-    options = {"project_dir": folder, "data_dir": folder, "as_json": True}
+    monkeypatch.setattr(rehearse.KeptStack, "refresh", run_by_hand)
+    options = {"project_dir": folder, "data_dir": folder, "as_json": True, "keep": True}
     assert rehearse.rehearse("dev", **options) == 0
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(document):
+def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(
+    document, runs_by_hand
+):
     assert document["succeeded"]
     report = document["report"]
     assert report["status"] == "TRAINED", "the second solution has no campaign"
@@ -78,6 +91,12 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
     assert campaign["solutionVersionArn"] == new["solutionVersionArn"]
     assert len(campaign["recommendations"]) == 5
     assert all(item["title"] for item in campaign["recommendations"])
+
+    (run_by_hand,) = runs_by_hand
+    assert run_by_hand.report["text"].splitlines()[0].endswith(": TRAINED")
+    assert [row["outcome"] for row in run_by_hand.report["imports"]] == ["IMPORTED"] * 3, (
+        "the export of today is newer than the exports of the schedule's runs"
+    )
 
 
 def test_an_interrupted_rehearsal_prints_no_error_and_leaves_no_process():

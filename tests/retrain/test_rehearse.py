@@ -44,6 +44,7 @@ def rehearsed(services, monkeypatch):
     monkeypatch.setattr(rehearse, "play", play)
     monkeypatch.setattr(deployed_stack.DeployedStack, "first_run", lambda _: summary())
     monkeypatch.setattr(commands, "POLL_SECONDS", 0)
+    monkeypatch.setattr(rehearse.KeptStack, "refresh", lambda _: None)
     return services
 
 
@@ -178,8 +179,8 @@ def test_json_contains_the_scenarios_with_or_without_the_first_run(rehearsed, ca
     assert scenario["runs"][0]["report"]["status"] == "DEPLOYED"
 
 
-LIMIT = ClientError({"Error": {"Code": "Limit", "Message": "5"}}, "Make")
 NO_CONNECTION = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+LIMIT = ClientError({"Error": {"Code": "Limit", "Message": "5"}}, "Make")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,6 @@ NO_CONNECTION = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
     [
         ("deployed_stack.create_resources", LIMIT, 2),
         ("rehearse.running", EmulatorError("no free port"), 2),
-        ("deployed_stack.DeployedStack.first_run", NO_CONNECTION, 1),
     ],
 )
 @pytest.mark.usefixtures("rehearsed")
@@ -202,6 +202,10 @@ def test_an_error_is_a_message_without_a_traceback(monkeypatch, capsys, function
 @pytest.mark.parametrize(
     ("error", "message"),
     [
+        (
+            NO_CONNECTION,
+            f"the emulator does not answer ({NO_CONNECTION}); start the command again",
+        ),
         (
             URLError("refused"),
             "the emulator does not answer (<urlopen error refused>); start the command again",
@@ -229,7 +233,8 @@ def test_keep_prints_the_variables_and_waits_for_a_signal(rehearsed, monkeypatch
         "the AWS CLI\nand boto3:\n\n"
         "export AWS_ENDPOINT_URL=http://127.0.0.1:1\nexport AWS_REGION=eu-west-1\n"
         f"export MACHINE={STATE_MACHINE}\nexport GROUP=retraining-dev\n\n"
-        "S3 has a newer export for a run by hand.\n\n"
+        "S3 has a newer export for a run by hand, and gets another one after each run that imports "
+        "it.\n\n"
     )
     assert len(rehearsed.exports) == 1
     assert signal.getsignal(number) == handler
@@ -244,7 +249,8 @@ def test_keep_names_the_day_of_the_export_if_a_location_contains_the_date(
     assert rehearse.rehearse("dev", keep=True, project_dir=folder) == 1
     today = datetime.now(UTC).date().isoformat()
     assert capsys.readouterr().out.splitlines()[-2] == (
-        f"S3 has a newer export at {{date}} = {today} for a run by hand."
+        f"S3 has a newer export at {{date}} = {today} for a run by hand, and gets another one "
+        "after each run that imports it."
     )
     assert [export["day"] for export in rehearsed.exports] == [today]
 

@@ -30,10 +30,29 @@ def next_slot(monkeypatch):
     return call
 
 
-def test_the_next_slot_is_not_taken_for_the_first_event(next_slot):
-    slot = datetime.fromisoformat(next_slot("cron(* * * * ? *)"))
+EXPRESSIONS = ("cron(* * * * ? *)", "cron(0 3 ? * MON *)", "rate(1 hours)", "rate(7 days)")
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_the_slots_are_in_order_on_different_days_before_today(next_slot, expression):
+    days = []
+    slot = None
+    for _ in range(schedule.PAST_SLOTS):
+        slot = next_slot(expression, slot)
+        days.append(datetime.fromisoformat(slot).date())
+    assert sorted(set(days)) == days
+    assert days[-1] < datetime.now(UTC).date(), "a run by hand belongs to a later day"
+
+
+def test_a_slot_after_the_past_ones_is_not_taken_for_the_first_event(next_slot):
+    slot = datetime.fromisoformat(next_slot("cron(* * * * ? *)", datetime.now(UTC).isoformat()))
     wait = slot - datetime.now(UTC)
     assert timedelta(minutes=10) < wait < timedelta(minutes=13)
+
+
+def test_a_schedule_without_past_slots_begins_with_a_future_one(next_slot):
+    year = datetime.now(UTC).year + 1
+    assert next_slot(f"cron(0 3 1 1 ? {year})") == f"{year}-01-01T03:00:00+00:00"
 
 
 def test_the_next_slot_comes_after_the_earlier_one(next_slot):
