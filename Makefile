@@ -55,8 +55,9 @@ workflow: $(READY) ## print the state machine of the sample stack
 mutants: $(READY) ## change the code at random for 30 minutes and see if the tests notice
 	@$(BIN)/python -m tests.mutants
 
-faults: $(READY) ## test five times as many random faults as the tests do (some minutes)
-	@EXAMPLES=20 $(BIN)/python -m pytest -n 3 --quiet tests/workflow/test_exactly_once.py
+faults: $(READY) ## test many more random faults than the tests do (some minutes)
+	@EXAMPLES=20 STORIES=100 YEARS=5 $(BIN)/python -m pytest -n 3 --quiet \
+		tests/workflow/test_exactly_once.py tests/workflow/test_sequences.py
 
 benchmark: $(READY) ## replay good runs in virtual time: delays, transitions, calls, cost
 	@$(BIN)/python -m tests.benchmarks.replay

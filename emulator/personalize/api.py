@@ -167,16 +167,13 @@ class Personalize:
             solution = store.get(Solution, solution_arn)
             return solutions.start_training(store, solution, automatic=True).arn
 
-    def resource(self, resource_class: type[R], arn: str, caller: Caller) -> R:
-        """Return a resource with all that it stores, for example what a version has learned.
+    def resources(self, kind: type[R], caller: Caller) -> dict[str, R]:
+        """Return the resources of a kind by ARN, oldest first, with all that they store.
 
-        The API shows only a part of it.
-
-        Raises:
-            ApiError: ResourceNotFoundException if there is no such resource.
+        The API shows only a part of it, for example not what a version has learned.
         """
         with self._lock:
-            return self._advanced_store(caller).get(resource_class, arn)
+            return {item.arn: item for item in self._advanced_store(caller).all(kind)}
 
     def rows(self, dataset_arn: str, caller: Caller) -> list[Row]:
         """Return the rows of a dataset. The values of a row are in the order of the schema.

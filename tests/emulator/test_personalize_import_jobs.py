@@ -397,14 +397,15 @@ def test_the_emulator_knows_what_each_import_read_and_what_each_version_learned(
     again = world.start_import(dataset, "again")
     world.wait()
 
-    def learned(version):
-        return world.personalize.resource(SolutionVersion, version, CALLER).learned
-
-    assert (learned(full), learned(both)) == ({dataset: (first,)}, {dataset: (first, more)})
-    assert world.personalize.resource(Dataset, dataset, CALLER).imports == (again,), (
+    versions = world.personalize.resources(SolutionVersion, CALLER)
+    assert [versions[arn].learned for arn in (full, both)] == [
+        {dataset: (first,)},
+        {dataset: (first, more)},
+    ]
+    assert world.personalize.resources(Dataset, CALLER)[dataset].imports == (again,), (
         "a FULL import replaces the others, and a failed one brings nothing"
     )
-    assert world.personalize.resource(ImportJob, more, CALLER).hashes == {
+    assert world.personalize.resources(ImportJob, CALLER)[more].hashes == {
         "s3://exports/more.csv": sha256(numbered_interactions(1000)).hexdigest()
     }
 

@@ -145,7 +145,7 @@ class Recorder:
         for pause in (*LAMBDA_RETRY_SECONDS, None):
             self._closed_execution = execution
             try:
-                report = handler("close_run")(_event(execution), None)
+                report = handler("close_run")(event_of(execution), None)
             except (ClientError, ServiceUnavailable, Throttled):
                 if pause is None:
                     self.not_closed.add(execution.arn)
@@ -293,7 +293,7 @@ def is_of_this_run(version: Mapping[str, object]) -> bool:
     return str(version.get("name", "")).startswith(f"{PREFIX}-{RUN_ID}-")
 
 
-def _event(execution: Execution) -> Mapping[str, object]:
+def event_of(execution: Execution) -> Mapping[str, object]:
     """Return EventBridge's event of an ended execution. Times are milliseconds since 1970."""
     ended = round(execution.events[-1]["timestamp"].timestamp() * 1000)
     return {

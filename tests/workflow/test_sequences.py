@@ -1,0 +1,103 @@
+"""Several slots in a row: no promise is broken, whatever goes wrong in them and around them.
+
+The real state machine and functions run against the Personalize emulator on virtual time. The
+stories are the same in every test run. The environment variable STORIES is their number, by
+default 4. `make faults` tells many more, which takes some minutes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from components.args import LimitsArgs
+from tests.workflow.pipeline import deploy
+from tests.workflow.promises import (
+    broken_promises,
+    missed_weeks,
+    moved_to_older,
+    paid_twice,
+    wrong_report,
+)
+from tests.workflow.stories import DATASETS, HARD, WEATHER, Happening, Slot, draw_story, draw_year
+from tests.workflow.storytelling import Kills, Storyteller
+from tests.workflow.truth import Truth
+from tests.world import HOUR, MOVIES, campaign, solution
+
+STORIES = int(os.environ.get("STORIES", "4"))
+YEARS = int(os.environ.get("YEARS", "1"))
+SLOTS = 5
+HAPPENINGS_AT_MOST = 3
+"""How much goes wrong in one slot."""
+QUIET: Sequence[Slot] = [
+    tuple(Happening("upload", dataset, -HOUR) for dataset in DATASETS),
+    (),
+]
+"""The slots at the end of each story. The first one has new data."""
+GROUP = (
+    MOVIES.with_datasets("interactions", "items")
+    .with_solutions(
+        solution(
+            "taste",
+            campaigns=[
+                campaign("home", user_id="u1", min_results=1, minutes=5),
+                campaign("shelf", user_id="u2", min_results=1, minutes=5),
+            ],
+        ),
+        solution("novel", campaigns=[campaign("page", user_id="u3", min_results=1, minutes=5)]),
+    )
+    .with_options(
+        limits=LimitsArgs(
+            max_import_hours=1,
+            max_training_hours=2,
+            max_campaign_hours=1,
+            max_trainings_per_month=0,
+        )
+    )
+)
+DURATIONS = {"solution-version": 600, "campaign-update": 300}
+"""The jobs are short, because a long job only adds polls."""
+
+
+@contextmanager
+def storyteller(seed: int, **options: object) -> Iterator[Storyteller]:
+    """Deploy the pipeline, and yield who tells a story of it."""
+    kills = Kills()
+    with deploy(GROUP, durations=DURATIONS, handlers=kills.handlers()) as pipeline:
+        truth = Truth(pipeline, seed)
+        with truth.recording():
+            yield Storyteller(pipeline, truth, kills, seed, **options)
+
+
+def tell(seed: int, story: Sequence[Slot]) -> list[str]:
+    """Tell a story, and return the promises that were broken."""
+    with storyteller(seed) as teller:
+        teller.tell([*story, *QUIET])
+        return list(broken_promises(teller))
+
+
+@pytest.mark.parametrize("seed", range(STORIES))
+def test_no_promise_is_broken_in_five_slots(seed):
+    story = draw_story(seed, SLOTS, at_most=HAPPENINGS_AT_MOST)
+    assert tell(seed, story) == [], story
+
+
+@pytest.mark.parametrize("seed", range(YEARS))
+def test_a_pipeline_that_nobody_touches_trains_every_week_of_a_year(seed):
+    story = draw_year(seed, probability=0.02)
+    with storyteller(seed, weather=WEATHER) as teller:
+        teller.tell(story)
+        missed = missed_weeks(teller)
+        problems = [
+            *paid_twice(teller.truth, asked=[]),
+            *moved_to_older(teller.truth),
+            *(problem for ended in teller.ended for problem in wrong_report(ended)),
+        ]
+    assert problems == [], story
+    unexplained = {
+        week: reports
+        for week, reports in missed.items()
+        if not HARD & {happening.kind for happening in story[week] if happening.seconds >= 0}
+    }
+    assert unexplained == {}, "nothing happened in these weeks because of which a run may not train"

@@ -1,0 +1,193 @@
+"""Record what a Personalize emulator really did, whatever the tags and the reports say."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from unittest.mock import patch
+
+from emulator.personalize.resources import Campaign, Dataset, ImportJob, SolutionVersion
+from tests.workflow.clients import FUNCTIONS, OPERATOR
+from tests.workflow.pipeline import Pipeline
+from tests.world import dataset_arn
+
+TRIAL = "retraining-trial"
+BAD_VERSIONS = 0.2
+"""The share of the versions whose campaign answers without items."""
+
+
+class Update(NamedTuple):
+    """An update of a campaign that Personalize accepted."""
+
+    at: datetime
+    campaign: str
+    served: str
+    target: str
+    person: bool
+
+
+class Training(NamedTuple):
+    """A version, and what it learned."""
+
+    arn: str
+    solution: str
+    status: str
+    created: datetime
+    ended: datetime
+    learned: Mapping[str, tuple[str, ...]]
+    newest_import: datetime
+    """The creation of the newest import that it learned."""
+    config: str
+    """The mode and the configuration of the solution."""
+
+
+@dataclass
+class Truth:
+    """What happened in the Personalize of a pipeline since the recording began."""
+
+    pipeline: Pipeline
+    seed: int
+    foreign: set[str] = field(default_factory=set)
+    """The versions that the pipeline did not train."""
+    updates: list[Update] = field(default_factory=list)
+    passed: set[tuple[str, str]] = field(default_factory=set)
+    """The campaigns and versions where a probe got a good answer."""
+    uploads: list[tuple[datetime, str, str]] = field(default_factory=list)
+    """When which dataset got an export with which hash."""
+    probe_faults: dict[str, datetime] = field(default_factory=dict)
+    """The end of the time in which the user of a campaign's probe is unknown."""
+
+    def __post_init__(self) -> None:
+        self.foreign |= {training.arn for training in self.trainings()}
+        for dataset in self.pipeline.group.datasets:
+            content = self.pipeline.bucket.objects[f"{dataset}.csv"]
+            digest = hashlib.sha256(content).hexdigest()
+            self.uploads.append((self.pipeline.clock.now(), dataset, digest))
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record the requests inside the block, and answer for the bad versions."""
+        call_service = self.pipeline.personalize.call
+
+        def call(operation, request, caller):
+            if operation == "UpdateCampaign":
+                return self._update(call_service, request, caller)
+            response = call_service(operation, request, caller)
+            if operation == "GetRecommendations":
+                return self._answer(request["campaignArn"], response)
+            return response
+
+        with patch.object(self.pipeline.personalize, "call", call):
+            yield
+
+    def _update(self, call_service, request, caller):
+        campaign = request["campaignArn"]
+        served, before = self.served(campaign), len(self._campaign(campaign).changes)
+        try:
+            return call_service("UpdateCampaign", request, caller)
+        finally:
+            if len(self._campaign(campaign).changes) > before:
+                target = request["solutionVersionArn"]
+                now, person = self.pipeline.clock.now(), caller.arn != FUNCTIONS.arn
+                self.updates.append(Update(now, campaign, served, target, person))
+
+    def _answer(self, campaign, response):
+        served = self.served(campaign)
+        has_fault = self.probe_faults.get(campaign, self.pipeline.clock.now())
+        if self.is_bad(served) or has_fault > self.pipeline.clock.now():
+            return {**response, "itemList": []}
+        if response.get("itemList"):
+            self.passed.add((campaign, served))
+        return response
+
+    # What the emulator stores
+
+    def is_bad(self, version: str) -> bool:
+        """Return True if campaigns answer without items while they serve a version."""
+        number = hashlib.sha256(f"{self.seed} {version}".encode()).digest()[0]
+        return version not in self.foreign and number < 256 * BAD_VERSIONS
+
+    def served(self, campaign: str, at: datetime | None = None) -> str:
+        """Return the version that a campaign serves at a time, by default now."""
+        return self._campaign(campaign).served_version_arn(at or self.pipeline.clock.now())
+
+    def is_changing(self, campaign: str) -> bool:
+        """Return True if an update of a campaign is running."""
+        return self._campaign(campaign).is_changing(self.pipeline.clock.now())
+
+    def on_trial(self, campaign: str) -> bool:
+        """Return True if the tags say that the version that a campaign serves is on trial."""
+        tag = self._campaign(campaign).tags.get(TRIAL, "")
+        return tag.split(" ")[0] == self.served(campaign)
+
+    def was_chosen(self, campaign: str) -> bool:
+        """Return True if a person moved a campaign to its version, or created it so."""
+        served = self.served(campaign)
+        moves = [update for update in self.updates if update.campaign == campaign]
+        by_person = any(move.person and move.target == served for move in moves)
+        first = not moves or moves[0].served == served
+        return by_person or first
+
+    def is_untried(self, campaign: str) -> bool:
+        """Return True if a campaign serves a version that nobody chose, tried or has on trial."""
+        return not (
+            self.was_chosen(campaign)
+            or (campaign, self.served(campaign)) in self.passed
+            or self.on_trial(campaign)
+        )
+
+    def upload(self, dataset: str, content: bytes) -> None:
+        """Write the export of a dataset."""
+        self.pipeline.bucket.put(f"{dataset}.csv", content)
+        digest = hashlib.sha256(content).hexdigest()
+        self.uploads.append((self.pipeline.clock.now(), dataset, digest))
+
+    def held(self, dataset: str) -> str | None:
+        """Return the hash of the file that a dataset holds, or None if it holds none."""
+        imports = self._resources(Dataset)[dataset_arn(dataset)].imports
+        jobs = self._resources(ImportJob)
+        return next(iter(jobs[imports[-1]].hashes.values())) if imports else None
+
+    def exports(self, dataset: str, since: datetime, until: datetime) -> set[str]:
+        """Return the hashes of the exports that a dataset had between two times."""
+        uploads = [(at, digest) for at, name, digest in self.uploads if name == dataset]
+        before = [digest for at, digest in uploads if at <= since]
+        return {*before[-1:], *(digest for at, digest in uploads if since < at <= until)}
+
+    def import_ends(self) -> list[datetime]:
+        """Return the times at which imports succeeded."""
+        now = self.pipeline.clock.now()
+        jobs = self._resources(ImportJob).values()
+        return [job.timeline.moments[-1].time for job in jobs if job.is_active(now)]
+
+    def trainings(self) -> list[Training]:
+        """Return all versions, oldest first."""
+        now, jobs = self.pipeline.clock.now(), self._resources(ImportJob)
+        return [
+            Training(
+                version.arn,
+                version.solution.arn,
+                version.status(now),
+                version.timeline.created,
+                version.timeline.moments[-1].time,
+                version.learned,
+                max(
+                    (
+                        jobs[arn].timeline.created
+                        for arns in version.learned.values()
+                        for arn in arns
+                    ),
+                    default=version.timeline.created,
+                ),
+                f"{version.details['trainingMode']} {version.details['solutionConfig']}",
+            )
+            for version in self._resources(SolutionVersion).values()
+        ]
+
+    def _campaign(self, arn: str) -> Campaign:
+        return self._resources(Campaign)[arn]
+
+    def _resources(self, kind):
+        return self.pipeline.personalize.resources(kind, OPERATOR)
