@@ -335,6 +335,10 @@ def test_a_region_has_at_most_20_unfinished_versions(world, solution):
         "LimitExceededException",
         "More than 20 resources with PENDING or IN_PROGRESS status",
     )
+    world.wait()
+    world.train(solution)
+    versions = world.client.list_solution_versions()["solutionVersions"]
+    assert len(versions) == 21, "versions that exist do not count"
 
 
 def test_a_group_has_at_most_10_solutions(world):

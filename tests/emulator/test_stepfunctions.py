@@ -316,6 +316,7 @@ def test_a_role_needs_a_permission_for_each_action_on_executions(aws):
         "list_executions": {"stateMachineArn": arn},
         "describe_execution": {"executionArn": execution},
         "get_execution_history": {"executionArn": execution},
+        "describe_state_machine_for_execution": {"executionArn": execution},
         "stop_execution": {"executionArn": execution},
     }
     assert invoke(aws, caller, calls) == dict.fromkeys(calls, "AccessDeniedException")
@@ -323,7 +324,14 @@ def test_a_role_needs_a_permission_for_each_action_on_executions(aws):
         aws,
         "sf-watcher",
         allow("states:ListExecutions", arn),
-        allow(["states:DescribeExecution", "states:GetExecutionHistory"], execution),
+        allow(
+            [
+                "states:DescribeExecution",
+                "states:GetExecutionHistory",
+                "states:DescribeStateMachineForExecution",
+            ],
+            execution,
+        ),
         allow("states:StopExecution", arn),
     )
     assert invoke(aws, caller, calls) == {
