@@ -33,7 +33,7 @@ def begin(store: Store, solution: Solution, train: Callable[[], object]) -> None
     updates = len(solution.changes)
 
     def train_and_plan_next() -> None:
-        is_current = solution.arn in store and len(solution.changes) == updates
+        is_current = len(solution.changes) == updates
         settings = solution.settings(store.now)
         if not is_current or not settings["performAutoTraining"]:
             return

@@ -117,6 +117,13 @@ def test_a_training_that_a_quota_prevents_is_tried_at_the_next_time(world):
     assert trainings(world, solution) == automatic(1 + 7 * 24)
 
 
+def test_a_training_that_still_runs_has_learned_from_the_interactions(world):
+    solution = world.create_trainable_solution()
+    world.inject("hang", job="solution-version")
+    world.wait(20 * DAY)
+    assert trainings(world, solution) == automatic(1)
+
+
 @pytest.mark.parametrize("is_on", [False, True])
 def test_nothing_trains_by_itself_without_the_switch_or_without_the_setting(is_on):
     world = World(switches=Switches(automatic_training=is_on))

@@ -290,6 +290,9 @@ def test_sync_is_turned_off_by_one_update_with_a_version_and_the_value_false(
     update = world.client.update_campaign
     assert error_of(update, campaignArn=syncing_campaign, campaignConfig=off) == by_half
     assert error_of(update, campaignArn=syncing_campaign, campaignConfig={}) == by_half
+    assert by_half == error_of(
+        update, campaignArn=syncing_campaign, solutionVersionArn=version, campaignConfig={}
+    ), "the value false must be written out"
     latest = f"{solution}/$LATEST"
     assert error_of(
         update, campaignArn=syncing_campaign, solutionVersionArn=latest, campaignConfig=off

@@ -18,7 +18,7 @@ from personalize_world import (
 )
 
 from emulator.personalize import ApiError, Switches
-from retrain.rehearsal.data.sample_data import FIELDS
+from retrain.rehearsal.data.sample_data import FIELDS, sample_data
 
 
 @pytest.fixture
@@ -442,6 +442,17 @@ def test_an_update_with_nothing_new_to_learn_fails(world, solution):
     assert version["status"] == "ACTIVE"
 
 
+def test_a_failed_import_and_an_import_of_items_are_nothing_new_to_learn(world, solution):
+    world.train(solution)
+    world.inject("fail", job="dataset-import-job")
+    new_import(world)
+    items = world.create_dataset(GROUP, "ITEMS")
+    world.put("items.csv", sample_data()["ITEMS"])
+    assert world.import_file(items, "items", key="items.csv")["status"] == "ACTIVE"
+    version = world.describe_version(world.train(solution, trainingMode="UPDATE"))
+    assert version["status"] == "CREATE FAILED"
+
+
 def test_an_update_after_a_failed_training_has_something_to_learn(world, solution):
     world.train(solution)
     new_import(world)
@@ -451,11 +462,16 @@ def test_an_update_after_a_failed_training_has_something_to_learn(world, solutio
     assert version["status"] == "ACTIVE", "no version has learned from the second import"
 
 
-def test_an_update_has_something_to_learn_if_an_event_tracker_streams(world, solution):
+@pytest.mark.parametrize(("fault", "status"), [("take", "ACTIVE"), ("fail", "CREATE FAILED")])
+def test_an_update_has_something_to_learn_if_an_active_event_tracker_streams(
+    world, solution, fault, status
+):
+    world.inject(fault, job="event-tracker")
     world.client.create_event_tracker(name="live", datasetGroupArn=GROUP)
+    world.wait()
     world.train(solution)
     version = world.describe_version(world.train(solution, trainingMode="UPDATE"))
-    assert version["status"] == "ACTIVE"
+    assert version["status"] == status
 
 
 def test_an_update_with_nothing_new_succeeds_if_the_switch_says_so():
@@ -475,6 +491,17 @@ def test_a_new_version_may_move_the_last_update_of_its_solution(includes_version
     world.train(solution)
     after = world.describe_solution(solution)["lastUpdatedDateTime"]
     assert (after - before).total_seconds() == seconds
+
+
+def test_an_old_description_does_not_show_the_time_of_a_newer_version():
+    world = World(switches=Switches(solution_time_includes_versions=True))
+    solution = world.create_trainable_solution()
+    world.wait(600)
+    before = world.describe_solution(solution)
+    world.start_training(solution)
+    world.inject("stale", operation="DescribeSolution")
+    world.wait(20)
+    assert world.describe_solution(solution) == before
 
 
 def test_update_solution_moves_the_last_update(world):
