@@ -25,9 +25,9 @@ UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 FORMATS = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip",
-    b"BZh": "bzip2",
+    b"BZh91AY&SY": "bzip2",
     b"\x28\xb5\x2f\xfd": "Zstandard",
-    b"PAR1": "Parquet",
+    b"PAR1\x15": "Parquet",
 }
 """The first bytes of a file -> the format that begins with them."""
 
@@ -90,6 +90,11 @@ def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
     return FileSample(
         key=key, header=names, rows=rows, error=row_error, has_byte_order_mark=has_mark
     )
+
+
+def printable(text: str) -> str:
+    """Return a text of a file for a message. Control characters are escaped."""
+    return text if text.isprintable() else repr(text)
 
 
 def _without_last_line(content: bytes) -> bytes:
@@ -179,7 +184,7 @@ def _unique_columns(header: str) -> str | None:
     counts = Counter(name.replace("_", "") for name in names)
     duplicates = [name for name in names if counts[name.replace("_", "")] > 1]
     if duplicates:
-        shown = " and ".join(name[:SHOWN_CHARACTERS] for name in duplicates[:2])
+        shown = " and ".join(printable(name[:SHOWN_CHARACTERS]) for name in duplicates[:2])
         return (
             f"the header has the columns {shown}, but Personalize needs names that differ, also "
             "without their underscores; rename or remove a column"

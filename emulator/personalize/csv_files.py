@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from emulator.personalize.errors import JobFailed
@@ -23,7 +24,7 @@ MAX_ID_LENGTH = 256
 MAX_LENGTH = 1000
 ID_FIELDS = ("USER_ID", "ITEM_ID", "ACTION_ID")
 FORMAT_PAGE = "https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html"
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
 FIRST_MILLISECONDS = 10**11
 """A time from this number on is not in seconds, which would be the year 5138."""
 
@@ -36,9 +37,9 @@ BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 COMPRESSIONS = {
     b"\x1f\x8b": "gzip",
     b"PK\x03\x04": "zip",
-    b"BZh": "bzip2",
+    b"BZh91AY&SY": "bzip2",
     b"\x28\xb5\x2f\xfd": "Zstandard",
-    b"PAR1": "Parquet",
+    b"PAR1\x15": "Parquet",
 }
 """The first bytes of a file -> the format that begins with them."""
 
@@ -170,8 +171,13 @@ def _max_length(column: Field) -> int:
 
 def _is_timestamp(value: str, column: Field, today: date) -> bool:
     del column
-    day_after_tomorrow = datetime.combine(today, time(), UTC) + timedelta(days=2)
-    return EARLIEST.timestamp() <= float(value) < day_after_tomorrow.timestamp()
+    return EARLIEST <= float(value) < _end_of_tomorrow(today)
+
+
+@cache
+def _end_of_tomorrow(today: date) -> float:
+    """Return the first second after tomorrow in UTC. It is computed once for all values."""
+    return (datetime.combine(today, time(), UTC) + timedelta(days=2)).timestamp()
 
 
 def _is_creation_timestamp(value: str, column: Field, today: date) -> bool:

@@ -15,7 +15,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..csv_files import SHOWN_CHARACTERS, SHOWN_FILES
+from ..csv_files import SHOWN_CHARACTERS, SHOWN_FILES, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,7 +67,7 @@ def unknown_columns(situation: Situation) -> Iterator[str]:
     export = situation.export
     known = {field["name"] for field in situation.fields}
     columns = dict.fromkeys(name for file in export.samples for name in file.header)
-    unknown = [name[:SHOWN_CHARACTERS] for name in columns if name not in known]
+    unknown = [printable(name[:SHOWN_CHARACTERS]) for name in columns if name not in known]
     if unknown and known:
         yield (
             f"{export.location} has columns that the dataset's schema lacks: {', '.join(unknown)}; "
@@ -111,7 +111,7 @@ def _required_columns(
     missing = [name for name in required if name not in file.header]
     if not missing:
         return None
-    header = ", ".join(file.header)[:MAX_HEADER_LENGTH]
+    header = printable(", ".join(file.header)[:MAX_HEADER_LENGTH])
     return (
         f"the header lacks {', '.join(missing)}, which the dataset's schema requires; the header "
         f"is {header or 'empty'}; add or rename columns in the export"
@@ -127,8 +127,9 @@ def _equal_columns(
     if not different:
         return None
     return (
-        f"this file and {files[0].key} do not both have the column {different[0]}, but all files "
-        "of an import must have the same columns; repeat the export"
+        f"this file and {files[0].key} do not both have the column "
+        f"{printable(different[0][:SHOWN_CHARACTERS])}, but all files of an import must have the "
+        "same columns; repeat the export"
     )
 
 

@@ -89,9 +89,11 @@ def test_the_header_of_a_file_that_cannot_be_read_is_not_checked():
 
 
 @pytest.mark.parametrize(
-    ("header", "shown"), [((), "empty"), (("x" * 201,), "x" * 200)], ids=["none", "no CSV"]
+    ("header", "shown"),
+    [((), "empty"), (("x" * 201,), "x" * 200), (("\x1b[2J", "A"), r"'\x1b[2J, A'")],
+    ids=["none", "no CSV", "control characters"],
 )
-def test_a_long_header_is_cut(header, shown):
+def test_a_header_is_cut_and_escaped(header, shown):
     (message,) = found(wrong_columns, export(samples=[sample(header=header)]))
     assert f"; the header is {shown}; " in message
 

@@ -1,5 +1,6 @@
 """The pipeline refuses the files that an import job fails on, and accepts all other files."""
 
+import bz2
 import gzip
 import json
 from collections.abc import Mapping
@@ -104,8 +105,14 @@ TOMORROW = "1796083199"
 """The last second of the day after the run."""
 EXAMPLES = {
     "compression": (
-        [one("PK,,,,,,,")],
-        [{"a.csv": gzip.compress(GOOD)}, {"a.csv": b"PK\x03\x04"}, {"a.csv": b"PAR1"}],
+        [header("PAR1,BZh9,ITEM_ID", "1,2,i1")],
+        [
+            {"a.csv": gzip.compress(GOOD)},
+            {"a.csv": bz2.compress(GOOD)},
+            {"a.csv": b"PK\x03\x04\x14"},
+            {"a.csv": b"PAR1\x15\x04"},
+            header("BZh91AY&SY,ITEM_ID", "1,i1"),
+        ],
     ),
     "UTF-16": (
         [one("\u4e2d\u6587,,,,,,,")],
