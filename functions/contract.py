@@ -120,6 +120,16 @@ def campaign_settings(settings: Settings, campaign_arn: str) -> CampaignSettings
     )
 
 
+def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
+    """Return the settings of the solution under which a campaign is configured."""
+    return next(
+        solution
+        for solution in settings["solutions"]
+        for campaign in solution["campaigns"]
+        if campaign["campaignArn"] == campaign_arn
+    )
+
+
 class Request(TypedDict, total=False):
     """The input of an execution. Every key may be left out."""
 
@@ -145,7 +155,16 @@ class ConfiguredRun(TypedDict):
 
 
 Phase = Literal[
-    "UNDER_WAY", "NEAR", "ACTIVE", "ENDED", "OVERDUE", "AGAIN", "SUPERSEDED", "CHANGED", "SKIPPED"
+    "UNDER_WAY",
+    "NEAR",
+    "ACTIVE",
+    "ENDED",
+    "OVERDUE",
+    "AGAIN",
+    "ON_TRIAL",
+    "SUPERSEDED",
+    "CHANGED",
+    "SKIPPED",
 ]
 """The phase of a job, in the words that the Choice states compare.
 
@@ -155,6 +174,7 @@ Phase = Literal[
 - ENDED: the job has failed, was stopped or was deleted. `failure` gives the reason.
 - OVERDUE: the job is past its deadline.
 - AGAIN: the job could not be started yet. The next try is in `seconds`.
+- ON_TRIAL: the tags of the campaign name the version on trial, so the update may be sent.
 - SUPERSEDED: the campaign serves a newer version and keeps it.
 - CHANGED: the gate must judge again, because the campaign serves another version than the gate
   compared with, or because another campaign was rolled back from the new version.
@@ -261,14 +281,15 @@ class Job(TypedDict):
     firstTriedAt: NotRequired[str]
     """The time of the first try, if the job could not be started at once."""
     stopRequestedAt: NotRequired[str]
-    previousUpdateAt: NotRequired[str | None]
-    """Campaigns: the creation time of the update before this run's, or null without one."""
     previousVersionArn: NotRequired[str | None]
-    """Campaigns: the version to roll back to, or null if there is none. It is the version that the
-    campaign served before this run. If a campaign was rolled back from that version, it is the
-    version that the campaign served still earlier."""
+    """Campaigns: the good version, to which the campaign can be rolled back, or null if none is
+    known."""
     targetVersionArn: NotRequired[str]
     """Campaigns: the version that the update deploys."""
+    trialBeganAt: NotRequired[str]
+    """Campaigns: the time just before the update was sent. An older update is another update."""
+    rolledBackAt: NotRequired[str | None]
+    """Campaigns: the creation time of the last rollback of the campaign, or null."""
 
 
 class MetricValues(TypedDict):
@@ -291,8 +312,15 @@ class Evaluation(TypedDict):
     metrics: dict[str, MetricValues]
 
 
-ProbePhase = Literal["NEAR", "PASSED", "FAILED"]
-"""The phase of a probe. NEAR: the probe goes on in another invocation at once."""
+ProbePhase = Literal["NEAR", "PASSED", "FAILED", "MOVED", "UPDATING"]
+"""The phase of a probe.
+
+- NEAR: the probe goes on in another invocation at once.
+- PASSED: the campaign serves the version, and answers well.
+- FAILED: the campaign serves the version, and answers badly.
+- MOVED: the campaign serves another version, so nothing is known about the version.
+- UPDATING: an update of the campaign is running, so nothing is known yet.
+"""
 
 
 class ProbeState(TypedDict):
@@ -301,9 +329,20 @@ class ProbeState(TypedDict):
     phase: ProbePhase
     startedAt: str
     badInARow: int
-    """The number of bad responses since the last good response."""
+    """The number of responses with too few results since the last good response."""
+    failingSince: str | None
+    """The time of the first error since the last good response, or null."""
     failure: str | None
-    """Why the last bad response was bad, or null if there was no bad response."""
+    """Why the last bad response was bad, or null if there was no bad response. With the phase MOVED
+    or UPDATING, what the campaign serves."""
+
+
+class TrialEnd(TypedDict):
+    """How the trial of a version on a campaign ended."""
+
+    outcome: Literal["DEPLOYED", "ROLLED_BACK", "FAILED"]
+    failure: str | None
+    """What is to be said besides the failures of the jobs and of the probes, or null."""
 
 
 class StateError(TypedDict):
@@ -364,6 +403,8 @@ class CampaignIteration(RunContext):
     update: Job | None
     probing: ProbeState | None
     rollback: Job | None
+    rollbackProbing: ProbeState | None
+    trialEnd: TrialEnd | None
     error: StateError | None
 
 
@@ -376,13 +417,22 @@ class EvaluatedCampaign(RunContext):
     update: Job | None
 
 
+class CampaignToUpdate(RunContext):
+    """The document inside `Update campaigns` after the trial has begun."""
+
+    campaign: PlannedCampaign
+    evaluation: Evaluation
+    update: Job
+
+
 class UpdatedCampaign(RunContext):
-    """The document inside `Update campaigns` after the update was created."""
+    """The document of a campaign with a version on trial."""
 
     campaign: PlannedCampaign
     update: Job
     probing: ProbeState | None
     rollback: Job | None
+    rollbackProbing: ProbeState | None
 
 
 class CampaignResult(TypedDict):
@@ -393,6 +443,8 @@ class CampaignResult(TypedDict):
     update: Job | None
     probing: ProbeState | None
     rollback: Job | None
+    rollbackProbing: ProbeState | None
+    trialEnd: TrialEnd | None
     error: StateError | None
     outcome: Literal["DEPLOYED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
 

@@ -1,6 +1,6 @@
-"""Requests recommendations from a campaign, to find out whether its new version works."""
+"""Requests recommendations from a campaign, to find out whether its version works."""
 
-from .aws import runtime_client
+from .aws import read_client, runtime_client
 from .contract import ProbeState, UpdatedCampaign
 from .log import log_campaign
 from .personalize.probe import probe_campaign
@@ -9,8 +9,15 @@ from .texts import with_short_texts
 
 @with_short_texts()
 def handler(event: UpdatedCampaign, _context: object) -> ProbeState:
-    """Request recommendations until the probe ends or until this invocation has used its time."""
-    arn = event["campaign"]["campaignArn"]
-    probing = probe_campaign(runtime_client(), event["settings"], arn, event["probing"])
+    """Probe the version on trial, or after a rollback the version that shall serve again."""
+    arn, rollback = event["campaign"]["campaignArn"], event["rollback"]
+    probing = probe_campaign(
+        read_client(),
+        runtime_client(),
+        event["settings"],
+        arn,
+        version_arn=(rollback or event["update"])["targetVersionArn"],
+        previous_state=event["rollbackProbing"] if rollback else event["probing"],
+    )
     log_campaign("probe_campaign", event["run"], arn, probing["phase"])
     return probing

@@ -197,15 +197,26 @@ def _solution_outcome(result: SolutionResult, campaigns: list[CampaignReport]) -
 
 
 def _campaign_report(result: CampaignResult) -> CampaignReport:
-    update, evaluation, error = result["update"], result["evaluation"], result["error"]
-    reasons = "; ".join(_campaign_reasons(result))
+    update, evaluation = result["update"], result["evaluation"]
     return {
         "campaignArn": result["campaign"]["campaignArn"],
         "outcome": result["outcome"],
         "previousVersionArn": update.get("previousVersionArn") if update else None,
         "metrics": evaluation["metrics"] if evaluation else {},
-        "failure": _error_text(error) if error else (shortened(reasons, MAX_FAILURE_BYTES) or None),
+        "failure": _campaign_failure(result),
     }
+
+
+def _campaign_failure(result: CampaignResult) -> str | None:
+    """Return why a campaign does not serve the new version, or None if it does.
+
+    An error of the state machine may have come before a good end.
+    """
+    if result["outcome"] == "DEPLOYED":
+        return None
+    error = [_error_text(result["error"])] if result["error"] else []
+    reasons = "; ".join([*error, *_campaign_reasons(result)])
+    return shortened(reasons, MAX_FAILURE_BYTES) or None
 
 
 def _campaign_reasons(result: CampaignResult) -> Iterator[str]:
@@ -213,14 +224,19 @@ def _campaign_reasons(result: CampaignResult) -> Iterator[str]:
 
     There is none if the campaign serves it.
     """
-    evaluation, probe_state = result["evaluation"], result["probing"]
+    evaluation, probe_state, rollback = result["evaluation"], result["probing"], result["rollback"]
     if evaluation and evaluation["verdict"] == "REJECTED":
         yield from evaluation["reasons"]
-    for job in (result["update"], result["rollback"]):
-        if job and job["failure"]:
-            yield job["failure"]
+    if result["update"] and result["update"]["failure"]:
+        yield result["update"]["failure"]
+    elif probe_state and probe_state["phase"] == "MOVED":
+        yield str(probe_state["failure"])
     if probe_state and probe_state["phase"] == "FAILED":
         yield f"the probe failed: {probe_state['failure']}"
+    if rollback and rollback["failure"]:
+        yield rollback["failure"]
+    if result["trialEnd"] and result["trialEnd"]["failure"]:
+        yield result["trialEnd"]["failure"]
 
 
 def _created_arn(job: Job | None) -> str | None:

@@ -1,9 +1,9 @@
-"""Moves a campaign back to the version that it served before."""
+"""Moves a campaign back to its good version."""
 
 from .aws import write_client
 from .contract import Job, UpdatedCampaign
 from .log import log_job
-from .personalize.campaigns import roll_back_campaign
+from .personalize.rollback import roll_back_campaign
 from .texts import with_short_texts
 
 

@@ -1,21 +1,20 @@
-"""Moves a campaign to a new version."""
+"""Moves a campaign to the version that is on trial."""
 
 from .aws import write_client
-from .contract import EvaluatedCampaign, Job
+from .contract import CampaignToUpdate, Job
 from .log import log_job
 from .personalize.campaigns import update_campaign
 from .texts import with_short_texts
 
 
 @with_short_texts()
-def handler(event: EvaluatedCampaign, _context: object) -> Job:
-    """Move the campaign to the new version, unless it serves that version or a newer one."""
+def handler(event: CampaignToUpdate, _context: object) -> Job:
+    """Move the campaign to the version on trial, unless an earlier try has moved it."""
     job = update_campaign(
         write_client(),
         event["settings"],
         event["campaign"],
         event["evaluation"],
-        target=event["version"]["arn"],
-        last_try=event["update"],
+        event["update"],
     )
     return log_job("update_campaign", event["run"], job)

@@ -9,6 +9,7 @@ import pulumi
 
 from ..args import RetrainingPipelineArgs
 from .asl import Definition, call, choose, end_with, for_each, wait, watch
+from .trial import TRIAL_RESULTS, finish_trial
 
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
@@ -22,7 +23,7 @@ def _copied_fields(*names: str) -> dict[str, str]:
 # The fields that each iteration of a Map needs, and the fields that it returns.
 RUN_FIELDS = _copied_fields("settings", "run")
 DATASET_RESULT = _copied_fields("dataset", "job", "error")
-CAMPAIGN_RESULT = _copied_fields("campaign", "evaluation", "update", "probing", "rollback", "error")
+CAMPAIGN_RESULT = _copied_fields("campaign", "evaluation", "update", *TRIAL_RESULTS)
 SOLUTION_RESULT = _copied_fields("solution", "version", "campaigns", "error")
 
 
@@ -159,9 +160,7 @@ def definition(
                             "campaign.$": "$$.Map.Item.Value",
                             "evaluation": None,
                             "update": None,
-                            "probing": None,
-                            "rollback": None,
-                            "error": None,
+                            **TRIAL_RESULTS,
                         },
                         states={
                             "Evaluate solution version": call(
@@ -172,102 +171,51 @@ def definition(
                             ),
                             "Is the solution version good enough?": choose(
                                 "$.evaluation.verdict",
-                                {"ACCEPTED": "Update campaign"},
+                                {"ACCEPTED": "Begin trial"},
                                 default="Solution version rejected",
                             ),
-                            "Update campaign": call(
-                                functions["update_campaign"],
+                            "Begin trial": call(
+                                functions["begin_trial"],
                                 result_path="$.update",
-                                next_state="Has the campaign update ended?",
+                                next_state="May the campaign be updated?",
                                 on_error="Campaign not updated",
                             ),
-                            **watch(
-                                "campaign update",
-                                function=functions["watch_campaign_update"],
-                                job="$.update",
-                                on_active="Is there a probe?",
-                                on_failed="Campaign not updated",
-                                on_phase={
+                            "May the campaign be updated?": choose(
+                                "$.update.phase",
+                                {
+                                    "ON_TRIAL": "Update campaign",
+                                    "ACTIVE": "Campaign updated",
                                     "AGAIN": "Wait for the campaign to be free",
                                     "CHANGED": "Wait to ask the gate again",
                                     "SUPERSEDED": "Campaign serves a newer version",
-                                    "OVERDUE": "Campaign not updated",
                                 },
+                                default="Campaign not updated",
                             ),
                             "Wait for the campaign to be free": wait(
-                                "$.update.seconds", next_state="Update campaign"
+                                "$.update.seconds", next_state="Begin trial"
                             ),
                             "Wait to ask the gate again": wait(
                                 "$.update.seconds", next_state="Evaluate solution version"
                             ),
-                            "Is there a probe?": {
-                                "Type": "Choice",
-                                "Choices": [
-                                    {
-                                        "And": [
-                                            {
-                                                "Variable": "$.campaign.isProbed",
-                                                "BooleanEquals": True,
-                                            },
-                                            {
-                                                "Variable": "$.update.previousVersionArn",
-                                                "IsPresent": True,
-                                            },
-                                            {
-                                                "Variable": "$.update.previousVersionArn",
-                                                "IsNull": False,
-                                            },
-                                        ],
-                                        "Next": "Probe campaign",
-                                    }
-                                ],
-                                "Default": "Campaign updated",
-                            },
-                            "Probe campaign": call(
-                                functions["probe_campaign"],
-                                result_path="$.probing",
-                                next_state="Does the campaign serve well?",
-                                on_error="Campaign not updated",
+                            # The request may arrive although the function fails, so an error does
+                            # not end the trial.
+                            "Update campaign": call(
+                                functions["update_campaign"],
+                                result_path="$.update",
+                                next_state="Was the update sent?",
+                                on_error="Watch campaign update",
                             ),
-                            "Does the campaign serve well?": choose(
-                                "$.probing.phase",
-                                {"PASSED": "Campaign updated", "NEAR": "Probe campaign"},
-                                default="Roll back campaign",
+                            "Was the update sent?": choose(
+                                "$.update.phase",
+                                {"UNDER_WAY": "Has the campaign update ended?"},
+                                default="May the campaign be updated?",
                             ),
-                            "Roll back campaign": call(
-                                functions["roll_back_campaign"],
-                                result_path="$.rollback",
-                                next_state="Has the rollback ended?",
-                                on_error="Campaign not updated",
-                            ),
-                            **watch(
-                                "rollback",
-                                function=functions["watch_campaign_update"],
-                                job="$.rollback",
-                                on_active="Campaign rolled back",
-                                on_failed="Campaign not updated",
-                                on_phase={
-                                    "AGAIN": "Wait to roll back",
-                                    "OVERDUE": "Campaign not updated",
-                                },
-                            ),
-                            "Wait to roll back": wait(
-                                "$.rollback.seconds", next_state="Roll back campaign"
-                            ),
-                            "Campaign updated": end_with(
-                                {**CAMPAIGN_RESULT, "outcome": "DEPLOYED"}
-                            ),
+                            **finish_trial(functions, result=CAMPAIGN_RESULT),
                             "Solution version rejected": end_with(
                                 {**CAMPAIGN_RESULT, "outcome": "REJECTED"}
                             ),
-                            "Campaign rolled back": end_with(
-                                {**CAMPAIGN_RESULT, "outcome": "ROLLED_BACK"}
-                            ),
                             "Campaign serves a newer version": end_with(
                                 {**CAMPAIGN_RESULT, "outcome": "SKIPPED"}
-                            ),
-                            "Campaign not updated": end_with(
-                                {**CAMPAIGN_RESULT, "outcome": "FAILED"}
                             ),
                         },
                         result_path="$.campaigns",

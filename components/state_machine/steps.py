@@ -65,7 +65,7 @@ STEPS: Mapping[str, Step] = {
                 "personalize:DescribeSolutionVersion",
                 "personalize:ListTagsForResource",
             ),
-            "campaigns": ("personalize:DescribeCampaign",),
+            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             "export buckets": ("s3:ListBucket",),
             "exports": ("s3:GetObject",),
             "data key": ("kms:Decrypt",),
@@ -117,27 +117,35 @@ STEPS: Mapping[str, Step] = {
     "evaluate_solution_version": Step(
         timeout_seconds=SHORT_SECONDS,
         grants={
-            "campaigns": ("personalize:DescribeCampaign",),
-            "solution versions": (
-                "personalize:GetSolutionMetrics",
+            "campaigns": (
+                "personalize:DescribeCampaign",
                 "personalize:ListTagsForResource",
                 "personalize:TagResource",
             ),
+            "solution versions": (
+                "personalize:GetSolutionMetrics",
+                "personalize:ListTagsForResource",
+            ),
         },
     ),
-    "update_campaign": Step(
+    "begin_trial": Step(
         timeout_seconds=SHORT_SECONDS,
         grants={
             "campaigns": (
                 "personalize:DescribeCampaign",
                 "personalize:ListTagsForResource",
                 "personalize:TagResource",
-                "personalize:UpdateCampaign",
             ),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:ListTagsForResource",
             ),
+        },
+    ),
+    "update_campaign": Step(
+        timeout_seconds=SHORT_SECONDS,
+        grants={
+            "campaigns": ("personalize:DescribeCampaign", "personalize:UpdateCampaign"),
         },
     ),
     "watch_campaign_update": Step(
@@ -148,6 +156,7 @@ STEPS: Mapping[str, Step] = {
         timeout_seconds=POLLING_SECONDS,
         grants={
             "campaigns": (
+                "personalize:DescribeCampaign",
                 "personalize:GetPersonalizedRanking",
                 "personalize:GetRecommendations",
             ),
@@ -156,13 +165,12 @@ STEPS: Mapping[str, Step] = {
     "roll_back_campaign": Step(
         timeout_seconds=SHORT_SECONDS,
         grants={
-            "campaigns": (
-                "personalize:DescribeCampaign",
-                "personalize:TagResource",
-                "personalize:UpdateCampaign",
-            ),
-            "solution versions": ("personalize:TagResource",),
+            "campaigns": ("personalize:DescribeCampaign", "personalize:UpdateCampaign"),
         },
+    ),
+    "end_trial": Step(
+        timeout_seconds=SHORT_SECONDS,
+        grants={"campaigns": ("personalize:TagResource",)},
     ),
     "report_outcome": Step(timeout_seconds=LONG_SECONDS, grants={}),
     "close_run": Step(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..contract import solution_settings
-from .campaigns import live_version, was_rolled_back
+from .campaigns import describe_campaign, live_version
 from .gate import judge
-from .tags import VERDICT, write_tag
+from .tags import write_tags
+from .verdicts import rollback_reasons, verdict_tags
 from .versions import is_latest
 
 if TYPE_CHECKING:
@@ -27,21 +28,22 @@ def evaluate_solution_version(
     """Judge the new version for this campaign, and return the judgement.
 
     The quality gate compares the version with the version that the campaign serves. If the gate
-    rejects the version, a tag is written, so that no run deploys the version later. A version from
-    which any campaign was rolled back is rejected, even if the gate accepts it.
+    rejects the version, a tag of the campaign says so until the rules or the live version change. A
+    version from which a campaign of the solution was rolled back is rejected, even if the gate
+    accepts it.
     """
     rules = solution_settings(settings, solution_arn)["qualityGate"]
-    campaign = client.describe_campaign(campaignArn=campaign_arn)["campaign"]
-    live = live_version(campaign)
+    live = live_version(describe_campaign(client, campaign_arn))
     # Without rules nothing is compared, so no metrics are requested.
     new_metrics = _metrics(client, version["arn"]) if rules else {}
     live_metrics = _live_metrics(client, live) if rules else {}
     evaluation = judge(new_metrics, live_metrics, rules, compared_with=live)
-    if was_rolled_back(client, version["arn"]):
+    if reasons := list(rollback_reasons(client, settings, campaign_arn, version["arn"])):
         evaluation["verdict"] = "REJECTED"
-        evaluation["reasons"].append(f"a campaign was rolled back from {version['arn']}")
+        evaluation["reasons"] += reasons
     elif evaluation["verdict"] == "REJECTED":
-        write_tag(client, version["arn"], VERDICT, "REJECTED")
+        verdict = verdict_tags(settings, campaign_arn, version["arn"], "REJECTED", live)
+        write_tags(client, campaign_arn, verdict)
     return evaluation
 
 

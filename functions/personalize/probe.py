@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import clock
 from ..aws import THROTTLING_CODES
 from ..contract import campaign_settings
+from .campaigns import busy_reason, describe_campaign, live_version, not_served
 from .pacing import INVOCATION_SECONDS
 
 if TYPE_CHECKING:
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-    from ..contract import ProbeSettings, ProbeState, Settings
+    from ..contract import ProbePhase, ProbeSettings, ProbeState, Settings
 
 MAX_PAUSE = 30
 """The most seconds between two requests."""
@@ -24,96 +27,162 @@ FEWEST_REQUESTS = 10
 """The number of requests of a short probe. To reach it, the pauses are shorter than MAX_PAUSE."""
 BAD_RESPONSES_TO_FAIL = 3
 """A probe fails after this number of bad responses in a row. Fewer may be chance."""
-THROTTLED = "throttled"
+LONGEST_FAILURE = timedelta(minutes=5)
+"""A probe fails if every request has met an error for this time. A shorter failure may be a fault
+of the service."""
+
+
+class _Response(NamedTuple):
+    """What one request of the probe has shown."""
+
+    failure: str | None
+    """Why the response is bad, or None if it is good."""
+    is_error: bool = False
+    is_throttled: bool = False
+
+
+GOOD = _Response(None)
 
 
 def probe_campaign(
-    client: PersonalizeRuntimeClient,
+    client: PersonalizeClient,
+    runtime: PersonalizeRuntimeClient,
     settings: Settings,
     campaign_arn: str,
+    *,
+    version_arn: str,
     previous_state: ProbeState | None,
 ) -> ProbeState:
     """Send requests to a campaign until its probe ends or this invocation has used its time.
 
-    If the phase of the returned state is NEAR, the probe has to go on in another invocation.
+    If the phase of the returned state is NEAR, the probe has to go on in another invocation. A
+    campaign without a probe passes if it serves the version.
 
-    A response is bad if it is an error, or if it has fewer results than `minResults`. A throttled
-    request shows nothing about the version, so it is ignored. After the minutes of the probe it is
-    a bad response, because otherwise the probe of a throttled campaign would never end.
+    A response counts only if the campaign serves the version before and after the request, without
+    an update in between. It is bad if it has fewer results than `minResults`, or none that can be
+    read. An error is bad if it lasts for five minutes. A throttled request shows nothing about the
+    version, so it is ignored. After the minutes of the probe it is an error, because otherwise the
+    probe of a throttled campaign would never end.
 
     Args:
-        client: a client that sends each request once.
+        client: a client for reads.
+        runtime: a client that sends each request once.
         settings: the settings of the pipeline.
-        campaign_arn: the campaign, which must have a probe in the settings.
+        campaign_arn: the campaign.
+        version_arn: the version that the campaign shall serve.
         previous_state: the result of the previous invocation, or None if this is the first.
     """
-    probe = campaign_settings(settings, campaign_arn)["probe"]
-    assert probe is not None, "the workflow probes only campaigns that have a probe"
     invoked_at = clock.now()
-    state = previous_state or _first_state(invoked_at)
+    state = _first_state(previous_state, invoked_at)
+    probe = campaign_settings(settings, campaign_arn)["probe"]
+    campaign = describe_campaign(client, campaign_arn)
+    if moved_state := _state_of_moved(state, campaign, version_arn):
+        return moved_state
+    if probe is None:
+        return {**state, "phase": "PASSED"}
     probe_end = datetime.fromisoformat(state["startedAt"]) + timedelta(minutes=probe["minutes"])
     pause = min(MAX_PAUSE, probe["minutes"] * 60 / FEWEST_REQUESTS)
     last_pause_start = invoked_at + timedelta(seconds=INVOCATION_SECONDS - pause)
     while True:
-        failure = _send_request(client, campaign_arn, probe)
+        response = _send_request(runtime, campaign_arn, probe)
+        before, campaign = campaign, describe_campaign(client, campaign_arn)
+        if moved_state := _state_of_moved(state, campaign, version_arn):
+            return moved_state
         minutes_are_over = clock.now() >= probe_end
-        if failure != THROTTLED or minutes_are_over:
-            state = _state_after_response(state, failure, minutes_are_over=minutes_are_over)
+        if before.get("latestCampaignUpdate") == campaign.get("latestCampaignUpdate"):
+            state = _state_after_response(state, response, minutes_are_over=minutes_are_over)
         if state["phase"] != "NEAR" or clock.now() >= last_pause_start:
             return state
         clock.sleep(pause)
+        campaign = describe_campaign(client, campaign_arn)
+        if moved_state := _state_of_moved(state, campaign, version_arn):
+            return moved_state
 
 
-def _first_state(started_at: datetime) -> ProbeState:
-    """Return the state of a probe that has not sent a request yet."""
-    return {"phase": "NEAR", "startedAt": started_at.isoformat(), "badInARow": 0, "failure": None}
+def _first_state(previous_state: ProbeState | None, now: datetime) -> ProbeState:
+    """Return the state with which the probe goes on, or the state of a probe that begins now."""
+    if previous_state and previous_state["phase"] == "NEAR":
+        return previous_state
+    return {
+        "phase": "NEAR",
+        "startedAt": now.isoformat(),
+        "badInARow": 0,
+        "failingSince": None,
+        "failure": None,
+    }
+
+
+def _state_of_moved(
+    state: ProbeState, campaign: CampaignTypeDef, version_arn: str
+) -> ProbeState | None:
+    """Return the state of a probe whose campaign does not serve the version, or None if it does."""
+    if reason := busy_reason(campaign):
+        return {**state, "phase": "UPDATING", "failure": reason}
+    if live_version(campaign) == version_arn:
+        return None
+    return {**state, "phase": "MOVED", "failure": not_served(campaign, version_arn)}
 
 
 def _state_after_response(
-    state: ProbeState, failure: str | None, *, minutes_are_over: bool
+    state: ProbeState, response: _Response, *, minutes_are_over: bool
 ) -> ProbeState:
-    """Return the state of a probe after one more response, which is bad if there is a failure.
+    """Return the state of a probe after one more response.
 
-    The phase becomes FAILED after three bad responses in a row. It becomes PASSED if the minutes of
-    the probe are over and the response is good. A probe with one or two bad responses at its end
-    continues until the next good response or the third bad one.
+    The phase becomes FAILED after three bad responses in a row, or after errors for five minutes.
+    It becomes PASSED if the minutes of the probe are over and the response is good. A probe with a
+    bad response at its end continues until the next good response or until it fails.
     """
-    if failure is None:
-        return {**state, "phase": "PASSED" if minutes_are_over else "NEAR", "badInARow": 0}
-    bad_in_a_row = state["badInARow"] + 1
+    if response.failure is None:
+        phase: ProbePhase = "PASSED" if minutes_are_over else "NEAR"
+        return {**state, "phase": phase, "badInARow": 0, "failingSince": None}
+    if response.is_throttled and not minutes_are_over:
+        return state
+    now = clock.now()
+    failing_since = state["failingSince"] or now.isoformat()
+    bad_in_a_row = state["badInARow"] + (0 if response.is_error else 1)
+    has_failed = (
+        bad_in_a_row >= BAD_RESPONSES_TO_FAIL
+        or now - datetime.fromisoformat(failing_since) >= LONGEST_FAILURE
+    )
     return {
         **state,
-        "phase": "FAILED" if bad_in_a_row >= BAD_RESPONSES_TO_FAIL else "NEAR",
+        "phase": "FAILED" if has_failed else "NEAR",
         "badInARow": bad_in_a_row,
-        "failure": failure,
+        "failingSince": failing_since,
+        "failure": response.failure,
     }
 
 
 def _send_request(
     client: PersonalizeRuntimeClient, campaign_arn: str, probe: ProbeSettings
-) -> str | None:
-    """Send one request. Return why the response is bad, or None if it is good."""
+) -> _Response:
+    """Send one request, and judge its response."""
     try:
-        result_count = _request_and_count(client, campaign_arn, probe)
+        results = _request_results(client, campaign_arn, probe)
     except ClientError as error:
         is_throttled = error.response["Error"]["Code"] in THROTTLING_CODES
-        return THROTTLED if is_throttled else str(error)
+        return _Response(str(error), is_error=True, is_throttled=is_throttled)
     except BotoCoreError as error:
-        return str(error)
-    if result_count < probe["minResults"]:
-        return f"{result_count} results, fewer than minResults {probe['minResults']}"
-    return None
+        return _Response(str(error), is_error=True)
+    if not isinstance(results, list):
+        return _Response("the response has no list of results")
+    if len(results) < probe["minResults"]:
+        return _Response(f"{len(results)} results, fewer than minResults {probe['minResults']}")
+    return GOOD
 
 
-def _request_and_count(
+def _request_results(
     client: PersonalizeRuntimeClient, campaign_arn: str, probe: ProbeSettings
-) -> int:
-    """Request a ranking or recommendations, as the probe says, and return the number of results."""
+) -> object:
+    """Request a ranking or recommendations, as the probe says. Return the list in the response.
+
+    Return None if the response has no list.
+    """
     if "inputList" in probe:
         ranking = client.get_personalized_ranking(
             campaignArn=campaign_arn, userId=probe["userId"], inputList=probe["inputList"]
         )
-        return len(ranking["personalizedRanking"])
+        return ranking.get("personalizedRanking")
     # Without numResults a response has at most 25 results.
     request: GetRecommendationsRequestTypeDef = {
         "campaignArn": campaign_arn,
@@ -123,4 +192,4 @@ def _request_and_count(
         request["userId"] = probe["userId"]
     if "itemId" in probe:
         request["itemId"] = probe["itemId"]
-    return len(client.get_recommendations(**request)["itemList"])
+    return client.get_recommendations(**request).get("itemList")

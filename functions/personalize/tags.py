@@ -28,9 +28,15 @@ FINGERPRINT = "retraining-fingerprint"
 ADOPTED = "retraining-adopted-as"
 """Foreign versions that a run adopted: the name that the run had planned for its version."""
 VERDICT = "retraining-verdict"
-"""Versions that no run may deploy again: `REJECTED` or `ROLLED_BACK`."""
-PREVIOUS = "retraining-previous-version"
-"""Campaigns: the version to which the last update can be rolled back."""
+"""Campaigns: the last verdict about a version (`verdicts.py`). Versions have this tag from earlier
+releases: `ROLLED_BACK` or `REJECTED`."""
+TRIAL = "retraining-trial"
+"""Campaigns: the version on trial and the time at which its trial began, or how the last trial
+ended (`trial_tags.py`)."""
+GOOD = "retraining-good"
+"""Campaigns: the version to which the campaign is rolled back if the version on trial is bad."""
+PREVIOUS = "retraining-previous"
+"""Campaigns: the version that was good before the version of the tag `retraining-good`."""
 
 
 def tags_of(client: PersonalizeClient, arn: str) -> Tags:
@@ -41,7 +47,12 @@ def tags_of(client: PersonalizeClient, arn: str) -> Tags:
 
 def write_tag(client: PersonalizeClient, arn: str, key: str, value: str) -> None:
     """Write one tag on a resource. It replaces a tag with this key."""
-    client.tag_resource(resourceArn=arn, tags=api_tags({key: value}))
+    write_tags(client, arn, {key: value})
+
+
+def write_tags(client: PersonalizeClient, arn: str, tags: Tags) -> None:
+    """Write several tags on a resource in one request. They replace the tags with these keys."""
+    client.tag_resource(resourceArn=arn, tags=api_tags(tags))
 
 
 def api_tags(tags: Tags) -> list[TagTypeDef]:

@@ -11,6 +11,7 @@ from ..personalize.jobs import import_mode_of, planned_mode_of, training_mode_of
 from ..personalize.ownership import import_job_name, version_name
 from ..personalize.statuses import CREATE_FAILED, cannot_succeed, is_active
 from ..personalize.tags import BYTES, COUNTED, FINGERPRINT, FIRST_LEVEL, RUN
+from .waiting_campaigns import waits_for
 from .world import newest_active
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def _campaigns_to_update(
     return [
         campaign
         for campaign in campaigns
-        if _waits_for(existing.description, situation.world, campaign)
+        if waits_for(existing.description, campaign, situation.settings, situation.world)
     ]
 
 
@@ -234,8 +235,11 @@ def _waiting_version(situation: Situation) -> SolutionVersionTypeDef | None:
         return None
     if world.data_as_of is not None and newest["creationDateTime"] <= world.data_as_of:
         return None
-    campaigns = situation.solution["campaigns"]
-    return newest if any(_waits_for(newest, world, campaign) for campaign in campaigns) else None
+    is_waited_for = any(
+        waits_for(newest, campaign, situation.settings, world)
+        for campaign in situation.solution["campaigns"]
+    )
+    return newest if is_waited_for else None
 
 
 def _newest_active_version(situation: Situation) -> SolutionVersionTypeDef | None:
@@ -258,31 +262,6 @@ def _used_by_a_run(world: World, version: SolutionVersionTypeDef) -> bool:
     """Return True if a run trained or adopted the version."""
     trained = version["solutionVersionArn"] in world.trained_by_runs
     return trained or version in world.adopted_versions.values()
-
-
-def _waits_for(
-    version: SolutionVersionTypeDef, world: World, campaign_settings: CampaignSettings
-) -> bool:
-    """Return True if the campaign still has to be updated to the version.
-
-    A campaign that serves the version or a newer version does not wait. A campaign does not wait
-    either if it was updated to another version after the version was created, for example by a
-    person who moved it back.
-    """
-    campaign = world.campaigns[campaign_settings["campaignArn"]]
-    version_arn, created_at = version["solutionVersionArn"], version["creationDateTime"]
-    newer_arns = [
-        summary["solutionVersionArn"]
-        for summary in world.versions[version["solutionArn"]]
-        if summary["creationDateTime"] > created_at
-    ]
-    served_arn = campaign["solutionVersionArn"] if is_active(campaign["status"]) else None
-    if served_arn == version_arn or served_arn in newer_arns:
-        return False
-    update = campaign.get("latestCampaignUpdate")
-    if update is None or cannot_succeed(update["status"]):
-        return True
-    return update["solutionVersionArn"] == version_arn or update["creationDateTime"] <= created_at
 
 
 def _training_mode(situation: Situation, existing: _ExistingVersion | None) -> TrainingMode:
@@ -333,5 +312,9 @@ def _durations(newest_first: Iterable[TimedJob]) -> list[int]:
 
 
 def _status(world: World, version: SolutionVersionTypeDef) -> str:
-    """Return the status of a version. A version with a verdict counts as CREATE FAILED."""
-    return CREATE_FAILED if version["solutionVersionArn"] in world.verdicts else version["status"]
+    """Return the status of a version. A version that was rolled back counts as CREATE FAILED.
+
+    Only an earlier release has written this verdict as a tag of the version.
+    """
+    verdict = world.verdicts.get(version["solutionVersionArn"])
+    return CREATE_FAILED if verdict == "ROLLED_BACK" else version["status"]

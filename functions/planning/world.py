@@ -102,9 +102,10 @@ class World:
     """Solution ARN -> the newest foreign version that a run of any stack adopted. A resumed run
     finds here only the versions that this run adopted."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
-    """ARN of a described version -> the verdict REJECTED or ROLLED_BACK. A version with a verdict
-    must not be deployed."""
+    """ARN of a described version -> the verdict that an earlier release has written as its tag."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
+    campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
+    """Campaign ARN -> its tags, which say what the runs have found about its versions."""
 
     @property
     def data_as_of(self) -> datetime | None:
@@ -206,6 +207,7 @@ def read_world(
         adopted_versions=described_versions.adopted_versions,
         verdicts=described_versions.verdicts,
         campaigns=campaigns,
+        campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
     )
 
 

@@ -38,10 +38,10 @@ BUCKETS = ["arn:aws:s3:::catalogue", "arn:aws:s3:::exports", "arn:aws:s3:::marke
 """The buckets of the locations and of the ready marker."""
 UPDATE_CAMPAIGN = [
     "personalize:DescribeCampaign",
-    "personalize:TagResource",
     "personalize:UpdateCampaign",
 ]
 LIST_TAGS = "personalize:ListTagsForResource"
+TAG_CAMPAIGN = ["personalize:DescribeCampaign", LIST_TAGS, "personalize:TagResource"]
 CREATED_IMPORT_ROLE = f"arn:aws:iam::123456789012:role/{NAME}-import-1234567"
 ONLY_TO_PERSONALIZE = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
 RUNTIME = [
@@ -65,7 +65,7 @@ PERMISSIONS = {
         allow(["personalize:ListTagsForResource"], ALL_IMPORT_JOBS),
         allow(["personalize:DescribeSolution"], SOLUTIONS),
         allow(["personalize:DescribeSolutionVersion", "personalize:ListTagsForResource"], VERSIONS),
-        allow(["personalize:DescribeCampaign"], CAMPAIGNS),
+        allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS),
         allow(["s3:ListBucket"], BUCKETS),
         allow(
             ["s3:GetObject"],
@@ -103,21 +103,27 @@ PERMISSIONS = {
         ),
     ],
     "evaluate_solution_version": [
-        allow(["personalize:DescribeCampaign"], CAMPAIGNS),
-        allow(["personalize:GetSolutionMetrics", LIST_TAGS, "personalize:TagResource"], VERSIONS),
+        allow(TAG_CAMPAIGN, CAMPAIGNS),
+        allow(["personalize:GetSolutionMetrics", LIST_TAGS], VERSIONS),
     ],
-    "update_campaign": [
-        allow(sorted([*UPDATE_CAMPAIGN, LIST_TAGS]), CAMPAIGNS),
+    "begin_trial": [
+        allow(TAG_CAMPAIGN, CAMPAIGNS),
         allow(["personalize:DescribeSolutionVersion", LIST_TAGS], VERSIONS),
     ],
+    "update_campaign": [allow(UPDATE_CAMPAIGN, CAMPAIGNS)],
     "watch_campaign_update": [allow(["personalize:DescribeCampaign"], CAMPAIGNS)],
     "probe_campaign": [
-        allow(["personalize:GetPersonalizedRanking", "personalize:GetRecommendations"], CAMPAIGNS),
+        allow(
+            [
+                "personalize:DescribeCampaign",
+                "personalize:GetPersonalizedRanking",
+                "personalize:GetRecommendations",
+            ],
+            CAMPAIGNS,
+        ),
     ],
-    "roll_back_campaign": [
-        allow(UPDATE_CAMPAIGN, CAMPAIGNS),
-        allow(["personalize:TagResource"], VERSIONS),
-    ],
+    "roll_back_campaign": [allow(UPDATE_CAMPAIGN, CAMPAIGNS)],
+    "end_trial": [allow(["personalize:TagResource"], CAMPAIGNS)],
     "close_run": [
         allow(["personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"], ["*"]),
         allow(
@@ -204,8 +210,8 @@ def test_without_campaigns_no_statement_has_an_empty_list_which_iam_refuses(smal
     versions = allow(
         ["personalize:DescribeSolutionVersion", LIST_TAGS], [f"{PERSONALIZE}:solution/movies/*"]
     )
-    assert smallest.policy(NAMES["update_campaign"]) == document(versions, *RUNTIME)
-    for step in ("watch_campaign_update", "probe_campaign"):
+    assert smallest.policy(NAMES["begin_trial"]) == document(versions, *RUNTIME)
+    for step in ("update_campaign", "watch_campaign_update", "probe_campaign", "end_trial"):
         assert smallest.policy(NAMES[step]) == document(*RUNTIME), step
 
 

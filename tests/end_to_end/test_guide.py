@@ -201,7 +201,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
 
     assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
     tags = [tag["tagKey"] for tag in json.loads(paste("Tags"))]
-    assert "retraining-previous-version" in tags
+    assert "retraining-previous" in tags
 
 
 def test_the_reason_of_a_dead_letter_is_printed(paste, films):

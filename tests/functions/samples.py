@@ -383,6 +383,26 @@ def ended_job(arn=VERSION, **changes):
     return {**described, **changes}
 
 
+def update_on_trial(**changes):
+    """Return the update to the new version, which was put on trial just now."""
+    return {
+        "arn": CAMPAIGN,
+        "phase": "ON_TRIAL",
+        "seconds": 60,
+        "status": "CREATE PENDING",
+        "failure": None,
+        "warnings": [],
+        "foreign": False,
+        "createdAt": NOW.isoformat(),
+        "firstTriedAt": NOW.isoformat(),
+        "targetVersionArn": VERSION,
+        "previousVersionArn": OLD_VERSION,
+        "trialBeganAt": NOW.isoformat(),
+        "rolledBackAt": None,
+        **changes,
+    }
+
+
 def dataset_result(**changes):
     return {
         "dataset": planned_import(),
@@ -410,6 +430,7 @@ def probing(**changes):
         "phase": "NEAR",
         "startedAt": NOW.isoformat(),
         "badInARow": 0,
+        "failingSince": None,
         "failure": None,
         **changes,
     }
@@ -422,6 +443,8 @@ def campaign_result(**changes):
         "update": ended_job(CAMPAIGN, previousVersionArn=OLD_VERSION),
         "probing": None,
         "rollback": None,
+        "rollbackProbing": None,
+        "trialEnd": None,
         "error": None,
         "outcome": "DEPLOYED",
         **changes,

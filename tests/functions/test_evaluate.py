@@ -3,6 +3,7 @@
 import pytest
 
 from functions.personalize.evaluate import evaluate_solution_version
+from functions.personalize.verdicts import verdict_tags
 from tests.functions.samples import (
     CAMPAIGN,
     NDCG,
@@ -35,14 +36,16 @@ def expect_metrics(personalize, **ndcg):
 
 
 def evaluate(personalize, *, rules=RULES, verdict=None, writes=False):
-    """Judge the version. Its tag may contain a verdict, and another verdict may be written."""
+    """Judge the version. It may have the verdict of an earlier release, and one may be written."""
     key = "retraining-verdict"
     tags = [{"tagKey": key, "tagValue": verdict}] if verdict else []
     personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=VERSION)
-    if writes:
-        written = [{"tagKey": key, "tagValue": "REJECTED"}]
-        personalize.expect("tag_resource", {}, resourceArn=VERSION, tags=written)
+    personalize.expect("list_tags_for_resource", {"tags": []}, resourceArn=CAMPAIGN)
     settings_ = settings(solutions=[solution_settings(qualityGate=rules)])
+    if writes:
+        verdict_ = verdict_tags(settings_, CAMPAIGN, VERSION, "REJECTED", OLD_VERSION)
+        written = [{"tagKey": key, "tagValue": verdict_[key]}]
+        personalize.expect("tag_resource", {}, resourceArn=CAMPAIGN, tags=written)
     return evaluate_solution_version(personalize.client, settings_, SOLUTION, CAMPAIGN, ended_job())
 
 
@@ -52,7 +55,7 @@ def test_a_version_is_compared_with_the_version_that_the_campaign_serves(persona
     assert evaluate(personalize) == evaluation(), "an accepted version gets no tag"
 
 
-def test_a_rejected_version_gets_a_tag(personalize):
+def test_the_campaign_gets_the_verdict_about_a_rejected_version(personalize):
     expect_campaign(personalize)
     expect_metrics(personalize, new=0.1, live=0.4)
     assert evaluate(personalize, writes=True) == evaluation(

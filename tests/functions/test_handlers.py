@@ -53,6 +53,7 @@ from tests.functions.samples import (
     run,
     settings,
     solution_resource,
+    update_on_trial,
     version,
     version_summary,
 )
@@ -61,8 +62,10 @@ WRITERS = {
     "create_dataset_import_job",
     "create_solution_version",
     "stop_solution_version",
+    "begin_trial",
     "update_campaign",
     "roll_back_campaign",
+    "end_trial",
     "evaluate_solution_version",
     "close_run",
 }
@@ -155,6 +158,7 @@ def plan_retraining(personalize, executions, s3, **_):
     response = {"schema": {"schema": json.dumps({"fields": FIELDS})}}
     personalize.expect("describe_schema", response, schemaArn=SCHEMA)
     personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []})
+    expect_tags(personalize, CAMPAIGN)
     expect_executions(executions)
     expect_objects(s3)
     content = b"USER_ID,ITEM_ID,TIMESTAMP\n" + b"1,2,1790000000\n" * 1000
@@ -240,6 +244,7 @@ def campaign_iteration(**changes):
         "update": None,
         "probing": None,
         "rollback": None,
+        "rollbackProbing": None,
     }
     return iteration(**{**standard, **changes})
 
@@ -250,41 +255,68 @@ def evaluate_solution_version(personalize, **_):
         response = {"solutionVersionArn": arn, "metrics": {NDCG: value}}
         personalize.expect("get_solution_metrics", response, solutionVersionArn=arn)
     expect_tags(personalize, VERSION)
+    expect_tags(personalize, CAMPAIGN)
     return campaign_iteration(), evaluation()
+
+
+def begin_trial(personalize, **_):
+    expect_campaign(personalize, latestCampaignUpdate=campaign_update())
+    trial = {"tagKey": "retraining-trial", "tagValue": f"{VERSION} {NOW.isoformat()}"}
+    response = {"tags": [trial]}
+    personalize.expect("list_tags_for_resource", response, resourceArn=CAMPAIGN)
+    begun = update_on_trial(seconds=45, previousVersionArn=None)
+    return campaign_iteration(evaluation=evaluation()), begun
 
 
 def update_campaign(personalize, **_):
     expect_campaign(personalize, latestCampaignUpdate=campaign_update())
-    expect_tags(personalize, OLD_VERSION)
-    running = {"status": "UPDATE IN_PROGRESS", "createdAt": iso(minutes=5)}
-    versions = {"targetVersionArn": VERSION, "previousVersionArn": OLD_VERSION}
-    return campaign_iteration(evaluation=evaluation()), job(CAMPAIGN, **running, **versions)
+    event = campaign_iteration(evaluation=evaluation(), update=update_on_trial())
+    return event, update_on_trial(phase="UNDER_WAY")
 
 
 def watch_campaign_update(personalize, **_):
-    latest = campaign_update(status="ACTIVE")
+    latest = campaign_update(status="ACTIVE", creationDateTime=NOW)
     expect_campaign(personalize, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
-    update = job(CAMPAIGN, status="UPDATE IN_PROGRESS", targetVersionArn=VERSION)
-    times = {"createdAt": iso(minutes=5), "endedAt": iso(minutes=4)}
-    return campaign_iteration(update=update), ended_job(CAMPAIGN, **times, targetVersionArn=VERSION)
+    ended = {"phase": "ACTIVE", "seconds": 1, "status": "ACTIVE", "endedAt": iso(minutes=4)}
+    return campaign_iteration(update=update_on_trial()), update_on_trial(**ended)
 
 
-def probe_campaign(runtime, **_):
+def probe_campaign(personalize, runtime, **_):
+    for _ in range(2):
+        expect_campaign(personalize, solutionVersionArn=VERSION)
     response = {"itemList": [{"itemId": str(number)} for number in range(5)]}
     request = {"campaignArn": CAMPAIGN, "numResults": 5, "userId": "1"}
     runtime.expect("get_recommendations", response, **request)
     before = probing(startedAt=iso(1))
-    event = campaign_iteration(settings=probed_settings(**PROBE), probing=before)
+    event = campaign_iteration(
+        settings=probed_settings(**PROBE), update=update_on_trial(), probing=before
+    )
     return event, {**before, "phase": "PASSED"}
 
 
 def roll_back_campaign(personalize, **_):
-    tags = [{"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"}]
-    personalize.expect("tag_resource", {}, resourceArn=VERSION, tags=tags)
     expect_campaign(personalize)
-    update = ended_job(CAMPAIGN, targetVersionArn=VERSION, previousVersionArn=OLD_VERSION)
-    live = ended_job(CAMPAIGN, createdAt=iso(500), endedAt=iso(100), targetVersionArn=OLD_VERSION)
-    return campaign_iteration(update=update), live
+    event = campaign_iteration(update=update_on_trial())
+    back = {
+        "arn": CAMPAIGN,
+        "phase": "ACTIVE",
+        "seconds": 0,
+        "status": "ACTIVE",
+        "failure": None,
+        "warnings": [],
+        "foreign": False,
+        "targetVersionArn": OLD_VERSION,
+        "rolledBackAt": None,
+    }
+    return event, back
+
+
+def end_trial(personalize, **_):
+    tags = {"trial": "ended", "good": VERSION, "previous": OLD_VERSION}
+    written = [{"tagKey": f"retraining-{key}", "tagValue": value} for key, value in tags.items()]
+    personalize.expect("tag_resource", {}, resourceArn=CAMPAIGN, tags=written)
+    event = campaign_iteration(update=update_on_trial(), probing=probing(phase="PASSED"))
+    return event, {"outcome": "DEPLOYED", "failure": None}
 
 
 def report_outcome(**_):
@@ -341,17 +373,23 @@ CASES = {
         watch_solution_version,
         stop_solution_version,
         evaluate_solution_version,
+        begin_trial,
         update_campaign,
         watch_campaign_update,
         probe_campaign,
         roll_back_campaign,
+        end_trial,
         report_outcome,
         close_run,
     )
 }
 
 
-OUTCOMES = {"evaluate_solution_version": "ACCEPTED", "probe_campaign": "PASSED"}
+OUTCOMES = {
+    "evaluate_solution_version": "ACCEPTED",
+    "probe_campaign": "PASSED",
+    "end_trial": "DEPLOYED",
+}
 
 
 def expected_extra(step, result):

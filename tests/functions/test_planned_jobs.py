@@ -2,6 +2,7 @@
 
 import pytest
 
+from functions.personalize.verdicts import verdict_tags
 from functions.planning import planned_jobs
 from tests.functions.samples import (
     CAMPAIGN,
@@ -24,6 +25,7 @@ from tests.functions.samples import (
     dataset_settings,
     import_summary,
     iso,
+    settings,
     situation,
     solution_settings,
     version,
@@ -316,7 +318,15 @@ def test_a_campaign_that_serves_a_newer_version_does_not_wait(status, expected):
         ({"status": "ACTIVE", "creationDateTime": ago(1)}, False),
         ({"status": "UPDATE IN_PROGRESS", "creationDateTime": ago(1)}, False),
         ({"status": "ACTIVE", "creationDateTime": WAITING["creationDateTime"]}, True),
-        ({"status": "CREATE FAILED", "creationDateTime": ago(1)}, True),
+        ({"status": "CREATE FAILED", "creationDateTime": ago(1)}, False),
+        (
+            {
+                "status": "CREATE FAILED",
+                "creationDateTime": ago(1),
+                "solutionVersionArn": VERSION,
+            },
+            True,
+        ),
         (
             {
                 "status": "UPDATE IN_PROGRESS",
@@ -330,6 +340,7 @@ def test_a_campaign_that_serves_a_newer_version_does_not_wait(status, expected):
         "moved back by a person",
         "being moved back by a person",
         "moved before the training",
+        "update of a person failed",
         "update failed",
         "update is late",
     ],
@@ -344,9 +355,28 @@ def test_no_version_waits_for_a_solution_without_campaigns():
     assert existing(solution=solution_settings(campaigns=[])) is None
 
 
+def test_a_campaign_that_was_rolled_back_without_a_verdict_waits():
+    latest = campaign_update(
+        solutionVersionArn=OLD_VERSION, status="ACTIVE", creationDateTime=ago(1)
+    )
+    rolled_back = {
+        "campaigns": {CAMPAIGN: campaign(latestCampaignUpdate=latest)},
+        "campaign_tags": {CAMPAIGN: {"retraining-trial": f"ended {iso(1)}"}},
+    }
+    assert existing(**rolled_back) == VERSION
+
+
 @pytest.mark.parametrize("verdict", ["REJECTED", "ROLLED_BACK"])
-def test_a_version_with_a_verdict_is_neither_resumed_nor_waiting(verdict):
-    known = {"verdicts": {VERSION: verdict}}
+def test_a_version_with_a_verdict_does_not_wait_until_the_live_version_changes(verdict):
+    tags = verdict_tags(settings(), CAMPAIGN, VERSION, verdict, OLD_VERSION)
+    known = {"campaign_tags": {CAMPAIGN: tags}}
+    assert existing(**known) is None
+    moved = {CAMPAIGN: campaign(solutionVersionArn=f"{SOLUTION}/other")}
+    assert existing(**known, campaigns=moved) == VERSION
+
+
+def test_a_version_that_an_earlier_release_rolled_back_is_neither_resumed_nor_waiting():
+    known = {"verdicts": {VERSION: "ROLLED_BACK"}}
     own = by_name(version(status="ACTIVE"))
     resumed = planned_solution(RESUME, versions_by_name=own, **known)
     assert resumed["versionName"] == SECOND_VERSION_NAME
@@ -396,11 +426,11 @@ def test_an_adopted_version_that_trained_automatically_is_planned_as_full():
         (RESUME, {"adopted_versions": {OTHER_SOLUTION: ADOPTED}}),
         (
             RESUME,
-            {"adopted_versions": {SOLUTION: ADOPTED}, "verdicts": {FOREIGN_VERSION: "REJECTED"}},
+            {"adopted_versions": {SOLUTION: ADOPTED}, "verdicts": {FOREIGN_VERSION: "ROLLED_BACK"}},
         ),
         ({}, {"adopted_versions": {SOLUTION: ADOPTED}}),
     ],
-    ids=["failed", "of another solution", "rejected", "not resumed"],
+    ids=["failed", "of another solution", "rolled back", "not resumed"],
 )
 def test_any_other_adopted_version_is_not_used(request_, changes):
     assert planned_solution(request_, **changes)["existingVersionArn"] is None

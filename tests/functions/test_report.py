@@ -363,7 +363,7 @@ def test_a_failed_rollback_has_both_reasons():
     failed_probe = probing(phase="FAILED", badInARow=3, failure="no campaign")
     failed_rollback = ended_job(CAMPAIGN, phase="ENDED", failure="no capacity")
     report = campaign_report(probing=failed_probe, rollback=failed_rollback, outcome="FAILED")
-    assert report["failure"] == "no capacity; the probe failed: no campaign"
+    assert report["failure"] == "the probe failed: no campaign; no capacity"
 
 
 def test_a_bad_response_of_a_probe_that_passed_is_no_failure():

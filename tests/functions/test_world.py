@@ -74,6 +74,7 @@ class Service:
         self.solutions = {SOLUTION: solution_resource()}
         self.groups = {GROUP: group_resource()}
         self.campaigns = {CAMPAIGN: campaign()}
+        self.campaign_tags = {CAMPAIGN: []}
         self.imports = {DATASET: [[]]}
         """Dataset ARN -> the pages of its import jobs."""
         self.import_tags = {}
@@ -110,6 +111,7 @@ class Service:
                 "describe_schema", {"schema": {"schema": schema}}, schemaArn=SCHEMA
             )
         self._expect_list("dataset_import_jobs", self.region)
+        self._expect_tags(self.campaign_tags)
         return read_world(
             self.personalize.client,
             settings_,
@@ -159,6 +161,7 @@ EMPTY = World(
     versions={SOLUTION: []},
     campaigns={CAMPAIGN: campaign()},
     event_trackers=[],
+    campaign_tags={CAMPAIGN: {}},
 )
 
 
@@ -196,6 +199,9 @@ def test_lists_are_read_to_their_last_page_and_sorted_newest_first(service):
 def test_a_resource_that_does_not_exist_is_left_out(service, missing):
     setattr(service, missing, dict.fromkeys(getattr(service, missing)))
     without = {missing: {}}
+    if missing == "campaigns":
+        service.campaign_tags = {}
+        without |= {"campaign_tags": {}}
     if missing == "datasets":
         service.imports, service.schemas, service.groups = {}, {}, {}
         without |= {"import_jobs": {}, "schemas": {}, "dataset_groups": {}}
@@ -429,9 +435,9 @@ def test_only_the_ten_newest_versions_are_described(service):
 
 
 def test_a_solution_may_have_no_campaigns(service):
-    service.campaigns = {}
+    service.campaigns, service.campaign_tags = {}, {}
     settings_ = settings(solutions=[solution_settings(campaigns=[])])
-    assert service.read(None, settings_) == replace(EMPTY, campaigns={})
+    assert service.read(None, settings_) == replace(EMPTY, campaigns={}, campaign_tags={})
 
 
 # The schedule

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "functions": {"functions"},
     "components.state_machine.asl": set(),
     "components.state_machine.steps": set(),
+    "components.state_machine.trial": {"components.state_machine.asl"},
     "components.rules.arns": {"components.rules.values"},
     "components.rules.locations": {"components.args", "components.rules.values"},
     "components.rules.metrics": set(),
@@ -59,7 +60,11 @@ MAY_IMPORT = {
         "components.rules.values",
         "components.state_machine.steps",
     },
-    "components.state_machine.definition": {"components.state_machine.asl", "components.args"},
+    "components.state_machine.definition": {
+        "components.args",
+        "components.state_machine.asl",
+        "components.state_machine.trial",
+    },
     "components.lambda_functions": {
         "components.args",
         "components.bundles",

@@ -39,12 +39,12 @@ class Update(NamedTuple):
     campaign: str
     served: str
     """The version that the campaign serves."""
-    served_tags: Mapping[str, str]
     target: str
     """The version that the campaign shall serve."""
-    target_tags: Mapping[str, str]
     target_status: str
     target_is_newer: bool
+    was_rolled_back: bool
+    """True if the campaign was rolled back from the target."""
     drop: float
     """The share of the served version's NDCG@10 that the target loses."""
 
@@ -67,13 +67,6 @@ class Answer(NamedTuple):
     version: str
 
 
-class Verdict(NamedTuple):
-    """The first verdict that was written to a version."""
-
-    verdict: str
-    execution_arn: str
-
-
 @dataclass
 class Recorder:
     """Records every request of a pipeline's functions, and closes runs as EventBridge does."""
@@ -84,8 +77,8 @@ class Recorder:
     answers: list[Answer] = field(default_factory=list)
     creators: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """The executions that requested a job, by the name of the job."""
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-    """The first verdict on each version."""
+    rolled_back: set[tuple[str, str]] = field(default_factory=set)
+    """The campaign and the version of each verdict ROLLED_BACK."""
     aborted: set[str] = field(default_factory=set)
     """The executions that were aborted."""
     overtaken: dict[str, datetime] = field(default_factory=dict)
@@ -95,7 +88,7 @@ class Recorder:
     not_closed: set[str] = field(default_factory=set)
     """The executions for which `close_run` failed in all its attempts."""
     fault_at_rollback: Mapping[str, object] | None = None
-    """A fault that is injected when a version gets the verdict ROLLED_BACK."""
+    """A fault that is injected when a campaign moves back for the first time."""
     _closed_execution: Execution | None = None
 
     @contextmanager
@@ -185,10 +178,8 @@ class Recorder:
         return self._ask("ListDatasetImportJobs")["datasetImportJobs"]
 
     def is_useless(self, version: Mapping[str, object]) -> bool:
-        """Return True if a version failed, was stopped, or has a verdict."""
-        if version["status"].endswith(("FAILED", "STOPPING", "STOPPED")):
-            return True
-        return VERDICT in self.tags(str(version["solutionVersionArn"]))
+        """Return True if a version failed or was stopped."""
+        return str(version["status"]).endswith(("FAILED", "STOPPING", "STOPPED"))
 
     @cached_property
     def probes(self) -> Mapping[str, ProbeArgs]:
@@ -226,19 +217,20 @@ class Recorder:
         served = self.served_version(campaign)
         target_version, served_version = self.version(target), self.version(served)
         is_active = target_version["status"] == "ACTIVE"
+        target_is_newer = target_version["creationDateTime"] >= served_version["creationDateTime"]
+        if not target_is_newer and self.fault_at_rollback:
+            self.pipeline.personalize.faults.inject(self.fault_at_rollback)
+            self.fault_at_rollback = None
         self.updates.append(
             Update(
                 at=self.pipeline.clock.now(),
                 execution_arn=self._execution_arn,
                 campaign=campaign,
                 served=served,
-                served_tags=self.tags(served),
                 target=target,
-                target_tags=self.tags(target),
                 target_status=target_version["status"],
-                target_is_newer=(
-                    target_version["creationDateTime"] >= served_version["creationDateTime"]
-                ),
+                target_is_newer=target_is_newer,
+                was_rolled_back=(campaign, target) in self.rolled_back,
                 drop=1 - self._ndcg(target) / self._ndcg(served) if is_active else 1,
             )
         )
@@ -256,11 +248,9 @@ class Recorder:
     def _record_tags(self, request: Mapping[str, object]) -> None:
         arn = str(request["resourceArn"])
         tags = {tag["tagKey"]: tag["tagValue"] for tag in request["tags"]}
-        if VERDICT in tags:
-            self.verdicts.setdefault(arn, Verdict(tags[VERDICT], self._execution_arn))
-        if tags.get(VERDICT) == "ROLLED_BACK" and self.fault_at_rollback:
-            self.pipeline.personalize.faults.inject(self.fault_at_rollback)
-            self.fault_at_rollback = None
+        version, _, verdict = tags.get(VERDICT, "").partition(" ")
+        if verdict.startswith("ROLLED_BACK"):
+            self.rolled_back.add((arn, version))
 
     def _record_answer(self, request: Mapping[str, object], response: Mapping[str, object]) -> None:
         campaign = str(request["campaignArn"])

@@ -6,6 +6,7 @@ import pytest
 
 from components.args import LimitsArgs
 from emulator.personalize import Switches
+from functions.personalize.tags import TRIAL, tags_of
 from tests.workflow.pipeline import before_step, deploy, killed_after_work
 from tests.workflow.summaries import DEPLOYED, failed_calls, failures, outcomes, report
 from tests.world import MOVIES, campaign_arn, solution, solution_arn
@@ -40,7 +41,11 @@ def test_an_update_that_hangs_fails_at_its_deadline():
     with deploy(MOVIES.with_options(limits=LimitsArgs(max_campaign_hours=1))) as pipeline:
         pipeline.inject_fault("hang", job="campaign-update")
         execution = pipeline.run(skipImport=True)
-    assert failures(execution) == {"home": "still CREATE IN_PROGRESS after 1 hours"}
+        new = pipeline.versions()[-1]
+        assert tags_of(pipeline.client, campaign_arn())[TRIAL].startswith(f"{new} ")
+    assert failures(execution) == {
+        "home": f"still CREATE IN_PROGRESS after 1 hours; the campaign may serve {new} later"
+    }
 
 
 def test_an_update_with_an_unknown_status_counts_as_running_with_a_warning():
@@ -204,7 +209,7 @@ def test_a_campaign_that_serves_a_newer_version_is_skipped():
     }
 
 
-def test_an_update_that_is_undone_before_the_run_has_seen_its_end_is_repeated():
+def test_an_update_that_a_person_undoes_before_the_run_has_seen_its_end_stays_undone():
     def undo(_event):
         pipeline.sleep(130)
         assert pipeline.served_version() == pipeline.versions()[-1], "the update has ended"
@@ -215,9 +220,14 @@ def test_an_update_that_is_undone_before_the_run_has_seen_its_end_is_repeated():
         durations={"campaign-update": 120}, handlers=before_step("watch_campaign_update", undo)
     ) as pipeline:
         execution = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == pipeline.versions()[-1]
-        assert len(pipeline.requests("UpdateCampaign")) == 2
-    assert outcomes(execution) == DEPLOYED
+        old, new = pipeline.versions()
+        assert pipeline.served_version() == old
+        assert len(pipeline.requests("UpdateCampaign")) == 1
+        assert tags_of(pipeline.client, campaign_arn())[TRIAL] == "ended"
+    assert failures(execution) == {
+        "home": f"the campaign serves {old}, not {new}: it was not updated, or somebody has "
+        "moved it"
+    }
 
 
 def test_without_a_gate_the_run_waits_for_a_campaign_that_syncs_with_the_newest_version():

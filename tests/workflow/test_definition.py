@@ -10,7 +10,7 @@ from components.state_machine import definition as module
 from components.state_machine.asl import machines, problems
 from components.state_machine.steps import STEPS
 from functions import errors, executions
-from functions.contract import Evaluation, Phase, ProbeState
+from functions.contract import Evaluation, Phase, ProbeState, TrialEnd
 from tests.workflow.pipeline import definition_of
 from tests.world import MOVIES
 
@@ -66,13 +66,15 @@ CONTENTS = {
     "each campaign": [
         "Evaluate solution version",
         "Is the solution version good enough?",
+        "Begin trial",
+        "May the campaign be updated?",
+        "Wait for the campaign to be free",
+        "Wait to ask the gate again",
         "Update campaign",
+        "Was the update sent?",
         "Has the campaign update ended?",
         "Wait for campaign update",
         "Watch campaign update",
-        "Wait for the campaign to be free",
-        "Wait to ask the gate again",
-        "Is there a probe?",
         "Probe campaign",
         "Does the campaign serve well?",
         "Roll back campaign",
@@ -80,11 +82,15 @@ CONTENTS = {
         "Wait for rollback",
         "Watch rollback",
         "Wait to roll back",
+        "Probe campaign after rollback",
+        "Does the campaign serve well again?",
+        "End trial",
+        "How did the trial end?",
         "Campaign updated",
-        "Solution version rejected",
         "Campaign rolled back",
-        "Campaign serves a newer version",
         "Campaign not updated",
+        "Solution version rejected",
+        "Campaign serves a newer version",
     ],
 }
 
@@ -141,9 +147,12 @@ def test_state_names_are_short_enough():
 def test_a_task_has_the_name_of_its_function():
     functions = {name: function_of(state) for name, state in states("Task")}
     expected = {name: name.lower().replace(" ", "_") for name in functions}
-    assert functions == {**expected, "Watch rollback": "watch_campaign_update"}, (
-        "a rollback is a campaign update"
-    )
+    assert functions == {
+        **expected,
+        # A rollback is a campaign update.
+        "Watch rollback": "watch_campaign_update",
+        "Probe campaign after rollback": "probe_campaign",
+    }
 
 
 def test_every_function_except_close_run_is_called_by_a_task():
@@ -241,12 +250,20 @@ def test_the_choices_compare_with_every_phase_and_no_other_value():
 def test_the_default_of_a_verdict_and_of_a_probe_is_the_bad_result():
     results = {
         "evaluation.verdict": get_args(get_type_hints(Evaluation)["verdict"]),
-        "probing.phase": get_args(get_type_hints(ProbeState)["phase"]),
+        "$.probing.phase": get_args(get_type_hints(ProbeState)["phase"]),
+        "$.trialEnd.outcome": get_args(get_type_hints(TrialEnd)["outcome"]),
     }
     defaults = {
         path_end: set(all_) - compared_values(path_end) for path_end, all_ in results.items()
     }
-    assert defaults == {"evaluation.verdict": {"REJECTED"}, "probing.phase": {"FAILED"}}
+    assert defaults == {
+        "evaluation.verdict": {"REJECTED"},
+        "$.probing.phase": {"FAILED"},
+        "$.trialEnd.outcome": {"FAILED"},
+    }
+    assert compared_values("$.rollbackProbing.phase") == {"NEAR", "UPDATING", "MOVED"}, (
+        "the trial ends if the probe after a rollback passes or fails"
+    )
 
 
 def test_every_error_that_is_matched_exists():

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from components.args import CampaignArgs
 from emulator.personalize import Switches
 from emulator.virtual.step_functions import Execution, StartedExecution
-from tests.workflow.disturbances import DISTURBANCES, ENDINGS, Disturbance, disturbances
+from tests.workflow.answers import bad_answers
+from tests.workflow.disturbances import CAMPAIGNS, DISTURBANCES, ENDINGS, Disturbance, disturbances
 from tests.workflow.disturbing import close, disturbed_handlers, interfere, prepare
 from tests.workflow.invariants import check_invariants
 from tests.workflow.pipeline import RUN_ID, Pipeline, deploy
@@ -47,16 +48,20 @@ SWITCHES = st.builds(
 )
 
 
-def dataset_group(drawn: Sequence[Disturbance], shelf: str) -> DatasetGroup:
+def bad_campaigns(drawn: Sequence[Disturbance]) -> set[str]:
+    """Return the names of the campaigns that answer badly when they serve a new version."""
+    places = {item.where for item in drawn if item.kind in ("bad-answers", "no-way-back")}
+    return set(CAMPAIGNS) if "both" in places else places
+
+
+def dataset_group(shelf: str) -> DatasetGroup:
     """Return a group with the campaign home and perhaps the campaign shelf.
 
-    A probe asks for more results than there are if a disturbance says so.
+    Each campaign with a probe asks for one result.
     """
-    bad = {item.where for item in drawn if item.kind in ("bad-answers", "no-way-back")}
 
     def probed(name: str) -> CampaignArgs:
-        min_results = 500 if bad & {name, "both"} else 1
-        return campaign(name, user_id="u1", min_results=min_results, minutes=5)
+        return campaign(name, user_id="u1", min_results=1, minutes=5)
 
     shelves = {"none": [], "without a probe": ["shelf"], "with a probe": [probed("shelf")]}
     group = MOVIES.with_datasets("interactions", "items")
@@ -71,12 +76,15 @@ def run_disturbed(
     A run that failed is resumed after `resume_after` seconds, if given.
     """
     with deploy(
-        dataset_group(drawn, shelf),
+        dataset_group(shelf),
         durations=DURATIONS,
         switches=switches,
         handlers=disturbed_handlers(drawn),
     ) as pipeline:
-        with Recorder(pipeline).recording() as recorder:
+        with (
+            bad_answers(pipeline, campaigns=bad_campaigns(drawn)),
+            Recorder(pipeline).recording() as recorder,
+        ):
             prepare(pipeline, recorder, drawn)
             first = pipeline.start()
             started = [first, *interfere(pipeline, recorder, drawn, first)]

@@ -1,5 +1,6 @@
 """The probe of a campaign after its update, and the rollback."""
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -9,16 +10,19 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import LimitsArgs
+from emulator.virtual.lambda_runtime import Fails
 from emulator.virtual.step_functions import Execution
 from functions import aws
 from functions.personalize import probe
-from functions.personalize.tags import PREVIOUS, VERDICT, tags_of
-from tests.workflow.pipeline import RUN_ID, before_step, deploy
+from functions.personalize.tags import GOOD, PREVIOUS, TRIAL, VERDICT, tags_of
+from tests.workflow.answers import bad_answers, no_results, server_error, without_list
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, before_step, deploy, handler
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
-FEW = "the probe failed: 170 results, fewer than minResults 400"
+NONE = "the probe failed: 0 results, fewer than minResults 1"
+FEW = "170 results, fewer than minResults 400"
 """User u1 has met 30 of the 200 items, and recommendations leave these out."""
 
 
@@ -29,8 +33,16 @@ def probed(**probe):
     )
 
 
-PROBE_FAILS = probed(user_id="u1", min_results=400)
+PROBED = probed()
+PROBE_AT_FAULT = probed(user_id="u1", min_results=400)
 """The probe asks for more results than any version can return."""
+
+
+@contextmanager
+def deploy_probed(group=PROBED, answer=no_results, **options):
+    """Deploy a pipeline. Only the first version answers well."""
+    with deploy(group, **options) as pipeline, bad_answers(pipeline, answer=answer):
+        yield pipeline
 
 
 class ProbedRun(NamedTuple):
@@ -120,17 +132,18 @@ def test_a_few_bad_answers_are_tolerated(bad):
 
 
 def test_too_few_results_roll_the_campaign_back_and_mark_the_version():
-    with deploy(PROBE_FAILS) as pipeline:
+    with deploy_probed() as pipeline:
         execution = pipeline.run(skipImport=True)
         old, new = pipeline.versions()
         assert pipeline.served_version() == old
         update = pipeline.describe_campaign()["latestCampaignUpdate"]
         assert update["status"] == "ACTIVE", "the run waited for the rollback"
-        assert tags_of(pipeline.client, new)[VERDICT] == "ROLLED_BACK"
+        tags = tags_of(pipeline.client, campaign_arn())
+        assert tags[VERDICT].startswith(f"{new} ROLLED_BACK ")
         updates = pipeline.requests("UpdateCampaign")
     assert [request["solutionVersionArn"] for request in updates] == [new, old]
     assert outcomes(execution) == ROLLED_BACK
-    assert failures(execution) == {"home": FEW}
+    assert failures(execution) == {"home": NONE}
     campaign_report = report(execution)["solutions"][0]["campaigns"][0]
     assert campaign_report["previousVersionArn"] == old
     assert report(execution)["status"] == "ROLLED_BACK"
@@ -138,37 +151,46 @@ def test_too_few_results_roll_the_campaign_back_and_mark_the_version():
         f"Retraining run {RUN_ID}: ROLLED_BACK\n"
         f"  {solution_arn()}: ROLLED_BACK\n"
         f"    version {new}\n"
-        f"    {campaign_arn()}: ROLLED_BACK: {FEW}"
+        f"    {campaign_arn()}: ROLLED_BACK: {NONE}"
     )
 
 
-def test_persistent_errors_roll_the_campaign_back():
-    with deploy(probed()) as pipeline:
-        execution, questions = run_with_bad_answers(pipeline, bad=range(2, 100))
+def test_errors_for_five_minutes_roll_the_campaign_back():
+    with deploy(PROBED) as pipeline:
+        execution, _ = run_with_bad_answers(pipeline, bad=range(2, 14))
         assert pipeline.served_version() == pipeline.versions()[0]
     assert outcomes(execution) == ROLLED_BACK
     assert "InternalServerError" in failures(execution)["home"]
-    assert questions == 5, "two good answers, then three bad answers in a row"
+
+
+def test_errors_for_four_minutes_are_tolerated():
+    with deploy(PROBED) as pipeline:
+        execution, _ = run_with_bad_answers(pipeline, bad=range(2, 10))
+    assert outcomes(execution) == DEPLOYED
 
 
 def test_a_version_with_a_rollback_is_never_deployed_again():
-    with deploy(PROBE_FAILS) as pipeline:
+    with deploy_probed() as pipeline:
         pipeline.run(skipImport=True)
         bad = pipeline.versions()[-1]
+        resumed = pipeline.run(resume=RUN_ID, skipImport=True)
         pipeline.machine.start({"skipImport": True}).wait()
-        pipeline.run(resume=RUN_ID, skipImport=True)
         updates = pipeline.requests("UpdateCampaign")
         targets = [request["solutionVersionArn"] for request in updates]
         assert targets.count(bad) == 1, "only the first run deployed this version"
-        assert len(pipeline.versions()) == 4, "each run trains another version"
+        assert len(pipeline.versions()) == 3, "the third run trains another version"
+    assert outcomes(resumed) == {"taste": "REJECTED", "home": "REJECTED"}
+    assert failures(resumed) == {"home": f"{campaign_arn()} was rolled back from {bad}"}
 
 
 def test_a_failed_update_is_not_probed():
-    with deploy(PROBE_FAILS) as pipeline:
+    with deploy_probed() as pipeline:
         pipeline.inject_fault("fail", job="campaign-update", reason="No capacity")
+        old = pipeline.served_version()
         execution = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == pipeline.versions()[0]
-    assert phases(execution) == []
+        assert pipeline.served_version() == old
+        questions = [call for call in pipeline.personalize.calls if "Recommend" in call.operation]
+    assert questions == []
     assert failures(execution) == {"home": "No capacity"}
 
 
@@ -179,8 +201,8 @@ def test_a_campaign_that_a_foreign_update_has_moved_is_left_alone():
     def move_to_foreign_version(_event):
         pipeline.foreign_update(pipeline.versions()[1])
 
-    with deploy(
-        PROBE_FAILS, handlers=before_step("roll_back_campaign", move_to_foreign_version)
+    with deploy_probed(
+        handlers=before_step("roll_back_campaign", move_to_foreign_version)
     ) as pipeline:
         pipeline.foreign_training()
         pipeline.sleep(3 * 3600)
@@ -190,8 +212,8 @@ def test_a_campaign_that_a_foreign_update_has_moved_is_left_alone():
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
     assert failures(execution) == {
-        "home": f"the campaign serves {foreign_version} now, not {bad_version}, so it "
-        f"was not rolled back; {FEW}"
+        "home": f"{NONE}; the campaign serves {foreign_version} now, not {bad_version}, so it "
+        "was not rolled back"
     }
 
 
@@ -200,35 +222,56 @@ def test_a_campaign_that_a_person_moves_back_needs_no_rollback():
         old = event["update"]["previousVersionArn"]
         pipeline.foreign_update(old)
 
-    with deploy(PROBE_FAILS, handlers=before_step("roll_back_campaign", move_back)) as pipeline:
+    with deploy_probed(handlers=before_step("roll_back_campaign", move_back)) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == ROLLED_BACK
 
 
-def test_a_rollback_that_fails_reports_both_failures():
+def test_a_rollback_that_fails_is_tried_again():
     def let_update_fail(_event):
         pipeline.inject_fault("fail", job="campaign-update", reason="No capacity")
 
-    with deploy(
-        PROBE_FAILS, handlers=before_step("roll_back_campaign", let_update_fail)
-    ) as pipeline:
+    with deploy_probed(handlers=before_step("roll_back_campaign", let_update_fail)) as pipeline:
         execution = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    assert execution.status == "FAILED", "a person has to look at the campaign"
-    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
-    assert failures(execution) == {"home": f"No capacity; {FEW}"}
+        assert pipeline.served_version() == pipeline.versions()[0]
+        assert len(pipeline.requests("UpdateCampaign")) == 3
+    assert outcomes(execution) == ROLLED_BACK
 
 
-def test_a_rollback_that_hangs_fails_at_its_deadline():
+def test_a_rollback_that_hangs_fails_at_its_deadline_and_may_still_serve_the_bad_version():
     def let_update_hang(_event):
         pipeline.inject_fault("hang", job="campaign-update")
 
-    limited = PROBE_FAILS.with_options(limits=LimitsArgs(max_campaign_hours=1))
-    with deploy(limited, handlers=before_step("roll_back_campaign", let_update_hang)) as pipeline:
+    limited = PROBED.with_options(limits=LimitsArgs(max_campaign_hours=1))
+    handlers = before_step("roll_back_campaign", let_update_hang)
+    with deploy_probed(limited, handlers=handlers) as pipeline:
         execution = pipeline.run(skipImport=True)
-    assert failures(execution) == {"home": f"still CREATE IN_PROGRESS after 1 hours; {FEW}"}
+        old, bad = pipeline.versions()
+        assert pipeline.served_version() == bad
+        trial = tags_of(pipeline.client, campaign_arn())[TRIAL]
+        assert trial.startswith(f"{bad} "), "the next run finishes the trial"
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+    assert failures(execution) == {
+        "home": f"{NONE}; still CREATE IN_PROGRESS after 1 hours; the campaign may serve {old} "
+        "later"
+    }
+
+
+def test_a_rollback_that_is_refused_until_its_deadline_says_that_the_bad_version_may_still_serve():
+    def deny_updates(_event):
+        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
+
+    limited = PROBED.with_options(limits=LimitsArgs(max_campaign_hours=1))
+    handlers = before_step("roll_back_campaign", deny_updates)
+    with deploy_probed(limited, handlers=handlers) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        bad = pipeline.versions()[-1]
+        assert pipeline.served_version() == bad
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+    assert failures(execution)["home"].startswith(f"{NONE}; gave up after 1 hours: ")
+    assert failures(execution)["home"].endswith(f"; the campaign may still serve {bad}")
 
 
 def test_a_rollback_waits_for_a_running_update():
@@ -238,8 +281,8 @@ def test_a_rollback_waits_for_a_running_update():
             minProvisionedTPS=3,
         )
 
-    with deploy(
-        PROBE_FAILS, handlers=before_step("roll_back_campaign", start_foreign_update)
+    with deploy_probed(
+        handlers=before_step("roll_back_campaign", start_foreign_update)
     ) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
@@ -251,7 +294,7 @@ def test_a_rollback_whose_response_is_lost_is_requested_once():
     def lose_response(_event):
         pipeline.inject_fault("lost-answer", operation="UpdateCampaign")
 
-    with deploy(PROBE_FAILS, handlers=before_step("roll_back_campaign", lose_response)) as pipeline:
+    with deploy_probed(handlers=before_step("roll_back_campaign", lose_response)) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
         assert len(pipeline.requests("UpdateCampaign")) == 2, "the deployment and the rollback"
@@ -261,23 +304,32 @@ def test_a_rollback_whose_response_is_lost_is_requested_once():
 # Tags
 
 
-def test_each_update_writes_the_previous_version_to_the_campaigns_tags():
-    with deploy() as pipeline:
-        for slot in ("2026-11-29T03:00:00Z", "2026-11-30T03:00:00Z"):
-            served_before = pipeline.served_version()
-            pipeline.run(skipImport=True, scheduledTime=slot)
-            assert tags_of(pipeline.client, campaign_arn())[PREVIOUS] == served_before
-            assert pipeline.served_version() != served_before
+def test_a_version_that_passes_becomes_the_good_version_of_the_campaign():
+    with deploy(PROBED) as pipeline:
+        served_before = pipeline.served_version()
+        pipeline.run(skipImport=True)
+        tags = tags_of(pipeline.client, campaign_arn())
+        assert tags == {
+            TRIAL: "ended",
+            GOOD: pipeline.served_version(),
+            PREVIOUS: served_before,
+            VERDICT: "none",
+        }
 
 
-def test_a_campaign_that_served_nothing_is_not_probed():
-    with deploy(PROBE_FAILS) as pipeline:
+def test_a_campaign_that_served_nothing_cannot_be_rolled_back_and_its_version_gets_a_verdict():
+    with deploy_probed() as pipeline:
         pipeline.replace_campaign("fail", reason="Internal service error")
         execution = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == pipeline.versions()[-1], "no rollback is possible"
-        assert PREVIOUS not in tags_of(pipeline.client, campaign_arn())
-    assert phases(execution) == []
-    assert outcomes(execution) == DEPLOYED
+        bad = pipeline.versions()[-1]
+        assert pipeline.served_version() == bad, "no rollback is possible"
+        tags = tags_of(pipeline.client, campaign_arn())
+        assert tags[VERDICT].startswith(f"{bad} ROLLED_BACK ")
+        assert tags[TRIAL] == "ended"
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+    assert failures(execution) == {
+        "home": f"{NONE}; no good version is known, so the campaign still serves {bad}"
+    }
 
 
 def test_a_short_probe_still_asks_the_least_number_of_questions():
@@ -285,3 +337,126 @@ def test_a_short_probe_still_asks_the_least_number_of_questions():
         execution, questions = run_with_bad_answers(pipeline, bad=set())
     assert outcomes(execution) == DEPLOYED
     assert questions > probe.FEWEST_REQUESTS
+
+
+# The probe is at fault
+
+
+def test_a_probe_that_no_version_answers_is_at_fault_and_condemns_no_version():
+    with deploy(PROBE_AT_FAULT) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        old, new = pipeline.versions()
+        assert pipeline.served_version() == old
+        assert tags_of(pipeline.client, campaign_arn())[VERDICT] == "none"
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+    assert failures(execution) == {
+        "home": f"the probe failed: {FEW}; the probe is at fault, because the version before it "
+        f"answers as badly: {FEW}; correct the probe; {new} gets no verdict, and the next run "
+        "deploys it again"
+    }
+
+
+def test_the_next_run_tries_the_same_version_again_without_a_training():
+    with deploy(PROBE_AT_FAULT) as pipeline:
+        pipeline.run(skipImport=True)
+        new = pipeline.versions()[-1]
+        execution = pipeline.run(scheduledTime=NEXT_SLOT, skipImport=True)
+        assert pipeline.versions()[-1] == new
+        assert [request["solutionVersionArn"] for request in pipeline.requests("UpdateCampaign")][
+            2
+        ] == new
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+
+
+# What a person or a failure does in between
+
+
+@pytest.mark.parametrize("answer", [no_results, without_list, server_error])
+def test_every_kind_of_bad_answer_rolls_the_campaign_back(answer):
+    with deploy_probed(answer=answer) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    assert outcomes(execution) == ROLLED_BACK
+
+
+@pytest.mark.parametrize("error", ["Sandbox.Timedout", "Runtime.OutOfMemory", "ValueError"])
+def test_a_probe_function_that_fails_rolls_the_campaign_back(error):
+    def fail(event, _context):
+        if event["rollback"]:
+            return handler("probe_campaign")(event, _context)
+        raise Fails(error)
+
+    with deploy(PROBED, handlers={"probe_campaign": fail}) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    assert outcomes(execution) == ROLLED_BACK
+
+
+def test_a_rollback_without_permission_to_describe_the_campaign_moves_it_all_the_same():
+    def deny_describe(_event):
+        pipeline.inject_fault("deny", operation="DescribeCampaign", times=1)
+
+    with deploy_probed(handlers=before_step("roll_back_campaign", deny_describe)) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    assert outcomes(execution) == ROLLED_BACK
+
+
+@pytest.mark.parametrize("fault", ["throttle", "deny"])
+def test_a_trial_that_cannot_be_written_leaves_the_campaign_where_it_is(fault):
+    with deploy_probed() as pipeline:
+        pipeline.inject_fault(fault, operation="TagResource", times=None)
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.requests("UpdateCampaign") == []
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+
+
+def test_a_trial_that_cannot_be_ended_stays_for_the_next_run():
+    def deny_tags(_event):
+        pipeline.inject_fault("deny", operation="TagResource", times=None)
+
+    with deploy(PROBED, handlers=before_step("end_trial", deny_tags)) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        new = pipeline.versions()[-1]
+        assert pipeline.served_version() == new
+        assert tags_of(pipeline.client, campaign_arn())[TRIAL].startswith(f"{new} ")
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+    assert "AccessDeniedException" in failures(execution)["home"]
+
+
+@pytest.mark.parametrize(
+    ("step", "answers_well", "failure"),
+    [
+        ("watch_campaign_update", True, "it was not updated, or somebody has moved it"),
+        ("probe_campaign", True, "it was not updated, or somebody has moved it"),
+        ("probe_campaign", False, "it was not updated, or somebody has moved it"),
+        ("roll_back_campaign", False, "so it was not rolled back"),
+        ("end_trial", False, None),
+        ("end_trial", True, None),
+    ],
+)
+def test_a_campaign_that_a_person_moves_keeps_the_version_of_the_person(
+    step, answers_well, failure
+):
+    def move(_event):
+        if step == "watch_campaign_update":
+            pipeline.sleep(100)
+        pipeline.foreign_update(pipeline.versions()[1])
+
+    quick = {"campaign-update": 61}
+    handlers = before_step(step, move)
+    with ExitStack() as stack:
+        pipeline = stack.enter_context(deploy(PROBED, durations=quick, handlers=handlers))
+        if not answers_well:
+            stack.enter_context(bad_answers(pipeline))
+        pipeline.foreign_training()
+        pipeline.sleep(3 * 3600)
+        execution = pipeline.run(skipImport=True)
+        pipeline.sleep(3600)
+        assert pipeline.served_version() == pipeline.versions()[1]
+        tags = tags_of(pipeline.client, campaign_arn())
+        assert tags[TRIAL].startswith("ended")
+        if failure:
+            assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+            assert failure in failures(execution)["home"]
+            assert tags[VERDICT] == "none", "nothing is known about the version"

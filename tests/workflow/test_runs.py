@@ -136,7 +136,6 @@ def test_a_good_run_requests_exactly_what_is_configured():
             "campaignArn": campaign_arn(),
             "solutionVersionArn": new,
             "minProvisionedTPS": 2,
-            "campaignConfig": {},
         }
     ]
 
