@@ -63,6 +63,9 @@ JOB_FAULTS: Mapping[str, FaultKind] = {
         {"status": "CREATE PAUSED"}, "this status instead of CREATE IN_PROGRESS"
     ),
     "take": FaultKind({"seconds": 60}, "this time in CREATE IN_PROGRESS"),
+    "no-results": FaultKind(
+        {}, "a version that is trained as planned, but never has a result for a request"
+    ),
 }
 FAULT_OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "no-item-list": tuple(service_model(RUNTIME).operation_names),

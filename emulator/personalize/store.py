@@ -270,6 +270,7 @@ class Store:
         if fault.name == "stop":
             planned_end = timeline.moments.pop().time
             timeline.stop(planned_end, self.duration("stop", "").total)
+        timeline.gives_results = fault.name != "no-results"
         return timeline
 
 

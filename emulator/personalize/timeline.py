@@ -68,6 +68,8 @@ class Timeline:
     moments: list[Moment]
     verb: str = "CREATE"
     failure_reason: str | None = field(default=None, init=False)
+    gives_results: bool = field(default=True, init=False)
+    """False if a trained version never has a result for a request."""
 
     @property
     def created(self) -> datetime:

@@ -171,12 +171,9 @@ SCENARIOS = (
     ),
     Scenario(
         name=Name.BAD_PROBE,
-        story="The new version has good metrics, but answers every request with an error.",
+        story="The new version has good metrics, but never has a result.",
         prevented="users would have seen no recommendations until someone noticed",
-        faults=[
-            {"fault": "server-error", "operation": operation, "times": UNLIMITED}
-            for operation in ("GetRecommendations", "GetPersonalizedRanking")
-        ],
+        faults=[{"fault": "no-results", "job": "solution-version", "times": UNLIMITED}],
         judge=judges.rolled_back,
         obstacle=_no_probes,
     ),

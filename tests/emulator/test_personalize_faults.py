@@ -164,6 +164,32 @@ def test_a_response_of_the_runtime_can_be_without_a_list(world, recipe, operatio
     assert response.keys() == {"recommendationId", "ResponseMetadata"}
 
 
+@pytest.mark.parametrize(
+    ("recipe", "operation", "request_fields", "key"),
+    [
+        ("user-personalization", "get_recommendations", {"userId": "user-001"}, "itemList"),
+        (
+            "personalized-ranking",
+            "get_personalized_ranking",
+            {"userId": "user-001", "inputList": ["film-001"]},
+            "personalizedRanking",
+        ),
+    ],
+)
+def test_a_version_can_be_trained_that_never_has_a_result(
+    world, recipe, operation, request_fields, key
+):
+    solution = world.create_trainable_solution(recipe_arn(recipe))
+    good = world.train(solution, name="good")
+    world.inject("no-results", job="solution-version")
+    empty = world.train(solution, name="empty")
+    campaign = world.create_campaign(good)
+    assert getattr(world.runtime, operation)(campaignArn=campaign, **request_fields)[key] != []
+    world.client.update_campaign(campaignArn=campaign, solutionVersionArn=empty)
+    world.wait()
+    assert getattr(world.runtime, operation)(campaignArn=campaign, **request_fields)[key] == []
+
+
 def test_metrics_can_be_changed_to_no_number_to_infinity_and_to_nothing(world, solution):
     version = world.train(solution)
     values = {"coverage": math.nan, "precision_at_5": -math.inf, "precision_at_10": None}
@@ -308,7 +334,7 @@ def test_faults_can_be_listed_and_removed(world):
             (
                 "unknown fault 'earthquake'; known are throttle, server-error, deny, "
                 "limit-exceeded, resource-in-use, too-many-tags, error, lost-answer, stale, "
-                "no-item-list, metrics, fail, stop, hang, unknown-status, take"
+                "no-item-list, metrics, fail, stop, hang, unknown-status, take, no-results"
             ),
         ),
         ({}, "unknown fault None; known are throttle, "),

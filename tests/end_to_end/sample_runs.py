@@ -52,11 +52,13 @@ def stop_overdue_training(stack: Stack) -> str:
 
 
 def roll_back(stack: Stack) -> object:
-    """Run with a probe that expects more results than there are."""
-    probe = {"userId": "user-001", "minResults": 500, "minutes": 0.001}
+    """Run with a new version that never has a result."""
+    probe = {"userId": "user-001", "minResults": 1, "minutes": 0.001}
+    fault = {"fault": "no-results", "job": "solution-version"}
     with changed_definition(stack) as (definition, settings):
         settings["solutions"][0]["campaigns"][0]["probe"] = probe
         update_definition(stack, definition)
+        stack.emulator.control("POST", "faults", fault)
         return summarize(stack, stack.run(**TRAIN))
 
 
