@@ -178,6 +178,7 @@ class Application:
 
 def _correct_ministack() -> None:
     """Replace what MiniStack does differently from AWS in Lambda, Logs and Scheduler."""
+    ministack_internals.guard_function_servers(local_requests.refusal_of_headers)
     ministack_internals.respond_to_functions_immediately()
     ministack_internals.wait_for_function_logs()
     ministack_internals.name_schedules_by_their_group()

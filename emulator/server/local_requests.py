@@ -10,43 +10,48 @@ with such values.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from emulator.server import http
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope, WebsocketScope
 
 LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(?P<port>\d+))?", re.ASCII)
 DEFAULT_PORT = 80
+NO_WEB_PAGE = "the emulator answers no web page, use an AWS SDK, the AWS CLI or curl"
 CORS_HEADERS = b"access-control-"
 
 
 def refusal(scope: HTTPScope | WebsocketScope, port: int) -> str | None:
-    """Return an error message if a request may be from a web page, else None.
+    """Return an error message if a request to the emulator may be from a web page, else None.
 
     `port` is the port of the emulator.
     """
-    headers = http.headers(scope)
-    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"]
+    method = scope["method"] if scope["type"] == "http" else "GET"
+    headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
+    return refusal_of_headers(method, headers, port)
+
+
+def refusal_of_headers(method: str, headers: Iterable[tuple[str, str]], port: int) -> str | None:
+    """Return an error message if a request to a port may be from a web page, else None."""
+    values: dict[str, list[str]] = defaultdict(list)
+    for name, value in headers:
+        values[name.lower()].append(value)
+    hosts, origins, sites = values["host"], values["origin"], values["sec-fetch-site"]
     if len(hosts) != 1 or not _is_own_host(hosts[0], port):
         return (
             f"the Host header is {', '.join(hosts)!r}; the emulator answers only to"
             f" 127.0.0.1:{port}, localhost:{port} and [::1]:{port}, so that no web page can"
             " reach it by a host name of its own"
         )
-    if "origin" in headers:
-        return (
-            f"the request has the Origin {headers['origin']!r}; the emulator answers no web page,"
-            " use an AWS SDK, the AWS CLI or curl"
-        )
-    if headers.get("sec-fetch-site", "none") != "none":
-        return (
-            f"the request has the header Sec-Fetch-Site: {headers['sec-fetch-site']}; the emulator"
-            " answers no web page, use an AWS SDK, the AWS CLI or curl"
-        )
-    if scope["type"] == "http" and scope["method"] == "OPTIONS":
-        return "the method is OPTIONS, which only browsers use; the emulator answers no web page"
+    if origins:
+        return f"the request has the Origin {origins[0]!r}; {NO_WEB_PAGE}"
+    if sites and sites != ["none"]:
+        return f"the request has the header Sec-Fetch-Site: {sites[0]}; {NO_WEB_PAGE}"
+    if method == "OPTIONS":
+        return f"the method is OPTIONS, which only browsers use; {NO_WEB_PAGE}"
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socketserver
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, cast
 
 from ministack import app as ministack
@@ -18,7 +19,7 @@ from emulator.server import http
 from emulator.server.slots import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from emulator.server.http import Response
 
@@ -322,6 +323,28 @@ def wait_for_function_logs() -> None:
         pause_between_lines,
         total,
     )
+
+
+def guard_function_servers(
+    refusal: Callable[[str, Iterable[tuple[str, str]], int], str | None],
+) -> None:
+    """Refuse a request to MiniStack's Lambda Runtime API if `refusal` returns a message.
+
+    Each environment of a function has a server on a port of its own. The arguments of `refusal` are
+    the method and the headers of the request, and the port.
+    """
+    parse_request = BaseHTTPRequestHandler.parse_request
+
+    def parse_and_check(handler: BaseHTTPRequestHandler) -> bool:
+        if not parse_request(handler):
+            return False
+        port = handler.connection.getsockname()[1]
+        message = refusal(handler.command, handler.headers.items(), port)
+        if message is not None:
+            handler.send_error(http.FORBIDDEN, explain=message)
+        return message is None
+
+    BaseHTTPRequestHandler.parse_request = parse_and_check  # type: ignore[assignment,method-assign]  # a method of another class
 
 
 def respond_to_functions_immediately() -> None:

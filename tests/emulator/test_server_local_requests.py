@@ -1,5 +1,6 @@
 """Proves that no web page can use the emulator, and that the clients of AWS still can."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from small_stack import create_function, invoke
 
 FUNCTIONS = "/2015-03-31/functions/"
 
@@ -155,3 +157,47 @@ def test_boto3_reaches_buckets_by_the_name_localhost_too(aws):
     )
     s3.put_object(Bucket="by-localhost", Key="folder/key", Body=b"text")
     assert s3.get_object(Bucket="by-localhost", Key="folder/key")["Body"].read() == b"text"
+
+
+RUNTIME_API_CODE = """
+import os
+
+def handler(event, context):
+    return os.environ["AWS_LAMBDA_RUNTIME_API"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "headers"),
+    [
+        ("evil.example:{port}", {}),
+        ("127.0.0.1:1", {}),
+        ("127.0.0.1:{port}", {"Origin": "https://evil.example"}),
+        ("127.0.0.1:{port}", {"Sec-Fetch-Site": "cross-site"}),
+    ],
+)
+def test_a_web_page_can_read_no_event_of_a_function_and_answer_none(
+    aws, runtime_api, host, headers
+):
+    function, port = runtime_api
+    for method, path in (
+        ("GET", "invocation/next"),
+        ("POST", "init/error"),
+        ("OPTIONS", "invocation/next"),
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(
+                method,
+                f"/2018-06-01/runtime/{path}",
+                headers={"Host": host.format(port=port), **headers},
+            )
+            assert connection.getresponse().status == 403, (method, path)
+    assert invoke(aws, function, {}) == f"127.0.0.1:{port}", "the function still gets its events"
+
+
+@pytest.fixture(scope="module")
+def runtime_api(aws):
+    """A function whose environment is running, and the port from which it gets its events."""
+    function = create_function(aws, "runtime-api", code=RUNTIME_API_CODE)
+    return function, int(invoke(aws, function, {}).rpartition(":")[2])
