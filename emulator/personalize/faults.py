@@ -1,5 +1,6 @@
 """Injected faults: calls that fail, and jobs that do not end as planned."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -349,6 +350,8 @@ def _parameter(document: Mapping[str, object], key: str, default: object) -> obj
     noun, expected_types = _expected_types(default)
     if value != default and (isinstance(value, bool) or not isinstance(value, expected_types)):
         raise ValueError(f"{key} of the fault {document['fault']} must be {noun}: {value!r}")
+    if isinstance(value, int | float) and not 0 <= value < math.inf:
+        raise ValueError(f"{key} of the fault {document['fault']} must be 0 or more: {value!r}")
     return value
 
 

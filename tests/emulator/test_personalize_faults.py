@@ -368,6 +368,13 @@ def test_faults_can_be_listed_and_removed(world):
             {"fault": "take", "job": "campaign", "seconds": "1"},
             "seconds of the fault take must be a number: '1'",
         ),
+        *(
+            (
+                {"fault": "stale", "operation": "*", "seconds": seconds},
+                f"seconds of the fault stale must be 0 or more: {seconds!r}",
+            )
+            for seconds in (-1, math.nan, math.inf)
+        ),
         (
             {"fault": "lost-answer", "operation": "*", "status": "none"},
             "status of the fault lost-answer must be a number: 'none'",
