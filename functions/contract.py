@@ -449,6 +449,15 @@ class CampaignResult(TypedDict):
     outcome: Literal["DEPLOYED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
 
 
+class CampaignStanding(TypedDict):
+    """What a campaign serves at the end of a run."""
+
+    servedVersionArn: str | None
+    """The version that the campaign serves, or null if it serves none."""
+    versionOnTrial: str | None
+    """The version on trial, or null. The campaign need not serve it yet."""
+
+
 class SolutionResult(TypedDict):
     """The result of one solution."""
 

@@ -1,23 +1,27 @@
 """Builds the report of a run, as data and as text. All functions are pure."""
 
-import json
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, TypedDict
 
+from .campaign_reports import (
+    CampaignReport,
+    Standings,
+    campaign_report,
+    error_text,
+    trial_warnings,
+)
 from .contract import (
     CampaignResult,
     DatasetResult,
     FinishedRun,
     Job,
-    MetricValues,
     Outcome,
     Run,
     SolutionResult,
     StateError,
 )
 from .executions import run_of
-from .texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
+from .texts import shortened_list
 
 if TYPE_CHECKING:
     from .contract import ConfiguredRun
@@ -35,19 +39,7 @@ ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTa
 MAX_REPORT_BYTES = 30_000
 """The most bytes of the text of a report. The text becomes the cause of a failed execution, which
 may have 32,768 characters."""
-MAX_FAILURE_BYTES = 2 * MAX_TEXT_BYTES
-"""The most bytes of the failure of a campaign: of its update and of its rollback."""
 REST_OF_TEXT = "… and {} more lines; the output of this execution has the whole report"
-
-
-class CampaignReport(TypedDict):
-    """The result of one campaign."""
-
-    campaignArn: str
-    outcome: Outcome
-    previousVersionArn: str | None
-    metrics: dict[str, MetricValues]
-    failure: str | None
 
 
 class SolutionReport(TypedDict):
@@ -88,11 +80,15 @@ class RunReport(TypedDict):
     text: str
 
 
-def report_of(document: FinishedRun) -> RunReport:
-    """Return the report of a run. The document may end at any state."""
+def report_of(document: FinishedRun, standings: Standings | None = None) -> RunReport:
+    """Return the report of a run. The document may end at any state.
+
+    `standings` say what the campaigns serve now.
+    """
+    standings = standings or {}
     run = _run(document)
     imports = [_import_report(result) for result in _import_results(document)]
-    solutions = [_solution_report(result) for result in _solution_results(document)]
+    solutions = [_solution_report(result, standings) for result in _solution_results(document)]
     report: RunReport = {
         "status": _status(document, imports, solutions),
         "runId": run["id"],
@@ -100,7 +96,7 @@ def report_of(document: FinishedRun) -> RunReport:
         "reason": _reason(document),
         "imports": imports,
         "solutions": solutions,
-        "warnings": shortened_list(list(_warnings(document))),
+        "warnings": shortened_list([*trial_warnings(standings), *_warnings(document, solutions)]),
         "text": "",
     }
     return {**report, "text": _text(report)}
@@ -155,7 +151,7 @@ def _status(
 def _reason(document: FinishedRun) -> str | None:
     """Return the error that ended the run, or why the run was skipped, or None."""
     if "error" in document:
-        return _error_text(document["error"])
+        return error_text(document["error"])
     return document["plan"]["skipped"]
 
 
@@ -168,9 +164,9 @@ def _import_report(result: DatasetResult) -> ImportReport:
     }
 
 
-def _solution_report(result: SolutionResult) -> SolutionReport:
+def _solution_report(result: SolutionResult, standings: Standings) -> SolutionReport:
     version = result["version"]
-    campaigns = [_campaign_report(campaign) for campaign in result["campaigns"]]
+    campaigns = [campaign_report(campaign, standings) for campaign in result["campaigns"]]
     return {
         "solutionArn": result["solution"]["solutionArn"],
         "outcome": _solution_outcome(result, campaigns),
@@ -196,49 +192,6 @@ def _solution_outcome(result: SolutionResult, campaigns: list[CampaignReport]) -
     return worst_outcome([report["outcome"] for report in campaigns])
 
 
-def _campaign_report(result: CampaignResult) -> CampaignReport:
-    update, evaluation = result["update"], result["evaluation"]
-    return {
-        "campaignArn": result["campaign"]["campaignArn"],
-        "outcome": result["outcome"],
-        "previousVersionArn": update.get("previousVersionArn") if update else None,
-        "metrics": evaluation["metrics"] if evaluation else {},
-        "failure": _campaign_failure(result),
-    }
-
-
-def _campaign_failure(result: CampaignResult) -> str | None:
-    """Return why a campaign does not serve the new version, or None if it does.
-
-    An error of the state machine may have come before a good end.
-    """
-    if result["outcome"] == "DEPLOYED":
-        return None
-    error = [_error_text(result["error"])] if result["error"] else []
-    reasons = "; ".join([*error, *_campaign_reasons(result)])
-    return shortened(reasons, MAX_FAILURE_BYTES) or None
-
-
-def _campaign_reasons(result: CampaignResult) -> Iterator[str]:
-    """Yield the reasons why a campaign does not serve the new version, in running order.
-
-    There is none if the campaign serves it.
-    """
-    evaluation, probe_state, rollback = result["evaluation"], result["probing"], result["rollback"]
-    if evaluation and evaluation["verdict"] == "REJECTED":
-        yield from evaluation["reasons"]
-    if result["update"] and result["update"]["failure"]:
-        yield result["update"]["failure"]
-    elif probe_state and probe_state["phase"] == "MOVED":
-        yield str(probe_state["failure"])
-    if probe_state and probe_state["phase"] == "FAILED":
-        yield f"the probe failed: {probe_state['failure']}"
-    if rollback and rollback["failure"]:
-        yield rollback["failure"]
-    if result["trialEnd"] and result["trialEnd"]["failure"]:
-        yield result["trialEnd"]["failure"]
-
-
 def _created_arn(job: Job | None) -> str | None:
     """Return the ARN of a job, or None if the job could not be created.
 
@@ -250,23 +203,11 @@ def _created_arn(job: Job | None) -> str | None:
 def _failure(error: StateError | None, job: Job | None) -> str | None:
     """Return why a job failed, or None. An error of the state machine comes before the job's."""
     if error:
-        return _error_text(error)
+        return error_text(error)
     return job["failure"] if job else None
 
 
-def _error_text(error: StateError) -> str:
-    """Return an error as text.
-
-    If a function raised the error, the cause is JSON with an `errorMessage`. Any other cause is
-    already a text.
-    """
-    cause = error.get("Cause", "no cause given")
-    with suppress(ValueError, TypeError, KeyError):
-        cause = json.loads(cause)["errorMessage"]
-    return shortened(f"{error['Error']}: {cause}", MAX_REFUSAL_BYTES)
-
-
-def _warnings(document: FinishedRun) -> Iterator[str]:
+def _warnings(document: FinishedRun, solutions: list[SolutionReport]) -> Iterator[str]:
     """Yield the warnings of the plan, of the gate and of each job, in running order."""
     if "plan" in document:
         yield from document["plan"]["warnings"]
@@ -278,6 +219,22 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
         for warning in job["warnings"]:
             yield f"{job['arn']}: {warning}"
     yield from _uncertain_creations(document)
+    yield from _warnings_about_old_versions(solutions)
+
+
+def _warnings_about_old_versions(solutions: list[SolutionReport]) -> Iterator[str]:
+    """Yield a warning for each solution whose new version a campaign does not serve.
+
+    Personalize updates only the newest version of a solution, and does not say so in a response.
+    """
+    for solution in solutions:
+        outcomes = {campaign["outcome"] for campaign in solution["campaigns"]}
+        if outcomes & {"REJECTED", "ROLLED_BACK"}:
+            yield (
+                f"{solution['solutionArn']}: a campaign keeps an older version. With the recipes "
+                "User-Personalization and Next-Best-Action, Personalize adds new items to the "
+                "newest version only; correct the data or the rules, and train again soon"
+            )
 
 
 def _jobs(document: FinishedRun) -> list[Job]:

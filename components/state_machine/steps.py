@@ -172,7 +172,12 @@ STEPS: Mapping[str, Step] = {
         timeout_seconds=SHORT_SECONDS,
         grants={"campaigns": ("personalize:TagResource",)},
     ),
-    "report_outcome": Step(timeout_seconds=LONG_SECONDS, grants={}),
+    "report_outcome": Step(
+        timeout_seconds=LONG_SECONDS,
+        grants={
+            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+        },
+    ),
     "close_run": Step(
         timeout_seconds=LONG_SECONDS,
         grants={

@@ -124,6 +124,7 @@ PERMISSIONS = {
     ],
     "roll_back_campaign": [allow(UPDATE_CAMPAIGN, CAMPAIGNS)],
     "end_trial": [allow(["personalize:TagResource"], CAMPAIGNS)],
+    "report_outcome": [allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS)],
     "close_run": [
         allow(["personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"], ["*"]),
         allow(

@@ -440,7 +440,7 @@ def campaign_result(**changes):
     return {
         "campaign": planned_campaign(),
         "evaluation": evaluation(),
-        "update": ended_job(CAMPAIGN, previousVersionArn=OLD_VERSION),
+        "update": ended_job(CAMPAIGN, previousVersionArn=OLD_VERSION, targetVersionArn=VERSION),
         "probing": None,
         "rollback": None,
         "rollbackProbing": None,

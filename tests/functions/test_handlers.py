@@ -319,7 +319,9 @@ def end_trial(personalize, **_):
     return event, {"outcome": "DEPLOYED", "failure": None}
 
 
-def report_outcome(**_):
+def report_outcome(personalize, **_):
+    expect_campaign(personalize)
+    expect_tags(personalize, CAMPAIGN)
     document = finished(plan=plan(skipped="this is a dry run"), imports={"results": []})
     del document["solutions"]
     return document, report_without_jobs("SKIPPED", "this is a dry run")
@@ -439,7 +441,9 @@ def test_the_message_of_a_record_is_readable(handle, services, step, message):
     assert [record.getMessage() for record in records] == [message]
 
 
-def test_a_percent_sign_in_a_report_is_logged_as_it_is(handle):
+def test_a_percent_sign_in_a_report_is_logged_as_it_is(handle, personalize):
+    expect_campaign(personalize)
+    expect_tags(personalize, CAMPAIGN)
     document = finished(plan=plan(skipped="100%s sure"), imports={"results": []})
     del document["solutions"]
     _, (record,) = handle("report_outcome", document)

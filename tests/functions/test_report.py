@@ -45,6 +45,7 @@ IMPORTED = {
 DEPLOYED = {
     "campaignArn": CAMPAIGN,
     "outcome": "DEPLOYED",
+    "servedVersionArn": None,
     "previousVersionArn": OLD_VERSION,
     "metrics": {NDCG: {"new": 0.42, "live": 0.4}},
     "failure": None,
@@ -82,6 +83,13 @@ def solution_report(**changes):
 def campaign_report(**changes):
     """Return the report of a campaign whose result has these changes."""
     return solution_report(campaigns=[campaign_result(**changes)])["campaigns"][0]
+
+
+OLD_VERSION_IS_SERVED = (
+    f"{SOLUTION}: a campaign keeps an older version. With the recipes User-Personalization and "
+    "Next-Best-Action, Personalize adds new items to the newest version only; correct the data or "
+    "the rules, and train again soon"
+)
 
 
 # The run
@@ -331,6 +339,7 @@ def test_a_rejected_version_has_the_reasons_and_both_values():
     assert campaign_report(evaluation=rejected, update=None, outcome="REJECTED") == {
         "campaignArn": CAMPAIGN,
         "outcome": "REJECTED",
+        "servedVersionArn": None,
         "previousVersionArn": None,
         "metrics": metrics,
         "failure": "it fell; it is low",
@@ -341,6 +350,7 @@ def test_a_campaign_that_was_not_judged_has_no_metrics():
     assert campaign_report(evaluation=None, update=None, error=ERROR, outcome="FAILED") == {
         "campaignArn": CAMPAIGN,
         "outcome": "FAILED",
+        "servedVersionArn": None,
         "previousVersionArn": None,
         "metrics": {},
         "failure": "NameTaken: it exists",
@@ -369,6 +379,54 @@ def test_a_failed_rollback_has_both_reasons():
 def test_a_bad_response_of_a_probe_that_passed_is_no_failure():
     passed = probing(phase="PASSED", failure="0 results, fewer than minResults 5")
     assert campaign_report(probing=passed) == DEPLOYED
+
+
+# What the campaigns serve at the end of the run
+
+
+def final_report(result, served, on_trial=None):
+    """Return the report of a run with this result, after which the campaign serves a version."""
+    standings = {CAMPAIGN: {"servedVersionArn": served, "versionOnTrial": on_trial}}
+    document = finished(solutions=[solution_result(campaigns=[result])])
+    return report_of(document, standings)
+
+
+def final_campaign(result, served):
+    (campaign,) = final_report(result, served)["solutions"][0]["campaigns"]
+    return campaign
+
+
+@pytest.mark.parametrize("served", [VERSION, f"{SOLUTION}/$LATEST"])
+def test_a_version_is_deployed_if_the_campaign_serves_it_now(served):
+    assert final_campaign(campaign_result(), served) == {**DEPLOYED, "servedVersionArn": served}
+
+
+def test_a_version_is_not_deployed_if_somebody_has_moved_the_campaign_since():
+    failure = (
+        f"the campaign serves {FOREIGN_VERSION} now, not {VERSION}: somebody has moved it since"
+    )
+    moved = {"outcome": "SKIPPED", "failure": failure, "servedVersionArn": FOREIGN_VERSION}
+    assert final_campaign(campaign_result(), FOREIGN_VERSION) == {**DEPLOYED, **moved}
+
+
+def test_a_campaign_is_not_rolled_back_if_it_serves_the_version_again():
+    failed_probe = probing(phase="FAILED", failure="0 results")
+    rolled_back = campaign_result(probing=failed_probe, outcome="ROLLED_BACK")
+    assert final_campaign(rolled_back, OLD_VERSION)["outcome"] == "ROLLED_BACK"
+    again = final_campaign(rolled_back, VERSION)
+    assert again["outcome"] == "FAILED"
+    assert again["failure"] == (
+        f"the probe failed: 0 results; the campaign serves {VERSION} again: somebody has moved it"
+    )
+
+
+def test_a_version_that_is_still_on_trial_is_a_warning():
+    report = final_report(campaign_result(outcome="FAILED"), VERSION, on_trial=VERSION)
+    (warning,) = report["warnings"]
+    assert warning == (
+        f"{CAMPAIGN}: {VERSION} is on trial: no probe has found yet whether it answers well; an "
+        "execution with the trigger 'trial' or the next run finishes the trial"
+    )
 
 
 # Warnings
@@ -409,6 +467,7 @@ def test_the_warnings_of_an_update_and_its_rollback_are_reported():
     assert report["warnings"] == [
         f"{CAMPAIGN}: unknown status ODD",
         f"{CAMPAIGN}: unknown status EVEN",
+        OLD_VERSION_IS_SERVED,
     ]
 
 

@@ -116,6 +116,7 @@ ORDER = (
     ("functions.executions", "functions.exports"),
     ("functions.personalize",),
     ("functions.planning",),
+    ("functions.campaign_reports",),
     ("functions.report",),
     ("functions.log",),
     tuple(f"functions.{step}" for step in STEPS),

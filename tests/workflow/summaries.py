@@ -8,6 +8,15 @@ ALL_DONE = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED"
 """The outcomes of a good run of the default dataset group."""
 
 
+def warning_about_old_version(solution_arn):
+    """Return the line of a report about a solution whose new version a campaign does not serve."""
+    return (
+        f"  warning: {solution_arn}: a campaign keeps an older version. With the recipes "
+        "User-Personalization and Next-Best-Action, Personalize adds new items to the newest "
+        "version only; correct the data or the rules, and train again soon"
+    )
+
+
 def report(execution):
     """Return the report of the run, which must be the only one."""
     reports = [call.outcome for call in execution.calls if call.function == "report_outcome"]

@@ -6,7 +6,14 @@ from components.args import LimitsArgs, QualityRuleArgs
 from components.rules.metrics import NDCG_AT_10
 from functions.personalize.tags import VERDICT, tags_of
 from tests.workflow.pipeline import RUN_ID, deploy, handler
-from tests.workflow.summaries import DEPLOYED, failures, ndcg, outcomes, report
+from tests.workflow.summaries import (
+    DEPLOYED,
+    failures,
+    ndcg,
+    outcomes,
+    report,
+    warning_about_old_version,
+)
 from tests.world import MOVIES, campaign_arn, interactions, solution, solution_arn
 
 REJECTED = {"taste": "REJECTED", "home": "REJECTED"}
@@ -60,7 +67,7 @@ def test_a_worse_version_is_rejected_with_both_values_and_the_campaign_is_not_up
         "  import of users: IMPORTED\n"
         f"  {solution_arn()}: REJECTED\n"
         f"    version {new}\n"
-        f"    {campaign_arn()}: REJECTED: {reason}"
+        f"    {campaign_arn()}: REJECTED: {reason}\n" + warning_about_old_version(solution_arn())
     )
 
 

@@ -17,7 +17,7 @@ from functions.personalize import probe
 from functions.personalize.tags import GOOD, PREVIOUS, TRIAL, VERDICT, tags_of
 from tests.workflow.answers import bad_answers, no_results, server_error, without_list
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, before_step, deploy, handler
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warning_about_old_version
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
@@ -151,7 +151,7 @@ def test_too_few_results_roll_the_campaign_back_and_mark_the_version():
         f"Retraining run {RUN_ID}: ROLLED_BACK\n"
         f"  {solution_arn()}: ROLLED_BACK\n"
         f"    version {new}\n"
-        f"    {campaign_arn()}: ROLLED_BACK: {NONE}"
+        f"    {campaign_arn()}: ROLLED_BACK: {NONE}\n" + warning_about_old_version(solution_arn())
     )
 
 
@@ -460,3 +460,20 @@ def test_a_campaign_that_a_person_moves_keeps_the_version_of_the_person(
             assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
             assert failure in failures(execution)["home"]
             assert tags[VERDICT] == "none", "nothing is known about the version"
+
+
+def test_the_report_says_what_serves_if_a_person_moves_the_campaign_after_its_trial():
+    def move(_event):
+        pipeline.foreign_update(pipeline.versions()[0])
+        pipeline.sleep(100)
+
+    quick = {"campaign-update": 61}
+    handlers = before_step("report_outcome", move)
+    with deploy(PROBED, durations=quick, handlers=handlers) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        old, new = pipeline.versions()
+        assert tags_of(pipeline.client, campaign_arn())[VERDICT] == "none"
+    assert outcomes(execution) == {"taste": "SKIPPED", "home": "SKIPPED"}
+    assert failures(execution) == {
+        "home": f"the campaign serves {old} now, not {new}: somebody has moved it since"
+    }

@@ -65,6 +65,7 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
                     {
                         "campaignArn": campaign_arn(),
                         "outcome": "DEPLOYED",
+                        "servedVersionArn": new,
                         "previousVersionArn": old,
                         "metrics": {NDCG_AT_10: {"new": quality, "live": quality}},
                         "failure": None,

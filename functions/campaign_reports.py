@@ -1,0 +1,114 @@
+"""Builds the report about one campaign: what a run did with it, and what it serves now."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TypedDict
+
+from .contract import (
+    CampaignResult,
+    CampaignStanding,
+    MetricValues,
+    Outcome,
+    StateError,
+)
+from .personalize.versions import is_latest
+from .texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened
+
+Standings = Mapping[str, CampaignStanding]
+"""Campaign ARN -> what it serves at the end of the run. A campaign that could not be described is
+left out."""
+MAX_FAILURE_BYTES = 2 * MAX_TEXT_BYTES
+"""The most bytes of the failure of a campaign: of its update and of its rollback."""
+
+
+class CampaignReport(TypedDict):
+    """The result of one campaign."""
+
+    campaignArn: str
+    outcome: Outcome
+    servedVersionArn: str | None
+    """The version that the campaign serves at the end of the run, or null if that is not known."""
+    previousVersionArn: str | None
+    metrics: dict[str, MetricValues]
+    failure: str | None
+
+
+def campaign_report(result: CampaignResult, standings: Standings) -> CampaignReport:
+    """Return the report of a campaign. A version is DEPLOYED only if the campaign serves it now."""
+    arn = result["campaign"]["campaignArn"]
+    update, evaluation = result["update"], result["evaluation"]
+    standing = standings.get(arn)
+    served = standing["servedVersionArn"] if standing else None
+    report: CampaignReport = {
+        "campaignArn": arn,
+        "outcome": result["outcome"],
+        "servedVersionArn": served,
+        "previousVersionArn": update.get("previousVersionArn") if update else None,
+        "metrics": evaluation["metrics"] if evaluation else {},
+        "failure": _failure(result),
+    }
+    version = update.get("targetVersionArn") if update else None
+    if served is None or is_latest(served):
+        return report
+    if report["outcome"] == "DEPLOYED" and served != version:
+        failure = f"the campaign serves {served} now, not {version}: somebody has moved it since"
+        return {**report, "outcome": "SKIPPED", "failure": failure}
+    if report["outcome"] == "ROLLED_BACK" and served == version:
+        failure = f"{report['failure']}; the campaign serves {served} again: somebody has moved it"
+        return {**report, "outcome": "FAILED", "failure": failure}
+    return report
+
+
+def trial_warnings(standings: Standings) -> Iterator[str]:
+    """Yield a warning for each campaign that still has a version on trial."""
+    for arn, standing in standings.items():
+        if version := standing["versionOnTrial"]:
+            yield (
+                f"{arn}: {version} is on trial: no probe has found yet whether it answers well; an "
+                "execution with the trigger 'trial' or the next run finishes the trial"
+            )
+
+
+def error_text(error: StateError) -> str:
+    """Return an error as text.
+
+    If a function raised the error, the cause is JSON with an `errorMessage`. Any other cause is
+    already a text.
+    """
+    cause = error.get("Cause", "no cause given")
+    with suppress(ValueError, TypeError, KeyError):
+        cause = json.loads(cause)["errorMessage"]
+    return shortened(f"{error['Error']}: {cause}", MAX_REFUSAL_BYTES)
+
+
+def _failure(result: CampaignResult) -> str | None:
+    """Return why a campaign does not serve the new version, or None if it does.
+
+    An error of the state machine may have come before a good end.
+    """
+    if result["outcome"] == "DEPLOYED":
+        return None
+    error = [error_text(result["error"])] if result["error"] else []
+    reasons = "; ".join([*error, *_reasons(result)])
+    return shortened(reasons, MAX_FAILURE_BYTES) or None
+
+
+def _reasons(result: CampaignResult) -> Iterator[str]:
+    """Yield the reasons why a campaign does not serve the new version, in running order.
+
+    There is none if the campaign serves it.
+    """
+    evaluation, probe_state, rollback = result["evaluation"], result["probing"], result["rollback"]
+    if evaluation and evaluation["verdict"] == "REJECTED":
+        yield from evaluation["reasons"]
+    if result["update"] and result["update"]["failure"]:
+        yield result["update"]["failure"]
+    elif probe_state and probe_state["phase"] == "MOVED":
+        yield str(probe_state["failure"])
+    if probe_state and probe_state["phase"] == "FAILED":
+        yield f"the probe failed: {probe_state['failure']}"
+    if rollback and rollback["failure"]:
+        yield rollback["failure"]
+    if result["trialEnd"] and result["trialEnd"]["failure"]:
+        yield result["trialEnd"]["failure"]

@@ -1,0 +1,49 @@
+"""Reads what the campaigns serve at the end of a run, and which versions are on trial."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from .. import clock
+from ..errors import ServiceUnavailable, Throttled
+from .campaigns import describe_campaign, live_version
+from .tags import tags_of
+from .trial_tags import read_trial_tags
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize import PersonalizeClient
+
+    from ..contract import CampaignStanding, Settings
+
+LONGEST_READING = timedelta(seconds=60)
+"""The report must not fail because a service is slow, so no more campaigns are read after this."""
+
+
+def read_standings(client: PersonalizeClient, settings: Settings) -> dict[str, CampaignStanding]:
+    """Return campaign ARN -> what the campaign serves, for each configured campaign.
+
+    A campaign that cannot be read is left out, because the report says everything else all the
+    same.
+    """
+    end = clock.now() + LONGEST_READING
+    standings: dict[str, CampaignStanding] = {}
+    for solution in settings["solutions"]:
+        for campaign in solution["campaigns"]:
+            if clock.now() >= end:
+                return standings
+            arn = campaign["campaignArn"]
+            try:
+                standings[arn] = _standing(client, arn, solution["solutionArn"])
+            except (ClientError, ServiceUnavailable, Throttled):
+                continue
+    return standings
+
+
+def _standing(client: PersonalizeClient, arn: str, solution_arn: str) -> CampaignStanding:
+    """Return what a campaign serves."""
+    served = live_version(describe_campaign(client, arn))
+    trial = read_trial_tags(tags_of(client, arn), solution_arn).trial
+    return {"servedVersionArn": served, "versionOnTrial": trial.version_arn if trial else None}
