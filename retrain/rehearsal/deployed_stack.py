@@ -123,7 +123,7 @@ class DeployedStack:
             self.report("the stack is paused and its schedule is disabled: starting a run by hand")
             return self.start_by_hand()
         group, schedule = self.output("schedule_arn").split("/")[1:]
-        self.report(f"firing the schedule for its slot {self.slot}")
+        self.report(f"firing the schedule for its slot, the due time {self.slot}")
         try:
             return self.emulator.fire(schedule, group, self.slot)
         except EmulatorError as error:
@@ -195,6 +195,7 @@ class DeployedStack:
             versions=versions,
             campaigns=[self._with_recommendations(campaign) for campaign in campaigns],
             user=self.stack.user,
+            evaluation_users=self.stack.evaluation_users,
             trained=len(active) == len(old_arns),
         )
 

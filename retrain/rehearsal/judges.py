@@ -39,11 +39,13 @@ class Evidence:
     """The calls by one stack that name a resource of the other stack."""
     campaigns_without_probe: Sequence[str] = ()
     """The ARNs of the campaigns that the stack does not probe."""
+    evaluation_users: int | None = None
+    """The number of users on whom the metrics rest. None if the scenario does not need metrics."""
 
     def messages(self) -> list[str]:
         """Return the reasons and the failures in the reports, without repetitions."""
         reports = [run.report for run in self.runs if run.report]
-        return list(dict.fromkeys(line for report in reports for line in _reasons(report)))
+        return list(dict.fromkeys(line for report in reports for line in reasons(report)))
 
 
 Judge: TypeAlias = Callable[[Evidence], Iterator[Expectation]]
@@ -193,7 +195,7 @@ def _campaign_outcomes(evidence: Evidence) -> dict[str, str]:
     }
 
 
-def _reasons(report: RunReport) -> Iterator[str]:
+def reasons(report: RunReport) -> Iterator[str]:
     """Yield the reason in a report, and the failures of its jobs and campaigns.
 
     If guards refused the run, the reason is a heading above a line for each problem. Then yield

@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import settings
 from components.rules.stacks import LONGEST_STACK_NAME, pipeline_name
 from emulator.deployer.configuration import read_project
-from retrain.rehearsal import config_changes
+from retrain.rehearsal import config_changes, judges
 from retrain.rehearsal.deployed_stack import DeployedStack, deploy_stack
 from retrain.rehearsal.errors import RehearsalError
 from retrain.rehearsal.judges import Evidence
@@ -42,6 +43,8 @@ def play(deployed: DeployedStack, scenario: Scenario) -> ScenarioResult:
         evidence = _play_beside_second_stack(deployed)
     else:
         evidence = _play_alone(deployed, scenario)
+    if scenario.judge is judges.rejected:
+        evidence = replace(evidence, evaluation_users=deployed.stack.evaluation_users)
     return ScenarioResult(scenario, evidence, list(scenario.judge(evidence)))
 
 

@@ -26,7 +26,12 @@ from retrain.rehearsal.errors import FailedError, RehearsalError
 from retrain.rehearsal.kept_stack import KeptStack
 from retrain.rehearsal.play import play
 from retrain.rehearsal.scenarios import Name, Scenario, select
-from retrain.rehearsal.screens import print_progress, print_result, print_summary
+from retrain.rehearsal.screens import (
+    print_overview,
+    print_progress,
+    print_result,
+    print_summary,
+)
 from retrain.rehearsal.stacks import open_stack
 
 if TYPE_CHECKING:
@@ -175,13 +180,16 @@ def _play_scenarios(
         raise FailedError(f"no scenario was played, because the first run failed: {reason}")
     results = []
     for scenario in scenarios:
-        results.append(play(deployed, scenario))
+        try:
+            results.append(play(deployed, scenario))
+        except ERRORS as error:
+            raise FailedError(f"scenario {scenario.name} did not end: {error}") from error
         print_result(deployed.console, results[-1])
     return results
 
 
 def _print_end(console: Console, stack_name: str, result: RehearsalResult) -> None:
-    """Print how many scenarios ended as designed.
+    """Print the result of each scenario, and at last which of them failed.
 
     The console is quiet if the command was called with `--json`. Then print the JSON document.
     """
@@ -189,11 +197,7 @@ def _print_end(console: Console, stack_name: str, result: RehearsalResult) -> No
         document = json.dumps(_json_document(stack_name, result), indent=2)
         print(document, flush=True)  # noqa: T201  # the output of the command
     elif result.scenarios:
-        total = len(result.scenarios)
-        good = sum(scenario.is_as_designed for scenario in result.scenarios)
-        colour = "green" if good == total else "red"
-        noun = "scenario" if total == 1 else "scenarios"
-        console.print(f"\n[{colour}]{good} of {total} {noun} ended as designed.[/]")
+        print_overview(console, result.scenarios)
 
 
 def _json_document(stack_name: str, result: RehearsalResult) -> dict[str, object]:
@@ -212,7 +216,9 @@ def _scenario_document(result: ScenarioResult) -> dict[str, object]:
         "scenario": result.scenario.name,
         "isAsDesigned": result.is_as_designed,
         "story": result.scenario.story,
+        "expected": result.scenario.expected,
         "prevented": result.scenario.prevented,
+        "wayOut": None if result.is_as_designed else result.scenario.way_out,
         "messages": result.evidence.messages(),
         "expectations": [
             asdict(expectation, dict_factory=_camel_case_keys)

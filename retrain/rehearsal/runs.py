@@ -137,6 +137,8 @@ class Summary(Run):
     versions: Sequence[Version]
     campaigns: Sequence[Campaign]
     user: User
+    evaluation_users: int
+    """The number of users on whom the metrics rest."""
     trained: bool
     """True if every solution has a new ACTIVE version."""
 

@@ -25,6 +25,8 @@ UNLIMITED = 10_000
 Start: TypeAlias = Literal["once", "twice", "beside another stack"]
 Fault: TypeAlias = Mapping[str, object]
 
+NO_SETTING = "no setting of a stack turns this off, so report it as a fault of the pipeline"
+
 
 class Name(StrEnum):
     """The values of `--scenario`."""
@@ -49,8 +51,12 @@ class Scenario:
     name: Name
     story: str
     """What goes wrong."""
+    expected: str
+    """What the pipeline should do."""
     prevented: str
     """What would have happened without the pipeline's guards."""
+    way_out: str = NO_SETTING
+    """What to do if the pipeline does not prevent it."""
     judge: judges.Judge
     new_data: bool = True
     """False if the export of the slot is missing."""
@@ -140,6 +146,8 @@ SCENARIOS = (
     Scenario(
         name=Name.TRUNCATED_EXPORT,
         story="The export of interactions is cut off. Only a fifth of its rows arrive.",
+        expected="The run is refused (FAILED) before it imports anything.",
+        way_out="set datasets.interactions.minRelativeSize, for example to 0.5",
         prevented="a FULL import would have replaced the whole history",
         spoiling="truncated",
         judge=judges.refused("minRelativeSize"),
@@ -148,6 +156,7 @@ SCENARIOS = (
     Scenario(
         name=Name.WRONG_HEADER,
         story="A column of the export of interactions has a new name.",
+        expected="The run is refused (FAILED) before it imports anything.",
         prevented="the import would have failed late, or would have lost the column",
         spoiling="renamed",
         judge=judges.refused("which the dataset's schema requires"),
@@ -156,6 +165,9 @@ SCENARIOS = (
     Scenario(
         name=Name.WORSE_MODEL,
         story="A broken join deals out the items of the export at random.",
+        expected="The new version is trained, but no campaign gets it (REJECTED).",
+        way_out="set solutions[].qualityGate, for example maxDrop 0.25, and do not set "
+        "qualityGateEnabled to false",
         prevented="the campaign would have recommended random items",
         spoiling="shuffled",
         judge=judges.rejected,
@@ -164,6 +176,7 @@ SCENARIOS = (
     Scenario(
         name=Name.STUCK_TRAINING,
         story="A training hangs. Its status stays CREATE IN_PROGRESS for ever.",
+        expected="The training is stopped at its deadline, and the run is FAILED.",
         prevented="the training would have cost money until someone noticed",
         faults=[{"fault": "hang", "job": "solution-version", "times": UNLIMITED}],
         change=config_changes.shorten_trainings,
@@ -172,6 +185,8 @@ SCENARIOS = (
     Scenario(
         name=Name.BAD_PROBE,
         story="The new version has good metrics, but never has a result.",
+        expected="Every campaign moves back to its previous version (ROLLED_BACK).",
+        way_out="give each campaign a probe: solutions[].campaigns[].probe",
         prevented="users would have seen no recommendations until someone noticed",
         faults=[{"fault": "no-results", "job": "solution-version", "times": UNLIMITED}],
         judge=judges.rolled_back,
@@ -180,6 +195,7 @@ SCENARIOS = (
     Scenario(
         name=Name.DUPLICATE_EVENT,
         story="The schedule's event is delivered twice, and someone also starts a run by hand.",
+        expected="One run retrains. The run by hand is SKIPPED.",
         prevented="the same model would have been trained and paid for more than once",
         start="twice",
         judge=judges.started_once,
@@ -188,6 +204,8 @@ SCENARIOS = (
     Scenario(
         name=Name.NOTHING_NEW,
         story="The export is missing. S3 still has the files of the last import.",
+        expected="The run is SKIPPED. It imports and trains nothing.",
+        way_out="set skipWhenUnchanged to true",
         prevented="the same model would have been trained and paid for again",
         new_data=False,
         judge=judges.skipped,
@@ -196,6 +214,7 @@ SCENARIOS = (
     Scenario(
         name=Name.AUTO_TRAINING,
         story="Someone turns automatic training on, and the stack has autoTraining: refuse.",
+        expected="The run is refused (FAILED) before it trains anything.",
         prevented="every model would have been trained and paid for twice",
         trains_automatically=True,
         change=config_changes.refuse_automatic_training,
@@ -204,6 +223,7 @@ SCENARIOS = (
     Scenario(
         name=Name.TWO_STACKS,
         story="A second stack retrains another dataset group of the account at the same time.",
+        expected="Each stack retrains its own solutions, and touches nothing of the other.",
         prevented="one stack would have adopted, stopped or deployed a job of the other",
         start="beside another stack",
         judge=judges.independent,

@@ -15,7 +15,7 @@ from components.rules import arns
 from emulator.deployer.configuration import read_project
 from retrain.rehearsal import config_changes
 from retrain.rehearsal.data.custom_data import read_custom_data
-from retrain.rehearsal.data.data_sets import typical_user
+from retrain.rehearsal.data.data_sets import evaluation_users, typical_user
 from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.environments import without_environments
 from retrain.rehearsal.errors import RehearsalError
@@ -68,6 +68,11 @@ class Stack:
         """The user for whom recommendations are requested, with the user's items."""
         user_id, item_ids = typical_user(self.data)
         return User(user_id, [self.item(item_id) for item_id in item_ids])
+
+    @cached_property
+    def evaluation_users(self) -> int:
+        """The number of users on whom the metrics of a version rest."""
+        return evaluation_users(self.data)
 
     def item(self, item_id: str) -> Item:
         """Return an item with its title and genres."""

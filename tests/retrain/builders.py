@@ -135,6 +135,7 @@ def summary(**changes):
         "versions": [Version(OLD, "old", "ACTIVE", METRICS), Version(NEW, "new", "ACTIVE", {})],
         "campaigns": [campaign()],
         "user": USER,
+        "evaluation_users": 50,
         "trained": True,
     }
     return Summary(**(fields | changes))

@@ -7,7 +7,7 @@ import pytest
 from components.args import ProbeArgs, SolutionArgs
 from retrain.rehearsal.data import exports, resources
 from retrain.rehearsal.data.csv_files import read_rows, to_csv
-from retrain.rehearsal.data.data_sets import increment, typical_user
+from retrain.rehearsal.data.data_sets import evaluation_users, increment, typical_user
 from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.data.spoiling import spoil
 from retrain.rehearsal.errors import RehearsalError
@@ -55,6 +55,12 @@ class Interactions:
         """Return the interactions."""
         assert dataset_type == "INTERACTIONS"
         return to_csv(("USER_ID", "ITEM_ID", "TIMESTAMP"), self.rows)
+
+
+@pytest.mark.parametrize(("users", "evaluated"), [(0, 0), (1, 1), (20, 2), (21, 3)])
+def test_metrics_rest_on_a_tenth_of_the_users_who_came_back(users, evaluated):
+    rows = [(f"user-{i}", "item", time) for i in range(users) for time in (1, 2)]
+    assert evaluation_users(Interactions(*rows, ("once", "item", 3))) == evaluated
 
 
 def rows_of(user, number, newest):

@@ -98,7 +98,9 @@ def test_the_stack_is_not_deployed_unchanged_if_no_scenario_needs_it(rehearsed):
 def test_a_scenario_that_does_not_end_as_designed_ends_with_1(rehearsed, capsys):
     rehearsed.is_as_designed = False
     assert rehearse.rehearse("dev", scenarios=[Name.WORSE_MODEL]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "0 of 1 scenario ended as designed."
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "0 of 1 scenario ended as designed. NOT PREVENTED: worse-model"
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,13 @@ def test_no_scenario_is_played_after_a_first_run_that_failed(
     assert capsys.readouterr().err == (
         f"no scenario was played, because the first run failed: {reason}\n"
     )
+
+
+@pytest.mark.usefixtures("rehearsed")
+def test_a_scenario_that_does_not_end_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(rehearse, "play", fails_with(EmulatorError("no such schedule")))
+    assert rehearse.rehearse("dev", scenarios=[Name.WORSE_MODEL]) == 1
+    assert capsys.readouterr().err == "scenario worse-model did not end: no such schedule\n"
 
 
 def test_scenarios_that_the_stack_cannot_play_are_refused_by_name(rehearsed, project, capsys):
@@ -151,7 +160,7 @@ def test_json_is_the_only_output(rehearsed, capsys):
     assert errors == ""
     assert rehearsed.events == ["emulator"]
     keys = ["executionArn", "ending", "report", "jobs", "steps", "versions", "campaigns"]
-    assert list(document) == ["stack", "succeeded", *keys, "user", "trained"]
+    assert list(document) == ["stack", "succeeded", *keys, "user", "evaluationUsers", "trained"]
     (campaign,) = document["campaigns"]
     assert campaign["solutionVersionArn"].endswith("/00000002")
     assert campaign["recommendations"][0] == {

@@ -9,7 +9,7 @@ from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.names import short_name
 from retrain.rehearsal.runs import Item, Step, User, Version
 from retrain.rehearsal.scenarios import SCENARIOS, ScenarioResult
-from retrain.rehearsal.screens import print_result, print_summary
+from retrain.rehearsal.screens import print_overview, print_result, print_summary
 from tests.retrain.builders import (
     CAMPAIGN,
     HOME,
@@ -61,26 +61,50 @@ def test_a_summary_shows_everything_in_80_columns():
         "───────────────────────────────────────────────────────────────────────────",
         " 0.0 plan_retraining                                1 to import, 1 to train",
         " 1.2 create_dataset_import_job  actionInteractions  CREATE PENDING",
-        "",
-        "Solution versions",
-        "version               NDCG@10  MRR@25  precision@10  coverage",
-        "─────────────────────────────────────────────────────────────",
-        "movies/00000001  old  0.2500   0.5000  0.1250        1.0000",
-        "movies/00000002  new  -        -       -             -",
-        "",
-        "Campaign home-page",
-        "serves       movies/00000002, the new version",
-        "before       movies/00000001",
-        "user         user-1, 4 items: 1 Comedy, 1 Drama",
-        "last items   A (Comedy)",
-        "             The Train (Drama)",
-        "             C",
-        "recommended  The Train II (Drama, Crime)",
-        "             film-9",
+        "A probe asks a campaign for recommendations after its update. If the answers are",
+        "errors or too short, the pipeline moves the campaign back.",
         "",
         "Retraining run 20261130T030000Z: DEPLOYED",
+        *LAST_LINES,
+    ]
+    assert len(LAST_LINES) <= 23, "a terminal of 24 lines shows them, and the prompt below"
+
+
+LAST_LINES = [
+    "",
+    "Campaign home-page",
+    "serves       movies/00000002, the new version",
+    "before       movies/00000001",
+    "user         user-1, 4 items: 1 Comedy, 1 Drama",
+    "last items   A (Comedy)",
+    "             The Train (Drama)",
+    "             C",
+    "recommended  The Train II (Drama, Crime)",
+    "             film-9",
+    "",
+    "Solution versions",
+    "version               NDCG@10  MRR@25  precision@10  coverage",
+    "─────────────────────────────────────────────────────────────",
+    "movies/00000001  old  0.2500   0.5000  0.1250        1.0000",
+    "movies/00000002  new  -        -       -             -",
+    "NDCG@10: how near the top of 10 recommendations the hidden items of a user are.",
+    "MRR@25: how near the top the first one is. precision@10: their share of the 10.",
+    "coverage: the share of all items that anyone gets. For all metrics, 1 is best.",
+    "The metrics rest on 50 users, a tenth of those who came back.",
+    "",
+    "Every campaign serves its new version.",
+]
+
+
+def test_metrics_of_few_users_are_called_noise():
+    lines = printed(print_summary, summary(evaluation_users=29))
+    start = lines.index(
+        "The metrics rest on only 29 users, so they are noise: a difference between two"
+    )
+    assert lines[start : start + 3] == [
+        "The metrics rest on only 29 users, so they are noise: a difference between two",
+        "versions may be chance. Use data of at least 300 users who came back.",
         "",
-        "Every campaign serves its new version.",
     ]
 
 
@@ -175,6 +199,13 @@ def test_text_that_looks_like_markup_is_printed_unchanged():
         text,
     ]
     assert lines[-1] == "Not every campaign serves a new version: see the report"
+    reported = run_report(solution_report(failure="too few users"), reason="Head:\n  a\n  b")
+    assert printed(print_summary, summary(report=reported, trained=False))[-4:] == [
+        "Not every campaign serves a new version: see the report",
+        "  a",
+        "  b",
+        "  too few users",
+    ]
     without_report = summary(report=None, ending=text, campaigns=[], trained=False)
     assert printed(print_summary, without_report)[-1] == (
         f"Not every solution has a new version: the run ended as {text}"
@@ -184,21 +215,22 @@ def test_text_that_looks_like_markup_is_printed_unchanged():
 WORSE_MODEL = next(scenario for scenario in SCENARIOS if scenario.name == "worse-model")
 
 
-def print_scenario(runs, campaigns, *, is_met=True, width=80):
+def print_scenario(runs, campaigns, *, is_met=True, evaluation_users=None):
     expectations = [Expectation("the gate rejected it", is_met), Expectation("it ended", True)]
-    result = ScenarioResult(WORSE_MODEL, Evidence(runs, campaigns), expectations)
-    return printed(print_result, result, width=width)
+    evidence = Evidence(runs, campaigns, evaluation_users=evaluation_users)
+    return printed(print_result, ScenarioResult(WORSE_MODEL, evidence, expectations))
 
 
-def test_a_scenario_that_ended_as_designed_shows_what_was_prevented():
+def test_a_scenario_that_ended_as_designed_shows_what_was_expected_and_prevented():
     report = solution_report(campaigns=[campaign_report("REJECTED", failure="it fell")])
     rejected = run("REJECTED", report, jobs=[training()])
     assert print_scenario([rejected], [NOT_UPDATED]) == [
         "",
         "Scenario worse-model",
-        f"what happened  {WORSE_MODEL.story}",
+        f"what is wrong  {WORSE_MODEL.story}",
+        f"expected       {WORSE_MODEL.expected}",
+        "what happened  REJECTED, started 1 job",
         "messages       it fell",
-        "runs           REJECTED, started 1 job",
         "campaigns      home-page serves movies/00000001, as before",
         "checked        ✓ the gate rejected it",
         "               ✓ it ended",
@@ -206,22 +238,60 @@ def test_a_scenario_that_ended_as_designed_shows_what_was_prevented():
     ]
 
 
-def test_a_scenario_that_ended_otherwise_shows_what_was_not_prevented():
-    assert print_scenario([run()], [UPDATED], is_met=False)[3:] == [
-        "runs           DEPLOYED, started no job",
+def test_a_scenario_that_ended_otherwise_shows_what_to_do():
+    assert print_scenario([run()], [UPDATED], is_met=False)[4:] == [
+        "what happened  DEPLOYED, started no job",
         "campaigns      home-page serves movies/00000002, before movies/00000001",
         "checked        ✗ the gate rejected it",
         "               ✓ it ended",
         f"NOT PREVENTED  {WORSE_MODEL.prevented}",
+        "what to do     set solutions[].qualityGate, for example maxDrop 0.25, and do not",
+        "               set qualityGateEnabled to false",
+    ]
+
+
+def test_a_scenario_about_metrics_says_how_many_users_they_rest_on():
+    lines = print_scenario([run()], [UPDATED], evaluation_users=3)
+    assert lines[6:8] == [
+        "metrics        The metrics rest on only 3 users, so they are noise: a difference",
+        "               between two versions may be chance. Use data of at least 300",
     ]
 
 
 def test_every_message_and_every_run_has_a_line():
     reason = "RunRefused: 2 problems with this run:\n  [a]\n  [b]"
     failed = run("FAILED", reason=reason, jobs=[training(), training()])
-    assert print_scenario([failed, failed], [])[3:7] == [
+    assert print_scenario([failed, failed], [])[4:8] == [
+        "what happened  FAILED, started 2 jobs",
+        "               FAILED, started 2 jobs",
         "messages       [a]",
         "               [b]",
-        "runs           FAILED, started 2 jobs",
-        "               FAILED, started 2 jobs",
+    ]
+
+
+def result_of(scenario, is_met):
+    return ScenarioResult(scenario, Evidence([run()], []), [Expectation("it ended", is_met)])
+
+
+def test_the_overview_ends_with_the_scenarios_that_failed():
+    results = [result_of(row, row.name not in {"worse-model", "two-stacks"}) for row in SCENARIOS]
+    lines = printed(print_overview, results)
+    assert len(lines) <= 23, "a terminal of 24 lines shows all scenarios"
+    assert lines[:5] == [
+        "",
+        "All scenarios",
+        "truncated-export  prevented",
+        "wrong-header      prevented",
+        "worse-model       NOT PREVENTED",
+    ]
+    assert lines[-1] == (
+        f"{len(SCENARIOS) - 2} of {len(SCENARIOS)} scenarios ended as designed. NOT PREVENTED: "
+        "worse-model, two-stacks"
+    )
+
+
+def test_without_a_failure_the_overview_ends_with_the_number():
+    assert printed(print_overview, [result_of(WORSE_MODEL, True)]) == [
+        "",
+        "1 of 1 scenario ended as designed.",
     ]

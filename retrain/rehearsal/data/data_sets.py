@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from retrain.rehearsal.data.csv_files import parse, read_rows
@@ -19,6 +21,8 @@ TYPES = {
     "actionInteractions": "ACTION_INTERACTIONS",
 }
 """The key of a dataset in the stack's settings -> its type in Personalize."""
+MIN_INTERACTIONS = 2
+EVALUATED_SHARE = 0.1
 MIN_ITEMS = 3
 """Recommendations to a user with fewer items say little about a model."""
 
@@ -88,6 +92,19 @@ def typical_user(data: DataSet) -> User:
     enough = [count for count in counts if count >= MIN_ITEMS]
     typical_count = statistics.median_low(enough or counts)
     return next(user for user in users if len(user.item_ids) == typical_count)
+
+
+def evaluation_users(data: DataSet) -> int:
+    """Return the number of users on whom the metrics of a version rest.
+
+    They are a random tenth of the users with two or more interactions, as in Personalize (guide:
+    "Evaluating a solution version with metrics").
+    """
+    header, *rows = read_rows(data.newer("INTERACTIONS"))
+    position = header.index("USER_ID")
+    interactions_by_user = Counter(row[position] for row in rows)
+    returning = sum(number >= MIN_INTERACTIONS for number in interactions_by_user.values())
+    return math.ceil(returning * EVALUATED_SHARE)
 
 
 def _users(interactions: bytes) -> list[User]:
