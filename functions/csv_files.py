@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class FileSample:
     error: str | None = None
     """A message about the first thing that Personalize cannot read. The rows end before it."""
     has_byte_order_mark: bool = False
+    is_whole_file: bool = True
+    """False if the file has more rows."""
 
 
 class _Line(NamedTuple):
@@ -74,22 +76,24 @@ def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
     """
     if not is_whole_file:
         content = _without_last_line(content)
+    sample = FileSample(
+        key=key,
+        has_byte_order_mark=content.startswith(BYTE_ORDER_MARK),
+        is_whole_file=is_whole_file,
+    )
     for check_file in FILE_RULES.values():
         if error := check_file(content):
-            return FileSample(key=key, error=error)
-    has_mark = content.startswith(BYTE_ORDER_MARK)
+            return replace(sample, error=error)
     lines = _lines(content)
     if not lines:
-        return FileSample(key=key, has_byte_order_mark=has_mark)
+        return sample
     header = lines[0]
     for check_header in HEADER_RULES.values():
         if error := check_header(header.text):
-            return FileSample(key=key, error=f"line {header.number}: {error}")
+            return replace(sample, error=f"line {header.number}: {error}")
     names = tuple(header.text.split(","))
     rows, row_error = _read_rows(lines[1:], len(names))
-    return FileSample(
-        key=key, header=names, rows=rows, error=row_error, has_byte_order_mark=has_mark
-    )
+    return replace(sample, header=names, rows=rows, error=row_error)
 
 
 def printable(text: str) -> str:

@@ -27,9 +27,9 @@ COUNTED_FILES = 100
 PARALLEL_READS = 10
 """The number of files that are read at once. It is the number of connections of a boto3 client."""
 SAMPLE_BYTES = 64 * 1024
-"""The number of bytes that are read from the beginning of a file."""
+"""The number of bytes that are read from the beginning of a file of a large export."""
 COUNTED_BYTES = 1024 * 1024
-"""Every file of an export is read only if the export has at most this size."""
+"""Every file of an export is read to its end if the export has at most this size, too."""
 
 
 class Location(NamedTuple):
@@ -88,13 +88,10 @@ class Export:
     @property
     def row_count(self) -> int | None:
         """The number of rows of all files, or None if not every file was read to its end."""
-        every_file_is_sampled = len(self.samples) == len(self.objects)
-        samples_are_complete = all(file.size <= SAMPLE_BYTES for file in self.objects)
-        if not every_file_is_sampled or not samples_are_complete:
+        counted = [file for file in self.samples if file.is_whole_file and not file.error]
+        if len(counted) < len(self.objects):
             return None
-        if any(sample.error for sample in self.samples):
-            return None
-        return sum(len(sample.rows) for sample in self.samples)
+        return sum(len(file.rows) for file in counted)
 
     @property
     def has_rows(self) -> bool:
@@ -111,6 +108,13 @@ class _Listing(NamedTuple):
 
     objects: list[S3Object]
     deeper_keys: list[str]
+
+
+class _FilesToRead(NamedTuple):
+    """Files, and how many bytes of each are read."""
+
+    files: list[S3Object]
+    max_bytes: int
 
 
 def read_export(client: S3Client, location: str, marker: str | None = None) -> Export:
@@ -182,12 +186,12 @@ def _read_error(location: str, error: ClientError) -> str:
 def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) -> list[FileSample]:
     """Read the beginning of some files. An empty file has no sample."""
     bucket = split_location(location).bucket
+    files, max_bytes = _files_to_read(objects)
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        samples = pool.map(lambda file: _read_file(client, bucket, file), _files_to_read(objects))
-        return list(samples)
+        return list(pool.map(lambda file: _read_file(client, bucket, file, max_bytes), files))
 
 
-def _files_to_read(objects: Sequence[S3Object]) -> list[S3Object]:
+def _files_to_read(objects: Sequence[S3Object]) -> _FilesToRead:
     """Return all files of a small export, else the newest and the largest files.
 
     A mistake is likely to be in the newest files, and rows are likely to be in the largest ones.
@@ -195,25 +199,26 @@ def _files_to_read(objects: Sequence[S3Object]) -> list[S3Object]:
     files = [file for file in objects if file.size > 0]
     newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
     if len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES:
-        return newest_first
+        return _FilesToRead(newest_first, COUNTED_BYTES)
     largest_first = sorted(files, key=lambda file: file.size, reverse=True)
-    return list(dict.fromkeys(newest_first[:SAMPLED_FILES] + largest_first[:SAMPLED_FILES]))
+    sampled = dict.fromkeys(newest_first[:SAMPLED_FILES] + largest_first[:SAMPLED_FILES])
+    return _FilesToRead(list(sampled), SAMPLE_BYTES)
 
 
-def _read_file(client: S3Client, bucket: str, file: S3Object) -> FileSample:
-    """Read the header and the first rows of a file.
+def _read_file(client: S3Client, bucket: str, file: S3Object, max_bytes: int) -> FileSample:
+    """Read the header and the first rows of a file, which are in its first bytes.
 
     Raises:
         ServiceUnavailable: the connection broke off before the whole response was read.
     """
-    response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{SAMPLE_BYTES - 1}")
+    response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{max_bytes - 1}")
     try:
         content = response["Body"].read()
     except BotoCoreError as error:
         raise ServiceUnavailable(
             f"GetObject: s3://{bucket}/{file.key} broke off: {error}"
         ) from error
-    return read_sample(file.key, content, is_whole_file=file.size <= SAMPLE_BYTES)
+    return read_sample(file.key, content, is_whole_file=file.size <= max_bytes)
 
 
 def _marker_written_at(client: S3Client, marker: str) -> datetime | None:

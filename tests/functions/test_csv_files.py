@@ -184,7 +184,7 @@ def test_a_line_that_is_not_a_record_has_an_error(line, error):
 )
 def test_the_last_line_is_left_out_because_it_was_cut(content):
     assert read(content, is_whole_file=False) == FileSample(
-        key="a.csv", header=("A", "B"), rows=rows_of(("1", "2"))
+        key="a.csv", header=("A", "B"), rows=rows_of(("1", "2")), is_whole_file=False
     )
 
 

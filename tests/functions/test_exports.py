@@ -20,7 +20,8 @@ from tests.functions.samples import LOCATION, ago, rows_of, s3_object
 
 CSV = b"USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n"
 SAMPLE_BYTES = 65_536
-FIRST_BYTES = f"bytes=0-{SAMPLE_BYTES - 1}"
+COUNTED_BYTES = 1_048_576
+FIRST_BYTES = f"bytes=0-{COUNTED_BYTES - 1}"
 MARKER = "s3://signals/done/_SUCCESS"
 NO_EXPORT = Export(location=LOCATION, objects=[], samples=[])
 
@@ -204,11 +205,11 @@ class Files:
         ]
         yield {"Contents": contents}
 
-    def get_object(self, *, Key, **_):  # noqa: N803 - S3's word
-        """Return the content of a file."""
-        """Return the content of a file."""
+    def get_object(self, *, Key, Range, **_):  # noqa: N803 - S3's words
+        """Return the first bytes of a file."""
         self.read.append(Key)
-        return {"Body": io.BytesIO(self.files[Key][2])}
+        last = int(Range.removeprefix("bytes=0-"))
+        return {"Body": io.BytesIO(self.files[Key][2][: last + 1])}
 
 
 def read_folder(files):
@@ -274,16 +275,23 @@ def test_a_file_without_a_data_row_has_no_rows(s3, content):
     assert (export.has_rows, export.row_count) == (False, 0)
 
 
-def test_a_long_file_is_read_to_the_last_complete_row_of_its_sample(s3):
-    row = b"1234,5678\n"
-    expect_list(s3, {"interactions.csv": (SAMPLE_BYTES + 1, 2)})
-    expect_content(s3, (b"A,B\n" + row * SAMPLE_BYTES)[:SAMPLE_BYTES])
-    (sample,) = read_export(s3.client, LOCATION).samples
-    assert len(sample.rows) == (SAMPLE_BYTES - 4) // 10
+@pytest.mark.parametrize(
+    ("size", "rows", "row_count"),
+    [
+        (COUNTED_BYTES, (COUNTED_BYTES - 4) // 10, (COUNTED_BYTES - 4) // 10),
+        (COUNTED_BYTES + 10, (SAMPLE_BYTES - 4) // 10, None),
+    ],
+    ids=["to its end", "the first 64 KB"],
+)
+def test_a_file_is_read_to_its_end_if_the_export_is_small(size, rows, row_count):
+    content = b"A,B\n" + b"1234,5678\n" * ((size - 4) // 10)
+    client = Files({"day/1.csv": (size, 1, content)})
+    export = read_export(client, "s3://exports/day/")
+    assert (len(export.samples[0].rows), export.row_count) == (rows, row_count)
 
 
 def test_a_file_that_was_emptied_after_the_list_has_no_header(s3):
-    expect_list(s3, {"interactions.csv": (SAMPLE_BYTES + 1, 2)})
+    expect_list(s3, {"interactions.csv": (9, 2)})
     expect_content(s3, b"")
     assert read_export(s3.client, LOCATION).samples == [FileSample(key="interactions.csv")]
 
@@ -314,8 +322,7 @@ def test_the_fingerprint_does_not_depend_on_order_or_time():
 @pytest.mark.parametrize(
     ("sizes", "samples", "rows"),
     [
-        ([SAMPLE_BYTES, 5], 2, 4),
-        ([SAMPLE_BYTES + 1, 5], 2, None),
+        ([5, 5], 2, 4),
         ([5, 5, 5], 2, None),
         ([], 0, 0),
     ],
@@ -330,10 +337,11 @@ def test_rows_are_counted_only_if_every_file_was_read_to_its_end(sizes, samples,
     assert export.row_count == rows
 
 
-def test_rows_are_not_counted_if_a_file_cannot_be_read():
-    unreadable = FileSample(key="x", error="is gzip")
-    export = Export(location=LOCATION, objects=[s3_object()], samples=[unreadable])
-    assert (export.row_count, export.has_rows) == (None, True), "it may have rows"
+@pytest.mark.parametrize("problem", [{"error": "is gzip"}, {"is_whole_file": False}], ids=str)
+def test_rows_are_not_counted_if_a_file_is_not_known_to_its_end(problem):
+    unknown = FileSample(key="x", rows=rows_of(("1",)), **problem)
+    export = Export(location=LOCATION, objects=[s3_object()], samples=[unknown])
+    assert (export.row_count, export.has_rows) == (None, True)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def plan_retraining(personalize, executions, s3, **_):
     expect_objects(s3)
     content = b"USER_ID,ITEM_ID,TIMESTAMP\n" + b"1,2,1790000000\n" * 1000
     response = {"Body": StreamingBody(io.BytesIO(content), len(content))}
-    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": "bytes=0-65535"}
+    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": "bytes=0-1048575"}
     s3.expect("get_object", response, **request)
     request = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
     first_update = planned_campaign(durations=[1440000])
