@@ -70,6 +70,20 @@ def ignored_subfolders(situation: Situation) -> Iterator[str]:
         )
 
 
+def other_files(situation: Situation) -> Iterator[str]:
+    """Yield a message for a folder with files whose names do not end in `.csv`.
+
+    It is not documented whether Personalize imports them, skips them, or fails.
+    """
+    export = situation.export
+    others = [file.key for file in export.objects if not file.key.lower().endswith(".csv")]
+    if others and export.location.endswith("/"):
+        yield (
+            f"names of objects at {export.location} do not end in .csv: {_names(others)}; if the "
+            "import fails because of them, rename them, or write them outside of this location"
+        )
+
+
 def byte_order_mark(situation: Situation) -> Iterator[str]:
     """Yield a message for files that begin with a byte-order mark.
 

@@ -505,6 +505,13 @@ GUARDS = (
         "Move the files to the first level of the folder, or away from it.",
     ),
     Guard(
+        "other files",
+        "WARN",
+        "export",
+        export_files.other_files,
+        "Nothing, or rename or move the files if the import fails.",
+    ),
+    Guard(
         "byte-order mark",
         "WARN",
         "export",

@@ -9,6 +9,7 @@ from functions.planning.export_files import (
     byte_order_mark,
     ignored_subfolders,
     missing_export,
+    other_files,
     unreadable_file,
 )
 from tests.functions.samples import DATASET, LOCATION, export, messages, s3_object, sample
@@ -104,6 +105,25 @@ def test_subfolders_beside_files_are_named():
 )
 def test_there_is_no_warning_without_files_beside_subfolders(seen):
     assert found(ignored_subfolders, seen) == []
+
+
+# Files with other names
+
+
+def test_files_whose_names_do_not_end_in_csv_are_a_warning():
+    objects = [s3_object(key=f"day/{name}") for name in ("a.csv", "b.CSV", "part-0", "c.json")]
+    assert found(other_files, export(location=FOLDER, objects=objects)) == [
+        (
+            f"names of objects at {FOLDER} do not end in .csv: day/part-0, day/c.json; if the "
+            "import fails because of them, rename them, or write them outside of this location"
+        )
+    ]
+    assert found(other_files, export(location=FOLDER, objects=objects[:2])) == []
+
+
+def test_a_single_file_may_have_any_name():
+    assert found(other_files, export(location="s3://exports/part-0")) == []
+    assert found(other_files, export(objects=[s3_object(key="part-0")])) == []
 
 
 # Files that cannot be read

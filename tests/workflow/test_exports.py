@@ -282,6 +282,25 @@ def test_an_export_much_smaller_than_the_last_one_is_refused(share, min_relative
         ]
 
 
+@pytest.mark.parametrize("of_earlier_release", [True, False])
+def test_the_size_of_a_folder_that_an_earlier_release_counted_is_not_compared(of_earlier_release):
+    """Releases that did not write this tag counted the files in subfolders, too."""
+    with deploy(INTERACTIONS_ONLY) as pipeline:
+        pipeline.group = FOLDER
+        pipeline.bucket.put("days/all.csv", interactions(3000))
+        (imported,) = report(pipeline.run())["imports"]
+        if of_earlier_release:
+            pipeline.client.untag_resource(
+                resourceArn=imported["datasetImportJobArn"], tagKeys=["retraining-bytes-counted"]
+            )
+        pipeline.bucket.put("days/all.csv", interactions(1200))
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+    if of_earlier_release:
+        assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
+    else:
+        assert "less than minRelativeSize 0.5" in problems_of(execution)[0]
+
+
 @pytest.mark.parametrize("import_mode", ["FULL", "INCREMENTAL"])
 def test_a_foreign_import_does_not_change_the_size_to_compare_with(import_mode):
     complete = interactions(3000)
