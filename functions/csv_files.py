@@ -151,6 +151,7 @@ def _other_format(content: bytes) -> str | None:
 
 
 def _utf_16(content: bytes) -> str | None:
+    """Return a message for a file in UTF-16, or with the bytes of a binary file."""
     if content.startswith(UTF_16_MARKS):
         return "is UTF-16, but Personalize reads only UTF-8; export it as UTF-8"
     if b"\0" in content:
@@ -162,6 +163,7 @@ def _utf_16(content: bytes) -> str | None:
 
 
 def _utf_8(content: bytes) -> str | None:
+    """Return a message for a line that is not UTF-8. It shows no bytes of the file."""
     try:
         content.decode()
     except UnicodeDecodeError as error:
@@ -174,6 +176,7 @@ def _utf_8(content: bytes) -> str | None:
 
 
 def _quoted_header(header: str) -> str | None:
+    """Return a message for a header with quotation marks."""
     if '"' in header:
         return (
             f"the header is {header[:SHOWN_CHARACTERS]!r}, but Personalize accepts no quotation "
@@ -197,6 +200,7 @@ def _unique_columns(header: str) -> str | None:
 
 
 def _record_per_line(line: str, values: Sequence[str], columns: int) -> str | None:
+    """Return a message for a line that is only a part of a record."""
     del columns
     if not values:
         return (
@@ -208,6 +212,7 @@ def _record_per_line(line: str, values: Sequence[str], columns: int) -> str | No
 
 
 def _values_per_line(line: str, values: Sequence[str], columns: int) -> str | None:
+    """Return a message for a line with more or fewer values than columns."""
     del line
     if len(values) != columns:
         return (

@@ -55,6 +55,7 @@ class Line(NamedTuple):
 
 
 def _compressed(data: bytes) -> str | None:
+    """Return the reason for a file that is compressed, or whose format is not CSV."""
     for first_bytes, name in COMPRESSIONS.items():
         if data.startswith(first_bytes):
             return f"is {name}, not CSV"
@@ -62,10 +63,12 @@ def _compressed(data: bytes) -> str | None:
 
 
 def _utf_16(data: bytes) -> str | None:
+    """Return the reason for a file in UTF-16, or with the bytes of a binary file."""
     return "is UTF-16, not UTF-8" if data.startswith(BYTE_ORDER_MARKS) or b"\0" in data else None
 
 
 def _utf_8(data: bytes) -> str | None:
+    """Return the reason for a file that is not UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -84,11 +87,13 @@ FILE_RULES: Mapping[str, Callable[[bytes], str | None]] = {
 
 
 def _quoted_header(line: str, schema: RowSchema) -> str | None:
+    """Return the reason for a header with quotation marks."""
     del schema
     return "Input csv has quotation marks in its header" if '"' in line else None
 
 
 def _unique_columns(line: str, schema: RowSchema) -> str | None:
+    """Return the reason for two names that are equal except for underscores."""
     del schema
     names = Counter(name.replace("_", "") for name in line.split(","))
     duplicates = [name for name in line.split(",") if names[name.replace("_", "")] > 1]
@@ -96,6 +101,7 @@ def _unique_columns(line: str, schema: RowSchema) -> str | None:
 
 
 def _required_columns(line: str, schema: RowSchema) -> str | None:
+    """Return the reason for a header that lacks a column that may not be null."""
     header = line.split(",")
     required = [column.name for column in schema.fields if not column.nullable]
     missing = [name for name in required if name not in header]
@@ -115,11 +121,13 @@ HEADER_RULES: Mapping[str, Callable[[str, RowSchema], str | None]] = {
 
 
 def _record_per_line(values: Sequence[str], columns: int) -> str | None:
+    """Return the reason for a line that is only a part of a record."""
     del columns
     return None if values else "is not one record"
 
 
 def _values_per_line(values: Sequence[str], columns: int) -> str | None:
+    """Return the reason for a line with more or fewer values than columns."""
     return None if len(values) == columns else f"has {len(values)} values for {columns} columns"
 
 
@@ -143,33 +151,39 @@ class ValueRule(NamedTuple):
 
 
 def _is_whole_number(value: str, column: Field, today: date) -> bool:
+    """Return True if a text is an `int` or `long`."""
     del today
     limit = 2 ** (BITS[column.type] - 1)
-    # Python refuses to parse a very long number.
-    is_short = len(value.lstrip("-0")) <= len(str(limit))
+    # Python refuses to parse a number of thousands of digits, even if they are zeros.
+    is_short = len(value) <= MAX_LENGTH
     return bool(WHOLE_NUMBER.fullmatch(value)) and is_short and -limit <= int(value) < limit
 
 
 def _is_decimal_number(value: str, column: Field, today: date) -> bool:
+    """Return True if a text is a `float` or `double`."""
     del column, today
     return bool(DECIMAL_NUMBER.fullmatch(value)) and math.isfinite(float(value))
 
 
 def _is_boolean(value: str, column: Field, today: date) -> bool:
+    """Return True if a text is a `boolean`."""
     del column, today
     return value.lower() in ("true", "false")
 
 
 def _has_length(value: str, column: Field, today: date) -> bool:
+    """Return True if a text is not too long."""
     del today
     return len(value) <= _max_length(column)
 
 
 def _max_length(column: Field) -> int:
+    """Return the largest number of characters of a text in a column."""
     return MAX_ID_LENGTH if column.name in ID_FIELDS else MAX_LENGTH
 
 
 def _is_timestamp(value: str, column: Field, today: date) -> bool:
+    """Return True if a time is between 1990 and the end of tomorrow in UTC."""
     del column
     return EARLIEST <= float(value) < _end_of_tomorrow(today)
 
@@ -187,10 +201,12 @@ def _is_creation_timestamp(value: str, column: Field, today: date) -> bool:
 
 
 def _wrong_type(value: str, column: Field) -> str:
+    """Return the reason for a value of another type."""
     return f"{column.name} {value[:SHOWN_CHARACTERS]!r} is not a {column.type}"
 
 
 def _too_long(value: str, column: Field) -> str:
+    """Return the reason for a text that is too long, in the words of the service."""
     del value
     return (
         f"Length cannot be more than {_max_length(column)} characters for {column.name}. If no "
@@ -200,6 +216,7 @@ def _too_long(value: str, column: Field) -> str:
 
 
 def _wrong_time(value: str, column: Field) -> str:
+    """Return the reason for a time in another unit or in the future."""
     return f"{column.name} {value[:SHOWN_CHARACTERS]!r} is not a time in seconds since 1970"
 
 

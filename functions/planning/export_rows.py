@@ -234,6 +234,7 @@ def _is_time(name: str) -> Callable[[SchemaField], bool]:
 
 
 def _null(value: str, field: SchemaField, now: datetime) -> str | None:
+    """Return a message for an empty value. It is called only if the schema allows no null."""
     del now
     if value:
         return None
@@ -244,6 +245,7 @@ def _null(value: str, field: SchemaField, now: datetime) -> str | None:
 
 
 def _whole_number(value: str, field: SchemaField, now: datetime) -> str | None:
+    """Return a message for a text that is not an `int` or `long`."""
     del now
     if not WHOLE_NUMBER.fullmatch(value):
         return (
@@ -252,13 +254,14 @@ def _whole_number(value: str, field: SchemaField, now: datetime) -> str | None:
         )
     bits = BITS[_type(field)]
     limit = 2 ** (bits - 1)
-    # Python refuses to parse a very long number.
-    if len(value.lstrip("-0")) <= len(str(limit)) and -limit <= int(value) < limit:
+    # Python refuses to parse a number of thousands of digits, even if they are zeros.
+    if len(value) <= MAX_LENGTH and -limit <= int(value) < limit:
         return None
     return f"but the schema requires {_type(field)}, which has {bits} bits; write a smaller number"
 
 
 def _decimal_number(value: str, field: SchemaField, now: datetime) -> str | None:
+    """Return a message for a text that is not a `float` or `double`."""
     del now
     if DECIMAL_NUMBER.fullmatch(value) and math.isfinite(float(value)):
         return None
@@ -266,6 +269,7 @@ def _decimal_number(value: str, field: SchemaField, now: datetime) -> str | None
 
 
 def _boolean(value: str, field: SchemaField, now: datetime) -> str | None:
+    """Return a message for a text that is not a `boolean`."""
     del field, now
     if value.lower() in ("true", "false"):
         return None
@@ -273,6 +277,7 @@ def _boolean(value: str, field: SchemaField, now: datetime) -> str | None:
 
 
 def _length(value: str, field: SchemaField, now: datetime) -> str | None:
+    """Return a message for a text that is too long."""
     del now
     limit = MAX_ID_LENGTH if field["name"] in ID_COLUMNS else MAX_LENGTH
     if len(value) <= limit:

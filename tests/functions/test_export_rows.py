@@ -231,6 +231,7 @@ def test_the_last_second_of_tomorrow_passes():
         ("long", "007", "+7"),
         ("long", "0", " 0"),
         ("long", "-0", "1_000"),
+        ("long", "0" * 1000, "0" * 5000),
         ("long", "5", "\u0665"),
         ("float", "1e-3", "1,5"),
         ("float", ".5", "nan"),

@@ -171,6 +171,7 @@ EXAMPLES = {
             row(VIEWS="--1"),
             row(VIEWS="\u0661"),
             row(VIEWS="9" * 5000),
+            row(VIEWS="0" * 5000),
             row(CREATION_TIMESTAMP="-9223372036854775809"),
         ],
     ),
