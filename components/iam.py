@@ -204,46 +204,41 @@ def import_policy(
 
 def resource_arns(
     args: RetrainingPipelineArgs,
-    home: pulumi.Output[Home],
-    job_prefixes: Sequence[pulumi.Input[str]],
-    import_role_arn: pulumi.Output[str],
-    group_arn: pulumi.Output[str],
-) -> Mapping[Resource, pulumi.Input[Sequence[str]]]:
+    home: Home,
+    job_prefixes: Sequence[str],
+    import_role_arn: str,
+    group_arn: str,
+) -> Mapping[Resource, Sequence[str]]:
     """Return the ARNs of each kind of resource except the state machine and its executions.
 
-    The list of a kind is empty if the pipeline has no resource of this kind.
+    All inputs of `args` must be known. The list of a kind is empty if the pipeline has no resource
+    of this kind.
     """
+    # The inputs are known, so they are texts.
     datasets = args.datasets.configured().values()
-    dataset_arns = pulumi.Output.all(*(dataset.dataset_arn for dataset in datasets))
-    locations = [dataset.data_location for dataset in datasets]
-    markers = [dataset.ready_marker for dataset in datasets if dataset.ready_marker is not None]
-    solution_arns = pulumi.Output.all(*(solution.solution_arn for solution in args.solutions))
+    dataset_arns = [str(dataset.dataset_arn) for dataset in datasets]
+    locations = [str(dataset.data_location) for dataset in datasets]
+    markers = [
+        str(dataset.ready_marker) for dataset in datasets if dataset.ready_marker is not None
+    ]
+    solution_arns = [str(solution.solution_arn) for solution in args.solutions]
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    data_keys = [args.data_kms_key_arn] if args.data_kms_key_arn is not None else []
     return {
         "any": ["*"],
-        "dataset groups": dataset_arns.apply(dataset_group_arns),
+        "dataset groups": dataset_group_arns(dataset_arns),
         "datasets": dataset_arns,
-        "schemas": home.apply(lambda home: [schemas_pattern(home)]),
-        "import jobs": pulumi.Output.all(home, *job_prefixes).apply(
-            lambda values: [import_jobs_pattern(Home(*values[0]), value) for value in values[1:]]
-        ),
-        "all import jobs": home.apply(lambda home: [all_import_jobs_pattern(home)]),
-        "import role": pulumi.Output.all(import_role_arn),
+        "schemas": [schemas_pattern(home)],
+        "import jobs": [import_jobs_pattern(home, prefix) for prefix in job_prefixes],
+        "all import jobs": [all_import_jobs_pattern(home)],
+        "import role": [import_role_arn],
         "solutions": solution_arns,
-        "solution versions": solution_arns.apply(
-            lambda arns: [solution_versions_pattern(arn) for arn in arns]
-        ),
-        "campaigns": pulumi.Output.all(*(campaign.campaign_arn for campaign in campaigns)),
-        "schedule": group_arn.apply(lambda arn: [schedules_pattern(arn)]),
-        "exports": pulumi.Output.all(home.partition, locations).apply(
-            lambda values: export_arns(*values)
-        ),
+        "solution versions": [solution_versions_pattern(arn) for arn in solution_arns],
+        "campaigns": [str(campaign.campaign_arn) for campaign in campaigns],
+        "schedule": [schedules_pattern(group_arn)],
+        "exports": export_arns(home.partition, locations),
         # A ready marker is never read. It only has to be in the list of its bucket.
-        "export buckets": pulumi.Output.all(home.partition, [*locations, *markers]).apply(
-            lambda values: bucket_arns(*values)
-        ),
-        "data key": pulumi.Output.all(*data_keys),
+        "export buckets": bucket_arns(home.partition, [*locations, *markers]),
+        "data key": [str(args.data_kms_key_arn)] if args.data_kms_key_arn is not None else [],
     }
 
 

@@ -1,6 +1,6 @@
 """The Lambda functions of a pipeline: one per step, each with its own role, and one log group."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ class LambdaFunctionsArgs:
     pipeline: RetrainingPipelineArgs
     tags: pulumi.Input[Mapping[str, str]]
     """The tags of every resource."""
-    resource_arns: Mapping[Resource, pulumi.Input[Sequence[str]]]
+    resource_arns: pulumi.Output[Mapping[Resource, Sequence[str]]]
     """The ARNs of each kind of resource, except the kinds in CREATED_AFTER_FUNCTIONS."""
 
 
@@ -87,7 +87,7 @@ class LambdaFunctions(pulumi.ComponentResource):
         """
         policies: dict[str, aws.iam.RolePolicy] = {}
         for step, row in STEPS.items():
-            grants = _grants_on(CREATED_AFTER_FUNCTIONS, row)
+            grants = later_grants(row)
             if grants:
                 policy = pulumi.Output.all(
                     grants=grants, state_machine_arn=state_machine_arn
@@ -101,10 +101,9 @@ class LambdaFunctions(pulumi.ComponentResource):
     ) -> StepFunction:
         """Create the function of a step, its role and its policy. All of them are called `name`."""
         row = STEPS[step]
-        grants = _grants_on(args.resource_arns, row)
         policy = pulumi.Output.all(
-            grants=grants,
-            resource_arns={kind: args.resource_arns[kind] for kind in grants},
+            grants=first_grants(row),
+            resource_arns=args.resource_arns,
             log_group_arn=log_group.arn,
         ).apply(lambda values: iam.function_policy(**values))
         access = iam.role_with_policy(
@@ -140,6 +139,15 @@ class LambdaFunctions(pulumi.ComponentResource):
         return StepFunction(function, access.role, access.policy)
 
 
-def _grants_on(kinds: Collection[Resource], row: Step) -> iam.Grants:
-    """Return the grants of a row of STEPS on these kinds of resources."""
-    return {kind: actions for kind, actions in row.grants.items() if kind in kinds}
+def first_grants(row: Step) -> iam.Grants:
+    """Return the grants of a row of STEPS on the resources that exist before the functions."""
+    return {
+        kind: actions for kind, actions in row.grants.items() if kind not in CREATED_AFTER_FUNCTIONS
+    }
+
+
+def later_grants(row: Step) -> iam.Grants:
+    """Return the grants of a row of STEPS on the resources in CREATED_AFTER_FUNCTIONS."""
+    return {
+        kind: actions for kind, actions in row.grants.items() if kind in CREATED_AFTER_FUNCTIONS
+    }

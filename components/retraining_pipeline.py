@@ -171,9 +171,13 @@ class RetrainingPipeline(pulumi.ComponentResource):
         former_job_prefix = naming.former_job_prefix(
             pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
         )
-        resource_arns = iam.resource_arns(
-            args, home, [job_prefix, former_job_prefix], self.import_role_arn, group_arn
-        )
+        resource_arns = pulumi.Output.all(
+            args=resolved(args),
+            home=home,
+            job_prefixes=[job_prefix, former_job_prefix],
+            import_role_arn=self.import_role_arn,
+            group_arn=group_arn,
+        ).apply(lambda values: iam.resource_arns(**{**values, "home": Home(*values["home"])}))
         return LambdaFunctions(
             name,
             LambdaFunctionsArgs(pipeline=args, tags=tags, resource_arns=resource_arns),
