@@ -14,6 +14,7 @@ import pulumi
 from cattrs.gen import make_dict_structure_fn, override
 from pulumi.runtime.config import CONFIG, is_config_secret
 
+from components import sizes
 from components.args import RetrainingPipelineArgs, camel_case, config_keys
 from components.rules import reading, stacks
 from components.rules.pipeline import problems, regions, warnings
@@ -140,7 +141,8 @@ def all_problems(config_read: ReadConfig, region: str | None, today: date | None
         for problem in problems(config_read.args, region=region, today=today)
         if not any(keys_overlap(problem.key, key) for key in unread_keys)
     ]
-    return [*config_read.unread, *broken_rules]
+    # The sizes can be computed only for arguments that keep all rules.
+    return [*config_read.unread, *broken_rules] or sizes.problems(config_read.args)
 
 
 def _with_project(project: str, config_problems: Iterable[Problem]) -> list[Problem]:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pulumi
 import pulumi_aws as aws
 
-from . import iam, naming
+from . import iam, naming, sizes
 from .args import RetrainingPipelineArgs, resolved
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs
@@ -74,6 +74,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         today = datetime.now(tz=UTC).date()
         argument_problems = map(str, problems(args, today=today))
         raise_if_any_problem([*naming.name_problems(name), *argument_problems], name)
+        raise_if_any_problem(map(str, sizes.problems(args)), name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
@@ -104,7 +105,12 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 step: step_function.function.qualified_arn
                 for step, step_function in functions.called_by_state_machine.items()
             },
-            workflow_settings(args, job_prefix=job_prefix, import_role_arn=self.import_role_arn),
+            workflow_settings(
+                args,
+                job_prefix=job_prefix,
+                import_role_arn=self.import_role_arn,
+                text_bytes=sizes.text_bytes(args),
+            ),
             args,
         )
         raise_if_any_problem(asl.problems(workflow), name)
@@ -297,6 +303,7 @@ def _checked_home(
 
     def check(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
         raise_if_any_problem(map(str, problems(known_args, today=today)), name)
+        raise_if_any_problem(map(str, sizes.problems(known_args)), name)
         arn = parse_arn(str(known_args.solutions[0].solution_arn))
         assert arn is not None, "problems() has checked that it is an ARN"
         raise_if_any_problem(_caller_problems(arn.home, account, region), name)

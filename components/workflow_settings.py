@@ -11,17 +11,27 @@ from .rules import rates
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+LONGEST_TEXT_BYTES = 500
+"""The highest limit of a text from outside in the document of a run."""
+
 
 def workflow_settings(
     args: RetrainingPipelineArgs,
     *,
     job_prefix: pulumi.Input[str],
     import_role_arn: pulumi.Input[str],
+    text_bytes: int = LONGEST_TEXT_BYTES,
 ) -> dict[str, object]:
     """Return the settings of the pipeline, which are `Settings` in functions/contract.py.
 
-    `job_prefix` is the beginning of the names of all import jobs. Values may be outputs, so
-    serialise the settings with `pulumi.Output.json_dumps`.
+    Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`.
+
+    Args:
+        args: the arguments of the pipeline.
+        job_prefix: the beginning of the names of all import jobs.
+        import_role_arn: the ARN of the role that Personalize assumes to read the exports.
+        text_bytes: the limit of a text from outside in the document of a run. `sizes.py` computes
+            it.
     """
     return {
         "prefix": job_prefix,
@@ -39,6 +49,7 @@ def workflow_settings(
         "skipWhenUnchanged": args.skip_when_unchanged,
         "autoTraining": args.auto_training,
         "tags": dict(args.tags),
+        "textBytes": text_bytes,
     }
 
 

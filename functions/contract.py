@@ -96,6 +96,8 @@ class Settings(TypedDict):
     skipWhenUnchanged: bool
     autoTraining: Literal["warn", "refuse"]
     tags: Tags
+    textBytes: NotRequired[int]
+    """The most bytes of a text from outside in the document. Earlier releases do not write it."""
 
 
 def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:

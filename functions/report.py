@@ -36,7 +36,7 @@ WORST_FIRST: tuple[Outcome, ...] = (
 )
 ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTaken")
 """After these errors of a create it is certain that no job was created."""
-MAX_REPORT_BYTES = 30_000
+MAX_REPORT_BYTES = 16_000
 """The most bytes of the text of a report. The text becomes the cause of a failed execution, which
 may have 32,768 characters."""
 REST_OF_TEXT = "… and {} more lines; the output of this execution has the whole report"

@@ -9,17 +9,18 @@ from the limits in this module.
 import functools
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, takewhile
 from typing import TypeVar, cast
 
 from . import errors
 
 MAX_TEXT_BYTES = 500
-"""The most bytes of a text of a job, an evaluation or a probe, and of the message of an error."""
+"""The most bytes of a text of a job, an evaluation or a probe, and of the message of an error. The
+settings of a large pipeline have a lower limit."""
 MAX_PLAN_TEXT_BYTES = 8_000
 """The most bytes of a text of the plan. The reason why a run is skipped names every solution."""
-MAX_LIST_BYTES = 20_000
+MAX_LIST_BYTES = 8_000
 """The most bytes of a list of texts, for example of all warnings of the plan."""
 MAX_REFUSAL_BYTES = 16_000
 """The most bytes of the message of RunRefused, which lists everything that is wrong with a run."""
@@ -33,9 +34,11 @@ Result = TypeVar("Result")
 
 
 def with_short_texts(
-    max_bytes: int = MAX_TEXT_BYTES,
+    max_bytes: int | None = None,
 ) -> Callable[[Callable[[Event, object], Result]], Callable[[Event, object], Result]]:
     """Return a decorator of a handler that shortens the texts of its result and of its errors.
+
+    Without `max_bytes`, the settings in the event have the limit.
 
     The stack trace of an error would be a part of the document as well. So the error is raised
     without it, and the log has the whole error.
@@ -47,12 +50,18 @@ def with_short_texts(
             try:
                 result = handler(event, context)
             except Exception as error:  # noqa: BLE001 - it is raised again
-                raise _short_error(error).with_traceback(None) from None
-            return cast("Result", shortened_texts(result, max_bytes))
+                raise _short_error(error, text_limit(event)).with_traceback(None) from None
+            return cast("Result", shortened_texts(result, max_bytes or text_limit(event)))
 
         return short_handler
 
     return decorate
+
+
+def text_limit(document: object) -> int:
+    """Return the most bytes of a text in a document, which its settings may contain."""
+    settings = document.get("settings") if isinstance(document, Mapping) else None
+    return settings.get("textBytes", MAX_TEXT_BYTES) if settings else MAX_TEXT_BYTES
 
 
 def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
@@ -106,13 +115,16 @@ def json_bytes(text: str) -> int:
     return len(json.dumps(text)) - len('""')
 
 
-def _short_error(error: Exception) -> Exception:
-    """Return the error with a short message. An error that is not from errors.py is logged."""
+def _short_error(error: Exception, max_bytes: int) -> Exception:
+    """Return the error with a message of at most `max_bytes`.
+
+    An error that is not from errors.py is logged.
+    """
     message = str(error)
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)
     is_refusal = isinstance(error, errors.RunRefused)
-    short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else MAX_TEXT_BYTES)
+    short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else max_bytes)
     if short_message != message:
         error.args = (short_message,)
     return error

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from components import sizes
 from components.args import (
     CampaignArgs,
     DatasetArgs,
@@ -144,7 +145,12 @@ class DatasetGroup:
 
     def settings(self, prefix: str = PREFIX) -> dict[str, object]:
         """Return the settings that the state machine of the pipeline is deployed with."""
-        return workflow_settings(self.args, job_prefix=prefix, import_role_arn=IMPORT_ROLE)
+        return workflow_settings(
+            self.args,
+            job_prefix=prefix,
+            import_role_arn=IMPORT_ROLE,
+            text_bytes=sizes.text_bytes(self.args),
+        )
 
     def create(self, client, sleep: Callable[[float], None]) -> None:
         """Create the group in Personalize, with a first version that every campaign serves.

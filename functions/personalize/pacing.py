@@ -23,8 +23,12 @@ EARLY_POLLS = 8
 SPREAD = 0.2
 """A share of the expected duration: twice the usual spread of 10% between runs. Nearly all jobs
 differ by less from the expected duration."""
-LATE_SHARE = 0.05
-"""A job that is later than expected is polled in pauses of this share of its delay."""
+LATE_SHARE = 0.15
+"""A job that is later than expected is polled in pauses of this share of its delay. If all updates
+of 50 campaigns hang until their deadline, their polls still fit into the history of the execution,
+which has at most 25,000 events."""
+AGE_SHARE = 0.05
+"""The pauses of a very long wait are this share of the time since its beginning."""
 UNKNOWN_SHARE = 0.1
 """A job whose duration is unknown is polled in pauses of this share of its age."""
 UNKNOWN_MIN = 30
@@ -65,7 +69,7 @@ def _pause_of_unknown_duration(elapsed: float) -> float:
     the execution, which has at most 25,000 events.
     """
     usual = min(max(elapsed * UNKNOWN_SHARE, UNKNOWN_MIN), UNKNOWN_MAX)
-    return max(usual, elapsed * LATE_SHARE)
+    return max(usual, elapsed * AGE_SHARE)
 
 
 def whole_seconds(seconds: float) -> int:

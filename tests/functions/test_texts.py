@@ -62,8 +62,18 @@ def test_the_texts_of_a_result_are_cut_but_not_its_settings():
     short = with_short_texts()(lambda _event, _context: result)({}, None)
     assert short["settings"] == result["settings"]
     assert short["job"] == {**result["job"], "failure": shortened("x" * 600)}
-    assert short["warnings"] == [*["y" * 400] * 49, "… and 51 more"]
+    assert short["warnings"] == [*["y" * 400] * 19, "… and 81 more"]
     assert (short["durations"], short["empty"]) == ([1, 2], [])
+
+
+def test_the_settings_of_a_large_pipeline_have_a_lower_limit():
+    event = {"settings": {"textBytes": 120}}
+    handler = with_short_texts()(lambda _event, _context: {"failure": "x" * 600})
+    assert handler(event, None) == {"failure": shortened("x" * 600, 120)}
+    error = ValueError("x" * 600)
+    with pytest.raises(ValueError, match="cut, 600 characters") as caught:
+        raises(error)(event, None)
+    assert str(caught.value) == shortened("x" * 600, 120)
 
 
 def test_an_error_of_the_service_has_a_short_message_and_no_stack_trace_but_the_log_has_both(

@@ -4,11 +4,19 @@ import json
 
 import pytest
 
-from tests.workflow.pipeline import deploy
+from components import sizes, workflow_settings
+from emulator.personalize import rules
+from functions import report as functions_report
+from functions import texts
+from functions.personalize import pacing
+from tests.workflow.pipeline import before_step, deploy
 from tests.workflow.summaries import report
+from tests.world import MOVIES, campaign, solution
 
 LONG_REASON = "The data are not good enough, because the rows are " + "long " * 20_000
 """A failure reason of 100 KB. Personalize documents no limit."""
+ALWAYS = 10_000
+"""The number of times that a fault happens if it never ends."""
 MAX_CAUSE_CHARACTERS = 32_768
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html"""
 
@@ -52,3 +60,109 @@ def test_an_error_of_100_kb_is_cut_where_it_enters_the_document(operation):
     ]
     assert causes, "the error is in the document"
     assert max(map(len, causes)) < 20_000
+
+
+# Sizes that are computed at preview
+
+
+def name(kind, number, characters=30):
+    """Return a name with as many characters as a name may have in this test."""
+    return f"{kind}{number}".ljust(characters, "x")
+
+
+def group(solutions, campaigns, **options):
+    """Return a group with this many campaigns for each solution, long names and 38 long tags.
+
+    Every campaign has a probe.
+    """
+    return MOVIES.with_solutions(
+        *(
+            solution(
+                name("s", index),
+                campaigns=[
+                    campaign(name(f"c{index}-", number), user_id="u" * 20, minutes=0.5)
+                    for number in range(campaigns)
+                ],
+            )
+            for index in range(solutions)
+        )
+    ).with_options(tags={f"{key:k<128}": "v" * 256 for key in range(38)}, **options)
+
+
+@pytest.fixture
+def quotas(monkeypatch):
+    """Raise the quotas of solutions and campaigns, as AWS does when asked."""
+    monkeypatch.setattr(rules, "CAMPAIGNS_PER_GROUP", 50)
+    monkeypatch.setattr(rules, "SOLUTIONS_PER_GROUP", 50)
+
+
+def largest_state(execution):
+    """Return the bytes of the largest input or output of a state or a function."""
+    details = [
+        value for event in execution.events for value in event.values() if isinstance(value, dict)
+    ]
+    return max(len(item.get(key, "").encode()) for item in details for key in ("input", "output"))
+
+
+@pytest.mark.parametrize("shape", [(1, 0), (1, 1), (1, 6), (4, 1), (10, 5)])
+@pytest.mark.usefixtures("quotas")
+def test_the_computed_document_is_larger_than_any_state_of_a_run(shape):
+    pipeline_group = group(*shape)
+    assert sizes.problems(pipeline_group.args) == [], "10 solutions with 5 campaigns each fit"
+
+    def deny_rollbacks(_event):
+        pipeline.inject_fault(
+            "error", operation="UpdateCampaign", message=LONG_REASON, times=ALWAYS
+        )
+
+    # Each update succeeds, each probe fails with a long error, and then each rollback.
+    with deploy(pipeline_group, handlers=before_step("probe_campaign", deny_rollbacks)) as pipeline:
+        pipeline.inject_fault(
+            "error", operation="GetRecommendations", message=LONG_REASON, times=ALWAYS
+        )
+        execution = pipeline.run()
+    assert execution.status == ("FAILED" if shape[1] else "SUCCEEDED")
+    text_bytes = sizes.text_bytes(pipeline_group.args)
+    computed = sizes.document_bytes(pipeline_group.args, text_bytes)
+    assert largest_state(execution) < computed <= sizes.MAX_DOCUMENT_BYTES
+    assert len(execution.events) < sizes.history_events(pipeline_group.args) < sizes.MAX_EVENTS
+
+
+@pytest.mark.parametrize("job", ["dataset-import-job", "solution-version", "campaign-update"])
+def test_a_run_whose_jobs_hang_has_fewer_events_than_computed(job):
+    pipeline_group = group(2, 2)
+    with deploy(pipeline_group) as pipeline:
+        pipeline.inject_fault("hang", job=job, times=ALWAYS)
+        execution = pipeline.run()
+    assert execution.status == "FAILED"
+    assert len(execution.events) < sizes.history_events(pipeline_group.args)
+
+
+@pytest.mark.parametrize("hours", [0.5, 3, 6, 24, 72, 240])
+@pytest.mark.parametrize("expected_hours", [None, 0.02, 0.1, 0.3, 0.6, 1, 2, 5, 10, 17, 20, 24])
+def test_a_job_is_polled_less_often_than_computed(hours, expected_hours):
+    durations = [] if expected_hours is None else [round(expected_hours * 3600)]
+    assert count_polls(durations, hours * 3600) <= sizes.polls(hours)
+
+
+def count_polls(durations, seconds):
+    """Return the number of invocations that poll a job until it ends after this time."""
+    age, polls = 0.0, 0
+    while age < seconds:
+        polls += 1
+        invocation_end = age + pacing.INVOCATION_SECONDS
+        while age < seconds:
+            pause = pacing.pause(durations, age)
+            if pause > pacing.LONGEST_SLEEP:
+                age += pause  # a Wait state
+                break
+            if age + pause > invocation_end:
+                break  # the next invocation begins at once
+            age += pause
+    return polls
+
+
+def test_the_limits_of_texts_are_those_of_the_functions():
+    assert workflow_settings.LONGEST_TEXT_BYTES == texts.MAX_TEXT_BYTES
+    assert sizes.WARNINGS_BYTES == texts.MAX_LIST_BYTES == texts.MAX_PLAN_TEXT_BYTES
+    assert sizes.REPORT_TEXT_BYTES == functions_report.MAX_REPORT_BYTES

@@ -1,0 +1,299 @@
+"""Computes the largest sizes that a pipeline can reach, and refuses what AWS does not allow.
+
+AWS refuses a policy that is too long only after other resources were created, and ends a run whose
+state or history is too large in its middle, where no state can catch it. The sizes depend on the
+numbers of solutions and campaigns and on the lengths of their names, so they are known at preview.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import NamedTuple
+
+import pulumi
+
+from . import iam
+from .args import CampaignArgs, RetrainingPipelineArgs, SolutionArgs
+from .lambda_functions import first_grants, later_grants
+from .naming import MAX_NAME_CHARACTERS, RANDOM_SUFFIX_CHARACTERS
+from .rules.arns import MAX_ARN_CHARACTERS, parse_arn
+from .rules.values import Problem
+from .state_machine.steps import STEPS
+from .workflow_settings import LONGEST_TEXT_BYTES, workflow_settings
+
+MAX_DOCUMENT_BYTES = 256 * 1024
+"""The most bytes of the state of an execution.
+
+The definition of the state machine may have 1 MB. It contains the settings, which are a part of the
+state, and some 30 KB more.
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+"""
+MAX_POLICY_CHARACTERS = 10_240
+"""The most characters of all inline policies of a role, without white space:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+MAX_EVENTS = 25_000
+"""The most events in the history of an execution (the page of MAX_DOCUMENT_BYTES)."""
+
+SHORTEST_TEXT_BYTES = 120
+"""The lowest limit of a text from outside in the document of a run, for example a failure reason.
+
+A large pipeline has shorter texts, so that its document fits. The log has the whole texts.
+"""
+REPORT_TEXT_BYTES = 16_000
+"""The text of the report (`functions/report.py`)."""
+WARNINGS_BYTES = 8_000
+"""The warnings of the plan, and those of the report (`functions/texts.py`)."""
+
+
+class _Part(NamedTuple):
+    """What a dataset, a solution or a campaign adds to the document of a run, in its worst case."""
+
+    fixed: int
+    """Bytes of the keys, times, statuses, numbers and tags, with a reserve."""
+    arns: int
+    """How often the ARN is in the document: in the plan, the results and the report."""
+    versions: int
+    """How often the ARN of a solution version is in it."""
+    texts: int
+    """How many texts from outside are in it. An error counts twice: its text is JSON in JSON."""
+
+
+# tests/workflow/test_sizes.py compares these numbers with the documents of whole runs.
+DATASET = _Part(fixed=1_900, arns=2, versions=0, texts=5)
+SOLUTION = _Part(fixed=1_700, arns=5, versions=3, texts=5)
+CAMPAIGN = _Part(fixed=1_000, arns=7, versions=6, texts=5)
+RULE = _Part(fixed=250, arns=0, versions=0, texts=1)
+RUN_BYTES = 2_000
+"""The bytes of the identity of the run, and of everything that is not about one of the parts."""
+VERSION_ID_BYTES = 12
+"""The bytes of the id in the ARN of a solution version, with the slash before it."""
+
+EVENTS_PER_POLL = 9
+"""A Choice, a Wait and a Task."""
+EVENTS_BESIDE_POLLS = 40
+"""The events of a campaign, a solution or a dataset beside its polls."""
+POLLS_OF_EXPECTED_JOB = 20
+"""The polls of a job that takes as long as expected."""
+MINUTES_PER_PROBE_TASK = 5
+"""The minutes for which one invocation of the probe sends requests."""
+
+
+def problems(args: RetrainingPipelineArgs) -> list[Problem]:
+    """Return a problem if the pipeline is too large, with the number of solutions that would fit.
+
+    The arguments must have no other problems. If an input is not known yet, nothing is checked.
+    """
+    excesses = _excesses(args) if _is_known(args) else []
+    if not excesses:
+        return []
+    solutions = args.solutions
+    count = _largest(len(solutions), lambda n: _fits(args, solutions[:n]))
+    if count > 0:
+        message = (
+            f"{_described(solutions)} need {', and '.join(excesses)}; the first {count} of the "
+            "solutions fit, so give the others a stack of their own"
+        )
+        return [Problem("solutions", message)]
+    first = solutions[0]
+    only_first = replace(args, solutions=[first])
+    campaigns = _largest(
+        len(first.campaigns),
+        lambda n: _fits(args, [replace(first, campaigns=first.campaigns[:n])]),
+    )
+    message = (
+        f"{_described([first])} needs {', and '.join(_excesses(only_first))}; "
+        f"the first {campaigns} of the campaigns fit, so give the others a stack of their own, or "
+        "shorten the tags and the inputLists"
+    )
+    return [Problem("solutions[0].campaigns", message)]
+
+
+def text_bytes(args: RetrainingPipelineArgs) -> int:
+    """Return the most bytes of a text from outside with which the largest document still fits.
+
+    An input that is not known yet counts as long as an ARN may be.
+    """
+    return max(
+        SHORTEST_TEXT_BYTES,
+        _largest(LONGEST_TEXT_BYTES, lambda n: document_bytes(args, n) <= MAX_DOCUMENT_BYTES),
+    )
+
+
+def document_bytes(args: RetrainingPipelineArgs, max_text_bytes: int) -> int:
+    """Return the bytes of the largest state that an execution can have.
+
+    It is the state after the report: the settings, the plan, all results, and the report itself.
+    """
+    settings = workflow_settings(
+        args, job_prefix="0" * 8, import_role_arn="r" * MAX_ARN_CHARACTERS, text_bytes=0
+    )
+    return (
+        _json_bytes(settings)
+        + RUN_BYTES
+        + REPORT_TEXT_BYTES
+        + 2 * WARNINGS_BYTES
+        + sum(
+            _part_bytes(DATASET, dataset.data_location, 0, max_text_bytes)
+            for dataset in args.datasets.configured().values()
+        )
+        + sum(_solution_bytes(solution, max_text_bytes) for solution in args.solutions)
+    )
+
+
+def policy_characters(args: RetrainingPipelineArgs) -> Mapping[str, int]:
+    """Return the characters of all policies of each function's role, by step.
+
+    All inputs must be known.
+    """
+    home = parse_arn(str(args.solutions[0].solution_arn))
+    assert home is not None, "problems() has checked that it is an ARN"
+    name = "n" * (MAX_NAME_CHARACTERS + RANDOM_SUFFIX_CHARACTERS)
+    role = str(home._replace(service="iam", region="", resource=f"role/{name}-import"))
+    group = str(home._replace(service="scheduler", resource=f"schedule-group/{name}"))
+    log_group = str(home._replace(service="logs", resource=f"log-group:{name}-functions"))
+    machine = str(home._replace(service="states", resource=f"stateMachine:{name}"))
+    prefixes = ["0" * 8, "0" * 8]
+    arns = iam.resource_arns(args, home.home, prefixes, str(args.import_role_arn or role), group)
+    characters = {}
+    for step, row in STEPS.items():
+        policies = [iam.function_policy(first_grants(row), arns, log_group)]
+        if later_grants(row):
+            policies.append(iam.executions_policy(later_grants(row), machine))
+        characters[step] = sum(map(_policy_characters, policies))
+    return characters
+
+
+def history_events(args: RetrainingPipelineArgs) -> int:
+    """Return the events of an execution in which every job takes until its deadline.
+
+    If an import or a training does, the later jobs do not run. So either the trainings take as long
+    as they may, or all campaigns of the solution do.
+    """
+    limits = args.limits
+    imports = len(args.datasets.configured()) * _events(POLLS_OF_EXPECTED_JOB)
+    late_training = _events(polls(limits.max_training_hours))
+    return imports + sum(
+        max(
+            late_training,
+            _events(POLLS_OF_EXPECTED_JOB)
+            + sum(
+                _events(polls(limits.max_campaign_hours)) + _probe_events(campaign)
+                for campaign in solution.campaigns
+            ),
+        )
+        for solution in args.solutions
+    )
+
+
+def polls(hours: float) -> float:
+    """Return the most polls of a job that ends after this time and is expected within a day.
+
+    `functions/personalize/pacing.py` polls about five times an hour around the expected end, and
+    more and more rarely after it. tests/workflow/test_sizes.py compares this estimate with it.
+    """
+    window_hours = min(hours, 37)
+    return 22 + 5.2 * window_hours + math.log(hours / window_hours, 1.15)
+
+
+def _is_known(value: object) -> bool:
+    """Return False if an input in this value is an Output."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return all(_is_known(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, list | tuple):
+        return all(map(_is_known, value))
+    return not isinstance(value, pulumi.Output)
+
+
+def _excesses(args: RetrainingPipelineArgs) -> list[str]:
+    """Return what the pipeline needs more of than AWS allows, as the parts of a sentence."""
+    excesses = []
+    size = document_bytes(args, SHORTEST_TEXT_BYTES)
+    if size > MAX_DOCUMENT_BYTES:
+        excesses.append(
+            f"{size:,} bytes in the state of an execution (at most {MAX_DOCUMENT_BYTES:,})"
+        )
+    step, characters = max(policy_characters(args).items(), key=lambda item: item[1])
+    if characters > MAX_POLICY_CHARACTERS:
+        excesses.append(
+            f"{characters:,} characters in the policies of the role of {step} (at most "
+            f"{MAX_POLICY_CHARACTERS:,})"
+        )
+    events = history_events(args)
+    if events > MAX_EVENTS:
+        excesses.append(
+            f"{events:,} events in the history of an execution if the jobs take until their "
+            f"deadlines (at most {MAX_EVENTS:,}; shorter limits cause fewer)"
+        )
+    return excesses
+
+
+def _fits(args: RetrainingPipelineArgs, solutions: Sequence[SolutionArgs]) -> bool:
+    return not _excesses(replace(args, solutions=solutions))
+
+
+def _largest(highest: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number from 1 to `highest` that fits, or 0 if not even 1 does.
+
+    A number fits if a larger number does.
+    """
+    low, high = 0, highest
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def _described(solutions: Sequence[SolutionArgs]) -> str:
+    """Return the numbers in words, for example `24 solutions with 5 campaigns each`."""
+    counts = {len(solution.campaigns) for solution in solutions}
+    is_same = len(counts) == 1
+    count = counts.pop() if is_same else sum(len(solution.campaigns) for solution in solutions)
+    campaigns = "1 campaign" if count == 1 else f"{count} campaigns"
+    if len(solutions) == 1:
+        return f"1 solution with {campaigns}"
+    return f"{len(solutions)} solutions with {campaigns}{' each' if is_same else ''}"
+
+
+def _solution_bytes(solution: SolutionArgs, max_text_bytes: int) -> int:
+    version = _length(solution.solution_arn) + VERSION_ID_BYTES
+    rules = len(solution.quality_gate) * _part_bytes(RULE, "", 0, max_text_bytes)
+    return _part_bytes(SOLUTION, solution.solution_arn, version, max_text_bytes) + sum(
+        rules + _part_bytes(CAMPAIGN, campaign.campaign_arn, version, max_text_bytes)
+        for campaign in solution.campaigns
+    )
+
+
+def _part_bytes(part: _Part, arn: pulumi.Input[str], version: int, max_text_bytes: int) -> int:
+    return (
+        part.fixed
+        + part.arns * _length(arn)
+        + part.versions * version
+        + part.texts * max_text_bytes
+    )
+
+
+def _length(text: pulumi.Input[str]) -> int:
+    """Return the bytes of a text in JSON. A text that is not known yet counts as a long ARN."""
+    return len(json.dumps(text)) if isinstance(text, str) else MAX_ARN_CHARACTERS
+
+
+def _json_bytes(settings: Mapping[str, object]) -> int:
+    """Return the bytes of the settings in JSON, with a long ARN for each unknown input."""
+    return len(json.dumps(settings, default=lambda _: "a" * MAX_ARN_CHARACTERS))
+
+
+def _policy_characters(policy: iam.PolicyDocument) -> int:
+    """Return the characters of a policy. IAM does not count white space."""
+    return len(json.dumps(policy, separators=(",", ":")))
+
+
+def _events(poll_count: float) -> int:
+    """Return the events of a job with this number of polls."""
+    return math.ceil(poll_count * EVENTS_PER_POLL) + EVENTS_BESIDE_POLLS
+
+
+def _probe_events(campaign: CampaignArgs) -> int:
+    """Return the events of the probe of a campaign, and 0 if it has none."""
+    minutes = campaign.probe.minutes if campaign.probe else 0
+    return math.ceil(minutes / MINUTES_PER_PROBE_TASK) * EVENTS_PER_POLL

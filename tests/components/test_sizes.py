@@ -1,0 +1,207 @@
+"""Proves that a pipeline which is too large is refused with the number of solutions that fit.
+
+tests/workflow/test_sizes.py compares the computed documents and histories with those of runs.
+"""
+
+import json
+from dataclasses import replace
+
+import pulumi
+import pytest
+
+from components import LimitsArgs, ProbeArgs, RetrainingPipeline, sizes
+from components.naming import step_name
+from components.rules.pipeline import problems
+from components.state_machine.steps import STEPS
+from tests.components.documents import ROLE_POLICY
+from tests.components.recording import run
+from tests.components.sample import complete, minimal
+from tests.components.test_refusals import error_of
+from tests.program.sample_stack import (
+    CAMPAIGN,
+    PROJECT,
+    SOLUTION,
+    changed,
+)
+from tests.program.sample_stack import (
+    error_of as config_error,
+)
+from tests.world import campaign, solution
+
+NAME = "n" * 30
+
+
+def large(solutions, campaigns, characters=30, **changes):
+    """Return arguments with this many campaigns for each solution."""
+
+    def name(start):
+        return start.ljust(characters, "x")
+
+    return minimal(
+        solutions=[
+            solution(
+                name(f"s{index}"),
+                campaigns=[name(f"c{index}-{number}") for number in range(campaigns)],
+            )
+            for index in range(solutions)
+        ],
+        **changes,
+    )
+
+
+def messages(args):
+    assert problems(args) == [], "the arguments have no other problems"
+    return [str(problem) for problem in sizes.problems(args)]
+
+
+def test_ten_solutions_with_five_campaigns_fit_with_the_longest_tags():
+    tags = {f"{number:k<128}": "v" * 256 for number in range(38)}
+    assert messages(large(10, 5, tags=tags)) == []
+
+
+def test_a_pipeline_that_is_too_large_says_how_many_solutions_fit():
+    assert messages(large(24, 5)) == [
+        (
+            f"solutions: 24 solutions with 5 campaigns each need "
+            f"{sizes.document_bytes(large(24, 5), 120):,} bytes in the state of an execution (at "
+            "most 262,144), and "
+            f"{sizes.policy_characters(large(24, 5))['plan_retraining']:,} characters in the "
+            "policies of the role of plan_retraining (at most 10,240), and 50,980 events in the "
+            "history of an execution if the jobs take until their deadlines (at most 25,000; "
+            "shorter limits cause fewer); the first 11 of the solutions fit, so give the others a "
+            "stack of their own"
+        )
+    ]
+    assert messages(large(11, 5)) == []
+    assert messages(large(12, 5)) != []
+
+
+def test_long_names_make_a_policy_too_long():
+    args = large(10, 6, 63, limits=LimitsArgs(max_campaign_hours=0.5, max_training_hours=1))
+    assert sizes.history_events(args) < sizes.MAX_EVENTS
+    (message,) = messages(args)
+    assert "characters in the policies of the role of plan_retraining (at most 10,240)" in message
+
+
+def test_late_jobs_of_many_solutions_fill_the_history():
+    limits = LimitsArgs(max_training_hours=72)
+    (message,) = messages(large(20, 1, 4, limits=limits))
+    assert message == (
+        "solutions: 20 solutions with 1 campaign each need 40,480 events in the history of an "
+        "execution if the jobs take until their deadlines (at most 25,000; shorter limits cause "
+        "fewer); the first 12 of the solutions fit, so give the others a stack of their own"
+    )
+
+
+def test_a_solution_with_too_many_campaigns_says_how_many_fit():
+    args = large(1, 80)
+    (message,) = messages(args)
+    start, _, end = message.partition(" needs ")
+    assert start == "solutions[0].campaigns: 1 solution with 80 campaigns"
+    fitting = int(end.rpartition("the first ")[2].split()[0])
+    assert end.endswith(
+        f"the first {fitting} of the campaigns fit, so give the others a stack of their own, or "
+        "shorten the tags and the inputLists"
+    )
+    assert messages(large(1, fitting)) == []
+    assert messages(large(1, fitting + 1)) != []
+
+
+def test_solutions_with_different_numbers_of_campaigns_are_counted_together():
+    args = large(20, 5)
+    args = replace(args, solutions=[*args.solutions, solution("last", campaigns=[])])
+    (message,) = messages(args)
+    assert message.startswith("solutions: 21 solutions with 100 campaigns need ")
+
+
+def test_a_campaign_whose_input_list_is_too_long_does_not_fit():
+    probe = {"user_id": "u", "input_list": [f"{number:\U0001f3ac>120}" for number in range(249)]}
+    (message,) = messages(
+        minimal(solutions=[solution("movies", campaigns=[campaign("home", **probe)])])
+    )
+    assert "the first 0 of the campaigns fit" in message
+
+
+def test_a_large_pipeline_has_shorter_texts():
+    assert sizes.text_bytes(large(1, 1)) == 500
+    assert 120 < sizes.text_bytes(large(8, 5)) < 500
+    assert sizes.text_bytes(large(24, 5)) == 120
+
+
+@pytest.mark.parametrize("make_args", [minimal, complete, lambda: large(10, 5)])
+def test_no_policy_is_longer_than_computed(make_args):
+    args = make_args()
+
+    def program():
+        RetrainingPipeline(NAME, make_args())
+
+    engine = run(program)
+    computed = sizes.policy_characters(args)
+    for step in STEPS:
+        names = [
+            name
+            for name in engine.all_of(ROLE_POLICY)
+            if name in (step_name(NAME, step), f"{step_name(NAME, step)}-executions")
+        ]
+        assert names, f"{step} has a policy"
+        actual = sum(len(json.dumps(engine.policy(name), separators=(",", ":"))) for name in names)
+        assert actual <= computed[step] <= actual + 200, step
+
+
+def test_the_component_refuses_before_it_creates_anything():
+    assert error_of(lambda: large(24, 5)).startswith(
+        "1 problem in the retraining pipeline 'retraining-dev':\n"
+        "  solutions: 24 solutions with 5 campaigns each need "
+    )
+
+
+def test_inputs_that_are_known_only_later_are_checked_then():
+    args = large(24, 5)
+    first = replace(
+        args.solutions[0], solution_arn=pulumi.Output.from_input(args.solutions[0].solution_arn)
+    )
+    later = replace(args, solutions=[first, *args.solutions[1:]])
+    assert sizes.problems(later) == []
+    assert sizes.text_bytes(later) == 120
+    assert "solutions: 24 solutions with 5 campaigns each need" in error_of(lambda: later)
+
+
+def test_a_config_that_is_too_large_is_refused():
+    config = changed(
+        {
+            "solutions": [
+                {
+                    "solutionArn": f"{SOLUTION}-{index}",
+                    "campaigns": [
+                        {"campaignArn": f"{CAMPAIGN}-{index}-{number}"} for number in range(5)
+                    ],
+                }
+                for index in range(24)
+            ]
+        }
+    )
+    assert config_error(config).startswith(
+        "1 problem in the configuration of stack dev:\n"
+        f"  {PROJECT}:solutions: 24 solutions with 5 campaigns each need "
+    )
+
+
+def test_the_size_is_not_computed_while_there_are_other_problems():
+    assert config_error(changed({"timezone": "?", "solutions": []})).startswith("2 problems")
+
+
+def test_a_probe_of_a_day_has_many_events():
+    minutes = ProbeArgs(user_id="u", minutes=1440)
+    args = minimal(solutions=[solution("movies", campaigns=[campaign("home")])])
+    probed = replace(
+        args,
+        solutions=[
+            replace(
+                args.solutions[0],
+                campaigns=[replace(args.solutions[0].campaigns[0], probe=minutes)],
+            )
+        ],
+        limits=LimitsArgs(max_training_hours=1),
+    )
+    plain = replace(args, limits=LimitsArgs(max_training_hours=1))
+    assert sizes.history_events(probed) - sizes.history_events(plain) == 288 * 9
