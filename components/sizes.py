@@ -40,10 +40,8 @@ SHORTEST_TEXT_BYTES = 120
 
 A large pipeline has shorter texts, so that its document fits. The log has the whole texts.
 """
-REPORT_TEXT_BYTES = 16_000
-"""The text of the report (`functions/report.py`)."""
 WARNINGS_BYTES = 8_000
-"""The warnings of the plan, and those of the report (`functions/texts.py`)."""
+"""The warnings of the plan (`functions/texts.py`)."""
 
 
 class _Part(NamedTuple):
@@ -52,7 +50,7 @@ class _Part(NamedTuple):
     fixed: int
     """Bytes of the keys, times, statuses, numbers and tags, with a reserve."""
     arns: int
-    """How often the ARN is in the document: in the plan, the results and the report."""
+    """How often the ARN is in the document: in the plan and in the results."""
     versions: int
     """How often the ARN of a solution version is in it."""
     texts: int
@@ -60,10 +58,10 @@ class _Part(NamedTuple):
 
 
 # tests/workflow/test_sizes.py compares these numbers with the documents of whole runs.
-DATASET = _Part(fixed=1_900, arns=2, versions=0, texts=5)
-SOLUTION = _Part(fixed=1_700, arns=5, versions=3, texts=5)
-CAMPAIGN = _Part(fixed=1_000, arns=7, versions=6, texts=5)
-RULE = _Part(fixed=250, arns=0, versions=0, texts=1)
+DATASET = _Part(fixed=1_700, arns=2, versions=0, texts=4)
+SOLUTION = _Part(fixed=1_500, arns=4, versions=2, texts=4)
+CAMPAIGN = _Part(fixed=1_900, arns=5, versions=5, texts=6)
+RULE = _Part(fixed=120, arns=0, versions=0, texts=1)
 RUN_BYTES = 2_000
 """The bytes of the identity of the run, and of everything that is not about one of the parts."""
 VERSION_ID_BYTES = 12
@@ -71,10 +69,12 @@ VERSION_ID_BYTES = 12
 
 EVENTS_PER_POLL = 9
 """A Choice, a Wait and a Task."""
-EVENTS_BESIDE_POLLS = 40
-"""The events of a campaign, a solution or a dataset beside its polls."""
-POLLS_OF_EXPECTED_JOB = 20
-"""The polls of a job that takes as long as expected."""
+EVENTS_PER_PROBE = 7
+"""A Task and a Choice."""
+EVENTS_BESIDE_POLLS = 45
+"""The events of a campaign, a solution or a dataset beside its polls and probes."""
+POLLS_OF_EXPECTED_JOB, POLLS_OF_EXPECTED_UPDATE = 10, 5
+"""The polls of an import or a training, and of an update, that takes as long as expected."""
 MINUTES_PER_PROBE_TASK = 5
 """The minutes for which one invocation of the probe sends requests."""
 
@@ -123,7 +123,8 @@ def text_bytes(args: RetrainingPipelineArgs) -> int:
 def document_bytes(args: RetrainingPipelineArgs, max_text_bytes: int) -> int:
     """Return the bytes of the largest state that an execution can have.
 
-    It is the state after the report: the settings, the plan, all results, and the report itself.
+    It is the state before the report: the settings, the plan and all results. The output of the
+    execution leaves the results out if they do not fit beside the report (`functions/report.py`).
     """
     settings = workflow_settings(
         args, job_prefix="0" * 8, import_role_arn="r" * MAX_ARN_CHARACTERS, text_bytes=0
@@ -131,8 +132,7 @@ def document_bytes(args: RetrainingPipelineArgs, max_text_bytes: int) -> int:
     return (
         _json_bytes(settings)
         + RUN_BYTES
-        + REPORT_TEXT_BYTES
-        + 2 * WARNINGS_BYTES
+        + WARNINGS_BYTES
         + sum(
             _part_bytes(DATASET, dataset.data_location, 0, max_text_bytes)
             for dataset in args.datasets.configured().values()
@@ -165,22 +165,21 @@ def policy_characters(args: RetrainingPipelineArgs) -> Mapping[str, int]:
 
 
 def history_events(args: RetrainingPipelineArgs) -> int:
-    """Return the events of an execution in which every job takes until its deadline.
+    """Return the events of an execution with jobs that take until their deadlines.
 
-    If an import or a training does, the later jobs do not run. So either the trainings take as long
-    as they may, or all campaigns of the solution do.
+    If an import or a training does, the later jobs do not run. So either the training of a solution
+    takes as long as it may, or one update of each of its campaigns does: the update, or the
+    rollback after a failed probe. All other jobs take as long as expected.
     """
     limits = args.limits
     imports = len(args.datasets.configured()) * _events(POLLS_OF_EXPECTED_JOB)
     late_training = _events(polls(limits.max_training_hours))
+    late_updates = _events(POLLS_OF_EXPECTED_UPDATE + polls(limits.max_campaign_hours))
     return imports + sum(
         max(
             late_training,
             _events(POLLS_OF_EXPECTED_JOB)
-            + sum(
-                _events(polls(limits.max_campaign_hours)) + _probe_events(campaign)
-                for campaign in solution.campaigns
-            ),
+            + sum(late_updates + _probe_events(campaign) for campaign in solution.campaigns),
         )
         for solution in args.solutions
     )
@@ -294,6 +293,6 @@ def _events(poll_count: float) -> int:
 
 
 def _probe_events(campaign: CampaignArgs) -> int:
-    """Return the events of the probe of a campaign, and 0 if it has none."""
+    """Return the events of the probes after an update and after its rollback."""
     minutes = campaign.probe.minutes if campaign.probe else 0
-    return math.ceil(minutes / MINUTES_PER_PROBE_TASK) * EVENTS_PER_POLL
+    return 2 * math.ceil(minutes / MINUTES_PER_PROBE_TASK) * EVENTS_PER_PROBE

@@ -1,5 +1,6 @@
 """Builds the report of a run, as data and as text. All functions are pure."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypedDict
 
@@ -39,6 +40,9 @@ ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTa
 MAX_REPORT_BYTES = 16_000
 """The most bytes of the text of a report. The text becomes the cause of a failed execution, which
 may have 32,768 characters."""
+MAX_OUTPUT_BYTES = 250_000
+"""The most bytes of the output of an execution, which may have 256 KiB. If it would be larger, it
+has only the report."""
 REST_OF_TEXT = "… and {} more lines; the output of this execution has the whole report"
 
 
@@ -80,6 +84,12 @@ class RunReport(TypedDict):
     text: str
 
 
+class ReportedRun(FinishedRun, total=False):
+    """The output of an execution: the document of the run with its report."""
+
+    outcome: RunReport
+
+
 def report_of(document: FinishedRun, standings: Standings | None = None) -> RunReport:
     """Return the report of a run. The document may end at any state.
 
@@ -100,6 +110,17 @@ def report_of(document: FinishedRun, standings: Standings | None = None) -> RunR
         "text": "",
     }
     return {**report, "text": _text(report)}
+
+
+def output_of(document: FinishedRun, report: RunReport) -> ReportedRun:
+    """Return the output of the execution: the document and the report, or the report alone.
+
+    The report repeats the document, and both together may be too large for an output.
+    """
+    output: ReportedRun = {**document, "outcome": report}
+    if len(json.dumps(output)) <= MAX_OUTPUT_BYTES:
+        return output
+    return {"run": _run(document), "outcome": report}
 
 
 def worst_outcome(outcomes: list[Outcome]) -> Outcome:

@@ -4,10 +4,10 @@ from .aws import read_client
 from .contract import FinishedRun
 from .log import log_report
 from .personalize.standings import read_standings
-from .report import RunReport, report_of
+from .report import ReportedRun, output_of, report_of
 
 
-def handler(event: FinishedRun, _context: object) -> RunReport:
-    """Return the report of the run, and write it to the log."""
+def handler(event: FinishedRun, _context: object) -> ReportedRun:
+    """Return the output of the execution with the report of the run, and log the report."""
     standings = read_standings(read_client(), event["settings"])
-    return log_report("report_outcome", report_of(event, standings))
+    return output_of(event, log_report("report_outcome", report_of(event, standings)))

@@ -230,7 +230,7 @@ def definition(
             ),
             "Report outcome": call(
                 functions["report_outcome"],
-                result_path="$.outcome",
+                result_path="$",
                 next_state="Did the run succeed?",
                 on_error="Report failed",
             ),

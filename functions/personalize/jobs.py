@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .. import clock
-from .pacing import AGE_SHARE, pause, whole_seconds
+from .pacing import LATE_SHARE, pause, whole_seconds
 from .statuses import CREATE_PENDING, phase_of, status_warnings
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def postponed_job(
     seconds_waited = (clock.now() - datetime.fromisoformat(first_try)).total_seconds()
     seconds_to_deadline = max_hours * 3600 - seconds_waited
     is_overdue = seconds_to_deadline <= 0
-    growing_pause = max(shortest_pause, seconds_waited * AGE_SHARE)
+    growing_pause = max(shortest_pause, seconds_waited * LATE_SHARE)
     return {
         "arn": arn,
         "phase": "ENDED" if is_overdue else "AGAIN",

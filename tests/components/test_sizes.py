@@ -66,14 +66,14 @@ def test_a_pipeline_that_is_too_large_says_how_many_solutions_fit():
             f"{sizes.document_bytes(large(24, 5), 120):,} bytes in the state of an execution (at "
             "most 262,144), and "
             f"{sizes.policy_characters(large(24, 5))['plan_retraining']:,} characters in the "
-            "policies of the role of plan_retraining (at most 10,240), and 50,980 events in the "
+            "policies of the role of plan_retraining (at most 10,240), and 54,855 events in the "
             "history of an execution if the jobs take until their deadlines (at most 25,000; "
-            "shorter limits cause fewer); the first 11 of the solutions fit, so give the others a "
+            "shorter limits cause fewer); the first 10 of the solutions fit, so give the others a "
             "stack of their own"
         )
     ]
-    assert messages(large(11, 5)) == []
-    assert messages(large(12, 5)) != []
+    assert messages(large(10, 5)) == []
+    assert messages(large(11, 5)) != []
 
 
 def test_long_names_make_a_policy_too_long():
@@ -87,7 +87,7 @@ def test_late_jobs_of_many_solutions_fill_the_history():
     limits = LimitsArgs(max_training_hours=72)
     (message,) = messages(large(20, 1, 4, limits=limits))
     assert message == (
-        "solutions: 20 solutions with 1 campaign each need 40,480 events in the history of an "
+        "solutions: 20 solutions with 1 campaign each need 40,495 events in the history of an "
         "execution if the jobs take until their deadlines (at most 25,000; shorter limits cause "
         "fewer); the first 12 of the solutions fit, so give the others a stack of their own"
     )
@@ -204,4 +204,4 @@ def test_a_probe_of_a_day_has_many_events():
         limits=LimitsArgs(max_training_hours=1),
     )
     plain = replace(args, limits=LimitsArgs(max_training_hours=1))
-    assert sizes.history_events(probed) - sizes.history_events(plain) == 288 * 9
+    assert sizes.history_events(probed) - sizes.history_events(plain) == 2 * 288 * 7

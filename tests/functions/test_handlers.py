@@ -324,7 +324,8 @@ def report_outcome(personalize, **_):
     expect_tags(personalize, CAMPAIGN)
     document = finished(plan=plan(skipped="this is a dry run"), imports={"results": []})
     del document["solutions"]
-    return document, report_without_jobs("SKIPPED", "this is a dry run")
+    report = report_without_jobs("SKIPPED", "this is a dry run")
+    return document, {**document, "outcome": report}
 
 
 def close_run(personalize, executions, **_):
@@ -401,8 +402,9 @@ def expected_extra(step, result):
         return {"step": step, "runId": RUN_ID, **counts}
     if step in OUTCOMES:
         return {"step": step, "runId": RUN_ID, "arn": CAMPAIGN, "outcome": OUTCOMES[step]}
-    if "text" in result:
-        return {"step": step, "runId": RUN_ID, "outcome": result["status"]}
+    if step in ("report_outcome", "close_run"):
+        report = result.get("outcome", result)
+        return {"step": step, "runId": RUN_ID, "outcome": report["status"]}
     fields = {key: result[key] for key in ("arn", "phase", "failure")}
     return {"step": step, "runId": RUN_ID, **fields}
 

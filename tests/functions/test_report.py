@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from functions.report import report_of, worst_outcome
+from functions.report import output_of, report_of, worst_outcome
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -197,6 +197,20 @@ def test_a_text_that_is_too_long_begins_with_the_worst_outcomes():
     )
     assert len(json.dumps(report["text"])) <= 16_000
     assert [item["outcome"] for item in report["solutions"]] == ["DEPLOYED"] * 3 + ["FAILED"] * 40
+
+
+def test_the_output_has_the_document_and_the_report():
+    document = finished()
+    report = report_of(document)
+    assert output_of(document, report) == {**document, "outcome": report}
+
+
+def test_an_output_that_would_be_too_large_has_only_the_report():
+    document = finished(plan=plan(warnings=["x" * 250_000]))
+    report = report_of(document)
+    assert output_of(document, report) == {"run": document["run"], "outcome": report}
+    document = finished(plan=plan(warnings=["x" * 200_000]))
+    assert "plan" in output_of(document, report_of(document))
 
 
 # Imports

@@ -194,6 +194,7 @@ def deploy(
     *,
     durations: Mapping[str, float] | None = None,
     handlers: Mapping[str, Handler] | None = None,
+    patience: float = 30,
     **options: object,
 ) -> Iterator[Pipeline]:
     """Create a dataset group and its pipeline, let a week pass, and yield the pipeline at `SLOT`.
@@ -202,9 +203,10 @@ def deploy(
         group: the dataset group, by default `MOVIES`.
         durations: changes of `DURATIONS`.
         handlers: the functions to replace, by step.
+        patience: the real seconds after which a run without an end fails the test.
         options: for the Personalize emulator.
     """
-    clock = VirtualClock(START)
+    clock = VirtualClock(START, patience=patience)
     bucket = Bucket(exports(), clock.now)
     timings = functools.partial(_timings, {**DURATIONS, **(durations or {})})
     personalize = Personalize(objects=bucket, clock=clock.now, **{"timings": timings, **options})

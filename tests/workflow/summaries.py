@@ -21,7 +21,7 @@ def report(execution):
     """Return the report of the run, which must be the only one."""
     reports = [call.outcome for call in execution.calls if call.function == "report_outcome"]
     assert len(reports) == 1, f"a run reports once: {execution}"
-    return reports[0]
+    return reports[0]["outcome"]
 
 
 def outcomes(execution):
