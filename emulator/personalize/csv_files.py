@@ -97,7 +97,8 @@ def _unique_columns(line: str, schema: RowSchema) -> str | None:
     del schema
     names = Counter(name.replace("_", "") for name in line.split(","))
     duplicates = [name for name in line.split(",") if names[name.replace("_", "")] > 1]
-    return f"Input csv has duplicate columns: [{', '.join(duplicates)}]" if duplicates else None
+    shown = [name if name.isprintable() else repr(name) for name in duplicates]
+    return f"Input csv has duplicate columns: [{', '.join(shown)}]" if duplicates else None
 
 
 def _required_columns(line: str, schema: RowSchema) -> str | None:
