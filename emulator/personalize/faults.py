@@ -344,7 +344,7 @@ def _parameter(document: Mapping[str, object], key: str, default: object) -> obj
     """Return the value of a parameter, or `default` if the document does not have the parameter.
 
     Raises:
-        ValueError: The value has another type than `FaultKind` says.
+        ValueError: The value has another type than `FaultKind` says, or is a number below 0.
     """
     value = document.get(key, default)
     noun, expected_types = _expected_types(default)
