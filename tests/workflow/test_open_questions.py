@@ -13,6 +13,7 @@ WAYS = [
     {"update_keeps_settings": False},
     {"other_files": "skip"},
     {"byte_order_mark": "keep"},
+    {"byte_order_mark": "keep"},
     {"update_verb": "UPDATE"},
     {"update_needs_new_data": False},
     {"version_name_has_solution": True},
