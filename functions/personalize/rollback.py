@@ -22,6 +22,8 @@ from .statuses import ACTIVE
 from .versions import is_latest
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
@@ -65,8 +67,10 @@ def roll_back_campaign(
             return job
         reason = busy_reason(campaign) if campaign else None
         if reason is None:
+            # The update that Personalize creates has to be newer, so that it is recognised.
+            began_at = clock.now().replace(microsecond=0)
             client.update_campaign(**_rollback_request(campaign, arn, good_version))
-            return _sent_job(planned_campaign, good_version, last_try)
+            return _sent_job(planned_campaign, good_version, last_try, began_at)
     except (ClientError, ServiceUnavailable, Throttled) as error:
         if _error_code(error) == NOT_FOUND:
             raise
@@ -133,13 +137,15 @@ def _rollback_request(
     return request
 
 
-def _sent_job(planned_campaign: PlannedCampaign, good_version: str, last_try: Job | None) -> Job:
-    """Return the job of a rollback that was sent just now."""
+def _sent_job(
+    planned_campaign: PlannedCampaign, good_version: str, last_try: Job | None, began_at: datetime
+) -> Job:
+    """Return the job of a rollback that was sent just now. `began_at` is before the request."""
     return {
         **created_job(planned_campaign["campaignArn"], planned_campaign["durations"]),
         "firstTriedAt": first_tried_at(last_try),
         "targetVersionArn": good_version,
-        "trialBeganAt": clock.now().isoformat(),
+        "trialBeganAt": began_at.isoformat(),
     }
 
 

@@ -80,6 +80,20 @@ def test_a_campaign_is_moved_back_although_the_version_is_older(personalize, sen
     assert roll_back(personalize) == sent
 
 
+def test_a_rollback_began_before_personalize_created_its_update(personalize, clock, monkeypatch):
+    """An update that is older than the rollback is taken for another one."""
+    expect_campaign(personalize)
+    expect_update(personalize)
+    update_campaign = personalize.client.update_campaign
+
+    def update_slowly(**request):
+        clock.advance(2)
+        return update_campaign(**request)
+
+    monkeypatch.setattr(personalize.client, "update_campaign", update_slowly)
+    assert roll_back(personalize)["trialBeganAt"] == NOW.isoformat()
+
+
 def test_a_rollback_also_turns_off_that_the_campaign_follows_the_newest_version(personalize, sent):
     following = {**CONFIG, "syncWithLatestSolutionVersion": True}
     expect_campaign(personalize, campaignConfig=following, solutionVersionArn=f"{SOLUTION}/$LATEST")
