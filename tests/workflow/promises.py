@@ -57,8 +57,8 @@ def moved_to_older(truth: Truth) -> Iterator[str]:
             for earlier in truth.updates[:number]
         )
         is_older = created[update.target] < created[update.served]
-        has_passed = (update.campaign, update.served) in truth.passed
-        if not update.person and is_older and (has_passed or not served_before):
+        is_rollback = served_before and not update.answers_well
+        if is_older and not update.person and not is_rollback:
             yield f"{update} moves to an older version"
 
 
@@ -117,7 +117,8 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
         if truth.on_trial(campaign):
             yield f"{served} is still on trial at {campaign}"
     last = teller.ended[-1]
-    if last.report is None or last.report["status"] == "FAILED":
+    has_bad_choice = any(truth.is_bad(served) for served in last.served.values())
+    if last.report is None or (last.report["status"] == "FAILED" and not has_bad_choice):
         yield f"nothing goes wrong any more, but {last.execution.arn} failed: {last.report}"
 
 

@@ -26,6 +26,8 @@ class Update(NamedTuple):
     served: str
     target: str
     person: bool
+    answers_well: bool
+    """The last answer of the campaign was good."""
 
 
 class Training(NamedTuple):
@@ -54,6 +56,8 @@ class Truth:
     updates: list[Update] = field(default_factory=list)
     passed: set[tuple[str, str]] = field(default_factory=set)
     """The campaigns and versions where a probe got a good answer."""
+    answering: set[tuple[str, str]] = field(default_factory=set)
+    """The campaigns and versions where the last answer was good."""
     uploads: list[tuple[datetime, str, str]] = field(default_factory=list)
     """When which dataset got an export with which hash."""
     probe_faults: dict[str, datetime] = field(default_factory=dict)
@@ -74,10 +78,9 @@ class Truth:
         def call(operation, request, caller):
             if operation == "UpdateCampaign":
                 return self._update(call_service, request, caller)
-            response = call_service(operation, request, caller)
             if operation == "GetRecommendations":
-                return self._answer(request["campaignArn"], response)
-            return response
+                return self._answer(call_service, request, caller)
+            return call_service(operation, request, caller)
 
         with patch.object(self.pipeline.personalize, "call", call):
             yield
@@ -91,15 +94,20 @@ class Truth:
             if len(self._campaign(campaign).changes) > before:
                 target = request["solutionVersionArn"]
                 now, person = self.pipeline.clock.now(), caller.arn != FUNCTIONS.arn
-                self.updates.append(Update(now, campaign, served, target, person))
+                well = (campaign, served) in self.answering
+                self.updates.append(Update(now, campaign, served, target, person, well))
 
-    def _answer(self, campaign, response):
+    def _answer(self, call_service, request, caller):
+        campaign = request["campaignArn"]
         served = self.served(campaign)
-        has_fault = self.probe_faults.get(campaign, self.pipeline.clock.now())
-        if self.is_bad(served) or has_fault > self.pipeline.clock.now():
+        self.answering.discard((campaign, served))
+        response = call_service("GetRecommendations", request, caller)
+        now = self.pipeline.clock.now()
+        if self.is_bad(served) or self.probe_faults.get(campaign, now) > now:
             return {**response, "itemList": []}
         if response.get("itemList"):
             self.passed.add((campaign, served))
+            self.answering.add((campaign, served))
         return response
 
     # What the emulator stores
