@@ -5,6 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 from components.state_machine.steps import STEPS
+from emulator.personalize import Switches
 from tests.world import HOUR
 
 WEEK = 7 * 24 * HOUR
@@ -85,14 +86,15 @@ PLACES: Mapping[str, Iterable[str]] = {
     "probe-fault": CAMPAIGNS,
     "configure": SOLUTIONS,
     "duplicate": ("schedule",),
-    "run": ("manual", "force"),
+    "run": ("manual", "force", "dryRun"),
+    "recreate": ("stack",),
     "resume": ("manual",),
 }
 """The places of each kind of happening."""
 EARLY = ("old-list", "old-executions", "fail", "fail-one", "late", "hang", "full", "in-use")
 """The kinds that wait for a call or job, so they happen at the start of the slot."""
 
-BY_HAND = ("move", "run", "resume")
+BY_HAND = ("move", "run", "resume", "recreate")
 """The kinds in which a person uses the pipeline or its campaigns."""
 HARD = {
     "abort",
@@ -130,6 +132,8 @@ def _draw_slot(random: Random, at_most: int) -> Slot:
 
 def _draw(random: Random, kind: str) -> Happening:
     seconds = 0 if kind in EARLY else random.randint(0, LAST_SECOND)
+    if kind == "recreate":
+        seconds = -2 * HOUR
     if kind == "resume":
         seconds = random.choice((LAST_SECOND, 2 * LAST_SECOND))
     return Happening(kind, random.choice(tuple(PLACES[kind])), seconds, random.randint(1, 3))
@@ -156,6 +160,20 @@ def draw_year(seed: int, *, probability: float) -> list[Slot]:
         )
         for _ in range(WEEKS)
     ]
+
+
+def draw_switches(seed: int) -> Switches:
+    """Draw how Personalize behaves where its documentation says nothing."""
+    random = Random(seed)  # noqa: S311 - a reproducible story
+    return Switches(
+        unique_version_names=random.random() < 0.5,
+        update_visible_after=random.choice((0, 30, 60)),
+        update_keeps_settings=random.random() < 0.5,
+        version_name_has_solution=random.random() < 0.5,
+        underscore_in_stop_status=random.random() < 0.5,
+        solution_time_includes_versions=random.random() < 0.5,
+        list_order=random.choice(("oldest first", "newest first", "shuffled")),
+    )
 
 
 FAULTS: Mapping[str, Callable[[Happening], dict[str, object]]] = {

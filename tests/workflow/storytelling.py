@@ -146,8 +146,11 @@ class Storyteller:
 
     def _executions(self) -> list[StartedExecution]:
         step_functions = self.pipeline.step_functions
-        machine = step_functions.backend.describe_state_machine(self.pipeline.machine.arn)
-        return [StartedExecution(step_functions, item.execution_arn) for item in machine.executions]
+        return [
+            StartedExecution(step_functions, execution.execution_arn)
+            for machine in step_functions.backend.state_machines
+            for execution in machine.executions
+        ]
 
     def _has_ended(self, execution: Execution) -> None:
         """Note an execution that has ended. Without a report, `close_run` gets an event."""
@@ -329,8 +332,13 @@ class Storyteller:
 
     def start_by_hand(self, happening: Happening) -> None:
         """Start a run by hand."""
-        force = {"force": True} if happening.where == "force" else {}
-        self.pipeline.start(scheduledTime=None, scheduleArn=None, trigger="manual", **force)
+        request = {} if happening.where == "manual" else {happening.where: True}
+        self.pipeline.start(scheduledTime=None, scheduleArn=None, trigger="manual", **request)
+
+    def recreate(self, _happening: Happening) -> None:
+        """Destroy the stack, and deploy it again. Only tags tell what the old one has done."""
+        prefix = f"{next(self.number):08x}"
+        self.pipeline = self.pipeline.second_pipeline(self.pipeline.group, prefix=prefix)
 
     def resume(self, _happening: Happening) -> None:
         """Resume the last run that did not succeed."""
@@ -362,5 +370,6 @@ HAPPENINGS: Mapping[str, Callable[[Storyteller, Happening], None]] = {
     "duplicate": Storyteller.start_again,
     "run": Storyteller.start_by_hand,
     "resume": Storyteller.resume,
+    "recreate": Storyteller.recreate,
 }
 """What the happenings that are no faults do, by kind."""

@@ -20,7 +20,16 @@ from tests.workflow.promises import (
     paid_twice,
     wrong_report,
 )
-from tests.workflow.stories import DATASETS, HARD, WEATHER, Happening, Slot, draw_story, draw_year
+from tests.workflow.stories import (
+    DATASETS,
+    HARD,
+    WEATHER,
+    Happening,
+    Slot,
+    draw_story,
+    draw_switches,
+    draw_year,
+)
 from tests.workflow.storytelling import Kills, Storyteller
 from tests.workflow.truth import Truth
 from tests.world import HOUR, MOVIES, campaign, solution
@@ -64,7 +73,9 @@ DURATIONS = {"solution-version": 600, "campaign-update": 300}
 def storyteller(seed: int, **options: object) -> Iterator[Storyteller]:
     """Deploy the pipeline, and yield who tells a story of it."""
     kills = Kills()
-    with deploy(GROUP, durations=DURATIONS, handlers=kills.handlers()) as pipeline:
+    with deploy(
+        GROUP, durations=DURATIONS, handlers=kills.handlers(), switches=draw_switches(seed)
+    ) as pipeline:
         truth = Truth(pipeline, seed)
         with truth.recording():
             yield Storyteller(pipeline, truth, kills, seed, **options)
