@@ -91,16 +91,29 @@ def untried(ended: Ended) -> Iterator[str]:
 
 
 def outdated(truth: Truth, ended: Ended) -> Iterator[str]:
-    """Yield a message for each dataset that does not hold its export, if the report says nothing.
+    """Yield a message for each version that an execution trained on other data than the exports.
 
-    The export may change while the execution is running.
+    There is no message if the solution has failed. An export may change during the execution. An
+    execution that says that nothing is new must be right.
     """
-    report = ended.report or {}
+    report, arn = ended.report or {"solutions": [], "text": ""}, ended.execution.arn
     since = ended.execution.events[0]["timestamp"]
-    says_why = report.get("status") == "FAILED" or not report.get("imports")
-    for dataset, held in ended.held.items():
-        if held not in truth.exports(dataset, since, ended.at) and not says_why:
-            yield f"{dataset} does not hold its export, and {ended.execution.arn} does not say why"
+    used = {
+        solution["solutionVersionArn"]
+        for solution in report["solutions"]
+        if solution["outcome"] != "FAILED"
+    }
+    hashes = {
+        training.arn: training.hashes
+        for training in truth.trainings()
+        if training.arn in used and training.created >= since
+    }
+    if "nothing is new" in report["text"]:
+        hashes["nothing"] = ended.held
+    for version, hash_of in hashes.items():
+        for dataset in DATASETS:
+            if hash_of[dataset] not in truth.exports(dataset, since, ended.at):
+                yield f"{arn} uses {version}, but {dataset} had other data than the export"
 
 
 def not_up_to_date(teller: Storyteller) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Record what a Personalize emulator really did, whatever the tags and the reports say."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,6 +41,8 @@ class Training(NamedTuple):
     learned: Mapping[str, tuple[str, ...]]
     newest_import: datetime
     """The creation of the newest import that it learned."""
+    hashes: Mapping[str, str | None]
+    """The hash of the file that each dataset held."""
     config: str
     """The mode and the configuration of the solution."""
 
@@ -154,7 +156,9 @@ class Truth:
 
     def held(self, dataset: str) -> str | None:
         """Return the hash of the file that a dataset holds, or None if it holds none."""
-        imports = self._resources(Dataset)[dataset_arn(dataset)].imports
+        return self._hash(self._resources(Dataset)[dataset_arn(dataset)].imports)
+
+    def _hash(self, imports: Sequence[str]) -> str | None:
         jobs = self._resources(ImportJob)
         return next(iter(jobs[imports[-1]].hashes.values())) if imports else None
 
@@ -189,6 +193,10 @@ class Truth:
                     ),
                     default=version.timeline.created,
                 ),
+                {
+                    dataset: self._hash(version.learned.get(dataset_arn(dataset), ()))
+                    for dataset in self.pipeline.group.datasets
+                },
                 f"{version.details['trainingMode']} {version.details['solutionConfig']}",
             )
             for version in self._resources(SolutionVersion).values()
