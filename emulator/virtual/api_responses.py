@@ -38,12 +38,12 @@ Row = dict[str, object]
 def replacements(faults: Faults, now: Callable[[], datetime]) -> Iterator[Replacement]:
     """Yield a replacement of each of OPERATIONS that meets the faults. `now` is the virtual time.
 
-    The other differences from moto: only the first page of a history is returned, and an execution
-    is described with the definition that it started with.
+    The other differences from moto: only the first page of a history is returned, an execution that
+    timed out has a stop date, and each is described with the definition that it started with.
     """
     methods: dict[str, Method] = {
-        "ListExecutions": StepFunctionResponse.list_executions,
-        "DescribeExecution": StepFunctionResponse.describe_execution,
+        "ListExecutions": _list_executions,
+        "DescribeExecution": _describe_execution(StepFunctionResponse.describe_execution),
         "DescribeStateMachineForExecution": _machine_of_execution(
             StepFunctionResponse.describe_state_machine_for_execution
         ),
@@ -121,13 +121,38 @@ def _as_it_was(
         return ActionResult(row)
     if operation != "ListExecutions":
         return result
-    backend = response.stepfunction_backend
-    machine = backend.describe_state_machine(_parameters(response)["stateMachineArn"])
+    rows = [_row_at(row, time) for row in _summaries(response)]
     status = _parameters(response).get("statusFilter")
-    executions = cast("list[StateMachineRun]", machine.executions)
-    rows = [_row_at(_summary(execution), time) for execution in reversed(executions)]
     shown = [row for row in rows if row is not None and status in (None, row["status"])]
     return ActionResult({"executions": shown})
+
+
+def _list_executions(response: StepFunctionResponse) -> ActionResult:
+    """List the executions of a state machine, latest first.
+
+    Moto leaves out the stop date of an execution that timed out.
+    """
+    status = _parameters(response).get("statusFilter")
+    rows = [row for row in _summaries(response) if status in (None, row["status"])]
+    return ActionResult({"executions": rows})
+
+
+def _describe_execution(describe: Method) -> Method:
+    """Return a DescribeExecution that also shows when an execution timed out."""
+
+    def describe_execution(response: StepFunctionResponse) -> ActionResult:
+        description = cast("Row", describe(response).result)
+        return ActionResult({**description, **_summary(_execution(response))})
+
+    return describe_execution
+
+
+def _summaries(response: StepFunctionResponse) -> list[Row]:
+    """Return the executions of the state machine that a request names, latest first."""
+    backend = response.stepfunction_backend
+    machine = backend.describe_state_machine(_parameters(response)["stateMachineArn"])
+    executions = cast("list[StateMachineRun]", machine.executions)
+    return [_summary(execution) for execution in reversed(executions)]
 
 
 def _summary(execution: StateMachineRun) -> Row:

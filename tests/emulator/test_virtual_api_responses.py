@@ -63,6 +63,18 @@ def test_an_old_list_shows_an_execution_running_that_has_ended(step_functions, s
     assert listed(step_functions, started, statusFilter="SUCCEEDED") == [(started.arn, "SUCCEEDED")]
 
 
+def test_an_execution_that_timed_out_has_a_stop_date(step_functions, client):
+    definition = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 900, "End": True}}}
+    machine = step_functions.machine(definition, {}, name="slow")
+    started = machine.start({})
+    step_functions.clock.sleep(60)
+    started.time_out()
+    (listed,) = client.list_executions(stateMachineArn=machine.arn)["executions"]
+    described = client.describe_execution(executionArn=started.arn)
+    assert (listed["status"], described["status"]) == ("TIMED_OUT", "TIMED_OUT")
+    assert listed["stopDate"] == described["stopDate"] == step_functions.clock.now()
+
+
 def test_lists_may_be_old_at_a_rate(step_functions, started):
     step_functions.clock.sleep(60)
     step_functions.faults.inject(
