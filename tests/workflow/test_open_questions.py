@@ -18,6 +18,7 @@ WAYS = [
     {"update_needs_new_data": False},
     {"version_name_has_solution": True},
     {"latest_in_describe": True},
+    {"senseless_campaign_settings": True},
     {"underscore_in_stop_status": True},
     {"solution_time_includes_versions": True},
     {"list_order": "newest first"},
