@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import NamedTuple
@@ -29,6 +30,7 @@ FIRST_MILLISECONDS = 10**11
 """A time from this number on is not in seconds, which would be the year 5138."""
 
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
+FIRST_LINE = re.compile(r"[^\r\n]+")
 WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 BITS = {"int": 32, "long": 64}
@@ -286,8 +288,8 @@ def check_equal_columns(files: Mapping[str, bytes]) -> None:
 
     `read_csv` must have accepted each file.
     """
-    headers = {_lines(data)[0].text for data in files.values()}
-    if len({frozenset(header.split(",")) for header in headers}) > 1:
+    headers = [FIRST_LINE.search(data.decode()) for data in files.values()]
+    if len({frozenset(header[0].split(",")) for header in headers if header}) > 1:
         raise JobFailed("Input csv files do not have the same columns")
 
 
@@ -314,6 +316,8 @@ class _Column:
     """None if the file lacks the column."""
     rules: Sequence[ValueRule]
     today: date
+    checked: dict[str, Value] = dataclass_field(default_factory=dict)
+    """The values by their texts, because most texts occur in many lines."""
 
     @classmethod
     def of(cls, field: Field, header: Sequence[str], today: date) -> "_Column":
@@ -329,12 +333,15 @@ class _Column:
             JobFailed: The value breaks a rule. The message names `place`.
         """
         text = "" if self.position is None else values[self.position]
+        if text in self.checked:
+            return self.checked[text]
         if text == "" and self.field.nullable:
             return None
         for rule in self.rules:
             if not rule.is_kept(text, self.field, self.today):
                 raise JobFailed(f"{place}: {rule.reason(text, self.field)}")
-        return self.field.parse(text)
+        self.checked[text] = self.field.parse(text)
+        return self.checked[text]
 
 
 def _lines(data: bytes) -> list[Line]:
