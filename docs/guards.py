@@ -15,11 +15,12 @@ serve what they served before.
 
 - **REFUSE**: the run fails with the messages of all guards that refuse it.
 - **SKIP**: the run ends without an error, unless another guard refuses it.
+- **HOLD**: the solution is not trained. Imports, other solutions and waiting versions go on.
 - **WARN**: the run goes on, and its report contains the message.
 
 The message of a guard says what is wrong and what to do. A message about a dataset begins with its
-key, for example `datasets.items: ...`. A resumed run does not check an export again if it has begun
-to import it.
+key, for example `datasets.items: ...`. An export is not checked if the dataset holds it already, or
+if a run is importing it. An export that changes after the plan is checked again before its import.
 
 | guard | verdict | checked for | what it looks for | what to do |
 | --- | --- | --- | --- | --- |

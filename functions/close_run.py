@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TypedDict
 from .aws import stepfunctions, write_client
 from .executions import configured_run_of, run_of, unreported_error
 from .log import log_report
-from .personalize.imports import imports_of_run
+from .personalize.import_lists import imports_of_run
 from .personalize.statuses import is_running
-from .personalize.versions import stop_training, versions_of_run
+from .personalize.trainings import stop_training
+from .personalize.versions import versions_of_run
 from .report import RunReport, report_of
 
 if TYPE_CHECKING:

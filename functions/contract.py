@@ -27,6 +27,9 @@ class DatasetSettings(TypedDict):
     """The location of the object that is written after the export, or null."""
     streamed: NotRequired[bool]
     """True if records also reach the dataset through the API. Earlier releases do not write it."""
+    day: NotRequired[str | None]
+    """The day that has replaced `{date}` in the location, or null without `{date}`. Only planning
+    adds it."""
 
 
 class ProbeSettings(TypedDict):
@@ -132,6 +135,16 @@ def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSetti
     )
 
 
+def known_imports(
+    holds: dict[str, str | None], results: list["DatasetResult"]
+) -> dict[str, str | None]:
+    """Return dataset type -> the import job that the dataset should hold after the imports."""
+    imported = {
+        result["dataset"]["type"]: result["job"]["arn"] for result in results if result["job"]
+    }
+    return {**holds, **imported}
+
+
 class Request(TypedDict, total=False):
     """The input of an execution. Every key may be left out."""
 
@@ -179,7 +192,8 @@ Phase = Literal[
 - ON_TRIAL: the tags of the campaign name the version on trial, so the update may be sent.
 - SUPERSEDED: the campaign serves a newer version and keeps it.
 - CHANGED: the gate must judge again, because the campaign serves another version than the gate
-  compared with, or because another campaign was rolled back from the new version.
+  compared with, or because another campaign was rolled back from the new version. An import: the
+  export changed during the import, so it is imported once more after a quiet time of `seconds`.
 - SKIPPED: the job was not started. `failure` gives the reason.
 """
 Outcome = Literal["DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
@@ -205,6 +219,12 @@ class PlannedImport(TypedDict):
     jobName: str
     dataLocation: str
     """The location of the export, in which the day has replaced `{date}`."""
+    schemaArn: str
+    newestObjectAt: str | None
+    """When the newest object of the export was written, or null if there is no object."""
+    isAsked: bool
+    """True if the export is imported although it may have been imported before. Then only an import
+    job of this run is used instead of a new one."""
     tags: Tags
     """The tags of the job besides the tags of the stack."""
     durations: list[int]
@@ -232,8 +252,9 @@ class PlannedSolution(TypedDict):
     """A version that was trained before and that the run uses instead of training one, or null."""
     existingVersionIsForeign: bool
     """True if no run of this pipeline trained the existing version. No run may stop it."""
-    dataAsOf: str | None
-    """When the last import before this run ended, or null if there was none."""
+    isAsked: bool
+    """True if the solution is trained although it may have learned the newest imports. Then only
+    a version of this run or a version in training is used instead of a training."""
     tags: Tags
     """The tags of the version besides the tags of the stack."""
     durations: list[int]
@@ -245,6 +266,8 @@ class Plan(TypedDict):
     """The jobs of a run."""
 
     imports: list[PlannedImport]
+    holds: dict[str, str | None]
+    """Type of each dataset -> the ARN of its newest import job, or null if there is none."""
     solutions: list[PlannedSolution]
     skipped: str | None
     """The reason why the run executes none of these jobs, or null."""
@@ -282,6 +305,8 @@ class Job(TypedDict):
     endedAt: NotRequired[str]
     firstTriedAt: NotRequired[str]
     """The time of the first try, if the job could not be started at once."""
+    isRepeated: NotRequired[bool]
+    """Imports: True if the export changed during an import of this run, and is imported again."""
     stopRequestedAt: NotRequired[str]
     previousVersionArn: NotRequired[str | None]
     """Campaigns: the good version, to which the campaign can be rolled back, or null if none is
@@ -381,6 +406,7 @@ class DatasetResult(TypedDict):
 class SolutionIteration(RunContext):
     """The document inside `Retrain solutions`. The result of a state that has not run is null."""
 
+    holds: dict[str, str | None]
     imports: list[DatasetResult]
     solution: PlannedSolution
     version: Job | None
@@ -391,6 +417,8 @@ class SolutionIteration(RunContext):
 class StartedTraining(RunContext):
     """The document inside `Retrain solutions` after the version was created."""
 
+    holds: dict[str, str | None]
+    imports: list[DatasetResult]
     solution: PlannedSolution
     version: Job
 

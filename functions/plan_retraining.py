@@ -1,12 +1,13 @@
 """Plans what a run imports, trains and updates."""
 
 from . import executions
-from .aws import read_client
+from .aws import read_client, write_client
 from .contract import ConfiguredRun, PlannedRun
 from .errors import RunRefused
 from .log import log_plan
+from .planning.late_tags import write_late_tags
 from .planning.plan_run import plan_run
-from .planning.situation import datasets_to_import, solutions_to_train
+from .planning.situation import datasets_to_import, situation_of, solutions_to_train
 from .planning.world import read_world
 from .texts import MAX_PLAN_TEXT_BYTES, with_short_texts
 
@@ -29,4 +30,7 @@ def handler(event: ConfiguredRun, _context: object) -> PlannedRun:
         datasets=datasets_to_import(settings, run),
         solutions=solutions_to_train(settings, run),
     )
-    return log_plan({"settings": settings, "run": run, "plan": plan_run(settings, run, world)})
+    plan = plan_run(settings, run, world)
+    if not run["request"].get("dryRun"):
+        write_late_tags(write_client(), situation_of(settings, run, world))
+    return log_plan({"settings": settings, "run": run, "plan": plan})

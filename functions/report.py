@@ -166,6 +166,8 @@ def _status(
         return "FAILED"
     if document["plan"]["skipped"]:
         return "SKIPPED"
+    if not solutions:
+        return "SKIPPED"  # All trainings were held back. The warnings say why.
     return worst_outcome([report["outcome"] for report in solutions])
 
 

@@ -3,7 +3,7 @@
 from .aws import write_client
 from .contract import Job, StartedTraining
 from .log import log_job
-from .personalize.versions import stop_solution_version
+from .personalize.trainings import stop_solution_version
 from .texts import with_short_texts
 
 

@@ -51,12 +51,19 @@ NOT_FOUND_YET = ["ResourceNotFoundException"]
 """Errors that Personalize may return for a job that was created just now."""
 
 
-def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_error: str) -> State:
+def call(
+    function: pulumi.Input[str],
+    *,
+    result_path: str,
+    next_state: str,
+    on_error: str,
+    unanswered_pause: int = NO_RESPONSE_PAUSE_SECONDS,
+) -> State:
     """Return a Task that calls a function with the whole document.
 
     The result is written to `result_path`. Transient errors are retried for about ten minutes, and
     NOT_FOUND_YET for at least one minute. Any other error leads to `on_error`, with Error and Cause
-    at `$.error`.
+    at `$.error`. `unanswered_pause` is the first pause in seconds after UNANSWERED_ERRORS.
     """
     return {
         "Type": "Task",
@@ -67,7 +74,7 @@ def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_e
             retry_rule(THROTTLING_ERRORS, seconds=5, attempts=9, jitter="FULL"),
             retry_rule(
                 UNANSWERED_ERRORS,
-                seconds=NO_RESPONSE_PAUSE_SECONDS,
+                seconds=unanswered_pause,
                 attempts=5,
                 jitter="NONE",
             ),

@@ -3,12 +3,22 @@
 `functions/contract.py` describes the document that travels between the states.
 """
 
+import math
 from collections.abc import Mapping
 
 import pulumi
 
 from ..args import RetrainingPipelineArgs
-from .asl import Definition, call, choose, end_with, for_each, wait, watch
+from .asl import (
+    NO_RESPONSE_PAUSE_SECONDS,
+    Definition,
+    call,
+    choose,
+    end_with,
+    for_each,
+    wait,
+    watch,
+)
 from .trial import TRIAL_RESULTS, finish_trial
 
 REPORTED_ERROR = "RetrainingFailed"
@@ -37,6 +47,9 @@ def definition(
     `functions` maps each step to the ARN of its function. `settings` come from
     `components/workflow_settings.py`.
     """
+    # A create without a response is repeated after this pause. By then the lists are up to date, so
+    # that the repeated create finds what the first create has created.
+    settle_pause = max(NO_RESPONSE_PAUSE_SECONDS, math.ceil(args.limits.settle_seconds))
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
         "StartAt": "Configure run",
@@ -80,6 +93,7 @@ def definition(
                         result_path="$.job",
                         next_state="Has the dataset import job ended?",
                         on_error="Dataset not imported",
+                        unanswered_pause=settle_pause,
                     ),
                     **watch(
                         "dataset import job",
@@ -88,13 +102,12 @@ def definition(
                         on_active="Dataset imported",
                         on_failed="Dataset not imported",
                         on_phase={
-                            "AGAIN": "Wait for a free import slot",
+                            "AGAIN": "Wait to import",
+                            "CHANGED": "Wait to import",
                             "OVERDUE": "Dataset not imported",
                         },
                     ),
-                    "Wait for a free import slot": wait(
-                        "$.job.seconds", next_state="Create dataset import job"
-                    ),
+                    "Wait to import": wait("$.job.seconds", next_state="Create dataset import job"),
                     "Dataset imported": end_with({**DATASET_RESULT, "outcome": "IMPORTED"}),
                     "Dataset not imported": end_with({**DATASET_RESULT, "outcome": "FAILED"}),
                 },
@@ -121,6 +134,7 @@ def definition(
                 "$.plan.solutions",
                 selector={
                     **RUN_FIELDS,
+                    "holds.$": "$.plan.holds",
                     "imports.$": "$.imports.results",
                     "solution.$": "$$.Map.Item.Value",
                     "version": None,
@@ -133,6 +147,7 @@ def definition(
                         result_path="$.version",
                         next_state="Has the solution version ended?",
                         on_error="Solution finished",
+                        unanswered_pause=settle_pause,
                     ),
                     **watch(
                         "solution version",
@@ -141,9 +156,13 @@ def definition(
                         on_active="Update campaigns",
                         on_failed="Solution finished",
                         on_phase={
+                            "AGAIN": "Wait to train",
                             "OVERDUE": "Stop solution version",
                             "SKIPPED": "Solution finished",
                         },
+                    ),
+                    "Wait to train": wait(
+                        "$.version.seconds", next_state="Create solution version"
                     ),
                     "Stop solution version": call(
                         functions["stop_solution_version"],

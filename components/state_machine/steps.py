@@ -53,17 +53,23 @@ STEPS: Mapping[str, Step] = {
         grants={
             "any": (
                 "personalize:ListDatasetImportJobs",
+                "personalize:ListDatasets",
                 "personalize:ListEventTrackers",
                 "personalize:ListSolutionVersions",
             ),
             "dataset groups": ("personalize:DescribeDatasetGroup",),
             "datasets": ("personalize:DescribeDataset",),
             "schemas": ("personalize:DescribeSchema",),
-            "all import jobs": ("personalize:ListTagsForResource",),
+            "all import jobs": (
+                "personalize:DescribeDatasetImportJob",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
             "solutions": ("personalize:DescribeSolution",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:ListTagsForResource",
+                "personalize:TagResource",
             ),
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             "export buckets": ("s3:ListBucket",),
@@ -75,35 +81,74 @@ STEPS: Mapping[str, Step] = {
     ),
     "create_dataset_import_job": Step(
         timeout_seconds=SHORT_SECONDS,
+        memory_megabytes=256,
         grants={
-            "datasets": ("personalize:CreateDatasetImportJob",),
-            "import jobs": (
-                "personalize:CreateDatasetImportJob",
+            "any": (
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListDatasets",
+                "personalize:ListEventTrackers",
+            ),
+            "dataset groups": ("personalize:DescribeDatasetGroup",),
+            "datasets": ("personalize:CreateDatasetImportJob", "personalize:DescribeDataset"),
+            "schemas": ("personalize:DescribeSchema",),
+            "import jobs": ("personalize:CreateDatasetImportJob", "personalize:TagResource"),
+            "all import jobs": (
                 "personalize:DescribeDatasetImportJob",
-                "personalize:TagResource",
+                "personalize:ListTagsForResource",
             ),
             "import role": ("iam:PassRole",),
+            "export buckets": ("s3:ListBucket",),
+            "exports": ("s3:GetObject",),
+            "data key": ("kms:Decrypt",),
         },
     ),
     "watch_dataset_import_job": Step(
         timeout_seconds=POLLING_SECONDS,
         grants={
-            "all import jobs": ("personalize:DescribeDatasetImportJob",),
+            "all import jobs": (
+                "personalize:DescribeDatasetImportJob",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
             "export buckets": ("s3:ListBucket",),
         },
     ),
     "create_solution_version": Step(
         timeout_seconds=SHORT_SECONDS,
         grants={
-            "any": ("personalize:ListSolutionVersions",),
-            "solutions": ("personalize:CreateSolutionVersion",),
-            "solution versions": ("personalize:DescribeSolutionVersion", "personalize:TagResource"),
+            "any": (
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListDatasets",
+                "personalize:ListSolutionVersions",
+            ),
+            "all import jobs": (
+                "personalize:DescribeDatasetImportJob",
+                "personalize:ListTagsForResource",
+            ),
+            "solutions": ("personalize:CreateSolutionVersion", "personalize:DescribeSolution"),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
             "state machine": ("states:ListExecutions",),
         },
     ),
     "watch_solution_version": Step(
         timeout_seconds=POLLING_SECONDS,
-        grants={"solution versions": ("personalize:DescribeSolutionVersion",)},
+        grants={
+            "any": ("personalize:ListDatasetImportJobs", "personalize:ListDatasets"),
+            "all import jobs": (
+                "personalize:DescribeDatasetImportJob",
+                "personalize:ListTagsForResource",
+            ),
+            "solutions": ("personalize:DescribeSolution",),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
+        },
     ),
     "stop_solution_version": Step(
         timeout_seconds=SHORT_SECONDS,
@@ -182,8 +227,10 @@ STEPS: Mapping[str, Step] = {
         timeout_seconds=LONG_SECONDS,
         grants={
             "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
+            "all import jobs": ("personalize:DescribeDatasetImportJob",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
+                "personalize:ListTagsForResource",
                 "personalize:StopSolutionVersionCreation",
             ),
             "executions": ("states:DescribeExecution", "states:GetExecutionHistory"),

@@ -1,29 +1,28 @@
-"""Creates, adopts, polls and lists dataset import jobs."""
+"""Creates, adopts, polls and confirms dataset import jobs."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import aws, exports
 from ..contract import dataset_settings
-from ..errors import NameTaken, ServiceUnavailable, Throttled
+from ..errors import NameTaken
+from .fingerprint import fingerprint_of
+from .import_lists import import_jobs, newest_import, running_imports
 from .jobs import created_job, described_job, import_mode_of, postponed_job
-from .ownership import belongs_to_run
-from .tags import FINGERPRINT, api_tags
+from .pacing import whole_seconds
+from .tags import CONFIRMED, PLANNED, RUN, api_tags, tags_of, write_tag
 from .watch import watch
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
         DatasetImportJobSummaryTypeDef,
         DatasetImportJobTypeDef,
     )
 
-    from ..contract import Job, PlannedImport, Run, Settings
+    from ..contract import Job, PlannedImport, Settings
 
 NO_FREE_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
 """The message of Personalize if as many import jobs are running as the account may run at once.
@@ -31,7 +30,9 @@ NO_FREE_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
 The quota is the only one that becomes free by itself, so only this message leads to another try.
 """
 SLOT_PAUSE = 120
-"""Seconds between tries to get an import slot. An import takes 10 to 40 minutes."""
+"""Seconds between tries to create an import job. An import takes 10 to 40 minutes."""
+QUIET_SHARE = 5
+"""An export that changed during its import is imported again after this many settle times."""
 
 
 class _ImportParameters(NamedTuple):
@@ -49,9 +50,11 @@ def create_dataset_import_job(
     planned_import: PlannedImport,
     last_try: Job | None,
 ) -> Job:
-    """Create the import job, or adopt it if an earlier try of this run created it.
+    """Create the import job, or adopt an import job of this export, whichever run created it.
 
-    If no import slot is free, return a job that tries again later.
+    If another import of the dataset is running or if no import slot is free, return a job that
+    tries again later. The phase of an adopted job that has succeeded is NEAR, so it is watched and
+    confirmed like any other job.
 
     Args:
         client: a client that sends each request once.
@@ -60,35 +63,16 @@ def create_dataset_import_job(
         last_try: the result of the last try, or None if there was no try yet.
 
     Raises:
-        NameTaken: a job with other parameters has the planned name.
+        NameTaken: a job that this run cannot use has the planned name.
     """
-    dataset = dataset_settings(settings, planned_import["type"])
-    location = planned_import["dataLocation"]
-    try:
-        response = client.create_dataset_import_job(
-            jobName=planned_import["jobName"],
-            datasetArn=dataset["datasetArn"],
-            dataSource={"dataLocation": location},
-            roleArn=settings["importRoleArn"],
-            importMode=dataset["importMode"],
-            tags=api_tags({**settings["tags"], **planned_import["tags"]}),
-        )
-    except client.exceptions.ResourceAlreadyExistsException:
-        wanted = _ImportParameters(
-            dataset["datasetArn"], location, dataset["importMode"], settings["importRoleArn"]
-        )
-        return _adopt(client, planned_import["jobName"], wanted)
-    except client.exceptions.LimitExceededException as error:
-        if NO_FREE_SLOT not in str(error):
-            raise
-        return postponed_job(
-            dataset["datasetArn"],
-            f"no import slot is free: {NO_FREE_SLOT}",
-            last_try,
-            max_hours=settings["limits"]["maxImportHours"],
-            shortest_pause=SLOT_PAUSE,
-        )
-    return created_job(response["datasetImportJobArn"], planned_import["durations"])
+    is_repeated = last_try is not None and (
+        last_try["phase"] == "CHANGED" or last_try.get("isRepeated", False)
+    )
+    job = _created_or_adopted(client, settings, planned_import, last_try)
+    if job["phase"] == "ACTIVE":
+        job["phase"] = "NEAR"
+    earlier_warnings = last_try["warnings"] if last_try else []
+    return {**job, "warnings": [*earlier_warnings, *job["warnings"]], "isRepeated": is_repeated}
 
 
 def watch_dataset_import_job(
@@ -96,9 +80,9 @@ def watch_dataset_import_job(
 ) -> Job:
     """Poll the job until it ends or until this invocation has used its time.
 
-    After a successful import the export is listed again. If the export has changed since the run
-    was planned, the job gets a warning, because the dataset may or may not contain the change. The
-    next run finds the change and imports the export again.
+    A successful import is confirmed: the export is listed again, and if it has not changed since
+    the job was created, the job gets a tag that says so. If it has changed, the dataset may contain
+    only a part of the change, so the phase is CHANGED, and after a second import ENDED.
     """
     polled = watch(
         lambda: _job_of(_describe(client, job["arn"])),
@@ -106,51 +90,113 @@ def watch_dataset_import_job(
         max_hours=settings["limits"]["maxImportHours"],
         warnings=job["warnings"],
     )
-    if polled["phase"] == "ACTIVE":
-        polled["warnings"] += _export_warnings(planned_import)
-    return polled
-
-
-def import_jobs(
-    client: PersonalizeClient, dataset_arn: str | None = None
-) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of a dataset, newest first.
-
-    If the ARN is None, return the import jobs of all datasets in the region.
-    """
-    paginator = client.get_paginator("list_dataset_import_jobs")
-    pages = paginator.paginate(datasetArn=dataset_arn) if dataset_arn else paginator.paginate()
-    summaries = [summary for page in pages for summary in page["datasetImportJobs"]]
-    return sorted(summaries, key=lambda summary: summary["creationDateTime"], reverse=True)
-
-
-def imports_of_run(
-    client: PersonalizeClient, settings: Settings, run: Run, created_before: datetime
-) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs that a run created before a time, whichever execution created them."""
-    return [
-        job
-        for dataset in settings["datasets"]
-        for job in import_jobs(client, dataset["datasetArn"])
-        if belongs_to_run(job["jobName"], settings, run)
-        and job["creationDateTime"] < created_before
-    ]
-
-
-def _export_warnings(planned_import: PlannedImport) -> list[str]:
-    """Return a warning if the export is not, or may not be, the export that was planned.
-
-    An export that cannot be listed is only a warning, because the import has succeeded.
-    """
+    polled["isRepeated"] = job.get("isRepeated", False)
+    if polled["phase"] != "ACTIVE" or _confirm(client, settings, planned_import, polled):
+        return polled
     location = planned_import["dataLocation"]
+    if polled["isRepeated"]:
+        failure = (
+            f"{location} was changed during two imports in a row, so the dataset may contain only "
+            "a part of the export; write the export completely before the run starts, or set "
+            "readyMarker"
+        )
+        return {**polled, "phase": "ENDED", "failure": failure}
+    warning = f"{location} was changed during the import, so it is imported once more"
+    return {
+        **polled,
+        "phase": "CHANGED",
+        "seconds": whole_seconds(QUIET_SHARE * settings["limits"]["settleSeconds"]),
+        "warnings": [*polled["warnings"], warning],
+    }
+
+
+def _created_or_adopted(
+    client: PersonalizeClient,
+    settings: Settings,
+    planned_import: PlannedImport,
+    last_try: Job | None,
+) -> Job:
+    """Return the job of a new import, of an import that can be adopted, or of a later try."""
+    dataset_arn = dataset_settings(settings, planned_import["type"])["datasetArn"]
+
+    def postponed(reason: str) -> Job:
+        return postponed_job(
+            dataset_arn,
+            reason,
+            last_try,
+            max_hours=settings["limits"]["maxImportHours"],
+            shortest_pause=SLOT_PAUSE,
+        )
+
+    jobs = import_jobs(client, dataset_arn).items
+    running, newest = running_imports(jobs), newest_import(jobs)
+    adoptable = running or ([newest] if newest else [])
+    if len(adoptable) == 1 and _imports_this_export(client, adoptable[0], planned_import):
+        return _job_of(_describe(client, adoptable[0]["datasetImportJobArn"]))
+    if running:
+        return postponed(f"{running[0]['datasetImportJobArn']} is importing into this dataset")
     try:
-        objects = exports.list_objects(aws.s3(), location)
-    except (BotoCoreError, ClientError, ServiceUnavailable, Throttled) as error:
-        return [f"{location} could not be listed after the import to find changes: {error}"]
+        return _create(client, settings, planned_import)
+    except client.exceptions.ResourceAlreadyExistsException:
+        return _adopt_by_name(client, settings, planned_import)
+    except client.exceptions.ResourceInUseException as error:
+        return postponed(f"the dataset is in use: {error.response['Error']['Message']}")
+    except client.exceptions.LimitExceededException as error:
+        if NO_FREE_SLOT not in str(error):
+            raise
+        return postponed(f"no import slot is free: {NO_FREE_SLOT}")
+
+
+def _create(client: PersonalizeClient, settings: Settings, planned_import: PlannedImport) -> Job:
+    """Create the import job."""
+    dataset = dataset_settings(settings, planned_import["type"])
+    response = client.create_dataset_import_job(
+        jobName=planned_import["jobName"],
+        datasetArn=dataset["datasetArn"],
+        dataSource={"dataLocation": planned_import["dataLocation"]},
+        roleArn=settings["importRoleArn"],
+        importMode=dataset["importMode"],
+        tags=api_tags({**settings["tags"], **planned_import["tags"]}),
+    )
+    return created_job(response["datasetImportJobArn"], planned_import["durations"])
+
+
+def _imports_this_export(
+    client: PersonalizeClient, job: DatasetImportJobSummaryTypeDef, planned_import: PlannedImport
+) -> bool:
+    """Return True if a run created the job for the planned export, which did not change since."""
+    tags = tags_of(client, job["datasetImportJobArn"])
+    wanted = planned_import["tags"]
+    if RUN not in tags or (planned_import["isAsked"] and tags[RUN] != wanted[RUN]):
+        return False
+    if tags.get(CONFIRMED) == wanted[PLANNED]:
+        return True
+    newest = planned_import["newestObjectAt"]
+    was_changed = newest is not None and datetime.fromisoformat(newest) > job["creationDateTime"]
+    return tags.get(PLANNED) == wanted[PLANNED] and not was_changed
+
+
+def _confirm(
+    client: PersonalizeClient, settings: Settings, planned_import: PlannedImport, job: Job
+) -> bool:
+    """Return True if the job has imported the present export, and write that on the job.
+
+    Nothing is written on a job that was confirmed before.
+    """
+    mode = dataset_settings(settings, planned_import["type"])["importMode"]
+    location = planned_import["dataLocation"]
+    objects = exports.list_objects(aws.s3(), location)
     export = exports.Export(location=location, objects=objects)
-    if export.fingerprint != planned_import["tags"][FINGERPRINT]:
-        return [f"{location} was changed during the import; the next run imports it again"]
-    return []
+    fingerprint = fingerprint_of(export, mode, planned_import["schemaArn"])
+    tags = tags_of(client, job["arn"])
+    if tags.get(CONFIRMED) == fingerprint:
+        return True
+    created_at = datetime.fromisoformat(job["createdAt"])
+    was_changed = any(file.modified_at > created_at for file in objects)
+    if tags.get(PLANNED) != fingerprint or was_changed:
+        return False
+    write_tag(client, job["arn"], CONFIRMED, fingerprint)
+    return True
 
 
 def _describe(client: PersonalizeClient, arn: str) -> DatasetImportJobTypeDef:
@@ -167,14 +213,23 @@ def _job_of(import_job: DatasetImportJobTypeDef) -> Job:
     )
 
 
-def _adopt(client: PersonalizeClient, job_name: str, wanted: _ImportParameters) -> Job:
-    """Return the job of the import job that has this name. It may have ended or failed already.
+def _adopt_by_name(
+    client: PersonalizeClient, settings: Settings, planned_import: PlannedImport
+) -> Job:
+    """Return the job of the import job that has the planned name. It may have ended or failed.
 
     Raises:
-        NameTaken: the import job has other parameters than this run wants.
+        NameTaken: this run did not create the import job, or wants other parameters.
     """
+    dataset = dataset_settings(settings, planned_import["type"])
+    wanted = _ImportParameters(
+        dataset["datasetArn"],
+        planned_import["dataLocation"],
+        dataset["importMode"],
+        settings["importRoleArn"],
+    )
     arn_prefix = wanted.dataset_arn.split(":dataset/")[0]
-    arn = f"{arn_prefix}:dataset-import-job/{job_name}"
+    arn = f"{arn_prefix}:dataset-import-job/{planned_import['jobName']}"
     import_job = _describe(client, arn)
     existing = _ImportParameters(
         import_job["datasetArn"],
@@ -196,5 +251,11 @@ def _adopt(client: PersonalizeClient, job_name: str, wanted: _ImportParameters) 
         raise NameTaken(
             f"{arn} already exists, with {' and '.join(differences)}; start a new run, or set the "
             "config back and resume this run"
+        )
+    run_id = planned_import["tags"][RUN]
+    if tags_of(client, arn).get(RUN) != run_id:
+        raise NameTaken(
+            f"{arn} already exists, but run {run_id} did not create it, because its tag {RUN} is "
+            "missing or has another value; start a new run"
         )
     return _job_of(import_job)

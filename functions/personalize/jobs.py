@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import Job, TrainingMode
+    from ..contract import Job, Phase, TrainingMode
 
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
     Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
@@ -121,6 +121,35 @@ def postponed_job(
         "warnings": [],
         "foreign": False,
         "firstTriedAt": first_try,
+    }
+
+
+def skipped_job(arn: str, reason: str) -> Job:
+    """Return the document of a job that is not started, which is no fault.
+
+    Its ARN is the ARN of the resource for which the job was planned.
+    """
+    return _job_not_created(arn, "SKIPPED", reason)
+
+
+def refused_job(arn: str, reason: str) -> Job:
+    """Return the document of a job that must not be started.
+
+    Its ARN is the ARN of the resource for which the job was planned.
+    """
+    return _job_not_created(arn, "ENDED", reason)
+
+
+def _job_not_created(arn: str, phase: Phase, reason: str) -> Job:
+    """Return the document of a job that is not started."""
+    return {
+        "arn": arn,
+        "phase": phase,
+        "seconds": 0,
+        "status": "SKIPPED",
+        "failure": reason,
+        "warnings": [],
+        "foreign": False,
     }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..executions import short_hash
-from .tags import ADOPTED, RUN
+from .tags import RUN
 
 if TYPE_CHECKING:
     from ..contract import Run, Settings, Tags
@@ -41,19 +41,6 @@ def belongs_to_run(name: str, settings: Settings, run: Run) -> bool:
 def created_by_any_run(tags: Tags) -> bool:
     """Return True if any run created the job with these tags, in this stack or an earlier stack."""
     return RUN in tags
-
-
-def adopted_by_any_run(tags: Tags) -> bool:
-    """Return True if any run adopted the foreign version with these tags."""
-    return ADOPTED in tags
-
-
-def adopted_by_run(tags: Tags, settings: Settings, run: Run) -> bool:
-    """Return True if this run adopted the foreign version with these tags.
-
-    The tag contains the name that the run had planned for a version of its own.
-    """
-    return belongs_to_run(tags.get(ADOPTED, ""), settings, run)
 
 
 def _name_prefix(settings: Settings, run: Run) -> str:

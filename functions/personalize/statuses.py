@@ -10,18 +10,20 @@ CREATE_PENDING = "CREATE PENDING"
 CREATE_FAILED = "CREATE FAILED"
 STOPPING_SUFFIX = " STOPPING"
 RUNNING_SUFFIXES = (" PENDING", " IN_PROGRESS", STOPPING_SUFFIX)
-ENDED_SUFFIXES = (" FAILED", " STOPPED")
+FAILED_SUFFIX = " FAILED"
+ENDED_SUFFIXES = (FAILED_SUFFIX, " STOPPED")
 DELETE_PREFIX = "DELETE "
 
 
 def phase_of(status: str) -> Phase:
     """Return ACTIVE, ENDED or UNDER_WAY.
 
-    An undocumented status counts as UNDER_WAY, so the job is polled until its deadline.
+    An undocumented status counts as UNDER_WAY, so the job is polled until its deadline. The guide
+    also writes a status with an underscore, for example `CREATE_STOPPED`.
     """
     if is_active(status):
         return "ACTIVE"
-    if status.endswith(ENDED_SUFFIXES) or is_deleted(status):
+    if _spelled(status).endswith(ENDED_SUFFIXES) or is_deleted(status):
         return "ENDED"
     return "UNDER_WAY"
 
@@ -36,18 +38,29 @@ def is_running(status: str) -> bool:
     return phase_of(status) == "UNDER_WAY"
 
 
+def is_failed(status: str) -> bool:
+    """Return True if a job has failed. A job that was stopped has not failed."""
+    return _spelled(status).endswith(FAILED_SUFFIX)
+
+
 def is_deleted(status: str) -> bool:
     """Return True if the deletion of a resource was requested. It may be running or have failed."""
-    return status.startswith(DELETE_PREFIX)
+    return _spelled(status).startswith(DELETE_PREFIX)
 
 
 def cannot_succeed(status: str) -> bool:
     """Return True if a job will never be ACTIVE, because it has ended or is stopping."""
-    return phase_of(status) == "ENDED" or status.endswith(STOPPING_SUFFIX)
+    return phase_of(status) == "ENDED" or _spelled(status).endswith(STOPPING_SUFFIX)
 
 
 def status_warnings(status: str) -> list[str]:
     """Return a warning if the status is not documented."""
-    if is_running(status) and not status.endswith(RUNNING_SUFFIXES):
+    if is_running(status) and not _spelled(status).endswith(RUNNING_SUFFIXES):
         return [f"the status {status!r} is unknown and counts as running"]
     return []
+
+
+def _spelled(status: str) -> str:
+    """Return a status with a space after its operation: `CREATE STOPPED` for `CREATE_STOPPED`."""
+    operation, _, progress = status.partition("_")
+    return f"{operation} {progress}" if " " not in status and progress else status

@@ -24,7 +24,24 @@ files are not imported."""
 FIRST_LEVEL = "first level"
 """The value of COUNTED if BYTES counts only the files in the first level of the folder."""
 FINGERPRINT = "retraining-fingerprint"
-"""Import jobs: a hash of the export when the import was planned."""
+"""Import jobs of earlier releases: a hash of the export when the import was planned."""
+PLANNED = "retraining-planned"
+"""Import jobs: the fingerprint of the export when the import job was created (`fingerprint.py`)."""
+CONFIRMED = "retraining-confirmed"
+"""Import jobs: the fingerprint again, if the export did not change until the import had ended."""
+DAY = "retraining-day"
+"""Import jobs of a location with `{date}`: the day of the export."""
+NOT_CONFIRMED = "no"
+"""The value of `CONFIRMED` until the import is confirmed. A job may have 50 tags, and an existing
+tag can always be overwritten, so the tag is there from the beginning."""
+DIGEST = "retraining-digest"
+"""Versions: the digest of what the version learned (`digest.py`)."""
+MIXED = "retraining-mixed"
+"""Versions: `true` if an import ended while the version trained, `false` if none did, and
+`unknown` until the training has ended. Only then the digest is certain."""
+UNKNOWN = "unknown"
+ASKED = "retraining-asked"
+"""Versions that were trained although there were no new imports: who asked for that."""
 ADOPTED = "retraining-adopted-as"
 """Foreign versions that a run adopted: the name that the run had planned for its version."""
 VERDICT = "retraining-verdict"
@@ -51,7 +68,7 @@ def write_tag(client: PersonalizeClient, arn: str, key: str, value: str) -> None
 
 
 def write_tags(client: PersonalizeClient, arn: str, tags: Tags) -> None:
-    """Write several tags on a resource in one request. They replace the tags with these keys."""
+    """Write tags on a resource in one request. They replace the tags with these keys."""
     client.tag_resource(resourceArn=arn, tags=api_tags(tags))
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..executions import day_of, is_resumed
+from ..executions import day_of
 from ..personalize.statuses import cannot_succeed
-from ..personalize.tags import BYTES, COUNTED, FINGERPRINT, FIRST_LEVEL, RUN
+from ..personalize.tags import BYTES, CONFIRMED, COUNTED, FIRST_LEVEL, PLANNED, RUN
 from .situation import DATE
 from .world import newest_active
 
@@ -25,48 +25,6 @@ MAX_INCREMENTAL_BYTES = 10**9
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
-def nothing_new(situation: Situation) -> Iterator[str]:
-    """Yield a message for a run whose trainings would learn nothing new.
-
-    This is so if every export was imported before and has not changed since, if no event tracker
-    sends events, and if every solution was trained after the last import. A forced run and a
-    resumed run go on.
-    """
-    world, request = situation.world, situation.run["request"]
-    if request.get("force") or is_resumed(situation.run):
-        return
-    if not situation.settings["skipWhenUnchanged"] or not situation.datasets:
-        return
-    if world.event_trackers or not _exports_are_unchanged(situation):
-        return
-    if _all_data_are_learned(situation):
-        yield (
-            "nothing is new: the exports were imported before, no event tracker sends events, and "
-            "every solution was trained since then; to train anyway, start a run with force"
-        )
-
-
-def _exports_are_unchanged(situation: Situation) -> bool:
-    """Return True if the last import of each dataset read the same objects as this run would."""
-    for dataset in situation.datasets:
-        arn = dataset["datasetArn"]
-        tags = situation.world.last_import_tags.get(arn, {})
-        if situation.world.exports[arn].fingerprint != tags.get(FINGERPRINT):
-            return False
-    return True
-
-
-def _all_data_are_learned(situation: Situation) -> bool:
-    """Return True if every solution has an ACTIVE version that is newer than the last import."""
-    world = situation.world
-    assert world.data_as_of is not None, "an export is unchanged only if it was imported before"
-    for versions in world.versions.values():
-        newest = newest_active(versions)
-        if newest is None or newest["creationDateTime"] <= world.data_as_of:
-            return False
-    return True
-
-
 def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL import of an earlier day than the day of the last import.
 
@@ -76,7 +34,7 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     dataset, run = situation.dataset, situation.run
     if dataset["importMode"] != "FULL" or not _location_has_date(situation):
         return
-    last_run_id = situation.world.last_import_tags.get(dataset["datasetArn"], {}).get(RUN)
+    last_run_id = situation.world.tags_of_newest_import(dataset["datasetArn"]).get(RUN)
     if last_run_id is not None and day_of(last_run_id) > day_of(run["id"]):
         yield (
             f"{dataset['dataLocation']} is of {day_of(run['id'])}, but run {last_run_id} has "
@@ -181,17 +139,27 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
 def _keys_older_than_last_import(situation: Situation) -> list[str]:
     """Return the keys of the objects that were written before the last import began.
 
-    An import that is still running counts as the last import, because it may succeed.
+    An import that is still running counts as the last import, because it may succeed. An import
+    that was not confirmed does not count, because the export has to be imported again. The export
+    of a day has a location of its own, so it may be older than the last import.
     """
+    if situation.dataset.get("day"):
+        return []
     import_times = [
         job["creationDateTime"]
         for job in _import_jobs(situation)
-        if not cannot_succeed(job["status"])
+        if not cannot_succeed(job["status"]) and not _is_unconfirmed(situation, job)
     ]
     if not import_times:
         return []
     last_import = max(import_times)
     return [file.key for file in situation.export.objects if file.modified_at < last_import]
+
+
+def _is_unconfirmed(situation: Situation, job: DatasetImportJobSummaryTypeDef) -> bool:
+    """Return True if a run created the job and did not confirm it, because the export changed."""
+    tags = situation.world.import_tags.get(job["datasetImportJobArn"], {})
+    return PLANNED in tags and tags.get(CONFIRMED) != tags[PLANNED]
 
 
 def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:

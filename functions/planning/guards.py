@@ -12,11 +12,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..executions import is_resumed, scheduled_at
+from ..personalize.import_lists import newest_import
 from ..personalize.jobs import import_mode_of
 from ..personalize.ownership import belongs_to_run
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
+from ..personalize.tags import RUN
 from . import export_files, export_guards, export_rows
-from .planned_jobs import has_begun_import, newest_full_version
+from .news import up_to_date_version
+from .planned_imports import imports_to_do
+from .planned_jobs import newest_full_version, planned_solution
 from .situation import Situation
 from .world import newest_active
 
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..contract import CampaignSettings, ProbeSettings, TrainingMode
 
-Verdict = Literal["REFUSE", "SKIP", "WARN"]
+Verdict = Literal["REFUSE", "SKIP", "HOLD", "WARN"]
 Scope = Literal["run", "dataset", "export", "solution", "training"]
 Check = Callable[[Situation], Iterator[str]]
 
@@ -35,19 +39,19 @@ class Guard(NamedTuple):
 
     name: str
     verdict: Verdict
-    """REFUSE fails the run. SKIP ends it without an error. WARN adds a warning to its report."""
+    """REFUSE fails the run. SKIP ends it without an error. HOLD leaves the training of a solution
+    out. WARN adds a warning to the report."""
     scope: Scope
-    """`run` is checked once, `dataset` for each dataset that the run imports, `export` for each
-    export that it has not begun to import, `solution` for each solution that the run trains, and
+    """`run` is checked once, `dataset` for each dataset of the run, `export` for each export that
+    the run has to import and has not begun to import, `solution` for each solution of the run, and
     `training` for each solution that needs a new version."""
     check: Check
     """A function that yields messages. A message says what is wrong and what to do. The first
     sentence of its docstring is shown in the docs."""
     advice: str
     """The sentence of the docs that tells a person what to do."""
-    keeps: Literal["nothing", "waiting versions", "plan"] = "nothing"
-    """What stays in the plan after a SKIP. With `waiting versions`, the versions that campaigns
-    wait for are still deployed. With `plan`, the report shows the plan, but nothing is executed."""
+    warns: bool = False
+    """True if the report of a run that this guard skips also contains the warnings."""
 
 
 DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
@@ -70,13 +74,6 @@ PROBE_KEYS = {
 """Recipe -> the key that a probe must have, or None if campaigns of the recipe answer no probe.
 A recipe that is missing here is not checked:
 https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
-
-MONTH = timedelta(days=30)
-IMPORT_SLOTS = 5
-"""The number of import jobs that may run at once in a region. The quota cannot be raised:
-https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
-CROWDED_SHARE = 0.8
-"""If more than this share of the import slots is used, imports are likely to wait."""
 
 
 def event_of_deployment(situation: Situation) -> Iterator[str]:
@@ -280,21 +277,85 @@ def allowed_automatic_training(situation: Situation) -> Iterator[str]:
 def too_many_trainings(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution that was trained as often as allowed in 30 days.
 
-    A limit of 0 means no limit.
+    A limit of 0 means no limit. `force` by a person passes.
+    """
+    if not situation.run["request"].get("force"):
+        yield from _trainings_of_last_month(situation)
+
+
+def forced_trainings(situation: Situation) -> Iterator[str]:
+    """Yield a message for a forced training beyond the number that is allowed in 30 days."""
+    if situation.run["request"].get("force"):
+        yield from _trainings_of_last_month(situation)
+
+
+def _trainings_of_last_month(situation: Situation) -> Iterator[str]:
+    """Yield a message if the trainings of this pipeline in the last 30 days reach the limit.
+
+    Trainings that failed do not count, because they cost nothing.
     """
     limit = situation.settings["limits"]["maxTrainingsPerMonth"]
-    if not limit:
-        return
-    arn, world = situation.solution["solutionArn"], situation.world
-    last_month = [
-        version
-        for version in world.versions.get(arn, [])
-        if world.now - version["creationDateTime"] < MONTH
-    ]
-    if len(last_month) >= limit:
+    arn = situation.solution["solutionArn"]
+    number = situation.world.trainings_of_last_month.get(arn, 0)
+    if limit and number >= limit:
         yield (
-            f"{arn}: versions created within 30 days: {len(last_month)}, and "
-            f"limits.maxTrainingsPerMonth is {limit}, so wait some days or raise the limit"
+            f"{arn}: trainings of this pipeline within 30 days: {number}, and "
+            f"limits.maxTrainingsPerMonth is {limit}, so it is not trained; wait some days, raise "
+            "the limit, or start a run with force"
+        )
+
+
+def foreign_data(situation: Situation) -> Iterator[str]:
+    """Yield a message for a dataset whose foreign data this run does not replace.
+
+    A dataset that this pipeline has never imported is not named.
+    """
+    to_do = {of_dataset.dataset["datasetArn"] for of_dataset in imports_to_do(situation)}
+    for dataset in situation.settings["datasets"]:
+        arn = dataset["datasetArn"]
+        newest = newest_import(situation.world.import_jobs.get(arn, ()))
+        if arn in to_do or newest is None or arn not in situation.world.last_full_import_tags:
+            continue
+        if RUN not in situation.world.tags_of_newest_import(arn):
+            yield (
+                f"datasets.{dataset['type']}: {newest['datasetImportJobArn']}, the newest import, "
+                "was not started by this pipeline, and this run does not import the export again; "
+                "start a run with {} to import it"
+            )
+
+
+def incomplete_lists(situation: Situation) -> Iterator[str]:
+    """Yield a message for lists of import jobs that are too long to be read in time."""
+    if not situation.world.imports_are_complete:
+        yield (
+            "the lists of import jobs are too long to be read in time, so only solutions whose "
+            "data this run imports are trained; to train anyway, start a run with force"
+        )
+
+
+def nothing_new(situation: Situation) -> Iterator[str]:
+    """Yield a message for a run that has nothing to import, to train or to deploy.
+
+    This is so if every dataset holds its export, if every solution has learned it, and if no
+    campaign waits for a version.
+    """
+    of_solutions = [situation.with_solution(solution) for solution in situation.solutions]
+    if imports_to_do(situation) or any(map(planned_solution, of_solutions)):
+        return
+    yield (
+        "nothing is new: the exports were imported before, no event tracker sends events, and "
+        "every solution was trained since then; to train anyway, start a run with force"
+    )
+
+
+def update_without_news(situation: Situation) -> Iterator[str]:
+    """Yield a message for a requested UPDATE of a solution that has nothing new to learn."""
+    has_news = imports_to_do(situation) or situation.world.event_trackers
+    version = up_to_date_version(situation)
+    if _requested_mode(situation) == "UPDATE" and not has_news and version is not None:
+        yield (
+            f"{situation.solution['solutionArn']}: trainingMode UPDATE needs data that are newer "
+            f"than {version.arn}; import new data, or start a run with trainingMode FULL"
         )
 
 
@@ -304,24 +365,18 @@ def nothing_to_resume(situation: Situation) -> Iterator[str]:
         return
     world = situation.world
     import_names = [job["jobName"] for jobs in world.import_jobs.values() for job in jobs]
-    job_names = [*import_names, *world.versions_by_name]
-    if not any(belongs_to_run(name, situation.settings, situation.run) for name in job_names):
+    has_imported = any(
+        belongs_to_run(name, situation.settings, situation.run) for name in import_names
+    )
+    has_trained = any(
+        version.belongs_to(situation.run["id"])
+        for versions in world.trained_versions.values()
+        for version in versions
+    )
+    if not has_imported and not has_trained:
         yield (
             f"resume: run {situation.run['id']} has created no job, so this run imports and "
             "trains everything; check the run id"
-        )
-
-
-def crowded_imports(situation: Situation) -> Iterator[str]:
-    """Yield a message for a run with which more than 80% of the import slots are used."""
-    planned = sum(
-        not has_begun_import(situation.with_dataset(dataset)) for dataset in situation.datasets
-    )
-    running = situation.world.import_slots_used
-    if running + planned > CROWDED_SHARE * IMPORT_SLOTS:
-        yield (
-            f"{running} imports are running in this region and this run adds {planned}, but at "
-            f"most {IMPORT_SLOTS} run at once; some may wait, and you need not do anything"
         )
 
 
@@ -390,6 +445,13 @@ GUARDS = (
         "Start with `trainingMode` FULL.",
     ),
     Guard(
+        "data for UPDATE",
+        "REFUSE",
+        "solution",
+        update_without_news,
+        "Import new data, or start with `trainingMode` FULL.",
+    ),
+    Guard(
         "deployment past the gate",
         "REFUSE",
         "solution",
@@ -415,9 +477,9 @@ GUARDS = (
         "nothing new",
         "SKIP",
         "run",
-        export_guards.nothing_new,
+        nothing_new,
         'Start with `{"force": true}`, or set `skipWhenUnchanged` to false.',
-        keeps="waiting versions",
+        warns=True,
     ),
     Guard(
         "export of a later day",
@@ -484,11 +546,31 @@ GUARDS = (
     ),
     Guard(
         "trainings in a month",
-        "SKIP",
+        "HOLD",
         "training",
         too_many_trainings,
-        "Wait, or raise `limits.maxTrainingsPerMonth`.",
-        keeps="plan",
+        'Wait, raise `limits.maxTrainingsPerMonth`, or start with `{"force": true}`.',
+    ),
+    Guard(
+        "trainings in a month",
+        "WARN",
+        "training",
+        forced_trainings,
+        "Nothing, if the training is needed. Somebody has asked for it with `force`.",
+    ),
+    Guard(
+        "foreign import",
+        "WARN",
+        "run",
+        foreign_data,
+        "Start with `{}`, which imports the export again.",
+    ),
+    Guard(
+        "long lists",
+        "WARN",
+        "run",
+        incomplete_lists,
+        "Start with `force` if a solution has to be trained.",
     ),
     Guard(
         "run to resume",
@@ -538,13 +620,6 @@ GUARDS = (
         "export",
         export_rows.few_rows_beside_events,
         "Export all interactions. The import may fail.",
-    ),
-    Guard(
-        "import slots",
-        "WARN",
-        "run",
-        crowded_imports,
-        "Nothing. Imports wait for a free slot.",
     ),
     Guard(
         "automatic training",

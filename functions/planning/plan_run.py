@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
 from .guards import GUARDS
-from .planned_jobs import has_begun_import, needs_training, planned_import, planned_solution
+from .news import needs_training
+from .planned_imports import (
+    has_begun_import,
+    held_imports,
+    imports_to_do,
+    is_imported,
+    planned_import,
+)
+from .planned_jobs import planned_solution
 from .situation import situation_of
 
 if TYPE_CHECKING:
@@ -37,7 +44,9 @@ def plan_run(settings: Settings, run: Run, world: World) -> Plan:
         elif guard.verdict == "SKIP" and not refusals:
             messages = list(_messages(guard, situation))
             if messages:
-                return _skipped_plan(guard, situation, "; ".join(messages))
+                return _skipped_plan(
+                    "; ".join(messages), warnings=_warnings(situation) if guard.warns else []
+                )
     if refusals:
         raise RunRefused(refusals)
     return _plan(situation)
@@ -64,49 +73,56 @@ def _situations_to_check(guard: Guard, situation: Situation) -> list[Situation]:
         case "dataset":
             return datasets
         case "export":
-            return [dataset for dataset in datasets if not has_begun_import(dataset)]
+            return [
+                dataset
+                for dataset in datasets
+                if not is_imported(dataset) and not has_begun_import(dataset)
+            ]
         case "solution":
             return solutions
         case _:  # the scope is "training"
             return [solution for solution in solutions if needs_training(solution)]
 
 
-def _plan(situation: Situation, *, skipped: str | None = None) -> Plan:
-    """Return the plan with all imports and trainings of the run. A dry run is always skipped."""
+def _plan(situation: Situation) -> Plan:
+    """Return the plan with all imports and trainings of the run. A dry run is always skipped.
+
+    A solution whose training a guard holds back is left out. If nothing else is left to do, the
+    run is skipped.
+    """
+    held = _held_solutions(situation)
+    solutions = [
+        planned
+        for solution in situation.solutions
+        if solution["solutionArn"] not in held
+        and (planned := planned_solution(situation.with_solution(solution)))
+    ]
+    imports = [planned_import(of_dataset) for of_dataset in imports_to_do(situation)]
+    reason = "; ".join(held.values()) if held and not solutions and not imports else None
     dry_run = DRY_RUN if situation.run["request"].get("dryRun") else None
     return {
-        "imports": [
-            planned_import(situation.with_dataset(dataset)) for dataset in situation.datasets
-        ],
-        "solutions": [
-            planned_solution(situation.with_solution(solution)) for solution in situation.solutions
-        ],
-        "skipped": skipped or dry_run,
-        "warnings": _warnings(situation),
+        "imports": imports,
+        "holds": held_imports(situation),
+        "solutions": solutions,
+        "skipped": dry_run or reason,
+        "warnings": [*([] if reason else held.values()), *_warnings(situation)],
     }
 
 
-def _skipped_plan(guard: Guard, situation: Situation, reason: str) -> Plan:
-    """Return the plan of a run that a guard skips, with the jobs that the guard keeps."""
-    if guard.keeps == "plan":
-        return _plan(situation, skipped=reason)
-    if guard.keeps == "waiting versions":
-        return _plan_of_waiting_versions(situation, reason)
-    return {"imports": [], "solutions": [], "skipped": reason, "warnings": []}
+def _skipped_plan(reason: str, warnings: list[str]) -> Plan:
+    """Return the plan of a run that a guard skips."""
+    return {"imports": [], "holds": {}, "solutions": [], "skipped": reason, "warnings": warnings}
 
 
-def _plan_of_waiting_versions(situation: Situation, reason: str) -> Plan:
-    """Return a plan that only deploys the versions that campaigns wait for.
-
-    It is skipped for the reason if no campaign waits. Without this plan a failed campaign update
-    would not be tried again until the data change.
-    """
-    without_imports = replace(situation, datasets=())
-    plan = _plan(without_imports)
-    solutions = [solution for solution in plan["solutions"] if solution["existingVersionArn"]]
-    if not solutions:
-        return {**plan, "solutions": [], "skipped": reason}
-    return {**plan, "solutions": solutions}
+def _held_solutions(situation: Situation) -> dict[str, str]:
+    """Return the ARN of each solution whose training is held back -> the messages about it."""
+    held: dict[str, str] = {}
+    for guard in GUARDS:
+        if guard.verdict == "HOLD":
+            for of_solution in _situations_to_check(guard, situation):
+                if messages := list(guard.check(of_solution)):
+                    held[of_solution.solution["solutionArn"]] = "; ".join(messages)
+    return held
 
 
 def _warnings(situation: Situation) -> list[str]:

@@ -87,6 +87,7 @@ def _with_date(dataset: DatasetSettings, day: str) -> DatasetSettings:
     marker = dataset["readyMarker"]
     return {
         **dataset,
+        "day": day if DATE in dataset["dataLocation"] else None,
         "dataLocation": dataset["dataLocation"].replace(DATE, day),
         "readyMarker": None if marker is None else marker.replace(DATE, day),
     }

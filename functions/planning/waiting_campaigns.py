@@ -10,14 +10,15 @@ from ..personalize.trial_tags import read_trial_tags
 from ..personalize.verdicts import valid_verdict
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize.type_defs import CampaignTypeDef, SolutionVersionTypeDef
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
     from ..contract import CampaignSettings, Settings
+    from ..personalize.trained_versions import TrainedVersion
     from .world import World
 
 
 def waits_for(
-    version: SolutionVersionTypeDef,
+    version: TrainedVersion,
     campaign_settings: CampaignSettings,
     settings: Settings,
     world: World,
@@ -30,25 +31,24 @@ def waits_for(
     - the version has a verdict that is valid for this campaign,
     - somebody has moved the campaign to another version since the version was created.
     """
-    version_arn = version["solutionVersionArn"]
     arn = campaign_settings["campaignArn"]
     campaign, tags = world.campaigns[arn], world.campaign_tags.get(arn, {})
     live = live_version(campaign)
     newer_arns = [
         summary["solutionVersionArn"]
-        for summary in world.versions[version["solutionArn"]]
-        if summary["creationDateTime"] > version["creationDateTime"]
+        for summary in world.versions[version.solution_arn]
+        if summary["creationDateTime"] > version.created_at
     ]
-    if live == version_arn or live in newer_arns:
+    if live == version.arn or live in newer_arns:
         return False
-    if valid_verdict(settings, arn, tags, version_arn, live):
+    if valid_verdict(settings, arn, tags, version.arn, live):
         return False
-    rolled_back_at = read_trial_tags(tags, version["solutionArn"]).rolled_back_at
+    rolled_back_at = read_trial_tags(tags, version.solution_arn).rolled_back_at
     return not _was_moved(campaign, version, rolled_back_at)
 
 
 def _was_moved(
-    campaign: CampaignTypeDef, version: SolutionVersionTypeDef, rolled_back_at: str | None
+    campaign: CampaignTypeDef, version: TrainedVersion, rolled_back_at: str | None
 ) -> bool:
     """Return True if somebody has moved the campaign since the version was created.
 
@@ -56,9 +56,9 @@ def _was_moved(
     version, or if it is the last rollback of the campaign.
     """
     update = campaign.get("latestCampaignUpdate")
-    if update is None or update["solutionVersionArn"] == version["solutionVersionArn"]:
+    if update is None or update["solutionVersionArn"] == version.arn:
         return False
     created_at = update["creationDateTime"]
-    if created_at <= version["creationDateTime"]:
+    if created_at <= version.created_at:
         return False
     return rolled_back_at is None or created_at != datetime.fromisoformat(rolled_back_at)

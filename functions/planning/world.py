@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, executions, exports
-from ..executions import is_resumed, scheduled_at
-from ..personalize.imports import import_jobs
+from ..executions import scheduled_at
+from ..personalize.import_lists import (
+    GroupImports,
+    group_imports,
+    newest_import,
+    running_imports,
+)
 from ..personalize.jobs import import_mode_of
-from ..personalize.ownership import adopted_by_any_run, adopted_by_run, created_by_any_run
-from ..personalize.statuses import is_active, is_running
+from ..personalize.ownership import created_by_any_run
+from ..personalize.statuses import is_active, is_failed
 from ..personalize.tags import VERDICT, tags_of
+from ..personalize.trained_versions import read_trained_versions
 from ..personalize.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -30,24 +37,22 @@ if TYPE_CHECKING:
         DatasetTypeDef,
         SolutionTypeDef,
         SolutionVersionSummaryTypeDef,
-        SolutionVersionTypeDef,
     )
 
     from ..contract import DatasetSettings, Request, Run, Settings, SolutionSettings, Tags
+    from ..personalize.trained_versions import TrainedVersion
 
 Resource = TypeVar("Resource")
 Summary = TypeVar("Summary", "DatasetImportJobSummaryTypeDef", "SolutionVersionSummaryTypeDef")
 
-DESCRIBED_VERSIONS = 10
-"""The number of versions of a solution that are described, newest first.
-
-Only the description of a version contains its name.
-"""
 SEARCHED_IMPORTS = 5
 """The number of FULL imports of a dataset whose tags are read, newest first.
 
 The tags show whether a run created the import: docs/adr/0019-prefix-of-the-schedule-group.md.
 """
+MONTH = timedelta(days=30)
+DATED_IMPORTS = 31
+"""The number of imports of a dataset with `{date}` in its location whose tags are read."""
 
 
 class SchemaField(TypedDict):
@@ -81,11 +86,12 @@ class World:
     import_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]] = field(
         default_factory=dict
     )
-    """Dataset ARN -> its import jobs."""
-    import_slots_used: int = 0
-    """The number of running import jobs in the region, for all dataset groups together."""
-    last_import_tags: Mapping[str, Tags] = field(default_factory=dict)
-    """Dataset ARN -> the tags of its newest ACTIVE import, if a run of any stack created it."""
+    """ARN of each dataset of the group, also if it is not configured -> its import jobs."""
+    imports_are_complete: bool = True
+    """False if a list of import jobs was too long to be read in time."""
+    import_tags: Mapping[str, Tags] = field(default_factory=dict)
+    """The tags of the import jobs that are running, of the newest ACTIVE import of each dataset,
+    and of the imports of the last days of a dataset with `{date}` in its location."""
     last_full_import_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Dataset ARN -> the tags of the newest ACTIVE FULL import that a run of any stack created."""
     exports: Mapping[str, exports.Export] = field(default_factory=dict)
@@ -93,51 +99,26 @@ class World:
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
     versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
-    versions_by_name: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Name -> the newest described version that has this name. Not every version is described: see
-    `_candidates`."""
-    trained_by_runs: Collection[str] = frozenset()
-    """ARNs of the described versions that a run of any stack trained."""
-    adopted_versions: Mapping[str, SolutionVersionTypeDef] = field(default_factory=dict)
-    """Solution ARN -> the newest foreign version that a run of any stack adopted. A resumed run
-    finds here only the versions that this run adopted."""
+    trained_versions: Mapping[str, Sequence[TrainedVersion]] = field(default_factory=dict)
+    """Solution ARN -> its versions that may have learned the newest imports, newest first."""
+    trainings_of_last_month: Mapping[str, int] = field(default_factory=dict)
+    """Solution ARN -> the number of trainings of the last 30 days that runs of any stack started
+    and that did not fail. It is counted only up to the limit."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
-    """ARN of a described version -> the verdict that an earlier release has written as its tag."""
+    """ARN of a trained version -> the verdict that an earlier release has written as its tag."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
     campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Campaign ARN -> its tags, which say what the runs have found about its versions."""
 
-    @property
-    def data_as_of(self) -> datetime | None:
-        """When the last successful import of any dataset ended, or None if there is none."""
-        ended = (
-            job["lastUpdatedDateTime"]
-            for jobs in self.import_jobs.values()
-            for job in jobs
-            if is_active(job["status"])
-        )
-        return max(ended, default=None)
+    def tags_of_newest_import(self, dataset_arn: str) -> Tags:
+        """Return the tags of the newest ACTIVE import of a dataset, if there is an import."""
+        newest = newest_import(self.import_jobs.get(dataset_arn, ()))
+        return self.import_tags.get(newest["datasetImportJobArn"], {}) if newest else {}
 
 
 def newest_active(newest_first: Iterable[Summary]) -> Summary | None:
     """Return the newest ACTIVE job, or None. The jobs must be sorted, newest first."""
     return next((job for job in newest_first if is_active(job["status"])), None)
-
-
-class _DescribedVersions(NamedTuple):
-    """The fields of `World` that need the description and the tags of versions."""
-
-    versions_by_name: Mapping[str, SolutionVersionTypeDef]
-    trained_by_runs: Collection[str]
-    adopted_versions: Mapping[str, SolutionVersionTypeDef]
-    verdicts: Mapping[str, str]
-
-
-class _ImportTags(NamedTuple):
-    """The fields of `World` that need the tags of import jobs."""
-
-    last: Mapping[str, Tags]
-    last_full: Mapping[str, Tags]
 
 
 def read_world(
@@ -152,62 +133,95 @@ def read_world(
 
     Args:
         client: a client for reads.
-        settings: the settings of the pipeline. All their datasets are described.
+        settings: the settings of the pipeline. All configured datasets are described.
         run: the run to plan.
         datasets: the datasets that the run imports. Their exports are read.
         solutions: the solutions that the run trains.
     """
-    existing_datasets = _describe_existing(
-        [dataset["datasetArn"] for dataset in settings["datasets"]],
-        lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
-    )
+    dataset_arns = [dataset["datasetArn"] for dataset in settings["datasets"]]
     existing_solutions = _describe_existing(
         [solution["solutionArn"] for solution in solutions],
         lambda arn: client.describe_solution(solutionArn=arn)["solution"],
-    )
-    dataset_groups = _describe_existing(
-        {dataset["datasetGroupArn"] for dataset in existing_datasets.values()},
-        lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
     campaigns = _describe_existing(
         [campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]],
         lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
     )
-    jobs_of_datasets = {arn: import_jobs(client, arn) for arn in existing_datasets}
-    import_tags = _read_import_tags(client, jobs_of_datasets)
+    world = read_data(client, dataset_arns, datasets)
     versions_of_solutions = {arn: versions(client, arn) for arn in existing_solutions}
-    described_versions = _describe_versions(client, settings, run, versions_of_solutions)
-    return World(
-        now=clock.now(),
+    trained_versions = {
+        arn: read_trained_versions(
+            client,
+            solution,
+            versions_of_solutions[arn],
+            GroupImports(world.import_jobs, world.imports_are_complete),
+        )
+        for arn, solution in existing_solutions.items()
+    }
+    return replace(
+        world,
         schedule_changed_at=_schedule_changed_at(run["request"]),
         older_run=executions.older_run(aws.stepfunctions(), run),
+        solutions=existing_solutions,
+        versions=versions_of_solutions,
+        trained_versions=trained_versions,
+        trainings_of_last_month={
+            arn: _trainings_of_last_month(
+                client, newest_first, settings["limits"]["maxTrainingsPerMonth"]
+            )
+            for arn, newest_first in versions_of_solutions.items()
+        },
+        verdicts={
+            version.arn: version.tags[VERDICT]
+            for of_solution in trained_versions.values()
+            for version in of_solution
+            if VERDICT in version.tags
+        },
+        campaigns=campaigns,
+        campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
+    )
+
+
+def read_data(
+    client: PersonalizeClient, dataset_arns: Sequence[str], imported: Sequence[DatasetSettings]
+) -> World:
+    """Read the state of datasets, the imports of their group, and the exports to import.
+
+    Args:
+        client: a client for reads.
+        dataset_arns: the datasets that are described.
+        imported: the datasets whose exports are read.
+    """
+    datasets = _describe_existing(
+        dataset_arns, lambda arn: client.describe_dataset(datasetArn=arn)["dataset"]
+    )
+    dataset_groups = _describe_existing(
+        {dataset["datasetGroupArn"] for dataset in datasets.values()},
+        lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
+    )
+    lists = [group_imports(client, group_arn) for group_arn in dataset_groups]
+    jobs_of_datasets = {arn: jobs for listed in lists for arn, jobs in listed.jobs.items()}
+    tags = _read_import_tags(client, jobs_of_datasets, datasets, imported)
+    return World(
+        now=clock.now(),
         dataset_groups=dataset_groups,
         event_trackers=[
             tracker for arn in dataset_groups for tracker in _active_event_trackers(client, arn)
         ],
-        datasets=existing_datasets,
+        datasets=datasets,
         schemas={
-            arn: _schema_fields(client, dataset["schemaArn"])
-            for arn, dataset in existing_datasets.items()
+            arn: _schema_fields(client, dataset["schemaArn"]) for arn, dataset in datasets.items()
         },
         import_jobs=jobs_of_datasets,
-        import_slots_used=sum(is_running(job["status"]) for job in import_jobs(client)),
-        last_import_tags=import_tags.last,
-        last_full_import_tags=import_tags.last_full,
+        imports_are_complete=all(listed.is_complete for listed in lists),
+        import_tags=tags.by_job,
+        last_full_import_tags=tags.last_full,
         exports={
             dataset["datasetArn"]: exports.read_export(
                 aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
             )
-            for dataset in datasets
+            for dataset in imported
         },
-        solutions=existing_solutions,
-        versions=versions_of_solutions,
-        versions_by_name=described_versions.versions_by_name,
-        trained_by_runs=described_versions.trained_by_runs,
-        adopted_versions=described_versions.adopted_versions,
-        verdicts=described_versions.verdicts,
-        campaigns=campaigns,
-        campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
     )
 
 
@@ -253,26 +267,47 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
 
 
+class _ImportTags(NamedTuple):
+    """The fields of `World` that need the tags of import jobs."""
+
+    by_job: Mapping[str, Tags]
+    last_full: Mapping[str, Tags]
+
+
 def _read_import_tags(
     client: PersonalizeClient,
     jobs_of_datasets: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]],
+    dataset_arns: Iterable[str],
+    imported: Sequence[DatasetSettings],
 ) -> _ImportTags:
-    """Read the tags of the newest imports. The jobs of a dataset must be sorted, newest first."""
+    """Read the tags of the newest import jobs of the configured datasets."""
 
     @cache
     def read_tags(job_arn: str) -> Tags:
         return tags_of(client, job_arn)
 
-    last: dict[str, Tags] = {}
+    by_job: dict[str, Tags] = {}
     last_full: dict[str, Tags] = {}
-    for dataset_arn, jobs in jobs_of_datasets.items():
-        active = [job for job in jobs if is_active(job["status"])]
-        full = [job for job in active if import_mode_of(job) == "FULL"]
-        if tags := _first_tags_of_a_run(active[:1], read_tags):
-            last[dataset_arn] = tags
-        if tags := _first_tags_of_a_run(full[:SEARCHED_IMPORTS], read_tags):
-            last_full[dataset_arn] = tags
-    return _ImportTags(last, last_full)
+    dated = {dataset["datasetArn"] for dataset in imported if dataset.get("day")}
+    for dataset_arn in dataset_arns:
+        jobs = jobs_of_datasets.get(dataset_arn, [])
+        newest = newest_import(jobs)
+        remembered = [*running_imports(jobs), *([newest] if newest else [])]
+        if dataset_arn in dated:
+            remembered += [job for job in jobs if is_active(job["status"])][:DATED_IMPORTS]
+        for job in remembered:
+            by_job[job["datasetImportJobArn"]] = read_tags(job["datasetImportJobArn"])
+        if full_tags := _first_tags_of_a_run(_newest_full(jobs), read_tags):
+            last_full[dataset_arn] = full_tags
+    return _ImportTags(by_job, last_full)
+
+
+def _newest_full(
+    jobs: Sequence[DatasetImportJobSummaryTypeDef],
+) -> Sequence[DatasetImportJobSummaryTypeDef]:
+    """Return the newest ACTIVE FULL imports, whose tags are read until a run created one."""
+    full = [job for job in jobs if is_active(job["status"]) and import_mode_of(job) == "FULL"]
+    return full[:SEARCHED_IMPORTS]
 
 
 def _first_tags_of_a_run(
@@ -289,56 +324,19 @@ def _first_tags_of_a_run(
     return None
 
 
-def _describe_versions(
-    client: PersonalizeClient,
-    settings: Settings,
-    run: Run,
-    versions_of_solutions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]],
-) -> _DescribedVersions:
-    """Describe the versions that the run may use instead of training one, and read their tags.
+def _trainings_of_last_month(
+    client: PersonalizeClient, versions: Sequence[SolutionVersionSummaryTypeDef], limit: int
+) -> int:
+    """Return the number of trainings within 30 days that runs started and that did not fail.
 
-    The versions of a solution must be sorted, newest first.
+    Tags are read only if there are so many versions that the limit may be reached.
     """
-    described = [
-        client.describe_solution_version(solutionVersionArn=summary["solutionVersionArn"])
-        for newest_first in versions_of_solutions.values()
-        for summary in _candidates(run, newest_first)
+    start = clock.now() - MONTH
+    recent = [
+        version["solutionVersionArn"]
+        for version in versions
+        if version["creationDateTime"] > start and not is_failed(version["status"])
     ]
-    versions_by_name: dict[str, SolutionVersionTypeDef] = {}
-    adopted_versions: dict[str, SolutionVersionTypeDef] = {}
-    trained_by_runs, verdicts = set(), {}
-    for version in (response["solutionVersion"] for response in described):
-        arn = version["solutionVersionArn"]
-        tags = tags_of(client, arn)
-        # The newest version comes first, and setdefault keeps the first.
-        if "name" in version:
-            versions_by_name.setdefault(version["name"], version)
-        if _is_adopted(tags, settings, run):
-            adopted_versions.setdefault(version["solutionArn"], version)
-        if created_by_any_run(tags):
-            trained_by_runs.add(arn)
-        if VERDICT in tags:
-            verdicts[arn] = tags[VERDICT]
-    return _DescribedVersions(versions_by_name, trained_by_runs, adopted_versions, verdicts)
-
-
-def _candidates(
-    run: Run, newest_first: Sequence[SolutionVersionSummaryTypeDef]
-) -> Sequence[SolutionVersionSummaryTypeDef]:
-    """Return the versions of one solution that the run may use instead of training one.
-
-    A run that is resumed or imports nothing finds a version by its name, which only the description
-    contains. Any other run can only use the newest ACTIVE version.
-    """
-    if is_resumed(run) or run["request"].get("skipImport"):
-        return newest_first[:DESCRIBED_VERSIONS]
-    return [summary for summary in newest_first if is_active(summary["status"])][:1]
-
-
-def _is_adopted(tags: Tags, settings: Settings, run: Run) -> bool:
-    """Return True if the tags show that a foreign version was adopted so that the run may use it.
-
-    A resumed run goes on with the versions that this run adopted. Any other run may deploy a
-    version that any earlier run adopted.
-    """
-    return adopted_by_run(tags, settings, run) if is_resumed(run) else adopted_by_any_run(tags)
+    if not limit or len(recent) < limit:
+        return 0
+    return sum(created_by_any_run(tags_of(client, arn)) for arn in recent[: 2 * limit])

@@ -49,11 +49,14 @@ RUNTIME = [
     allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]),
 ]
 
+TAGS_READ_AND_WRITTEN = ("personalize:ListTagsForResource", "personalize:TagResource")
+
 PERMISSIONS = {
     "plan_retraining": [
         allow(
             [
                 "personalize:ListDatasetImportJobs",
+                "personalize:ListDatasets",
                 "personalize:ListEventTrackers",
                 "personalize:ListSolutionVersions",
             ],
@@ -62,9 +65,9 @@ PERMISSIONS = {
         allow(["personalize:DescribeDatasetGroup"], [f"{PERSONALIZE}:dataset-group/movies"]),
         allow(["personalize:DescribeDataset"], DATASETS),
         allow(["personalize:DescribeSchema"], [f"{PERSONALIZE}:schema/*"]),
-        allow(["personalize:ListTagsForResource"], ALL_IMPORT_JOBS),
+        allow(["personalize:DescribeDatasetImportJob", *TAGS_READ_AND_WRITTEN], ALL_IMPORT_JOBS),
         allow(["personalize:DescribeSolution"], SOLUTIONS),
-        allow(["personalize:DescribeSolutionVersion", "personalize:ListTagsForResource"], VERSIONS),
+        allow(["personalize:DescribeSolutionVersion", *TAGS_READ_AND_WRITTEN], VERSIONS),
         allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS),
         allow(["s3:ListBucket"], BUCKETS),
         allow(
@@ -75,27 +78,50 @@ PERMISSIONS = {
         allow(["scheduler:GetSchedule"], [GROUP.replace(":schedule-group/", ":schedule/") + "/*"]),
     ],
     "create_dataset_import_job": [
-        allow(["personalize:CreateDatasetImportJob"], DATASETS),
         allow(
             [
-                "personalize:CreateDatasetImportJob",
-                "personalize:DescribeDatasetImportJob",
-                "personalize:TagResource",
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListDatasets",
+                "personalize:ListEventTrackers",
             ],
-            IMPORT_JOBS,
+            ["*"],
         ),
+        allow(["personalize:DescribeDatasetGroup"], [f"{PERSONALIZE}:dataset-group/movies"]),
+        allow(["personalize:CreateDatasetImportJob", "personalize:DescribeDataset"], DATASETS),
+        allow(["personalize:DescribeSchema"], [f"{PERSONALIZE}:schema/*"]),
+        allow(["personalize:CreateDatasetImportJob", "personalize:TagResource"], IMPORT_JOBS),
+        allow(["personalize:DescribeDatasetImportJob", LIST_TAGS], ALL_IMPORT_JOBS),
         allow(["iam:PassRole"], [CREATED_IMPORT_ROLE], **ONLY_TO_PERSONALIZE),
+        allow(["s3:ListBucket"], BUCKETS),
+        allow(
+            ["s3:GetObject"],
+            ["arn:aws:s3:::catalogue/items.csv", "arn:aws:s3:::exports/interactions/*"],
+        ),
+        allow(["kms:Decrypt"], [DATA_KEY]),
     ],
     "watch_dataset_import_job": [
-        allow(["personalize:DescribeDatasetImportJob"], ALL_IMPORT_JOBS),
+        allow(["personalize:DescribeDatasetImportJob", *TAGS_READ_AND_WRITTEN], ALL_IMPORT_JOBS),
         allow(["s3:ListBucket"], BUCKETS),
     ],
     "create_solution_version": [
-        allow(["personalize:ListSolutionVersions"], ["*"]),
-        allow(["personalize:CreateSolutionVersion"], SOLUTIONS),
-        allow(["personalize:DescribeSolutionVersion", "personalize:TagResource"], VERSIONS),
+        allow(
+            [
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListDatasets",
+                "personalize:ListSolutionVersions",
+            ],
+            ["*"],
+        ),
+        allow(["personalize:DescribeDatasetImportJob", LIST_TAGS], ALL_IMPORT_JOBS),
+        allow(["personalize:CreateSolutionVersion", "personalize:DescribeSolution"], SOLUTIONS),
+        allow(["personalize:DescribeSolutionVersion", *TAGS_READ_AND_WRITTEN], VERSIONS),
     ],
-    "watch_solution_version": [allow(["personalize:DescribeSolutionVersion"], VERSIONS)],
+    "watch_solution_version": [
+        allow(["personalize:ListDatasetImportJobs", "personalize:ListDatasets"], ["*"]),
+        allow(["personalize:DescribeDatasetImportJob", LIST_TAGS], ALL_IMPORT_JOBS),
+        allow(["personalize:DescribeSolution"], SOLUTIONS),
+        allow(["personalize:DescribeSolutionVersion", *TAGS_READ_AND_WRITTEN], VERSIONS),
+    ],
     "stop_solution_version": [
         allow(
             ["personalize:DescribeSolutionVersion", "personalize:StopSolutionVersionCreation"],
@@ -127,8 +153,13 @@ PERMISSIONS = {
     "report_outcome": [allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS)],
     "close_run": [
         allow(["personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"], ["*"]),
+        allow(["personalize:DescribeDatasetImportJob"], ALL_IMPORT_JOBS),
         allow(
-            ["personalize:DescribeSolutionVersion", "personalize:StopSolutionVersionCreation"],
+            [
+                "personalize:DescribeSolutionVersion",
+                LIST_TAGS,
+                "personalize:StopSolutionVersionCreation",
+            ],
             VERSIONS,
         ),
     ],

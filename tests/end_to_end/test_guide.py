@@ -127,7 +127,7 @@ def waiting_run(films):
     execution_arn = films.start(force=True, datasets=["users"])
     eventually(
         lambda: films.read_run(execution_arn).states,
-        lambda states: "Wait for a free import slot" in states,
+        lambda states: "Wait to import" in states,
     )
     return execution_arn
 

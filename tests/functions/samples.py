@@ -8,7 +8,9 @@ from components.args import LimitsArgs
 from functions.csv_files import FileSample, Row
 from functions.exports import Export, S3Object
 from functions.personalize import jobs
-from functions.planning import planned_jobs
+from functions.personalize.digest import digest_of
+from functions.personalize.trained_versions import Learned, TrainedVersion
+from functions.planning import planned_imports, planned_jobs
 from functions.planning.situation import situation_of
 from functions.planning.world import World
 from tests.world import IMPORT_ROLE as ROLE
@@ -32,14 +34,17 @@ OTHER_SOLUTION = solution_arn("similar")
 VERSION, OLD_VERSION, FOREIGN_VERSION = (f"{SOLUTION}/{each}" for each in ("new", "old", "foreign"))
 CAMPAIGN = campaign_arn("home")
 RUN_ID = "20261129T030000Z"
+LAST_RUN = "20261122T030000Z"
 LOCATION = "s3://exports/interactions.csv"
-FINGERPRINT = "e4f62bba75eba9fa267af92b48fb83dc"
+EXPORT_HASH = "e4f62bba75eba9fa267af92b48fb83dc"
+FINGERPRINT = "8a04ac727a0f63778796d73f8a9a4961"
 TAGS = {
     "team": "recommendations",
     "retraining-run": RUN_ID,
     "retraining-bytes": "1000",
     "retraining-bytes-counted": "first level",
-    "retraining-fingerprint": FINGERPRINT,
+    "retraining-planned": FINGERPRINT,
+    "retraining-confirmed": "no",
 }
 """The tags of an import job."""
 API_TAGS = [{"tagKey": key, "tagValue": value} for key, value in TAGS.items()]
@@ -329,6 +334,28 @@ def world(**changes):
     return World(**{**standard, **changes})
 
 
+def digest(solution=None, **changes):
+    """Return the digest of what a solution would learn now in the world with these changes."""
+    return digest_of(world(**changes).import_jobs, solution or solution_resource(), NOW)
+
+
+def trained_version(**changes):
+    """Return a version that the run of last week has trained on the present imports."""
+    return TrainedVersion(
+        **{
+            "arn": VERSION,
+            "solution_arn": SOLUTION,
+            "status": "ACTIVE",
+            "mode": "FULL",
+            "created_at": ago(47),
+            "ended_at": ago(46),
+            "tags": {"retraining-run": LAST_RUN},
+            "learned": Learned(digest=digest(), is_mixed=False),
+            **changes,
+        }
+    )
+
+
 def situation(request=None, settings_=None, **changes):
     """Return the situation of a run in the standard world with these changes."""
     return situation_of(settings_ or settings(), run(request), world(**changes))
@@ -350,7 +377,7 @@ def messages(check, *, request=None, settings_=None, dataset=None, solution=None
 
 def planned_import(**changes):
     """Return the import of the dataset interactions in the standard world."""
-    planned = planned_jobs.planned_import(situation().with_dataset(dataset_settings()))
+    planned = planned_imports.planned_import(situation().with_dataset(dataset_settings()))
     return {**planned, **changes}
 
 
@@ -465,6 +492,7 @@ def plan(**changes):
     """Return the plan of a run that imports, trains and updates everything."""
     return {
         "imports": [planned_import()],
+        "holds": {"interactions": f"{ARN}:dataset-import-job/monday"},
         "solutions": [planned_solution()],
         "skipped": None,
         "warnings": [],

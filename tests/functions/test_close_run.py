@@ -14,7 +14,6 @@ from tests.functions.samples import (
     RUN_ID,
     SOLUTION,
     VERSION,
-    VERSION_NAME,
     ago,
     configured,
     expect_execution,
@@ -54,12 +53,16 @@ def report(reason):
 def expect_jobs(personalize, *, imports=(), versions=()):
     """Expect the lists of import jobs and versions."""
     response = {"datasetImportJobs": list(imports)}
-    personalize.expect("list_dataset_import_jobs", response, datasetArn=DATASET)
+    request = {"datasetArn": DATASET, "maxResults": 100}
+    personalize.expect("list_dataset_import_jobs", response, **request)
     response = {"solutionVersions": list(versions)}
-    personalize.expect("list_solution_versions", response, solutionArn=SOLUTION)
+    request = {"solutionArn": SOLUTION, "maxResults": 100}
+    personalize.expect("list_solution_versions", response, **request)
 
 
 def expect_version(personalize, arn=VERSION, **changes):
+    tags = [{"tagKey": "retraining-run", "tagValue": RUN_ID}]
+    personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
     response = {"solutionVersion": version(solutionVersionArn=arn, **changes)}
     personalize.expect("describe_solution_version", response, solutionVersionArn=arn)
 
@@ -75,7 +78,7 @@ def test_the_trainings_of_a_failed_run_are_stopped(close, executions, personaliz
     second = f"{SOLUTION}/second"
     expect_jobs(personalize, versions=[in_training(), in_training(second)])
     expect_version(personalize)
-    expect_version(personalize, second, name=f"{VERSION_NAME[:-1]}2")
+    expect_version(personalize, second)
     for arn in (VERSION, second):
         personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=arn)
     stopped = f"{VERSION} was stopped; {second} was stopped"

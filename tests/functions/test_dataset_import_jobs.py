@@ -1,23 +1,29 @@
 """Tests of dataset import jobs: when one is created, adopted or postponed, and how it ends."""
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError
 
 from functions.errors import NameTaken, ServiceUnavailable, Throttled
 from functions.personalize.imports import create_dataset_import_job, watch_dataset_import_job
 from functions.personalize.jobs import created_job, postponed_job
+from functions.personalize.tags import api_tags
 from tests.functions.samples import (
     API_TAGS,
     DATASET,
+    FINGERPRINT,
     IMPORT_JOB,
     ITEMS,
     JOB_NAME,
+    LAST_RUN,
     LOCATION,
     ROLE,
+    RUN_ID,
+    TAGS,
     ago,
     dataset_settings,
     ended_job,
     import_job,
+    import_summary,
     iso,
     job,
     limits,
@@ -37,6 +43,31 @@ NO_REASON = f"{IMPORT_JOB}: its status is CREATE FAILED, and Personalize gives n
 NO_FREE_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
 RUNNING = job(IMPORT_JOB, createdAt=iso(minutes=20))
 IMPORTED = ended_job(IMPORT_JOB, createdAt=iso(minutes=20), endedAt=iso(minutes=5))
+
+
+OWN = {"retraining-run": LAST_RUN, "retraining-planned": FINGERPRINT}
+"""The tags of an import of the same export by another run."""
+
+
+def expect_list(personalize, *jobs):
+    """Expect the import jobs of the dataset to be listed, and running jobs to be described."""
+    personalize.expect(
+        "list_dataset_import_jobs",
+        {"datasetImportJobs": list(jobs)},
+        datasetArn=DATASET,
+        maxResults=100,
+    )
+    for item in jobs:
+        if item["status"] == "CREATE IN_PROGRESS":
+            personalize.expect(
+                "describe_dataset_import_job",
+                {"datasetImportJob": import_job(**item)},
+                datasetImportJobArn=item["datasetImportJobArn"],
+            )
+
+
+def expect_tags(personalize, tags, arn=IMPORT_JOB):
+    personalize.expect("list_tags_for_resource", {"tags": api_tags(tags)}, resourceArn=arn)
 
 
 def create(personalize, previous=None, *, settings_=None, **changes):
@@ -59,6 +90,7 @@ def expect_description(personalize, *, without=(), **changes):
 
 def expect_existing(personalize, **changes):
     """Expect a create that is refused because the name exists, and the job to be described."""
+    expect_list(personalize)
     personalize.expect_error(
         "create_dataset_import_job", "ResourceAlreadyExistsException", "it exists", **CREATE
     )
@@ -70,15 +102,17 @@ def expect_existing(personalize, **changes):
 
 @pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
 def test_an_import_is_started_with_the_settings_of_its_dataset(personalize, mode):
+    expect_list(personalize)
     request = {**CREATE, "importMode": mode}
     response = {"datasetImportJobArn": IMPORT_JOB}
     personalize.expect("create_dataset_import_job", response, **request)
     settings_ = settings(datasets=[dataset_settings(importMode=mode)])
     created = create(personalize, settings_=settings_, durations=[7200])
-    assert created == created_job(IMPORT_JOB, [7200])
+    assert created == {**created_job(IMPORT_JOB, [7200]), "isRepeated": False}
 
 
 def test_a_tag_of_the_stack_does_not_replace_a_tag_of_the_pipeline(personalize):
+    expect_list(personalize)
     request = {**CREATE, "tags": API_TAGS[1:]}
     personalize.expect("create_dataset_import_job", {"datasetImportJobArn": IMPORT_JOB}, **request)
     create(personalize, settings_=settings(tags={"retraining-run": "x"}))
@@ -94,9 +128,102 @@ def test_a_tag_of_the_stack_does_not_replace_a_tag_of_the_pipeline(personalize):
     ],
 )
 def test_any_other_error_of_the_create_is_raised(personalize, code, message, status, expected):
+    expect_list(personalize)
     personalize.expect_error("create_dataset_import_job", code, message, status=status, **CREATE)
     with pytest.raises(expected, match=message):
         create(personalize)
+
+
+# An import of the same export exists
+
+
+def summary(**changes):
+    """Return the summary of a job that imports this export and was created 20 minutes ago."""
+    return import_summary(
+        datasetImportJobArn=IMPORT_JOB,
+        **{
+            "creationDateTime": ago(minutes=20),
+            "lastUpdatedDateTime": ago(minutes=5),
+            "status": "CREATE IN_PROGRESS",
+            **changes,
+        },
+    )
+
+
+def test_a_running_import_of_the_export_is_adopted_whichever_run_created_it(personalize):
+    expect_list(personalize, summary())
+    expect_tags(personalize, OWN)
+    expect_description(personalize)
+    assert create(personalize) == {**RUNNING, "isRepeated": False}
+
+
+def test_an_import_that_has_succeeded_is_watched_once_more(personalize):
+    expect_list(personalize, summary(status="ACTIVE"))
+    expect_tags(personalize, OWN)
+    expect_description(personalize, status="ACTIVE")
+    assert create(personalize) == {**IMPORTED, "phase": "NEAR", "isRepeated": False}, (
+        "so that it is confirmed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "planned"),
+    [
+        ({}, {}),
+        ({**OWN, "retraining-planned": "x"}, {}),
+        (OWN, {"newestObjectAt": iso(minutes=19)}),
+        (OWN, {"isAsked": True}),
+    ],
+    ids=["foreign", "another export", "changed since", "asked for by this run"],
+)
+def test_any_other_running_import_of_the_dataset_is_waited_for(personalize, tags, planned, clock):
+    del clock
+    expect_list(personalize, summary())
+    expect_tags(personalize, tags)
+    waiting = create(personalize, **planned)
+    assert (waiting["phase"], waiting["seconds"], waiting["arn"]) == ("AGAIN", 120, DATASET)
+
+
+@pytest.mark.parametrize(
+    ("tags", "planned"),
+    [
+        ({**OWN, "retraining-confirmed": FINGERPRINT}, {"newestObjectAt": iso(minutes=19)}),
+        (OWN, {"newestObjectAt": None}),
+        ({**OWN, "retraining-run": RUN_ID}, {"isAsked": True}),
+    ],
+    ids=["confirmed", "no object", "of this run"],
+)
+def test_these_imports_have_brought_the_export(personalize, tags, planned):
+    expect_list(personalize, summary(status="ACTIVE"))
+    expect_tags(personalize, tags)
+    expect_description(personalize, status="ACTIVE")
+    assert create(personalize, **planned)["phase"] == "NEAR"
+
+
+def test_two_running_imports_are_waited_for(personalize, clock):
+    del clock
+    expect_list(personalize, summary(), {**summary(), "datasetImportJobArn": f"{IMPORT_JOB}-2"})
+    assert create(personalize)["phase"] == "AGAIN"
+
+
+def test_a_dataset_in_use_is_waited_for(personalize, clock):
+    del clock
+    expect_list(personalize)
+    personalize.expect_error(
+        "create_dataset_import_job", "ResourceInUseException", "not now", **CREATE
+    )
+    waiting = create(personalize, {**RUNNING, "firstTriedAt": iso(7)})
+    assert waiting["failure"] == "gave up after 6 hours: the dataset is in use: not now"
+
+
+def test_an_import_after_a_change_of_the_export_is_repeated(personalize):
+    for _ in range(2):
+        expect_list(personalize)
+        response = {"datasetImportJobArn": IMPORT_JOB}
+        personalize.expect("create_dataset_import_job", response, **CREATE)
+    repeated = create(personalize, {**RUNNING, "phase": "CHANGED"})
+    assert repeated["isRepeated"] is True
+    assert create(personalize, {**repeated, "phase": "AGAIN"})["isRepeated"] is True
 
 
 # A job with this name exists
@@ -104,22 +231,36 @@ def test_any_other_error_of_the_create_is_raised(personalize, code, message, sta
 
 def test_a_job_that_this_run_created_before_is_adopted(personalize):
     expect_existing(personalize)
-    assert create(personalize) == RUNNING
+    expect_tags(personalize, TAGS)
+    assert create(personalize) == {**RUNNING, "isRepeated": False}
 
 
 @pytest.mark.parametrize(
     ("status", "phase", "failure"),
-    [("ACTIVE", "ACTIVE", None), ("CREATE FAILED", "ENDED", NO_REASON)],
+    [("ACTIVE", "NEAR", None), ("CREATE FAILED", "ENDED", NO_REASON)],
 )
 def test_a_job_that_has_ended_is_adopted_too(personalize, status, phase, failure):
     expect_existing(personalize, status=status)
-    ended = {"status": status, "phase": phase, "failure": failure}
+    expect_tags(personalize, TAGS)
+    ended = {"status": status, "phase": phase, "failure": failure, "isRepeated": False}
     assert create(personalize) == {**IMPORTED, **ended}
 
 
 def test_a_job_without_a_mode_counts_as_full(personalize):
     expect_existing(personalize, without=["importMode"], status="ACTIVE")
-    assert create(personalize) == IMPORTED
+    expect_tags(personalize, TAGS)
+    assert create(personalize)["phase"] == "NEAR"
+
+
+def test_a_job_of_another_run_with_this_name_is_an_error(personalize):
+    expect_existing(personalize)
+    expect_tags(personalize, OWN)
+    with pytest.raises(NameTaken) as error:
+        create(personalize)
+    assert str(error.value) == (
+        f"{IMPORT_JOB} already exists, but run {RUN_ID} did not create it, because its tag "
+        "retraining-run is missing or has another value; start a new run"
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,10 +298,12 @@ def test_another_job_with_this_name_is_an_error(personalize, difference, message
 def waiting(clock):
     """Return the job of an import that has just found no free slot."""
     del clock
-    return postponed_job(DATASET, "busy", None, max_hours=6, shortest_pause=120)
+    job_ = postponed_job(DATASET, "busy", None, max_hours=6, shortest_pause=120)
+    return {**job_, "isRepeated": False}
 
 
 def expect_no_slot(personalize, message=NO_FREE_SLOT):
+    expect_list(personalize)
     personalize.expect_error(
         "create_dataset_import_job", "LimitExceededException", message, **CREATE
     )
@@ -194,54 +337,85 @@ def test_the_wait_for_a_slot_ends_with_the_limit_for_imports(personalize, waitin
 # A job is polled
 
 
-def watch(personalize, **changes):
+def watch(personalize, previous=None, **changes):
     """Poll the job once, with a deadline of two hours."""
     expect_description(personalize, **changes)
     planned, settings_ = planned_import(durations=[7200]), limits(maxImportHours=2)
-    return watch_dataset_import_job(personalize.client, settings_, planned, job(IMPORT_JOB))
+    polled = previous or job(IMPORT_JOB)
+    return watch_dataset_import_job(personalize.client, settings_, planned, polled)
 
 
 LISTED = {"Key": "interactions.csv", "Size": 1000, "ETag": '"e1"', "LastModified": ago(2)}
 LIST = {"Bucket": "exports", "Prefix": "interactions.csv"}
 
 
+def watch_ended(personalize, s3, tags, previous=None, *, contents=(LISTED,), confirmed=None):
+    """Poll a job that is ACTIVE and has these tags. `confirmed` is the tag that is written."""
+    s3.expect("list_objects_v2", {"Contents": list(contents)}, **LIST)
+    expect_description(personalize, status="ACTIVE")
+    expect_tags(personalize, tags)
+    if confirmed:
+        tag = [{"tagKey": "retraining-confirmed", "tagValue": confirmed}]
+        personalize.expect("tag_resource", {}, resourceArn=IMPORT_JOB, tags=tag)
+    planned = planned_import(durations=[7200])
+    polled = previous or job(IMPORT_JOB)
+    return watch_dataset_import_job(personalize.client, settings(), planned, polled)
+
+
 def test_a_running_import_has_the_seconds_until_the_next_poll(personalize):
-    assert watch(personalize) == {**RUNNING, "seconds": 900}
+    assert watch(personalize) == {**RUNNING, "seconds": 900, "isRepeated": False}
 
 
-def test_an_import_of_an_unchanged_export_has_succeeded(personalize, s3):
-    s3.expect("list_objects_v2", {"Contents": [LISTED]}, **LIST)
-    assert watch(personalize, status="ACTIVE") == IMPORTED
+def test_an_import_of_an_unchanged_export_is_confirmed(personalize, s3):
+    polled = watch_ended(personalize, s3, OWN, confirmed=FINGERPRINT)
+    assert polled == {**IMPORTED, "isRepeated": False}
+
+
+def test_an_import_is_confirmed_only_once(personalize, s3):
+    tags = {**OWN, "retraining-confirmed": FINGERPRINT}
+    assert watch_ended(personalize, s3, tags) == {**IMPORTED, "isRepeated": False}
 
 
 @pytest.mark.parametrize(
     "contents",
-    [[{**LISTED, "Size": 1001}], [{**LISTED, "ETag": '"e2"'}], []],
-    ids=["larger", "written again", "deleted"],
+    [
+        [{**LISTED, "Size": 1001}],
+        [{**LISTED, "ETag": '"e2"'}],
+        [],
+        [{**LISTED, "LastModified": ago(minutes=19)}],
+    ],
+    ids=["larger", "written again", "deleted", "the same bytes written again"],
 )
-def test_an_export_that_has_changed_since_the_plan_is_a_warning(personalize, s3, contents):
-    s3.expect("list_objects_v2", {"Contents": contents}, **LIST)
-    warnings = [f"{LOCATION} was changed during the import; the next run imports it again"]
-    assert watch(personalize, status="ACTIVE") == {**IMPORTED, "warnings": warnings}
+def test_an_export_that_has_changed_is_imported_once_more(personalize, s3, contents):
+    changed = watch_ended(personalize, s3, OWN, contents=contents)
+    warning = f"{LOCATION} was changed during the import, so it is imported once more"
+    assert changed == {
+        **IMPORTED,
+        "phase": "CHANGED",
+        "seconds": 900,
+        "warnings": [warning],
+        "isRepeated": False,
+    }
 
 
-def test_an_export_that_cannot_be_listed_is_a_warning(personalize, s3):
-    s3.expect_error("list_objects_v2", "NoSuchBucket", "no such bucket", **LIST)
-    warning = (
-        f"{LOCATION} could not be listed after the import to find changes: An error occurred "
-        "(NoSuchBucket) when calling the ListObjectsV2 operation: no such bucket"
+def test_an_export_that_changes_twice_fails_its_import(personalize, s3):
+    repeated = {**RUNNING, "isRepeated": True}
+    changed = watch_ended(personalize, s3, OWN, repeated, contents=[])
+    assert (changed["phase"], changed["failure"]) == (
+        "ENDED",
+        (
+            f"{LOCATION} was changed during two imports in a row, so the dataset may contain only "
+            "a part of the export; write the export completely before the run starts, or set "
+            "readyMarker"
+        ),
     )
-    assert watch(personalize, status="ACTIVE") == {**IMPORTED, "warnings": [warning]}
 
 
-def test_a_list_without_a_response_is_a_warning(personalize, s3, monkeypatch):
-    def no_response(*_):
-        raise EndpointConnectionError(endpoint_url="https://s3")
-
-    del s3
-    monkeypatch.setattr("functions.exports.list_objects", no_response)
-    (warning,) = watch(personalize, status="ACTIVE")["warnings"]
-    assert warning.endswith('Could not connect to the endpoint URL: "https://s3"')
+def test_an_export_that_cannot_be_listed_is_an_error(personalize, s3):
+    expect_description(personalize, status="ACTIVE")
+    s3.expect_error("list_objects_v2", "NoSuchBucket", "no such bucket", **LIST)
+    with pytest.raises(ClientError, match="no such bucket"):
+        watch_dataset_import_job(personalize.client, settings(), planned_import(), job(IMPORT_JOB))
 
 
 def test_the_deadline_counts_from_the_creation_of_the_job(personalize):
@@ -251,7 +425,7 @@ def test_the_deadline_counts_from_the_creation_of_the_job(personalize):
 def test_a_failed_import_has_its_reason(personalize):
     failed = {"phase": "ENDED", "status": "CREATE FAILED", "failure": "no header"}
     polled = watch(personalize, status="CREATE FAILED", failureReason="no header")
-    assert polled == {**IMPORTED, **failed}
+    assert polled == {**IMPORTED, **failed, "isRepeated": False}
 
 
 def test_an_unknown_status_is_a_warning(personalize):

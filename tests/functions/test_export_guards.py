@@ -9,28 +9,20 @@ from functions.exports import Export
 from functions.planning.export_guards import (
     export_not_ready,
     export_of_earlier_day,
-    nothing_new,
     truncated_export,
     wrong_increment,
 )
 from tests.functions.samples import (
     DATASET,
-    FINGERPRINT,
-    ITEMS,
     LOCATION,
-    OTHER_SOLUTION,
-    RUN_ID,
-    SOLUTION,
     ago,
     dataset_settings,
     export,
     import_summary,
-    items_settings,
     messages,
     s3_object,
     sample,
     settings,
-    version_summary,
 )
 
 INCREMENTAL = dataset_settings(importMode="INCREMENTAL")
@@ -246,99 +238,14 @@ def test_an_export_that_would_replace_that_of_a_later_day_is_found(
         f"{last_run} has imported a later day since then; start a run with {{}}, which imports "
         "the export of today"
     )
-    last_import = {DATASET: {"retraining-run": last_run}} if last_run else {}
+    job = import_summary()["datasetImportJobArn"]
+    last_import = {job: {"retraining-run": last_run}} if last_run else {}
     assert (
         messages(
             export_of_earlier_day,
             settings_=settings(datasets=[configured]),
             dataset=dated,
-            last_import_tags=last_import,
+            import_tags=last_import,
         )
         == [message] * refused
     )
-
-
-# Nothing new
-
-LAST_IMPORT = {DATASET: {"retraining-fingerprint": FINGERPRINT}}
-TRAINED = version_summary(creationDateTime=ago(47))
-SKIPPED = [
-    (
-        "nothing is new: the exports were imported before, no event tracker sends events, and "
-        "every solution was trained since then; to train anyway, start a run with force"
-    )
-]
-
-
-def unchanged(**changes):
-    """Return the messages in a world in which nothing is new, with these changes."""
-    return messages(
-        nothing_new,
-        **{"last_import_tags": LAST_IMPORT, "versions": {SOLUTION: [TRAINED]}, **changes},
-    )
-
-
-def test_a_run_that_could_only_train_the_same_models_again_is_found():
-    assert unchanged() == SKIPPED
-    assert unchanged(request={"force": False}) == SKIPPED
-
-
-def test_the_newest_version_that_succeeded_counts():
-    failed = version_summary(status="CREATE FAILED", creationDateTime=ago(1))
-    assert unchanged(versions={SOLUTION: [failed, TRAINED]}) == SKIPPED
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"last_import_tags": {}},
-        {"last_import_tags": {DATASET: {"retraining-fingerprint": "other"}}},
-        {"last_import_tags": {DATASET: {"retraining-run": "x"}}},
-        {"event_trackers": ["tracker"]},
-        {"versions": {SOLUTION: []}},
-        {"versions": {SOLUTION: [version_summary(creationDateTime=ago(47.5))]}},
-        {"versions": {SOLUTION: [version_summary(status="CREATE IN_PROGRESS")]}},
-        {"versions": {SOLUTION: [TRAINED], OTHER_SOLUTION: []}},
-        {
-            "import_jobs": {
-                DATASET: [import_summary()],
-                ITEMS: [import_summary(lastUpdatedDateTime=ago(1))],
-            }
-        },
-        {"request": {"skipImport": True}},
-        {"request": {"force": True}},
-        {"request": {"resume": RUN_ID}},
-        {"settings_": settings(skipWhenUnchanged=False)},
-    ],
-    ids=[
-        "foreign import",
-        "another export",
-        "no fingerprint",
-        "event tracker",
-        "never trained",
-        "trained when the import ended",
-        "in training",
-        "one of two never trained",
-        "another dataset imported since",
-        "no import",
-        "forced",
-        "resumed",
-        "not configured",
-    ],
-)
-def test_a_run_goes_on_if_something_may_be_new(changes):
-    assert unchanged(**changes) == []
-
-
-def test_every_dataset_has_to_be_unchanged():
-    changes = {
-        "settings_": settings(datasets=[dataset_settings(), items_settings()]),
-        "exports": {DATASET: export(), ITEMS: export(objects=[s3_object(size=2)])},
-        "last_import_tags": {**LAST_IMPORT, ITEMS: LAST_IMPORT[DATASET]},
-    }
-    assert unchanged(**changes) == []
-
-
-def test_a_failed_import_brings_nothing_new():
-    failed = import_summary(status="CREATE FAILED", lastUpdatedDateTime=ago(1))
-    assert unchanged(import_jobs={DATASET: [failed, import_summary()]}) == SKIPPED

@@ -9,11 +9,14 @@ from functions.planning.guards import (
     GUARDS,
     allowed_automatic_training,
     automatic_training,
-    crowded_imports,
     deployment_past_the_gate,
     event_of_deployment,
+    forced_trainings,
+    foreign_data,
     inactive_datasets,
+    incomplete_lists,
     incremental_without_full,
+    nothing_new,
     nothing_to_resume,
     older_run,
     refused_automatic_training,
@@ -21,6 +24,7 @@ from functions.planning.guards import (
     unanswered_probes,
     unusable_solution,
     update_without_full,
+    update_without_news,
     update_without_recipe,
 )
 from tests.functions.samples import (
@@ -36,7 +40,7 @@ from tests.functions.samples import (
     RECIPE,
     RUN_ID,
     SOLUTION,
-    VERSION_NAME,
+    VERSION,
     ago,
     campaign,
     campaign_settings,
@@ -50,7 +54,7 @@ from tests.functions.samples import (
     settings,
     solution_resource,
     solution_settings,
-    version,
+    trained_version,
     version_summary,
 )
 
@@ -76,8 +80,8 @@ def test_the_docstring_of_a_check_says_what_it_looks_for(guard):
     )
 
 
-def test_only_a_guard_that_skips_says_what_stays_in_the_plan():
-    assert {guard.verdict for guard in GUARDS if guard.keeps != "nothing"} == {"SKIP"}
+def test_only_a_guard_that_skips_says_whether_the_warnings_are_reported():
+    assert {guard.verdict for guard in GUARDS if guard.warns} == {"SKIP"}
 
 
 # The event of a deployment
@@ -425,69 +429,124 @@ def test_automatic_training_is_either_refused_or_a_warning(setting):
 
 # Trainings in a month
 
-RECENT = version_summary(creationDateTime=ago(24 * 30, seconds=-1))
-MONTH_OLD = version_summary(creationDateTime=ago(24 * 30))
 
-
-def training_messages(limit, *versions):
+def training_messages(check, limit, number, request=None):
     return messages(
-        too_many_trainings,
+        check,
+        request=request,
         settings_=limits(maxTrainingsPerMonth=limit),
-        versions={SOLUTION: versions},
+        trainings_of_last_month={SOLUTION: number},
     )
 
 
 def test_a_solution_that_was_trained_as_often_as_allowed_is_found():
-    assert training_messages(2, RECENT, RECENT) == [
+    assert training_messages(too_many_trainings, 2, 2) == [
         (
-            f"{SOLUTION}: versions created within 30 days: 2, and limits.maxTrainingsPerMonth is "
-            "2, so wait some days or raise the limit"
+            f"{SOLUTION}: trainings of this pipeline within 30 days: 2, and "
+            "limits.maxTrainingsPerMonth is 2, so it is not trained; wait some days, raise the "
+            "limit, or start a run with force"
         )
     ]
 
 
 @pytest.mark.parametrize(
-    ("limit", "versions", "count"),
-    [
-        (3, [RECENT, RECENT], 0),
-        (2, [RECENT, RECENT, RECENT], 1),
-        (2, [RECENT, MONTH_OLD], 0),
-        (1, [], 0),
-        (0, [RECENT] * 100, 0),
-    ],
-    ids=["one more allowed", "more than allowed", "the 30th day is over", "never", "no limit"],
+    ("limit", "number", "count"),
+    [(3, 2, 0), (2, 3, 1), (0, 100, 0)],
+    ids=["one more allowed", "more than allowed", "no limit"],
 )
-def test_versions_of_the_last_thirty_days_count(limit, versions, count):
-    assert len(training_messages(limit, *versions)) == count
+def test_the_number_of_trainings_is_compared_with_the_limit(limit, number, count):
+    assert len(training_messages(too_many_trainings, limit, number)) == count
 
 
 def test_a_solution_without_known_versions_passes():
     limit = limits(maxTrainingsPerMonth=1)
-    assert messages(too_many_trainings, settings_=limit, versions={}) == []
+    assert messages(too_many_trainings, settings_=limit) == []
 
 
-# Import slots
+@pytest.mark.parametrize("request_", [{}, {"force": True}], ids=str)
+def test_a_person_may_force_a_training_beyond_the_limit(request_):
+    counts = [
+        len(training_messages(check, 1, 1, request_))
+        for check in (too_many_trainings, forced_trainings)
+    ]
+    assert counts == ([0, 1] if request_ else [1, 0])
 
 
-@pytest.mark.parametrize(("running", "datasets", "crowded"), [(3, 1, False), (4, 1, True)])
-def test_more_than_four_of_five_import_slots_are_a_warning(running, datasets, crowded):
-    settings_ = settings(datasets=[dataset_settings()] * datasets)
-    known = {"settings_": settings_, "import_slots_used": running}
-    warning = f"{running} imports are running in this region and this run adds {datasets}, but"
-    limit = "at most 5 run at once; some may wait, and you need not do anything"
-    expected = [f"{warning} {limit}"] * crowded
-    assert messages(crowded_imports, **known) == expected
+# Foreign data
+
+MONDAY = import_summary()["datasetImportJobArn"]
+IMPORTED_BEFORE = {DATASET: {"retraining-bytes": "1000"}}
 
 
-def test_a_run_that_imports_nothing_needs_no_slot():
-    request = {"skipImport": True}
-    assert messages(crowded_imports, request=request, import_slots_used=4) == []
+@pytest.mark.parametrize(
+    ("tags", "before", "count"),
+    [
+        ({}, IMPORTED_BEFORE, 1),
+        ({"retraining-run": "x"}, IMPORTED_BEFORE, 0),
+        ({}, {}, 0),
+    ],
+    ids=["foreign", "own", "never imported by a run"],
+)
+def test_foreign_data_are_named_if_the_run_does_not_replace_them(tags, before, count):
+    known = {"import_tags": {MONDAY: tags}, "last_full_import_tags": before}
+    found = messages(foreign_data, request={"skipImport": True}, **known)
+    assert found == count * [
+        (
+            f"datasets.interactions: {MONDAY}, the newest import, was not started by this "
+            "pipeline, and this run does not import the export again; start a run with {} to "
+            "import it"
+        )
+    ]
+    assert messages(foreign_data, **known) == [], "this run imports the export again"
 
 
-def test_an_import_that_a_resumed_run_has_begun_needs_no_further_slot():
-    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE IN_PROGRESS")]}
-    known = {"request": {"resume": RUN_ID}, "import_jobs": jobs, "import_slots_used": 4}
-    assert messages(crowded_imports, **known) == []
+def test_a_dataset_that_was_never_imported_holds_no_foreign_data():
+    nothing = {"import_jobs": {DATASET: []}, "last_full_import_tags": IMPORTED_BEFORE}
+    assert messages(foreign_data, request={"skipImport": True}, **nothing) == []
+
+
+def test_lists_that_are_too_long_are_named():
+    assert messages(incomplete_lists) == []
+    assert messages(incomplete_lists, imports_are_complete=False) == [
+        (
+            "the lists of import jobs are too long to be read in time, so only solutions whose "
+            "data this run imports are trained; to train anyway, start a run with force"
+        )
+    ]
+
+
+# Nothing new
+
+
+def test_a_run_with_nothing_to_do_is_found():
+    known = {"request": {"skipImport": True}, "campaigns": {CAMPAIGN: campaign()}}
+    assert messages(nothing_new, **known) == []
+    served = {"campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)}}
+    trained = {"trained_versions": {SOLUTION: [trained_version()]}, **served}
+    assert messages(nothing_new, **trained) == [], "the export was not imported yet"
+    assert messages(nothing_new, request={"skipImport": True}, **trained) == [
+        (
+            "nothing is new: the exports were imported before, no event tracker sends events, and "
+            "every solution was trained since then; to train anyway, start a run with force"
+        )
+    ]
+
+
+def test_an_update_without_new_data_is_found():
+    known = {
+        "request": {"skipImport": True, "trainingMode": "UPDATE"},
+        "trained_versions": {SOLUTION: [trained_version()]},
+    }
+    assert messages(update_without_news, **known) == [
+        (
+            f"{SOLUTION}: trainingMode UPDATE needs data that are newer than {VERSION}; import new "
+            "data, or start a run with trainingMode FULL"
+        )
+    ]
+    assert messages(update_without_news, event_trackers=["tracker"], **known) == []
+    assert messages(update_without_news, **{**known, "request": {"trainingMode": "UPDATE"}}) == []
+    assert messages(update_without_news, **{**known, "request": {"skipImport": True}}) == []
+    assert messages(update_without_news, **{**known, "trained_versions": {}}) == []
 
 
 # A run to resume
@@ -508,7 +567,11 @@ def test_a_resumed_run_without_any_job_is_found():
     "changes",
     [
         {"import_jobs": {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE FAILED")]}},
-        {"versions_by_name": {VERSION_NAME: version(status="CREATE FAILED")}},
+        {
+            "trained_versions": {
+                SOLUTION: [trained_version(status="CREATE FAILED", tags={"retraining-run": RUN_ID})]
+            }
+        },
     ],
     ids=["import", "version"],
 )

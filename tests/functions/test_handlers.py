@@ -11,12 +11,14 @@ from botocore.response import StreamingBody
 
 from components.state_machine.steps import STEPS
 from functions.errors import RunRefused
+from functions.personalize.tags import api_tags
 from tests.functions.samples import (
     API_TAGS,
     CAMPAIGN,
     DATASET,
     EXECUTION,
     FIELDS,
+    FINGERPRINT,
     GROUP,
     IMPORT_JOB,
     JOB_NAME,
@@ -37,11 +39,13 @@ from tests.functions.samples import (
     configured,
     dataset_resource,
     dataset_result,
+    digest,
     ended_job,
     evaluation,
     finished,
     group_resource,
     import_job,
+    import_summary,
     iso,
     job,
     plan,
@@ -71,6 +75,10 @@ WRITERS = {
 }
 
 
+READERS_THAT_WRITE = {"plan_retraining"}
+"""The functions that read with retries and write without."""
+
+
 @pytest.fixture
 def services(personalize, runtime, executions, s3):
     return {"personalize": personalize, "runtime": runtime, "executions": executions, "s3": s3}
@@ -82,8 +90,11 @@ def handle(monkeypatch, services, caplog):
 
     def call(step, event):
         module = importlib.import_module(f"functions.{step}")
+        names = ["write_client" if step in WRITERS else "read_client"]
+        if step in READERS_THAT_WRITE:
+            names.append("write_client")
         clients = {
-            "write_client" if step in WRITERS else "read_client": services["personalize"].client,
+            **dict.fromkeys(names, services["personalize"].client),
             "runtime_client": services["runtime"].client,
             "stepfunctions": services["executions"].client,
         }
@@ -146,30 +157,49 @@ def expect_objects(s3):
 # Each of these functions expects the requests of a handler, and returns the event and the result.
 
 
+def expect_imports(personalize, *jobs):
+    """Expect the only dataset of the group, and its import jobs, to be listed."""
+    response = {"datasets": [{"datasetArn": DATASET}]}
+    personalize.expect("list_datasets", response, datasetGroupArn=GROUP, maxResults=100)
+    response = {"datasetImportJobs": list(jobs)}
+    request = {"datasetArn": DATASET, "maxResults": 100}
+    personalize.expect("list_dataset_import_jobs", response, **request)
+
+
+def expect_versions(personalize):
+    request = {"solutionArn": SOLUTION, "maxResults": 100}
+    personalize.expect("list_solution_versions", {"solutionVersions": []}, **request)
+
+
+def expect_solution(personalize):
+    response = {"solution": solution_resource()}
+    personalize.expect("describe_solution", response, solutionArn=SOLUTION)
+
+
 def plan_retraining(personalize, executions, s3, **_):
+    expect_solution(personalize)
+    expect_campaign(personalize)
     personalize.expect("describe_dataset", {"dataset": dataset_resource()}, datasetArn=DATASET)
-    personalize.expect("describe_solution", {"solution": solution_resource()}, solutionArn=SOLUTION)
     response = {"datasetGroup": group_resource()}
     personalize.expect("describe_dataset_group", response, datasetGroupArn=GROUP)
-    expect_campaign(personalize)
-    personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []}, datasetArn=DATASET)
-    personalize.expect("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
+    expect_imports(personalize)
     personalize.expect("list_event_trackers", {"eventTrackers": []}, datasetGroupArn=GROUP)
     response = {"schema": {"schema": json.dumps({"fields": FIELDS})}}
     personalize.expect("describe_schema", response, schemaArn=SCHEMA)
-    personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []})
-    expect_tags(personalize, CAMPAIGN)
-    expect_executions(executions)
     expect_objects(s3)
     content = b"USER_ID,ITEM_ID,TIMESTAMP\n" + b"1,2,1790000000\n" * 1000
     response = {"Body": StreamingBody(io.BytesIO(content), len(content))}
     request = {"Bucket": "exports", "Key": "interactions.csv", "Range": "bytes=0-1048575"}
     s3.expect("get_object", response, **request)
+    expect_versions(personalize)
+    expect_executions(executions)
+    expect_tags(personalize, CAMPAIGN)
     request = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
     first_update = planned_campaign(durations=[1440000])
     planned = plan(
         imports=[planned_import(durations=[])],
-        solutions=[planned_solution(durations=[], dataAsOf=None, campaigns=[first_update])],
+        holds={"interactions": None},
+        solutions=[planned_solution(durations=[], campaigns=[first_update])],
     )
     return configured(request), {"settings": settings(), "run": run(request), "plan": planned}
 
@@ -179,7 +209,10 @@ def iteration(**changes):
     return {"settings": settings(), "run": run(), "error": None, **changes}
 
 
-def create_dataset_import_job(personalize, **_):
+def create_dataset_import_job(personalize, s3, **_):
+    expect_objects(s3)
+    request = {"datasetArn": DATASET, "maxResults": 100}
+    personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []}, **request)
     personalize.expect(
         "create_dataset_import_job",
         {"datasetImportJobArn": IMPORT_JOB},
@@ -192,38 +225,52 @@ def create_dataset_import_job(personalize, **_):
     )
     created = {"seconds": 225, "status": "CREATE PENDING", "createdAt": NOW.isoformat()}
     event = iteration(dataset=planned_import(), job=None)
-    return event, job(IMPORT_JOB, **created)
+    return event, job(IMPORT_JOB, isRepeated=False, **created)
 
 
 def watch_dataset_import_job(personalize, s3, **_):
     response = {"datasetImportJob": import_job(status="ACTIVE")}
     personalize.expect("describe_dataset_import_job", response, datasetImportJobArn=IMPORT_JOB)
     expect_objects(s3)
+    confirmed = [{"tagKey": "retraining-confirmed", "tagValue": FINGERPRINT}]
+    personalize.expect("list_tags_for_resource", {"tags": confirmed}, resourceArn=IMPORT_JOB)
     event = iteration(dataset=planned_import(), job=job(IMPORT_JOB))
-    return event, ended_job(IMPORT_JOB, createdAt=iso(minutes=20), endedAt=iso(minutes=5))
+    times = {"createdAt": iso(minutes=20), "endedAt": iso(minutes=5)}
+    return event, ended_job(IMPORT_JOB, isRepeated=False, **times)
 
 
 def create_solution_version(personalize, executions, **_):
-    personalize.expect("list_solution_versions", {"solutionVersions": []}, solutionArn=SOLUTION)
     expect_executions(executions)
+    expect_solution(personalize)
+    imported = import_summary(datasetImportJobArn=IMPORT_JOB)
+    expect_imports(personalize, imported)
+    expect_versions(personalize)
+    learned = {
+        "retraining-digest": digest(import_jobs={DATASET: [imported]}),
+        "retraining-mixed": "unknown",
+    }
     personalize.expect(
         "create_solution_version",
         {"solutionVersionArn": VERSION},
         name=VERSION_NAME,
         solutionArn=SOLUTION,
         trainingMode="FULL",
-        tags=VERSION_TAGS,
+        tags=[*VERSION_TAGS, *api_tags(learned)],
     )
     created = {"seconds": 900, "status": "CREATE PENDING", "createdAt": NOW.isoformat()}
     event = iteration(
-        imports=[dataset_result()], solution=planned_solution(), version=None, campaigns=[]
+        holds={},
+        imports=[dataset_result()],
+        solution=planned_solution(),
+        version=None,
+        campaigns=[],
     )
     return event, job(**created)
 
 
 def watch_solution_version(personalize, **_):
     expect_version(personalize, status="CREATE FAILED", failureReason="too few users")
-    event = iteration(solution=planned_solution(), version=job())
+    event = iteration(holds={}, imports=[], solution=planned_solution(), version=job())
     return event, ended_job(phase="ENDED", status="CREATE FAILED", failure="too few users")
 
 
@@ -346,9 +393,11 @@ def close_run(personalize, executions, **_):
     request = {"executionArn": EXECUTION, "maxResults": 10, "includeExecutionData": True}
     executions.expect("get_execution_history", {"events": [first_state]}, **request)
     response = {"datasetImportJobs": []}
-    personalize.expect("list_dataset_import_jobs", response, datasetArn=DATASET)
+    request = {"datasetArn": DATASET, "maxResults": 100}
+    personalize.expect("list_dataset_import_jobs", response, **request)
     response = {"solutionVersions": [version_summary()]}
-    personalize.expect("list_solution_versions", response, solutionArn=SOLUTION)
+    request = {"solutionArn": SOLUTION, "maxResults": 100}
+    personalize.expect("list_solution_versions", response, **request)
     event = {"detail": {"executionArn": EXECUTION, "stopDate": int(NOW.timestamp() * 1000)}}
     return event, report_without_jobs("FAILED", "TIMED_OUT: no cause given")
 

@@ -5,8 +5,6 @@ import re
 import pytest
 
 from functions.personalize.ownership import (
-    adopted_by_any_run,
-    adopted_by_run,
     belongs_to_run,
     created_by_any_run,
     import_job_name,
@@ -62,19 +60,3 @@ def test_a_job_belongs_to_the_run_that_its_name_contains(name, belongs):
 def test_a_job_with_the_tag_of_any_run_was_created_by_any_run():
     assert created_by_any_run({"retraining-run": "20261122T030000Z"})
     assert not created_by_any_run({"team": "recommendations"})
-
-
-@pytest.mark.parametrize(
-    ("tags", "by_a_run", "by_this_run"),
-    [
-        ({"retraining-adopted-as": VERSION_NAME}, True, True),
-        ({"retraining-adopted-as": OTHER_RUN}, True, False),
-        ({"retraining-adopted-as": OTHER_STACK}, True, False),
-        ({}, False, False),
-    ],
-)
-def test_an_adopted_version_has_the_name_of_the_version_that_it_replaces(
-    tags, by_a_run, by_this_run
-):
-    assert adopted_by_any_run(tags) is by_a_run
-    assert adopted_by_run(tags, settings(), run()) is by_this_run

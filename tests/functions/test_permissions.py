@@ -36,7 +36,7 @@ RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
 """IAM actions that have another name than their operation."""
 IMPLIED = {
     # Tags in a create need an action of their own, and so does the role of an import job.
-    "create_dataset_import_job": {"personalize:TagResource", "iam:PassRole"},
+    "create_dataset_import_job": {"personalize:TagResource", "iam:PassRole", "kms:Decrypt"},
     "create_solution_version": {"personalize:TagResource"},
     # S3 decrypts an object only if the caller may use its key.
     "plan_retraining": {"kms:Decrypt"},

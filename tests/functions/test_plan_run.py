@@ -4,6 +4,7 @@ import pytest
 
 from functions.errors import RunRefused
 from functions.planning.plan_run import plan_run
+from functions.planning.planned_imports import fingerprint
 from functions.planning.situation import datasets_to_import
 from tests.functions.samples import (
     ARN,
@@ -13,21 +14,18 @@ from tests.functions.samples import (
     FIELDS,
     FINGERPRINT,
     ITEMS,
-    JOB_NAME,
     NOW,
     OTHER_SOLUTION,
     ROW,
     RUN_ID,
     SOLUTION,
     VERSION,
-    VERSION_NAME,
     ago,
     campaign,
     dataset_resource,
     dataset_settings,
     export,
     import_summary,
-    iso,
     items_settings,
     limits,
     planned_campaign,
@@ -38,12 +36,14 @@ from tests.functions.samples import (
     s3_object,
     sample,
     settings,
+    situation,
     solution_resource,
     solution_settings,
-    version,
-    version_summary,
+    trained_version,
     world,
 )
+
+MONDAY = import_summary()["datasetImportJobArn"]
 
 
 def plan(request=None, *, settings_=None, **changes):
@@ -83,6 +83,7 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
     created_in = planned_campaign(durations=[1440000])
     assert plan() == {
         "imports": [planned_import()],
+        "holds": {"interactions": MONDAY},
         "solutions": [planned_solution(campaigns=[created_in])],
         "skipped": None,
         "warnings": [],
@@ -92,7 +93,16 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
 def test_the_plan_repeats_no_setting():
     """A new option of a dataset or solution then needs no change of the plan."""
     (planned,) = plan()["imports"]
-    assert set(planned) == {"type", "jobName", "dataLocation", "tags", "durations"}
+    assert set(planned) == {
+        "type",
+        "jobName",
+        "dataLocation",
+        "schemaArn",
+        "newestObjectAt",
+        "isAsked",
+        "tags",
+        "durations",
+    }
     (planned,) = plan()["solutions"]
     assert set(planned) & set(solution_settings()) == {"solutionArn", "trainingMode", "campaigns"}
     (planned,) = planned["campaigns"]
@@ -124,18 +134,6 @@ def test_a_dry_run_plans_everything_and_executes_nothing():
     assert plan({"dryRun": False})["skipped"] is None
 
 
-def test_the_data_are_as_of_the_newest_successful_import_of_any_dataset():
-    jobs = {
-        DATASET: [
-            import_summary(status="CREATE FAILED", lastUpdatedDateTime=ago(1)),
-            import_summary(lastUpdatedDateTime=ago(30)),
-        ],
-        ITEMS: [import_summary(lastUpdatedDateTime=ago(20))],
-    }
-    planned = plan({"skipImport": True}, **{**TWO_OF_EACH, "import_jobs": jobs})
-    assert planned["solutions"][0]["dataAsOf"] == iso(20)
-
-
 # The date in a location
 
 DATED = dataset_settings(
@@ -158,12 +156,13 @@ def test_a_date_in_a_location_is_the_day_of_the_run(changes):
             **DATED,
             "dataLocation": "s3://exports/2026-11-28/2026-11-28.csv",
             "readyMarker": "s3://exports/2026-11-28/_SUCCESS",
+            "day": "2026-11-28",
         }
     ]
 
 
 def test_a_location_without_a_date_stays_as_it_is():
-    assert datasets_to_import(settings(), run()) == [dataset_settings()]
+    assert datasets_to_import(settings(), run()) == [dataset_settings(day=None)]
 
 
 # Guards that refuse
@@ -248,7 +247,7 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
         (
             {
                 "settings_": settings(datasets=[dataset_settings(dataLocation="s3://x/{date}")]),
-                "last_import_tags": {DATASET: {"retraining-run": "20261206T030000Z"}},
+                "import_tags": {MONDAY: {"retraining-run": "20261206T030000Z"}},
             },
             "has imported a later day since",
         ),
@@ -259,27 +258,25 @@ def test_each_of_these_guards_refuses_the_run(changes, message):
     assert message in refusal(**changes)
 
 
-# Guards of exports in a resumed run
+# Guards of exports that are being imported
 
 RESUME = {"resume": RUN_ID}
 BAD_EXPORT = {"exports": {DATASET: export(objects=[], samples=[])}}
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "CREATE IN_PROGRESS"])
-def test_an_export_that_a_resumed_run_has_begun_to_import_is_not_checked_again(status):
+def test_an_export_that_a_run_has_begun_to_import_is_not_checked_again(status):
     """Its objects are older than the import by now, and may have been deleted."""
-    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status=status)]}
-    assert len(plan(RESUME, import_jobs=jobs, **BAD_EXPORT)["imports"]) == 1
+    jobs = {DATASET: [import_summary(status=status)]}
+    of_dataset = situation(**BAD_EXPORT).with_dataset(dataset_settings())
+    tags = {"retraining-run": "x", "retraining-planned": fingerprint(of_dataset)}
+    plan(RESUME, import_jobs=jobs, import_tags={MONDAY: tags}, **BAD_EXPORT)
 
 
-@pytest.mark.parametrize(
-    ("request_", "status"),
-    [({}, "CREATE FAILED"), (RESUME, "CREATE FAILED"), ({}, "ACTIVE")],
-    ids=["failed", "failed and resumed", "not resumed"],
-)
-def test_any_other_export_is_checked(request_, status):
-    jobs = {DATASET: [import_summary(jobName=JOB_NAME, status=status)]}
-    assert "check dataLocation and the job" in refusal(request_, import_jobs=jobs, **BAD_EXPORT)
+@pytest.mark.parametrize("status", ["CREATE FAILED", "ACTIVE"])
+def test_any_other_export_is_checked(status):
+    jobs = {DATASET: [import_summary(status=status)]}
+    assert "check dataLocation and the job" in refusal(import_jobs=jobs, **BAD_EXPORT)
 
 
 # Guards that skip
@@ -295,6 +292,7 @@ def test_an_event_of_the_deployment_is_skipped_even_if_other_guards_would_refuse
 def test_a_run_beside_an_older_one_is_skipped_even_if_other_guards_would_refuse():
     assert plan(older_run=EXECUTION, datasets={}) == {
         "imports": [],
+        "holds": {},
         "solutions": [],
         "skipped": f"{EXECUTION}, an older run, is still running; wait until it has ended, or "
         "stop it",
@@ -303,15 +301,13 @@ def test_a_run_beside_an_older_one_is_skipped_even_if_other_guards_would_refuse(
 
 
 UNCHANGED = {
-    "last_import_tags": {DATASET: {"retraining-fingerprint": FINGERPRINT}},
-    "versions": {SOLUTION: [version_summary(creationDateTime=ago(47))]},
+    "import_tags": {MONDAY: {"retraining-run": "x", "retraining-confirmed": FINGERPRINT}},
+    "trained_versions": {SOLUTION: [trained_version()]},
+    "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
 }
 NOTHING_NEW = "nothing is new: the exports were imported before"
-WAITING = {
-    "versions_by_name": {VERSION_NAME: version(status="ACTIVE", creationDateTime=ago(47))},
-    "trained_by_runs": [VERSION],
-}
-"""A version that was trained after the last import, and that no campaign serves."""
+WAITING = {**UNCHANGED, "campaigns": {CAMPAIGN: campaign()}}
+"""The version that was trained after the last import is not served by the campaign."""
 
 
 def test_a_run_with_nothing_new_is_skipped():
@@ -324,14 +320,14 @@ def test_a_run_with_nothing_new_is_skipped():
     ("request_", "skipped"), [({}, None), ({"dryRun": True}, "this is a dry run")]
 )
 def test_a_version_that_waits_is_deployed_although_nothing_is_new(request_, skipped):
-    planned = plan(request_, **UNCHANGED, **WAITING)
+    planned = plan(request_, **WAITING)
     assert (planned["imports"], planned["skipped"]) == ([], skipped)
     assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
 
 
 def test_an_export_that_is_not_new_is_not_checked():
     """Its marker and its objects are older than the import."""
-    marked = dataset_settings(readyMarker="s3://exports/_SUCCESS", importMode="INCREMENTAL")
+    marked = dataset_settings(readyMarker="s3://exports/_SUCCESS")
     old = {"exports": {DATASET: export(objects=[s3_object(modified_at=ago(100))])}, **UNCHANGED}
     planned = plan(settings_=settings(datasets=[marked]), **old)
     assert planned["skipped"].startswith(NOTHING_NEW)
@@ -348,29 +344,34 @@ def test_a_run_is_refused_although_nothing_is_new():
 
 
 ONCE = limits(maxTrainingsPerMonth=1)
-OFTEN = (
-    f"{SOLUTION}: versions created within 30 days: 1, and limits.maxTrainingsPerMonth is "
-    "1, so wait some days or raise the limit"
-)
+OFTEN = {"settings_": ONCE, "trainings_of_last_month": {SOLUTION: 1, OTHER_SOLUTION: 1}}
+HELD_BACK = "trainings of this pipeline within 30 days: 1"
 
 
-def test_a_run_that_would_train_too_often_is_skipped_and_shows_its_plan():
-    assert plan(settings_=ONCE) == {**plan(), "skipped": OFTEN}
-    assert plan({"dryRun": True}, settings_=ONCE)["skipped"] == OFTEN
+def test_a_solution_that_was_trained_too_often_is_left_out_with_a_warning():
+    planned = plan(**OFTEN)
+    assert (len(planned["imports"]), planned["solutions"], planned["skipped"]) == (1, [], None)
+    (warning,) = planned["warnings"]
+    assert warning.startswith(f"{SOLUTION}: {HELD_BACK}")
 
 
-def test_the_reasons_of_several_solutions_are_joined():
-    versions = {arn: [version_summary()] for arn in (SOLUTION, OTHER_SOLUTION)}
-    changes = {**TWO_OF_EACH, "versions": versions}
-    changes["settings_"] = {**TWO_OF_EACH["settings_"], "limits": ONCE["limits"]}
-    both = plan(**changes)["skipped"].split("; ")
-    assert [reason.partition(": versions")[0] for reason in both] == [SOLUTION, OTHER_SOLUTION]
+def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
+    two = {**TWO_OF_EACH, **OFTEN}
+    two["settings_"] = {**TWO_OF_EACH["settings_"], "limits": ONCE["limits"]}
+    planned = plan({"skipImport": True}, **two)
+    reasons = planned["skipped"].split("; ")
+    assert [reason.partition(": ")[0] for reason in reasons if HELD_BACK in reason] == [
+        SOLUTION,
+        OTHER_SOLUTION,
+    ]
+    assert planned["warnings"] == [], "the reason says it"
+    dry = plan({"skipImport": True, "dryRun": True}, **two)
+    assert dry["skipped"] == "this is a dry run"
 
 
 def test_a_version_that_exists_is_used_however_often_the_solution_was_trained():
-    own = {"versions_by_name": {VERSION_NAME: version()}}
-    assert plan(RESUME, settings_=ONCE, **own)["skipped"] is None
-    assert plan({"skipImport": True}, settings_=ONCE, **WAITING)["skipped"] is None
+    planned = plan({"skipImport": True}, **{**WAITING, **OFTEN})
+    assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
 
 
 # Guards that warn
@@ -383,15 +384,6 @@ def test_automatic_training_is_a_warning_or_a_refusal_as_configured():
     assert warning.startswith(f"{SOLUTION}: also trains automatically")
     refused = refusal(settings_=settings(autoTraining="refuse"), **AUTOMATIC)
     assert refused == f"1 problem with this run:\n  {warning}"
-
-
-def test_crowded_imports_are_a_warning():
-    assert plan(import_slots_used=4)["warnings"] == [
-        (
-            "4 imports are running in this region and this run adds 1, but at most 5 run at once; "
-            "some may wait, and you need not do anything"
-        )
-    ]
 
 
 def test_a_skipped_run_warns_too():

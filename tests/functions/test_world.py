@@ -7,6 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.errors import Throttled
+from functions.personalize.digest import digest_of
+from functions.personalize.tags import api_tags
+from functions.personalize.trained_versions import Learned, TrainedVersion
 from functions.planning import world
 from functions.planning.world import World, read_world
 from tests.functions.samples import (
@@ -21,13 +24,13 @@ from tests.functions.samples import (
     NOW,
     OLD_VERSION,
     PREFIX,
+    RECIPE,
     RUN_ID,
     SCHEDULE,
     SCHEMA,
     SOLUTION,
     TAGS,
     VERSION,
-    VERSION_NAME,
     ago,
     campaign,
     dataset_resource,
@@ -35,6 +38,7 @@ from tests.functions.samples import (
     group_resource,
     import_summary,
     items_settings,
+    limits,
     run,
     settings,
     solution_resource,
@@ -77,6 +81,8 @@ class Service:
         self.campaign_tags = {CAMPAIGN: []}
         self.imports = {DATASET: [[]]}
         """Dataset ARN -> the pages of its import jobs."""
+        self.present = {}
+        """Import job ARN -> the description of a job that the list shows as running."""
         self.import_tags = {}
         """Import job ARN -> tags, in the order in which they are read."""
         self.versions = [[]]
@@ -84,25 +90,27 @@ class Service:
         self.described_versions = {}
         """Version ARN -> description, in the order in which the versions are described."""
         self.version_tags = {}
+        self.counted_tags = {}
+        """Version ARN -> tags that are read to count the trainings of a month."""
         self.event_trackers = [[]]
         self.schemas = {DATASET: FIELDS}
-        self.region = [[]]
-        """The pages of the import jobs of the region."""
+        self.unconfigured = []
+        """The ARNs of the datasets of the group that are not configured."""
 
     def read(self, request=None, settings_=None, datasets=None):
         """Expect the requests in the order in which they are sent, and return the world."""
         settings_ = settings_ or settings()
-        self._expect_descriptions("dataset", self.datasets)
         self._expect_descriptions("solution", self.solutions)
-        self._expect_descriptions("dataset_group", self.groups)
         self._expect_descriptions("campaign", self.campaigns)
-        for arn, pages in self.imports.items():
-            self._expect_list("dataset_import_jobs", pages, datasetArn=arn)
+        self._expect_descriptions("dataset", self.datasets)
+        self._expect_descriptions("dataset_group", self.groups)
+        for arn in self._existing(self.groups):
+            arns = [*self._existing(self.datasets), *self.unconfigured]
+            listed = [{"datasetArn": dataset_arn} for dataset_arn in arns]
+            self._expect_list("datasets", [listed], datasetGroupArn=arn, maxResults=100)
+            for dataset_arn in arns:
+                self._expect_imports(dataset_arn)
         self._expect_tags(self.import_tags)
-        for arn in self._existing(self.solutions):
-            self._expect_list("solution_versions", self.versions, solutionArn=arn)
-        self._expect_descriptions("solution_version", self.described_versions)
-        self._expect_tags(self.version_tags)
         for arn in self._existing(self.groups):
             self._expect_list("event_trackers", self.event_trackers, datasetGroupArn=arn)
         for fields in self.schemas.values():
@@ -110,7 +118,13 @@ class Service:
             self.personalize.expect(
                 "describe_schema", {"schema": {"schema": schema}}, schemaArn=SCHEMA
             )
-        self._expect_list("dataset_import_jobs", self.region)
+        for arn in self._existing(self.solutions):
+            self._expect_list("solution_versions", self.versions, solutionArn=arn, maxResults=100)
+        for arn, tags in self.version_tags.items():
+            self._expect_tags({arn: tags})
+            if arn in self.described_versions:
+                self._expect_descriptions("solution_version", {arn: self.described_versions[arn]})
+        self._expect_tags(self.counted_tags)
         self._expect_tags(self.campaign_tags)
         return read_world(
             self.personalize.client,
@@ -119,6 +133,17 @@ class Service:
             datasets=settings_["datasets"] if datasets is None else datasets,
             solutions=settings_["solutions"],
         )
+
+    def _expect_imports(self, arn):
+        """Expect the import jobs of a dataset, and a description of those that are running."""
+        pages = self.imports.get(arn, [[]])
+        self._expect_list("dataset_import_jobs", pages, datasetArn=arn, maxResults=100)
+        for job in (job for page in pages for job in page if job["status"] == "CREATE IN_PROGRESS"):
+            self.personalize.expect(
+                "describe_dataset_import_job",
+                {"datasetImportJob": self.present.get(job["datasetImportJobArn"], job)},
+                datasetImportJobArn=job["datasetImportJobArn"],
+            )
 
     def _existing(self, resources):
         return [arn for arn, resource in resources.items() if resource]
@@ -159,6 +184,8 @@ EMPTY = World(
     exports={DATASET: ("s3", LOCATION, None)},
     solutions={SOLUTION: solution_resource()},
     versions={SOLUTION: []},
+    trained_versions={SOLUTION: []},
+    trainings_of_last_month={SOLUTION: 0},
     campaigns={CAMPAIGN: campaign()},
     event_trackers=[],
     campaign_tags={CAMPAIGN: {}},
@@ -185,14 +212,28 @@ def test_lists_are_read_to_their_last_page_and_sorted_newest_first(service):
     service.import_tags = {OWN_ARN: API_TAGS}
     service.described_versions = {VERSION: version()}
     service.version_tags = {VERSION: []}
-    assert service.read() == replace(
-        EMPTY,
-        import_jobs={DATASET: [OWN, import_summary()]},
-        versions={SOLUTION: [NEW, OLD]},
-        versions_by_name={VERSION_NAME: version()},
-        last_import_tags={DATASET: TAGS},
-        last_full_import_tags={DATASET: TAGS},
-    )
+    seen = service.read()
+    assert seen.import_jobs == {DATASET: [OWN, import_summary()]}
+    assert seen.versions == {SOLUTION: [NEW, OLD]}
+    assert seen.import_tags == {OWN_ARN: TAGS}
+    assert seen.tags_of_newest_import(DATASET) == TAGS
+    assert seen.last_full_import_tags == {DATASET: TAGS}
+
+
+def test_the_imports_of_datasets_that_are_not_configured_are_listed(service):
+    service.unconfigured = [ITEMS]
+    service.imports = {DATASET: [[]], ITEMS: [[OWN]]}
+    seen = service.read()
+    assert seen.import_jobs == {DATASET: [], ITEMS: [OWN]}
+    assert seen.import_tags == {}
+
+
+def test_an_import_that_the_list_shows_as_running_is_described(service):
+    service.imports = {DATASET: [[{**OWN, "status": "CREATE IN_PROGRESS"}]]}
+    service.present = {OWN_ARN: {**OWN, "lastUpdatedDateTime": ago(1)}}
+    service.import_tags = {OWN_ARN: API_TAGS}
+    seen = service.read()
+    assert seen.import_jobs == {DATASET: [{**OWN, "lastUpdatedDateTime": ago(1)}]}
 
 
 @pytest.mark.parametrize("missing", ["datasets", "solutions", "campaigns"])
@@ -206,13 +247,13 @@ def test_a_resource_that_does_not_exist_is_left_out(service, missing):
         service.imports, service.schemas, service.groups = {}, {}, {}
         without |= {"import_jobs": {}, "schemas": {}, "dataset_groups": {}}
     if missing == "solutions":
-        without |= {"versions": {}}
+        without |= {"versions": {}, "trained_versions": {}, "trainings_of_last_month": {}}
     assert service.read() == replace(EMPTY, **without)
 
 
 def test_a_group_that_does_not_exist_is_left_out_with_its_event_trackers(service):
     service.groups = {GROUP: None}
-    assert service.read() == replace(EMPTY, dataset_groups={})
+    assert service.read() == replace(EMPTY, dataset_groups={}, import_jobs={})
 
 
 def test_all_datasets_are_read_but_only_the_exports_to_import(service):
@@ -241,12 +282,6 @@ def test_only_active_event_trackers_count(service):
     assert service.read().event_trackers == [f"{ARN}:event-tracker/{name}" for name in "ac"]
 
 
-def test_the_running_imports_of_the_whole_region_use_slots(service):
-    statuses = ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE", "CREATE FAILED"]
-    service.region = [[import_summary(status=status)] for status in statuses]
-    assert service.read().import_slots_used == 2
-
-
 # The last imports
 
 
@@ -255,33 +290,51 @@ def test_an_import_is_known_by_its_tag_whatever_its_name_is(service, name):
     service.imports = {DATASET: [[{**OWN, "jobName": name}]]}
     service.import_tags = {OWN_ARN: API_TAGS}
     seen = service.read()
-    assert (seen.last_import_tags, seen.last_full_import_tags) == ({DATASET: TAGS}, {DATASET: TAGS})
+    assert seen.tags_of_newest_import(DATASET) == TAGS
+    assert seen.last_full_import_tags == {DATASET: TAGS}
 
 
 def test_an_import_without_the_tag_of_a_run_is_foreign_whatever_its_name_is(service):
     service.imports = {DATASET: [[OWN]]}
     service.import_tags = {OWN_ARN: [FOREIGN_TAG]}
     seen = service.read()
-    assert (seen.last_import_tags, seen.last_full_import_tags) == ({}, {})
+    assert seen.tags_of_newest_import(DATASET) == {"team": "analytics"}
+    assert seen.last_full_import_tags == {}
 
 
 def test_the_tags_of_a_failed_import_are_not_read(service):
     service.imports = {DATASET: [[{**OWN, "status": "CREATE FAILED"}]]}
     seen = service.read()
-    assert (seen.last_import_tags, seen.last_full_import_tags) == ({}, {})
+    assert (seen.import_tags, seen.tags_of_newest_import(DATASET)) == ({}, {})
 
 
-def test_the_last_import_is_not_known_if_a_foreign_one_is_newer(service):
-    service.imports = {DATASET: [[FOREIGN, OWN]]}
-    service.import_tags = {FOREIGN["datasetImportJobArn"]: [FOREIGN_TAG], OWN_ARN: API_TAGS}
-    assert service.read().last_import_tags == {}
+def test_the_newest_import_is_the_one_that_ended_last(service):
+    late = {**FOREIGN, "creationDateTime": ago(72), "lastUpdatedDateTime": ago(1)}
+    service.imports = {DATASET: [[OWN, late]]}
+    service.import_tags = {late["datasetImportJobArn"]: [FOREIGN_TAG], OWN_ARN: API_TAGS}
+    assert service.read().tags_of_newest_import(DATASET) == {"team": "analytics"}
 
 
-def test_the_last_import_is_the_last_one_that_succeeded(service):
-    failed = {**OWN, "status": "CREATE FAILED", "creationDateTime": ago(1)}
-    service.imports = {DATASET: [[failed, OWN]]}
-    service.import_tags = {OWN_ARN: API_TAGS}
-    assert service.read().last_import_tags == {DATASET: TAGS}
+def test_the_tags_of_a_running_import_are_read(service):
+    running = {**OWN, "status": "CREATE IN_PROGRESS"}
+    service.imports = {DATASET: [[running, import_summary()]]}
+    monday = import_summary()["datasetImportJobArn"]
+    service.import_tags = {OWN_ARN: API_TAGS, monday: []}
+    assert service.read().import_tags == {OWN_ARN: TAGS, monday: {}}
+
+
+def test_the_tags_of_a_month_of_imports_are_read_if_the_location_has_a_day(service):
+    jobs = [
+        import_summary(datasetImportJobArn=f"{ARN}:dataset-import-job/{n}", creationDateTime=ago(n))
+        for n in range(40)
+    ]
+    service.imports = {DATASET: [jobs]}
+    service.import_tags = {
+        job["datasetImportJobArn"]: API_TAGS if number == 0 else []
+        for number, job in enumerate(jobs[:31])
+    }
+    dated = dataset_settings(day="2026-11-29")
+    assert len(service.read(datasets=[dated]).import_tags) == 31
 
 
 INCREMENTAL = {
@@ -346,92 +399,86 @@ def test_the_tags_of_a_sixth_full_import_are_not_read(service):
 # Versions
 
 
-@pytest.mark.parametrize("request_", [{"resume": "x"}, {"skipImport": True}], ids=str)
-def test_versions_are_described_if_the_run_may_find_one_by_its_name(service, request_):
-    by_hand = version(solutionVersionArn=OLD_VERSION, name="by-hand")
+def test_a_version_that_has_learned_the_newest_imports_is_read(service):
+    service.imports = {DATASET: [[import_summary()]]}
+    monday = import_summary()["datasetImportJobArn"]
+    service.import_tags = {monday: []}
     service.versions = [[OLD, NEW]]
-    service.described_versions = {VERSION: version(), OLD_VERSION: by_hand}
-    service.version_tags = {VERSION: API_TAGS, OLD_VERSION: []}
-    seen = service.read(request_)
-    assert seen.versions_by_name == {VERSION_NAME: version(), "by-hand": by_hand}
-    assert seen.trained_by_runs == {VERSION}, "the tag decides"
-    assert seen.verdicts == {}
+    learned = {"retraining-run": RUN_ID, "retraining-digest": "d", "retraining-mixed": "false"}
+    service.version_tags = {VERSION: api_tags(learned)}
+    (seen,) = service.read().trained_versions[SOLUTION]
+    assert seen == TrainedVersion(
+        arn=VERSION,
+        solution_arn=SOLUTION,
+        status="ACTIVE",
+        mode="FULL",
+        created_at=ago(1),
+        ended_at=ago(70),
+        tags=learned,
+        learned=Learned(digest="d", is_mixed=False),
+    ), "the older version cannot have learned the import"
 
 
-def test_the_verdicts_of_described_versions_are_known(service):
+def test_a_version_without_a_record_is_described(service):
+    service.versions = [[NEW]]
+    service.version_tags = {VERSION: []}
+    service.described_versions = {VERSION: version(recipeArn=RECIPE)}
+    (seen,) = service.read().trained_versions[SOLUTION]
+    assert seen.status == "CREATE IN_PROGRESS", "the list is older than the description"
+    assert seen.learned == Learned(digest=digest_of({}, solution_resource(), NOW), is_mixed=False)
+    assert (seen.is_known, seen.is_foreign, seen.is_recorded) == (False, True, False)
+
+
+def test_the_newest_active_version_is_read_although_an_import_is_newer(service):
+    service.imports = {DATASET: [[{**OWN, "lastUpdatedDateTime": ago(0.5)}]]}
+    service.import_tags = {OWN_ARN: API_TAGS}
+    service.versions = [[OLD, NEW]]
+    service.version_tags = {VERSION: []}
+    service.described_versions = {VERSION: version(status="ACTIVE", recipeArn=RECIPE)}
+    (seen,) = service.read().trained_versions[SOLUTION]
+    assert seen.arn == VERSION
+
+
+def test_the_verdicts_of_versions_are_known(service):
     service.versions = [[NEW]]
     service.described_versions = {VERSION: version()}
     rejected = {"tagKey": "retraining-verdict", "tagValue": "REJECTED"}
     service.version_tags = {VERSION: [*API_TAGS, rejected]}
-    assert service.read({"resume": "x"}).verdicts == {VERSION: "REJECTED"}
+    assert service.read().verdicts == {VERSION: "REJECTED"}
 
 
-@pytest.mark.parametrize("request_", [{}, {"skipImport": False}], ids=str)
-def test_any_other_run_describes_only_the_newest_active_version(service, request_):
-    failed = {**NEW, "solutionVersionArn": f"{SOLUTION}/failed", "status": "CREATE FAILED"}
-    service.versions = [[OLD, NEW, {**failed, "creationDateTime": ago(0.5)}]]
-    service.described_versions = {VERSION: version()}
-    service.version_tags = {VERSION: []}
-    assert service.read(request_).versions_by_name == {VERSION_NAME: version()}
-
-
-def test_the_newer_of_two_versions_with_one_name_counts(service):
-    service.versions = [[OLD, NEW]]
-    second = version(solutionVersionArn=OLD_VERSION)
-    service.described_versions = {VERSION: version(), OLD_VERSION: second}
-    service.version_tags = {VERSION: [], OLD_VERSION: []}
-    assert service.read({"skipImport": True}).versions_by_name == {VERSION_NAME: version()}
-
-
-def test_a_version_without_a_name_is_left_out(service):
-    nameless = version()
-    del nameless["name"]
-    service.versions = [[NEW]]
-    service.described_versions = {VERSION: nameless}
-    service.version_tags = {VERSION: []}
-    assert service.read({"skipImport": True}).versions_by_name == {}
-
-
-@pytest.mark.parametrize(
-    ("request_", "adopted_as", "known"),
-    [
-        ({}, VERSION_NAME, True),
-        ({"skipImport": True}, VERSION_NAME, True),
-        ({"resume": RUN_ID}, VERSION_NAME, True),
-        ({"resume": RUN_ID}, VERSION_NAME.replace(RUN_ID, "20261122T030000Z"), False),
-        ({}, f"ffffffff{VERSION_NAME[8:]}", True),
-        ({"resume": RUN_ID}, f"ffffffff{VERSION_NAME[8:]}", False),
-    ],
-    ids=[
-        "by any run",
-        "by any run, no import",
-        "by this run",
-        "by another run",
-        "by a run of another stack",
-        "by this run of another stack",
-    ],
-)
-def test_a_version_that_was_adopted_is_known_by_its_tag(service, request_, adopted_as, known):
-    foreign = version(name="by-hand")
-    service.versions = [[NEW]]
-    service.described_versions = {VERSION: foreign}
-    service.version_tags = {VERSION: [{"tagKey": "retraining-adopted-as", "tagValue": adopted_as}]}
-    assert service.read(request_).adopted_versions == ({SOLUTION: foreign} if known else {})
-
-
-def test_only_the_ten_newest_versions_are_described(service):
-    arns = [f"{SOLUTION}/{hours}" for hours in range(12)]
+def test_only_the_twenty_newest_versions_are_read(service):
+    arns = [f"{SOLUTION}/{hours}" for hours in range(22)]
     service.versions = [
         [
             version_summary(solutionVersionArn=arn, creationDateTime=ago(hours))
             for hours, arn in enumerate(arns)
         ]
     ]
-    service.described_versions = {
-        arn: version(solutionVersionArn=arn, name=arn[-1]) for arn in arns[:10]
+    service.version_tags = {arn: [] for arn in arns[:20]}
+    service.described_versions = {arn: version(solutionVersionArn=arn) for arn in arns[:20]}
+    assert len(service.read().trained_versions[SOLUTION]) == 20
+
+
+@pytest.mark.parametrize(
+    ("limit", "count"), [(0, 0), (1, 1), (2, 1), (3, 0)], ids=["none", "one", "two", "three"]
+)
+def test_the_trainings_of_a_month_are_counted_if_the_limit_may_be_reached(service, limit, count):
+    failed = {**NEW, "solutionVersionArn": f"{SOLUTION}/failed", "status": "CREATE FAILED"}
+    failed["creationDateTime"] = ago(0.5)
+    last_month = {
+        **OLD,
+        "solutionVersionArn": f"{SOLUTION}/before",
+        "creationDateTime": ago(30 * 24),
     }
-    service.version_tags = {arn: [] for arn in arns[:10]}
-    assert sorted(service.read({"skipImport": True}).versions_by_name) == list("0123456789")
+    service.versions = [[NEW, failed, OLD, last_month]]
+    newest_first = [failed, NEW, OLD, last_month]
+    service.version_tags = {item["solutionVersionArn"]: [] for item in newest_first}
+    service.described_versions = {arn: version() for arn in service.version_tags}
+    recent = {VERSION: API_TAGS, OLD_VERSION: []}
+    service.counted_tags = recent if 0 < limit < 3 else {}
+    seen = service.read(settings_=limits(maxTrainingsPerMonth=limit))
+    assert seen.trainings_of_last_month == {SOLUTION: count}
 
 
 def test_a_solution_may_have_no_campaigns(service):

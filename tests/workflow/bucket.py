@@ -35,7 +35,8 @@ class Bucket:
     def put(self, key: str, content: bytes) -> None:
         """Write an object now."""
         self.objects[key] = content
-        self.modified[key] = self.clock()
+        # S3 has whole seconds.
+        self.modified[key] = self.clock().replace(microsecond=0)
 
     # The client of S3
 

@@ -1,7 +1,5 @@
 """A run adopts a version that exists already, instead of training another version."""
 
-import pytest
-
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import RUN_ID, before_step, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report
@@ -10,27 +8,13 @@ from tests.world import PREFIX, campaign_arn, solution_arn
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
 
 
-@pytest.mark.parametrize("request_", [{}, {"trainingMode": "FULL"}])
-def test_a_version_with_the_name_of_the_run_is_adopted(request_):
+def test_a_version_without_a_tag_is_foreign_whatever_its_name_is():
     with deploy() as pipeline:
-        pipeline.foreign_training(VERSION_NAME, **request_)
+        pipeline.foreign_training(VERSION_NAME)
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("CreateSolutionVersion") == []
     assert outcomes(execution) == DEPLOYED
-    assert report(execution)["solutions"][0]["adopted"] is False, (
-        "its name shows that this run created it"
-    )
-
-
-def test_a_different_version_with_the_name_of_the_run_is_an_error():
-    with deploy() as pipeline:
-        pipeline.foreign_training(VERSION_NAME, trainingMode="UPDATE")
-        execution = pipeline.run(skipImport=True)
-        version = pipeline.versions()[-1]
-    assert failures(execution)["taste"].startswith(
-        f"NameTaken: {version} cannot be used as {VERSION_NAME}, because it has trainingMode "
-        "UPDATE instead of FULL; "
-    )
+    assert report(execution)["solutions"][0]["adopted"] is True
 
 
 def test_a_foreign_training_that_started_before_the_end_of_the_imports_is_not_adopted():

@@ -65,7 +65,7 @@ def test_the_run_waits_for_an_update_in_each_form_that_the_service_may_show(verb
     with deploy(switches=switches) as pipeline:
         first = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[-1]
-        second = pipeline.run(skipImport=True, scheduledTime="2026-12-06T03:00:00Z")
+        second = pipeline.run(skipImport=True, force=True, scheduledTime="2026-12-06T03:00:00Z")
         assert pipeline.served_version() == pipeline.versions()[-1]
         assert len(pipeline.requests("UpdateCampaign")) == 2
     assert outcomes(first) == outcomes(second) == DEPLOYED

@@ -50,7 +50,7 @@ CONTENTS = {
         "Has the dataset import job ended?",
         "Wait for dataset import job",
         "Watch dataset import job",
-        "Wait for a free import slot",
+        "Wait to import",
         "Dataset imported",
         "Dataset not imported",
     ],
@@ -59,6 +59,7 @@ CONTENTS = {
         "Has the solution version ended?",
         "Wait for solution version",
         "Watch solution version",
+        "Wait to train",
         "Stop solution version",
         "Update campaigns",
         "Solution finished",
@@ -201,11 +202,14 @@ def test_only_errors_without_an_effect_are_retried_after_a_random_pause():
 def test_a_function_that_writes_has_ended_before_its_retry_starts():
     """Two invocations at the same time would both find no job, and would both create one."""
     write_verbs = ("Create", "Stop", "Update", "Tag", "PassRole")
+    writes_equal_tags = ("plan_retraining", "watch_dataset_import_job", "watch_solution_version")
     for name, state in states("Task"):
         step = STEPS[function_of(state)]
         actions = [action.partition(":")[2] for group in step.grants.values() for action in group]
         if not any(action.startswith(write_verbs) for action in actions):
             continue
+        if function_of(state) in writes_equal_tags:
+            continue  # Two invocations at the same time write the same tags.
         for retry in state["Retry"]:
             if "Lambda.Unknown" in retry["ErrorEquals"]:
                 assert retry["IntervalSeconds"] > step.timeout_seconds, name

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, handler
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes, problems_of, report
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, problems_of, report
 from tests.world import (
     MOVIES,
     PREFIX,
@@ -545,23 +545,25 @@ def test_a_custom_solution_in_a_domain_group_is_retrained():
 # During and after the import
 
 
-def test_an_export_that_changes_during_the_import_is_reported_and_imported_by_the_next_run():
+def test_an_export_that_changes_during_the_import_is_imported_once_more_by_the_same_run():
     with deploy() as pipeline:
         started = pipeline.start()
         pipeline.sleep(300)
         pipeline.bucket.put("items.csv", exports()["items.csv"] + b"\ni999,g9")
         first = started.wait()
         second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 6
+        names = [request["jobName"] for request in pipeline.requests("CreateDatasetImportJob")]
     job_arn = report(first)["imports"][1]["datasetImportJobArn"]
+    assert job_arn.endswith(names[3])
+    assert names[3] == f"{PREFIX}-{RUN_ID}-items-2"
     assert report(first)["warnings"] == [
         (
-            f"{job_arn}: s3://exports/items.csv was changed during the import; the next run "
-            "imports it again"
+            f"{job_arn}: s3://exports/items.csv was changed during the import, so it is imported "
+            "once more"
         )
     ]
-    assert report(second)["warnings"] == []
-    assert outcomes(first) == outcomes(second) == ALL_DONE
+    assert outcomes(first) == ALL_DONE
+    assert report(second)["status"] == "SKIPPED", "the first run has imported the change"
 
 
 def test_an_export_that_is_deleted_during_the_import_is_reported():
@@ -576,8 +578,7 @@ def test_an_export_that_is_deleted_during_the_import_is_reported():
         handlers={"watch_dataset_import_job": delete_users},
     ) as pipeline:
         execution = pipeline.run()
-    (warning,) = report(execution)["warnings"]
-    assert warning.endswith(
-        ": s3://exports/users.csv was changed during the import; the next run imports it again"
-    )
-    assert outcomes(execution) == ALL_DONE
+    assert failures(execution) == {
+        "users": "RunRefused: 1 problem with this run:\n  datasets.users: there is no object at "
+        "s3://exports/users.csv; check dataLocation and the job that writes the export"
+    }

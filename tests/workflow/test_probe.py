@@ -174,7 +174,7 @@ def test_a_version_with_a_rollback_is_never_deployed_again():
         pipeline.run(skipImport=True)
         bad = pipeline.versions()[-1]
         resumed = pipeline.run(resume=RUN_ID, skipImport=True)
-        pipeline.machine.start({"skipImport": True}).wait()
+        pipeline.machine.start({"skipImport": True, "force": True}).wait()
         updates = pipeline.requests("UpdateCampaign")
         targets = [request["solutionVersionArn"] for request in updates]
         assert targets.count(bad) == 1, "only the first run deployed this version"
@@ -405,7 +405,7 @@ def test_a_rollback_without_permission_to_describe_the_campaign_moves_it_all_the
 @pytest.mark.parametrize("fault", ["throttle", "deny"])
 def test_a_trial_that_cannot_be_written_leaves_the_campaign_where_it_is(fault):
     with deploy_probed() as pipeline:
-        pipeline.inject_fault(fault, operation="TagResource", times=None)
+        pipeline.inject_fault(fault, operation="TagResource", of=campaign_arn(), times=None)
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == []
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}

@@ -38,8 +38,9 @@ def test_it_deploys_a_version_of_the_earlier_stack_that_waits():
 
 def test_it_compares_an_export_with_what_the_earlier_stack_imported():
     with deploy() as pipeline:
+        first, second = interactions(6000), interactions(1200)
+        pipeline.bucket.put("interactions.csv", first)
         pipeline.run()
-        first, second = interactions(1200), interactions(400)
         pipeline.bucket.put("interactions.csv", second)
         execution = run_recreated(pipeline)
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3

@@ -6,6 +6,8 @@ import pytest
 
 from components.rules.metrics import NDCG_AT_10
 from functions.exports import read_export
+from functions.personalize.fingerprint import fingerprint_of
+from functions.personalize.tags import tags_of
 from tests.workflow.clients import FUNCTIONS
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, failed_calls, ndcg, outcomes, report
@@ -92,12 +94,13 @@ def api_tags(**tags):
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
 
 
-def import_tags(export):
+def import_tags(export, dataset):
     """Return the tags of an import job."""
     facts = {
         "retraining-bytes": str(export.size),
         "retraining-bytes-counted": "first level",
-        "retraining-fingerprint": export.fingerprint,
+        "retraining-planned": fingerprint_of(export, "FULL", dataset["schemaArn"]),
+        "retraining-confirmed": "no",
     }
     return api_tags(**facts)
 
@@ -113,6 +116,11 @@ def test_a_good_run_requests_exactly_what_is_configured():
             dataset_type: read_export(pipeline.bucket, f"s3://exports/{dataset_type}.csv")
             for dataset_type in DATASET_TYPES
         }
+        datasets = {
+            kind: pipeline.client.describe_dataset(datasetArn=dataset_arn(kind))["dataset"]
+            for kind in DATASET_TYPES
+        }
+        digest = tags_of(pipeline.client, new)["retraining-digest"]
     assert imports == [
         {
             "jobName": f"{JOB_PREFIX}-{dataset_type}-1",
@@ -120,7 +128,7 @@ def test_a_good_run_requests_exactly_what_is_configured():
             "dataSource": {"dataLocation": f"s3://exports/{dataset_type}.csv"},
             "roleArn": IMPORT_ROLE,
             "importMode": "FULL",
-            "tags": import_tags(export),
+            "tags": import_tags(export, datasets[dataset_type]),
         }
         for dataset_type, export in exports.items()
     ]
@@ -129,7 +137,7 @@ def test_a_good_run_requests_exactly_what_is_configured():
             "name": f"{JOB_PREFIX}-0b519087-1",
             "solutionArn": solution_arn(),
             "trainingMode": "FULL",
-            "tags": api_tags(),
+            "tags": api_tags(**{"retraining-digest": digest, "retraining-mixed": "unknown"}),
         }
     ]
     assert updates == [

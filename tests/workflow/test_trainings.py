@@ -64,19 +64,31 @@ def test_a_training_that_a_person_stopped_is_not_repeated():
     }
 
 
-def test_a_training_that_cannot_be_created_is_reported():
+QUOTA = "More than 20 resources with PENDING or IN_PROGRESS status"
+
+
+@pytest.mark.parametrize("fault", ["limit-exceeded", "resource-in-use"])
+def test_a_training_waits_until_there_is_room_for_it(fault):
     with deploy() as pipeline:
-        quota = "More than 20 resources with PENDING or IN_PROGRESS status"
-        pipeline.inject_fault("limit-exceeded", operation="CreateSolutionVersion", message=quota)
+        pipeline.inject_fault(fault, operation="CreateSolutionVersion", times=5)
         execution = pipeline.run(skipImport=True)
+        assert len(pipeline.requests("CreateSolutionVersion")) == 6
+    assert outcomes(execution) == DEPLOYED
+    assert failed_calls(execution) == [], "a full quota is no error of a function"
+
+
+def test_a_training_that_cannot_be_created_is_reported_after_the_deadline():
+    limits = LimitsArgs(max_training_hours=2)
+    with deploy(MOVIES.with_options(limits=limits)) as pipeline:
+        pipeline.inject_fault(
+            "limit-exceeded", operation="CreateSolutionVersion", message=QUOTA, times=None
+        )
+        started_at = pipeline.clock.now()
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.clock.now() - started_at < timedelta(hours=2, minutes=5)
     assert failures(execution) == {
-        "taste": "LimitExceededException: An error occurred (LimitExceededException) when calling "
-        f"the CreateSolutionVersion operation (reached max retries: 0): {quota}"
+        "taste": f"gave up after 2 hours: the training cannot start yet: {QUOTA}"
     }
-    assert report(execution)["solutions"][0]["solutionVersionArn"] is None
-
-
-# Deadlines
 
 
 def test_a_training_is_stopped_at_its_deadline():
@@ -210,7 +222,7 @@ def test_a_function_that_was_killed_after_it_created_a_version_adopts_the_versio
 
 def test_a_version_that_is_not_listed_yet_is_searched_again_if_its_name_is_taken():
     def let_lists_be_stale(_event):
-        pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=90, times=2)
+        pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=200, times=2)
 
     with deploy(
         switches=Switches(unique_version_names=True),

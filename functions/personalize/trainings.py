@@ -1,0 +1,368 @@
+"""Creates, adopts, polls, judges and stops the trainings of solution versions."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from .. import aws, clock
+from ..errors import ServiceUnavailable
+from ..executions import older_run
+from .digest import digest_of
+from .foreign_imports import foreign_imports, replaced_message
+from .import_lists import group_imports
+from .jobs import created_job, described_job, postponed_job, refused_job, skipped_job
+from .statuses import cannot_succeed, is_running
+from .tags import ADOPTED, DIGEST, MIXED, RUN, UNKNOWN, api_tags, tags_of, write_tags
+from .trained_versions import (
+    imports_during,
+    learned_by,
+    read_trained_versions,
+    recorded_learning,
+    tags_of_learning,
+)
+from .versions import describe_version, versions
+from .watch import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
+
+    from ..contract import Job, PlannedSolution, Run, Settings
+    from .foreign_imports import ForeignImports
+    from .import_lists import GroupImports
+    from .trained_versions import TrainedVersion
+
+STOP_GRACE = timedelta(hours=1)
+"""The time that a training may take to stop. After this time it counts as ended."""
+STOP_PAUSE = 30
+"""Seconds between polls of a training that is stopping."""
+WAIT_PAUSE = 300
+"""Seconds between tries to create a training. A training takes 40 minutes to several hours."""
+
+
+def create_solution_version(
+    client: PersonalizeClient,
+    settings: Settings,
+    run: Run,
+    planned_solution: PlannedSolution,
+    *,
+    known_imports: Mapping[str, str | None],
+    last_try: Job | None,
+) -> Job:
+    """Start a training, unless the run can use another version, must wait, or must not train.
+
+    The run uses, in this order: the existing version of the plan, a version of any run that has
+    learned the present imports, or a foreign version in training that learns them. The phase of a
+    version that is ACTIVE already is NEAR, so it is watched and judged like any other version.
+
+    Args:
+        client: a client that sends each request once.
+        settings: the settings of the pipeline.
+        run: the run that needs the version.
+        planned_solution: the version to create or to use.
+        known_imports: type of each configured dataset -> the import job that it should hold.
+        last_try: the result of the last try, or None if there was no try yet.
+
+    Raises:
+        ServiceUnavailable: a version with the planned name exists and is not listed yet.
+    """
+    if planned_solution["existingVersionArn"]:
+        version = describe_version(client, planned_solution["existingVersionArn"])
+        return _job_of(version, foreign=planned_solution["existingVersionIsForeign"])
+    arn = planned_solution["solutionArn"]
+    if older := older_run(aws.stepfunctions(), run):
+        return skipped_job(
+            arn, f"{older}, an older run, is still running; wait until it has ended, or stop it"
+        )
+    solution = client.describe_solution(solutionArn=arn)["solution"]
+    known_arns = [known for known in known_imports.values() if known]
+    imports = group_imports(client, solution["datasetGroupArn"], known_arns)
+    started_at = datetime.fromisoformat(run["startedAt"])
+    foreign = foreign_imports(client, settings, imports.jobs, known_imports, since=started_at)
+    if obstacle := _obstacle(settings, arn, foreign, last_try):
+        return obstacle
+    candidates = read_trained_versions(client, solution, versions(client, arn), imports)
+    digest = digest_of(imports.jobs, solution, clock.now()) if imports.is_complete else None
+    if usable := _usable_version(candidates, digest, planned_solution):
+        return _adopted_job(client, usable, planned_solution)
+    job = _train(client, settings, planned_solution, digest, last_try)
+    warnings = _warnings(candidates, foreign, imports)
+    return {**job, "warnings": [*job["warnings"], *warnings]}
+
+
+def watch_solution_version(
+    client: PersonalizeClient,
+    settings: Settings,
+    run: Run,
+    planned_solution: PlannedSolution,
+    *,
+    known_imports: Mapping[str, str | None],
+    training: Job,
+) -> Job:
+    """Poll the training until it ends or until this invocation has used its time.
+
+    A version that has become ACTIVE is judged: its tags say what it learned, and it is not used if
+    a foreign import has replaced the data. A training that was asked to stop is polled once, and
+    then the workflow waits for STOP_PAUSE.
+    """
+
+    def describe() -> Job:
+        version = describe_version(client, training["arn"])
+        return _job_of(version, foreign=training["foreign"])
+
+    if "stopRequestedAt" in training:
+        job = _stopping_job(describe(), training)
+    else:
+        job = watch(
+            describe,
+            durations=planned_solution["durations"],
+            max_hours=settings["limits"]["maxTrainingHours"],
+            warnings=training["warnings"],
+        )
+    if job["phase"] != "ACTIVE":
+        return job
+    return _judged_job(client, settings, run, known_imports, job)
+
+
+def stop_solution_version(client: PersonalizeClient, training: Job) -> Job:
+    """Stop an overdue training of this pipeline, and return its job.
+
+    The run no longer waits for a foreign training, but does not stop it. If a training has ended in
+    the meantime, its result counts: a version that is ACTIVE now is watched and judged.
+    """
+    job = _job_of(describe_version(client, training["arn"]), foreign=training["foreign"])
+    if job["phase"] != "UNDER_WAY":
+        phase = "NEAR" if job["phase"] == "ACTIVE" else job["phase"]
+        return {**job, "phase": phase, "warnings": training["warnings"]}
+    if training["foreign"]:
+        return {**training, "phase": "ENDED"}
+    stop_training(client, training["arn"], job["status"])
+    return {
+        **training,
+        "phase": "UNDER_WAY",
+        "seconds": STOP_PAUSE,
+        "stopRequestedAt": clock.now().isoformat(),
+    }
+
+
+def stop_training(client: PersonalizeClient, version_arn: str, status: str) -> None:
+    """Ask Personalize to stop a training with this status.
+
+    Do nothing if the training is stopping or has ended. It may also end just before the request
+    arrives, so the errors of Personalize for such a training are ignored.
+    """
+    if cannot_succeed(status):
+        return
+    errors = client.exceptions
+    with suppress(errors.InvalidInputException, errors.ResourceInUseException):
+        client.stop_solution_version_creation(solutionVersionArn=version_arn)
+
+
+def _obstacle(
+    settings: Settings, solution_arn: str, foreign: ForeignImports, last_try: Job | None
+) -> Job | None:
+    """Return the job of a training that must not start, or not yet, because of foreign imports."""
+    if foreign.replacing:
+        return refused_job(solution_arn, replaced_message(foreign.replacing[0]))
+    if foreign.running:
+        return postponed_job(
+            solution_arn,
+            f"{foreign.running[0]} is importing into the dataset group",
+            last_try,
+            max_hours=settings["limits"]["maxImportHours"],
+            shortest_pause=WAIT_PAUSE,
+        )
+    return None
+
+
+def _usable_version(
+    candidates: Sequence[TrainedVersion], digest: str | None, planned_solution: PlannedSolution
+) -> TrainedVersion | None:
+    """Return the newest version that can be used instead of a training, or None.
+
+    If the training is asked for although there are no new imports, a version that has ended is used
+    only if this run trained or adopted it. A foreign version is used only while it is in training.
+    """
+    for version in candidates:
+        if not version.can_be_used:
+            continue
+        is_own = version.belongs_to(planned_solution["tags"][RUN])
+        is_in_training = is_running(version.status)
+        if version.has_learned(digest) and (
+            is_own or is_in_training or not planned_solution["isAsked"]
+        ):
+            return version
+        learns_the_same = version.learned is not None and version.learned.digest == digest
+        replaces = planned_solution["trainingMode"] == "UPDATE" or version.mode == "FULL"
+        if is_in_training and not version.is_known and learns_the_same and replaces:
+            return version
+        if digest is None and is_own:
+            return version
+    return None
+
+
+def _adopted_job(
+    client: PersonalizeClient, version: TrainedVersion, planned_solution: PlannedSolution
+) -> Job:
+    """Return the job of a version that the run uses instead of a training.
+
+    A foreign version gets the tags of a version of this run, so later runs know it. A version that
+    is being created may refuse the tags. Then later runs do not know it.
+    """
+    if not version.is_known:
+        tags = {ADOPTED: planned_solution["versionName"], **planned_solution["tags"]}
+        errors = client.exceptions
+        with suppress(errors.ResourceInUseException, errors.TooManyTagsException):
+            write_tags(client, version.arn, tags)
+    job = _job_of(describe_version(client, version.arn), foreign=version.is_foreign)
+    if job["phase"] == "ACTIVE":
+        job["phase"] = "NEAR"
+    return job
+
+
+def _train(
+    client: PersonalizeClient,
+    settings: Settings,
+    planned_solution: PlannedSolution,
+    digest: str | None,
+    last_try: Job | None,
+) -> Job:
+    """Start the training, or return a job that tries again later if there is no room for it.
+
+    Raises:
+        ServiceUnavailable: a version with the planned name exists and is not listed yet.
+    """
+    name, arn = planned_solution["versionName"], planned_solution["solutionArn"]
+    digest_tags = {DIGEST: digest or UNKNOWN, MIXED: UNKNOWN}
+    try:
+        response = client.create_solution_version(
+            name=name,
+            solutionArn=arn,
+            trainingMode=planned_solution["trainingMode"],
+            tags=api_tags({**settings["tags"], **planned_solution["tags"], **digest_tags}),
+        )
+    except client.exceptions.ResourceAlreadyExistsException as error:
+        raise ServiceUnavailable(
+            f"Personalize answers that {name} exists, but does not list it yet"
+        ) from error
+    except (
+        client.exceptions.LimitExceededException,
+        client.exceptions.ResourceInUseException,
+    ) as error:
+        return postponed_job(
+            arn,
+            f"the training cannot start yet: {error.response['Error']['Message']}",
+            last_try,
+            max_hours=settings["limits"]["maxTrainingHours"],
+            shortest_pause=WAIT_PAUSE,
+        )
+    return created_job(response["solutionVersionArn"], planned_solution["durations"])
+
+
+def _warnings(
+    candidates: Sequence[TrainedVersion], foreign: ForeignImports, imports: GroupImports
+) -> list[str]:
+    """Return the warnings about other trainings and imports beside a training."""
+    warnings = [
+        f"{version.arn} is in training too, but this pipeline did not start it; stop it if nobody "
+        "needs it"
+        for version in candidates
+        if not version.is_known and is_running(version.status) and version.can_be_used
+    ]
+    warnings += [
+        f"{arn}, an import that this pipeline did not start, has added data, and the version "
+        "learns them too; find out who started it"
+        for arn in foreign.added
+    ]
+    if not imports.is_complete:
+        warnings.append(
+            "the lists of import jobs are too long to be read in time, so foreign imports may have "
+            "been missed"
+        )
+    return warnings
+
+
+def _judged_job(
+    client: PersonalizeClient,
+    settings: Settings,
+    run: Run,
+    known_imports: Mapping[str, str | None],
+    job: Job,
+) -> Job:
+    """Write what an ACTIVE version learned on the version, and return its job.
+
+    Only now it is certain which imports had ended when the training was created. If a foreign FULL
+    import has replaced the data before the training ended, the phase becomes ENDED.
+    """
+    tags = tags_of(client, job["arn"])
+    if recorded_learning(tags) is not None:
+        return job
+    version = describe_version(client, job["arn"])
+    solution = client.describe_solution(solutionArn=version["solutionArn"])["solution"]
+    known_arns = [known for known in known_imports.values() if known]
+    imports = group_imports(client, solution["datasetGroupArn"], known_arns)
+    if not imports.is_complete:
+        warning = "the lists of import jobs are too long, so it is not known what was learned"
+        return {**job, "warnings": [*job["warnings"], warning]}
+    learned = learned_by(version, tags, solution, imports.jobs)
+    with suppress(client.exceptions.TooManyTagsException):
+        write_tags(client, job["arn"], tags_of_learning(learned))
+    started_at = datetime.fromisoformat(run["startedAt"])
+    foreign = foreign_imports(client, settings, imports.jobs, known_imports, since=started_at)
+    learned_imports = _ended_before(version, imports, foreign.replacing)
+    if learned_imports:
+        failure = f"the version is not used: {replaced_message(learned_imports[0])}"
+        return {**job, "phase": "ENDED", "failure": failure}
+    mixed = [
+        f"{arn} ended during the training, so the next run trains again"
+        for arn in imports_during(version, imports.jobs)
+    ]
+    return {**job, "warnings": [*job["warnings"], *mixed]}
+
+
+def _ended_before(
+    version: SolutionVersionTypeDef, imports: GroupImports, arns: Sequence[str]
+) -> list[str]:
+    """Return the import jobs that ended before the training of a version ended."""
+    return [
+        job["datasetImportJobArn"]
+        for jobs in imports.jobs.values()
+        for job in jobs
+        if job["datasetImportJobArn"] in arns
+        and not is_running(job["status"])
+        and job["lastUpdatedDateTime"] <= version["lastUpdatedDateTime"]
+    ]
+
+
+def _stopping_job(polled: Job, training: Job) -> Job:
+    """Return the job of a training that was asked to stop. After an hour it counts as ended.
+
+    Args:
+        polled: the job as Describe shows it now.
+        training: the job of the previous state. It has the reason and the time of the request.
+    """
+    stop_requested_at, reason = training["stopRequestedAt"], training["failure"]
+    warnings = sorted({*training["warnings"], *polled["warnings"]})
+    job: Job = {**polled, "stopRequestedAt": stop_requested_at, "warnings": warnings}
+    if job["phase"] == "ACTIVE":
+        return job
+    if job["phase"] == "ENDED":
+        return {**job, "failure": f"{reason}, so it was stopped"}
+    if clock.now() - datetime.fromisoformat(stop_requested_at) > STOP_GRACE:
+        return {**job, "phase": "ENDED", "failure": f"{reason}, and did not stop within an hour"}
+    return {**job, "failure": reason, "seconds": STOP_PAUSE}
+
+
+def _job_of(version: SolutionVersionTypeDef, *, foreign: bool = False) -> Job:
+    return described_job(
+        version["solutionVersionArn"],
+        version["status"],
+        created=version["creationDateTime"],
+        updated=version["lastUpdatedDateTime"],
+        failure=version.get("failureReason"),
+        foreign=foreign,
+    )

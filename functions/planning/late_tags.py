@@ -1,0 +1,49 @@
+"""Writes what an earlier run could not write any more about its imports and its versions."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..personalize.statuses import is_active
+from ..personalize.tags import CONFIRMED, PLANNED, write_tags
+from ..personalize.trained_versions import tags_of_learning
+from .planned_imports import fingerprint, unconfirmed_import
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_personalize import PersonalizeClient
+
+    from ..contract import Tags
+    from .situation import Situation
+
+
+def write_late_tags(client: PersonalizeClient, situation: Situation) -> None:
+    """Write the tags that imports and versions of an earlier run or release lack.
+
+    A resource that can take no more tags stays as it is. Then every run finds out again what it
+    would have read from the tags.
+    """
+    for arn, tags in late_tags(situation):
+        with suppress(client.exceptions.TooManyTagsException):
+            write_tags(client, arn, tags)
+
+
+def late_tags(situation: Situation) -> Iterator[tuple[str, Tags]]:
+    """Yield the ARN of each resource whose tags are incomplete, and the tags to write on it.
+
+    The newest import of a dataset is confirmed if its export has not changed since. A version gets
+    the digest of what it learned if it is ACTIVE and no run has written that on it.
+    """
+    for dataset in situation.datasets:
+        of_dataset = situation.with_dataset(dataset)
+        if unconfirmed := unconfirmed_import(of_dataset):
+            hash_of_export = fingerprint(of_dataset)
+            tags = {PLANNED: hash_of_export, CONFIRMED: hash_of_export}
+            yield unconfirmed["datasetImportJobArn"], tags
+    for versions in situation.world.trained_versions.values():
+        for version in versions:
+            is_certain = is_active(version.status) and not version.is_recorded
+            if version.is_known and is_certain and version.learned is not None:
+                yield version.arn, tags_of_learning(version.learned)

@@ -1,0 +1,85 @@
+"""Decides for each solution whether there is something new to learn. All functions are pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ..executions import is_resumed
+from ..personalize.digest import digest_of
+from ..personalize.statuses import is_active
+from .planned_imports import imports_to_do
+
+if TYPE_CHECKING:
+    from ..personalize.trained_versions import TrainedVersion
+    from .situation import Situation
+
+
+def present_digest(situation: Situation) -> str | None:
+    """Return the digest of what the selected solution would learn now.
+
+    Return None if the run imports something first, if an incomplete list hides an import, or if
+    the solution does not exist.
+    """
+    world = situation.world
+    solution = world.solutions.get(situation.solution["solutionArn"])
+    if imports_to_do(situation) or not world.imports_are_complete or solution is None:
+        return None
+    return digest_of(world.import_jobs, solution, world.now)
+
+
+def up_to_date_version(situation: Situation) -> TrainedVersion | None:
+    """Return the newest version of the selected solution that has learned the present imports.
+
+    The version counts whatever became of it: it may be in training, ACTIVE, rejected or stopped.
+    """
+    digest = present_digest(situation)
+    versions = situation.world.trained_versions.get(situation.solution["solutionArn"], [])
+    return next((version for version in versions if version.has_learned(digest)), None)
+
+
+def why_training_is_asked_for(situation: Situation) -> str | None:
+    """Return who asks for a training of data that may have been learned before, or None."""
+    request = situation.run["request"]
+    if request.get("force"):
+        return "force"
+    if "trainingMode" in request:
+        return "trainingMode"
+    if not situation.settings["skipWhenUnchanged"]:
+        return "skipWhenUnchanged"
+    if _receives_events(situation) and _is_outdated_by_events(situation):
+        return "events"
+    return None
+
+
+def needs_training(situation: Situation) -> bool:
+    """Return True if the run has to train the selected solution, or to wait for its training.
+
+    A resumed run repeats a training that was stopped, and trains at most once if it is asked for.
+    """
+    if imports_to_do(situation):
+        return True
+    version = up_to_date_version(situation)
+    is_asked = why_training_is_asked_for(situation) is not None
+    if version is None:
+        return situation.world.imports_are_complete or is_asked
+    if not is_active(version.status) and version.can_be_used:
+        return True
+    if is_resumed(situation.run) and not version.can_be_used:
+        return True
+    return is_asked and not version.belongs_to(situation.run["id"])
+
+
+def _receives_events(situation: Situation) -> bool:
+    """Return True if the dataset group receives records that no import brings."""
+    is_streamed = any(dataset.get("streamed") for dataset in situation.settings["datasets"])
+    return is_streamed or bool(situation.world.event_trackers)
+
+
+def _is_outdated_by_events(situation: Situation) -> bool:
+    """Return True if the newest version is older than half the time between two runs."""
+    if not situation.world.imports_are_complete:
+        return False
+    version = up_to_date_version(situation)
+    max_age = timedelta(seconds=situation.settings["cadenceSeconds"] / 2)
+    return version is None or situation.world.now - version.created_at > max_age

@@ -1,0 +1,220 @@
+"""Nothing is imported or trained twice, whatever happens between two runs."""
+
+import pytest
+
+from functions.exports import read_export
+from functions.personalize.tags import ADOPTED, DIGEST, MIXED, tags_of
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, before_step, deploy
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
+from tests.workflow.test_skipped_runs import NOTHING_NEW
+from tests.world import MOVIES, PREFIX, interactions, solution, solution_arn
+
+TWO = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
+LATER_SLOTS = (NEXT_SLOT, "2026-12-13T03:00:00Z", "2026-12-20T03:00:00Z")
+DAY = 24 * 3600
+
+
+def version_tags(pipeline, version):
+    """Return the tags of a version."""
+    return tags_of(pipeline.client, version)
+
+
+# One of two solutions
+
+
+def test_while_one_solution_fails_at_every_slot_the_other_is_not_trained_again():
+    with deploy(TWO) as pipeline:
+        pipeline.inject_fault("fail", job="solution-version", of=solution_arn("like"), times=None)
+        for slot in ("2026-11-29T03:00:00Z", *LATER_SLOTS):
+            pipeline.run(scheduledTime=slot)
+        assert pipeline.statuses("taste") == ["ACTIVE", "ACTIVE"], "the first one is foreign"
+        assert pipeline.statuses("like")[1:] == ["CREATE FAILED"] * 4
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
+
+
+def test_a_solution_for_which_there_is_no_room_does_not_hold_back_the_other():
+    with deploy(TWO) as pipeline:
+        pipeline.inject_fault("limit-exceeded", operation="CreateSolutionVersion", times=None)
+        pipeline.inject_fault("limit-exceeded", operation="CreateSolutionVersion", times=None)
+        started = pipeline.start()
+        pipeline.sleep(3 * 3600)
+        pipeline.personalize.faults.clear()
+        assert outcomes(started.wait())["detail"] == "DEPLOYED"
+        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
+
+
+def test_after_a_run_for_one_solution_by_hand_the_schedule_trains_only_the_other():
+    with deploy(TWO) as pipeline:
+        pipeline.machine.start({"solutions": [solution_arn("taste")]}).wait()
+        execution = pipeline.run()
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
+        assert len(pipeline.requests("CreateSolutionVersion")) == 2
+    assert outcomes(execution) == {"like": "DEPLOYED", "detail": "DEPLOYED"}
+
+
+# Runs that end halfway
+
+
+@pytest.mark.parametrize("seconds", [60, 1000, 1250, 3600, 7000])
+def test_after_an_aborted_run_the_next_run_goes_on_with_its_jobs(seconds):
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(seconds)
+        started.abort()
+        pipeline.sleep(180)
+        execution = pipeline.machine.start({}).wait()
+        names = [request["jobName"] for request in pipeline.requests("CreateDatasetImportJob")]
+        assert len(names) == 3, "every import job is used, whichever run created it"
+        assert len(pipeline.requests("CreateSolutionVersion")) == 1
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    assert outcomes(execution)["home"] == "DEPLOYED"
+
+
+@pytest.mark.parametrize("operation", ["CreateDatasetImportJob", "CreateSolutionVersion"])
+def test_after_a_lost_answer_old_lists_lead_to_no_second_job(operation):
+    def let_lists_be_old(_event):
+        for listed in ("ListDatasetImportJobs", "ListSolutionVersions"):
+            pipeline.inject_fault("stale", operation=listed, seconds=90, times=4)
+
+    handlers = before_step("create_solution_version", let_lists_be_old, times=9)
+    with deploy(handlers=handlers) as pipeline:
+        pipeline.inject_fault("lost-answer", operation=operation, status=500)
+        execution = pipeline.run()
+        assert len(pipeline.versions()) == 2
+        assert len(pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]) == 6
+    assert outcomes(execution)["home"] == "DEPLOYED"
+
+
+def test_a_training_that_a_person_stopped_is_trained_again_only_when_its_run_is_resumed():
+    with deploy() as pipeline:
+        pipeline.inject_fault("stop", job="solution-version", of=solution_arn())
+        pipeline.run()
+        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
+        resumed = pipeline.machine.start({"resume": RUN_ID}).wait()
+        assert pipeline.statuses() == ["ACTIVE", "CREATE STOPPED", "ACTIVE"]
+    assert outcomes(resumed) == DEPLOYED
+
+
+# Other releases, and the service itself
+
+
+def test_a_version_without_a_digest_counts_if_it_is_newer_than_every_import():
+    with deploy() as pipeline:
+        pipeline.run()
+        new = pipeline.versions()[-1]
+        digest = version_tags(pipeline, new)[DIGEST]
+        pipeline.client.untag_resource(resourceArn=new, tagKeys=[DIGEST, MIXED])
+        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
+        tags = version_tags(pipeline, new)
+        assert (tags[DIGEST], tags[MIXED]) == (digest, "false"), "the run has written them"
+
+
+def test_an_upgrade_repeats_no_import():
+    with deploy() as pipeline:
+        pipeline.run()
+        jobs = pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]
+        own = [job["datasetImportJobArn"] for job in jobs if job["jobName"].startswith(PREFIX)]
+        hashes = {
+            f"{PREFIX}-{RUN_ID}-{name}-1": export_hash(pipeline, f"{name}.csv")
+            for name in ("interactions", "items", "users")
+        }
+        for arn in own:
+            keys = ["retraining-planned", "retraining-confirmed"]
+            pipeline.client.untag_resource(resourceArn=arn, tagKeys=keys)
+            value = hashes[arn.rpartition("/")[2]]
+            tags = [{"tagKey": "retraining-fingerprint", "tagValue": value}]
+            pipeline.client.tag_resource(resourceArn=arn, tags=tags)
+        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
+        confirmed = [tags_of(pipeline.client, arn)["retraining-confirmed"] for arn in own]
+        assert "no" not in confirmed
+
+
+def export_hash(pipeline, key):
+    """Return the hash of an export that an earlier release wrote as a tag."""
+    return read_export(pipeline.bucket, f"s3://exports/{key}").fingerprint
+
+
+def test_a_dry_run_writes_no_tags():
+    with deploy() as pipeline:
+        pipeline.run()
+        new = pipeline.versions()[-1]
+        pipeline.client.untag_resource(resourceArn=new, tagKeys=[DIGEST, MIXED])
+        pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
+        assert DIGEST not in version_tags(pipeline, new)
+
+
+def test_a_version_that_can_take_no_more_tags_is_judged_in_every_run():
+    with deploy() as pipeline:
+        pipeline.run()
+        new = pipeline.versions()[-1]
+        pipeline.client.untag_resource(resourceArn=new, tagKeys=[DIGEST, MIXED])
+        many = [{"tagKey": f"t{number}", "tagValue": "x"} for number in range(48)]
+        pipeline.client.tag_resource(resourceArn=new, tags=many)
+        for slot in LATER_SLOTS:
+            assert skip_reason(pipeline.run(scheduledTime=slot)) == NOTHING_NEW
+
+
+def test_turning_automatic_training_off_is_no_news():
+    with deploy() as pipeline:
+        arn = solution_arn()
+        pipeline.client.update_solution(solutionArn=arn, performAutoTraining=True)
+        pipeline.sleep(600)
+        pipeline.run()
+        pipeline.client.update_solution(solutionArn=arn, performAutoTraining=False)
+        pipeline.sleep(600)
+        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
+
+
+def test_another_configuration_of_the_solution_is_news():
+    config = {"eventsConfig": {"eventParametersList": [{"eventType": "click", "weight": 0.5}]}}
+    with deploy() as pipeline:
+        pipeline.run()
+        pipeline.client.update_solution(solutionArn=solution_arn(), solutionUpdateConfig=config)
+        pipeline.sleep(600)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.requests("CreateSolutionVersion")) == 2
+    assert "taste" in outcomes(execution)
+
+
+def test_a_rejected_version_of_unchanged_data_is_not_trained_again():
+    with deploy() as pipeline:
+        pipeline.bucket.put("interactions.csv", interactions(shuffled=True))
+        first = pipeline.run()
+        for slot in LATER_SLOTS:
+            assert skip_reason(pipeline.run(scheduledTime=slot)) == NOTHING_NEW
+        assert len(pipeline.requests("CreateSolutionVersion")) == 1
+    assert outcomes(first)["home"] == "REJECTED"
+
+
+def test_an_adopted_foreign_version_counts_for_later_runs():
+    def train(_event):
+        pipeline.foreign_training()
+
+    with deploy(handlers=before_step("create_solution_version", train)) as pipeline:
+        pipeline.run()
+        foreign = pipeline.versions()[-1]
+        assert ADOPTED in version_tags(pipeline, foreign)
+        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
+        assert pipeline.requests("CreateSolutionVersion") == []
+
+
+def test_an_export_that_changes_during_two_imports_fails():
+    def rewrite():
+        pipeline.bucket.put("items.csv", pipeline.bucket.objects["items.csv"] + b"\ni999,g9")
+
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(700)
+        rewrite()
+        pipeline.sleep(1200)
+        rewrite()
+        execution = started.wait()
+        assert pipeline.requests("CreateSolutionVersion") == []
+    assert failures(execution) == {
+        "items": (
+            "s3://exports/items.csv was changed during two imports in a row, so the dataset may "
+            "contain only a part of the export; write the export completely before the run "
+            "starts, or set readyMarker"
+        )
+    }
+    assert report(execution)["status"] == "FAILED"
