@@ -6,6 +6,7 @@ import io
 import platform
 import signal
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def main() -> None:
 def _exit(number: int, _frame: FrameType | None) -> None:
     """Exit with the code with which a shell reports a signal.
 
-    Further signals are ignored, because they would interrupt the cleaning up.
+    Further signals are ignored, because they would interrupt the cleaning up. Python would warn
+    about the coroutines that an interrupted deployment leaves behind.
     """
+    warnings.simplefilter("ignore")
     for ignored in SIGNALS:
         signal.signal(ignored, signal.SIG_IGN)
     sys.exit(128 + number)

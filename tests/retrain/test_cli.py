@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import warnings
 from importlib import util
 
 import pytest
@@ -204,3 +205,4 @@ def test_a_signal_ends_the_command_line_and_further_signals_are_ignored(monkeypa
         retrain.__main__.main()
     assert caught.value.code == code
     assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    warnings.warn("a coroutine was never awaited", RuntimeWarning, stacklevel=1)  # it is ignored
