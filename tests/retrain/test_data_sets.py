@@ -7,6 +7,7 @@ import pytest
 from components.args import ProbeArgs, SolutionArgs
 from retrain.rehearsal.data import exports, resources
 from retrain.rehearsal.data.csv_files import read_rows, to_csv
+from retrain.rehearsal.data.custom_data import CustomData, CustomFile
 from retrain.rehearsal.data.data_sets import evaluation_users, increment, typical_user
 from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.data.spoiling import spoil
@@ -119,6 +120,21 @@ def test_a_stack_without_interactions_gets_an_export_of_interactions():
     assert (users.location, users.dataset_type) == (("bucket", "a.csv"), "USERS")
     assert interactions.dataset_arn == f"{HOME}:dataset/movies/INTERACTIONS"
     assert interactions.data_location == "s3://rehearsal-interactions/interactions.csv"
+
+
+@pytest.mark.parametrize("location", ["s3://bucket/a.csv", "s3://bucket/folder/"])
+def test_a_file_of_the_user_is_uploaded_byte_for_byte(monkeypatch, location):
+    content = b"\xef\xbb\xbfUSER_ID,ITEM_ID,TIMESTAMP\r\n" + b"1,\\,2\r\n" * 9 + b'"1",2,3'
+    uploaded = {}
+    s3 = SimpleNamespace(
+        list_buckets=lambda: {"Buckets": [{"Name": "bucket"}]},
+        put_object=lambda **request: uploaded.update({request["Key"]: request["Body"]}),
+    )
+    monkeypatch.setattr(exports.boto3, "client", lambda *_, **__: s3)
+    args = pipeline_args(data_location=location)
+    data = CustomData({"INTERACTIONS": CustomFile("INTERACTIONS", content)})
+    exports.write_newer_exports(FakeEmulator(), args, data, day="2026-11-29")
+    assert list(uploaded.values()) == [content]
 
 
 @pytest.mark.parametrize(
