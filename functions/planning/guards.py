@@ -324,6 +324,17 @@ def foreign_data(situation: Situation) -> Iterator[str]:
             )
 
 
+def skipped_days(situation: Situation) -> Iterator[str]:
+    """Yield a message for earlier days of an INCREMENTAL export that were never imported."""
+    days = situation.world.unimported_days.get(situation.dataset["datasetArn"], [])
+    if days:
+        yield (
+            f"the exports of these days were never imported: {', '.join(days)}; append each with a "
+            f'run with the input {{"exportDate": "{days[0]}"}}, or import a complete export with '
+            "importMode FULL"
+        )
+
+
 def incomplete_lists(situation: Situation) -> Iterator[str]:
     """Yield a message for lists of import jobs that are too long to be read in time."""
     if not situation.world.imports_are_complete:
@@ -564,6 +575,13 @@ GUARDS = (
         "run",
         foreign_data,
         "Start with `{}`, which imports the export again.",
+    ),
+    Guard(
+        "skipped days",
+        "WARN",
+        "dataset",
+        skipped_days,
+        "Append each day with `exportDate`, or import a complete export with `importMode` FULL.",
     ),
     Guard(
         "long lists",

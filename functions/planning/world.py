@@ -24,6 +24,7 @@ from ..personalize.statuses import is_active, is_failed
 from ..personalize.tags import VERDICT, tags_of
 from ..personalize.trained_versions import read_trained_versions
 from ..personalize.versions import versions
+from .unimported_days import unimported_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -96,6 +97,8 @@ class World:
     """Dataset ARN -> the tags of the newest ACTIVE FULL import that a run of any stack created."""
     exports: Mapping[str, exports.Export] = field(default_factory=dict)
     """Dataset ARN -> the export at its location, for each dataset that the run imports."""
+    unimported_days: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Dataset ARN -> the earlier days of its INCREMENTAL export that no import has brought."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
     versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
@@ -219,6 +222,12 @@ def read_data(
         exports={
             dataset["datasetArn"]: exports.read_export(
                 aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
+            )
+            for dataset in imported
+        },
+        unimported_days={
+            dataset["datasetArn"]: unimported_days(
+                aws.s3(), dataset, jobs_of_datasets.get(dataset["datasetArn"], []), tags.by_job
             )
             for dataset in imported
         },

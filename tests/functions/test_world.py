@@ -182,6 +182,7 @@ EMPTY = World(
     schemas={DATASET: FIELDS},
     import_jobs={DATASET: []},
     exports={DATASET: ("s3", LOCATION, None)},
+    unimported_days={DATASET: []},
     solutions={SOLUTION: solution_resource()},
     versions={SOLUTION: []},
     trained_versions={SOLUTION: []},
@@ -268,6 +269,7 @@ def test_all_datasets_are_read_but_only_the_exports_to_import(service):
         import_jobs={DATASET: [], ITEMS: []},
         schemas={DATASET: FIELDS, ITEMS: FIELDS[1:2]},
         exports={ITEMS: ("s3", LOCATION, "s3://exports/_SUCCESS")},
+        unimported_days={ITEMS: []},
     ), "the group of both datasets is read once"
 
 

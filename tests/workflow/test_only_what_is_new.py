@@ -11,7 +11,6 @@ from tests.world import MOVIES, PREFIX, interactions, solution, solution_arn
 
 TWO = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
 LATER_SLOTS = (NEXT_SLOT, "2026-12-13T03:00:00Z", "2026-12-20T03:00:00Z")
-DAY = 24 * 3600
 
 
 def version_tags(pipeline, version):
@@ -218,3 +217,43 @@ def test_an_export_that_changes_during_two_imports_fails():
         )
     }
     assert report(execution)["status"] == "FAILED"
+
+
+# Days of an INCREMENTAL export
+
+DAILY = MOVIES.with_datasets(
+    "interactions",
+    import_mode="INCREMENTAL",
+    data_location="s3://exports/{date}/interactions.csv",
+)
+
+
+def put_days(pipeline, *days):
+    """Write an export for each of these days of November."""
+    for day in days:
+        pipeline.bucket.put(f"2026-11-{day}/interactions.csv", interactions(shift=int(day)))
+
+
+def test_days_that_were_never_imported_are_named():
+    with deploy(DAILY) as pipeline:
+        put_days(pipeline, 20, 23, 25, 27, 28, 29, 30)
+        pipeline.inject_fault(
+            "fail", job="dataset-import-job", of=f"{PREFIX}-20261128T030000Z-interactions-1"
+        )
+        pipeline.run(scheduledTime="2026-11-27T03:00:00Z")
+        pipeline.run(scheduledTime="2026-11-28T03:00:00Z")
+        pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
+        execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
+    assert report(execution)["warnings"][0] == (
+        "datasets.interactions: the exports of these days were never imported: 2026-11-23, "
+        "2026-11-25, 2026-11-28; append each with a run with the input "
+        '{"exportDate": "2026-11-23"}, or import a complete export with importMode FULL'
+    ), "the first FULL import was on 2026-11-22"
+
+
+def test_the_export_of_a_day_is_appended_once():
+    with deploy(DAILY) as pipeline:
+        put_days(pipeline, 28, 29)
+        for day in (28, 29, 29, 28):
+            pipeline.run(scheduledTime=f"2026-11-{day}T03:00:00Z")
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 2
