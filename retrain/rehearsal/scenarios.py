@@ -124,6 +124,16 @@ def _paused(args: RetrainingPipelineArgs) -> str | None:
     return "the stack is paused; set paused to false" if args.paused else None
 
 
+def _no_run_by_hand_for_the_slot(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if a run by hand does not import the export of the schedule's run."""
+    if _has_daily_locations(args):
+        return (
+            f"the stack's locations contain {DATE}, so a run by hand imports the export of today, "
+            "and this scenario needs two runs for one export"
+        )
+    return _paused(args)
+
+
 def _no_second_stack(args: RetrainingPipelineArgs) -> str | None:
     """Return a reason if a second stack could not run at the same time."""
     if len(args.datasets.configured()) >= IMPORT_SLOTS:
@@ -133,13 +143,17 @@ def _no_second_stack(args: RetrainingPipelineArgs) -> str | None:
 
 def _daily_locations(args: RetrainingPipelineArgs) -> str | None:
     """Return a reason if the stack reads the export of each day from another location."""
-    datasets = args.datasets.configured().values()
-    if any(DATE in str(dataset.data_location) for dataset in datasets):
+    if _has_daily_locations(args):
         return (
             f"the stack's locations contain {DATE}, so the export of each day is new, and this "
             "scenario needs an export that has not changed"
         )
     return None
+
+
+def _has_daily_locations(args: RetrainingPipelineArgs) -> bool:
+    datasets = args.datasets.configured().values()
+    return any(DATE in str(dataset.data_location) for dataset in datasets)
 
 
 SCENARIOS = (
@@ -199,7 +213,7 @@ SCENARIOS = (
         prevented="the same model would have been trained and paid for more than once",
         start="twice",
         judge=judges.started_once,
-        obstacle=_paused,
+        obstacle=_no_run_by_hand_for_the_slot,
     ),
     Scenario(
         name=Name.NOTHING_NEW,

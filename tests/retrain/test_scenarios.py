@@ -23,6 +23,10 @@ DAILY = (
     "the stack's locations contain {date}, so the export of each day is new, and this scenario "
     "needs an export that has not changed"
 )
+BY_HAND = (
+    "the stack's locations contain {date}, so a run by hand imports the export of today, and this "
+    "scenario needs two runs for one export"
+)
 NO_PROBE = "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
 
 
@@ -65,6 +69,7 @@ def test_the_emulator_knows_the_faults():
         ("bad-probe", pipeline_args(campaigns=[NOT_PROBED, PROBED]), None),
         ("duplicate-event", pipeline_args(), None),
         ("duplicate-event", pipeline_args(paused=True), PAUSED),
+        ("duplicate-event", pipeline_args(data_location="s3://bucket/{date}/"), BY_HAND),
         ("nothing-new", pipeline_args(data_location="s3://bucket/{date}/"), DAILY),
         ("nothing-new", pipeline_args(), None),
         ("two-stacks", pipeline_args(), None),
