@@ -148,16 +148,22 @@ def known_imports(
 class Request(TypedDict, total=False):
     """The input of an execution. Every key may be left out."""
 
-    trigger: Literal["schedule", "manual"]
+    trigger: Literal["schedule", "manual", "trial"]
+    """A `trial` run only finishes the trials of campaigns."""
     scheduledTime: str
     scheduleArn: str
     skipImport: bool
     datasets: list[str]
     solutions: list[str]
+    exportDate: str
+    """The day of the exports to import. Without it, it is the day of the run."""
     trainingMode: TrainingMode
     force: bool
     dryRun: bool
     resume: str
+    """The id of the run to go on with."""
+    attempt: int
+    """The number of this `trial` run. Each repeats the trials that the one before left open."""
 
 
 class ConfiguredRun(TypedDict):
@@ -210,6 +216,23 @@ class Run(TypedDict):
     startedAt: str
     executionArn: str
     request: Request
+
+
+class Begin(TypedDict):
+    """Whether a run may begin. It may have to wait for other executions first."""
+
+    phase: Literal["GO", "WAIT", "SKIPPED"]
+    seconds: int
+    """The seconds to wait before the next check."""
+    reason: str | None
+    """Why the run waits or is skipped, or null."""
+
+
+class BegunRun(ConfiguredRun):
+    """The output of `Begin run`: the run, and whether it may begin."""
+
+    run: Run
+    begin: Begin
 
 
 class PlannedImport(TypedDict):
@@ -507,7 +530,8 @@ class ImportResults(TypedDict):
 class FinishedRun(TypedDict, total=False):
     """The document that report_outcome reads. It has only the keys of the states that have run.
 
-    If planning failed, the document is a `ConfiguredRun` with an `error`.
+    If the run could not begin, the document is a `ConfiguredRun` with an `error`. If planning
+    failed or the run was skipped before, it is a `BegunRun`.
     """
 
     settings: Settings
@@ -515,6 +539,7 @@ class FinishedRun(TypedDict, total=False):
     executionArn: str
     startedAt: str
     run: Run
+    begin: Begin
     plan: Plan
     imports: ImportResults
     solutions: list[SolutionResult]

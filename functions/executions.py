@@ -5,32 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, cast, get_args
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
-from .contract import Request, TrainingMode
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from .contract import ConfiguredRun, Run, Settings, StateError
+    from .contract import ConfiguredRun, Request, Run, StateError
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 """The format of the scheduled time in the id of a scheduled run."""
-RUN_ID = re.compile(r"\d{8}T\d{6}Z|\d{8}-[0-9a-f]{8}")
-SCHEDULE_ARN = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
-FLAGS = ("skipImport", "dryRun", "force")
-"""The keys whose value is true or false."""
-KEYS = tuple(Request.__annotations__)
-"""The keys that the input of an execution may have."""
+RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
+DATE = "{date}"
+"""This placeholder in a location stands for the day of the export in UTC, like 2026-11-29."""
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report (`state_machine/definition.py`)."""
+WITHOUT_SUCCESS = ("FAILED", "TIMED_OUT", "ABORTED")
+"""The statuses of an execution that has ended without success. Its run can be resumed."""
 FIRST_EVENTS = 10
 """The number of history events to read. The result of the first state is among the first four."""
+LISTED_EXECUTIONS = 100
+"""The number of executions that are searched. With a run each day they go back three months."""
+
+
+TRIAL_PAUSE = timedelta(hours=1)
+"""The time between two executions that finish trials."""
+REPEATED_TRIAL = re.compile(r"trial-(?!1-)[0-9]+-")
+"""The beginning of the name of the second or a later execution that finishes the same trials."""
 
 
 def run_of(configured: ConfiguredRun) -> Run:
@@ -52,7 +56,7 @@ def _run_id(configured: ConfiguredRun, request: Request) -> str:
     the execution's ARN and start time. The ARN alone is not enough, because the name of an
     execution may be used again after 90 days.
     """
-    if request.get("resume"):
+    if RUN_ID.fullmatch(str(request.get("resume"))):
         return str(request["resume"])
     if scheduled := scheduled_at(request):
         return scheduled.strftime(RUN_ID_FORMAT)
@@ -64,7 +68,7 @@ def _run_id(configured: ConfiguredRun, request: Request) -> str:
 def request_of(execution_input: object) -> Request:
     """Return the input of an execution without the keys that are null.
 
-    Return {} if the input is not a JSON object. `input_problems` has a message about this.
+    Return {} if the input is not a JSON object. `execution_input.py` has a message about this.
     """
     if not isinstance(execution_input, dict):
         return {}
@@ -95,74 +99,14 @@ def short_hash(text: str, length: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
+def export_day(run: Run) -> str:
+    """Return the day whose exports the run imports, for example 2026-11-29."""
+    return run["request"].get("exportDate") or day_of(run["id"])
+
+
 def day_of(run_id: str) -> str:
     """Return the day of a run, for example 2026-11-29. The day is part of the id of the run."""
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
-
-
-def input_problems(execution_input: object, settings: Settings) -> list[str]:
-    """Return a message for each mistake in the input of an execution, which may be any JSON."""
-    if not isinstance(execution_input, dict):
-        problem = f"the input {execution_input!r} is not a JSON object"
-        return [f"{problem}; to retrain as configured, use {{}}"]
-    request = request_of(execution_input)
-    dataset_types = [dataset["type"] for dataset in settings["datasets"]]
-    solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
-    return [
-        *(_unknown_message("key", key, KEYS) for key in request if key not in KEYS),
-        *_wrong_values(request),
-        *_unknown_choices("datasets", request, dataset_types),
-        *_unknown_choices("solutions", request, solution_arns),
-    ]
-
-
-def _wrong_values(request: Request) -> Iterator[str]:
-    """Yield a message for each key whose value has a wrong type or form."""
-    values = dict(request)
-    for flag in FLAGS:
-        if flag in values and not isinstance(values[flag], bool):
-            yield f"{flag}: {values[flag]!r} is not a boolean; write true or false, without quotes"
-    trigger = values.get("trigger", "manual")
-    if trigger not in ("schedule", "manual"):
-        yield f"trigger: {trigger!r} is neither 'schedule' nor 'manual'; leave it out"
-    scheduled = values.get("scheduledTime")
-    if (scheduled or trigger == "schedule") and scheduled_at(request) is None:
-        yield (
-            f"scheduledTime: {scheduled!r} is not a time with a zone, "
-            "for example '2026-11-29T03:00:00Z'"
-        )
-    schedule_arn = values.get("scheduleArn")
-    if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
-        yield f"scheduleArn: {schedule_arn!r} is not the ARN of a schedule; leave it out"
-    mode = values.get("trainingMode", "FULL")
-    if mode not in get_args(TrainingMode):
-        yield (
-            f"trainingMode: {mode!r} is neither 'FULL' nor 'UPDATE'; write one of them, or "
-            "leave it out"
-        )
-    resume = values.get("resume")
-    if resume is not None and not RUN_ID.fullmatch(str(resume)):
-        yield (
-            f"resume: {resume!r} is not a run id; take it from the report of the run, "
-            "for example '20261129T030000Z'"
-        )
-
-
-def _unknown_choices(key: str, request: Request, configured: Sequence[str]) -> list[str]:
-    """Return a message for each dataset or solution of the request that is not configured."""
-    chosen = request.get(key)
-    if chosen is None:
-        return []
-    if not isinstance(chosen, list) or not chosen:
-        return [f"{key}: {chosen!r} is not a list of one or more of {configured}"]
-    return [_unknown_message(key, value, configured) for value in chosen if value not in configured]
-
-
-def _unknown_message(key: str, value: object, known: Sequence[str]) -> str:
-    """Return a message that names the known value that is most like this value, or all of them."""
-    nearest = get_close_matches(str(value), known, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected one of {list(known)}"
-    return f"{key}: {value!r} is unknown; {hint}"
 
 
 def configured_run_of(client: SFNClient, execution_arn: str) -> ConfiguredRun | None:
@@ -197,24 +141,48 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
     return {"Error": status, "Cause": f"{error}: {cause}" if error else cause}
 
 
-def older_run(client: SFNClient, run: Run) -> str | None:
-    """Return the ARN of a running execution of this state machine that started earlier, or None.
+def turn_of(execution_arn: str, started_at: datetime) -> datetime:
+    """Return the time from which other executions have to wait for this execution.
 
-    If two executions started at the same time, the execution whose ARN comes first in the alphabet
-    counts as older. So at least one of the running executions finds no older one and goes on, even
-    if the list does not contain every execution yet. The list may have rounded start times. So
-    for this run too the time from the list counts, if the list contains this run.
+    This is its start. An execution that repeats trials has its turn an hour later.
     """
-    arn = run["executionArn"]
-    machine_arn, _, _ = arn.replace(":execution:", ":stateMachine:").rpartition(":")
+    name = execution_arn.rpartition(":")[2]
+    return started_at + TRIAL_PAUSE if REPEATED_TRIAL.match(name) else started_at
+
+
+def older_executions(client: SFNClient, run: Run) -> list[str]:
+    """Return the ARNs of the running executions whose turn is before this run's, oldest first.
+
+    If two executions have their turn at the same time, the execution whose ARN comes first in the
+    alphabet counts as older. So at least one of the running executions finds no older one and goes
+    on, even if the list does not contain every execution yet. The list may have rounded start
+    times. So for this run too the time from the list counts, if the list contains this run.
+    """
+    own_arn = run["executionArn"]
     pages = client.get_paginator("list_executions").paginate(
-        stateMachineArn=machine_arn, statusFilter="RUNNING"
+        stateMachineArn=machine_arn_of(own_arn), statusFilter="RUNNING"
     )
     start_times = {
         execution["executionArn"]: execution["startDate"]
         for page in pages
         for execution in page["executions"]
     }
-    start_times.setdefault(arn, datetime.fromisoformat(run["startedAt"]))
-    oldest = min(start_times, key=lambda execution: (start_times[execution], execution))
-    return None if oldest == arn else oldest
+    start_times.setdefault(own_arn, datetime.fromisoformat(run["startedAt"]))
+    oldest_first = sorted(start_times, key=lambda arn: (turn_of(arn, start_times[arn]), arn))
+    return oldest_first[: oldest_first.index(own_arn)]
+
+
+def older_run(client: SFNClient, run: Run) -> str | None:
+    """Return the ARN of the oldest running execution that is older than this run, or None."""
+    return next(iter(older_executions(client, run)), None)
+
+
+def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
+    """Return the last executions of a state machine, at most LISTED_EXECUTIONS, newest first."""
+    response = client.list_executions(stateMachineArn=machine_arn, maxResults=LISTED_EXECUTIONS)
+    return sorted(response["executions"], key=lambda item: item["startDate"], reverse=True)
+
+
+def machine_arn_of(execution_arn: str) -> str:
+    """Return the ARN of the state machine of an execution."""
+    return execution_arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]

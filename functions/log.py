@@ -2,12 +2,23 @@
 
 import logging
 
-from .contract import Job, PlannedRun, Run
+from .contract import BegunRun, Job, PlannedRun, Run
 from .report import RunReport
 
 logger = logging.getLogger("retraining")
 # At the level INFO, botocore logs where it found its credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+def log_begin(begun: BegunRun) -> BegunRun:
+    """Log whether the run begins, and return the document."""
+    begin = begun["begin"]
+    logger.info(
+        "begin_run: %s",
+        begin["phase"],
+        extra={"step": "begin_run", "runId": begun["run"]["id"], **begin},
+    )
+    return begun
 
 
 def log_plan(planned: PlannedRun) -> PlannedRun:

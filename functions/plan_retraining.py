@@ -1,9 +1,7 @@
 """Plans what a run imports, trains and updates."""
 
-from . import executions
 from .aws import read_client, write_client
-from .contract import ConfiguredRun, PlannedRun
-from .errors import RunRefused
+from .contract import PlannedRun, RunContext
 from .log import log_plan
 from .planning.late_tags import write_late_tags
 from .planning.plan_run import plan_run
@@ -13,16 +11,13 @@ from .texts import MAX_PLAN_TEXT_BYTES, with_short_texts
 
 
 @with_short_texts(MAX_PLAN_TEXT_BYTES)
-def handler(event: ConfiguredRun, _context: object) -> PlannedRun:
+def handler(event: RunContext, _context: object) -> PlannedRun:
     """Return the plan of the run.
 
     Raises:
-        RunRefused: the input of the execution is wrong, or a guard refuses the run.
+        RunRefused: a guard refuses the run.
     """
-    settings = event["settings"]
-    if problems := executions.input_problems(event["request"], settings):
-        raise RunRefused(problems)
-    run = executions.run_of(event)
+    settings, run = event["settings"], event["run"]
     world = read_world(
         read_client(),
         settings,

@@ -146,7 +146,7 @@ def _campaign_results(document: FinishedRun) -> list[CampaignResult]:
 
 
 def _run(document: FinishedRun) -> Run:
-    """Return the run. If planning failed, the document has only the output of the first state."""
+    """Return the run. If it could not begin, the document has only the first state's output."""
     if "run" in document:
         return document["run"]
     configured: ConfiguredRun = {
@@ -164,7 +164,7 @@ def _status(
     """Return the status of the run, which is FAILED if the run ended with an error."""
     if "error" in document or any(report["outcome"] == "FAILED" for report in imports):
         return "FAILED"
-    if document["plan"]["skipped"]:
+    if _skip_reason(document):
         return "SKIPPED"
     if not solutions:
         return "SKIPPED"  # All trainings were held back. The warnings say why.
@@ -175,7 +175,12 @@ def _reason(document: FinishedRun) -> str | None:
     """Return the error that ended the run, or why the run was skipped, or None."""
     if "error" in document:
         return error_text(document["error"])
-    return document["plan"]["skipped"]
+    return _skip_reason(document)
+
+
+def _skip_reason(document: FinishedRun) -> str | None:
+    """Return why the run was skipped before or after it was planned, or None."""
+    return document["plan"]["skipped"] if "plan" in document else document["begin"]["reason"]
 
 
 def _import_report(result: DatasetResult) -> ImportReport:

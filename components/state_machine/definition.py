@@ -1,4 +1,4 @@
-"""The state machine as one literal in running order: plan, import, train, update, report.
+"""The state machine as one literal in running order: begin, plan, import, train, update, report.
 
 `functions/contract.py` describes the document that travels between the states.
 """
@@ -64,8 +64,20 @@ def definition(
                     "startedAt.$": "$$.Execution.StartTime",
                 },
                 "ResultPath": "$",
-                "Next": "Plan retraining",
+                "Next": "Begin run",
             },
+            "Begin run": call(
+                functions["begin_run"],
+                result_path="$",
+                next_state="May the run begin?",
+                on_error="Report outcome",
+            ),
+            "May the run begin?": choose(
+                "$.begin.phase",
+                {"GO": "Plan retraining", "WAIT": "Wait to begin"},
+                default="Report outcome",
+            ),
+            "Wait to begin": wait("$.begin.seconds", next_state="Begin run"),
             "Plan retraining": call(
                 functions["plan_retraining"],
                 result_path="$",

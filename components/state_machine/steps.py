@@ -47,6 +47,15 @@ POLLING_SECONDS = 420
 
 # The key is the name of a module of functions/. With hyphens it is the end of the function's name.
 STEPS: Mapping[str, Step] = {
+    "begin_run": Step(
+        timeout_seconds=LONG_SECONDS,
+        grants={
+            "any": ("personalize:ListDatasetImportJobs",),
+            "all import jobs": ("personalize:DescribeDatasetImportJob",),
+            "state machine": ("states:ListExecutions",),
+            "executions": ("states:GetExecutionHistory",),
+        },
+    ),
     "plan_retraining": Step(
         timeout_seconds=LONG_SECONDS,
         memory_megabytes=256,

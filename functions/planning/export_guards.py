@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..executions import day_of
+from ..executions import DATE, day_of
 from ..personalize.statuses import cannot_succeed
 from ..personalize.tags import BYTES, CONFIRMED, COUNTED, FIRST_LEVEL, PLANNED, RUN
-from .situation import DATE
 from .world import newest_active
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..executions import day_of
+from ..executions import DATE, export_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from ..contract import DatasetSettings, Run, Settings, SolutionSettings
     from ..exports import Export
     from .world import SchemaField, World
-
-DATE = "{date}"
-"""This placeholder in a location stands for the day of the run in UTC, for example 2026-11-29."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +73,7 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetSettings]:
         return []
     chosen_types = run["request"].get("datasets")
     return [
-        _with_date(dataset, day_of(run["id"]))
+        _with_date(dataset, export_day(run))
         for dataset in settings["datasets"]
         if chosen_types is None or dataset["type"] in chosen_types
     ]

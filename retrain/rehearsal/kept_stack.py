@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from functions.planning.situation import DATE
+from functions.executions import DATE
 from retrain.rehearsal.jobs import started_jobs
 
 if TYPE_CHECKING:

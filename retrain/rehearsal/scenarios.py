@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from functions.planning.situation import DATE
+from functions.executions import DATE
 from retrain.rehearsal import config_changes, judges
 
 if TYPE_CHECKING:

@@ -52,6 +52,10 @@ RUNTIME = [
 TAGS_READ_AND_WRITTEN = ("personalize:ListTagsForResource", "personalize:TagResource")
 
 PERMISSIONS = {
+    "begin_run": [
+        allow(["personalize:ListDatasetImportJobs"], ["*"]),
+        allow(["personalize:DescribeDatasetImportJob"], ALL_IMPORT_JOBS),
+    ],
     "plan_retraining": [
         allow(
             [
@@ -166,6 +170,10 @@ PERMISSIONS = {
 }
 
 EXECUTION_PERMISSIONS = {
+    "begin_run": [
+        allow(["states:ListExecutions"], [MACHINE]),
+        allow(["states:GetExecutionHistory"], [EXECUTIONS]),
+    ],
     "plan_retraining": [allow(["states:ListExecutions"], [MACHINE])],
     "create_solution_version": [allow(["states:ListExecutions"], [MACHINE])],
     "close_run": [

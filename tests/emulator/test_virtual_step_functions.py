@@ -64,6 +64,17 @@ def test_executions_overlap_and_are_listed():
     assert ends == [DEFAULT_START + timedelta(seconds=seconds) for seconds in (140, 100)]
 
 
+def test_an_execution_that_timed_out_is_listed_with_its_end():
+    with StepFunctions() as step_functions:
+        definition = {**machine(Rest=wait(100)), "TimeoutSeconds": 40}
+        state_machine = step_functions.machine(definition, {})
+        state_machine.start({}).wait()
+        listed = step_functions.client.list_executions(stateMachineArn=state_machine.arn)
+    assert [(item["status"], item["stopDate"]) for item in listed["executions"]] == [
+        ("TIMED_OUT", DEFAULT_START + timedelta(seconds=40))
+    ]
+
+
 def test_each_machine_has_its_own_functions():
     with StepFunctions() as step_functions:
         executions = [

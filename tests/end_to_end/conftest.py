@@ -15,7 +15,7 @@ from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData
-from tests.end_to_end.stack import PROJECT, SHORT_PROBES, Run, Stack, deploy_stack, eventually
+from tests.end_to_end.stack import PROJECT, SHORT_WAITS, Run, Stack, deploy_stack, eventually
 
 TIMINGS = FixedTimings(
     jobs=Duration(pending=0.1, in_progress=0.2),
@@ -86,6 +86,8 @@ config:
   personalize-retraining:limits:
     # The minimum of one second. A training that hangs is overdue at the first poll.
     maxTrainingHours: 0.00028
+    # The lists of the emulator are never behind, so a run need not wait for them.
+    settleSeconds: 0
   # These two add statements to the policies.
   personalize-retraining:kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/logs
   personalize-retraining:dataKmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/exports
@@ -103,7 +105,7 @@ def first_runs(emulator, tmp_path_factory):
         project = read_project(project_dir, name, {})
         args = settings.parse_stack(project.name, name, project.config)
         create_resources(emulator, args, lambda _: None, SampleData())
-    stack = deploy_stack(emulator, "dev", **SHORT_PROBES)
+    stack = deploy_stack(emulator, "dev", **SHORT_WAITS)
     films = deploy_stack(emulator, "films", folder)
     previous_version_arn = stack.served_version()
     deliveries = [stack.fire(SLOT), stack.fire(SLOT)]

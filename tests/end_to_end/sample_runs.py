@@ -38,6 +38,17 @@ def plan(stack: Stack) -> object:
     return [summarize(stack, run) for run in runs]
 
 
+def resume(stack: Stack) -> object:
+    """Start a run whose training fails. Resume it, and return what the second execution did.
+
+    The second execution adopts the import of the first one.
+    """
+    fault = {"fault": "fail", "job": "solution-version", "of": stack.solution_arn}
+    stack.emulator.control("POST", "faults", fault)
+    failed = stack.run(datasets=["users"], force=True)
+    return summarize(stack, stack.run(resume=failed.id))
+
+
 def import_datasets(stack: Stack) -> object:
     """Run all steps for one dataset, although nothing is new."""
     return summarize(stack, stack.run(datasets=["users"], force=True))

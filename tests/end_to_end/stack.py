@@ -19,6 +19,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60
 POLL_SECONDS = 0.1
 PROBE_MINUTES = 0.001
+SETTLE_SECONDS = 1
 BAD_REQUEST = 400
 
 
@@ -229,18 +230,21 @@ class Stack:
         return letters
 
 
-def _short_probes() -> dict[str, str]:
-    solutions = json.loads(
-        read_project(PROJECT, "dev", {}).config["personalize-retraining:solutions"]
-    )
+def _short_waits() -> dict[str, str]:
+    config = read_project(PROJECT, "dev", {}).config
+    solutions = json.loads(config["personalize-retraining:solutions"])
+    limits = json.loads(config["personalize-retraining:limits"])
     for solution in solutions:
         for campaign in solution["campaigns"]:
             campaign["probe"]["minutes"] = PROBE_MINUTES
-    return {"solutions": json.dumps(solutions)}
+    return {
+        "solutions": json.dumps(solutions),
+        "limits": json.dumps({**limits, "settleSeconds": SETTLE_SECONDS}),
+    }
 
 
-SHORT_PROBES = _short_probes()
-"""The config of the sample stack with probes that take less than a second."""
+SHORT_WAITS = _short_waits()
+"""The config of the sample stack with probes and waits for lists that take about a second."""
 
 
 def deploy_stack(emulator: Emulator, name: str, project: Path = PROJECT, **config: str) -> Stack:

@@ -8,6 +8,7 @@ from components.state_machine.steps import STEPS
 RUN_ID = "20310106T030000Z"
 OK = 200
 LOGGED_STEPS = [
+    *["begin_run"] * 2,
     "plan_retraining",
     *["create_dataset_import_job"] * 3,
     *["watch_dataset_import_job"] * 3,

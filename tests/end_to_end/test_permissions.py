@@ -83,12 +83,12 @@ def unenforced(films):
 
 
 @pytest.fixture(scope="module")
-def all_runs(films, first_runs, result_of, unenforced):
+def all_runs(result_of, unenforced):
     """Run everything that together needs all permissions. Return the results by name."""
     assert unenforced != []
-    films.run(resume=first_runs.films_run.id)
     runs = (
         sample_runs.plan,
+        sample_runs.resume,
         sample_runs.import_datasets,
         sample_runs.stop_overdue_training,
         sample_runs.roll_back,
@@ -201,7 +201,7 @@ def test_a_step_without_its_statement_for_the_log_leaves_no_record(films, result
         without_log = sample_runs.plan(films)
     assert [run["steps"] for run in without_log] == [[], []]
     assert [run["steps"] for run in result_of(sample_runs.plan)] == [
-        ["plan_retraining", "report_outcome"]
+        ["begin_run", "plan_retraining", "report_outcome"]
     ] * 2
 
 

@@ -1,16 +1,12 @@
-"""Tests of executions: their input, the id of their run, how they ended, and which is older."""
+"""Tests of executions: the id of their run, how they ended, and which is older."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from functions.errors import ServiceUnavailable
 from functions.executions import (
     configured_run_of,
-    input_problems,
     is_resumed,
     older_run,
     request_of,
@@ -19,176 +15,18 @@ from functions.executions import (
     unreported_error,
 )
 from tests.functions.samples import (
-    DATASET,
     EXECUTION,
     NOW,
-    OTHER_SOLUTION,
     RUN_ID,
-    SCHEDULE,
-    SOLUTION,
     configured,
-    dataset_settings,
     expect_execution,
     expect_history,
     first_state,
-    items_settings,
     run,
-    settings,
-    solution_settings,
 )
 
-SETTINGS = settings(
-    datasets=[dataset_settings(), items_settings()],
-    solutions=[solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)],
-)
 SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
 MANUAL_RUN_ID = "20261129-f4750e9e"
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-KEYS = ("trigger", "scheduledTime", "scheduleArn", "skipImport", "datasets", "solutions")
-KEYS += ("trainingMode", "force", "dryRun", "resume")
-TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str)
-
-
-# The input
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        {},
-        SCHEDULED,
-        {**SCHEDULED, "scheduleArn": SCHEDULE},
-        {"trigger": "manual", "skipImport": True, "dryRun": False},
-        {"datasets": ["items"], "solutions": [OTHER_SOLUTION, SOLUTION]},
-        {"trainingMode": "FULL"},
-        {"trainingMode": "UPDATE"},
-        {"resume": RUN_ID},
-        {"resume": MANUAL_RUN_ID},
-        dict.fromkeys(KEYS),
-    ],
-    ids=json.dumps,
-)
-def test_a_correct_input_has_no_problems(request_):
-    assert input_problems(request_, SETTINGS) == []
-
-
-NO_TIME = "is not a time with a zone, for example '2026-11-29T03:00:00Z'"
-NO_RUN = "is not a run id; take it from the report of the run, for example '20261129T030000Z'"
-NO_LIST = "is not a list of one or more of ['interactions', 'items']"
-WRONG = {
-    "an unknown key": (
-        {"skipimport": True},
-        "key: 'skipimport' is unknown; did you mean 'skipImport'?",
-    ),
-    "a key like no other": (
-        {"x": 1},
-        f"key: 'x' is unknown; expected one of {list(KEYS)}",
-    ),
-    "a flag that is text": (
-        {"skipImport": "true"},
-        "skipImport: 'true' is not a boolean; write true or false, without quotes",
-    ),
-    "a flag that is a number": (
-        {"dryRun": 1},
-        "dryRun: 1 is not a boolean; write true or false, without quotes",
-    ),
-    "force as text": (
-        {"force": "no"},
-        "force: 'no' is not a boolean; write true or false, without quotes",
-    ),
-    "an unknown trigger": (
-        {"trigger": "cron"},
-        "trigger: 'cron' is neither 'schedule' nor 'manual'; leave it out",
-    ),
-    "a schedule without a time": (
-        {"trigger": "schedule"},
-        f"scheduledTime: None {NO_TIME}",
-    ),
-    "a template that was not filled in": (
-        {"trigger": "schedule", "scheduledTime": "<aws.scheduler.scheduled-time>"},
-        f"scheduledTime: '<aws.scheduler.scheduled-time>' {NO_TIME}",
-    ),
-    "a time without a zone": (
-        {"scheduledTime": "2026-11-29T03:00:00"},
-        f"scheduledTime: '2026-11-29T03:00:00' {NO_TIME}",
-    ),
-    "a time before the year 1": (
-        {"scheduledTime": "0001-01-01T00:00:00+10:00"},
-        f"scheduledTime: '0001-01-01T00:00:00+10:00' {NO_TIME}",
-    ),
-    "an ARN of something else": (
-        {"scheduleArn": DATASET},
-        f"scheduleArn: '{DATASET}' is not the ARN of a schedule; leave it out",
-    ),
-    "an ARN with too many parts": (
-        {"scheduleArn": f"{SCHEDULE}/x"},
-        f"scheduleArn: '{SCHEDULE}/x' is not the ARN of a schedule; leave it out",
-    ),
-    "an unknown mode": (
-        {"trainingMode": "AUTOTRAIN"},
-        (
-            "trainingMode: 'AUTOTRAIN' is neither 'FULL' nor 'UPDATE'; write one of them, or leave "
-            "it out"
-        ),
-    ),
-    "an execution instead of a run": (
-        {"resume": EXECUTION},
-        f"resume: '{EXECUTION}' {NO_RUN}",
-    ),
-    "an empty run": (
-        {"resume": ""},
-        f"resume: '' {NO_RUN}",
-    ),
-    "a dataset without a list": (
-        {"datasets": "items"},
-        f"datasets: 'items' {NO_LIST}",
-    ),
-    "no dataset": (
-        {"datasets": []},
-        f"datasets: [] {NO_LIST}",
-    ),
-    "an unknown dataset": (
-        {"datasets": ["items", "item"]},
-        "datasets: 'item' is unknown; did you mean 'items'?",
-    ),
-    "a dataset like no other": (
-        {"datasets": [5]},
-        "datasets: 5 is unknown; expected one of ['interactions', 'items']",
-    ),
-    "an unknown solution": (
-        {"solutions": [f"{SOLUTION}s"]},
-        f"solutions: '{SOLUTION}s' is unknown; did you mean '{SOLUTION}'?",
-    ),
-    "a list": ([], "the input [] is not a JSON object; to retrain as configured, use {}"),
-    "a text": ("{}", "the input '{}' is not a JSON object; to retrain as configured, use {}"),
-}
-
-
-@pytest.mark.parametrize(("request_", "problem"), WRONG.values(), ids=WRONG)
-def test_a_wrong_input_has_a_message(request_, problem):
-    assert input_problems(request_, SETTINGS) == [problem]
-
-
-def test_all_problems_are_reported_at_once():
-    request = {"trigger": "x", "skipImport": 0, "trainingMode": 1, "datasets": {}, "more": []}
-    assert [problem.split(":")[0] for problem in input_problems(request, SETTINGS)] == [
-        "key",
-        "skipImport",
-        "trigger",
-        "trainingMode",
-        "datasets",
-    ]
-
-
-@given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))
-def test_any_json_is_checked_and_has_a_run_id(execution_input):
-    problems = input_problems(execution_input, SETTINGS)
-    assert all(isinstance(problem, str) for problem in problems)
-    assert run_of(configured(execution_input))["id"], "the report of a refused run has an id too"
 
 
 def test_a_key_that_is_null_is_left_out():

@@ -157,6 +157,16 @@ def expect_objects(s3):
 # Each of these functions expects the requests of a handler, and returns the event and the result.
 
 
+def begin_run(executions, **_):
+    expect_executions(executions)
+    machine = EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+    request = {"stateMachineArn": machine, "maxResults": 100}
+    executions.expect("list_executions", {"executions": []}, **request)
+    begin = {"phase": "WAIT", "seconds": 90, "reason": "an older run may not be listed yet"}
+    event = configured({"trigger": "schedule", "scheduledTime": NOW.isoformat()})
+    return event, {**event, "run": run(event["request"]), "begin": begin}
+
+
 def expect_imports(personalize, *jobs):
     """Expect the only dataset of the group, and its import jobs, to be listed."""
     response = {"datasets": [{"datasetArn": DATASET}]}
@@ -201,7 +211,8 @@ def plan_retraining(personalize, executions, s3, **_):
         holds={"interactions": None},
         solutions=[planned_solution(durations=[], campaigns=[first_update])],
     )
-    return configured(request), {"settings": settings(), "run": run(request), "plan": planned}
+    event = {"settings": settings(), "run": run(request)}
+    return event, {**event, "plan": planned}
 
 
 def iteration(**changes):
@@ -418,6 +429,7 @@ def report_without_jobs(status, reason):
 CASES = {
     case.__name__: case
     for case in (
+        begin_run,
         plan_retraining,
         create_dataset_import_job,
         watch_dataset_import_job,
@@ -446,6 +458,8 @@ OUTCOMES = {
 
 def expected_extra(step, result):
     """Return the extra fields of the one record of a step with this result."""
+    if step == "begin_run":
+        return {"step": step, "runId": RUN_ID, **result["begin"]}
     if step == "plan_retraining":
         counts = {"imports": 1, "solutions": 1, "skipped": None}
         return {"step": step, "runId": RUN_ID, **counts}
@@ -476,6 +490,7 @@ def test_a_handler_does_its_step_and_logs_it(handle, services, step):
 
 
 MESSAGES = {
+    "begin_run": "begin_run: WAIT",
     "plan_retraining": "plan_retraining: 1 to import, 1 to train",
     "watch_dataset_import_job": "watch_dataset_import_job: ACTIVE",
     "stop_solution_version": "stop_solution_version: CREATE IN_PROGRESS",
@@ -503,9 +518,9 @@ def test_a_percent_sign_in_a_report_is_logged_as_it_is(handle, personalize):
 
 def test_a_wrong_input_is_refused_before_any_request(handle):
     with pytest.raises(RunRefused) as error:
-        handle("plan_retraining", configured({"dryrun": True, "trigger": "x"}))
+        handle("begin_run", configured({"dryrun": True, "trigger": "x"}))
     assert str(error.value) == (
         "2 problems with this run:\n"
         "  key: 'dryrun' is unknown; did you mean 'dryRun'?\n"
-        "  trigger: 'x' is neither 'schedule' nor 'manual'; leave it out"
+        "  trigger: 'x' is none of 'schedule', 'manual', 'trial'; leave it out"
     )

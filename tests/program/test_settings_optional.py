@@ -13,7 +13,7 @@ from components.args import (
 )
 from components.rules.metrics import METRIC_NAMES
 from components.rules.values import DATE_PLACEHOLDER
-from functions.planning import situation
+from functions import executions
 from tests.program.sample_stack import (
     ACCOUNT,
     CAMPAIGN,
@@ -168,7 +168,7 @@ def test_a_gate_accepts_the_metrics_of_every_recipe(metric):
 
 
 def test_the_placeholder_of_a_location_is_the_one_that_a_run_replaces():
-    assert situation.DATE == DATE_PLACEHOLDER
+    assert executions.DATE == DATE_PLACEHOLDER
 
 
 def test_the_length_of_a_location_is_checked_with_its_date():

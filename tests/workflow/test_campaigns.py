@@ -193,7 +193,7 @@ def test_the_run_waits_for_a_foreign_update_that_hangs_until_the_limit():
 def test_a_campaign_that_serves_a_newer_version_is_skipped():
     with deploy() as pipeline:
         started = pipeline.start(skipImport=True)
-        pipeline.sleep(60)
+        pipeline.sleep(180)
         pipeline.inject_fault("take", job="solution-version", seconds=600)
         newer = pipeline.foreign_training()
         pipeline.sleep(900)

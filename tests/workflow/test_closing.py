@@ -156,7 +156,7 @@ def test_closing_stops_the_other_trainings_if_one_training_has_just_ended():
     with deploy(two) as pipeline:
         late = SHORT_LIMITS.args.execution_timeout_seconds + 30
         pipeline.inject_fault(
-            "take", job="solution-version", of=solution_arn("taste"), seconds=late - 60
+            "take", job="solution-version", of=solution_arn("taste"), seconds=late - 150
         )
         pipeline.inject_fault("hang", job="solution-version", of=solution_arn("like"))
         execution = time_out(pipeline, skipImport=True)

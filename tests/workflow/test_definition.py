@@ -34,6 +34,9 @@ RESERVED = {
 CONTENTS = {
     "run": [
         "Configure run",
+        "Begin run",
+        "May the run begin?",
+        "Wait to begin",
         "Plan retraining",
         "Is there anything to do?",
         "Import datasets",
@@ -294,6 +297,8 @@ def test_every_path_of_the_run_leads_to_the_report():
         name for name, state in run_states.items() if "Report outcome" in json.dumps(state)
     }
     assert predecessors == {
+        "Begin run",
+        "May the run begin?",
         "Plan retraining",
         "Is there anything to do?",
         "Import datasets",

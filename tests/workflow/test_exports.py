@@ -528,8 +528,9 @@ def test_a_dataset_that_is_not_active_is_refused():
         pipeline.group = MOVIES.with_datasets("interactions", "users")
         assert run_and_get_problems(pipeline) == [
             (
-                f"{dataset_arn('users')}: its status is CREATE PENDING, but it has to be ACTIVE; "
-                "wait if it is being created, otherwise repair it or take it out of the config"
+                f"{dataset_arn('users')}: its status is CREATE IN_PROGRESS, but it has to be "
+                "ACTIVE; wait if it is being created, otherwise repair it or take it out of the "
+                "config"
             )
         ]
 

@@ -173,14 +173,12 @@ def test_a_version_with_a_rollback_is_never_deployed_again():
     with deploy_probed() as pipeline:
         pipeline.run(skipImport=True)
         bad = pipeline.versions()[-1]
-        resumed = pipeline.run(resume=RUN_ID, skipImport=True)
+        pipeline.run(skipImport=True)
         pipeline.machine.start({"skipImport": True, "force": True}).wait()
         updates = pipeline.requests("UpdateCampaign")
         targets = [request["solutionVersionArn"] for request in updates]
         assert targets.count(bad) == 1, "only the first run deployed this version"
         assert len(pipeline.versions()) == 3, "the third run trains another version"
-    assert outcomes(resumed) == {"taste": "REJECTED", "home": "REJECTED"}
-    assert failures(resumed) == {"home": f"{campaign_arn()} was rolled back from {bad}"}
 
 
 def test_a_failed_update_is_not_probed():

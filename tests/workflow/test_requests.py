@@ -150,12 +150,12 @@ def test_incremental_is_refused_without_a_full_import():
 
 def test_all_problems_of_an_input_are_reported_together():
     with deploy() as pipeline:
-        execution = pipeline.run(skipImport=1, trainingMode="NONE", resume="x")
+        execution = pipeline.run(skipImport=1, trainingMode="NONE", solutions="x")
         assert pipeline.requests("CreateDatasetImportJob") == []
     assert [problem.split(":")[0] for problem in problems_of(execution)] == [
         "skipImport",
         "trainingMode",
-        "resume",
+        "solutions",
     ]
 
 

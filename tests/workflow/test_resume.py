@@ -1,7 +1,7 @@
 """A resumed run imports and trains nothing again, and a version that waits is deployed."""
 
 from tests.workflow.pipeline import RUN_ID, SLOT, deploy
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, name, outcomes, report
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, name, outcomes, problems_of, report
 from tests.world import MOVIES, PREFIX, interactions, solution
 
 JOB_PREFIX = f"{PREFIX}-{RUN_ID}"
@@ -98,25 +98,137 @@ def test_a_resumed_run_keeps_the_training_mode_of_its_first_execution():
     )
 
 
-def test_a_finished_run_can_be_resumed_and_does_nothing():
+def test_a_resumed_run_has_the_input_of_its_first_execution():
+    with deploy() as pipeline:
+        pipeline.inject_fault("fail", job="solution-version", reason="Too few users")
+        pipeline.run(skipImport=True)
+        for _ in range(2):
+            pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
+            pipeline.run(resume=RUN_ID)
+        execution = pipeline.run(resume=RUN_ID)
+        assert pipeline.requests("CreateDatasetImportJob") == []
+        assert len(pipeline.versions()) == 3, "the first, the failed one, and its repetition"
+    assert outcomes(execution) == DEPLOYED
+
+
+def test_a_run_by_hand_can_be_resumed():
+    with deploy() as pipeline:
+        pipeline.inject_fault("fail", job="solution-version", reason="Too few users")
+        failed = pipeline.machine.start({"datasets": ["items"]}).wait()
+        run_id = report(failed)["runId"]
+        pipeline.sleep(30 * 3600)
+        execution = pipeline.run(resume=run_id)
+        requests = pipeline.requests("CreateDatasetImportJob")
+        assert {request["jobName"] for request in requests} == {f"{PREFIX}-{run_id}-items-1"}
+    assert report(execution)["runId"] == run_id
+    assert outcomes(execution) == DEPLOYED, "the import of the first execution is used"
+
+
+def test_a_dry_run_of_a_resumed_run_changes_nothing():
+    with deploy() as pipeline:
+        pipeline.inject_fault("fail", job="solution-version", reason="Too few users")
+        pipeline.run(skipImport=True)
+        execution = pipeline.run(resume=RUN_ID, dryRun=True)
+        assert len(pipeline.versions()) == 2
+    assert report(execution)["status"] == "SKIPPED"
+
+
+# Runs that cannot be resumed
+
+
+def refusal(execution):
+    """Return why a run cannot be resumed, and the runs that the message names instead."""
+    (problem,) = problems_of(execution)
+    *reasons, last_runs = problem.split("; ")
+    return "; ".join(reasons), last_runs
+
+
+def test_a_run_that_succeeded_cannot_be_resumed():
     with deploy() as pipeline:
         pipeline.run()
         execution = pipeline.run(resume=RUN_ID)
         assert len(pipeline.versions()) == 2
-        assert len(pipeline.requests("UpdateCampaign")) == 1
+    assert refusal(execution) == (
+        f"resume: run {RUN_ID} is SUCCEEDED; nothing is left to do; start a new run without resume",
+        f"the last runs are {RUN_ID} (SUCCEEDED, started 2026-11-29 03:00 UTC)",
+    )
+
+
+def test_a_run_that_is_running_cannot_be_resumed():
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(600)
+        execution = pipeline.run(resume=RUN_ID)
+        assert outcomes(started.wait()) == ALL_DONE
+    assert refusal(execution)[0] == (
+        f"resume: run {RUN_ID} is RUNNING; wait until it has ended, or stop it"
+    )
+
+
+def test_an_unknown_run_cannot_be_resumed_and_the_last_runs_are_named():
+    with deploy() as pipeline:
+        unknown = pipeline.run(resume="20261128T030000Z")
+        pipeline.sleep(600)
+        for day in range(6):
+            pipeline.run(scheduledTime=f"2026-12-0{day + 1}T03:00:00Z", solutions=["x"])
+            pipeline.sleep(1)
+        again = pipeline.run(resume="20261128T030000Z")
+    reason = (
+        "resume: run 20261128T030000Z did not begin in the last 100 executions of this state "
+        "machine"
+    )
+    assert refusal(unknown) == (reason, "there are no earlier runs")
+    assert refusal(again)[0] == reason
+    named = refusal(again)[1].removeprefix("the last runs are ").split("), ")
+    assert [text.split(",")[0] for text in named] == [
+        f"2026120{day}T030000Z (FAILED" for day in (6, 5, 4, 3, 2)
+    ]
+
+
+def test_a_run_cannot_be_resumed_after_the_import_of_a_later_run():
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(3600)
+        started.abort()
+        pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        later = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
+        imports = len(pipeline.requests("CreateDatasetImportJob"))
+        execution = pipeline.run(resume=RUN_ID)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == imports
+    job = report(later)["imports"][0]["datasetImportJobArn"]
+    assert refusal(execution)[0] == (
+        f"resume: run {RUN_ID} is older than the import {job} of a later run; start a new run "
+        "without resume, or bring back an earlier export with exportDate"
+    )
+
+
+def test_a_run_can_be_resumed_after_a_later_run_that_imported_nothing():
+    with deploy() as pipeline:
+        pipeline.inject_fault("fail", job="solution-version", reason="Too few users", times=2)
+        pipeline.run(skipImport=True)
+        pipeline.run(skipImport=True, scheduledTime="2026-11-30T03:00:00Z")
+        execution = pipeline.run(resume=RUN_ID)
     assert outcomes(execution) == DEPLOYED
 
 
-def test_resuming_an_unknown_run_starts_a_new_run_with_a_warning():
+def test_of_two_executions_that_resume_a_run_at_once_one_is_refused():
     with deploy() as pipeline:
-        execution = pipeline.run(resume="20261128T030000Z")
-    assert outcomes(execution) == ALL_DONE
-    assert report(execution)["warnings"] == [
-        (
-            "resume: run 20261128T030000Z has created no job, so this run imports and trains "
-            "everything; check the run id"
-        )
-    ]
+        pipeline.inject_fault("fail", job="solution-version", reason="Too few users")
+        pipeline.run(skipImport=True)
+        started = [pipeline.machine.start({"resume": RUN_ID}) for _ in range(2)]
+        first, second = (execution.wait() for execution in started)
+        assert len(pipeline.versions()) == 3, "the first version, the failed one, and one more"
+    assert outcomes(first) == DEPLOYED
+    assert refusal(second)[0] == (
+        f"resume: run {RUN_ID} is RUNNING; wait until it has ended, or stop it"
+    )
+
+
+def test_a_resumed_run_whose_first_input_is_wrong_is_refused_for_it():
+    with deploy() as pipeline:
+        pipeline.run(trainingMode="NONE")
+        execution = pipeline.run(resume=RUN_ID)
+    assert [problem.split(":")[0] for problem in problems_of(execution)] == ["trainingMode"]
 
 
 # A version that waits

@@ -154,7 +154,8 @@ def test_the_imports_run_in_parallel_and_the_training_starts_after_the_last_impo
         started_at = pipeline.clock.now()
         execution = pipeline.run()
     jobs = [result["job"] for result in execution.output["imports"]["results"]]
-    assert {datetime.fromisoformat(job["createdAt"]) for job in jobs} == {started_at}
+    created_at = {datetime.fromisoformat(job["createdAt"]) for job in jobs}
+    assert created_at == {started_at + timedelta(seconds=90)}, "half of settleSeconds"
     last_end = max(datetime.fromisoformat(job["endedAt"]) for job in jobs)
     training = execution.output["solutions"][0]["version"]
     delay = datetime.fromisoformat(training["createdAt"]) - last_end

@@ -1,15 +1,12 @@
 """A run is skipped or refused if it would cost money for nothing."""
 
-from unittest.mock import patch
-
 import pytest
 
 from components.args import LimitsArgs
-from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
+from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import (
     ALL_DONE,
     DEPLOYED,
-    failures,
     outcomes,
     problems_of,
     report,
@@ -145,85 +142,6 @@ def test_a_foreign_import_is_new_data():
         pipeline.sleep(3600)
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
     assert outcomes(execution) == {"items": "IMPORTED", **DEPLOYED}
-
-
-# Another run
-
-
-def test_a_later_run_is_skipped_and_names_the_earlier_execution():
-    with deploy() as pipeline:
-        earlier = pipeline.start()
-        pipeline.sleep(600)
-        later = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert outcomes(earlier.wait()) == ALL_DONE
-        assert len(pipeline.versions()) == 2
-    assert skip_reason(later) == (
-        f"{earlier.arn}, an older run, is still running; wait until it has ended, or stop it"
-    )
-
-
-def test_of_two_runs_that_start_together_exactly_one_continues():
-    with deploy() as pipeline:
-        started = [pipeline.start(), pipeline.start(scheduledTime=NEXT_SLOT)]
-        executions = [execution.wait() for execution in started]
-        assert len(pipeline.versions()) == 2
-    assert {report(execution)["status"] for execution in executions} == {"DEPLOYED", "SKIPPED"}
-
-
-def test_a_slot_that_fires_twice_runs_once():
-    with deploy() as pipeline:
-        first = pipeline.start()
-        pipeline.sleep(30)
-        second = pipeline.run()
-        execution = first.wait()
-        assert len(pipeline.versions()) == 2
-    assert report(second)["status"] == "SKIPPED"
-    assert outcomes(execution) == ALL_DONE
-
-
-def test_an_aborted_run_does_not_block_the_next_run():
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(600)
-        started.abort()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-    assert outcomes(execution) == ALL_DONE
-
-
-def test_a_run_of_another_pipeline_does_not_block_a_run():
-    with deploy() as pipeline:
-        wait = {"Type": "Wait", "Seconds": 9 * 3600, "End": True}
-        definition = {"StartAt": "Rest", "States": {"Rest": wait}}
-        pipeline.step_functions.machine(definition, {}, name="retraining-beefbeef").start({})
-        execution = pipeline.run()
-    assert outcomes(execution) == ALL_DONE
-
-
-def test_a_run_that_its_plan_did_not_see_is_found_before_the_training():
-    """The list of executions is eventually consistent, so a plan may not see another run."""
-
-    def plan_without_other_runs(event, context):
-        with patch("functions.executions.older_run", lambda *_: None):
-            return handler("plan_retraining")(event, context)
-
-    group = MOVIES.with_datasets("interactions", "items")
-    with deploy(group, handlers={"plan_retraining": plan_without_other_runs}) as pipeline:
-        earlier = pipeline.start()
-        pipeline.sleep(100)
-        later = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert outcomes(earlier.wait())["home"] == "DEPLOYED"
-        assert len(pipeline.versions()) == 2, "only the earlier run trains"
-    assert later.status == "SUCCEEDED"
-    assert report(later)["status"] == "SKIPPED"
-    assert failures(later) == {
-        "taste": f"{earlier.arn}, an older run, is still running; wait "
-        f"until it has ended, or stop it"
-    }
-    assert outcomes(later) == {
-        "interactions": "IMPORTED",
-        "items": "IMPORTED",
-        "taste": "SKIPPED",
-    }, "the report names the imports, although the run was skipped"
 
 
 # Automatic trainings, and campaigns that sync with the newest version

@@ -253,7 +253,7 @@ def test_a_version_that_is_not_listed_yet_is_found_by_the_retry():
 def test_a_training_whose_creation_never_responds_is_adopted_when_the_run_is_resumed():
     with deploy(handlers=killed_after_work("create_solution_version", times=6)) as pipeline:
         failed = pipeline.run(skipImport=True)
-        execution = pipeline.run(resume=RUN_ID, skipImport=True)
+        execution = pipeline.run(resume=RUN_ID)
         assert len(pipeline.versions()) == 2
     assert report(failed)["text"] == (
         f"Retraining run {RUN_ID}: FAILED\n"

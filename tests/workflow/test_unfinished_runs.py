@@ -34,7 +34,7 @@ def test_a_run_that_is_aborted_during_an_update_is_probed_when_it_is_resumed():
         pipeline.sleep(3600)
         old, new = pipeline.versions()
         assert pipeline.served_version() == new, "the update continued"
-        execution = pipeline.run(resume=RUN_ID, skipImport=True)
+        execution = pipeline.run(resume=RUN_ID)
         assert pipeline.served_version() == old
     assert outcomes(execution) == ROLLED_BACK
 
@@ -44,7 +44,7 @@ def test_an_update_that_ends_after_its_deadline_is_probed_when_the_run_is_resume
         pipeline.inject_fault("take", job="campaign-update", seconds=4 * 3600)
         first = pipeline.run(skipImport=True)
         pipeline.sleep(2 * 3600)
-        second = pipeline.run(resume=RUN_ID, skipImport=True)
+        second = pipeline.run(resume=RUN_ID)
     assert outcomes(first) == {"taste": "FAILED", "home": "FAILED"}
     assert outcomes(second) == ROLLED_BACK
 

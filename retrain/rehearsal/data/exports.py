@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
-from functions.planning.situation import DATE
+from functions.executions import DATE
 from retrain.rehearsal.data.csv_files import parse
 from retrain.rehearsal.data.data_sets import TYPES, increment
 from retrain.rehearsal.data.spoiling import spoil
