@@ -191,6 +191,7 @@ def test_an_import_that_fails_is_one_line(monkeypatch, capsys):
 def test_a_terminal_that_is_not_utf8_shows_a_question_mark(monkeypatch):
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    monkeypatch.setattr(sys, "stderr", None)  # Python's value for a stream that is closed
     monkeypatch.setattr(cli, "main", lambda _: print("\u2713", flush=True))
     with pytest.raises(SystemExit):
         retrain.__main__.main()

@@ -53,6 +53,12 @@ def test_the_evidence_names_the_campaigns_without_a_probe(deployed, monkeypatch)
     assert evidence_of(deployed, "bad-probe").campaigns_without_probe == [CAMPAIGN]
 
 
+def test_only_the_evidence_about_metrics_has_the_number_of_users(deployed, services):
+    services.slots.append("2026-12-14T03:00:00+00:00")
+    assert evidence_of(deployed, "worse-model").evaluation_users == 50
+    assert evidence_of(deployed, "wrong-header").evaluation_users is None
+
+
 def test_a_duplicate_event_has_two_deliveries_and_a_run_by_hand(deployed):
     evidence = evidence_of(deployed, "duplicate-event")
     assert evidence.deliveries == [EXECUTION, EXECUTION]
