@@ -1,7 +1,7 @@
 """Builds the report about one campaign: what a run did with it, and what it serves now."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TypedDict
 
@@ -10,11 +10,21 @@ from .contract import (
     CampaignStanding,
     MetricValues,
     Outcome,
+    Plan,
+    RunToPlan,
     StateError,
 )
 from .personalize.versions import is_latest
 from .texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened
 
+WORST_FIRST: tuple[Outcome, ...] = (
+    "FAILED",
+    "ROLLED_BACK",
+    "REJECTED",
+    "SKIPPED",
+    "TRAINED",
+    "DEPLOYED",
+)
 Standings = Mapping[str, CampaignStanding]
 """Campaign ARN -> what it serves at the end of the run. A campaign that could not be described is
 left out."""
@@ -60,13 +70,42 @@ def campaign_report(result: CampaignResult, standings: Standings) -> CampaignRep
     return report
 
 
-def trial_warnings(standings: Standings) -> Iterator[str]:
-    """Yield a warning for each campaign that still has a version on trial."""
+def with_trials(plan: Plan, document: RunToPlan) -> Plan:
+    """Return the plan of a run with its finished trials: a line about each, and the worst outcome.
+
+    The document contains no results of trials after this. They would need as much space as the
+    results of the campaigns, and the document of a large pipeline has no such space.
+    """
+    trials = [campaign_report(result, {}) for result in document.get("trials", [])]
+    warnings = document["unfinished"]["warnings"] if "unfinished" in document else []
+    lines = [trial_line(trial) for trial in trials]
+    plan = {**plan, "warnings": [*warnings, *lines, *plan["warnings"]]}
+    if trials:
+        plan["worstTrial"] = worst_outcome([trial["outcome"] for trial in trials])
+    return plan
+
+
+def trial_line(trial: CampaignReport) -> str:
+    """Return the line of a report about a trial that an earlier run had left."""
+    reason = f": {trial['failure']}" if trial["failure"] else ""
+    return f"trial at {trial['campaignArn']}: {trial['outcome']}{reason}"
+
+
+def worst_outcome(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the worst of one or more outcomes."""
+    return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
+
+
+def trial_warnings(standings: Standings, later: str) -> Iterator[str]:
+    """Yield a warning for each campaign that still has a version on trial.
+
+    `later` says who finishes the trial (`trial_executions.py`).
+    """
     for arn, standing in standings.items():
         if version := standing["versionOnTrial"]:
             yield (
-                f"{arn}: {version} is on trial: no probe has found yet whether it answers well; an "
-                "execution with the trigger 'trial' or the next run finishes the trial"
+                f"{arn}: {version} is on trial: no probe has found yet whether it answers well; "
+                f"{later}"
             )
 
 

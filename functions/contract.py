@@ -295,10 +295,12 @@ class Plan(TypedDict):
     skipped: str | None
     """The reason why the run executes none of these jobs, or null."""
     warnings: list[str]
+    worstTrial: NotRequired[Outcome]
+    """The worst outcome of the trials that the run has finished before it was planned."""
 
 
 class RunContext(TypedDict):
-    """The part of the document that every function after planning gets."""
+    """The part of the document that every function after `Begin run` gets."""
 
     settings: Settings
     run: Run
@@ -488,6 +490,20 @@ class UpdatedCampaign(RunContext):
     rollbackProbing: ProbeState | None
 
 
+class CampaignOnTrial(TypedDict):
+    """A campaign whose version on trial an earlier run has deployed."""
+
+    campaign: PlannedCampaign
+    update: Job
+
+
+class UnfinishedTrials(TypedDict):
+    """The trials that earlier runs have not finished."""
+
+    campaigns: list[CampaignOnTrial]
+    warnings: list[str]
+
+
 class CampaignResult(TypedDict):
     """The result of one campaign."""
 
@@ -500,6 +516,13 @@ class CampaignResult(TypedDict):
     trialEnd: TrialEnd | None
     error: StateError | None
     outcome: Literal["DEPLOYED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
+
+
+class RunToPlan(RunContext):
+    """The document before planning. A dry run finishes no trials."""
+
+    unfinished: NotRequired[UnfinishedTrials]
+    trials: NotRequired[list[CampaignResult]]
 
 
 class CampaignStanding(TypedDict):
@@ -540,6 +563,8 @@ class FinishedRun(TypedDict, total=False):
     startedAt: str
     run: Run
     begin: Begin
+    unfinished: UnfinishedTrials
+    trials: list[CampaignResult]
     plan: Plan
     imports: ImportResults
     solutions: list[SolutionResult]

@@ -2,7 +2,7 @@
 
 import logging
 
-from .contract import BegunRun, Job, PlannedRun, Run
+from .contract import BegunRun, Job, PlannedRun, Run, UnfinishedTrials
 from .report import RunReport
 
 logger = logging.getLogger("retraining")
@@ -19,6 +19,17 @@ def log_begin(begun: BegunRun) -> BegunRun:
         extra={"step": "begin_run", "runId": begun["run"]["id"], **begin},
     )
     return begun
+
+
+def log_trials(run: Run, found: UnfinishedTrials) -> UnfinishedTrials:
+    """Log the number of campaigns with a version on trial, and return them."""
+    campaign_count = len(found["campaigns"])
+    logger.info(
+        "find_trials: %d on trial",
+        campaign_count,
+        extra={"step": "find_trials", "runId": run["id"], "campaigns": campaign_count},
+    )
+    return found
 
 
 def log_plan(planned: PlannedRun) -> PlannedRun:

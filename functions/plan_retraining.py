@@ -1,7 +1,8 @@
 """Plans what a run imports, trains and updates."""
 
 from .aws import read_client, write_client
-from .contract import PlannedRun, RunContext
+from .campaign_reports import with_trials
+from .contract import PlannedRun, RunToPlan
 from .log import log_plan
 from .planning.late_tags import write_late_tags
 from .planning.plan_run import plan_run
@@ -11,8 +12,8 @@ from .texts import MAX_PLAN_TEXT_BYTES, with_short_texts
 
 
 @with_short_texts(MAX_PLAN_TEXT_BYTES)
-def handler(event: RunContext, _context: object) -> PlannedRun:
-    """Return the plan of the run.
+def handler(event: RunToPlan, _context: object) -> PlannedRun:
+    """Return the plan of the run, with a line about each trial that the run has finished.
 
     Raises:
         RunRefused: a guard refuses the run.
@@ -25,7 +26,7 @@ def handler(event: RunContext, _context: object) -> PlannedRun:
         datasets=datasets_to_import(settings, run),
         solutions=solutions_to_train(settings, run),
     )
-    plan = plan_run(settings, run, world)
+    plan = with_trials(plan_run(settings, run, world), event)
     if not run["request"].get("dryRun"):
         write_late_tags(write_client(), situation_of(settings, run, world))
     return log_plan({"settings": settings, "run": run, "plan": plan})

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypedDict
 
 from .campaign_reports import (
+    WORST_FIRST,
     CampaignReport,
     Standings,
     campaign_report,
     error_text,
+    trial_line,
     trial_warnings,
+    worst_outcome,
 )
 from .contract import (
     CampaignResult,
@@ -27,14 +30,6 @@ from .texts import shortened_list
 if TYPE_CHECKING:
     from .contract import ConfiguredRun
 
-WORST_FIRST: tuple[Outcome, ...] = (
-    "FAILED",
-    "ROLLED_BACK",
-    "REJECTED",
-    "SKIPPED",
-    "TRAINED",
-    "DEPLOYED",
-)
 ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTaken")
 """After these errors of a create it is certain that no job was created."""
 MAX_REPORT_BYTES = 16_000
@@ -72,7 +67,11 @@ class ImportReport(TypedDict):
 
 
 class RunReport(TypedDict):
-    """The result of a run. `status` is the worst outcome of its imports and solutions."""
+    """The result of a run. `status` is the worst outcome of its imports, solutions and trials.
+
+    `trials` are the campaigns whose trials an earlier run had left, if this execution does nothing
+    else or was refused. In any other run they are lines of the warnings.
+    """
 
     status: Outcome
     runId: str
@@ -80,6 +79,7 @@ class RunReport(TypedDict):
     reason: str | None
     imports: list[ImportReport]
     solutions: list[SolutionReport]
+    trials: list[CampaignReport]
     warnings: list[str]
     text: str
 
@@ -90,23 +90,31 @@ class ReportedRun(FinishedRun, total=False):
     outcome: RunReport
 
 
-def report_of(document: FinishedRun, standings: Standings | None = None) -> RunReport:
+def report_of(
+    document: FinishedRun, standings: Standings | None = None, later: str = ""
+) -> RunReport:
     """Return the report of a run. The document may end at any state.
 
-    `standings` say what the campaigns serve now.
+    Args:
+        document: the output of the last state that has succeeded.
+        standings: what the campaigns serve now.
+        later: who finishes the trials that have not ended (`trial_executions.py`).
     """
     standings = standings or {}
-    run = _run(document)
+    run = run_of_document(document)
     imports = [_import_report(result) for result in _import_results(document)]
     solutions = [_solution_report(result, standings) for result in _solution_results(document)]
+    trials = [campaign_report(result, standings) for result in document.get("trials", [])]
+    warnings = [*trial_warnings(standings, later), *_warnings(document, solutions)]
     report: RunReport = {
-        "status": _status(document, imports, solutions),
+        "status": _status(document, imports, solutions, trials),
         "runId": run["id"],
         "executionArn": run["executionArn"],
         "reason": _reason(document),
         "imports": imports,
         "solutions": solutions,
-        "warnings": shortened_list([*trial_warnings(standings), *_warnings(document, solutions)]),
+        "trials": trials,
+        "warnings": shortened_list(warnings),
         "text": "",
     }
     return {**report, "text": _text(report)}
@@ -120,12 +128,7 @@ def output_of(document: FinishedRun, report: RunReport) -> ReportedRun:
     output: ReportedRun = {**document, "outcome": report}
     if len(json.dumps(output)) <= MAX_OUTPUT_BYTES:
         return output
-    return {"run": _run(document), "outcome": report}
-
-
-def worst_outcome(outcomes: list[Outcome]) -> Outcome:
-    """Return the worst of one or more outcomes."""
-    return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
+    return {"run": run_of_document(document), "outcome": report}
 
 
 def _import_results(document: FinishedRun) -> list[DatasetResult]:
@@ -145,7 +148,7 @@ def _campaign_results(document: FinishedRun) -> list[CampaignResult]:
     ]
 
 
-def _run(document: FinishedRun) -> Run:
+def run_of_document(document: FinishedRun) -> Run:
     """Return the run. If it could not begin, the document has only the first state's output."""
     if "run" in document:
         return document["run"]
@@ -159,28 +162,41 @@ def _run(document: FinishedRun) -> Run:
 
 
 def _status(
-    document: FinishedRun, imports: list[ImportReport], solutions: list[SolutionReport]
+    document: FinishedRun,
+    imports: list[ImportReport],
+    solutions: list[SolutionReport],
+    trials: list[CampaignReport],
 ) -> Outcome:
-    """Return the status of the run, which is FAILED if the run ended with an error."""
+    """Return the status of the run, which is FAILED if the run ended with an error.
+
+    A finished trial counts in an execution that does nothing else. In any other run only a trial
+    counts that has failed or that ended with a rollback.
+    """
     if "error" in document or any(report["outcome"] == "FAILED" for report in imports):
         return "FAILED"
-    if _skip_reason(document):
-        return "SKIPPED"
-    if not solutions:
-        return "SKIPPED"  # All trainings were held back. The warnings say why.
-    return worst_outcome([report["outcome"] for report in solutions])
+    of_trials = [report["outcome"] for report in trials]
+    if "plan" in document and "worstTrial" in document["plan"]:
+        of_trials.append(document["plan"]["worstTrial"])
+    if _reason(document) is not None:
+        of_solutions: list[Outcome] = ["SKIPPED"]
+    elif "plan" not in document:
+        return worst_outcome(of_trials)
+    else:
+        # If all trainings were held back, there are none. The warnings say why.
+        of_solutions = [report["outcome"] for report in solutions] or ["SKIPPED"]
+    bad_trials = [outcome for outcome in of_trials if outcome in ("FAILED", "ROLLED_BACK")]
+    return worst_outcome([*of_solutions, *bad_trials])
 
 
 def _reason(document: FinishedRun) -> str | None:
     """Return the error that ended the run, or why the run was skipped, or None."""
     if "error" in document:
         return error_text(document["error"])
-    return _skip_reason(document)
-
-
-def _skip_reason(document: FinishedRun) -> str | None:
-    """Return why the run was skipped before or after it was planned, or None."""
-    return document["plan"]["skipped"] if "plan" in document else document["begin"]["reason"]
+    if "plan" in document:
+        return document["plan"]["skipped"]
+    if document.get("trials") == []:
+        return "no campaign has a version on trial"
+    return document["begin"]["reason"]
 
 
 def _import_report(result: DatasetResult) -> ImportReport:
@@ -236,7 +252,9 @@ def _failure(error: StateError | None, job: Job | None) -> str | None:
 
 
 def _warnings(document: FinishedRun, solutions: list[SolutionReport]) -> Iterator[str]:
-    """Yield the warnings of the plan, of the gate and of each job, in running order."""
+    """Yield the warnings about trials, of the plan, of the gate and of each job, in this order."""
+    if "unfinished" in document:
+        yield from document["unfinished"]["warnings"]
     if "plan" in document:
         yield from document["plan"]["warnings"]
     for campaign in _campaign_results(document):
@@ -271,7 +289,7 @@ def _jobs(document: FinishedRun) -> list[Job]:
         *(result["job"] for result in _import_results(document)),
         *(result["version"] for result in _solution_results(document)),
     ]
-    for campaign in _campaign_results(document):
+    for campaign in [*document.get("trials", []), *_campaign_results(document)]:
         jobs += [campaign["update"], campaign["rollback"]]
     return [job for job in jobs if job]
 
@@ -281,7 +299,7 @@ def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
 
     Without a response to the create, nobody knows the ARN of the job, nor whether it exists.
     """
-    run_id = _run(document)["id"]
+    run_id = run_of_document(document)["id"]
     creations = [
         *(
             (result["dataset"]["jobName"], result["job"], result["error"])
@@ -331,6 +349,8 @@ def _lines(report: RunReport) -> Iterator[str]:
     """Yield the lines of the report's text. Its first line is the status and the reason."""
     reason = f": {report['reason']}" if report["reason"] else ""
     yield f"Retraining run {report['runId']}: {report['status']}{reason}"
+    for trial in report["trials"]:
+        yield f"  {trial_line(trial)}"
     for dataset in report["imports"]:
         yield _line(1, f"import of {dataset['type']}", dataset["outcome"], dataset["failure"])
     for solution in report["solutions"]:

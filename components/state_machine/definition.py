@@ -34,6 +34,7 @@ def _copied_fields(*names: str) -> dict[str, str]:
 RUN_FIELDS = _copied_fields("settings", "run")
 DATASET_RESULT = _copied_fields("dataset", "job", "error")
 CAMPAIGN_RESULT = _copied_fields("campaign", "evaluation", "update", *TRIAL_RESULTS)
+TRIAL_RESULT = {**_copied_fields("campaign", "update", *TRIAL_RESULTS), "evaluation": None}
 SOLUTION_RESULT = _copied_fields("solution", "version", "campaigns", "error")
 
 
@@ -74,12 +75,49 @@ def definition(
             ),
             "May the run begin?": choose(
                 "$.begin.phase",
-                {"GO": "Plan retraining", "WAIT": "Wait to begin"},
+                {"GO": "Is this a dry run?", "WAIT": "Wait to begin"},
                 default="Report outcome",
             ),
             "Wait to begin": wait("$.begin.seconds", next_state="Begin run"),
+            "Is this a dry run?": {
+                "Type": "Choice",
+                "Choices": [
+                    {
+                        "And": [
+                            {"Variable": "$.run.request.dryRun", "IsPresent": True},
+                            {"Variable": "$.run.request.dryRun", "BooleanEquals": True},
+                        ],
+                        "Next": "Plan retraining",
+                    },
+                ],
+                "Default": "Find trials",
+            },
+            "Find trials": call(
+                functions["find_trials"],
+                result_path="$.unfinished",
+                next_state="Finish trials",
+                on_error="Report outcome",
+            ),
+            "Finish trials": for_each(
+                "$.unfinished.campaigns",
+                selector={
+                    **RUN_FIELDS,
+                    "campaign.$": "$$.Map.Item.Value.campaign",
+                    "update.$": "$$.Map.Item.Value.update",
+                    **TRIAL_RESULTS,
+                },
+                states=finish_trial(functions, result=TRIAL_RESULT, of_earlier_run=True),
+                result_path="$.trials",
+                next_state="Is there more than trials?",
+                on_error="Report outcome",
+            ),
+            "Is there more than trials?": choose(
+                "$.run.trigger", {"trial": "Report outcome"}, default="Plan retraining"
+            ),
             "Plan retraining": call(
                 functions["plan_retraining"],
+                # The result leaves out the results of the trials, because the plan has a line
+                # about each of them, and the document must not grow too large.
                 result_path="$",
                 next_state="Is there anything to do?",
                 on_error="Report outcome",

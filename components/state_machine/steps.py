@@ -56,6 +56,10 @@ STEPS: Mapping[str, Step] = {
             "executions": ("states:GetExecutionHistory",),
         },
     ),
+    "find_trials": Step(
+        timeout_seconds=LONG_SECONDS,
+        grants={"campaigns": ("personalize:ListTagsForResource",)},
+    ),
     "plan_retraining": Step(
         timeout_seconds=LONG_SECONDS,
         memory_megabytes=256,
@@ -230,6 +234,7 @@ STEPS: Mapping[str, Step] = {
         timeout_seconds=LONG_SECONDS,
         grants={
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+            "state machine": ("states:StartExecution",),
         },
     ),
     "close_run": Step(

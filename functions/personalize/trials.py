@@ -76,7 +76,7 @@ def begin_trial(
     campaign = describe_campaign(client, arn)
     tags = read_trial_tags(tags_of(client, arn), solution_of_campaign(settings, arn)["solutionArn"])
     if tags.trial and _has_moved(campaign, tags.trial, target):
-        return _job_on_trial(planned_campaign, tags, tags.trial, last_try, good=tags.good)
+        return job_on_trial(planned_campaign, tags, tags.trial, last_try, good=tags.good)
     reason = busy_reason(campaign)
     if reason is None:
         if job := _job_without_update(client, campaign, target):
@@ -97,7 +97,7 @@ def begin_trial(
     except client.exceptions.ResourceInUseException:
         reason = "Personalize answers that the campaign is in use"
         return _postponed_job(settings, arn, reason, last_try)
-    return _job_on_trial(planned_campaign, tags, trial, last_try, good=good)
+    return job_on_trial(planned_campaign, tags, trial, last_try, good=good)
 
 
 def end_trial(
@@ -171,7 +171,7 @@ def _good_version(campaign: CampaignTypeDef, tags: TrialTags, target: str) -> st
     return good if good != target else None
 
 
-def _job_on_trial(
+def job_on_trial(
     planned_campaign: PlannedCampaign,
     tags: TrialTags,
     trial: Trial,

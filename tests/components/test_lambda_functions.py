@@ -56,6 +56,7 @@ PERMISSIONS = {
         allow(["personalize:ListDatasetImportJobs"], ["*"]),
         allow(["personalize:DescribeDatasetImportJob"], ALL_IMPORT_JOBS),
     ],
+    "find_trials": [allow([LIST_TAGS], CAMPAIGNS)],
     "plan_retraining": [
         allow(
             [
@@ -176,6 +177,7 @@ EXECUTION_PERMISSIONS = {
     ],
     "plan_retraining": [allow(["states:ListExecutions"], [MACHINE])],
     "create_solution_version": [allow(["states:ListExecutions"], [MACHINE])],
+    "report_outcome": [allow(["states:StartExecution"], [MACHINE])],
     "close_run": [
         allow(["states:DescribeExecution", "states:GetExecutionHistory"], [EXECUTIONS]),
     ],

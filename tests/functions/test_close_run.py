@@ -45,6 +45,7 @@ def report(reason):
         "reason": reason,
         "imports": [],
         "solutions": [],
+        "trials": [],
         "warnings": [],
         "text": f"Retraining run {RUN_ID}: FAILED: {reason}",
     }

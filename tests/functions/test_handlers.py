@@ -167,6 +167,11 @@ def begin_run(executions, **_):
     return event, {**event, "run": run(event["request"]), "begin": begin}
 
 
+def find_trials(personalize, **_):
+    expect_tags(personalize, CAMPAIGN)
+    return iteration(), {"campaigns": [], "warnings": []}
+
+
 def expect_imports(personalize, *jobs):
     """Expect the only dataset of the group, and its import jobs, to be listed."""
     response = {"datasets": [{"datasetArn": DATASET}]}
@@ -421,6 +426,7 @@ def report_without_jobs(status, reason):
         "reason": reason,
         "imports": [],
         "solutions": [],
+        "trials": [],
         "warnings": [],
         "text": f"Retraining run {RUN_ID}: {status}: {reason}",
     }
@@ -430,6 +436,7 @@ CASES = {
     case.__name__: case
     for case in (
         begin_run,
+        find_trials,
         plan_retraining,
         create_dataset_import_job,
         watch_dataset_import_job,
@@ -460,6 +467,8 @@ def expected_extra(step, result):
     """Return the extra fields of the one record of a step with this result."""
     if step == "begin_run":
         return {"step": step, "runId": RUN_ID, **result["begin"]}
+    if step == "find_trials":
+        return {"step": step, "runId": RUN_ID, "campaigns": 0}
     if step == "plan_retraining":
         counts = {"imports": 1, "solutions": 1, "skipped": None}
         return {"step": step, "runId": RUN_ID, **counts}

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from functions.report import output_of, report_of, worst_outcome
+from functions.campaign_reports import with_trials, worst_outcome
+from functions.report import output_of, report_of
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -70,6 +71,7 @@ def without_jobs(status, reason, run_id=RUN_ID):
         "reason": reason,
         "imports": [],
         "solutions": [],
+        "trials": [],
         "warnings": [],
         "text": f"Retraining run {run_id}: {status}: {reason}",
     }
@@ -103,6 +105,7 @@ def test_a_run_that_deployed_everything():
         "reason": None,
         "imports": [IMPORTED],
         "solutions": [RETRAINED],
+        "trials": [],
         "warnings": [],
         "text": f"Retraining run {RUN_ID}: DEPLOYED\n"
         "  import of interactions: IMPORTED\n"
@@ -402,7 +405,7 @@ def final_report(result, served, on_trial=None):
     """Return the report of a run with this result, after which the campaign serves a version."""
     standings = {CAMPAIGN: {"servedVersionArn": served, "versionOnTrial": on_trial}}
     document = finished(solutions=[solution_result(campaigns=[result])])
-    return report_of(document, standings)
+    return report_of(document, standings, later="somebody finishes it")
 
 
 def final_campaign(result, served):
@@ -438,8 +441,8 @@ def test_a_version_that_is_still_on_trial_is_a_warning():
     report = final_report(campaign_result(outcome="FAILED"), VERSION, on_trial=VERSION)
     (warning,) = report["warnings"]
     assert warning == (
-        f"{CAMPAIGN}: {VERSION} is on trial: no probe has found yet whether it answers well; an "
-        "execution with the trigger 'trial' or the next run finishes the trial"
+        f"{CAMPAIGN}: {VERSION} is on trial: no probe has found yet whether it answers well; "
+        "somebody finishes it"
     )
 
 
@@ -528,3 +531,71 @@ def test_a_job_that_may_have_been_created_is_a_warning_with_its_name(error, unce
         f"{RUN_ID}, which uses it if it exists"
         for name in names
     ], "a job with an ARN is in the report anyway"
+
+
+# Trials that an earlier run has left
+
+
+def finished_trial(outcome):
+    failed_probe = probing(phase="FAILED", failure="0 results")
+    return campaign_result(
+        evaluation=None,
+        probing=failed_probe if outcome == "ROLLED_BACK" else None,
+        outcome=outcome,
+    )
+
+
+def planned_after(*outcomes, **changes):
+    """Return the report of a run that has finished trials with these outcomes, and was planned."""
+    document = {
+        "unfinished": {"campaigns": [], "warnings": ["a tag is odd"]},
+        "trials": [finished_trial(outcome) for outcome in outcomes],
+    }
+    return report_of(finished(plan=with_trials(plan(**changes), document)))
+
+
+def only_trials(*outcomes):
+    """Return the report of an execution that only finishes trials."""
+    document = finished(
+        trials=[finished_trial(outcome) for outcome in outcomes],
+        begin={"phase": "GO", "seconds": 0, "reason": None},
+        unfinished={"campaigns": [], "warnings": ["a tag is odd"]},
+    )
+    for key in ("plan", "imports", "solutions"):
+        del document[key]
+    return report_of(document)
+
+
+TRIAL_LINE = f"trial at {CAMPAIGN}: ROLLED_BACK: the probe failed: 0 results"
+
+
+def test_a_finished_trial_has_a_line():
+    assert planned_after("ROLLED_BACK", warnings=["w"])["warnings"] == [
+        "a tag is odd",
+        TRIAL_LINE,
+        "w",
+    ]
+    assert f"\n  {TRIAL_LINE}\n" in only_trials("ROLLED_BACK")["text"]
+
+
+@pytest.mark.parametrize("outcome", ["FAILED", "ROLLED_BACK"])
+def test_a_trial_that_ended_badly_makes_the_run_worse(outcome):
+    assert planned_after(outcome)["status"] == outcome
+    assert planned_after(outcome, skipped="nothing is new")["status"] == outcome
+
+
+def test_a_trial_that_ended_well_does_not_count_in_a_run_that_does_more():
+    assert planned_after("DEPLOYED", skipped="nothing is new")["status"] == "SKIPPED"
+
+
+def test_an_execution_that_only_finishes_trials_has_their_worst_outcome():
+    assert only_trials("DEPLOYED")["status"] == "DEPLOYED"
+    report = only_trials("DEPLOYED", "ROLLED_BACK")
+    assert report["status"] == "ROLLED_BACK"
+    assert [trial["outcome"] for trial in report["trials"]] == ["DEPLOYED", "ROLLED_BACK"]
+
+
+def test_an_execution_without_a_trial_to_finish_is_skipped():
+    report = only_trials()
+    assert (report["status"], report["reason"]) == ("SKIPPED", "no campaign has a version on trial")
+    assert report["warnings"] == ["a tag is odd"]

@@ -130,6 +130,7 @@ ORDER = (
     ("functions.resume",),
     ("functions.planning",),
     ("functions.campaign_reports",),
+    ("functions.trial_executions",),
     ("functions.report",),
     ("functions.log",),
     tuple(f"functions.{step}" for step in STEPS),

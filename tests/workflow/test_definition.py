@@ -37,6 +37,10 @@ CONTENTS = {
         "Begin run",
         "May the run begin?",
         "Wait to begin",
+        "Is this a dry run?",
+        "Find trials",
+        "Finish trials",
+        "Is there more than trials?",
         "Plan retraining",
         "Is there anything to do?",
         "Import datasets",
@@ -47,6 +51,25 @@ CONTENTS = {
         "Retrained",
         "Retraining failed",
         "Report failed",
+    ],
+    "each trial": [
+        "Has the campaign update on trial ended?",
+        "Wait for campaign update on trial",
+        "Watch campaign update on trial",
+        "Probe campaign on trial",
+        "Does the campaign on trial serve well?",
+        "Roll back campaign on trial",
+        "Has the rollback on trial ended?",
+        "Wait for rollback on trial",
+        "Watch rollback on trial",
+        "Wait to roll back on trial",
+        "Probe campaign on trial after rollback",
+        "Does the campaign on trial serve well again?",
+        "End unfinished trial",
+        "How did the unfinished trial end?",
+        "Campaign on trial updated",
+        "Campaign on trial rolled back",
+        "Campaign on trial not updated",
     ],
     "each dataset": [
         "Create dataset import job",
@@ -156,6 +179,13 @@ def test_a_task_has_the_name_of_its_function():
         # A rollback is a campaign update.
         "Watch rollback": "watch_campaign_update",
         "Probe campaign after rollback": "probe_campaign",
+        # The states that finish the trials of earlier runs have names of their own.
+        "Watch campaign update on trial": "watch_campaign_update",
+        "Probe campaign on trial": "probe_campaign",
+        "Roll back campaign on trial": "roll_back_campaign",
+        "Watch rollback on trial": "watch_campaign_update",
+        "Probe campaign on trial after rollback": "probe_campaign",
+        "End unfinished trial": "end_trial",
     }
 
 
@@ -299,6 +329,9 @@ def test_every_path_of_the_run_leads_to_the_report():
     assert predecessors == {
         "Begin run",
         "May the run begin?",
+        "Find trials",
+        "Finish trials",
+        "Is there more than trials?",
         "Plan retraining",
         "Is there anything to do?",
         "Import datasets",

@@ -25,8 +25,8 @@ def waits(execution):
 
 
 def began_at(execution):
-    """Return when the plan of a run was made."""
-    return next(time for time, state in execution.timeline if state == "Plan retraining")
+    """Return when a run looked for trials to finish, which it does first."""
+    return next(time for time, state in execution.timeline if state == "Find trials")
 
 
 def ended_at(execution):

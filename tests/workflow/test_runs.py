@@ -75,6 +75,7 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
                 ],
             }
         ],
+        "trials": [],
         "warnings": [],
         "text": (
             f"Retraining run {RUN_ID}: DEPLOYED\n"

@@ -1,0 +1,213 @@
+"""A later run finishes the trials that an earlier run has left, before it does anything else."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from components.args import LimitsArgs
+from functions.personalize.tags import GOOD, TRIAL, VERDICT, tags_of
+from tests.workflow.answers import bad_answers
+from tests.workflow.pipeline import NEXT_SLOT, deploy
+from tests.workflow.summaries import outcomes, report
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
+
+PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1")]))
+LINE = f"trial at {campaign_arn()}: ROLLED_BACK: the probe failed: 0 results"
+TWO = MOVIES.with_solutions(
+    solution(campaigns=[campaign("home", user_id="u1"), campaign("mail", user_id="u1")])
+)
+
+
+@contextmanager
+def left_on_trial(group=PROBED, *, pause=HOUR, **options):
+    """Abort a run after its update was sent, and let the update end. Only version 1 is good."""
+    with deploy(group, **options) as pipeline, bad_answers(pipeline):
+        started = pipeline.start()
+        while not pipeline.requests("UpdateCampaign"):
+            pipeline.sleep(30)
+        started.abort()
+        pipeline.sleep(pause)
+        assert pipeline.served_version() == pipeline.versions()[-1], "the update went on"
+        yield pipeline
+
+
+def tags(pipeline, name="home"):
+    return tags_of(pipeline.client, campaign_arn(name))
+
+
+def trials(execution):
+    """Return the outcome of each trial that an execution has finished, by campaign."""
+    return {
+        trial["campaignArn"].rpartition("/")[2]: trial["outcome"]
+        for trial in report(execution)["trials"]
+    }
+
+
+def check_rolled_back(pipeline):
+    old, bad = pipeline.versions()[:2]
+    assert pipeline.served_version() == old
+    assert tags(pipeline)[TRIAL].startswith("ended ")
+    assert tags(pipeline)[VERDICT].startswith(f"{bad} ROLLED_BACK ")
+
+
+def test_a_run_that_is_refused_has_finished_the_trial_before():
+    with left_on_trial() as pipeline:
+        del pipeline.bucket.objects["interactions.csv"]
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        check_rolled_back(pipeline)
+    assert "RunRefused" in report(execution)["reason"]
+    assert trials(execution) == {"home": "ROLLED_BACK"}
+    assert LINE in report(execution)["text"]
+
+
+def test_a_run_in_which_nothing_is_new_has_finished_the_trial_before():
+    with left_on_trial() as pipeline:
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        check_rolled_back(pipeline)
+    assert report(execution)["status"] == "ROLLED_BACK"
+    assert report(execution)["warnings"][0].startswith(LINE)
+
+
+def test_a_month_later_the_trial_is_still_finished():
+    with left_on_trial(pause=30 * 24 * HOUR) as pipeline:
+        slot = pipeline.clock.now().isoformat()
+        execution = pipeline.run(scheduledTime=slot, skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    assert report(execution)["warnings"][0].startswith(LINE)
+
+
+def test_a_trial_run_only_finishes_trials():
+    with left_on_trial() as pipeline:
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        check_rolled_back(pipeline)
+        assert len(pipeline.versions()) == 2
+    assert trials(execution) == {"home": "ROLLED_BACK"}
+    assert report(execution)["status"] == "ROLLED_BACK"
+    assert report(execution)["imports"] == report(execution)["solutions"] == []
+
+
+def test_a_trial_run_without_a_trial_is_skipped():
+    with deploy(PROBED) as pipeline:
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        assert pipeline.requests("TagResource") == []
+    assert (report(execution)["status"], report(execution)["reason"]) == (
+        "SKIPPED",
+        "no campaign has a version on trial",
+    )
+
+
+def test_a_dry_run_only_names_the_trial():
+    with left_on_trial() as pipeline:
+        pipeline.personalize.calls.clear()
+        execution = pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
+        bad = pipeline.versions()[-1]
+        assert pipeline.served_version() == bad
+        assert pipeline.requests("UpdateCampaign") == pipeline.requests("TagResource") == []
+    assert report(execution)["warnings"][0] == (
+        f"{campaign_arn()}: {bad} is on trial: no probe has found yet whether it answers well; the "
+        "next run finishes the trial"
+    )
+
+
+def test_of_two_campaigns_only_the_one_that_was_moved_is_rolled_back():
+    with left_on_trial(TWO, pause=0.1 * HOUR, durations={"campaign-update": 120}) as pipeline:
+        pipeline.foreign_update(pipeline.versions()[0], "mail")
+        pipeline.sleep(HOUR)
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        old = pipeline.versions()[0]
+        assert pipeline.served_version("home") == pipeline.served_version("mail") == old
+        assert tags(pipeline, "mail")[VERDICT] == "none", "a person has moved it"
+    assert trials(execution) == {"home": "ROLLED_BACK", "mail": "FAILED"}
+
+
+def test_a_version_that_answers_well_is_kept():
+    with deploy(PROBED) as pipeline:
+        started = pipeline.start()
+        while not pipeline.requests("UpdateCampaign"):
+            pipeline.sleep(30)
+        started.abort()
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        new = pipeline.versions()[-1]
+        assert pipeline.served_version() == tags(pipeline)[GOOD] == new
+        assert tags(pipeline)[TRIAL] == "ended"
+    assert trials(execution) == {"home": "DEPLOYED"}
+    assert report(execution)["status"] == "DEPLOYED"
+
+
+def test_a_campaign_that_served_before_a_probe_was_configured_is_trusted():
+    with deploy(PROBED) as pipeline, bad_answers(pipeline, good_versions=()):
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        assert pipeline.requests("UpdateCampaign") == []
+    assert trials(execution) == {}
+
+
+@pytest.mark.parametrize("value", ["nonsense", "none", "ended soon"])
+def test_a_tag_that_a_person_has_written_is_no_trial(value):
+    with deploy(PROBED) as pipeline, bad_answers(pipeline, good_versions=()):
+        tag = {"tagKey": TRIAL, "tagValue": value}
+        pipeline.client.tag_resource(resourceArn=campaign_arn(), tags=[tag])
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        assert pipeline.requests("UpdateCampaign") == []
+    warnings = report(execution)["warnings"]
+    expected = [] if value == "none" else [value]
+    assert [word for word in expected if any(repr(word) in text for text in warnings)] == expected
+    assert len(warnings) == len(expected)
+
+
+# Executions that finish trials by themselves
+
+
+def trial_executions(pipeline):
+    """Return the executions whose names say that they finish trials, oldest first."""
+    names = sorted(
+        execution.exec_arn
+        for execution in pipeline.step_functions.backend.describe_state_machine(
+            pipeline.machine.arn
+        ).executions
+        if execution.exec_arn.rpartition(":")[2].startswith("trial-")
+    )
+    return [pipeline.step_functions.execution(arn) for arn in names]
+
+
+def test_an_update_that_goes_live_after_its_deadline_is_probed_by_an_execution_of_its_own():
+    limited = PROBED.with_options(limits=LimitsArgs(max_campaign_hours=2))
+    with deploy(limited) as pipeline, bad_answers(pipeline):
+        pipeline.inject_fault("take", job="campaign-update", seconds=3 * HOUR)
+        first = pipeline.run()
+        new = pipeline.versions()[-1]
+        assert tags(pipeline)[TRIAL].startswith(f"{new} ")
+        pipeline.sleep(6 * HOUR)
+        check_rolled_back(pipeline)
+        (second,) = trial_executions(pipeline)
+    assert outcomes(first)["home"] == "FAILED"
+    assert trials(second) == {"home": "ROLLED_BACK"}
+    name = second.arn.rpartition(":")[2]
+    assert f"the execution {name} finishes the trial" in report(first)["warnings"][0]
+
+
+def test_three_executions_in_a_row_try_to_finish_a_trial_an_hour_apart():
+    with left_on_trial() as pipeline:
+        pipeline.inject_fault("deny", operation="TagResource", times=None)
+        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
+        pipeline.machine.start({"trigger": "trial"}, name="trial-1-first").wait()
+        pipeline.sleep(24 * HOUR)
+        executions = trial_executions(pipeline)
+        names = [execution.arn.rpartition(":")[2] for execution in executions]
+    assert names == ["trial-1-first", "trial-2-first", "trial-3-first"]
+    starts = [execution.events[0]["timestamp"] for execution in executions]
+    probes = [
+        next(time for time, name in execution.timeline if name == "Find trials")
+        for execution in executions
+    ]
+    pauses = [probe - start for probe, start in zip(probes, starts, strict=True)]
+    assert pauses[0] < timedelta(minutes=10)
+    assert pauses[1] >= timedelta(hours=1)
+    assert "the next run finishes the trial" in report(executions[2])["warnings"][0]
+
+
+def test_a_dry_run_starts_no_execution():
+    with left_on_trial() as pipeline:
+        pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
+        pipeline.sleep(HOUR)
+        assert trial_executions(pipeline) == []
