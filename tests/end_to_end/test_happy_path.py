@@ -9,15 +9,18 @@ RUN_ID = "20310106T030000Z"
 OK = 200
 LOGGED_STEPS = [
     *["begin_run"] * 2,
+    "find_trials",
     "plan_retraining",
     *["create_dataset_import_job"] * 3,
     *["watch_dataset_import_job"] * 3,
     "create_solution_version",
     "watch_solution_version",
     "evaluate_solution_version",
+    "begin_trial",
     "update_campaign",
     "watch_campaign_update",
     "probe_campaign",
+    "end_trial",
     "report_outcome",
 ]
 """The records of a run with three datasets, a solution and a campaign."""
@@ -86,6 +89,7 @@ def test_the_report_contains_every_import_solution_and_campaign(stack, run, firs
                     {
                         "campaignArn": stack.campaign_arn,
                         "outcome": "DEPLOYED",
+                        "servedVersionArn": run.version_arn,
                         "previousVersionArn": previous,
                         "metrics": {
                             NDCG_AT_10: {
@@ -98,6 +102,7 @@ def test_the_report_contains_every_import_solution_and_campaign(stack, run, firs
                 ],
             }
         ],
+        "trials": [],
         "warnings": [],
         "text": (
             f"Retraining run {RUN_ID}: DEPLOYED\n"
@@ -134,6 +139,7 @@ def test_each_step_calls_personalize_with_its_own_role(stack, run):
         step = steps[call["caller"].split("/")[1]]
         actions.setdefault(step, set()).add(call["action"].removeprefix("personalize:"))
     assert actions == {
+        "find_trials": {"ListTagsForResource"},
         "plan_retraining": {
             "ListDatasetImportJobs",
             "ListDatasets",
@@ -179,15 +185,17 @@ def test_each_step_calls_personalize_with_its_own_role(stack, run):
             "GetSolutionMetrics",
             "ListTagsForResource",
         },
-        "update_campaign": {
+        "begin_trial": {
             "DescribeCampaign",
             "DescribeSolutionVersion",
             "ListTagsForResource",
             "TagResource",
-            "UpdateCampaign",
         },
+        "update_campaign": {"DescribeCampaign", "UpdateCampaign"},
         "watch_campaign_update": {"DescribeCampaign"},
-        "probe_campaign": {"GetRecommendations"},
+        "probe_campaign": {"DescribeCampaign", "GetRecommendations"},
+        "end_trial": {"TagResource"},
+        "report_outcome": {"DescribeCampaign", "ListTagsForResource"},
     }
 
 
