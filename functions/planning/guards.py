@@ -17,7 +17,7 @@ from ..personalize.jobs import import_mode_of
 from ..personalize.ownership import belongs_to_run
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from ..personalize.tags import RUN
-from . import export_files, export_guards, export_rows
+from . import campaign_guards, export_files, export_guards, export_rows
 from .news import up_to_date_version
 from .planned_imports import imports_to_do
 from .planned_jobs import newest_full_version, planned_solution
@@ -27,7 +27,7 @@ from .world import newest_active
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..contract import CampaignSettings, ProbeSettings, TrainingMode
+    from ..contract import TrainingMode
 
 Verdict = Literal["REFUSE", "SKIP", "HOLD", "WARN"]
 Scope = Literal["run", "dataset", "export", "solution", "training"]
@@ -63,17 +63,6 @@ change by this much. An event with an even earlier time was due before the chang
 UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
 """The recipes that support a training with UPDATE:
 https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
-
-PROBE_KEYS = {
-    **dict.fromkeys(("aws-sims", "aws-similar-items"), "itemId"),
-    **dict.fromkeys(("aws-personalized-ranking", "aws-personalized-ranking-v2"), "inputList"),
-    **dict.fromkeys(("aws-user-personalization", "aws-user-personalization-v2"), "userId"),
-    **dict.fromkeys(("aws-popularity-count", "aws-trending-now"), "userId"),
-    "aws-next-best-action": None,
-}
-"""Recipe -> the key that a probe must have, or None if campaigns of the recipe answer no probe.
-A recipe that is missing here is not checked:
-https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
 
 
 def event_of_deployment(situation: Situation) -> Iterator[str]:
@@ -179,7 +168,7 @@ def incremental_without_full(situation: Situation) -> Iterator[str]:
 def update_without_recipe(situation: Situation) -> Iterator[str]:
     """Yield a message for a training with UPDATE of a solution whose recipe does not support it."""
     solution = situation.solution
-    recipe = _recipe(situation)
+    recipe = campaign_guards.recipe_of(situation)
     mode = _requested_mode(situation) or solution["trainingMode"]
     if mode == "UPDATE" and recipe is not None and recipe not in UPDATE_RECIPES:
         yield (
@@ -196,59 +185,6 @@ def update_without_full(situation: Situation) -> Iterator[str]:
             f"{situation.solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version "
             "that was trained with FULL, but there is none; start a run with trainingMode FULL"
         )
-
-
-def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
-    """Yield a message for a campaign that takes new versions in spite of a quality gate."""
-    if not situation.solution["qualityGate"]:
-        return
-    for campaign_settings in situation.solution["campaigns"]:
-        arn = campaign_settings["campaignArn"]
-        campaign = situation.world.campaigns.get(arn)
-        if campaign and campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion"):
-            yield (
-                f"{arn}: syncWithLatestSolutionVersion deploys every version past the quality "
-                "gate; turn it off with 'aws personalize update-campaign --campaign-arn "
-                f"{arn} --solution-version-arn <ARN of the version to serve> --campaign-config "
-                "syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
-            )
-
-
-def unanswered_probes(situation: Situation) -> Iterator[str]:
-    """Yield a message for a probe that campaigns of the solution's recipe do not answer.
-
-    Without this guard the probe would fail, and each new version would be rolled back after a
-    training that was paid for.
-    """
-    recipe = _recipe(situation)
-    if recipe not in PROBE_KEYS:
-        return
-    for campaign in situation.solution["campaigns"]:
-        yield from _unanswered_probe(campaign, recipe, PROBE_KEYS[recipe])
-
-
-def _unanswered_probe(
-    campaign: CampaignSettings, recipe: str, expected_key: str | None
-) -> Iterator[str]:
-    """Yield a message if the campaign has a probe with another key than the expected one."""
-    arn, probe = campaign["campaignArn"], campaign["probe"]
-    if probe is None or _probe_key(probe) == expected_key:
-        return
-    if expected_key is None:
-        yield (
-            f"{arn}: campaigns of the recipe {recipe} do not answer a probe; remove the "
-            "probe from the campaign"
-        )
-    else:
-        yield (
-            f"{arn}: the probe has {_probe_key(probe)}, but campaigns of the recipe {recipe} need "
-            f"{expected_key}; use that key in the probe"
-        )
-
-
-def _probe_key(probe: ProbeSettings) -> str:
-    """Return the key that says what is requested. A probe with a list to rank also has a user."""
-    return next(key for key in ("inputList", "itemId", "userId") if key in probe)
 
 
 def automatic_training(situation: Situation) -> Iterator[str]:
@@ -396,15 +332,6 @@ def _requested_mode(situation: Situation) -> TrainingMode | None:
     return situation.run["request"].get("trainingMode")
 
 
-def _recipe(situation: Situation) -> str | None:
-    """Return the name of the solution's recipe, or None if the solution does not exist.
-
-    A solution without a recipe has the name "".
-    """
-    solution = situation.world.solutions.get(situation.solution["solutionArn"])
-    return None if solution is None else solution.get("recipeArn", "").rpartition("/")[2]
-
-
 GUARDS = (
     Guard(
         "event of a deployment",
@@ -466,15 +393,14 @@ GUARDS = (
         "deployment past the gate",
         "REFUSE",
         "solution",
-        deployment_past_the_gate,
-        "Turn `syncWithLatestSolutionVersion` off with the command of the message, or set "
-        "`qualityGateEnabled` to false.",
+        campaign_guards.deployment_past_the_gate,
+        "Turn `syncWithLatestSolutionVersion` off with the command of the message.",
     ),
     Guard(
         "probe",
         "REFUSE",
         "solution",
-        unanswered_probes,
+        campaign_guards.unanswered_probes,
         "Change the key of the probe as the message says, or remove the probe.",
     ),
     Guard(
@@ -554,6 +480,20 @@ GUARDS = (
         "export",
         export_guards.wrong_increment,
         "Export only new data, each time to another location, or use `importMode` FULL.",
+    ),
+    Guard(
+        "tags of a campaign",
+        "HOLD",
+        "training",
+        campaign_guards.campaigns_without_free_tags,
+        "Remove tags of the campaign, as many as the message says.",
+    ),
+    Guard(
+        "unknown recipe",
+        "WARN",
+        "solution",
+        campaign_guards.probes_of_unknown_recipe,
+        "Watch the first run. If the probe fails, remove it, or use a newer release.",
     ),
     Guard(
         "trainings in a month",

@@ -9,7 +9,6 @@ from functions.planning.guards import (
     GUARDS,
     allowed_automatic_training,
     automatic_training,
-    deployment_past_the_gate,
     event_of_deployment,
     forced_trainings,
     foreign_data,
@@ -21,7 +20,6 @@ from functions.planning.guards import (
     older_run,
     refused_automatic_training,
     too_many_trainings,
-    unanswered_probes,
     unusable_solution,
     update_without_full,
     update_without_news,
@@ -43,7 +41,6 @@ from tests.functions.samples import (
     VERSION,
     ago,
     campaign,
-    campaign_settings,
     dataset_resource,
     dataset_settings,
     group_resource,
@@ -305,96 +302,6 @@ def test_a_configured_update_without_a_full_version_passes(request_):
 
 def test_a_request_for_an_update_after_a_full_version_passes():
     assert messages(update_without_full, request={"trainingMode": "UPDATE"}, solution=UPDATE) == []
-
-
-# The quality gate
-
-
-FOLLOWING = {CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion": True})}
-
-
-def test_a_campaign_that_takes_every_version_in_spite_of_the_gate_is_found():
-    assert messages(deployment_past_the_gate, campaigns=FOLLOWING) == [
-        (
-            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the quality "
-            f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {CAMPAIGN} "
-            "--solution-version-arn <ARN of the version to serve> --campaign-config "
-            "syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
-        )
-    ]
-
-
-def test_a_campaign_that_is_only_updated_passes():
-    without = campaign()
-    del without["campaignConfig"]
-    off = campaign(campaignConfig={"syncWithLatestSolutionVersion": False})
-    for known in ({CAMPAIGN: campaign()}, {CAMPAIGN: off}, {CAMPAIGN: without}, {}):
-        assert messages(deployment_past_the_gate, campaigns=known) == []
-
-
-def test_without_a_gate_a_campaign_may_take_every_version():
-    solution = solution_settings(qualityGate=[])
-    assert messages(deployment_past_the_gate, solution=solution, campaigns=FOLLOWING) == []
-
-
-# Probes
-
-USER = {"userId": "u1", "minResults": 1, "minutes": 1}
-ITEM = {"itemId": "i1", "minResults": 1, "minutes": 1}
-LIST = {**USER, "inputList": ["i1"]}
-
-
-def probe_messages(recipe, probe):
-    """Return the messages about this probe of a campaign with this recipe."""
-    resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
-    solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
-    return messages(unanswered_probes, solution=solution, solutions={SOLUTION: resource})
-
-
-@pytest.mark.parametrize(
-    ("recipe", "probe", "key", "expected"),
-    [
-        ("aws-user-personalization", ITEM, "itemId", "userId"),
-        ("aws-user-personalization-v2", LIST, "inputList", "userId"),
-        ("aws-similar-items", USER, "userId", "itemId"),
-        ("aws-personalized-ranking-v2", USER, "userId", "inputList"),
-    ],
-)
-def test_a_probe_with_the_wrong_key_is_found(recipe, probe, key, expected):
-    assert probe_messages(recipe, probe) == [
-        (
-            f"{CAMPAIGN}: the probe has {key}, but campaigns of the recipe {recipe} need "
-            f"{expected}; use that key in the probe"
-        )
-    ]
-
-
-def test_a_probe_of_a_recipe_that_answers_none_is_found():
-    assert probe_messages("aws-next-best-action", USER) == [
-        (
-            f"{CAMPAIGN}: campaigns of the recipe aws-next-best-action do not answer a probe; "
-            "remove the probe from the campaign"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    ("recipe", "probe"),
-    [
-        ("aws-user-personalization", USER),
-        ("aws-sims", ITEM),
-        ("aws-personalized-ranking", LIST),
-        ("aws-next-best-action", None),
-        ("aws-of-next-year", ITEM),
-    ],
-)
-def test_a_probe_that_the_recipe_answers_passes(recipe, probe):
-    assert probe_messages(recipe, probe) == []
-
-
-def test_a_probe_of_a_solution_that_does_not_exist_is_not_checked():
-    solution = solution_settings(campaigns=[campaign_settings(probe=USER)])
-    assert messages(unanswered_probes, solution=solution, solutions={}) == []
 
 
 # Automatic training

@@ -1,0 +1,144 @@
+"""The checks of campaigns: versions that go live by themselves, probes, and the number of tags."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ..personalize.campaigns import follows_newest
+from ..personalize.tags import GOOD, PREVIOUS, TRIAL, VERDICT
+from ..personalize.versions import is_latest
+from .world import newest_active
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef
+
+    from ..contract import CampaignSettings, ProbeSettings
+    from .situation import Situation
+
+PROBE_KEYS = {
+    **dict.fromkeys(("aws-sims", "aws-similar-items", "aws-semantic-similarity"), "itemId"),
+    **dict.fromkeys(("aws-personalized-ranking", "aws-personalized-ranking-v2"), "inputList"),
+    **dict.fromkeys(("aws-user-personalization", "aws-user-personalization-v2"), "userId"),
+    **dict.fromkeys(("aws-popularity-count", "aws-trending-now"), "userId"),
+    "aws-next-best-action": None,
+}
+"""Recipe -> the key that a probe must have, or None if campaigns of the recipe answer no probe:
+https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
+MAX_TAGS = 50
+"""https://docs.aws.amazon.com/personalize/latest/dg/tagging-resources.html."""
+TRIAL_TAGS = {TRIAL, GOOD, PREVIOUS, VERDICT}
+"""The tags with which a trial begins. They are all written before a campaign moves."""
+
+
+def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
+    """Yield a message for a campaign that takes new versions in spite of a gate or a probe."""
+    for campaign_settings in situation.solution["campaigns"]:
+        campaign = situation.world.campaigns.get(campaign_settings["campaignArn"])
+        checks = {
+            "quality gate": bool(situation.solution["qualityGate"]),
+            "probe": campaign_settings["probe"] is not None,
+        }
+        passed = " and the ".join(name for name, is_configured in checks.items() if is_configured)
+        if campaign and follows_newest(campaign) and passed:
+            yield (
+                f"{campaign['campaignArn']}: syncWithLatestSolutionVersion deploys every version "
+                f"past the {passed}; turn it off with "
+                f"{_command_without_sync(situation, campaign)}, or configure neither a gate nor "
+                "a probe"
+            )
+
+
+def _command_without_sync(situation: Situation, campaign: CampaignTypeDef) -> str:
+    """Return the command after which a campaign keeps its version and its other settings.
+
+    Personalize wants the ARN of a version in the same request.
+    """
+    version = campaign["solutionVersionArn"]
+    if is_latest(version):
+        newest = newest_active(situation.world.versions[situation.solution["solutionArn"]])
+        version = newest["solutionVersionArn"] if newest else "<ARN of the version to serve>"
+    config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
+    return (
+        f"aws personalize update-campaign --campaign-arn {campaign['campaignArn']} "
+        f"--solution-version-arn {version} --campaign-config '{json.dumps(config)}'"
+    )
+
+
+def unanswered_probes(situation: Situation) -> Iterator[str]:
+    """Yield a message for a probe that campaigns of the solution's recipe do not answer.
+
+    Without this guard the probe would fail, and each new version would be rolled back after a
+    training that was paid for.
+    """
+    recipe = recipe_of(situation)
+    if recipe not in PROBE_KEYS:
+        return
+    for campaign in situation.solution["campaigns"]:
+        yield from _unanswered_probe(campaign, recipe, PROBE_KEYS[recipe])
+
+
+def _unanswered_probe(
+    campaign: CampaignSettings, recipe: str, expected_key: str | None
+) -> Iterator[str]:
+    """Yield a message if the campaign has a probe with another key than the expected one."""
+    arn, probe = campaign["campaignArn"], campaign["probe"]
+    if probe is None or _probe_key(probe) == expected_key:
+        return
+    if expected_key is None:
+        yield (
+            f"{arn}: campaigns of the recipe {recipe} do not answer a probe; remove the "
+            "probe from the campaign"
+        )
+    else:
+        yield (
+            f"{arn}: the probe has {_probe_key(probe)}, but campaigns of the recipe {recipe} need "
+            f"{expected_key}; use that key in the probe"
+        )
+
+
+def _probe_key(probe: ProbeSettings) -> str:
+    """Return the key that says what is requested. A probe with a list to rank also has a user."""
+    return next(key for key in ("inputList", "itemId", "userId") if key in probe)
+
+
+def probes_of_unknown_recipe(situation: Situation) -> Iterator[str]:
+    """Yield a message for a probe of a recipe that this release does not know."""
+    recipe = recipe_of(situation)
+    if recipe is None or recipe in PROBE_KEYS:
+        return
+    for campaign in situation.solution["campaigns"]:
+        if campaign["probe"] is not None:
+            yield (
+                f"{campaign['campaignArn']}: this release does not know the recipe "
+                f"{recipe or 'of this solution'}, so its campaigns may not answer the probe, and "
+                "each new version would be rolled back; watch the first run, or remove the probe"
+            )
+
+
+def campaigns_without_free_tags(situation: Situation) -> Iterator[str]:
+    """Yield a message for a campaign that has no place for the tags of a trial.
+
+    No version could be deployed there after a training that was paid for.
+    """
+    for campaign in situation.solution["campaigns"]:
+        arn = campaign["campaignArn"]
+        other_tags = set(situation.world.campaign_tags.get(arn, {})) - TRIAL_TAGS
+        excess = len(other_tags) + len(TRIAL_TAGS) - MAX_TAGS
+        if excess > 0:
+            yield (
+                f"{arn}: has {len(other_tags)} tags besides those of this pipeline, and a trial "
+                f"needs {len(TRIAL_TAGS)} of at most {MAX_TAGS}, so its solution is not trained; "
+                f"remove {excess} of its tags"
+            )
+
+
+def recipe_of(situation: Situation) -> str | None:
+    """Return the name of the solution's recipe, or None if the solution does not exist.
+
+    A solution without a recipe has the name "".
+    """
+    solution = situation.world.solutions.get(situation.solution["solutionArn"])
+    return None if solution is None else solution.get("recipeArn", "").rpartition("/")[2]

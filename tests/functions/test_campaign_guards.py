@@ -1,0 +1,181 @@
+"""Tests of the guards about campaigns: sync, probes and tags."""
+
+import pytest
+
+from functions.planning.campaign_guards import (
+    campaigns_without_free_tags,
+    deployment_past_the_gate,
+    probes_of_unknown_recipe,
+    unanswered_probes,
+)
+from tests.functions.samples import (
+    CAMPAIGN,
+    OLD_VERSION,
+    SOLUTION,
+    campaign,
+    campaign_settings,
+    messages,
+    solution_resource,
+    solution_settings,
+    version_summary,
+)
+
+# Versions that go live by themselves
+
+CONFIG = {"itemExplorationConfig": {"explorationWeight": "0.3"}}
+FOLLOWING = {CAMPAIGN: campaign(campaignConfig={**CONFIG, "syncWithLatestSolutionVersion": True})}
+USER = {"userId": "u1", "minResults": 1, "minutes": 1}
+ITEM = {"itemId": "i1", "minResults": 1, "minutes": 1}
+LIST = {**USER, "inputList": ["i1"]}
+
+
+def command(version):
+    """Return the command after which the campaign keeps this version."""
+    return (
+        f"aws personalize update-campaign --campaign-arn {CAMPAIGN} --solution-version-arn "
+        f'{version} --campaign-config \'{{"itemExplorationConfig": {{"explorationWeight": '
+        '"0.3"}, "syncWithLatestSolutionVersion": false}\''
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "passed"),
+    [
+        ({}, "quality gate"),
+        ({"qualityGate": [], "campaigns": [campaign_settings(probe=USER)]}, "probe"),
+        ({"campaigns": [campaign_settings(probe=USER)]}, "quality gate and the probe"),
+    ],
+)
+def test_a_campaign_that_takes_every_version_in_spite_of_a_check_is_found(changes, passed):
+    solution = solution_settings(**changes)
+    assert messages(deployment_past_the_gate, solution=solution, campaigns=FOLLOWING) == [
+        (
+            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the {passed}; "
+            f"turn it off with {command(OLD_VERSION)}, or configure neither a gate nor a probe"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("versions", "version"),
+    [([version_summary()], OLD_VERSION), ([], "<ARN of the version to serve>")],
+)
+def test_the_command_names_a_version_also_if_the_campaign_does_not(versions, version):
+    latest = {**FOLLOWING[CAMPAIGN], "solutionVersionArn": f"{SOLUTION}/$LATEST"}
+    known = {"campaigns": {CAMPAIGN: latest}, "versions": {SOLUTION: versions}}
+    (message,) = messages(deployment_past_the_gate, **known)
+    assert command(version) in message
+
+
+def test_a_campaign_that_is_only_updated_passes():
+    without = campaign()
+    del without["campaignConfig"]
+    off = campaign(campaignConfig={"syncWithLatestSolutionVersion": False})
+    for known in ({CAMPAIGN: campaign()}, {CAMPAIGN: off}, {CAMPAIGN: without}, {}):
+        assert messages(deployment_past_the_gate, campaigns=known) == []
+
+
+def test_without_a_gate_a_campaign_may_take_every_version():
+    solution = solution_settings(qualityGate=[])
+    assert messages(deployment_past_the_gate, solution=solution, campaigns=FOLLOWING) == []
+
+
+# Probes
+
+
+def probe_messages(recipe, probe, check=unanswered_probes):
+    """Return the messages about this probe of a campaign with this recipe."""
+    resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
+    solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
+    return messages(check, solution=solution, solutions={SOLUTION: resource})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe", "key", "expected"),
+    [
+        ("aws-user-personalization", ITEM, "itemId", "userId"),
+        ("aws-user-personalization-v2", LIST, "inputList", "userId"),
+        ("aws-similar-items", USER, "userId", "itemId"),
+        ("aws-personalized-ranking-v2", USER, "userId", "inputList"),
+    ],
+)
+def test_a_probe_with_the_wrong_key_is_found(recipe, probe, key, expected):
+    assert probe_messages(recipe, probe) == [
+        (
+            f"{CAMPAIGN}: the probe has {key}, but campaigns of the recipe {recipe} need "
+            f"{expected}; use that key in the probe"
+        )
+    ]
+
+
+def test_a_probe_of_a_recipe_that_answers_none_is_found():
+    assert probe_messages("aws-next-best-action", USER) == [
+        (
+            f"{CAMPAIGN}: campaigns of the recipe aws-next-best-action do not answer a probe; "
+            "remove the probe from the campaign"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe"),
+    [
+        ("aws-user-personalization", USER),
+        ("aws-sims", ITEM),
+        ("aws-semantic-similarity", ITEM),
+        ("aws-personalized-ranking", LIST),
+        ("aws-next-best-action", None),
+        ("aws-of-next-year", ITEM),
+    ],
+)
+def test_a_probe_that_the_recipe_answers_passes(recipe, probe):
+    assert probe_messages(recipe, probe) == []
+
+
+def test_a_probe_of_a_solution_that_does_not_exist_is_not_checked():
+    solution = solution_settings(campaigns=[campaign_settings(probe=USER)])
+    assert messages(unanswered_probes, solution=solution, solutions={}) == []
+
+
+def test_a_probe_of_an_unknown_recipe_is_a_warning():
+    assert probe_messages("aws-of-next-year", ITEM, probes_of_unknown_recipe) == [
+        (
+            f"{CAMPAIGN}: this release does not know the recipe aws-of-next-year, so its campaigns "
+            "may not answer the probe, and each new version would be rolled back; watch the first "
+            "run, or remove the probe"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe"), [("aws-of-next-year", None), ("aws-user-personalization", USER)]
+)
+def test_no_warning_is_needed_without_a_probe_or_for_a_known_recipe(recipe, probe):
+    assert probe_messages(recipe, probe, probes_of_unknown_recipe) == []
+
+
+def test_an_unknown_solution_has_no_recipe():
+    assert messages(probes_of_unknown_recipe, solutions={}) == []
+
+
+# Tags
+
+
+def with_tags(count, *keys):
+    """Return the messages about a campaign with so many other tags, and with these tags."""
+    tags = {**{f"team-{number}": "x" for number in range(count)}, **dict.fromkeys(keys, "none")}
+    return messages(campaigns_without_free_tags, campaign_tags={CAMPAIGN: tags})
+
+
+def test_a_campaign_without_a_place_for_the_tags_of_a_trial_is_found():
+    assert with_tags(48) == [
+        (
+            f"{CAMPAIGN}: has 48 tags besides those of this pipeline, and a trial needs 4 of at "
+            "most 50, so its solution is not trained; remove 2 of its tags"
+        )
+    ]
+
+
+@pytest.mark.parametrize("keys", [(), ("retraining-trial", "retraining-good")])
+def test_a_campaign_with_four_places_or_with_these_tags_passes(keys):
+    assert with_tags(46, *keys) == []
