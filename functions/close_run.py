@@ -5,8 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
+from . import clock
 from .aws import stepfunctions, write_client
-from .executions import configured_run_of, run_of, unreported_error
+from .executions import (
+    configured_run_of,
+    deployed_settings,
+    is_any_running,
+    machine_arn_of,
+    run_of,
+    unreported_error,
+)
 from .log import log_report
 from .personalize.import_lists import imports_of_run
 from .personalize.statuses import is_running
@@ -15,21 +23,25 @@ from .personalize.versions import versions_of_run
 from .report import RunReport, report_of
 
 if TYPE_CHECKING:
-    from .contract import ConfiguredRun, FinishedRun
+    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-STOPPED_BY_A_PERSON = "ABORTED"
-"""The status of an execution that a person stopped. Its trainings go on, because this person can
-stop them too."""
+    from .contract import ConfiguredRun, FinishedRun, Settings
+
 MAX_CREATION_DELAY = timedelta(minutes=1)
 """A function that was running when the execution ended may create a job within this time."""
+TOO_LARGE = "States.DataLimitExceeded"
+"""The error of an execution whose input, or the result of a state, is larger than 256 KiB. No state
+can catch it."""
+WAY_OUT = "start a new run with a shorter input, for example {}"
 
 
 class Detail(TypedDict):
     """The fields of a Step Functions Execution Status Change event that are read."""
 
     executionArn: str
-    stopDate: int
+    startDate: int
     """Milliseconds since 1970."""
+    stopDate: int
 
 
 class StatusChange(TypedDict):
@@ -39,55 +51,64 @@ class StatusChange(TypedDict):
 
 
 def handler(event: StatusChange, _context: object) -> RunReport | None:
-    """Stop the trainings of the run, and return its report, which is also written to the log.
+    """Stop the overdue trainings of the run, and return its report, which is also logged.
 
-    Nothing happens if the run has sent its report, or if the execution ended before its first
-    state did. The handler may be called more than once for a run.
+    Nothing happens if the run has sent its report. The handler may be called more than once for a
+    run.
     """
     execution_arn = event["detail"]["executionArn"]
     error = unreported_error(stepfunctions(), execution_arn)
     if error is None:
         return None
     configured = configured_run_of(stepfunctions(), execution_arn)
+    messages = [WAY_OUT] if TOO_LARGE in error["Cause"] else []
     if configured is None:
-        return None
-    ended_at = datetime.fromtimestamp(event["detail"]["stopDate"] / 1000, UTC)
-    created_before = ended_at + MAX_CREATION_DELAY
-    job_states = [
-        *_import_states(configured, created_before),
-        *_close_trainings(
-            configured, created_before, may_stop=error["Error"] != STOPPED_BY_A_PERSON
-        ),
-    ]
+        configured = _run_without_input(event["detail"])
+    else:
+        messages += _close_jobs(event["detail"], configured)
     document: FinishedRun = {
         "settings": configured["settings"],
         "run": run_of(configured),
-        "error": {**error, "Cause": "; ".join([error["Cause"], *job_states])},
+        "error": {**error, "Cause": "; ".join([error["Cause"], *messages])},
     }
     return log_report("close_run", report_of(document))
 
 
-def _import_states(configured: ConfiguredRun, created_before: datetime) -> list[str]:
-    """Return a message with the status of each import job of the run.
+def _run_without_input(detail: Detail) -> ConfiguredRun:
+    """Return what is known of a run whose first state failed. Its input may be too large."""
+    return {
+        "settings": deployed_settings(stepfunctions(), detail["executionArn"]),
+        "request": {},
+        "executionArn": detail["executionArn"],
+        "startedAt": datetime.fromtimestamp(detail["startDate"] / 1000, UTC).isoformat(),
+    }
 
-    Personalize has no request that stops an import job.
+
+def _close_jobs(detail: Detail, configured: ConfiguredRun) -> list[str]:
+    """Stop the overdue trainings of a run, and return a message about each job of the run.
+
+    Personalize has no request that stops an import job. The jobs that are running are used by the
+    next run. Nothing is stopped while another execution is running, because it may use the jobs.
     """
     settings, run = configured["settings"], run_of(configured)
-    jobs = imports_of_run(write_client(), settings, run, created_before)
-    return [f"{job['datasetImportJobArn']} is {job['status']}" for job in jobs]
+    ended_at = datetime.fromtimestamp(detail["stopDate"] / 1000, UTC)
+    created_before = ended_at + MAX_CREATION_DELAY
+    imports = imports_of_run(write_client(), settings, run, created_before)
+    versions = versions_of_run(write_client(), settings, run, created_before)
+    may_stop = not is_any_running(stepfunctions(), machine_arn_of(detail["executionArn"]))
+    return [
+        *(f"{job['datasetImportJobArn']} is {job['status']}" for job in imports),
+        *(_close_training(settings, version, may_stop=may_stop) for version in versions),
+    ]
 
 
-def _close_trainings(
-    configured: ConfiguredRun, created_before: datetime, *, may_stop: bool
-) -> list[str]:
-    """Return a message about each training of the run, after stopping it if `may_stop` is true."""
-    settings, run = configured["settings"], run_of(configured)
-    messages = []
-    for version in versions_of_run(write_client(), settings, run, created_before):
-        arn, status = version["solutionVersionArn"], version["status"]
-        if may_stop and is_running(status):
-            stop_training(write_client(), arn, status)
-            messages.append(f"{arn} was stopped")
-        else:
-            messages.append(f"{arn} is {status}")
-    return messages
+def _close_training(settings: Settings, version: SolutionVersionTypeDef, *, may_stop: bool) -> str:
+    """Return a message about a training, after stopping it if that is allowed and it is overdue."""
+    arn, status = version["solutionVersionArn"], version["status"]
+    if not is_running(status):
+        return f"{arn} is {status}"
+    deadline = timedelta(hours=settings["limits"]["maxTrainingHours"])
+    if may_stop and clock.now() - version["creationDateTime"] >= deadline:
+        stop_training(write_client(), arn, status)
+        return f"{arn} was stopped"
+    return f"{arn} is {status}, and the next run uses it"

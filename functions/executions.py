@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from .contract import ConfiguredRun, Request, Run, StateError
+    from .contract import ConfiguredRun, Request, Run, Settings, StateError
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 """The format of the scheduled time in the id of a scheduled run."""
@@ -118,6 +118,22 @@ def configured_run_of(client: SFNClient, execution_arn: str) -> ConfiguredRun | 
         if event["type"] == "PassStateExited":
             return cast("ConfiguredRun", json.loads(event["stateExitedEventDetails"]["output"]))
     return None
+
+
+def deployed_settings(client: SFNClient, execution_arn: str) -> Settings:
+    """Return the settings in the definition with which an execution was started."""
+    machine = client.describe_state_machine_for_execution(executionArn=execution_arn)
+    definition = json.loads(machine["definition"])
+    first_state = definition["States"][definition["StartAt"]]
+    return cast("Settings", first_state["Parameters"]["settings"])
+
+
+def is_any_running(client: SFNClient, machine_arn: str) -> bool:
+    """Return True if an execution of the state machine is running."""
+    response = client.list_executions(
+        stateMachineArn=machine_arn, statusFilter="RUNNING", maxResults=1
+    )
+    return bool(response["executions"])
 
 
 def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:

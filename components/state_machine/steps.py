@@ -247,7 +247,12 @@ STEPS: Mapping[str, Step] = {
                 "personalize:ListTagsForResource",
                 "personalize:StopSolutionVersionCreation",
             ),
-            "executions": ("states:DescribeExecution", "states:GetExecutionHistory"),
+            "state machine": ("states:ListExecutions",),
+            "executions": (
+                "states:DescribeExecution",
+                "states:DescribeStateMachineForExecution",
+                "states:GetExecutionHistory",
+            ),
         },
     ),
 }

@@ -179,7 +179,15 @@ EXECUTION_PERMISSIONS = {
     "create_solution_version": [allow(["states:ListExecutions"], [MACHINE])],
     "report_outcome": [allow(["states:StartExecution"], [MACHINE])],
     "close_run": [
-        allow(["states:DescribeExecution", "states:GetExecutionHistory"], [EXECUTIONS]),
+        allow(["states:ListExecutions"], [MACHINE]),
+        allow(
+            [
+                "states:DescribeExecution",
+                "states:DescribeStateMachineForExecution",
+                "states:GetExecutionHistory",
+            ],
+            [EXECUTIONS],
+        ),
     ],
 }
 """The permissions that are granted after the state machine exists."""

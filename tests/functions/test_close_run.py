@@ -1,5 +1,6 @@
 """Tests of closing a run whose execution ended without a report."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from tests.functions.samples import (
     IMPORT_JOB,
     JOB_NAME,
     NOW,
+    ROLE,
     RUN_ID,
     SOLUTION,
     VERSION,
@@ -24,7 +26,9 @@ from tests.functions.samples import (
     version_summary,
 )
 
-EVENT = {"detail": {"executionArn": EXECUTION, "stopDate": int(NOW.timestamp() * 1000)}}
+MILLISECONDS = int(NOW.timestamp() * 1000)
+EVENT = {"detail": {"executionArn": EXECUTION, "startDate": MILLISECONDS, "stopDate": MILLISECONDS}}
+MACHINE = EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0]
 CONFIGURED = first_state(configured({"trigger": "schedule", "scheduledTime": NOW.isoformat()}))
 
 
@@ -72,26 +76,46 @@ def in_training(arn=VERSION, **changes):
     return version_summary(solutionVersionArn=arn, status="CREATE IN_PROGRESS", **changes)
 
 
-@pytest.mark.parametrize("status", ["TIMED_OUT", "FAILED"])
-def test_the_trainings_of_a_failed_run_are_stopped(close, executions, personalize, status):
+def expect_running(executions, *arns):
+    """Expect a request for the executions that are running."""
+    listed = [
+        {
+            "executionArn": arn,
+            "name": "other",
+            "stateMachineArn": MACHINE,
+            "status": "RUNNING",
+            "startDate": NOW,
+        }
+        for arn in arns
+    ]
+    request = {"stateMachineArn": MACHINE, "statusFilter": "RUNNING", "maxResults": 1}
+    executions.expect("list_executions", {"executions": listed}, **request)
+
+
+GOES_ON = "is CREATE IN_PROGRESS, and the next run uses it"
+
+
+@pytest.mark.parametrize("status", ["TIMED_OUT", "FAILED", "ABORTED"])
+def test_the_overdue_trainings_of_a_run_are_stopped(close, executions, personalize, status):
     expect_execution(executions, status, error="States.Runtime", cause="no such path")
     expect_history(executions, CONFIGURED)
-    second = f"{SOLUTION}/second"
-    expect_jobs(personalize, versions=[in_training(), in_training(second)])
-    expect_version(personalize)
-    expect_version(personalize, second)
-    for arn in (VERSION, second):
-        personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=arn)
-    stopped = f"{VERSION} was stopped; {second} was stopped"
-    assert close() == report(f"{status}: States.Runtime: no such path; {stopped}")
+    young = f"{SOLUTION}/young"
+    expect_jobs(personalize, versions=[in_training(), in_training(young)])
+    expect_version(personalize, creationDateTime=ago(24))
+    expect_version(personalize, young, creationDateTime=ago(23.9))
+    expect_running(executions)
+    personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
+    closed = f"{VERSION} was stopped; {young} {GOES_ON}"
+    assert close() == report(f"{status}: States.Runtime: no such path; {closed}")
 
 
-def test_the_trainings_of_a_run_that_a_person_stopped_go_on(close, executions, personalize):
-    expect_execution(executions, "ABORTED", error="enough", cause="I stop it")
+def test_no_training_is_stopped_while_another_execution_is_running(close, executions, personalize):
+    expect_execution(executions, "TIMED_OUT", error="States.Timeout")
     expect_history(executions, CONFIGURED)
-    expect_jobs(personalize, versions=[in_training(creationDateTime=ago(0))])
-    expect_version(personalize)
-    assert close() == report(f"ABORTED: enough: I stop it; {VERSION} is CREATE IN_PROGRESS")
+    expect_jobs(personalize, versions=[in_training()])
+    expect_version(personalize, creationDateTime=ago(48))
+    expect_running(executions, f"{EXECUTION}2")
+    assert close() == report(f"TIMED_OUT: States.Timeout: no cause given; {VERSION} {GOES_ON}")
 
 
 def test_the_report_contains_every_job_of_the_run(close, executions, personalize):
@@ -105,23 +129,24 @@ def test_the_report_contains_every_job_of_the_run(close, executions, personalize
         versions=[version_summary(solutionVersionArn=VERSION, creationDateTime=NOW)],
     )
     expect_version(personalize, status="ACTIVE")
+    expect_running(executions)
     jobs = f"{IMPORT_JOB} is CREATE FAILED; {VERSION} is ACTIVE"
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given; {jobs}")
 
 
-@pytest.mark.parametrize(("seconds", "stopped"), [(59, True), (60, False), (3600, False)])
-def test_trainings_that_a_resumed_run_has_started_since_go_on(
-    close, executions, personalize, seconds, stopped
+@pytest.mark.parametrize(("seconds", "is_named"), [(59, True), (60, False), (3600, False)])
+def test_trainings_that_a_resumed_run_has_started_since_are_not_named(
+    close, executions, personalize, seconds, is_named
 ):
     """A function that was running when the execution ended may start a training for a minute."""
     expect_execution(executions, "TIMED_OUT", error="States.Timeout")
     expect_history(executions, CONFIGURED)
     created = NOW + timedelta(seconds=seconds)
     expect_jobs(personalize, versions=[in_training(creationDateTime=created)])
-    if stopped:
-        expect_version(personalize)
-        personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
-    jobs = f"; {VERSION} was stopped" if stopped else ""
+    if is_named:
+        expect_version(personalize, creationDateTime=created)
+    expect_running(executions)
+    jobs = f"; {VERSION} {GOES_ON}" if is_named else ""
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given{jobs}")
 
 
@@ -130,7 +155,22 @@ def test_a_run_that_has_sent_its_report_is_not_closed(close, executions):
     assert close() is None
 
 
-def test_an_execution_without_a_configuration_is_not_closed(close, executions):
-    expect_execution(executions, "ABORTED")
+def test_the_settings_of_a_run_whose_first_state_failed_are_in_its_definition(close, executions):
+    expect_execution(executions, "FAILED", error="States.DataLimitExceeded", cause="too large")
     expect_history(executions, {"type": "ExecutionStarted"})
-    assert close() is None
+    state = {"Type": "Pass", "Parameters": {"settings": configured()["settings"]}}
+    definition = {"StartAt": "Configure run", "States": {"Configure run": state}}
+    response = {
+        "stateMachineArn": MACHINE,
+        "name": "retraining",
+        "definition": json.dumps(definition),
+        "roleArn": ROLE,
+        "updateDate": NOW,
+    }
+    executions.expect("describe_state_machine_for_execution", response, executionArn=EXECUTION)
+    reason = (
+        "FAILED: States.DataLimitExceeded: too large; start a new run with a shorter input, for "
+        "example {}"
+    )
+    closing = close()
+    assert (closing["status"], closing["reason"]) == ("FAILED", reason)

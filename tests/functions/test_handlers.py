@@ -414,7 +414,17 @@ def close_run(personalize, executions, **_):
     response = {"solutionVersions": [version_summary()]}
     request = {"solutionArn": SOLUTION, "maxResults": 100}
     personalize.expect("list_solution_versions", response, **request)
-    event = {"detail": {"executionArn": EXECUTION, "stopDate": int(NOW.timestamp() * 1000)}}
+    machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
+    request = {"stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1}
+    executions.expect("list_executions", {"executions": []}, **request)
+    milliseconds = int(NOW.timestamp() * 1000)
+    event = {
+        "detail": {
+            "executionArn": EXECUTION,
+            "startDate": milliseconds,
+            "stopDate": milliseconds,
+        }
+    }
     return event, report_without_jobs("FAILED", "TIMED_OUT: no cause given")
 
 

@@ -8,8 +8,15 @@ from components.args import LimitsArgs
 from emulator.virtual.lambda_runtime import Fails
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED_ERROR
-from tests.workflow.pipeline import RUN_ID, before_step, deploy, handler, killed_after_work
-from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, report
+from tests.workflow.pipeline import (
+    NEXT_SLOT,
+    RUN_ID,
+    before_step,
+    deploy,
+    handler,
+    killed_after_work,
+)
+from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, problems_of, report
 from tests.world import MOVIES, PREFIX, solution, solution_arn
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
@@ -188,8 +195,44 @@ def test_closing_an_aborted_run_names_its_jobs_and_stops_nothing():
     assert reasons == [
         "ABORTED: Enough: of this",
         *(f"{PREFIX}-{RUN_ID}-{kind}-1 is ACTIVE" for kind in dataset_types),
-        f"{new.rpartition('/')[2]} is CREATE IN_PROGRESS",
+        f"{new.rpartition('/')[2]} is CREATE IN_PROGRESS, and the next run uses it",
     ]
+
+
+def test_the_next_run_uses_the_training_of_an_aborted_run():
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(3600)
+        started.abort()
+        close(started.now())
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.versions()) == 2
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    assert outcomes(execution) == DEPLOYED
+
+
+def test_closing_stops_no_overdue_training_while_another_execution_is_running():
+    with deploy(SHORT_LIMITS) as pipeline:
+        pipeline.inject_fault("hang", job="solution-version")
+        waiting = []
+
+        def start_another_run(_event):
+            waiting.append(pipeline.start(scheduledTime=NEXT_SLOT))
+
+        watch = before_step("watch_solution_version", start_another_run)["watch_solution_version"]
+
+        def report_running(event, context):
+            watch(event, context)
+            return {**event["version"], "phase": "UNDER_WAY", "seconds": 3600}
+
+        pipeline.handlers["watch_solution_version"] = report_running
+        execution = pipeline.run(skipImport=True)
+        assert execution.status == "TIMED_OUT"
+        another = pipeline.start(scheduledTime="2026-12-13T03:00:00Z")
+        closing = close(execution)
+        assert pipeline.requests("StopSolutionVersionCreation") == []
+        another.abort()
+    assert closing["reason"].endswith("is CREATE IN_PROGRESS, and the next run uses it")
 
 
 def test_closing_late_does_not_stop_the_training_of_a_resumed_execution():
@@ -220,6 +263,27 @@ def test_an_abort_without_a_cause_is_reported():
 
 
 # Runs that have reported, and runs that could not report
+
+
+@pytest.mark.parametrize("size", [260_000, 262_000], ids=["later state", "first state"])
+def test_a_run_whose_input_is_too_large_is_reported(size):
+    with deploy() as pipeline:
+        execution = pipeline.machine.start({"datasets": ["x" * size]}).wait()
+        closing = close(execution)
+        assert pipeline.requests("CreateDatasetImportJob") == []
+    assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
+    assert closing["status"] == "FAILED"
+    assert closing["reason"].startswith("FAILED: States.DataLimitExceeded: ")
+    assert closing["reason"].endswith("; start a new run with a shorter input, for example {}")
+    assert len(closing["text"]) < 2000
+
+
+def test_a_large_input_that_the_first_state_accepts_is_refused_with_a_report():
+    with deploy() as pipeline:
+        execution = pipeline.machine.start({"datasets": ["x" * 100_000]}).wait()
+    (problem,) = problems_of(execution)
+    assert problem.endswith("is unknown; expected one of ['interactions', 'items', 'users']")
+    assert len(problem) < 500
 
 
 @pytest.mark.parametrize("has_failed", [False, True], ids=["deployed", "failed"])
