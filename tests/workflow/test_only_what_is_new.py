@@ -257,3 +257,50 @@ def test_the_export_of_a_day_is_appended_once():
         for day in (28, 29, 29, 28):
             pipeline.run(scheduledTime=f"2026-11-{day}T03:00:00Z")
         assert len(pipeline.requests("CreateDatasetImportJob")) == 2
+
+
+def test_a_day_whose_import_was_not_confirmed_is_named():
+    with deploy(DAILY) as pipeline:
+        put_days(pipeline, 28, 29)
+        started = pipeline.start(scheduledTime="2026-11-28T03:00:00Z")
+        pipeline.sleep(300)
+        started.abort()
+        pipeline.sleep(3600)
+        execution = pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
+    assert "never imported: 2026-11-28;" in report(execution)["warnings"][0]
+
+
+# Old lists
+
+
+def test_an_import_of_this_run_that_no_list_shows_is_described():
+    def let_lists_be_old(_event):
+        pipeline.inject_fault("stale", operation="ListDatasetImportJobs", seconds=3000, times=3)
+
+    handlers = before_step("create_solution_version", let_lists_be_old)
+    with deploy(handlers=handlers) as pipeline:
+        execution = pipeline.run()
+        digest = version_tags(pipeline, pipeline.versions()[-1])[DIGEST]
+        (request,) = pipeline.requests("CreateSolutionVersion")
+        assert {"tagKey": DIGEST, "tagValue": digest} in request["tags"]
+    assert outcomes(execution)["home"] == "DEPLOYED"
+    assert report(execution)["warnings"] == []
+
+
+def test_a_training_that_ends_before_the_next_run_adopts_it_is_judged_and_used():
+    def let_training_end(_event):
+        pipeline.sleep(8000)
+
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(3600)
+        started.abort()
+        pipeline.sleep(180)
+        functions = pipeline.machine.functions
+        functions["create_solution_version"] = before_step(
+            "create_solution_version", let_training_end
+        )["create_solution_version"]
+        execution = pipeline.machine.start({}).wait()
+        assert len(pipeline.versions()) == 2
+        assert version_tags(pipeline, pipeline.versions()[-1])[MIXED] == "false"
+    assert outcomes(execution) == DEPLOYED
