@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..executions import DATE, day_of
 from ..personalize.statuses import cannot_succeed
 from ..personalize.tags import BYTES, CONFIRMED, COUNTED, FIRST_LEVEL, PLANNED, RUN
+from .planned_imports import goes_back
 from .world import newest_active
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL import of an earlier day than the day of the last import.
 
     The import would replace newer data. This can happen if a run is resumed late, or if the event
-    of the schedule comes late. Only a location with `{date}` belongs to a day.
+    of the schedule comes late. Only a location with `{date}` belongs to a day. A person may bring
+    back an earlier day with `exportDate`.
     """
     dataset, run = situation.dataset, situation.run
     if dataset["importMode"] != "FULL" or not _location_has_date(situation):
+        return
+    if goes_back(situation):
         return
     last_run_id = situation.world.tags_of_newest_import(dataset["datasetArn"]).get(RUN)
     if last_run_id is not None and day_of(last_run_id) > day_of(run["id"]):
@@ -59,11 +63,14 @@ def truncated_export(situation: Situation) -> Iterator[str]:
 
     A FULL import replaces all data, so a truncated export would delete data. Foreign imports are
     not compared, because only the imports of this pipeline have a tag with their size. The size of
-    a folder is not compared either if an earlier release counted the files in subfolders.
+    a folder is not compared either if an earlier release counted the files in subfolders, and a
+    person may bring back an earlier, smaller export with `exportDate`.
     """
     dataset, export = situation.dataset, situation.export
     tags = situation.world.last_full_import_tags.get(dataset["datasetArn"], {})
     if dataset["importMode"] != "FULL" or BYTES not in tags or not export.objects:
+        return
+    if goes_back(situation):
         return
     if export.location.endswith("/") and tags.get(COUNTED) != FIRST_LEVEL:
         return
@@ -80,7 +87,8 @@ def truncated_export(situation: Situation) -> Iterator[str]:
 def export_not_ready(situation: Situation) -> Iterator[str]:
     """Yield a message for a ready marker that is missing or too old.
 
-    The marker must have been written after the last import began and after all objects.
+    The marker must have been written after all objects, and after the last import began, unless a
+    person brings back an earlier export with `exportDate`.
     """
     export, marker = situation.export, situation.dataset["readyMarker"]
     if marker is None or export.read_error:
@@ -93,7 +101,8 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
         return
     written_at = export.marker_written_at
     last_import = newest_active(_import_jobs(situation))
-    if last_import and written_at <= last_import["creationDateTime"]:
+    is_old = last_import is not None and written_at <= last_import["creationDateTime"]
+    if last_import and is_old and not goes_back(situation):
         yield (
             f"the ready marker {marker} was written at "
             f"{written_at.isoformat(timespec='seconds')}, before the last import at "

@@ -100,12 +100,18 @@ def imports_are_asked_for(situation: Situation) -> bool:
     return is_forced or not situation.settings["skipWhenUnchanged"]
 
 
+def goes_back(situation: Situation) -> bool:
+    """Return True if a person has asked for the export of a certain day."""
+    return "exportDate" in situation.run["request"]
+
+
 def is_imported(situation: Situation) -> bool:
     """Return True if the selected dataset holds its export, so that no import is needed.
 
     This is so if the newest import of the dataset is an import of the present export. The export of
     one day is imported only once, so an earlier import counts too, unless an import of somebody
-    else has replaced its data. If imports are asked for, only an import of this run counts.
+    else has replaced its data. With `exportDate` the export of a FULL import has to be the newest.
+    If imports are asked for, only an import of this run counts.
     """
     jobs = _jobs(situation)
     if running_imports(jobs):
@@ -116,7 +122,10 @@ def is_imported(situation: Situation) -> bool:
         return run_id == situation.run["id"] and _has_this_export(situation, newest)
     if _has_this_export(situation, newest):
         return True
-    return situation.dataset.get("day") is not None and _was_imported_before(situation)
+    if situation.dataset.get("day") is None:
+        return False
+    must_be_newest = situation.dataset["importMode"] == "FULL" and goes_back(situation)
+    return not must_be_newest and _was_imported_before(situation)
 
 
 def unconfirmed_import(situation: Situation) -> DatasetImportJobSummaryTypeDef | None:

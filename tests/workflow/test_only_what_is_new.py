@@ -54,7 +54,7 @@ def test_after_a_run_for_one_solution_by_hand_the_schedule_trains_only_the_other
 # Runs that end halfway
 
 
-@pytest.mark.parametrize("seconds", [60, 1000, 1250, 3600, 7000])
+@pytest.mark.parametrize("seconds", [60, 1000, 1250, 3600, 6000])
 def test_after_an_aborted_run_the_next_run_goes_on_with_its_jobs(seconds):
     with deploy() as pipeline:
         started = pipeline.start()
@@ -304,3 +304,47 @@ def test_a_training_that_ends_before_the_next_run_adopts_it_is_judged_and_used()
         assert len(pipeline.versions()) == 2
         assert version_tags(pipeline, pipeline.versions()[-1])[MIXED] == "false"
     assert outcomes(execution) == DEPLOYED
+
+
+# An earlier export
+
+DATED = MOVIES.with_datasets(
+    "interactions",
+    data_location="s3://exports/{date}/interactions.csv",
+    ready_marker="s3://exports/{date}/_SUCCESS",
+)
+
+
+def import_days(pipeline):
+    """Return the day of each import that was requested, in order."""
+    return [
+        request["dataSource"]["dataLocation"].split("/")[3]
+        for request in pipeline.requests("CreateDatasetImportJob")
+    ]
+
+
+def test_a_person_brings_back_an_earlier_smaller_export_and_no_later_run_undoes_it():
+    with deploy(DATED.with_solutions(solution(quality_gate_enabled=False))) as pipeline:
+        for day, rows in ((28, 1200), (29, 6000)):
+            pipeline.bucket.put(f"2026-11-{day}/interactions.csv", interactions(rows))
+            pipeline.bucket.put(f"2026-11-{day}/_SUCCESS", b"")
+            pipeline.sleep(1)
+            pipeline.run(scheduledTime=f"2026-11-{day}T03:00:00Z")
+        back = pipeline.machine.start({"exportDate": "2026-11-28"}).wait()
+        assert import_days(pipeline) == ["2026-11-28", "2026-11-29", "2026-11-28"]
+        again = pipeline.machine.start({"exportDate": "2026-11-28"}).wait()
+        same_day = pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
+        assert import_days(pipeline) == ["2026-11-28", "2026-11-29", "2026-11-28"]
+    assert outcomes(back) == {"interactions": "IMPORTED", **DEPLOYED}
+    assert skip_reason(again) == skip_reason(same_day) == NOTHING_NEW
+
+
+def test_a_person_appends_a_day_that_was_never_imported():
+    with deploy(DAILY) as pipeline:
+        put_days(pipeline, 27, 28)
+        pipeline.run(scheduledTime="2026-11-28T03:00:00Z")
+        pipeline.machine.start({"exportDate": "2026-11-27"}).wait()
+        assert import_days(pipeline) == ["2026-11-28", "2026-11-27"]
+        again = pipeline.machine.start({"exportDate": "2026-11-27"}).wait()
+        assert import_days(pipeline) == ["2026-11-28", "2026-11-27"]
+    assert skip_reason(again) == NOTHING_NEW
