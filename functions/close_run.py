@@ -17,15 +17,18 @@ from .executions import (
 )
 from .log import log_report
 from .personalize.import_lists import imports_of_run
+from .personalize.standings import read_standings
 from .personalize.statuses import is_running
 from .personalize.trainings import stop_training
 from .personalize.versions import versions_of_run
 from .report import RunReport, report_of
+from .trial_executions import finish_trials_later
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-    from .contract import ConfiguredRun, FinishedRun, Settings
+    from .campaign_reports import Standings
+    from .contract import ConfiguredRun, FinishedRun, Run, Settings
 
 MAX_CREATION_DELAY = timedelta(minutes=1)
 """A function that was running when the execution ended may create a job within this time."""
@@ -53,8 +56,8 @@ class StatusChange(TypedDict):
 def handler(event: StatusChange, _context: object) -> RunReport | None:
     """Stop the overdue trainings of the run, and return its report, which is also logged.
 
-    Nothing happens if the run has sent its report. The handler may be called more than once for a
-    run.
+    If a version is still on trial, start an execution that finishes the trial. Nothing happens if
+    the run has sent its report. The handler may be called more than once for a run.
     """
     execution_arn = event["detail"]["executionArn"]
     error = unreported_error(stepfunctions(), execution_arn)
@@ -71,7 +74,19 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
         "run": run_of(configured),
         "error": {**error, "Cause": "; ".join([error["Cause"], *messages])},
     }
-    return log_report("close_run", report_of(document))
+    standings = read_standings(write_client(), configured["settings"])
+    later = _finish_trials(document["run"], standings, status=error["Error"])
+    return log_report("close_run", report_of(document, standings, later))
+
+
+def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:
+    """Return who finishes the trials of the run, as `finish_trials_later` does.
+
+    If a person has stopped an execution that finishes trials, no other one starts.
+    """
+    if run["trigger"] == "trial" and status == "ABORTED":
+        return "the next run finishes the trial"
+    return finish_trials_later(stepfunctions(), run, standings)
 
 
 def _run_without_input(detail: Detail) -> ConfiguredRun:

@@ -247,7 +247,8 @@ STEPS: Mapping[str, Step] = {
                 "personalize:ListTagsForResource",
                 "personalize:StopSolutionVersionCreation",
             ),
-            "state machine": ("states:ListExecutions",),
+            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+            "state machine": ("states:ListExecutions", "states:StartExecution"),
             "executions": (
                 "states:DescribeExecution",
                 "states:DescribeStateMachineForExecution",

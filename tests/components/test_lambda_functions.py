@@ -167,6 +167,7 @@ PERMISSIONS = {
             ],
             VERSIONS,
         ),
+        allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS),
     ],
 }
 
@@ -179,7 +180,7 @@ EXECUTION_PERMISSIONS = {
     "create_solution_version": [allow(["states:ListExecutions"], [MACHINE])],
     "report_outcome": [allow(["states:StartExecution"], [MACHINE])],
     "close_run": [
-        allow(["states:ListExecutions"], [MACHINE]),
+        allow(["states:ListExecutions", "states:StartExecution"], [MACHINE]),
         allow(
             [
                 "states:DescribeExecution",

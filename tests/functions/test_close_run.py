@@ -7,6 +7,7 @@ import pytest
 
 from functions import close_run
 from tests.functions.samples import (
+    CAMPAIGN,
     DATASET,
     EXECUTION,
     IMPORT_JOB,
@@ -17,6 +18,7 @@ from tests.functions.samples import (
     SOLUTION,
     VERSION,
     ago,
+    campaign,
     configured,
     expect_execution,
     expect_history,
@@ -30,6 +32,12 @@ MILLISECONDS = int(NOW.timestamp() * 1000)
 EVENT = {"detail": {"executionArn": EXECUTION, "startDate": MILLISECONDS, "stopDate": MILLISECONDS}}
 MACHINE = EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0]
 CONFIGURED = first_state(configured({"trigger": "schedule", "scheduledTime": NOW.isoformat()}))
+
+
+def expect_campaign(personalize):
+    """Expect the campaign, which has no version on trial, to be read."""
+    personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=CAMPAIGN)
+    personalize.expect("list_tags_for_resource", {"tags": []}, resourceArn=CAMPAIGN)
 
 
 @pytest.fixture
@@ -105,6 +113,7 @@ def test_the_overdue_trainings_of_a_run_are_stopped(close, executions, personali
     expect_version(personalize, young, creationDateTime=ago(23.9))
     expect_running(executions)
     personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
+    expect_campaign(personalize)
     closed = f"{VERSION} was stopped; {young} {GOES_ON}"
     assert close() == report(f"{status}: States.Runtime: no such path; {closed}")
 
@@ -115,6 +124,7 @@ def test_no_training_is_stopped_while_another_execution_is_running(close, execut
     expect_jobs(personalize, versions=[in_training()])
     expect_version(personalize, creationDateTime=ago(48))
     expect_running(executions, f"{EXECUTION}2")
+    expect_campaign(personalize)
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given; {VERSION} {GOES_ON}")
 
 
@@ -130,6 +140,7 @@ def test_the_report_contains_every_job_of_the_run(close, executions, personalize
     )
     expect_version(personalize, status="ACTIVE")
     expect_running(executions)
+    expect_campaign(personalize)
     jobs = f"{IMPORT_JOB} is CREATE FAILED; {VERSION} is ACTIVE"
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given; {jobs}")
 
@@ -146,6 +157,7 @@ def test_trainings_that_a_resumed_run_has_started_since_are_not_named(
     if is_named:
         expect_version(personalize, creationDateTime=created)
     expect_running(executions)
+    expect_campaign(personalize)
     jobs = f"; {VERSION} {GOES_ON}" if is_named else ""
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given{jobs}")
 
@@ -155,7 +167,9 @@ def test_a_run_that_has_sent_its_report_is_not_closed(close, executions):
     assert close() is None
 
 
-def test_the_settings_of_a_run_whose_first_state_failed_are_in_its_definition(close, executions):
+def test_the_settings_of_a_run_whose_first_state_failed_are_in_its_definition(
+    close, executions, personalize
+):
     expect_execution(executions, "FAILED", error="States.DataLimitExceeded", cause="too large")
     expect_history(executions, {"type": "ExecutionStarted"})
     state = {"Type": "Pass", "Parameters": {"settings": configured()["settings"]}}
@@ -168,6 +182,7 @@ def test_the_settings_of_a_run_whose_first_state_failed_are_in_its_definition(cl
         "updateDate": NOW,
     }
     executions.expect("describe_state_machine_for_execution", response, executionArn=EXECUTION)
+    expect_campaign(personalize)
     reason = (
         "FAILED: States.DataLimitExceeded: too large; start a new run with a shorter input, for "
         "example {}"

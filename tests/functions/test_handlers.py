@@ -417,6 +417,8 @@ def close_run(personalize, executions, **_):
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
     request = {"stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1}
     executions.expect("list_executions", {"executions": []}, **request)
+    expect_campaign(personalize)
+    expect_tags(personalize, CAMPAIGN)
     milliseconds = int(NOW.timestamp() * 1000)
     event = {
         "detail": {

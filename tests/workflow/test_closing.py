@@ -8,6 +8,7 @@ from components.args import LimitsArgs
 from emulator.virtual.lambda_runtime import Fails
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED_ERROR
+from functions.personalize.tags import GOOD, tags_of
 from tests.workflow.pipeline import (
     NEXT_SLOT,
     RUN_ID,
@@ -17,7 +18,7 @@ from tests.workflow.pipeline import (
     killed_after_work,
 )
 from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, problems_of, report
-from tests.world import MOVIES, PREFIX, solution, solution_arn
+from tests.world import MOVIES, PREFIX, campaign_arn, solution, solution_arn
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
 SHORT_LIMITS = MOVIES.with_options(
@@ -197,6 +198,51 @@ def test_closing_an_aborted_run_names_its_jobs_and_stops_nothing():
         *(f"{PREFIX}-{RUN_ID}-{kind}-1 is ACTIVE" for kind in dataset_types),
         f"{new.rpartition('/')[2]} is CREATE IN_PROGRESS, and the next run uses it",
     ]
+
+
+def abort_during_update(pipeline):
+    """Abort a run after its update of the campaign was sent."""
+    started = pipeline.start(skipImport=True)
+    while not pipeline.requests("UpdateCampaign"):
+        pipeline.sleep(30)
+    started.abort()
+    return started.now()
+
+
+def trial_executions(pipeline):
+    """Return the names of the executions that finish trials."""
+    executions = pipeline.step_functions.client.list_executions(
+        stateMachineArn=pipeline.machine.arn
+    )["executions"]
+    return [item["name"] for item in executions if item["name"].startswith("trial-")]
+
+
+def test_closing_a_run_that_was_aborted_during_an_update_starts_one_execution_for_the_trial():
+    with deploy() as pipeline:
+        execution = abort_during_update(pipeline)
+        closing, again = close(execution), close(execution)
+        (name,) = trial_executions(pipeline)
+        assert name.startswith(f"trial-1-{RUN_ID}-"), "it has its turn at once"
+        pipeline.sleep(2 * 3600)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+        assert tags_of(pipeline.client, campaign_arn())[GOOD] == pipeline.versions()[-1], (
+            "no schedule has fired, but the trial has ended"
+        )
+    assert closing == again
+    assert f"the execution {name} finishes the trial" in closing["text"]
+
+
+def test_closing_an_execution_for_trials_that_a_person_aborted_starts_no_other_one():
+    with deploy() as pipeline:
+        close(abort_during_update(pipeline))
+        (name,) = trial_executions(pipeline)
+        arn = pipeline.machine.arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        pipeline.sleep(60)
+        pipeline.step_functions.client.stop_execution(executionArn=arn)
+        pipeline.sleep(1)
+        closing = close(pipeline.step_functions.execution(arn))
+        assert trial_executions(pipeline) == [name]
+    assert "the next run finishes the trial" in closing["text"]
 
 
 def test_the_next_run_uses_the_training_of_an_aborted_run():
