@@ -16,11 +16,11 @@ from .campaigns import (
     serves_newer_than,
 )
 from .jobs import created_job, described_job, first_tried_at, postponed_job
-from .statuses import ACTIVE
+from .statuses import ACTIVE, is_active
 from .tags import GOOD, PREVIOUS, TRIAL, tags_of, write_tags
 from .trial_tags import NONE, Trial, ended_value, read_trial_tags, tags_at_begin
 from .verdicts import rollback_reasons, verdict_tags
-from .versions import is_latest
+from .versions import is_latest, version_created_at
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -136,7 +136,11 @@ def _has_moved(campaign: CampaignTypeDef, trial: Trial, target: str) -> bool:
 def _job_without_update(
     client: PersonalizeClient, campaign: CampaignTypeDef, target: str
 ) -> Job | None:
-    """Return the job of a campaign that serves the target or a newer version, else None."""
+    """Return the job of a campaign that serves the target or a newer version, else None.
+
+    A campaign that follows the newest version may show `$LATEST` instead of a version. It serves
+    the target if an update has ended that began after the training of the target.
+    """
     live = live_version(campaign)
     job = described_job(
         campaign["campaignArn"],
@@ -145,12 +149,20 @@ def _job_without_update(
         updated=campaign["lastUpdatedDateTime"],
         failure=None,
     )
-    if live == target:
+    if live == target or (live and is_latest(live) and _has_followed(client, campaign, target)):
         return {**job, "targetVersionArn": target}
     if serves_newer_than(client, campaign, target):
         failure = f"the campaign serves {live}, which is newer than {target}"
         return {**job, "phase": "SUPERSEDED", "failure": failure}
     return None
+
+
+def _has_followed(client: PersonalizeClient, campaign: CampaignTypeDef, target: str) -> bool:
+    """Return True if the latest update of a campaign is newer than the target version."""
+    latest_update = campaign.get("latestCampaignUpdate")
+    if latest_update is None or not is_active(latest_update["status"]):
+        return False
+    return latest_update["creationDateTime"] >= version_created_at(client, target)
 
 
 def _postponed_job(settings: Settings, arn: str, reason: str, last_try: Job | None) -> Job:

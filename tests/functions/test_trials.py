@@ -178,6 +178,34 @@ def test_a_campaign_that_serves_the_version_without_a_trial_is_trusted(personali
     assert begin(personalize) == {**SERVED, "targetVersionArn": VERSION}
 
 
+@pytest.mark.parametrize(
+    ("update", "follows"),
+    [
+        ({"status": "ACTIVE", "creationDateTime": ago(1)}, True),
+        ({"status": "ACTIVE", "creationDateTime": ago(1, seconds=1)}, False),
+        ({"status": "UPDATE FAILED"}, False),
+    ],
+)
+def test_a_campaign_that_follows_the_newest_version_serves_it_after_its_next_update(
+    personalize, busy, update, follows
+):
+    latest = f"{SOLUTION}/$LATEST"
+    changes = {
+        "solutionVersionArn": latest,
+        "campaignConfig": {"syncWithLatestSolutionVersion": True},
+        "latestCampaignUpdate": campaign_update(solutionVersionArn=latest, **update),
+    }
+    expect_campaign(personalize, **changes)
+    if update["status"] == "ACTIVE":
+        described = version(creationDateTime=ago(1))
+        personalize.expect(
+            "describe_solution_version",
+            {"solutionVersion": described},
+            solutionVersionArn=VERSION,
+        )
+    assert begin(personalize) == ({**SERVED, "targetVersionArn": VERSION} if follows else busy)
+
+
 def test_a_campaign_never_moves_to_an_older_version(personalize):
     expect_campaign(personalize)
     expect_versions(personalize, served=ago(1), target=ago(1, seconds=1))

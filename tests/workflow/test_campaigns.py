@@ -230,8 +230,12 @@ def test_an_update_that_a_person_undoes_before_the_run_has_seen_its_end_stays_un
     }
 
 
-def test_without_a_gate_the_run_waits_for_a_campaign_that_syncs_with_the_newest_version():
-    with deploy(MOVIES.with_solutions(solution(quality_gate_enabled=False))) as pipeline:
+@pytest.mark.parametrize("shows_latest", [False, True])
+def test_without_a_gate_the_run_waits_for_a_campaign_that_syncs_with_the_newest_version(
+    shows_latest,
+):
+    group = MOVIES.with_solutions(solution(quality_gate_enabled=False))
+    with deploy(group, switches=Switches(latest_in_describe=shows_latest)) as pipeline:
         pipeline.foreign_update(
             f"{solution_arn()}/$LATEST",
             campaignConfig={"syncWithLatestSolutionVersion": True},
@@ -239,7 +243,10 @@ def test_without_a_gate_the_run_waits_for_a_campaign_that_syncs_with_the_newest_
         pipeline.sleep(3600)
         execution = pipeline.run(skipImport=True)
         assert pipeline.requests("UpdateCampaign") == [], "the service updates the campaign"
-        assert pipeline.served_version() == pipeline.versions()[-1]
+        latest = f"{solution_arn()}/$LATEST"
+        assert pipeline.served_version() == (latest if shows_latest else pipeline.versions()[-1])
+        update = pipeline.describe_campaign()["latestCampaignUpdate"]
+        assert update["status"] == "ACTIVE", "the run has waited for it"
     assert outcomes(execution) == DEPLOYED
 
 

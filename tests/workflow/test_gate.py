@@ -1,11 +1,14 @@
 """The quality gate accepts or rejects a version for each campaign, and marks what it rejects."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from components.args import LimitsArgs, QualityRuleArgs
 from components.rules.metrics import NDCG_AT_10
 from functions.personalize.tags import VERDICT, tags_of
-from tests.workflow.pipeline import RUN_ID, deploy, handler
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, handler
 from tests.workflow.summaries import (
     DEPLOYED,
     failures,
@@ -281,3 +284,50 @@ def test_a_campaign_that_changes_after_every_comparison_fails_at_its_deadline():
     assert failures(execution) == {
         "home": "gave up after 1 hours: the quality gate has to judge the version again"
     }
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_metric_that_is_no_number_rejects_the_new_version(value):
+    with deploy() as pipeline:
+        pipeline.inject_fault("metrics", operation="GetSolutionMetrics", values={NDCG_AT_10: value})
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.requests("UpdateCampaign") == []
+    assert outcomes(execution) == REJECTED
+    assert failures(execution) == {
+        "home": f"{NDCG_AT_10} has the value {value}, which is not a finite number"
+    }
+
+
+def test_a_metric_of_the_live_version_that_is_no_number_is_not_compared():
+    with deploy() as pipeline:
+        live = pipeline.served_version()
+        pipeline.inject_fault(
+            "metrics", operation="GetSolutionMetrics", of=live, values={NDCG_AT_10: math.nan}
+        )
+        execution = pipeline.run(skipImport=True)
+    assert outcomes(execution) == DEPLOYED
+    assert "was not compared" in report(execution)["warnings"][0]
+
+
+def test_a_version_that_was_rejected_is_judged_again_after_a_change_of_the_gate():
+    with deploy() as pipeline:
+        write_worse_data(pipeline)
+        pipeline.run()
+        rejected = pipeline.versions()[-1]
+        unchanged = pipeline.run(scheduledTime=NEXT_SLOT)
+        loosened = replace(pipeline, group=gated(QualityRuleArgs(metric=NDCG_AT_10, max_drop=1)))
+        loosened.prefix = "loosened"
+        execution = loosened.machine.start({}).wait()
+        assert pipeline.served_version() == rejected
+        assert len(pipeline.versions()) == 2, "the version is judged again, and not trained again"
+    assert report(unchanged)["status"] == "SKIPPED"
+    assert outcomes(execution) == DEPLOYED
+
+
+def test_a_rejection_that_cannot_be_written_fails_without_an_update():
+    with deploy() as pipeline:
+        write_worse_data(pipeline)
+        pipeline.inject_fault("deny", operation="TagResource", of=campaign_arn(), times=None)
+        execution = pipeline.run()
+        assert pipeline.requests("UpdateCampaign") == []
+    assert outcomes(execution)["home"] == "FAILED"

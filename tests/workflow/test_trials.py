@@ -1,14 +1,17 @@
 """A later run finishes the trials that an earlier run has left, before it does anything else."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from components.args import LimitsArgs
+from emulator.personalize import Switches
+from emulator.virtual.lambda_runtime import Fails
 from functions.personalize.tags import GOOD, TRIAL, VERDICT, tags_of
 from tests.workflow.answers import bad_answers
-from tests.workflow.pipeline import NEXT_SLOT, deploy
+from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
 from tests.workflow.summaries import outcomes, report
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
 
@@ -211,3 +214,71 @@ def test_a_dry_run_starts_no_execution():
         pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
         pipeline.sleep(HOUR)
         assert trial_executions(pipeline) == []
+
+
+def test_a_probe_at_fault_that_is_repaired_lets_the_version_pass_without_a_training():
+    deleted = MOVIES.with_solutions(
+        solution(campaigns=[campaign("home", user_id="nobody", min_results=1)])
+    )
+    with deploy(deleted, switches=Switches(unknown_user="nothing")) as pipeline:
+        first = pipeline.run()
+        old, new = pipeline.versions()
+        assert pipeline.served_version() == old
+        repaired = replace(pipeline, group=PROBED, prefix="repaired")
+        second = repaired.machine.start({}).wait()
+        assert pipeline.served_version() == new
+        assert pipeline.versions() == [old, new]
+    assert outcomes(first)["home"] == "FAILED"
+    assert outcomes(second)["home"] == "DEPLOYED"
+
+
+@pytest.mark.parametrize("operation", ["TagResource", "ListTagsForResource", "DescribeCampaign"])
+def test_a_throttled_trial_is_finished_all_the_same(operation):
+    with left_on_trial() as pipeline:
+        pipeline.inject_fault("throttle", operation=operation, times=6)
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        check_rolled_back(pipeline)
+    assert trials(execution) == {"home": "ROLLED_BACK"}
+
+
+def test_a_trial_that_cannot_be_read_fails_the_run_and_moves_nothing():
+    with left_on_trial() as pipeline:
+        pipeline.inject_fault(
+            "deny", operation="ListTagsForResource", of=campaign_arn(), times=None
+        )
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.requests("UpdateCampaign")) == 1
+    assert report(execution)["status"] == "FAILED"
+    assert "AccessDeniedException" in report(execution)["reason"]
+
+
+@pytest.mark.parametrize("moves", ["before the trial", "while it is probed"])
+def test_a_campaign_that_a_person_moves_ends_its_trial_without_a_verdict(moves):
+    def move(_event):
+        pipeline.foreign_update(pipeline.versions()[0])
+
+    handlers = before_step("probe_campaign", move) if moves == "while it is probed" else {}
+    with left_on_trial(handlers=handlers) as pipeline:
+        if moves == "before the trial":
+            move(None)
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        assert pipeline.served_version() == pipeline.versions()[0]
+        assert tags(pipeline)[VERDICT] == "none"
+        assert tags(pipeline)[TRIAL] == "ended"
+    assert trials(execution) == {"home": "FAILED"}
+
+
+def test_an_update_that_was_never_sent_ends_its_trial():
+    def abort(_event):
+        raise Fails("Runtime.ExitError")
+
+    with deploy(PROBED, handlers=before_step("update_campaign", abort, times=99)) as pipeline:
+        started = pipeline.start()
+        while not tags(pipeline).get(TRIAL):
+            pipeline.sleep(30)
+        started.abort()
+        pipeline.sleep(HOUR)
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+        assert pipeline.requests("UpdateCampaign") == []
+        assert tags(pipeline)[TRIAL] == "ended"
+    assert trials(execution) == {"home": "FAILED"}
