@@ -125,6 +125,7 @@ def document_bytes(args: RetrainingPipelineArgs, max_text_bytes: int) -> int:
 
     It is the state before the report: the settings, the plan and all results. The output of the
     execution leaves the results out if they do not fit beside the report (`functions/report.py`).
+    The state after the trials of earlier runs is smaller, and the plan replaces their results.
     """
     settings = workflow_settings(
         args, job_prefix="0" * 8, import_role_arn="r" * MAX_ARN_CHARACTERS, text_bytes=0
@@ -169,7 +170,9 @@ def history_events(args: RetrainingPipelineArgs) -> int:
 
     If an import or a training does, the later jobs do not run. So either the training of a solution
     takes as long as it may, or one update of each of its campaigns does: the update, or the
-    rollback after a failed probe. All other jobs take as long as expected.
+    rollback after a failed probe. All other jobs take as long as expected. An execution that also
+    finishes trials of an earlier run has more events. They are not counted, because the campaigns
+    of these trials have been updated by the earlier run, and rarely more than a few are left.
     """
     limits = args.limits
     imports = len(args.datasets.configured()) * _events(POLLS_OF_EXPECTED_JOB)

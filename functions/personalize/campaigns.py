@@ -157,8 +157,8 @@ def not_served(campaign: CampaignTypeDef, version_arn: str) -> str:
     """Return a message about a campaign that does not serve the version."""
     served = live_version(campaign) or "nothing"
     return (
-        f"the campaign serves {served}, not {version_arn}: it was not updated, or somebody has "
-        "moved it"
+        f"the campaign serves {served}, not {version_arn}: "
+        "it was not updated, or somebody has moved it"
     )
 
 

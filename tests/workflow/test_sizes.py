@@ -9,6 +9,7 @@ from emulator.personalize import rules
 from functions import report as functions_report
 from functions import texts
 from functions.personalize import pacing
+from functions.personalize.tags import GOOD, TRIAL
 from tests.workflow.pipeline import before_step, deploy
 from tests.workflow.summaries import report
 from tests.world import MOVIES, campaign, solution
@@ -128,6 +129,37 @@ def test_the_computed_document_is_larger_than_any_state_of_a_run(shape):
     computed = sizes.document_bytes(pipeline_group.args, text_bytes)
     assert largest_state(execution) < computed <= sizes.MAX_DOCUMENT_BYTES
     assert len(execution.events) < sizes.history_events(pipeline_group.args) < sizes.MAX_EVENTS
+
+
+@pytest.mark.usefixtures("quotas")
+def test_the_state_with_a_trial_of_each_campaign_is_smaller_than_the_largest_state():
+    pipeline_group = group(10, 5, limits=LimitsArgs(max_campaign_hours=0.3))
+    with deploy(pipeline_group, patience=300) as pipeline:
+        for settings in pipeline.group.settings(pipeline.prefix)["solutions"]:
+            for campaign_settings in settings["campaigns"]:
+                put_on_trial(pipeline, campaign_settings["campaignArn"])
+        for operation in ("GetRecommendations", "UpdateCampaign"):
+            pipeline.inject_fault("error", operation=operation, message=LONG_REASON, times=ALWAYS)
+        execution = pipeline.machine.start({"trigger": "trial"}).wait()
+    assert {trial["outcome"] for trial in report(execution)["trials"]} == {"FAILED"}
+    assert len(report(execution)["trials"]) == 50
+    text_bytes = sizes.text_bytes(pipeline_group.args)
+    assert largest_state(execution) < sizes.document_bytes(pipeline_group.args, text_bytes)
+    assert len(execution.events) < sizes.history_events(pipeline_group.args)
+
+
+def put_on_trial(pipeline, campaign_arn):
+    """Write tags as if a run had died after it moved the campaign to the version in use."""
+    campaign = pipeline.client.describe_campaign(campaignArn=campaign_arn)["campaign"]
+    version = campaign["solutionVersionArn"]
+    tags = {
+        TRIAL: f"{version} {pipeline.clock.now().isoformat()}",
+        GOOD: version.rpartition("/")[0] + "/12345678",
+    }
+    pipeline.client.tag_resource(
+        resourceArn=campaign_arn,
+        tags=[{"tagKey": key, "tagValue": value} for key, value in tags.items()],
+    )
 
 
 @pytest.mark.parametrize("job", ["dataset-import-job", "solution-version", "campaign-update"])
