@@ -1,7 +1,7 @@
 """Builds the report of a run, as data and as text. All functions are pure."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from .campaign_reports import (
@@ -24,6 +24,7 @@ from .contract import (
     SolutionResult,
     StateError,
 )
+from .dry_run import dry_run_sentences
 from .executions import run_of
 from .texts import shortened_list
 
@@ -117,7 +118,7 @@ def report_of(
         "warnings": shortened_list(warnings),
         "text": "",
     }
-    return {**report, "text": _text(report)}
+    return {**report, "text": _text(report, [*dry_run_sentences(document)])}
 
 
 def output_of(document: FinishedRun, report: RunReport) -> ReportedRun:
@@ -318,9 +319,9 @@ def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
             )
 
 
-def _text(report: RunReport) -> str:
+def _text(report: RunReport, sentences: Sequence[str] = ()) -> str:
     """Return the text of a report. If it would be too long, its worst parts come first."""
-    lines = list(_lines(report))
+    lines = [*_lines(report), *(f"  {sentence}" for sentence in sentences)]
     if shortened_list(lines, MAX_REPORT_BYTES) != lines:
         lines = shortened_list(
             list(_lines(_worst_first(report))), MAX_REPORT_BYTES, end=REST_OF_TEXT

@@ -131,6 +131,7 @@ ORDER = (
     ("functions.planning",),
     ("functions.campaign_reports",),
     ("functions.trial_executions",),
+    ("functions.dry_run",),
     ("functions.report",),
     ("functions.log",),
     tuple(f"functions.{step}" for step in STEPS),

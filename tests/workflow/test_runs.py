@@ -1,5 +1,6 @@
 """Good runs of different sizes, and runs that have nothing to do."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -270,6 +271,33 @@ def test_a_manual_run_starts_right_after_a_deployment():
     assert outcomes(execution)["home"] == "DEPLOYED"
 
 
+def test_a_dry_run_says_why_it_would_not_import_or_train():
+    with deploy() as pipeline:
+        pipeline.run()
+        unchanged = pipeline.run(scheduledTime="2026-12-06T03:00:00Z", dryRun=True)
+        chosen = pipeline.run(datasets=["items"], force=True, dryRun=True)
+    reason = "because its export was imported before."
+    types = ("interactions", "items", "users")
+    assert report(unchanged)["text"].splitlines()[1:] == [
+        *(f"  {kind} would not be imported, {reason}" for kind in types),
+        f"  {solution_arn()} would not be trained, because it has learned the present imports.",
+    ]
+    assert "  users would not be imported, because the input leaves it out." in (
+        report(chosen)["text"].splitlines()
+    )
+
+
+def test_a_dry_run_of_a_version_that_waits_names_the_version():
+    with deploy() as pipeline:
+        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
+        pipeline.run()
+        execution = pipeline.run(scheduledTime="2026-12-06T03:00:00Z", dryRun=True)
+        version = pipeline.versions()[-1]
+    assert f"  {solution_arn()} would use the version {version} without a training." in (
+        report(execution)["text"].splitlines()
+    )
+
+
 def test_a_dry_run_plans_and_changes_nothing():
     with deploy() as pipeline:
         execution = pipeline.run(dryRun=True)
@@ -279,7 +307,17 @@ def test_a_dry_run_plans_and_changes_nothing():
             if call.caller == FUNCTIONS.arn and not call.operation.startswith(("Describe", "List"))
         ]
     assert writes == []
-    assert report(execution)["text"] == f"Retraining run {RUN_ID}: SKIPPED: this is a dry run"
+    first_line, *sentences = report(execution)["text"].splitlines()
+    assert first_line == f"Retraining run {RUN_ID}: SKIPPED: this is a dry run"
+    starts = [sentence.split(":")[0] for sentence in sentences[:3]]
+    assert starts == [
+        f"  {kind} would be imported from s3" for kind in ("interactions", "items", "users")
+    ]
+    assert re.fullmatch(r".*csv: [0-9]+ bytes, written [0-9.]+ hours ago\.", sentences[0])
+    assert sentences[3:] == [
+        f"  {solution_arn()} would be trained with FULL.",
+        f"  {campaign_arn()} would be updated if the version passes the gate.",
+    ]
     plan = execution.output["plan"]
     assert [planned["jobName"] for planned in plan["imports"]] == [
         f"{JOB_PREFIX}-interactions-1",
