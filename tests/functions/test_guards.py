@@ -5,22 +5,22 @@ from datetime import timedelta
 import pytest
 
 from docs import guards as page
-from functions.planning.guards import (
-    GUARDS,
-    allowed_automatic_training,
-    automatic_training,
+from functions.planning.guards import GUARDS
+from functions.planning.import_guards import foreign_data, incremental_without_full
+from functions.planning.resource_guards import inactive_datasets, unusable_solution
+from functions.planning.run_guards import (
     event_of_deployment,
-    forced_trainings,
-    foreign_data,
-    inactive_datasets,
     incomplete_lists,
-    incremental_without_full,
     nothing_new,
     nothing_to_resume,
     older_run,
+)
+from functions.planning.training_guards import (
+    allowed_automatic_training,
+    automatic_training,
+    forced_trainings,
     refused_automatic_training,
     too_many_trainings,
-    unusable_solution,
     update_without_full,
     update_without_news,
     update_without_recipe,

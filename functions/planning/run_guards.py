@@ -1,0 +1,95 @@
+"""Checks the run as a whole: its event, its lists, and whether there is anything to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ..executions import is_resumed, scheduled_at
+from ..personalize.ownership import belongs_to_run
+from .planned_imports import imports_to_do
+from .planned_jobs import planned_solution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .situation import Situation
+
+
+DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
+"""A deployment caused an event if the event's time is at most this long after the change of the
+schedule."""
+SCHEDULE_ROUNDING = timedelta(minutes=2)
+"""A schedule counts in minutes, so the time of an event that a deployment caused may be before the
+change by this much. An event with an even earlier time was due before the change and came late."""
+
+
+def event_of_deployment(situation: Situation) -> Iterator[str]:
+    """Yield a message for an event that the deployment of the schedule caused.
+
+    A rate schedule starts an execution when it is created, and perhaps when it is changed. A person
+    who deploys does not expect a training, which costs money.
+    """
+    scheduled = scheduled_at(situation.run["request"])
+    changed = situation.world.schedule_changed_at
+    if scheduled is None or changed is None:
+        return
+    if -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW:
+        yield (
+            f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and "
+            "a deployment starts no training; to retrain now, start an execution with input {}"
+        )
+
+
+def older_run(situation: Situation) -> Iterator[str]:
+    """Yield a message for an older run of this pipeline that is still running."""
+    if situation.world.older_run:
+        yield (
+            f"{situation.world.older_run}, an older run, is still running; wait until it has "
+            "ended, or stop it"
+        )
+
+
+def incomplete_lists(situation: Situation) -> Iterator[str]:
+    """Yield a message for lists of import jobs that are too long to be read in time."""
+    if not situation.world.imports_are_complete:
+        yield (
+            "the lists of import jobs are too long to be read in time, so only solutions whose "
+            "data this run imports are trained; to train anyway, start a run with force"
+        )
+
+
+def nothing_new(situation: Situation) -> Iterator[str]:
+    """Yield a message for a run that has nothing to import, to train or to deploy.
+
+    This is so if every dataset holds its export, if every solution has learned it, and if no
+    campaign waits for a version.
+    """
+    of_solutions = [situation.with_solution(solution) for solution in situation.solutions]
+    if imports_to_do(situation) or any(map(planned_solution, of_solutions)):
+        return
+    yield (
+        "nothing is new: the exports were imported before, no event tracker sends events, and "
+        "every solution was trained since then; to train anyway, start a run with force"
+    )
+
+
+def nothing_to_resume(situation: Situation) -> Iterator[str]:
+    """Yield a message for a resumed run that has created no job at all."""
+    if not is_resumed(situation.run):
+        return
+    world = situation.world
+    import_names = [job["jobName"] for jobs in world.import_jobs.values() for job in jobs]
+    has_imported = any(
+        belongs_to_run(name, situation.settings, situation.run) for name in import_names
+    )
+    has_trained = any(
+        version.belongs_to(situation.run["id"])
+        for versions in world.trained_versions.values()
+        for version in versions
+    )
+    if not has_imported and not has_trained:
+        yield (
+            f"resume: run {situation.run['id']} has created no job, so this run imports and "
+            "trains everything; check the run id"
+        )

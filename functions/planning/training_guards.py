@@ -1,0 +1,113 @@
+"""Checks the training of a solution: its mode, its recipe, and the number of trainings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .campaign_guards import recipe_of
+from .news import up_to_date_version
+from .planned_imports import imports_to_do
+from .planned_jobs import newest_full_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..contract import TrainingMode
+    from .situation import Situation
+
+
+UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
+"""The recipes that support a training with UPDATE:
+https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
+
+
+def update_without_recipe(situation: Situation) -> Iterator[str]:
+    """Yield a message for a training with UPDATE of a solution whose recipe does not support it."""
+    solution = situation.solution
+    recipe = recipe_of(situation)
+    mode = _requested_mode(situation) or solution["trainingMode"]
+    if mode == "UPDATE" and recipe is not None and recipe not in UPDATE_RECIPES:
+        yield (
+            f"{solution['solutionArn']}: trainingMode UPDATE needs one of the recipes "
+            f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {recipe}; change "
+            "trainingMode to FULL"
+        )
+
+
+def update_without_full(situation: Situation) -> Iterator[str]:
+    """Yield a message for a requested UPDATE of a solution without a FULL version."""
+    if _requested_mode(situation) == "UPDATE" and newest_full_version(situation) is None:
+        yield (
+            f"{situation.solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version "
+            "that was trained with FULL, but there is none; start a run with trainingMode FULL"
+        )
+
+
+def update_without_news(situation: Situation) -> Iterator[str]:
+    """Yield a message for a requested UPDATE of a solution that has nothing new to learn."""
+    has_news = imports_to_do(situation) or situation.world.event_trackers
+    version = up_to_date_version(situation)
+    if _requested_mode(situation) == "UPDATE" and not has_news and version is not None:
+        yield (
+            f"{situation.solution['solutionArn']}: trainingMode UPDATE needs data that are newer "
+            f"than {version.arn}; import new data, or start a run with trainingMode FULL"
+        )
+
+
+def _requested_mode(situation: Situation) -> TrainingMode | None:
+    """Return the training mode in the input of the execution, or None if it has none."""
+    return situation.run["request"].get("trainingMode")
+
+
+def automatic_training(situation: Situation) -> Iterator[str]:
+    """Yield a message for a solution with automatic training, which costs money."""
+    arn = situation.solution["solutionArn"]
+    solution = situation.world.solutions.get(arn)
+    if solution and solution.get("performAutoTraining"):
+        yield (
+            f"{arn}: also trains automatically; turn that off with 'aws personalize "
+            f"update-solution --solution-arn {arn} --no-perform-auto-training'"
+        )
+
+
+def refused_automatic_training(situation: Situation) -> Iterator[str]:
+    """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
+    if situation.settings["autoTraining"] == "refuse":
+        yield from automatic_training(situation)
+
+
+def allowed_automatic_training(situation: Situation) -> Iterator[str]:
+    """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
+    if situation.settings["autoTraining"] == "warn":
+        yield from automatic_training(situation)
+
+
+def too_many_trainings(situation: Situation) -> Iterator[str]:
+    """Yield a message for a solution that was trained as often as allowed in 30 days.
+
+    A limit of 0 means no limit. `force` by a person passes.
+    """
+    if not situation.run["request"].get("force"):
+        yield from _trainings_of_last_month(situation)
+
+
+def forced_trainings(situation: Situation) -> Iterator[str]:
+    """Yield a message for a forced training beyond the number that is allowed in 30 days."""
+    if situation.run["request"].get("force"):
+        yield from _trainings_of_last_month(situation)
+
+
+def _trainings_of_last_month(situation: Situation) -> Iterator[str]:
+    """Yield a message if the trainings of this pipeline in the last 30 days reach the limit.
+
+    Trainings that failed do not count, because they cost nothing.
+    """
+    limit = situation.settings["limits"]["maxTrainingsPerMonth"]
+    arn = situation.solution["solutionArn"]
+    number = situation.world.trainings_of_last_month.get(arn, 0)
+    if limit and number >= limit:
+        yield (
+            f"{arn}: trainings of this pipeline within 30 days: {number}, and "
+            f"limits.maxTrainingsPerMonth is {limit}, so it is not trained; wait some days, raise "
+            "the limit, or start a run with force"
+        )
