@@ -89,9 +89,13 @@ def watch_campaign_update(
     The phase is ACTIVE if the campaign serves the target of the update then, else ENDED. The phase
     of an update that is still running at the deadline is OVERDUE.
     """
-    return _watch(
+    job = _watch(
         client, settings, planned_campaign, update, lambda campaign: _polled_job(campaign, update)
     )
+    if job["phase"] == "OVERDUE":
+        failure = f"{job['failure']}; the campaign may serve {update['targetVersionArn']} later"
+        return {**job, "failure": failure}
+    return job
 
 
 def watch_rollback(
@@ -110,7 +114,11 @@ def watch_rollback(
             return {**job, "rolledBackAt": latest_update_time(campaign)}
         return job
 
-    return _watch(client, settings, planned_campaign, rollback, polled_job)
+    job = _watch(client, settings, planned_campaign, rollback, polled_job)
+    if job["phase"] == "OVERDUE":
+        failure = f"{job['failure']}; the campaign may still serve the version that answers badly"
+        return {**job, "failure": failure}
+    return job
 
 
 def _watch(
@@ -121,16 +129,12 @@ def _watch(
     polled_job: Callable[[CampaignTypeDef], Job],
 ) -> Job:
     """Poll the campaign. `polled_job` returns the job of the update from the description."""
-    job = watch(
+    return watch(
         lambda: polled_job(describe_campaign(client, planned_campaign["campaignArn"])),
         durations=planned_campaign["durations"],
         max_hours=settings["limits"]["maxCampaignHours"],
         warnings=update["warnings"],
     )
-    if job["phase"] == "OVERDUE":
-        failure = f"{job['failure']}; the campaign may serve {update['targetVersionArn']} later"
-        return {**job, "failure": failure}
-    return job
 
 
 def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignTypeDef:

@@ -89,11 +89,18 @@ def test_an_update_repeats_the_other_settings_of_the_campaign(personalize):
             {"minProvisionedTPS": 2},
         ),
         (
+            {"campaignConfig": {"rankingInfluence": {"POPULARITY": 0.5}}},
+            {
+                "minProvisionedTPS": 2,
+                "campaignConfig": {"rankingInfluence": {"POPULARITY": 0.5}},
+            },
+        ),
+        (
             {"campaignConfig": {"enableMetadataWithRecommendations": True}},
             {"minProvisionedTPS": 2, "campaignConfig": {"enableMetadataWithRecommendations": True}},
         ),
     ],
-    ids=["no transactions", "no config", "empty settings", "metadata"],
+    ids=["no transactions", "no config", "empty settings", "influence", "metadata"],
 )
 def test_an_update_repeats_no_setting_that_the_service_refuses(shown, sent):
     request = {"campaignArn": CAMPAIGN, "solutionVersionArn": VERSION, **sent}
@@ -311,6 +318,17 @@ def test_a_rollback_that_has_failed_is_tried_again(personalize):
         solutionVersionArn=f"{SOLUTION}/bad",
     )
     assert (polled["phase"], polled["seconds"]) == ("AGAIN", 60)
+
+
+def test_a_rollback_past_its_deadline_says_that_the_bad_version_may_still_be_served(personalize):
+    latest = campaign_update(solutionVersionArn=OLD_VERSION)
+    before = {**ROLLBACK, "createdAt": iso(3)}
+    polled = watch(personalize, before, watch_rollback, latestCampaignUpdate=latest)
+    assert polled["phase"] == "OVERDUE"
+    assert polled["failure"] == (
+        "still UPDATE IN_PROGRESS after 3 hours; the campaign may still serve the version that "
+        "answers badly"
+    )
 
 
 def test_a_rollback_that_is_running_is_polled_again(personalize):

@@ -1,5 +1,7 @@
 """Tests of the quality gate: which drop and which minimum reject a version."""
 
+import math
+
 import pytest
 
 from functions.personalize.gate import judge
@@ -152,3 +154,37 @@ def test_without_rules_every_version_is_accepted():
         "notes": [],
         "metrics": {},
     }
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_new_value_that_is_no_number_rejects_the_version(value):
+    assert judged(value, 0.4) == {
+        "verdict": "REJECTED",
+        "comparedWith": OLD_VERSION,
+        "reasons": [f"{NDCG} has the value {value}, which is not a finite number"],
+        "notes": [
+            (
+                f"{NDCG} was not compared, because the new version has no value and the version in "
+                "use has 0.4; maxDrop had no effect"
+            )
+        ],
+        "metrics": {NDCG: {"new": None, "live": 0.4}},
+    }, "the document of the run is JSON, which has no NaN"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_live_value_that_is_no_number_is_not_compared(value):
+    judgement = judged(0.1, value)
+    assert (judgement["verdict"], judgement["metrics"]) == (
+        "ACCEPTED",
+        {NDCG: {"new": 0.1, "live": None}},
+    )
+
+
+@pytest.mark.parametrize("key", ["maxDrop", "minimum"])
+@pytest.mark.parametrize("limit", [math.nan, math.inf])
+def test_a_rule_that_is_no_number_rejects_every_version(key, limit):
+    rules = [{"metric": NDCG, key: limit}]
+    assert judged(0.42, 0.4, rules)["reasons"] == [
+        f"{key} of {NDCG} is {limit} in the quality gate; write a finite number"
+    ]

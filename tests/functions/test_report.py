@@ -393,6 +393,11 @@ def test_a_failed_rollback_has_both_reasons():
     assert report["failure"] == "the probe failed: no campaign; no capacity"
 
 
+def test_a_campaign_that_was_moved_during_its_probe_has_that_reason():
+    moved = probing(phase="MOVED", failure="somebody has moved it")
+    assert campaign_report(probing=moved, outcome="FAILED")["failure"] == "somebody has moved it"
+
+
 def test_a_bad_response_of_a_probe_that_passed_is_no_failure():
     passed = probing(phase="PASSED", failure="0 results, fewer than minResults 5")
     assert campaign_report(probing=passed) == DEPLOYED
