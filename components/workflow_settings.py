@@ -22,7 +22,7 @@ def workflow_settings(
     import_role_arn: pulumi.Input[str],
     text_bytes: int = LONGEST_TEXT_BYTES,
 ) -> dict[str, object]:
-    """Return the settings of the pipeline, which are `Settings` in functions/contract.py.
+    """Return the settings of the pipeline, which are `Settings` in functions/workflow_settings.py.
 
     Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`.
 

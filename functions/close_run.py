@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
     from .campaign_reports import Standings
-    from .contract import ConfiguredRun, FinishedRun, Run, Settings
+    from .contract import ConfiguredRun, FinishedRun, Run
+    from .workflow_settings import Settings
 
 MAX_CREATION_DELAY = timedelta(minutes=1)
 """A function that was running when the execution ended may create a job within this time."""

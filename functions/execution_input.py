@@ -7,14 +7,16 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, get_args
 
-from .contract import Request, TrainingMode
+from .contract import Request
 from .executions import DATE, RUN_ID, request_of, scheduled_at
 from .texts import shortened
+from .workflow_settings import TrainingMode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from .contract import ConfiguredRun, DatasetSettings, Settings
+    from .contract import ConfiguredRun
+    from .workflow_settings import DatasetSettings, Settings
 
 SCHEDULE_ARN = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 FLAGS = ("skipImport", "dryRun", "force")

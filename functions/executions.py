@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from .contract import ConfiguredRun, Request, Run, Settings, StateError
+    from .contract import ConfiguredRun, Request, Run, StateError
+    from .workflow_settings import Settings
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 """The format of the scheduled time in the id of a scheduled run."""

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_stepfunctions import SFNClient
 
-    from .contract import Begin, Run, Settings
+    from .contract import Begin, Run
+    from .workflow_settings import Settings
 
 LONGEST_OVERLAP = timedelta(hours=24)
 """A run waits for an older run at most this long (`components/args.py`)."""

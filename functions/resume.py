@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_stepfunctions import SFNClient
 
-    from .contract import ConfiguredRun, Request, Run, Settings
+    from .contract import ConfiguredRun, Request, Run
+    from .workflow_settings import Settings
 
 NAMED_RUNS = 5
 """The number of runs that a refusal names."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         UpdateCampaignRequestTypeDef,
     )
 
-    from ..contract import Evaluation, Job, PlannedCampaign, Settings
+    from ..contract import Evaluation, Job, PlannedCampaign
+    from ..workflow_settings import Settings
 
 BUSY_PAUSE = 60
 """Seconds until the next try to update a campaign that is busy."""

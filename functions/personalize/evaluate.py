@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..contract import solution_settings
+from ..workflow_settings import solution_settings
 from .campaigns import describe_campaign, live_version
 from .gate import judge
 from .tags import write_tags
@@ -14,7 +14,8 @@ from .versions import is_latest
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import Evaluation, Job, Settings
+    from ..contract import Evaluation, Job
+    from ..workflow_settings import Settings
     from .gate import Metrics
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
 
-    from ..contract import Settings
+    from ..workflow_settings import Settings
     from .digest import JobsOfDatasets
 
 

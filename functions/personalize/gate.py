@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..contract import Evaluation, QualityRule
+from ..contract import Evaluation
+from ..workflow_settings import QualityRule
 
 ROUNDING = 1e-9
 """Metrics that differ by less than this are equal, because floating-point numbers are rounded."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
 
-    from ..contract import Run, Settings
+    from ..contract import Run
+    from ..workflow_settings import Settings
 
 
 class GroupImports(NamedTuple):

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import aws, exports
-from ..contract import dataset_settings
 from ..errors import NameTaken
+from ..workflow_settings import dataset_settings
 from .fingerprint import fingerprint_of
 from .import_lists import import_jobs, newest_import, running_imports
 from .jobs import created_job, described_job, import_mode_of, postponed_job
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
         DatasetImportJobTypeDef,
     )
 
-    from ..contract import Job, PlannedImport, Settings
+    from ..contract import Job, PlannedImport
+    from ..workflow_settings import Settings
 
 NO_FREE_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
 """The message of Personalize if as many import jobs are running as the account may run at once.

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import Job, Phase, TrainingMode
+    from ..contract import Job, Phase
+    from ..workflow_settings import TrainingMode
 
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
     Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef

@@ -14,7 +14,8 @@ from ..executions import short_hash
 from .tags import RUN
 
 if TYPE_CHECKING:
-    from ..contract import Run, Settings, Tags
+    from ..contract import Run
+    from ..workflow_settings import Settings, Tags
 
 
 def import_job_name(settings: Settings, run: Run, dataset_type: str, attempt: int) -> str:

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import clock
 from ..aws import THROTTLING_CODES
-from ..contract import campaign_settings
+from ..workflow_settings import campaign_settings
 from .campaigns import busy_reason, describe_campaign, live_version, not_served
 from .pacing import INVOCATION_SECONDS
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-    from ..contract import ProbePhase, ProbeSettings, ProbeState, Settings
+    from ..contract import ProbePhase, ProbeState
+    from ..workflow_settings import ProbeSettings, Settings
 
 MAX_PAUSE = 30
 """The most seconds between two requests."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
-    from ..contract import Job, Phase, PlannedCampaign, Settings
+    from ..contract import Job, Phase, PlannedCampaign
+    from ..workflow_settings import Settings
 
 NOT_FOUND = "ResourceNotFoundException"
 

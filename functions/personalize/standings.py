@@ -16,7 +16,8 @@ from .trial_tags import read_trial_tags
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import CampaignStanding, Settings
+    from ..contract import CampaignStanding
+    from ..workflow_settings import Settings
 
 LONGEST_READING = timedelta(seconds=60)
 """The report must not fail because a service is slow, so no more campaigns are read after this."""

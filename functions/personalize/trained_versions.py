@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import Tags, TrainingMode
+    from ..workflow_settings import Tags, TrainingMode
     from .digest import JobsOfDatasets
     from .import_lists import GroupImports
 

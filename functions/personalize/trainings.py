@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-    from ..contract import Job, PlannedSolution, Run, Settings
+    from ..contract import Job, PlannedSolution, Run
+    from ..workflow_settings import Settings
     from .foreign_imports import ForeignImports
     from .import_lists import GroupImports
     from .trained_versions import TrainedVersion

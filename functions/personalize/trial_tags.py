@@ -15,7 +15,7 @@ from .tags import GOOD, PREVIOUS, TRIAL, VERDICT
 from .versions import is_latest
 
 if TYPE_CHECKING:
-    from ..contract import Tags
+    from ..workflow_settings import Tags
 
 ENDED = "ended"
 """The value of the tag `retraining-trial` without a version on trial begins with this word."""

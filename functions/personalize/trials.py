@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import clock
-from ..contract import campaign_settings, solution_of_campaign
+from ..workflow_settings import campaign_settings, solution_of_campaign
 from .campaigns import (
     BUSY_PAUSE,
     busy_reason,
@@ -26,14 +26,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
-    from ..contract import (
-        Evaluation,
-        Job,
-        PlannedCampaign,
-        Settings,
-        TrialEnd,
-        UpdatedCampaign,
-    )
+    from ..contract import Evaluation, Job, PlannedCampaign, TrialEnd, UpdatedCampaign
+    from ..workflow_settings import Settings
     from .trial_tags import TrialTags
 
 FOLLOWS_NEWEST = (

@@ -11,13 +11,8 @@ from .trials import job_on_trial
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import (
-        CampaignOnTrial,
-        CampaignSettings,
-        PlannedCampaign,
-        Settings,
-        UnfinishedTrials,
-    )
+    from ..contract import CampaignOnTrial, PlannedCampaign, UnfinishedTrials
+    from ..workflow_settings import CampaignSettings, Settings
     from .trial_tags import Trial, TrialTags
 
 

@@ -10,8 +10,8 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-from ..contract import solution_of_campaign
 from ..executions import short_hash
+from ..workflow_settings import solution_of_campaign
 from .campaigns import describe_campaign, live_version
 from .tags import VERDICT, tags_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import Settings, Tags
+    from ..workflow_settings import Settings, Tags
 
 VerdictName = Literal["REJECTED", "ROLLED_BACK"]
 HASH_LENGTH = 8

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import Run, Settings
+    from ..contract import Run
+    from ..workflow_settings import Settings
 
 LATEST_SUFFIX = "/$LATEST"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
-    from ..contract import CampaignSettings, ProbeSettings
+    from ..workflow_settings import CampaignSettings, ProbeSettings
     from .situation import Situation
 
 PROBE_KEYS = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import aws, exports
-from ..contract import dataset_settings
 from ..errors import RunRefused
 from ..personalize.fingerprint import fingerprint_of
 from ..personalize.tags import PLANNED
+from ..workflow_settings import dataset_settings
 from .guards import GUARDS
 from .planned_imports import planned_import
 from .situation import datasets_to_import, situation_of
@@ -17,7 +17,8 @@ from .world import read_data
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import Job, PlannedImport, Run, Settings
+    from ..contract import Job, PlannedImport, Run
+    from ..workflow_settings import Settings
 
 
 def current_import(

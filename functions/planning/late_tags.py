@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import Tags
+    from ..workflow_settings import Tags
     from .situation import Situation
 
 

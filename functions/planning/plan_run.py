@@ -20,7 +20,8 @@ from .situation import situation_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..contract import Plan, Run, Settings
+    from ..contract import Plan, Run
+    from ..workflow_settings import Settings
     from .guards import Guard
     from .situation import Situation
     from .world import World

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
         SolutionVersionSummaryTypeDef,
     )
 
-    from ..contract import PlannedImport, Tags
+    from ..contract import PlannedImport
     from ..exports import Export
+    from ..workflow_settings import Tags
     from .situation import Situation
 
     TimedJob = (

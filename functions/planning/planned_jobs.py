@@ -22,13 +22,9 @@ if TYPE_CHECKING:
         SolutionVersionSummaryTypeDef,
     )
 
-    from ..contract import (
-        CampaignSettings,
-        PlannedCampaign,
-        PlannedSolution,
-        TrainingMode,
-    )
+    from ..contract import PlannedCampaign, PlannedSolution
     from ..personalize.trained_versions import TrainedVersion
+    from ..workflow_settings import CampaignSettings, TrainingMode
     from .situation import Situation
     from .world import World
 

@@ -10,8 +10,9 @@ from ..executions import DATE, export_day
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..contract import DatasetSettings, Run, Settings, SolutionSettings
+    from ..contract import Run
     from ..exports import Export
+    from ..workflow_settings import DatasetSettings, Settings, SolutionSettings
     from .world import SchemaField, World
 
 

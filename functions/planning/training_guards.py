@@ -12,7 +12,7 @@ from .planned_jobs import newest_full_version
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..contract import TrainingMode
+    from ..workflow_settings import TrainingMode
     from .situation import Situation
 
 

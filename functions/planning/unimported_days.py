@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
     from mypy_boto3_s3 import S3Client
 
-    from ..contract import DatasetSettings, Tags
+    from ..workflow_settings import DatasetSettings, Tags
 
 MAX_DAYS = 31
 """The number of days before the day of the run that are looked at."""

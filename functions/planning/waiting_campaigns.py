@@ -12,8 +12,8 @@ from ..personalize.verdicts import valid_verdict
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
-    from ..contract import CampaignSettings, Settings
     from ..personalize.trained_versions import TrainedVersion
+    from ..workflow_settings import CampaignSettings, Settings
     from .world import World
 
 

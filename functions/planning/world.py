@@ -40,8 +40,9 @@ if TYPE_CHECKING:
         SolutionVersionSummaryTypeDef,
     )
 
-    from ..contract import DatasetSettings, Request, Run, Settings, SolutionSettings, Tags
+    from ..contract import Request, Run
     from ..personalize.trained_versions import TrainedVersion
+    from ..workflow_settings import DatasetSettings, Settings, SolutionSettings, Tags
 
 Resource = TypeVar("Resource")
 Summary = TypeVar("Summary", "DatasetImportJobSummaryTypeDef", "SolutionVersionSummaryTypeDef")

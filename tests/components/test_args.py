@@ -29,7 +29,7 @@ from components.args import (
 )
 from components.rules.pipeline import LONGEST_DEADLINES, MAX_PROBE_MINUTES, problems, warnings
 from components.workflow_settings import workflow_settings
-from functions.contract import Settings
+from functions.workflow_settings import Settings
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
 
 TODAY = date(2026, 11, 24)

@@ -121,7 +121,8 @@ MAY_IMPORT = {
 """Module, or package for all its modules, to the modules of this project that it may import."""
 
 ORDER = (
-    ("functions.clock", "functions.contract", "functions.errors"),
+    ("functions.clock", "functions.errors", "functions.workflow_settings"),
+    ("functions.contract",),
     ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
     ("functions.executions", "functions.exports"),

@@ -1,0 +1,134 @@
+"""The settings with which the state machine was deployed, and functions that find one of them.
+
+`components/workflow_settings.py` writes the settings. They stay in the document until the end of
+the run. Durations have their unit in the name. Keys are camelCase, as in the API.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+ImportMode = Literal["FULL", "INCREMENTAL"]
+TrainingMode = Literal["FULL", "UPDATE"]
+
+Tags = dict[str, str]
+
+
+class DatasetSettings(TypedDict):
+    """A dataset of the stack's config."""
+
+    type: str
+    datasetArn: str
+    dataLocation: str
+    """The location of the export. It may contain `{date}`."""
+    importMode: ImportMode
+    minRelativeSize: float
+    """The smallest size that a FULL export may have, as a share of the last FULL import."""
+    readyMarker: str | None
+    """The location of the object that is written after the export, or null."""
+    streamed: NotRequired[bool]
+    """True if records also reach the dataset through the API. Earlier releases do not write it."""
+    day: NotRequired[str | None]
+    """The day that has replaced `{date}` in the location, or null without `{date}`. Only planning
+    adds it."""
+
+
+class ProbeSettings(TypedDict):
+    """The probe of a campaign, which requests recommendations after each update.
+
+    The request names a user, an item, or a user with a list of items to rank.
+    """
+
+    userId: NotRequired[str]
+    itemId: NotRequired[str]
+    inputList: NotRequired[list[str]]
+    minResults: int
+    """A response with fewer results is bad."""
+    minutes: float
+    """The time for which the probe sends requests."""
+
+
+class QualityRule(TypedDict):
+    """One rule of the quality gate. It has `maxDrop`, `minimum`, or both."""
+
+    metric: str
+    maxDrop: NotRequired[float]
+    """The share of the live version's value by which the new version may be worse."""
+    minimum: NotRequired[float]
+    """The smallest value that is accepted."""
+
+
+class CampaignSettings(TypedDict):
+    """A campaign of the stack's config."""
+
+    campaignArn: str
+    probe: ProbeSettings | None
+
+
+class SolutionSettings(TypedDict):
+    """A solution of the stack's config."""
+
+    solutionArn: str
+    trainingMode: TrainingMode
+    fullEveryDays: NotRequired[float]
+    qualityGate: list[QualityRule]
+    campaigns: list[CampaignSettings]
+
+
+class Limits(TypedDict):
+    """The deadline of each kind of job in hours, and other numbers that limit a run."""
+
+    maxImportHours: float
+    maxTrainingHours: float
+    maxCampaignHours: float
+    maxTrainingsPerMonth: int
+    """0 means no limit."""
+    settleSeconds: float
+    """The seconds after which the lists of Personalize and Step Functions are surely up to date."""
+
+
+class Settings(TypedDict):
+    """The settings with which the state machine was deployed."""
+
+    prefix: str
+    importRoleArn: str
+    datasets: list[DatasetSettings]
+    solutions: list[SolutionSettings]
+    limits: Limits
+    cadenceSeconds: int
+    """The shortest time between two firings of the schedule within a year."""
+    skipWhenUnchanged: bool
+    autoTraining: Literal["warn", "refuse"]
+    tags: Tags
+    textBytes: NotRequired[int]
+    """The most bytes of a text from outside in the document. Earlier releases do not write it."""
+
+
+def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
+    """Return the settings of the dataset of a type, for example `interactions`."""
+    return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
+
+
+def solution_settings(settings: Settings, solution_arn: str) -> SolutionSettings:
+    """Return the settings of a solution."""
+    return next(
+        solution for solution in settings["solutions"] if solution["solutionArn"] == solution_arn
+    )
+
+
+def campaign_settings(settings: Settings, campaign_arn: str) -> CampaignSettings:
+    """Return the settings of a campaign. A campaign is configured under one solution only."""
+    return next(
+        campaign
+        for solution in settings["solutions"]
+        for campaign in solution["campaigns"]
+        if campaign["campaignArn"] == campaign_arn
+    )
+
+
+def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
+    """Return the settings of the solution under which a campaign is configured."""
+    return next(
+        solution
+        for solution in settings["solutions"]
+        for campaign in solution["campaigns"]
+        if campaign["campaignArn"] == campaign_arn
+    )
