@@ -14,6 +14,9 @@ TRIAL_RESULTS: Mapping[str, object] = {
     "error": None,
 }
 """The results of the states, before the first of them has run."""
+UPDATING_PAUSE_SECONDS = 60
+"""The pause after a probe that found an update running. If the function that watches the update
+fails at once, the states would run in a circle without it, and use up the events of the history."""
 
 
 def finish_trial(
@@ -57,11 +60,16 @@ def finish_trial(
             {
                 "PASSED": f"End {trial}",
                 "MOVED": f"End {trial}",
-                "UPDATING": f"Watch campaign update{on_trial}",
+                "UPDATING": f"Wait to watch campaign update{on_trial}",
                 "NEAR": f"Probe {campaign}",
             },
             default=f"Roll back {campaign}",
         ),
+        f"Wait to watch campaign update{on_trial}": {
+            "Type": "Wait",
+            "Seconds": UPDATING_PAUSE_SECONDS,
+            "Next": f"Watch campaign update{on_trial}",
+        },
         f"Roll back {campaign}": call(
             functions["roll_back_campaign"],
             result_path="$.rollback",

@@ -1,6 +1,6 @@
 """A later run finishes the trials that an earlier run has left, before it does anything else."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -282,3 +282,20 @@ def test_an_update_that_was_never_sent_ends_its_trial():
         assert pipeline.requests("UpdateCampaign") == []
         assert tags(pipeline)[TRIAL] == "ended"
     assert trials(execution) == {"home": "FAILED"}
+
+
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_an_update_that_cannot_be_watched_is_probed_as_soon_as_it_has_ended(is_bad):
+    def denied(_event, _context):
+        raise Fails("ClientError")
+
+    with deploy(PROBED, handlers={"watch_campaign_update": denied}) as pipeline:
+        good = pipeline.versions() if is_bad else None
+        with bad_answers(pipeline, good_versions=good) if is_bad else nullcontext():
+            execution = pipeline.run()
+            pipeline.sleep(HOUR)  # a rollback is sent, but cannot be watched
+        served, new = pipeline.served_version(), pipeline.versions()[-1]
+    states = execution.states
+    assert states.count("Watch campaign update") < 30, "the states pause before each poll"
+    assert report(execution)["status"] == ("FAILED" if is_bad else "DEPLOYED")
+    assert (served == new) == (not is_bad)
