@@ -64,7 +64,7 @@ Phase = Literal[
 - CHANGED: the gate must judge again, because the campaign serves another version than the gate
   compared with, or because another campaign was rolled back from the new version. An import: the
   export changed during the import, so it is imported once more after a quiet time of `seconds`.
-- SKIPPED: the job was not started. `failure` gives the reason.
+- SKIPPED: the rollback was not started. `failure` gives the reason.
 """
 Outcome = Literal["DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
 """The outcome of a campaign, a solution or a run. TRAINED: the solution has no campaign."""

@@ -189,11 +189,6 @@ def older_executions(client: SFNClient, run: Run) -> list[str]:
     return oldest_first[: oldest_first.index(own_arn)]
 
 
-def older_run(client: SFNClient, run: Run) -> str | None:
-    """Return the ARN of the oldest running execution that is older than this run, or None."""
-    return next(iter(older_executions(client, run)), None)
-
-
 def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
     """Return the last executions of a state machine, at most LISTED_EXECUTIONS, newest first."""
     response = client.list_executions(stateMachineArn=machine_arn, maxResults=LISTED_EXECUTIONS)

@@ -228,8 +228,6 @@ def _solution_outcome(result: SolutionResult, campaigns: list[CampaignReport]) -
     version = result["version"]
     if result["error"] or version is None:
         return "FAILED"
-    if version["phase"] == "SKIPPED":
-        return "SKIPPED"
     if version["phase"] != "ACTIVE":
         return "FAILED"
     if not campaigns:

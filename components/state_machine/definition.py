@@ -208,7 +208,6 @@ def definition(
                         on_phase={
                             "AGAIN": "Wait to train",
                             "OVERDUE": "Stop solution version",
-                            "SKIPPED": "Solution finished",
                         },
                     ),
                     "Wait to train": wait(

@@ -89,7 +89,6 @@ STEPS: Mapping[str, Step] = {
             "exports": ("s3:GetObject",),
             "data key": ("kms:Decrypt",),
             "schedule": ("scheduler:GetSchedule",),
-            "state machine": ("states:ListExecutions",),
         },
     ),
     "create_dataset_import_job": Step(
@@ -144,7 +143,6 @@ STEPS: Mapping[str, Step] = {
                 "personalize:ListTagsForResource",
                 "personalize:TagResource",
             ),
-            "state machine": ("states:ListExecutions",),
         },
     ),
     "watch_solution_version": Step(

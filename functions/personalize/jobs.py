@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import Job, Phase
+    from ..contract import Job
     from ..workflow_settings import TrainingMode
 
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
@@ -125,27 +125,14 @@ def postponed_job(
     }
 
 
-def skipped_job(arn: str, reason: str) -> Job:
-    """Return the document of a job that is not started, which is no fault.
-
-    Its ARN is the ARN of the resource for which the job was planned.
-    """
-    return _job_not_created(arn, "SKIPPED", reason)
-
-
 def refused_job(arn: str, reason: str) -> Job:
     """Return the document of a job that must not be started.
 
     Its ARN is the ARN of the resource for which the job was planned.
     """
-    return _job_not_created(arn, "ENDED", reason)
-
-
-def _job_not_created(arn: str, phase: Phase, reason: str) -> Job:
-    """Return the document of a job that is not started."""
     return {
         "arn": arn,
-        "phase": phase,
+        "phase": "ENDED",
         "seconds": 0,
         "status": "SKIPPED",
         "failure": reason,

@@ -6,13 +6,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .. import aws, clock
+from .. import clock
 from ..errors import ServiceUnavailable
-from ..executions import older_run
 from .digest import digest_of
 from .foreign_imports import foreign_imports, replaced_message
 from .import_lists import group_imports
-from .jobs import created_job, described_job, postponed_job, refused_job, skipped_job
+from .jobs import created_job, described_job, postponed_job, refused_job
 from .statuses import cannot_succeed, is_running
 from .tags import ADOPTED, DIGEST, MIXED, RUN, UNKNOWN, api_tags, tags_of, write_tags
 from .trained_versions import (
@@ -75,10 +74,6 @@ def create_solution_version(
         version = describe_version(client, planned_solution["existingVersionArn"])
         return _job_of(version, foreign=planned_solution["existingVersionIsForeign"])
     arn = planned_solution["solutionArn"]
-    if older := older_run(aws.stepfunctions(), run):
-        return skipped_job(
-            arn, f"{older}, an older run, is still running; wait until it has ended, or stop it"
-        )
     solution = client.describe_solution(solutionArn=arn)["solution"]
     known_arns = [known for known in known_imports.values() if known]
     imports = group_imports(client, solution["datasetGroupArn"], known_arns)

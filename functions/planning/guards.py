@@ -56,13 +56,6 @@ GUARDS = (
         "Wait for the next event, or start a run with `{}`.",
     ),
     Guard(
-        "older run",
-        "SKIP",
-        "run",
-        run_guards.older_run,
-        "Wait until the other run has ended, or stop it. Each training checks this again.",
-    ),
-    Guard(
         "datasets",
         "REFUSE",
         "run",
@@ -244,13 +237,6 @@ GUARDS = (
         "run",
         run_guards.incomplete_lists,
         "Start with `force` if a solution has to be trained.",
-    ),
-    Guard(
-        "run to resume",
-        "WARN",
-        "run",
-        run_guards.nothing_to_resume,
-        "Check the run id. The run imports and trains everything.",
     ),
     Guard(
         "subfolders",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..executions import is_resumed, scheduled_at
-from ..personalize.ownership import belongs_to_run
+from ..executions import scheduled_at
 from .planned_imports import imports_to_do
 from .planned_jobs import planned_solution
 
@@ -41,15 +40,6 @@ def event_of_deployment(situation: Situation) -> Iterator[str]:
         )
 
 
-def older_run(situation: Situation) -> Iterator[str]:
-    """Yield a message for an older run of this pipeline that is still running."""
-    if situation.world.older_run:
-        yield (
-            f"{situation.world.older_run}, an older run, is still running; wait until it has "
-            "ended, or stop it"
-        )
-
-
 def incomplete_lists(situation: Situation) -> Iterator[str]:
     """Yield a message for lists of import jobs that are too long to be read in time."""
     if not situation.world.imports_are_complete:
@@ -72,24 +62,3 @@ def nothing_new(situation: Situation) -> Iterator[str]:
         "nothing is new: the exports were imported before, no event tracker sends events, and "
         "every solution was trained since then; to train anyway, start a run with force"
     )
-
-
-def nothing_to_resume(situation: Situation) -> Iterator[str]:
-    """Yield a message for a resumed run that has created no job at all."""
-    if not is_resumed(situation.run):
-        return
-    world = situation.world
-    import_names = [job["jobName"] for jobs in world.import_jobs.values() for job in jobs]
-    has_imported = any(
-        belongs_to_run(name, situation.settings, situation.run) for name in import_names
-    )
-    has_trained = any(
-        version.belongs_to(situation.run["id"])
-        for versions in world.trained_versions.values()
-        for version in versions
-    )
-    if not has_imported and not has_trained:
-        yield (
-            f"resume: run {situation.run['id']} has created no job, so this run imports and "
-            "trains everything; check the run id"
-        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
-from .. import aws, clock, executions, exports
+from .. import aws, clock, exports
 from ..executions import scheduled_at
 from ..personalize.import_lists import (
     GroupImports,
@@ -77,8 +77,6 @@ class World:
     now: datetime
     schedule_changed_at: datetime | None = None
     """When the schedule that started this run was created or last changed."""
-    older_run: str | None = None
-    """The ARN of a running execution of this state machine that started before this run."""
     dataset_groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
     event_trackers: Sequence[str] = ()
     """The ARNs of the ACTIVE event trackers of the dataset group."""
@@ -165,7 +163,6 @@ def read_world(
     return replace(
         world,
         schedule_changed_at=_schedule_changed_at(run["request"]),
-        older_run=executions.older_run(aws.stepfunctions(), run),
         solutions=existing_solutions,
         versions=versions_of_solutions,
         trained_versions=trained_versions,

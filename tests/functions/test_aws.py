@@ -95,7 +95,7 @@ def error_response(code, status=400):
 SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
 OTHER_SERVICES = {
     "s3": lambda: exports.list_objects(aws.s3(), "s3://exports/interactions.csv"),
-    "states": lambda: executions.older_run(aws.stepfunctions(), run()),
+    "states": lambda: executions.older_executions(aws.stepfunctions(), run()),
     "scheduler": lambda: world._schedule_changed_at(SCHEDULED),  # noqa: SLF001 - its only use
 }
 """Service -> a call of a function that sends a request to it."""

@@ -8,7 +8,7 @@ from functions.errors import ServiceUnavailable
 from functions.executions import (
     configured_run_of,
     is_resumed,
-    older_run,
+    older_executions,
     request_of,
     run_of,
     scheduled_at,
@@ -175,30 +175,30 @@ def expect_running(executions, *running):
 @pytest.mark.parametrize(
     ("running", "older"),
     [
-        pytest.param([("own", START)], None, id="only itself"),
-        pytest.param([], None, id="none, itself not listed yet"),
-        pytest.param([("own", START), ("a", START + MILLISECOND)], None, id="a younger one"),
-        pytest.param([("own", START), ("z", START - MILLISECOND)], "z", id="an older one"),
-        pytest.param([("z", START - MILLISECOND)], "z", id="an older one, itself not listed yet"),
-        pytest.param([("own", START), ("a", START)], "a", id="same start, first by ARN"),
-        pytest.param([("own", START), ("z", START)], None, id="same start, second by ARN"),
+        pytest.param([("own", START)], [], id="only itself"),
+        pytest.param([], [], id="none, itself not listed yet"),
+        pytest.param([("own", START), ("a", START + MILLISECOND)], [], id="a younger one"),
+        pytest.param([("own", START), ("z", START - MILLISECOND)], ["z"], id="an older one"),
+        pytest.param([("z", START - MILLISECOND)], ["z"], id="an older one, itself not listed yet"),
+        pytest.param([("own", START), ("a", START)], ["a"], id="same start, first by ARN"),
+        pytest.param([("own", START), ("z", START)], [], id="same start, second by ARN"),
         pytest.param(
             [("b", START - MILLISECOND), ("c", START - 2 * MILLISECOND), ("own", START)],
-            "c",
-            id="the oldest of three",
+            ["c", "b"],
+            id="two, the oldest first",
         ),
     ],
 )
 def test_an_execution_is_older_if_it_started_before_or_is_first_by_arn(executions, running, older):
     expect_running(executions, *running)
-    expected = older and execution_arn(older)
-    assert older_run(executions.client, run_of_execution()) == expected
+    expected = [execution_arn(name) for name in older]
+    assert older_executions(executions.client, run_of_execution()) == expected
 
 
 def test_an_execution_is_not_older_than_itself_if_the_list_is_less_precise(executions):
     expect_running(executions, ("own", START))
     precise = run_of_execution(started="2026-11-29T03:00:00.123456Z")
-    assert older_run(executions.client, precise) is None
+    assert older_executions(executions.client, precise) == []
 
 
 def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
@@ -207,5 +207,5 @@ def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
     older = []
     for name, started in starts.items():
         expect_running(executions, *both)
-        older.append(older_run(executions.client, run_of_execution(name, started)))
-    assert older == [None, execution_arn("a")]
+        older.append(older_executions(executions.client, run_of_execution(name, started)))
+    assert older == [[], [execution_arn("a")]]

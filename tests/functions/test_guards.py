@@ -12,8 +12,6 @@ from functions.planning.run_guards import (
     event_of_deployment,
     incomplete_lists,
     nothing_new,
-    nothing_to_resume,
-    older_run,
 )
 from functions.planning.training_guards import (
     allowed_automatic_training,
@@ -29,14 +27,11 @@ from tests.functions.samples import (
     ARN,
     CAMPAIGN,
     DATASET,
-    EXECUTION,
     GROUP,
     ITEMS,
-    JOB_NAME,
     NOW,
     OTHER_SOLUTION,
     RECIPE,
-    RUN_ID,
     SOLUTION,
     VERSION,
     ago,
@@ -107,16 +102,6 @@ def test_an_event_of_the_calendar_passes(changed):
 def test_a_person_may_start_a_run_right_after_a_deployment():
     request = {"trigger": "manual"}
     assert messages(event_of_deployment, request=request, schedule_changed_at=NOW) == []
-
-
-# Another run
-
-
-def test_an_older_run_is_found():
-    assert messages(older_run, older_run=EXECUTION) == [
-        f"{EXECUTION}, an older run, is still running; wait until it has ended, or stop it"
-    ]
-    assert messages(older_run) == []
 
 
 # Resources exist and belong together
@@ -454,37 +439,3 @@ def test_an_update_without_new_data_is_found():
     assert messages(update_without_news, **{**known, "request": {"trainingMode": "UPDATE"}}) == []
     assert messages(update_without_news, **{**known, "request": {"skipImport": True}}) == []
     assert messages(update_without_news, **{**known, "trained_versions": {}}) == []
-
-
-# A run to resume
-
-RESUME = {"resume": RUN_ID}
-
-
-def test_a_resumed_run_without_any_job_is_found():
-    assert messages(nothing_to_resume, request=RESUME) == [
-        (
-            f"resume: run {RUN_ID} has created no job, so this run imports and trains everything; "
-            "check the run id"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"import_jobs": {DATASET: [import_summary(jobName=JOB_NAME, status="CREATE FAILED")]}},
-        {
-            "trained_versions": {
-                SOLUTION: [trained_version(status="CREATE FAILED", tags={"retraining-run": RUN_ID})]
-            }
-        },
-    ],
-    ids=["import", "version"],
-)
-def test_a_resumed_run_with_a_job_passes(changes):
-    assert messages(nothing_to_resume, request=RESUME, **changes) == []
-
-
-def test_a_run_that_is_not_resumed_needs_no_job():
-    assert messages(nothing_to_resume) == []

@@ -191,7 +191,7 @@ def expect_solution(personalize):
     personalize.expect("describe_solution", response, solutionArn=SOLUTION)
 
 
-def plan_retraining(personalize, executions, s3, **_):
+def plan_retraining(personalize, s3, **_):
     expect_solution(personalize)
     expect_campaign(personalize)
     personalize.expect("describe_dataset", {"dataset": dataset_resource()}, datasetArn=DATASET)
@@ -207,7 +207,6 @@ def plan_retraining(personalize, executions, s3, **_):
     request = {"Bucket": "exports", "Key": "interactions.csv", "Range": "bytes=0-1048575"}
     s3.expect("get_object", response, **request)
     expect_versions(personalize)
-    expect_executions(executions)
     expect_tags(personalize, CAMPAIGN)
     request = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
     first_update = planned_campaign(durations=[1440000])
@@ -255,8 +254,7 @@ def watch_dataset_import_job(personalize, s3, **_):
     return event, ended_job(IMPORT_JOB, isRepeated=False, **times)
 
 
-def create_solution_version(personalize, executions, **_):
-    expect_executions(executions)
+def create_solution_version(personalize, **_):
     expect_solution(personalize)
     imported = import_summary(datasetImportJobArn=IMPORT_JOB)
     expect_imports(personalize, imported)

@@ -10,7 +10,6 @@ from tests.functions.samples import (
     ARN,
     CAMPAIGN,
     DATASET,
-    EXECUTION,
     FIELDS,
     FINGERPRINT,
     ITEMS,
@@ -289,17 +288,6 @@ def test_an_event_of_the_deployment_is_skipped_even_if_other_guards_would_refuse
     assert planned["skipped"].startswith("the schedule was created or changed at 2026-11-29T03:00")
 
 
-def test_a_run_beside_an_older_one_is_skipped_even_if_other_guards_would_refuse():
-    assert plan(older_run=EXECUTION, datasets={}) == {
-        "imports": [],
-        "holds": {},
-        "solutions": [],
-        "skipped": f"{EXECUTION}, an older run, is still running; wait until it has ended, or "
-        "stop it",
-        "warnings": [],
-    }
-
-
 UNCHANGED = {
     "import_tags": {MONDAY: {"retraining-run": "x", "retraining-confirmed": FINGERPRINT}},
     "trained_versions": {SOLUTION: [trained_version()]},
@@ -388,12 +376,3 @@ def test_automatic_training_is_a_warning_or_a_refusal_as_configured():
 
 def test_a_skipped_run_warns_too():
     assert len(plan(**UNCHANGED, **AUTOMATIC)["warnings"]) == 1
-
-
-def test_a_resumed_run_that_left_no_job_is_a_warning():
-    assert plan(RESUME)["warnings"] == [
-        (
-            f"resume: run {RUN_ID} has created no job, so this run imports and trains everything; "
-            "check the run id"
-        )
-    ]

@@ -279,19 +279,6 @@ def test_a_training_that_was_not_started_has_no_version():
     }
 
 
-def test_a_training_that_was_skipped_has_a_reason():
-    reason = f"{EXECUTION}, an older run, is still running; wait until it has ended, or stop it"
-    skipped = job(SOLUTION, phase="SKIPPED", status="SKIPPED", failure=reason)
-    del skipped["createdAt"]
-    assert solution_report(version=skipped, campaigns=[]) == {
-        **RETRAINED,
-        "outcome": "SKIPPED",
-        "solutionVersionArn": None,
-        "failure": reason,
-        "campaigns": [],
-    }
-
-
 def test_a_solution_whose_campaigns_could_not_be_updated_at_all_is_failed():
     report = solution_report(error=ERROR, campaigns=[])
     assert (report["outcome"], report["failure"]) == ("FAILED", "NameTaken: it exists")

@@ -53,11 +53,9 @@ NEW = version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1))
 
 @pytest.fixture(autouse=True)
 def other_modules(monkeypatch):
-    """Replace the modules that read S3 and Step Functions. They have tests of their own."""
+    """Replace the module that reads S3. It has tests of its own."""
     monkeypatch.setattr(world.aws, "s3", lambda: "s3")
     monkeypatch.setattr(world.exports, "read_export", lambda *arguments: arguments)
-    monkeypatch.setattr(world.aws, "stepfunctions", lambda: "executions")
-    monkeypatch.setattr(world.executions, "older_run", lambda *arguments: arguments)
 
 
 def expect_pages(personalize, operation, key, pages, **request):
@@ -176,7 +174,6 @@ def service(personalize):
 
 EMPTY = World(
     now=NOW,
-    older_run=("executions", run()),
     dataset_groups={GROUP: group_resource()},
     datasets={DATASET: dataset_resource()},
     schemas={DATASET: FIELDS},
