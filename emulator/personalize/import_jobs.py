@@ -30,7 +30,10 @@ class Source(NamedTuple):
 def create_dataset_import_job(
     store: Store, request: "CreateDatasetImportJobRequestTypeDef"
 ) -> dict[str, object]:
-    """Start an import job. It reads the files when it ends, and fails if they are not valid."""
+    """Start an import job. It fails if the files are not valid.
+
+    It reads them when it ends, or when it is IN_PROGRESS if the switch `import_reads` is "start".
+    """
     arn = store.arn("dataset-import-job", request["jobName"])
     rules.check_name_is_free(store, arn)
     dataset = store.get(Dataset, request["datasetArn"])
@@ -41,16 +44,28 @@ def create_dataset_import_job(
     rules.check_full_import_exists(store, dataset, mode)
     rules.check_import_quota(store)
     source = Source(*location, request.get("roleArn", ""))
+    reads_early = store.options.switches.import_reads == "start"
+
+    def read() -> None:
+        job.files = _read_source(store, dataset, source)
 
     def import_files() -> None:
-        job.hashes = _import(store, dataset, source, mode)
+        if not reads_early:
+            read()
+        job.hashes = _import(store, dataset, job.files, mode)
+        job.files = {}
         dataset.imports = (*(dataset.imports if mode == "INCREMENTAL" else ()), arn)
 
     job = ImportJob(
         arn=arn,
         details={"datasetImportJobArn": arn, **request, "importMode": mode},
         timeline=store.start_job(
-            "dataset-import-job", arn, request["jobName"], dataset.arn, on_end=import_files
+            "dataset-import-job",
+            arn,
+            request["jobName"],
+            dataset.arn,
+            on_progress=read if reads_early else None,
+            on_end=import_files,
         ),
         belongs_to=(dataset.arn,),
         tags=tags_of(request.get("tags", ())),
@@ -59,16 +74,14 @@ def create_dataset_import_job(
     return {"datasetImportJobArn": arn}
 
 
-def _import(store: Store, dataset: Dataset, source: Source, mode: str) -> dict[str, str]:
-    """Import every file of the source into the dataset, and return their hashes by URL.
-
-    The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows.
+def _read_source(store: Store, dataset: Dataset, source: Source) -> dict[str, bytes]:
+    """Return the bytes of each CSV file of a source by its URL.
 
     Raises:
-        JobFailed: The location cannot be read, or the rows do not fit the dataset.
+        JobFailed: The location cannot be read.
     """
     try:
-        files = _read_files(store, source)
+        return _read_files(store, source)
     except AccessDenied as error:
         raise JobFailed(
             f"Failed to create a data import job for {dataset.type} dataset. "
@@ -76,6 +89,16 @@ def _import(store: Store, dataset: Dataset, source: Source, mode: str) -> dict[s
         ) from error
     except ObjectError as error:
         raise JobFailed(f"Invalid Data location. {error}") from error
+
+
+def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) -> dict[str, str]:
+    """Import files into the dataset, and return their hashes by URL.
+
+    The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows.
+
+    Raises:
+        JobFailed: The rows do not fit the dataset.
+    """
     rules.check_incremental_size(mode, total_bytes=sum(len(data) for data in files.values()))
     schema = dataset.schema.rows
     today = store.now.date()

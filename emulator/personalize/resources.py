@@ -130,9 +130,11 @@ class Dataset(Resource):
 class ImportJob(Resource):
     """An import job. It is never deleted, so its name can never be used again.
 
-    `hashes` has the SHA-256 hash of each file that the job imported, by the file's URL.
+    `hashes` has the SHA-256 hash of each file that the job imported, by the file's URL. `files` has
+    their bytes between reading and importing.
     """
 
+    files: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
 

@@ -78,6 +78,7 @@ class Switches:
             solutions.
         s3_calls_have_source: The calls of import jobs to S3 carry `aws:SourceAccount` and
             `aws:SourceArn`, which a bucket policy may ask for.
+        import_reads: An import job reads its files at the "start" or the "end" of its work.
         unknown_user: What a campaign answers for a user without interactions: the "popular" items,
             "nothing", or an "error".
     """
@@ -100,6 +101,7 @@ class Switches:
     refuses_while_importing: bool = False
     version_permission: Literal["version", "solution"] = "version"
     s3_calls_have_source: bool = True
+    import_reads: Literal["start", "end"] = "end"
     unknown_user: Literal["popular", "nothing", "error"] = "popular"
 
 

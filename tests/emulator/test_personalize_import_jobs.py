@@ -410,6 +410,19 @@ def test_the_emulator_knows_what_each_import_read_and_what_each_version_learned(
     }
 
 
+@pytest.mark.parametrize(("reads", "rows"), [("start", 1000), ("end", 1001)])
+def test_a_job_reads_its_files_at_the_start_or_the_end_of_its_work(reads, rows):
+    world = World(timings=lambda *_: (10, 20), switches=Switches(import_reads=reads))
+    dataset = world.create_dataset()
+    world.put("interactions.csv", numbered_interactions(1000))
+    world.start_import(dataset)
+    world.wait(15)
+    world.client.list_dataset_import_jobs()
+    world.put("interactions.csv", numbered_interactions(1001))
+    world.wait(15)
+    assert number_of_rows(world, dataset) == rows
+
+
 def test_a_bug_of_the_emulator_is_raised_once_and_fails_the_job(world, dataset, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError

@@ -172,6 +172,7 @@ def draw_switches(seed: int) -> Switches:
         version_name_has_solution=random.random() < 0.5,
         underscore_in_stop_status=random.random() < 0.5,
         solution_time_includes_versions=random.random() < 0.5,
+        import_reads=random.choice(("start", "end")),
         list_order=random.choice(("oldest first", "newest first", "shuffled")),
     )
 
