@@ -184,13 +184,14 @@ def test_a_campaign_that_syncs_with_the_newest_version_is_refused_beside_a_gate(
         pipeline.sleep(3600)
         execution = pipeline.run()
         assert pipeline.requests("CreateDatasetImportJob") == []
-        assert len(pipeline.versions()) == 1
+        (newest,) = pipeline.versions()
     (problem,) = problems_of(execution)
     assert problem == (
         f"{campaign_arn()}: syncWithLatestSolutionVersion deploys every version past the quality "
-        f"gate; turn it off with 'aws personalize update-campaign --campaign-arn {campaign_arn()} "
-        "--solution-version-arn <ARN of the version to serve> --campaign-config "
-        "syncWithLatestSolutionVersion=false', or set qualityGateEnabled to false"
+        f"gate; turn it off with aws personalize update-campaign --campaign-arn {campaign_arn()} "
+        f"--solution-version-arn {newest} "
+        """--campaign-config '{"syncWithLatestSolutionVersion": false}', """
+        "or configure neither a gate nor a probe"
     )
 
 
