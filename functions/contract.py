@@ -109,9 +109,9 @@ class PlannedImport(TypedDict):
     schemaArn: str
     newestObjectAt: str | None
     """When the newest object of the export was written, or null if there is no object."""
-    isAsked: bool
-    """True if the export is imported although it may have been imported before. Then only an import
-    job of this run is used instead of a new one."""
+    isRequested: bool
+    """True if the export has to be imported although it may have been imported before. Then only an
+    import job of this run is used instead of a new one."""
     tags: Tags
     """The tags of the job besides the tags of the stack."""
     durations: list[int]
@@ -139,9 +139,9 @@ class PlannedSolution(TypedDict):
     """A version that was trained before and that the run uses instead of training one, or null."""
     existingVersionIsForeign: bool
     """True if no run of this pipeline trained the existing version. No run may stop it."""
-    isAsked: bool
-    """True if the solution is trained although it may have learned the newest imports. Then only
-    a version of this run or a version in training is used instead of a training."""
+    isRequested: bool
+    """True if the solution has to be trained although it may have learned the newest imports. Then
+    only a version of this run or a version in training is used instead of a training."""
     tags: Tags
     """The tags of the version besides the tags of the stack."""
     durations: list[int]
@@ -153,7 +153,7 @@ class Plan(TypedDict):
     """The jobs of a run."""
 
     imports: list[PlannedImport]
-    holds: dict[str, str | None]
+    newestImports: dict[str, str | None]
     """Type of each dataset -> the ARN of its newest import job, or null if there is none."""
     solutions: list[PlannedSolution]
     skipped: str | None
@@ -295,7 +295,7 @@ class DatasetResult(TypedDict):
 class SolutionIteration(RunContext):
     """The document inside `Retrain solutions`. The result of a state that has not run is null."""
 
-    holds: dict[str, str | None]
+    newestImports: dict[str, str | None]
     imports: list[DatasetResult]
     solution: PlannedSolution
     version: Job | None
@@ -306,7 +306,7 @@ class SolutionIteration(RunContext):
 class StartedTraining(RunContext):
     """The document inside `Retrain solutions` after the version was created."""
 
-    holds: dict[str, str | None]
+    newestImports: dict[str, str | None]
     imports: list[DatasetResult]
     solution: PlannedSolution
     version: Job
@@ -415,13 +415,13 @@ class ImportResults(TypedDict):
 
 
 def known_imports(
-    holds: dict[str, str | None], results: list[DatasetResult]
+    newest_imports: dict[str, str | None], results: list[DatasetResult]
 ) -> dict[str, str | None]:
     """Return dataset type -> the import job that the dataset should hold after the imports."""
     imported = {
         result["dataset"]["type"]: result["job"]["arn"] for result in results if result["job"]
     }
-    return {**holds, **imported}
+    return {**newest_imports, **imported}
 
 
 class FinishedRun(TypedDict, total=False):

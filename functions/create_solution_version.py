@@ -16,7 +16,7 @@ def handler(event: SolutionIteration, _context: object) -> Job:
         settings,
         run,
         planned,
-        known_imports=known_imports(event["holds"], event["imports"]),
+        known_imports=known_imports(event["newestImports"], event["imports"]),
         last_try=event["version"],
     )
     return log_job("create_solution_version", run, job)

@@ -10,5 +10,5 @@ from .texts import with_short_texts
 @with_short_texts()
 def handler(event: RunContext, _context: object) -> UnfinishedTrials:
     """Return the campaigns whose trials this run has to finish."""
-    found = unfinished_trials(read_client(), event["settings"])
-    return log_trials(event["run"], found)
+    trials = unfinished_trials(read_client(), event["settings"])
+    return log_trials(event["run"], trials)

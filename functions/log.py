@@ -21,15 +21,15 @@ def log_begin(begun: BegunRun) -> BegunRun:
     return begun
 
 
-def log_trials(run: Run, found: UnfinishedTrials) -> UnfinishedTrials:
+def log_trials(run: Run, trials: UnfinishedTrials) -> UnfinishedTrials:
     """Log the number of campaigns with a version on trial, and return them."""
-    campaign_count = len(found["campaigns"])
+    campaign_count = len(trials["campaigns"])
     logger.info(
         "find_trials: %d on trial",
         campaign_count,
         extra={"step": "find_trials", "runId": run["id"], "campaigns": campaign_count},
     )
-    return found
+    return trials
 
 
 def log_plan(planned: PlannedRun) -> PlannedRun:

@@ -126,7 +126,7 @@ def _reason_of_imports(
 ) -> str | None:
     """Return that a later run has imported data since the run's first execution began, or None.
 
-    A resumed run would import its own exports, which may be older.
+    A resumed run would import the exports of its day, which may be older.
     """
     end = clock.now() + READING_TIME
     for dataset in settings["datasets"]:

@@ -2,7 +2,7 @@
 
 The state of an execution has at most 256 KiB
 (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). Personalize documents no
-limit for a failure reason. `components/rules/sizes.py` computes the largest document of a pipeline
+limit for a failure reason. `components/sizes.py` computes the largest document of a pipeline
 from the limits in this module.
 """
 

@@ -16,7 +16,7 @@ def handler(event: StartedTraining, _context: object) -> Job:
         settings,
         run,
         planned,
-        known_imports=known_imports(event["holds"], event["imports"]),
+        known_imports=known_imports(event["newestImports"], event["imports"]),
         training=event["version"],
     )
     return log_job("watch_solution_version", run, job)

@@ -184,7 +184,7 @@ def definition(
                 "$.plan.solutions",
                 selector={
                     **RUN_FIELDS,
-                    "holds.$": "$.plan.holds",
+                    "newestImports.$": "$.plan.newestImports",
                     "imports.$": "$.imports.results",
                     "solution.$": "$$.Map.Item.Value",
                     "version": None,

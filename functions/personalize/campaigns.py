@@ -1,7 +1,7 @@
 """Moves campaigns to a solution version, and polls their updates.
 
-While a campaign is updated its own status stays ACTIVE. `latestCampaignUpdate` shows the state of
-the update, and `solutionVersionArn` shows which version is served.
+While a campaign is updated, its status stays ACTIVE. `latestCampaignUpdate` shows the state of the
+update, and `solutionVersionArn` shows which version is served.
 """
 
 from __future__ import annotations

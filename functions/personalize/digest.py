@@ -82,9 +82,13 @@ def _learned_jobs(
     jobs: Sequence[DatasetImportJobSummaryTypeDef], created_at: datetime
 ) -> Sequence[DatasetImportJobSummaryTypeDef]:
     """Return the import jobs of one dataset whose data a training learns."""
-    ended = [
-        job for job in jobs if is_active(job["status"]) and job["lastUpdatedDateTime"] <= created_at
-    ]
-    ended.sort(key=lambda job: job["lastUpdatedDateTime"])
-    full = [place for place, job in enumerate(ended) if import_mode_of(job) == "FULL"]
-    return ended[full[-1] :] if full else ended
+    oldest_first = sorted(
+        (
+            job
+            for job in jobs
+            if is_active(job["status"]) and job["lastUpdatedDateTime"] <= created_at
+        ),
+        key=lambda job: job["lastUpdatedDateTime"],
+    )
+    full = [index for index, job in enumerate(oldest_first) if import_mode_of(job) == "FULL"]
+    return oldest_first[full[-1] :] if full else oldest_first

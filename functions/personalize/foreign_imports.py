@@ -54,7 +54,7 @@ def foreign_imports(
             returned.
     """
     types = {dataset["datasetArn"]: dataset["type"] for dataset in settings["datasets"]}
-    found = ForeignImports([], [], [])
+    imports = ForeignImports([], [], [])
     for dataset_arn, jobs in jobs_of_datasets.items():
         is_configured = dataset_arn in types
         known_arn = known.get(types.get(dataset_arn, ""))
@@ -64,12 +64,12 @@ def foreign_imports(
             if is_known and not is_running(job["status"]):
                 continue
             if is_configured and import_mode_of(job) == "FULL" and not is_known:
-                found.replacing.append(arn)
+                imports.replacing.append(arn)
             elif is_running(job["status"]):
-                found.running.append(arn)
+                imports.running.append(arn)
             else:
-                found.added.append(arn)
-    return found
+                imports.added.append(arn)
+    return imports
 
 
 def _unknown_jobs(

@@ -69,7 +69,9 @@ def group_imports(
         for dataset in datasets.items
     }
     jobs = {arn: list(jobs_of_dataset.items) for arn, jobs_of_dataset in listed.items()}
-    listed_arns = {job["datasetImportJobArn"] for found in jobs.values() for job in found}
+    listed_arns = {
+        job["datasetImportJobArn"] for jobs_of_dataset in jobs.values() for job in jobs_of_dataset
+    }
     for arn in set(known_arns) - listed_arns:
         job = client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
         jobs.setdefault(job["datasetArn"], []).append(
@@ -82,7 +84,9 @@ def group_imports(
                 "importMode": job.get("importMode", "FULL"),
             }
         )
-    is_complete = datasets.is_complete and all(found.is_complete for found in listed.values())
+    is_complete = datasets.is_complete and all(
+        jobs_of_dataset.is_complete for jobs_of_dataset in listed.values()
+    )
     return GroupImports(jobs, is_complete=is_complete)
 
 

@@ -168,7 +168,7 @@ def _imports_this_export(
     """Return True if a run created the job for the planned export, which did not change since."""
     tags = tags_of(client, job["datasetImportJobArn"])
     wanted = planned_import["tags"]
-    if RUN not in tags or (planned_import["isAsked"] and tags[RUN] != wanted[RUN]):
+    if RUN not in tags or (planned_import["isRequested"] and tags[RUN] != wanted[RUN]):
         return False
     if tags.get(CONFIRMED) == wanted[PLANNED]:
         return True

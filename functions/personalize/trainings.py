@@ -149,7 +149,7 @@ def stop_training(client: PersonalizeClient, version_arn: str, status: str) -> N
     """Ask Personalize to stop a training with this status.
 
     Do nothing if the training is stopping or has ended. It may also end just before the request
-    arrives, so the errors of Personalize for such a training are ignored.
+    arrives, so the errors of Personalize for a training that has ended are ignored.
     """
     if cannot_succeed(status):
         return
@@ -180,23 +180,23 @@ def _usable_version(
 ) -> TrainedVersion | None:
     """Return the newest version that can be used instead of a training, or None.
 
-    If the training is asked for although there are no new imports, a version that has ended is used
+    If the training is requested although there are no new imports, a version that has ended is used
     only if this run trained or adopted it. A foreign version is used only while it is in training.
     """
     for version in candidates:
         if not version.can_be_used:
             continue
-        is_own = version.belongs_to(planned_solution["tags"][RUN])
+        belongs_to_run = version.belongs_to(planned_solution["tags"][RUN])
         is_in_training = is_running(version.status)
         if version.has_learned(digest) and (
-            is_own or is_in_training or not planned_solution["isAsked"]
+            belongs_to_run or is_in_training or not planned_solution["isRequested"]
         ):
             return version
         learns_the_same = version.learned is not None and version.learned.digest == digest
         replaces = planned_solution["trainingMode"] == "UPDATE" or version.mode == "FULL"
         if is_in_training and not version.is_known and learns_the_same and replaces:
             return version
-        if digest is None and is_own:
+        if digest is None and belongs_to_run:
             return version
     return None
 

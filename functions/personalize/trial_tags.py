@@ -33,6 +33,13 @@ class Trial(NamedTuple):
     began_at: datetime
 
 
+class _TrialTag(NamedTuple):
+    """What the tag `retraining-trial` says. A part that the tag does not name is None."""
+
+    trial: Trial | None
+    rolled_back_at: str | None
+
+
 class TrialTags(NamedTuple):
     """What the tags of a campaign say about its versions."""
 
@@ -52,7 +59,7 @@ def read_trial_tags(tags: Tags, solution_arn: str) -> TrialTags:
     """Return what the tags of a campaign of this solution say about its versions."""
     read = {key: tags.get(key, NONE) for key in (TRIAL, GOOD, PREVIOUS)}
     good, previous = (_version(read[key], solution_arn) for key in (GOOD, PREVIOUS))
-    trial, rolled_back_at = _read_trial(read[TRIAL], solution_arn)
+    trial, rolled_back_at = _read_trial_tag(read[TRIAL], solution_arn)
     missing = {
         TRIAL: trial is None and read[TRIAL] not in (NONE, ended_value(rolled_back_at)),
         GOOD: good is None and read[GOOD] != NONE,
@@ -87,21 +94,22 @@ def ended_value(rolled_back_at: str | None) -> str:
     return " ".join([ENDED, *_optional(rolled_back_at)])
 
 
-def _read_trial(value: str, solution_arn: str) -> tuple[Trial | None, str | None]:
-    """Return the trial and the time of the last rollback in the value of a tag.
+def _read_trial_tag(value: str, solution_arn: str) -> _TrialTag:
+    """Return what the value of the tag `retraining-trial` says.
 
-    Each of them is None if the value has none, or has one that no run has written.
+    Nothing is returned of a value that no run has written.
     """
     match value.split(" "):
         case ["ended", rolled_back_at] if _is_past(rolled_back_at):
-            return None, rolled_back_at
+            return _TrialTag(None, rolled_back_at)
         case [version_arn, began_at, *rest] if (
             _version(version_arn, solution_arn)
             and _is_past(began_at)
             and (not rest or (len(rest) == 1 and _is_past(rest[0])))
         ):
-            return Trial(version_arn, datetime.fromisoformat(began_at)), rest[0] if rest else None
-    return None, None
+            trial = Trial(version_arn, datetime.fromisoformat(began_at))
+            return _TrialTag(trial, rest[0] if rest else None)
+    return _TrialTag(None, None)
 
 
 def _is_past(text: str) -> bool:

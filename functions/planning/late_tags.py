@@ -1,9 +1,9 @@
-"""Writes what an earlier run could not write any more about its imports and its versions."""
+"""Writes the tags that an earlier run did not write on its imports and versions before it ended."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..personalize.statuses import is_active
 from ..personalize.tags import CONFIRMED, PLANNED, write_tags
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from .situation import Situation
 
 
+class LateTags(NamedTuple):
+    """The tags that an import job or a version lacks."""
+
+    arn: str
+    tags: Tags
+
+
 def write_late_tags(client: PersonalizeClient, situation: Situation) -> None:
     """Write the tags that imports and versions of an earlier run or release lack.
 
@@ -30,8 +37,8 @@ def write_late_tags(client: PersonalizeClient, situation: Situation) -> None:
             write_tags(client, arn, tags)
 
 
-def late_tags(situation: Situation) -> Iterator[tuple[str, Tags]]:
-    """Yield the ARN of each resource whose tags are incomplete, and the tags to write on it.
+def late_tags(situation: Situation) -> Iterator[LateTags]:
+    """Yield the missing tags of each import job and version whose tags are incomplete.
 
     The newest import of a dataset is confirmed if its export has not changed since. A version gets
     the digest of what it learned if it is ACTIVE and no run has written that on it.
@@ -41,9 +48,9 @@ def late_tags(situation: Situation) -> Iterator[tuple[str, Tags]]:
         if unconfirmed := unconfirmed_import(of_dataset):
             hash_of_export = fingerprint(of_dataset)
             tags = {PLANNED: hash_of_export, CONFIRMED: hash_of_export}
-            yield unconfirmed["datasetImportJobArn"], tags
+            yield LateTags(unconfirmed["datasetImportJobArn"], tags)
     for versions in situation.world.trained_versions.values():
         for version in versions:
             is_certain = is_active(version.status) and not version.is_recorded
             if version.is_known and is_certain and version.learned is not None:
-                yield version.arn, tags_of_learning(version.learned)
+                yield LateTags(version.arn, tags_of_learning(version.learned))

@@ -31,15 +31,18 @@ def present_digest(situation: Situation) -> str | None:
 def up_to_date_version(situation: Situation) -> TrainedVersion | None:
     """Return the newest version of the selected solution that has learned the present imports.
 
-    The version counts whatever became of it: it may be in training, ACTIVE, rejected or stopped.
+    The version also counts if it is in training, rejected or stopped.
     """
     digest = present_digest(situation)
     versions = situation.world.trained_versions.get(situation.solution["solutionArn"], [])
     return next((version for version in versions if version.has_learned(digest)), None)
 
 
-def why_training_is_asked_for(situation: Situation) -> str | None:
-    """Return who asks for a training of data that may have been learned before, or None."""
+def training_requested_by(situation: Situation) -> str | None:
+    """Return what requests a training of data that may have been learned before, or None.
+
+    It is a key of the input or of the settings, or the events of an event tracker or of the API.
+    """
     request = situation.run["request"]
     if request.get("force"):
         return "force"
@@ -55,19 +58,19 @@ def why_training_is_asked_for(situation: Situation) -> str | None:
 def needs_training(situation: Situation) -> bool:
     """Return True if the run has to train the selected solution, or to wait for its training.
 
-    A resumed run repeats a training that was stopped, and trains at most once if it is asked for.
+    A resumed run repeats a training that was stopped. A requested training is run at most once.
     """
     if imports_to_do(situation):
         return True
     version = up_to_date_version(situation)
-    is_asked = why_training_is_asked_for(situation) is not None
+    is_requested = training_requested_by(situation) is not None
     if version is None:
-        return situation.world.imports_are_complete or is_asked
+        return situation.world.imports_are_complete or is_requested
     if not is_active(version.status) and version.can_be_used:
         return True
     if is_resumed(situation.run) and not version.can_be_used:
         return True
-    return is_asked and not version.belongs_to(situation.run["id"])
+    return is_requested and not version.belongs_to(situation.run["id"])
 
 
 def _receives_events(situation: Situation) -> bool:

@@ -9,9 +9,9 @@ from .guards import GUARDS
 from .news import needs_training
 from .planned_imports import (
     has_begun_import,
-    held_imports,
     imports_to_do,
     is_imported,
+    newest_imports,
     planned_import,
 )
 from .planned_jobs import planned_solution
@@ -91,39 +91,46 @@ def _plan(situation: Situation) -> Plan:
     A solution whose training a guard holds back is left out. If nothing else is left to do, the
     run is skipped.
     """
-    held = _held_solutions(situation)
+    reasons = _reasons_to_hold(situation)
     solutions = [
         planned
         for solution in situation.solutions
-        if solution["solutionArn"] not in held
+        if solution["solutionArn"] not in reasons
         and (planned := planned_solution(situation.with_solution(solution)))
     ]
     imports = [planned_import(of_dataset) for of_dataset in imports_to_do(situation)]
-    reason = "; ".join(held.values()) if held and not solutions and not imports else None
+    is_empty = not solutions and not imports
+    reason = "; ".join(reasons.values()) if reasons and is_empty else None
     dry_run = DRY_RUN if situation.run["request"].get("dryRun") else None
     return {
         "imports": imports,
-        "holds": held_imports(situation),
+        "newestImports": newest_imports(situation),
         "solutions": solutions,
         "skipped": dry_run or reason,
-        "warnings": [*([] if reason else held.values()), *_warnings(situation)],
+        "warnings": [*([] if reason else reasons.values()), *_warnings(situation)],
     }
 
 
 def _skipped_plan(reason: str, warnings: list[str]) -> Plan:
     """Return the plan of a run that a guard skips."""
-    return {"imports": [], "holds": {}, "solutions": [], "skipped": reason, "warnings": warnings}
+    return {
+        "imports": [],
+        "newestImports": {},
+        "solutions": [],
+        "skipped": reason,
+        "warnings": warnings,
+    }
 
 
-def _held_solutions(situation: Situation) -> dict[str, str]:
+def _reasons_to_hold(situation: Situation) -> dict[str, str]:
     """Return the ARN of each solution whose training is held back -> the messages about it."""
-    held: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for guard in GUARDS:
         if guard.verdict == "HOLD":
             for of_solution in _situations_to_check(guard, situation):
                 if messages := list(guard.check(of_solution)):
-                    held[of_solution.solution["solutionArn"]] = "; ".join(messages)
-    return held
+                    reasons[of_solution.solution["solutionArn"]] = "; ".join(messages)
+    return reasons
 
 
 def _warnings(situation: Situation) -> list[str]:

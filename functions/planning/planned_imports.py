@@ -59,7 +59,7 @@ def planned_import(situation: Situation) -> PlannedImport:
         "dataLocation": dataset["dataLocation"],
         "schemaArn": _schema_arn(situation),
         "newestObjectAt": newest.isoformat() if newest else None,
-        "isAsked": imports_are_asked_for(situation),
+        "isRequested": imports_are_requested(situation),
         "tags": {
             RUN: situation.run["id"],
             BYTES: str(export.size),
@@ -74,13 +74,13 @@ def planned_import(situation: Situation) -> PlannedImport:
     }
 
 
-def held_imports(situation: Situation) -> dict[str, str | None]:
-    """Return the type of each configured dataset -> its newest import job, or None without one."""
-    held = {}
+def newest_imports(situation: Situation) -> dict[str, str | None]:
+    """Return type of each configured dataset -> the ARN of its newest import job, or None."""
+    arns = {}
     for dataset in situation.settings["datasets"]:
         newest = newest_import(situation.world.import_jobs.get(dataset["datasetArn"], ()))
-        held[dataset["type"]] = newest["datasetImportJobArn"] if newest else None
-    return held
+        arns[dataset["type"]] = newest["datasetImportJobArn"] if newest else None
+    return arns
 
 
 def imports_to_do(situation: Situation) -> list[Situation]:
@@ -95,7 +95,7 @@ def fingerprint(situation: Situation) -> str:
     return fingerprint_of(situation.export, mode, _schema_arn(situation))
 
 
-def imports_are_asked_for(situation: Situation) -> bool:
+def imports_are_requested(situation: Situation) -> bool:
     """Return True if the run imports FULL exports that were imported before."""
     is_forced = situation.run["request"].get("force", False)
     return is_forced or not situation.settings["skipWhenUnchanged"]
@@ -110,15 +110,15 @@ def is_imported(situation: Situation) -> bool:
     """Return True if the selected dataset holds its export, so that no import is needed.
 
     This is so if the newest import of the dataset is an import of the present export. The export of
-    one day is imported only once, so an earlier import counts too, unless an import of somebody
-    else has replaced its data. With `exportDate` the export of a FULL import has to be the newest.
-    If imports are asked for, only an import of this run counts.
+    one day is imported only once, so an earlier import counts too, unless a foreign import has
+    replaced its data. With `exportDate` the export of a FULL import has to be the newest. If
+    imports are requested, only an import of this run counts.
     """
     jobs = _jobs(situation)
     if running_imports(jobs):
         return False
     newest = newest_import(jobs)
-    if situation.dataset["importMode"] == "FULL" and imports_are_asked_for(situation):
+    if situation.dataset["importMode"] == "FULL" and imports_are_requested(situation):
         run_id = situation.world.tags_of_newest_import(situation.dataset["datasetArn"]).get(RUN)
         return run_id == situation.run["id"] and _has_this_export(situation, newest)
     if _has_this_export(situation, newest):

@@ -9,8 +9,8 @@ from ..executions import is_resumed
 from ..personalize.jobs import training_mode_of
 from ..personalize.ownership import version_name
 from ..personalize.statuses import is_active
-from ..personalize.tags import ASKED, RUN, VERDICT
-from .news import needs_training, up_to_date_version, why_training_is_asked_for
+from ..personalize.tags import REQUESTED_BY, RUN, VERDICT
+from .news import needs_training, training_requested_by, up_to_date_version
 from .planned_imports import durations_of
 from .waiting_campaigns import waits_for
 from .world import newest_active
@@ -34,7 +34,7 @@ MAX_TRAINING_DELAY = timedelta(hours=12)
 """A run creates its version within this time after its start, because it imports first.
 
 When the next run starts after 7 days, the FULL version is younger than 7 days by up to this time.
-With `fullEveryDays` 7 a new FULL version is due nevertheless, so the allowed age is reduced
+With `fullEveryDays` 7 a new FULL version is still due, so the allowed age is reduced
 by this time.
 """
 
@@ -52,15 +52,18 @@ def planned_solution(situation: Situation) -> PlannedSolution | None:
         return None
     mode = _training_mode(situation, existing)
     versions = world.versions[solution["solutionArn"]]
-    asked = why_training_is_asked_for(situation)
+    requested_by = training_requested_by(situation)
     return {
         "solutionArn": solution["solutionArn"],
         "versionName": _version_name(situation),
         "trainingMode": mode,
         "existingVersionArn": existing.arn if existing else None,
         "existingVersionIsForeign": existing is not None and existing.is_foreign,
-        "isAsked": asked is not None,
-        "tags": {RUN: situation.run["id"], **({ASKED: asked} if asked else {})},
+        "isRequested": requested_by is not None,
+        "tags": {
+            RUN: situation.run["id"],
+            **({REQUESTED_BY: requested_by} if requested_by else {}),
+        },
         "durations": durations_of(
             version for version in versions if training_mode_of(version) == mode
         ),
@@ -93,8 +96,8 @@ def _campaigns_to_update(
 ) -> Sequence[CampaignSettings]:
     """Return the campaigns of the selected solution that shall serve the version of this run.
 
-    A resumed run goes on with all campaigns of its own version. Otherwise an existing version is
-    deployed only to the campaigns that wait for it.
+    A resumed run deploys the version that it trained to all campaigns. Any other existing version
+    is deployed only to the campaigns that wait for it.
     """
     campaigns = situation.solution["campaigns"]
     if existing is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..workflow_settings import DatasetSettings, Tags
 
 MAX_DAYS = 31
-"""The number of days before the day of the run that are looked at."""
+"""The number of days before the day of the run that are searched."""
 
 
 def unimported_days(
@@ -31,7 +31,7 @@ def unimported_days(
 ) -> list[str]:
     """Return the earlier days that have an export and no confirmed import, oldest first.
 
-    Only the days since the last FULL import are looked at, which has brought everything before.
+    Only the days since the last FULL import are searched, because it has brought all earlier data.
 
     Args:
         client: a client of S3.

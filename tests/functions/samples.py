@@ -492,7 +492,7 @@ def plan(**changes):
     """Return the plan of a run that imports, trains and updates everything."""
     return {
         "imports": [planned_import()],
-        "holds": {"interactions": f"{ARN}:dataset-import-job/monday"},
+        "newestImports": {"interactions": f"{ARN}:dataset-import-job/monday"},
         "solutions": [planned_solution()],
         "skipped": None,
         "warnings": [],

@@ -172,7 +172,7 @@ def test_an_import_that_has_succeeded_is_watched_once_more(personalize):
         ({}, {}),
         ({**OWN, "retraining-planned": "x"}, {}),
         (OWN, {"newestObjectAt": iso(minutes=19)}),
-        (OWN, {"isAsked": True}),
+        (OWN, {"isRequested": True}),
     ],
     ids=["foreign", "another export", "changed since", "asked for by this run"],
 )
@@ -189,7 +189,7 @@ def test_any_other_running_import_of_the_dataset_is_waited_for(personalize, tags
     [
         ({**OWN, "retraining-confirmed": FINGERPRINT}, {"newestObjectAt": iso(minutes=19)}),
         (OWN, {"newestObjectAt": None}),
-        ({**OWN, "retraining-run": RUN_ID}, {"isAsked": True}),
+        ({**OWN, "retraining-run": RUN_ID}, {"isRequested": True}),
     ],
     ids=["confirmed", "no object", "of this run"],
 )

@@ -212,7 +212,7 @@ def plan_retraining(personalize, s3, **_):
     first_update = planned_campaign(durations=[1440000])
     planned = plan(
         imports=[planned_import(durations=[])],
-        holds={"interactions": None},
+        newestImports={"interactions": None},
         solutions=[planned_solution(durations=[], campaigns=[first_update])],
     )
     event = {"settings": settings(), "run": run(request)}
@@ -273,7 +273,7 @@ def create_solution_version(personalize, **_):
     )
     created = {"seconds": 900, "status": "CREATE PENDING", "createdAt": NOW.isoformat()}
     event = iteration(
-        holds={},
+        newestImports={},
         imports=[dataset_result()],
         solution=planned_solution(),
         version=None,
@@ -284,7 +284,7 @@ def create_solution_version(personalize, **_):
 
 def watch_solution_version(personalize, **_):
     expect_version(personalize, status="CREATE FAILED", failureReason="too few users")
-    event = iteration(holds={}, imports=[], solution=planned_solution(), version=job())
+    event = iteration(newestImports={}, imports=[], solution=planned_solution(), version=job())
     return event, ended_job(phase="ENDED", status="CREATE FAILED", failure="too few users")
 
 

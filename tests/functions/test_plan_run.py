@@ -82,7 +82,7 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
     created_in = planned_campaign(durations=[1440000])
     assert plan() == {
         "imports": [planned_import()],
-        "holds": {"interactions": MONDAY},
+        "newestImports": {"interactions": MONDAY},
         "solutions": [planned_solution(campaigns=[created_in])],
         "skipped": None,
         "warnings": [],
@@ -98,7 +98,7 @@ def test_the_plan_repeats_no_setting():
         "dataLocation",
         "schemaArn",
         "newestObjectAt",
-        "isAsked",
+        "isRequested",
         "tags",
         "durations",
     }

@@ -54,7 +54,7 @@ def test_an_import_has_a_name_tags_and_a_location():
         "dataLocation": "s3://exports/interactions.csv",
         "schemaArn": SCHEMA,
         "newestObjectAt": ago(2).isoformat(),
-        "isAsked": False,
+        "isRequested": False,
         "tags": {
             "retraining-run": RUN_ID,
             "retraining-bytes": "1000",

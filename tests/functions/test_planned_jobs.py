@@ -184,7 +184,7 @@ def test_a_training_of_the_present_imports_is_waited_for():
 def test_a_training_may_be_asked_for(request_, settings_, asked):
     plan = planned({**WITHOUT_IMPORT, **request_}, LEARNED, settings_=settings_)
     assert is_trained(plan)
-    assert (plan["isAsked"], plan["tags"]["retraining-asked"]) == (True, asked)
+    assert (plan["isRequested"], plan["tags"]["retraining-requested-by"]) == (True, asked)
     own = replace(LEARNED, tags={"retraining-run": RUN_ID})
     again = planned({**WITHOUT_IMPORT, **request_}, own, settings_=settings_)
     assert again["existingVersionArn"] == VERSION, "it is asked for once"
@@ -207,7 +207,7 @@ def test_events_are_new_after_half_the_time_between_two_runs(source, hours, trai
 
 def test_events_are_new_to_a_solution_without_a_version():
     plan = planned(WITHOUT_IMPORT, event_trackers=["tracker"])
-    assert plan["tags"]["retraining-asked"] == "events"
+    assert plan["tags"]["retraining-requested-by"] == "events"
 
 
 def test_a_run_that_imports_trains():
