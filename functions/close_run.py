@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from . import clock
 from .aws import stepfunctions, write_client
+from .errors import ServiceUnavailable
 from .executions import (
     configured_run_of,
     deployed_settings,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
     from .campaign_reports import Standings
-    from .contract import ConfiguredRun, FinishedRun, Run
+    from .contract import ConfiguredRun, FinishedRun, Run, StartedRun
     from .workflow_settings import Settings
 
 MAX_CREATION_DELAY = timedelta(minutes=1)
@@ -37,6 +38,13 @@ TOO_LARGE = "States.DataLimitExceeded"
 """The error of an execution whose input, or the result of a state, is larger than 256 KiB. No state
 can catch it."""
 WAY_OUT = "start a new run with a shorter input, for example {}"
+MAX_DESCRIPTION_DELAY = timedelta(minutes=2)
+"""An execution that does not exist this long after its end was deleted with its state machine.
+Lambda retries the function after one minute, and after two more minutes."""
+DELETED = (
+    "its state machine was deleted, so its jobs and the versions on trial cannot be read; look for "
+    "import jobs and trainings that are running, and check what the campaigns serve"
+)
 
 
 class Detail(TypedDict):
@@ -59,17 +67,28 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
 
     If a version is still on trial, start an execution that finishes the trial. Nothing happens if
     the run has sent its report. The handler may be called more than once for a run.
+
+    Raises:
+        ServiceUnavailable: the description of the execution is old. Lambda retries the function.
     """
-    execution_arn = event["detail"]["executionArn"]
+    try:
+        return _close_run(event["detail"])
+    except stepfunctions().exceptions.ExecutionDoesNotExist:
+        return log_report("close_run", _report_of_deleted_run(event["detail"]))
+
+
+def _close_run(detail: Detail) -> RunReport | None:
+    """Close the run of an execution that exists."""
+    execution_arn = detail["executionArn"]
     error = unreported_error(stepfunctions(), execution_arn)
     if error is None:
         return None
     configured = configured_run_of(stepfunctions(), execution_arn)
     messages = [WAY_OUT] if TOO_LARGE in error["Cause"] else []
     if configured is None:
-        configured = _run_without_input(event["detail"])
+        configured = _run_without_input(detail)
     else:
-        messages += _close_jobs(event["detail"], configured)
+        messages += _close_jobs(detail, configured)
     document: FinishedRun = {
         "settings": configured["settings"],
         "run": run_of(configured),
@@ -90,13 +109,35 @@ def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:
     return finish_trials_later(stepfunctions(), run, standings)
 
 
+def _report_of_deleted_run(detail: Detail) -> RunReport:
+    """Return the report of a run whose execution does not exist any more.
+
+    Raises:
+        ServiceUnavailable: the execution has just ended, so it may only not be visible yet.
+    """
+    arn = detail["executionArn"]
+    if clock.now() - datetime.fromtimestamp(detail["stopDate"] / 1000, UTC) < MAX_DESCRIPTION_DELAY:
+        raise ServiceUnavailable(f"Step Functions answers that {arn} does not exist")
+    document: FinishedRun = {
+        "run": run_of(_started_run(detail)),
+        "error": {"Error": "ExecutionDoesNotExist", "Cause": DELETED},
+    }
+    return report_of(document)
+
+
 def _run_without_input(detail: Detail) -> ConfiguredRun:
     """Return what is known of a run whose first state failed. Its input may be too large."""
+    settings = deployed_settings(stepfunctions(), detail["executionArn"])
+    return {**_started_run(detail), "settings": settings}
+
+
+def _started_run(detail: Detail) -> StartedRun:
+    """Return the start of an execution whose input is not known."""
+    started_at = datetime.fromtimestamp(detail["startDate"] / 1000, UTC)
     return {
-        "settings": deployed_settings(stepfunctions(), detail["executionArn"]),
         "request": {},
         "executionArn": detail["executionArn"],
-        "startedAt": datetime.fromtimestamp(detail["startDate"] / 1000, UTC).isoformat(),
+        "startedAt": started_at.isoformat(),
     }
 
 

@@ -30,13 +30,18 @@ class Request(TypedDict, total=False):
     """The number of this `trial` run. Each repeats the trials that the one before left open."""
 
 
-class ConfiguredRun(TypedDict):
-    """The output of the first state: the settings, the input and the start of the execution."""
+class StartedRun(TypedDict):
+    """The input and the start of an execution."""
 
-    settings: Settings
     request: Request
     executionArn: str
     startedAt: str
+
+
+class ConfiguredRun(StartedRun):
+    """The output of the first state: the settings, the input and the start of the execution."""
+
+    settings: Settings
 
 
 Phase = Literal[

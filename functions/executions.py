@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from .contract import ConfiguredRun, Request, Run, StateError
+    from .contract import ConfiguredRun, Request, Run, StartedRun, StateError
     from .workflow_settings import Settings
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -38,19 +38,19 @@ REPEATED_TRIAL = re.compile(r"trial-(?!1-)[0-9]+-")
 """The beginning of the name of the second or a later execution that finishes the same trials."""
 
 
-def run_of(configured: ConfiguredRun) -> Run:
+def run_of(started: StartedRun) -> Run:
     """Return the run of an execution."""
-    request = request_of(configured["request"])
+    request = request_of(started["request"])
     return {
-        "id": _run_id(configured, request),
+        "id": _run_id(started, request),
         "trigger": str(request.get("trigger", "manual")),
-        "startedAt": configured["startedAt"],
-        "executionArn": configured["executionArn"],
+        "startedAt": started["startedAt"],
+        "executionArn": started["executionArn"],
         "request": request,
     }
 
 
-def _run_id(configured: ConfiguredRun, request: Request) -> str:
+def _run_id(started: StartedRun, request: Request) -> str:
     """Return the id of a run. A resumed run keeps the id of the earlier execution.
 
     The id of a scheduled run is its scheduled time. The id of a manual run is the day and a hash of
@@ -61,8 +61,8 @@ def _run_id(configured: ConfiguredRun, request: Request) -> str:
         return str(request["resume"])
     if scheduled := scheduled_at(request):
         return scheduled.strftime(RUN_ID_FORMAT)
-    day = datetime.fromisoformat(configured["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
-    execution = f"{configured['executionArn']} {configured['startedAt']}"
+    day = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
+    execution = f"{started['executionArn']} {started['startedAt']}"
     return f"{day}-{short_hash(execution, 8)}"
 
 

@@ -29,7 +29,7 @@ from .executions import run_of
 from .texts import shortened_list
 
 if TYPE_CHECKING:
-    from .contract import ConfiguredRun
+    from .contract import StartedRun
 
 ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTaken")
 """After these errors of a create it is certain that no job was created."""
@@ -153,13 +153,12 @@ def run_of_document(document: FinishedRun) -> Run:
     """Return the run. If it could not begin, the document has only the first state's output."""
     if "run" in document:
         return document["run"]
-    configured: ConfiguredRun = {
-        "settings": document["settings"],
+    started: StartedRun = {
         "request": document["request"],
         "executionArn": document["executionArn"],
         "startedAt": document["startedAt"],
     }
-    return run_of(configured)
+    return run_of(started)
 
 
 def _status(

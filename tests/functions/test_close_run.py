@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from functions import close_run
+from functions import clock, close_run
+from functions.errors import ServiceUnavailable
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -189,3 +190,30 @@ def test_the_settings_of_a_run_whose_first_state_failed_are_in_its_definition(
     )
     closing = close()
     assert (closing["status"], closing["reason"]) == ("FAILED", reason)
+
+
+def expect_no_execution(executions):
+    """Expect the description of an execution that does not exist."""
+    error = {"service_error_code": "ExecutionDoesNotExist"}
+    executions.stubber.add_client_error("describe_execution", **error)
+
+
+def test_the_report_of_an_execution_whose_state_machine_was_deleted_says_so(
+    close, executions, monkeypatch
+):
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=2))
+    expect_no_execution(executions)
+    closing = close()
+    assert closing["status"] == "FAILED"
+    assert closing["executionArn"] == EXECUTION
+    assert closing["reason"] == (
+        "ExecutionDoesNotExist: its state machine was deleted, so its jobs and the versions on "
+        "trial cannot be read; look for import jobs and trainings that are running, and check what "
+        "the campaigns serve"
+    )
+
+
+def test_an_execution_that_is_not_visible_yet_is_closed_by_the_retry_of_lambda(close, executions):
+    expect_no_execution(executions)
+    with pytest.raises(ServiceUnavailable, match=f"answers that {EXECUTION} does not exist"):
+        close()

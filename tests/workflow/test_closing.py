@@ -6,9 +6,11 @@ import pytest
 
 from components.args import LimitsArgs
 from emulator.virtual.lambda_runtime import Fails
+from functions import close_run
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED_ERROR
 from functions.personalize.tags import GOOD, tags_of
+from functions.personalize.trainings import stop_training
 from tests.workflow.pipeline import (
     NEXT_SLOT,
     RUN_ID,
@@ -299,6 +301,58 @@ def test_closing_late_does_not_stop_the_training_of_a_resumed_execution():
     )
 
 
+# A run that is resumed while close_run works
+
+RESUMED = {"scheduledTime": None, "scheduleArn": None, "trigger": None, "resume": RUN_ID}
+
+
+def test_a_run_that_is_resumed_while_its_overdue_training_is_stopped_trains_again(monkeypatch):
+    resumed = []
+
+    def resume_and_stop(client, arn, status):
+        resumed.append(pipeline.start(**RESUMED))
+        stop_training(client, arn, status)
+
+    monkeypatch.setattr(close_run, "stop_training", resume_and_stop)
+    with deploy(SHORT_LIMITS, durations={"solution-version": 1800}) as pipeline:
+        pipeline.inject_fault("hang", job="solution-version")
+        execution = time_out(pipeline, skipImport=True)
+        functions = pipeline.machine.functions
+        functions["watch_solution_version"] = handler("watch_solution_version")
+        close(execution)
+        finished = resumed[0].wait()
+        assert pipeline.statuses() == ["ACTIVE", "CREATE STOPPED", "ACTIVE"]
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    assert outcomes(finished) == DEPLOYED
+
+
+def test_a_run_that_is_resumed_before_it_is_closed_keeps_its_training():
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(3600)
+        started.abort()
+        resumed = pipeline.start(**RESUMED)
+        closing = close(started.now())
+        finished = resumed.wait()
+        assert len(pipeline.versions()) == 2
+        assert pipeline.requests("StopSolutionVersionCreation") == []
+    assert closing["reason"].endswith("is CREATE IN_PROGRESS, and the next run uses it")
+    assert outcomes(finished) == DEPLOYED
+
+
+def test_a_trial_that_a_resumed_run_finishes_is_not_finished_again():
+    with deploy() as pipeline:
+        execution = abort_during_update(pipeline)
+        resumed = pipeline.start(**RESUMED)
+        close(execution)
+        (name,) = trial_executions(pipeline)
+        resumed.wait()
+        pipeline.sleep(3600)
+        assert len(pipeline.requests("UpdateCampaign")) == 1
+        assert tags_of(pipeline.client, campaign_arn())[GOOD] == pipeline.versions()[-1]
+        assert trial_executions(pipeline) == [name], "no trial is left for another execution"
+
+
 def test_an_abort_without_a_cause_is_reported():
     with deploy() as pipeline:
         started = pipeline.start()
@@ -309,6 +363,21 @@ def test_an_abort_without_a_cause_is_reported():
 
 
 # Runs that have reported, and runs that could not report
+
+
+def test_closing_an_execution_of_a_deleted_state_machine_says_so():
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(3600)
+        started.abort()
+        execution = started.now()
+        pipeline.step_functions.client.delete_state_machine(stateMachineArn=pipeline.machine.arn)
+        with pytest.raises(ServiceUnavailable):
+            close(execution)
+        pipeline.sleep(180)
+        closing = close(execution)
+    assert closing["reason"].startswith("ExecutionDoesNotExist: its state machine was deleted")
+    assert closing["executionArn"] == execution.arn
 
 
 @pytest.mark.parametrize("size", [260_000, 262_000], ids=["later state", "first state"])

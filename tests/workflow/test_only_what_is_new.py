@@ -348,3 +348,17 @@ def test_a_person_appends_a_day_that_was_never_imported():
         again = pipeline.machine.start({"exportDate": "2026-11-27"}).wait()
         assert import_days(pipeline) == ["2026-11-28", "2026-11-27"]
     assert skip_reason(again) == NOTHING_NEW
+
+
+def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_appended():
+    with deploy(DAILY.with_solutions(solution(quality_gate_enabled=False))) as pipeline:
+        put_days(pipeline, 27, 28)
+        pipeline.run(scheduledTime="2026-11-28T03:00:00Z")
+        pipeline.machine.start({"exportDate": "2026-11-27"}).wait()
+        same_day = pipeline.run(scheduledTime="2026-11-28T03:00:00Z")
+        put_days(pipeline, 29)
+        next_day = pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
+        assert import_days(pipeline) == ["2026-11-28", "2026-11-27", "2026-11-29"]
+    assert skip_reason(same_day) == NOTHING_NEW
+    assert outcomes(next_day) == {"interactions": "IMPORTED", **DEPLOYED}
+    assert report(next_day)["warnings"] == [], "no day is missing"
