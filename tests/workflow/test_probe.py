@@ -16,7 +16,14 @@ from functions import aws
 from functions.personalize import probe
 from functions.personalize.tags import GOOD, PREVIOUS, TRIAL, VERDICT, tags_of
 from tests.workflow.answers import bad_answers, no_results, server_error, without_list
-from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, before_step, deploy, handler
+from tests.workflow.pipeline import (
+    NEXT_SLOT,
+    RUN_ID,
+    before_step,
+    deploy,
+    handler,
+    killed_after_work,
+)
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warning_about_old_version
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
@@ -475,3 +482,28 @@ def test_the_report_says_what_serves_if_a_person_moves_the_campaign_after_its_tr
     assert failures(execution) == {
         "home": f"the campaign serves {old} now, not {new}: somebody has moved it since"
     }
+
+
+@pytest.mark.parametrize("answers_well", [True, False])
+def test_a_function_that_fails_after_it_has_sent_the_update_does_not_end_the_trial(answers_well):
+    handlers = killed_after_work("update_campaign", error="RuntimeError")
+    with ExitStack() as stack:
+        pipeline = stack.enter_context(deploy(PROBED, handlers=handlers))
+        if not answers_well:
+            stack.enter_context(bad_answers(pipeline))
+        execution = pipeline.run(skipImport=True)
+        old, new = pipeline.versions()
+        assert pipeline.served_version() == (new if answers_well else old)
+        assert tags_of(pipeline.client, campaign_arn())[TRIAL].startswith("ended")
+    assert outcomes(execution) == (DEPLOYED if answers_well else ROLLED_BACK)
+
+
+def test_an_update_that_is_denied_ends_the_trial_with_the_error():
+    with deploy(PROBED) as pipeline:
+        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
+        old = pipeline.served_version()
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == old
+        assert tags_of(pipeline.client, campaign_arn())[TRIAL] == "ended"
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+    assert "AccessDeniedException" in failures(execution)["home"]
