@@ -12,14 +12,11 @@ from .digest import digest_of
 from .foreign_imports import foreign_imports, replaced_message
 from .import_lists import group_imports
 from .jobs import created_job, described_job, postponed_job, refused_job
+from .judged_trainings import adoption_tags, judged_training
 from .statuses import cannot_succeed, is_running
-from .tags import ADOPTED, DIGEST, MIXED, RUN, UNKNOWN, api_tags, tags_of, write_tags
+from .tags import DIGEST, MIXED, RUN, UNKNOWN, api_tags, write_tags
 from .trained_versions import (
-    imports_during,
-    learned_by,
     read_trained_versions,
-    recorded_learning,
-    tags_of_learning,
 )
 from .versions import describe_version, versions
 from .watch import watch
@@ -121,7 +118,9 @@ def watch_solution_version(
         )
     if job["phase"] != "ACTIVE":
         return job
-    return _judged_job(client, settings, run, known_imports, job)
+    return judged_training(
+        client, settings, run, planned_solution, known_imports=known_imports, training=job
+    )
 
 
 def stop_solution_version(client: PersonalizeClient, training: Job) -> Job:
@@ -207,13 +206,12 @@ def _adopted_job(
     """Return the job of a version that the run uses instead of a training.
 
     A foreign version gets the tags of a version of this run, so later runs know it. A version that
-    is being created may refuse the tags. Then later runs do not know it.
+    is being created may refuse the tags. Then they are written when the training has ended.
     """
     if not version.is_known:
-        tags = {ADOPTED: planned_solution["versionName"], **planned_solution["tags"]}
         errors = client.exceptions
         with suppress(errors.ResourceInUseException, errors.TooManyTagsException):
-            write_tags(client, version.arn, tags)
+            write_tags(client, version.arn, adoption_tags(planned_solution))
     job = _job_of(describe_version(client, version.arn), foreign=version.is_foreign)
     if job["phase"] == "ACTIVE":
         job["phase"] = "NEAR"
@@ -280,58 +278,6 @@ def _warnings(
             "been missed"
         )
     return warnings
-
-
-def _judged_job(
-    client: PersonalizeClient,
-    settings: Settings,
-    run: Run,
-    known_imports: Mapping[str, str | None],
-    job: Job,
-) -> Job:
-    """Write what an ACTIVE version learned on the version, and return its job.
-
-    Only now it is certain which imports had ended when the training was created. If a foreign FULL
-    import has replaced the data before the training ended, the phase becomes ENDED.
-    """
-    tags = tags_of(client, job["arn"])
-    if recorded_learning(tags) is not None:
-        return job
-    version = describe_version(client, job["arn"])
-    solution = client.describe_solution(solutionArn=version["solutionArn"])["solution"]
-    known_arns = [known for known in known_imports.values() if known]
-    imports = group_imports(client, solution["datasetGroupArn"], known_arns)
-    if not imports.is_complete:
-        warning = "the lists of import jobs are too long, so it is not known what was learned"
-        return {**job, "warnings": [*job["warnings"], warning]}
-    learned = learned_by(version, tags, solution, imports.jobs)
-    with suppress(client.exceptions.TooManyTagsException):
-        write_tags(client, job["arn"], tags_of_learning(learned))
-    started_at = datetime.fromisoformat(run["startedAt"])
-    foreign = foreign_imports(client, settings, imports.jobs, known_imports, since=started_at)
-    learned_imports = _ended_before(version, imports, foreign.replacing)
-    if learned_imports:
-        failure = f"the version is not used: {replaced_message(learned_imports[0])}"
-        return {**job, "phase": "ENDED", "failure": failure}
-    mixed = [
-        f"{arn} ended during the training, so the next run trains again"
-        for arn in imports_during(version, imports.jobs)
-    ]
-    return {**job, "warnings": [*job["warnings"], *mixed]}
-
-
-def _ended_before(
-    version: SolutionVersionTypeDef, imports: GroupImports, arns: Sequence[str]
-) -> list[str]:
-    """Return the import jobs that ended before the training of a version ended."""
-    return [
-        job["datasetImportJobArn"]
-        for jobs in imports.jobs.values()
-        for job in jobs
-        if job["datasetImportJobArn"] in arns
-        and not is_running(job["status"])
-        and job["lastUpdatedDateTime"] <= version["lastUpdatedDateTime"]
-    ]
 
 
 def _stopping_job(polled: Job, training: Job) -> Job:

@@ -1,8 +1,13 @@
 """A run adopts a version that exists already, instead of training another version."""
 
+import pytest
+
+from functions.personalize.judged_trainings import NO_ROOM_FOR_TAGS
+from functions.personalize.tags import ADOPTED, MIXED, RUN, tags_of
 from tests.workflow.clients import OPERATOR
-from tests.workflow.pipeline import RUN_ID, before_step, deploy
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, before_step, deploy
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report, skip_reason
+from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import PREFIX, campaign_arn, solution_arn
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
@@ -55,6 +60,35 @@ def test_a_foreign_training_that_started_after_the_end_of_the_imports_is_adopted
         f"    version {foreign}, foreign, used instead of a training\n"
         f"    {campaign_arn()}: DEPLOYED"
     )
+
+
+def test_a_foreign_training_that_refuses_tags_at_first_is_known_to_later_runs():
+    with deploy() as pipeline:
+        pipeline.foreign_training()
+        pipeline.inject_fault("resource-in-use", operation="TagResource")
+        pipeline.run(skipImport=True)
+        foreign = pipeline.versions()[-1]
+        tags = tags_of(pipeline.client, foreign)
+        again = pipeline.run(scheduledTime=NEXT_SLOT, skipImport=True)
+        assert pipeline.requests("CreateSolutionVersion") == []
+    assert {tags[RUN], tags[ADOPTED], tags[MIXED]} == {RUN_ID, VERSION_NAME, "false"}
+    assert skip_reason(again) == NOTHING_NEW
+
+
+@pytest.mark.parametrize(
+    ("free", "trainings", "warnings"),
+    [(1, 1, [NO_ROOM_FOR_TAGS]), (2, 0, [])],
+    ids=["not for the adoption", "for the adoption only"],
+)
+def test_a_foreign_version_without_room_for_all_tags_is_used(free, trainings, warnings):
+    tags = [{"tagKey": f"team-{number}", "tagValue": ""} for number in range(50 - free)]
+    with deploy() as pipeline:
+        foreign = pipeline.foreign_training(tags=tags)
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == foreign
+        pipeline.run(scheduledTime=NEXT_SLOT, skipImport=True)
+        assert len(pipeline.requests("CreateSolutionVersion")) == trainings
+    assert report(execution)["warnings"] == [f"{foreign}: {warning}" for warning in warnings]
 
 
 def test_an_automatic_training_on_the_newest_imports_is_adopted():

@@ -40,11 +40,15 @@ def test_a_foreign_full_import_during_the_imports_fails_the_solution(seconds):
     assert outcomes(second) == {"items": "IMPORTED", **DEPLOYED}, "the next run imports it again"
 
 
-def test_a_foreign_full_import_during_the_training_makes_its_version_unusable():
+@pytest.mark.parametrize("lost_answers", [0, 20], ids=["", "and the answers of the tags are lost"])
+def test_a_foreign_full_import_during_the_training_makes_its_version_unusable(lost_answers):
     with deploy() as pipeline:
         started = pipeline.start()
         pipeline.sleep(2000)
         pipeline.foreign_import("items")
+        if lost_answers:
+            lost = {"operation": "TagResource", "times": lost_answers}
+            pipeline.inject_fault("lost-answer", **lost)
         execution = started.wait()
         new = pipeline.versions()[-1]
         assert pipeline.served_version() != new
