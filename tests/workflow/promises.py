@@ -57,7 +57,7 @@ def moved_to_older(truth: Truth) -> Iterator[str]:
             for earlier in truth.updates[:number]
         )
         is_older = created[update.target] < created[update.served]
-        is_rollback = served_before and not update.answers_well
+        is_rollback = served_before and not update.was_good
         if is_older and not update.person and not is_rollback:
             yield f"{update} moves to an older version"
 

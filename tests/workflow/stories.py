@@ -36,6 +36,8 @@ FUNCTIONS = tuple(step for step in STEPS if step != "close_run")
 WEEKS = 52
 LAST_SECOND = 4000
 """The end of the time in which things happen after a slot. A run takes about half of it."""
+IMPORTED_SECOND = 720
+"""About the second at which the imports of a run have ended. Half of the things happen before."""
 
 
 class Happening(NamedTuple):
@@ -131,7 +133,9 @@ def _draw_slot(random: Random, at_most: int) -> Slot:
 
 
 def _draw(random: Random, kind: str) -> Happening:
-    seconds = 0 if kind in EARLY else random.randint(0, LAST_SECOND)
+    seconds = (
+        0 if kind in EARLY else random.randint(0, random.choice((IMPORTED_SECOND, LAST_SECOND)))
+    )
     if kind == "recreate":
         seconds = -2 * HOUR
     if kind == "resume":

@@ -26,8 +26,8 @@ class Update(NamedTuple):
     served: str
     target: str
     person: bool
-    answers_well: bool
-    """The last answer of the campaign was good."""
+    was_good: bool
+    """The served version was not on trial, and the last answer of the campaign was good."""
 
 
 class Training(NamedTuple):
@@ -90,14 +90,14 @@ class Truth:
     def _update(self, call_service, request, caller):
         campaign = request["campaignArn"]
         served, before = self.served(campaign), len(self._campaign(campaign).changes)
+        was_good = (campaign, served) in self.answering and not self.on_trial(campaign)
         try:
             return call_service("UpdateCampaign", request, caller)
         finally:
             if len(self._campaign(campaign).changes) > before:
                 target = request["solutionVersionArn"]
                 now, person = self.pipeline.clock.now(), caller.arn != FUNCTIONS.arn
-                well = (campaign, served) in self.answering
-                self.updates.append(Update(now, campaign, served, target, person, well))
+                self.updates.append(Update(now, campaign, served, target, person, was_good))
 
     def _answer(self, call_service, request, caller):
         campaign = request["campaignArn"]
