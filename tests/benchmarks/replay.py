@@ -5,7 +5,7 @@
 The state machine, the functions, the pacing and moto's interpreter are real. The durations of the
 jobs in Personalize are simulated: a usual duration with a standard deviation of 10%, and 3% of the
 jobs take half as long and 3% twice as long. The functions expect what they read about earlier jobs.
-Each week has another export. The lag of a job is the time from its end until the workflow enters
+Each week has other exports. The lag of a job is the time from its end until the workflow enters
 the state that follows.
 """
 
@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 from emulator.virtual.lambda_runtime import Handler
 from emulator.virtual.step_functions import Execution
+from tests.workflow.bucket import Bucket
 from tests.workflow.pipeline import deploy
-from tests.world import interactions
+from tests.world import exports
 
 IMPORTS = ("interactions", "items", "users")
 STAGES = (*IMPORTS, "solution-version", "campaign-update")
@@ -66,13 +67,21 @@ def replay(
             for stage, seconds in zip(STAGES, usual_seconds, strict=True):
                 durations[stage] = _random_duration(chance, seconds)
             slot = pipeline.clock.now()
-            pipeline.bucket.put("interactions.csv", interactions(shift=number + 1))
+            _put_exports(pipeline.bucket, number)
             execution = pipeline.run(scheduledTime=slot.isoformat())
             if execution.status != "SUCCEEDED":
                 raise AssertionError(f"a good run ended {execution.status}: {execution.cause}")
             if number >= WARM_UP_RUNS:
                 yield _measure(execution)
             pipeline.sleep((slot + WEEK - pipeline.clock.now()).total_seconds())
+
+
+def _put_exports(bucket: Bucket, number: int) -> None:
+    """Write new exports of all datasets, because an export that has not changed is not imported."""
+    new_rows = {"items": f"\nnew{number},g0", "users": f"\nnew{number},30"}
+    files = exports(shift=number + 1)
+    for name in IMPORTS:
+        bucket.put(f"{name}.csv", files[f"{name}.csv"] + new_rows.get(name, "").encode())
 
 
 def _random_duration(chance: random.Random, usual: float) -> float:
