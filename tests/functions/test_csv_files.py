@@ -73,7 +73,7 @@ RECORD = (
     ("content", "error"),
     [
         (
-            gzip.compress(b"A,B\n1,2\n"),
+            gzip.compress(b"A,B\n1,2\n", mtime=0),
             "is a gzip file, but Personalize reads only plain CSV; export plain CSV",
         ),
         (

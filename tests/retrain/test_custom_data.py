@@ -186,7 +186,10 @@ def test_all_problems_of_all_files_are_reported(folder):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (gzip.compress(b"USER_ID\n1\n"), "is gzip, not CSV; save the file as CSV in UTF-8"),
+        (
+            gzip.compress(b"USER_ID\n1\n", mtime=0),
+            "is gzip, not CSV; save the file as CSV in UTF-8",
+        ),
         (
             "USER_ID\n1\n".encode("utf-16"),
             "is UTF-16, not UTF-8; save the file as CSV in UTF-8",

@@ -109,7 +109,7 @@ EXAMPLES = {
     "compression": (
         [header("PAR1,BZh9,ITEM_ID", "1,2,i1")],
         [
-            {"a.csv": gzip.compress(GOOD)},
+            {"a.csv": gzip.compress(GOOD, mtime=0)},
             {"a.csv": bz2.compress(GOOD)},
             {"a.csv": b"PK\x03\x04\x14"},
             {"a.csv": b"PAR1\x15\x04"},

@@ -94,7 +94,7 @@ def rows_of_export(count):
             id="columns",
         ),
         pytest.param(
-            gzip.compress(INTERACTIONS),
+            gzip.compress(INTERACTIONS, mtime=0),
             [
                 (
                     "s3://exports/interactions.csv: is a gzip file, but Personalize reads only "
