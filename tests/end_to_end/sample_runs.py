@@ -79,6 +79,34 @@ def time_out(stack: Stack) -> Run:
         return stack.wait_for(stack.start(**TRAIN))
 
 
+def abort_during_training(stack: Stack, deadline_hours: float) -> Run:
+    """Start a run whose training hangs, and abort the run before the training is overdue."""
+    with deadline(stack, deadline_hours):
+        execution_arn = stack.start(**TRAIN)
+        return abort_at(stack, execution_arn, "Wait for solution version")
+
+
+def abort_during_update(stack: Stack) -> Run:
+    """Abort a run while its update of the campaign goes on. Its version stays on trial."""
+    fault = {"fault": "take", "job": "campaign-update", "of": stack.campaign_arn, "seconds": 10}
+    stack.emulator.control("POST", "faults", fault)
+    return abort_at(stack, stack.start(**TRAIN), "Watch campaign update")
+
+
+def abort_at(stack: Stack, execution_arn: str, state: str) -> Run:
+    """Abort an execution when it has entered the state, and return it."""
+    eventually(lambda: stack.read_run(execution_arn).states, lambda states: state in states)
+    stack.client("stepfunctions").stop_execution(
+        executionArn=execution_arn, error="Enough", cause="stopped by hand"
+    )
+    return stack.wait_for(execution_arn)
+
+
+def exceed_size(stack: Stack) -> Run:
+    """Start a run whose input fits, but not together with the settings. Return the run."""
+    return stack.run(datasets=["x" * 262_000])
+
+
 def update_machine(stack: Stack) -> object:
     """Deploy the state machine unchanged, and run it."""
     states = stack.client("stepfunctions")
@@ -166,6 +194,15 @@ def update_definition(stack: Stack, definition: object) -> None:
     stack.client("stepfunctions").update_state_machine(
         stateMachineArn=stack.output("state_machine_arn"), definition=json.dumps(definition)
     )
+
+
+@contextmanager
+def deadline(stack: Stack, hours: float) -> Iterator[None]:
+    """Give the trainings of new runs this deadline."""
+    with changed_definition(stack) as (definition, settings):
+        settings["limits"]["maxTrainingHours"] = hours
+        update_definition(stack, definition)
+        yield
 
 
 @contextmanager

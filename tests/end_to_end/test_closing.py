@@ -1,38 +1,87 @@
 """Runs that end without a report: EventBridge invokes `close_run`, which reports them."""
 
-from tests.end_to_end.sample_runs import TRAIN, hanging_training, time_out
+import json
+import re
+
+from tests.end_to_end.sample_runs import (
+    abort_during_training,
+    abort_during_update,
+    exceed_size,
+    hanging_training,
+    time_out,
+)
 from tests.end_to_end.stack import eventually
+
+NEXT_RUN = "CREATE IN_PROGRESS, and the next run uses it"
 
 
 def test_an_aborted_run_is_reported_and_its_training_goes_on(films):
     with hanging_training(films):
-        execution_arn = films.start(**TRAIN)
-        eventually(
-            lambda: films.read_run(execution_arn).states,
-            lambda states: "Wait for solution version" in states,
-        )
-        films.client("stepfunctions").stop_execution(
-            executionArn=execution_arn, error="Enough", cause="stopped by hand"
-        )
-        run = films.wait_for(execution_arn)
+        run = abort_during_training(films, deadline_hours=1)
         (record,) = eventually(lambda: films.closing_records(run), bool)
         assert films.version_status(run.version_arn) == "CREATE IN_PROGRESS"
     assert run.status == "ABORTED"
     assert record["message"] == (
         f"Retraining run {run.id}: FAILED: ABORTED: Enough: stopped by hand; "
-        f"{run.version_arn} is CREATE IN_PROGRESS"
+        f"{run.version_arn} is {NEXT_RUN}"
     )
     assert record["outcome"] == "FAILED"
 
 
-def test_a_run_that_times_out_is_reported_and_its_training_is_stopped(films, result_of):
+def test_a_run_that_times_out_is_reported_and_its_training_goes_on(films, result_of):
     run = result_of(time_out)
     (record,) = eventually(lambda: films.closing_records(run), bool)
     assert run.status == "TIMED_OUT"
-    assert films.version_status(run.version_arn) == "CREATE STOPPED", "it would cost money"
     assert record["message"] == (
-        f"Retraining run {run.id}: FAILED: TIMED_OUT: no cause given; {run.version_arn} was stopped"
+        f"Retraining run {run.id}: FAILED: TIMED_OUT: no cause given; "
+        f"{run.version_arn} is {NEXT_RUN}"
     )
+
+
+def test_the_overdue_training_of_a_run_without_a_report_is_stopped(films):
+    function = films.resources("lambda/function:Function")["retraining-films-close-run"]
+    with hanging_training(films):
+        run = abort_during_training(films, deadline_hours=1 / 600)
+        ended_at = int(run.execution["stopDate"].timestamp() * 1000)
+        detail = {"executionArn": run.arn, "startDate": ended_at, "stopDate": ended_at}
+
+        def close_again():
+            films.client("lambda").invoke(
+                FunctionName=function["name"], Payload=json.dumps({"detail": detail})
+            )
+            return films.version_status(run.version_arn)
+
+        assert eventually(close_again, lambda status: status != "CREATE IN_PROGRESS") == (
+            "CREATE STOPPED"
+        ), "it would cost money"
+    assert any(
+        record["message"].endswith(f"{run.version_arn} was stopped")
+        for record in films.closing_records(run)
+    )
+
+
+def test_a_trial_that_an_aborted_run_has_left_is_finished_by_another_execution(films):
+    run = abort_during_update(films)
+    (record,) = eventually(lambda: films.closing_records(run), bool)
+    name = re.search("the execution (trial-1-[^ ]+) finishes the trial", record["message"])[1]
+    trial = films.wait_for(run.arn.rpartition(":")[0] + f":{name}")
+    assert trial.status == "SUCCEEDED"
+    assert [report["outcome"] for report in trial.report["trials"]] == ["DEPLOYED"]
+    assert films.served_version() == run.version_arn
+
+
+def test_a_run_whose_input_is_too_large_is_reported(films, result_of):
+    run = result_of(exceed_size)
+    assert (run.status, run.execution["error"]) == ("FAILED", "States.DataLimitExceeded")
+    (record,) = eventually(
+        lambda: [
+            record
+            for record in films.log(run.started_at)
+            if "States.DataLimitExceeded" in record.get("message", "")
+        ],
+        bool,
+    )
+    assert record["message"].endswith("; start a new run with a shorter input, for example {}")
 
 
 def test_a_run_that_has_reported_its_failure_is_not_reported_again(films):

@@ -65,9 +65,9 @@ WITHOUT_CALLS = {
     "personalize:ListDatasets",
     "personalize:ListEventTrackers",
     "s3:GetObject",
-    # Only for a run that has ended without a report, or with a campaign on trial.
+    # Only for an overdue training, or a campaign on trial, of a run without a report
+    # (`test_closing.py`).
     "personalize:StopSolutionVersionCreation",
-    "states:DescribeStateMachineForExecution",
     "states:StartExecution",
 }
 """Actions that a role may use although it makes no such call."""
@@ -125,6 +125,7 @@ def all_runs(result_of, unenforced):
         sample_runs.stop_overdue_training,
         sample_runs.roll_back,
         sample_runs.time_out,
+        sample_runs.exceed_size,
         sample_runs.update_machine,
         sample_runs.fire_twice,
     )
