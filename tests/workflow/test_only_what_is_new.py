@@ -362,3 +362,34 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
     assert skip_reason(same_day) == NOTHING_NEW
     assert outcomes(next_day) == {"interactions": "IMPORTED", **DEPLOYED}
     assert report(next_day)["warnings"] == [], "no day is missing"
+
+
+# Tags that cannot be written
+
+
+def test_an_import_that_cannot_be_tagged_at_its_end_fails_and_is_not_repeated():
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(300)
+        pipeline.inject_fault("deny", operation="TagResource", times=None)
+        execution = started.wait()
+        assert pipeline.requests("CreateSolutionVersion") == []
+        pipeline.personalize.faults.clear()
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
+    assert set(failures(execution)) == {"interactions", "items", "users"}
+    assert all("AccessDeniedException" in failure for failure in failures(execution).values())
+    assert outcomes(second) == DEPLOYED
+
+
+def test_a_version_that_cannot_be_tagged_at_its_end_fails_alone_and_is_not_trained_again():
+    with deploy(TWO) as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(3600)
+        pipeline.inject_fault("deny", operation="TagResource")
+        execution = started.wait()
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.requests("CreateSolutionVersion")) == 2
+    ((name, failure),) = failures(execution).items()
+    assert "AccessDeniedException" in failure
+    assert outcomes(second)[name] == "DEPLOYED"
