@@ -191,10 +191,10 @@ def _unique_columns(header: str) -> str | None:
     counts = Counter(name.replace("_", "") for name in names)
     duplicates = [name for name in names if counts[name.replace("_", "")] > 1]
     if duplicates:
-        shown = " and ".join(printable(name[:SHOWN_CHARACTERS]) for name in duplicates[:2])
+        shown_names = " and ".join(printable(name[:SHOWN_CHARACTERS]) for name in duplicates[:2])
         return (
-            f"the header has the columns {shown}, but Personalize needs names that differ, also "
-            "without their underscores; rename or remove a column"
+            f"the header has the columns {shown_names}, but Personalize needs names that differ, "
+            "also without their underscores; rename or remove a column"
         )
     return None
 

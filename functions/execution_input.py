@@ -13,14 +13,12 @@ from .texts import shortened
 from .workflow_settings import TrainingMode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from .contract import ConfiguredRun
     from .workflow_settings import DatasetSettings, Settings
 
 SCHEDULE_ARN = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
-FLAGS = ("skipImport", "dryRun", "force")
-"""The keys whose value is true or false."""
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
 TRIGGERS = ("schedule", "manual", "trial")
@@ -35,8 +33,8 @@ def input_problems(configured: ConfiguredRun) -> list[str]:
     """Return a message for each mistake in the input of an execution, which may be any JSON."""
     execution_input = configured["request"]
     if not isinstance(execution_input, dict):
-        problem = f"the input {_shown(execution_input)} is not a JSON object"
-        return [f"{problem}; to retrain as configured, use {{}}"]
+        mistake = f"the input {_short_repr(execution_input)} is not a JSON object"
+        return [f"{mistake}; to retrain as configured, use {{}}"]
     return list(_messages(configured))
 
 
@@ -57,42 +55,70 @@ def _messages(configured: ConfiguredRun) -> Iterator[str]:
 
 def _wrong_values(request: Request) -> Iterator[str]:
     """Yield a message for each key whose value has a wrong type or form."""
-    values = dict(request)
-    for flag in FLAGS:
-        if flag in values and not isinstance(values[flag], bool):
-            yield (
-                f"{flag}: {_shown(values[flag])} is not a boolean; write true or false, without "
-                "quotes"
-            )
-    trigger = values.get("trigger", "manual")
-    if trigger not in TRIGGERS:
+    for key, check in VALUE_CHECKS.items():
+        value = request.get(key)
+        if value is not None and (mistake := check(value)):
+            yield f"{key}: {_short_repr(value)} {mistake}"
+    scheduled = request.get("scheduledTime")
+    is_needed = scheduled or request.get("trigger") == "schedule"
+    if is_needed and scheduled_at(request) is None:
         yield (
-            f"trigger: {_shown(trigger)} is none of {', '.join(map(repr, TRIGGERS))}; leave it out"
-        )
-    scheduled = values.get("scheduledTime")
-    if (scheduled or trigger == "schedule") and scheduled_at(request) is None:
-        yield (
-            f"scheduledTime: {_shown(scheduled)} is not a time with a zone, "
+            f"scheduledTime: {_short_repr(scheduled)} is not a time with a zone, "
             "for example '2026-11-29T03:00:00Z'"
         )
-    schedule_arn = values.get("scheduleArn")
-    if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
-        yield f"scheduleArn: {_shown(schedule_arn)} is not the ARN of a schedule; leave it out"
-    mode = values.get("trainingMode", "FULL")
-    if mode not in get_args(TrainingMode):
-        yield (
-            f"trainingMode: {_shown(mode)} is neither 'FULL' nor 'UPDATE'; write one of them, or "
-            "leave it out"
-        )
-    resume = values.get("resume")
-    if resume is not None and not RUN_ID.fullmatch(str(resume)):
-        yield (
-            f"resume: {_shown(resume)} is not a run id; take it from the report of the run, "
-            "for example '20261129T030000Z'"
-        )
-    attempt = values.get("attempt", 1)
-    if isinstance(attempt, bool) or attempt not in range(1, MAX_ATTEMPTS + 1):
-        yield f"attempt: {_shown(attempt)} is not a whole number of 1 to {MAX_ATTEMPTS}"
+
+
+def _wrong_flag(value: object) -> str | None:
+    """Return a message if the value is not true or false."""
+    if isinstance(value, bool):
+        return None
+    return "is not a boolean; write true or false, without quotes"
+
+
+def _wrong_trigger(value: object) -> str | None:
+    """Return a message if the value is no trigger."""
+    if value in TRIGGERS:
+        return None
+    return f"is none of {', '.join(map(repr, TRIGGERS))}; leave it out"
+
+
+def _wrong_schedule_arn(value: object) -> str | None:
+    """Return a message if the value is not the ARN of a schedule."""
+    if SCHEDULE_ARN.fullmatch(str(value)):
+        return None
+    return "is not the ARN of a schedule; leave it out"
+
+
+def _wrong_training_mode(value: object) -> str | None:
+    """Return a message if the value is not a training mode."""
+    if value in get_args(TrainingMode):
+        return None
+    return "is neither 'FULL' nor 'UPDATE'; write one of them, or leave it out"
+
+
+def _wrong_run_id(value: object) -> str | None:
+    """Return a message if the value does not have the form of a run id."""
+    if RUN_ID.fullmatch(str(value)):
+        return None
+    return "is not a run id; take it from the report of the run, for example '20261129T030000Z'"
+
+
+def _wrong_attempt(value: object) -> str | None:
+    """Return a message if the value is not the number of an execution that finishes trials."""
+    if not isinstance(value, bool) and value in range(1, MAX_ATTEMPTS + 1):
+        return None
+    return f"is not a whole number of 1 to {MAX_ATTEMPTS}"
+
+
+VALUE_CHECKS: Mapping[str, Callable[[object], str | None]] = {
+    **dict.fromkeys(("skipImport", "dryRun", "force"), _wrong_flag),
+    "trigger": _wrong_trigger,
+    "scheduleArn": _wrong_schedule_arn,
+    "trainingMode": _wrong_training_mode,
+    "resume": _wrong_run_id,
+    "attempt": _wrong_attempt,
+}
+"""Key of the input -> the check of its value, which returns what is wrong with it, or None."""
 
 
 def _unknown_choices(key: str, request: Request, configured: Sequence[str]) -> Iterator[str]:
@@ -101,7 +127,7 @@ def _unknown_choices(key: str, request: Request, configured: Sequence[str]) -> I
     if chosen is None:
         return
     if not isinstance(chosen, list) or not chosen:
-        yield f"{key}: {_shown(chosen)} is not a list of one or more of {configured}"
+        yield f"{key}: {_short_repr(chosen)} is not a list of one or more of {configured}"
         return
     for value in chosen:
         if value not in configured:
@@ -116,9 +142,9 @@ def _wrong_export_date(configured: ConfiguredRun, request: Request) -> Iterator[
     day = _day(text)
     today = datetime.fromisoformat(configured["startedAt"]).astimezone(UTC).date()
     if day is None:
-        yield f"exportDate: {_shown(text)} is not a day, for example '{today}'"
+        yield f"exportDate: {_short_repr(text)} is not a day, for example '{today}'"
     elif day > today:
-        yield f"exportDate: {_shown(text)} is in the future; today is {today} in UTC"
+        yield f"exportDate: {_short_repr(text)} is in the future; today is {today} in UTC"
     for dataset in _chosen_datasets(configured["settings"], request):
         if DATE not in dataset["dataLocation"]:
             yield (
@@ -174,13 +200,13 @@ def _beside(request: Request, allowed: Collection[str], reason: str) -> Iterator
         yield f"{reason}, so {', '.join(keys)} would have no effect; leave {it} out"
 
 
-def _unknown_message(key: str, value: object, known: Sequence[str]) -> str:
+def _unknown_message(key: str, value: object, known_values: Sequence[str]) -> str:
     """Return a message that names the known value that is most like this value, or all of them."""
-    nearest = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected one of {list(known)}"
-    return f"{key}: {_shown(value)} is unknown; {hint}"
+    nearest = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected one of {list(known_values)}"
+    return f"{key}: {_short_repr(value)} is unknown; {hint}"
 
 
-def _shown(value: object) -> str:
+def _short_repr(value: object) -> str:
     """Return a value as Python writes it. A long value is cut."""
     return shortened(repr(value), MAX_SHOWN_BYTES)

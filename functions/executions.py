@@ -30,8 +30,6 @@ FIRST_EVENTS = 10
 """The number of history events to read. The result of the first state is among the first four."""
 LISTED_EXECUTIONS = 100
 """The number of executions that are searched. With a run each day they go back three months."""
-
-
 TRIAL_PAUSE = timedelta(hours=1)
 """The time between two executions that finish trials."""
 REPEATED_TRIAL = re.compile(r"trial-(?!1-)[0-9]+-")

@@ -71,8 +71,8 @@ def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
     end = f"… (cut, {len(text):,} characters)"
     room = max_bytes - json_bytes(end)
     sizes = accumulate(map(json_bytes, text))
-    kept = sum(1 for _ in takewhile(lambda size: size <= room, sizes))
-    return text[:kept].rstrip() + end
+    kept_count = sum(1 for _ in takewhile(lambda size: size <= room, sizes))
+    return text[:kept_count].rstrip() + end
 
 
 def shortened_list(
@@ -86,8 +86,8 @@ def shortened_list(
     if not sizes or sizes[-1] <= max_bytes:
         return list(texts)
     room = max_bytes - json_bytes(end.format(len(texts))) - len('"", ')
-    kept = sum(1 for size in sizes if size <= room)
-    return [*texts[:kept], end.format(len(texts) - kept)]
+    kept_count = sum(1 for size in sizes if size <= room)
+    return [*texts[:kept_count], end.format(len(texts) - kept_count)]
 
 
 def shortened_texts(value: object, max_bytes: int) -> object:

@@ -273,13 +273,15 @@ def _request_checks(key: str, probe: ProbeArgs) -> Iterator[Check]:
     """Yield the checks of the fields that make the request. They must make exactly one request."""
     allowed = "userId, itemId, or userId with an inputList"
     fields = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
-    given = [name for name, value in fields.items() if value is not None]
-    if not given:
+    request_keys = [name for name, value in fields.items() if value is not None]
+    if not request_keys:
         yield Check(key, f"has nothing to request; set {allowed}")
-    elif given == ["inputList"]:
+    elif request_keys == ["inputList"]:
         yield Check(f"{key}.inputList", "needs the user for whom it is ranked; add userId")
-    elif "itemId" in given and len(given) > 1:
-        yield Check(key, f"has {' and '.join(given)}, which are two requests; keep only {allowed}")
+    elif "itemId" in request_keys and len(request_keys) > 1:
+        yield Check(
+            key, f"has {' and '.join(request_keys)}, which are two requests; keep only {allowed}"
+        )
     for name, text in (("userId", probe.user_id), ("itemId", probe.item_id)):
         if text is not None:
             yield Check(f"{key}.{name}", values.id_error(text), value=text or None)

@@ -171,8 +171,8 @@ def shortest_seconds_between_runs(text: str, timezone: str) -> int:
         return round(period.total_seconds())
     zone = ZoneInfo(timezone)
     times = [time.replace(tzinfo=zone) for time in _times_in_a_year(text)]
-    fired = [time.astimezone(UTC) for time in times if _is_real_time(time)]
-    gaps = [later - earlier for earlier, later in pairwise(fired)]
+    firings = [time.astimezone(UTC) for time in times if _is_real_time(time)]
+    gaps = [later - earlier for earlier, later in pairwise(firings)]
     return round(min(gaps, default=_YEAR).total_seconds())
 
 

@@ -57,9 +57,9 @@ def update_campaign(
     """
     target = update["targetVersionArn"]
     campaign = describe_campaign(client, planned_campaign["campaignArn"])
-    sent: Job = {**update, "phase": "UNDER_WAY"}
+    sent_job: Job = {**update, "phase": "UNDER_WAY"}
     if live_version(campaign) == target or _is_updating_to(campaign, target):
-        return sent
+        return sent_job
     reason = busy_reason(campaign)
     if reason is None and live_version(campaign) != evaluation["comparedWith"]:
         reason = f"the campaign serves {campaign['solutionVersionArn']} now"
@@ -69,7 +69,7 @@ def update_campaign(
         except client.exceptions.ResourceInUseException:
             reason = "Personalize answers that the campaign is in use"
     if reason is None:
-        return sent
+        return sent_job
     return postponed_job(
         planned_campaign["campaignArn"],
         reason,

@@ -62,9 +62,9 @@ def config_digest(solution: SolutionTypeDef | SolutionVersionTypeDef) -> str:
     fields = cast("Mapping[str, object]", solution)
     config = dict(cast("Mapping[str, object]", fields.get("solutionConfig") or {}))
     config.pop("autoTrainingConfig", None)
-    deciding = {**{key: fields.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
-    used = {key: value for key, value in deciding.items() if value}
-    return short_hash(json.dumps(used, sort_keys=True, default=str), CONFIG_DIGITS)
+    values = {**{key: fields.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
+    values_in_use = {key: value for key, value in values.items() if value}
+    return short_hash(json.dumps(values_in_use, sort_keys=True, default=str), CONFIG_DIGITS)
 
 
 def newest_end(jobs_of_datasets: JobsOfDatasets) -> datetime | None:

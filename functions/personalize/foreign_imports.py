@@ -35,7 +35,7 @@ def foreign_imports(
     client: PersonalizeClient,
     settings: Settings,
     jobs_of_datasets: JobsOfDatasets,
-    known: Mapping[str, str | None],
+    known_imports: Mapping[str, str | None],
     *,
     since: datetime,
 ) -> ForeignImports:
@@ -48,8 +48,8 @@ def foreign_imports(
         client: a client for reads.
         settings: the settings of the pipeline.
         jobs_of_datasets: the import jobs of all datasets of the group.
-        known: type of each configured dataset -> the import job that it held when the run was
-            planned or that the run has created, or None if there was none.
+        known_imports: type of each configured dataset -> its newest import job when the run was
+            planned, or the import job that the run has created since, or None without one.
         since: the start of the run. Earlier imports of datasets that are not configured are not
             returned.
     """
@@ -57,7 +57,7 @@ def foreign_imports(
     imports = ForeignImports([], [], [])
     for dataset_arn, jobs in jobs_of_datasets.items():
         is_configured = dataset_arn in types
-        known_arn = known.get(types.get(dataset_arn, ""))
+        known_arn = known_imports.get(types.get(dataset_arn, ""))
         for job in _unknown_jobs(jobs, known_arn, None if is_configured else since):
             arn = job["datasetImportJobArn"]
             is_known = created_by_any_run(tags_of(client, arn))

@@ -167,14 +167,14 @@ def _imports_this_export(
 ) -> bool:
     """Return True if a run created the job for the planned export, which did not change since."""
     tags = tags_of(client, job["datasetImportJobArn"])
-    wanted = planned_import["tags"]
-    if RUN not in tags or (planned_import["isRequested"] and tags[RUN] != wanted[RUN]):
+    planned_tags = planned_import["tags"]
+    if RUN not in tags or (planned_import["isRequested"] and tags[RUN] != planned_tags[RUN]):
         return False
-    if tags.get(CONFIRMED) == wanted[PLANNED]:
+    if tags.get(CONFIRMED) == planned_tags[PLANNED]:
         return True
     newest = planned_import["newestObjectAt"]
     was_changed = newest is not None and datetime.fromisoformat(newest) > job["creationDateTime"]
-    return tags.get(PLANNED) == wanted[PLANNED] and not was_changed
+    return tags.get(PLANNED) == planned_tags[PLANNED] and not was_changed
 
 
 def _confirm(
@@ -223,31 +223,31 @@ def _adopt_by_name(
         NameTaken: this run did not create the import job, or wants other parameters.
     """
     dataset = dataset_settings(settings, planned_import["type"])
-    wanted = _ImportParameters(
+    planned = _ImportParameters(
         dataset["datasetArn"],
         planned_import["dataLocation"],
         dataset["importMode"],
         settings["importRoleArn"],
     )
-    arn_prefix = wanted.dataset_arn.split(":dataset/")[0]
+    arn_prefix = planned.dataset_arn.split(":dataset/")[0]
     arn = f"{arn_prefix}:dataset-import-job/{planned_import['jobName']}"
     import_job = _describe(client, arn)
-    existing = _ImportParameters(
+    present = _ImportParameters(
         import_job["datasetArn"],
         import_job["dataSource"].get("dataLocation"),
         import_mode_of(import_job),
         import_job.get("roleArn"),
     )
-    if existing != wanted:
+    if present != planned:
         differences = [
-            f"{name} {existing_value} instead of {wanted_value}"
-            for name, existing_value, wanted_value in zip(
+            f"{name} {present_value} instead of {planned_value}"
+            for name, present_value, planned_value in zip(
                 ("datasetArn", "dataLocation", "importMode", "roleArn"),
-                existing,
-                wanted,
+                present,
+                planned,
                 strict=True,
             )
-            if existing_value != wanted_value
+            if present_value != planned_value
         ]
         raise NameTaken(
             f"{arn} already exists, with {' and '.join(differences)}; start a new run, or set the "

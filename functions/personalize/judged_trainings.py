@@ -55,7 +55,7 @@ def judged_training(
         return training
     version = describe_version(client, training["arn"])
     solution = client.describe_solution(solutionArn=version["solutionArn"])["solution"]
-    known_arns = [known for known in known_imports.values() if known]
+    known_arns = [arn for arn in known_imports.values() if arn]
     imports = group_imports(client, solution["datasetGroupArn"], known_arns)
     if not imports.is_complete:
         warning = "the lists of import jobs are too long, so it is not known what was learned"

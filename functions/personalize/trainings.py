@@ -72,7 +72,7 @@ def create_solution_version(
         return _job_of(version, foreign=planned_solution["existingVersionIsForeign"])
     arn = planned_solution["solutionArn"]
     solution = client.describe_solution(solutionArn=arn)["solution"]
-    known_arns = [known for known in known_imports.values() if known]
+    known_arns = [arn_of_import for arn_of_import in known_imports.values() if arn_of_import]
     imports = group_imports(client, solution["datasetGroupArn"], known_arns)
     started_at = datetime.fromisoformat(run["startedAt"])
     foreign = foreign_imports(client, settings, imports.jobs, known_imports, since=started_at)

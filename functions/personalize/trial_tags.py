@@ -57,16 +57,16 @@ class TrialTags(NamedTuple):
 
 def read_trial_tags(tags: Tags, solution_arn: str) -> TrialTags:
     """Return what the tags of a campaign of this solution say about its versions."""
-    read = {key: tags.get(key, NONE) for key in (TRIAL, GOOD, PREVIOUS)}
-    good, previous = (_version(read[key], solution_arn) for key in (GOOD, PREVIOUS))
-    trial, rolled_back_at = _read_trial_tag(read[TRIAL], solution_arn)
+    values = {key: tags.get(key, NONE) for key in (TRIAL, GOOD, PREVIOUS)}
+    good, previous = (_version(values[key], solution_arn) for key in (GOOD, PREVIOUS))
+    trial, rolled_back_at = _read_trial_tag(values[TRIAL], solution_arn)
     missing = {
-        TRIAL: trial is None and read[TRIAL] not in (NONE, ended_value(rolled_back_at)),
-        GOOD: good is None and read[GOOD] != NONE,
-        PREVIOUS: previous is None and read[PREVIOUS] != NONE,
+        TRIAL: trial is None and values[TRIAL] not in (NONE, ended_value(rolled_back_at)),
+        GOOD: good is None and values[GOOD] != NONE,
+        PREVIOUS: previous is None and values[PREVIOUS] != NONE,
     }
     warnings = [
-        f"the tag {key} has the value {read[key][:60]!r}, which no run has written, so it is "
+        f"the tag {key} has the value {values[key][:60]!r}, which no run has written, so it is "
         "ignored; remove the tag"
         for key, is_missing in missing.items()
         if is_missing

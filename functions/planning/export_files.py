@@ -76,11 +76,11 @@ def other_files(situation: Situation) -> Iterator[str]:
     It is not documented whether Personalize imports them, skips them, or fails.
     """
     export = situation.export
-    others = [file.key for file in export.objects if not file.key.lower().endswith(".csv")]
-    if others and export.location.endswith("/"):
+    other_keys = [file.key for file in export.objects if not file.key.lower().endswith(".csv")]
+    if other_keys and export.location.endswith("/"):
         yield (
-            f"names of objects at {export.location} do not end in .csv: {_names(others)}; if the "
-            "import fails because of them, rename them, or write them outside of this location"
+            f"names of objects at {export.location} do not end in .csv: {_names(other_keys)}; if "
+            "the import fails because of them, rename them, or write them outside of this location"
         )
 
 
@@ -100,6 +100,6 @@ def byte_order_mark(situation: Situation) -> Iterator[str]:
 
 def _names(keys: Sequence[str]) -> str:
     """Return the first keys, and the number of the others."""
-    others = len(keys) - SHOWN_KEYS
+    hidden_count = len(keys) - SHOWN_KEYS
     names = ", ".join(keys[:SHOWN_KEYS])
-    return f"{names} and {others} more" if others > 0 else names
+    return f"{names} and {hidden_count} more" if hidden_count > 0 else names

@@ -65,10 +65,10 @@ def wrong_columns(situation: Situation) -> Iterator[str]:
 def unknown_columns(situation: Situation) -> Iterator[str]:
     """Yield a message for columns that are not in the schema, which are not imported."""
     export = situation.export
-    known = {field["name"] for field in situation.fields}
+    schema_columns = {field["name"] for field in situation.fields}
     columns = dict.fromkeys(name for file in export.samples for name in file.header)
-    unknown = [printable(name[:SHOWN_CHARACTERS]) for name in columns if name not in known]
-    if unknown and known:
+    unknown = [printable(name[:SHOWN_CHARACTERS]) for name in columns if name not in schema_columns]
+    if unknown and schema_columns:
         yield (
             f"{export.location} has columns that the dataset's schema lacks: {', '.join(unknown)}; "
             "they are not imported; remove them, or rename them if a name is misspelt"
@@ -123,13 +123,13 @@ def _equal_columns(
 ) -> str | None:
     """Return a message if the file has other columns than the first file."""
     del fields
-    different = sorted(set(file.header) ^ set(files[0].header))
-    if not different:
+    differing_columns = sorted(set(file.header) ^ set(files[0].header))
+    if not differing_columns:
         return None
+    column = printable(differing_columns[0][:SHOWN_CHARACTERS])
     return (
-        f"this file and {files[0].key} do not both have the column "
-        f"{printable(different[0][:SHOWN_CHARACTERS])}, but all files of an import must have the "
-        "same columns; repeat the export"
+        f"this file and {files[0].key} do not both have the column {column}, but all files of an "
+        "import must have the same columns; repeat the export"
     )
 
 
@@ -201,8 +201,8 @@ def _wrong_value(row: Row, columns: Sequence[_Column], now: datetime) -> str | N
             continue
         for check in column.checks:
             if problem := check(value, column.field, now):
-                shown = value[:SHOWN_CHARACTERS]
-                return f"line {row.line}: {column.field['name']} is {shown!r}, {problem}"
+                shown_value = value[:SHOWN_CHARACTERS]
+                return f"line {row.line}: {column.field['name']} is {shown_value!r}, {problem}"
     return None
 
 

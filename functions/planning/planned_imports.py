@@ -161,10 +161,10 @@ def durations_of(newest_first: Iterable[TimedJob]) -> list[int]:
     ]
 
 
-def first_name_to_use(name_of_attempt: Callable[[int], str], used: Collection[str]) -> str:
+def first_name_to_use(name_of_attempt: Callable[[int], str], used_names: Collection[str]) -> str:
     """Return the name of the first attempt that is not used yet. Attempts count from 1."""
     names = (name_of_attempt(attempt) for attempt in count(1))
-    return next(name for name in names if name not in used)
+    return next(name for name in names if name not in used_names)
 
 
 def _import_name(situation: Situation) -> str:

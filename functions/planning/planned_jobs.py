@@ -46,19 +46,19 @@ def planned_solution(situation: Situation) -> PlannedSolution | None:
     """
     world, solution = situation.world, situation.solution
     must_train = needs_training(situation)
-    existing = None if must_train else up_to_date_version(situation)
-    campaigns = _campaigns_to_update(situation, existing)
-    if not must_train and (existing is None or not campaigns):
+    existing_version = None if must_train else up_to_date_version(situation)
+    campaigns = _campaigns_to_update(situation, existing_version)
+    if not must_train and (existing_version is None or not campaigns):
         return None
-    mode = _training_mode(situation, existing)
+    mode = _training_mode(situation, existing_version)
     versions = world.versions[solution["solutionArn"]]
     requested_by = training_requested_by(situation)
     return {
         "solutionArn": solution["solutionArn"],
         "versionName": _version_name(situation),
         "trainingMode": mode,
-        "existingVersionArn": existing.arn if existing else None,
-        "existingVersionIsForeign": existing is not None and existing.is_foreign,
+        "existingVersionArn": existing_version.arn if existing_version else None,
+        "existingVersionIsForeign": existing_version is not None and existing_version.is_foreign,
         "isRequested": requested_by is not None,
         "tags": {
             RUN: situation.run["id"],
@@ -92,7 +92,7 @@ def _version_name(situation: Situation) -> str:
 
 
 def _campaigns_to_update(
-    situation: Situation, existing: TrainedVersion | None
+    situation: Situation, existing_version: TrainedVersion | None
 ) -> Sequence[CampaignSettings]:
     """Return the campaigns of the selected solution that shall serve the version of this run.
 
@@ -100,20 +100,20 @@ def _campaigns_to_update(
     is deployed only to the campaigns that wait for it.
     """
     campaigns = situation.solution["campaigns"]
-    if existing is None:
+    if existing_version is None:
         return campaigns
-    if not is_active(existing.status) or existing.tags.get(VERDICT) == ROLLED_BACK:
+    if not is_active(existing_version.status) or existing_version.tags.get(VERDICT) == ROLLED_BACK:
         return []
-    if is_resumed(situation.run) and existing.belongs_to(situation.run["id"]):
+    if is_resumed(situation.run) and existing_version.belongs_to(situation.run["id"]):
         return campaigns
     return [
         campaign
         for campaign in campaigns
-        if waits_for(existing, campaign, situation.settings, situation.world)
+        if waits_for(existing_version, campaign, situation.settings, situation.world)
     ]
 
 
-def _training_mode(situation: Situation, existing: TrainedVersion | None) -> TrainingMode:
+def _training_mode(situation: Situation, existing_version: TrainedVersion | None) -> TrainingMode:
     """Return the mode of the request, else of the existing version, else of the settings.
 
     The UPDATE of the settings becomes FULL if there is no FULL version, if the newest FULL version
@@ -121,8 +121,8 @@ def _training_mode(situation: Situation, existing: TrainedVersion | None) -> Tra
     """
     if mode := situation.run["request"].get("trainingMode"):
         return mode
-    if existing:
-        return existing.mode
+    if existing_version:
+        return existing_version.mode
     solution = situation.solution
     if solution["trainingMode"] == "FULL" or _last_update_was_bad(situation):
         return "FULL"

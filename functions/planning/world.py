@@ -299,10 +299,10 @@ def _read_import_tags(
     for dataset_arn in dataset_arns:
         jobs = jobs_of_datasets.get(dataset_arn, [])
         newest = newest_import(jobs)
-        remembered = [*running_imports(jobs), *([newest] if newest else [])]
+        jobs_to_read = [*running_imports(jobs), *([newest] if newest else [])]
         if dataset_arn in dated:
-            remembered += [job for job in jobs if is_active(job["status"])][:DATED_IMPORTS]
-        for job in remembered:
+            jobs_to_read += [job for job in jobs if is_active(job["status"])][:DATED_IMPORTS]
+        for job in jobs_to_read:
             by_job[job["datasetImportJobArn"]] = read_tags(job["datasetImportJobArn"])
         if full_tags := _first_tags_of_a_run(_newest_full(jobs), read_tags):
             last_full[dataset_arn] = full_tags

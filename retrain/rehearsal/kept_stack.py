@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from retrain.rehearsal.deployed_stack import DeployedStack
 
 CHECK_SECONDS = 1
-"""The seconds between two looks at the executions."""
+"""The seconds between two checks of the executions."""
 
 
 @dataclass
