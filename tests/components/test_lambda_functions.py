@@ -176,8 +176,6 @@ EXECUTION_PERMISSIONS = {
         allow(["states:ListExecutions"], [MACHINE]),
         allow(["states:GetExecutionHistory"], [EXECUTIONS]),
     ],
-    "plan_retraining": [allow(["states:ListExecutions"], [MACHINE])],
-    "create_solution_version": [allow(["states:ListExecutions"], [MACHINE])],
     "report_outcome": [allow(["states:StartExecution"], [MACHINE])],
     "close_run": [
         allow(["states:ListExecutions", "states:StartExecution"], [MACHINE]),

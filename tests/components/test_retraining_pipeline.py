@@ -57,9 +57,7 @@ INDEX = "personalize-retraining:index:"
 PIPELINE = f"{INDEX}RetrainingPipeline"
 CALLED_STEPS = [step.replace("_", "-") for step in STEPS if step not in CALLED_BY_EVENTS]
 """The steps that the state machine calls."""
-STEPS_WITH_EXECUTIONS = [
-    *("begin-run", "plan-retraining", "create-solution-version", "report-outcome", "close-run")
-]
+STEPS_WITH_EXECUTIONS = ["begin-run", "report-outcome", "close-run"]
 """The steps with a policy on the state machine or its executions."""
 
 CHILDREN = {
