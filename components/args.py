@@ -39,8 +39,8 @@ class DatasetArgs:
     data_location: pulumi.Input[str]
     """`s3://bucket/file.csv`, or a folder that ends in `/`: its files are imported.
 
-    Files in subfolders are not imported. The files are plain CSV in UTF-8, and apart from those of
-    the other datasets. `{date}` is the day of the run in UTC, for example 2026-11-29.
+    Files in subfolders are not imported. The files are plain CSV in UTF-8. Each dataset needs a
+    location of its own. `{date}` is the day of the run in UTC, for example 2026-11-29.
     """
     import_mode: ImportMode = "FULL"
     """`FULL` replaces all bulk data of the dataset, and `INCREMENTAL` adds to it.
