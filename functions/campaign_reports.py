@@ -59,8 +59,11 @@ def campaign_report(result: CampaignResult, standings: Standings) -> CampaignRep
         "failure": _failure(result),
     }
     version = update.get("targetVersionArn") if update else None
-    if served is None or is_latest(served):
+    if standing is None or (served and is_latest(served)):
         return report
+    if report["outcome"] == "DEPLOYED" and served is None:
+        failure = "the campaign serves nothing now, because it is not ACTIVE any more"
+        return {**report, "outcome": "FAILED", "failure": failure}
     if report["outcome"] == "DEPLOYED" and served != version:
         failure = f"the campaign serves {served} now, not {version}: somebody has moved it since"
         return {**report, "outcome": "SKIPPED", "failure": failure}

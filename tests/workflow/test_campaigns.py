@@ -125,6 +125,18 @@ def test_a_campaign_that_is_deleted_during_the_run_fails_without_the_others():
     assert "ResourceNotFoundException" in failures(execution)["mail"]
 
 
+def test_a_campaign_that_is_deleted_right_before_the_report_is_not_reported_as_deployed():
+    def delete_home(_event):
+        pipeline.client.delete_campaign(campaignArn=campaign_arn())
+
+    with deploy(handlers=before_step("report_outcome", delete_home)) as pipeline:
+        execution = pipeline.run(skipImport=True)
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
+    assert failures(execution)["home"] == (
+        "the campaign serves nothing now, because it is not ACTIVE any more"
+    )
+
+
 # Foreign updates and versions
 
 
