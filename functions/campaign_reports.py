@@ -77,7 +77,7 @@ def with_trials(plan: Plan, document: RunToPlan) -> Plan:
     """Return the plan of a run with its finished trials: a line about each, and the worst outcome.
 
     The document contains no results of trials after this. They would need as much space as the
-    results of the campaigns, and the document of a large pipeline has no such space.
+    results of the campaigns, and the document of a large pipeline has no space for both.
     """
     trials = [campaign_report(result, {}) for result in document.get("trials", [])]
     warnings = document["unfinished"]["warnings"] if "unfinished" in document else []
@@ -99,16 +99,16 @@ def worst_outcome(outcomes: Sequence[Outcome]) -> Outcome:
     return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
 
 
-def trial_warnings(standings: Standings, later: str) -> Iterator[str]:
+def trial_warnings(standings: Standings, trials_note: str) -> Iterator[str]:
     """Yield a warning for each campaign that still has a version on trial.
 
-    `later` says who finishes the trial (`trial_executions.py`).
+    `trials_note` says who finishes the trial (`trial_executions.py`).
     """
     for arn, standing in standings.items():
         if version := standing["versionOnTrial"]:
             yield (
                 f"{arn}: {version} is on trial: no probe has found yet whether it answers well; "
-                f"{later}"
+                f"{trials_note}"
             )
 
 

@@ -95,8 +95,8 @@ def _close_run(detail: Detail) -> RunReport | None:
         "error": {**error, "Cause": "; ".join([error["Cause"], *messages])},
     }
     standings = read_standings(write_client(), configured["settings"])
-    later = _finish_trials(document["run"], standings, status=error["Error"])
-    return log_report("close_run", report_of(document, standings, later))
+    trials_note = _finish_trials(document["run"], standings, status=error["Error"])
+    return log_report("close_run", report_of(document, standings, trials_note))
 
 
 def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:

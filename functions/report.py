@@ -92,21 +92,22 @@ class ReportedRun(FinishedRun, total=False):
 
 
 def report_of(
-    document: FinishedRun, standings: Standings | None = None, later: str = ""
+    document: FinishedRun, standings: Standings | None = None, trials_note: str = ""
 ) -> RunReport:
     """Return the report of a run. The document may end at any state.
 
     Args:
         document: the output of the last state that has succeeded.
         standings: what the campaigns serve now.
-        later: who finishes the trials that have not ended (`trial_executions.py`).
+        trials_note: a part of a message, which says who finishes the trials that have not ended
+            (`trial_executions.py`).
     """
     standings = standings or {}
     run = run_of_document(document)
     imports = [_import_report(result) for result in _import_results(document)]
     solutions = [_solution_report(result, standings) for result in _solution_results(document)]
     trials = [campaign_report(result, standings) for result in document.get("trials", [])]
-    warnings = [*trial_warnings(standings, later), *_warnings(document, solutions)]
+    warnings = [*trial_warnings(standings, trials_note), *_warnings(document, solutions)]
     report: RunReport = {
         "status": _status(document, imports, solutions, trials),
         "runId": run["id"],

@@ -14,6 +14,6 @@ def handler(event: FinishedRun, _context: object) -> ReportedRun:
     If a version is still on trial, start an execution that finishes the trial.
     """
     standings = read_standings(read_client(), event["settings"])
-    later = finish_trials_later(stepfunctions(), run_of_document(event), standings)
-    report = report_of(event, standings, later)
+    trials_note = finish_trials_later(stepfunctions(), run_of_document(event), standings)
+    report = report_of(event, standings, trials_note)
     return output_of(event, log_report("report_outcome", report))

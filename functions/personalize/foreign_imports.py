@@ -77,7 +77,8 @@ def _unknown_jobs(
 ) -> Iterator[DatasetImportJobSummaryTypeDef]:
     """Yield the import jobs of a dataset that are running or did not end before the known import.
 
-    Without a known import, yield those that ended after `since`, or all if there is no such time.
+    Without a known import, yield the import jobs that ended after `since`, or all import jobs if
+    `since` is None.
     """
     known_ends = [
         job["lastUpdatedDateTime"] for job in jobs if job["datasetImportJobArn"] == known_arn

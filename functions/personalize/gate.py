@@ -19,7 +19,7 @@ def judge(
 
     A version without the metric of a rule is rejected if the rule has a minimum. A metric that one
     of the versions lacks cannot have dropped too far. A note says that it was not compared. NaN and
-    infinity are not compared either: a new version with such a value is rejected.
+    infinity are not compared either, and a new version with one of them is rejected.
 
     Args:
         new: metrics of the new version, as GetSolutionMetrics returns them.

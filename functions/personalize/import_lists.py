@@ -54,7 +54,7 @@ def import_jobs(
 def group_imports(
     client: PersonalizeClient, group_arn: str, known_arns: Collection[str] = ()
 ) -> GroupImports:
-    """Return the import jobs of all datasets of a group, also of those that are not configured.
+    """Return the import jobs of all datasets of a group, also of datasets that are not configured.
 
     A list may lack a new import job, so the import jobs in `known_arns` are described if they are
     not in the lists. All lists together are read for at most the reading time of one list.

@@ -26,8 +26,7 @@ LONGEST_READING = timedelta(seconds=60)
 def read_standings(client: PersonalizeClient, settings: Settings) -> dict[str, CampaignStanding]:
     """Return campaign ARN -> what the campaign serves, for each configured campaign.
 
-    A campaign that cannot be read is left out, because the report says everything else all the
-    same.
+    A campaign that cannot be read is left out. The report still says everything else.
     """
     end = clock.now() + LONGEST_READING
     standings: dict[str, CampaignStanding] = {}

@@ -79,8 +79,8 @@ class TrainedVersion:
     def has_learned(self, digest: str | None) -> bool:
         """Return True if the version counts and has this digest.
 
-        All versions count, except those that failed and those that are mixed. Without a digest no
-        version has learned it.
+        All versions count, except failed and mixed versions. Without a digest no version has
+        learned it.
         """
         counts = self.is_known and not is_failed(self.status)
         return counts and self.learned == Learned(digest=digest or "", is_mixed=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..executions import DATE, day_of
 from ..personalize.statuses import cannot_succeed
 from ..personalize.tags import BYTES, CONFIRMED, COUNTED, FIRST_LEVEL, PLANNED, RUN
-from .planned_imports import goes_back
+from .planned_imports import has_export_date
 from .world import newest_active
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     dataset, run = situation.dataset, situation.run
     if dataset["importMode"] != "FULL" or not _location_has_date(situation):
         return
-    if goes_back(situation):
+    if has_export_date(situation):
         return
     last_run_id = situation.world.tags_of_newest_import(dataset["datasetArn"]).get(RUN)
     if last_run_id is not None and day_of(last_run_id) > day_of(run["id"]):
@@ -70,7 +70,7 @@ def truncated_export(situation: Situation) -> Iterator[str]:
     tags = situation.world.last_full_import_tags.get(dataset["datasetArn"], {})
     if dataset["importMode"] != "FULL" or BYTES not in tags or not export.objects:
         return
-    if goes_back(situation):
+    if has_export_date(situation):
         return
     if export.location.endswith("/") and tags.get(COUNTED) != FIRST_LEVEL:
         return
@@ -102,7 +102,7 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
     written_at = export.marker_written_at
     last_import = newest_active(_import_jobs(situation))
     is_old = last_import is not None and written_at <= last_import["creationDateTime"]
-    if last_import and is_old and not goes_back(situation):
+    if last_import and is_old and not has_export_date(situation):
         yield (
             f"the ready marker {marker} was written at "
             f"{written_at.isoformat(timespec='seconds')}, before the last import at "

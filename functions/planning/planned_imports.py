@@ -101,8 +101,8 @@ def imports_are_requested(situation: Situation) -> bool:
     return is_forced or not situation.settings["skipWhenUnchanged"]
 
 
-def goes_back(situation: Situation) -> bool:
-    """Return True if a person has asked for the export of a certain day."""
+def has_export_date(situation: Situation) -> bool:
+    """Return True if the input names the day of the exports to import."""
     return "exportDate" in situation.run["request"]
 
 
@@ -125,7 +125,7 @@ def is_imported(situation: Situation) -> bool:
         return True
     if situation.dataset.get("day") is None:
         return False
-    must_be_newest = situation.dataset["importMode"] == "FULL" and goes_back(situation)
+    must_be_newest = situation.dataset["importMode"] == "FULL" and has_export_date(situation)
     return not must_be_newest and _was_imported_before(situation)
 
 

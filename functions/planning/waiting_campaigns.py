@@ -52,7 +52,7 @@ def _was_moved(
 ) -> bool:
     """Return True if somebody has moved the campaign since the version was created.
 
-    The latest update is no such move if it is an update to the version, if it is older than the
+    The latest update does not count if it is an update to the version, if it is older than the
     version, or if it is the last rollback of the campaign.
     """
     update = campaign.get("latestCampaignUpdate")

@@ -397,7 +397,7 @@ def final_report(result, served, on_trial=None):
     """Return the report of a run with this result, after which the campaign serves a version."""
     standings = {CAMPAIGN: {"servedVersionArn": served, "versionOnTrial": on_trial}}
     document = finished(solutions=[solution_result(campaigns=[result])])
-    return report_of(document, standings, later="somebody finishes it")
+    return report_of(document, standings, trials_note="somebody finishes it")
 
 
 def final_campaign(result, served):
