@@ -1,6 +1,6 @@
 """Checks an export against what was imported before. Each guard yields messages.
 
-`export_files.py` checks the files of an export, and `export_rows.py` its columns and rows.
+The other modules `export_*.py` check its files, columns, values and number of rows.
 """
 
 from __future__ import annotations

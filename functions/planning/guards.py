@@ -1,8 +1,8 @@
 """The table of the guards, which check a run before anything is imported or trained.
 
-Each guard is a function that yields messages. The functions are in the modules `*_guards.py`,
-`export_files.py` and `export_rows.py`, by subject. A new guard needs a function, a row in the table
-`GUARDS`, a test, and the page that `python -m docs.guards` prints.
+Each guard is a function that yields messages. The functions are in the modules `*_guards.py` and
+`export_*.py`, by subject. A new guard needs a function, a row in the table `GUARDS`, a test, and
+the page that `python -m docs.guards` prints.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Literal, NamedTuple
 
 from . import (
     campaign_guards,
+    export_columns,
     export_files,
     export_guards,
     export_rows,
+    export_values,
     import_guards,
     resource_guards,
     run_guards,
@@ -151,14 +153,14 @@ GUARDS = (
         "header",
         "REFUSE",
         "export",
-        export_rows.wrong_columns,
+        export_columns.wrong_columns,
         "Correct the header, or the dataset's schema.",
     ),
     Guard(
         "values",
         "REFUSE",
         "export",
-        export_rows.wrong_values,
+        export_values.wrong_values,
         "Correct the row that the message shows.",
     ),
     Guard(
@@ -263,14 +265,14 @@ GUARDS = (
         "unknown columns",
         "WARN",
         "export",
-        export_rows.unknown_columns,
+        export_columns.unknown_columns,
         "Remove the columns, or correct their names.",
     ),
     Guard(
         "order of columns",
         "WARN",
         "export",
-        export_rows.order_of_columns,
+        export_columns.order_of_columns,
         "Nothing, or write the columns in the order of the schema.",
     ),
     Guard(

@@ -4,14 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from functions.planning.export_rows import (
-    few_rows_beside_events,
-    order_of_columns,
-    too_few_rows,
-    unknown_columns,
-    wrong_columns,
-    wrong_values,
-)
+from functions.planning.export_columns import order_of_columns, unknown_columns, wrong_columns
+from functions.planning.export_rows import few_rows_beside_events, too_few_rows
+from functions.planning.export_values import wrong_values
 from tests.functions.samples import (
     DATASET,
     FIELDS,

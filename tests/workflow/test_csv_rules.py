@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from emulator.personalize import csv_files as service_rules
 from functions import csv_files
 from functions.exports import read_export
-from functions.planning import export_files, export_rows
+from functions.planning import export_columns, export_files, export_rows, export_values
 from functions.planning.guards import GUARDS
 from tests.emulator.personalize_world import World
 from tests.functions.samples import NOW, dataset_settings, messages
@@ -23,7 +23,8 @@ from tests.workflow.bucket import Bucket
 OF_EXPORTS = [
     guard
     for guard in GUARDS
-    if guard.check.__module__ in (export_files.__name__, export_rows.__name__)
+    if guard.check.__module__
+    in {module.__name__ for module in (export_columns, export_files, export_rows, export_values)}
 ]
 """The guards that look only at the export and at the schema."""
 HEADER = "ITEM_ID,TIMESTAMP,CREATION_TIMESTAMP,VIEWS,PRICE,IN_STOCK,TITLE,TEXT"
@@ -215,8 +216,8 @@ def test_each_side_has_the_rules_of_which_there_are_examples():
         *csv_files.FILE_RULES,
         *csv_files.HEADER_RULES,
         *csv_files.LINE_RULES,
-        *export_rows.COLUMN_RULES,
-        *export_rows.VALUE_RULES,
+        *export_columns.COLUMN_RULES,
+        *export_values.VALUE_RULES,
     }
     personalize = {
         *service_rules.FILE_RULES,
