@@ -15,9 +15,7 @@ from .jobs import created_job, described_job, postponed_job, refused_job
 from .judged_trainings import adoption_tags, judged_training
 from .statuses import cannot_succeed, is_running
 from .tags import DIGEST, MIXED, RUN, UNKNOWN, api_tags, write_tags
-from .trained_versions import (
-    read_trained_versions,
-)
+from .trained_versions import read_trained_versions
 from .versions import describe_version, versions
 from .watch import watch
 
