@@ -185,6 +185,18 @@ def test_an_unknown_run_cannot_be_resumed_and_the_last_runs_are_named():
     ]
 
 
+def test_an_execution_whose_first_state_failed_is_not_named_as_a_run():
+    with deploy() as pipeline:
+        pipeline.machine.start({"datasets": ["x" * 262_000]}).wait()
+        execution = pipeline.machine.start({"resume": RUN_ID}).wait()
+    assert problems_of(execution) == [
+        (
+            f"resume: run {RUN_ID} did not begin in the last 100 executions of this state "
+            "machine; there are no earlier runs"
+        )
+    ]
+
+
 def test_a_run_cannot_be_resumed_after_the_import_of_a_later_run():
     with deploy() as pipeline:
         started = pipeline.start()
