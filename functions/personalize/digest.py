@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, cast
 
 from ..executions import short_hash
@@ -41,6 +42,13 @@ def digest_of(
 def joined_digest(imports: str, config: str) -> str:
     """Return a digest from its two parts."""
     return f"{imports}-{config}"
+
+
+def is_digest(text: str) -> bool:
+    """Return True if a text has the form of a digest."""
+    return (
+        re.fullmatch(f"[0-9a-f]{{{IMPORTS_DIGITS}}}-[0-9a-f]{{{CONFIG_DIGITS}}}", text) is not None
+    )
 
 
 def imports_digest(jobs_of_datasets: JobsOfDatasets, created_at: datetime) -> str:

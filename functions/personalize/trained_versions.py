@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .digest import config_digest, imports_digest, joined_digest, newest_end
+from .digest import config_digest, imports_digest, is_digest, joined_digest, newest_end
 from .jobs import planned_mode_of
 from .ownership import created_by_any_run
 from .statuses import cannot_succeed, is_active, is_failed, is_running
@@ -124,7 +124,9 @@ def learned_by(
     does not show this configuration in the form of the solution, the tag from its creation counts.
     """
     present = config_digest(solution)
-    at_creation = tags.get(DIGEST, "").rpartition("-")[2] or present
+    digest_at_creation = tags.get(DIGEST, "")
+    is_known = is_digest(digest_at_creation)
+    at_creation = digest_at_creation.rpartition("-")[2] if is_known else present
     config = present if config_digest(version) == present else at_creation
     digest = joined_digest(imports_digest(jobs_of_datasets, version["creationDateTime"]), config)
     is_mixed = bool(imports_during(version, jobs_of_datasets))
@@ -143,8 +145,11 @@ def imports_during(version: SolutionVersionTypeDef, jobs_of_datasets: JobsOfData
 
 
 def recorded_learning(tags: Tags) -> Learned | None:
-    """Return what the tags of a version say that it learned, or None if they do not say it yet."""
-    if DIGEST not in tags or tags.get(MIXED) not in ("true", "false"):
+    """Return what the tags of a version say that it learned, or None if they do not say it.
+
+    A person may have edited the tags. A value that is no digest counts as missing.
+    """
+    if not is_digest(tags.get(DIGEST, "")) or tags.get(MIXED) not in ("true", "false"):
         return None
     return Learned(digest=tags[DIGEST], is_mixed=tags[MIXED] == "true")
 

@@ -31,7 +31,8 @@ from tests.functions.samples import (
 )
 
 FOREIGN_JOB = job(FOREIGN_VERSION, foreign=True)
-RECORDED = {"retraining-digest": "d", "retraining-mixed": "false"}
+DIGEST = f"{'0' * 24}-{'0' * 8}"
+RECORDED = {"retraining-digest": DIGEST, "retraining-mixed": "false"}
 
 
 def expect_list(personalize, *summaries, solution=SOLUTION):

@@ -47,6 +47,7 @@ from tests.functions.samples import (
     version_summary,
 )
 
+DIGEST = f"{'0' * 24}-{'0' * 8}"
 OLD = version_summary()
 NEW = version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1))
 
@@ -403,7 +404,7 @@ def test_a_version_that_has_learned_the_newest_imports_is_read(service):
     monday = import_summary()["datasetImportJobArn"]
     service.import_tags = {monday: []}
     service.versions = [[OLD, NEW]]
-    learned = {"retraining-run": RUN_ID, "retraining-digest": "d", "retraining-mixed": "false"}
+    learned = {"retraining-run": RUN_ID, "retraining-digest": DIGEST, "retraining-mixed": "false"}
     service.version_tags = {VERSION: api_tags(learned)}
     (seen,) = service.read().trained_versions[SOLUTION]
     assert seen == TrainedVersion(
@@ -414,7 +415,7 @@ def test_a_version_that_has_learned_the_newest_imports_is_read(service):
         created_at=ago(1),
         ended_at=ago(70),
         tags=learned,
-        learned=Learned(digest="d", is_mixed=False),
+        learned=Learned(digest=DIGEST, is_mixed=False),
     ), "the older version cannot have learned the import"
 
 

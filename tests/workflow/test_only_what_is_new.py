@@ -108,6 +108,20 @@ def test_a_version_without_a_digest_counts_if_it_is_newer_than_every_import():
         assert (tags[DIGEST], tags[MIXED]) == (digest, "false"), "the run has written them"
 
 
+@pytest.mark.parametrize("value", ["", "x", "true"])
+def test_a_digest_that_a_person_has_edited_into_nonsense_is_written_again(value):
+    with deploy() as pipeline:
+        pipeline.run()
+        new = pipeline.versions()[-1]
+        digest = version_tags(pipeline, new)[DIGEST]
+        edited = [{"tagKey": DIGEST, "tagValue": value}]
+        pipeline.client.tag_resource(resourceArn=new, tags=edited)
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert pipeline.versions()[-1] == new, "nothing is trained twice on the same data"
+        assert version_tags(pipeline, new)[DIGEST] == digest
+    assert report(second)["status"] == "SKIPPED"
+
+
 def test_an_upgrade_repeats_no_import():
     with deploy() as pipeline:
         pipeline.run()
