@@ -112,13 +112,20 @@ def _until_first_execution(
 
 
 def _reason_of_executions(executions: Sequence[_EarlierRun]) -> str | None:
-    """Return why the run with these executions, newest first, cannot be resumed, or None."""
+    """Return why the run with these executions, newest first, cannot be resumed, or None.
+
+    All its executions must have ended without success, except dry runs.
+    """
     if not executions or "resume" in executions[-1].request:
         return f"did not begin in the last {LISTED_EXECUTIONS} executions of this state machine"
-    status = executions[0].status
-    if status in WITHOUT_SUCCESS:
-        return None
-    return f"is {status}; {WAYS_OUT.get(status, 'start a new run without resume')}"
+    # A dry run does nothing, and a later execution may have failed because it was refused.
+    statuses = [earlier.status for earlier in executions if not earlier.request.get("dryRun")]
+    if not statuses:
+        return "was a dry run; start a new run without resume"
+    for status in statuses:
+        if status not in WITHOUT_SUCCESS:
+            return f"is {status}; {WAYS_OUT.get(status, 'start a new run without resume')}"
+    return None
 
 
 def _reason_of_imports(

@@ -1,5 +1,7 @@
 """A resumed run imports and trains nothing again, and a version that waits is deployed."""
 
+import pytest
+
 from tests.workflow.pipeline import RUN_ID, SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, name, outcomes, problems_of, report
 from tests.world import MOVIES, PREFIX, interactions, solution
@@ -7,6 +9,13 @@ from tests.world import MOVIES, PREFIX, interactions, solution
 JOB_PREFIX = f"{PREFIX}-{RUN_ID}"
 VERSION_PREFIX = f"{JOB_PREFIX}-0b519087"
 UPDATING = MOVIES.with_solutions(solution(training_mode="UPDATE", full_every="7 days"))
+
+
+def refusal(execution):
+    """Return why a run cannot be resumed, and the runs that the message names instead."""
+    (problem,) = problems_of(execution)
+    *reasons, last_runs = problem.split("; ")
+    return "; ".join(reasons), last_runs
 
 
 def test_a_resumed_run_repeats_a_failed_import():
@@ -130,17 +139,21 @@ def test_a_dry_run_of_a_resumed_run_changes_nothing():
         pipeline.run(skipImport=True)
         execution = pipeline.run(resume=RUN_ID, dryRun=True)
         assert len(pipeline.versions()) == 2
-    assert report(execution)["status"] == "SKIPPED"
+        assert report(execution)["status"] == "SKIPPED"
+        resumed = pipeline.run(resume=RUN_ID)
+    assert outcomes(resumed) == DEPLOYED, "the run can still be resumed"
+
+
+def test_a_dry_run_cannot_be_resumed():
+    with deploy() as pipeline:
+        pipeline.run(dryRun=True)
+        execution = pipeline.run(resume=RUN_ID)
+    assert refusal(execution)[0] == (
+        f"resume: run {RUN_ID} was a dry run; start a new run without resume"
+    )
 
 
 # Runs that cannot be resumed
-
-
-def refusal(execution):
-    """Return why a run cannot be resumed, and the runs that the message names instead."""
-    (problem,) = problems_of(execution)
-    *reasons, last_runs = problem.split("; ")
-    return "; ".join(reasons), last_runs
 
 
 def test_a_run_that_succeeded_cannot_be_resumed():
@@ -152,6 +165,16 @@ def test_a_run_that_succeeded_cannot_be_resumed():
         f"resume: run {RUN_ID} is SUCCEEDED; nothing is left to do; start a new run without resume",
         f"the last runs are {RUN_ID} (SUCCEEDED, started 2026-11-29 03:00 UTC)",
     )
+
+
+@pytest.mark.parametrize("refused", [{}, {"force": True}])
+def test_a_refused_execution_does_not_make_a_run_resumable(refused):
+    with deploy() as pipeline:
+        pipeline.run()
+        pipeline.run(resume=RUN_ID, **refused)
+        execution = pipeline.run(resume=RUN_ID)
+        assert len(pipeline.versions()) == 2
+    assert refusal(execution)[0].startswith(f"resume: run {RUN_ID} is SUCCEEDED; ")
 
 
 def test_a_run_that_is_running_cannot_be_resumed():
