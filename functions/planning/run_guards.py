@@ -58,7 +58,8 @@ def nothing_new(situation: Situation) -> Iterator[str]:
     of_solutions = [situation.with_solution(solution) for solution in situation.solutions]
     if imports_to_do(situation) or any(map(planned_solution, of_solutions)):
         return
+    exports = "the exports were imported before" if situation.datasets else "nothing is imported"
     yield (
-        "nothing is new: the exports were imported before, no event tracker sends events, and "
-        "every solution was trained since then; to train anyway, start a run with force"
+        f"nothing is new: {exports}, no event tracker sends events, and every solution was trained "
+        "since the last import; to train anyway, start a run with force"
     )

@@ -418,8 +418,8 @@ def test_a_run_with_nothing_to_do_is_found():
     assert messages(nothing_new, **trained) == [], "the export was not imported yet"
     assert messages(nothing_new, request={"skipImport": True}, **trained) == [
         (
-            "nothing is new: the exports were imported before, no event tracker sends events, and "
-            "every solution was trained since then; to train anyway, start a run with force"
+            "nothing is new: nothing is imported, no event tracker sends events, and every "
+            "solution was trained since the last import; to train anyway, start a run with force"
         )
     ]
 

@@ -21,7 +21,7 @@ from tests.world import (
 
 NOTHING_NEW = (
     "nothing is new: the exports were imported before, no event tracker sends events, and "
-    "every solution was trained since then; to train anyway, start a run with force"
+    "every solution was trained since the last import; to train anyway, start a run with force"
 )
 
 
