@@ -29,7 +29,9 @@ def late_identity(endpoint: str, seconds: float) -> Iterator[str]:
             if b"Action=GetCallerIdentity" in body:
                 time.sleep(seconds)
             connection = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
-            connection.request(self.command, self.path, body, dict(self.headers))
+            # The emulator answers only to its own address.
+            headers = {**dict(self.headers), "Host": target.netloc}
+            connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
             content = response.read()
             self.send_response(response.status)

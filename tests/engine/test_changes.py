@@ -210,8 +210,8 @@ CHANGES = [
     ),
     Change(
         "an action that a function may do",
-        replace_in_step("report_outcome", "grants", {"any": ("sns:ListTopics",)}),
-        only("RolePolicy retraining-dev-report-outcome"),
+        replace_in_step("stop_solution_version", "grants", {"any": ("sns:ListTopics",)}),
+        only("RolePolicy retraining-dev-stop-solution-version"),
     ),
     Change(
         "the retries of the schedule",
