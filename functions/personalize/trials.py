@@ -101,8 +101,8 @@ def end_trial(
 
     - A version that has passed its probe is good from now on.
     - After a rollback the version gets a verdict, so that no run deploys it again. It gets none
-      unless the good version has passed the same probe. Otherwise the probe is at fault, and the
-      next run tries the version again.
+      unless its answers were bad and the good version has passed the same probe. Otherwise the
+      probe is at fault, and the next run tries the version again.
     - A version for which no good version is known gets its verdict while it is still served.
     - If the campaign was moved meanwhile, or was not updated, nothing is known about the version.
     """
@@ -208,12 +208,15 @@ def _end_of_trial(settings: Settings, campaign_arn: str, document: UpdatedCampai
         return {"outcome": "FAILED", "failure": None}
     probing_again = document["rollbackProbing"]
     has_probe = campaign_settings(settings, campaign_arn)["probe"] is not None
-    if has_probe and probing_again and probing_again["phase"] == "PASSED":
+    has_failed = has_probe and probing is not None and probing["phase"] == "FAILED"
+    if has_failed and probing_again and probing_again["phase"] == "PASSED":
         return {"outcome": "ROLLED_BACK", "failure": None}
     version_arn = document["update"]["targetVersionArn"]
     if probing_again and probing_again["phase"] == "FAILED":
         fault = f"the version before it answers as badly: {probing_again['failure']}"
         failure = f"the probe is at fault, because {fault}; correct the probe"
+    elif has_probe and not has_failed:
+        failure = "the probe ended with an error before it had judged the version"
     else:
         failure = "the version before it was not probed"
     next_run = f"{version_arn} gets no verdict, and the next run deploys it again"

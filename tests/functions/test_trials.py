@@ -349,6 +349,14 @@ def test_a_version_gets_no_verdict_if_the_good_version_does_not_pass(personalize
     assert ended == {"outcome": "FAILED", "failure": f"{failure}; {NO_VERDICT}"}
 
 
+@pytest.mark.parametrize("first", [None, probing(phase="NEAR")])
+def test_a_version_gets_no_verdict_if_its_probe_ended_with_an_error(personalize, first):
+    results = {"probing": first, "rollback": ROLLED_BACK, "rollbackProbing": PASSED}
+    ended = end(personalize, {"trial": BACK}, **results)
+    error = "the probe ended with an error before it had judged the version"
+    assert ended == {"outcome": "FAILED", "failure": f"{error}; {NO_VERDICT}"}
+
+
 def test_a_version_gets_no_verdict_without_a_probe(personalize):
     results = {"probing": None, "rollback": ROLLED_BACK, "rollbackProbing": PASSED}
     ended = end(personalize, {"trial": BACK}, settings_=settings(), **results)

@@ -386,15 +386,24 @@ def test_every_kind_of_bad_answer_rolls_the_campaign_back(answer):
 
 @pytest.mark.parametrize("error", ["Sandbox.Timedout", "Runtime.OutOfMemory", "ValueError"])
 def test_a_probe_function_that_fails_rolls_the_campaign_back(error):
+    fails = [error]
+
     def fail(event, _context):
-        if event["rollback"]:
+        if event["rollback"] or not fails:
             return handler("probe_campaign")(event, _context)
         raise Fails(error)
 
     with deploy(PROBED, handlers={"probe_campaign": fail}) as pipeline:
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[0]
-    assert outcomes(execution) == ROLLED_BACK
+        (campaign_report,) = report(execution)["solutions"][0]["campaigns"]
+        assert campaign_report["outcome"] == "FAILED"
+        assert "gets no verdict" in campaign_report["failure"], "nothing is known about the version"
+        del fails[:]
+        again = pipeline.run(scheduledTime=NEXT_SLOT, skipImport=True)
+        assert len(pipeline.versions()) == 2, "the version is tried again without a training"
+        assert pipeline.served_version() == pipeline.versions()[1]
+    assert outcomes(again) == DEPLOYED
 
 
 def test_a_rollback_without_permission_to_describe_the_campaign_moves_it_all_the_same():
