@@ -74,6 +74,11 @@ def judged_training(
         f"{arn} ended during the training, so the next run trains again"
         for arn in imports_during(version, imports.jobs)
     ]
+    warnings += [
+        f"{arn}, an import that this run did not start, is running or ended after the training, so "
+        "the version did not learn its data; find out who started it"
+        for arn in [*foreign.replacing, *foreign.running]
+    ]
     return {**training, "warnings": warnings}
 
 

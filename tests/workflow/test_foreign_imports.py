@@ -58,6 +58,17 @@ def test_a_foreign_full_import_during_the_training_makes_its_version_unusable(lo
     assert failures(execution) == {"taste": f"the version is not used: {REPLACED}"}
 
 
+def test_a_foreign_full_import_that_outlasts_the_training_is_named():
+    with deploy(durations={"foreign": 7200}) as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(2000)
+        pipeline.foreign_import("items")
+        execution = started.wait()
+    assert outcomes(execution) == ALL_DONE, "the version has not learned its data"
+    (warning,) = report(execution)["warnings"]
+    assert "/foreign, an import that this run did not start, is running" in warning
+
+
 def test_a_foreign_full_import_after_the_training_does_no_harm():
     with deploy() as pipeline:
         started = pipeline.start()
