@@ -135,7 +135,10 @@ def _created_or_adopted(
     if len(adoptable) == 1 and _imports_this_export(client, adoptable[0], planned_import):
         return _job_of(_describe(client, adoptable[0]["datasetImportJobArn"]))
     if running:
-        return postponed(f"{running[0]['datasetImportJobArn']} is importing into this dataset")
+        return postponed(
+            f"{running[0]['datasetImportJobArn']} is importing into this dataset; no import can be "
+            "stopped, so wait for its end, or ask AWS Support if it never ends"
+        )
     try:
         return _create(client, settings, planned_import)
     except client.exceptions.ResourceAlreadyExistsException:

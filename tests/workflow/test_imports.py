@@ -150,7 +150,10 @@ def test_an_import_without_a_slot_fails_after_the_limit():
         execution = pipeline.run()
         duration = pipeline.clock.now() - started_at
     no_slot = f"gave up after 2 hours: no import slot is free: {NO_SLOT}"
-    in_use = f"gave up after 2 hours: {JOB_ARNS}/foreign-0 is importing into this dataset"
+    in_use = (
+        f"gave up after 2 hours: {JOB_ARNS}/foreign-0 is importing into this dataset; no import "
+        "can be stopped, so wait for its end, or ask AWS Support if it never ends"
+    )
     assert failures(execution) == {"interactions": no_slot, "items": in_use, "users": no_slot}
     assert timedelta(hours=2) <= duration < timedelta(hours=2, minutes=3)
     assert [item["datasetImportJobArn"] for item in report(execution)["imports"]] == [None] * 3
