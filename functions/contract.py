@@ -88,7 +88,7 @@ class Run(TypedDict):
 
 
 class Begin(TypedDict):
-    """Whether a run may begin. It may have to wait for other executions first."""
+    """The answer of begin_run: the run begins, waits for other executions, or is skipped."""
 
     phase: Literal["GO", "WAIT", "SKIPPED"]
     seconds: int

@@ -198,7 +198,7 @@ def update_definition(stack: Stack, definition: object) -> None:
 
 @contextmanager
 def deadline(stack: Stack, hours: float) -> Iterator[None]:
-    """Give the trainings of new runs this deadline."""
+    """Change the deadline of trainings for the runs that start inside the block."""
     with changed_definition(stack) as (definition, settings):
         settings["limits"]["maxTrainingHours"] = hours
         update_definition(stack, definition)

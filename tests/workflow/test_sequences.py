@@ -82,7 +82,7 @@ def storyteller(seed: int, **options: object) -> Iterator[Storyteller]:
 
 
 def tell(seed: int, story: Sequence[Slot]) -> list[str]:
-    """Tell a story, and return the promises that were broken."""
+    """Run a story, and return a message for each broken promise."""
     with storyteller(seed) as teller:
         teller.tell([*story, *QUIET])
         return list(broken_promises(teller))
