@@ -129,7 +129,8 @@ class QualityRuleArgs:
     max_drop: float | None = None
     """The share of the live version's value that may be lost.
 
-    0.25 accepts a fall from 0.4 to 0.3.
+    0.25 accepts a fall from 0.4 to 0.3. A version that lacks a metric of the live version is
+    rejected.
     """
     minimum: float | None = None
     """The lowest value that passes. The value of the live version does not matter."""

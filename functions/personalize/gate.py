@@ -17,9 +17,10 @@ def judge(
 ) -> Evaluation:
     """Judge the metrics of a new version by every rule. A higher value is better in every metric.
 
-    A version without the metric of a rule is rejected if the rule has a minimum. A metric that one
-    of the versions lacks cannot have dropped too far. A note says that it was not compared. NaN and
-    infinity are not compared either, and a new version with one of them is rejected.
+    A version without the metric of a rule is rejected if the rule has a minimum, or if it has a
+    maximal drop and the live version has the metric. If the live version lacks the metric, nothing
+    can be compared, and a note says so. This holds for every recipe without the metric. NaN and
+    infinity are not compared, and a new version with one of them is rejected.
 
     Args:
         new: metrics of the new version, as GetSolutionMetrics returns them.
@@ -48,7 +49,8 @@ def _value(metrics: Metrics, rule: QualityRule) -> float | None:
 def _reasons_to_reject(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the value is below the minimum, and a message if it fell too far.
 
-    A value or a rule that is NaN or infinity cannot be compared, so it rejects the version.
+    A value that is missing may have fallen too far. A value or a rule that is NaN or infinity
+    cannot be compared, so it rejects the version.
     """
     metric = rule["metric"]
     new_value, live_value = _value(new, rule), _value(live, rule)
@@ -63,24 +65,26 @@ def _reasons_to_reject(new: Metrics, live: Metrics, rule: QualityRule) -> Iterat
     if minimum is not None and (new_value is None or new_value < minimum):
         value = "no value" if new_value is None else f"the value {new_value:.4f}"
         yield f"{metric} has {value}, but the minimum is {minimum:g}"
-    if max_drop is None or new_value is None or live_value is None:
-        return
-    allowed_drop = max_drop * abs(live_value)
-    if live_value - new_value > allowed_drop + ROUNDING:
-        yield (
-            f"{metric} fell from {live_value:.4f} to {new_value:.4f}, "
-            f"by more than {max_drop * 100:g}%"
-        )
+    if max_drop is not None and live_value is not None:
+        if new_value is None:
+            yield (
+                f"{metric} has no value, but the version in use has {live_value:.4f}, so it may "
+                f"have fallen by more than {max_drop * 100:g}%; check the exports, or remove the "
+                "rule from the qualityGate"
+            )
+        elif live_value - new_value > max_drop * abs(live_value) + ROUNDING:
+            yield (
+                f"{metric} fell from {live_value:.4f} to {new_value:.4f}, "
+                f"by more than {max_drop * 100:g}%"
+            )
 
 
 def _notes(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
-    """Yield a message if the new value cannot be compared with the value of the live version."""
-    new_value, live_value = _value(new, rule), _value(live, rule)
-    if "maxDrop" in rule and (new_value is None or live_value is None):
-        new_text, live_text = (
-            "no value" if value is None else f"{value}" for value in (new_value, live_value)
-        )
+    """Yield a message if the live version has no value to compare with."""
+    if "maxDrop" in rule and _value(live, rule) is None:
+        value = _value(new, rule)
         yield (
-            f"{rule['metric']} was not compared, because the new version has {new_text} and the "
-            f"version in use has {live_text}; maxDrop had no effect"
+            f"{rule['metric']} was not compared, because the new version has "
+            f"{'no value' if value is None else value} and the version in use has no value; "
+            "maxDrop had no effect"
         )

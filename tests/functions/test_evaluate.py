@@ -88,14 +88,15 @@ def test_without_a_served_version_nothing_is_compared(personalize, changes, serv
     )
 
 
-def test_a_version_without_any_metrics_cannot_be_compared(personalize):
+def test_a_version_without_any_metrics_is_rejected_if_the_live_version_has_them(personalize):
     expect_campaign(personalize)
     expect_metrics(personalize, new=None, live=0.4)
-    assert evaluate(personalize) == evaluation(
-        notes=[
+    assert evaluate(personalize, writes=True) == evaluation(
+        verdict="REJECTED",
+        reasons=[
             (
-                f"{NDCG} was not compared, because the new version has no value and the version "
-                "in use has 0.4; maxDrop had no effect"
+                f"{NDCG} has no value, but the version in use has 0.4000, so it may have fallen "
+                "by more than 25%; check the exports, or remove the rule from the qualityGate"
             )
         ],
         metrics={NDCG: {"new": None, "live": 0.4}},

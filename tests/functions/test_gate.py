@@ -67,32 +67,44 @@ def test_a_rejection_has_a_reason_with_both_values():
     }
 
 
-@pytest.mark.parametrize(
-    ("new", "live", "note"),
-    [
-        (
-            0.4,
-            None,
+@pytest.mark.parametrize(("new", "text"), [(0.4, "0.4"), (None, "no value")])
+def test_a_metric_that_the_live_version_lacks_is_accepted_with_a_note(new, text):
+    assert judged(new, None) == {
+        "verdict": "ACCEPTED",
+        "comparedWith": OLD_VERSION,
+        "reasons": [],
+        "notes": [
             (
-                f"{NDCG} was not compared, because the new version has 0.4 and the version "
-                "in use has no value; maxDrop had no effect"
-            ),
-        ),
-        (
-            None,
-            0.4,
-            (
-                f"{NDCG} was not compared, because the new version has no value and the "
-                "version in use has 0.4; maxDrop had no effect"
-            ),
-        ),
-    ],
+                f"{NDCG} was not compared, because the new version has {text} and the version in "
+                "use has no value; maxDrop had no effect"
+            )
+        ],
+        "metrics": {NDCG: {"new": new, "live": None}},
+    }
+
+
+LACKS = (
+    f"{NDCG} has no value, but the version in use has 0.4000, so it may have fallen by more than "
+    "25%; check the exports, or remove the rule from the qualityGate"
 )
-def test_a_metric_that_cannot_be_compared_is_accepted_with_a_note(new, live, note):
-    judgement = judged(new, live)
-    assert judgement["verdict"] == "ACCEPTED"
-    assert (judgement["reasons"], judgement["notes"]) == ([], [note])
-    assert judgement["metrics"] == {NDCG: {"new": new, "live": live}}
+
+
+def test_a_metric_that_only_the_new_version_lacks_rejects_it():
+    assert judged(None, 0.4) == {
+        "verdict": "REJECTED",
+        "comparedWith": OLD_VERSION,
+        "reasons": [LACKS],
+        "notes": [],
+        "metrics": {NDCG: {"new": None, "live": 0.4}},
+    }
+
+
+def test_a_missing_metric_breaks_the_minimum_and_the_maximal_drop_of_a_rule():
+    rules = [{"metric": NDCG, "maxDrop": 0.25, "minimum": 0.3}]
+    assert judged(None, 0.4, rules)["reasons"] == [
+        f"{NDCG} has no value, but the minimum is 0.3",
+        LACKS,
+    ]
 
 
 def test_a_live_version_may_lack_the_metric():
@@ -162,12 +174,7 @@ def test_a_new_value_that_is_no_number_rejects_the_version(value):
         "verdict": "REJECTED",
         "comparedWith": OLD_VERSION,
         "reasons": [f"{NDCG} has the value {value}, which is not a finite number"],
-        "notes": [
-            (
-                f"{NDCG} was not compared, because the new version has no value and the version in "
-                "use has 0.4; maxDrop had no effect"
-            )
-        ],
+        "notes": [],
         "metrics": {NDCG: {"new": None, "live": 0.4}},
     }, "the document of the run is JSON, which has no NaN"
 

@@ -298,6 +298,32 @@ def test_a_metric_that_is_no_number_rejects_the_new_version(value):
     }
 
 
+def test_a_version_without_a_metric_of_the_live_version_is_rejected_until_the_rule_is_removed():
+    with deploy() as pipeline:
+        live = pipeline.served_version()
+        value = ndcg(pipeline, live)
+        pipeline.inject_fault(
+            "metrics", operation="GetSolutionMetrics", values={NDCG_AT_10: None}, times=1
+        )
+        execution = pipeline.run(skipImport=True)
+        new = pipeline.versions()[-1]
+        assert pipeline.requests("GetSolutionMetrics")[0] == {"solutionVersionArn": new}
+        assert pipeline.requests("UpdateCampaign") == []
+        without_rule = replace(pipeline, group=gated())
+        without_rule.prefix = "without-rule"
+        second = without_rule.machine.start({"skipImport": True}).wait()
+        assert pipeline.served_version() == new
+        assert len(pipeline.versions()) == 2, "the version is judged again, and not trained again"
+    assert outcomes(execution) == REJECTED
+    assert failures(execution) == {
+        "home": (
+            f"{NDCG_AT_10} has no value, but the version in use has {value:.4f}, so it may have "
+            "fallen by more than 25%; check the exports, or remove the rule from the qualityGate"
+        )
+    }
+    assert outcomes(second) == DEPLOYED
+
+
 def test_a_metric_of_the_live_version_that_is_no_number_is_not_compared():
     with deploy() as pipeline:
         live = pipeline.served_version()
