@@ -177,7 +177,8 @@ def problems(settings: Iterable[ArnSetting], *, region: str | None = None) -> It
 
     All ARNs must have one home (partition, region and account), and all datasets must be in one
     dataset group. If they differ, the most common home and the most common group are taken as the
-    right ones. No dataset, solution or campaign may be named twice.
+    right ones. ARNs in the region of the stack come first, so that a few wrong ARNs do not make the
+    others wrong. No dataset, solution or campaign may be named twice.
     """
     parsed: list[ParsedSetting] = []
     for setting in settings:
@@ -192,7 +193,8 @@ def problems(settings: Iterable[ArnSetting], *, region: str | None = None) -> It
             parsed.append(ParsedSetting(setting, arn))
     in_personalize = [entry for entry in parsed if entry.arn.service == "personalize"]
     if in_personalize:
-        typical = _first_with_most_common(in_personalize, lambda arn: arn.home)
+        in_region = [entry for entry in in_personalize if entry.arn.region == region]
+        typical = _first_with_most_common(in_region or in_personalize, lambda arn: arn.home)
         yield from _home_problems(parsed, typical, region)
     datasets = [entry for entry in in_personalize if entry.arn.resource.startswith("dataset/")]
     if datasets:
@@ -214,7 +216,7 @@ def _home_problems(
 ) -> Iterator[Problem]:
     """Yield a problem for each part of an ARN that differs from the same part of the typical ARN.
 
-    Yield another problem if the region of the typical ARN is not the region of the stack.
+    Yield another problem if no ARN is in the region of the stack.
     """
     key, home = typical.setting.key, typical.arn.home
     if region not in (None, home.region):
@@ -226,12 +228,16 @@ def _home_problems(
     for setting, arn in parsed:
         for part in _SHARED_PARTS[arn.service]:
             actual, expected = getattr(arn, part), getattr(home, part)
-            if actual != expected and (part, actual) != _AWS_MANAGED:
-                message = (
-                    f"is in {part} {actual}, but {key} is in {part} {expected}; correct one of the "
-                    f"ARNs, because all of them need the same {part}"
-                )
-                yield Problem(setting.key, message, setting.text)
+            if actual == expected or (part, actual) == _AWS_MANAGED:
+                continue
+            message = (
+                f"is in {part} {actual}, but {key} is in {part} {expected}; correct one of the "
+                f"ARNs, because all of them need the same {part}"
+            )
+            if (part, expected) == ("region", region):
+                aws_region = f"the stack's aws:region is {region}"
+                message = f"is in region {actual}, but {aws_region}; correct the ARN"
+            yield Problem(setting.key, message, setting.text)
 
 
 def _group_problems(datasets: Iterable[ParsedSetting], typical: ParsedSetting) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from tests.program.sample_stack import (
     INTERACTIONS,
     ITEMS,
     PARTITION,
+    PROJECT,
     REGION,
     ROLE_EXAMPLE,
     SOLUTION,
@@ -28,6 +29,7 @@ IAM = f"arn:{PARTITION}:iam::{ACCOUNT}"
 KMS = f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}"
 LONG_ROLE = f"{IAM}:role/{'x' * 300}"
 FIRST = "datasets.interactions.datasetArn"
+DATASETS = CONFIG["datasets"]
 OTHER_REGION = (
     f"is in region us-east-1, but {FIRST} is in region {REGION}; correct one of the ARNs, because "
     "all of them need the same region"
@@ -185,15 +187,52 @@ def test_a_wrong_arn_is_refused(changes, line):
     assert error_of(changed(changes)) == one_problem(line)
 
 
-def test_the_region_that_most_arns_have_is_taken_as_the_right_one():
-    elsewhere = {
-        f"datasets.{key}.datasetArn": dataset["datasetArn"].replace(REGION, "us-east-1")
-        for key, dataset in CONFIG["datasets"].items()
+def elsewhere(*keys):
+    """Return changes that move these ARNs of the sample stack to us-east-1."""
+    arns = {
+        "solutions[0].solutionArn": SOLUTION,
+        "solutions[0].campaigns[0].campaignArn": CAMPAIGN,
+        **{f"datasets.{key}.datasetArn": row["datasetArn"] for key, row in DATASETS.items()},
     }
-    assert error_of(changed({**elsewhere, "solutions[0].campaigns": []})) == one_problem(
+    return {key: arn.replace(REGION, "us-east-1") for key, arn in arns.items() if key in keys}
+
+
+def test_without_a_region_of_the_stack_the_region_of_most_arns_is_taken_as_the_right_one():
+    changes = elsewhere(*(f"datasets.{key}.datasetArn" for key in DATASETS))
+    assert error_of(changed({**changes, "solutions[0].campaigns": []})) == one_problem(
         f"solutions[0].solutionArn: '{SOLUTION}' is in region {REGION}, but {FIRST} is in "
         "region us-east-1; correct one of the ARNs, because all of them need the same region"
     )
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [FIRST],
+        # Most of the ARNs.
+        [f"datasets.{key}.datasetArn" for key in DATASETS],
+        ["solutions[0].solutionArn", "kmsKeyArn"],
+    ],
+    ids=["one", "most", "two"],
+)
+def test_only_the_arns_outside_the_region_of_the_stack_are_wrong(keys):
+    changes = {**elsewhere(*keys), "kmsKeyArn": f"{KMS}:key/1"}
+    if "kmsKeyArn" in keys:
+        changes["kmsKeyArn"] = changes["kmsKeyArn"].replace(REGION, "us-east-1")
+    assert error_of(changed(changes), region=REGION).splitlines()[1:] == [
+        f"  {PROJECT}:{key}: '{changes[key]}' is in region us-east-1, but the stack's aws:region "
+        f"is {REGION}; correct the ARN"
+        for key in sorted(keys)
+    ]
+
+
+def test_the_account_is_that_of_the_arns_in_the_region_of_the_stack():
+    changes = elsewhere(*(f"datasets.{key}.datasetArn" for key in DATASETS))
+    changes = {key: arn.replace(ACCOUNT, "210987654321") for key, arn in changes.items()}
+    lines = error_of(changed(changes), region=REGION).splitlines()[1:]
+    assert [line.split(": ")[0].strip() for line in lines] == [
+        f"{PROJECT}:{key}" for key in sorted(changes) for _ in ("region", "account")
+    ]
 
 
 def test_the_region_of_the_stack_must_be_the_region_of_the_arns():
