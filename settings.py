@@ -15,7 +15,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components import sizes
-from components.args import RetrainingPipelineArgs, camel_case, config_keys
+from components.args import RetrainingPipelineArgs, camel_case, config_keys, config_paths
 from components.rules import reading, stacks
 from components.rules.pipeline import problems, regions, warnings
 from components.rules.values import Problem, keys_overlap, old_form_error, unknown_key_message
@@ -176,7 +176,8 @@ class _UnreadValue(NamedTuple):
         key = "".join(parts).removeprefix(".")
         name = str(self.path[-1])
         if isinstance(self.error, cattrs.ForbiddenExtraKeysError):
-            return Problem(key, unknown_key_message(name, config_keys(self.error.cl)))
+            known_keys = config_keys(self.error.cl)
+            return Problem(key, unknown_key_message(name, known_keys, config_paths()))
         assert isinstance(self.error, reading.WrongTypeError), "the readers raise no other error"
         if old_form := old_form_error(name, self.error.value):
             return Problem(key, old_form)

@@ -6,9 +6,9 @@ docstring and the default of a field are also its row in docs/configuration.md.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args, get_origin
 
 import pulumi
 
@@ -282,6 +282,35 @@ def camel_case(name: str) -> str:
 def config_keys(cls: "type[DataclassInstance]") -> list[str]:
     """Return the keys of a dataclass in the stack's config, in the order of its fields."""
     return [camel_case(field_.name) for field_ in fields(cls)]
+
+
+def config_paths(
+    cls: "type[DataclassInstance]" = RetrainingPipelineArgs, prefix: str = ""
+) -> Iterator[str]:
+    """Yield each key of a config with the keys that lead to it, as docs/configuration.md does.
+
+    `[]` stands for each element of a list, and `*` for each dataset: `solutions[].campaigns`.
+    """
+    for field_ in fields(cls):
+        path = f"{prefix}{camel_case(field_.name)}"
+        yield path
+        nested, is_list = _nested_dataclass(field_.type)
+        # The five datasets have the same keys.
+        if nested is not None and nested is not DatasetArgs:
+            yield from config_paths(nested, f"{path}[]." if is_list else f"{path}.")
+    if cls is DatasetsArgs:
+        yield from config_paths(DatasetArgs, f"{prefix}*.")
+
+
+def _nested_dataclass(type_: object) -> "tuple[type[DataclassInstance] | None, bool]":
+    """Return the dataclass inside the type of a field, and True if the field has a list of it."""
+    if isinstance(type_, type) and is_dataclass(type_):
+        return type_, False
+    for argument in get_args(type_):
+        nested, is_list = _nested_dataclass(argument)
+        if nested is not None:
+            return nested, is_list or get_origin(type_) is Sequence
+    return None, False
 
 
 def config_values(args: "DataclassInstance") -> dict[str, object]:

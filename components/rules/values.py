@@ -5,7 +5,7 @@ A function whose name ends in `_error` returns an error message with the way out
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -129,12 +129,27 @@ def choice_error(word: str, choices: Collection[str]) -> str | None:
     return f"is unknown; expected {' or '.join(choices)}"
 
 
-def unknown_key_message(key: str, known_keys: Sequence[str]) -> str:
-    """Return the message about an unknown key. It suggests a similar key, or lists all of them."""
+def unknown_key_message(key: str, known_keys: Sequence[str], paths: Iterable[str] = ()) -> str:
+    """Return the message about an unknown key. It suggests a similar key, or lists all of them.
+
+    `known_keys` are the keys that may stand beside it. `paths` are the keys of the whole config,
+    for example `solutions[].qualityGate`. If one of them ends in the unknown key, the message
+    suggests this place.
+    """
+    spelling = _without_case(key)
+    if spelling not in map(_without_case, known_keys):
+        places = [path for path in paths if _without_case(path.rpartition(".")[2]) == spelling]
+        if places:
+            return f"unknown here; did you mean {' or '.join(places)}?"
     nearest = get_close_matches(key, known_keys, 1)
     if nearest:
         return f"unknown; did you mean {nearest[0]}?"
     return f"unknown; the known keys are {', '.join(known_keys)}"
+
+
+def _without_case(key: str) -> str:
+    """Return a key in lower case, without the separators of other spellings."""
+    return key.lower().replace("_", "").replace("-", "")
 
 
 def old_form_error(name: str, value: object) -> str | None:

@@ -10,7 +10,9 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
     config_keys,
+    config_paths,
 )
+from docs.configuration import rows
 from tests.program.sample_stack import (
     CAMPAIGN,
     EXAMPLE,
@@ -84,6 +86,31 @@ UNKNOWN = {
         "csv",
         f"unknown; the known keys are {DATASET_KEYS}",
     ),
+    "a key of a solution at the top": (
+        "trainingMode",
+        "UPDATE",
+        "unknown here; did you mean solutions[].trainingMode?",
+    ),
+    "a key of a campaign at the top": (
+        "probe",
+        {},
+        "unknown here; did you mean solutions[].campaigns[].probe?",
+    ),
+    "a key of a dataset at the top": (
+        "import_mode",
+        "FULL",
+        "unknown here; did you mean datasets.*.importMode?",
+    ),
+    "a limit at the top": (
+        "maxTrainingHours",
+        3,
+        "unknown here; did you mean limits.maxTrainingHours?",
+    ),
+    "a key of the stack in a solution": (
+        "solutions[0].timezone",
+        "UTC",
+        "unknown here; did you mean timezone?",
+    ),
     "an unknown dataset": ("datasets.user", {}, "unknown; did you mean users?"),
     "an unknown key of a solution": (
         "solutions[0].solution_arn",
@@ -111,6 +138,7 @@ UNKNOWN = {
         "unknown; did you mean maxTrainingHours?",
     ),
 }
+MISPLACED = [path for path in config_paths() if "." in path]
 TYPES_WITHOUT_VALUE = {
     "null as text": ("timezone", None, "empty; expected text in quotes"),
     "null as optional text": ("kmsKeyArn", None, "empty; expected text in quotes"),
@@ -209,3 +237,15 @@ REFUSED = {
 @pytest.mark.parametrize(("changes", "line"), REFUSED.values(), ids=REFUSED)
 def test_a_setting_that_cannot_be_read_is_refused(changes, line):
     assert error_of(changed(changes)) == one_problem(line)
+
+
+@pytest.mark.parametrize("path", MISPLACED)
+def test_a_key_that_stands_at_the_top_is_told_its_place(path):
+    key = path.rpartition(".")[2]
+    assert error_of(changed({key: "1"})) == one_problem(
+        f"{key}: unknown here; did you mean {path}?"
+    )
+
+
+def test_the_places_of_the_keys_are_those_in_the_table_of_the_keys():
+    assert set(config_paths()) == {*(row.key for row in rows()), "limits"}
