@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from .contract import FinishedRun, PlannedImport, PlannedSolution, Run
 
+MINUTES_PER_HOUR = 60
+
 
 def dry_run_sentences(document: FinishedRun) -> Iterator[str]:
     """Yield a sentence for each dataset, solution and campaign. A run that acts has none."""
@@ -34,18 +36,26 @@ def dry_run_sentences(document: FinishedRun) -> Iterator[str]:
 def _import_sentence(run: Run, dataset_type: str, planned: PlannedImport | None) -> str:
     """Return whether a dataset would be imported, and why not."""
     if planned is not None:
-        written_at = planned["newestObjectAt"]
-        age = datetime.fromisoformat(run["startedAt"]) - datetime.fromisoformat(
-            written_at or run["startedAt"]
-        )
         return (
             f"{dataset_type} would be imported from {planned['dataLocation']}: "
-            f"{planned['tags'][BYTES]} bytes, written {age.total_seconds() / 3600:.1f} hours ago."
+            f"{planned['tags'][BYTES]} bytes{_age(planned['newestObjectAt'], run)}."
         )
     request = request_of(run["request"])
     if request.get("skipImport") or dataset_type not in request.get("datasets", [dataset_type]):
         return f"{dataset_type} would not be imported, because the input leaves it out."
     return f"{dataset_type} would not be imported, because its export was imported before."
+
+
+def _age(written_at: str | None, run: Run) -> str:
+    """Return how old an export was when the run began, or nothing if it has no files."""
+    if written_at is None:
+        return ""
+    age = datetime.fromisoformat(run["startedAt"]) - datetime.fromisoformat(written_at)
+    # The export may have been written after the run began, because a run waits before it plans.
+    minutes = max(0, round(age.total_seconds() / 60))
+    if minutes < MINUTES_PER_HOUR:
+        return f", written {minutes} minute{'' if minutes == 1 else 's'} ago"
+    return f", written {minutes / MINUTES_PER_HOUR:.1f} hours ago"
 
 
 def _solution_sentences(planned: PlannedSolution) -> Iterator[str]:

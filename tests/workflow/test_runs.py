@@ -313,7 +313,7 @@ def test_a_dry_run_plans_and_changes_nothing():
     assert starts == [
         f"  {kind} would be imported from s3" for kind in ("interactions", "items", "users")
     ]
-    assert re.fullmatch(r".*csv: [0-9]+ bytes, written [0-9.]+ hours ago\.", sentences[0])
+    assert re.fullmatch(r".*csv: [0-9]+ bytes, written [0-9.]+ (minutes|hours) ago\.", sentences[0])
     assert sentences[3:] == [
         f"  {solution_arn()} would be trained with FULL.",
         f"  {campaign_arn()} would be updated if the version passes the gate.",
