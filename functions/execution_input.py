@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SCHEDULE_ARN = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
+AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "attempt")
+"""The keys that only the schedule and the pipeline write. Messages do not suggest them."""
 TRIGGERS = ("schedule", "manual", "trial")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MAX_ATTEMPTS = 3
@@ -43,7 +45,8 @@ def _messages(configured: ConfiguredRun) -> Iterator[str]:
     settings, request = configured["settings"], request_of(configured["request"])
     for key in request:
         if key not in KEYS:
-            yield _unknown_message("key", key, KEYS)
+            keys_for_people = [known for known in KEYS if known not in AUTOMATIC_KEYS]
+            yield _unknown_message("key", key, keys_for_people)
     yield from _wrong_values(request)
     dataset_types = [dataset["type"] for dataset in settings["datasets"]]
     yield from _unknown_choices("datasets", request, dataset_types)

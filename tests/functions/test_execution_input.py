@@ -38,6 +38,8 @@ JSON = st.recursive(
 )
 KEYS = ("trigger", "scheduledTime", "scheduleArn", "skipImport", "datasets", "solutions")
 KEYS += ("exportDate", "trainingMode", "force", "dryRun", "resume", "attempt")
+KEYS_FOR_PEOPLE = ["trigger", "skipImport", "datasets", "solutions", "exportDate", "trainingMode"]
+KEYS_FOR_PEOPLE += ["force", "dryRun", "resume"]
 TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str)
 
 
@@ -80,7 +82,7 @@ WRONG = {
     ),
     "a key like no other": (
         {"x": 1},
-        f"key: 'x' is unknown; expected one of {list(KEYS)}",
+        f"key: 'x' is unknown; expected one of {KEYS_FOR_PEOPLE}",
     ),
     "a flag that is text": (
         {"skipImport": "true"},
