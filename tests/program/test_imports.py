@@ -98,6 +98,7 @@ MAY_IMPORT = {
     "__main__": {"settings", "components"},
     "retrain": {"retrain"},
     "retrain.rehearsal": {"retrain", "settings", "components", "functions", "emulator"},
+    "retrain.operator": {"retrain", "settings", "components", "functions"},
     "emulator": {"emulator"},
     # The table of resources does not know its users: the monitor and the provider of the engine.
     "emulator.deployer.errors": set(),

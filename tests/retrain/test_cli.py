@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import retrain.__main__
 from emulator.personalize.tables import REQUIRED_FIELDS
 from retrain import cli
+from retrain.commands import emulator_libraries
 from retrain.rehearsal import emulate, rehearse
 from retrain.rehearsal.data.data_sets import TYPES
 from retrain.rehearsal.scenarios import Name
@@ -142,7 +143,9 @@ def test_without_the_development_requirements_a_command_says_how_to_install_them
     calls, monkeypatch, command
 ):
     missing = ("hypercorn", "moto")
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name in missing else util)
+    monkeypatch.setattr(
+        emulator_libraries, "find_spec", lambda name: None if name in missing else util
+    )
     result = invoke(command)
     assert (result.exit_code, result.stdout, calls) == (2, "", [])
     assert result.stderr == (

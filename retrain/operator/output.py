@@ -1,0 +1,59 @@
+"""Prints results to stdout, messages to stderr, and asks questions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from retrain.operator.errors import OperatorError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import RenderableType
+
+
+def print_result(result: RenderableType) -> None:
+    """Print a result to stdout. A text is printed as it is, without markup."""
+    Console(soft_wrap=isinstance(result, str)).print(result, markup=False, highlight=False)
+
+
+def print_json(document: object) -> None:
+    """Print a result to stdout as JSON, in the order of its keys. Times are ISO 8601."""
+    sys.stdout.write(f"{json.dumps(document, indent=2, default=_iso, ensure_ascii=False)}\n")
+
+
+def _iso(time: datetime) -> str:
+    """Return a time in ISO 8601. No document contains anything else that JSON does not know."""
+    return time.isoformat()
+
+
+def message_console() -> Console:
+    """Return a console for progress and messages, which go to stderr.
+
+    Rich uses no colours if NO_COLOR is set, and neither colours nor bars without a terminal.
+    """
+    return Console(stderr=True)
+
+
+def print_message(message: RenderableType) -> None:
+    """Print a message to stderr. A text is one line, which the terminal wraps."""
+    console = message_console()
+    console.print(message, markup=False, highlight=False, soft_wrap=isinstance(message, str))
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask a question that is answered with yes or no. Return True at once if `yes` is set.
+
+    Raises OperatorError if nobody can answer.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise OperatorError(f"{question} nobody can answer without a terminal; add --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,119 @@
+"""Finds the deployed pipeline that a command operates, and its settings."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
+
+from retrain.operator.errors import OperatorError, code_of
+from retrain.operator.pulumi_cli import stack_outputs
+
+if TYPE_CHECKING:
+    from functions.workflow_settings import Settings
+    from retrain.operator.access import Access
+
+MACHINE_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):states:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
+    r":stateMachine:(?P<name>[^:]+)"
+)
+ARN_HINT = "`pulumi stack output state_machine_arn` prints it"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployed pipeline, and the access to its account."""
+
+    state_machine_arn: str
+    settings: Settings
+    """The settings with which the pipeline is deployed. A run that is under way may have others."""
+    access: Access
+    """The access in the region of the state machine."""
+    stack: str | None
+    """The stack, or None if the ARN of the state machine was given."""
+
+    @property
+    def name(self) -> str:
+        """The name of the state machine."""
+        return self.state_machine_arn.rpartition(":")[2]
+
+    def command(self, *words: str) -> str:
+        """Return a command of this program for the same pipeline, to be pasted into a shell."""
+        place = ["--stack", self.stack] if self.stack else self._arn_options()
+        return shlex.join(["retrain", *words, *place, *self.access.options()])
+
+    def _arn_options(self) -> list[str]:
+        """Return the option that names the state machine."""
+        return ["--state-machine-arn", self.state_machine_arn]
+
+
+def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
+    """Return the deployed pipeline of a stack, or the pipeline with this state machine.
+
+    Raises OperatorError if there is none, or if it may not be read.
+    """
+    arn = state_machine_arn or _machine_arn_of(stack)
+    match = MACHINE_ARN.fullmatch(arn)
+    if match is None:
+        raise OperatorError(f"{arn!r} is not the ARN of a state machine; {ARN_HINT}")
+    region = match["region"]
+    if access.region not in (None, region):
+        raise OperatorError(
+            f"--region is {access.region}, but the state machine {arn} is in {region}; leave "
+            "--region out"
+        )
+    access = access.in_region(region)
+    settings = _deployed_settings(access, arn, match["account"])
+    return Target(arn, settings, access, None if state_machine_arn else stack)
+
+
+def _machine_arn_of(stack: str) -> str:
+    """Return the ARN of the state machine in the outputs of a stack."""
+    arn = stack_outputs(stack).get("state_machine_arn")
+    if not isinstance(arn, str):
+        raise OperatorError(
+            f"stack {stack} has no output state_machine_arn, so it is not deployed; deploy it with "
+            f"`pulumi up --stack {stack}`, or name another stack with --stack"
+        )
+    return arn
+
+
+def _deployed_settings(access: Access, arn: str, account: str) -> Settings:
+    """Return the settings in the definition of a state machine."""
+    try:
+        machine = access.step_functions.describe_state_machine(stateMachineArn=arn)
+    except ClientError as error:
+        if code_of(error) != "StateMachineDoesNotExist":
+            raise
+        raise OperatorError(_missing_machine(access, arn, account)) from error
+    settings = settings_in(machine["definition"])
+    if settings is None:
+        raise OperatorError(f"{arn} is not the state machine of a retraining pipeline; {ARN_HINT}")
+    return settings
+
+
+def _missing_machine(access: Access, arn: str, account: str) -> str:
+    """Return a message about a state machine that does not exist for these credentials."""
+    caller = access.caller()
+    if account not in caller:
+        return (
+            f"{arn} is in account {account}, but the credentials are of {caller}; choose others "
+            "with --profile"
+        )
+    return f"{arn} does not exist; deploy the stack with `pulumi up`, or name another one"
+
+
+def settings_in(definition: str) -> Settings | None:
+    """Return the settings in a state machine's definition, or None if it contains none."""
+    document = json.loads(definition)
+    first_state = document["States"][document["StartAt"]]
+    parameters = first_state.get("Parameters")
+    return (
+        cast("Settings", parameters["settings"])
+        if parameters and "settings" in parameters
+        else None
+    )

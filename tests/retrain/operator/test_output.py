@@ -1,0 +1,53 @@
+"""Proves where results, messages and questions go."""
+
+import io
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from retrain.operator.errors import OperatorError
+from retrain.operator.output import confirm, print_json, print_message, print_result
+
+LONG = " ".join(["[bold]movies[/bold]"] * 12)
+
+
+def test_results_go_to_stdout_and_messages_to_stderr_as_they_are(capsys):
+    print_result(LONG)
+    print_message(LONG)
+    assert capsys.readouterr() == (f"{LONG}\n", f"{LONG}\n"), "neither wrapped nor marked up"
+
+
+def test_a_document_keeps_its_order_and_its_times_are_iso_8601(capsys):
+    print_json({"b": datetime(2026, 11, 29, 3, tzinfo=UTC), "a": "é"})
+    assert capsys.readouterr().out == '{\n  "b": "2026-11-29T03:00:00+00:00",\n  "a": "é"\n}\n'
+
+
+class Terminal(io.StringIO):
+    """A standard input that is a terminal."""
+
+    def isatty(self):
+        """Return True."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("answer", "confirmed"),
+    [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False)],
+)
+def test_only_yes_confirms(monkeypatch, capsys, answer, confirmed):
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    assert confirm("stop it?", yes=False) is confirmed
+    assert capsys.readouterr() == ("", "stop it? [y/N] ")
+
+
+def test_yes_needs_no_question(capsys):
+    assert confirm("stop it?", yes=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_terminal_nobody_can_answer(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    with pytest.raises(OperatorError) as caught:
+        confirm("stop it?", yes=False)
+    assert str(caught.value) == "stop it? nobody can answer without a terminal; add --yes"
