@@ -1,26 +1,32 @@
 """Pulumi component that retrains an Amazon Personalize dataset group on a schedule."""
 
 from .args import (
+    ApprovalArgs,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
     LimitsArgs,
+    NotificationsArgs,
     ProbeArgs,
     QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
+    TriggerArgs,
 )
 from .retraining_pipeline import InvalidPipelineError, RetrainingPipeline
 
 __all__ = [
+    "ApprovalArgs",
     "CampaignArgs",
     "DatasetArgs",
     "DatasetsArgs",
     "InvalidPipelineError",
     "LimitsArgs",
+    "NotificationsArgs",
     "ProbeArgs",
     "QualityRuleArgs",
     "RetrainingPipeline",
     "RetrainingPipelineArgs",
     "SolutionArgs",
+    "TriggerArgs",
 ]

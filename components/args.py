@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
 AutoTraining = Literal["warn", "refuse"]
+ReportsOn = Literal["always", "problems"]
 
 SECONDS_PER_HOUR = 3600
+HOURS_PER_DAY = 24
 SPARE_HOURS = 2
 """Hours of an execution for everything except jobs and probes."""
 MAX_OVERLAP_HOURS = 24
 """The most hours for which a run waits for an older run (`functions/overlap.py`)."""
+MODEL_AGE_FACTOR = 1.5
+"""How many times the longest gap between two firings a model may be old before an alarm rings. One
+late run does not ring."""
 DEFAULT_FULL_EVERY = "7 days"
 """The longest time between two FULL trainings with UPDATE. AWS advises one a week."""
 
@@ -144,6 +149,14 @@ Personalize measures metrics on a random tenth of the users, so a smaller drop c
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApprovalArgs:
+    """A person has to approve each new version before the campaigns of the solution move to it."""
+
+    timeout_hours: float = 72
+    """For how many hours after the last request a version can be approved."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SolutionArgs:
     """A solution to retrain, with the campaigns that serve its new version."""
 
@@ -162,11 +175,40 @@ class SolutionArgs:
     """The rules that a new version has to pass before a campaign moves to it."""
     quality_gate_enabled: bool = True
     """`false` deploys every new version and ignores the rules."""
+    approval: ApprovalArgs | None = None
+    """If it is set, even as `{}`, a person approves each version that has passed the gate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationsArgs:
+    """Who gets the reports of runs and the alarms, by Amazon SNS."""
+
+    emails: Sequence[str] = ()
+    """The addresses that get each message. AWS asks each address for a confirmation."""
+    topic_arn: pulumi.Input[str] | None = None
+    """ARN of the SNS topic to publish to. Without it, the pipeline creates a topic.
+
+    The policy of the topic must let `cloudwatch.amazonaws.com` publish the alarms.
+    """
+    on: ReportsOn = "always"
+    """Which runs send a report: `always` all, `problems` only those that need a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerArgs:
+    """What starts a run besides the schedule."""
+
+    on_export: bool = False
+    """`true` also starts a run when all ready markers of a day are written.
+
+    Then each ready marker has to contain `{date}`, and `limits.maxTrainingsPerMonth` is required.
+    The bucket must send its events to EventBridge.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class LimitsArgs:
-    """How long each stage may take, from the creation of its job, and how often a run may train."""
+    """How long each stage may take, how often a run may train, and how old a model may become."""
 
     max_import_hours: float = 6
     """Hours for the import of a dataset. A longer import fails the run."""
@@ -179,6 +221,12 @@ class LimitsArgs:
 
     Without it, twice the number of times that the schedule fires within 30 days, and 2 more. 0 is
     no limit.
+    """
+    max_model_age_days: float | None = None
+    """How many days old the model that a campaign serves may become before an alarm rings.
+
+    The time counts from its training, or from the last run that found it up to date. Without it,
+    the longest gap between two firings of the schedule times 1.5, plus `maxTrainingHours`.
     """
     settle_seconds: float = 180
     """After how many seconds the lists of Personalize and Step Functions are surely up to date.
@@ -213,6 +261,12 @@ class RetrainingPipelineArgs:
     """What to do if a solution also trains automatically: `warn`, or `refuse` to run."""
     limits: LimitsArgs = field(default_factory=LimitsArgs)
     """How long each stage may take, and how often a solution is trained."""
+    notifications: NotificationsArgs = field(default_factory=NotificationsArgs)
+    """Who gets the reports of runs and the alarms."""
+    trigger: TriggerArgs = field(default_factory=TriggerArgs)
+    """What starts a run besides the schedule."""
+    training_hour_price: float | None = None
+    """The price of a training hour in dollars. With it, reports and `retrain plan` show costs."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of every resource, import job and solution version.
 
@@ -249,6 +303,15 @@ class RetrainingPipelineArgs:
         """
         limit = self.limits.max_trainings_per_month
         return 2 * rates.most_runs_in_a_month(self.retraining_rate) + 2 if limit is None else limit
+
+    @property
+    def max_model_age_days(self) -> float:
+        """The age in days at which the alarm about the model rings."""
+        if self.limits.max_model_age_days is not None:
+            return self.limits.max_model_age_days
+        gap_seconds = rates.longest_seconds_between_runs(self.retraining_rate, self.timezone)
+        hours = gap_seconds * MODEL_AGE_FACTOR / SECONDS_PER_HOUR + self.limits.max_training_hours
+        return round(hours / HOURS_PER_DAY, 2)
 
     @property
     def execution_timeout_seconds(self) -> int:

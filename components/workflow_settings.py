@@ -44,7 +44,10 @@ def workflow_settings(
         "limits": {
             **config_values(args.limits),
             "maxTrainingsPerMonth": args.max_trainings_per_month,
+            "maxModelAgeDays": args.max_model_age_days,
         },
+        "trainingHourPrice": args.training_hour_price,
+        "triggerOnExport": args.trigger.on_export,
         "cadenceSeconds": args.cadence_seconds,
         "skipWhenUnchanged": args.skip_when_unchanged,
         "autoTraining": args.auto_training,
@@ -61,6 +64,7 @@ def _solution(solution: SolutionArgs) -> dict[str, object]:
         "trainingMode": solution.training_mode,
         **_full_every_days(solution),
         "qualityGate": [_fields_with_values(rule) for rule in rules],
+        "approval": config_values(solution.approval) if solution.approval else None,
         "campaigns": [
             {
                 "campaignArn": campaign.campaign_arn,

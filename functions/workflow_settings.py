@@ -63,6 +63,13 @@ class CampaignSettings(TypedDict):
     probe: ProbeSettings | None
 
 
+class ApprovalSettings(TypedDict):
+    """A person has to approve each new version of a solution."""
+
+    timeoutHours: float
+    """For how many hours after the last request a version can be approved."""
+
+
 class SolutionSettings(TypedDict):
     """A solution of the stack's config."""
 
@@ -70,6 +77,8 @@ class SolutionSettings(TypedDict):
     trainingMode: TrainingMode
     fullEveryDays: NotRequired[float]
     qualityGate: list[QualityRule]
+    approval: NotRequired[ApprovalSettings | None]
+    """Null if nobody has to approve. Earlier releases do not write it."""
     campaigns: list[CampaignSettings]
 
 
@@ -81,6 +90,8 @@ class Limits(TypedDict):
     maxCampaignHours: float
     maxTrainingsPerMonth: int
     """0 means no limit."""
+    maxModelAgeDays: NotRequired[float]
+    """The age at which the alarm about the model rings. Earlier releases do not write it."""
     settleSeconds: float
     """The seconds after which the lists of Personalize and Step Functions are surely up to date."""
 
@@ -97,9 +108,23 @@ class Settings(TypedDict):
     """The shortest time between two firings of the schedule within a year."""
     skipWhenUnchanged: bool
     autoTraining: Literal["warn", "refuse"]
+    trainingHourPrice: NotRequired[float | None]
+    """The price of a training hour in dollars, or null. Earlier releases do not write it."""
+    triggerOnExport: NotRequired[bool]
+    """True if ready markers start runs. Earlier releases do not write it."""
     tags: Tags
+    """The tags of every job. One of them is the name of the pipeline."""
     textBytes: NotRequired[int]
     """The most bytes of a text from outside in the document. Earlier releases do not write it."""
+
+
+PIPELINE_TAG = "retraining-pipeline"
+"""Key of the tag that names the pipeline."""
+
+
+def pipeline_name(settings: Settings) -> str:
+    """Return the name of the pipeline, which is the name of its component in Pulumi."""
+    return settings["tags"][PIPELINE_TAG]
 
 
 def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:

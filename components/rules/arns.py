@@ -32,9 +32,10 @@ _SHARED_PARTS = {
     "personalize": ["partition", "region", "account"],
     "iam": ["partition", "account"],
     "kms": ["partition", "region"],
+    "sns": ["partition", "region"],
 }
-"""Service to the parts that all ARNs of a pipeline have in common. A key may be in another account,
-and the ARNs of IAM have no region."""
+"""Service to the parts that all ARNs of a pipeline have in common. A key or topic may be in another
+account, and the ARNs of IAM have no region."""
 _AWS_MANAGED = ("account", "aws")
 """The part and its value that may differ: the account of the policies that AWS manages."""
 
@@ -132,6 +133,13 @@ KEY = _arn_kind(
     f"{_REGION}:{_ACCOUNT}",
     r"key/[a-zA-Z0-9\-]+",
     "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+)
+TOPIC = _arn_kind(
+    "topic",
+    "sns",
+    f"{_REGION}:{_ACCOUNT}",
+    r"[a-zA-Z0-9_\-]{1,256}",
+    "arn:aws:sns:eu-west-1:123456789012:personalize-reports",
 )
 
 
@@ -272,6 +280,8 @@ def _resource_noun(arn: Arn) -> str:
             return f"{dataset_type} dataset"
         case "kms", "alias", _:
             return "key alias"
+        case "sns", _, _:
+            return "subscription" if rest else "topic"
     if resource_type in _RESOURCE_TYPES.get(arn.service, []):
         return resource_type.replace("-", " ")
     return f"resource of {arn.service}"

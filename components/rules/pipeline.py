@@ -20,7 +20,7 @@ from ..args import (
     camel_case,
     config_keys,
 )
-from . import arns, locations, metrics, plain, rates, texts, values
+from . import arns, locations, metrics, operation, plain, rates, texts, values
 from .values import Check, Problem
 
 
@@ -96,6 +96,7 @@ def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
         *_skipped_time_warnings(args, today),
         *_timezone_warnings(args),
         *_gate_warnings(args),
+        *operation.warnings(args),
     ]
 
 
@@ -158,6 +159,7 @@ def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]
     error = values.choice_error(auto_training, get_args(AutoTraining))
     yield Check("autoTraining", error, value=auto_training)
     yield from _limit_checks(args.limits)
+    yield from operation.checks(args)
     retention = args.log_retention_days
     yield Check("logRetentionDays", values.retention_error(retention), value=retention)
     if len(args.tags) > values.MAX_TAGS:
@@ -334,6 +336,12 @@ def _arn_inputs(args: RetrainingPipelineArgs) -> Iterator[_ArnInput]:
                 arns.CAMPAIGN,
                 "missing; the campaign to update",
             )
+    yield _ArnInput(
+        "notifications.topicArn",
+        args.notifications.topic_arn,
+        arns.TOPIC,
+        f"empty; leave it out or name {arns.with_article(arns.TOPIC.noun)}",
+    )
     for name, kind in (
         ("import_role_arn", arns.ROLE),
         ("permissions_boundary_arn", arns.POLICY),

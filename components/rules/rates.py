@@ -169,11 +169,29 @@ def shortest_seconds_between_runs(text: str, timezone: str) -> int:
     """
     if period := _rate_period(text):
         return round(period.total_seconds())
+    gaps = [later - earlier for earlier, later in pairwise(_firings_of_cron(text, timezone))]
+    return round(min(gaps, default=_YEAR).total_seconds())
+
+
+def longest_seconds_between_runs(text: str, timezone: str) -> int:
+    """Return the longest time between two firings of a rate within a year, in seconds.
+
+    The same holds as for `shortest_seconds_between_runs()`.
+    """
+    if period := _rate_period(text):
+        return round(period.total_seconds())
+    firings = _firings_of_cron(text, timezone)
+    gaps = [later - earlier for earlier, later in pairwise(firings)]
+    # A cron of a few months pauses until these months come again.
+    pause = [firings[0] + _YEAR - firings[-1]] if firings else []
+    return round(max([*gaps, *pause], default=_YEAR).total_seconds())
+
+
+def _firings_of_cron(text: str, timezone: str) -> list[datetime]:
+    """Return the times in UTC at which a cron fires in _COUNTED_PERIOD."""
     zone = ZoneInfo(timezone)
     times = [time.replace(tzinfo=zone) for time in _times_in_a_year(text)]
-    firings = [time.astimezone(UTC) for time in times if _is_real_time(time)]
-    gaps = [later - earlier for earlier, later in pairwise(firings)]
-    return round(min(gaps, default=_YEAR).total_seconds())
+    return [time.astimezone(UTC) for time in times if _is_real_time(time)]
 
 
 def _rate_period(text: str) -> timedelta | None:

@@ -82,7 +82,11 @@ def test_the_settings_have_every_field_of_the_datasets_and_limits():
         "type": "interactions",
         **config_values(interactions),
     }
-    assert settings["limits"] == {**config_values(args.limits), "maxTrainingsPerMonth": 12}
+    assert settings["limits"] == {
+        **config_values(args.limits),
+        "maxTrainingsPerMonth": 12,
+        "maxModelAgeDays": 11.56,  # one week has an hour more in autumn
+    }
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,24 @@ def test_the_settings_have_every_field_of_the_datasets_and_limits():
 def test_the_limit_of_trainings_is_derived_from_the_rate_unless_it_is_set(rate, limit, expected):
     args = minimal(retraining_rate=rate, limits=LimitsArgs(max_trainings_per_month=limit))
     assert settings_of(args)["limits"]["maxTrainingsPerMonth"] == expected
+
+
+@pytest.mark.parametrize(
+    ("rate", "limits", "days"),
+    [
+        ("7 days", {}, 7 * 1.5 + 1),
+        ("7 days", {"max_training_hours": 48}, 7 * 1.5 + 2),
+        ("rate(1 hour)", {}, 1.06),
+        ("cron(0 3 ? * MON-FRI *)", {}, 3 * 1.5 + 1),
+        ("cron(0 3 1 * ? *)", {}, 31 * 1.5 + 1),
+        ("cron(0 3 1 JAN,FEB ? *)", {}, 335 * 1.5 + 1),
+        ("cron(0 3 1 JAN ? *)", {}, 366 * 1.5 + 1),
+        ("7 days", {"max_model_age_days": 3}, 3),
+    ],
+)
+def test_the_age_of_the_alarm_is_derived_from_the_longest_gap_unless_it_is_set(rate, limits, days):
+    args = minimal(retraining_rate=rate, limits=LimitsArgs(**limits))
+    assert settings_of(args)["limits"]["maxModelAgeDays"] == days
 
 
 def test_fields_of_rules_and_probes_that_are_not_set_are_left_out_of_the_settings():
@@ -366,7 +388,7 @@ def test_no_setting_has_two_types_because_generated_sdks_have_no_unions():
         if get_origin(field.type) in (Union, UnionType)
         and len({*get_args(field.type)} - plain) != 1
     }
-    assert len(classes) == 8, "these are all classes of arguments"
+    assert len(classes) == 11, "these are all classes of arguments"
     assert unions == set()
 
 

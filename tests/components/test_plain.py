@@ -72,6 +72,7 @@ INPUTS = [
     "solutions[0].solutionArn",
     *(f"solutions[0].campaigns[{index}].campaignArn" for index in (0, 1)),
     *("importRoleArn", "permissionsBoundaryArn", "kmsKeyArn", "dataKmsKeyArn"),
+    "notifications.topicArn",
 ]
 
 

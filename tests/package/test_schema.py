@@ -103,6 +103,7 @@ def test_only_arns_and_locations_accept_an_output():
         "Dataset.dataLocation",
         "Dataset.datasetArn",
         "Dataset.readyMarker",
+        "Notifications.topicArn",
         "Solution.solutionArn",
         "inputProperties.dataKmsKeyArn",
         "inputProperties.importRoleArn",

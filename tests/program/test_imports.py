@@ -40,8 +40,10 @@ MAY_IMPORT = {
     "components.workflow_settings": {"components.args", "components.rules.rates"},
     "components.rules.plain": {"components.args", "components.rules.values"},
     "components.rules.texts": {"components.args", "components.rules.values"},
+    "components.rules.operation": {"components.args", "components.rules.values"},
     "components.rules.pipeline": {
         "components.args",
+        "components.rules.operation",
         "components.rules.plain",
         "components.rules.texts",
         *CHECKS,
