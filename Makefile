@@ -56,7 +56,7 @@ mutants: $(READY) ## change the code at random for 30 minutes and see if the tes
 	@$(BIN)/python -m tests.mutants
 
 faults: $(READY) ## test many more random faults than the tests do (some minutes)
-	@EXAMPLES=20 STORIES=100 YEARS=5 $(BIN)/python -m pytest -n 3 --quiet \
+	@EXAMPLES=20 STORIES=100 LONG_STORIES=5 WEEKS=52 $(BIN)/python -m pytest -n 3 --quiet \
 		tests/workflow/test_exactly_once.py tests/workflow/test_sequences.py
 
 benchmark: $(READY) ## replay good runs in virtual time: delays, transitions, calls, cost

@@ -33,7 +33,6 @@ SOLUTIONS = ("taste", "novel")
 CAMPAIGNS = ("home", "shelf", "page")
 JOBS = ("dataset-import-job", "solution-version", "campaign-update")
 FUNCTIONS = tuple(step for step in STEPS if step != "close_run")
-WEEKS = 52
 LAST_SECOND = 4000
 """The end of the time in which things happen after a slot. A run takes about half of it."""
 IMPORTED_SECOND = 720
@@ -150,8 +149,8 @@ def _new_data(data: str) -> list[Happening]:
     return [Happening("upload", dataset, -HOUR) for dataset in datasets[data]]
 
 
-def draw_year(seed: int, *, probability: float) -> list[Slot]:
-    """Draw 52 slots that nobody touches, with new data in each of them.
+def draw_weeks(seed: int, weeks: int, *, probability: float) -> list[Slot]:
+    """Draw so many slots that nobody touches, with new data in each of them.
 
     Each kind of happening has this probability in each slot, but no person uses the pipeline.
     """
@@ -162,7 +161,7 @@ def draw_year(seed: int, *, probability: float) -> list[Slot]:
             *_new_data("both"),
             *(_draw(random, kind) for kind in kinds if random.random() < probability),
         )
-        for _ in range(WEEKS)
+        for _ in range(weeks)
     ]
 
 

@@ -135,14 +135,14 @@ class Storyteller:
     def _look_at_executions(self) -> bool:
         """Note the executions that have ended. Return True if one is running."""
         known = {ended.execution.arn for ended in self.ended}
-        running = False
         for started in self._executions():
-            if started.arn not in known:
-                execution = started.now()
-                running |= execution.status == "RUNNING"
-                if execution.status != "RUNNING":
-                    self._has_ended(execution)
-        return running or len(self.ended) < len(self._executions())
+            if started.arn not in known and not self._is_running(started):
+                self._has_ended(started.now())
+        return len(self.ended) < len(self._executions())
+
+    def _is_running(self, started: StartedExecution) -> bool:
+        """Return True if an execution is running. `now` would copy its whole history."""
+        return self.pipeline.step_functions.moto_execution(started.arn).status == "RUNNING"
 
     def _executions(self) -> list[StartedExecution]:
         step_functions = self.pipeline.step_functions
@@ -319,7 +319,7 @@ class Storyteller:
     def end(self, happening: Happening) -> None:
         """Abort the executions that are running, or let them time out."""
         for started in self._executions():
-            if started.now().status == "RUNNING":
+            if self._is_running(started):
                 if happening.kind == "abort":
                     started.abort("Enough", "of this")
                 else:
