@@ -23,6 +23,8 @@ from .verdicts import rollback_reasons, verdict_tags
 from .versions import is_latest, version_created_at
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
@@ -45,15 +47,16 @@ def begin_trial(
     target: str,
     last_try: Job | None,
 ) -> Job:
-    """Put the target version on trial, unless the campaign serves it or a newer version.
+    """Put the target version on trial, unless the campaign serves a newer or a good version.
 
     The campaign is not moved yet. One request writes which version is on trial and which is good,
-    so that the next run can finish the trial if this run ends meanwhile.
+    so that the next run can finish the trial if this run ends meanwhile. If a person has deployed
+    the target meanwhile, it is put on trial too, because no probe has found yet whether it answers.
 
     The phase of the returned job is
 
     - ON_TRIAL if the version is on trial now, or was put on trial by an earlier try,
-    - ACTIVE if the campaign serves the version without a trial,
+    - ACTIVE if the campaign serves the version, and an earlier trial has found it good,
     - SUPERSEDED if the campaign serves a newer version,
     - CHANGED if the gate has to judge the version again,
     - AGAIN if the campaign is busy, or ENDED if it is still busy after the deadline.
@@ -73,25 +76,23 @@ def begin_trial(
         return job_on_trial(planned_campaign, tags, tags.trial, last_try, good=tags.good)
     reason = busy_reason(campaign)
     if reason is None:
-        if job := _job_without_update(client, campaign, target):
+        if job := _job_without_trial(client, campaign, tags, target):
             return job
-        reason = FOLLOWS_NEWEST if follows_newest(campaign) else None
-    if reason is not None:
-        return _postponed_job(settings, arn, reason, last_try)
-    if live_version(campaign) != evaluation["comparedWith"] or any(
-        rollback_reasons(client, settings, arn, target)
-    ):
-        reason = "the quality gate has to judge the version again"
-        job = _postponed_job(settings, arn, reason, last_try)
-        return {**job, "phase": "CHANGED"} if job["phase"] == "AGAIN" else job
-    trial = Trial(target, clock.now().replace(microsecond=0))
-    good = _good_version(campaign, tags, target)
-    try:
-        write_tags(client, arn, tags_at_begin(trial, good, tags))
-    except client.exceptions.ResourceInUseException:
-        reason = "Personalize answers that the campaign is in use"
-        return _postponed_job(settings, arn, reason, last_try)
-    return job_on_trial(planned_campaign, tags, trial, last_try, good=good)
+        is_served = live_version(campaign) == target
+        if not is_served and follows_newest(campaign):
+            reason = FOLLOWS_NEWEST
+        elif not is_served and _has_changed(client, settings, campaign, evaluation, target):
+            return _job_for_gate(settings, arn, last_try)
+    if reason is None:
+        trial = Trial(target, _begin_of_trial(campaign, target))
+        good = _good_version(campaign, tags, evaluation, target)
+        try:
+            write_tags(client, arn, tags_at_begin(trial, good, tags))
+        except client.exceptions.ResourceInUseException:
+            reason = "Personalize answers that the campaign is in use"
+        else:
+            return job_on_trial(planned_campaign, tags, trial, last_try, good=good)
+    return _postponed_job(settings, arn, reason, last_try)
 
 
 def end_trial(
@@ -127,13 +128,14 @@ def _has_moved(campaign: CampaignTypeDef, trial: Trial, target: str) -> bool:
     return trial.version_arn == serving == target
 
 
-def _job_without_update(
-    client: PersonalizeClient, campaign: CampaignTypeDef, target: str
+def _job_without_trial(
+    client: PersonalizeClient, campaign: CampaignTypeDef, tags: TrialTags, target: str
 ) -> Job | None:
-    """Return the job of a campaign that serves the target or a newer version, else None.
+    """Return the job of a campaign that needs no trial of the target, else None.
 
     A campaign that follows the newest version may show `$LATEST` instead of a version. It serves
-    the target if an update has ended that began after the training of the target.
+    the target if an update has ended that began after the training of the target. It cannot be
+    rolled back, so there is no trial.
     """
     live = live_version(campaign)
     job = described_job(
@@ -143,7 +145,9 @@ def _job_without_update(
         updated=campaign["lastUpdatedDateTime"],
         failure=None,
     )
-    if live == target or (live and is_latest(live) and _has_followed(client, campaign, target)):
+    if live == target:
+        return {**job, "targetVersionArn": target} if tags.good == target else None
+    if live and is_latest(live) and _has_followed(client, campaign, target):
         return {**job, "targetVersionArn": target}
     if serves_newer_than(client, campaign, target):
         failure = f"the campaign serves {live}, which is newer than {target}"
@@ -159,21 +163,57 @@ def _has_followed(client: PersonalizeClient, campaign: CampaignTypeDef, target: 
     return latest_update["creationDateTime"] >= version_created_at(client, target)
 
 
+def _has_changed(
+    client: PersonalizeClient,
+    settings: Settings,
+    campaign: CampaignTypeDef,
+    evaluation: Evaluation,
+    target: str,
+) -> bool:
+    """Return True if the gate would have to compare with another version, or know of a rollback."""
+    return live_version(campaign) != evaluation["comparedWith"] or any(
+        rollback_reasons(client, settings, campaign["campaignArn"], target)
+    )
+
+
+def _job_for_gate(settings: Settings, arn: str, last_try: Job | None) -> Job:
+    """Return the job of a campaign for which the gate has to judge the version again."""
+    reason = "the quality gate has to judge the version again"
+    job = _postponed_job(settings, arn, reason, last_try)
+    return {**job, "phase": "CHANGED"} if job["phase"] == "AGAIN" else job
+
+
 def _postponed_job(settings: Settings, arn: str, reason: str, last_try: Job | None) -> Job:
     """Return a job that is tried again later, or that has ended if it is overdue."""
     max_hours = settings["limits"]["maxCampaignHours"]
     return postponed_job(arn, reason, last_try, max_hours=max_hours, shortest_pause=BUSY_PAUSE)
 
 
-def _good_version(campaign: CampaignTypeDef, tags: TrialTags, target: str) -> str | None:
+def _begin_of_trial(campaign: CampaignTypeDef, target: str) -> datetime:
+    """Return the time after which the update to the target is created.
+
+    The update of a person who has deployed the target is the latest one. Without an update, the
+    campaign was created with the target.
+    """
+    if live_version(campaign) != target:
+        return clock.now().replace(microsecond=0)
+    return (campaign.get("latestCampaignUpdate") or campaign)["creationDateTime"]
+
+
+def _good_version(
+    campaign: CampaignTypeDef, tags: TrialTags, evaluation: Evaluation, target: str
+) -> str | None:
     """Return the version to roll back to if the target is bad, or None if none is known.
 
-    This is the live version, unless it is on trial itself. $LATEST is not a version, so it cannot
-    be a tag.
+    This is the live version, unless it is on trial itself. If a person has deployed the target, it
+    is the version with which the gate has compared it. $LATEST is not a version, so it cannot be a
+    tag.
     """
     live = live_version(campaign)
-    is_trusted = live and not is_latest(live) and (not tags.trial or tags.trial.version_arn != live)
-    good = live if is_trusted else tags.good
+    before = evaluation["comparedWith"] if live == target else live
+    on_trial = tags.trial.version_arn if tags.trial else None
+    is_trusted = before and not is_latest(before) and before not in (on_trial, target)
+    good = before if is_trusted else tags.good
     return good if good != target else None
 
 

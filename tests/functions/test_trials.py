@@ -170,11 +170,54 @@ def test_a_trial_that_an_earlier_try_has_begun_goes_on(personalize, changes):
     assert begin(personalize) == {**ON_TRIAL, "trialBeganAt": iso(1)}
 
 
+@pytest.mark.parametrize(
+    ("tags", "compared_with", "good"),
+    [
+        ({"good": FOREIGN_VERSION}, OLD_VERSION, OLD_VERSION),
+        ({"good": FOREIGN_VERSION}, VERSION, FOREIGN_VERSION),
+        ({"good": FOREIGN_VERSION}, f"{SOLUTION}/$LATEST", FOREIGN_VERSION),
+        ({"good": FOREIGN_VERSION}, None, FOREIGN_VERSION),
+        (
+            {"good": FOREIGN_VERSION, "trial": f"{OLD_VERSION} {iso(1)}"},
+            OLD_VERSION,
+            FOREIGN_VERSION,
+        ),
+        ({"trial": "ended"}, VERSION, None),
+    ],
+    ids=["served before", "moved before the gate", "latest", "nothing", "on trial", "unknown"],
+)
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_version_that_a_person_has_deployed_is_put_on_trial_from_that_update(
+    personalize, tags, compared_with, good, follows
+):
+    update = campaign_update(status="ACTIVE", creationDateTime=ago(7))
+    expect_campaign(
+        personalize,
+        tags,
+        solutionVersionArn=VERSION,
+        latestCampaignUpdate=update,
+        campaignConfig={"syncWithLatestSolutionVersion": follows},
+    )
+    trial = f"{VERSION} {iso(7)}"
+    expect_written(personalize, **{**BEGUN, "trial": trial, "good": good or "none"})
+    assert begin(personalize, compared_with=compared_with) == {
+        **ON_TRIAL,
+        "trialBeganAt": iso(7),
+        "previousVersionArn": good,
+    }
+
+
+def test_a_campaign_that_a_person_has_created_with_the_version_is_put_on_trial(personalize):
+    expect_campaign(personalize, solutionVersionArn=VERSION)
+    expect_written(personalize, **{**BEGUN, "trial": f"{VERSION} {iso(500)}"})
+    assert begin(personalize) == {**ON_TRIAL, "trialBeganAt": iso(500)}
+
+
 # No trial begins
 
 
-def test_a_campaign_that_serves_the_version_without_a_trial_is_trusted(personalize):
-    expect_campaign(personalize, {"trial": "ended"}, solutionVersionArn=VERSION)
+def test_a_campaign_that_serves_the_version_after_its_trial_is_trusted(personalize):
+    expect_campaign(personalize, {"trial": "ended", "good": VERSION}, solutionVersionArn=VERSION)
     assert begin(personalize) == {**SERVED, "targetVersionArn": VERSION}
 
 

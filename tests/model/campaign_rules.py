@@ -41,6 +41,8 @@ class Rules(NamedTuple):
     """An error of UpdateCampaign leads to the probe, not past it."""
     probe_after_rollback: bool = True
     """If the good version answers as badly, the probe is at fault and there is no verdict."""
+    try_what_people_deploy: bool = True
+    """The version of this run is put on trial also if a person has deployed it meanwhile."""
     respect_people: bool = True
     """A version does not wait for a campaign that somebody has moved since it was created."""
     know_own_updates: bool = True
@@ -99,7 +101,10 @@ class Run:
         if self.kind in ("retrain", "again"):
             version = self.world.train() if self.kind == "retrain" else newest_version(self.world)
             for campaign in self.world.campaigns:
-                self.outcomes[campaign.name] = yield from self._deploy(campaign, version)
+                outcome = yield from self._deploy(campaign, version)
+                self.outcomes[campaign.name] = outcome
+                if outcome == "DEPLOYED" and version.number not in campaign.passed:
+                    self.problems.append(f"{campaign.name}: {version} was deployed untried")
         return self
 
     def _finish_trial(self, campaign: Campaign) -> Process:
@@ -117,6 +122,8 @@ class Run:
         if described is None:
             return "FAILED: busy"
         live, tags = described.serves, (yield Call(lambda: dict(campaign.tags)))
+        if live is version:
+            return (yield from self._try_live_version(campaign, version, tags))
         if reason := self._refusal(campaign, version, described, tags):
             return reason
         if version.metric < live.metric - 5 * (1 + self.world.gate_changes):
@@ -130,6 +137,23 @@ class Run:
         if not self.rules.trial_before_update:
             yield from self._begin_trial(campaign, tags, version, live)
         return outcome or (yield from self._judge(campaign, version))
+
+    def _try_live_version(
+        self, campaign: Campaign, version: Version, tags: dict[str, object]
+    ) -> Process:
+        """Try a version that a person has deployed before this run, and return the outcome.
+
+        A version that a person chose before the run was planned waits for no campaign.
+        """
+        if on_trial(tags) is version:
+            return "FAILED: on trial"
+        if self.kind == "again":
+            return "SKIPPED: nothing waits"
+        if not self.rules.try_what_people_deploy:
+            return "DEPLOYED"
+        if not (yield from self._begin_trial(campaign, tags, version, tags.get("good"))):
+            return "FAILED: not tagged"
+        return (yield from self._judge(campaign, version))
 
     def _update(self, campaign: Campaign, version: Version, before: Described) -> Process:
         """Update a campaign and wait for the end. Return the outcome, or None for the probe."""
@@ -145,10 +169,8 @@ class Run:
     def _refusal(
         self, campaign: Campaign, version: Version, described: Described, tags: dict[str, object]
     ) -> str | None:
-        """Return the outcome of a campaign that does not need the version or may not get it."""
+        """Return the outcome of a campaign that may not get the version, else None."""
         live = described.serves
-        if live is version:
-            return "FAILED: on trial" if on_trial(tags) is live else "DEPLOYED"
         if live.number > version.number:
             return "SKIPPED: older"
         if tags.get("verdict") == (version, self.world.gate_changes, live):

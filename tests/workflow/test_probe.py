@@ -476,6 +476,38 @@ def test_a_campaign_that_a_person_moves_keeps_the_version_of_the_person(
             assert tags[VERDICT] == "none", "nothing is known about the version"
 
 
+@pytest.mark.parametrize("answers_well", [True, False])
+@pytest.mark.parametrize("step", ["begin_trial", "evaluate_solution_version"])
+def test_a_version_that_a_person_has_deployed_before_the_run_is_probed_too(step, answers_well):
+    def move(_event):
+        pipeline.foreign_update(pipeline.versions()[-1])
+        pipeline.sleep(100)
+
+    handlers = before_step(step, move)
+    quick = {"campaign-update": 61}
+    with ExitStack() as stack:
+        pipeline = stack.enter_context(deploy(PROBED, durations=quick, handlers=handlers))
+        first = pipeline.served_version()
+        if step == "evaluate_solution_version":
+            # The gate does not know what served before, but the tag does.
+            pipeline.client.tag_resource(
+                resourceArn=campaign_arn(), tags=[{"tagKey": GOOD, "tagValue": first}]
+            )
+        if not answers_well:
+            stack.enter_context(bad_answers(pipeline))
+        execution = pipeline.run(skipImport=True)
+        new = pipeline.versions()[-1]
+        assert pipeline.served_version() == (new if answers_well else first)
+        tags = tags_of(pipeline.client, campaign_arn())
+    assert outcomes(execution) == (DEPLOYED if answers_well else ROLLED_BACK)
+    assert phases(execution)[0] == ("NEAR" if answers_well else "FAILED")
+    if answers_well:
+        assert (tags[TRIAL], tags[GOOD], tags[PREVIOUS]) == ("ended", new, first)
+    else:
+        assert tags[GOOD] == first
+        assert tags[VERDICT].startswith(f"{new} ROLLED_BACK ")
+
+
 def test_the_report_says_what_serves_if_a_person_moves_the_campaign_after_its_trial():
     def move(_event):
         pipeline.foreign_update(pipeline.versions()[0])
