@@ -7,6 +7,20 @@ SOURCES := components functions emulator retrain package docs examples tests set
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
+define RETRAIN
+#!/bin/sh
+# Run the command line of the folder that contains the .venv through which this file is called.
+# `make` wrote it. .venv may be a symbolic link, and a symbolic link may lead to this file.
+file=$$0
+while [ -h "$$file" ]; do
+    target=$$(readlink "$$file")
+    case $$target in /*) file=$$target ;; *) file=$$(dirname "$$file")/$$target ;; esac
+done
+folder=$$(CDPATH= cd -- "$$(dirname -- "$$file")/../.." && pwd) || exit
+PYTHONPATH=$$folder exec "$$folder/.venv/bin/python" -P -m retrain "$$@"
+endef
+export RETRAIN
+
 # Create .venv again if its Python is too old or no longer installed.
 ifneq ($(shell $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null && echo usable),usable)
 .PHONY: $(READY)
@@ -21,7 +35,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@echo "installing the requirements into .venv (once; about a minute)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements.txt -r requirements-dev.txt
-	@printf '%s\n' '#!/bin/sh' 'PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -P -m retrain "$$@"' > $(BIN)/retrain && chmod +x $(BIN)/retrain
+	@printf '%s\n' "$$RETRAIN" > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
 .PHONY: demo test check engine lint types workflow mutants faults benchmark requirements help

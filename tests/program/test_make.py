@@ -109,29 +109,68 @@ def test_a_python_that_is_too_old_creates_no_venv(make, venv):
     )
 
 
-def test_the_command_runs_the_command_line_of_the_checkout_from_any_folder(tmp_path):
-    checkout = tmp_path / "checkout"
-    (checkout / "retrain").mkdir(parents=True)
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a checkout with a command `retrain` that `make` has written. It prints its call."""
+    folder = tmp_path / "a checkout"
+    folder.mkdir()
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
-        shutil.copy(ROOT / name, checkout)
-    (checkout / "retrain" / "__main__.py").write_text("import sys; print(sys.argv[1:])\n")
-    python = checkout / ".venv" / "bin" / "python"
+        shutil.copy(ROOT / name, folder)
+    write_command_line(folder)
+    python = folder / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(
         f'#!/bin/sh\ncase "$*" in "-P -m retrain"*) exec {sys.executable} "$@" ;; esac\n'
     )
     python.chmod(stat.S_IRWXU)
-    subprocess.run(["make", ".venv/.requirements"], cwd=checkout, timeout=60, check=True)  # noqa: S607
+    subprocess.run(["make", ".venv/.requirements"], cwd=folder, timeout=60, check=True)  # noqa: S607
+    return folder
 
-    other_folder = tmp_path / "other"
-    (other_folder / "retrain").mkdir(parents=True)
-    (other_folder / "retrain" / "__main__.py").write_text("raise SystemExit('another retrain')\n")
-    command = subprocess.run(  # noqa: S603  # the command that make has just written
-        [checkout / ".venv" / "bin" / "retrain", "watch", "a run"],
-        cwd=other_folder,
+
+def write_command_line(folder):
+    """Write a command line that prints the name of its folder and its arguments."""
+    (folder / "retrain").mkdir(parents=True)
+    (folder / "retrain" / "__main__.py").write_text(
+        f"import sys; print({folder.name!r}, sys.argv[1:])\n"
+    )
+
+
+def call(command, folder):
+    """Call the command `retrain` with two arguments in a folder, and return what it prints."""
+    process = subprocess.run(  # noqa: S603  # the command that make has just written
+        [command, "watch", "a run"],
+        cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
         timeout=60,
         check=True,
     )
-    assert command.stdout == "['watch', 'a run']\n"
+    return process.stdout
+
+
+def test_the_command_runs_the_command_line_of_the_checkout_from_any_folder(checkout, tmp_path):
+    write_command_line(tmp_path / "another")
+    for folder in (checkout, tmp_path / "another"):
+        printed = call(checkout / ".venv" / "bin" / "retrain", folder)
+        assert printed == "a checkout ['watch', 'a run']\n"
+    assert call(".venv/bin/retrain", checkout) == "a checkout ['watch', 'a run']\n"
+
+
+def test_the_command_runs_the_checkout_that_has_a_link_to_the_venv(checkout, tmp_path):
+    worktree = tmp_path / "a worktree"
+    write_command_line(worktree)
+    (worktree / ".venv").symlink_to(checkout / ".venv")
+    for command in (worktree / ".venv" / "bin" / "retrain", ".venv/bin/retrain"):
+        assert call(command, worktree) == "a worktree ['watch', 'a run']\n"
+
+
+def test_the_command_may_be_called_through_a_link_to_it(checkout, tmp_path):
+    link = tmp_path / "bin" / "retrain"
+    link.parent.mkdir()
+    link.symlink_to(f"../{checkout.name}/.venv/bin/retrain")
+    assert call(link, tmp_path) == "a checkout ['watch', 'a run']\n"
+
+
+def test_a_checkout_may_be_moved(checkout, tmp_path):
+    moved = checkout.rename(tmp_path / "moved")
+    assert call(moved / ".venv" / "bin" / "retrain", tmp_path) == "a checkout ['watch', 'a run']\n"
