@@ -24,7 +24,7 @@ from emulator.personalize.timeline import Duration, FixedTimings
 from retrain.rehearsal.errors import FailedError, RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from emulator import Emulator
 
@@ -51,11 +51,6 @@ def print_error(error: Exception) -> int:
         message = f"{error}; check the disk, and TMPDIR, the folder for temporary files"
     Console(stderr=True, soft_wrap=True).print(message, highlight=False, markup=False)
     return EXIT_UNUSABLE if isinstance(error, UNUSABLE_ERRORS) else EXIT_FAILED
-
-
-def export_lines(variables: Mapping[str, str]) -> str:
-    """Return a line `export NAME=value` for each environment variable."""
-    return "\n".join(f"export {name}={value}" for name, value in variables.items())
 
 
 @contextmanager

@@ -14,13 +14,13 @@ from retrain.rehearsal.commands import (
     ERRORS,
     PROJECT_DIR,
     TIMINGS,
-    export_lines,
     print_error,
     until_interrupted,
 )
 from retrain.rehearsal.data.exports import write_newer_exports
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.screens import print_progress
+from retrain.rehearsal.shell import export_lines
 from retrain.rehearsal.stacks import open_stack
 
 if TYPE_CHECKING:
@@ -65,5 +65,6 @@ def _instructions(stack_name: str, aws_variables: dict[str, str]) -> str:
         f"\nThe emulator has everything that stack {stack_name} names, and newer exports for the "
         "next run.\nIt runs until you press Ctrl-C. In another shell, set these variables for "
         f"boto3, the AWS CLI\nand Pulumi:\n\n{export_lines(variables)}\n\n"
-        f"Then deploy with `pulumi up -s {stack_name}`.\n"
+        f"Then deploy with `pulumi up -s {stack_name}`. The commands of docs/operations.md work "
+        f"there\ntoo, with STACK={stack_name} in their first line.\n"
     )

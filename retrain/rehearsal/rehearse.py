@@ -17,7 +17,6 @@ from retrain.rehearsal.commands import (
     EXIT_FAILED,
     PROJECT_DIR,
     TIMINGS,
-    export_lines,
     print_error,
     until_interrupted,
 )
@@ -32,6 +31,7 @@ from retrain.rehearsal.screens import (
     print_result,
     print_summary,
 )
+from retrain.rehearsal.shell import FUNCTIONS, export_lines, guide_variables
 from retrain.rehearsal.stacks import open_stack
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 """Seconds that a job takes if the first run is not shown."""
-OUTPUT_VARIABLES = {"MACHINE": "state_machine_arn", "GROUP": "log_group_name"}
-"""The shell variables of the README and the operations guide, and the stack outputs in them."""
 
 
 class Deployment(NamedTuple):
@@ -240,19 +238,19 @@ def _camel_case_keys(fields: list[tuple[str, object]]) -> dict[str, object]:
 def _keep(deployed: DeployedStack, console: Console) -> None:
     """Print how to use the emulator, and keep it running until Ctrl-C.
 
-    S3 always has a newer export, so that the user can start runs by hand. Raises FailedError if the
+    S3 has a newer export, so that the user can start a run by hand. Raises FailedError if the
     emulator dies.
     """
     kept = KeptStack(deployed)
     with until_interrupted(deployed.emulator, while_waiting=kept.refresh):
         kept.write_export()
-        outputs = {name: deployed.output(key) for name, key in OUTPUT_VARIABLES.items()}
+        variables = {**deployed.emulator.exports, **guide_variables(deployed)}
         console.print(
-            "\nThe emulator runs until you press Ctrl-C. In another shell, set these variables "
-            "for the AWS CLI\nand boto3:\n\n"
-            f"{export_lines({**deployed.emulator.exports, **outputs})}\n\n"
-            f"S3 has a newer export{kept.place} for a run by hand, and gets another one after each "
-            "run that imports it.\n",
+            "\nThe emulator runs until you press Ctrl-C. Paste these lines into bash in another "
+            "shell.\nThen boto3, the AWS CLI and the commands of docs/operations.md use it:\n\n"
+            f"{export_lines(variables)}\n{FUNCTIONS}\n"
+            f"S3 has a newer export{kept.place} for a run by hand, and it stays there.\n"
+            "To write another one, press Enter here.\n",
             highlight=False,
             markup=False,
         )

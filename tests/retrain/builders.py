@@ -35,6 +35,7 @@ OUTPUTS = {
     "schedule_arn": "arn:aws:scheduler:eu-west-1:123456789012:schedule/retraining-dev/nightly",
     "state_machine_arn": STATE_MACHINE,
     "log_group_name": "retraining-dev",
+    "dead_letter_queue_url": "https://sqs.eu-west-1.amazonaws.com/123456789012/retraining-dev",
 }
 
 

@@ -40,7 +40,8 @@ def test_emulate_prints_the_variables_and_ends_with_1_if_the_emulator_dies(fake_
         "export AWS_ENDPOINT_URL=http://127.0.0.1:1\n"
         "export AWS_REGION=eu-west-1\n"
         f'export PATH="{ROOT}/emulator/deployer/plugin:$PATH"\n\n'
-        "Then deploy with `pulumi up -s dev`.\n\n"
+        "Then deploy with `pulumi up -s dev`. The commands of docs/operations.md work there\n"
+        "too, with STACK=dev in their first line.\n\n"
     )
     timings = {"timings": commands.TIMINGS}
     home = {"account": "123456789012", "region": "eu-west-1"}

@@ -1,69 +1,34 @@
 """Proves when a kept stack gets a newer export. The services are doubles."""
 
+import os
+import sys
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
 from retrain.rehearsal import deployed_stack, kept_stack
 from retrain.rehearsal.kept_stack import KeptStack
-from tests.retrain.builders import STATE_MACHINE, import_job, training
-
-SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def kept(deployed, monkeypatch):
-    """Return a kept stack with one export, and with no executions yet."""
-    monkeypatch.setattr(kept_stack, "CHECK_SECONDS", 0)
+def kept(deployed):
+    """Return a kept stack with one export."""
     stack = KeptStack(deployed)
     stack.write_export()
-    start(monkeypatch, stack)
     return stack
 
 
-def start(monkeypatch, stack, *executions, jobs=()):
-    """Make Step Functions list executions, each a status and the seconds since the export."""
-
-    def list_executions(**request):
-        assert request == {"stateMachineArn": STATE_MACHINE}
-        return {
-            "executions": [
-                {
-                    "executionArn": f"arn:{number}",
-                    "status": status,
-                    "startDate": stack.written_at + seconds * SECOND,
-                }
-                for number, (status, seconds) in enumerate(executions)
-            ]
-        }
-
-    client = SimpleNamespace(list_executions=list_executions)
-    monkeypatch.setattr(stack.deployed, "step_functions", client)
-    monkeypatch.setattr(kept_stack, "started_jobs", lambda *_: iter(jobs))
-
-
-@pytest.mark.parametrize(
-    ("executions", "jobs"),
-    [
-        ([], []),
-        ([("SUCCEEDED", 1)], [training()]),
-        ([("SUCCEEDED", -1)], [import_job()]),
-        ([("SUCCEEDED", 1), ("RUNNING", 2)], [import_job()]),
-    ],
-    ids=["no run", "nothing imported", "imported before", "still running"],
-)
-def test_an_export_that_was_not_imported_is_not_replaced(
-    kept, services, monkeypatch, executions, jobs
-):
-    start(monkeypatch, kept, *executions, jobs=jobs)
+def test_an_export_stays_as_it_is(kept, services):
     kept.refresh()
-    assert len(services.exports) == 1
+    assert [export["rotation"] for export in services.exports] == [0]
 
 
-def test_an_export_that_was_imported_is_followed_by_another(kept, services, monkeypatch):
-    start(monkeypatch, kept, ("FAILED", 1), ("SUCCEEDED", 2), jobs=[training(), import_job()])
-    kept.refresh()
+def test_another_export_is_written_if_the_user_presses_enter(kept, services, monkeypatch):
+    answers = [False, True, False]
+    monkeypatch.setattr(kept_stack, "enter_was_pressed", lambda: answers.pop(0))
+    for _ in range(3):
+        kept.refresh()
     assert [export["rotation"] for export in services.exports] == [0, 1]
 
 
@@ -80,8 +45,42 @@ def test_a_new_day_gets_an_export_if_locations_contain_the_date(
     assert services.exports[-1]["day"] == (tomorrow if is_daily else services.exports[0]["day"])
 
 
-def test_the_executions_are_not_listed_all_the_time(kept, monkeypatch):
-    monkeypatch.setattr(kept_stack, "CHECK_SECONDS", 60)
-    kept.refresh()
-    monkeypatch.setattr(kept.deployed, "step_functions", None)
-    kept.refresh()
+@pytest.fixture
+def keyboard(monkeypatch):
+    """Make a pseudo-terminal the terminal of the tests, and return its other end."""
+    controller, terminal = os.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+        yield controller
+    os.close(controller)
+
+
+def test_enter_in_the_terminal_is_noticed_once(keyboard):
+    assert not kept_stack.enter_was_pressed()
+    os.write(keyboard, b"\n")
+    assert kept_stack.enter_was_pressed()
+    assert not kept_stack.enter_was_pressed()
+
+
+def test_a_command_in_the_background_reads_nothing(keyboard, monkeypatch):
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+    os.write(keyboard, b"\n")
+    assert not kept_stack.enter_was_pressed()
+
+
+def test_a_terminal_of_another_session_is_not_read(keyboard, monkeypatch):
+    def tcgetpgrp(_):
+        raise OSError(25, "Inappropriate ioctl for device")
+
+    monkeypatch.setattr(os, "tcgetpgrp", tcgetpgrp)
+    os.write(keyboard, b"\n")
+    assert not kept_stack.enter_was_pressed()
+
+
+def test_without_a_terminal_nothing_is_read(monkeypatch):
+    with Path(os.devnull).open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert not kept_stack.enter_was_pressed()
+    monkeypatch.setattr(sys, "stdin", None)
+    assert not kept_stack.enter_was_pressed()

@@ -17,8 +17,9 @@ from emulator import EmulatorError
 from retrain.rehearsal import commands, deployed_stack, rehearse
 from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.scenarios import SCENARIOS, Name, ScenarioResult
-from tests.program.sample_stack import LEFT_OUT
-from tests.retrain.builders import STATE_MACHINE, run, summary
+from retrain.rehearsal.shell import FUNCTIONS
+from tests.program.sample_stack import CAMPAIGN, INTERACTIONS, ITEMS, LEFT_OUT, SOLUTION, USERS
+from tests.retrain.builders import OUTPUTS, STATE_MACHINE, run, summary
 
 PROBE = "solutions[0].campaigns[0].probe"
 
@@ -237,13 +238,27 @@ def test_keep_prints_the_variables_and_waits_for_a_signal(rehearsed, monkeypatch
     handler = signal.getsignal(number)
     monkeypatch.setattr(rehearsed.emulator, "alive", lambda: signal.raise_signal(number) or True)
     assert rehearse.rehearse("dev", keep=True) == 0
-    assert capsys.readouterr().out.endswith(
-        "\nThe emulator runs until you press Ctrl-C. In another shell, set these variables for "
-        "the AWS CLI\nand boto3:\n\n"
-        "export AWS_ENDPOINT_URL=http://127.0.0.1:1\nexport AWS_REGION=eu-west-1\n"
-        f"export MACHINE={STATE_MACHINE}\nexport GROUP=retraining-dev\n\n"
-        "S3 has a newer export for a run by hand, and gets another one after each run that imports "
-        "it.\n\n"
+    printed = capsys.readouterr().out
+    variables = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_REGION": "eu-west-1",
+        "STACK": "dev",
+        "MACHINE": STATE_MACHINE,
+        "SCHEDULE": OUTPUTS["schedule_arn"],
+        "GROUP": "retraining-dev",
+        "QUEUE": OUTPUTS["dead_letter_queue_url"],
+        "DATASETS": f'"{INTERACTIONS} {ITEMS} {USERS}"',
+        "SOLUTIONS": f'"{SOLUTION}"',
+        "CAMPAIGNS": f'"{CAMPAIGN}"',
+    }
+    assert printed.endswith(
+        "\nThe emulator runs until you press Ctrl-C. Paste these lines into bash in another "
+        "shell.\n"
+        "Then boto3, the AWS CLI and the commands of docs/operations.md use it:\n\n"
+        + "".join(f"export {name}={value}\n" for name, value in variables.items())
+        + FUNCTIONS
+        + "\nS3 has a newer export for a run by hand, and it stays there.\n"
+        "To write another one, press Enter here.\n\n"
     )
     assert len(rehearsed.exports) == 1
     assert signal.getsignal(number) == handler
@@ -257,10 +272,9 @@ def test_keep_names_the_day_of_the_export_if_a_location_contains_the_date(
     folder = project(**{"datasets.items.dataLocation": "s3://bucket/{date}/items.csv"})
     assert rehearse.rehearse("dev", keep=True, project_dir=folder) == 1
     today = datetime.now(UTC).date().isoformat()
-    assert capsys.readouterr().out.splitlines()[-2] == (
-        f"S3 has a newer export at {{date}} = {today} for a run by hand, and gets another one "
-        "after each run that imports it."
-    )
+    assert (
+        f"\nS3 has a newer export at {{date}} = {today} for a run by hand, and it stays there.\n"
+    ) in capsys.readouterr().out
     assert [export["day"] for export in rehearsed.exports] == [today]
 
 
