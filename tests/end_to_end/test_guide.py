@@ -9,9 +9,11 @@ import re
 import subprocess
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from retrain.rehearsal import shell
 from tests.end_to_end.aws_cli import aws_command
 from tests.end_to_end.stack import PROJECT, eventually
 
@@ -182,7 +184,8 @@ def test_the_commands_for_an_emergency_work(paste, films):
     assert schedule_states(films) == ["DISABLED"]
 
     eventually(lambda: films.closing_records(films.read_run(stopped_arn)), bool)
-    assert "FAILED: ABORTED" in paste("No report", RUN=stopped_arn)
+    printed = paste("No report", RUN=stopped_arn)
+    assert re.match(r"Retraining run \S+: FAILED: ABORTED: no cause given\n", printed), printed
     printed = paste("A run failed", RUN=films.run(trainingsMode="FULL").arn)
     assert "'trainingsMode' is unknown; did you mean 'trainingMode'?" in printed
     assert deployed.version_arn in printed, "the version that the campaign serves"
@@ -202,6 +205,31 @@ def test_the_commands_for_an_emergency_work(paste, films):
     assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
     tags = [tag["tagKey"] for tag in json.loads(paste("Tags"))]
     assert "retraining-previous" in tags
+
+
+def test_a_rehearsal_prints_what_the_guide_sets_up(films, pulumi_calls):
+    """So all commands of the guide work in the shell of a kept rehearsal."""
+    stack = SimpleNamespace(name="films", args=films.args)
+    variables = shell.guide_variables(SimpleNamespace(stack=stack, output=films.output))
+    assert shell.FUNCTIONS in SET_UP
+    names = re.findall(r"^(?:export )?([A-Z_]+)=", SET_UP, re.MULTILINE)
+    assert set(names) == {*variables, *(name for name in names if name.startswith("AWS_"))}
+    kept = {
+        **films.emulator.exports,
+        **{name: value.strip('"').split() for name, value in variables.items()},
+    }
+    path = os.pathsep.join([str(pulumi_calls.parent), os.environ["PATH"]])
+    printed = subprocess.run(
+        ["bash"],  # noqa: S607  # as a reader has it
+        input=SET_UP.replace("STACK=prod", "STACK=films")
+        + "".join(f'echo "{name}" ${name}\n' for name in variables),
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    set_by_guide = {name: values for name, *values in map(str.split, printed.stdout.splitlines())}
+    assert set_by_guide == {name: kept[name] for name in variables}
 
 
 def test_the_reason_of_a_dead_letter_is_printed(paste, films):
