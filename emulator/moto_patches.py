@@ -11,7 +11,6 @@ it. A test checks that every method is still in its place.
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 import time
@@ -20,8 +19,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 import emulator.moto_imports  # noqa: F401  # must come before the interpreter
 
 # isort: split
-import jsonpath_ng.ext.parser
-import jsonpath_ng.parser
 from botocore.exceptions import ClientError
 from moto.core.config import default_user_config
 from moto.core.utils import utcnow
@@ -30,7 +27,6 @@ from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name
     CustomErrorName,
 )
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
-from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_lambda as lambda_service,
 )
@@ -41,8 +37,6 @@ from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -117,26 +111,6 @@ def interpret_state_machines() -> None:
 
 
 # How executions run
-
-
-def parse_once() -> Iterator[Replacement]:
-    """Yield replacements that keep parsed definitions and JSON paths in a cache.
-
-    Moto parses the definition again for every execution, and a path whenever a state uses it. The
-    parsed trees are read-only, and moto itself shares a tree between the iterations of a Map.
-    """
-    yield from _PARSERS_WITH_CACHE
-
-
-_PARSERS_WITH_CACHE = (
-    Replacement(
-        AmazonStateLanguageParser,
-        "parse",
-        staticmethod(functools.lru_cache(64)(AmazonStateLanguageParser.parse)),
-    ),
-    Replacement(json_path, "parse", functools.lru_cache(4096)(jsonpath_ng.ext.parser.parse)),
-    Replacement(result_path, "parse", functools.lru_cache(4096)(jsonpath_ng.parser.parse)),
-)
 
 
 def text_as_start_time() -> Iterator[Replacement]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypedDict
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 
-from emulator import moto_patches
+from emulator import moto_parsing, moto_patches
 from emulator.server import authorization, http, ministack_internals, moto_responses
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class StepFunctions:
     def mount(self) -> None:
         """Serve the calls to Step Functions instead of MiniStack from now on, in this process."""
         moto_patches.interpret_state_machines()
-        moto_patches.install(moto_patches.parse_once())
+        moto_patches.install(moto_parsing.parse_once())
         moto_patches.install(moto_patches.stop_without_waiting())
         moto_patches.install(moto_patches.end_once())
         moto_patches.install(moto_patches.end_executions_of_deleted_machines())

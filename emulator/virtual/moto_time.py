@@ -29,7 +29,7 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.backend.execution import Execution
 
-from emulator import moto_patches
+from emulator import moto_parsing, moto_patches
 from emulator.moto_patches import Replacement
 from emulator.virtual.virtual_time import Event, Thread, VirtualClock
 
@@ -116,7 +116,7 @@ def _replacements(
     )
     yield Replacement(EvalComponent, "_log_failure_event_exception", _log_nothing)
     yield Replacement(EvalComponent, "_log_exception", _log_nothing)
-    yield from moto_patches.parse_once()
+    yield from moto_parsing.parse_once()
     yield from moto_patches.text_as_start_time()
     yield from moto_patches.lambda_error_names()
     yield from moto_patches.end_once(lambda env: clock.unwind(_execution_arn(env)))
