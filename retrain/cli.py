@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import typer
 
 from retrain.commands import options
+from retrain.commands.adopt import adopt
 from retrain.commands.emulate import emulate
 from retrain.commands.rehearse import rehearse
 from retrain.operator.errors import (
@@ -18,6 +19,7 @@ from retrain.operator.errors import (
 PROGRAM = "retrain"
 COMMANDS = {
     options.LOCAL_COMMANDS: (rehearse, emulate),
+    options.ACCOUNT_COMMANDS: (adopt,),
 }
 """The commands by the panels of the help in which they are listed."""
 

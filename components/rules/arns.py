@@ -111,6 +111,7 @@ def _personalize_kind(noun: str, resource: str, example: str) -> Kind:
     return _arn_kind(noun, "personalize", f"{_REGION}:{_ACCOUNT}", resource, example_arn)
 
 
+DATASET_GROUP = _personalize_kind("dataset group", f"dataset-group/{_NAME}", "dataset-group/movies")
 SOLUTION = _personalize_kind("solution", f"solution/{_NAME}", "solution/movies")
 CAMPAIGN = _personalize_kind("campaign", f"campaign/{_NAME}", "campaign/movies")
 ROLE = _arn_kind(

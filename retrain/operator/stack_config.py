@@ -1,0 +1,84 @@
+"""Reads the config of a stack: the arguments of its pipeline, before and after it is deployed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
+
+import settings
+from retrain.operator.errors import OperatorError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from components.args import RetrainingPipelineArgs
+
+STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""The names that the Pulumi CLI accepts, without organization and project
+(https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
+
+
+def stack_file_of(project_dir: Path, stack: str) -> Path:
+    """Return the path of a stack's file. Raise OperatorError if no stack can have this name."""
+    if not STACK_NAME.fullmatch(stack):
+        raise OperatorError(
+            f"--stack {stack!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
+            "and periods; choose another name, for example prod"
+        )
+    return project_dir / f"Pulumi.{stack}.yaml"
+
+
+def project_name(project_dir: Path) -> str:
+    """Return the name of a Pulumi project, which is the namespace of the config's keys."""
+    return str(yaml.safe_load((project_dir / "Pulumi.yaml").read_text())["name"])
+
+
+def config_problems(text: str, project: str, stack: str) -> list[str]:
+    """Return the problems that `pulumi preview` would report about the text of a stack's file."""
+    config = {
+        str(key): value if isinstance(value, str) else json.dumps(value)
+        for key, value in yaml.safe_load(text)["config"].items()
+    }
+    try:
+        settings.parse_stack(project, stack, config, today=datetime.now(UTC).date())
+    except settings.SettingsError as error:
+        return [line.strip() for line in str(error).splitlines()]
+    return []
+
+
+def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
+    """Return the arguments in the file of a stack, as `pulumi preview` reads them.
+
+    If the file imports environments of Pulumi ESC, the Pulumi CLI resolves them. Raises
+    OperatorError if the file is missing or has problems.
+    """
+    file = stack_file_of(project_dir, stack)
+    if not os.path.lexists(file):
+        raise OperatorError(f"{file} does not exist; {_other_stacks(project_dir)}")
+    if find_spec("ruamel.yaml") is None:
+        raise OperatorError(
+            "reading a stack's file needs ruamel.yaml, which the development requirements install: "
+            "pip install --require-hashes -r requirements.txt -r requirements-dev.txt"
+        )
+    # Only these modules need the development requirements.
+    from retrain.rehearsal.errors import RehearsalError  # noqa: PLC0415
+    from retrain.rehearsal.stack_args import read_stack_args  # noqa: PLC0415
+
+    try:
+        return read_stack_args(project_dir, stack)
+    except RehearsalError as error:
+        raise OperatorError(str(error)) from error
+
+
+def _other_stacks(project_dir: Path) -> str:
+    """Return what to do if a stack has no file."""
+    files = project_dir.glob("Pulumi.*.yaml")
+    names = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
+    adopt = "`retrain adopt` writes the file for a dataset group that exists"
+    return f"name one of {', '.join(names)} with --stack; {adopt}" if names else adopt

@@ -1,0 +1,81 @@
+"""The commands that examine an account do what their help says, for an account in the emulator.
+
+Does not prove AWS.
+"""
+
+import json
+import shutil
+from typing import NamedTuple
+
+import pytest
+
+import settings
+from emulator import running
+from emulator.deployer.configuration import read_project
+from emulator.personalize import Duration, FixedTimings
+from emulator.personalize.store import Switches
+from retrain import cli
+from retrain.rehearsal.data.resources import create_resources
+from retrain.rehearsal.data.sample_data import SampleData
+from tests.program.sample_stack import ROOT
+
+TIMINGS = FixedTimings(
+    jobs=Duration(pending=0.05, in_progress=0.1), containers=Duration(pending=0, in_progress=0.05)
+)
+
+
+class Result(NamedTuple):
+    """What a command has printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self):
+        """The JSON document on stdout."""
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """Return an emulator with everything that the sample stack names. Its lists have short pages.
+
+    No pipeline is deployed.
+    """
+    with running(timings=TIMINGS, switches=Switches(page_size=1)) as started:
+        project = read_project(ROOT, "dev", {})
+        args = settings.parse_stack(project.name, "dev", project.config)
+        create_resources(started, args, lambda _: None, SampleData())
+        yield started
+
+
+@pytest.fixture
+def project_dir(tmp_path, monkeypatch):
+    """Return a folder with the project and the sample stack, which the commands use.
+
+    There is no Pulumi CLI on the PATH.
+    """
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    monkeypatch.setattr("retrain.operator.pulumi_cli.PROJECT_DIR", tmp_path)
+    monkeypatch.setenv("PATH", "")
+    return tmp_path
+
+
+@pytest.fixture
+def run(emulator, project_dir, monkeypatch, capsys):
+    """Return a function that runs a command with the credentials of the account's root."""
+    for name, value in emulator.exports.items():
+        if name != "AWS_ENDPOINT_URL":
+            monkeypatch.setenv(name, value)
+    monkeypatch.chdir(project_dir)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    capsys.readouterr()
+
+    def run_command(*arguments):
+        code = cli.main([*arguments, "--endpoint-url", emulator.endpoint])
+        out, err = capsys.readouterr()
+        return Result(code, out, err)
+
+    return run_command
