@@ -21,6 +21,7 @@ WORST_FIRST: tuple[Outcome, ...] = (
     "FAILED",
     "ROLLED_BACK",
     "REJECTED",
+    "AWAITING_APPROVAL",
     "SKIPPED",
     "TRAINED",
     "DEPLOYED",
@@ -142,7 +143,7 @@ def _reasons(result: CampaignResult) -> Iterator[str]:
     There is none if the campaign serves it.
     """
     evaluation, probe_state, rollback = result["evaluation"], result["probing"], result["rollback"]
-    if evaluation and evaluation["verdict"] == "REJECTED":
+    if evaluation and evaluation["verdict"] != "ACCEPTED":
         yield from evaluation["reasons"]
     if result["update"] and result["update"]["failure"]:
         yield result["update"]["failure"]

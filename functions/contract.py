@@ -12,8 +12,11 @@ from .workflow_settings import Settings, Tags, TrainingMode
 class Request(TypedDict, total=False):
     """The input of an execution. Every key may be left out."""
 
-    trigger: Literal["schedule", "manual", "trial"]
-    """A `trial` run only finishes the trials of campaigns."""
+    trigger: Literal["schedule", "manual", "trial", "approval"]
+    """A `trial` run only finishes the trials of campaigns. An `approval` run only deploys a version
+    that a person has approved."""
+    deploy: str
+    """The ARN of the version that an `approval` run deploys."""
     scheduledTime: str
     scheduleArn: str
     skipImport: bool
@@ -71,8 +74,14 @@ Phase = Literal[
   export changed during the import, so it is imported once more after a quiet time of `seconds`.
 - SKIPPED: the rollback was not started. `failure` gives the reason.
 """
-Outcome = Literal["DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
-"""The outcome of a campaign, a solution or a run. TRAINED: the solution has no campaign."""
+Outcome = Literal[
+    "DEPLOYED", "TRAINED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
+]
+"""The outcome of a campaign, a solution or a run.
+
+TRAINED: the solution has no campaign. AWAITING_APPROVAL: the version has passed the gate, and a
+person has to approve it.
+"""
 
 
 class Run(TypedDict):
@@ -81,7 +90,7 @@ class Run(TypedDict):
     id: str
     """The scheduled time, or the day and a hash. A resumed run has the id of the earlier run."""
     trigger: str
-    """`schedule` or `manual`."""
+    """`schedule`, `manual`, `trial` or `approval`."""
     startedAt: str
     executionArn: str
     request: Request
@@ -221,13 +230,13 @@ class MetricValues(TypedDict):
 
 
 class Evaluation(TypedDict):
-    """The gate's judgement of a version for one campaign."""
+    """The judgement of a version for one campaign, by the gate and by people who approve it."""
 
-    verdict: Literal["ACCEPTED", "REJECTED"]
+    verdict: Literal["ACCEPTED", "AWAITING_APPROVAL", "REJECTED"]
     comparedWith: str | None
     """The version that the campaign served, or null if it served none."""
     reasons: list[str]
-    """Why the version was rejected."""
+    """Why the version was not accepted."""
     notes: list[str]
     """Messages about metrics that could not be compared."""
     metrics: dict[str, MetricValues]
@@ -384,7 +393,9 @@ class CampaignResult(TypedDict):
     rollbackProbing: ProbeState | None
     trialEnd: TrialEnd | None
     error: StateError | None
-    outcome: Literal["DEPLOYED", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"]
+    outcome: Literal[
+        "DEPLOYED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
+    ]
 
 
 class RunToPlan(RunContext):

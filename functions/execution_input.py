@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from .contract import Request
 from .executions import DATE, RUN_ID, request_of, scheduled_at
 from .texts import shortened
-from .workflow_settings import TrainingMode
+from .workflow_settings import TrainingMode, solution_of_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 SCHEDULE_ARN = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
-AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "attempt")
-"""The keys that only the schedule and the pipeline write. Messages do not suggest them."""
-TRIGGERS = ("schedule", "manual", "trial")
+AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "attempt", "deploy")
+"""The keys that only programs write. Messages do not suggest them."""
+TRIGGERS = ("schedule", "manual", "trial", "approval")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MAX_ATTEMPTS = 3
 """The most executions in a row that only finish trials."""
@@ -53,6 +53,7 @@ def _messages(configured: ConfiguredRun) -> Iterator[str]:
     solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
     yield from _unknown_choices("solutions", request, solution_arns)
     yield from _wrong_export_date(configured, request)
+    yield from _wrong_version(settings, request)
     yield from _keys_without_effect(request)
 
 
@@ -158,6 +159,21 @@ def _wrong_export_date(configured: ConfiguredRun, request: Request) -> Iterator[
             )
 
 
+def _wrong_version(settings: Settings, request: Request) -> Iterator[str]:
+    """Yield a message if an approval names no version of a configured solution."""
+    version, trigger = request.get("deploy"), request.get("trigger")
+    if version is None:
+        if trigger == "approval":
+            yield "deploy: missing beside trigger 'approval'; write the ARN of the version"
+        return
+    solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
+    if solution_of_version(str(version)) not in solution_arns:
+        yield (
+            f"deploy: {_short_repr(version)} is not a version of one of the solutions "
+            f"{solution_arns}; take its ARN from the report that asks for the approval"
+        )
+
+
 def _day(text: object) -> date | None:
     """Return the day of a text like 2026-11-29, or None for anything else."""
     try:
@@ -185,6 +201,12 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
         allowed = {"trigger", "attempt"}
         yield from _beside(request, allowed, "trigger: a run with 'trial' only finishes trials")
         return
+    if trigger == "approval":
+        allowed = {"trigger", "deploy", "dryRun"}
+        yield from _beside(request, allowed, "trigger: a run with 'approval' deploys one version")
+        return
+    if "deploy" in request:
+        yield "deploy: has an effect only beside trigger 'approval'; leave it out"
     if "attempt" in request:
         yield "attempt: has an effect only beside trigger 'trial'; leave it out"
     if request.get("skipImport"):

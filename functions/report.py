@@ -274,7 +274,7 @@ def _warnings_about_old_versions(solutions: list[SolutionReport]) -> Iterator[st
     """
     for solution in solutions:
         outcomes = {campaign["outcome"] for campaign in solution["campaigns"]}
-        if outcomes & {"REJECTED", "ROLLED_BACK"}:
+        if outcomes & {"REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL"}:
             yield (
                 f"{solution['solutionArn']}: a campaign keeps an older version. With the recipes "
                 "User-Personalization and Next-Best-Action, Personalize adds new items to the "

@@ -139,6 +139,11 @@ def solution_settings(settings: Settings, solution_arn: str) -> SolutionSettings
     )
 
 
+def solution_of_version(version_arn: str) -> str:
+    """Return the ARN of the solution of a version. A version's ARN is `<solution>/<id>`."""
+    return version_arn.rpartition("/")[0]
+
+
 def campaign_settings(settings: Settings, campaign_arn: str) -> CampaignSettings:
     """Return the settings of a campaign. A campaign is configured under one solution only."""
     return next(

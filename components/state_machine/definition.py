@@ -239,7 +239,10 @@ def definition(
                             ),
                             "Is the solution version good enough?": choose(
                                 "$.evaluation.verdict",
-                                {"ACCEPTED": "Begin trial"},
+                                {
+                                    "ACCEPTED": "Begin trial",
+                                    "AWAITING_APPROVAL": "Solution version awaits approval",
+                                },
                                 default="Solution version rejected",
                             ),
                             "Begin trial": call(
@@ -281,6 +284,9 @@ def definition(
                             **finish_trial(functions, result=CAMPAIGN_RESULT),
                             "Solution version rejected": end_with(
                                 {**CAMPAIGN_RESULT, "outcome": "REJECTED"}
+                            ),
+                            "Solution version awaits approval": end_with(
+                                {**CAMPAIGN_RESULT, "outcome": "AWAITING_APPROVAL"}
                             ),
                             "Campaign serves a newer version": end_with(
                                 {**CAMPAIGN_RESULT, "outcome": "SKIPPED"}

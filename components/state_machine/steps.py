@@ -181,6 +181,7 @@ STEPS: Mapping[str, Step] = {
             "solution versions": (
                 "personalize:GetSolutionMetrics",
                 "personalize:ListTagsForResource",
+                "personalize:TagResource",
             ),
         },
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..workflow_settings import solution_settings
+from .approvals import approval_verdict
 from .campaigns import describe_campaign, live_version
 from .gate import judge
 from .tags import write_tags
@@ -31,9 +32,10 @@ def evaluate_solution_version(
     The quality gate compares the version with the version that the campaign serves. If the gate
     rejects the version, a tag of the campaign says so until the rules or the live version change. A
     version from which a campaign of the solution was rolled back is rejected, even if the gate
-    accepts it.
+    accepts it. If the solution needs an approval, a version that the gate accepts waits for it.
     """
-    rules = solution_settings(settings, solution_arn)["qualityGate"]
+    solution = solution_settings(settings, solution_arn)
+    rules, approval = solution["qualityGate"], solution.get("approval")
     live = live_version(describe_campaign(client, campaign_arn))
     # Without rules nothing is compared, so no metrics are requested.
     new_metrics = _metrics(client, version["arn"]) if rules else {}
@@ -45,6 +47,9 @@ def evaluate_solution_version(
     elif evaluation["verdict"] == "REJECTED":
         verdict = verdict_tags(settings, campaign_arn, version["arn"], "REJECTED", live)
         write_tags(client, campaign_arn, verdict)
+    elif approval:
+        answer = approval_verdict(client, version["arn"], approval)
+        evaluation["verdict"], evaluation["reasons"] = answer.verdict, answer.reasons
     return evaluation
 
 

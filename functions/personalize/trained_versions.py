@@ -112,6 +112,20 @@ def read_trained_versions(
     ]
 
 
+def described_version(version: SolutionVersionTypeDef, tags: Tags) -> TrainedVersion:
+    """Return a version without what it learned, for a run that deploys it in any case."""
+    return TrainedVersion(
+        arn=version["solutionVersionArn"],
+        solution_arn=version["solutionArn"],
+        status=version["status"],
+        mode=planned_mode_of(version),
+        created_at=version["creationDateTime"],
+        ended_at=version["lastUpdatedDateTime"],
+        tags=tags,
+        learned=None,
+    )
+
+
 def learned_by(
     version: SolutionVersionTypeDef,
     tags: Tags,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from . import (
+    approval_guards,
     campaign_guards,
     export_columns,
     export_files,
@@ -70,6 +71,13 @@ GUARDS = (
         "solution",
         resource_guards.unusable_solution,
         "Create the resource, or correct the stack's config.",
+    ),
+    Guard(
+        "approval",
+        "REFUSE",
+        "solution",
+        approval_guards.unapproved_deployment,
+        "Approve the version that the last report names, in time.",
     ),
     Guard(
         "first import",

@@ -58,8 +58,11 @@ def training_requested_by(situation: Situation) -> str | None:
 def needs_training(situation: Situation) -> bool:
     """Return True if the run has to train the selected solution, or to wait for its training.
 
-    A resumed run repeats a training that was stopped. A requested training is run at most once.
+    A resumed run repeats a training that was stopped. A requested training is run at most once. A
+    run that deploys an approved version trains nothing.
     """
+    if "deploy" in situation.run["request"]:
+        return False
     if imports_to_do(situation):
         return True
     version = up_to_date_version(situation)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..executions import is_resumed
+from ..personalize.approvals import is_refused
 from ..personalize.jobs import training_mode_of
 from ..personalize.ownership import version_name
 from ..personalize.statuses import is_active
@@ -46,7 +47,7 @@ def planned_solution(situation: Situation) -> PlannedSolution | None:
     """
     world, solution = situation.world, situation.solution
     must_train = needs_training(situation)
-    existing_version = None if must_train else up_to_date_version(situation)
+    existing_version = None if must_train else _existing_version(situation)
     campaigns = _campaigns_to_update(situation, existing_version)
     if not must_train and (existing_version is None or not campaigns):
         return None
@@ -91,18 +92,29 @@ def _version_name(situation: Situation) -> str:
     return version_name(situation.settings, situation.run, arn, len(earlier) + 1)
 
 
+def _existing_version(situation: Situation) -> TrainedVersion | None:
+    """Return the version that an approval names, else the version that is up to date."""
+    if "deploy" in situation.run["request"]:
+        return situation.world.version_to_deploy
+    return up_to_date_version(situation)
+
+
 def _campaigns_to_update(
     situation: Situation, existing_version: TrainedVersion | None
 ) -> Sequence[CampaignSettings]:
     """Return the campaigns of the selected solution that shall serve the version of this run.
 
-    A resumed run deploys the version that it trained to all campaigns. Any other existing version
-    is deployed only to the campaigns that wait for it.
+    A resumed run deploys the version that it trained to all campaigns, and an approval the version
+    that it names. Any other existing version is deployed only to the campaigns that wait for it. No
+    campaign waits for a version that a person has refused.
     """
     campaigns = situation.solution["campaigns"]
-    if existing_version is None:
+    if existing_version is None or "deploy" in situation.run["request"]:
         return campaigns
-    if not is_active(existing_version.status) or existing_version.tags.get(VERDICT) == ROLLED_BACK:
+    tags = existing_version.tags
+    if not is_active(existing_version.status) or tags.get(VERDICT) == ROLLED_BACK:
+        return []
+    if is_refused(tags):
         return []
     if is_resumed(situation.run) and existing_version.belongs_to(situation.run["id"]):
         return campaigns
@@ -134,7 +146,7 @@ def _training_mode(situation: Situation, existing_version: TrainedVersion | None
 
 
 def _last_update_was_bad(situation: Situation) -> bool:
-    """Return True if the newest ACTIVE version was trained with UPDATE and has a verdict."""
+    """Return True if the newest ACTIVE version was trained with UPDATE and was found bad."""
     world, solution = situation.world, situation.solution
     newest = newest_active(world.versions.get(solution["solutionArn"], []))
     if newest is None or training_mode_of(newest) != "UPDATE":
@@ -144,6 +156,9 @@ def _last_update_was_bad(situation: Situation) -> bool:
         world.campaign_tags.get(campaign["campaignArn"], {}) for campaign in solution["campaigns"]
     ]
     verdicts = [tags.get(VERDICT, "") for tags in campaign_tags]
+    trained_versions = world.trained_versions.get(solution["solutionArn"], [])
+    if any(version.arn == arn and is_refused(version.tags) for version in trained_versions):
+        return True
     return arn in world.verdicts or any(verdict.startswith(f"{arn} ") for verdict in verdicts)
 
 

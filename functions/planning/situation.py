@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..executions import DATE, export_day
+from ..workflow_settings import solution_of_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +69,10 @@ class Situation:
 def datasets_to_import(settings: Settings, run: Run) -> list[DatasetSettings]:
     """Return the datasets that the run imports, with the date in their locations filled in.
 
-    Without a choice in the request these are all configured datasets.
+    Without a choice in the request these are all configured datasets. A run that deploys an
+    approved version imports nothing.
     """
-    if run["request"].get("skipImport"):
+    if run["request"].get("skipImport") or "deploy" in run["request"]:
         return []
     chosen_types = run["request"].get("datasets")
     return [
@@ -94,9 +96,12 @@ def _with_date(dataset: DatasetSettings, day: str) -> DatasetSettings:
 def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
     """Return the solutions that the run trains.
 
-    Without a choice in the request these are all configured solutions.
+    Without a choice in the request these are all configured solutions. A run that deploys an
+    approved version is only about the solution of the version.
     """
     chosen_arns = run["request"].get("solutions")
+    if deployed := run["request"].get("deploy"):
+        chosen_arns = [solution_of_version(deployed)]
     return [
         solution
         for solution in settings["solutions"]

@@ -22,8 +22,8 @@ from ..personalize.jobs import import_mode_of
 from ..personalize.ownership import created_by_any_run
 from ..personalize.statuses import is_active, is_failed
 from ..personalize.tags import VERDICT, tags_of
-from ..personalize.trained_versions import read_trained_versions
-from ..personalize.versions import versions
+from ..personalize.trained_versions import described_version, read_trained_versions
+from ..personalize.versions import describe_version, versions
 from .unimported_days import unimported_days
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class World:
     and that did not fail. It is counted only up to the limit."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """ARN of a trained version -> the verdict that an earlier release has written as its tag."""
+    version_to_deploy: TrainedVersion | None = None
+    """The version that an approval names, or None if it does not exist."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
     campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Campaign ARN -> its tags, which say what the runs have found about its versions."""
@@ -178,6 +180,7 @@ def read_world(
             for version in of_solution
             if VERDICT in version.tags
         },
+        version_to_deploy=_version_to_deploy(client, run),
         campaigns=campaigns,
         campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
     )
@@ -230,6 +233,15 @@ def read_data(
             for dataset in imported
         },
     )
+
+
+def _version_to_deploy(client: PersonalizeClient, run: Run) -> TrainedVersion | None:
+    """Return the version that an approval names, or None without one."""
+    arn = run["request"].get("deploy")
+    if arn is None:
+        return None
+    existing = _describe_existing([arn], lambda arn: describe_version(client, arn))
+    return described_version(existing[arn], tags_of(client, arn)) if existing else None
 
 
 def _describe_existing(

@@ -98,7 +98,7 @@ WRONG = {
     ),
     "an unknown trigger": (
         {"trigger": "cron"},
-        "trigger: 'cron' is none of 'schedule', 'manual', 'trial'; leave it out",
+        "trigger: 'cron' is none of 'schedule', 'manual', 'trial', 'approval'; leave it out",
     ),
     "a schedule without a time": (
         {"trigger": "schedule"},

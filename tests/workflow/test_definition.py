@@ -119,6 +119,7 @@ CONTENTS = {
         "Campaign rolled back",
         "Campaign not updated",
         "Solution version rejected",
+        "Solution version awaits approval",
         "Campaign serves a newer version",
     ],
 }

@@ -1,0 +1,61 @@
+"""Checks a run that deploys a version which a person has approved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..personalize.approvals import answer_about, answer_error
+from ..personalize.campaigns import live_version
+from ..personalize.statuses import is_active
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..personalize.trained_versions import TrainedVersion
+    from .situation import Situation
+
+
+def unapproved_deployment(situation: Situation) -> Iterator[str]:
+    """Yield a message for a version that is not approved, or that a newer version has replaced."""
+    arn = situation.run["request"].get("deploy")
+    if arn is None:
+        return
+    version = situation.world.version_to_deploy
+    if version is None:
+        yield f"{arn} does not exist; take the ARN from the report that asks for the approval"
+    elif not is_active(version.status):
+        yield f"{arn} is {version.status}, so it cannot be deployed"
+    else:
+        yield from _answer_problems(situation, version)
+        yield from _newer_versions(situation, version)
+
+
+def _answer_problems(situation: Situation, version: TrainedVersion) -> Iterator[str]:
+    """Yield a message if nobody has approved the version in time."""
+    approval = situation.solution.get("approval")
+    if approval is None:
+        yield f"{version.solution_arn} needs no approval; start a run with {{}}"
+    elif answer_about(version.tags, approval) != "APPROVED":
+        reason = answer_error(version.tags, approval, situation.world.now)
+        yield (
+            f"{version.arn} is not approved: {reason or 'it waits for an answer'}; approve it with "
+            "retrain approve"
+        )
+
+
+def _newer_versions(situation: Situation, version: TrainedVersion) -> Iterator[str]:
+    """Yield a message if a newer version of the solution is served or waits for an answer."""
+    created_at = {
+        summary["solutionVersionArn"]: summary["creationDateTime"]
+        for summary in situation.world.versions.get(version.solution_arn, [])
+    }
+    for campaign in situation.solution["campaigns"]:
+        live = live_version(situation.world.campaigns[campaign["campaignArn"]])
+        if live in created_at and created_at[live] > version.created_at:
+            yield (
+                f"{version.arn} is older than {live}, which {campaign['campaignArn']} serves; to "
+                "go back to an earlier version, use retrain rollback"
+            )
+    for newer in situation.world.trained_versions.get(version.solution_arn, []):
+        if newer.is_known and is_active(newer.status) and newer.created_at > version.created_at:
+            yield f"{version.arn} is older than {newer.arn}; approve the newer version instead"

@@ -1,0 +1,277 @@
+"""A version that needs an approval is deployed only after a person has approved it in time."""
+
+from dataclasses import replace
+
+import pytest
+
+from components.args import ApprovalArgs, QualityRuleArgs
+from functions.personalize.tags import (
+    APPROVED_AT,
+    APPROVED_BY,
+    ASKED,
+    REFUSED_BY,
+    tags_of,
+    write_tags,
+)
+from tests.workflow.pipeline import NEXT_SLOT, deploy
+from tests.workflow.summaries import outcomes, problems_of, report, skip_reason
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution, solution_arn
+
+BOSS = "arn:aws:sts::123456789012:assumed-role/Owner/boss"
+ASKING = MOVIES.with_solutions(solution(approval=ApprovalArgs(timeout_hours=24)))
+AWAITING = {"taste": "AWAITING_APPROVAL", "home": "AWAITING_APPROVAL"}
+DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
+LATE = 25 * HOUR
+
+
+def newest(pipeline):
+    return pipeline.versions()[-1]
+
+
+def asked_at(pipeline):
+    return tags_of(pipeline.client, newest(pipeline))[ASKED]
+
+
+def approve(pipeline, version=None):
+    tags = {APPROVED_BY: BOSS, APPROVED_AT: pipeline.clock.now().isoformat()}
+    write_tags(pipeline.client, version or newest(pipeline), tags)
+
+
+def refuse(pipeline):
+    write_tags(pipeline.client, newest(pipeline), {REFUSED_BY: BOSS})
+
+
+def deploy_approved(pipeline, version=None, **request):
+    """Start the execution that retrain approve starts, and wait for its end."""
+    return pipeline.run(
+        trigger="approval",
+        deploy=version or newest(pipeline),
+        scheduledTime=None,
+        scheduleArn=None,
+        **request,
+    )
+
+
+def run_with_new_data(pipeline):
+    pipeline.bucket.put("interactions.csv", interactions(1240))
+    return pipeline.run(scheduledTime=NEXT_SLOT)
+
+
+def test_a_new_version_waits_for_an_approval_and_the_campaign_stays():
+    with deploy(ASKING) as pipeline:
+        execution = pipeline.run()
+        old, new = pipeline.versions()
+        assert pipeline.served_version() == old
+    assert execution.status == "SUCCEEDED", "a run that asks did what it should"
+    assert report(execution)["status"] == "AWAITING_APPROVAL"
+    (campaign_report,) = report(execution)["solutions"][0]["campaigns"]
+    assert campaign_report["outcome"] == "AWAITING_APPROVAL"
+    assert campaign_report["failure"].startswith(f"{new} waits for an approval until 2026-11-30T")
+
+
+def test_an_approved_version_is_deployed_without_an_import_or_a_training():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        approve(pipeline)
+        execution = deploy_approved(pipeline)
+        assert pipeline.served_version() == newest(pipeline)
+        assert len(pipeline.versions()) == 2
+        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
+    assert outcomes(execution) == DEPLOYED
+
+
+def test_an_approval_does_not_look_at_the_exports():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        pipeline.bucket.objects.clear()
+        approve(pipeline)
+        assert outcomes(deploy_approved(pipeline)) == DEPLOYED
+
+
+def test_an_approved_version_that_was_not_deployed_is_deployed_by_the_next_run():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        approve(pipeline)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert pipeline.served_version() == newest(pipeline)
+    assert outcomes(execution) == DEPLOYED
+
+
+def test_a_run_without_new_data_asks_again_for_the_same_version():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        first = asked_at(pipeline)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.versions()) == 2
+        assert asked_at(pipeline) > first
+    assert outcomes(execution) == AWAITING
+
+
+def test_a_run_with_new_data_asks_for_the_newest_version_and_the_older_one_is_refused():
+    asking = MOVIES.with_solutions(solution(approval=ApprovalArgs(), quality_gate_enabled=False))
+    with deploy(asking) as pipeline:
+        pipeline.run()
+        older = newest(pipeline)
+        assert outcomes(run_with_new_data(pipeline))["home"] == "AWAITING_APPROVAL"
+        approve(pipeline, older)
+        refused = deploy_approved(pipeline, older)
+        newer = newest(pipeline)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    assert problems_of(refused)[-1] == (
+        f"{older} is older than {newer}; approve the newer version instead"
+    )
+
+
+def test_a_late_approval_is_refused_and_the_next_run_asks_again():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        pipeline.sleep(LATE)
+        approve(pipeline)
+        refused = deploy_approved(pipeline)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert pipeline.served_version() == pipeline.versions()[0]
+        version = newest(pipeline)
+    (problem,) = problems_of(refused)
+    assert problem.startswith(f"{version} is not approved: the answer was due until 2026-11-30T")
+    assert outcomes(execution) == AWAITING
+
+
+def test_a_version_without_an_answer_is_not_deployed():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        refused = deploy_approved(pipeline)
+        assert pipeline.served_version() == pipeline.versions()[0]
+        version = newest(pipeline)
+    assert problems_of(refused) == [
+        f"{version} is not approved: it waits for an answer; approve it with retrain approve"
+    ]
+
+
+def test_a_refused_version_is_neither_deployed_nor_trained_again_nor_asked_for():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        refuse(pipeline)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        approved_later = deploy_approved(pipeline)
+        assert len(pipeline.versions()) == 2
+        assert pipeline.served_version() == pipeline.versions()[0]
+        version = newest(pipeline)
+    assert skip_reason(execution).startswith("nothing is new: ")
+    assert problems_of(approved_later) == [
+        (
+            f"{version} is not approved: it was refused by {BOSS}; the next training asks again; "
+            "approve it with retrain approve"
+        )
+    ]
+
+
+def test_the_gate_is_asked_again_before_an_approved_version_is_deployed():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        approve(pipeline)
+        gate = [QualityRuleArgs(metric="coverage", minimum=1)]
+        stricter = MOVIES.with_solutions(solution(approval=ApprovalArgs(), quality_gate=gate))
+        execution = deploy_approved(replace(pipeline, group=stricter, prefix="5eed1234"))
+        assert pipeline.served_version() == pipeline.versions()[0]
+    assert outcomes(execution)["home"] == "REJECTED"
+
+
+def test_a_version_that_the_gate_rejects_is_not_asked_for():
+    gate = [QualityRuleArgs(metric="coverage", minimum=1)]
+    asking = MOVIES.with_solutions(solution(approval=ApprovalArgs(), quality_gate=gate))
+    with deploy(asking) as pipeline:
+        execution = pipeline.run()
+        assert ASKED not in tags_of(pipeline.client, newest(pipeline))
+    assert outcomes(execution)["home"] == "REJECTED"
+
+
+def test_an_approved_version_is_probed_and_rolled_back_like_any_other():
+    probed = MOVIES.with_solutions(
+        solution(approval=ApprovalArgs(), campaigns=[campaign("home", user_id="nobody-99")])
+    )
+    with deploy(probed) as pipeline:
+        pipeline.run()
+        approve(pipeline)
+        execution = deploy_approved(pipeline)
+    assert "Probe campaign" in execution.states
+
+
+def test_a_campaign_that_was_moved_to_a_newer_version_keeps_it():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        waiting = newest(pipeline)
+        newer = pipeline.foreign_training()
+        pipeline.sleep(3 * HOUR)
+        pipeline.foreign_update(newer)
+        pipeline.sleep(HOUR)
+        approve(pipeline, waiting)
+        refused = deploy_approved(pipeline, waiting)
+        assert pipeline.served_version() == newer
+    assert problems_of(refused) == [
+        (
+            f"{waiting} is older than {newer}, which {campaign_arn()} serves; to go back to an "
+            "earlier version, use retrain rollback"
+        )
+    ]
+
+
+@pytest.mark.parametrize("value", ["soon", "2026-11-29", ""])
+def test_a_tag_that_a_person_has_edited_is_no_approval(value):
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        approve(pipeline)
+        write_tags(pipeline.client, newest(pipeline), {APPROVED_AT: value})
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    assert outcomes(execution) == AWAITING
+
+
+def test_an_approval_for_a_solution_that_needs_none_is_refused():
+    with deploy() as pipeline:
+        pipeline.run()
+        refused = deploy_approved(pipeline)
+    assert problems_of(refused) == [f"{solution_arn()} needs no approval; start a run with {{}}"]
+
+
+def test_a_version_that_does_not_exist_is_refused():
+    with deploy(ASKING) as pipeline:
+        missing = f"{solution_arn()}/0123abcd"
+        refused = deploy_approved(pipeline, missing)
+    assert problems_of(refused) == [
+        f"{missing} does not exist; take the ARN from the report that asks for the approval"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "problem"),
+    [
+        (
+            {"trigger": "approval"},
+            "deploy: missing beside trigger 'approval'; write the ARN of the version",
+        ),
+        (
+            {"deploy": f"{solution_arn()}/0123abcd"},
+            "deploy: has an effect only beside trigger 'approval'; leave it out",
+        ),
+        (
+            {"trigger": "approval", "deploy": f"{solution_arn()}/0123abcd", "force": True},
+            (
+                "trigger: a run with 'approval' deploys one version, so force would have no "
+                "effect; leave it out"
+            ),
+        ),
+        (
+            {"trigger": "approval", "deploy": "0123abcd"},
+            (
+                "deploy: '0123abcd' is not a version of one of the solutions "
+                f"['{solution_arn()}']; take its ARN from the report that asks for the approval"
+            ),
+        ),
+    ],
+)
+def test_an_input_that_is_no_approval_is_refused(request_, problem):
+    with deploy(ASKING) as pipeline:
+        execution = pipeline.run(
+            scheduledTime=None, scheduleArn=None, **{"trigger": None, **request_}
+        )
+    assert problems_of(execution) == [problem]
