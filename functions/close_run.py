@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from . import clock
+from . import clock, metrics
 from .aws import stepfunctions, write_client
 from .errors import ServiceUnavailable
 from .executions import (
@@ -96,7 +96,9 @@ def _close_run(detail: Detail) -> RunReport | None:
     }
     standings = read_standings(write_client(), configured["settings"])
     trials_note = _finish_trials(document["run"], standings, status=error["Error"])
-    return log_report("close_run", report_of(document, standings, trials_note))
+    report = report_of(document, standings, trials_note)
+    metrics.ended_run(configured["settings"], document["run"], report["status"])
+    return log_report("close_run", report)
 
 
 def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:

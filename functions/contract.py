@@ -211,6 +211,8 @@ class Job(TypedDict):
     isRepeated: NotRequired[bool]
     """Imports: True if the export changed during an import of this run, and is imported again."""
     stopRequestedAt: NotRequired[str]
+    trainingHours: NotRequired[float]
+    """Versions: the hours that Personalize charges for a training that has succeeded."""
     previousVersionArn: NotRequired[str | None]
     """Campaigns: the good version, to which the campaign can be rolled back, or null if none is
     known."""

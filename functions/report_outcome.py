@@ -1,5 +1,6 @@
 """Reports how a run ended."""
 
+from . import metrics
 from .aws import read_client, stepfunctions
 from .contract import FinishedRun
 from .log import log_report
@@ -16,4 +17,5 @@ def handler(event: FinishedRun, _context: object) -> ReportedRun:
     standings = read_standings(read_client(), event["settings"])
     trials_note = finish_trials_later(stepfunctions(), run_of_document(event), standings)
     report = report_of(event, standings, trials_note)
+    metrics.ended_run(event["settings"], run_of_document(event), report["status"])
     return output_of(event, log_report("report_outcome", report))

@@ -1,5 +1,6 @@
 """Polls a campaign update or a rollback."""
 
+from . import metrics
 from .aws import read_client
 from .contract import Job, UpdatedCampaign
 from .log import log_job
@@ -15,4 +16,5 @@ def handler(event: UpdatedCampaign, _context: object) -> Job:
         job = watch_rollback(read_client(), settings, campaign, event["rollback"])
     else:
         job = watch_campaign_update(read_client(), settings, campaign, event["update"])
+        metrics.ended_update(settings, event["run"], campaign, job)
     return log_job("watch_campaign_update", event["run"], job)

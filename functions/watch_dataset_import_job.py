@@ -1,5 +1,6 @@
 """Polls a dataset import job."""
 
+from . import metrics
 from .aws import read_client
 from .contract import Job, StartedImport
 from .log import log_job
@@ -10,5 +11,7 @@ from .texts import with_short_texts
 @with_short_texts()
 def handler(event: StartedImport, _context: object) -> Job:
     """Poll the import job until it ends or until this invocation has used its time."""
-    job = watch_dataset_import_job(read_client(), event["settings"], event["dataset"], event["job"])
-    return log_job("watch_dataset_import_job", event["run"], job)
+    settings, run, planned = event["settings"], event["run"], event["dataset"]
+    job = watch_dataset_import_job(read_client(), settings, planned, event["job"])
+    metrics.ended_import(settings, run, planned, job)
+    return log_job("watch_dataset_import_job", run, job)

@@ -1,5 +1,6 @@
 """Polls the training of a solution version."""
 
+from . import metrics
 from .aws import read_client
 from .contract import Job, StartedTraining, known_imports
 from .log import log_job
@@ -19,4 +20,5 @@ def handler(event: StartedTraining, _context: object) -> Job:
         known_imports=known_imports(event["newestImports"], event["imports"]),
         training=event["version"],
     )
+    metrics.ended_training(settings, run, planned, job)
     return log_job("watch_solution_version", run, job)

@@ -29,6 +29,7 @@ from components.args import (
     SolutionArgs,
 )
 from components.workflow_settings import workflow_settings
+from functions.workflow_settings import PIPELINE_TAG
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -37,6 +38,8 @@ RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 IMPORT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
 PREFIX = "0a1b2c3d"
 """The first part of every job's name."""
+PIPELINE = "retraining"
+"""The name of every pipeline."""
 HOUR = 3600
 
 SCHEMAS = {
@@ -146,7 +149,7 @@ class DatasetGroup:
     def settings(self, prefix: str = PREFIX) -> dict[str, object]:
         """Return the settings that the state machine of the pipeline is deployed with."""
         return workflow_settings(
-            self.args,
+            replace(self.args, tags={**self.args.tags, PIPELINE_TAG: PIPELINE}),
             job_prefix=prefix,
             import_role_arn=IMPORT_ROLE,
             text_bytes=sizes.text_bytes(self.args),

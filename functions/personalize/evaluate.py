@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..workflow_settings import solution_settings
 from .approvals import approval_verdict
@@ -20,14 +20,25 @@ if TYPE_CHECKING:
     from .gate import Metrics
 
 
+class Judgement(NamedTuple):
+    """The judgement of a version, and all metrics that were compared. Without rules there are none.
+
+    The evaluation has only the metrics of the rules, because it stays in the document of the run.
+    """
+
+    evaluation: Evaluation
+    new_metrics: Metrics
+    live_metrics: Metrics
+
+
 def evaluate_solution_version(
     client: PersonalizeClient,
     settings: Settings,
     solution_arn: str,
     campaign_arn: str,
     version: Job,
-) -> Evaluation:
-    """Judge the new version for this campaign, and return the judgement.
+) -> Judgement:
+    """Judge the new version for this campaign, and return the judgement with the metrics.
 
     The quality gate compares the version with the version that the campaign serves. If the gate
     rejects the version, a tag of the campaign says so until the rules or the live version change. A
@@ -50,7 +61,7 @@ def evaluate_solution_version(
     elif approval:
         answer = approval_verdict(client, version["arn"], approval)
         evaluation["verdict"], evaluation["reasons"] = answer.verdict, answer.reasons
-    return evaluation
+    return Judgement(evaluation, new_metrics, live_metrics)
 
 
 def _live_metrics(client: PersonalizeClient, live: str | None) -> Metrics:

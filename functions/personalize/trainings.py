@@ -298,7 +298,7 @@ def _stopping_job(polled: Job, training: Job) -> Job:
 
 
 def _job_of(version: SolutionVersionTypeDef, *, foreign: bool = False) -> Job:
-    return described_job(
+    job = described_job(
         version["solutionVersionArn"],
         version["status"],
         created=version["creationDateTime"],
@@ -306,3 +306,6 @@ def _job_of(version: SolutionVersionTypeDef, *, foreign: bool = False) -> Job:
         failure=version.get("failureReason"),
         foreign=foreign,
     )
+    if "trainingHours" in version:
+        job["trainingHours"] = version["trainingHours"]
+    return job

@@ -16,6 +16,7 @@ from functions.planning.world import World
 from tests.world import IMPORT_ROLE as ROLE
 from tests.world import (
     MOVIES,
+    PIPELINE,
     PREFIX,
     RECIPE,
     REGION,
@@ -40,6 +41,7 @@ EXPORT_HASH = "e4f62bba75eba9fa267af92b48fb83dc"
 FINGERPRINT = "8a04ac727a0f63778796d73f8a9a4961"
 TAGS = {
     "team": "recommendations",
+    "retraining-pipeline": PIPELINE,
     "retraining-run": RUN_ID,
     "retraining-bytes": "1000",
     "retraining-bytes-counted": "first level",
@@ -48,7 +50,7 @@ TAGS = {
 }
 """The tags of an import job."""
 API_TAGS = [{"tagKey": key, "tagValue": value} for key, value in TAGS.items()]
-VERSION_TAGS = API_TAGS[:2]
+VERSION_TAGS = API_TAGS[:3]
 """The tags of a solution version, in the form of the API."""
 NDCG = "normalized_discounted_cumulative_gain_at_10"
 RULES = [{"metric": NDCG, "maxDrop": 0.25}]

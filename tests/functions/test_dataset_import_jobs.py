@@ -113,7 +113,7 @@ def test_an_import_is_started_with_the_settings_of_its_dataset(personalize, mode
 
 def test_a_tag_of_the_stack_does_not_replace_a_tag_of_the_pipeline(personalize):
     expect_list(personalize)
-    request = {**CREATE, "tags": API_TAGS[1:]}
+    request = {**CREATE, "tags": API_TAGS[2:]}
     personalize.expect("create_dataset_import_job", {"datasetImportJobArn": IMPORT_JOB}, **request)
     create(personalize, settings_=settings(tags={"retraining-run": "x"}))
 

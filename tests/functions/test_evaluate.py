@@ -46,7 +46,9 @@ def evaluate(personalize, *, rules=RULES, verdict=None, writes=False):
         verdict_ = verdict_tags(settings_, CAMPAIGN, VERSION, "REJECTED", OLD_VERSION)
         written = [{"tagKey": key, "tagValue": verdict_[key]}]
         personalize.expect("tag_resource", {}, resourceArn=CAMPAIGN, tags=written)
-    return evaluate_solution_version(personalize.client, settings_, SOLUTION, CAMPAIGN, ended_job())
+    return evaluate_solution_version(
+        personalize.client, settings_, SOLUTION, CAMPAIGN, ended_job()
+    ).evaluation
 
 
 def test_a_version_is_compared_with_the_version_that_the_campaign_serves(personalize):

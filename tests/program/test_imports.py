@@ -131,6 +131,7 @@ ORDER = (
     ("functions.executions", "functions.exports"),
     ("functions.execution_input", "functions.overlap"),
     ("functions.personalize",),
+    ("functions.metrics",),
     ("functions.resume",),
     ("functions.planning",),
     ("functions.campaign_reports",),

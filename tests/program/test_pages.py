@@ -1,13 +1,18 @@
-"""Proves that the generated tables of config keys and permissions are current."""
+"""Proves that the generated pages of config keys, metrics and permissions are current."""
+
+from typing import get_args
 
 import pytest
 
 from components.state_machine.steps import Step
-from docs import configuration, permissions
+from docs import configuration, metrics, permissions
+from functions.contract import Outcome
+from functions.metrics import METRICS
 from tests.program.sample_stack import ROOT
+from tests.world import MOVIES, solution
 
 
-@pytest.mark.parametrize("generator", [configuration, permissions])
+@pytest.mark.parametrize("generator", [configuration, metrics, permissions])
 def test_a_generated_page_is_current(generator):
     name = generator.__name__.removeprefix("docs.")
     page = (ROOT / "docs" / f"{name}.md").read_text()
@@ -28,6 +33,22 @@ def test_the_keys_of_a_dataset_are_listed_once():
     keys = [row.key for row in configuration.rows()]
     assert len(keys) == len(set(keys))
     assert "datasets.users.datasetArn" not in keys
+
+
+def test_the_metrics_of_a_pipeline_are_counted():
+    many = MOVIES.with_solutions(
+        solution("one", campaigns=["home", "shelf"]),
+        solution("two", campaigns=["cart"], quality_gate_enabled=False),
+        solution("three", campaigns=[]),
+    )
+    of_pipeline = sum(metric.dimension == "Outcome" for metric in METRICS.values())
+    of_dataset = sum(metric.dimension == "Dataset" for metric in METRICS.values())
+    of_solution = sum(metric.dimension == "Solution" for metric in METRICS.values())
+    outcomes = len(get_args(Outcome))
+    offline = 8  # coverage, the mean reciprocal rank, three NDCGs and three precisions
+    assert metrics.metric_count(many.settings()) == (
+        outcomes * of_pipeline + 3 * of_dataset + 3 * of_solution + 2 * offline
+    )
 
 
 def test_permissions_name_the_actions_and_what_they_are_allowed_on():

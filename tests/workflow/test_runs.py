@@ -16,6 +16,7 @@ from tests.world import (
     IMPORT_ROLE,
     MOVIES,
     PERSONALIZE,
+    PIPELINE,
     PREFIX,
     campaign_arn,
     dataset_arn,
@@ -92,7 +93,8 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
 
 def api_tags(**tags):
     """Return tags in the form of the API, with those of the stack and the run."""
-    tags = {"team": "film", "retraining-run": RUN_ID, **tags}
+    stack_tags = {"team": "film", "retraining-pipeline": PIPELINE}
+    tags = {**stack_tags, "retraining-run": RUN_ID, **tags}
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
 
 

@@ -1,0 +1,126 @@
+"""Prints the page of the metrics, which are the table in `functions/metrics.py`.
+
+Use: `python -m docs.metrics > docs/metrics.md`.
+"""
+
+import sys
+from typing import cast, get_args
+
+from components.rules.metrics import METRIC_NAMES
+from docs.state_machine import sample_definition
+from functions.contract import Outcome
+from functions.metrics import CHANGE, METRICS, NAMESPACE, PIPELINE, Metric
+from functions.workflow_settings import Settings
+
+DOLLARS_PER_METRIC = 0.30
+"""The price of a custom metric for a month (the first 10,000 metrics, us-east-1):
+https://aws.amazon.com/cloudwatch/pricing/."""
+HOURS_PER_WEEK = 7 * 24
+OFFLINE = {
+    "`precision_at_5`, …": Metric(
+        "None", "Solution", "the offline metrics of a new version, under the names of the API"
+    ),
+    f"`{CHANGE.format('precision_at_5')}`, …": Metric(
+        "None",
+        "Solution",
+        "the change of an offline metric against the version that the campaign serves, as a share "
+        "of its value: -0.25 is a quarter less",
+    ),
+}
+"""The rows of the offline metrics."""
+OFFLINE_COUNT = len([name for name in METRIC_NAMES if name.rpartition("_")[2].isdecimal()]) + 1
+"""The number of offline metrics of most recipes: `coverage`, and those at 5, 10 or 25 items."""
+
+PAGE = """\
+# Metrics
+
+This page is generated from `functions/metrics.py`: `python -m docs.metrics > docs/metrics.md`.
+
+The functions write metrics into their log group in the
+[embedded metric format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html).
+CloudWatch reads them there, so no request is sent and no permission is needed. Their namespace is
+`{namespace}`. Each metric has the dimension `{pipeline}`, which is the name of the pipeline, for
+example `retraining-dev`. The second dimension is the name of a solution, the type of a dataset, or
+the outcome of a run.
+
+| metric | unit | second dimension | value |
+| --- | --- | --- | --- |
+{rows}
+
+- The unit `None` stands for hours and shares, for which CloudWatch has no unit.
+- A job is measured by the run that sees its end. A job that ends while no run is active is not
+  measured, and neither is a rollback.
+- A version has offline metrics if a quality gate judges it. Their names are those of
+  [GetSolutionMetrics](https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html).
+  The gate judges a version for each campaign, so the metrics of a solution with three campaigns are
+  written three times.
+
+To read a metric:
+
+```console
+aws cloudwatch get-metric-statistics --namespace {namespace} --metric-name TrainingSeconds \\
+  --dimensions Name={pipeline},Value=retraining-dev Name=Solution,Value=movies-for-you \\
+  --start-time "$(date -u -d '-30 days' +%FT%TZ)" --end-time "$(date -u +%FT%TZ)" \\
+  --period 86400 --statistics Maximum
+```
+
+## What they cost
+
+CloudWatch charges ${price:.2f} for a metric and a month
+([prices](https://aws.amazon.com/cloudwatch/pricing/)), and counts only the hours in which the
+metric has a value. The sample stack has at most {count} metrics. With a value in every hour they
+would cost ${dollars:.2f} a month. A weekly run writes them once a week, and then they cost
+${weekly:.2f} a month. To count the metrics of a pipeline:
+
+```console
+aws cloudwatch list-metrics --namespace {namespace} \\
+  --dimensions Name={pipeline},Value=retraining-dev --query 'length(Metrics)'
+```
+"""
+
+
+def page() -> str:
+    """Return the page, with the number of metrics of the sample stack."""
+    rows = {**{f"`{name}`": metric for name, metric in METRICS.items()}, **OFFLINE}
+    count = metric_count(_settings_of_sample_stack())
+    return PAGE.format(
+        namespace=NAMESPACE,
+        pipeline=PIPELINE,
+        rows="\n".join(
+            f"| {name} | {metric.unit} | {metric.dimension} | {metric.meaning} |"
+            for name, metric in rows.items()
+        ),
+        price=DOLLARS_PER_METRIC,
+        count=count,
+        dollars=count * DOLLARS_PER_METRIC,
+        weekly=count * DOLLARS_PER_METRIC / HOURS_PER_WEEK,
+    )
+
+
+def metric_count(settings: Settings) -> int:
+    """Return the most metrics that a pipeline with these settings has.
+
+    A version without a gate or without a campaign is not judged, so it has no offline metrics.
+    """
+    judged_solutions = [
+        solution
+        for solution in settings["solutions"]
+        if solution["qualityGate"] and solution["campaigns"]
+    ]
+    counts = {
+        "Outcome": len(get_args(Outcome)),
+        "Dataset": len(settings["datasets"]),
+        "Solution": len(settings["solutions"]),
+    }
+    offline_count = 2 * OFFLINE_COUNT * len(judged_solutions)
+    return sum(counts[metric.dimension] for metric in METRICS.values()) + offline_count
+
+
+def _settings_of_sample_stack() -> Settings:
+    """Return the settings in the first state of the sample stack's state machine."""
+    states = cast("dict[str, dict[str, dict[str, object]]]", sample_definition()["States"])
+    return cast("Settings", states["Configure run"]["Parameters"]["settings"])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,240 @@
+"""Writes the metrics of the pipeline as log records from which CloudWatch makes metrics.
+
+Each function writes one record in the embedded metric format (EMF):
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+No request is sent. With its JSON format, Lambda writes the fields of `extra` at the root of the
+record, and there CloudWatch looks for `_aws`. A solution, a dataset or an outcome is a dimension. A
+version is not, because each run would then make a new metric, and every metric is paid for.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from . import clock
+from .personalize.statuses import is_active, is_failed
+from .personalize.tags import BYTES
+from .workflow_settings import pipeline_name, solution_of_campaign
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .contract import Job, Outcome, PlannedCampaign, PlannedImport, PlannedSolution, Run
+    from .workflow_settings import Settings
+
+NAMESPACE = "PersonalizeRetraining"
+PIPELINE = "Pipeline"
+Dimension = Literal["Solution", "Dataset", "Outcome"]
+Unit = Literal["Seconds", "Count", "Bytes", "None"]
+"""A unit of CloudWatch. It knows no hours, so a number of hours has the unit `None`."""
+
+
+class Metric(NamedTuple):
+    """A metric that the functions write. Every metric has the dimension PIPELINE."""
+
+    unit: Unit
+    dimension: Dimension
+    """The second dimension."""
+    meaning: str
+
+
+METRICS: Mapping[str, Metric] = {
+    "Runs": Metric("Count", "Outcome", "1 for each run that has ended. A dry run is not counted"),
+    "ImportSeconds": Metric(
+        "Seconds", "Dataset", "the time from the creation of an import job to its success"
+    ),
+    "ImportLagSeconds": Metric(
+        "Seconds", "Dataset", "the time from the success of an import job until the run noticed it"
+    ),
+    "ImportedBytes": Metric(
+        "Bytes",
+        "Dataset",
+        "the size of an imported export when the import was planned. Personalize does not say how "
+        "many rows it has imported",
+    ),
+    "TrainingSeconds": Metric(
+        "Seconds", "Solution", "the time from the creation of a version to its success"
+    ),
+    "TrainingLagSeconds": Metric(
+        "Seconds", "Solution", "the time from the success of a version until the run noticed it"
+    ),
+    "TrainingHours": Metric(
+        "None",
+        "Solution",
+        "the hours of a training as Personalize charges them. The hours of a training that the run "
+        "has stopped are measured from its creation",
+    ),
+    "CampaignUpdateSeconds": Metric(
+        "Seconds", "Solution", "the time from the begin of a trial to the end of its update"
+    ),
+    "CampaignUpdateLagSeconds": Metric(
+        "Seconds",
+        "Solution",
+        "the time from the end of a campaign update until the run noticed it",
+    ),
+}
+"""Name -> metric. The offline metrics are not in this table: they have the names and the order of
+GetSolutionMetrics, the unit `None`, and the dimension `Solution`."""
+
+CHANGE = "{}_change"
+"""The name of the change of an offline metric, as a share of the live version's value."""
+MAX_METRICS = 100
+"""The most metrics of a record (the specification above)."""
+MAX_VALUE = 2.0**360
+"""CloudWatch refuses greater numbers, and also NaN and infinity:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html"""
+RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "timestamp",
+    "level",
+    "logger",
+    "stackTrace",
+    "errorType",
+    "errorMessage",
+    "requestId",
+    "location",
+    "aws_request_id",
+    "tenant_id",
+    "tenantId",
+}
+"""Names that `logging` refuses as extra fields, or that Lambda's runtime client does not write."""
+
+logger = logging.getLogger("retraining.metrics")
+
+
+def ended_import(settings: Settings, run: Run, planned_import: PlannedImport, job: Job) -> None:
+    """Write the duration, the lag and the bytes of an import that has succeeded in this run.
+
+    An import counts also if the export changed meanwhile, so that it has to be repeated.
+    """
+    if is_active(job["status"]) and _has_ended_in(run, job):
+        values = {
+            "ImportSeconds": _seconds_between(job["createdAt"], job["endedAt"]),
+            "ImportLagSeconds": _lag(job),
+            "ImportedBytes": float(planned_import["tags"][BYTES]),
+        }
+        _write(settings, values, "Dataset", planned_import["type"])
+
+
+def ended_training(
+    settings: Settings, run: Run, planned_solution: PlannedSolution, job: Job
+) -> None:
+    """Write the duration, the lag and the charged hours of a training that has ended in this run.
+
+    A training that has failed is not charged, and one that was stopped has no duration.
+    """
+    values = {}
+    if not _has_ended_in(run, job):
+        return
+    seconds = _seconds_between(job["createdAt"], job["endedAt"])
+    if is_active(job["status"]):
+        values = {"TrainingSeconds": seconds, "TrainingLagSeconds": _lag(job)}
+    if "trainingHours" in job:
+        values["TrainingHours"] = job["trainingHours"]
+    elif "stopRequestedAt" in job and not is_failed(job["status"]):
+        values["TrainingHours"] = seconds / 3600
+    _write(settings, values, "Solution", short_name(planned_solution["solutionArn"]))
+
+
+def ended_update(settings: Settings, run: Run, planned_campaign: PlannedCampaign, job: Job) -> None:
+    """Write the duration and the lag of a campaign update that has succeeded in this run.
+
+    A trial begins immediately before its update is sent.
+    """
+    if job["phase"] == "ACTIVE" and _has_ended_in(run, job):
+        values = {
+            "CampaignUpdateSeconds": _seconds_between(job["trialBeganAt"], job["endedAt"]),
+            "CampaignUpdateLagSeconds": _lag(job),
+        }
+        solution = solution_of_campaign(settings, planned_campaign["campaignArn"])
+        _write(settings, values, "Solution", short_name(solution["solutionArn"]))
+
+
+def offline_metrics(
+    settings: Settings, solution_arn: str, new: Mapping[str, float], live: Mapping[str, float]
+) -> None:
+    """Write the offline metrics of a new version, and their change against the live version.
+
+    A change is a share of the live version's value, as in the rule `maxDrop`. There is none if the
+    live version has no such metric, or the value 0.
+    """
+    changes = {
+        CHANGE.format(name): (value - live[name]) / abs(live[name])
+        for name, value in new.items()
+        if live.get(name)
+    }
+    _write(settings, {**new, **changes}, "Solution", short_name(solution_arn))
+
+
+def ended_run(settings: Settings, run: Run, outcome: Outcome) -> None:
+    """Write that a run has ended with this outcome. A dry run does nothing, so it is left out."""
+    if not run["request"].get("dryRun"):
+        _write(settings, {"Runs": 1}, "Outcome", outcome)
+
+
+def short_name(arn: str) -> str:
+    """Return the name of a solution, which is the last part of its ARN."""
+    return arn.rpartition("/")[2]
+
+
+def _has_ended_in(run: Run, job: Job) -> bool:
+    """Return True if the job has ended since the run began.
+
+    A run also uses jobs that ended before. The run that waited for them has written their metrics.
+    """
+    has_ended = job["phase"] in ("ACTIVE", "ENDED", "CHANGED") and "endedAt" in job
+    return has_ended and _seconds_between(run["startedAt"], job["endedAt"]) >= 0
+
+
+def _lag(job: Job) -> float:
+    """Return the seconds since a job ended. The clocks of AWS may differ a little."""
+    return max(0, _seconds_between(job["endedAt"], clock.now().isoformat()))
+
+
+def _seconds_between(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def _write(
+    settings: Settings,
+    values: Mapping[str, float],
+    dimension: Dimension,
+    dimension_value: str,
+) -> None:
+    """Write metrics with the same dimensions as one record.
+
+    Values that CloudWatch refuses are left out. Without any value nothing is written.
+    """
+    usable = {
+        name: value
+        for name, value in values.items()
+        if math.isfinite(value) and abs(value) <= MAX_VALUE and name not in RESERVED
+    }
+    if not usable:
+        return
+    names = list(usable)[:MAX_METRICS]
+    dimensions = {PIPELINE: pipeline_name(settings), dimension: dimension_value}
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": _unit(name)} for name in names],
+    }
+    milliseconds = round(clock.now().timestamp() * 1000)
+    logger.info(
+        "metrics: %s",
+        ", ".join(names),
+        extra={
+            **dimensions,
+            **{name: usable[name] for name in names},
+            "_aws": {"Timestamp": milliseconds, "CloudWatchMetrics": [directive]},
+        },
+    )
+
+
+def _unit(name: str) -> Unit:
+    """Return the unit of a metric. An offline metric has none."""
+    return METRICS[name].unit if name in METRICS else "None"

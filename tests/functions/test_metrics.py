@@ -1,0 +1,264 @@
+"""Tests of the metrics: which values are written, and that CloudWatch can read the records."""
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+from awslambdaric.lambda_runtime_log_utils import _RESERVED_FIELDS, JsonFormatter
+
+from functions import metrics
+from tests.emf import data
+from tests.functions.samples import (
+    CAMPAIGN,
+    NDCG,
+    NOW,
+    SOLUTION,
+    ended_job,
+    iso,
+    job,
+    planned_campaign,
+    planned_import,
+    planned_solution,
+    run,
+    settings,
+    update_on_trial,
+)
+from tests.world import PIPELINE
+
+STARTED = run(startedAt=iso(2))
+"""A run that began an hour before the sample jobs were created."""
+
+
+@pytest.fixture
+def written(caplog):
+    """Return a function that reads the metrics which have been written, as Lambda writes them."""
+    caplog.set_level(logging.INFO)
+
+    def read():
+        records = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+        return [datum for record in records for datum in data(record)]
+
+    return read
+
+
+def values(written):
+    """Return name -> value of the metrics that have been written."""
+    return {datum.name: datum.value for datum in written()}
+
+
+def dimensions(written):
+    """Return the dimensions of all metrics, which must be the same."""
+    (of_all,) = {tuple(datum.dimensions.items()) for datum in written()}
+    return dict(of_all)
+
+
+def test_a_record_names_the_pipeline_and_the_time(written):
+    metrics.ended_run(settings(), run(), "DEPLOYED")
+    (datum,) = written()
+    assert datum == (
+        "PersonalizeRetraining",
+        "Runs",
+        "Count",
+        {"Pipeline": PIPELINE, "Outcome": "DEPLOYED"},
+        1,
+        int(NOW.timestamp() * 1000),
+    )
+
+
+def test_a_record_says_in_its_message_what_it_is(caplog):
+    caplog.set_level(logging.INFO)
+    metrics.ended_run(settings(), run(), "DEPLOYED")
+    assert [record.getMessage() for record in caplog.records] == ["metrics: Runs"]
+
+
+def test_a_dry_run_is_not_counted(written):
+    metrics.ended_run(settings(), run({"dryRun": True}), "SKIPPED")
+    assert written() == []
+
+
+# Imports
+
+
+def test_an_import_has_a_duration_a_lag_and_bytes(written):
+    metrics.ended_import(settings(), STARTED, planned_import(), ended_job(endedAt=iso(0.25)))
+    assert dimensions(written) == {"Pipeline": PIPELINE, "Dataset": "interactions"}
+    assert values(written) == {
+        "ImportSeconds": 2700,
+        "ImportLagSeconds": 900,
+        "ImportedBytes": 1000,
+    }
+
+
+def test_an_import_that_has_to_be_repeated_is_measured_too(written):
+    metrics.ended_import(settings(), STARTED, planned_import(), ended_job(phase="CHANGED"))
+    assert values(written)["ImportedBytes"] == 1000
+
+
+@pytest.mark.parametrize(
+    "import_job",
+    [
+        job(),
+        ended_job(phase="NEAR"),
+        ended_job(phase="ENDED", status="CREATE FAILED"),
+    ],
+    ids=["running", "not confirmed yet", "failed"],
+)
+def test_an_import_that_has_not_succeeded_has_no_metrics(written, import_job):
+    metrics.ended_import(settings(), STARTED, planned_import(), import_job)
+    assert written() == []
+
+
+@pytest.mark.parametrize(
+    "ended", [metrics.ended_import, metrics.ended_training, metrics.ended_update]
+)
+def test_a_job_that_ended_before_the_run_began_is_not_measured_again(written, ended):
+    planned = {
+        metrics.ended_import: planned_import(),
+        metrics.ended_training: planned_solution(),
+        metrics.ended_update: planned_campaign(),
+    }
+    began = iso(minutes=29)
+    ended(settings(), run(startedAt=began), planned[ended], ended_job(trialBeganAt=iso(1)))
+    assert written() == []
+
+
+def test_a_lag_is_never_negative(written):
+    clock_of_service = (NOW + timedelta(seconds=3)).isoformat()
+    metrics.ended_import(settings(), STARTED, planned_import(), ended_job(endedAt=clock_of_service))
+    assert values(written)["ImportLagSeconds"] == 0
+
+
+# Trainings
+
+
+def test_a_training_has_a_duration_a_lag_and_the_hours_that_are_charged(written):
+    metrics.ended_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
+    assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
+    assert values(written) == {
+        "TrainingSeconds": 1800,
+        "TrainingLagSeconds": 1800,
+        "TrainingHours": 1.5,
+    }
+    assert {datum.name: datum.unit for datum in written()}["TrainingHours"] == "None"
+
+
+def test_a_training_that_the_run_does_not_use_is_measured_too(written):
+    training = ended_job(phase="ENDED", trainingHours=0.4)
+    metrics.ended_training(settings(), STARTED, planned_solution(), training)
+    assert values(written)["TrainingHours"] == 0.4
+
+
+def test_a_training_that_was_stopped_is_charged_until_its_end(written):
+    stopped = ended_job(phase="ENDED", status="CREATE STOPPED", stopRequestedAt=iso(0.6))
+    metrics.ended_training(settings(), STARTED, planned_solution(), stopped)
+    assert values(written) == {"TrainingHours": 0.5}
+
+
+@pytest.mark.parametrize("changes", [{}, {"stopRequestedAt": iso(0.6)}])
+def test_a_training_that_failed_is_not_charged(written, changes):
+    failed = ended_job(phase="ENDED", status="CREATE FAILED", **changes)
+    metrics.ended_training(settings(), STARTED, planned_solution(), failed)
+    assert written() == []
+
+
+def test_a_training_that_is_running_has_no_metrics(written):
+    metrics.ended_training(settings(), STARTED, planned_solution(), job())
+    assert written() == []
+
+
+# Campaigns and offline metrics
+
+
+def test_a_campaign_update_is_measured_from_the_begin_of_its_trial(written):
+    update = update_on_trial(phase="ACTIVE", trialBeganAt=iso(0.6), endedAt=iso(0.1))
+    metrics.ended_update(settings(), STARTED, planned_campaign(campaignArn=CAMPAIGN), update)
+    assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
+    assert values(written) == {"CampaignUpdateSeconds": 1800, "CampaignUpdateLagSeconds": 360}
+
+
+def test_an_update_that_failed_is_not_measured(written):
+    update = update_on_trial(phase="ENDED", status="ACTIVE", endedAt=iso(0.1))
+    metrics.ended_update(settings(), STARTED, planned_campaign(), update)
+    assert written() == []
+
+
+def test_every_offline_metric_of_a_new_version_is_written_with_its_change(written):
+    new = {NDCG: 0.3, "coverage": 0.5, "precision_at_5": 0.1}
+    live = {NDCG: 0.4, "coverage": 0.5}
+    metrics.offline_metrics(settings(), SOLUTION, new, live)
+    assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
+    assert values(written) == {
+        **new,
+        f"{NDCG}_change": pytest.approx(-0.25),
+        "coverage_change": 0,
+    }
+
+
+def test_there_is_no_change_from_zero(written):
+    metrics.offline_metrics(settings(), SOLUTION, {NDCG: 0.3}, {NDCG: 0.0})
+    assert values(written) == {NDCG: 0.3}
+
+
+def test_values_and_names_that_would_break_the_record_are_left_out(written):
+    new = {
+        NDCG: float("nan"),
+        "coverage": float("inf"),
+        "huge": 1e200,
+        "name": 0.1,
+        "message": 0.1,
+        "requestId": 0.1,
+        "precision_at_5": 0.2,
+    }
+    metrics.offline_metrics(settings(), SOLUTION, new, {"coverage": 0.5, "huge": 1})
+    assert values(written) == {"precision_at_5": 0.2}
+
+
+@pytest.mark.parametrize("new", [{}, {NDCG: float("nan")}])
+def test_without_a_value_nothing_is_written(written, new):
+    metrics.offline_metrics(settings(), SOLUTION, new, {NDCG: 0.5})
+    assert written() == []
+
+
+def test_a_record_has_at_most_a_hundred_metrics(written):
+    metrics.offline_metrics(settings(), SOLUTION, {f"metric_{n}": n for n in range(150)}, {})
+    assert len(written()) == 100
+
+
+# The table
+
+
+def write_everything():
+    """Write every metric once."""
+    metrics.ended_run(settings(), STARTED, "DEPLOYED")
+    metrics.ended_import(settings(), STARTED, planned_import(), ended_job())
+    metrics.ended_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
+    update = update_on_trial(phase="ACTIVE", endedAt=NOW.isoformat())
+    metrics.ended_update(settings(), STARTED, planned_campaign(), update)
+
+
+def test_the_functions_write_the_metrics_of_the_table_and_no_others(written):
+    write_everything()
+    assert {
+        datum.name: (datum.unit, [name for name in datum.dimensions if name != metrics.PIPELINE])
+        for datum in written()
+    } == {name: (metric.unit, [metric.dimension]) for name, metric in metrics.METRICS.items()}
+
+
+def test_no_dimension_is_an_arn(written):
+    write_everything()
+    values_of_dimensions = {value for datum in written() for value in datum.dimensions.values()}
+    assert values_of_dimensions == {PIPELINE, "DEPLOYED", "interactions", "taste"}
+
+
+# Reserved names
+
+
+def test_every_field_that_the_runtime_client_does_not_write_is_reserved():
+    assert sorted(_RESERVED_FIELDS - metrics.RESERVED - {"_frame_type"}) == []
+
+
+@pytest.mark.parametrize("name", sorted(metrics.RESERVED))
+def test_a_metric_with_a_reserved_name_breaks_no_record(written, name):
+    metrics.offline_metrics(settings(), SOLUTION, {name: 0.1, "coverage": 0.5}, {})
+    assert values(written) == {"coverage": 0.5}
