@@ -44,11 +44,12 @@ def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -
     names = sorted(without_internal({**old, **new}))
     changed = [name for name in names if _is_changed(row, name, old.get(name), new.get(name))]
     replacing = frozenset(changed) & {*row.replacing_inputs, "region"}
-    has_automatic_name = row.name_input in cast("list[str]", new.get(DEFAULTS, []))
+    filled_in = cast("list[str]", new.get(DEFAULTS, []))
+    has_fixed_name = row.name_rule is not None and row.name_input not in filled_in
     return Difference(
         changed=frozenset(changed),
         replacing=replacing,
-        delete_first=bool(replacing) and not has_automatic_name,
+        delete_first=bool(replacing) and has_fixed_name,
         details=[
             detail for name in changed for detail in _details(name, old.get(name), new.get(name))
         ],

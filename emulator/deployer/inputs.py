@@ -59,7 +59,7 @@ def check_inputs(
         if name not in added_later
     }
     filled_in = {name: value for name, value in row.defaults.items() if name not in inputs}
-    if row.name_input not in inputs:
+    if row.name_rule is not None and row.name_input not in inputs:
         old_name = _old_automatic_name(row, old_inputs)
         filled_in[row.name_input] = old_name or automatic_name(logical_name, digits)
     inputs |= filled_in
@@ -101,6 +101,8 @@ def _refused_inputs(row: Row, inputs: Mapping[str, object]) -> Iterator[InputRef
             translate({name: value}, row.inputs)
         except InputRefusedError as error:
             yield error
+    if row.name_rule is None:
+        return
     physical_name = inputs[row.name_input]
     if physical_name != UNKNOWN and (message := row.name_rule.error(str(physical_name))):
         yield InputRefusedError(row.name_input, message)

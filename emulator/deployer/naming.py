@@ -54,3 +54,5 @@ SCHEDULE = NameRule(64, r"[0-9a-zA-Z\-_.]+")
 SCHEDULE_GROUP = SCHEDULE
 # The model has no limit and no pattern: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 QUEUE = NameRule(80, WORD)
+# The model has no limit and no pattern: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+TOPIC = NameRule(256, WORD)

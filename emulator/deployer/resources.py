@@ -6,6 +6,7 @@ from emulator.deployer import (
     resources_lambda,
     resources_logs,
     resources_sfn,
+    resources_sns,
     resources_sqs,
 )
 from emulator.deployer.rows import Rows
@@ -16,5 +17,6 @@ ROWS: Rows = {
     **resources_sfn.ROWS,
     **resources_events.ROWS,
     **resources_sqs.ROWS,
+    **resources_sns.ROWS,
     **resources_logs.ROWS,
 }

@@ -119,8 +119,8 @@ class Row:
 
     inputs: InputTable
     """The supported inputs, with their names in the API and the converters of their values."""
-    name_rule: NameRule
-    """AWS's rule for the physical name."""
+    name_rule: NameRule | None = None
+    """AWS's rule for the physical name, or None for a type without a name."""
     name_input: str = "name"
     """The input that holds the physical name. It is filled in if the program leaves it out."""
     defaults: Mapping[str, object] = field(default_factory=dict)

@@ -166,13 +166,31 @@ schedule = aws.scheduler.Schedule(
     },
     kms_key_arn=key,
 )
+topic = aws.sns.Topic("reports", display_name="Reports", kms_master_key_id=key, tags=tags)
+aws.sns.TopicPolicy(
+    "reports",
+    arn=topic.arn,
+    policy=topic.arn.apply(lambda arn: json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"},
+         "Action": "sns:Publish", "Resource": arn}
+    ]})),
+)
+subscription = aws.sns.TopicSubscription(
+    "reports",
+    topic=topic.arn,
+    protocol="sqs",
+    endpoint=queue.arn,
+    filter_policy=json.dumps({"outcome": ["FAILED"]}),
+    raw_message_delivery=True,
+)
 pulumi.export("names", {
     "role": role.name, "roleArn": role.arn, "machineRoleArn": machine_role.arn,
     "schedulerRoleArn": scheduler_role.arn, "function": function.name,
     "functionArn": function.qualified_arn, "version": function.version, "rule": rule.name,
     "ruleArn": rule.arn, "queue": queue.url, "queueArn": queue.arn, "group": group.name,
     "groupArn": group.arn, "schedule": schedule.name, "scheduleArn": schedule.arn,
-    "machine": machine.arn, "logGroupArn": log_group.arn,
+    "machine": machine.arn, "logGroupArn": log_group.arn, "topic": topic.arn,
+    "subscription": subscription.arn,
 })
 """
 
@@ -401,6 +419,27 @@ VIEWS = {
             "Target.Input": {"trigger": "schedule"},
             "Target.RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 9},
             "Target.DeadLetterConfig.Arn": "[queueArn]",
+        },
+    ),
+    "topic and its policy": View(
+        *("sns", "get_topic_attributes", {"TopicArn": "[topic]"}),
+        {
+            "Attributes.DisplayName": "Reports",
+            "Attributes.KmsMasterKeyId": KEY,
+            "Attributes.Policy.Statement.0.Resource": "[topic]",
+        },
+    ),
+    "tags of the topic": View(
+        *("sns", "list_tags_for_resource", {"ResourceArn": "[topic]"}), {"Tags": TAGS}
+    ),
+    "subscription": View(
+        *("sns", "get_subscription_attributes", {"SubscriptionArn": "[subscription]"}),
+        {
+            "Attributes.TopicArn": "[topic]",
+            "Attributes.Protocol": "sqs",
+            "Attributes.Endpoint": "[queueArn]",
+            "Attributes.FilterPolicy": {"outcome": ["FAILED"]},
+            "Attributes.RawMessageDelivery": True,
         },
     ),
     "tags of the schedule group": View(
