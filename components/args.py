@@ -278,7 +278,7 @@ class RetrainingPipelineArgs:
     log_retention_days: int = 90
     """How many days CloudWatch Logs keeps the logs."""
     kms_key_arn: pulumi.Input[str] | None = None
-    """ARN of the KMS key that encrypts the logs and the dead-letter queue."""
+    """ARN of the KMS key that encrypts the logs, the topic and the dead-letter queue."""
     data_kms_key_arn: pulumi.Input[str] | None = None
     """ARN of the KMS key of the exports.
 

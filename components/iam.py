@@ -183,6 +183,29 @@ def schedule_policy(
     return _policy_document(*statements)
 
 
+def topic_policy(topic_arn: str) -> PolicyDocument:
+    """Return the policy of the topic: the alarms of its account and region may publish to it.
+
+    The functions of the pipeline are in the same account, so their roles allow it.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
+    """
+    arn = topic_arn.split(":")
+    home = Home(partition=arn[1], region=arn[3], account=arn[4])
+    return _policy_document(
+        {
+            "Sid": "Alarms",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic_arn,
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": home.account},
+                "ArnLike": {"aws:SourceArn": _resource_arn(home, "cloudwatch", "alarm:*")},
+            },
+        }
+    )
+
+
 def import_policy(
     partition: str, locations: Iterable[str], data_kms_key_arn: str | None = None
 ) -> PolicyDocument:
@@ -205,9 +228,11 @@ def import_policy(
 def resource_arns(
     args: RetrainingPipelineArgs,
     home: Home,
+    *,
     job_prefixes: Sequence[str],
     import_role_arn: str,
     group_arn: str,
+    topic_arn: str,
 ) -> Mapping[Resource, Sequence[str]]:
     """Return the ARNs of each kind of resource except the state machine and its executions.
 
@@ -239,6 +264,9 @@ def resource_arns(
         # A ready marker is never read. It only has to be in the list of its bucket.
         "export buckets": bucket_arns(home.partition, [*locations, *markers]),
         "data key": [str(args.data_kms_key_arn)] if args.data_kms_key_arn is not None else [],
+        "topic": [topic_arn],
+        "topic key": [str(args.kms_key_arn)] if args.kms_key_arn is not None else [],
+        "event bus": [event_bus_arn(home)],
     }
 
 
@@ -280,6 +308,11 @@ def schedules_pattern(group_arn: str) -> str:
 def executions_pattern(state_machine_arn: str) -> str:
     """Return the pattern of every execution of a state machine."""
     return state_machine_arn.replace(":stateMachine:", ":execution:", 1) + ":*"
+
+
+def event_bus_arn(home: Home) -> str:
+    """Return the ARN of the event bus that every account has."""
+    return _resource_arn(home, "events", "event-bus/default")
 
 
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The rule that reports runs that ended without a report."""
+"""The topic of the messages, and the rule that reports runs that ended without a report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from . import iam
+from .args import NotificationsArgs
 from .lambda_functions import StepFunction
 from .naming import step_name
 
@@ -14,6 +16,70 @@ UNREPORTED_STATUSES = ["FAILED", "TIMED_OUT", "ABORTED"]
 
 Most FAILED executions have sent a report, and `close_run` does nothing for them.
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationTopicArgs:
+    """The arguments of Notifications."""
+
+    notifications: NotificationsArgs
+    kms_key_arn: pulumi.Input[str] | None
+    """The key of the topic, or None for a topic without encryption at rest."""
+    tags: pulumi.Output[Mapping[str, str]]
+    """The tags of every resource."""
+
+
+class Notifications(pulumi.ComponentResource):
+    """The SNS topic of the reports and the alarms, and the subscriptions of the addresses.
+
+    If the arguments name a topic of the user, only the subscriptions are created. The functions
+    publish to the topic, so it is created before them.
+    """
+
+    topic_arn: pulumi.Output[str]
+    """ARN of the topic of the pipeline or of the user."""
+
+    def __init__(
+        self, name: str, args: NotificationTopicArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("personalize-retraining:index:Notifications", name, {}, opts)
+        topic_arn = args.notifications.topic_arn
+        if topic_arn is None:
+            self.topic_arn = self._create_topic(name, args)
+        else:
+            # Subscriptions have no tags, and have to wait for the check behind the tags as well.
+            self.topic_arn = pulumi.Output.all(topic_arn, args.tags).apply(lambda both: both[0])
+        for address in args.notifications.emails:
+            # SNS cannot delete a subscription that is not confirmed, and forgets it after 48 hours:
+            # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
+            aws.sns.TopicSubscription(
+                f"{name}-{address}",
+                topic=self.topic_arn,
+                protocol="email",
+                endpoint=address,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({"topic_arn": self.topic_arn})
+
+    def _create_topic(self, name: str, args: NotificationTopicArgs) -> pulumi.Output[str]:
+        """Create the topic and its policy, and return the ARN of the topic."""
+        topic = aws.sns.Topic(
+            name,
+            # Mail programs show it as the name of the sender.
+            display_name=name,
+            # CloudWatch cannot publish to a topic with the key of AWS, alias/aws/sns:
+            # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+            kms_master_key_id=args.kms_key_arn,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        policy = aws.sns.TopicPolicy(
+            name,
+            arn=topic.arn,
+            policy=pulumi.Output.json_dumps(topic.arn.apply(iam.topic_policy)),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return policy.arn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from . import iam, naming, sizes
 from .args import RetrainingPipelineArgs, resolved
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
-from .monitoring import Monitoring, MonitoringArgs
+from .monitoring import Monitoring, MonitoringArgs, Notifications, NotificationTopicArgs
 from .rules.arns import Home, parse_arn
 from .rules.pipeline import problems
 from .schedule import Schedule, ScheduleArgs
@@ -47,7 +47,9 @@ class RetrainingPipeline(pulumi.ComponentResource):
     account's log groups
     (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html). It must
     also let IAM policies of this account grant kms:GenerateDataKey and kms:Decrypt, because the
-    role of the schedule sends failed starts to the queue.
+    role of the schedule sends failed starts to the queue and the functions publish to the topic.
+    `cloudwatch.amazonaws.com` needs the same two actions on it, to publish alarms
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
     """
 
     state_machine_arn: pulumi.Output[str]
@@ -61,6 +63,9 @@ class RetrainingPipeline(pulumi.ComponentResource):
 
     import_role_arn: pulumi.Output[str]
     """ARN of the role that Personalize assumes to read the exports."""
+
+    topic_arn: pulumi.Output[str]
+    """ARN of the SNS topic that gets the reports of runs and the alarms."""
 
     dead_letter_queue_url: pulumi.Output[str]
     """URL of the SQS queue that keeps the starts that failed for an hour, for 14 days."""
@@ -96,6 +101,13 @@ class RetrainingPipeline(pulumi.ComponentResource):
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
         )
         job_prefix = group.arn.apply(naming.job_prefix)
+        self.topic_arn = Notifications(
+            name,
+            NotificationTopicArgs(
+                notifications=args.notifications, kms_key_arn=args.kms_key_arn, tags=tags
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        ).topic_arn
         functions = self._functions(
             name, args, home, tags=tags, job_prefix=job_prefix, group_arn=group.arn
         )
@@ -109,6 +121,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 args,
                 job_prefix=job_prefix,
                 import_role_arn=self.import_role_arn,
+                topic_arn=self.topic_arn,
                 text_bytes=sizes.text_bytes(args),
             ),
             args,
@@ -159,6 +172,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 "schedule_arn": self.schedule_arn,
                 "log_group_name": self.log_group_name,
                 "import_role_arn": self.import_role_arn,
+                "topic_arn": self.topic_arn,
                 "dead_letter_queue_url": self.dead_letter_queue_url,
             }
         )
@@ -183,6 +197,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             job_prefixes=[job_prefix, former_job_prefix],
             import_role_arn=self.import_role_arn,
             group_arn=group_arn,
+            topic_arn=self.topic_arn,
         ).apply(lambda values: iam.resource_arns(**{**values, "home": Home(*values["home"])}))
         return LambdaFunctions(
             name,

@@ -128,7 +128,11 @@ def document_bytes(args: RetrainingPipelineArgs, max_text_bytes: int) -> int:
     The state after the trials of earlier runs is smaller, and the plan replaces their results.
     """
     settings = workflow_settings(
-        args, job_prefix="0" * 8, import_role_arn="r" * MAX_ARN_CHARACTERS, text_bytes=0
+        args,
+        job_prefix="0" * 8,
+        import_role_arn="r" * MAX_ARN_CHARACTERS,
+        topic_arn="t" * MAX_ARN_CHARACTERS,
+        text_bytes=0,
     )
     return (
         _json_bytes(settings)
@@ -154,8 +158,15 @@ def policy_characters(args: RetrainingPipelineArgs) -> Mapping[str, int]:
     group = str(home._replace(service="scheduler", resource=f"schedule-group/{name}"))
     log_group = str(home._replace(service="logs", resource=f"log-group:{name}-functions"))
     machine = str(home._replace(service="states", resource=f"stateMachine:{name}"))
-    prefixes = ["0" * 8, "0" * 8]
-    arns = iam.resource_arns(args, home.home, prefixes, str(args.import_role_arn or role), group)
+    topic = str(home._replace(service="sns", resource=name))
+    arns = iam.resource_arns(
+        args,
+        home.home,
+        job_prefixes=["0" * 8, "0" * 8],
+        import_role_arn=str(args.import_role_arn or role),
+        group_arn=group,
+        topic_arn=str(args.notifications.topic_arn or topic),
+    )
     characters = {}
     for step, row in STEPS.items():
         policies = [iam.function_policy(first_grants(row), arns, log_group)]

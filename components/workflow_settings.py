@@ -20,6 +20,7 @@ def workflow_settings(
     *,
     job_prefix: pulumi.Input[str],
     import_role_arn: pulumi.Input[str],
+    topic_arn: pulumi.Input[str],
     text_bytes: int = LONGEST_TEXT_BYTES,
 ) -> dict[str, object]:
     """Return the settings of the pipeline, which are `Settings` in functions/workflow_settings.py.
@@ -30,6 +31,7 @@ def workflow_settings(
         args: the arguments of the pipeline.
         job_prefix: the beginning of the names of all import jobs.
         import_role_arn: the ARN of the role that Personalize assumes to read the exports.
+        topic_arn: the ARN of the SNS topic to which reports are published.
         text_bytes: the limit of a text from outside in the document of a run. `sizes.py` computes
             it.
     """
@@ -45,6 +47,11 @@ def workflow_settings(
             **config_values(args.limits),
             "maxTrainingsPerMonth": args.max_trainings_per_month,
             "maxModelAgeDays": args.max_model_age_days,
+        },
+        "notifications": {
+            "topicArn": topic_arn,
+            "on": args.notifications.on,
+            "dashboardUrl": None,
         },
         "trainingHourPrice": args.training_hour_price,
         "triggerOnExport": args.trigger.on_export,

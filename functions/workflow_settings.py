@@ -96,6 +96,17 @@ class Limits(TypedDict):
     """The seconds after which the lists of Personalize and Step Functions are surely up to date."""
 
 
+class NotificationSettings(TypedDict):
+    """Where the report of a run goes, and which runs send one."""
+
+    topicArn: str
+    """The SNS topic that gets the message."""
+    on: Literal["always", "problems"]
+    """`problems` means that only a run that needs a person sends a message."""
+    dashboardUrl: str | None
+    """The address of the dashboard in the console of AWS, or null if there is none."""
+
+
 class Settings(TypedDict):
     """The settings with which the state machine was deployed."""
 
@@ -108,6 +119,8 @@ class Settings(TypedDict):
     """The shortest time between two firings of the schedule within a year."""
     skipWhenUnchanged: bool
     autoTraining: Literal["warn", "refuse"]
+    notifications: NotRequired[NotificationSettings]
+    """Earlier releases do not write it."""
     trainingHourPrice: NotRequired[float | None]
     """The price of a training hour in dollars, or null. Earlier releases do not write it."""
     triggerOnExport: NotRequired[bool]

@@ -36,6 +36,7 @@ REGION = "eu-west-1"
 PERSONALIZE = f"arn:aws:personalize:{REGION}:{ACCOUNT}"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 IMPORT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
+TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:reports"
 PREFIX = "0a1b2c3d"
 """The first part of every job's name."""
 PIPELINE = "retraining"
@@ -152,6 +153,7 @@ class DatasetGroup:
             replace(self.args, tags={**self.args.tags, PIPELINE_TAG: PIPELINE}),
             job_prefix=prefix,
             import_role_arn=IMPORT_ROLE,
+            topic_arn=TOPIC,
             text_bytes=sizes.text_bytes(self.args),
         )
 

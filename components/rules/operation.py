@@ -46,6 +46,8 @@ def _notification_checks(notifications: NotificationsArgs) -> Iterator[Check]:
         error = None
         if not _EMAIL.fullmatch(address):
             error = "is not an email address; expected for example 'team@example.com'"
+        elif address in notifications.emails[:index]:
+            error = "is listed twice; leave one of them out"
         yield Check(f"notifications.emails[{index}]", error, value=address)
     error = values.choice_error(notifications.on, get_args(ReportsOn))
     yield Check("notifications.on", error, value=notifications.on)

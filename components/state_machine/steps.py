@@ -19,6 +19,9 @@ Resource = Literal[
     "data key",
     "state machine",
     "executions",
+    "topic",
+    "topic key",
+    "event bus",
     "any",
 ]
 """The kinds of resources in policies. `components/iam.py` turns each kind into ARNs.
@@ -44,6 +47,17 @@ LONG_SECONDS = 120
 POLLING_SECONDS = 420
 """The timeout of a function that polls. It polls for at most 300 seconds
 (`functions/personalize/pacing.py`)."""
+
+SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
+    "topic": ("sns:Publish",),
+    "topic key": ("kms:GenerateDataKey", "kms:Decrypt"),
+    "event bus": ("events:PutEvents",),
+}
+"""The grants of a function that sends the report of a run.
+
+The publisher of a message to an encrypted topic needs the key of the topic:
+https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.
+"""
 
 # The key is the name of a module of functions/. With hyphens it is the end of the function's name.
 STEPS: Mapping[str, Step] = {
@@ -233,6 +247,7 @@ STEPS: Mapping[str, Step] = {
         timeout_seconds=LONG_SECONDS,
         grants={
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+            **SEND_REPORTS,
             "state machine": ("states:StartExecution",),
         },
     ),
@@ -247,6 +262,7 @@ STEPS: Mapping[str, Step] = {
                 "personalize:StopSolutionVersionCreation",
             ),
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+            **SEND_REPORTS,
             "state machine": ("states:ListExecutions", "states:StartExecution"),
             "executions": (
                 "states:DescribeExecution",

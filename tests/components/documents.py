@@ -13,12 +13,16 @@ ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
 SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+TOPIC_TYPE = "aws:sns/topic:Topic"
 
 TAGS = {"team": "discovery", "retraining-pipeline": NAME}
 """The tags of the resources of the pipeline `deployed`."""
 HOME = "eu-west-1:123456789012"
 MACHINE = f"arn:aws:states:{HOME}:stateMachine:{NAME}-1234567"
 EXECUTIONS = f"arn:aws:states:{HOME}:execution:{NAME}-1234567:*"
+TOPIC = f"arn:aws:sns:{HOME}:{NAME}-1234567"
 QUEUE = f"arn:aws:sqs:{HOME}:{NAME}-dead-letters-1234567"
 GROUP = f"arn:aws:scheduler:{HOME}:schedule-group/{NAME}-1234567"
 JOB_PREFIX = hashlib.sha256(GROUP.encode()).hexdigest()[:8]

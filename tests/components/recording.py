@@ -31,6 +31,7 @@ ARNS = {
     "aws:scheduler/schedule:Schedule": "scheduler:{region}:{account}:schedule/group/{name}",
     SCHEDULE_GROUP: "scheduler:{region}:{account}:schedule-group/{name}",
     "aws:sfn/stateMachine:StateMachine": "states:{region}:{account}:stateMachine:{name}",
+    "aws:sns/topic:Topic": "sns:{region}:{account}:{name}",
     "aws:sqs/queue:Queue": "sqs:{region}:{account}:{name}",
 }
 

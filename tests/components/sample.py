@@ -4,6 +4,7 @@ from components import (
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
+    NotificationsArgs,
     ProbeArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
@@ -11,6 +12,7 @@ from components import (
 from tests.world import MOVIES, PERSONALIZE, solution
 
 NAME = "retraining-dev"
+EMAIL = "team@example.com"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-aaaa-bbbb-cccc-222222222222"
 DATA_KEY = "arn:aws:kms:eu-west-1:123456789012:key/33333333-aaaa-bbbb-cccc-444444444444"
@@ -59,6 +61,7 @@ def complete(wrap=lambda value: value, **changes):
             "retraining_rate": "cron(0 3 ? * MON *)",
             "timezone": "Europe/Berlin",
             "paused": True,
+            "notifications": NotificationsArgs(emails=[EMAIL], on="problems"),
             "tags": {"team": "discovery"},
             "permissions_boundary_arn": wrap(BOUNDARY),
             "log_retention_days": 30,

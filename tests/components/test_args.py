@@ -42,7 +42,9 @@ USERS = DatasetArgs(
 
 
 def settings_of(args):
-    return workflow_settings(args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE)
+    return workflow_settings(
+        args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE, topic_arn="t"
+    )
 
 
 def with_solution(**fields):
@@ -178,6 +180,7 @@ def test_settings_with_outputs_become_the_same_json():
         complete(pulumi.Output.from_input),
         job_prefix=pulumi.Output.from_input("0a1b2c3d"),
         import_role_arn=pulumi.Output.from_input(IMPORT_ROLE),
+        topic_arn="t",
     )
     return pulumi.Output.json_dumps(settings).apply(json.loads).apply(check)
 

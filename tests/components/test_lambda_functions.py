@@ -15,6 +15,7 @@ from tests.components.documents import (
     FUNCTION,
     FUNCTIONS_LOGS,
     GROUP,
+    HOME,
     IMPORT_JOBS,
     LOG_GROUP,
     MACHINE,
@@ -22,6 +23,7 @@ from tests.components.documents import (
     ROLE_POLICY,
     STATE_MACHINE,
     TAGS,
+    TOPIC,
     allow,
     document,
     trust,
@@ -49,6 +51,11 @@ RUNTIME = [
     allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]),
 ]
 
+SEND_REPORTS = [
+    allow(["sns:Publish"], [TOPIC]),
+    allow(["kms:GenerateDataKey", "kms:Decrypt"], [KEY]),
+    allow(["events:PutEvents"], [f"arn:aws:events:{HOME}:event-bus/default"]),
+]
 TAGS_READ_AND_WRITTEN = ("personalize:ListTagsForResource", "personalize:TagResource")
 
 PERMISSIONS = {
@@ -155,7 +162,10 @@ PERMISSIONS = {
     ],
     "roll_back_campaign": [allow(UPDATE_CAMPAIGN, CAMPAIGNS)],
     "end_trial": [allow(["personalize:TagResource"], CAMPAIGNS)],
-    "report_outcome": [allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS)],
+    "report_outcome": [
+        allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS),
+        *SEND_REPORTS,
+    ],
     "close_run": [
         allow(["personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"], ["*"]),
         allow(["personalize:DescribeDatasetImportJob"], ALL_IMPORT_JOBS),
@@ -168,6 +178,7 @@ PERMISSIONS = {
             VERSIONS,
         ),
         allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS),
+        *SEND_REPORTS,
     ],
 }
 

@@ -6,10 +6,10 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components import InvalidPipelineError, RetrainingPipeline
-from tests.components.documents import FUNCTION, ROLE
+from components import InvalidPipelineError, NotificationsArgs, RetrainingPipeline
+from tests.components.documents import FUNCTION, ROLE, TOPIC
 from tests.components.recording import STACK_TYPE, run
-from tests.components.sample import NAME, complete, minimal
+from tests.components.sample import EMAIL, NAME, complete, minimal
 
 SLOW = 0.5
 """Seconds until AWS responds. A resource that does not wait is registered earlier."""
@@ -143,6 +143,11 @@ def with_outputs():
     RetrainingPipeline(NAME, complete(pulumi.Output.from_input))
 
 
+def with_a_topic_of_the_user():
+    notifications = NotificationsArgs(emails=[EMAIL], topic_arn=TOPIC)
+    RetrainingPipeline(NAME, complete(notifications=notifications))
+
+
 def registered_before_error(program, **options):
     """Return the types of the AWS resources that were registered before the error."""
     engines = []
@@ -163,7 +168,10 @@ def registered_before_error(program, **options):
 
 @pytest.mark.parametrize("caller", [{"account": "999999999999"}, {"region": "us-east-1"}])
 @pytest.mark.parametrize("preview", [True, False])
-@pytest.mark.parametrize("program", [with_default_provider, with_a_provider, with_outputs])
+@pytest.mark.parametrize(
+    "program",
+    [with_default_provider, with_a_provider, with_outputs, with_a_topic_of_the_user],
+)
 def test_in_another_account_or_region_no_resource_is_registered(program, preview, caller):
     assert registered_before_error(program, preview=preview, **caller) == []
 

@@ -35,7 +35,11 @@ from tests.components.documents import (
     SCHEDULE,
     SCHEDULE_GROUP,
     STATE_MACHINE,
+    SUBSCRIPTION,
     TAGS,
+    TOPIC,
+    TOPIC_POLICY,
+    TOPIC_TYPE,
     allow,
     function_arn,
     trust,
@@ -45,6 +49,7 @@ from tests.components.recording import PROJECT, STACK, STACK_TYPE, run
 from tests.components.sample import (
     BOUNDARY,
     DATA_KEY,
+    EMAIL,
     IMPORT_ROLE,
     KEY,
     NAME,
@@ -78,6 +83,11 @@ CHILDREN = {
             *(f"{NAME}-{step}" for step in [*CALLED_STEPS, "close-run"]),
             *(f"{NAME}-{step}-executions" for step in STEPS_WITH_EXECUTIONS),
         ],
+    },
+    f"{PIPELINE}${INDEX}Notifications": {
+        TOPIC_TYPE: [NAME],
+        TOPIC_POLICY: [NAME],
+        SUBSCRIPTION: [f"{NAME}-{EMAIL}"],
     },
     f"{PIPELINE}${INDEX}Monitoring": {
         "aws:cloudwatch/eventRule:EventRule": [f"{NAME}-close-run"],
@@ -140,6 +150,7 @@ def test_a_pipeline_has_exactly_these_resources(deployed):
 
 def test_with_the_users_import_role_no_import_role_is_created(with_import_role):
     assert urns(with_import_role) == URNS - {
+        f"{PIPELINE}${INDEX}Notifications${SUBSCRIPTION}::{NAME}-{EMAIL}",
         f"{PIPELINE}${ROLE}::{NAME}-import",
         f"{PIPELINE}${ROLE_POLICY}::{NAME}-import",
     }
@@ -163,6 +174,7 @@ def test_the_outputs_of_the_component_come_from_its_resources(deployed):
         "schedule_arn": f"arn:aws:scheduler:{HOME}:schedule/group/{NAME}-schedule-1234567",
         "log_group_name": f"{NAME}-functions-1234567",
         "import_role_arn": f"arn:aws:iam::123456789012:role/{NAME}-import-1234567",
+        "topic_arn": TOPIC,
         "dead_letter_queue_url": f"https://queues/{QUEUE.rsplit(':', 1)[1]}",
     }
 
@@ -273,6 +285,8 @@ def test_every_resource_that_can_have_tags_has_them(deployed):
     assert untagged == {
         "aws:iam/rolePolicy:RolePolicy",
         "aws:lambda/permission:Permission",
+        SUBSCRIPTION,
+        TOPIC_POLICY,
         "aws:cloudwatch/eventTarget:EventTarget",
         "aws:scheduler/schedule:Schedule",
     }, "AWS has no tags on these"
@@ -364,6 +378,7 @@ def test_the_first_state_has_the_settings(deployed):
         dataclasses.replace(complete(), tags=TAGS),
         job_prefix=JOB_PREFIX,
         import_role_arn=f"arn:aws:iam::123456789012:role/{NAME}-import-1234567",
+        topic_arn=TOPIC,
     )
 
 

@@ -19,6 +19,7 @@ SECOND_SOLUTION = "arn:aws:personalize:eu-west-1:123456789012:solution/movies-re
 SECOND_CAMPAIGN = "arn:aws:personalize:eu-west-1:123456789012:campaign/movies-related"
 IMPORT_ROLE = "arn:aws:iam::123456789012:role/personalize-import"
 KMS_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+EMAIL = "team@example.com"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 MACHINE = "StateMachine retraining-dev"
@@ -27,8 +28,8 @@ LOG_GROUPS = ("LogGroup retraining-dev", "LogGroup retraining-dev-functions")
 PIPELINE_IMPORT_ROLE = {"Role retraining-dev-import", "RolePolicy retraining-dev-import"}
 """The role that the pipeline creates if the config names no import role."""
 TYPES_WITHOUT_TAGS = {
-    *("RolePolicy", "Schedule", "EventTarget", "Permission"),
-    *("RetrainingPipeline", "LambdaFunctions", "Monitoring"),  # components
+    *("RolePolicy", "Schedule", "EventTarget", "Permission", "TopicPolicy", "TopicSubscription"),
+    *("RetrainingPipeline", "LambdaFunctions", "Monitoring", "Notifications"),  # components
 }
 
 
@@ -172,14 +173,22 @@ CHANGES = [
         only(MACHINE, *policies_of("import role")),
         created=frozenset(PIPELINE_IMPORT_ROLE),
     ),
+    Change(
+        "an address",
+        set_key("notifications.emails[0]", EMAIL),
+        only(),
+        created=frozenset({f"TopicSubscription retraining-dev-{EMAIL}"}),
+    ),
     Change("the retention of the logs", set_key("logRetentionDays", "30"), only(*LOG_GROUPS)),
     Change(
-        "a key for logs and dead letters",
+        "a key for logs, messages and dead letters",
         set_key("kmsKeyArn", KMS_KEY),
         only(
             *LOG_GROUPS,
             "Queue retraining-dev-dead-letters",
             "RolePolicy retraining-dev-schedule",
+            "Topic retraining-dev",
+            *policies_of("topic key"),
         ),
     ),
     Change(

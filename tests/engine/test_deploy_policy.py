@@ -59,6 +59,7 @@ def test_the_guide_allows_each_call_of_a_deployment_and_nothing_else(stack, emul
     stack.up()
     for key, value in {
         "tags.team": "other",
+        "notifications.emails[0]": "team@example.com",
         "kmsKeyArn": KEY,
         "permissionsBoundaryArn": BOUNDARY,
         "retrainingRate": "cron(0 4 ? * MON *)",

@@ -85,7 +85,12 @@ MAY_IMPORT = {
         "components.state_machine.steps",
         "components.workflow_settings",
     },
-    "components.monitoring": {"components.lambda_functions", "components.naming"},
+    "components.monitoring": {
+        "components.args",
+        "components.iam",
+        "components.lambda_functions",
+        "components.naming",
+    },
     "components.retraining_pipeline": {"components"},
     "components": {"components.args", "components.retraining_pipeline"},
     "settings": {

@@ -35,6 +35,7 @@ EXPORTS = {
     "schedule_arn",
     "log_group_name",
     "import_role_arn",
+    "topic_arn",
     "dead_letter_queue_url",
 }
 

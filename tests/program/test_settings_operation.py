@@ -34,6 +34,10 @@ def refused_email(address):
 REFUSED = {
     "an address without a domain": refused_email("team"),
     "two addresses in one": refused_email("a@example.com, b@example.com"),
+    "an address twice": Refused(
+        {"notifications.emails": ["a@example.com", "b@example.com", "a@example.com"]},
+        "notifications.emails[2]: 'a@example.com' is listed twice; leave one of them out",
+    ),
     "an unknown choice of reports": refused(
         "notifications.on", "failures", "is unknown; expected always or problems"
     ),

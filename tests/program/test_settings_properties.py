@@ -182,7 +182,7 @@ def assert_read_or_refused(config):
 
 
 def settings_of(args):
-    return workflow_settings(args, job_prefix="p", import_role_arn="r")
+    return workflow_settings(args, job_prefix="p", import_role_arn="r", topic_arn="t")
 
 
 def read(config):
