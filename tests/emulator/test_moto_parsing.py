@@ -28,6 +28,11 @@ JSONATA = {
         },
     },
 }
+JSONATA_WITHOUT_EXPRESSION = {
+    "QueryLanguage": "JSONata",
+    "StartAt": "End",
+    "States": {"End": END},
+}
 COMMENTED = {
     "Version": "1.0",
     "Comment": "ü and é",
@@ -63,7 +68,7 @@ def error_of(parse, text):
     return type(refused.value), str(refused.value)
 
 
-@pytest.mark.parametrize("document", [SAMPLE, JSONATA, COMMENTED])
+@pytest.mark.parametrize("document", [SAMPLE, JSONATA, JSONATA_WITHOUT_EXPRESSION, COMMENTED])
 def test_a_definition_is_parsed_as_moto_parses_it(document):
     for text in texts_of(document):
         parsed = content(moto_parsing.parse(text)[0])
