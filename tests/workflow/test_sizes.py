@@ -105,12 +105,23 @@ def largest_state(execution):
     return max(len(item.get(key, "").encode()) for item in details for key in ("input", "output"))
 
 
-@pytest.mark.parametrize("shape", [(1, 0), (1, 1), (1, 6), (4, 1), (10, 5)])
+def short_updates(hours):
+    """Return the limits with this deadline of an update, and durations that keep the deadline.
+
+    A rollback that fails is tried until the deadline. That changes no size, but takes long.
+    """
+    return LimitsArgs(max_campaign_hours=hours), {"campaign-update": hours * 3000}
+
+
+@pytest.mark.parametrize(
+    ("shape", "hours"),
+    [((1, 0), 0.3), ((1, 1), 0.3), ((1, 6), 0.3), ((4, 1), 0.05), ((10, 5), 0.05)],
+)
 @pytest.mark.usefixtures("quotas")
-def test_the_computed_document_is_larger_than_any_state_of_a_run(shape):
+def test_the_computed_document_is_larger_than_any_state_of_a_run(shape, hours):
     assert sizes.problems(group(*shape).args) == [], "10 solutions with 5 campaigns each fit"
-    # A rollback is tried until its deadline, so a short deadline saves time.
-    pipeline_group = group(*shape, limits=LimitsArgs(max_campaign_hours=0.3))
+    limits, durations = short_updates(hours)
+    pipeline_group = group(*shape, limits=limits)
 
     def deny_rollbacks(_event):
         pipeline.inject_fault(
@@ -119,7 +130,7 @@ def test_the_computed_document_is_larger_than_any_state_of_a_run(shape):
 
     # Each update succeeds, each probe fails with a long error, and then each rollback.
     handlers = before_step("probe_campaign", deny_rollbacks)
-    with deploy(pipeline_group, handlers=handlers, patience=300) as pipeline:
+    with deploy(pipeline_group, handlers=handlers, durations=durations, patience=300) as pipeline:
         pipeline.inject_fault(
             "error", operation="GetRecommendations", message=LONG_REASON, times=ALWAYS
         )
@@ -133,8 +144,9 @@ def test_the_computed_document_is_larger_than_any_state_of_a_run(shape):
 
 @pytest.mark.usefixtures("quotas")
 def test_the_state_with_a_trial_of_each_campaign_is_smaller_than_the_largest_state():
-    pipeline_group = group(10, 5, limits=LimitsArgs(max_campaign_hours=0.3))
-    with deploy(pipeline_group, patience=300) as pipeline:
+    limits, durations = short_updates(0.05)
+    pipeline_group = group(10, 5, limits=limits)
+    with deploy(pipeline_group, durations=durations, patience=300) as pipeline:
         for settings in pipeline.group.settings(pipeline.prefix)["solutions"]:
             for campaign_settings in settings["campaigns"]:
                 put_on_trial(pipeline, campaign_settings["campaignArn"])
