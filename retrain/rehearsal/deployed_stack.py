@@ -58,6 +58,8 @@ class DeployedStack:
     """The rotation of the next new export."""
     written_export: ExportVersion = FIRST_EXPORT
     """The export for the next run."""
+    export_day: str = ""
+    """The day of the export for the next run, for example 2026-11-29."""
     imported_export: ExportVersion = FIRST_EXPORT
     """The export that was imported last."""
 
@@ -97,6 +99,11 @@ class DeployedStack:
         self._write_exports(self._new_export("none"), day)
         return day
 
+    def rewrite_exports(self) -> None:
+        """Replace the exports for the present run by newer exports of the same day."""
+        self.written_export = self._new_export("none")
+        self._write_exports(self.written_export, self.export_day)
+
     def _new_export(self, spoiling: Spoiling) -> ExportVersion:
         """Return a version of the export that has not been written before."""
         version = ExportVersion(self.next_rotation, spoiling)
@@ -105,6 +112,7 @@ class DeployedStack:
 
     def _write_exports(self, version: ExportVersion, day: str) -> None:
         """Write the newer export of each dataset to its location on this day."""
+        self.export_day = day
         write_newer_exports(
             self.emulator,
             self.stack.args,
@@ -134,6 +142,16 @@ class DeployedStack:
         arn = self.output("state_machine_arn")
         response = self.step_functions.start_execution(stateMachineArn=arn, input="{}")
         return response["executionArn"]
+
+    def executions_since(self, start: datetime, name_prefix: str) -> list[str]:
+        """Return the ARNs of the executions that have started since, and whose names begin so."""
+        arn = self.output("state_machine_arn")
+        response = self.step_functions.list_executions(stateMachineArn=arn)
+        return [
+            execution["executionArn"]
+            for execution in response["executions"]
+            if execution["startDate"] >= start and execution["name"].startswith(name_prefix)
+        ]
 
     def follow(self, execution_arn: str) -> runs.Run:
         """Show the jobs of an execution until it ends. Return its run.

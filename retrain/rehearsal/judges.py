@@ -5,6 +5,7 @@ A judge yields the expectations of a scenario, and whether the evidence meets ea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,6 +15,11 @@ from retrain.rehearsal.names import short_name
 if TYPE_CHECKING:
     from functions.report import RunReport
     from retrain.rehearsal.runs import Campaign, Run
+
+SUCCESSES = ("DEPLOYED", "TRAINED")
+"""The statuses of a run that has trained every solution."""
+FOREIGN_IMPORT = "a FULL import that this pipeline did not start"
+"""A part of the message about a foreign import (`functions/personalize/foreign_imports.py`)."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +101,53 @@ def rolled_back(evidence: Evidence) -> Iterator[Expectation]:
     }
     campaigns = "every campaign that has one" if without_probe else "every campaign"
     yield Expectation(f"the probe rolled back {campaigns}", outcomes == {"ROLLED_BACK"})
-    for campaign in evidence.campaigns:
-        if campaign.campaign_arn in without_probe:
-            name = short_name(campaign.campaign_arn)
-            yield Expectation(
-                f"{name}, which has no probe, serves its previous version",
-                campaign.serves_previous_version,
-            )
+    yield from _campaigns_without_probe(evidence)
     yield _previous_versions_served(evidence)
+
+
+def finished_later(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of a run that is stopped while it deploys a version without results.
+
+    Only the campaigns whose update was sent are on trial then.
+    """
+    stopped_run, *later_runs = evidence.runs
+    yield Expectation(
+        "the run was stopped after it had sent the update of a campaign",
+        stopped_run.report is None and any(job.kind == "update" for job in stopped_run.jobs),
+    )
+    trials = [trial for run in later_runs if run.report for trial in run.report["trials"]]
+    yield Expectation("another execution finished the trial", bool(trials))
+    yield Expectation(
+        "its probe rolled the campaign back",
+        all(
+            trial["outcome"] == "ROLLED_BACK"
+            for trial in trials
+            if trial["campaignArn"] not in evidence.campaigns_without_probe
+        ),
+    )
+    yield from _campaigns_without_probe(evidence)
+    yield _previous_versions_served(evidence)
+
+
+def failed_by_foreign_import(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of a run whose data a foreign import has replaced."""
+    (run,) = evidence.runs
+    yield Expectation(
+        "the run failed, and the report names the import",
+        run.status == "FAILED" and any(FOREIGN_IMPORT in text for text in evidence.messages()),
+    )
+    yield _previous_versions_served(evidence)
+
+
+def imported_again(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectations of a run whose exports change while it imports them."""
+    (run,) = evidence.runs
+    imports = Counter(job.label for job in run.jobs if job.kind == "import")
+    yield Expectation(
+        "every export was imported once more", bool(imports) and set(imports.values()) == {2}
+    )
+    yield Expectation("the run succeeded", run.status in SUCCESSES)
+    yield _new_versions_served(evidence)
 
 
 def stopped(evidence: Evidence) -> Iterator[Expectation]:
@@ -133,9 +178,7 @@ def started_once(evidence: Evidence) -> Iterator[Expectation]:
 
 def independent(evidence: Evidence) -> Iterator[Expectation]:
     """Yield the expectations of the runs of two stacks, which must not touch each other."""
-    yield Expectation(
-        "both runs succeeded", all(run.status in ("DEPLOYED", "TRAINED") for run in evidence.runs)
-    )
+    yield Expectation("both runs succeeded", all(run.status in SUCCESSES for run in evidence.runs))
     first_jobs, second_jobs = ({job.arn for job in run.jobs} for run in evidence.runs)
     yield Expectation(
         "each run has jobs, and no job belongs to both",
@@ -145,6 +188,17 @@ def independent(evidence: Evidence) -> Iterator[Expectation]:
         "no call of one stack names a resource of the other", not evidence.foreign_calls
     )
     yield _new_versions_served(evidence)
+
+
+def _campaigns_without_probe(evidence: Evidence) -> Iterator[Expectation]:
+    """Yield the expectation that a campaign serves its previous version, if it has no probe."""
+    for campaign in evidence.campaigns:
+        if campaign.campaign_arn in evidence.campaigns_without_probe:
+            name = short_name(campaign.campaign_arn)
+            yield Expectation(
+                f"{name}, which has no probe, serves its previous version",
+                campaign.serves_previous_version,
+            )
 
 
 def _run_ended(evidence: Evidence, status: str, message_part: str) -> Expectation:
@@ -199,6 +253,6 @@ def reasons(report: RunReport) -> Iterator[str]:
         heading, *problems = report["reason"].split("\n")
         yield from (problem.strip() for problem in problems or [heading])
     campaigns = [campaign for solution in report["solutions"] for campaign in solution["campaigns"]]
-    for part in (*report["imports"], *report["solutions"], *campaigns):
+    for part in (*report["imports"], *report["solutions"], *campaigns, *report["trials"]):
         if part["failure"]:
             yield part["failure"]

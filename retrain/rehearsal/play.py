@@ -62,6 +62,7 @@ def _play_alone(deployed: DeployedStack, scenario: Scenario) -> Evidence:
             deliveries.append(deployed.start())
             deployed.report("starting another run by hand")
             executions.append(deployed.start_by_hand())
+        executions += scenario.disturb(deployed, deliveries[0])
         runs = [deployed.follow(execution_arn) for execution_arn in executions]
     return _collect_evidence(deployed, served_before, runs, deliveries)
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from functions.executions import DATE
-from retrain.rehearsal import config_changes, judges
+from retrain.rehearsal import config_changes, disturbances, judges
 
 if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs
@@ -27,6 +27,8 @@ Fault: TypeAlias = Mapping[str, object]
 
 NO_SETTING = "no setting of a stack turns this off, so report it as a fault of the pipeline"
 
+PROBE_EACH_CAMPAIGN = "give each campaign a probe: solutions[].campaigns[].probe"
+
 
 class Name(StrEnum):
     """The values of `--scenario`."""
@@ -39,6 +41,9 @@ class Name(StrEnum):
     BAD_PROBE = "bad-probe"
     DUPLICATE_EVENT = "duplicate-event"
     NOTHING_NEW = "nothing-new"
+    ABORTED_RUN = "aborted-run"
+    FOREIGN_IMPORT = "foreign-import"
+    REWRITTEN_EXPORT = "rewritten-export"
     AUTO_TRAINING = "auto-training"
     TWO_STACKS = "two-stacks"
     ALL = "all"
@@ -69,6 +74,8 @@ class Scenario:
     change: config_changes.Change = config_changes.no_change
     """The change of the stack's config that the scenario needs."""
     start: Start = "once"
+    disturb: disturbances.Disturbance = disturbances.no_disturbance
+    """What happens while the first execution is running."""
     obstacle: Callable[[RetrainingPipelineArgs], str | None] = lambda _: None
     """Returns the reason why a stack cannot play the scenario, or None."""
 
@@ -96,6 +103,13 @@ def _no_full_import_of_interactions(args: RetrainingPipelineArgs) -> str | None:
             "datasets.interactions"
         )
     return None
+
+
+def _no_full_import(args: RetrainingPipelineArgs) -> str | None:
+    """Return a reason if the stack imports no dataset with the mode FULL."""
+    if any(dataset.import_mode == "FULL" for dataset in args.datasets.configured().values()):
+        return None
+    return "the stack has no FULL import; set importMode to FULL in a dataset"
 
 
 def _no_campaigns(args: RetrainingPipelineArgs) -> str | None:
@@ -200,7 +214,7 @@ SCENARIOS = (
         name=Name.BAD_PROBE,
         story="The new version has good metrics, but never has a result.",
         expected="Every campaign moves back to its previous version (ROLLED_BACK).",
-        way_out="give each campaign a probe: solutions[].campaigns[].probe",
+        way_out=PROBE_EACH_CAMPAIGN,
         prevented="users would have seen no recommendations until someone noticed",
         faults=[{"fault": "no-results", "job": "solution-version", "times": UNLIMITED}],
         judge=judges.rolled_back,
@@ -224,6 +238,40 @@ SCENARIOS = (
         new_data=False,
         judge=judges.skipped,
         obstacle=_daily_locations,
+    ),
+    Scenario(
+        name=Name.ABORTED_RUN,
+        story="Someone stops the run while a campaign moves to a version that never has a result.",
+        expected="Another execution finishes the trial: it moves the campaign back (ROLLED_BACK).",
+        way_out=PROBE_EACH_CAMPAIGN,
+        prevented="users would have seen no recommendations until the next run, or longer",
+        faults=[
+            {"fault": "no-results", "job": "solution-version", "times": UNLIMITED},
+            # So the update is still running when the execution is stopped.
+            {"fault": "take", "job": "campaign-update", "seconds": 4},
+        ],
+        disturb=disturbances.stop_during_update,
+        judge=judges.finished_later,
+        obstacle=_no_probes,
+    ),
+    Scenario(
+        name=Name.FOREIGN_IMPORT,
+        story="Someone else imports into a dataset while the new version is trained.",
+        expected="The run is FAILED and names the import. No campaign gets the new version.",
+        prevented="campaigns would have served a version that learned other data than the export",
+        faults=[{"fault": "take", "job": "solution-version", "seconds": 6, "times": UNLIMITED}],
+        disturb=disturbances.import_during_training,
+        judge=judges.failed_by_foreign_import,
+        obstacle=_no_full_import,
+    ),
+    Scenario(
+        name=Name.REWRITTEN_EXPORT,
+        story="The export job writes the exports again while the run imports them.",
+        expected="The run imports them once more before it trains.",
+        prevented="the model would have learned parts of two exports",
+        faults=[{"fault": "take", "job": "dataset-import-job", "seconds": 4, "times": UNLIMITED}],
+        disturb=disturbances.rewrite_exports_during_imports,
+        judge=judges.imported_again,
     ),
     Scenario(
         name=Name.AUTO_TRAINING,

@@ -25,6 +25,9 @@ def deployed(stack):
         Name.TRUNCATED_EXPORT,
         Name.WRONG_HEADER,
         Name.NOTHING_NEW,
+        Name.ABORTED_RUN,
+        Name.FOREIGN_IMPORT,
+        Name.REWRITTEN_EXPORT,
     ],
 )
 def test_a_scenario_ends_as_designed(deployed, name):

@@ -74,6 +74,7 @@ def run_report(*solutions, **changes):
         "reason": None,
         "imports": [],
         "solutions": list(solutions),
+        "trials": [],
         "warnings": [],
         "text": "Retraining run 20261130T030000Z: DEPLOYED",
         **changes,

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from functions.personalize.foreign_imports import replaced_message
 from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.scenarios import SCENARIOS, Name
 from tests.retrain.builders import (
     CAMPAIGN,
     EXECUTION,
     EXECUTION_BY_HAND,
+    IMPORT,
     NEW,
     NOT_UPDATED,
     OLD,
@@ -20,6 +22,7 @@ from tests.retrain.builders import (
     run_without_report,
     solution_report,
     training,
+    update,
 )
 
 JUDGES = {str(scenario.name): scenario.judge for scenario in SCENARIOS}
@@ -50,6 +53,17 @@ SKIPPED_BY_HAND = run(
     execution_arn=EXECUTION_BY_HAND,
 )
 FIRST, SECOND = run(jobs=[import_job(arn="a")]), run("TRAINED", jobs=[import_job(arn="b")])
+ABORTED = replace(run_without_report("ABORTED"), jobs=[training(), update()])
+REPLACED = run(
+    "FAILED", solution_report(failure=f"the version is not used: {replaced_message('a')}")
+)
+IMPORTED_TWICE = run(jobs=[import_job(arn=IMPORT), import_job(arn=f"{IMPORT[:-1]}2")])
+
+
+def finishing(outcome, campaign_arn=CAMPAIGN):
+    """Return a run that finished the trial of a campaign with this outcome."""
+    return run(outcome, trials=[campaign_report(outcome, campaignArn=campaign_arn)])
+
 
 AS_DESIGNED = {
     "truncated-export": Evidence([refused(TOO_SMALL)], [NOT_UPDATED]),
@@ -61,6 +75,9 @@ AS_DESIGNED = {
         [retrained("DEPLOYED"), SKIPPED_BY_HAND], [UPDATED], ACTIVE, [EXECUTION, EXECUTION]
     ),
     "nothing-new": Evidence([run("SKIPPED", reason="nothing is new: the exports")], [NOT_UPDATED]),
+    "aborted-run": Evidence([ABORTED, finishing("ROLLED_BACK")], [NOT_UPDATED]),
+    "foreign-import": Evidence([REPLACED], [NOT_UPDATED], ACTIVE),
+    "rewritten-export": Evidence([IMPORTED_TWICE], [UPDATED], ACTIVE),
     "auto-training": Evidence([refused(BOTH_TRAIN)], [NOT_UPDATED]),
     "two-stacks": Evidence([FIRST, SECOND], [UPDATED], ACTIVE),
 }
@@ -77,6 +94,27 @@ NOT_AS_DESIGNED = [
     ("stuck-training", {"version_statuses": {NEW: "CREATE IN_PROGRESS"}}, "it is training"),
     ("stuck-training", {"runs": [run_without_report("TIMED_OUT")]}, "there is no report"),
     ("nothing-new", {"runs": [retrained("DEPLOYED")]}, "it trained"),
+    ("aborted-run", {"runs": [ABORTED]}, "no execution finished the trial"),
+    ("aborted-run", {"runs": [ABORTED, run()]}, "another run started, but finished no trial"),
+    ("aborted-run", {"runs": [ABORTED, finishing("DEPLOYED")]}, "the trial passed"),
+    ("aborted-run", {"campaigns": [UPDATED]}, "the new version stays in use"),
+    (
+        "aborted-run",
+        {"runs": [replace(ABORTED, jobs=[training()]), finishing("ROLLED_BACK")]},
+        "it was stopped before the update",
+    ),
+    ("aborted-run", {"runs": [FAILED, finishing("ROLLED_BACK")]}, "it was not stopped"),
+    ("foreign-import", {"runs": [FAILED]}, "it failed for another reason"),
+    ("foreign-import", {"runs": [retrained("DEPLOYED")]}, "the import was not noticed"),
+    ("foreign-import", {"campaigns": [UPDATED]}, "the campaign was updated"),
+    ("rewritten-export", {"runs": [run(jobs=[import_job()])]}, "it was imported once"),
+    ("rewritten-export", {"runs": [run(jobs=[training()])]}, "nothing was imported"),
+    (
+        "rewritten-export",
+        {"runs": [replace(run("FAILED"), jobs=IMPORTED_TWICE.jobs)]},
+        "the run failed",
+    ),
+    ("rewritten-export", {"campaigns": [NOT_UPDATED]}, "the campaign was not updated"),
     ("duplicate-event", {"deliveries": [EXECUTION, EXECUTION_BY_HAND]}, "two executions"),
     ("duplicate-event", {"runs": [retrained("DEPLOYED")] * 2}, "both runs trained"),
     ("duplicate-event", {"version_statuses": {**ACTIVE, OLD: "ACTIVE"}}, "two versions"),
@@ -134,6 +172,16 @@ def test_a_campaign_without_a_probe_is_not_protected():
     ]
 
 
+def test_a_campaign_without_a_probe_keeps_a_version_whose_run_was_stopped():
+    served = Evidence(
+        [ABORTED, finishing("DEPLOYED")], [UPDATED], campaigns_without_probe=[CAMPAIGN]
+    )
+    assert [each.text for each in expectations("aborted-run", served) if not each.is_met] == [
+        "home-page, which has no probe, serves its previous version",
+        "every campaign serves its previous version",
+    ]
+
+
 def test_a_probe_that_does_not_roll_back_is_noticed_beside_a_campaign_without_one():
     evidence = probed("DEPLOYED", "REJECTED", without_probe=1)
     assert [each.is_met for each in expectations("bad-probe", evidence)] == [
@@ -145,6 +193,8 @@ def test_messages_are_the_problems_and_failures_of_the_reports_without_repetitio
     failed = {"type": "users", "outcome": "FAILED", "datasetImportJobArn": None, "failure": "a"}
     imported = {**failed, "outcome": "IMPORTED", "failure": None}
     report = solution_report(failure="b", campaigns=[campaign_report("FAILED", failure="c")])
-    failed_run = run("FAILED", report, imports=[failed, imported], reason="Head:\n  d\n  a")
+    trials = [campaign_report("FAILED", failure="e")]
+    reason = "Head:\n  d\n  a"
+    failed_run = run("FAILED", report, imports=[failed, imported], trials=trials, reason=reason)
     evidence = Evidence([failed_run, failed_run, run_without_report("ABORTED")], [])
-    assert evidence.messages() == ["d", "a", "b", "c"]
+    assert evidence.messages() == ["d", "a", "b", "c", "e"]

@@ -65,6 +65,19 @@ def test_a_duplicate_event_has_two_deliveries_and_a_run_by_hand(deployed):
     assert [run.execution_arn for run in evidence.runs] == [EXECUTION, EXECUTION_BY_HAND]
 
 
+def test_a_run_is_disturbed_and_the_executions_that_follow_are_evidence(deployed):
+    disturbed = []
+
+    def disturb(stack, execution_arn):
+        disturbed.append((stack, execution_arn))
+        return [EXECUTION_BY_HAND]
+
+    scenario = replace(BY_NAME["aborted-run"], disturb=disturb)
+    evidence = play.play(deployed, scenario).evidence
+    assert disturbed == [(deployed, EXECUTION)]
+    assert [run.execution_arn for run in evidence.runs] == [EXECUTION, EXECUTION_BY_HAND]
+
+
 def automatic_training(*answers):
     """Return a Personalize that answers so when it is asked whether a solution trains itself."""
     updates, remaining = [], list(answers)

@@ -27,6 +27,7 @@ BY_HAND = (
     "the stack's locations contain {date}, so a run by hand imports the export of today, and this "
     "scenario needs two runs for one export"
 )
+NO_FULL_IMPORT = "the stack has no FULL import; set importMode to FULL in a dataset"
 NO_PROBE = "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
 
 
@@ -72,6 +73,11 @@ def test_the_emulator_knows_the_faults():
         ("duplicate-event", pipeline_args(data_location="s3://bucket/{date}/"), BY_HAND),
         ("nothing-new", pipeline_args(data_location="s3://bucket/{date}/"), DAILY),
         ("nothing-new", pipeline_args(), None),
+        ("aborted-run", pipeline_args(campaigns=[PROBED]), None),
+        ("aborted-run", pipeline_args(campaigns=[NOT_PROBED]), NO_PROBE),
+        ("foreign-import", pipeline_args(), None),
+        ("foreign-import", pipeline_args(import_mode="INCREMENTAL"), NO_FULL_IMPORT),
+        ("rewritten-export", pipeline_args(paused=True), None),
         ("two-stacks", pipeline_args(), None),
         ("two-stacks", pipeline_args(paused=True), PAUSED),
         (

@@ -1,0 +1,103 @@
+"""Disturbs an execution of a deployed stack while it is running.
+
+Each function returns the ARNs of the executions that follow from the disturbance. If the execution
+ends before the moment of the disturbance, the function does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from retrain.rehearsal.data.exports import exports_of
+from retrain.rehearsal.jobs import started_jobs
+from retrain.rehearsal.waiting import wait_until
+
+if TYPE_CHECKING:
+    from retrain.rehearsal.deployed_stack import DeployedStack
+    from retrain.rehearsal.jobs import JobKind
+
+JOB_SECONDS = 120
+"""A run in the emulator starts each of its jobs in less time."""
+TRIAL_SECONDS = 240
+"""The function that closes a stopped run starts the next execution at once. If it fails, Lambda
+repeats it after one minute, and after two more minutes."""
+TRIAL_PREFIX = "trial-"
+"""The beginning of the names of executions that only finish trials."""
+
+Disturbance: TypeAlias = Callable[["DeployedStack", str], list[str]]
+"""Takes a deployed stack and the ARN of its execution."""
+
+
+def no_disturbance(_deployed: DeployedStack, _execution_arn: str) -> list[str]:
+    """Do nothing."""
+    return []
+
+
+def stop_during_update(deployed: DeployedStack, execution_arn: str) -> list[str]:
+    """Stop an execution as soon as it has sent the update of a campaign.
+
+    Return the ARN of the execution that finishes the trial, or nothing if none starts.
+    """
+    if not _wait_for_jobs(deployed, execution_arn, "update"):
+        return []
+    deployed.report("stopping the execution while it updates a campaign")
+    stopped_at = datetime.now(UTC)
+    deployed.step_functions.stop_execution(executionArn=execution_arn)
+    trials: list[str] = []
+
+    def has_started() -> bool:
+        trials[:] = deployed.executions_since(stopped_at, TRIAL_PREFIX)
+        return bool(trials)
+
+    wait_until(has_started, seconds=TRIAL_SECONDS)
+    return trials
+
+
+def import_during_training(deployed: DeployedStack, execution_arn: str) -> list[str]:
+    """Import into a dataset of the stack as somebody else would, while the execution trains."""
+    if not _wait_for_jobs(deployed, execution_arn, "train"):
+        return []
+    configured = len(deployed.stack.args.datasets.configured())
+    export = next(
+        export
+        for export in exports_of(deployed.stack.args)[:configured]
+        if export.import_mode == "FULL"
+    ).of_day(deployed.export_day)
+    deployed.report(f"importing {export.data_location} by hand, while the execution trains")
+    deployed.personalize.create_dataset_import_job(
+        jobName=f"by-hand-{execution_arn.rpartition(':')[2]}"[:63],
+        datasetArn=export.dataset_arn,
+        dataSource={"dataLocation": export.data_location},
+        roleArn=deployed.output("import_role_arn"),
+        importMode="FULL",
+    )
+    return []
+
+
+def rewrite_exports_during_imports(deployed: DeployedStack, execution_arn: str) -> list[str]:
+    """Write all exports again as soon as the execution imports each of them."""
+    count = len(deployed.stack.args.datasets.configured())
+    if _wait_for_jobs(deployed, execution_arn, "import", count):
+        deployed.report("writing the exports again, while they are imported")
+        deployed.rewrite_exports()
+    return []
+
+
+def _wait_for_jobs(
+    deployed: DeployedStack, execution_arn: str, kind: JobKind, count: int = 1
+) -> bool:
+    """Wait until an execution has started jobs of a kind. Return False if it ends without them."""
+    have_started = False
+
+    def have_started_or_cannot() -> bool:
+        nonlocal have_started
+        # The status is read first, so that a job is not missed when the execution ends.
+        execution = deployed.step_functions.describe_execution(executionArn=execution_arn)
+        jobs = started_jobs(deployed.step_functions, execution_arn)
+        have_started = len({job.arn for job in jobs if job.kind == kind}) >= count
+        return have_started or execution["status"] != "RUNNING"
+
+    wait_until(have_started_or_cannot, seconds=JOB_SECONDS)
+    return have_started
