@@ -1,6 +1,6 @@
 """Draw what happens in and around several slots. `storytelling.py` makes it happen."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -92,6 +92,17 @@ PLACES: Mapping[str, Iterable[str]] = {
     "resume": ("manual",),
 }
 """The places of each kind of happening."""
+RARE_PLACES: Mapping[str, Iterable[str]] = {
+    "follow-latest": CAMPAIGNS,
+    "run-day": ("1", "2", "3"),
+    "run-update": ("manual",),
+}
+"""The places of the kinds that few pipelines meet: a person lets a campaign follow `$LATEST`,
+brings back the exports of some slots ago, or trains UPDATE."""
+RARE_PROBABILITY = 0.08
+"""The probability of each rare kind in a slot."""
+STAY_PROBABILITY = 0.3
+"""The probability that the campaigns stay at their versions again from a slot on."""
 EARLY = ("old-list", "old-executions", "fail", "fail-one", "late", "hang", "full", "in-use")
 """The kinds that wait for a call or job, so they happen at the start of the slot."""
 
@@ -114,21 +125,43 @@ HARD = {
 """The kinds after which a person accepts that a run has not trained."""
 
 
-def draw_story(seed: int, slots: int, *, at_most: int) -> list[Slot]:
+def draw_story(seed: int, slots: int, *, at_most: int, daily: Collection[str] = ()) -> list[Slot]:
     """Draw a story of several slots, with at most so many things that go wrong in each of them.
 
-    Most slots bring new data. Some bring data from which a model learns nothing.
+    Most slots bring new data. Some bring data from which a model learns nothing. The `daily`
+    datasets have an export in each slot with data. A slot may also have rare happenings.
     """
-    random = Random(seed)  # noqa: S311 - a reproducible story
-    return [_draw_slot(random, at_most) for _ in range(slots)]
+    random, rare = Random(seed), Random(f"rare {seed}")  # noqa: S311 - a reproducible story
+    return [
+        (*_draw_slot(random, at_most, daily), *_draw_rare_happenings(rare)) for _ in range(slots)
+    ]
 
 
-def _draw_slot(random: Random, at_most: int) -> Slot:
+def _draw_slot(random: Random, at_most: int, daily: Collection[str]) -> Slot:
     happenings = [
         _draw(random, kind) for kind in random.sample(list(PLACES), random.randint(0, at_most))
     ]
     data = random.choice(("both", "both", "both", "interactions", "worse", "none"))
-    return (*_new_data(data), *sorted(happenings, key=lambda item: item.seconds))
+    exports = _new_data(data, () if data == "none" else daily)
+    return (*exports, *sorted(happenings, key=lambda item: item.seconds))
+
+
+def _draw_rare_happenings(random: Random) -> list[Happening]:
+    stay = [Happening("stay", name, -HOUR) for name in CAMPAIGNS]
+    return [
+        *(stay if random.random() < STAY_PROBABILITY else ()),
+        *(_draw(random, kind) for kind in RARE_PLACES if random.random() < RARE_PROBABILITY),
+    ]
+
+
+def quiet_slots(daily: Collection[str]) -> list[Slot]:
+    """Return the slots at the end of each story, in which nothing goes wrong.
+
+    The first one has new data, and before it a person corrects the campaigns that follow $LATEST.
+    In the second one only the daily exports are new.
+    """
+    stay = [Happening("stay", name, -HOUR) for name in CAMPAIGNS]
+    return [(*_new_data("both"), *stay), tuple(_new_data("none", daily))]
 
 
 def _draw(random: Random, kind: str) -> Happening:
@@ -139,14 +172,17 @@ def _draw(random: Random, kind: str) -> Happening:
         seconds = -2 * HOUR
     if kind == "resume":
         seconds = random.choice((LAST_SECOND, 2 * LAST_SECOND))
-    return Happening(kind, random.choice(tuple(PLACES[kind])), seconds, random.randint(1, 3))
+    places = tuple({**PLACES, **RARE_PLACES}[kind])
+    return Happening(kind, random.choice(places), seconds, random.randint(1, 3))
 
 
-def _new_data(data: str) -> list[Happening]:
-    datasets = {"both": DATASETS, "interactions": DATASETS[:1], "none": ()}
-    if data == "worse":
-        return [Happening("worse-data", "interactions", -HOUR)]
-    return [Happening("upload", dataset, -HOUR) for dataset in datasets[data]]
+def _new_data(data: str, daily: Collection[str] = ()) -> list[Happening]:
+    """Return the uploads before a slot: `data`, and the other exports of the day."""
+    datasets = {"both": DATASETS, "interactions": DATASETS[:1], "worse": (), "none": ()}[data]
+    worse = [Happening("worse-data", "interactions", -HOUR)] if data == "worse" else []
+    uploaded = {*datasets, *(happening.where for happening in worse)}
+    missing = [dataset for dataset in daily if dataset not in uploaded]
+    return worse + [Happening("upload", dataset, -HOUR) for dataset in (*datasets, *missing)]
 
 
 def draw_weeks(seed: int, weeks: int, *, probability: float) -> list[Slot]:
@@ -177,6 +213,7 @@ def draw_switches(seed: int) -> Switches:
         solution_time_includes_versions=random.random() < 0.5,
         import_reads=random.choice(("start", "end")),
         list_order=random.choice(("oldest first", "newest first", "shuffled")),
+        latest_in_describe=random.random() < 0.5,
     )
 
 

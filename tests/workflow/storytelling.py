@@ -1,7 +1,6 @@
 """Make a story happen: several slots of a pipeline, and what goes wrong around them."""
 
 import heapq
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,11 +10,10 @@ from random import Random
 
 from botocore.exceptions import ClientError
 
-from components.state_machine.steps import STEPS
 from emulator.personalize.faults import Faults
-from emulator.virtual.lambda_runtime import Fails, Handler
 from emulator.virtual.step_functions import Execution, StartedExecution
 from tests.workflow.clients import OPERATOR
+from tests.workflow.kills import Kills
 from tests.workflow.pipeline import SLOT, Pipeline, handler
 from tests.workflow.recorder import event_of, report_of
 from tests.workflow.stories import FAULTS, WEEK, Happening, Slot
@@ -27,37 +25,6 @@ LOOK_SECONDS = 60
 CLOSE_SECONDS = (5, 30)
 """When the event of an execution's end arrives. It may arrive twice."""
 OLD_EXECUTIONS_SECONDS = 85
-
-
-class Kills:
-    """Kill invocations of functions when a happening says so."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, list[str]] = defaultdict(list)
-
-    def add(self, happening: Happening) -> None:
-        """Kill the next invocations of a function, or invoke it twice."""
-        self._waiting[happening.where] += [happening.kind] * happening.times
-
-    def clear(self) -> None:
-        """Kill nothing any more."""
-        self._waiting.clear()
-
-    def handlers(self) -> dict[str, Handler]:
-        """Return the functions of all steps."""
-        return {step: self._handler(step) for step in STEPS if step != "close_run"}
-
-    def _handler(self, step: str) -> Handler:
-        def run(event, context):
-            kind = self._waiting[step].pop() if self._waiting[step] else None
-            if kind == "killed-before":
-                raise Fails("Sandbox.Timedout")
-            result = handler(step)(event, context)
-            if kind == "killed":
-                raise Fails("Runtime.ExitError")
-            return handler(step)(event, context) if kind == "twice" else result
-
-        return run
 
 
 @dataclass
@@ -221,9 +188,8 @@ class Storyteller:
         self.truth.upload(happening.where, content)
 
     def upload_same(self, happening: Happening) -> None:
-        """Write the same export once more."""
-        content = self.pipeline.bucket.objects[f"{happening.where}.csv"]
-        self.truth.upload(happening.where, content)
+        """Write the newest export once more."""
+        self.truth.upload(happening.where, self.truth.newest_export(happening.where))
 
     def upload_worse(self, _happening: Happening) -> None:
         """Write an export from which a model learns nothing."""
@@ -266,6 +232,23 @@ class Storyteller:
         ]
         with self._without_faults():
             self.pipeline.foreign_update(self.random.choice(versions), happening.where)
+
+    def follow_latest(self, happening: Happening) -> None:
+        """Let a campaign follow the newest version of its solution."""
+        self._set_sync(happening.where, "$LATEST", sync=True)
+
+    def stay(self, happening: Happening) -> None:
+        """Let a campaign that follows the newest version stay at the version that it serves."""
+        arn = campaign_arn(happening.where)
+        if self.truth.follows_latest(arn):
+            version = self.truth.served(arn).rpartition("/")[2]
+            self._set_sync(happening.where, version, sync=False)
+
+    def _set_sync(self, campaign: str, version: str, *, sync: bool) -> None:
+        solution = self.truth.served(campaign_arn(campaign)).rpartition("/")[0]
+        config = {"syncWithLatestSolutionVersion": sync}
+        with self._without_faults():
+            self.pipeline.foreign_update(f"{solution}/{version}", campaign, campaignConfig=config)
 
     def delete_probe_user(self, happening: Happening) -> None:
         """Let every answer of a campaign be empty for half an hour."""
@@ -333,6 +316,25 @@ class Storyteller:
     def start_by_hand(self, happening: Happening) -> None:
         """Start a run by hand."""
         request = {} if happening.where == "manual" else {happening.where: True}
+        self._start_by_hand(**request)
+
+    def train_update(self, _happening: Happening) -> None:
+        """Train with UPDATE by hand."""
+        self._start_by_hand(trainingMode="UPDATE")
+
+    def bring_back(self, happening: Happening) -> None:
+        """Bring back the daily exports of some slots ago, or append them.
+
+        Another run on the same day must not undo it.
+        """
+        day = (self.slots[-2] - int(happening.where) * timedelta(seconds=WEEK)).date().isoformat()
+        if daily := self.truth.daily_datasets():
+            self.truth.bring_back(day)
+            self._start_by_hand(exportDate=day, datasets=daily)
+            later = self.pipeline.clock.now() + timedelta(seconds=2 * HOUR)
+            self._at(later, self._start_by_hand)
+
+    def _start_by_hand(self, **request: object) -> None:
         self.pipeline.start(scheduledTime=None, scheduleArn=None, trigger="manual", **request)
 
     def recreate(self, _happening: Happening) -> None:
@@ -346,9 +348,9 @@ class Storyteller:
         reports = [ended.report or (ended.closed_by or [{}])[0] for ended in failed]
         run_ids = [report["runId"] for report in reports if "runId" in report]
         if run_ids:
-            self.pipeline.start(
-                scheduledTime=None, scheduleArn=None, trigger="manual", resume=run_ids[-1]
-            )
+            for _, day in list(self.truth.brought_back):
+                self.truth.bring_back(day)  # the request of the resumed run may name this day
+            self._start_by_hand(resume=run_ids[-1])
 
 
 HAPPENINGS: Mapping[str, Callable[[Storyteller, Happening], None]] = {
@@ -371,5 +373,9 @@ HAPPENINGS: Mapping[str, Callable[[Storyteller, Happening], None]] = {
     "run": Storyteller.start_by_hand,
     "resume": Storyteller.resume,
     "recreate": Storyteller.recreate,
+    "follow-latest": Storyteller.follow_latest,
+    "stay": Storyteller.stay,
+    "run-day": Storyteller.bring_back,
+    "run-update": Storyteller.train_update,
 }
 """What the happenings that are no faults do, by kind."""

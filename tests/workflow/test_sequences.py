@@ -9,10 +9,11 @@ more stories and long stories of a year, which takes some minutes.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
-from components.args import LimitsArgs
+from tests.workflow.kills import Kills
 from tests.workflow.pipeline import deploy
 from tests.workflow.promises import (
     broken_promises,
@@ -21,19 +22,18 @@ from tests.workflow.promises import (
     paid_twice,
     wrong_report,
 )
+from tests.workflow.setups import draw_setup
 from tests.workflow.stories import (
-    DATASETS,
     HARD,
     WEATHER,
-    Happening,
     Slot,
     draw_story,
     draw_switches,
     draw_weeks,
+    quiet_slots,
 )
-from tests.workflow.storytelling import Kills, Storyteller
+from tests.workflow.storytelling import Storyteller
 from tests.workflow.truth import Truth
-from tests.world import HOUR, MOVIES, campaign, solution
 
 STORIES = int(os.environ.get("STORIES", "3"))
 LONG_STORIES = int(os.environ.get("LONG_STORIES", "1"))
@@ -41,32 +41,6 @@ WEEKS = int(os.environ.get("WEEKS", "12"))
 SLOTS = 5
 HAPPENINGS_AT_MOST = 3
 """How much goes wrong in one slot."""
-QUIET: Sequence[Slot] = [
-    tuple(Happening("upload", dataset, -HOUR) for dataset in DATASETS),
-    (),
-]
-"""The slots at the end of each story. The first one has new data."""
-GROUP = (
-    MOVIES.with_datasets("interactions", "items")
-    .with_solutions(
-        solution(
-            "taste",
-            campaigns=[
-                campaign("home", user_id="u1", min_results=1, minutes=5),
-                campaign("shelf", user_id="u2", min_results=1, minutes=5),
-            ],
-        ),
-        solution("novel", campaigns=[campaign("page", user_id="u3", min_results=1, minutes=5)]),
-    )
-    .with_options(
-        limits=LimitsArgs(
-            max_import_hours=1,
-            max_training_hours=2,
-            max_campaign_hours=1,
-            max_trainings_per_month=0,
-        )
-    )
-)
 DURATIONS = {"solution-version": 600, "campaign-update": 300}
 """The jobs are short, because a long job only adds polls."""
 
@@ -74,10 +48,14 @@ DURATIONS = {"solution-version": 600, "campaign-update": 300}
 @contextmanager
 def storyteller(seed: int, **options: object) -> Iterator[Storyteller]:
     """Deploy the pipeline, and yield who tells a story of it."""
-    kills = Kills()
+    kills, setup, switches = Kills(), draw_setup(seed), draw_switches(seed)
+    if setup.is_streamed:  # the emulator does not receive the records of which UPDATE would learn
+        switches = replace(switches, update_needs_new_data=False)
     with deploy(
-        GROUP, durations=DURATIONS, handlers=kills.handlers(), switches=draw_switches(seed)
+        setup.group, durations=DURATIONS, handlers=kills.handlers(), switches=switches
     ) as pipeline:
+        if setup.has_tracker:
+            pipeline.client.create_event_tracker(name="events", datasetGroupArn=setup.group.arn)
         truth = Truth(pipeline, seed)
         with truth.recording():
             yield Storyteller(pipeline, truth, kills, seed, **options)
@@ -86,13 +64,13 @@ def storyteller(seed: int, **options: object) -> Iterator[Storyteller]:
 def tell(seed: int, story: Sequence[Slot]) -> list[str]:
     """Run a story, and return a message for each broken promise."""
     with storyteller(seed) as teller:
-        teller.tell([*story, *QUIET])
+        teller.tell([*story, *quiet_slots(draw_setup(seed).daily)])
         return list(broken_promises(teller))
 
 
 @pytest.mark.parametrize("seed", range(STORIES))
 def test_no_promise_is_broken_in_five_slots(seed):
-    story = draw_story(seed, SLOTS, at_most=HAPPENINGS_AT_MOST)
+    story = draw_story(seed, SLOTS, at_most=HAPPENINGS_AT_MOST, daily=draw_setup(seed).daily)
     assert tell(seed, story) == [], story
 
 
