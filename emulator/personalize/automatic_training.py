@@ -8,7 +8,7 @@ interactions that arrived since the last training, whoever started that one.
 
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -51,6 +51,21 @@ def has_new_interactions(store: Store, solution: Solution) -> bool:
     Trainings that failed or were stopped do not count. An ACTIVE event tracker stands for
     interactions that arrive all the time.
     """
+    return _has_new_data(store, solution, [solution.recipe.data])
+
+
+def has_updated_datasets(store: Store, solution: Solution) -> bool:
+    """Return True if any dataset was updated since the last training of a solution took its data.
+
+    Trainings and event trackers count as in `has_new_interactions`. New items are new data for a
+    training with UPDATE, which processes the "new items added to the items dataset":
+    https://stackoverflow.com/questions/69294232.
+    """
+    types = {dataset.type for dataset in store.all(Dataset, solution.group_arn)}
+    return _has_new_data(store, solution, types)
+
+
+def _has_new_data(store: Store, solution: Solution, types: Collection[str]) -> bool:
     trackers = store.all(EventTracker, solution.group_arn)
     if any(tracker.is_active(store.now) for tracker in trackers):
         return True
@@ -60,15 +75,15 @@ def has_new_interactions(store: Store, solution: Solution) -> bool:
         if version.data_time is not None
         and (version.is_active(store.now) or version.is_unfinished(store.now))
     ]
-    return any(end > max(data_times, default=NEVER) for end in _import_ends(store, solution))
+    return any(end > max(data_times, default=NEVER) for end in _import_ends(store, solution, types))
 
 
-def _import_ends(store: Store, solution: Solution) -> list[datetime]:
-    """Return the times at which import jobs of the interactions of a solution succeeded."""
+def _import_ends(store: Store, solution: Solution, types: Collection[str]) -> list[datetime]:
+    """Return the times at which import jobs of datasets of these types succeeded."""
     return [
         job.timeline.moment_at(store.now).time
         for dataset in store.all(Dataset, solution.group_arn)
-        if dataset.type == solution.recipe.data
+        if dataset.type in types
         for job in store.all(ImportJob, dataset.arn)
         if job.is_active(store.now)
     ]

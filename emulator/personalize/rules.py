@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from emulator.personalize.automatic_training import has_new_interactions
+from emulator.personalize.automatic_training import has_updated_datasets
 from emulator.personalize.errors import (
     ApiError,
     JobFailed,
@@ -299,8 +299,8 @@ def check_update_has_new_data(store: Store, version: SolutionVersion) -> None:
     is_update = version.details["trainingMode"] == "UPDATE"
     if not is_update or not store.options.switches.update_needs_new_data:
         return
-    if not has_new_interactions(store, version.solution):
-        raise JobFailed("There are no new interactions since the last training")
+    if not has_updated_datasets(store, version.solution):
+        raise JobFailed("There are no updates to a dataset since the last training")
 
 
 def check_enough_to_train(data: Table, event_type: str | None) -> None:

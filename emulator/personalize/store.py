@@ -57,7 +57,7 @@ class Switches:
             the first column's name.
         update_verb: The first word of an update's status. The API's reference has CREATE, some of
             AWS's own tests have UPDATE.
-        update_needs_new_data: An UPDATE training fails if no interactions arrived since the last
+        update_needs_new_data: An UPDATE training fails if no dataset was updated since the last
             training of the solution.
         version_name_has_solution: Describe shows the name of a version as `<solution>/<name>`.
         latest_in_describe: Describe shows `<solution>/$LATEST` instead of the version of a
