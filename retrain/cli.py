@@ -6,8 +6,10 @@ import typer
 
 from retrain.commands import options
 from retrain.commands.adopt import adopt
+from retrain.commands.approve import approve, reject
 from retrain.commands.emulate import emulate
 from retrain.commands.rehearse import rehearse
+from retrain.commands.rollback import rollback
 from retrain.operator.errors import (
     AWS_ERRORS,
     EXIT_FAILED,
@@ -19,7 +21,7 @@ from retrain.operator.errors import (
 PROGRAM = "retrain"
 COMMANDS = {
     options.LOCAL_COMMANDS: (rehearse, emulate),
-    options.ACCOUNT_COMMANDS: (adopt,),
+    options.ACCOUNT_COMMANDS: (adopt, rollback, approve, reject),
 }
 """The commands by the panels of the help in which they are listed."""
 

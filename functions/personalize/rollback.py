@@ -70,7 +70,7 @@ def roll_back_campaign(
         if reason is None:
             # The update that Personalize creates has to be newer, so that it is recognised.
             began_at = clock.now().replace(microsecond=0)
-            client.update_campaign(**_rollback_request(campaign, arn, good_version))
+            client.update_campaign(**rollback_request(campaign, arn, good_version))
             return _sent_job(planned_campaign, good_version, last_try, began_at)
     except (ClientError, ServiceUnavailable, Throttled) as error:
         if _error_code(error) == NOT_FOUND:
@@ -120,7 +120,7 @@ def _job_without_update(
     return _job(arn, "ENDED", failure, target=good_version)
 
 
-def _rollback_request(
+def rollback_request(
     campaign: CampaignTypeDef | None, arn: str, good_version: str
 ) -> UpdateCampaignRequestTypeDef:
     """Return the request that moves a campaign back.

@@ -1,0 +1,66 @@
+"""The commands `approve` and `reject`."""
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+from retrain.commands.options import (
+    EndpointOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    StackOption,
+    StateMachineOption,
+    YesOption,
+)
+from retrain.operator import answers
+from retrain.operator.access import Access
+from retrain.operator.target import find_target
+
+VersionArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="VERSION", help="The ARN of the version, from the report.")
+]
+
+
+def approve(
+    version: VersionArgument,
+    *,
+    stack: StackOption = "dev",
+    state_machine_arn: StateMachineOption = None,
+    yes: YesOption = False,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    endpoint_url: EndpointOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Approve a version that waits for it, and start an execution that deploys it.
+
+    The execution asks the quality gate again, and probes the campaigns like any run.
+
+    Exit code 0: the execution was started, `retrain watch` follows it.
+    Exit code 1: the version takes no answer, or you answered no.
+    Exit code 2: the pipeline or the version was not found.
+    """
+    target = find_target(stack, state_machine_arn, Access(region, profile, endpoint_url))
+    raise typer.Exit(answers.approve(target, version, yes=yes, as_json=json))
+
+
+def reject(
+    version: VersionArgument,
+    *,
+    stack: StackOption = "dev",
+    state_machine_arn: StateMachineOption = None,
+    yes: YesOption = False,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    endpoint_url: EndpointOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Refuse a version that waits for an approval. No run deploys it.
+
+    Exit code 0: the version is refused.
+    Exit code 1: the version takes no answer, or you answered no.
+    Exit code 2: the pipeline or the version was not found.
+    """
+    target = find_target(stack, state_machine_arn, Access(region, profile, endpoint_url))
+    raise typer.Exit(answers.reject(target, version, yes=yes, as_json=json))

@@ -1,0 +1,214 @@
+"""The command `rollback`: moves a campaign back to an earlier version, and marks what it leaves."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from functions.personalize.campaigns import (
+    busy_reason,
+    describe_campaign,
+    live_version,
+)
+from functions.personalize.rollback import rollback_request
+from functions.personalize.statuses import is_active
+from functions.personalize.tags import GOOD, TRIAL, VERDICT, tags_of, write_tags
+from functions.personalize.trial_tags import ended_value, read_trial_tags
+from functions.personalize.versions import describe_version, is_latest
+from functions.workflow_settings import solution_of_campaign
+from retrain.operator.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
+from retrain.operator.output import confirm, print_json, print_message, print_result
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef
+
+    from retrain.operator.target import Target
+
+ROLLED_BACK = "ROLLED_BACK"
+"""The value of the tag `retraining-verdict` of a version that no run deploys again."""
+POLL_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A campaign, the version that it serves, and the version to which it moves back."""
+
+    campaign: CampaignTypeDef
+    bad: str
+    good: str
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the campaign."""
+        return self.campaign["campaignArn"]
+
+
+def rollback(  # the options of the command
+    target: Target,
+    campaign: str | None,
+    version_arn: str | None,
+    *,
+    wait: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Move a campaign back, and mark the version that it leaves. Return the exit code.
+
+    Without `version_arn` the campaign moves to the version that its tags call good, or to the one
+    before if it serves that.
+
+    Raises OperatorError if it is not clear what to move where, and FailedError if it cannot move.
+    """
+    planned = _planned_rollback(target, campaign, version_arn)
+    print_message(f"{planned.arn}\n  serves        {planned.bad}\n  moves back to {planned.good}")
+    print_message("a rollback restores the model, not the data: bad data have to be imported again")
+    if runs := _running_executions(target):
+        print_message(
+            f"{', '.join(runs)} is under way and may still deploy a new version; to prevent this, "
+            f"stop it with `{target.command('stop')}`"
+        )
+    if not confirm("Move the campaign?", yes=yes):
+        raise FailedError("nothing was changed")
+    target.access.personalize.update_campaign(
+        **rollback_request(planned.campaign, planned.arn, planned.good)
+    )
+    warnings = _write_marks(target, planned)
+    served = _served_after(target, planned) if wait else planned.bad
+    for warning in warnings:
+        print_message(warning)
+    if as_json:
+        print_json(
+            {
+                "campaignArn": planned.arn,
+                "left": planned.bad,
+                "movesTo": planned.good,
+                "serves": served,
+                "warnings": warnings,
+            }
+        )
+    elif wait:
+        print_result(f"{planned.arn} serves {served}")
+    else:
+        print_result(f"{planned.arn} moves to {planned.good}, which takes some minutes")
+    return 0
+
+
+def _planned_rollback(target: Target, campaign: str | None, version_arn: str | None) -> Rollback:
+    """Return what to move where. Raise OperatorError or FailedError as `rollback` does."""
+    arn = _campaign_arn(target, campaign)
+    client = target.access.personalize
+    try:
+        described = describe_campaign(client, arn)
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+        raise OperatorError(f"{arn} does not exist; correct the stack's config") from error
+    if reason := busy_reason(described):
+        raise FailedError(
+            f"{arn} cannot be moved now: {reason}; wait for its end, some minutes, and try again"
+        )
+    bad = live_version(described)
+    if bad is None or is_latest(bad):
+        raise FailedError(
+            f"{arn} serves {bad or 'nothing'}, so there is no version to leave; move it with "
+            f"`aws personalize update-campaign --campaign-arn {arn} --solution-version-arn VERSION`"
+        )
+    solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
+    good = version_arn or _version_before(target, arn, solution_arn, bad)
+    if good == bad:
+        raise FailedError(f"{arn} serves {good} already")
+    if not good.startswith(f"{solution_arn}/"):
+        raise OperatorError(f"{good!r} is not a version of {solution_arn}")
+    status = describe_version(client, good)["status"]
+    if not is_active(status):
+        raise FailedError(f"{good} is {status}, so no campaign can serve it; choose another one")
+    return Rollback(described, bad, good)
+
+
+def _campaign_arn(target: Target, campaign: str | None) -> str:
+    """Return the ARN of the campaign with this name or ARN, or of the only campaign."""
+    arns = [
+        row["campaignArn"]
+        for solution in target.settings["solutions"]
+        for row in solution["campaigns"]
+    ]
+    if campaign is None and len(arns) == 1:
+        return arns[0]
+    names = [arn.rpartition("/")[2] for arn in arns]
+    if campaign is None:
+        raise OperatorError(
+            f"the pipeline has {len(arns)} campaigns; name one with --campaign: {', '.join(names)}"
+        )
+    for arn, name in zip(arns, names, strict=True):
+        if campaign in (arn, name):
+            return arn
+    raise OperatorError(
+        f"{campaign!r} is not a campaign of this pipeline; its campaigns are {', '.join(names)}"
+    )
+
+
+def _version_before(target: Target, arn: str, solution_arn: str, bad: str) -> str:
+    """Return the version to which a campaign moves back, according to its tags."""
+    tags = read_trial_tags(tags_of(target.access.personalize, arn), solution_arn)
+    for version in (tags.good, tags.previous):
+        if version and version != bad:
+            return version
+    raise FailedError(
+        f"no run has noted what {arn} served before {bad}; choose a version with --to, "
+        f"`{target.command('history')}` lists them"
+    )
+
+
+def _running_executions(target: Target) -> list[str]:
+    """Return the names of the executions that are running."""
+    response = target.access.step_functions.list_executions(
+        stateMachineArn=target.state_machine_arn, statusFilter="RUNNING"
+    )
+    return [execution["name"] for execution in response["executions"]]
+
+
+def _write_marks(target: Target, planned: Rollback) -> list[str]:
+    """Write which version is good, and that no run may deploy the version that is left.
+
+    The campaign moves already. A tag that cannot be written is a warning with the command for it.
+    """
+    client = target.access.personalize
+    marks = {
+        planned.arn: {GOOD: planned.good, TRIAL: ended_value(rolled_back_at=None)},
+        planned.bad: {VERDICT: ROLLED_BACK},
+    }
+    warnings = []
+    for arn, tags in marks.items():
+        try:
+            write_tags(client, arn, tags)
+        except AWS_ERRORS as error:
+            words = " ".join(f"tagKey={key},tagValue='{value}'" for key, value in tags.items())
+            warnings.append(
+                f"warning: {aws_error(error)}; the campaign moves, but write the tags yourself: "
+                f"aws personalize tag-resource --resource-arn {arn} --tags {words}"
+            )
+    return warnings
+
+
+def _served_after(target: Target, planned: Rollback) -> str:
+    """Wait until no update of the campaign is running. Return the version that it serves.
+
+    Raises FailedError if it does not serve the good version, and after the stack's deadline.
+    """
+    deadline = time.monotonic() + target.settings["limits"]["maxCampaignHours"] * 3600
+    print_message("waiting for the update, which takes some minutes; Ctrl-C leaves it running")
+    while time.monotonic() < deadline:
+        campaign = describe_campaign(target.access.personalize, planned.arn)
+        served, update = live_version(campaign), campaign.get("latestCampaignUpdate")
+        if served == planned.good:
+            return served
+        if busy_reason(campaign) is None and update and not is_active(update["status"]):
+            raise FailedError(
+                f"the update failed: {update.get('failureReason', update['status'])}; "
+                f"{planned.arn} still serves {served}"
+            )
+        time.sleep(POLL_SECONDS)
+    raise FailedError(f"{planned.arn} does not serve {planned.good} yet; look again later")

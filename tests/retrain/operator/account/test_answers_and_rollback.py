@@ -1,0 +1,259 @@
+"""Proves what people do to versions and campaigns: `retrain approve`, `reject` and `rollback`."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+import settings
+from components.args import ApprovalArgs
+from emulator.deployer.configuration import read_project
+from functions.personalize.campaigns import busy_reason
+from functions.personalize.tags import (
+    APPROVED_BY,
+    ASKED,
+    GOOD,
+    PREVIOUS,
+    REFUSED_BY,
+    RUN,
+    TRIAL,
+    VERDICT,
+    tags_of,
+    write_tags,
+)
+from retrain.rehearsal.data.resources import wait_until_active
+from retrain.rehearsal.waiting import wait_until
+from tests.program.sample_stack import CAMPAIGN, ROOT, SOLUTION
+from tests.retrain.operator.account.deployed_machine import deployed_machine
+
+WITHOUT_WAITING = "retrain.operator.rollback.POLL_SECONDS"
+
+
+@pytest.fixture(scope="module")
+def client(emulator):
+    return boto3.client("personalize", **emulator.connection)
+
+
+@pytest.fixture(scope="module")
+def args():
+    project = read_project(ROOT, "dev", {})
+    sample = settings.parse_stack(project.name, "dev", project.config)
+    solution = replace(sample.solutions[0], approval=ApprovalArgs(timeout_hours=24))
+    return replace(sample, solutions=(solution,))
+
+
+@pytest.fixture
+def machine(emulator, args):
+    with deployed_machine(emulator, args) as arn:
+        yield arn
+
+
+@pytest.fixture
+def command(run, machine):
+    """Return a function that runs a command for the pipeline."""
+    return lambda *words: run(*words, "--state-machine-arn", machine)
+
+
+@pytest.fixture
+def train(client):
+    """Return a function that trains a version as a run does. It is asked for if `asked` is set."""
+
+    def new_version(asked=None):
+        arn = client.create_solution_version(solutionArn=SOLUTION)["solutionVersionArn"]
+        wait_until_active(
+            client.describe_solution_version, "solutionVersion", solutionVersionArn=arn
+        )
+        asked_tag = {ASKED: asked.isoformat(timespec="seconds")} if asked else {}
+        write_tags(client, arn, {RUN: "20261129T030000Z", **asked_tag})
+        return arn
+
+    return new_version
+
+
+def now(**ago):
+    return datetime.now(UTC) - timedelta(**ago)
+
+
+def served(client):
+    return client.describe_campaign(campaignArn=CAMPAIGN)["campaign"]["solutionVersionArn"]
+
+
+def wait_for_campaign(client):
+    """Wait until no update of the campaign is running."""
+
+    def is_idle():
+        campaign = client.describe_campaign(campaignArn=CAMPAIGN)["campaign"]
+        return busy_reason(campaign) is None
+
+    wait_until(is_idle, seconds=30)
+
+
+def move(client, version):
+    client.update_campaign(campaignArn=CAMPAIGN, solutionVersionArn=version)
+    wait_for_campaign(client)
+    assert served(client) == version
+
+
+def test_an_approval_is_a_tag_and_starts_an_execution(command, client, train, emulator):
+    version = train(asked=now(hours=1))
+    result = command("approve", version, "--yes", "--json")
+    assert result.code == 0, result.err
+    tags = tags_of(client, version)
+    assert tags[APPROVED_BY] == "arn:aws:iam::123456789012:root"
+    machines = boto3.client("stepfunctions", **emulator.connection)
+    execution = machines.describe_execution(executionArn=result.document["executionArn"])
+    assert json.loads(execution["input"]) == {"trigger": "approval", "deploy": version}
+    assert "normalized_discounted_cumulative_gain_at_10" in result.err, "a person compares it"
+
+    again = command("approve", version, "--yes")
+    assert (again.code, again.out) == (1, "")
+    assert again.err == (
+        f"{version} takes no answer: it was approved by arn:aws:iam::123456789012:root at "
+        f"{tags['retraining-approved-at']}\n"
+    )
+
+
+def test_a_refused_version_takes_no_other_answer(command, client, train):
+    version = train(asked=now(hours=1))
+    result = command("reject", version, "--yes")
+    assert (result.code, result.out) == (
+        0,
+        "refused; the campaigns keep the version that they serve\n",
+    )
+    assert tags_of(client, version)[REFUSED_BY] == "arn:aws:iam::123456789012:root"
+    again = command("approve", version, "--yes")
+    assert again.code == 1
+    assert again.err == (
+        f"{version} takes no answer: it was refused by arn:aws:iam::123456789012:root; the next "
+        "training asks again\n"
+    )
+
+
+def test_a_late_answer_is_refused(command, client, train):
+    version = train(asked=now(hours=25))
+    result = command("approve", version, "--yes")
+    assert result.code == 1
+    assert result.err.startswith(f"{version} takes no answer: the answer was due until ")
+    assert APPROVED_BY not in tags_of(client, version)
+
+
+def test_an_answer_about_an_older_version_is_refused(command, train):
+    older, newer = train(asked=now(hours=2)), train(asked=now(hours=1))
+    result = command("approve", older, "--yes")
+    assert (result.code, result.err) == (
+        1,
+        f"{older} is older than {newer}; answer about the newer version instead\n",
+    )
+
+
+def test_a_version_that_nobody_asks_for_takes_no_answer(command, train):
+    version = train()
+    result = command("reject", version, "--yes")
+    assert (result.code, result.err) == (
+        1,
+        (
+            f"{version} takes no answer: no run has asked for an approval; a run asks when the "
+            "version has passed the gate\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (f"{SOLUTION}/0123abcd", f"{SOLUTION}/0123abcd does not exist; "),
+        ("0123abcd", "'0123abcd' is not a version of a solution of this pipeline; "),
+    ],
+)
+def test_a_version_that_is_not_of_the_pipeline_is_refused(command, version, message):
+    result = command("approve", version, "--yes")
+    assert result.code == 2
+    assert result.err.startswith(message)
+    assert result.err.count("\n") == 1
+
+
+def test_without_a_terminal_a_question_needs_yes(command, client, train):
+    version = train(asked=now(hours=1))
+    result = command("approve", version)
+    assert result.code == 2
+    assert result.err.endswith("nobody can answer without a terminal; add --yes\n")
+    assert APPROVED_BY not in tags_of(client, version)
+
+
+def test_a_campaign_moves_back_to_its_good_version_and_the_bad_one_is_marked(
+    command, client, train, monkeypatch
+):
+    monkeypatch.setattr(WITHOUT_WAITING, 0.1)
+    good, bad = train(), train()
+    move(client, bad)
+    write_tags(
+        client, CAMPAIGN, {GOOD: good, PREVIOUS: "none", TRIAL: f"{bad} {now().isoformat()}"}
+    )
+    result = command("rollback", "--yes")
+    assert (result.code, result.out) == (0, f"{CAMPAIGN} serves {good}\n"), result.err
+    assert served(client) == good
+    assert tags_of(client, bad)[VERDICT] == "ROLLED_BACK"
+    assert tags_of(client, CAMPAIGN)[TRIAL] == "ended", "no run finishes the trial again"
+
+    again = command("rollback", "--yes")
+    assert again.code == 1, "nothing is known of what it served before"
+    assert again.err.startswith(f"no run has noted what {CAMPAIGN} served before {good}; ")
+
+
+def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before(
+    command, client, train, emulator
+):
+    previous, good = train(), train()
+    move(client, good)
+    emulator.control("POST", "faults", {"fault": "take", "job": "campaign-update", "seconds": 5})
+    write_tags(client, CAMPAIGN, {GOOD: good, PREVIOUS: previous, TRIAL: "ended"})
+    result = command("rollback", "--yes", "--no-wait", "--json")
+    assert result.document == {
+        "campaignArn": CAMPAIGN,
+        "left": good,
+        "movesTo": previous,
+        "serves": good,
+        "warnings": [],
+    }
+    busy = command("rollback", "--yes", "--to", good)
+    assert busy.code == 1
+    assert busy.err.startswith(f"{CAMPAIGN} cannot be moved now: the campaign is being updated to ")
+    wait_for_campaign(client)
+
+
+def test_a_failed_update_is_reported_with_what_the_campaign_serves(
+    command, client, train, emulator, monkeypatch
+):
+    monkeypatch.setattr(WITHOUT_WAITING, 0.1)
+    good, bad = train(), train()
+    move(client, bad)
+    fault = {"fault": "fail", "job": "campaign-update", "reason": "no capacity"}
+    emulator.control("POST", "faults", fault)
+    result = command("rollback", "--campaign", "movies-for-you", "--to", good, "--yes")
+    assert result.code == 1
+    assert result.err.endswith(f"the update failed: no capacity; {CAMPAIGN} still serves {bad}\n")
+
+
+def test_a_run_that_is_under_way_is_named(run, emulator, args, client, train):
+    good = train()
+    with deployed_machine(emulator, args, seconds=2) as machine:
+        machines = boto3.client("stepfunctions", **emulator.connection)
+        machines.start_execution(stateMachineArn=machine, name="weekly", input="{}")
+        result = run("rollback", "--to", good, "--state-machine-arn", machine)
+    assert "weekly is under way and may still deploy a new version" in result.err
+    assert served(client) != good, "nobody has answered the question"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--campaign", "films"], 2, "'films' is not a campaign of this pipeline; its campaigns"),
+        (["--to", "0123abcd"], 2, f"'0123abcd' is not a version of {SOLUTION}"),
+    ],
+)
+def test_an_unclear_rollback_changes_nothing(command, words, code, message):
+    result = command("rollback", "--yes", *words)
+    assert result.code == code
+    assert result.err.startswith(message)
