@@ -10,6 +10,9 @@ from retrain.commands.approve import approve, reject
 from retrain.commands.emulate import emulate
 from retrain.commands.rehearse import rehearse
 from retrain.commands.rollback import rollback
+from retrain.commands.start import start
+from retrain.commands.stop import stop
+from retrain.commands.watch import watch
 from retrain.operator.errors import (
     AWS_ERRORS,
     EXIT_FAILED,
@@ -20,8 +23,16 @@ from retrain.operator.errors import (
 
 PROGRAM = "retrain"
 COMMANDS = {
+    options.ACCOUNT_COMMANDS: (
+        adopt,
+        start,
+        watch,
+        stop,
+        rollback,
+        approve,
+        reject,
+    ),
     options.LOCAL_COMMANDS: (rehearse, emulate),
-    options.ACCOUNT_COMMANDS: (adopt, rollback, approve, reject),
 }
 """The commands by the panels of the help in which they are listed."""
 

@@ -50,6 +50,14 @@ JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print only the result, as a JSON document.")
 ]
 YesOption: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")]
+RunOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN",
+        help="The id of the run, or the name or the ARN of its execution. Without it, it is the "
+        "newest run.",
+    ),
+]
 DataOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from retrain.operator.errors import OperatorError
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 
 def print_result(result: RenderableType) -> None:
-    """Print a result to stdout. A text is printed as it is, without markup."""
-    Console(soft_wrap=isinstance(result, str)).print(result, markup=False, highlight=False)
+    """Print a result to stdout. A text is printed as it is, without markup and line breaks."""
+    is_text = isinstance(result, str | Text)
+    Console(soft_wrap=is_text).print(result, markup=False, highlight=False)
 
 
 def print_json(document: object) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from retrain.rehearsal.names import short_name
+from retrain.names import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from retrain.rehearsal.names import short_name
+from retrain.names import short_name
 
 if TYPE_CHECKING:
     from functions.report import RunReport

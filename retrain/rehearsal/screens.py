@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from retrain.names import short_name
 from retrain.rehearsal.judges import reasons
-from retrain.rehearsal.names import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

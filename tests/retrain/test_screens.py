@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
+from retrain.names import short_name
 from retrain.rehearsal.judges import Evidence, Expectation
-from retrain.rehearsal.names import short_name
 from retrain.rehearsal.runs import Item, Step, User, Version
 from retrain.rehearsal.scenarios import SCENARIOS, ScenarioResult
 from retrain.rehearsal.screens import print_overview, print_result, print_summary

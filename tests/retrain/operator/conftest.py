@@ -6,13 +6,100 @@ With a program in place of the Pulumi CLI, botocore's Stubber, and the emulator.
 import json
 import stat
 import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
+import settings
+from emulator import running
+from emulator.deployer.configuration import read_project
+from emulator.personalize import Duration, FixedTimings
+from retrain import cli
+from retrain.operator import follow
 from retrain.operator.access import Access
+from retrain.rehearsal.data.resources import create_resources
+from retrain.rehearsal.data.sample_data import SampleData
+from tests.end_to_end.stack import PROJECT, SHORT_WAITS, deploy_stack, eventually
 from tests.program.sample_stack import REGION
+
+TIMINGS = FixedTimings(
+    jobs=Duration(pending=0.1, in_progress=0.2),
+    containers=Duration(pending=0, in_progress=0.1),
+    stop=Duration(pending=0, in_progress=0.2),
+)
+"""Seconds. A run polls a job after one second at the earliest."""
+UNLIMITED = 1_000_000
+
+
+@pytest.fixture(scope="session")
+def account():
+    """Return the sample stack, deployed to an emulator in which it has not run yet."""
+    with running(timings=TIMINGS) as emulator:
+        project = read_project(PROJECT, "dev", {})
+        args = settings.parse_stack(project.name, "dev", project.config)
+        create_resources(emulator, args, lambda _: None, SampleData())
+        yield deploy_stack(emulator, "dev", **SHORT_WAITS)
+
+
+@pytest.fixture
+def stack(account, monkeypatch, install_pulumi):
+    """Return the deployed stack. The Pulumi CLI prints its outputs, and polls follow at once."""
+    install_pulumi(dict(account.deployment.outputs))
+    for name, value in account.emulator.exports.items():
+        if name != "AWS_ENDPOINT_URL":
+            monkeypatch.setenv(name, value)
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.2)
+    return account
+
+
+@pytest.fixture
+def retrain(stack, capsys):
+    """Return a function that runs a command on the stack, and returns its exit code and outputs."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = cli.main([*arguments, "--endpoint-url", stack.emulator.endpoint])
+        out, err = capsys.readouterr()
+        return SimpleNamespace(code=code, out=out, err=err)
+
+    return run
+
+
+@pytest.fixture
+def hanging(stack):
+    """Return a context manager in which all jobs of a kind hang. At its end they go on."""
+
+    @contextmanager
+    def hang(job):
+        fault = {"fault": "hang", "job": job, "times": UNLIMITED}
+        stack.emulator.control("POST", "faults", fault)
+        try:
+            yield
+        finally:
+            stack.emulator.control("DELETE", "faults")
+
+    return hang
+
+
+@pytest.fixture
+def idle(stack):
+    """Wait until no execution is running, before and after the test."""
+    wait_until_idle(stack)
+    yield
+    wait_until_idle(stack)
+
+
+def wait_until_idle(stack):
+    """Wait until no execution of the stack is running."""
+    states = stack.client("stepfunctions")
+    arn = stack.output("state_machine_arn")
+    eventually(
+        lambda: states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"],
+        lambda executions: executions == [],
+    )
 
 
 @pytest.fixture

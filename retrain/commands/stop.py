@@ -1,0 +1,42 @@
+"""The command `stop`."""
+
+import typer
+
+from retrain.commands.options import (
+    EndpointOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    RunOption,
+    StackOption,
+    StateMachineOption,
+    YesOption,
+)
+from retrain.operator.access import Access
+from retrain.operator.stop import stop as stop_run
+from retrain.operator.target import find_target
+
+
+def stop(
+    stack: StackOption = "dev",
+    *,
+    run: RunOption = None,
+    yes: YesOption = False,
+    state_machine_arn: StateMachineOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    endpoint_url: EndpointOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Stop a run: the trainings that it started, and then the run itself.
+
+    Imports and campaign updates cannot be stopped. The command says which of them go on, and who
+    finishes the trial of a version that a campaign serves already. Trainings that this run did not
+    start are never stopped.
+
+    Exit code 0: the run was stopped.
+    Exit code 1: no run is under way, it ended by itself, or you did not confirm.
+    Exit code 2: the run cannot be found or read.
+    """
+    target = find_target(stack, state_machine_arn, Access(region, profile, endpoint_url))
+    raise typer.Exit(stop_run(target, run, yes=yes, as_json=json))

@@ -1,0 +1,40 @@
+"""The command `watch`."""
+
+import typer
+
+from retrain.commands.options import (
+    EndpointOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    RunOption,
+    StackOption,
+    StateMachineOption,
+)
+from retrain.operator.access import Access
+from retrain.operator.target import find_target
+from retrain.operator.watch import watch as watch_run
+
+
+def watch(
+    stack: StackOption = "dev",
+    *,
+    run: RunOption = None,
+    state_machine_arn: StateMachineOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    endpoint_url: EndpointOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Follow a run: a bar for each job, with its expected end, and then the report.
+
+    Without --run it is the newest run, which may have ended. Ctrl-C leaves the run, which goes on.
+    Without a terminal each change is a line.
+
+    Exit code 0: the run succeeded. Its versions may have been rejected or rolled back.
+    Exit code 1: the run failed, was stopped or timed out.
+    Exit code 2: the run cannot be found or read.
+    Exit code 130: you left the run.
+    """
+    target = find_target(stack, state_machine_arn, Access(region, profile, endpoint_url))
+    raise typer.Exit(watch_run(target, run, as_json=json))

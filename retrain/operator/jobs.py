@@ -1,0 +1,335 @@
+"""Reads the jobs of a run from the events of its execution.
+
+The document of each state names what it imports, trains or updates, so an event can be understood
+without the events before it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from statistics import median_high
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from functions.campaign_reports import error_text
+from functions.personalize.statuses import is_running
+from functions.workflow_settings import campaign_settings
+from retrain.names import short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
+
+    from functions.contract import Plan, StateError
+    from functions.report import RunReport
+
+Kind: TypeAlias = Literal["import", "train", "update", "probe", "roll back"]
+State: TypeAlias = Literal["planned", "waiting", "running", "done", "held", "failed"]
+"""`held`: the job was not started, or not kept, although nothing failed: the gate has rejected the
+version, the version waits for an approval, or the campaign serves a newer one."""
+OPEN_STATES = ("planned", "waiting", "running")
+Document: TypeAlias = "Mapping[str, Any]"
+
+STAGES = {
+    "Begin run": "beginning",
+    "Find trials": "looking for versions on trial that earlier runs have left",
+    "Finish trials": "finishing the trials of earlier runs",
+    "Plan retraining": "checking the exports and planning",
+    "Import datasets": "importing the datasets",
+    "Retrain solutions": "retraining the solutions",
+    "Report outcome": "reporting the outcome",
+}
+"""Each state outside the Maps that takes a while -> what the run does there."""
+EARLIER_TRIAL = (" on trial", "unfinished trial")
+"""Parts of the names of the states that finish the trial of an earlier run
+(`components/state_machine/trial.py`)."""
+PROBES = ("Probe campaign", "Probe campaign on trial")
+ROLLBACKS = ("Roll back campaign", "Roll back campaign on trial")
+STATUS_OF_OUTCOME: Mapping[str, State] = {
+    "IMPORTED": "done",
+    "DEPLOYED": "done",
+    "AWAITING_APPROVAL": "held",
+    "REJECTED": "held",
+    "ROLLED_BACK": "failed",
+    "SKIPPED": "held",
+    "FAILED": "failed",
+}
+
+
+@dataclass
+class Job:
+    """A job of a run: an import, a training, or the update, probe or rollback of a campaign."""
+
+    kind: Kind
+    subject: str
+    """The type of the dataset, or the ARN of the solution or the campaign."""
+    expected_seconds: float | None
+    """The seconds that the job probably takes, or None if nobody knows."""
+    state: State = "planned"
+    status: str = ""
+    """The status of Personalize, or the outcome."""
+    arn: str | None = None
+    """The ARN of the import job or the solution version."""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    failure: str | None = None
+    of_earlier_run: bool = False
+    """True if the job finishes a trial that an earlier run has left."""
+
+    @property
+    def label(self) -> str:
+        """The kind of the job and what it works on, for example `train movies`."""
+        name = short_name(self.subject) if ":" in self.subject else self.subject
+        return f"{self.kind} {name}{' (earlier run)' if self.of_earlier_run else ''}"
+
+    @property
+    def is_open(self) -> bool:
+        """True if the job has not ended yet."""
+        return self.state in OPEN_STATES
+
+    def seconds(self, now: datetime) -> float:
+        """Return how long the job has been running, or ran. It is 0 before the job has started."""
+        if self.started_at is None:
+            return 0
+        return max(((self.ended_at or now) - self.started_at).total_seconds(), 0)
+
+    def remaining_seconds(self, now: datetime) -> float | None:
+        """Return how long the job probably still takes, or None if nobody knows."""
+        if not self.is_open:
+            return 0
+        if self.expected_seconds is None:
+            return None
+        return max(self.expected_seconds - self.seconds(now), 0)
+
+
+@dataclass
+class RunProgress:
+    """What a run has done so far, as far as the events have been read."""
+
+    run_id: str | None = None
+    stage: str = "starting"
+    """What the run does now."""
+    plan: Plan | None = None
+    report: RunReport | None = None
+    """The report at the end of the run. A run that was aborted has none."""
+    jobs: dict[tuple[Kind, str, bool], Job] = field(default_factory=dict)
+    """The jobs in the order in which they were planned."""
+
+    def read(self, event: HistoryEventTypeDef) -> None:
+        """Add what one event of the execution says. The events must come in their order."""
+        entered, exited = (
+            event.get("stateEnteredEventDetails"),
+            event.get("stateExitedEventDetails"),
+        )
+        if entered:
+            name, text = entered["name"], entered.get("input")
+        elif exited:
+            name, text = exited["name"], exited.get("output")
+        else:
+            return
+        if entered and name in STAGES:
+            self.stage = STAGES[name]
+        document = json.loads(text) if text else None
+        if isinstance(document, dict):
+            self._read_document(name, document, event["timestamp"], is_entry=entered is not None)
+
+    def _read_document(
+        self, name: str, document: Document, time: datetime, *, is_entry: bool
+    ) -> None:
+        """Add what the document says with which a state begins or ends."""
+        if "dataset" in document:
+            self._read_import(document)
+        elif "campaign" in document:
+            earlier = any(part in name for part in EARLIER_TRIAL)
+            _CampaignReader(self, document, name, time, earlier=earlier).read(is_entry=is_entry)
+        elif "solution" in document:
+            self._read_training(document)
+        elif not is_entry:
+            self._read_run(name, document)
+
+    def _read_run(self, name: str, document: Document) -> None:
+        """Add what the output of a state outside the Maps says."""
+        if "run" in document:
+            self.run_id = document["run"]["id"]
+        if name == "Begin run" and document.get("begin", {}).get("phase") == "WAIT":
+            self.stage = f"waiting to begin: {document['begin']['reason']}"
+        if name == "Plan retraining" and "plan" in document:
+            self._read_plan(document["plan"], document)
+        if name == "Report outcome":
+            self.report = document.get("outcome")
+
+    def _read_plan(self, plan: Plan, document: Document) -> None:
+        """Add the jobs of a plan."""
+        self.plan = plan
+        if plan["skipped"] is not None or document["run"]["request"].get("dryRun"):
+            return
+        for dataset in plan["imports"]:
+            self.job("import", dataset["type"]).expected_seconds = expected(dataset["durations"])
+        for solution in plan["solutions"]:
+            training = self.job("train", solution["solutionArn"])
+            training.arn = solution["existingVersionArn"]
+            training.expected_seconds = expected(solution["durations"])
+            for campaign in solution["campaigns"]:
+                arn = campaign["campaignArn"]
+                self.job("update", arn).expected_seconds = expected(campaign["durations"])
+                if campaign["isProbed"]:
+                    minutes = _probe_minutes(document, arn)
+                    self.job("probe", arn).expected_seconds = minutes and minutes * 60
+
+    def job(self, kind: Kind, subject: str, *, earlier: bool = False) -> Job:
+        """Return the job of this kind and subject. Add it if it is new."""
+        key = (kind, subject, earlier)
+        if key not in self.jobs:
+            self.jobs[key] = Job(kind, subject, None, of_earlier_run=earlier)
+        return self.jobs[key]
+
+    def _read_import(self, document: Document) -> None:
+        job = self.job("import", document["dataset"]["type"])
+        read_job(job, document["job"], document["error"])
+
+    def _read_training(self, document: Document) -> None:
+        job = self.job("train", document["solution"]["solutionArn"])
+        if document.get("version"):
+            read_job(job, document["version"], None)
+        if document["error"] and job.is_open:
+            job.state, job.status, job.failure = "failed", "FAILED", error_text(document["error"])
+
+
+@dataclass
+class _CampaignReader:
+    """Reads the document of a state that updates, probes or rolls back a campaign."""
+
+    progress: RunProgress
+    document: Document
+    name: str
+    """The name of the state."""
+    time: datetime
+    earlier: bool
+    """True if the state finishes the trial of an earlier run."""
+
+    def read(self, *, is_entry: bool) -> None:
+        """Add what the document says."""
+        if self.document.get("evaluation"):
+            self._read_evaluation(self.document["evaluation"])
+        if self.document["update"]:
+            read_job(self._job("update"), self.document["update"], None)
+        self._read_probe(is_entry=is_entry)
+        if self.document["rollback"]:
+            read_job(self._job("roll back"), self.document["rollback"], None)
+        elif is_entry and self.name in ROLLBACKS:
+            self._job("roll back").state = "running"
+        if "outcome" in self.document:
+            self._read_outcome(self.document["outcome"])
+
+    def _job(self, kind: Kind) -> Job:
+        arn = self.document["campaign"]["campaignArn"]
+        job = self.progress.job(kind, arn, earlier=self.earlier)
+        if kind != "probe" and job.expected_seconds is None:
+            job.expected_seconds = expected(self.document["campaign"]["durations"])
+        return job
+
+    def _read_evaluation(self, evaluation: Document) -> None:
+        """Add the judgement of the gate and of people who approve versions."""
+        if evaluation["verdict"] != "ACCEPTED":
+            job = self._job("update")
+            job.state, job.status = "held", evaluation["verdict"]
+            job.failure = "; ".join(evaluation["reasons"])
+
+    def _read_probe(self, *, is_entry: bool) -> None:
+        """Add the state of the probe."""
+        probing = self.document["probing"]
+        if probing is None and not (is_entry and self.name in PROBES):
+            return
+        if not self.document["campaign"]["isProbed"]:
+            return
+        probe = self._job("probe")
+        if probing is None:
+            probe.state, probe.started_at = "running", probe.started_at or self.time
+        else:
+            ends: Mapping[str, State] = {"PASSED": "done", "FAILED": "failed", "MOVED": "held"}
+            was_open = probe.is_open
+            probe.state = ends.get(probing["phase"], "running")
+            probe.started_at = datetime.fromisoformat(probing["startedAt"])
+            probe.failure = probing["failure"] if probe.state != "done" else None
+            probe.status = "" if probe.is_open else probing["phase"]
+            if was_open and not probe.is_open:
+                probe.ended_at = self.time
+
+    def _read_outcome(self, outcome: str) -> None:
+        """Add the outcome of the campaign. It ends the update and a probe that has not begun."""
+        update = self._job("update")
+        update.state, update.status = STATUS_OF_OUTCOME[outcome], outcome
+        if self.document["error"]:
+            update.failure = error_text(self.document["error"])
+        update.ended_at = update.ended_at or self.time
+
+
+def read_job(job: Job, document: Document | None, error: StateError | None) -> None:
+    """Add what the document of a job says, and the error of the state machine, if there is one."""
+    if document:
+        job.status = document["status"]
+        job.failure = document["failure"]
+        began = document.get("createdAt") or document.get("trialBeganAt")
+        if began:
+            job.started_at = datetime.fromisoformat(began)
+            job.arn = document["arn"]
+        ended = document.get("endedAt")
+        job.ended_at = datetime.fromisoformat(ended) if ended else None
+        job.state = _state_of(document)
+    if error:
+        job.state, job.failure = "failed", error_text(error)
+        job.status = "FAILED"
+
+
+def _state_of(document: Document) -> State:
+    """Return the state of a job that the state machine has a document of."""
+    phase = document["phase"]
+    if phase == "ACTIVE":
+        return "done"
+    if phase == "ENDED":
+        return "failed"
+    if phase in ("SKIPPED", "SUPERSEDED"):
+        return "held"
+    if phase in ("AGAIN", "CHANGED"):
+        return "waiting"
+    if phase == "NEAR" and not is_running(document["status"]):
+        return "done"
+    return "running"
+
+
+def expected(durations: Sequence[int]) -> float | None:
+    """Return the seconds that a job probably takes: the median of earlier ones, if there are any.
+
+    The workflow expects the same (`functions/personalize/pacing.py`).
+    """
+    return median_high(durations) if durations else None
+
+
+def _probe_minutes(document: Document, campaign_arn: str) -> float | None:
+    """Return the minutes of the probe of a campaign, or None if it has none."""
+    probe = campaign_settings(document["settings"], campaign_arn)["probe"]
+    return probe["minutes"] if probe else None
+
+
+def expected_end_seconds(jobs: Sequence[Job], now: datetime) -> float | None:
+    """Return the seconds until the last job of a run probably ends, or None if nobody knows.
+
+    The imports run in parallel, then the trainings, and after each training its campaigns. Every
+    stage waits for its slowest job, so the sum may be too long.
+    """
+    total = 0.0
+    for kinds in (("import",), ("train",), ("update",), ("probe",), ("roll back",)):
+        remaining = list(_remaining(jobs, kinds, now))
+        if None in remaining:
+            return None
+        total += max((seconds for seconds in remaining if seconds), default=0)
+    return total
+
+
+def _remaining(jobs: Sequence[Job], kinds: Sequence[str], now: datetime) -> Iterator[float | None]:
+    """Yield how long each open job of these kinds probably still takes."""
+    for job in jobs:
+        if job.kind in kinds and job.is_open:
+            yield job.remaining_seconds(now)

@@ -1,0 +1,140 @@
+"""The command `start`: checks the input of a run as the run would, and starts it."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from functions.errors import RunRefused
+from functions.execution_input import input_problems
+from functions.overlap import LONGEST_OVERLAP
+from functions.resume import resumed_run
+from retrain.operator.errors import EXIT_FAILED, OperatorError
+from retrain.operator.output import confirm, print_json, print_message, print_result
+from retrain.operator.runs import Execution, running_executions
+from retrain.operator.texts import duration_text, time_text
+from retrain.operator.watch import watch_execution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from functions.contract import ConfiguredRun, Request
+    from retrain.operator.target import Target
+
+FLAGS = {
+    "skipImport": "--skip-import",
+    "trainingMode": "--training-mode",
+    "force": "--force",
+    "dryRun": "--dry-run",
+    "datasets": "--dataset",
+    "solutions": "--solution",
+    "exportDate": "--export-date",
+    "resume": "--resume",
+}
+"""Key of the input -> the option that sets it."""
+CAMEL_CASE = re.compile(r"\b(skipImport|trainingMode|dryRun|exportDate)\b")
+"""The keys that are no words of English, so that a message means the key."""
+
+
+def start(
+    target: Target, values: Mapping[str, object], *, watch: bool, yes: bool, as_json: bool
+) -> int:
+    """Start a run with this input, and follow it if that is asked for. Return the exit code.
+
+    `values` are the keys of the input, and those that are not set are empty. Raises OperatorError
+    if the run would be refused because of its input.
+    """
+    request = cast("Request", {key: value for key, value in values.items() if value})
+    request = _with_solution_arns(target, request)
+    _check(target, request)
+    if not request.get("dryRun") and not _may_wait(target, yes=yes):
+        print_message("nothing was started")
+        return EXIT_FAILED
+    execution = _start(target, request)
+    if not (watch and as_json):  # then the only result is the report
+        _print_started(target, execution, as_json=as_json)
+    return watch_execution(target, execution, as_json=as_json) if watch else 0
+
+
+def _with_solution_arns(target: Target, request: Request) -> Request:
+    """Return the input with the ARN of each solution that it names by its name."""
+    if "solutions" not in request:
+        return request
+    arns = {
+        solution["solutionArn"].rpartition("/")[2]: solution["solutionArn"]
+        for solution in target.settings["solutions"]
+    }
+    return {**request, "solutions": [arns.get(name, name) for name in request["solutions"]]}
+
+
+def _check(target: Target, request: Request) -> None:
+    """Raise OperatorError if a run with this input would be refused because of the input."""
+    configured: ConfiguredRun = {
+        "settings": target.settings,
+        "request": request,
+        "executionArn": _execution_arn(target, "not-started"),
+        "startedAt": datetime.now(UTC).isoformat(),
+    }
+    problems: Sequence[str] = input_problems(configured)
+    if not problems and "resume" in request:
+        try:
+            resumed_run(target.access.step_functions, target.access.personalize, configured)
+        except RunRefused as error:
+            problems = [str(error).partition("\n")[2].strip()]
+    if problems:
+        raise OperatorError("\n".join(map(_in_words_of_options, problems)))
+
+
+def _in_words_of_options(problem: str) -> str:
+    """Return a message about the input of an execution with options instead of keys."""
+    key, colon, rest = problem.partition(": ")
+    rest = CAMEL_CASE.sub(lambda match: FLAGS[match[0]], rest)
+    return f"{FLAGS.get(key, key)}{colon}{rest}"
+
+
+def _execution_arn(target: Target, name: str) -> str:
+    """Return the ARN of an execution of the state machine."""
+    return f"{target.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def _may_wait(target: Target, *, yes: bool) -> bool:
+    """Ask whether the run may wait for the runs that are under way. Return True without any."""
+    running = running_executions(target)
+    if not running:
+        return True
+    oldest = running[-1]
+    longest = min(timedelta(seconds=target.settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
+    return confirm(
+        f"{oldest.name} has been running since {time_text(oldest.started_at)} UTC. A new run waits "
+        f"until it has ended, for {duration_text(longest.total_seconds())} at most, and is then "
+        "SKIPPED. Start it?",
+        yes=yes,
+    )
+
+
+def _start(target: Target, request: Request) -> Execution:
+    """Start an execution. A request that is repeated starts no second one, because of the name."""
+    kind = "dry-run" if request.get("dryRun") else "resume" if "resume" in request else "manual"
+    name = f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    response = target.access.step_functions.start_execution(
+        stateMachineArn=target.state_machine_arn, name=name, input=json.dumps(request)
+    )
+    return Execution(response["executionArn"], "RUNNING", response["startDate"], None)
+
+
+def _print_started(target: Target, execution: Execution, *, as_json: bool) -> None:
+    """Print the ARN of the execution, and the command that follows it."""
+    if as_json:
+        print_json(
+            {
+                "executionArn": execution.arn,
+                "name": execution.name,
+                "startedAt": execution.started_at,
+            }
+        )
+        return
+    print_result(execution.arn)
+    print_message(f"To follow the run: {target.command('watch', '--run', execution.name)}")

@@ -1,0 +1,86 @@
+"""Builds the events of an execution's history."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+BEGAN_AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
+HOME = "arn:aws:personalize:eu-west-1:123456789012"
+SOLUTION, CAMPAIGN = f"{HOME}:solution/movies", f"{HOME}:campaign/home-page"
+VERSION = f"{SOLUTION}/1a2b3c4d"
+IMPORT = f"{HOME}:dataset-import-job/1a2b3c4d-20261129T030000Z-items-1"
+RUN = {"id": "20261129T030000Z", "request": {}}
+SETTINGS = {
+    "solutions": [
+        {
+            "solutionArn": SOLUTION,
+            "campaigns": [{"campaignArn": CAMPAIGN, "probe": {"minutes": 2}}],
+        }
+    ]
+}
+PLANNED_CAMPAIGN = {"campaignArn": CAMPAIGN, "isProbed": True, "durations": [600]}
+PLAN = {
+    "skipped": None,
+    "imports": [{"type": "items", "durations": [300, 900, 1200]}],
+    "solutions": [
+        {
+            "solutionArn": SOLUTION,
+            "existingVersionArn": None,
+            "durations": [3600],
+            "campaigns": [PLANNED_CAMPAIGN],
+        }
+    ],
+}
+RUN_DOCUMENT = {"settings": SETTINGS, "run": RUN}
+
+
+def at(minutes):
+    """Return a time some minutes after the run began."""
+    return BEGAN_AT + timedelta(minutes=minutes)
+
+
+def entered(state, document, minutes=0):
+    """Return the event that a state has begun with a document."""
+    details = {"name": state, "input": json.dumps(document)}
+    return {"timestamp": at(minutes), "stateEnteredEventDetails": details}
+
+
+def exited(state, document, minutes=0):
+    """Return the event that a state has ended with a document."""
+    details = {"name": state, "output": json.dumps(document)}
+    return {"timestamp": at(minutes), "stateExitedEventDetails": details}
+
+
+def planned(**changes):
+    """Return the event that the run was planned."""
+    return exited("Plan retraining", {**RUN_DOCUMENT, "plan": {**PLAN, **changes}})
+
+
+def job(phase, status="CREATE IN_PROGRESS", arn=IMPORT, *, began=0, ended=None, failure=None):
+    """Return the document of a job. With `began` None it was not created."""
+    times = {} if began is None else {"createdAt": at(began).isoformat()}
+    if ended is not None:
+        times["endedAt"] = at(ended).isoformat()
+    return {"arn": arn, "phase": phase, "status": status, "failure": failure, **times}
+
+
+def dataset_event(import_job, error=None, state="Watch dataset import job"):
+    """Return the event of a state in `Import datasets`."""
+    document = {"dataset": {"type": "items"}, "job": import_job, "error": error}
+    return exited(state, {**RUN_DOCUMENT, **document})
+
+
+def solution_event(version, error=None, state="Watch solution version"):
+    """Return the event of a state in `Retrain solutions`."""
+    document = {"solution": {"solutionArn": SOLUTION}, "version": version, "error": error}
+    return exited(state, {**RUN_DOCUMENT, **document})
+
+
+def campaign_document(**results):
+    """Return the document of a state in `Update campaigns`."""
+    empty = dict.fromkeys(("evaluation", "update", "probing", "rollback", "error"))
+    return {**RUN_DOCUMENT, "campaign": PLANNED_CAMPAIGN, **empty, **results}
+
+
+def probing(phase, failure=None):
+    """Return the state of a probe."""
+    return {"phase": phase, "startedAt": at(90).isoformat(), "failure": failure}

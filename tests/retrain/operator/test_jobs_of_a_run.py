@@ -1,0 +1,250 @@
+"""Proves that the jobs of a run are read from the events of its execution."""
+
+import json
+
+import pytest
+
+from retrain.operator.jobs import Job, RunProgress, expected_end_seconds
+from tests.retrain.operator.events import (
+    CAMPAIGN,
+    IMPORT,
+    RUN_DOCUMENT,
+    SOLUTION,
+    VERSION,
+    at,
+    campaign_document,
+    dataset_event,
+    entered,
+    exited,
+    job,
+    planned,
+    probing,
+    solution_event,
+)
+
+
+def read(*events):
+    """Return what the events say of a run."""
+    progress = RunProgress()
+    for event in events:
+        progress.read(event)
+    return progress
+
+
+def job_after(kind, *events):
+    """Return the only job of a kind after these events."""
+    (found,) = [job for job in read(*events).jobs.values() if job.kind == kind]
+    return found
+
+
+def state_after(kind, *events):
+    """Return the state, the status and the failure of the only job of a kind."""
+    found = job_after(kind, *events)
+    return found.state, found.status, found.failure
+
+
+def test_a_plan_has_its_jobs_in_their_order_with_what_they_usually_take():
+    progress = read(planned())
+    assert progress.run_id == "20261129T030000Z"
+    assert [(job.label, job.expected_seconds, job.state) for job in progress.jobs.values()] == [
+        ("import items", 900, "planned"),
+        ("train movies", 3600, "planned"),
+        ("update home-page", 600, "planned"),
+        ("probe home-page", 120, "planned"),
+    ]
+
+
+def test_a_campaign_without_a_probe_has_no_job_for_it():
+    campaign = {"campaignArn": CAMPAIGN, "isProbed": False, "durations": []}
+    solution = {"solutionArn": SOLUTION, "existingVersionArn": VERSION, "durations": []}
+    jobs = read(planned(imports=[], solutions=[{**solution, "campaigns": [campaign]}])).jobs
+    assert [(job.label, job.expected_seconds) for job in jobs.values()] == [
+        ("train movies", None),
+        ("update home-page", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "request_of_run"), [({"skipped": "nothing is new"}, {}), ({}, {"dryRun": True})]
+)
+def test_a_run_that_does_nothing_has_no_jobs(changes, request_of_run):
+    event = planned(**changes)
+    document = json.loads(event["stateExitedEventDetails"]["output"])
+    document["run"]["request"] = request_of_run
+    assert read(exited("Plan retraining", document)).jobs == {}
+
+
+def test_the_stage_is_the_state_that_was_entered_last():
+    waiting = {**RUN_DOCUMENT, "begin": {"phase": "WAIT", "reason": "an older run is running"}}
+    events = [
+        entered("Begin run", {}),
+        exited("Begin run", waiting),
+        exited("Is this a dry run?", waiting),
+        entered("Import datasets", RUN_DOCUMENT),
+        {"timestamp": at(0), "type": "MapIterationStarted"},
+        {"timestamp": at(0), "stateExitedEventDetails": {"name": "Has it ended?"}},
+    ]
+    stages = [read(*events[: count + 1]).stage for count in range(len(events))]
+    assert stages == [
+        "beginning",
+        *["waiting to begin: an older run is running"] * 2,
+        *["importing the datasets"] * 3,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("import_job", "state", "status"),
+    [
+        (None, "planned", ""),
+        (job("AGAIN", "WAITING", began=None), "waiting", "WAITING"),
+        (job("UNDER_WAY"), "running", "CREATE IN_PROGRESS"),
+        (job("NEAR"), "running", "CREATE IN_PROGRESS"),
+        (job("OVERDUE"), "running", "CREATE IN_PROGRESS"),
+        (job("CHANGED", "ACTIVE", ended=15), "waiting", "ACTIVE"),
+        (job("NEAR", "ACTIVE", ended=15), "done", "ACTIVE"),
+        (job("ACTIVE", "ACTIVE", ended=15), "done", "ACTIVE"),
+        (job("ENDED", "CREATE FAILED", ended=15), "failed", "CREATE FAILED"),
+        (job("SKIPPED", "SKIPPED", began=None), "held", "SKIPPED"),
+    ],
+)
+def test_the_state_of_an_import_is_that_of_its_document(import_job, state, status):
+    assert state_after("import", planned(), dataset_event(import_job)) == (state, status, None)
+
+
+def test_an_import_has_its_times_and_the_reason_of_its_failure():
+    failed = job("ENDED", "CREATE FAILED", began=2, ended=17, failure="no such column")
+    found = job_after("import", planned(), dataset_event(failed))
+    assert (found.arn, found.failure) == (IMPORT, "no such column")
+    assert [found.seconds(at(minutes)) for minutes in (3, 60)] == [900, 900]
+    running = job_after("import", planned(), dataset_event(job("UNDER_WAY", began=2)))
+    assert [running.seconds(at(minutes)) for minutes in (1, 3)] == [0, 60]
+    assert [running.remaining_seconds(at(minutes)) for minutes in (3, 60)] == [840, 0]
+
+
+ERROR = {"Error": "NameTaken", "Cause": '{"errorMessage": "the name is taken"}'}
+TEXT = "NameTaken: the name is taken"
+
+
+def test_an_error_of_the_state_machine_fails_a_job():
+    assert state_after("import", dataset_event(None, ERROR)) == ("failed", "FAILED", TEXT)
+    assert state_after("train", solution_event(None, ERROR)) == ("failed", "FAILED", TEXT)
+    active = job("ACTIVE", "ACTIVE", VERSION, ended=60)
+    assert state_after("train", solution_event(active, ERROR)) == ("done", "ACTIVE", None), (
+        "the error came after the training"
+    )
+
+
+def test_a_training_has_the_arn_of_its_version():
+    found = job_after("train", planned(), solution_event(job("UNDER_WAY", arn=VERSION)))
+    assert (found.arn, found.state) == (VERSION, "running")
+
+
+@pytest.mark.parametrize("verdict", ["REJECTED", "AWAITING_APPROVAL"])
+def test_a_version_that_is_not_accepted_holds_the_update(verdict):
+    reasons = ["NDCG is 10% worse", "MRR is 0"]
+    document = campaign_document(evaluation={"verdict": verdict, "reasons": reasons})
+    assert state_after("update", planned(), exited("Evaluate solution version", document)) == (
+        *("held", verdict),
+        "NDCG is 10% worse; MRR is 0",
+    )
+    accepted = campaign_document(evaluation={"verdict": "ACCEPTED", "reasons": []})
+    event = exited("Evaluate solution version", accepted)
+    assert state_after("update", planned(), event)[0] == "planned"
+
+
+UPDATE = {**job("UNDER_WAY", arn=CAMPAIGN, began=None), "trialBeganAt": at(80).isoformat()}
+
+
+def test_an_update_begins_with_its_trial_and_ends_with_its_outcome():
+    sent = exited("Update campaign", campaign_document(update=UPDATE), 80)
+    found = job_after("update", planned(), sent)
+    assert (found.state, found.started_at, found.ended_at) == ("running", at(80), None)
+    done = exited("Campaign updated", campaign_document(update=UPDATE, outcome="DEPLOYED"), 95)
+    found = job_after("update", planned(), sent, done)
+    assert (found.state, found.status, found.ended_at) == ("done", "DEPLOYED", at(95))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        ("AWAITING_APPROVAL", "held"),
+        ("SKIPPED", "held"),
+        ("ROLLED_BACK", "failed"),
+        ("FAILED", "failed"),
+    ],
+)
+def test_an_outcome_decides_the_state_of_an_update(outcome, state):
+    document = campaign_document(outcome=outcome, error=ERROR)
+    assert state_after("update", exited("Campaign not updated", document)) == (state, outcome, TEXT)
+
+
+def test_a_probe_begins_when_its_state_is_entered():
+    document = campaign_document(update=UPDATE)
+    found = job_after("probe", planned(), entered("Probe campaign", document, 90))
+    assert (found.state, found.started_at, found.ended_at) == ("running", at(90), None)
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "status", "failure"),
+    [
+        ("NEAR", "running", "", "3 results"),
+        ("PASSED", "done", "PASSED", None),
+        ("FAILED", "failed", "FAILED", "3 results"),
+        ("MOVED", "held", "MOVED", "3 results"),
+    ],
+)
+def test_the_phase_of_a_probe_decides_its_state(phase, state, status, failure):
+    document = campaign_document(update=UPDATE, probing=probing(phase, "3 results"))
+    event = exited("Probe campaign", document, 93)
+    later = exited("End trial", document, 99)
+    found = job_after("probe", planned(), event, later)
+    assert (found.state, found.status, found.failure) == (state, status, failure)
+    assert found.ended_at == (None if state == "running" else at(93))
+
+
+def test_a_campaign_without_a_probe_gets_none_from_the_states_of_the_probe():
+    document = campaign_document(update=UPDATE, probing=probing("PASSED"))
+    document["campaign"] = {**document["campaign"], "isProbed": False}
+    assert [job.kind for job in read(exited("Probe campaign", document)).jobs.values()] == [
+        "update"
+    ]
+
+
+def test_a_rollback_is_a_job():
+    document = campaign_document(update=UPDATE, probing=probing("FAILED"))
+    begun = entered("Roll back campaign", document, 95)
+    assert state_after("roll back", begun) == ("running", "", None)
+    rollback = job("ACTIVE", "ACTIVE", CAMPAIGN, began=95, ended=105)
+    ended = exited("Watch rollback", {**document, "rollback": rollback}, 105)
+    assert state_after("roll back", begun, ended) == ("done", "ACTIVE", None)
+
+
+@pytest.mark.parametrize(
+    "state", ["Watch campaign update on trial", "End unfinished trial", "Campaign on trial updated"]
+)
+def test_a_trial_that_an_earlier_run_has_left_is_a_job_of_its_own(state):
+    progress = read(planned(), exited(state, campaign_document(update=UPDATE)))
+    assert [job.label for job in progress.jobs.values()][-1] == "update home-page (earlier run)"
+    assert len(progress.jobs) == 5
+
+
+def test_the_report_is_the_output_of_its_state():
+    report = {"status": "DEPLOYED"}
+    assert read(exited("Report outcome", {**RUN_DOCUMENT, "outcome": report})).report == report
+
+
+def expected_job(kind, expected, state="planned"):
+    return Job(kind, SOLUTION, expected, state=state)
+
+
+def test_the_end_of_a_run_is_the_sum_of_its_slowest_jobs():
+    jobs = [
+        expected_job("import", 600),
+        expected_job("import", 900),
+        expected_job("train", 3600),
+        expected_job("update", 300, "done"),
+        expected_job("probe", 60),
+    ]
+    assert expected_end_seconds(jobs, at(0)) == 900 + 3600 + 60
+    assert expected_end_seconds([*jobs, expected_job("train", None)], at(0)) is None
+    assert expected_end_seconds([], at(0)) == 0

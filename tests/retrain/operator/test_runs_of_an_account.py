@@ -1,0 +1,207 @@
+"""Proves that runs are started, followed and stopped in an account, which the emulator is here."""
+
+import io
+import json
+import re
+import sys
+
+import pytest
+
+from tests.end_to_end.stack import eventually
+from tests.retrain.operator.terminal import COLUMNS, terminal
+
+pytestmark = pytest.mark.usefixtures("idle")
+CLOCK = re.compile(r"^\d\d:\d\d:\d\d ")
+
+
+def lines_without_clock(text):
+    """Return the lines of a text without the time at their beginning."""
+    return [CLOCK.sub("", line) for line in text.splitlines()]
+
+
+def wait_for_state(stack, arn, state):
+    """Wait until an execution has entered a state."""
+    eventually(lambda: stack.read_run(arn).states, lambda states: state in states)
+
+
+class Answer(io.StringIO):
+    """A standard input that is a terminal at which somebody types."""
+
+    def isatty(self):
+        """Return True."""
+        return True
+
+
+def test_a_run_is_started_and_followed_to_its_report(stack, retrain):
+    before = stack.served_version().rpartition("/")[2]
+    result = retrain("start", "--watch", "--force")
+    after = stack.served_version().rpartition("/")[2]
+    assert result.code == 0, result.err
+    arn, first, *rest = result.out.splitlines()
+    run, name = stack.read_run(arn), arn.rpartition(":")[2]
+    assert re.fullmatch(r"manual-\d{8}T\d{6}Z-[0-9a-f]{6}", name)
+    assert run.execution["input"] == '{"force": true}'
+    assert re.fullmatch(rf"Run {run.id}: DEPLOYED, \d+ s", first)
+    assert rest[:5] == [
+        "  import interactions: IMPORTED",
+        "  import items: IMPORTED",
+        "  import users: IMPORTED",
+        f"  solution movies-for-you: DEPLOYED, version {after}",
+        f"    campaign movies-for-you: DEPLOYED, {before} → {after}",
+    ]
+    assert re.fullmatch(r"      NDCG@10 0\.\d{4} → 0\.\d{4} \([+-]\d+\.\d%\)", rest[5])
+
+    hint, *progress = lines_without_clock(result.err)
+    place = f"--stack dev --endpoint-url {stack.emulator.endpoint}"
+    assert hint == f"To follow the run: retrain watch --run {name} {place}"
+    assert progress[0] == f"following {name}"
+    assert {re.sub(r"after \d+ s", "after some time", line) for line in progress} > {
+        "importing the datasets",
+        "import users: ACTIVE after some time",
+        "train movies-for-you: planned",
+        "update movies-for-you: DEPLOYED after some time",
+        "probe movies-for-you: PASSED after some time",
+    }
+
+    again = retrain("watch", "--run", run.id, "--json")
+    document = json.loads(again.out)
+    assert (again.code, again.err) == (0, "")
+    assert document["report"] == run.report
+    assert [document[key] for key in ("executionArn", "executionStatus", "outcome", "runId")] == [
+        *(arn, "SUCCEEDED", "DEPLOYED", run.id)
+    ]
+
+
+def test_a_run_is_left_in_a_terminal_stopped_and_resumed(stack, retrain, hanging):
+    with hanging("solution-version"):
+        started = json.loads(retrain("start", "--force", "--json").out)
+        arn, name = started["executionArn"], started["name"]
+        wait_for_state(stack, arn, "Watch solution version")
+        place = ("--stack", "dev", "--endpoint-url", stack.emulator.endpoint)
+        with terminal("watch", *place) as screen:
+            screen.read_until(lambda lines: any("train movies" in line for line in lines))
+            screen.press_ctrl_c()
+            assert screen.end() == 130
+        run_id = stack.read_run(arn).id
+        version_arn = stack.read_run(arn).version_arn
+        stopped = retrain("stop", "--yes")
+    started_at = stack.read_run(arn).started_at
+    header = f"Run {run_id}, started {started_at:%Y-%m-%d %H:%M} UTC"
+    last_frame = screen.lines[len(screen.lines) - screen.lines[::-1].index(header) - 1 :]
+    patterns = [
+        *(rf"import {dataset} +━+ ACTIVE +\d+ s" for dataset in ("interactions", "items", "users")),
+        r"train movies-for-you +[━╸╺]+ running +\d+ s, .*",
+        r"update movies-for-you +━+ planned.*",
+        r"probe movies-for-you +━+ planned.*",
+        rf"The run goes on\. `retrain watch --run {name} --stack dev .*",
+    ]
+    for line, pattern in zip(last_frame[1:], patterns, strict=False):
+        assert re.fullmatch(pattern, line), f"{line!r} is not {pattern!r}"
+    assert max(map(len, last_frame[:7])) <= COLUMNS
+
+    assert stopped.code == 0
+    assert stopped.out.splitlines() == [
+        f"the training movies-for-you/{version_arn.rpartition('/')[2]} stops",
+        f"{name} was stopped",
+    ]
+    resume = f"retrain start --resume {run_id} {' '.join(place)}"
+    assert stopped.err == f"To go on with this run later: {resume}\n"
+    assert stack.version_status(version_arn) == "CREATE STOPPED"
+    execution = stack.client("stepfunctions").describe_execution(executionArn=arn)
+    assert (execution["status"], execution["error"]) == ("ABORTED", "Stopped")
+    caller = f"arn:aws:iam::{stack.emulator.account}:root"
+    assert execution["cause"] == f"stopped with retrain stop by {caller}"
+
+    watched = retrain("watch", "--run", arn)
+    assert watched.code == 1
+    assert watched.out.splitlines()[1] == (
+        f"  ABORTED: Stopped: stopped with retrain stop by {caller}"
+    )
+    nothing = retrain("stop")
+    assert (nothing.code, nothing.out) == (1, "")
+    assert nothing.err.startswith("no run is under way; `retrain history --stack dev")
+
+    resumed = retrain("start", "--resume", run_id, "--watch")
+    assert resumed.code == 0, resumed.err
+    assert resumed.out.splitlines()[1].startswith(f"Run {run_id}: DEPLOYED")
+    done = retrain("start", "--resume", run_id)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"--resume: run {run_id} is SUCCEEDED; nothing is left to do;")
+
+
+def test_a_run_under_way_is_asked_about_and_its_imports_go_on(stack, retrain, hanging, monkeypatch):
+    with hanging("dataset-import-job"):
+        name = json.loads(retrain("start", "--force", "--json").out)["name"]
+        arn = f"{stack.output('state_machine_arn').replace(':stateMachine:', ':execution:')}:{name}"
+        wait_for_state(stack, arn, "Watch dataset import job")
+        unattended = retrain("start")
+        monkeypatch.setattr(sys, "stdin", Answer("n\nn\n"))
+        declined = retrain("start")
+        kept = retrain("stop")
+        dry_run = retrain("start", "--dry-run", "--force", "--watch", "--json")
+        stopped = retrain("stop", "--run", name, "--yes", "--json")
+    started_at = f"{stack.read_run(arn).started_at:%Y-%m-%d %H:%M}"
+    question = (
+        f"{name} has been running since {started_at} UTC. A new run waits until it has ended, for "
+        "24 h at most, and is then SKIPPED. Start it?"
+    )
+    assert (unattended.code, unattended.out, unattended.err) == (
+        *(2, ""),
+        f"{question} nobody can answer without a terminal; add --yes\n",
+    )
+    assert (declined.code, declined.out, declined.err) == (
+        *(1, ""),
+        f"{question} [y/N] nothing was started\n",
+    )
+    assert (kept.code, kept.out, kept.err) == (
+        *(1, ""),
+        f"{name} has been running since {started_at} UTC. Stop it? [y/N] nothing was stopped\n",
+    )
+    assert dry_run.code == 0, "a dry run waits for nothing"
+    report = json.loads(dry_run.out)["report"]
+    assert "interactions would be imported from s3://" in report["text"]
+
+    document = json.loads(stopped.out)
+    assert stopped.code == 0
+    assert document == {
+        "executionArn": arn,
+        "executionStatus": "ABORTED",
+        "runId": stack.read_run(arn).id,
+        "stoppedVersions": [],
+        "goingOn": [
+            f"the import {dataset} goes on, because Personalize cannot stop an import; the next "
+            "run uses it"
+            for dataset in ("interactions", "items", "users")
+        ],
+    }
+    late = retrain("stop", "--run", name, "--yes")
+    assert (late.code, late.err) == (1, f"{name} is not under way: it is ABORTED\n")
+
+
+MISTAKES = [
+    (["--dataset", "itmes"], "--dataset: 'itmes' is unknown; did you mean 'items'?"),
+    (
+        ["--training-mode", "full"],
+        "--training-mode: 'full' is neither 'FULL' nor 'UPDATE'; write one of them, or leave it",
+    ),
+    (
+        ["--skip-import", "--dataset", "items"],
+        "--dataset: has no effect beside --skip-import; leave one of them out",
+    ),
+    (["--export-date", "yesterday"], "--export-date: 'yesterday' is not a day, for example"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), MISTAKES)
+def test_a_mistake_in_the_input_starts_nothing(retrain, options, message):
+    result = retrain("start", *options)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(message)
+
+
+def test_a_solution_is_named_by_its_name(stack, retrain):
+    result = retrain("start", "--dry-run", "--solution", "movies-for-you", "--json")
+    execution = stack.client("stepfunctions").describe_execution(
+        executionArn=json.loads(result.out)["executionArn"]
+    )
+    assert json.loads(execution["input"]) == {"dryRun": True, "solutions": [stack.solution_arn]}
