@@ -21,6 +21,7 @@ class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault o
     def __init__(self, problems: Sequence[str]) -> None:
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         super().__init__("\n  ".join((f"{count} with this run:", *problems)))
+        self.problems = list(problems)
 
 
 class NameTaken(Exception):  # noqa: N818 - a result of a create, not a fault of the program

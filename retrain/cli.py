@@ -8,6 +8,7 @@ from retrain.commands import options
 from retrain.commands.adopt import adopt
 from retrain.commands.approve import approve, reject
 from retrain.commands.emulate import emulate
+from retrain.commands.plan import plan
 from retrain.commands.rehearse import rehearse
 from retrain.commands.rollback import rollback
 from retrain.commands.start import start
@@ -25,6 +26,7 @@ PROGRAM = "retrain"
 COMMANDS = {
     options.ACCOUNT_COMMANDS: (
         adopt,
+        plan,
         start,
         watch,
         stop,

@@ -17,6 +17,7 @@ from emulator.personalize.store import Switches
 from retrain import cli
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData
+from tests.end_to_end.stack import deploy_stack
 from tests.program.sample_stack import ROOT
 
 TIMINGS = FixedTimings(
@@ -50,14 +51,41 @@ def emulator():
         yield started
 
 
+FILMS = (
+    (ROOT / "Pulumi.dev.yaml")
+    .read_text()
+    .replace("movies", "films")
+    .replace("minutes: 10", "minutes: 0.001")
+    .replace("# settleSeconds: 180", "settleSeconds: 0")
+    .replace("# trainingMode: UPDATE", "# trainingMode: OTHER")
+)
+"""The file of a stack like the sample stack, with another dataset group and short waits."""
+
+
+@pytest.fixture(scope="session")
+def films(emulator, tmp_path_factory):
+    """Deploy the stack `films` and run it once. Return the deployed stack."""
+    folder = tmp_path_factory.mktemp("films")
+    project_file = (ROOT / "Pulumi.yaml").read_text()
+    (folder / "Pulumi.yaml").write_text(f"{project_file}\nmain: {ROOT}\n")
+    (folder / "Pulumi.films.yaml").write_text(FILMS)
+    project = read_project(folder, "films", {})
+    args = settings.parse_stack(project.name, "films", project.config)
+    create_resources(emulator, args, lambda _: None, SampleData())
+    stack = deploy_stack(emulator, "films", folder)
+    assert stack.run().status == "SUCCEEDED"
+    return stack
+
+
 @pytest.fixture
 def project_dir(tmp_path, monkeypatch):
     """Return a folder with the project and the sample stack, which the commands use.
 
-    There is no Pulumi CLI on the PATH.
+    There is also the file of the stack `films`. There is no Pulumi CLI on the PATH.
     """
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "Pulumi.films.yaml").write_text(FILMS)
     monkeypatch.setattr("retrain.operator.pulumi_cli.PROJECT_DIR", tmp_path)
     monkeypatch.setenv("PATH", "")
     return tmp_path

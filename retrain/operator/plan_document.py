@@ -1,0 +1,325 @@
+"""Builds the document of `retrain plan` from the facts. All functions are pure."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from statistics import median
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
+
+from functions.personalize.import_lists import newest_import, running_imports
+from functions.personalize.ownership import created_by_any_run
+from functions.personalize.statuses import is_active
+from functions.planning.campaign_guards import recipe_of
+from functions.planning.guards import GUARDS
+from functions.planning.news import needs_training, training_requested_by, up_to_date_version
+from functions.planning.planned_imports import (
+    has_begun_import,
+    imports_are_requested,
+    imports_to_do,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
+
+    from functions.contract import Plan, PlannedImport, PlannedSolution
+    from functions.planning.situation import Situation
+    from functions.workflow_settings import DatasetSettings, SolutionSettings
+    from retrain.operator.plan_facts import PlanFacts
+
+PRICED_BY_INTERACTIONS = ("aws-user-personalization-v2", "aws-personalized-ranking-v2")
+"""The recipes whose trainings are not priced by hours: "
+"https://aws.amazon.com/personalize/pricing/."""
+
+LEFT_OUT = "the options leave it out"
+
+
+class ImportStep(TypedDict):
+    """What a run would do with a dataset."""
+
+    type: str
+    action: Literal["import", "keep", "leave out"]
+    reason: str
+    dataLocation: str
+    files: int | None
+    bytes: int | None
+    rows: int | None
+    """The number of rows, or null if the export is too large to be read to its end."""
+    ageHours: float | None
+    """The age of the newest file, or null without a file."""
+    expectedSeconds: int | None
+    """How long the last imports took, or null if there was none."""
+
+
+class CampaignStep(TypedDict):
+    """What a run would do with a campaign."""
+
+    campaignArn: str
+    action: Literal["update", "keep"]
+    servedVersionArn: str | None
+    isGated: bool
+    isProbed: bool
+    approvalHours: float | None
+    """For how long a person may approve the version, or null if nobody has to."""
+
+
+class TrainingStep(TypedDict):
+    """What a run would do with a solution."""
+
+    solutionArn: str
+    action: Literal["train", "use", "keep", "hold back", "leave out"]
+    reason: str
+    trainingMode: str | None
+    solutionVersionArn: str | None
+    """The version that is used instead of a training, or that is up to date."""
+    expectedSeconds: int | None
+    expectedTrainingHours: float | None
+    expectedCost: float | None
+    """Dollars, or null if the hours or the price are not known."""
+    pricedByInteractions: bool
+    campaigns: list[CampaignStep]
+
+
+class PlanDocument(TypedDict):
+    """What a run would do now."""
+
+    outcome: Literal["RUN", "SKIPPED", "REFUSED"]
+    reason: str | None
+    """Why the run would be skipped, or null."""
+    problems: list[str]
+    """Why the run would be refused."""
+    trials: list[str]
+    """The campaigns whose trials the run would finish before everything else."""
+    imports: list[ImportStep]
+    trainings: list[TrainingStep]
+    expectedCost: float | None
+    """The sum of the known costs in dollars, or null if none is known."""
+    warnings: list[str]
+    hasOwnJobs: bool
+    """True if an import or a version counts as the pipeline's own, because a run created it."""
+
+
+def plan_document(facts: PlanFacts) -> PlanDocument:
+    """Return what a run would do now. A run that would be refused has no steps."""
+    situation, plan = facts.situation, facts.plan
+    document: PlanDocument = {
+        "outcome": "REFUSED",
+        "reason": None,
+        "problems": list(facts.problems),
+        "trials": [trial["campaign"]["campaignArn"] for trial in facts.trials["campaigns"]],
+        "imports": [],
+        "trainings": [],
+        "expectedCost": None,
+        "warnings": list(facts.trials["warnings"]),
+        "hasOwnJobs": _has_own_jobs(situation),
+    }
+    if plan is None:
+        return document
+    trainings = [
+        _training_step(facts, plan, solution) for solution in situation.settings["solutions"]
+    ]
+    costs = [step["expectedCost"] for step in trainings if step["expectedCost"] is not None]
+    return {
+        **document,
+        "outcome": "SKIPPED" if plan["skipped"] else "RUN",
+        "reason": plan["skipped"],
+        "imports": [
+            _import_step(situation, plan, dataset) for dataset in situation.settings["datasets"]
+        ],
+        "trainings": trainings,
+        "expectedCost": sum(costs) if costs else None,
+        "warnings": [*document["warnings"], *plan["warnings"]],
+    }
+
+
+def _has_own_jobs(situation: Situation) -> bool:
+    """Return True if a run of any stack has created an import or a version that the plan knows."""
+    versions = situation.world.trained_versions.values()
+    return any(map(created_by_any_run, situation.world.import_tags.values())) or any(
+        version.is_known for of_solution in versions for version in of_solution
+    )
+
+
+def _import_step(situation: Situation, plan: Plan, configured: DatasetSettings) -> ImportStep:
+    """Return what the run would do with a configured dataset."""
+    step: ImportStep = {
+        "type": configured["type"],
+        "action": "leave out",
+        "reason": LEFT_OUT,
+        "dataLocation": configured["dataLocation"],
+        "files": None,
+        "bytes": None,
+        "rows": None,
+        "ageHours": None,
+        "expectedSeconds": None,
+    }
+    dataset = next((row for row in situation.datasets if row["type"] == configured["type"]), None)
+    if dataset is None:
+        return step
+    of_dataset = situation.with_dataset(dataset)
+    export = of_dataset.export
+    newest = max((file.modified_at for file in export.objects), default=None)
+    age = (situation.world.now - newest).total_seconds() / 3600 if newest else None
+    planned = next((row for row in plan["imports"] if row["type"] == dataset["type"]), None)
+    return {
+        **step,
+        "action": "import" if planned else "keep",
+        "reason": _reason_to_import(of_dataset) if planned else _reason_to_keep(of_dataset),
+        "dataLocation": dataset["dataLocation"],
+        "files": len(export.objects),
+        "bytes": export.size,
+        "rows": export.row_count,
+        "ageHours": round(age, 2) if age is not None else None,
+        "expectedSeconds": _expected_seconds(planned),
+    }
+
+
+def _reason_to_import(situation: Situation) -> str:
+    """Return why the selected dataset is imported."""
+    jobs = situation.world.import_jobs.get(situation.dataset["datasetArn"], ())
+    newest = newest_import(jobs)
+    if has_begun_import(situation):
+        return "an import of this export is running, and the run waits for it"
+    if running_imports(jobs):
+        return "another import is running, and the run waits for it before it imports"
+    if newest is None:
+        return "it was never imported"
+    if imports_are_requested(situation):
+        return "every export is imported, changed or not"
+    tags = situation.world.tags_of_newest_import(situation.dataset["datasetArn"])
+    is_own = created_by_any_run(tags)
+    reason = "it has changed since the import" if is_own else "no run created the newest import,"
+    return f"{reason} that ended at {_end_of(newest)}".replace(", that", ", which")
+
+
+def _reason_to_keep(situation: Situation) -> str:
+    """Return why the selected dataset is not imported."""
+    newest = newest_import(situation.world.import_jobs.get(situation.dataset["datasetArn"], ()))
+    if newest is None:
+        return "the run is skipped"
+    return f"it has not changed since the import that ended at {_end_of(newest)}"
+
+
+def _end_of(job: DatasetImportJobSummaryTypeDef) -> str:
+    """Return when an import job ended, in UTC to the minute."""
+    return f"{job['lastUpdatedDateTime'].astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _training_step(facts: PlanFacts, plan: Plan, solution: SolutionSettings) -> TrainingStep:
+    """Return what the run would do with a configured solution."""
+    arn = solution["solutionArn"]
+    situation = facts.situation.with_solution(solution)
+    planned = next((row for row in plan["solutions"] if row["solutionArn"] == arn), None)
+    is_chosen = any(row["solutionArn"] == arn for row in situation.solutions)
+    action, reason, version_arn = (
+        _training_decision(situation, plan, planned)
+        if is_chosen
+        else _Decision("leave out", LEFT_OUT)
+    )
+    is_trained = action == "train"
+    hours = facts.training_hours.get(arn) if is_trained else None
+    by_interactions = is_chosen and recipe_of(situation) in PRICED_BY_INTERACTIONS
+    price = situation.settings.get("trainingHourPrice")
+    return {
+        "solutionArn": arn,
+        "action": action,
+        "reason": reason,
+        "trainingMode": planned["trainingMode"] if planned and is_trained else None,
+        "solutionVersionArn": version_arn,
+        "expectedSeconds": _expected_seconds(planned) if is_trained else None,
+        "expectedTrainingHours": round(hours, 2) if hours is not None else None,
+        "expectedCost": (
+            round(hours * price, 2) if hours and price and not by_interactions else None
+        ),
+        "pricedByInteractions": by_interactions,
+        "campaigns": [_campaign_step(situation, row, planned) for row in _campaigns(situation)]
+        if is_chosen
+        else [],
+    }
+
+
+class _Decision(NamedTuple):
+    """What happens to a solution, why, and the version that is used instead of a training."""
+
+    action: Literal["train", "use", "keep", "hold back", "leave out"]
+    reason: str
+    version_arn: str | None = None
+
+
+def _training_decision(
+    situation: Situation, plan: Plan, planned: PlannedSolution | None
+) -> _Decision:
+    """Return what happens to the selected solution, which the run may train."""
+    if planned and planned["existingVersionArn"]:
+        reason = "it is trained already, and campaigns wait for it"
+        return _Decision("use", reason, planned["existingVersionArn"])
+    version = up_to_date_version(situation)
+    if planned and version and not is_active(version.status) and version.can_be_used:
+        return _Decision("use", "it is in training, and the run waits for it", version.arn)
+    if planned:
+        return _Decision("train", _reason_to_train(situation))
+    if reason := "; ".join(_reasons_to_hold(situation)):
+        return _Decision("hold back", reason)
+    if version:
+        reason = "its newest version has learned the present imports"
+        return _Decision("keep", reason, version.arn)
+    return _Decision("keep", plan["skipped"] or "it has nothing new to learn")
+
+
+def _reason_to_train(situation: Situation) -> str:
+    """Return why the selected solution is trained."""
+    imported = [of_dataset.dataset["type"] for of_dataset in imports_to_do(situation)]
+    if imported:
+        verb = "is" if len(imported) == 1 else "are"
+        return f"{_listed(imported)} {verb} imported"
+    requested_by = training_requested_by(situation)
+    if requested_by == "events":
+        return "an event tracker or the API has sent records since the last training"
+    if requested_by:
+        return f"{requested_by} asks for it"
+    return "no version of a run has learned the present imports"
+
+
+def _reasons_to_hold(situation: Situation) -> Iterator[str]:
+    """Yield the messages of the guards that hold the training of the selected solution back."""
+    if needs_training(situation):
+        for guard in GUARDS:
+            if guard.verdict == "HOLD":
+                yield from guard.check(situation)
+
+
+def _campaigns(situation: Situation) -> Sequence[str]:
+    """Return the ARNs of the campaigns of the selected solution."""
+    return [campaign["campaignArn"] for campaign in situation.solution["campaigns"]]
+
+
+def _campaign_step(
+    situation: Situation, campaign_arn: str, planned: PlannedSolution | None
+) -> CampaignStep:
+    """Return what happens to a campaign of the selected solution."""
+    solution = situation.solution
+    settings = next(row for row in solution["campaigns"] if row["campaignArn"] == campaign_arn)
+    updated = {row["campaignArn"] for row in planned["campaigns"]} if planned else set()
+    approval = solution.get("approval")
+    campaign = situation.world.campaigns.get(campaign_arn)
+    return {
+        "campaignArn": campaign_arn,
+        "action": "update" if campaign_arn in updated else "keep",
+        "servedVersionArn": campaign.get("solutionVersionArn") if campaign else None,
+        "isGated": bool(solution["qualityGate"]),
+        "isProbed": settings["probe"] is not None,
+        "approvalHours": approval["timeoutHours"] if approval else None,
+    }
+
+
+def _expected_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:
+    """Return the median of the last durations, or None if there are none."""
+    durations = planned["durations"] if planned else []
+    return round(median(durations)) if durations else None
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return `a, b and c`."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,235 @@
+"""Proves what a plan says about each dataset and solution, and why."""
+
+import pytest
+
+from functions.errors import RunRefused
+from functions.planning.plan_run import plan_run
+from retrain.operator.plan_document import plan_document
+from retrain.operator.plan_facts import PlanFacts
+from tests.functions.samples import (
+    CAMPAIGN,
+    DATASET,
+    FINGERPRINT,
+    LAST_RUN,
+    SOLUTION,
+    VERSION,
+    ago,
+    campaign,
+    import_summary,
+    limits,
+    run,
+    settings,
+    situation,
+    solution_resource,
+    solution_settings,
+    trained_version,
+    world,
+)
+
+MONDAY = import_summary()["datasetImportJobArn"]
+OWN = {"retraining-run": LAST_RUN}
+IMPORTED = {
+    "import_tags": {
+        MONDAY: {**OWN, "retraining-planned": FINGERPRINT, "retraining-confirmed": FINGERPRINT}
+    }
+}
+
+
+def document(request=None, settings_=None, *, hours=None, **changes):
+    """Return the document of the plan in the standard world with these changes."""
+    settings_ = settings_ or settings()
+    try:
+        plan, problems = plan_run(settings_, run(request), world(**changes)), []
+    except RunRefused as refusal:
+        plan, problems = None, refusal.problems
+    facts = PlanFacts(
+        situation=situation(request, settings_, **changes),
+        plan=plan,
+        problems=problems,
+        trials={"campaigns": [{"campaign": {"campaignArn": CAMPAIGN}}], "warnings": ["t"]},
+        training_hours=hours or {},
+    )
+    return plan_document(facts)
+
+
+def import_step(request=None, settings_=None, **changes):
+    (step,) = document(request, settings_, **changes)["imports"]
+    return step["action"], step["reason"]
+
+
+def training_step(request=None, settings_=None, **changes):
+    (step,) = document(request, settings_, **changes)["trainings"]
+    return step["action"], step["reason"]
+
+
+def imports(*jobs):
+    return {"import_jobs": {DATASET: list(jobs)}}
+
+
+RUNNING = import_summary(
+    datasetImportJobArn=f"{MONDAY}-2", status="CREATE IN_PROGRESS", creationDateTime=ago(0.1)
+)
+ENDED = f"{ago(47.5):%Y-%m-%d %H:%M}"
+
+
+@pytest.mark.parametrize(
+    ("request_", "changes", "step"),
+    [
+        ({}, imports(), ("import", "it was never imported")),
+        ({}, {}, ("import", f"no run created the newest import, which ended at {ENDED}")),
+        (
+            {},
+            {"import_tags": {MONDAY: {**OWN, "retraining-planned": "old"}}},
+            ("import", f"it has changed since the import that ended at {ENDED}"),
+        ),
+        ({}, IMPORTED, ("keep", f"it has not changed since the import that ended at {ENDED}")),
+        (
+            {"force": True},
+            IMPORTED,
+            ("import", "every export is imported, changed or not"),
+        ),
+        (
+            {},
+            imports(RUNNING, import_summary()),
+            ("import", "another import is running, and the run waits for it before it imports"),
+        ),
+        (
+            {},
+            {
+                **imports(RUNNING, import_summary()),
+                "import_tags": {f"{MONDAY}-2": {**OWN, "retraining-planned": FINGERPRINT}},
+            },
+            ("import", "an import of this export is running, and the run waits for it"),
+        ),
+        ({"skipImport": True}, {}, ("leave out", "the options leave it out")),
+    ],
+)
+def test_a_dataset_is_imported_or_kept_for_a_reason(request_, changes, step):
+    assert import_step(request_, **changes) == step
+
+
+LEARNED = {**IMPORTED, "trained_versions": {SOLUTION: [trained_version()]}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "changes", "step"),
+    [
+        ({}, {}, ("train", "interactions is imported")),
+        ({}, IMPORTED, ("train", "no version of a run has learned the present imports")),
+        (
+            {},
+            {**LEARNED, "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)}},
+            ("keep", "its newest version has learned the present imports"),
+        ),
+        ({"trainingMode": "FULL"}, LEARNED, ("train", "trainingMode asks for it")),
+        (
+            {},
+            {
+                **IMPORTED,
+                "event_trackers": ["tracker"],
+                "trained_versions": {SOLUTION: [trained_version(created_at=ago(24 * 40))]},
+            },
+            ("train", "an event tracker or the API has sent records since the last training"),
+        ),
+        (
+            {},
+            {
+                **IMPORTED,
+                "trained_versions": {SOLUTION: [trained_version(status="CREATE IN_PROGRESS")]},
+            },
+            ("use", "it is in training, and the run waits for it"),
+        ),
+    ],
+)
+def test_a_solution_is_trained_or_kept_for_a_reason(request_, changes, step):
+    assert training_step(request_, **changes) == step
+
+
+def test_a_solution_that_the_options_leave_out_has_no_campaigns():
+    chosen = {"solutions": [f"{SOLUTION}-2"]}
+    both = settings(
+        solutions=[
+            solution_settings(),
+            solution_settings(solutionArn=f"{SOLUTION}-2", campaigns=[]),
+        ]
+    )
+    solutions = {f"{SOLUTION}-2": solution_resource(solutionArn=f"{SOLUTION}-2")}
+    steps = document(chosen, both, solutions=solutions, versions={f"{SOLUTION}-2": []})["trainings"]
+    assert [(step["action"], step["campaigns"]) for step in steps] == [
+        ("leave out", []),
+        ("train", []),
+    ]
+
+
+def test_a_version_that_waits_for_its_campaign_is_used():
+    (step,) = document({}, **LEARNED)["trainings"]
+    assert (step["action"], step["solutionVersionArn"]) == ("use", VERSION)
+    assert step["reason"] == "it is trained already, and campaigns wait for it"
+    assert step["campaigns"][0]["action"] == "update"
+
+
+def test_a_training_beyond_the_limit_is_held_back():
+    limited = limits(maxTrainingsPerMonth=1)
+    action, reason = training_step({}, limited, trainings_of_last_month={SOLUTION: 1})
+    assert action == "hold back"
+    assert reason.startswith(f"{SOLUTION}: trainings of this pipeline within 30 days: 1")
+
+
+def test_nothing_is_trained_without_news_if_a_list_is_incomplete():
+    action, reason = training_step({}, **IMPORTED, imports_are_complete=False)
+    assert (action, reason.partition(":")[0]) == ("keep", "nothing is new")
+
+
+def test_a_run_that_a_guard_skips_keeps_everything():
+    scheduled = {
+        "trigger": "schedule",
+        "scheduledTime": ago(0).isoformat(),
+        "scheduleArn": "arn:aws:scheduler:eu-west-1:123456789012:schedule/group/schedule",
+    }
+    changes = {"schedule_changed_at": ago(0), **imports()}
+    assert import_step(scheduled, **changes) == ("keep", "the run is skipped")
+    assert document(scheduled, **changes)["outcome"] == "SKIPPED"
+
+
+def test_a_refused_run_has_problems_and_trials_but_no_steps():
+    refused = document({}, datasets={})
+    assert refused["outcome"] == "REFUSED"
+    assert len(refused["problems"]) == 1
+    assert (refused["imports"], refused["trainings"]) == ([], [])
+    assert (refused["trials"], refused["warnings"]) == ([CAMPAIGN], ["t"])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "price", "cost"),
+    [
+        ("aws-user-personalization", 0.24, 2.95),
+        ("aws-user-personalization", None, None),
+        ("aws-user-personalization-v2", 0.24, None),
+    ],
+)
+def test_a_training_costs_its_hours_unless_the_recipe_is_priced_otherwise(recipe, price, cost):
+    arn = f"arn:aws:personalize:::recipe/{recipe}"
+    planned = document(
+        {},
+        settings(trainingHourPrice=price),
+        hours={SOLUTION: 12.3},
+        solutions={SOLUTION: solution_resource(recipeArn=arn)},
+    )
+    (step,) = planned["trainings"]
+    assert (step["expectedTrainingHours"], step["expectedCost"]) == (12.3, cost)
+    assert planned["expectedCost"] == cost
+    assert step["pricedByInteractions"] is recipe.endswith("v2")
+
+
+def test_approval_is_a_condition_of_the_update():
+    approved = settings(solutions=[solution_settings(approval={"timeoutHours": 72})])
+    (step,) = document({}, approved)["trainings"]
+    assert step["campaigns"][0]["approvalHours"] == 72
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_own"),
+    [({}, False), (IMPORTED, True), ({"trained_versions": {SOLUTION: [trained_version()]}}, True)],
+)
+def test_a_job_is_the_pipelines_own_if_a_run_created_it(changes, is_own):
+    assert document({}, **changes)["hasOwnJobs"] is is_own

@@ -1,0 +1,268 @@
+"""Proves the sentences of a plan."""
+
+import pytest
+
+from retrain.operator.plan_screen import (
+    age_text,
+    conclusion_of,
+    duration_text,
+    line_of,
+    rows_of,
+    size_text,
+)
+from tests.program.sample_stack import CAMPAIGN, SOLUTION
+
+VERSION = f"{SOLUTION}/1a2b3c4d"
+SERVES = "It serves 1a2b3c4d now."
+
+
+def imported(**fields):
+    """Return the step of a dataset that is imported."""
+    step = {
+        "type": "items",
+        "action": "import",
+        "reason": "it was never imported",
+        "dataLocation": "s3://exports/items.csv",
+        "files": 1,
+        "bytes": 1_400_000_000,
+        "rows": None,
+        "ageHours": 3.2,
+        "expectedSeconds": 1500,
+    }
+    return {**step, **fields}
+
+
+def updated(**fields):
+    """Return the step of a campaign that is updated."""
+    step = {
+        "campaignArn": CAMPAIGN,
+        "action": "update",
+        "servedVersionArn": VERSION,
+        "isGated": True,
+        "isProbed": True,
+        "approvalHours": None,
+    }
+    return {**step, **fields}
+
+
+def trained(**fields):
+    """Return the step of a solution that is trained."""
+    step = {
+        "solutionArn": SOLUTION,
+        "action": "train",
+        "reason": "items is imported",
+        "trainingMode": "FULL",
+        "solutionVersionArn": None,
+        "expectedSeconds": 5000,
+        "expectedTrainingHours": 12.3,
+        "expectedCost": 2.95,
+        "pricedByInteractions": False,
+        "campaigns": [],
+    }
+    return {**step, **fields}
+
+
+def document(**fields):
+    """Return the document of a plan."""
+    values = {
+        "outcome": "RUN",
+        "reason": None,
+        "problems": [],
+        "trials": [],
+        "imports": [],
+        "trainings": [],
+        "expectedCost": None,
+        "warnings": [],
+        "hasOwnJobs": True,
+    }
+    return {**values, **fields}
+
+
+def lines(**fields):
+    return [line_of(row) for row in rows_of(document(**fields))]
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (
+            imported(),
+            (
+                "+ import items: s3://exports/items.csv: 1 file, 1.4 GB, written 3.2 hours ago. "
+                "It was "
+                "never imported. Expected to take 25 minutes."
+            ),
+        ),
+        (
+            imported(rows=1250, files=2, bytes=43_100, expectedSeconds=None),
+            (
+                "+ import items: s3://exports/items.csv: 2 files, 1,250 rows, 43.1 kB, written 3.2 "
+                "hours ago. It was never imported. No earlier import shows how long it takes."
+            ),
+        ),
+        (
+            imported(action="keep", files=0, bytes=0, ageHours=None, reason="the run is skipped"),
+            "= keep items: s3://exports/items.csv: 0 files, 0 bytes. The run is skipped.",
+        ),
+        (
+            imported(action="leave out", reason="the options leave it out"),
+            "= leave out items: The options leave it out.",
+        ),
+    ],
+)
+def test_a_dataset_is_a_line(step, line):
+    assert lines(imports=[step]) == [line]
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (
+            trained(),
+            (
+                "+ train movies-for-you: With FULL, because items is imported. Expected to take "
+                "1.4 "
+                "hours. About 12.3 training hours, $2.95."
+            ),
+        ),
+        (
+            trained(expectedCost=None, expectedSeconds=None),
+            (
+                "+ train movies-for-you: With FULL, because items is imported. No earlier FULL "
+                "training"
+                " shows how long it takes. About 12.3 training hours."
+            ),
+        ),
+        (
+            trained(expectedCost=None, expectedTrainingHours=None),
+            (
+                "+ train movies-for-you: With FULL, because items is imported. Expected to take "
+                "1.4 "
+                "hours."
+            ),
+        ),
+        (
+            trained(pricedByInteractions=True),
+            (
+                "+ train movies-for-you: With FULL, because items is imported. Expected to take "
+                "1.4 "
+                "hours. The recipe is priced by interactions, not by training hours."
+            ),
+        ),
+        (
+            trained(action="use", solutionVersionArn=VERSION, reason="it is trained already"),
+            "+ use movies-for-you: Version 1a2b3c4d: it is trained already.",
+        ),
+        (
+            trained(action="keep", solutionVersionArn=VERSION, reason="its version is up to date"),
+            "= keep movies-for-you: Its version is up to date: 1a2b3c4d.",
+        ),
+        (
+            trained(action="keep", reason="it has nothing new to learn"),
+            "= keep movies-for-you: It has nothing new to learn.",
+        ),
+        (
+            trained(action="hold back", reason="too many trainings"),
+            "! hold back movies-for-you: Too many trainings.",
+        ),
+        (
+            trained(action="leave out", reason="the options leave it out"),
+            "= leave out movies-for-you: The options leave it out.",
+        ),
+    ],
+)
+def test_a_solution_is_a_line(step, line):
+    assert lines(trainings=[step]) == [line]
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (
+            updated(),
+            (
+                "~ update movies-for-you: It moves to the new version if this passes the quality "
+                "gate. "
+                f"Then a probe decides whether it stays. {SERVES}"
+            ),
+        ),
+        (
+            updated(approvalHours=72, isProbed=False),
+            (
+                "~ update movies-for-you: It moves to the new version if this passes the quality "
+                "gate "
+                f"and a person approves it within 72 hours. No probe is configured. {SERVES}"
+            ),
+        ),
+        (
+            updated(isGated=False, isProbed=False, servedVersionArn=None),
+            (
+                "~ update movies-for-you: It moves to the new version, because it has no gate. No "
+                "probe"
+                " is configured."
+            ),
+        ),
+        (updated(action="keep"), f"= keep movies-for-you: {SERVES}"),
+    ],
+)
+def test_a_campaign_is_a_line(step, text):
+    assert lines(trainings=[trained(campaigns=[step])])[1:] == [text]
+
+
+def test_problems_come_first_then_trials_and_warnings_last():
+    rows = lines(problems=["x; do y"], trials=[CAMPAIGN], imports=[imported()], warnings=["w"])
+    assert [row.partition(": ")[0] for row in rows] == [
+        "✗ problem",
+        "~ finish movies-for-you",
+        "+ import items",
+        "! warning",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "conclusion"),
+    [
+        ({"outcome": "REFUSED", "problems": ["x"]}, "Plan: refused, 1 problem."),
+        ({"outcome": "REFUSED", "problems": ["x", "y"]}, "Plan: refused, 2 problems."),
+        ({"outcome": "SKIPPED", "reason": "nothing is new"}, "Plan: skipped: nothing is new."),
+        (
+            {
+                "imports": [imported(), imported(action="keep")],
+                "trainings": [
+                    trained(campaigns=[updated()]),
+                    trained(action="use"),
+                    trained(action="hold back"),
+                ],
+                "expectedCost": 2.95,
+            },
+            (
+                "Plan: 1 to import, 1 to train, 1 to deploy without a training, 1 to update, 1 "
+                "held "
+                "back, 1 unchanged, about $2.95."
+            ),
+        ),
+    ],
+)
+def test_the_last_line_counts_what_changes(fields, conclusion):
+    assert conclusion_of(document(**fields)) == conclusion
+
+
+def test_durations_ages_and_sizes_have_their_natural_unit():
+    assert [duration_text(seconds) for seconds in (40, 60, 1500, 5040)] == [
+        "less than a minute",
+        "1 minute",
+        "25 minutes",
+        "1.4 hours",
+    ]
+    assert [age_text(hours) for hours in (-1, 0.5, 47, 49)] == [
+        "less than a minute",
+        "30 minutes",
+        "47.0 hours",
+        "2 days",
+    ]
+    assert [size_text(size) for size in (912, 43_100, 1_400_000, 2e9)] == [
+        "912 bytes",
+        "43.1 kB",
+        "1.4 MB",
+        "2.0 GB",
+    ]
