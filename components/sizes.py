@@ -14,7 +14,13 @@ from typing import NamedTuple
 import pulumi
 
 from . import iam
-from .args import CampaignArgs, RetrainingPipelineArgs, SolutionArgs
+from .args import (
+    MAX_OVERLAP_HOURS,
+    SECONDS_PER_HOUR,
+    CampaignArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+)
 from .lambda_functions import first_grants, later_grants
 from .naming import MAX_NAME_CHARACTERS, RANDOM_SUFFIX_CHARACTERS
 from .rules.arns import MAX_ARN_CHARACTERS, parse_arn
@@ -69,14 +75,28 @@ VERSION_ID_BYTES = 12
 
 EVENTS_PER_POLL = 9
 """A Choice, a Wait and a Task."""
-EVENTS_PER_PROBE = 7
-"""A Task and a Choice."""
-EVENTS_BESIDE_POLLS = 45
-"""The events of a campaign, a solution or a dataset beside its polls and probes."""
-POLLS_OF_EXPECTED_JOB, POLLS_OF_EXPECTED_UPDATE = 10, 5
-"""The polls of an import or a training, and of an update, that takes as long as expected."""
-MINUTES_PER_PROBE_TASK = 5
-"""The minutes for which one invocation of the probe sends requests."""
+EVENTS_PER_INVOCATION = 7
+"""A Task and a Choice: an invocation of a probe, or a poll that follows the last one at once."""
+EVENTS_OF_DATASET, EVENTS_OF_SOLUTION, EVENTS_OF_CAMPAIGN, EVENTS_OF_TRIAL = 11, 22, 41, 20
+"""The events of an iteration of each Map beside its polls and probes. There are 5 for a Task, 2 for
+another state, 2 more for a Map, and 2 for the iteration. A training is stopped, and a campaign is
+rolled back."""
+EVENTS_OF_RUN = 100
+"""The events of the states that are in no Map, beside the waits for an older run."""
+POLLS_OF_EXPECTED_JOB = 10
+"""The polls of an import or a training that takes as long as expected."""
+INVOCATION_SECONDS = 300
+"""The time for which one invocation polls, or sends the requests of a probe. An invocation follows
+the last one without a Wait until an update is a few minutes late."""
+EXPECTED_UPDATE_SECONDS = 25 * 60
+"""The longest time in which an update is expected (`functions/personalize/campaigns.py`)."""
+LATE_SHARE = 1 / 3
+"""The pauses between the polls of a late job, as a share of its delay (`pacing.py`, also the next
+two numbers)."""
+WAITED_DELAY_SECONDS = 135
+"""The delay from which the pauses are so long that they are Wait states: LATE_SHARE of it is 45."""
+EXPECTED_SPREAD = 1.29
+"""A job is late after this part of its expected duration."""
 
 
 def problems(args: RetrainingPipelineArgs) -> list[Problem]:
@@ -179,24 +199,30 @@ def policy_characters(args: RetrainingPipelineArgs) -> Mapping[str, int]:
 def history_events(args: RetrainingPipelineArgs) -> int:
     """Return the events of an execution with jobs that take until their deadlines.
 
-    If an import or a training does, the later jobs do not run. So either the training of a solution
-    takes as long as it may, or one update of each of its campaigns does: the update, or the
-    rollback after a failed probe. All other jobs take as long as expected. An execution that also
-    finishes trials of an earlier run has more events. They are not counted, because the campaigns
-    of these trials have been updated by the earlier run, and rarely more than a few are left.
+    Before the execution begins, it waits for an older one. An earlier run has left every campaign
+    on trial, and every trial ends with a rollback. Later every new version is rolled back too. All
+    this takes as long as expected, except for one job of each solution or campaign, which takes
+    until its deadline:
+
+    - If it is the training, the campaigns are not updated.
+    - If it is an update or a rollback, one of the up to four of the campaign is late. One that
+      hangs in the trial is not waited for again (`begin_trial`).
     """
     limits = args.limits
-    imports = len(args.datasets.configured()) * _events(POLLS_OF_EXPECTED_JOB)
-    late_training = _events(polls(limits.max_training_hours))
-    late_updates = _events(POLLS_OF_EXPECTED_UPDATE + polls(limits.max_campaign_hours))
-    return imports + sum(
-        max(
-            late_training,
-            _events(POLLS_OF_EXPECTED_JOB)
-            + sum(late_updates + _probe_events(campaign) for campaign in solution.campaigns),
-        )
-        for solution in args.solutions
-    )
+    expected_job = POLLS_OF_EXPECTED_JOB * EVENTS_PER_POLL
+    late_training = polls(limits.max_training_hours) * EVENTS_PER_POLL
+    late_update = late_update_events(limits.max_campaign_hours)
+    expected_update = expected_update_events()
+    events = EVENTS_OF_RUN + overlap_events(args)
+    events += len(args.datasets.configured()) * (EVENTS_OF_DATASET + expected_job)
+    for solution in args.solutions:
+        campaigns = len(solution.campaigns)
+        probes = sum(map(_probe_events, solution.campaigns))
+        trials = campaigns * (EVENTS_OF_TRIAL + 2 * expected_update) + probes
+        updates = campaigns * (EVENTS_OF_CAMPAIGN + expected_update + late_update) + probes
+        later = max(late_training, expected_job + updates)
+        events += math.ceil(EVENTS_OF_SOLUTION + trials + later)
+    return events
 
 
 def polls(hours: float) -> float:
@@ -206,7 +232,7 @@ def polls(hours: float) -> float:
     more and more rarely after it. tests/workflow/test_sizes.py compares this estimate with it.
     """
     window_hours = min(hours, 37)
-    return 22 + 5.2 * window_hours + math.log(hours / window_hours, 1.15)
+    return 22 + 5.2 * window_hours + math.log(hours / window_hours, 1 + LATE_SHARE)
 
 
 def _is_known(value: object) -> bool:
@@ -301,12 +327,42 @@ def _policy_characters(policy: iam.PolicyDocument) -> int:
     return len(json.dumps(policy, separators=(",", ":")))
 
 
-def _events(poll_count: float) -> int:
-    """Return the events of a job with this number of polls."""
-    return math.ceil(poll_count * EVENTS_PER_POLL) + EVENTS_BESIDE_POLLS
+def overlap_events(args: RetrainingPipelineArgs) -> int:
+    """Return the most events of the wait for an older run.
+
+    The pauses grow to 30 minutes, which takes 50 polls and 300 minutes (`functions/overlap.py`).
+    """
+    minutes = min(args.cadence_seconds / 2 / 60, MAX_OVERLAP_HOURS * 60)
+    return math.ceil(50 + max(0, minutes - 300) / 30) * EVENTS_PER_POLL
+
+
+def expected_update_events() -> int:
+    """Return the most events of the polls of an update that takes as long as expected.
+
+    The first poll comes after a Wait.
+    """
+    invocations = math.ceil(EXPECTED_UPDATE_SECONDS / INVOCATION_SECONDS)
+    return invocations * EVENTS_PER_INVOCATION + EVENTS_PER_POLL
+
+
+def late_update_events(hours: float) -> float:
+    """Return the most events of the polls of an update that ends after this time.
+
+    Nobody knows how long it was expected to take. A short one causes more polls with a Wait, and a
+    long one more without. The sum is largest if the time with Waits is `even_seconds`, or as near
+    to it as can be.
+    """
+    seconds = hours * SECONDS_PER_HOUR
+    waits_per_delay = EVENTS_PER_POLL / math.log(1 + LATE_SHARE)
+    even_seconds = waits_per_delay * INVOCATION_SECONDS / EVENTS_PER_INVOCATION
+    shortest_delay = seconds - EXPECTED_UPDATE_SECONDS * EXPECTED_SPREAD
+    delay = min(seconds, max(shortest_delay, even_seconds))
+    invocations = 1.5 + (seconds - delay + WAITED_DELAY_SECONDS) / INVOCATION_SECONDS
+    waits = max(0, math.log(delay / WAITED_DELAY_SECONDS, 1 + LATE_SHARE))
+    return invocations * EVENTS_PER_INVOCATION + waits * EVENTS_PER_POLL
 
 
 def _probe_events(campaign: CampaignArgs) -> int:
     """Return the events of the probes after an update and after its rollback."""
     minutes = campaign.probe.minutes if campaign.probe else 0
-    return 2 * math.ceil(minutes / MINUTES_PER_PROBE_TASK) * EVENTS_PER_PROBE
+    return 2 * math.ceil(minutes * 60 / INVOCATION_SECONDS) * EVENTS_PER_INVOCATION

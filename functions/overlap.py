@@ -29,7 +29,7 @@ LONGEST_OVERLAP = timedelta(hours=24)
 """A run waits for an older run at most this long (`components/args.py`)."""
 LONGEST_WAIT = timedelta(hours=1)
 """The longest time in a Wait state. A state machine that is deleted has to reach its end."""
-LONGEST_PAUSE = timedelta(minutes=10)
+LONGEST_PAUSE = timedelta(minutes=30)
 """The longest time between two checks for an older run."""
 PAUSE_SHARE = 0.1
 """A run that waits for an older run checks again after this share of its waiting time."""

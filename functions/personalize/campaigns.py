@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import clock
 from .jobs import postponed_job
+from .pacing import SHORT_JOB
 from .statuses import is_active, is_running, status_warnings
 from .versions import is_latest, version_created_at
 from .watch import watch
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 BUSY_PAUSE = 60
 """Seconds until the next try to update a campaign that is busy."""
+LONGEST_USUAL_UPDATE = SHORT_JOB
+"""Seconds. An update takes 8 to 25 minutes, as users of Personalize have seen. The service promises
+no time."""
 UPDATE_VISIBLE_AFTER = timedelta(minutes=10)
 """The time after which Describe certainly shows an update that was sent, and what it changed."""
 

@@ -23,11 +23,11 @@ EARLY_POLLS = 8
 SPREAD = 0.2
 """A share of the expected duration: twice the usual spread of 10% between runs. Nearly all jobs
 differ by less from the expected duration."""
-LATE_SHARE = 0.15
+LATE_SHARE = 1 / 3
 """A job that is later than expected is polled in pauses of this share of its delay. A create that
-is not possible yet is tried again in pauses of this share of the time since the first try. If all
-updates of 50 campaigns hang until their deadline, their polls still fit into the history of the
-execution, which has at most 25,000 events."""
+is not possible yet is tried again in pauses of this share of the time since the first try. If an
+earlier run has left 50 campaigns on trial, and then their updates hang until their deadline, the
+polls still fit into the history of the execution, which has at most 25,000 events."""
 AGE_SHARE = 0.05
 """A very old job of unknown duration is polled in pauses of this share of its age."""
 UNKNOWN_SHARE = 0.1

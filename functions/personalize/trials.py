@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from .. import clock
@@ -75,6 +76,8 @@ def begin_trial(
     if tags.trial and _has_moved(campaign, tags.trial, target):
         return job_on_trial(planned_campaign, tags, tags.trial, last_try, good=tags.good)
     reason = busy_reason(campaign)
+    if reason and _is_updated_for_too_long(settings, campaign):
+        return _job_of_hanging_update(settings, arn, reason, last_try)
     if reason is None:
         if job := _job_without_trial(client, campaign, tags, target):
             return job
@@ -181,6 +184,24 @@ def _job_for_gate(settings: Settings, arn: str, last_try: Job | None) -> Job:
     reason = "the quality gate has to judge the version again"
     job = _postponed_job(settings, arn, reason, last_try)
     return {**job, "phase": "CHANGED"} if job["phase"] == "AGAIN" else job
+
+
+def _is_updated_for_too_long(settings: Settings, campaign: CampaignTypeDef) -> bool:
+    """Return True if an update of the campaign is running that is past its deadline."""
+    update = running_update(campaign)
+    max_age = timedelta(hours=settings["limits"]["maxCampaignHours"])
+    return update is not None and clock.now() - update["creationDateTime"] >= max_age
+
+
+def _job_of_hanging_update(settings: Settings, arn: str, reason: str, last_try: Job | None) -> Job:
+    """Return the ended job of a campaign whose running update is past its deadline.
+
+    This run or an earlier one may have waited for the update in vain already.
+    """
+    max_hours = settings["limits"]["maxCampaignHours"]
+    job = _postponed_job(settings, arn, reason, last_try)
+    failure = f"gave up, because an update runs for more than {max_hours:g} hours: {reason}"
+    return {**job, "phase": "ENDED", "failure": failure}
 
 
 def _postponed_job(settings: Settings, arn: str, reason: str, last_try: Job | None) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .campaigns import LONGEST_USUAL_UPDATE
 from .tags import tags_of
 from .trial_tags import read_trial_tags
 from .trials import job_on_trial
@@ -44,7 +45,7 @@ def _campaign_on_trial(
     planned_campaign: PlannedCampaign = {
         "campaignArn": campaign["campaignArn"],
         "isProbed": campaign["probe"] is not None,
-        "durations": [],
+        "durations": [LONGEST_USUAL_UPDATE],
     }
     update = job_on_trial(planned_campaign, tags, trial, None, good=tags.good)
     # The run has reported these warnings when it found the trial.

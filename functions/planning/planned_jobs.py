@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..executions import is_resumed
 from ..personalize.approvals import is_refused
+from ..personalize.campaigns import LONGEST_USUAL_UPDATE
 from ..personalize.jobs import training_mode_of
 from ..personalize.ownership import version_name
 from ..personalize.statuses import is_active
@@ -166,12 +167,14 @@ def _planned_campaign(world: World, campaign: CampaignSettings) -> PlannedCampai
     """Return the update of a campaign.
 
     The update is expected to take as long as the last update. If the campaign was never updated, it
-    is expected to take as long as the creation of the campaign.
+    is expected to take as long as the creation of the campaign. But it is expected within
+    LONGEST_USUAL_UPDATE, because the last update may have been late or may have failed.
     """
     resource = world.campaigns[campaign["campaignArn"]]
     last_job = resource.get("latestCampaignUpdate") or resource
+    durations = durations_of([last_job]) or [LONGEST_USUAL_UPDATE]
     return {
         "campaignArn": campaign["campaignArn"],
         "isProbed": campaign["probe"] is not None,
-        "durations": durations_of([last_job]),
+        "durations": [min(seconds, LONGEST_USUAL_UPDATE) for seconds in durations],
     }

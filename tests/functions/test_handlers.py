@@ -209,7 +209,7 @@ def plan_retraining(personalize, s3, **_):
     expect_versions(personalize)
     expect_tags(personalize, CAMPAIGN)
     request = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
-    first_update = planned_campaign(durations=[1440000])
+    first_update = planned_campaign(durations=[1500])
     planned = plan(
         imports=[planned_import(durations=[])],
         newestImports={"interactions": None},

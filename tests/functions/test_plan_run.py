@@ -79,7 +79,7 @@ TWO_OF_EACH = {
 
 
 def test_a_run_imports_trains_and_updates_what_is_configured():
-    created_in = planned_campaign(durations=[1440000])
+    created_in = planned_campaign(durations=[1500])
     assert plan() == {
         "imports": [planned_import()],
         "newestImports": {"interactions": MONDAY},

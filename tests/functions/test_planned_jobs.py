@@ -74,12 +74,16 @@ def test_durations_are_those_of_versions_trained_with_this_mode():
     ("latest", "durations"),
     [
         ({"latestCampaignUpdate": campaign_update(status="ACTIVE")}, [60]),
-        ({"latestCampaignUpdate": campaign_update(status="UPDATE FAILED")}, []),
-        ({}, [1440000]),
+        ({"latestCampaignUpdate": campaign_update(status="UPDATE FAILED")}, [1500]),
+        ({}, [1500]),
+        ({"lastUpdatedDateTime": ago(499)}, [1500]),
+        ({"lastUpdatedDateTime": ago(500, seconds=-700)}, [700]),
     ],
-    ids=["updated", "failed", "never updated"],
+    ids=["updated", "failed", "never updated", "created late", "created in time"],
 )
-def test_the_duration_of_an_update_is_that_of_the_last_update_or_of_the_creation(latest, durations):
+def test_an_update_is_expected_to_take_as_long_as_the_last_one_but_at_most_25_minutes(
+    latest, durations
+):
     (planned,) = planned_solution(campaigns={CAMPAIGN: campaign(**latest)})["campaigns"]
     assert planned["durations"] == durations
 

@@ -275,6 +275,25 @@ def test_a_busy_campaign_is_tried_again_until_the_deadline(personalize, busy, ch
     assert (late["phase"], late["failure"]) == ("ENDED", f"gave up after 3 hours: {reason}")
 
 
+def test_a_campaign_whose_update_is_past_its_deadline_is_not_waited_for_again(personalize):
+    update = campaign_update(creationDateTime=ago(3))
+    expect_campaign(personalize, latestCampaignUpdate=update)
+    job = begin(personalize)
+    assert (job["phase"], job["failure"]) == (
+        "ENDED",
+        (
+            "gave up, because an update runs for more than 3 hours: the campaign is being updated "
+            f"to {VERSION}"
+        ),
+    )
+
+
+def test_an_update_that_is_not_past_its_deadline_is_waited_for(personalize, busy):
+    update = campaign_update(creationDateTime=ago(3, seconds=-1))
+    expect_campaign(personalize, latestCampaignUpdate=update)
+    assert begin(personalize) == busy
+
+
 def test_a_campaign_that_follows_the_newest_version_is_tried_again(personalize, busy):
     expect_campaign(personalize, campaignConfig={"syncWithLatestSolutionVersion": True})
     expect_newer_target(personalize)

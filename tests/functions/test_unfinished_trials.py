@@ -23,7 +23,7 @@ def expect_tags(personalize, **tags):
 
 def test_a_campaign_on_trial_is_found_with_its_update(personalize):
     expect_tags(personalize, **{**BEGUN, "trial": f"{VERSION} {iso(9)} {iso(99)}"})
-    planned = {"campaignArn": CAMPAIGN, "isProbed": True, "durations": []}
+    planned = {"campaignArn": CAMPAIGN, "isProbed": True, "durations": [1500]}
     times = {"trialBeganAt": iso(9), "rolledBackAt": iso(99)}
     update = update_on_trial(seconds=1, **times)
     assert unfinished_trials(personalize.client, PROBED) == {

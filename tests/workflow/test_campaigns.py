@@ -198,7 +198,8 @@ def test_the_run_waits_for_a_foreign_update_that_hangs_until_the_limit():
         execution = pipeline.run(skipImport=True)
         old = pipeline.versions()[0]
     assert failures(execution) == {
-        "home": f"gave up after 2 hours: the campaign is being updated to {old}"
+        "home": "gave up, because an update runs for more than 2 hours: the campaign is being "
+        f"updated to {old}"
     }
 
 

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from components import sizes
 from components.args import LimitsArgs
 from emulator.personalize import Switches
 from emulator.virtual.lambda_runtime import Fails
 from functions.personalize.tags import GOOD, TRIAL, VERDICT, tags_of
 from tests.workflow.answers import bad_answers
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
-from tests.workflow.summaries import outcomes, report
+from tests.workflow.summaries import failures, outcomes, report
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
 
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1")]))
@@ -239,6 +240,60 @@ def test_a_throttled_trial_is_finished_all_the_same(operation):
         execution = pipeline.machine.start({"trigger": "trial"}).wait()
         check_rolled_back(pipeline)
     assert trials(execution) == {"home": "ROLLED_BACK"}
+
+
+def put_on_trial(pipeline, bad, *names):
+    """Deploy a version as a run does that dies before the probe. The version in use is good."""
+    for name in names:
+        trial = {
+            TRIAL: f"{bad} {pipeline.clock.now().isoformat()}",
+            GOOD: pipeline.served_version(name),
+        }
+        pipeline.client.tag_resource(
+            resourceArn=campaign_arn(name),
+            tags=[{"tagKey": key, "tagValue": value} for key, value in trial.items()],
+        )
+        pipeline.foreign_update(bad, name)
+
+
+def test_a_run_with_trials_and_late_updates_has_fewer_events_than_computed():
+    """The trial of each campaign ends with a rollback, and the next update takes a long time."""
+
+    def hang(_event):
+        pipeline.inject_fault("hang", job="campaign-update", times=2)
+
+    with deploy(TWO, handlers=before_step("begin_trial", hang)) as pipeline:
+        good, bad = pipeline.served_version(), pipeline.foreign_training()
+        pipeline.sleep(3 * HOUR)
+        put_on_trial(pipeline, bad, "home", "mail")
+        pipeline.sleep(HOUR)
+        with bad_answers(pipeline, good_versions=[good]):
+            execution = pipeline.run(skipImport=True, force=True)
+    for name in ("home", "mail"):
+        line = f"trial at {campaign_arn(name)}: ROLLED_BACK"
+        assert any(warning.startswith(line) for warning in report(execution)["warnings"])
+    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED", "mail": "FAILED"}
+    limits = replace(pipeline.args.limits, max_training_hours=0.5)
+    args = replace(pipeline.args, limits=limits)
+    computed = sizes.history_events(args) - sizes.overlap_events(args)
+    assert 0.5 * computed < len(execution.events) < computed
+
+
+def test_a_run_does_not_wait_twice_for_an_update_that_hangs():
+    with deploy(PROBED) as pipeline:
+        old, bad = pipeline.served_version(), pipeline.foreign_training()
+        pipeline.sleep(3 * HOUR)
+        pipeline.inject_fault("hang", job="campaign-update")
+        put_on_trial(pipeline, bad, "home")
+        execution = pipeline.run(skipImport=True, force=True)
+        assert pipeline.served_version() == old
+    calls = [call.function for call in execution.calls]
+    assert calls.count("watch_campaign_update") > 1
+    assert calls.count("begin_trial") == 1
+    assert failures(execution) == {
+        "home": "gave up, because an update runs for more than 3 hours: the campaign is being "
+        f"updated to {bad}"
+    }
 
 
 def test_a_trial_that_cannot_be_read_fails_the_run_and_moves_nothing():
