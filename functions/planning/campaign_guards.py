@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ..personalize.campaigns import follows_newest
-from ..personalize.tags import GOOD, PREVIOUS, TRIAL, VERDICT
+from ..personalize.tags import CHECKED, GOOD, PREVIOUS, TRIAL, VERDICT
 from ..personalize.versions import is_latest
 from .world import newest_active
 
@@ -125,12 +125,14 @@ def campaigns_without_free_tags(situation: Situation) -> Iterator[str]:
     """
     for campaign in situation.solution["campaigns"]:
         arn = campaign["campaignArn"]
-        other_tags = set(situation.world.campaign_tags.get(arn, {})) - TRIAL_TAGS
-        excess = len(other_tags) + len(TRIAL_TAGS) - MAX_TAGS
+        tags = set(situation.world.campaign_tags.get(arn, {}))
+        pipeline_tags = TRIAL_TAGS | (tags & {CHECKED})
+        other_tags = tags - pipeline_tags
+        excess = len(other_tags) + len(pipeline_tags) - MAX_TAGS
         if excess > 0:
             yield (
-                f"{arn}: has {len(other_tags)} tags besides those of this pipeline, and a trial "
-                f"needs {len(TRIAL_TAGS)} of at most {MAX_TAGS}, so its solution is not trained; "
+                f"{arn}: has {len(other_tags)} tags besides those of this pipeline, which needs "
+                f"{len(pipeline_tags)} of at most {MAX_TAGS}, so its solution is not trained; "
                 f"remove {excess} of its tags"
             )
 

@@ -75,12 +75,12 @@ PERMISSIONS = {
             ["*"],
         ),
         allow(["personalize:DescribeDatasetGroup"], [f"{PERSONALIZE}:dataset-group/movies"]),
-        allow(["personalize:DescribeDataset"], DATASETS),
+        allow(["personalize:DescribeDataset", "personalize:TagResource"], DATASETS),
         allow(["personalize:DescribeSchema"], [f"{PERSONALIZE}:schema/*"]),
         allow(["personalize:DescribeDatasetImportJob", *TAGS_READ_AND_WRITTEN], ALL_IMPORT_JOBS),
-        allow(["personalize:DescribeSolution"], SOLUTIONS),
+        allow(["personalize:DescribeSolution", "personalize:TagResource"], SOLUTIONS),
         allow(["personalize:DescribeSolutionVersion", *TAGS_READ_AND_WRITTEN], VERSIONS),
-        allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS),
+        allow(TAG_CAMPAIGN, CAMPAIGNS),
         allow(["s3:ListBucket"], BUCKETS),
         allow(
             ["s3:GetObject"],
@@ -142,7 +142,7 @@ PERMISSIONS = {
     ],
     "evaluate_solution_version": [
         allow(TAG_CAMPAIGN, CAMPAIGNS),
-        allow(["personalize:GetSolutionMetrics", LIST_TAGS], VERSIONS),
+        allow(["personalize:GetSolutionMetrics", *TAGS_READ_AND_WRITTEN], VERSIONS),
     ],
     "begin_trial": [
         allow(TAG_CAMPAIGN, CAMPAIGNS),

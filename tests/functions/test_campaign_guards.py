@@ -170,8 +170,18 @@ def with_tags(count, *keys):
 def test_a_campaign_without_a_place_for_the_tags_of_a_trial_is_found():
     assert with_tags(48) == [
         (
-            f"{CAMPAIGN}: has 48 tags besides those of this pipeline, and a trial needs 4 of at "
-            "most 50, so its solution is not trained; remove 2 of its tags"
+            f"{CAMPAIGN}: has 48 tags besides those of this pipeline, which needs 4 of at most 50, "
+            "so its solution is not trained; remove 2 of its tags"
+        )
+    ]
+
+
+def test_the_time_of_the_last_check_takes_one_of_the_places():
+    assert with_tags(45, "retraining-checked") == []
+    assert with_tags(46, "retraining-checked") == [
+        (
+            f"{CAMPAIGN}: has 46 tags besides those of this pipeline, which needs 5 of at most 50, "
+            "so its solution is not trained; remove 1 of its tags"
         )
     ]
 
