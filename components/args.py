@@ -120,7 +120,10 @@ class CampaignArgs:
     """A campaign that serves the newest version of the solution."""
 
     campaign_arn: pulumi.Input[str]
-    """ARN of the campaign to update."""
+    """ARN of the campaign to update.
+
+    Remove a campaign only while no version is on trial there. No later run finishes its trial.
+    """
     probe: ProbeArgs | None = None
     """A request that is sent after each update. If it fails, the campaign moves back."""
 
