@@ -6,6 +6,8 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from components.state_machine.steps import STEPS
+from tests.workflow.stories import FAULTS as FAULTS_OF_STORIES
+from tests.workflow.stories import JOBS, WRITES
 from tests.world import HOUR
 
 READS = (
@@ -15,14 +17,6 @@ READS = (
     "ListSolutionVersions",
     "ListDatasetImportJobs",
 )
-WRITES = (
-    "CreateDatasetImportJob",
-    "CreateSolutionVersion",
-    "StopSolutionVersionCreation",
-    "TagResource",
-    "UpdateCampaign",
-)
-JOBS = ("dataset-import-job", "solution-version", "campaign-update")
 TIMES = (1, 2, 3)
 MOMENTS = (0, 1, 60, 310, 450, 600, 680, 745, 770, 820, 8 * HOUR)
 """Seconds after the start of the run: while it imports, trains, updates, probes, rolls back (if
@@ -141,10 +135,10 @@ def _without_the_impossible(drawn: tuple[Disturbance, ...]) -> list[Disturbance]
     return [item for item in drawn if (item.kind, item.where) != second_create]
 
 
+SHARED_KINDS = ("throttle", "server-error", "lost", "full", "fail", "hang")
+"""The kinds whose faults `stories.py` also has. The other kinds here end or delay a single run."""
 FAULTS: Mapping[str, Callable[[Disturbance], dict[str, object]]] = {
-    "throttle": lambda d: {"fault": "throttle", "operation": d.where, "times": d.times},
-    "server-error": lambda d: {"fault": "server-error", "operation": d.where, "times": d.times},
-    "lost": lambda d: {"fault": "lost-answer", "operation": d.where, "times": d.times},
+    **{kind: FAULTS_OF_STORIES[kind] for kind in SHARED_KINDS},
     "lost-500": lambda d: {
         "fault": "lost-answer",
         "operation": d.where,
@@ -157,10 +151,7 @@ FAULTS: Mapping[str, Callable[[Disturbance], dict[str, object]]] = {
         "times": d.times,
         "seconds": d.seconds,
     },
-    "full": lambda d: {"fault": "limit-exceeded", "operation": d.where, "times": d.times},
-    "fail": lambda d: {"fault": "fail", "job": d.where},
     "stop": lambda _: {"fault": "stop", "job": "solution-version"},
-    "hang": lambda d: {"fault": "hang", "job": d.where},
     "unknown": lambda d: {"fault": "unknown-status", "job": d.where},
     "take": lambda d: {"fault": "take", "job": d.where, "seconds": d.seconds},
 }

@@ -17,6 +17,7 @@ from tests.workflow.kills import Kills
 from tests.workflow.pipeline import deploy
 from tests.workflow.promises import (
     broken_promises,
+    imported_twice,
     missed_weeks,
     moved_to_older,
     paid_twice,
@@ -83,6 +84,11 @@ def test_a_pipeline_that_nobody_touches_trains_every_week(seed):
         problems = [
             *paid_twice(teller.truth, asked=[]),
             *moved_to_older(teller.truth),
+            *(
+                problem
+                for dataset in teller.truth.daily_datasets()
+                for problem in imported_twice(teller, dataset)
+            ),
             *(problem for ended in teller.ended for problem in wrong_report(ended)),
         ]
     assert problems == [], story
