@@ -50,7 +50,7 @@ def training_requested_by(situation: Situation) -> str | None:
         return "trainingMode"
     if not situation.settings["skipWhenUnchanged"]:
         return "skipWhenUnchanged"
-    if _receives_events(situation) and _is_outdated_by_events(situation):
+    if receives_events(situation) and _is_outdated_by_events(situation):
         return "events"
     return None
 
@@ -76,7 +76,7 @@ def needs_training(situation: Situation) -> bool:
     return is_requested and not version.belongs_to(situation.run["id"])
 
 
-def _receives_events(situation: Situation) -> bool:
+def receives_events(situation: Situation) -> bool:
     """Return True if the dataset group receives records that no import brings."""
     is_streamed = any(dataset.get("streamed") for dataset in situation.settings["datasets"])
     return is_streamed or bool(situation.world.event_trackers)

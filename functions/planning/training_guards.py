@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .campaign_guards import recipe_of
-from .news import up_to_date_version
+from .news import receives_events, up_to_date_version
 from .planned_imports import imports_to_do
 from .planned_jobs import newest_full_version
 
@@ -45,7 +45,7 @@ def update_without_full(situation: Situation) -> Iterator[str]:
 
 def update_without_news(situation: Situation) -> Iterator[str]:
     """Yield a message for a requested UPDATE of a solution that has nothing new to learn."""
-    has_news = imports_to_do(situation) or situation.world.event_trackers
+    has_news = imports_to_do(situation) or receives_events(situation)
     version = up_to_date_version(situation)
     if _requested_mode(situation) == "UPDATE" and not has_news and version is not None:
         yield (

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from emulator.personalize import Switches
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, problems_of, report
 from tests.world import (
@@ -94,6 +95,25 @@ def test_the_input_can_select_full():
         pipeline.run(skipImport=True)
         pipeline.run(skipImport=True, trainingMode="FULL", scheduledTime="2026-11-30T03:00:00Z")
         assert training_modes(pipeline) == ["FULL", "FULL"]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_requested_update_needs_new_data_which_may_be_streamed(is_streamed):
+    group = MOVIES.with_dataset("items", streamed=is_streamed)
+    # The emulator does not receive the records of PutItems.
+    with deploy(group, switches=Switches(update_needs_new_data=False)) as pipeline:
+        pipeline.run()
+        execution = pipeline.machine.start({"trainingMode": "UPDATE"}).wait()
+        newest = pipeline.versions()[-1]
+    if is_streamed:
+        assert report(execution)["solutions"][0]["trainingMode"] == "UPDATE"
+    else:
+        assert problems_of(execution) == [
+            (
+                f"{solution_arn()}: trainingMode UPDATE needs data that are newer than {newest}; "
+                "import new data, or start a run with trainingMode FULL"
+            )
+        ]
 
 
 def test_update_is_refused_if_the_recipe_does_not_support_it():
