@@ -56,3 +56,8 @@ SCHEDULE_GROUP = SCHEDULE
 QUEUE = NameRule(80, WORD)
 # The model has no limit and no pattern: https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
 TOPIC = NameRule(256, WORD)
+ALARM = NameRule(255, r"[^\x00-\x1f\x7f]+")
+# The model has no limit and no pattern: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
+DASHBOARD = NameRule(255, WORD)
+# The model also allows control characters, which no console shows.
+METRIC_FILTER = NameRule(512, r"[^:*\x00-\x1f\x7f]+")

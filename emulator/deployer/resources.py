@@ -1,6 +1,7 @@
 """The table of the resource types that the deployer supports."""
 
 from emulator.deployer import (
+    resources_cloudwatch,
     resources_events,
     resources_iam,
     resources_lambda,
@@ -19,4 +20,5 @@ ROWS: Rows = {
     **resources_sqs.ROWS,
     **resources_sns.ROWS,
     **resources_logs.ROWS,
+    **resources_cloudwatch.ROWS,
 }

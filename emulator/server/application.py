@@ -29,6 +29,7 @@ from emulator.server import (
     http,
     local_requests,
     log_filters,
+    ministack_alarms,
     ministack_internals,
 )
 from emulator.server.call_log import CallLog, Exchange
@@ -177,10 +178,15 @@ class Application:
 
 
 def _correct_ministack() -> None:
-    """Replace what MiniStack does differently from AWS in Lambda, Logs and Scheduler."""
+    """Replace what MiniStack does differently from AWS.
+
+    This concerns Lambda, Logs, Scheduler and CloudWatch.
+    """
     ministack_internals.guard_function_servers(local_requests.refusal_of_headers)
     ministack_internals.respond_to_functions_immediately()
     ministack_internals.wait_for_function_logs()
     ministack_internals.name_schedules_by_their_group()
     ministack_internals.store_keys_of_log_groups()
     ministack_internals.remove_every_named_tag()
+    ministack_alarms.keep_metric_queries()
+    ministack_alarms.record_actions()

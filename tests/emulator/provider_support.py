@@ -14,10 +14,14 @@ from emulator.deployer.service import Provider
 
 UNKNOWN = wire.UNKNOWN
 
+COMPOSITE_ALARM = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 FUNCTION = "aws:lambda/function:Function"
 GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 MACHINE = "aws:sfn/stateMachine:StateMachine"
+METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+METRIC_FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 PERMISSION = "aws:lambda/permission:Permission"
 QUEUE = "aws:sqs/queue:Queue"
 ROLE = "aws:iam/role:Role"

@@ -183,6 +183,52 @@ subscription = aws.sns.TopicSubscription(
     filter_policy=json.dumps({"outcome": ["FAILED"]}),
     raw_message_delivery=True,
 )
+alarm = aws.cloudwatch.MetricAlarm(
+    "errors",
+    alarm_description="A function ended with an error.",
+    metric_name="Errors",
+    namespace="Sample",
+    dimensions={"Pipeline": "sample"},
+    statistic="Sum",
+    period=300,
+    evaluation_periods=3,
+    datapoints_to_alarm=2,
+    threshold=1,
+    comparison_operator="GreaterThanOrEqualToThreshold",
+    treat_missing_data="notBreaching",
+    alarm_actions=[topic.arn],
+    ok_actions=[topic.arn],
+    tags=tags,
+)
+age_alarm = aws.cloudwatch.MetricAlarm(
+    "age",
+    metric_queries=[
+        {"id": "age", "expression": "FILL(m1, 100000)", "label": "hours", "return_data": True},
+        {"id": "m1", "metric": {
+            "namespace": "Sample", "metric_name": "AgeHours", "dimensions": {"Pipeline": "sample"},
+            "period": 3600, "stat": "Maximum",
+        }},
+    ],
+    evaluation_periods=3,
+    threshold=100,
+    comparison_operator="GreaterThanThreshold",
+)
+composite = aws.cloudwatch.CompositeAlarm(
+    "unhealthy",
+    alarm_name="sample-unhealthy",
+    alarm_rule=pulumi.Output.concat("ALARM(", alarm.name, ") OR ALARM(", age_alarm.name, ")"),
+    alarm_description="The pipeline is unhealthy.",
+    tags=tags,
+)
+dashboard = aws.cloudwatch.Dashboard(
+    "health", dashboard_name="sample-health", dashboard_body=json.dumps({"widgets": []})
+)
+metric_filter = aws.cloudwatch.LogMetricFilter(
+    "errors",
+    log_group_name=log_group.name,
+    pattern='{ $.level = "ERROR" }',
+    metric_transformation={"name": "Errors", "namespace": "Sample", "value": "1"},
+)
 pulumi.export("names", {
     "role": role.name, "roleArn": role.arn, "machineRoleArn": machine_role.arn,
     "schedulerRoleArn": scheduler_role.arn, "function": function.name,
@@ -190,7 +236,10 @@ pulumi.export("names", {
     "ruleArn": rule.arn, "queue": queue.url, "queueArn": queue.arn, "group": group.name,
     "groupArn": group.arn, "schedule": schedule.name, "scheduleArn": schedule.arn,
     "machine": machine.arn, "logGroupArn": log_group.arn, "topic": topic.arn,
-    "subscription": subscription.arn,
+    "subscription": subscription.arn, "alarm": alarm.name, "alarmArn": alarm.arn,
+    "ageAlarm": age_alarm.name, "composite": composite.alarm_name,
+    "compositeArn": composite.arn, "dashboard": dashboard.dashboard_name,
+    "logGroup": log_group.name, "metricFilter": metric_filter.name,
 })
 """
 
@@ -440,6 +489,82 @@ VIEWS = {
             "Attributes.Endpoint": "[queueArn]",
             "Attributes.FilterPolicy": {"outcome": ["FAILED"]},
             "Attributes.RawMessageDelivery": True,
+        },
+    ),
+    "alarm": View(
+        *("cloudwatch", "describe_alarms", {"AlarmNames": ["[alarm]"]}),
+        {
+            "MetricAlarms.0.AlarmArn": "[alarmArn]",
+            "MetricAlarms.0.AlarmDescription": "A function ended with an error.",
+            "MetricAlarms.0.MetricName": "Errors",
+            "MetricAlarms.0.Namespace": "Sample",
+            "MetricAlarms.0.Dimensions": [{"Name": "Pipeline", "Value": "sample"}],
+            "MetricAlarms.0.Statistic": "Sum",
+            "MetricAlarms.0.Period": 300,
+            "MetricAlarms.0.EvaluationPeriods": 3,
+            "MetricAlarms.0.DatapointsToAlarm": 2,
+            "MetricAlarms.0.Threshold": 1,
+            "MetricAlarms.0.ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "MetricAlarms.0.TreatMissingData": "notBreaching",
+            "MetricAlarms.0.AlarmActions": ["[topic]"],
+            "MetricAlarms.0.OKActions": ["[topic]"],
+        },
+    ),
+    "tags of the alarm": View(
+        *("cloudwatch", "list_tags_for_resource", {"ResourceARN": "[alarmArn]"}), {"Tags": TAGS}
+    ),
+    "alarm on metric math": View(
+        *("cloudwatch", "describe_alarms", {"AlarmNames": ["[ageAlarm]"]}),
+        {
+            "MetricAlarms.0.MetricName": None,
+            "MetricAlarms.0.Metrics": [
+                {
+                    "Id": "age",
+                    "Expression": "FILL(m1, 100000)",
+                    "Label": "hours",
+                    "ReturnData": True,
+                },
+                {
+                    "Id": "m1",
+                    "MetricStat": {
+                        "Metric": {
+                            "Namespace": "Sample",
+                            "MetricName": "AgeHours",
+                            "Dimensions": [{"Name": "Pipeline", "Value": "sample"}],
+                        },
+                        "Period": 3600,
+                        "Stat": "Maximum",
+                    },
+                    "ReturnData": False,
+                },
+            ],
+        },
+    ),
+    "composite alarm": View(
+        *("cloudwatch", "describe_alarms", {"AlarmTypes": ["CompositeAlarm"]}),
+        {
+            "CompositeAlarms.0.AlarmName": "sample-unhealthy",
+            "CompositeAlarms.0.AlarmRule": "ALARM([alarm]) OR ALARM([ageAlarm])",
+            "CompositeAlarms.0.AlarmDescription": "The pipeline is unhealthy.",
+        },
+    ),
+    "dashboard": View(
+        *("cloudwatch", "get_dashboard", {"DashboardName": "[dashboard]"}),
+        {"DashboardBody": {"widgets": []}},
+    ),
+    "metric filter": View(
+        *("logs", "describe_metric_filters", {"logGroupName": "[logGroup]"}),
+        {
+            "metricFilters.0.filterName": "[metricFilter]",
+            "metricFilters.0.filterPattern": '{ $.level = "ERROR" }',
+            "metricFilters.0.metricTransformations": [
+                {
+                    "metricName": "Errors",
+                    "metricNamespace": "Sample",
+                    "metricValue": "1",
+                    "unit": "None",
+                }
+            ],
         },
     ),
     "tags of the schedule group": View(

@@ -4,14 +4,19 @@ The calls go over gRPC to the emulator. What the real provider does is cited in 
 """
 
 import json
+import re
 from typing import NamedTuple
 
 import pytest
 from provider_support import (
+    COMPOSITE_ALARM,
+    DASHBOARD,
     FUNCTION,
     GROUP,
     LOG_GROUP,
     MACHINE,
+    METRIC_ALARM,
+    METRIC_FILTER,
     PERMISSION,
     QUEUE,
     ROLE,
@@ -283,6 +288,93 @@ LIFECYCLES = {
         updates=[{"policy": policy(allow("sns:Subscribe"))}],
         replacements=[{"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:other"}],
     ),
+    METRIC_ALARM: Lifecycle(
+        {
+            "alarmActions": ["[topicArn]"],
+            "alarmDescription": "A run failed.",
+            "comparisonOperator": "GreaterThanOrEqualToThreshold",
+            "evaluationPeriods": 3,
+            "datapointsToAlarm": 2,
+            "threshold": 1,
+            "metricName": "ExecutionsFailed",
+            "namespace": "AWS/States",
+            "dimensions": {"StateMachineArn": machine_arn("one")},
+            "statistic": "Sum",
+            "period": 300,
+            "treatMissingData": "notBreaching",
+            "tags": {"team": "ranking", "cost": "1"},
+        },
+        updates=[
+            {"alarmActions": None, "okActions": ["[topicArn]"]},
+            {"alarmDescription": None},
+            {"threshold": 2, "period": 60},
+            {"datapointsToAlarm": None},
+            {"treatMissingData": None},
+            {"dimensions": {"StateMachineArn": machine_arn("two")}},
+            {"actionsEnabled": False},
+            {"tags": {"team": "search"}},
+            {
+                "metricName": None,
+                "namespace": None,
+                "dimensions": None,
+                "statistic": None,
+                "period": None,
+                "metricQueries": [
+                    {"id": "age", "expression": "FILL(m1, 100000)", "returnData": True},
+                    {
+                        "id": "m1",
+                        "metric": {
+                            "namespace": "Sample",
+                            "metricName": "AgeHours",
+                            "dimensions": {"Pipeline": "one"},
+                            "period": 3600,
+                            "stat": "Maximum",
+                        },
+                    },
+                ],
+            },
+        ],
+        replacements=[{"name": "mine"}],
+    ),
+    COMPOSITE_ALARM: Lifecycle(
+        {
+            "alarmName": "unhealthy",
+            "alarmRule": "ALARM([alarm])",
+            "alarmDescription": "The pipeline is unhealthy.",
+            "okActions": ["[topicArn]"],
+            "tags": {"team": "ranking"},
+        },
+        updates=[
+            {"alarmRule": "ALARM([alarm]) OR OK([alarm])"},
+            {"alarmDescription": None, "okActions": None},
+            {"tags": {"team": "search"}},
+        ],
+        replacements=[{"alarmName": "mine"}, {"actionsEnabled": False}],
+    ),
+    DASHBOARD: Lifecycle(
+        {"dashboardName": "sample", "dashboardBody": json.dumps({"widgets": []})},
+        updates=[{"dashboardBody": json.dumps({"widgets": [], "start": "-P28D"})}],
+        replacements=[{"dashboardName": "mine"}],
+    ),
+    METRIC_FILTER: Lifecycle(
+        {
+            "logGroupName": "[logGroup]",
+            "pattern": '{ $.level = "ERROR" }',
+            "metricTransformation": {"name": "Errors", "namespace": "Sample", "value": "1"},
+        },
+        updates=[
+            {"pattern": '{ $.level = "WARN" }'},
+            {
+                "metricTransformation": {
+                    "name": "Errors",
+                    "namespace": "Sample",
+                    "value": "$.count",
+                    "unit": "Count",
+                }
+            },
+        ],
+        replacements=[{"logGroupName": "other"}, {"name": "mine"}],
+    ),
     SUBSCRIPTION: Lifecycle(
         {
             "topic": "[topicArn]",
@@ -338,16 +430,30 @@ def existing(aws, engine):
         "group": engine.create(GROUP, "lifecycle", {}).id,
         "rule": engine.create(RULE, "lifecycle", {"scheduleExpression": "rate(1 day)"}).id,
         "topicArn": engine.create(TOPIC, "lifecycle", {}).id,
+        "logGroup": engine.create(LOG_GROUP, "lifecycle", {}).id,
+        "alarm": engine.create(METRIC_ALARM, "lifecycle", ALARM).id,
     }
+
+
+ALARM = {
+    "comparisonOperator": "GreaterThanOrEqualToThreshold",
+    "evaluationPeriods": 1,
+    "threshold": 1,
+    "metricName": "Errors",
+    "namespace": "Sample",
+    "statistic": "Sum",
+    "period": 60,
+}
+"""The inputs of an alarm that a composite alarm can name."""
 
 
 def filled(value, existing):
     """Return a value in which `[name]` is replaced by the existing resource."""
-    if isinstance(value, str) and value.startswith("["):
-        return existing[value.strip("[]")]
+    if isinstance(value, str):
+        return re.sub(r"\[(\w+)\]", lambda match: existing[match[1]], value)
     if isinstance(value, dict):
         return {key: filled(item, existing) for key, item in value.items()}
-    return value
+    return [filled(item, existing) for item in value] if isinstance(value, list) else value
 
 
 def apply_change(inputs, change):

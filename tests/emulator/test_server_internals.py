@@ -12,7 +12,17 @@ import pytest
 from hypercorn.protocol.http_stream import HTTPStream
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc, s3, scheduler, sts
+from ministack.services import (
+    cloudwatch,
+    cloudwatch_logs,
+    eventbridge,
+    iam,
+    lambda_svc,
+    s3,
+    scheduler,
+    sns,
+    sts,
+)
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501
     StateTaskServiceLambda,
@@ -42,6 +52,10 @@ from emulator.server import ministack_internals
         (eventbridge, "_invoke_target", "target event rule view"),
         (eventbridge, "_put_events", "data allow_aws_source"),
         (scheduler, "start_scheduler", ""),
+        (cloudwatch, "_put_metric_alarm", "params cbor_data is_cbor is_json"),
+        (cloudwatch, "_dispatch_alarm_actions", "alarm old_state new_state reason"),
+        (cloudwatch, "_history_entries", ""),
+        (sns, "_topic_by_arn_any_scope", "topic_arn"),
         (sts, "register_session", "access_key session"),
         (lambda_svc, "function_policy_for_arn", "resource_arn"),
         (
@@ -147,6 +161,7 @@ def test_a_function_that_is_called_or_replaced_has_its_signature(owner, name, pa
         (s3._bucket_policies, "get_scoped"),  # noqa: SLF001
         (scheduler._schedules, "all_items"),  # noqa: SLF001
         (cloudwatch_logs._log_groups, "get"),  # noqa: SLF001
+        (cloudwatch._alarms, "get"),  # noqa: SLF001
     ],
 )
 def test_a_store_that_is_read_has_its_method(store, method):
