@@ -8,6 +8,7 @@ from retrain.commands import options
 from retrain.commands.adopt import adopt
 from retrain.commands.approve import approve, reject
 from retrain.commands.emulate import emulate
+from retrain.commands.history import history
 from retrain.commands.plan import plan
 from retrain.commands.rehearse import rehearse
 from retrain.commands.rollback import rollback
@@ -30,6 +31,7 @@ COMMANDS = {
         start,
         watch,
         stop,
+        history,
         rollback,
         approve,
         reject,

@@ -60,7 +60,7 @@ def imports_digest(jobs_of_datasets: JobsOfDatasets, created_at: datetime) -> st
     arns = sorted(
         job["datasetImportJobArn"]
         for jobs in jobs_of_datasets.values()
-        for job in _learned_jobs(jobs, created_at)
+        for job in learned_jobs(jobs, created_at)
     )
     return short_hash(" ".join(arns), IMPORTS_DIGITS)
 
@@ -86,10 +86,10 @@ def newest_end(jobs_of_datasets: JobsOfDatasets) -> datetime | None:
     return max(ends, default=None)
 
 
-def _learned_jobs(
+def learned_jobs(
     jobs: Sequence[DatasetImportJobSummaryTypeDef], created_at: datetime
 ) -> Sequence[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of one dataset whose data a training learns."""
+    """Return the import jobs of one dataset whose data a training learns, oldest first."""
     oldest_first = sorted(
         (
             job

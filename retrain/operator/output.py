@@ -12,6 +12,7 @@ from rich.text import Text
 from retrain.operator.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from rich.console import RenderableType
@@ -21,6 +22,13 @@ def print_result(result: RenderableType) -> None:
     """Print a result to stdout. A text is printed as it is, without markup and line breaks."""
     is_text = isinstance(result, str | Text)
     Console(soft_wrap=is_text).print(result, markup=False, highlight=False)
+
+
+def print_lines(lines: Iterable[Text]) -> None:
+    """Print lines to stdout. A terminal cuts the lines that are too long for it."""
+    console = Console()
+    for line in lines:
+        console.print(line, soft_wrap=not console.is_terminal, no_wrap=True, overflow="ellipsis")
 
 
 def print_json(document: object) -> None:

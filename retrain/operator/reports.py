@@ -124,6 +124,11 @@ def metric_change(values: MetricValues) -> str:
     return f"{text} ({new / live - 1:+.1%})"
 
 
+def metric_summary(values: MetricValues) -> str:
+    """Return the value of the new version and the change, like `0.2492 (+3.4%)`."""
+    return metric_change(values).rpartition("→ ")[2]
+
+
 def _number(value: float | None) -> str:
     """Return the value of a metric, or `none` if Personalize has no value."""
     return "none" if value is None else f"{value:.4f}"

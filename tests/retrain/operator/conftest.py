@@ -44,6 +44,12 @@ def account():
         yield deploy_stack(emulator, "dev", **SHORT_WAITS)
 
 
+@pytest.fixture(scope="session")
+def first_run(account):
+    """Return the first run, which imports and trains everything."""
+    return account.run(force=True)
+
+
 @pytest.fixture
 def stack(account, monkeypatch, install_pulumi):
     """Return the deployed stack. The Pulumi CLI prints its outputs, and polls follow at once."""

@@ -1,0 +1,57 @@
+"""The command `history`."""
+
+from typing import Annotated
+
+import typer
+
+from retrain.commands.options import (
+    EndpointOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    StackOption,
+    StateMachineOption,
+)
+from retrain.operator.access import Access
+from retrain.operator.history import history as list_runs
+from retrain.operator.history import version_arn_of, version_history
+from retrain.operator.target import find_target
+
+
+def history(
+    stack: StackOption = "dev",
+    *,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", "-n", metavar="NUMBER", min=1, max=1000, help="How many runs."),
+    ] = 10,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="Show where this solution version comes from instead: its run, its imports, its "
+            "metrics, verdicts, and who approved it. With its ARN this needs no stack. With a "
+            "stack, a name like movies/1a2b3c4d is enough.",
+        ),
+    ] = None,
+    state_machine_arn: StateMachineOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    endpoint_url: EndpointOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the last runs: outcome, duration, versions and metrics.
+
+    Step Functions keeps an execution for 90 days.
+
+    Exit code 0: the list was printed.
+    Exit code 2: there is no run or no version, or it cannot be read.
+    """
+    access = Access(region, profile, endpoint_url)
+    if version is not None and version.startswith("arn:"):
+        raise typer.Exit(version_history(access, version, as_json=json))
+    target = find_target(stack, state_machine_arn, access)
+    if version is not None:
+        arn = version_arn_of(target, version)
+        raise typer.Exit(version_history(target.access, arn, as_json=json))
+    raise typer.Exit(list_runs(target, limit=limit, as_json=json))

@@ -1,0 +1,193 @@
+"""The command `history`: lists the last runs of a pipeline."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING, TypedDict
+
+from rich.text import Text
+
+from functions.executions import configured_run_of, request_of, run_of
+from retrain.names import short_name
+from retrain.operator.errors import OperatorError
+from retrain.operator.follow import now
+from retrain.operator.lineage import read_lineage
+from retrain.operator.lineage_screen import lineage_table
+from retrain.operator.output import print_json, print_lines, print_result
+from retrain.operator.reports import metric_name, metric_summary, outcome_text, version_id
+from retrain.operator.runs import (
+    describe,
+    execution_of,
+    executions,
+    reason_without_report,
+    report_of,
+)
+from retrain.operator.texts import duration_text, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from functions.campaign_reports import CampaignReport
+    from functions.report import RunReport, SolutionReport
+    from retrain.operator.access import Access
+    from retrain.operator.target import Target
+
+INDENT = " " * 4
+
+
+class RunRow(TypedDict):
+    """One run of the list. `report` is null while the run is under way, or if it was aborted."""
+
+    executionArn: str
+    executionStatus: str
+    outcome: str
+    """The outcome in the report, or the status of the execution."""
+    runId: str | None
+    trigger: str
+    startedAt: datetime
+    stoppedAt: datetime | None
+    seconds: int
+    reason: str | None
+    """Why the run ended without a report, or null."""
+    report: RunReport | None
+
+
+def history(target: Target, *, limit: int, as_json: bool) -> int:
+    """Print the last runs, newest first. Return 0.
+
+    Raises OperatorError if the pipeline has not run yet.
+    """
+    rows = [_row(target, execution.arn) for execution in islice(executions(target), limit)]
+    if as_json:
+        print_json(rows)
+        return 0
+    if not rows:
+        raise OperatorError(
+            f"{target.name} has not run in the last 90 days; `{target.command('start')}` starts a "
+            "run"
+        )
+    print_lines(line for row in rows for line in _lines(row))
+    return 0
+
+
+def version_arn_of(target: Target, name: str) -> str:
+    """Return the ARN of a version that is named like `movies/1a2b3c4d`.
+
+    Raises OperatorError if the pipeline does not retrain such a solution.
+    """
+    solution, _, identifier = name.partition("/")
+    for settings in target.settings["solutions"]:
+        if identifier and short_name(settings["solutionArn"]) == solution:
+            return f"{settings['solutionArn']}/{identifier}"
+    names = ", ".join(short_name(row["solutionArn"]) for row in target.settings["solutions"])
+    raise OperatorError(
+        f"--version {name!r} is neither the ARN of a solution version nor a name like "
+        f"'movies/1a2b3c4d'; the pipeline retrains {names}"
+    )
+
+
+def version_history(access: Access, version_arn: str, *, as_json: bool) -> int:
+    """Print where a solution version comes from. Return 0. No stack is needed for this."""
+    lineage = read_lineage(access, version_arn)
+    if as_json:
+        print_json(lineage)
+    else:
+        print_result(lineage_table(lineage))
+    return 0
+
+
+def _row(target: Target, arn: str) -> RunRow:
+    """Return the row of an execution."""
+    client = target.access.step_functions
+    described = describe(client, arn)
+    execution, report = execution_of(described), report_of(client, described)
+    request = request_of(json.loads(described.get("input") or "{}"))
+    run_id = report["runId"] if report else None
+    if report is None and (configured := configured_run_of(client, arn)):
+        run_id = run_of(configured)["id"]
+    has_reason = report is None and not execution.is_running
+    return {
+        "executionArn": arn,
+        "executionStatus": execution.status,
+        "outcome": report["status"] if report else execution.status,
+        "runId": run_id,
+        "trigger": _trigger(request),
+        "startedAt": execution.started_at,
+        "stoppedAt": execution.stopped_at,
+        "seconds": round(execution.seconds(now())),
+        "reason": reason_without_report(described) if has_reason else None,
+        "report": report,
+    }
+
+
+def _trigger(request: object) -> str:
+    """Return what has started a run: `schedule`, `manual`, `resume`, `dry run` or `trial`."""
+    values = request if isinstance(request, dict) else {}
+    if values.get("dryRun"):
+        return "dry run"
+    return "resume" if "resume" in values else str(values.get("trigger", "manual"))
+
+
+def _lines(row: RunRow) -> Iterator[Text]:
+    """Yield the line of a run, and below it what the run has done."""
+    yield Text.assemble(
+        (time_text(row["startedAt"]), "bold"),
+        "  ",
+        outcome_text(row["outcome"]),
+        " " * (19 - len(row["outcome"])),
+        f"{duration_text(row['seconds']):<12}{row['trigger']:<10}{row['runId'] or ''}",
+    )
+    if row["reason"]:
+        yield Text(f"{INDENT}{row['reason']}")
+    if row["report"]:
+        yield from _report_lines(row["report"])
+
+
+def _report_lines(report: RunReport) -> Iterator[Text]:
+    """Yield what a run has done: why it did nothing, its imports, and its versions."""
+    if report["reason"]:
+        yield Text(f"{INDENT}{' '.join(report['reason'].split())}")
+    imported = [item["type"] for item in report["imports"] if item["outcome"] == "IMPORTED"]
+    if imported:
+        yield Text(f"{INDENT}imported {', '.join(imported)}")
+    for item in report["imports"]:
+        if item["outcome"] != "IMPORTED":
+            failure = item["failure"] or item["outcome"]
+            yield Text.assemble(INDENT, (f"import {item['type']}: {failure}", "red"))
+    for trial in report["trials"]:
+        yield _campaign_line(trial)
+    for solution in report["solutions"]:
+        yield from _solution_lines(solution)
+
+
+def _solution_lines(solution: SolutionReport) -> Iterator[Text]:
+    """Yield the version of a solution, and what happened to its campaigns."""
+    name, version = short_name(solution["solutionArn"]), solution["solutionVersionArn"]
+    mode = "foreign" if solution["adopted"] else solution["trainingMode"]
+    text = f"{short_name(version)} {mode}" if version else f"{name}: no version"
+    if solution["failure"]:
+        yield Text.assemble(INDENT, f"{text}, ", (solution["failure"], "red"))
+    else:
+        yield Text(f"{INDENT}{text}")
+    for campaign in solution["campaigns"]:
+        yield _campaign_line(campaign)
+
+
+def _campaign_line(campaign: CampaignReport) -> Text:
+    """Return what happened to a campaign, with the first metric that the gate compared."""
+    served, previous = campaign["servedVersionArn"], campaign["previousVersionArn"]
+    moved = ""
+    if served and previous and served != previous:
+        moved = f" {version_id(previous)} → {version_id(served)}"
+    metrics = "".join(
+        f", {metric_name(name)} {metric_summary(values)}"
+        for name, values in campaign["metrics"].items()
+    )
+    failure = f": {campaign['failure']}" if campaign["failure"] else ""
+    return Text.assemble(
+        f"{INDENT}campaign {short_name(campaign['campaignArn'])} ",
+        outcome_text(campaign["outcome"]),
+        f"{moved}{metrics}{failure}",
+    )

@@ -1,0 +1,283 @@
+"""Reads where a solution version comes from: its run, its data, its metrics and its verdicts.
+
+Everything is read from Personalize, so a version can be traced after its stack was destroyed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypedDict
+
+from botocore.exceptions import ClientError
+
+from functions.personalize.campaigns import describe_campaign, live_version
+from functions.personalize.digest import imports_digest, is_digest, learned_jobs
+from functions.personalize.import_lists import group_imports
+from functions.personalize.jobs import import_mode_of, training_mode_of
+from functions.personalize.lists import PAGE_SIZE
+from functions.personalize.statuses import is_active
+from functions.personalize.tags import (
+    ADOPTED,
+    APPROVED_AT,
+    APPROVED_BY,
+    ASKED,
+    BYTES,
+    CONFIRMED,
+    DAY,
+    DIGEST,
+    MIXED,
+    NOT_CONFIRMED,
+    REFUSED_BY,
+    REQUESTED_BY,
+    RUN,
+    VERDICT,
+    tags_of,
+)
+from functions.personalize.trial_tags import read_trial_tags
+from functions.personalize.versions import describe_version
+from retrain.operator.errors import OperatorError, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import (
+        DatasetImportJobSummaryTypeDef,
+        SolutionVersionTypeDef,
+    )
+
+    from functions.personalize.import_lists import GroupImports
+    from functions.workflow_settings import Tags
+    from retrain.operator.access import Access
+
+VERSION_ARN = re.compile(
+    r"arn:[^:]+:personalize:(?P<region>[a-z0-9-]+):\d{12}:solution/[^/]+/[^/$]+"
+)
+MAX_READ_IMPORTS = 60
+"""The number of import jobs of a dataset whose location and tags are read, newest first. A version
+of an INCREMENTAL dataset may have learned hundreds."""
+
+
+class LearnedImport(TypedDict):
+    """An import job whose data a version has learned. Personalize does not count the rows."""
+
+    datasetImportJobArn: str
+    importMode: str
+    createdAt: datetime
+    endedAt: datetime
+    dataLocation: str | None
+    day: str | None
+    """The day of the export, or null if its location has no `{date}`."""
+    bytes: int | None
+    """The size of the export when the import was planned, or null for a foreign import."""
+    runId: str | None
+    """The run that has created the job, or null for a foreign import."""
+    confirmed: bool
+    """True if the export did not change during the import."""
+
+
+class LearnedDataset(TypedDict):
+    """The import jobs of one dataset that a version has learned, newest first."""
+
+    type: str
+    datasetArn: str
+    imports: list[LearnedImport]
+    olderImports: int
+    """The number of further import jobs, which were not read."""
+
+
+class CampaignVerdict(TypedDict):
+    """What a campaign makes of a version."""
+
+    campaignArn: str
+    serves: bool
+    onTrial: bool
+    good: bool
+    """True if the campaign is rolled back to this version when its next version is bad."""
+    previous: bool
+    verdict: str | None
+    """REJECTED, ROLLED_BACK, or null."""
+
+
+class Approval(TypedDict):
+    """The answer of a person about a version. What there is not is null."""
+
+    askedAt: str | None
+    approvedBy: str | None
+    approvedAt: str | None
+    refusedBy: str | None
+
+
+class Lineage(TypedDict):
+    """A version, and where it comes from."""
+
+    solutionVersionArn: str
+    solutionArn: str
+    name: str | None
+    status: str
+    failure: str | None
+    recipeArn: str | None
+    trainingMode: str
+    trainingHours: float | None
+    createdAt: datetime
+    endedAt: datetime
+    runId: str | None
+    """The run that has trained or adopted the version, or null if no run knows it."""
+    isForeign: bool
+    """True if no run has trained the version."""
+    requestedBy: str | None
+    """What asked for the training although there may have been no new data, or null."""
+    verdict: str | None
+    """ROLLED_BACK if no run deploys the version again, or null."""
+    approval: Approval
+    datasets: list[LearnedDataset]
+    metrics: dict[str, float]
+    campaigns: list[CampaignVerdict]
+    warnings: list[str]
+
+
+def read_lineage(access: Access, version_arn: str) -> Lineage:
+    """Return where a version comes from.
+
+    Raises OperatorError if the ARN is not that of a version that exists.
+    """
+    match = VERSION_ARN.fullmatch(version_arn)
+    if match is None:
+        raise OperatorError(
+            f"--version {version_arn!r} is not the ARN of a solution version, for example "
+            "'arn:aws:personalize:eu-west-1:123456789012:solution/movies/1a2b3c4d'; "
+            "`retrain history` shows the versions of the last runs"
+        )
+    if access.region not in (None, match["region"]):
+        raise OperatorError(
+            f"--region is {access.region}, but the version {version_arn} is in {match['region']}; "
+            "leave --region out"
+        )
+    client = access.in_region(match["region"]).personalize
+    try:
+        version = describe_version(client, version_arn)
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+        raise OperatorError(
+            f"--version {version_arn} does not exist; it was deleted with its solution, or the "
+            "credentials are of another account"
+        ) from error
+    return _lineage(client, version_arn, version)
+
+
+def _lineage(
+    client: PersonalizeClient, version_arn: str, version: SolutionVersionTypeDef
+) -> Lineage:
+    """Return where a version that exists comes from."""
+    tags = tags_of(client, version_arn)
+    imports = group_imports(client, version["datasetGroupArn"])
+    return {
+        "solutionVersionArn": version_arn,
+        "solutionArn": version["solutionArn"],
+        "name": version.get("name"),
+        "status": version["status"],
+        "failure": version.get("failureReason"),
+        "recipeArn": version.get("recipeArn"),
+        "trainingMode": training_mode_of(version),
+        "trainingHours": version.get("trainingHours"),
+        "createdAt": version["creationDateTime"],
+        "endedAt": version["lastUpdatedDateTime"],
+        "runId": tags.get(RUN),
+        "isForeign": RUN not in tags or ADOPTED in tags,
+        "requestedBy": tags.get(REQUESTED_BY),
+        "verdict": tags.get(VERDICT),
+        "approval": {
+            "askedAt": tags.get(ASKED),
+            "approvedBy": tags.get(APPROVED_BY),
+            "approvedAt": tags.get(APPROVED_AT),
+            "refusedBy": tags.get(REFUSED_BY),
+        },
+        "datasets": [
+            _learned_dataset(client, arn, learned_jobs(jobs, version["creationDateTime"]))
+            for arn, jobs in imports.jobs.items()
+        ],
+        "metrics": _metrics(client, version_arn, version["status"]),
+        "campaigns": list(_campaigns(client, version_arn, version["solutionArn"])),
+        "warnings": list(_warnings(version, tags, imports)),
+    }
+
+
+def _learned_dataset(
+    client: PersonalizeClient, dataset_arn: str, jobs: Sequence[DatasetImportJobSummaryTypeDef]
+) -> LearnedDataset:
+    """Return the import jobs of a dataset that a version has learned. `jobs` are oldest first."""
+    newest_first = jobs[::-1]
+    return {
+        "type": dataset_arn.rpartition("/")[2],
+        "datasetArn": dataset_arn,
+        "imports": [_learned_import(client, job) for job in newest_first[:MAX_READ_IMPORTS]],
+        "olderImports": len(newest_first[MAX_READ_IMPORTS:]),
+    }
+
+
+def _learned_import(
+    client: PersonalizeClient, job: DatasetImportJobSummaryTypeDef
+) -> LearnedImport:
+    """Return an import job with its location and what its tags say."""
+    arn = job["datasetImportJobArn"]
+    described = client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
+    tags = tags_of(client, arn)
+    size = tags.get(BYTES, "")
+    return {
+        "datasetImportJobArn": arn,
+        "importMode": import_mode_of(job),
+        "createdAt": job["creationDateTime"],
+        "endedAt": job["lastUpdatedDateTime"],
+        "dataLocation": described["dataSource"].get("dataLocation"),
+        "day": tags.get(DAY),
+        "bytes": int(size) if size.isdecimal() else None,
+        "runId": tags.get(RUN),
+        "confirmed": tags.get(CONFIRMED, NOT_CONFIRMED) != NOT_CONFIRMED,
+    }
+
+
+def _metrics(client: PersonalizeClient, version_arn: str, status: str) -> dict[str, float]:
+    """Return the offline metrics of a version. Only an ACTIVE version has any."""
+    if not is_active(status):
+        return {}
+    return client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
+
+
+def _campaigns(
+    client: PersonalizeClient, version_arn: str, solution_arn: str
+) -> Iterator[CampaignVerdict]:
+    """Yield what each campaign of the solution makes of the version."""
+    pages = client.get_paginator("list_campaigns").paginate(
+        solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
+    )
+    for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
+        tags = tags_of(client, arn)
+        trial_tags = read_trial_tags(tags, solution_arn)
+        trial, words = trial_tags.trial, trial_tags.verdict.split()
+        has_verdict = len(words) > 1 and words[0] == version_arn
+        yield {
+            "campaignArn": arn,
+            "serves": live_version(describe_campaign(client, arn)) == version_arn,
+            "onTrial": trial is not None and trial.version_arn == version_arn,
+            "good": trial_tags.good == version_arn,
+            "previous": trial_tags.previous == version_arn,
+            "verdict": words[1] if has_verdict else None,
+        }
+
+
+def _warnings(version: SolutionVersionTypeDef, tags: Tags, imports: GroupImports) -> Iterator[str]:
+    """Yield what makes the lineage uncertain."""
+    if not imports.is_complete:
+        yield "the lists of import jobs are too long to be read in time, so imports may be missing"
+    if tags.get(MIXED) == "true":
+        yield "an import ended while the version trained, so it may have learned a part of it"
+    digest = tags.get(DIGEST, "")
+    if imports.is_complete and is_digest(digest):
+        listed = imports_digest(imports.jobs, version["creationDateTime"])
+        if not digest.startswith(f"{listed}-"):
+            yield (
+                "the tag of the version names other import jobs than the lists show now; import "
+                "jobs or datasets may have been deleted"
+            )

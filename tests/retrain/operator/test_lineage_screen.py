@@ -1,0 +1,195 @@
+"""Proves what is shown of a version, and what makes its lineage uncertain."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from functions.personalize.import_lists import GroupImports
+from retrain.operator import lineage as lineages
+from retrain.operator.lineage_screen import lineage_table
+from tests.retrain.builders import CAMPAIGN, HOME, NEW
+
+BEGAN_AT = datetime(2026, 11, 29, 4, tzinfo=UTC)
+NO_ANSWER = dict.fromkeys(("askedAt", "approvedBy", "approvedAt", "refusedBy"))
+NO_VERDICT = {
+    "campaignArn": CAMPAIGN,
+    **dict.fromkeys(("serves", "onTrial", "good", "previous"), False),
+    "verdict": None,
+}
+
+
+def learned(day=29, **changes):
+    """Return an import that a version has learned."""
+    return {
+        "datasetImportJobArn": f"{HOME}:dataset-import-job/a",
+        "importMode": "FULL",
+        "createdAt": BEGAN_AT,
+        "endedAt": datetime(2026, 11, day, 3, 20, tzinfo=UTC),
+        "dataLocation": "s3://exports/items.csv",
+        "day": f"2026-11-{day:02}",
+        "bytes": 1_400_000,
+        "runId": "20261129T030000Z",
+        "confirmed": True,
+        **changes,
+    }
+
+
+def lineage(**changes):
+    """Return the lineage of a version."""
+    return {
+        "solutionVersionArn": NEW,
+        "solutionArn": NEW.rpartition("/")[0],
+        "name": "a",
+        "status": "ACTIVE",
+        "failure": None,
+        "recipeArn": "arn:aws:personalize:::recipe/aws-sims",
+        "trainingMode": "FULL",
+        "trainingHours": 1.5,
+        "createdAt": BEGAN_AT,
+        "endedAt": BEGAN_AT + timedelta(hours=1),
+        "runId": "20261129T030000Z",
+        "isForeign": False,
+        "requestedBy": None,
+        "verdict": None,
+        "approval": NO_ANSWER,
+        "datasets": [],
+        "metrics": {},
+        "campaigns": [],
+        "warnings": [],
+        **changes,
+    }
+
+
+def shown(**changes):
+    """Return the lines of the screen of a lineage with these changes."""
+    console = Console(file=io.StringIO(), width=80)
+    console.print(lineage_table(lineage(**changes)))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def new_lines(**changes):
+    """Return the lines that these changes add or change."""
+    plain_lines = [" ".join(line.split()) for line in shown()]
+    lines = [" ".join(line.split()) for line in shown(**changes)]
+    return [line for line in lines if line not in plain_lines]
+
+
+def test_a_version_has_its_training_and_its_run():
+    assert shown() == [
+        "version  movies/00000002  ACTIVE",
+        "trained  2026-11-29 04:00 to 05:00 UTC, FULL, 1.50 training hours, aws-sims",
+        "by       run 20261129T030000Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"endedAt": BEGAN_AT + timedelta(hours=24)},
+            "trained 2026-11-29 04:00 to 2026-11-30 04:00 UTC, FULL, 1.50 training hours, aws-sims",
+        ),
+        (
+            {"trainingHours": None, "recipeArn": None, "trainingMode": "UPDATE"},
+            "trained 2026-11-29 04:00 to 05:00 UTC, UPDATE",
+        ),
+        (
+            {"runId": None, "isForeign": True},
+            "by no run of a pipeline: Personalize itself or a person has trained it",
+        ),
+        ({"isForeign": True}, "by not by a run: run 20261129T030000Z has found it and used it"),
+        ({"requestedBy": "force"}, "by run 20261129T030000Z, asked for by force"),
+        (
+            {"approval": {**NO_ANSWER, "askedAt": "then"}},
+            "approval asked for at then, without an answer",
+        ),
+        (
+            {"approval": {**NO_ANSWER, "askedAt": "t", "approvedBy": "ops", "approvedAt": "then"}},
+            "approved by ops at then",
+        ),
+        ({"approval": {**NO_ANSWER, "askedAt": "t", "refusedBy": "ops"}}, "refused by ops"),
+        ({"verdict": "ROLLED_BACK"}, "verdict ROLLED_BACK"),
+        ({"warnings": ["lists are long"]}, "warning lists are long"),
+    ],
+)
+def test_each_fact_is_a_line(changes, line):
+    assert " ".join(new_lines(**changes)) == line
+
+
+def test_a_failed_version_has_its_reason():
+    assert new_lines(status="CREATE FAILED", failure="no data") == [
+        "version movies/00000002 CREATE FAILED",
+        "failure no data",
+    ]
+
+
+def test_an_import_has_its_day_size_run_and_location():
+    foreign = dict.fromkeys(("day", "bytes", "runId", "dataLocation"))
+    imports = [learned(), {**learned(28), **foreign}]
+    dataset = {"type": "ITEMS", "datasetArn": "a", "imports": imports, "olderImports": 0}
+    assert new_lines(datasets=[dataset]) == [
+        "items FULL, ended 2026-11-29 03:20 UTC, export of 2026-11-29, 1.4 MB, run",
+        "20261129T030000Z",
+        "s3://exports/items.csv",
+        "FULL, ended 2026-11-28 03:20 UTC, foreign",
+    ]
+
+
+def test_only_the_last_imports_are_shown():
+    imports = [learned(day, importMode="INCREMENTAL") for day in range(20, 12, -1)]
+    dataset = {"type": "ITEMS", "datasetArn": "a", "imports": imports, "olderImports": 40}
+    empty = {"type": "USERS", "datasetArn": "b", "imports": [], "olderImports": 0}
+    lines = new_lines(datasets=[dataset, empty])
+    assert len([line for line in lines if "INCREMENTAL" in line]) == 5
+    assert lines[-2:] == ["and 43 earlier imports", "users no import before the training"]
+
+
+def test_metrics_are_sorted_by_name_and_number():
+    metrics = {"precision_at_10": 0.1, "precision_at_5": 0.2, "coverage": 0.9}
+    assert new_lines(metrics=metrics) == [
+        "metrics coverage 0.9000, precision@5 0.2000, precision@10 0.1000"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "does not serve it"),
+        ({"serves": True, "good": True}, "serves it"),
+        ({"serves": True, "onTrial": True}, "serves it, has it on trial"),
+        ({"good": True}, "rolls back to it"),
+        ({"previous": True, "verdict": "REJECTED"}, "had it before: REJECTED"),
+    ],
+)
+def test_a_campaign_says_what_it_makes_of_the_version(changes, line):
+    assert new_lines(campaigns=[{**NO_VERDICT, **changes}]) == [f"campaigns home-page {line}"]
+
+
+VERSION = {"creationDateTime": BEGAN_AT}
+NO_IMPORTS = GroupImports({}, is_complete=True)
+DIGEST_OF_NO_IMPORTS = "e3b0c44298fc1c149afbf4c8-00000000"
+
+
+@pytest.mark.parametrize(
+    ("tags", "imports", "beginnings"),
+    [
+        ({}, NO_IMPORTS, []),
+        ({"retraining-digest": "unknown"}, NO_IMPORTS, []),
+        ({"retraining-digest": DIGEST_OF_NO_IMPORTS}, NO_IMPORTS, []),
+        ({"retraining-digest": f"{'0' * 24}-{'0' * 8}"}, NO_IMPORTS, ["the tag of the version"]),
+        ({"retraining-mixed": "true"}, NO_IMPORTS, ["an import ended while"]),
+        (
+            {"retraining-digest": f"{'0' * 24}-{'0' * 8}"},
+            GroupImports({}, is_complete=False),
+            ["the lists of import jobs are too long"],
+        ),
+    ],
+)
+def test_what_makes_the_lineage_uncertain_is_a_warning(tags, imports, beginnings):
+    warnings = list(lineages._warnings(VERSION, tags, imports))  # noqa: SLF001
+    assert [
+        warning.startswith(beginning)
+        for warning, beginning in zip(warnings, beginnings, strict=True)
+    ] == [True] * len(beginnings)
