@@ -24,8 +24,6 @@ ReportsOn = Literal["always", "problems"]
 
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
-SPARE_HOURS = 2
-"""Hours of an execution for everything except jobs and probes."""
 MAX_OVERLAP_HOURS = 24
 """The most hours for which a run waits for an older run (`functions/overlap.py`)."""
 MODEL_AGE_FACTOR = 1.5
@@ -315,29 +313,6 @@ class RetrainingPipelineArgs:
         gap_seconds = rates.longest_seconds_between_runs(self.retraining_rate, self.timezone)
         hours = gap_seconds * MODEL_AGE_FACTOR / SECONDS_PER_HOUR + self.limits.max_training_hours
         return round(hours / HOURS_PER_DAY, 2)
-
-    @property
-    def execution_timeout_seconds(self) -> int:
-        """The seconds after which Step Functions ends an execution that is still running.
-
-        This is the longest time of all stages together and SPARE_HOURS more, so it ends only an
-        execution whose functions could not enforce the deadlines of its stages.
-        """
-        limits = self.limits
-        campaigns = [campaign for solution in self.solutions for campaign in solution.campaigns]
-        probe_minutes = [campaign.probe.minutes for campaign in campaigns if campaign.probe]
-        # An import may wait for a free slot until its deadline, and then run until the deadline.
-        import_hours = 2 * limits.max_import_hours
-        # In the same way, an update may first wait until its campaign is free.
-        update_hours = 2 * limits.max_campaign_hours
-        # After a failed probe, a second update rolls the campaign back.
-        rollback_hours = update_hours if probe_minutes else 0
-        hours = (
-            import_hours + limits.max_training_hours + update_hours + rollback_hours + SPARE_HOURS
-        )
-        # Before everything else, the run may wait for an older run.
-        hours += min(self.cadence_seconds / 2 / SECONDS_PER_HOUR, MAX_OVERLAP_HOURS)
-        return round(hours * SECONDS_PER_HOUR + max(probe_minutes, default=0) * 60)
 
 
 def camel_case(name: str) -> str:

@@ -36,7 +36,7 @@ LONGEST_DEADLINES: Mapping[str, LongestDeadline] = {
         72, "an import takes minutes to hours, and a longer import is stuck"
     ),
     "max_training_hours": LongestDeadline(
-        8400, "an execution with all its stages ends after a year"
+        4000, "an execution with all its stages ends after a year"
     ),
     "max_campaign_hours": LongestDeadline(
         24, "an update takes minutes, and a longer update is stuck"

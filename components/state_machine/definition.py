@@ -19,6 +19,7 @@ from .asl import (
     wait,
     watch,
 )
+from .longest_run import execution_timeout_seconds
 from .trial import TRIAL_RESULTS, finish_trial
 
 REPORTED_ERROR = "RetrainingFailed"
@@ -54,7 +55,7 @@ def definition(
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
         "StartAt": "Configure run",
-        "TimeoutSeconds": args.execution_timeout_seconds,
+        "TimeoutSeconds": execution_timeout_seconds(args),
         "States": {
             "Configure run": {
                 "Type": "Pass",

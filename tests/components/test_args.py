@@ -28,6 +28,7 @@ from components.args import (
     resolved,
 )
 from components.rules.pipeline import LONGEST_DEADLINES, MAX_PROBE_MINUTES, problems, warnings
+from components.state_machine.longest_run import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
 from functions.workflow_settings import Settings
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
@@ -288,38 +289,61 @@ def test_inputs_that_are_not_known_yet_have_no_problems_and_no_warnings():
 # --- deadlines -----------------------------------------------------------------------------------
 
 
+CAMPAIGNS = [
+    CampaignArgs(
+        campaign_arn=f"{PERSONALIZE}:campaign/{minutes}",
+        probe=ProbeArgs(user_id="u1", minutes=minutes),
+    )
+    for minutes in (6, 60)
+]
+OVERLAP_AND_SPARE_HOURS = 24 + 2
+
+
+def timeout_hours(args, **limits):
+    """Return the hours after which the state machine ends an execution, with these limits."""
+    return execution_timeout_seconds(replace(args, limits=LimitsArgs(**limits))) / 3600
+
+
 def test_the_state_machine_runs_longer_than_all_deadlines():
-    limits = LimitsArgs(max_import_hours=0.5, max_training_hours=8, max_campaign_hours=1)
-    campaigns = [
-        CampaignArgs(
-            campaign_arn=f"{PERSONALIZE}:campaign/{minutes}",
-            probe=ProbeArgs(user_id="u1", minutes=minutes),
-        )
-        for minutes in (1, 10)
-    ]
-    overlap_import_and_training = 24 + 2 * 0.5 + 8
-    assert (
-        minimal(limits=limits).execution_timeout_seconds
-        == (overlap_import_and_training + 2 * 1 + 2) * 3600
-    ), "an update waits for its campaign as long as it may run"
-    assert (
-        replace(with_solution(campaigns=campaigns), limits=limits).execution_timeout_seconds
-        == (overlap_import_and_training + 2 * 1 + 2 * 1 + 2) * 3600 + 10 * 60
-    ), "the longest probe, and a rollback that waits as an update does"
+    limits = {"max_import_hours": 0.5, "max_training_hours": 8}
+    imports, training = 4 * 0.5, 2 * 8
+    assert timeout_hours(minimal(), **limits) == OVERLAP_AND_SPARE_HOURS + imports + training, (
+        "two imports, and each waits as long as it may run, as the training does"
+    )
+    args = with_solution(campaigns=CAMPAIGNS)
+    trial, probes = 3 * 1.5, 2 * 1
+    assert timeout_hours(args, **limits, max_campaign_hours=1.5) == (
+        OVERLAP_AND_SPARE_HOURS + imports + training + 1.5 + 2 * (trial + probes)
+    ), "a trial is an update, a rollback that waits, and two probes; one may be left unfinished"
+
+
+def test_a_training_waits_for_running_imports_as_long_as_they_may_take():
+    assert timeout_hours(minimal(), max_import_hours=6, max_training_hours=1) == (
+        OVERLAP_AND_SPARE_HOURS + 4 * 6 + 6 + 1
+    )
+
+
+def test_a_trial_without_a_probe_has_time_for_a_rollback():
+    campaign = CampaignArgs(campaign_arn=f"{PERSONALIZE}:campaign/movies")
+    limits = {"max_import_hours": 1, "max_training_hours": 1, "max_campaign_hours": 1}
+    without_campaign = timeout_hours(with_solution(campaigns=[]), **limits)
+    assert timeout_hours(with_solution(campaigns=[campaign]), **limits) == (
+        without_campaign + 1 + 2 * 3
+    )
 
 
 def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
-    limits = LimitsArgs(**{name: longest.hours for name, longest in LONGEST_DEADLINES.items()})
+    limits = {name: longest.hours for name, longest in LONGEST_DEADLINES.items()}
     probe = ProbeArgs(user_id="u1", minutes=MAX_PROBE_MINUTES)
     campaign = CampaignArgs(campaign_arn=f"{PERSONALIZE}:campaign/movies", probe=probe)
-    args = replace(with_solution(campaigns=[campaign]), limits=limits)
-    assert problems(args) == []
-    assert args.execution_timeout_seconds <= 365 * 24 * 3600
+    args = with_solution(campaigns=[campaign])
+    assert problems(replace(args, limits=LimitsArgs(**limits))) == []
+    assert timeout_hours(args, **limits) <= 365 * 24
 
 
 def test_the_longest_run_includes_the_wait_for_an_older_run():
-    hours = {rate: minimal(retraining_rate=rate).execution_timeout_seconds / 3600 for rate in RATES}
-    assert [hours[rate] - hours[RATES[0]] for rate in RATES] == [0, 11, 23.5], (
+    hours = [timeout_hours(minimal(retraining_rate=rate)) for rate in RATES]
+    assert [each - hours[0] for each in hours] == [0, 11, 23.5], (
         "half of the time between two runs, and a day at most"
     )
 

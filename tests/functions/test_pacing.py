@@ -109,7 +109,7 @@ def test_without_known_durations_pauses_only_grow(elapsed, later):
 
 def test_without_known_durations_a_long_training_does_not_fill_the_history():
     elapsed, polls = 0.0, 0
-    while elapsed < 8400 * 3600:
+    while elapsed < 4000 * 3600:
         elapsed += pause([], elapsed)
         polls += 1
     assert polls < 250, "a poll is some nine of 25,000 events, which several solutions share"

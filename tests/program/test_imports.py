@@ -27,6 +27,7 @@ ROW_PARTS = {
 MAY_IMPORT = {
     "functions": {"functions"},
     "components.state_machine.asl": set(),
+    "components.state_machine.longest_run": {"components.args"},
     "components.state_machine.steps": set(),
     "components.state_machine.trial": {"components.state_machine.asl"},
     "components.rules.arns": {"components.rules.values"},
@@ -65,6 +66,7 @@ MAY_IMPORT = {
     "components.state_machine.definition": {
         "components.args",
         "components.state_machine.asl",
+        "components.state_machine.longest_run",
         "components.state_machine.trial",
     },
     "components.lambda_functions": {

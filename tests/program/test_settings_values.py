@@ -270,7 +270,7 @@ LIMITS = {
     "a training of more than a year": refused(
         "limits.maxTrainingHours",
         9000,
-        "is more than 8400 hours; set at most 8400, because an execution with all its stages ends "
+        "is more than 4000 hours; set at most 4000, because an execution with all its stages ends "
         "after a year",
     ),
     "a long campaign update": refused(

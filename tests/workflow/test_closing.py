@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from components.args import LimitsArgs
+from components.state_machine.longest_run import execution_timeout_seconds
 from emulator.virtual.lambda_runtime import Fails
 from functions import close_run
 from functions.errors import ServiceUnavailable
@@ -86,7 +87,7 @@ def test_the_machine_times_out_after_all_deadlines():
         started_at = pipeline.clock.now()
         time_out(pipeline, skipImport=True)
         assert pipeline.clock.now() - started_at == timedelta(
-            seconds=SHORT_LIMITS.args.execution_timeout_seconds
+            seconds=execution_timeout_seconds(SHORT_LIMITS.args)
         )
 
 
@@ -164,7 +165,7 @@ def test_closing_stops_only_the_trainings_of_this_run():
 def test_closing_stops_the_other_trainings_if_one_training_has_just_ended():
     two = SHORT_LIMITS.with_solutions(solution("taste"), solution("like", campaigns=[]))
     with deploy(two) as pipeline:
-        late = SHORT_LIMITS.args.execution_timeout_seconds + 30
+        late = execution_timeout_seconds(SHORT_LIMITS.args) + 30
         pipeline.inject_fault(
             "take", job="solution-version", of=solution_arn("taste"), seconds=late - 150
         )

@@ -1,0 +1,44 @@
+"""How long an execution takes if each of its stages takes as long as its deadline allows."""
+
+from ..args import MAX_OVERLAP_HOURS, SECONDS_PER_HOUR, RetrainingPipelineArgs
+
+SPARE_HOURS = 2
+"""Hours of an execution for everything except jobs and probes. A training that is stopped takes one
+of them at most (`functions/personalize/trainings.py`)."""
+
+
+def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
+    """Return the seconds after which Step Functions ends an execution that is still running.
+
+    This is the longest time of all stages together and SPARE_HOURS more, so it ends only an
+    execution whose functions could not enforce the deadlines of its stages.
+
+    Before it plans anything, a run waits for an older run, and then it finishes the trials that
+    earlier runs have left. So the time of a trial counts twice.
+    """
+    limits, trial_hours = args.limits, _trial_hours(args)
+    hours = min(args.cadence_seconds / 2 / SECONDS_PER_HOUR, MAX_OVERLAP_HOURS)
+    hours += trial_hours
+    # An import may wait for a free slot until its deadline, and then run until the deadline. If its
+    # export has changed meanwhile, it does so once more.
+    hours += 2 * 2 * limits.max_import_hours
+    # A training may first wait for imports that the run did not start, or for a free slot.
+    hours += max(limits.max_import_hours, limits.max_training_hours) + limits.max_training_hours
+    if trial_hours:
+        # An update may first wait until its campaign is free.
+        hours += limits.max_campaign_hours + trial_hours
+    return round((hours + SPARE_HOURS) * SECONDS_PER_HOUR)
+
+
+def _trial_hours(args: RetrainingPipelineArgs) -> float:
+    """Return the hours of the longest trial, or 0 if there is no campaign.
+
+    A trial is an update, its probe, a rollback and the probe after the rollback. A rollback may
+    wait until its campaign is free. It can happen without a probe too, after an error. Trials of
+    several campaigns run at the same time.
+    """
+    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    if not campaigns:
+        return 0
+    probe_minutes = max(campaign.probe.minutes if campaign.probe else 0 for campaign in campaigns)
+    return 3 * args.limits.max_campaign_hours + 2 * probe_minutes / 60
