@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.client import BaseClient
     from botocore.model import OperationModel
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize_runtime import PersonalizeRuntimeClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 Client = TypeVar("Client", bound="BaseClient")
@@ -32,6 +34,8 @@ Client = TypeVar("Client", bound="BaseClient")
 READ_ATTEMPTS = 4
 """A client for reads sends a request at most this number of times."""
 WRITE_ATTEMPTS = 1
+DELIVERY_ATTEMPTS = 2
+"""A message and an event together may take as long as a read, because the report has 120 s."""
 THROTTLING_CODES = frozenset(
     {
         "ThrottlingException",
@@ -89,6 +93,18 @@ def stepfunctions() -> SFNClient:
 def scheduler() -> EventBridgeSchedulerClient:
     """Return the client of EventBridge Scheduler."""
     return with_transient_errors(boto3.client("scheduler", config=_config(READ_ATTEMPTS)))
+
+
+@functools.cache
+def sns() -> SNSClient:
+    """Return the client of SNS. A lost response may lead to a second message."""
+    return boto3.client("sns", config=_config(DELIVERY_ATTEMPTS))
+
+
+@functools.cache
+def events() -> EventBridgeClient:
+    """Return the client of EventBridge. A lost response may lead to a second event."""
+    return boto3.client("events", config=_config(DELIVERY_ATTEMPTS))
 
 
 def _config(attempts: int) -> Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from . import clock, metrics
 from .aws import stepfunctions, write_client
@@ -16,13 +16,14 @@ from .executions import (
     run_of,
     unreported_error,
 )
-from .log import log_report
 from .personalize.import_lists import imports_of_run
 from .personalize.standings import read_standings
 from .personalize.statuses import is_running
 from .personalize.trainings import stop_training
 from .personalize.versions import versions_of_run
 from .report import RunReport, report_of
+from .report_delivery import send_report
+from .report_event import Sender, sender_of
 from .trial_executions import finish_trials_later
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from .campaign_reports import Standings
     from .contract import ConfiguredRun, FinishedRun, Run, StartedRun
-    from .workflow_settings import Settings
+    from .workflow_settings import NotificationSettings, Settings
 
 MAX_CREATION_DELAY = timedelta(minutes=1)
 """A function that was running when the execution ended may create a job within this time."""
@@ -57,13 +58,19 @@ class Detail(TypedDict):
 
 
 class StatusChange(TypedDict):
-    """The event. Its status may be out of date, so the function describes the execution."""
+    """The event. Its status may be out of date, so the function describes the execution.
+
+    The rule adds where to send the report of a run whose state machine was deleted. The rule of
+    earlier releases does not.
+    """
 
     detail: Detail
+    pipeline: NotRequired[str]
+    notifications: NotRequired[NotificationSettings]
 
 
 def handler(event: StatusChange, _context: object) -> RunReport | None:
-    """Stop the overdue trainings of the run, and return its report, which is also logged.
+    """Stop the overdue trainings of the run, send its report, and return it.
 
     If a version is still on trial, start an execution that finishes the trial. Nothing happens if
     the run has sent its report. The handler may be called more than once for a run.
@@ -74,7 +81,7 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
     try:
         return _close_run(event["detail"])
     except stepfunctions().exceptions.ExecutionDoesNotExist:
-        return log_report("close_run", _report_of_deleted_run(event["detail"]))
+        return _report_deleted_run(event)
 
 
 def _close_run(detail: Detail) -> RunReport | None:
@@ -98,7 +105,7 @@ def _close_run(detail: Detail) -> RunReport | None:
     trials_note = _finish_trials(document["run"], standings, status=error["Error"])
     report = report_of(document, standings, trials_note)
     metrics.ended_run(configured["settings"], document["run"], report["status"])
-    return log_report("close_run", report)
+    return send_report("close_run", sender_of(configured["settings"]), document, report, standings)
 
 
 def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:
@@ -111,12 +118,13 @@ def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:
     return finish_trials_later(stepfunctions(), run, standings)
 
 
-def _report_of_deleted_run(detail: Detail) -> RunReport:
-    """Return the report of a run whose execution does not exist any more.
+def _report_deleted_run(event: StatusChange) -> RunReport:
+    """Send the report of a run whose execution does not exist any more, and return it.
 
     Raises:
         ServiceUnavailable: the execution has just ended, so it may only not be visible yet.
     """
+    detail = event["detail"]
     arn = detail["executionArn"]
     if clock.now() - datetime.fromtimestamp(detail["stopDate"] / 1000, UTC) < MAX_DESCRIPTION_DELAY:
         raise ServiceUnavailable(f"Step Functions answers that {arn} does not exist")
@@ -124,7 +132,9 @@ def _report_of_deleted_run(detail: Detail) -> RunReport:
         "run": run_of(_started_run(detail)),
         "error": {"Error": "ExecutionDoesNotExist", "Cause": DELETED},
     }
-    return report_of(document)
+    name = machine_arn_of(arn).rpartition(":")[2]
+    sender = Sender(event.get("pipeline", name), event.get("notifications"))
+    return send_report("close_run", sender, document, report_of(document))
 
 
 def _run_without_input(detail: Detail) -> ConfiguredRun:

@@ -3,7 +3,6 @@
 import logging
 
 from .contract import BegunRun, Job, PlannedRun, Run, UnfinishedTrials
-from .report import RunReport
 
 logger = logging.getLogger("retraining")
 # At the level INFO, botocore logs where it found its credentials.
@@ -76,12 +75,3 @@ def log_campaign(step: str, run: Run, campaign_arn: str, outcome: str) -> None:
         outcome,
         extra={"step": step, "runId": run["id"], "arn": campaign_arn, "outcome": outcome},
     )
-
-
-def log_report(step: str, report: RunReport) -> RunReport:
-    """Log the text of the report of a run, and return the report."""
-    logger.info(
-        report["text"],
-        extra={"step": step, "runId": report["runId"], "outcome": report["status"]},
-    )
-    return report

@@ -3,14 +3,15 @@
 from . import metrics
 from .aws import read_client, stepfunctions
 from .contract import FinishedRun
-from .log import log_report
 from .personalize.standings import read_standings
 from .report import ReportedRun, output_of, report_of, run_of_document
+from .report_delivery import send_report
+from .report_event import sender_of
 from .trial_executions import finish_trials_later
 
 
 def handler(event: FinishedRun, _context: object) -> ReportedRun:
-    """Return the output of the execution with the report of the run, and log the report.
+    """Return the output of the execution with the report of the run, and send the report.
 
     If a version is still on trial, start an execution that finishes the trial.
     """
@@ -18,4 +19,5 @@ def handler(event: FinishedRun, _context: object) -> ReportedRun:
     trials_note = finish_trials_later(stepfunctions(), run_of_document(event), standings)
     report = report_of(event, standings, trials_note)
     metrics.ended_run(event["settings"], run_of_document(event), report["status"])
-    return output_of(event, log_report("report_outcome", report))
+    send_report("report_outcome", sender_of(event["settings"]), event, report, standings)
+    return output_of(event, report)

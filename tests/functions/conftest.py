@@ -10,10 +10,11 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from functions import aws
+from functions import aws, report_delivery
 from functions import clock as functions_clock
 from functions.aws import with_transient_errors
 from tests.functions.samples import NOW, REGION
+from tests.inbox import Inbox
 
 
 class ManualClock:
@@ -101,6 +102,15 @@ def s3(clients, monkeypatch):
 def scheduler(clients, monkeypatch):
     monkeypatch.setattr(aws, "scheduler", lambda: clients["scheduler"])
     yield from stubbed(clients["scheduler"])
+
+
+@pytest.fixture(autouse=True)
+def inbox(monkeypatch):
+    """Return the receiver of all messages and events."""
+    receiver = Inbox()
+    monkeypatch.setattr(report_delivery, "sns", lambda: receiver)
+    monkeypatch.setattr(report_delivery, "events", lambda: receiver)
+    return receiver
 
 
 @pytest.fixture(autouse=True)

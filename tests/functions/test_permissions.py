@@ -19,14 +19,18 @@ PREFIXES = {
     "personalize": "personalize",
     "personalize-runtime": "personalize",
     "s3": "s3",
+    "events": "events",
     "scheduler": "scheduler",
+    "sns": "sns",
     "stepfunctions": "states",
 }
 """Service as boto3 names it -> the prefix of its IAM actions."""
 CLIENTS = {
     "PersonalizeClient": "personalize",
     "PersonalizeRuntimeClient": "personalize-runtime",
+    "EventBridgeClient": "events",
     "S3Client": "s3",
+    "SNSClient": "sns",
     "SFNClient": "stepfunctions",
     "BaseClient": None,
     "Client": None,
@@ -40,6 +44,9 @@ IMPLIED = {
     "create_solution_version": {"personalize:TagResource"},
     # S3 decrypts an object only if the caller may use its key.
     "plan_retraining": {"kms:Decrypt"},
+    # The publisher to an encrypted topic uses the key of the topic.
+    "report_outcome": {"kms:GenerateDataKey", "kms:Decrypt"},
+    "close_run": {"kms:GenerateDataKey", "kms:Decrypt"},
 }
 """Actions that a request needs beside the action of its operation."""
 

@@ -144,7 +144,13 @@ ORDER = (
     ("functions.campaign_reports",),
     ("functions.trial_executions",),
     ("functions.dry_run",),
+    ("functions.report_words", "functions.report_links"),
+    ("functions.failing_step",),
     ("functions.report",),
+    ("functions.report_event",),
+    ("functions.report_advice",),
+    ("functions.report_message",),
+    ("functions.report_delivery",),
     ("functions.log",),
     tuple(f"functions.{step}" for step in STEPS),
 )

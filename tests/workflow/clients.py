@@ -15,6 +15,7 @@ from moto.core.models import botocore_stubber
 
 from emulator.personalize import ApiError, Caller, NoResponse, Personalize, attach
 from functions import aws
+from tests.inbox import Inbox
 from tests.workflow.bucket import Bucket
 from tests.world import ACCOUNT, REGION
 
@@ -67,11 +68,14 @@ def shared_clients() -> Mapping[str, object]:
 
 @contextmanager
 def use_shared_clients(
-    personalize: Personalize, bucket: Bucket, schedule_changed_at: Callable[[], datetime]
+    personalize: Personalize,
+    bucket: Bucket,
+    inbox: Inbox,
+    schedule_changed_at: Callable[[], datetime],
 ) -> Iterator[None]:
     """Make the functions use the shared clients and these services inside the block."""
-    clients = {**shared_clients(), "s3": bucket}
-    names = (*CLIENTS_OF_FUNCTIONS, "s3")
+    clients = {**shared_clients(), "s3": bucket, "sns": inbox, "events": inbox}
+    names = (*CLIENTS_OF_FUNCTIONS, "s3", "sns", "events")
     for name in names:
         # The modules of `functions` have imported these functions, so only their caches can change.
         getattr(aws, name).cache_clear()

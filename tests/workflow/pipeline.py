@@ -17,6 +17,7 @@ from emulator.virtual.lambda_runtime import Fails, Handler
 from emulator.virtual.step_functions import Execution, Machine, StartedExecution, StepFunctions
 from emulator.virtual.virtual_time import VirtualClock
 from functions import clock as functions_clock
+from tests.inbox import Inbox
 from tests.workflow.bucket import Bucket
 from tests.workflow.clients import FUNCTIONS, shared_clients, use_shared_clients
 from tests.world import (
@@ -63,6 +64,8 @@ class Pipeline:
     personalize: Personalize
     group: DatasetGroup
     bucket: Bucket
+    inbox: Inbox = field(default_factory=Inbox)
+    """The messages and events of the runs."""
     prefix: str = PREFIX
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     """The functions that are replaced, by step."""
@@ -223,7 +226,9 @@ def deploy(
             handlers=handlers or {},
         )
         with (
-            use_shared_clients(personalize, bucket, lambda: pipeline.schedule_changed_at),
+            use_shared_clients(
+                personalize, bucket, pipeline.inbox, lambda: pipeline.schedule_changed_at
+            ),
             patch.object(import_jobs, "read_csv", READ_CSV_ONCE),
             # botocore sleeps between the attempts of a request.
             patch("botocore.endpoint.time", SimpleNamespace(sleep=clock.sleep)),

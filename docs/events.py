@@ -1,0 +1,198 @@
+"""Prints the page of the event about a run, whose parts are in `functions/report_event.py`.
+
+Use: `python -m docs.events > docs/events.md`.
+"""
+
+import ast
+import inspect
+import json
+import sys
+import types
+from collections.abc import Iterator
+from typing import Literal, get_args, get_origin, get_type_hints, is_typeddict
+
+from functions import report_event
+from functions.contract import Outcome
+
+JSON_TYPES: dict[object, str] = {str: "string", int: "number", float: "number", bool: "boolean"}
+EXAMPLE = {
+    "schemaVersion": 1,
+    "pipeline": "retraining-prod",
+    "outcome": "DEPLOYED",
+    "runId": "20261130T030000Z",
+    "trigger": "schedule",
+    "isDryRun": False,
+    "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
+    "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-1a2b3c4",
+    "startedAt": "2026-11-30T03:00:00.000Z",
+    "endedAt": "2026-11-30T06:12:07.501000+00:00",
+    "seconds": 11527.501,
+    "reason": None,
+    "failingStep": None,
+    "trainingHours": 4.4,
+    "trainingCost": 1.06,
+    "imports": [
+        {
+            "type": "interactions",
+            "outcome": "IMPORTED",
+            "datasetImportJobArn": "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/"
+            "0a1b2c3d-20261130T030000Z-interactions-1",
+            "bytes": 1234567890,
+            "dataWrittenAt": "2026-11-30T01:14:00+00:00",
+            "seconds": 930.0,
+            "failure": None,
+        }
+    ],
+    "solutions": [
+        {
+            "solutionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste",
+            "outcome": "DEPLOYED",
+            "solutionVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
+            "trainingMode": "FULL",
+            "isTrained": True,
+            "trainingHours": 4.4,
+            "seconds": 7260.0,
+            "failure": None,
+            "campaigns": [
+                {
+                    "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
+                    "outcome": "DEPLOYED",
+                    "previousVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/"
+                    "taste/0c9d",
+                    "servedVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/"
+                    "taste/6f1b",
+                    "metrics": {
+                        "precision_at_10": {"new": 0.12, "live": 0.112, "change": 0.071429}
+                    },
+                    "seconds": 960.0,
+                    "failure": None,
+                }
+            ],
+        }
+    ],
+    "trials": [],
+    "serving": [
+        {
+            "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
+            "isKnown": True,
+            "servedVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
+            "versionOnTrial": None,
+        }
+    ],
+    "warnings": [],
+    "isComplete": True,
+    "links": {
+        "execution": "https://console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/"
+        "details/arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
+        "dashboard": None,
+    },
+}
+"""The detail of an event about a good run."""
+
+PAGE = """\
+# Events
+
+This page is generated from `functions/report_event.py`: `python -m docs.events > docs/events.md`.
+
+After each run, the pipeline puts one event on the default event bus of its account and region. It
+says the same as the [message](operations.md#messages), as JSON. Its source is `{source}` and its
+detail type `{detail_type}`. `notifications.on` has no influence on it. An execution that was to
+finish trials, and had none to finish, sends none.
+
+EventBridge and the functions may send an event twice, so compare `executionArn`. An event has at
+most {max_bytes:,} bytes: if it would have more, texts are shortened or parts left out, and
+`isComplete` is false.
+
+This rule matches the runs of one pipeline that need a person:
+
+```json
+{pattern}
+```
+
+## The detail
+
+The field `detail` of the event has these keys. A key keeps its name and its meaning while
+`schemaVersion` is {version}. A newer release may add keys. `outcome` is one of {outcomes}
+([what they mean](operations.md#outcomes)).
+
+{tables}
+
+## Example
+
+```json
+{example}
+```
+"""
+TITLES = {
+    "EventDetail": "`detail`",
+    "EventImport": "`detail.imports[]`",
+    "EventSolution": "`detail.solutions[]`",
+    "EventCampaign": "`detail.solutions[].campaigns[]`, `detail.trials[]`",
+    "EventMetric": "`detail.solutions[].campaigns[].metrics.*`",
+    "EventServing": "`detail.serving[]`",
+    "EventLinks": "`detail.links`",
+}
+"""The parts of the detail -> where they are, in the order of the page."""
+
+
+def page() -> str:
+    """Return the whole page."""
+    pattern = {
+        "source": [report_event.SOURCE],
+        "detail-type": [report_event.DETAIL_TYPE],
+        "detail": {
+            "pipeline": ["retraining-prod"],
+            "outcome": ["FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"],
+        },
+    }
+    return PAGE.format(
+        source=report_event.SOURCE,
+        detail_type=report_event.DETAIL_TYPE,
+        max_bytes=report_event.MAX_DETAIL_BYTES,
+        version=report_event.SCHEMA_VERSION,
+        pattern=json.dumps(pattern, indent=2),
+        outcomes=", ".join(f"`{outcome}`" for outcome in get_args(Outcome)),
+        tables="\n\n".join(_table(name, title) for name, title in TITLES.items()),
+        example=json.dumps(EXAMPLE, indent=2),
+    )
+
+
+def _table(name: str, title: str) -> str:
+    """Return the table of the keys of a part."""
+    docstrings = dict(_docstrings(name))
+    rows = [
+        f"| `{key}` | {type_text(hint)} | {docstrings[key]} |"
+        for key, hint in get_type_hints(getattr(report_event, name)).items()
+    ]
+    return "\n".join([f"### {title}", "", "| key | type | meaning |", "| --- | --- | --- |", *rows])
+
+
+def _docstrings(name: str) -> Iterator[tuple[str, str]]:
+    """Yield each key of a part with the text behind it."""
+    (definition,) = ast.parse(inspect.getsource(getattr(report_event, name))).body
+    assert isinstance(definition, ast.ClassDef)
+    for field, text in zip(definition.body, definition.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+            yield (
+                ast.unparse(field.target),
+                inspect.cleandoc(ast.literal_eval(text.value)).replace("\n", " "),
+            )
+
+
+def type_text(hint: object) -> str:
+    """Return the type of a key in the words of JSON."""
+    if isinstance(hint, types.UnionType):
+        return " or ".join(type_text(part) for part in get_args(hint))
+    if hint is types.NoneType:
+        return "null"
+    if get_origin(hint) is list:
+        return "list"
+    if get_origin(hint) is dict or is_typeddict(hint):
+        return "object"
+    if get_origin(hint) is Literal:
+        return JSON_TYPES[type(get_args(hint)[0])]
+    return JSON_TYPES[hint]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,134 @@
+"""Says why a run needs a person, and what to do, with commands to paste. All functions are pure."""
+
+import shlex
+from collections.abc import Iterator
+
+from .contract import Outcome
+from .report_event import EventCampaign, EventDetail
+from .report_words import short_name, with_short_arns
+from .texts import shortened
+
+MAX_REASON_BYTES = 4_000
+"""The most bytes of the reason. A run that is refused may have many problems."""
+GUIDE = 'Guide: docs/operations.md, section "{}"'
+REFUSED = "RunRefused"
+DELETED = "ExecutionDoesNotExist"
+
+
+def reason_section(detail: EventDetail) -> str:
+    """Return why the run, or a part of it, did not do what it should, and at which step it failed.
+
+    A run that did everything has no such section.
+    """
+    lines = [] if detail["reason"] is None else [_shown(detail["reason"])]
+    lines += [f"- {part}: {_shown(failure)}" for part, failure in _failures(detail)]
+    if detail["failingStep"] is not None:
+        lines.append(f"Step: {detail['failingStep']}")
+    return "\n".join(["Why", *lines]) if lines else ""
+
+
+def advice_section(detail: EventDetail) -> str:
+    """Return what a person should do, or an empty text if there is nothing to do."""
+    writers = {
+        "FAILED": _after_failure,
+        "ROLLED_BACK": _after_rollback,
+        "REJECTED": _after_rejection,
+        "AWAITING_APPROVAL": _about_approval,
+    }
+    writer = writers.get(detail["outcome"])
+    return "\n".join(["What to do", *writer(detail)]) if writer else ""
+
+
+def campaigns_of(detail: EventDetail) -> list[EventCampaign]:
+    """Return the campaigns of all solutions and of the trials of earlier runs."""
+    of_solutions = [
+        campaign for solution in detail["solutions"] for campaign in solution["campaigns"]
+    ]
+    return [*of_solutions, *detail["trials"]]
+
+
+def _shown(text: str) -> str:
+    return with_short_arns(shortened(text, MAX_REASON_BYTES))
+
+
+def _failures(detail: EventDetail) -> Iterator[tuple[str, str]]:
+    """Yield each part of the run that has a failure, with the failure."""
+    for dataset in detail["imports"]:
+        if dataset["failure"]:
+            yield f"import of {dataset['type']}", dataset["failure"]
+    for solution in detail["solutions"]:
+        if solution["failure"]:
+            yield f"training of {short_name(solution['solutionArn'])}", solution["failure"]
+    for campaign in campaigns_of(detail):
+        if campaign["failure"]:
+            yield f"campaign {short_name(campaign['campaignArn'])}", campaign["failure"]
+
+
+def _after_failure(detail: EventDetail) -> Iterator[str]:
+    reason = detail["reason"] or ""
+    if reason.startswith(DELETED):
+        yield "Deploy the stack again with pulumi up, and start a run:"
+        yield _command(detail, "start")
+        yield GUIDE.format("No report")
+        return
+    if reason.startswith(REFUSED):
+        yield "Nothing was imported or trained. Correct what the reason names, and start a run:"
+        yield _command(detail, "start")
+    elif detail["trigger"] in ("trial", "approval"):
+        yield "Solve the cause. To see what the campaigns serve, and what the last runs did:"
+        yield _command(detail, "history")
+    else:
+        yield "Solve the cause, and resume the run. It uses everything that has succeeded:"
+        yield _command(detail, "start", "--resume", detail["runId"])
+    for campaign in campaigns_of(detail):
+        if campaign["outcome"] == "FAILED" and campaign["previousVersionArn"]:
+            name = short_name(campaign["campaignArn"])
+            yield f"If the recommendations of {name} are bad, move it back:"
+            yield _command(detail, "rollback", campaign["campaignArn"])
+    yield GUIDE.format("A run failed")
+
+
+def _after_rollback(detail: EventDetail) -> Iterator[str]:
+    yield (
+        "There is no hurry: the campaign serves its good version again. Find out why the new "
+        "version answered badly. This prints how it was made:"
+    )
+    yield from _history_of(detail, "ROLLED_BACK")
+    yield GUIDE.format("The probe")
+
+
+def _after_rejection(detail: EventDetail) -> Iterator[str]:
+    yield (
+        "There is no hurry: the campaign keeps its version. Look if the new data is as it should "
+        "be. This prints how the version was made:"
+    )
+    yield from _history_of(detail, "REJECTED")
+    yield GUIDE.format("The quality gate")
+
+
+def _history_of(detail: EventDetail, outcome: Outcome) -> Iterator[str]:
+    """Yield a command for the version of each solution with this outcome."""
+    versions = [
+        solution["solutionVersionArn"]
+        for solution in detail["solutions"]
+        if solution["outcome"] == outcome and solution["solutionVersionArn"]
+    ]
+    if not versions:
+        yield _command(detail, "history")
+    for version in versions:
+        yield _command(detail, "history", "--version", version)
+
+
+def _about_approval(detail: EventDetail) -> Iterator[str]:
+    yield "Compare the metrics below, and answer with one of two commands:"
+    for solution in detail["solutions"]:
+        if solution["outcome"] == "AWAITING_APPROVAL" and solution["solutionVersionArn"]:
+            yield _command(detail, "approve", solution["solutionVersionArn"])
+            yield _command(detail, "reject", solution["solutionVersionArn"])
+    yield GUIDE.format("Approve a version")
+
+
+def _command(detail: EventDetail, *words: str) -> str:
+    """Return a command of this program for the pipeline, to be pasted into a shell."""
+    machine = ["--state-machine-arn", detail["stateMachineArn"]]
+    return "  " + shlex.join(["retrain", *words, *machine])

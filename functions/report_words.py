@@ -1,0 +1,56 @@
+"""Writes durations, sizes, shares and names as a person reads them. All functions are pure."""
+
+import re
+from collections.abc import Sequence
+
+SECONDS_PER_MINUTE, SECONDS_PER_HOUR, SECONDS_PER_DAY = 60, 3600, 24 * 3600
+UNITS = ("bytes", "KB", "MB", "GB", "TB")
+THOUSAND = 1000
+PERSONALIZE_ARN = re.compile(r"arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:")
+
+
+def duration(seconds: float) -> str:
+    """Return a duration, rounded down, for example `3 h 12 min`."""
+    if seconds < SECONDS_PER_MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < SECONDS_PER_HOUR:
+        return f"{int(seconds // SECONDS_PER_MINUTE)} min"
+    if seconds < 2 * SECONDS_PER_DAY:
+        hours, rest = divmod(seconds, SECONDS_PER_HOUR)
+        minutes = int(rest // SECONDS_PER_MINUTE)
+        return f"{int(hours)} h {minutes} min" if minutes else f"{int(hours)} h"
+    return f"{int(seconds // SECONDS_PER_DAY)} days"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes with a unit, for example `1.2 GB`."""
+    number, unit = float(count), 0
+    while number >= THOUSAND and unit < len(UNITS) - 1:
+        number, unit = number / THOUSAND, unit + 1
+    return f"{number:.3g} {UNITS[unit]}" if unit else f"{count} {UNITS[0]}"
+
+
+def change(share: float) -> str:
+    """Return a change in per cent with its sign, for example `+7.1%`."""
+    return f"{share * 100:+.1f}%"
+
+
+def short_name(arn: str) -> str:
+    """Return the last part of an ARN, which is the name of a resource or the id of a version."""
+    return arn.rpartition("/")[2]
+
+
+def with_short_arns(text: str) -> str:
+    """Return a text in which the ARNs of Personalize begin with the type of the resource."""
+    return PERSONALIZE_ARN.sub("", text)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, for example `1 campaign` or `2 campaigns`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return names as a list in a sentence. After `most` names, the others are counted."""
+    shown = [*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

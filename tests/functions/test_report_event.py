@@ -1,0 +1,403 @@
+"""Tests of the report of a run as the detail of an event."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from functions.report import report_of
+from functions.report_event import MAX_DETAIL_BYTES, Sender, event_detail, sender_of
+from tests.functions.samples import (
+    CAMPAIGN,
+    EXECUTION,
+    FOREIGN_VERSION,
+    IMPORT_JOB,
+    NDCG,
+    NOW,
+    OLD_VERSION,
+    RUN_ID,
+    SOLUTION,
+    VERSION,
+    ago,
+    campaign_result,
+    configured,
+    dataset_result,
+    ended_job,
+    evaluation,
+    finished,
+    iso,
+    job,
+    plan,
+    planned_campaign,
+    planned_import,
+    planned_solution,
+    probing,
+    run,
+    settings,
+    solution_result,
+)
+from tests.world import PIPELINE
+
+ERROR = {"Error": "Throttled", "Cause": "too many requests"}
+SENDER = Sender(PIPELINE, None)
+SERVING = {CAMPAIGN: {"servedVersionArn": VERSION, "versionOnTrial": None}}
+UPDATED = ended_job(
+    CAMPAIGN,
+    previousVersionArn=OLD_VERSION,
+    targetVersionArn=VERSION,
+    trialBeganAt=iso(minutes=50),
+)
+"""An update that has taken 20 minutes."""
+
+
+def detail_of(document=None, *, sender=SENDER, standings=SERVING, ended_at=None):
+    """Return the detail about a document. By default, the run ends after two hours."""
+    document = document or finished()
+    ended_at = ended_at or NOW + timedelta(hours=2)
+    return event_detail(sender, document, report_of(document, standings), standings, ended_at)
+
+
+def only_solution(**changes):
+    """Return the solution in the detail about a result with these changes."""
+    (solution,) = detail_of(finished(solutions=[solution_result(**changes)]))["solutions"]
+    return solution
+
+
+def only_campaign(**changes):
+    """Return the campaign in the detail about a result with these changes."""
+    (campaign,) = only_solution(campaigns=[campaign_result(**changes)])["campaigns"]
+    return campaign
+
+
+def test_a_good_run_is_told_completely():
+    trained = solution_result(
+        version=ended_job(trainingHours=1.5), campaigns=[campaign_result(update=UPDATED)]
+    )
+    assert detail_of(finished(solutions=[trained]), sender=Sender(PIPELINE, None, 0.25)) == {
+        "schemaVersion": 1,
+        "pipeline": PIPELINE,
+        "outcome": "DEPLOYED",
+        "runId": RUN_ID,
+        "trigger": "schedule",
+        "isDryRun": False,
+        "executionArn": EXECUTION,
+        "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining",
+        "startedAt": NOW.isoformat(),
+        "endedAt": (NOW + timedelta(hours=2)).isoformat(),
+        "seconds": 7200,
+        "reason": None,
+        "failingStep": None,
+        "trainingHours": 1.5,
+        "trainingCost": 0.38,
+        "imports": [
+            {
+                "type": "interactions",
+                "outcome": "IMPORTED",
+                "datasetImportJobArn": IMPORT_JOB,
+                "bytes": 1000,
+                "dataWrittenAt": ago(2).isoformat(),
+                "seconds": 1800,
+                "failure": None,
+            }
+        ],
+        "solutions": [
+            {
+                "solutionArn": SOLUTION,
+                "outcome": "DEPLOYED",
+                "solutionVersionArn": VERSION,
+                "trainingMode": "FULL",
+                "isTrained": True,
+                "trainingHours": 1.5,
+                "seconds": 1800,
+                "failure": None,
+                "campaigns": [
+                    {
+                        "campaignArn": CAMPAIGN,
+                        "outcome": "DEPLOYED",
+                        "previousVersionArn": OLD_VERSION,
+                        "servedVersionArn": VERSION,
+                        "metrics": {NDCG: {"new": 0.42, "live": 0.4, "change": 0.05}},
+                        "seconds": 1200,
+                        "failure": None,
+                    }
+                ],
+            }
+        ],
+        "trials": [],
+        "serving": [
+            {
+                "campaignArn": CAMPAIGN,
+                "isKnown": True,
+                "servedVersionArn": VERSION,
+                "versionOnTrial": None,
+            }
+        ],
+        "warnings": [],
+        "isComplete": True,
+        "links": {
+            "execution": "https://console.aws.amazon.com/states/home?region=eu-west-1"
+            f"#/v2/executions/details/{EXECUTION}",
+            "dashboard": None,
+        },
+    }
+
+
+def test_the_detail_is_json():
+    assert json.loads(json.dumps(detail_of())) == detail_of()
+
+
+def test_the_sender_comes_from_the_settings():
+    notifications = {"topicArn": "t", "on": "problems", "dashboardUrl": "https://dashboard"}
+    sender = sender_of(settings(notifications=notifications, trainingHourPrice=0.24))
+    assert sender == (PIPELINE, notifications, 0.24)
+    assert detail_of(sender=sender)["links"]["dashboard"] == "https://dashboard"
+
+
+def test_the_settings_of_an_earlier_release_name_no_topic():
+    earlier = settings()
+    del earlier["notifications"], earlier["trainingHourPrice"]
+    assert sender_of(earlier) == (PIPELINE, None, None)
+
+
+def test_without_a_price_there_is_no_cost():
+    solution = solution_result(version=ended_job(trainingHours=1.5))
+    detail = detail_of(finished(solutions=[solution]))
+    assert (detail["trainingHours"], detail["trainingCost"]) == (1.5, None)
+
+
+@pytest.mark.parametrize(
+    ("host", "partition"),
+    [
+        ("console.amazonaws.cn", "aws-cn"),
+        ("console.amazonaws-us-gov.com", "aws-us-gov"),
+        ("console.aws.amazon.com", "aws-new"),
+    ],
+)
+def test_each_partition_has_its_console(host, partition):
+    execution = EXECUTION.replace("arn:aws:", f"arn:{partition}:")
+    detail = detail_of(finished(run=run(executionArn=execution)))
+    assert detail["links"]["execution"].startswith(f"https://{host}/states/home?region=eu-west-1#")
+
+
+@pytest.mark.parametrize("trigger", ["manual", "trial", "approval", "export"])
+def test_a_known_trigger_is_named(trigger):
+    assert detail_of(finished(run=run(trigger=trigger)))["trigger"] == trigger
+
+
+def test_a_refused_input_may_have_any_trigger():
+    assert detail_of(finished(run=run(trigger="x" * 5000)))["trigger"] == "unknown"
+
+
+def test_a_dry_run_is_marked():
+    assert detail_of(finished(run=run({"dryRun": True})))["isDryRun"] is True
+
+
+def test_a_run_that_could_not_begin_is_told():
+    detail = detail_of({**configured(), "error": {"Error": "RunRefused", "Cause": "no"}})
+    assert (detail["outcome"], detail["reason"]) == ("FAILED", "RunRefused: no")
+    assert (detail["imports"], detail["solutions"], detail["trials"]) == ([], [], [])
+
+
+def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
+    assert detail_of(ended_at=NOW - timedelta(seconds=1))["seconds"] == 0
+
+
+def test_an_import_of_an_earlier_release_may_have_no_size():
+    planned = planned_import(tags={}, newestObjectAt=None)
+    document = finished(imports={"results": [dataset_result(dataset=planned)], "anyFailed": False})
+    (imported,) = detail_of(document)["imports"]
+    assert (imported["bytes"], imported["dataWrittenAt"]) == (None, None)
+
+
+@pytest.mark.parametrize("import_job", [None, job(IMPORT_JOB)])
+def test_an_import_that_has_not_ended_has_no_duration(import_job):
+    result = dataset_result(job=import_job, error=ERROR, outcome="FAILED")
+    document = finished(imports={"results": [result], "anyFailed": True})
+    assert detail_of(document)["imports"][0]["seconds"] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"solution": planned_solution(existingVersionArn=VERSION)},
+        {"version": ended_job(FOREIGN_VERSION, foreign=True, trainingHours=2)},
+    ],
+    ids=["waiting version", "foreign version"],
+)
+def test_a_version_that_the_run_did_not_train_costs_the_run_nothing(changes):
+    solution = only_solution(**changes)
+    assert (solution["isTrained"], solution["trainingHours"], solution["seconds"]) == (
+        False,
+        None,
+        None,
+    )
+
+
+def test_a_solution_without_a_version_is_not_trained():
+    solution = only_solution(version=None, error=ERROR, campaigns=[])
+    assert (solution["isTrained"], solution["solutionVersionArn"]) == (False, None)
+
+
+def test_a_rejected_version_has_the_version_that_it_was_compared_with():
+    rejected = evaluation(verdict="REJECTED", comparedWith=OLD_VERSION)
+    campaign = only_campaign(evaluation=rejected, update=None, outcome="REJECTED")
+    assert (campaign["previousVersionArn"], campaign["seconds"]) == (OLD_VERSION, None)
+
+
+@pytest.mark.parametrize(
+    ("new", "live", "change"),
+    [(0.3, 0.4, -0.25), (0.3, None, None), (None, 0.4, None), (0.3, 0, None), (-1, -2, 0.5)],
+)
+def test_the_change_of_a_metric_is_a_share_of_the_live_value(new, live, change):
+    judged = evaluation(metrics={NDCG: {"new": new, "live": live}})
+    metric = {"new": new, "live": live, "change": change}
+    assert only_campaign(evaluation=judged)["metrics"] == {NDCG: metric}
+
+
+def test_a_campaign_that_could_not_be_read_is_not_known():
+    (serving,) = detail_of(standings={})["serving"]
+    assert serving == {
+        "campaignArn": CAMPAIGN,
+        "isKnown": False,
+        "servedVersionArn": None,
+        "versionOnTrial": None,
+    }
+
+
+def test_a_run_of_a_deleted_state_machine_has_no_campaigns():
+    document = {"run": run(), "error": {"Error": "ExecutionDoesNotExist", "Cause": "deleted"}}
+    assert detail_of(document, standings={})["serving"] == []
+
+
+def test_trials_of_earlier_runs_are_told():
+    document = finished(
+        trials=[campaign_result(evaluation=None, update=UPDATED)],
+        begin={"phase": "GO", "seconds": 0, "reason": None},
+    )
+    for key in ("plan", "imports", "solutions"):
+        del document[key]
+    (trial,) = detail_of(document)["trials"]
+    assert (trial["outcome"], trial["servedVersionArn"]) == ("DEPLOYED", VERSION)
+
+
+# The failing step
+
+
+def step_of(**changes):
+    """Return the failing step of a document with these changes. None removes a key."""
+    document = {key: value for key, value in finished(**changes).items() if value is not None}
+    return detail_of(document)["failingStep"]
+
+
+BEGUN = {"begin": {"phase": "GO", "seconds": 0, "reason": None}}
+FOUND = {**BEGUN, "unfinished": {"campaigns": [], "warnings": []}}
+NO_PARTS = {"imports": None, "solutions": None}
+FAILED_JOB = {"phase": "ENDED", "failure": "no"}
+
+
+def failed_campaign(**changes):
+    return [solution_result(campaigns=[campaign_result(outcome="FAILED", **changes)])]
+
+
+def failed_import(import_job):
+    result = dataset_result(job=import_job, error=ERROR, outcome="FAILED")
+    return {"imports": {"results": [dataset_result(), result], "anyFailed": True}}
+
+
+STEPS = {
+    "begin": ({**NO_PARTS, "plan": None, "error": ERROR}, "Begin run"),
+    "find trials": ({**NO_PARTS, **BEGUN, "plan": None, "error": ERROR}, "Find trials"),
+    "finish trials": ({**NO_PARTS, **FOUND, "plan": None, "error": ERROR}, "Finish trials"),
+    "plan": ({**NO_PARTS, **FOUND, "trials": [], "plan": None, "error": ERROR}, "Plan retraining"),
+    "plan of a dry run": (
+        {**NO_PARTS, **BEGUN, "run": run({"dryRun": True}), "plan": None, "error": ERROR},
+        "Plan retraining",
+    ),
+    "imports": ({**NO_PARTS, **FOUND, "error": ERROR}, "Import datasets"),
+    "solutions": ({**FOUND, "solutions": None, "error": ERROR}, "Retrain solutions"),
+    "create import": (failed_import(None), "Create dataset import job (interactions)"),
+    "watch import": (
+        failed_import(job(IMPORT_JOB, **FAILED_JOB)),
+        "Watch dataset import job (interactions)",
+    ),
+    "create version": (
+        {"solutions": [solution_result(version=None, error=ERROR, campaigns=[])]},
+        "Create solution version (taste)",
+    ),
+    "watch version": (
+        {"solutions": [solution_result(version=job(**FAILED_JOB), campaigns=[])]},
+        "Watch solution version (taste)",
+    ),
+    "update campaigns": (
+        {"solutions": [solution_result(error=ERROR, campaigns=[])]},
+        "Update campaigns (taste)",
+    ),
+    "evaluate": (
+        {"solutions": failed_campaign(evaluation=None, update=None, error=ERROR)},
+        "Evaluate solution version (home)",
+    ),
+    "begin trial": (
+        {"solutions": failed_campaign(update=None, error=ERROR)},
+        "Begin trial (home)",
+    ),
+    "update": (
+        {"solutions": failed_campaign(update=job(CAMPAIGN))},
+        "Update campaign (home)",
+    ),
+    "watch update": (
+        {"solutions": failed_campaign(update=ended_job(CAMPAIGN, **FAILED_JOB))},
+        "Watch campaign update (home)",
+    ),
+    "probe": (
+        {"solutions": failed_campaign(probing=probing(phase="FAILED", failure="0 results"))},
+        "Probe campaign (home)",
+    ),
+    "roll back": (
+        {
+            "solutions": failed_campaign(
+                probing=probing(phase="FAILED", failure="0 results"),
+                rollback=ended_job(CAMPAIGN, **FAILED_JOB),
+            )
+        },
+        "Roll back campaign (home)",
+    ),
+    "nothing": ({}, None),
+}
+
+
+@pytest.mark.parametrize(("changes", "step"), STEPS.values(), ids=STEPS)
+def test_the_failing_step_is_the_first_state_that_failed(changes, step):
+    assert step_of(**changes) == step
+
+
+def test_an_execution_that_ended_without_a_report_has_no_failing_step():
+    document = {**configured(), "run": run(), "error": {"Error": "ABORTED", "Cause": "by hand"}}
+    assert detail_of(document)["failingStep"] is None
+
+
+# The size
+
+
+def many_campaigns(count, failure):
+    failed = campaign_result(error={"Error": "E", "Cause": failure}, outcome="FAILED")
+    campaigns = [
+        {**failed, "campaign": planned_campaign(campaignArn=f"{CAMPAIGN}-{number}")}
+        for number in range(count)
+    ]
+    return finished(
+        solutions=[solution_result(campaigns=campaigns)], plan=plan(warnings=["w" * 900] * 8)
+    )
+
+
+def test_an_event_that_would_be_too_large_has_shorter_texts():
+    detail = detail_of(many_campaigns(200, "f" * 900))
+    assert len(json.dumps(detail)) <= MAX_DETAIL_BYTES
+    assert detail["isComplete"] is False
+    assert len(detail["solutions"][0]["campaigns"]) == 200
+    assert detail["solutions"][0]["campaigns"][0]["campaignArn"] == f"{CAMPAIGN}-0"
+
+
+def test_an_event_that_is_too_large_even_then_has_no_parts():
+    detail = detail_of(many_campaigns(2000, "f" * 900))
+    assert len(json.dumps(detail)) <= MAX_DETAIL_BYTES
+    assert (detail["outcome"], detail["solutions"], detail["isComplete"]) == ("FAILED", [], False)

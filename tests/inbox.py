@@ -1,0 +1,71 @@
+"""Receives the messages and the events of the functions in place of SNS and EventBridge."""
+
+import json
+from typing import NamedTuple
+
+from botocore.exceptions import ParamValidationError
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+
+
+class Received(NamedTuple):
+    """A message as SNS has taken it."""
+
+    topic: str
+    subject: str
+    body: str
+    attributes: dict
+    chat: str
+    """The body for chat applications."""
+
+
+class Inbox:
+    """Two clients in one: of SNS and of EventBridge. It refuses what the services refuse."""
+
+    def __init__(self):
+        self.messages = []
+        self.details = []
+        self.failure = None
+        """An exception that every request raises, or None."""
+
+    def publish(self, **request):
+        """Take a message."""
+        self._check("sns", "Publish", request)
+        subject = request["Subject"]
+        assert len(subject) < 100, "SNS refuses a longer subject"
+        assert subject.isascii(), "SNS refuses a subject beyond ASCII"
+        assert subject.isprintable(), "SNS refuses control characters and line breaks"
+        assert len(request["Message"].encode()) <= 262_144, "SNS refuses a larger message"
+        assert request["MessageStructure"] == "json"
+        bodies = json.loads(request["Message"])
+        assert all(isinstance(body, str) and body for body in bodies.values())
+        attributes = {
+            name: value["StringValue"] for name, value in request["MessageAttributes"].items()
+        }
+        assert all(attributes.values()), "SNS refuses an empty attribute"
+        self.messages.append(
+            Received(request["TopicArn"], subject, bodies["default"], attributes, bodies["https"])
+        )
+        return {"MessageId": "1"}
+
+    def put_events(self, **request):
+        """Take one event."""
+        self._check("events", "PutEvents", request)
+        (entry,) = request["Entries"]
+        assert len(json.dumps(entry)) <= 262_144, "EventBridge refuses a larger event"
+        assert (entry["Source"], entry["DetailType"]) == (
+            "personalize-retraining",
+            "Retraining Run Report",
+        )
+        detail = json.loads(entry["Detail"])
+        assert entry["Resources"] == [detail["executionArn"]]
+        self.details.append(detail)
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+
+    def _check(self, service, operation, request):
+        if self.failure is not None:
+            raise self.failure
+        model = get_session().get_service_model(service).operation_model(operation)
+        report = ParamValidator().validate(request, model.input_shape)
+        if report.has_errors():
+            raise ParamValidationError(report=report.generate_report())
