@@ -26,9 +26,6 @@ class DatasetSettings(TypedDict):
     """The location of the object that is written after the export, or null."""
     streamed: NotRequired[bool]
     """True if records also reach the dataset through the API. Earlier releases do not write it."""
-    day: NotRequired[str | None]
-    """The day that has replaced `{date}` in the location, or null without `{date}`. Only planning
-    adds it."""
 
 
 class ProbeSettings(TypedDict):

@@ -151,7 +151,7 @@ def _keys_older_than_last_import(situation: Situation) -> list[str]:
     that was not confirmed does not count, because the export has to be imported again. The export
     of a day has a location of its own, so it may be older than the last import.
     """
-    if situation.dataset.get("day"):
+    if situation.dataset["day"]:
         return []
     import_times = [
         job["creationDateTime"]

@@ -123,7 +123,7 @@ def is_imported(situation: Situation) -> bool:
         return run_id == situation.run["id"] and _has_this_export(situation, newest)
     if _has_this_export(situation, newest):
         return True
-    if situation.dataset.get("day") is None:
+    if situation.dataset["day"] is None:
         return False
     must_be_newest = situation.dataset["importMode"] == "FULL" and has_export_date(situation)
     return not must_be_newest and _was_imported_before(situation)
@@ -226,7 +226,7 @@ def _newest_object_at(export: Export) -> datetime | None:
 
 def _day_tag(situation: Situation) -> Tags:
     """Return the tag with the day of the export. It is empty for a location without `{date}`."""
-    day = situation.dataset.get("day")
+    day = situation.dataset["day"]
     return {DAY: day} if day else {}
 
 

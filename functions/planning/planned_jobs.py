@@ -153,14 +153,14 @@ def _last_update_was_bad(situation: Situation) -> bool:
     if newest is None or training_mode_of(newest) != "UPDATE":
         return False
     arn = newest["solutionVersionArn"]
+    for version in world.trained_versions.get(solution["solutionArn"], []):
+        # An earlier release has written its verdict as a tag of the version.
+        if version.arn == arn and (is_refused(version.tags) or VERDICT in version.tags):
+            return True
     campaign_tags = [
         world.campaign_tags.get(campaign["campaignArn"], {}) for campaign in solution["campaigns"]
     ]
-    verdicts = [tags.get(VERDICT, "") for tags in campaign_tags]
-    trained_versions = world.trained_versions.get(solution["solutionArn"], [])
-    if any(version.arn == arn and is_refused(version.tags) for version in trained_versions):
-        return True
-    return arn in world.verdicts or any(verdict.startswith(f"{arn} ") for verdict in verdicts)
+    return any(tags.get(VERDICT, "").startswith(f"{arn} ") for tags in campaign_tags)
 
 
 def _planned_campaign(world: World, campaign: CampaignSettings) -> PlannedCampaign:

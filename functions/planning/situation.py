@@ -6,15 +6,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..executions import DATE, export_day
-from ..workflow_settings import solution_of_version
+from ..workflow_settings import DatasetSettings, solution_of_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..contract import Run
     from ..exports import Export
-    from ..workflow_settings import DatasetSettings, Settings, SolutionSettings
+    from ..workflow_settings import Settings, SolutionSettings
     from .world import SchemaField, World
+
+
+class DatasetOfRun(DatasetSettings):
+    """The settings of a dataset that a run imports, with the date in its locations filled in."""
+
+    day: str | None
+    """The day that has replaced `{date}` in the location, or None without `{date}`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +35,15 @@ class Situation:
     settings: Settings
     run: Run
     world: World
-    datasets: Sequence[DatasetSettings]
-    """The datasets that the run imports, with the date in their locations filled in."""
+    datasets: Sequence[DatasetOfRun]
+    """The datasets that the run imports."""
     solutions: Sequence[SolutionSettings]
     """The solutions that the run trains."""
-    selected_dataset: DatasetSettings | None = None
+    selected_dataset: DatasetOfRun | None = None
     selected_solution: SolutionSettings | None = None
 
     @property
-    def dataset(self) -> DatasetSettings:
+    def dataset(self) -> DatasetOfRun:
         """The settings of the selected dataset."""
         assert self.selected_dataset is not None, "no dataset is selected"
         return self.selected_dataset
@@ -57,7 +64,7 @@ class Situation:
         """The fields of the selected dataset's schema. Without a schema there are none."""
         return self.world.schemas.get(self.dataset["datasetArn"], [])
 
-    def with_dataset(self, dataset: DatasetSettings) -> Situation:
+    def with_dataset(self, dataset: DatasetOfRun) -> Situation:
         """Return the situation with this dataset selected."""
         return replace(self, selected_dataset=dataset)
 
@@ -66,7 +73,7 @@ class Situation:
         return replace(self, selected_solution=solution)
 
 
-def datasets_to_import(settings: Settings, run: Run) -> list[DatasetSettings]:
+def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
     """Return the datasets that the run imports, with the date in their locations filled in.
 
     Without a choice in the request these are all configured datasets. A run that deploys an
@@ -82,7 +89,7 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetSettings]:
     ]
 
 
-def _with_date(dataset: DatasetSettings, day: str) -> DatasetSettings:
+def _with_date(dataset: DatasetSettings, day: str) -> DatasetOfRun:
     """Return the settings of a dataset, in which the day replaces `{date}`."""
     marker = dataset["readyMarker"]
     return {

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
     from mypy_boto3_s3 import S3Client
 
-    from ..workflow_settings import DatasetSettings, Tags
+    from ..workflow_settings import Tags
+    from .situation import DatasetOfRun
 
 MAX_DAYS = 31
 """The number of days before the day of the run that are searched."""
@@ -25,7 +26,7 @@ MAX_DAYS = 31
 
 def unimported_days(
     client: S3Client,
-    dataset: DatasetSettings,
+    dataset: DatasetOfRun,
     jobs: Sequence[DatasetImportJobSummaryTypeDef],
     tags_of_jobs: Mapping[str, Tags],
 ) -> list[str]:
@@ -39,7 +40,7 @@ def unimported_days(
         jobs: the import jobs of the dataset.
         tags_of_jobs: the tags of its import jobs of the last days.
     """
-    day = dataset.get("day")
+    day = dataset["day"]
     if dataset["importMode"] != "INCREMENTAL" or not day:
         return []
     active = [job for job in jobs if is_active(job["status"])]

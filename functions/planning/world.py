@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
 from ..executions import scheduled_at
-from ..personalize.import_lists import (
-    GroupImports,
-    group_imports,
-    newest_import,
-    running_imports,
-)
-from ..personalize.jobs import import_mode_of
-from ..personalize.ownership import created_by_any_run
-from ..personalize.statuses import is_active, is_failed
-from ..personalize.tags import VERDICT, tags_of
+from ..personalize.import_lists import GroupImports, group_imports, newest_import
+from ..personalize.statuses import is_active
+from ..personalize.tags import tags_of
 from ..personalize.trained_versions import described_version, read_trained_versions
 from ..personalize.versions import describe_version, versions
+from .import_tags import read_import_tags
+from .trainings_of_month import count_trainings_of_month
 from .unimported_days import unimported_days
 
 if TYPE_CHECKING:
@@ -42,19 +35,11 @@ if TYPE_CHECKING:
 
     from ..contract import Request, Run
     from ..personalize.trained_versions import TrainedVersion
-    from ..workflow_settings import DatasetSettings, Settings, SolutionSettings, Tags
+    from ..workflow_settings import Settings, SolutionSettings, Tags
+    from .situation import DatasetOfRun
 
 Resource = TypeVar("Resource")
 Summary = TypeVar("Summary", "DatasetImportJobSummaryTypeDef", "SolutionVersionSummaryTypeDef")
-
-SEARCHED_IMPORTS = 5
-"""The number of FULL imports of a dataset whose tags are read, newest first.
-
-The tags show whether a run created the import: docs/adr/0019-prefix-of-the-schedule-group.md.
-"""
-MONTH = timedelta(days=30)
-DATED_IMPORTS = 31
-"""The number of imports of a dataset with `{date}` in its location whose tags are read."""
 
 
 class SchemaField(TypedDict):
@@ -106,8 +91,6 @@ class World:
     trainings_of_last_month: Mapping[str, int] = field(default_factory=dict)
     """Solution ARN -> the number of trainings of the last 30 days that runs of any stack started
     and that did not fail. It is counted only up to the limit."""
-    verdicts: Mapping[str, str] = field(default_factory=dict)
-    """ARN of a trained version -> the verdict that an earlier release has written as its tag."""
     version_to_deploy: TrainedVersion | None = None
     """The version that an approval names, or None if it does not exist."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
@@ -130,7 +113,7 @@ def read_world(
     settings: Settings,
     run: Run,
     *,
-    datasets: Sequence[DatasetSettings],
+    datasets: Sequence[DatasetOfRun],
     solutions: Sequence[SolutionSettings],
 ) -> World:
     """Read the state of the services.
@@ -142,7 +125,6 @@ def read_world(
         datasets: the datasets that the run imports. Their exports are read.
         solutions: the solutions that the run trains.
     """
-    dataset_arns = [dataset["datasetArn"] for dataset in settings["datasets"]]
     existing_solutions = _describe_existing(
         [solution["solutionArn"] for solution in solutions],
         lambda arn: client.describe_solution(solutionArn=arn)["solution"],
@@ -151,35 +133,12 @@ def read_world(
         [campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]],
         lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
     )
+    dataset_arns = [dataset["datasetArn"] for dataset in settings["datasets"]]
     world = read_data(client, dataset_arns, datasets)
-    versions_of_solutions = {arn: versions(client, arn) for arn in existing_solutions}
-    trained_versions = {
-        arn: read_trained_versions(
-            client,
-            solution,
-            versions_of_solutions[arn],
-            GroupImports(world.import_jobs, world.imports_are_complete),
-        )
-        for arn, solution in existing_solutions.items()
-    }
+    world = _with_versions(client, settings, world, existing_solutions)
     return replace(
         world,
         schedule_changed_at=_schedule_changed_at(run["request"]),
-        solutions=existing_solutions,
-        versions=versions_of_solutions,
-        trained_versions=trained_versions,
-        trainings_of_last_month={
-            arn: _trainings_of_last_month(
-                client, newest_first, settings["limits"]["maxTrainingsPerMonth"]
-            )
-            for arn, newest_first in versions_of_solutions.items()
-        },
-        verdicts={
-            version.arn: version.tags[VERDICT]
-            for of_solution in trained_versions.values()
-            for version in of_solution
-            if VERDICT in version.tags
-        },
         version_to_deploy=_version_to_deploy(client, run),
         campaigns=campaigns,
         campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
@@ -187,7 +146,7 @@ def read_world(
 
 
 def read_data(
-    client: PersonalizeClient, dataset_arns: Sequence[str], imported: Sequence[DatasetSettings]
+    client: PersonalizeClient, dataset_arns: Sequence[str], imported: Sequence[DatasetOfRun]
 ) -> World:
     """Read the state of datasets, the imports of their group, and the exports to import.
 
@@ -205,7 +164,7 @@ def read_data(
     )
     lists = [group_imports(client, group_arn) for group_arn in dataset_groups]
     jobs_of_datasets = {arn: jobs for listed in lists for arn, jobs in listed.jobs.items()}
-    tags = _read_import_tags(client, jobs_of_datasets, datasets, imported)
+    tags = read_import_tags(client, jobs_of_datasets, datasets, imported)
     return World(
         now=clock.now(),
         dataset_groups=dataset_groups,
@@ -220,19 +179,58 @@ def read_data(
         imports_are_complete=all(listed.is_complete for listed in lists),
         import_tags=tags.by_job,
         last_full_import_tags=tags.last_full,
-        exports={
-            dataset["datasetArn"]: exports.read_export(
-                aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
-            )
-            for dataset in imported
+        exports=_read_exports(imported),
+        unimported_days=_find_unimported_days(imported, jobs_of_datasets, tags.by_job),
+    )
+
+
+def _with_versions(
+    client: PersonalizeClient,
+    settings: Settings,
+    world: World,
+    solutions: Mapping[str, SolutionTypeDef],
+) -> World:
+    """Return the world with these solutions and what is known about their versions."""
+    imports = GroupImports(world.import_jobs, world.imports_are_complete)
+    limit = settings["limits"]["maxTrainingsPerMonth"]
+    versions_of_solutions = {arn: versions(client, arn) for arn in solutions}
+    return replace(
+        world,
+        solutions=solutions,
+        versions=versions_of_solutions,
+        trained_versions={
+            arn: read_trained_versions(client, solution, versions_of_solutions[arn], imports)
+            for arn, solution in solutions.items()
         },
-        unimported_days={
-            dataset["datasetArn"]: unimported_days(
-                aws.s3(), dataset, jobs_of_datasets.get(dataset["datasetArn"], []), tags.by_job
-            )
-            for dataset in imported
+        trainings_of_last_month={
+            arn: count_trainings_of_month(client, newest_first, limit)
+            for arn, newest_first in versions_of_solutions.items()
         },
     )
+
+
+def _read_exports(imported: Sequence[DatasetOfRun]) -> dict[str, exports.Export]:
+    """Return dataset ARN -> the export at its location."""
+    return {
+        dataset["datasetArn"]: exports.read_export(
+            aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
+        )
+        for dataset in imported
+    }
+
+
+def _find_unimported_days(
+    imported: Sequence[DatasetOfRun],
+    jobs_of_datasets: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]],
+    tags_of_jobs: Mapping[str, Tags],
+) -> dict[str, list[str]]:
+    """Return dataset ARN -> the earlier days of its export that no import has brought."""
+    return {
+        dataset["datasetArn"]: unimported_days(
+            aws.s3(), dataset, jobs_of_datasets.get(dataset["datasetArn"], []), tags_of_jobs
+        )
+        for dataset in imported
+    }
 
 
 def _version_to_deploy(client: PersonalizeClient, run: Run) -> TrainedVersion | None:
@@ -284,78 +282,3 @@ def _schedule_changed_at(request: Request) -> datetime | None:
     group, name = arn.split("/")[1:]
     schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
     return max(schedule["CreationDate"], schedule["LastModificationDate"])
-
-
-class _ImportTags(NamedTuple):
-    """The fields of `World` that need the tags of import jobs."""
-
-    by_job: Mapping[str, Tags]
-    last_full: Mapping[str, Tags]
-
-
-def _read_import_tags(
-    client: PersonalizeClient,
-    jobs_of_datasets: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]],
-    dataset_arns: Iterable[str],
-    imported: Sequence[DatasetSettings],
-) -> _ImportTags:
-    """Read the tags of the newest import jobs of the configured datasets."""
-
-    @cache
-    def read_tags(job_arn: str) -> Tags:
-        return tags_of(client, job_arn)
-
-    by_job: dict[str, Tags] = {}
-    last_full: dict[str, Tags] = {}
-    dated = {dataset["datasetArn"] for dataset in imported if dataset.get("day")}
-    for dataset_arn in dataset_arns:
-        jobs = jobs_of_datasets.get(dataset_arn, [])
-        newest = newest_import(jobs)
-        jobs_to_read = [*running_imports(jobs), *([newest] if newest else [])]
-        if dataset_arn in dated:
-            jobs_to_read += [job for job in jobs if is_active(job["status"])][:DATED_IMPORTS]
-        for job in jobs_to_read:
-            by_job[job["datasetImportJobArn"]] = read_tags(job["datasetImportJobArn"])
-        if full_tags := _first_tags_of_a_run(_newest_full(jobs), read_tags):
-            last_full[dataset_arn] = full_tags
-    return _ImportTags(by_job, last_full)
-
-
-def _newest_full(
-    jobs: Sequence[DatasetImportJobSummaryTypeDef],
-) -> Sequence[DatasetImportJobSummaryTypeDef]:
-    """Return the newest ACTIVE FULL imports, whose tags are read until a run created one."""
-    full = [job for job in jobs if is_active(job["status"]) and import_mode_of(job) == "FULL"]
-    return full[:SEARCHED_IMPORTS]
-
-
-def _first_tags_of_a_run(
-    jobs: Sequence[DatasetImportJobSummaryTypeDef], read_tags: Callable[[str], Tags]
-) -> Tags | None:
-    """Return the tags of the first job that a run created, or None if no run created a job.
-
-    The tags of the jobs after it are not read.
-    """
-    for job in jobs:
-        tags = read_tags(job["datasetImportJobArn"])
-        if created_by_any_run(tags):
-            return tags
-    return None
-
-
-def _trainings_of_last_month(
-    client: PersonalizeClient, versions: Sequence[SolutionVersionSummaryTypeDef], limit: int
-) -> int:
-    """Return the number of trainings within 30 days that runs started and that did not fail.
-
-    Tags are read only if there are so many versions that the limit may be reached.
-    """
-    start = clock.now() - MONTH
-    recent = [
-        version["solutionVersionArn"]
-        for version in versions
-        if version["creationDateTime"] > start and not is_failed(version["status"])
-    ]
-    if not limit or len(recent) < limit:
-        return 0
-    return sum(created_by_any_run(tags_of(client, arn)) for arn in recent[: 2 * limit])

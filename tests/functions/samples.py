@@ -244,6 +244,11 @@ def dataset_settings(**changes):
     return {**SETTINGS["datasets"][0], **changes}
 
 
+def dataset_of_run(**changes):
+    """Return the settings of the dataset interactions, as a run imports it without a date."""
+    return {**dataset_settings(), "day": None, **changes}
+
+
 def items_settings(**changes):
     """Return the settings of the dataset items."""
     return {**SETTINGS["datasets"][1], **changes}
@@ -371,7 +376,7 @@ def messages(check, *, request=None, settings_=None, dataset=None, solution=None
     of_run = situation(request=request, settings_=settings_, **changes)
     selected = replace(
         of_run,
-        selected_dataset=dataset or dataset_settings(),
+        selected_dataset=dataset or dataset_of_run(),
         selected_solution=solution or solution_settings(),
     )
     return list(check(selected))
@@ -379,7 +384,7 @@ def messages(check, *, request=None, settings_=None, dataset=None, solution=None
 
 def planned_import(**changes):
     """Return the import of the dataset interactions in the standard world."""
-    planned = planned_imports.planned_import(situation().with_dataset(dataset_settings()))
+    planned = planned_imports.planned_import(situation().with_dataset(dataset_of_run()))
     return {**planned, **changes}
 
 

@@ -16,7 +16,7 @@ from tests.functions.samples import (
     DATASET,
     LOCATION,
     ago,
-    dataset_settings,
+    dataset_of_run,
     export,
     import_summary,
     messages,
@@ -25,7 +25,7 @@ from tests.functions.samples import (
     settings,
 )
 
-INCREMENTAL = dataset_settings(importMode="INCREMENTAL")
+INCREMENTAL = dataset_of_run(importMode="INCREMENTAL")
 NO_EXPORT = Export(location=LOCATION)
 
 
@@ -46,7 +46,7 @@ TINY = export(objects=[s3_object(size=1)])
     [(500, 0.5, False), (499, 0.5, True), (1, 0.0, False), (1000, 1.0, False), (999, 1.0, True)],
 )
 def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, refused):
-    dataset = dataset_settings(minRelativeSize=share)
+    dataset = dataset_of_run(minRelativeSize=share)
     seen = export(objects=[s3_object(size=size)])
     message = (
         f"{LOCATION} has {size} bytes, and the last FULL import took 1000: less than "
@@ -62,8 +62,8 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     ("dataset", "seen", "last_full"),
     [
         (INCREMENTAL, TINY, LAST_FULL),
-        (dataset_settings(), TINY, {}),
-        (dataset_settings(), NO_EXPORT, LAST_FULL),
+        (dataset_of_run(), TINY, {}),
+        (dataset_of_run(), NO_EXPORT, LAST_FULL),
     ],
     ids=["incremental", "no size known", "no export, which another guard finds"],
 )
@@ -82,7 +82,7 @@ def test_the_size_of_a_folder_is_compared_if_subfolders_were_not_counted(counted
 # The ready marker
 
 MARKER = "s3://exports/_SUCCESS"
-MARKED = dataset_settings(readyMarker=MARKER)
+MARKED = dataset_of_run(readyMarker=MARKER)
 
 
 def marker_messages(marker_written_at, jobs=None, dataset=MARKED):
@@ -144,7 +144,7 @@ def test_the_marker_of_an_export_that_cannot_be_read_is_not_checked():
 
 
 def test_no_marker_is_needed_if_none_is_configured():
-    assert marker_messages(None, dataset=dataset_settings()) == []
+    assert marker_messages(None, dataset=dataset_of_run()) == []
 
 
 # INCREMENTAL exports
@@ -205,7 +205,7 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
 
 @pytest.mark.parametrize(
     ("dataset", "objects"),
-    [(dataset_settings(), [s3_object(modified_at=ago(100), size=10**10)]), (INCREMENTAL, [])],
+    [(dataset_of_run(), [s3_object(modified_at=ago(100), size=10**10)]), (INCREMENTAL, [])],
     ids=["full", "no export, which another guard finds"],
 )
 def test_these_limits_hold_only_for_data_that_are_appended(dataset, objects):
@@ -231,7 +231,7 @@ def test_these_limits_hold_only_for_data_that_are_appended(dataset, objects):
 def test_an_export_that_would_replace_that_of_a_later_day_is_found(
     last_run, mode, location, refused
 ):
-    configured = dataset_settings(importMode=mode, dataLocation=location)
+    configured = dataset_of_run(importMode=mode, dataLocation=location)
     dated = {**configured, "dataLocation": location.replace("{date}", "2026-11-29")}
     message = (
         "s3://exports/2026-11-29.csv is of 2026-11-29, but run "

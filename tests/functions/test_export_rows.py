@@ -13,7 +13,7 @@ from tests.functions.samples import (
     LOCATION,
     NOW,
     ROW,
-    dataset_settings,
+    dataset_of_run,
     export,
     items_settings,
     messages,
@@ -21,7 +21,7 @@ from tests.functions.samples import (
     sample,
 )
 
-INCREMENTAL = dataset_settings(importMode="INCREMENTAL")
+INCREMENTAL = dataset_of_run(importMode="INCREMENTAL")
 
 
 def found(check, known_export, **changes):
@@ -320,7 +320,7 @@ def row_messages(rows, dataset, check=too_few_rows, **changes):
 @pytest.mark.parametrize(("rows", "refused"), [(1000, False), (999, True), (1, True), (0, False)])
 def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
     message = f"{LOCATION} has {rows} interactions, but an import takes at least 1000; {advice}"
-    dataset = dataset_settings(importMode=mode)
+    dataset = dataset_of_run(importMode=mode)
     assert row_messages(rows, dataset) == [message] * refused, "0 rows are found by another guard"
 
 
@@ -343,7 +343,7 @@ def test_only_these_imports_need_a_thousand_rows(dataset_type, mode, refused):
 
 @pytest.mark.parametrize(
     ("dataset", "refusals", "warnings"),
-    [(dataset_settings(), 0, 1), (INCREMENTAL, 1, 0)],
+    [(dataset_of_run(), 0, 1), (INCREMENTAL, 1, 0)],
     ids=["FULL", "INCREMENTAL"],
 )
 def test_beside_recorded_events_few_rows_of_a_full_import_are_a_warning(

@@ -21,6 +21,7 @@ from tests.functions.samples import (
     VERSION,
     ago,
     campaign,
+    dataset_of_run,
     dataset_resource,
     dataset_settings,
     export,
@@ -161,7 +162,7 @@ def test_a_date_in_a_location_is_the_day_of_the_run(changes):
 
 
 def test_a_location_without_a_date_stays_as_it_is():
-    assert datasets_to_import(settings(), run()) == [dataset_settings(day=None)]
+    assert datasets_to_import(settings(), run()) == [dataset_of_run(day=None)]
 
 
 # Guards that refuse
@@ -267,7 +268,7 @@ BAD_EXPORT = {"exports": {DATASET: export(objects=[], samples=[])}}
 def test_an_export_that_a_run_has_begun_to_import_is_not_checked_again(status):
     """Its objects are older than the import by now, and may have been deleted."""
     jobs = {DATASET: [import_summary(status=status)]}
-    of_dataset = situation(**BAD_EXPORT).with_dataset(dataset_settings())
+    of_dataset = situation(**BAD_EXPORT).with_dataset(dataset_of_run())
     tags = {"retraining-run": "x", "retraining-planned": fingerprint(of_dataset)}
     plan(RESUME, import_jobs=jobs, import_tags={MONDAY: tags}, **BAD_EXPORT)
 

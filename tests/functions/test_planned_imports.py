@@ -14,7 +14,7 @@ from tests.functions.samples import (
     RUN_ID,
     SCHEMA,
     ago,
-    dataset_settings,
+    dataset_of_run,
     export,
     import_summary,
     s3_object,
@@ -36,7 +36,7 @@ EARLIER_RELEASE = {"retraining-run": LAST_RUN, "retraining-fingerprint": EXPORT_
 
 def of_dataset(request=None, *, dataset=None, **changes):
     """Return the situation of a dataset in the standard world with these changes."""
-    return situation(request, **changes).with_dataset(dataset or dataset_settings())
+    return situation(request, **changes).with_dataset(dataset or dataset_of_run())
 
 
 def with_tags(tags, request=None, **changes):
@@ -67,7 +67,7 @@ def test_an_import_has_a_name_tags_and_a_location():
 
 
 def test_the_import_of_a_day_has_a_tag_with_the_day():
-    dated = dataset_settings(day="2026-11-29")
+    dated = dataset_of_run(day="2026-11-29")
     tags = planned_imports.planned_import(of_dataset(dataset=dated))["tags"]
     assert tags["retraining-day"] == "2026-11-29"
 
@@ -159,7 +159,7 @@ def test_a_full_export_is_imported_again_if_that_is_asked_for_but_once(request_,
 
 
 def test_an_incremental_export_is_never_imported_again():
-    appended = dataset_settings(importMode="INCREMENTAL")
+    appended = dataset_of_run(importMode="INCREMENTAL")
     of_appended = of_dataset({"force": True}, dataset=appended)
     tags = {**CONFIRMED, "retraining-confirmed": planned_imports.fingerprint(of_appended)}
     assert planned_imports.is_imported(with_tags(tags, {"force": True}, dataset=appended))
@@ -194,7 +194,7 @@ OTHER_DAY = {**CONFIRMED, "retraining-planned": "x", "retraining-confirmed": "x"
     ],
 )
 def test_the_export_of_a_day_is_imported_once(day, mode, tuesday, full, imported):
-    dataset = dataset_settings(day=day, importMode=mode)
+    dataset = dataset_of_run(day=day, importMode=mode)
     fingerprint = planned_imports.fingerprint(of_dataset(dataset=dataset))
     monday = {**CONFIRMED, "retraining-confirmed": fingerprint}
     jobs = {DATASET: [{**TUESDAY, "importMode": full}, import_summary(importMode=mode)]}
@@ -203,7 +203,7 @@ def test_the_export_of_a_day_is_imported_once(day, mode, tuesday, full, imported
 
 
 def test_an_export_that_no_import_has_brought_is_imported():
-    dataset = dataset_settings(day="2026-11-29")
+    dataset = dataset_of_run(day="2026-11-29")
     known = {"import_jobs": JOBS, "import_tags": {MONDAY: OTHER_DAY, "tuesday": OTHER_DAY}}
     assert not planned_imports.is_imported(of_dataset(dataset=dataset, **known))
 

@@ -128,7 +128,9 @@ def test_after_a_bad_update_the_next_training_is_full():
     versions = {SOLUTION: [version_summary(trainingMode="UPDATE"), version_summary()]}
     known = {"solution": UPDATE, "versions": versions}
     assert planned_solution(**known)["trainingMode"] == "UPDATE"
-    assert planned_solution(verdicts={OLD_VERSION: "REJECTED"}, **known)["trainingMode"] == "FULL"
+    judged = trained_version(arn=OLD_VERSION, tags={"retraining-verdict": "REJECTED"})
+    trained_versions = {SOLUTION: [judged]}
+    assert planned_solution(trained_versions=trained_versions, **known)["trainingMode"] == "FULL"
     tags = {CAMPAIGN: verdict_tags(settings(), CAMPAIGN, OLD_VERSION, "ROLLED_BACK", None)}
     assert planned_solution(campaign_tags=tags, **known)["trainingMode"] == "FULL"
 

@@ -11,6 +11,7 @@ from functions.personalize.digest import digest_of
 from functions.personalize.tags import api_tags
 from functions.personalize.trained_versions import Learned, TrainedVersion
 from functions.planning import world
+from functions.planning.situation import datasets_to_import
 from functions.planning.world import World, read_world
 from tests.functions.samples import (
     API_TAGS,
@@ -33,6 +34,7 @@ from tests.functions.samples import (
     VERSION,
     ago,
     campaign,
+    dataset_of_run,
     dataset_resource,
     dataset_settings,
     group_resource,
@@ -129,7 +131,7 @@ class Service:
             self.personalize.client,
             settings_,
             run(request),
-            datasets=settings_["datasets"] if datasets is None else datasets,
+            datasets=datasets_to_import(settings_, run()) if datasets is None else datasets,
             solutions=settings_["solutions"],
         )
 
@@ -261,7 +263,7 @@ def test_all_datasets_are_read_but_only_the_exports_to_import(service):
     service.imports[ITEMS] = [[]]
     service.schemas[ITEMS] = FIELDS[1:2]
     both = settings(datasets=[dataset_settings(), items])
-    assert service.read(None, both, [items]) == replace(
+    assert service.read(None, both, [{**items, "day": None}]) == replace(
         EMPTY,
         datasets=service.datasets,
         import_jobs={DATASET: [], ITEMS: []},
@@ -333,7 +335,7 @@ def test_the_tags_of_a_month_of_imports_are_read_if_the_location_has_a_day(servi
         job["datasetImportJobArn"]: API_TAGS if number == 0 else []
         for number, job in enumerate(jobs[:31])
     }
-    dated = dataset_settings(day="2026-11-29")
+    dated = dataset_of_run(day="2026-11-29")
     assert len(service.read(datasets=[dated]).import_tags) == 31
 
 
@@ -437,14 +439,6 @@ def test_the_newest_active_version_is_read_although_an_import_is_newer(service):
     service.described_versions = {VERSION: version(status="ACTIVE", recipeArn=RECIPE)}
     (seen,) = service.read().trained_versions[SOLUTION]
     assert seen.arn == VERSION
-
-
-def test_the_verdicts_of_versions_are_known(service):
-    service.versions = [[NEW]]
-    service.described_versions = {VERSION: version()}
-    rejected = {"tagKey": "retraining-verdict", "tagValue": "REJECTED"}
-    service.version_tags = {VERSION: [*API_TAGS, rejected]}
-    assert service.read().verdicts == {VERSION: "REJECTED"}
 
 
 def test_only_the_twenty_newest_versions_are_read(service):
