@@ -59,11 +59,10 @@ def probe_campaign(
     If the phase of the returned state is NEAR, the probe has to go on in another invocation. A
     campaign without a probe passes if it serves the version.
 
-    A response counts only if the campaign serves the version before and after the request, without
-    an update in between. It is bad if it has fewer results than `minResults`, or none that can be
-    read. An error is bad if it lasts for five minutes. A throttled request shows nothing about the
-    version, so it is ignored. After the minutes of the probe it is an error, because otherwise the
-    probe of a throttled campaign would never end.
+    A response is bad if it has fewer results than `minResults`, or none that can be read. An error
+    is bad if it lasts for five minutes. A throttled request shows nothing about the version, so it
+    is ignored. After the minutes of the probe it is an error, because otherwise the probe of a
+    throttled campaign would never end.
 
     Args:
         client: a client for reads.
@@ -76,28 +75,21 @@ def probe_campaign(
     invoked_at = clock.now()
     state = _first_state(previous_state, invoked_at)
     probe = campaign_settings(settings, campaign_arn)["probe"]
-    campaign = describe_campaign(client, campaign_arn)
-    if moved_state := _state_of_moved(state, campaign, version_arn):
-        return moved_state
     if probe is None:
-        return {**state, "phase": "PASSED"}
-    probe_end = datetime.fromisoformat(state["startedAt"]) + timedelta(minutes=probe["minutes"])
+        campaign = describe_campaign(client, campaign_arn)
+        return _state_of_moved(state, campaign, version_arn) or {**state, "phase": "PASSED"}
     pause = min(MAX_PAUSE, probe["minutes"] * 60 / FEWEST_REQUESTS)
     last_pause_start = invoked_at + timedelta(seconds=INVOCATION_SECONDS - pause)
     while True:
-        response = _send_request(runtime, campaign_arn, probe)
-        before, campaign = campaign, describe_campaign(client, campaign_arn)
-        if moved_state := _state_of_moved(state, campaign, version_arn):
-            return moved_state
-        minutes_are_over = clock.now() >= probe_end
-        if before.get("latestCampaignUpdate") == campaign.get("latestCampaignUpdate"):
-            state = _state_after_response(state, response, minutes_are_over=minutes_are_over)
-        if state["phase"] != "NEAR" or clock.now() >= last_pause_start:
-            return state
-        clock.sleep(pause)
         campaign = describe_campaign(client, campaign_arn)
         if moved_state := _state_of_moved(state, campaign, version_arn):
             return moved_state
+        state = _state_after_request(
+            client, runtime, probe, state, campaign=campaign, version_arn=version_arn
+        )
+        if state["phase"] != "NEAR" or clock.now() >= last_pause_start:
+            return state
+        clock.sleep(pause)
 
 
 def _first_state(previous_state: ProbeState | None, now: datetime) -> ProbeState:
@@ -122,6 +114,30 @@ def _state_of_moved(
     if live_version(campaign) == version_arn:
         return None
     return {**state, "phase": "MOVED", "failure": not_served(campaign, version_arn)}
+
+
+def _state_after_request(
+    client: PersonalizeClient,
+    runtime: PersonalizeRuntimeClient,
+    probe: ProbeSettings,
+    state: ProbeState,
+    *,
+    campaign: CampaignTypeDef,
+    version_arn: str,
+) -> ProbeState:
+    """Send one request, and return the state of the probe after it.
+
+    `campaign` describes the campaign before the request. The response counts only if the campaign
+    serves the version after the request too, without an update in between.
+    """
+    response = _send_request(runtime, campaign["campaignArn"], probe)
+    campaign_after = describe_campaign(client, campaign["campaignArn"])
+    if moved_state := _state_of_moved(state, campaign_after, version_arn):
+        return moved_state
+    if campaign.get("latestCampaignUpdate") != campaign_after.get("latestCampaignUpdate"):
+        return state
+    probe_end = datetime.fromisoformat(state["startedAt"]) + timedelta(minutes=probe["minutes"])
+    return _state_after_response(state, response, minutes_are_over=clock.now() >= probe_end)
 
 
 def _state_after_response(
