@@ -1,18 +1,18 @@
-"""Proves that the generated pages of config keys, metrics and permissions are current."""
+"""Proves that the generated pages of commands, config keys, metrics and permissions are current."""
 
 from typing import get_args
 
 import pytest
 
 from components.state_machine.steps import Step
-from docs import configuration, metrics, permissions
+from docs import cli, configuration, metrics, permissions
 from functions.contract import Outcome
 from functions.metrics import METRICS
 from tests.program.sample_stack import ROOT
 from tests.world import MOVIES, solution
 
 
-@pytest.mark.parametrize("generator", [configuration, metrics, permissions])
+@pytest.mark.parametrize("generator", [cli, configuration, metrics, permissions])
 def test_a_generated_page_is_current(generator):
     name = generator.__name__.removeprefix("docs.")
     page = (ROOT / "docs" / f"{name}.md").read_text()

@@ -1,0 +1,153 @@
+"""Prints the page of the command line: its commands, options and exit codes.
+
+Use: `python -m docs.cli > docs/cli.md`.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+
+import typer
+
+from retrain import cli
+from retrain.commands import options
+
+PAGE = """\
+# The command line
+
+This page is generated from the commands: `python -m docs.cli > docs/cli.md`.
+
+Each target of `make` that uses the environment writes `.venv/bin/retrain` (`make demo` is one of
+them). `python -m retrain` does the same. `retrain COMMAND --help` shows what this page shows.
+
+{index}
+
+## Which pipeline, and with whose rights
+
+- **The pipeline.** `--stack` names the stack, and without it the stack is `dev`. The Pulumi CLI
+  reads the state machine of a deployed stack from its outputs. Without the Pulumi CLI, or for a
+  pipeline in another Pulumi program, name the state machine with `--state-machine-arn`. The region
+  is that of the ARN.
+- **The credentials** are those that the AWS CLI would use: the environment, or a profile of its
+  files. `--profile` chooses a profile.
+- **Another endpoint.** `--endpoint-url` sends all requests to one address. For the emulator it is
+  the address that `retrain emulate` and `retrain rehearse --keep` print.
+
+{common}
+
+## What a command prints, and its exit code
+
+Results go to stdout. Questions, progress and errors go to stderr. With `--json` stdout has one JSON
+document and nothing else. In a terminal there are colours and bars, unless `NO_COLOR` is set.
+Anywhere else there are plain lines with the time in UTC. A command that asks a question needs a
+terminal or `--yes`.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | what was asked for has happened |
+| 1 | it has not: a run failed, a check is missing, or you said no |
+| 2 | the command cannot be used like this: arguments, config, credentials, or no such pipeline |
+| 130 | Ctrl-C |
+
+An error is one line with the way out. A run that was rejected, rolled back or skipped has not
+failed, so its exit code is 0; `--json` has its outcome.
+
+{commands}
+## A run on the screen
+
+For example:
+
+    $ retrain start --stack prod --watch
+    arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-57ea0f0:manual-20261129T030412Z-1f0c9a
+    To follow the run: retrain watch --run manual-20261129T030412Z-1f0c9a --stack prod
+    Run 20261129-84d30253, started 2026-11-29 03:04 UTC
+    retraining the solutions, probably until 05:28 UTC
+    import interactions          ━━━━━━━━━━━━━━━━ ACTIVE      19 min
+    import items                 ━━━━━━━━━━━━━━━━ ACTIVE      12 min
+    train movies-for-you         ━━━━━━╸━━━━━━━━━ running     41 min, until ~05:10
+    update home-page             ━━━━━━━━━━━━━━━━ planned     takes about 15 min
+    probe home-page              ━━━━━━━━━━━━━━━━ planned     takes about 2 min
+
+- A job is expected to take as long as the median of the last ones of its kind. The bar of a job
+  without earlier ones only shows that it is running.
+- The screen shows what the workflow has noticed. `make benchmark` prints how late that is.
+- Ctrl-C leaves the run, which goes on. `retrain watch` takes it up again, also on another machine.
+- If the credentials expire, the command ends and names the command that takes the run up again.
+"""
+COMMON = ("stack", "state_machine_arn", "region", "profile", "endpoint_url", "json")
+"""The parameters that commands for an account have in common."""
+EXIT_CODE = re.compile(r"Exit code (\d+): (.*?)(?=Exit code|$)")
+
+Command = Callable[..., None]
+
+
+def page() -> str:
+    """Return the whole page."""
+    index = _table("command | what it does", _index_rows())
+    common = _table("common option | meaning", _option_rows(_account_command(), common=True))
+    commands = "\n".join(
+        section
+        for panel in cli.COMMANDS.values()
+        for command in panel
+        for section in _sections(command)
+    )
+    return PAGE.format(index=index, common=common, commands=commands)
+
+
+def name_of(command: Command) -> str:
+    """Return the name of a command, for example `test-alarm`."""
+    return command.__name__.replace("_", "-")
+
+
+def _account_command() -> Command:
+    """Return a command that has all common options."""
+    return cli.COMMANDS[options.ACCOUNT_COMMANDS][-1]
+
+
+def _index_rows() -> Iterator[str]:
+    """Yield a row for each command with the first sentence of its help."""
+    for commands in cli.COMMANDS.values():
+        for command in commands:
+            name = name_of(command)
+            yield f"[`{name}`](#{name}) | {_paragraphs(command)[0]}"
+
+
+def _paragraphs(command: Command) -> list[str]:
+    """Return the paragraphs of the help of a command."""
+    return [" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n")]
+
+
+def _sections(command: Command) -> Iterator[str]:
+    """Yield the heading of a command, its help, its exit codes and its options."""
+    yield f"## {name_of(command)}\n"
+    *paragraphs, codes = _paragraphs(command)
+    for paragraph in paragraphs:
+        yield f"{paragraph}\n"
+    for code, meaning in EXIT_CODE.findall(codes):
+        yield f"- exit code {code}: {meaning.strip()}"
+    yield ""
+    if rows := list(_option_rows(command, common=False)):
+        yield f"{_table('option | meaning', rows)}\n"
+
+
+def _option_rows(command: Command, *, common: bool) -> Iterator[str]:
+    """Yield a row for each option of a command that is common, or that is not."""
+    app = typer.Typer(add_completion=False)
+    app.command()(command)
+    for parameter in typer.main.get_command(app).params:
+        if parameter.name == "help" or (parameter.name in COMMON) != common:
+            continue
+        metavar = f" {parameter.metavar}" if parameter.metavar else ""
+        flags = ", ".join(f"`{flag}{metavar}`" for flag in parameter.opts)
+        yield f"{flags} | {getattr(parameter, 'help', '').replace('<', '&lt;')}"
+
+
+def _table(heading: str, rows: Iterator[str] | list[str]) -> str:
+    """Return a Markdown table."""
+    columns = heading.count("|") + 1
+    return "\n".join([f"| {heading} |", f"|{' --- |' * columns}", *(f"| {row} |" for row in rows)])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
