@@ -21,7 +21,7 @@ from .statuses import ACTIVE, is_active
 from .tags import GOOD, PREVIOUS, TRIAL, tags_of, write_tags
 from .trial_tags import NONE, Trial, ended_value, read_trial_tags, tags_at_begin
 from .verdicts import rollback_reasons, verdict_tags
-from .versions import is_latest, version_created_at
+from .versions import describe_version, is_latest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -159,11 +159,16 @@ def _job_without_trial(
 
 
 def _has_followed(client: PersonalizeClient, campaign: CampaignTypeDef, target: str) -> bool:
-    """Return True if the latest update of a campaign is newer than the target version."""
+    """Return True if the latest update of a campaign began after the target version was trained.
+
+    A person may turn `syncWithLatestSolutionVersion` on during the training. This update deploys
+    the version from before.
+    """
     latest_update = campaign.get("latestCampaignUpdate")
     if latest_update is None or not is_active(latest_update["status"]):
         return False
-    return latest_update["creationDateTime"] >= version_created_at(client, target)
+    trained_at = describe_version(client, target)["lastUpdatedDateTime"]
+    return latest_update["creationDateTime"] >= trained_at
 
 
 def _has_changed(

@@ -37,6 +37,9 @@ from tests.workflow.storytelling import Storyteller
 from tests.workflow.truth import Truth
 
 STORIES = int(os.environ.get("STORIES", "3"))
+ONCE_BROKEN = (186,)
+"""Stories in which the pipeline once broke a promise: it took an update with which a person had
+turned syncing on for the update to the new version."""
 LONG_STORIES = int(os.environ.get("LONG_STORIES", "1"))
 WEEKS = int(os.environ.get("WEEKS", "12"))
 SLOTS = 5
@@ -69,7 +72,7 @@ def tell(seed: int, story: Sequence[Slot]) -> list[str]:
         return list(broken_promises(teller))
 
 
-@pytest.mark.parametrize("seed", range(STORIES))
+@pytest.mark.parametrize("seed", sorted({*range(STORIES), *ONCE_BROKEN}))
 def test_no_promise_is_broken_in_five_slots(seed):
     story = draw_story(seed, SLOTS, at_most=HAPPENINGS_AT_MOST, daily=draw_setup(seed).daily)
     assert tell(seed, story) == [], story
