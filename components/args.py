@@ -297,6 +297,16 @@ class RetrainingPipelineArgs:
         return rates.shortest_seconds_between_runs(self.retraining_rate, self.timezone)
 
     @property
+    def overlap_hours(self) -> float:
+        """The most hours for which a run waits for an older run (`functions/overlap.py`).
+
+        No later run imports the export of a run that a ready marker has started, so such a run
+        waits longer than the other runs.
+        """
+        half_cadence = self.cadence_seconds / 2 / SECONDS_PER_HOUR
+        return MAX_OVERLAP_HOURS if self.trigger.on_export else min(half_cadence, MAX_OVERLAP_HOURS)
+
+    @property
     def max_trainings_per_month(self) -> int:
         """The most trainings of a solution within 30 days, or 0 for no limit.
 

@@ -19,8 +19,9 @@ CREATED_AFTER_FUNCTIONS: frozenset[Resource] = frozenset({"state machine", "exec
 The first policy of a function cannot name them, so `grant_executions` creates a second policy.
 """
 
-CALLED_BY_EVENTS = frozenset({"close_run"})
-"""The steps that EventBridge calls, after executions that ended without a report."""
+CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export"})
+"""The steps that EventBridge calls: after executions that ended without a report, and for objects
+that may be ready markers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +44,13 @@ class StepFunction(NamedTuple):
 
 
 class LambdaFunctions(pulumi.ComponentResource):
-    """The log group, and for each row of STEPS a function, its role and its policy."""
+    """The log group, and for each step that is needed a function, its role and its policy."""
 
     log_group_name: pulumi.Output[str]
     """The log group of all functions. Its records are JSON."""
 
     steps: Mapping[str, StepFunction]
-    """All functions by step. A step is a key of STEPS."""
+    """All functions that the pipeline needs by step. A step is a key of STEPS."""
 
     called_by_state_machine: Mapping[str, StepFunction]
     """The functions that the state machine calls, by step: all except CALLED_BY_EVENTS."""
@@ -68,7 +69,7 @@ class LambdaFunctions(pulumi.ComponentResource):
         self.log_group_name = log_group.name
         self.steps = {
             step: self._create_function(step_name(name, step), step, args, log_group)
-            for step in STEPS
+            for step in needed_steps(args.pipeline)
         }
         self.called_by_state_machine = {
             step: step_function
@@ -86,8 +87,8 @@ class LambdaFunctions(pulumi.ComponentResource):
         them.
         """
         policies: dict[str, aws.iam.RolePolicy] = {}
-        for step, row in STEPS.items():
-            grants = later_grants(row)
+        for step in self.steps:
+            grants = later_grants(STEPS[step])
             if grants:
                 policy = pulumi.Output.all(
                     grants=grants, state_machine_arn=state_machine_arn
@@ -137,6 +138,11 @@ class LambdaFunctions(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[access.policy]),
         )
         return StepFunction(function, access.role, access.policy)
+
+
+def needed_steps(args: RetrainingPipelineArgs) -> list[str]:
+    """Return the steps whose functions a pipeline with these arguments needs."""
+    return [step for step in STEPS if step != "start_on_export" or args.trigger.on_export]
 
 
 def first_grants(row: Step) -> iam.Grants:

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from . import iam, naming, sizes
 from .args import RetrainingPipelineArgs, resolved
+from .export_trigger import ExportTrigger, ExportTriggerArgs
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs, Notifications, NotificationTopicArgs
 from .rules.arns import Home, parse_arn
@@ -150,6 +151,19 @@ class RetrainingPipeline(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if args.trigger.on_export:
+            ExportTrigger(
+                name,
+                ExportTriggerArgs(
+                    datasets=args.datasets,
+                    paused=args.paused,
+                    tags=tags,
+                    state_machine_arn=machine.arn,
+                    start_on_export=functions.steps["start_on_export"],
+                    start_on_export_policy=execution_policies["start_on_export"],
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         schedule = Schedule(
             name,
             ScheduleArgs(

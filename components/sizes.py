@@ -15,13 +15,12 @@ import pulumi
 
 from . import iam
 from .args import (
-    MAX_OVERLAP_HOURS,
     SECONDS_PER_HOUR,
     CampaignArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from .lambda_functions import first_grants, later_grants
+from .lambda_functions import first_grants, later_grants, needed_steps
 from .naming import MAX_NAME_CHARACTERS, RANDOM_SUFFIX_CHARACTERS
 from .rules.arns import MAX_ARN_CHARACTERS, parse_arn
 from .rules.values import Problem
@@ -188,7 +187,8 @@ def policy_characters(args: RetrainingPipelineArgs) -> Mapping[str, int]:
         topic_arn=str(args.notifications.topic_arn or topic),
     )
     characters = {}
-    for step, row in STEPS.items():
+    for step in needed_steps(args):
+        row = STEPS[step]
         policies = [iam.function_policy(first_grants(row), arns, log_group)]
         if later_grants(row):
             policies.append(iam.executions_policy(later_grants(row), machine))
@@ -332,7 +332,7 @@ def overlap_events(args: RetrainingPipelineArgs) -> int:
 
     The pauses grow to 30 minutes, which takes 50 polls and 300 minutes (`functions/overlap.py`).
     """
-    minutes = min(args.cadence_seconds / 2 / 60, MAX_OVERLAP_HOURS * 60)
+    minutes = args.overlap_hours * 60
     return math.ceil(50 + max(0, minutes - 300) / 30) * EVENTS_PER_POLL
 
 

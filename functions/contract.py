@@ -12,9 +12,11 @@ from .workflow_settings import Settings, Tags, TrainingMode
 class Request(TypedDict, total=False):
     """The input of an execution. Every key may be left out."""
 
-    trigger: Literal["schedule", "manual", "trial", "approval"]
+    trigger: Literal["schedule", "manual", "trial", "approval", "export"]
     """A `trial` run only finishes the trials of campaigns. An `approval` run only deploys a version
     that a person has approved."""
+    day: str
+    """The day whose exports are ready. Only an `export` run has it (`start_on_export.py`)."""
     deploy: str
     """The ARN of the version that an `approval` run deploys."""
     scheduledTime: str
@@ -90,7 +92,7 @@ class Run(TypedDict):
     id: str
     """The scheduled time, or the day and a hash. A resumed run has the id of the earlier run."""
     trigger: str
-    """`schedule`, `manual`, `trial` or `approval`."""
+    """`schedule`, `manual`, `trial`, `approval` or `export`."""
     startedAt: str
     executionArn: str
     request: Request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from .contract import Request
 from .executions import DATE, RUN_ID, request_of, scheduled_at
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 SCHEDULE_ARN = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
-AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "attempt", "deploy")
+AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "attempt", "deploy", "day")
 """The keys that only programs write. Messages do not suggest them."""
-TRIGGERS = ("schedule", "manual", "trial", "approval")
+TRIGGERS = ("schedule", "manual", "trial", "approval", "export")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MAX_ATTEMPTS = 3
 """The most executions in a row that only finish trials."""
@@ -53,7 +53,7 @@ def _messages(configured: ConfiguredRun) -> Iterator[str]:
     solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
     yield from _unknown_choices("solutions", request, solution_arns)
     yield from _wrong_export_date(configured, request)
-    yield from _wrong_version(settings, request)
+    yield from _wrong_subject(settings, request)
     yield from _keys_without_effect(request)
 
 
@@ -107,6 +107,11 @@ def _wrong_run_id(value: object) -> str | None:
     return "is not a run id; take it from the report of the run, for example '20261129T030000Z'"
 
 
+def _wrong_day(value: object) -> str | None:
+    """Return a message if the value is not a day."""
+    return None if _day(value) else "is not a day, for example '2026-11-29'"
+
+
 def _wrong_attempt(value: object) -> str | None:
     """Return a message if the value is not the number of an execution that finishes trials."""
     if not isinstance(value, bool) and value in range(1, MAX_ATTEMPTS + 1):
@@ -114,6 +119,19 @@ def _wrong_attempt(value: object) -> str | None:
     return f"is not a whole number of 1 to {MAX_ATTEMPTS}"
 
 
+class _KeyOfTrigger(NamedTuple):
+    """The key that belongs to a trigger, and why other keys have no effect beside it."""
+
+    key: str
+    reason: str
+
+
+KEY_OF_TRIGGER: Mapping[str, _KeyOfTrigger] = {
+    "trial": _KeyOfTrigger("attempt", "a run with 'trial' only finishes trials"),
+    "approval": _KeyOfTrigger("deploy", "a run with 'approval' deploys one version"),
+    "export": _KeyOfTrigger("day", "a run with 'export' imports the exports of one day"),
+}
+"""Trigger of a run that a program starts -> the only key beside it."""
 VALUE_CHECKS: Mapping[str, Callable[[object], str | None]] = {
     **dict.fromkeys(("skipImport", "dryRun", "force"), _wrong_flag),
     "trigger": _wrong_trigger,
@@ -121,6 +139,7 @@ VALUE_CHECKS: Mapping[str, Callable[[object], str | None]] = {
     "trainingMode": _wrong_training_mode,
     "resume": _wrong_run_id,
     "attempt": _wrong_attempt,
+    "day": _wrong_day,
 }
 """Key of the input -> the check of its value, which returns what is wrong with it, or None."""
 
@@ -159,9 +178,11 @@ def _wrong_export_date(configured: ConfiguredRun, request: Request) -> Iterator[
             )
 
 
-def _wrong_version(settings: Settings, request: Request) -> Iterator[str]:
-    """Yield a message if an approval names no version of a configured solution."""
+def _wrong_subject(settings: Settings, request: Request) -> Iterator[str]:
+    """Yield a message if an approval names no version of a solution, or an export no day."""
     version, trigger = request.get("deploy"), request.get("trigger")
+    if trigger == "export" and "day" not in request:
+        yield "day: missing beside trigger 'export'; write the day of the exports"
     if version is None:
         if trigger == "approval":
             yield "deploy: missing beside trigger 'approval'; write the ARN of the version"
@@ -192,23 +213,19 @@ def _chosen_datasets(settings: Settings, request: Request) -> list[DatasetSettin
 
 def _keys_without_effect(request: Request) -> Iterator[str]:
     """Yield a message for each combination in which a key would have no effect."""
-    trigger = request.get("trigger", "manual")
+    trigger = str(request.get("trigger", "manual"))
     if request.get("resume"):
         allowed = {"resume", "dryRun", "trigger"} if trigger == "manual" else {"resume", "dryRun"}
         yield from _beside(request, allowed, "resume: the run goes on with its first input")
         return
-    if trigger == "trial":
-        allowed = {"trigger", "attempt"}
-        yield from _beside(request, allowed, "trigger: a run with 'trial' only finishes trials")
+    if trigger in KEY_OF_TRIGGER:
+        key, reason = KEY_OF_TRIGGER[trigger]
+        allowed = {"trigger", key} if trigger == "trial" else {"trigger", key, "dryRun"}
+        yield from _beside(request, allowed, f"trigger: {reason}")
         return
-    if trigger == "approval":
-        allowed = {"trigger", "deploy", "dryRun"}
-        yield from _beside(request, allowed, "trigger: a run with 'approval' deploys one version")
-        return
-    if "deploy" in request:
-        yield "deploy: has an effect only beside trigger 'approval'; leave it out"
-    if "attempt" in request:
-        yield "attempt: has an effect only beside trigger 'trial'; leave it out"
+    for other, (key, _) in KEY_OF_TRIGGER.items():
+        if key in request:
+            yield f"{key}: has an effect only beside trigger {other!r}; leave it out"
     if request.get("skipImport"):
         for key in ("datasets", "exportDate"):
             if key in request:

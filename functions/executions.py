@@ -100,7 +100,8 @@ def short_hash(text: str, length: int) -> str:
 
 def export_day(run: Run) -> str:
     """Return the day whose exports the run imports, for example 2026-11-29."""
-    return run["request"].get("exportDate") or day_of(run["id"])
+    request = run["request"]
+    return request.get("exportDate") or request.get("day") or day_of(run["id"])
 
 
 def day_of(run_id: str) -> str:
@@ -122,8 +123,18 @@ def configured_run_of(client: SFNClient, execution_arn: str) -> ConfiguredRun | 
 def deployed_settings(client: SFNClient, execution_arn: str) -> Settings:
     """Return the settings in the definition with which an execution was started."""
     machine = client.describe_state_machine_for_execution(executionArn=execution_arn)
-    definition = json.loads(machine["definition"])
-    first_state = definition["States"][definition["StartAt"]]
+    return _settings_in(machine["definition"])
+
+
+def settings_of_machine(client: SFNClient, machine_arn: str) -> Settings:
+    """Return the settings in the definition of a state machine, for its next execution."""
+    return _settings_in(client.describe_state_machine(stateMachineArn=machine_arn)["definition"])
+
+
+def _settings_in(definition: str) -> Settings:
+    """Return the settings in the definition of a state machine."""
+    document = json.loads(definition)
+    first_state = document["States"][document["StartAt"]]
     return cast("Settings", first_state["Parameters"]["settings"])
 
 

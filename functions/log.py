@@ -1,6 +1,7 @@
 """Writes one log record for each call of a function. It has ids and states, but no payloads."""
 
 import logging
+from collections.abc import Sequence
 
 from .contract import BegunRun, Job, PlannedRun, Run, UnfinishedTrials
 
@@ -75,3 +76,18 @@ def log_campaign(step: str, run: Run, campaign_arn: str, outcome: str) -> None:
         outcome,
         extra={"step": step, "runId": run["id"], "arn": campaign_arn, "outcome": outcome},
     )
+
+
+def log_marker(location: str, *, started: str | None, missing: Sequence[str]) -> str | None:
+    """Log what a written object has started, and which markers are missing. Return `started`."""
+    logger.info(
+        "start_on_export: %s",
+        started or "nothing started",
+        extra={
+            "step": "start_on_export",
+            "locationWritten": location,
+            "execution": started,
+            "missing": list(missing),
+        },
+    )
+    return started

@@ -52,13 +52,17 @@ def begin(client: SFNClient, settings: Settings, run: Run) -> Begin:
 def _begin_after(client: SFNClient, settings: Settings, run: Run, older: Sequence[str]) -> Begin:
     """Return that the run waits for older runs, or is skipped because it has waited too long.
 
-    It waits for half of the cadence at most, so that it has begun when the schedule fires again.
+    It waits for half of the cadence at most, so that it has begun when the schedule fires again. No
+    later run imports the export of a run that a ready marker has started, so such a run waits
+    longer.
     """
     for execution_arn in older:
         if _is_duplicate(client, run, execution_arn):
             return _skipped(f"{execution_arn} is executing run {run['id']} already")
     waited, oldest = _waited(run), older[0]
-    longest = min(timedelta(seconds=settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
+    longest = LONGEST_OVERLAP
+    if run["trigger"] != "export":
+        longest = min(timedelta(seconds=settings["cadenceSeconds"] / 2), longest)
     if waited >= longest:
         return _skipped(
             f"{oldest}, an older run, is still running, and this run has waited for "

@@ -1,6 +1,6 @@
 """How long an execution takes if each of its stages takes as long as its deadline allows."""
 
-from ..args import MAX_OVERLAP_HOURS, SECONDS_PER_HOUR, RetrainingPipelineArgs
+from ..args import SECONDS_PER_HOUR, RetrainingPipelineArgs
 
 SPARE_HOURS = 2
 """Hours of an execution for everything except jobs and probes. A training that is stopped takes one
@@ -17,8 +17,7 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     earlier runs have left. So the time of a trial counts twice.
     """
     limits, trial_hours = args.limits, _trial_hours(args)
-    hours = min(args.cadence_seconds / 2 / SECONDS_PER_HOUR, MAX_OVERLAP_HOURS)
-    hours += trial_hours
+    hours = args.overlap_hours + trial_hours
     # An import may wait for a free slot until its deadline, and then run until the deadline. If its
     # export has changed meanwhile, it does so once more.
     hours += 2 * 2 * limits.max_import_hours

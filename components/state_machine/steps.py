@@ -255,6 +255,13 @@ STEPS: Mapping[str, Step] = {
             "state machine": ("states:StartExecution",),
         },
     ),
+    "start_on_export": Step(
+        timeout_seconds=SHORT_SECONDS,
+        grants={
+            "export buckets": ("s3:ListBucket",),
+            "state machine": ("states:DescribeStateMachine", "states:StartExecution"),
+        },
+    ),
     "close_run": Step(
         timeout_seconds=LONG_SECONDS,
         grants={

@@ -29,9 +29,6 @@ PLANNED = "retraining-planned"
 """Import jobs: the fingerprint of the export when the import job was created (`fingerprint.py`)."""
 CONFIRMED = "retraining-confirmed"
 """Import jobs: the fingerprint again, if the export did not change until the import had ended."""
-CHECKED = "retraining-checked"
-"""Campaigns, datasets, and solutions without campaigns: when a run has last found that the campaign
-serves a version which has learned the newest data, or that the dataset holds its present export."""
 DAY = "retraining-day"
 """Import jobs of a location with `{date}`: the day of the export."""
 NOT_CONFIRMED = "no"
@@ -65,6 +62,9 @@ GOOD = "retraining-good"
 """Campaigns: the version to which the campaign is rolled back if the version on trial is bad."""
 PREVIOUS = "retraining-previous"
 """Campaigns: the version that was good before the version of the tag `retraining-good`."""
+CHECKED = "retraining-checked"
+"""Campaigns, datasets, and solutions without campaigns: when a run has last found that the campaign
+serves a version which has learned the newest data, or that the dataset holds its present export."""
 
 
 def tags_of(client: PersonalizeClient, arn: str) -> Tags:

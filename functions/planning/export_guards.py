@@ -38,7 +38,8 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     if has_export_date(situation):
         return
     last_run_id = situation.world.tags_of_newest_import(dataset["datasetArn"]).get(RUN)
-    if last_run_id is not None and day_of(last_run_id) > day_of(run["id"]):
+    is_late_marker = "day" in run["request"]
+    if last_run_id is not None and not is_late_marker and day_of(last_run_id) > day_of(run["id"]):
         yield (
             f"{dataset['dataLocation']} is of {day_of(run['id'])}, but run {last_run_id} has "
             "imported a later day since then; start a run with {}, which imports the export of "

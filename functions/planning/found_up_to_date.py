@@ -19,7 +19,7 @@ from ..personalize.tags import CHECKED, write_tag
 from ..personalize.versions import is_latest
 from .campaign_guards import MAX_TAGS, TRIAL_TAGS
 from .news import needs_training, up_to_date_version
-from .planned_imports import has_export_date, is_imported
+from .planned_imports import is_imported
 from .world import newest_active
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def found_up_to_date(situation: Situation) -> Iterator[str]:
 
     A run that does not look at the present export of each dataset finds only datasets up to date.
     """
-    if not has_export_date(situation):
+    if "exportDate" not in situation.run["request"]:
         for dataset in situation.datasets:
             if is_imported(situation.with_dataset(dataset)):
                 yield dataset["datasetArn"]

@@ -10,7 +10,7 @@ from .news import needs_training
 from .planned_imports import (
     has_begun_import,
     imports_to_do,
-    is_imported,
+    needs_import,
     newest_imports,
     planned_import,
 )
@@ -77,7 +77,7 @@ def _situations_to_check(guard: Guard, situation: Situation) -> list[Situation]:
             return [
                 dataset
                 for dataset in datasets
-                if not is_imported(dataset) and not has_begun_import(dataset)
+                if needs_import(dataset) and not has_begun_import(dataset)
             ]
         case "solution":
             return solutions

@@ -86,7 +86,39 @@ def newest_imports(situation: Situation) -> dict[str, str | None]:
 def imports_to_do(situation: Situation) -> list[Situation]:
     """Return a situation for each dataset whose export the run has to import."""
     of_datasets = [situation.with_dataset(dataset) for dataset in situation.datasets]
-    return [of_dataset for of_dataset in of_datasets if not is_imported(of_dataset)]
+    return [of_dataset for of_dataset in of_datasets if needs_import(of_dataset)]
+
+
+def needs_import(situation: Situation) -> bool:
+    """Return True if the run has to import the export of the selected dataset."""
+    if awaits_marker(situation) or _has_later_day(situation):
+        return False
+    return not is_imported(situation)
+
+
+def awaits_marker(situation: Situation) -> bool:
+    """Return True if the export of the selected dataset will start a run of its own.
+
+    If ready markers start runs, a scheduled run does not import an export without a marker.
+    """
+    is_scheduled = situation.run["trigger"] == "schedule"
+    if not is_scheduled or not situation.settings.get("triggerOnExport"):
+        return False
+    has_marker = situation.dataset["readyMarker"] is not None
+    return has_marker and situation.export.marker_written_at is None
+
+
+def _has_later_day(situation: Situation) -> bool:
+    """Return True if the selected dataset holds the export of a later day than the ready one.
+
+    The event about a ready marker may come late. A FULL import of its export would replace newer
+    data.
+    """
+    day = situation.run["request"].get("day")
+    if day is None or situation.dataset["importMode"] != "FULL":
+        return False
+    newest_tags = situation.world.tags_of_newest_import(situation.dataset["datasetArn"])
+    return newest_tags.get(DAY, "") > day
 
 
 def fingerprint(situation: Situation) -> str:
@@ -102,8 +134,14 @@ def imports_are_requested(situation: Situation) -> bool:
 
 
 def has_export_date(situation: Situation) -> bool:
-    """Return True if the input names the day of the exports to import."""
-    return "exportDate" in situation.run["request"]
+    """Return True if the run imports the export of a day that may be earlier than the last one.
+
+    A person names the day with `exportDate`. The ready marker of an INCREMENTAL export names it as
+    well, and it may come late.
+    """
+    request = situation.run["request"]
+    is_appended = situation.dataset["importMode"] == "INCREMENTAL"
+    return "exportDate" in request or ("day" in request and is_appended)
 
 
 def is_imported(situation: Situation) -> bool:

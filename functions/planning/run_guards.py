@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..executions import scheduled_at
-from .planned_imports import imports_to_do
+from .planned_imports import awaits_marker, imports_to_do
 from .planned_jobs import planned_solution
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def nothing_new(situation: Situation) -> Iterator[str]:
     if imports_to_do(situation) or any(map(planned_solution, of_solutions)):
         return
     exports = "the exports were imported before" if situation.datasets else "nothing is imported"
+    if any(awaits_marker(situation.with_dataset(dataset)) for dataset in situation.datasets):
+        exports = "no new export is ready"
     yield (
         f"nothing is new: {exports}, no event tracker sends events, and every solution was trained "
         "since the last import; to train anyway, start a run with force"

@@ -9,9 +9,12 @@ from components import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
+from components.state_machine.steps import STEPS
 from tests.world import MOVIES, PERSONALIZE, solution
 
 NAME = "retraining-dev"
+STEPS_WITHOUT_TRIGGER = [step for step in STEPS if step != "start_on_export"]
+"""The steps of a pipeline that is only started by its schedule."""
 EMAIL = "team@example.com"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-aaaa-bbbb-cccc-222222222222"

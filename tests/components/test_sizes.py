@@ -10,9 +10,9 @@ import pulumi
 import pytest
 
 from components import LimitsArgs, ProbeArgs, RetrainingPipeline, sizes
+from components.lambda_functions import needed_steps
 from components.naming import step_name
 from components.rules.pipeline import problems
-from components.state_machine.steps import STEPS
 from functions import overlap
 from functions.personalize import pacing
 from functions.personalize.campaigns import LONGEST_USUAL_UPDATE
@@ -235,7 +235,7 @@ def test_no_policy_is_longer_than_computed(make_args):
 
     engine = run(program)
     computed = sizes.policy_characters(args)
-    for step in STEPS:
+    for step in needed_steps(args):
         names = [
             name
             for name in engine.all_of(ROLE_POLICY)

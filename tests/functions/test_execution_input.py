@@ -98,7 +98,10 @@ WRONG = {
     ),
     "an unknown trigger": (
         {"trigger": "cron"},
-        "trigger: 'cron' is none of 'schedule', 'manual', 'trial', 'approval'; leave it out",
+        (
+            "trigger: 'cron' is none of 'schedule', 'manual', 'trial', 'approval', 'export'; leave "
+            "it out"
+        ),
     ),
     "a schedule without a time": (
         {"trigger": "schedule"},

@@ -77,6 +77,12 @@ MAY_IMPORT = {
         "components.state_machine.steps",
     },
     "components.schedule": {"components.args", "components.iam"},
+    "components.export_trigger": {
+        "components.args",
+        "components.lambda_functions",
+        "components.naming",
+        "components.rules.values",
+    },
     "components.sizes": {
         "components.args",
         "components.iam",
@@ -136,7 +142,7 @@ ORDER = (
     ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
     ("functions.executions", "functions.exports"),
-    ("functions.execution_input", "functions.overlap"),
+    ("functions.execution_input", "functions.overlap", "functions.ready_markers"),
     ("functions.personalize",),
     ("functions.metrics",),
     ("functions.resume",),
@@ -161,6 +167,7 @@ LATE_IMPORTS = ("retrain.rehearsal.emulate", "retrain.rehearsal.rehearse")
 """Modules that are imported only inside functions, because they need the emulator's libraries."""
 
 CREATE_RESOURCES = {
+    "components.export_trigger",
     "components.iam",
     "components.lambda_functions",
     "components.monitoring",

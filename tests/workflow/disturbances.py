@@ -50,7 +50,9 @@ class Disturbance(NamedTuple):
 
 def _disturbances() -> dict[str, list[Disturbance]]:
     """Return all disturbances that do not end a run, by kind."""
-    steps = [step for step in STEPS if step not in ("report_outcome", "close_run")]
+    steps = [
+        step for step in STEPS if step not in ("report_outcome", "close_run", "start_on_export")
+    ]
     requests = [(call, n) for call in (*READS, *WRITES, "GetRecommendations") for n in TIMES]
     writes = [(call, n) for call in WRITES for n in TIMES]
     invocations = [(step, n) for step in steps for n in TIMES]

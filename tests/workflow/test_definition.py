@@ -6,6 +6,7 @@ from typing import get_args, get_type_hints
 
 from botocore.session import get_session
 
+from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine import definition as module
 from components.state_machine.asl import machines, problems
 from components.state_machine.steps import STEPS
@@ -194,7 +195,7 @@ def test_a_task_has_the_name_of_its_function():
 
 def test_every_function_except_close_run_is_called_by_a_task():
     called = {function_of(state) for _, state in states("Task")}
-    assert set(STEPS) - called == {"close_run"}, "EventBridge calls close_run"
+    assert set(STEPS) - called == CALLED_BY_EVENTS, "EventBridge calls them"
 
 
 def test_every_task_has_a_longer_timeout_than_its_function():

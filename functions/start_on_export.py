@@ -1,0 +1,54 @@
+"""Starts a run when the ready markers of all exports of a day are written."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypedDict
+
+from .aws import s3, stepfunctions
+from .executions import settings_of_machine
+from .log import log_marker
+from .ready_markers import day_of_marker, read_ready_exports
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from .ready_markers import ReadyExports
+
+
+class WrittenObject(TypedDict):
+    """The event: an object that was written, and the state machine to start."""
+
+    stateMachineArn: str
+    bucket: str
+    key: str
+
+
+def handler(event: WrittenObject, _context: object) -> str | None:
+    """Start an execution if all exports of the marker's day are ready, and return its name.
+
+    Return None if the object is no marker, or if another marker is missing. Its event will follow.
+    S3 and EventBridge may deliver an event more than once, late, and out of order. The name of the
+    execution comes from the markers, so the same exports start no second execution.
+    """
+    location = f"s3://{event['bucket']}/{event['key']}"
+    settings = settings_of_machine(stepfunctions(), event["stateMachineArn"])
+    day = day_of_marker(settings, location)
+    if day is None:
+        return log_marker(location, started=None, missing=[])
+    ready = read_ready_exports(s3(), settings, day)
+    if ready.missing:
+        return log_marker(location, started=None, missing=ready.missing)
+    _start(stepfunctions(), event["stateMachineArn"], ready)
+    return log_marker(location, started=ready.execution_name, missing=[])
+
+
+def _start(client: SFNClient, machine_arn: str, ready: ReadyExports) -> None:
+    """Start the execution that imports these exports, unless it was started before."""
+    with suppress(client.exceptions.ExecutionAlreadyExists):
+        client.start_execution(
+            stateMachineArn=machine_arn,
+            name=ready.execution_name,
+            input=json.dumps({"trigger": "export", "day": ready.day}),
+        )

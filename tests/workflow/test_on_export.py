@@ -1,0 +1,206 @@
+"""A run starts when the exports of a day are ready, and each export is imported once."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from components.args import LimitsArgs, TriggerArgs
+from emulator.virtual.step_functions import StartedExecution
+from functions import start_on_export
+from tests.workflow.pipeline import deploy
+from tests.workflow.summaries import outcomes, problems_of, report, skip_reason
+from tests.world import MOVIES, interactions
+
+MARKERS = {"interactions": "{date}/interactions.SUCCESS", "items": "{date}/items.SUCCESS"}
+DAY, NEXT_DAY = "2026-11-22", "2026-11-23"
+"""Virtual time begins on DAY."""
+WITH_TRIGGER = {
+    "trigger": TriggerArgs(on_export=True),
+    "limits": LimitsArgs(max_trainings_per_month=0),
+}
+WAITING = (
+    "nothing is new: no new export is ready, no event tracker sends events, and every solution was "
+    "trained since the last import; to train anyway, start a run with force"
+)
+
+
+def group(*types, mode="FULL"):
+    """Return a dataset group whose exports of each day have a ready marker."""
+    datasets = MOVIES.with_datasets(*types)
+    for name in types:
+        datasets = datasets.with_dataset(
+            name,
+            data_location=f"s3://exports/{{date}}/{name}.csv",
+            ready_marker=f"s3://exports/{MARKERS[name]}",
+            import_mode=mode,
+        )
+    return datasets.with_options(**WITH_TRIGGER)
+
+
+@contextmanager
+def deployed(*types, mode="FULL"):
+    """Deploy a pipeline that has imported each dataset before the exports of days began."""
+    with deploy(MOVIES.with_datasets(*types)) as pipeline:
+        pipeline.group = group(*types, mode=mode)
+        yield pipeline
+
+
+def write(pipeline, name, day, *, shift=0):
+    """Write the export of a day, and then its marker."""
+    content = interactions(shift=shift) if name == "interactions" else MOVIES_ITEMS
+    pipeline.bucket.put(f"{day}/{name}.csv", content)
+    pipeline.bucket.put(MARKERS[name].replace("{date}", day), b"")
+
+
+MOVIES_ITEMS = b"ITEM_ID,GENRE\n" + b"\n".join(f"i{number},g1".encode() for number in range(200))
+
+
+def marker_event(pipeline, name, day):
+    """Deliver the event about a marker. Return the name of the execution that it starts."""
+    event = {
+        "stateMachineArn": pipeline.machine.arn,
+        "bucket": "exports",
+        "key": MARKERS[name].replace("{date}", day),
+    }
+    return start_on_export.handler(event, None)
+
+
+def executions(pipeline):
+    """Return the executions that markers have started, after their end, oldest first."""
+    machine = next(
+        machine
+        for machine in pipeline.step_functions.backend.state_machines
+        if machine.arn == pipeline.machine.arn
+    )
+    arns = sorted(execution.execution_arn for execution in machine.executions)
+    return [
+        StartedExecution(pipeline.step_functions, arn).wait() for arn in arns if ":export-" in arn
+    ]
+
+
+def sources(pipeline):
+    """Return the location of each import, in order."""
+    return [
+        request["dataSource"]["dataLocation"].removeprefix("s3://exports/")
+        for request in pipeline.requests("CreateDatasetImportJob")
+    ]
+
+
+def test_a_run_starts_when_the_last_marker_of_a_day_is_written():
+    with deployed("interactions", "items") as pipeline:
+        write(pipeline, "interactions", DAY)
+        assert marker_event(pipeline, "interactions", DAY) is None, "items are missing"
+        write(pipeline, "items", DAY)
+        assert marker_event(pipeline, "items", DAY).startswith(f"export-{DAY}-")
+        (execution,) = executions(pipeline)
+        assert sorted(sources(pipeline)) == [f"{DAY}/interactions.csv", f"{DAY}/items.csv"]
+    assert set(outcomes(execution).values()) == {"IMPORTED", "DEPLOYED"}
+
+
+def test_an_event_that_comes_twice_or_about_another_marker_starts_no_second_run():
+    with deployed("interactions", "items") as pipeline:
+        for name in ("interactions", "items"):
+            write(pipeline, name, DAY)
+        names = {marker_event(pipeline, name, DAY) for name in ("items", "interactions", "items")}
+        assert len(names) == 1
+        assert len(executions(pipeline)) == 1
+        pipeline.sleep(3600)
+        marker_event(pipeline, "items", DAY)
+        assert len(executions(pipeline)) == 1, "late, after the run has ended"
+
+
+def test_a_marker_that_is_written_again_with_a_new_export_starts_another_run():
+    with deployed("interactions") as pipeline:
+        write(pipeline, "interactions", DAY)
+        marker_event(pipeline, "interactions", DAY)
+        executions(pipeline)
+        pipeline.sleep(3600)
+        write(pipeline, "interactions", DAY, shift=1)
+        marker_event(pipeline, "interactions", DAY)
+        assert [outcomes(execution)["interactions"] for execution in executions(pipeline)] == [
+            "IMPORTED",
+            "IMPORTED",
+        ]
+
+
+@pytest.mark.parametrize(
+    "key", [f"{DAY}/interactions.csv", "interactions.SUCCESS", "x/items.SUCCESS"]
+)
+def test_an_object_that_is_no_marker_starts_nothing(key):
+    with deployed("interactions", "items") as pipeline:
+        event = {"stateMachineArn": pipeline.machine.arn, "bucket": "exports", "key": key}
+        assert start_on_export.handler(event, None) is None
+
+
+def test_a_marker_during_a_run_waits_for_the_run():
+    with deployed("interactions") as pipeline:
+        for number, day in enumerate((DAY, NEXT_DAY)):
+            write(pipeline, "interactions", day, shift=number)
+            marker_event(pipeline, "interactions", day)
+            pipeline.sleep(600)
+        runs = executions(pipeline)
+        assert sources(pipeline) == [f"{DAY}/interactions.csv", f"{NEXT_DAY}/interactions.csv"]
+    assert [report(run)["status"] for run in runs] == ["DEPLOYED", "DEPLOYED"]
+
+
+def test_a_full_export_of_an_earlier_day_that_comes_late_does_not_replace_the_later_one():
+    with deployed("interactions") as pipeline:
+        for number, day in enumerate((NEXT_DAY, DAY)):
+            write(pipeline, "interactions", day, shift=number)
+            marker_event(pipeline, "interactions", day)
+            pipeline.sleep(6 * 3600)
+        late, _ = executions(pipeline)
+        assert sources(pipeline) == [f"{NEXT_DAY}/interactions.csv"]
+    assert report(late)["status"] == "SKIPPED"
+
+
+def test_an_incremental_export_of_an_earlier_day_that_comes_late_is_appended():
+    with deployed("interactions", mode="INCREMENTAL") as pipeline:
+        for number, day in enumerate((NEXT_DAY, DAY)):
+            write(pipeline, "interactions", day, shift=number)
+            marker_event(pipeline, "interactions", day)
+            pipeline.sleep(6 * 3600)
+        runs = executions(pipeline)
+        assert sources(pipeline) == [f"{NEXT_DAY}/interactions.csv", f"{DAY}/interactions.csv"]
+        marker_event(pipeline, "interactions", NEXT_DAY)
+        assert executions(pipeline)[-1].arn == runs[-1].arn
+    assert [outcomes(run)["interactions"] for run in runs] == ["IMPORTED", "IMPORTED"]
+
+
+def test_a_scheduled_run_does_not_import_an_export_without_its_marker():
+    with deployed("interactions") as pipeline:
+        first = pipeline.run()
+        pipeline.bucket.put("2026-11-29/interactions.csv", interactions(shift=2))
+        without_marker = pipeline.run(scheduledTime="2026-11-29T04:00:00Z")
+        assert sources(pipeline) == []
+    assert outcomes(first) == {"taste": "DEPLOYED", "home": "DEPLOYED"}, "it was never trained"
+    assert skip_reason(without_marker) == WAITING
+
+
+def test_a_scheduled_run_imports_an_export_whose_marker_has_started_no_run():
+    with deployed("interactions") as pipeline:
+        write(pipeline, "interactions", "2026-11-29")
+        assert outcomes(pipeline.run())["interactions"] == "IMPORTED"
+        marker_event(pipeline, "interactions", "2026-11-29")
+        (late,) = executions(pipeline)
+    assert report(late)["status"] == "SKIPPED", "the event of the marker came after the run"
+
+
+@pytest.mark.parametrize(
+    ("request_", "problem"),
+    [
+        (
+            {"trigger": "export"},
+            "day: missing beside trigger 'export'; write the day of the exports",
+        ),
+        (
+            {"trigger": "export", "day": "today"},
+            "day: 'today' is not a day, for example '2026-11-29'",
+        ),
+        ({"day": DAY}, "day: has an effect only beside trigger 'export'; leave it out"),
+    ],
+)
+def test_an_input_that_names_no_day_is_refused(request_, problem):
+    with deployed("interactions") as pipeline:
+        execution = pipeline.machine.start(request_).wait()
+    assert problems_of(execution) == [problem]
