@@ -28,7 +28,8 @@ def dry_run_sentences(document: FinishedRun) -> Iterator[str]:
     for solution in settings["solutions"]:
         arn = solution["solutionArn"]
         if arn in solutions:
-            yield from _solution_sentences(solutions[arn])
+            needs_approval = bool(solution.get("approval"))
+            yield from _solution_sentences(solutions[arn], needs_approval=needs_approval)
         else:
             yield f"{arn} would not be trained, because it has learned the present imports."
 
@@ -41,6 +42,8 @@ def _import_sentence(run: Run, dataset_type: str, planned: PlannedImport | None)
             f"{planned['tags'][BYTES]} bytes{_age(planned['newestObjectAt'], run)}."
         )
     request = request_of(run["request"])
+    if "deploy" in request:
+        return f"{dataset_type} would not be imported, because the run only deploys a version."
     if request.get("skipImport") or dataset_type not in request.get("datasets", [dataset_type]):
         return f"{dataset_type} would not be imported, because the input leaves it out."
     return f"{dataset_type} would not be imported, because its export was imported before."
@@ -58,7 +61,7 @@ def _age(written_at: str | None, run: Run) -> str:
     return f", written {minutes / MINUTES_PER_HOUR:.1f} hours ago"
 
 
-def _solution_sentences(planned: PlannedSolution) -> Iterator[str]:
+def _solution_sentences(planned: PlannedSolution, *, needs_approval: bool) -> Iterator[str]:
     """Yield what would happen to a solution and its campaigns."""
     version_arn = planned["existingVersionArn"]
     if version_arn is None:
@@ -66,5 +69,9 @@ def _solution_sentences(planned: PlannedSolution) -> Iterator[str]:
     else:
         yield f"{planned['solutionArn']} would use the version {version_arn} without a training."
     for campaign in planned["campaigns"]:
+        approval = ", a person approves it" if needs_approval else ""
         probe = " and then its probe" if campaign["isProbed"] else ""
-        yield f"{campaign['campaignArn']} would be updated if the version passes the gate{probe}."
+        yield (
+            f"{campaign['campaignArn']} would be updated if the version passes the gate{approval}"
+            f"{probe}."
+        )

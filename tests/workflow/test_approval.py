@@ -275,3 +275,21 @@ def test_an_input_that_is_no_approval_is_refused(request_, problem):
             scheduledTime=None, scheduleArn=None, **{"trigger": None, **request_}
         )
     assert problems_of(execution) == [problem]
+
+
+def test_a_dry_run_says_that_a_person_has_to_approve():
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        dry = pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
+        approve(pipeline)
+        dry_approval = deploy_approved(pipeline, dryRun=True)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    line = (
+        f"{campaign_arn()} would be updated if the version passes the gate, a person approves it."
+    )
+    assert line in report(dry)["text"]
+    assert line in report(dry_approval)["text"]
+    assert (
+        "interactions would not be imported, because the run only deploys a version."
+        in report(dry_approval)["text"]
+    )
