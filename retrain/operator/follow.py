@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -99,9 +100,9 @@ def left_by_signal() -> Iterator[threading.Event]:
     """Yield an event that the first Ctrl-C or SIGTERM sets. The second one interrupts at once."""
     left = threading.Event()
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
+    def leave(number: int, _frame: FrameType | None) -> None:
         if left.is_set():
-            raise KeyboardInterrupt
+            sys.exit(128 + number)  # as `retrain/__main__.py` does
         left.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -96,9 +96,7 @@ class Job:
         return max(((self.ended_at or now) - self.started_at).total_seconds(), 0)
 
     def remaining_seconds(self, now: datetime) -> float | None:
-        """Return how long the job probably still takes, or None if nobody knows."""
-        if not self.is_open:
-            return 0
+        """Return how long the open job probably still takes, or None if nobody knows."""
         if self.expected_seconds is None:
             return None
         return max(self.expected_seconds - self.seconds(now), 0)

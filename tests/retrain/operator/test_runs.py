@@ -4,13 +4,14 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import ClientError
 
 from retrain.operator.access import Access
 from retrain.operator.errors import OperatorError
 from retrain.operator.history import history
 from retrain.operator.runs import find_execution
 from retrain.operator.target import Target
-from tests.retrain.builders import campaign_report, run_report, solution_report
+from tests.retrain.builders import NEW, campaign_report, run_report, solution_report
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev"
 HOME = MACHINE.replace(":stateMachine:", ":execution:")
@@ -109,6 +110,13 @@ def test_a_failed_run_is_listed_with_its_failures(listed, described, respond, ca
     failed = {"type": "items", "outcome": "FAILED", "failure": "no such column"}
     report = run_report(
         solution_report(version=None, failure="the training failed", trainingMode="UPDATE"),
+        solution_report(
+            adopted=True,
+            campaigns=[
+                campaign_report("SKIPPED", servedVersionArn=NEW, previousVersionArn=NEW),
+                campaign_report("DEPLOYED", servedVersionArn=NEW, failure=None),
+            ],
+        ),
         status="FAILED",
         reason="1 problem with this run:\n  too small",
         runId=RUN_ID,
@@ -145,6 +153,9 @@ def test_a_failed_run_is_listed_with_its_failures(listed, described, respond, ca
         "    import items: no such column",
         "    campaign home-page ROLLED_BACK: 3 bad answers",
         "    movies: no version, the training failed",
+        "    movies/00000002 foreign",
+        "    campaign home-page SKIPPED",
+        "    campaign home-page DEPLOYED 00000001 → 00000002",
     ]
 
 
@@ -248,10 +259,10 @@ def test_a_run_that_does_not_exist_is_one_line(listed, respond):
     listed("a")
     newer = "20270101T030000Z"
     assert not_found(newer) == f"--run {newer!r} {message}; {LAST_RUNS} them", "a started before"
-    respond(
-        *("stepfunctions", "describe_execution", "ExecutionDoesNotExist"),
-        executionArn=f"{HOME}:x",
-    )
+    for code in ("AccessDeniedException", "ExecutionDoesNotExist"):
+        respond("stepfunctions", "describe_execution", code, executionArn=f"{HOME}:x")
+    with pytest.raises(ClientError):
+        find_execution(TARGET, f"{HOME}:x")
     assert not_found(f"{HOME}:x") == (
         f"--run {HOME}:x does not exist, or ended more than 90 days ago; {LAST_RUNS} the last runs"
     )

@@ -86,6 +86,7 @@ def test_the_header_says_when_the_run_probably_ends():
 
 
 def test_a_note_is_below_the_jobs():
+    assert drawn([], note="AWS did not respond")[2:] == ["AWS did not respond"]
     assert drawn(JOBS[:1], note="AWS did not respond")[-1] == "AWS did not respond"
 
 
