@@ -12,6 +12,7 @@ import typer
 
 from retrain import cli
 from retrain.commands import options
+from retrain.operator.permissions import COMMANDS
 
 PAGE = """\
 # The command line
@@ -54,6 +55,36 @@ An error is one line with the way out. A run that was rejected, rolled back or s
 failed, so its exit code is 0; `--json` has its outcome.
 
 {commands}
+## From a dataset group to a pipeline
+
+    retrain adopt --dataset-group-arn ARN --stack prod   # writes Pulumi.prod.yaml
+    retrain doctor --stack prod     # what is missing in the account, and the command that mends it
+    retrain rehearse --stack prod   # the same stack on this machine
+    retrain plan --stack prod       # what the first run would do, and what it would cost
+    pulumi stack init prod
+    pulumi up --stack prod
+
+None of these commands changes anything in the account before `pulumi up`. `plan` and `doctor` read
+the stack's file, so they also show what a change of the file would do before it is deployed. They
+say so if the deployed pipeline has other settings. `plan` estimates a training from the last
+versions of the same mode. It has a cost if the stack sets `trainingHourPrice`, but not for recipes
+that are priced by interactions.
+
+`doctor` shows three levels: `ok` (✓ in a terminal), `warn` (!) and `missing` (✗). What it may not
+read is a warning. It judges policies as far as it can: a condition that it does not know is a
+warning too.
+
+## The permissions of the commands
+
+`retrain doctor --policy` prints the IAM policy that all commands need for one pipeline, without
+asking AWS. It contains no action that deploys: those are in
+[deployment.md](deployment.md#permissions-to-deploy). `pulumi stack output` reads the stack's state,
+so it needs access to your Pulumi backend.
+
+| command | actions |
+| --- | --- |
+{permissions}
+
 ## A run on the screen
 
 For example:
@@ -92,7 +123,16 @@ def page() -> str:
         for command in panel
         for section in _sections(command)
     )
-    return PAGE.format(index=index, common=common, commands=commands)
+    return PAGE.format(
+        index=index, common=common, commands=commands, permissions="\n".join(_permission_rows())
+    )
+
+
+def _permission_rows() -> Iterator[str]:
+    """Yield a row for each command with the actions that its caller needs."""
+    for command, grants in COMMANDS.items():
+        actions = sorted({action for names in grants.values() for action in names})
+        yield f"| `{command}` | {', '.join(actions)} |"
 
 
 def name_of(command: Command) -> str:

@@ -7,6 +7,7 @@ import typer
 from retrain.commands import options
 from retrain.commands.adopt import adopt
 from retrain.commands.approve import approve, reject
+from retrain.commands.doctor import doctor
 from retrain.commands.emulate import emulate
 from retrain.commands.history import history
 from retrain.commands.plan import plan
@@ -26,6 +27,7 @@ from retrain.operator.errors import (
 PROGRAM = "retrain"
 COMMANDS = {
     options.ACCOUNT_COMMANDS: (
+        doctor,
         adopt,
         plan,
         start,

@@ -158,6 +158,25 @@ def first_skipped_time(text: str, timezone: str, *, today: date) -> datetime | N
     return None
 
 
+def next_firing(text: str, after: datetime) -> datetime | None:
+    """Return the first time after `after` at which a cron fires, or None if it never does.
+
+    `after` has the time zone of the cron. `text` must be a cron without errors.
+    """
+    expression = _CRON_PATTERN.fullmatch(text)
+    assert expression is not None, "only a cron has times of its own"
+    cron = _parsed_cron(expression["fields"].split())
+    # The parser knows only UTC, so local times are passed to it as UTC.
+    local_time: datetime | None = after.replace(tzinfo=UTC)
+    while local_time is not None:
+        (local_time,) = cron.get_next(local_time)
+        if local_time is not None:
+            firing = local_time.replace(tzinfo=after.tzinfo)
+            if _is_real_time(firing):
+                return firing
+    return None
+
+
 @cache
 def shortest_seconds_between_runs(text: str, timezone: str) -> int:
     """Return the shortest time between two firings of a rate within a year, in seconds.

@@ -41,9 +41,9 @@ def plan_run(settings: Settings, run: Run, world: World) -> Plan:
     refusals: list[str] = []
     for guard in GUARDS:
         if guard.verdict == "REFUSE":
-            refusals.extend(_messages(guard, situation))
+            refusals.extend(messages_of(guard, situation))
         elif guard.verdict == "SKIP" and not refusals:
-            messages = list(_messages(guard, situation))
+            messages = list(messages_of(guard, situation))
             if messages:
                 return _skipped_plan(
                     "; ".join(messages), warnings=_warnings(situation) if guard.warns else []
@@ -53,7 +53,7 @@ def plan_run(settings: Settings, run: Run, world: World) -> Plan:
     return _plan(situation)
 
 
-def _messages(guard: Guard, situation: Situation) -> Iterator[str]:
+def messages_of(guard: Guard, situation: Situation) -> Iterator[str]:
     """Yield the messages of a guard. A message about a dataset begins with its config key."""
     for checked_situation in _situations_to_check(guard, situation):
         dataset = checked_situation.selected_dataset
@@ -139,5 +139,5 @@ def _warnings(situation: Situation) -> list[str]:
         message
         for guard in GUARDS
         if guard.verdict == "WARN"
-        for message in _messages(guard, situation)
+        for message in messages_of(guard, situation)
     ]

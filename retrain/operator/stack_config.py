@@ -15,6 +15,7 @@ import settings
 from retrain.operator.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from components.args import RetrainingPipelineArgs
@@ -41,12 +42,9 @@ def project_name(project_dir: Path) -> str:
 
 def config_problems(text: str, project: str, stack: str) -> list[str]:
     """Return the problems that `pulumi preview` would report about the text of a stack's file."""
-    config = {
-        str(key): value if isinstance(value, str) else json.dumps(value)
-        for key, value in yaml.safe_load(text)["config"].items()
-    }
+    config = yaml.safe_load(text)["config"]
     try:
-        settings.parse_stack(project, stack, config, today=datetime.now(UTC).date())
+        settings.parse_stack(project, stack, _texts(config), today=datetime.now(UTC).date())
     except settings.SettingsError as error:
         return [line.strip() for line in str(error).splitlines()]
     return []
@@ -55,17 +53,13 @@ def config_problems(text: str, project: str, stack: str) -> list[str]:
 def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
     """Return the arguments in the file of a stack, as `pulumi preview` reads them.
 
-    If the file imports environments of Pulumi ESC, the Pulumi CLI resolves them. Raises
-    OperatorError if the file is missing or has problems.
+    Raises OperatorError if the file is missing or has problems.
     """
     file = stack_file_of(project_dir, stack)
     if not os.path.lexists(file):
         raise OperatorError(f"{file} does not exist; {_other_stacks(project_dir)}")
     if find_spec("ruamel.yaml") is None:
-        raise OperatorError(
-            "reading a stack's file needs ruamel.yaml, which the development requirements install: "
-            "pip install --require-hashes -r requirements.txt -r requirements-dev.txt"
-        )
+        return _read_plain_args(project_dir, file, stack)
     # Only these modules need the development requirements.
     from retrain.rehearsal.errors import RehearsalError  # noqa: PLC0415
     from retrain.rehearsal.stack_args import read_stack_args  # noqa: PLC0415
@@ -74,6 +68,40 @@ def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
         return read_stack_args(project_dir, stack)
     except RehearsalError as error:
         raise OperatorError(str(error)) from error
+
+
+def _read_plain_args(project_dir: Path, file: Path, stack: str) -> RetrainingPipelineArgs:
+    """Return the arguments in the file of a stack without the development requirements.
+
+    Values that YAML readers read differently, for example `yes`, are not noticed.
+    """
+    document = yaml.safe_load(file.read_text()) or {}
+    if "environment" in document:
+        raise OperatorError(
+            f"{file} imports an environment, and reading it needs the development requirements: "
+            "pip install --require-hashes -r requirements.txt -r requirements-dev.txt"
+        )
+    project = yaml.safe_load((project_dir / "Pulumi.yaml").read_text())
+    name = str(project["name"])
+    declared = project.get("config", {}).items()
+    defaults = {f"{name}:{key}": row["default"] for key, row in declared if "default" in row}
+    config = {**defaults, **document.get("config", {})}
+    secrets = [
+        key for key, value in config.items() if isinstance(value, dict) and "secure" in value
+    ]
+    today = datetime.now(UTC).date()
+    try:
+        return settings.parse_stack(name, stack, _texts(config), secrets=secrets, today=today)
+    except settings.SettingsError as error:
+        raise OperatorError(str(error)) from error
+
+
+def _texts(config: Mapping[object, object]) -> dict[str, str]:
+    """Return a config as a program gets it: every value that is not text is JSON."""
+    return {
+        str(key): value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
+    }
 
 
 def _other_stacks(project_dir: Path) -> str:

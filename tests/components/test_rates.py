@@ -1,6 +1,7 @@
 """Proves which rates are accepted, and which local times daylight saving skips."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -118,3 +119,20 @@ def test_daylight_saving_skips_no_other_time(rate, timezone):
 def test_the_first_time_that_daylight_saving_skips_is_returned(rate, timezone, skipped):
     time = rates.first_skipped_time(rate, timezone, today=TODAY)
     assert f"{time:%Y-%m-%d %H:%M}" == skipped
+
+
+@pytest.mark.parametrize(
+    ("cron", "after", "firing"),
+    [
+        ("cron(0 3 ? * MON *)", "2026-11-24T00:00", "2026-11-30T03:00+01:00"),
+        ("cron(0 3 ? * MON *)", "2026-11-30T02:59", "2026-11-30T03:00+01:00"),
+        ("cron(0 3 ? * MON *)", "2026-11-30T03:00", "2026-12-07T03:00+01:00"),
+        ("cron(30 2 28-30 3 ? *)", "2026-03-28T03:00", "2026-03-30T02:30+02:00"),
+        ("cron(0 3 1 1 ? 2020)", "2026-11-24T00:00", None),
+    ],
+    ids=["days ahead", "minutes ahead", "just fired", "skipped by the clocks", "over"],
+)
+def test_a_cron_fires_next_in_its_time_zone(cron, after, firing):
+    zone = ZoneInfo("Europe/Berlin")
+    found = rates.next_firing(cron, datetime.fromisoformat(after).replace(tzinfo=zone))
+    assert found == (None if firing is None else datetime.fromisoformat(firing).astimezone(UTC))

@@ -1,0 +1,1 @@
+"""The checks of `retrain doctor`. Each check yields findings, and nothing is changed."""

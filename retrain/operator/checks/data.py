@@ -1,0 +1,180 @@
+"""Checks the group, the datasets, the exports and the solutions with the guards of a run."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from functions.executions import export_day
+from functions.personalize.statuses import is_active
+from functions.planning.guards import GUARDS
+from functions.planning.plan_run import messages_of
+from retrain.operator.checks.findings import Finding
+from retrain.operator.texts import count_text, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from functions.planning.situation import Situation
+    from retrain.operator.checks.findings import Account, Level
+
+DATASETS = ("datasets",)
+SOLUTIONS = ("solutions and campaigns", "unknown recipe")
+EXPORTS = (
+    *("export", "ready marker", "size", "rows to append", "subfolders", "other files"),
+    *("export of a later day", "skipped days"),
+)
+SCHEMAS = (
+    *("format", "header", "values", "number of rows", "byte-order mark", "unknown columns"),
+    "order of columns",
+)
+IMPORTS = ("first import", "foreign import", "long lists")
+TRAININGS = ("recipe for UPDATE", "first training", "data for UPDATE", "trainings in a month")
+AUTOMATIC_TRAINING = ("automatic training",)
+SYNC = ("deployment past the gate",)
+PROBES = ("probe",)
+CAMPAIGN_TAGS = ("tags of a campaign",)
+ONLY_OF_RUNS = ("event of a deployment", "nothing new", "approval")
+"""The guards that say nothing about the account. All others belong to one of the checks."""
+VERDICTS = ("REFUSE", "HOLD", "WARN")
+"""The verdicts that a person can do something about. The others depend on the run."""
+QUOTED_COMMAND = re.compile(r"'(aws [^']+)'")
+COMMAND_WITH_JSON = re.compile(r"(aws .+ '{.+}')")
+MAX_TAGS, FEW_FREE_TAGS = 50, 5
+
+
+def check_group(account: Account) -> Iterator[Finding]:
+    """Find out whether the dataset group is ACTIVE."""
+    groups = account.situation.world.dataset_groups.values()
+    for group in groups:
+        arn, status = group["datasetGroupArn"], group["status"]
+        if is_active(status):
+            yield Finding("ok", f"{arn} is ACTIVE")
+        else:
+            fix = f"aws personalize describe-dataset-group --dataset-group-arn {arn}"
+            yield Finding("missing", f"{arn} is {status}", fix)
+    if not groups:
+        yield Finding(
+            "missing",
+            "no configured dataset exists, so its group is not known",
+            "correct the ARNs in the stack's file; `aws personalize list-dataset-groups` lists the "
+            "groups",
+        )
+
+
+def check_datasets(account: Account) -> Iterator[Finding]:
+    """Find out whether the datasets exist, with schemas that can be read."""
+    datasets = account.situation.world.datasets
+    number = count_text(len(datasets), "dataset")
+    yield from _of_guards(account, DATASETS, f"{number} and the schemas can be read")
+
+
+def check_exports(account: Account) -> Iterator[Finding]:
+    """Find out whether the exports exist, and can be read with these credentials."""
+    situation = account.situation
+    if "exportDate" in situation.run["request"]:
+        yield Finding(
+            "warn",
+            "today's exports are not written yet, so those of "
+            f"{export_day(situation.run)} are checked",
+            "nothing, if the export job runs before the schedule fires",
+        )
+    exports = situation.world.exports.values()
+    size = sum(export.size for export in exports)
+    newest = max((file.modified_at for export in exports for file in export.objects), default=None)
+    written = f", the newest written at {newest:%Y-%m-%d %H:%M} UTC" if newest else ""
+    text = f"{count_text(len(exports), 'export')} with {size_text(size)} found{written}"
+    yield from _of_guards(account, EXPORTS, text)
+
+
+def check_schemas(account: Account) -> Iterator[Finding]:
+    """Find out whether the files fit the schemas of their datasets."""
+    yield from _of_guards(account, SCHEMAS, "the files that are new fit the datasets' schemas")
+
+
+def check_imports(account: Account) -> Iterator[Finding]:
+    """Find out whether imports are possible, and whether somebody else imports too."""
+    yield from _of_guards(account, IMPORTS, "no foreign import has replaced what a run imported")
+
+
+def check_solutions(account: Account) -> Iterator[Finding]:
+    """Find out whether the solutions and campaigns exist and can be updated."""
+    world = account.situation.world
+    solutions = count_text(len(world.solutions), "solution")
+    campaigns = count_text(len(world.campaigns), "campaign")
+    yield from _of_guards(account, SOLUTIONS, f"{solutions} and {campaigns} can be used")
+
+
+def check_trainings(account: Account) -> Iterator[Finding]:
+    """Find out whether the configured trainings are possible."""
+    yield from _of_guards(account, TRAININGS, "the configured training modes are possible")
+
+
+def check_automatic_training(account: Account) -> Iterator[Finding]:
+    """Find out whether a solution also trains automatically, which is paid for twice."""
+    yield from _of_guards(account, AUTOMATIC_TRAINING, "no solution also trains automatically")
+
+
+def check_sync(account: Account) -> Iterator[Finding]:
+    """Find out whether a campaign takes new versions past the gate and the probe."""
+    text = "no campaign takes new versions past the quality gate or the probe"
+    yield from _of_guards(account, SYNC, text)
+
+
+def check_probes(account: Account) -> Iterator[Finding]:
+    """Find out whether the campaigns answer their probes, and whether each has a probe."""
+    campaigns = [
+        campaign
+        for solution in account.pipeline.settings["solutions"]
+        for campaign in solution["campaigns"]
+    ]
+    without = [row["campaignArn"] for row in campaigns if row["probe"] is None]
+    yield from _of_guards(
+        account,
+        PROBES,
+        f"{len(campaigns) - len(without)} of {count_text(len(campaigns), 'campaign')} with a probe",
+    )
+    for arn in without:
+        yield Finding(
+            "warn",
+            f"{arn} has no probe, so nothing moves a bad version back",
+            "add a probe to the campaign in the stack's file",
+        )
+
+
+def check_tags(account: Account) -> Iterator[Finding]:
+    """Find out whether there is room for the pipeline's tags."""
+    world = account.situation.world
+    yield from _of_guards(account, CAMPAIGN_TAGS, "the campaigns have room for the pipeline's tags")
+    for arn, tags in world.campaign_tags.items():
+        if len(tags) > MAX_TAGS - FEW_FREE_TAGS:
+            yield Finding(
+                "warn",
+                f"{arn} has {len(tags)} of {MAX_TAGS} tags",
+                f"aws personalize untag-resource --resource-arn {arn} --tag-keys KEY",
+            )
+
+
+def _of_guards(account: Account, names: Sequence[str], ok_text: str) -> Iterator[Finding]:
+    """Yield a finding for each message of some guards, or one that all is well.
+
+    Nothing can be said if a configured dataset or solution does not exist.
+    """
+    findings = list(_guard_findings(account.situation, names))
+    yield from findings or [Finding("ok", ok_text)]
+
+
+def _guard_findings(situation: Situation, names: Sequence[str]) -> Iterator[Finding]:
+    """Yield a finding for each message of some guards. The way out is after the first `; `."""
+    for guard in GUARDS:
+        if guard.name in names and guard.verdict in VERDICTS:
+            for message in messages_of(guard, situation):
+                text, _, way_out = message.partition("; ")
+                level: Level = "warn" if guard.verdict == "WARN" else "missing"
+                yield Finding(level, text, _command_in(way_out) or way_out or guard.advice)
+
+
+def _command_in(way_out: str) -> str | None:
+    """Return the command of the AWS CLI in the second part of a message, or None."""
+    found = QUOTED_COMMAND.search(way_out) or COMMAND_WITH_JSON.search(way_out)
+    return found[1] if found else None

@@ -1,0 +1,197 @@
+"""Checks the deployed pipeline: its schedule, its last run, its alarms and the events of S3."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
+
+from components.rules import rates
+from functions.exports import split_location
+from functions.personalize.lists import PAGE_SIZE, read_pages
+from functions.personalize.statuses import is_running
+from functions.workflow_settings import pipeline_name
+from retrain.operator.checks.findings import Finding
+from retrain.operator.runs import RUNNING, SUCCEEDED, executions
+from retrain.operator.texts import count_text, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
+
+    from retrain.operator.checks.findings import Account
+    from retrain.operator.target import Target
+
+MAX_RUNNING_IMPORTS, MAX_RUNNING_TRAININGS = 5, 20
+"""The quotas of a region, of which AWS can raise only the second:
+https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
+UP = "pulumi up --stack {}"
+
+
+def check_deployment(account: Account) -> Iterator[Finding]:
+    """Find out whether the pipeline is deployed as the stack's file says."""
+    pipeline = account.pipeline
+    if pipeline.target is None:
+        text = f"the deployed pipeline was not found: {pipeline.why_not_deployed}"
+        yield Finding("warn", text, UP.format(pipeline.stack))
+    elif pipeline.has_other_settings:
+        text = f"the deployed pipeline has other settings than {pipeline.source}"
+        yield Finding("warn", text, UP.format(pipeline.stack))
+    else:
+        yield Finding("ok", f"{pipeline.target.name} is deployed")
+
+
+def check_schedule(account: Account) -> Iterator[Finding]:
+    """Find out whether the schedule is enabled, and when it fires next."""
+    target = account.pipeline.target
+    if target is None:
+        return
+    schedule = _schedule_of(target)
+    if schedule is None:
+        yield Finding("missing", f"no schedule starts {target.name}", _up(account))
+    elif schedule["State"] == "DISABLED":
+        yield Finding(
+            "warn",
+            "the schedule is disabled, so no run starts by itself",
+            "pulumi config set paused false"
+            f"{f' --stack {target.stack}' if target.stack else ''} && {_up(account)}",
+        )
+    else:
+        expression = schedule["ScheduleExpression"]
+        next_time = next_firing(schedule, account.now)
+        when = f", next at {time_text(next_time)} UTC" if next_time else ""
+        yield Finding("ok", f"the schedule is enabled: {expression}{when}")
+
+
+def _up(account: Account) -> str:
+    """Return the command that deploys the pipeline."""
+    stack = account.pipeline.stack
+    return UP.format(stack) if stack else "pulumi up"
+
+
+def _schedule_of(target: Target) -> GetScheduleOutputTypeDef | None:
+    """Return the schedule that starts the state machine, or None if there is none."""
+    client = target.access.session.client("scheduler", **target.access.client_options)
+    for page in client.get_paginator("list_schedules").paginate():
+        for summary in page["Schedules"]:
+            if summary.get("Target", {}).get("Arn") == target.state_machine_arn:
+                return client.get_schedule(GroupName=summary["GroupName"], Name=summary["Name"])
+    return None
+
+
+def next_firing(schedule: GetScheduleOutputTypeDef, now: datetime) -> datetime | None:
+    """Return when a schedule fires next, or None if it never does.
+
+    A rate counts from the last change of the schedule.
+    """
+    expression = schedule["ScheduleExpression"]
+    zone = schedule.get("ScheduleExpressionTimezone") or "UTC"
+    period = rates.shortest_seconds_between_runs(expression, zone)
+    if expression.startswith("rate"):
+        changed = schedule["LastModificationDate"]
+        periods = (now - changed) // timedelta(seconds=period) + 1
+        return changed + periods * timedelta(seconds=period)
+    local_now = now.astimezone(ZoneInfo(zone))
+    return rates.next_firing(expression, local_now)
+
+
+def check_last_run(account: Account) -> Iterator[Finding]:
+    """Find out how the newest run has ended."""
+    target = account.pipeline.target
+    if target is None:
+        return
+    newest = next(islice(executions(target), 1), None)
+    if newest is None:
+        text = "the pipeline has not run yet"
+        yield Finding("warn", text, account.pipeline.command("start"))
+        return
+    when = f"{newest.name}, started at {time_text(newest.started_at)} UTC"
+    if newest.status in (RUNNING, SUCCEEDED):
+        yield Finding("ok", f"the newest run {newest.status}: {when}")
+    else:
+        watch = account.pipeline.command("watch", "--run", newest.name)
+        yield Finding("warn", f"the newest run {newest.status}: {when}", watch)
+
+
+def check_alarms(account: Account) -> Iterator[Finding]:
+    """Find out whether alarms of the pipeline ring."""
+    target = account.pipeline.target
+    if target is None:
+        return
+    access = target.access
+    client = access.session.client("cloudwatch", **access.client_options)
+    name = pipeline_name(target.settings)
+    pages = client.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=f"{name}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    )
+    alarms = [
+        (alarm["AlarmName"], alarm["StateValue"], alarm.get("AlarmDescription", ""))
+        for page in pages
+        for alarm in [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]
+    ]
+    ringing = [row for row in alarms if row[1] == "ALARM"]
+    for alarm, _, description in ringing:
+        history = f"aws cloudwatch describe-alarm-history --alarm-name {alarm}"
+        yield Finding("missing", f"{alarm} is in ALARM. {description}".strip(), history)
+    if not alarms:
+        yield Finding("warn", f"no alarm watches {name}", _up(account))
+    elif not ringing:
+        yield Finding("ok", f"{count_text(len(alarms), 'alarm')}, none in ALARM")
+
+
+def check_quotas(account: Account) -> Iterator[Finding]:
+    """Find out whether the running jobs of the region leave room for a run."""
+    client = account.access.personalize
+    settings = account.pipeline.settings
+    imports = read_pages(
+        client.get_paginator("list_dataset_import_jobs").paginate(PaginationConfig=PAGE_SIZE),
+        lambda page: [row["status"] for row in page["datasetImportJobs"]],
+    )
+    versions = read_pages(
+        client.get_paginator("list_solution_versions").paginate(PaginationConfig=PAGE_SIZE),
+        lambda page: [row["status"] for row in page["solutionVersions"]],
+    )
+    for listed, noun, quota, needed in (
+        (imports, "import", MAX_RUNNING_IMPORTS, len(settings["datasets"])),
+        (versions, "training", MAX_RUNNING_TRAININGS, len(settings["solutions"])),
+    ):
+        number = sum(map(is_running, listed.items))
+        jobs = f"{number} of {quota} {noun}s of the region are running"
+        if not listed.is_complete:
+            text = f"the list of {noun}s is too long to be counted"
+            yield Finding("warn", text, "nothing; a run waits for free slots")
+        elif number + needed > quota:
+            text = f"{jobs}, and a run needs {needed}"
+            yield Finding("warn", text, "nothing; a run waits until others have ended")
+        else:
+            yield Finding("ok", jobs)
+
+
+def check_export_events(account: Account) -> Iterator[Finding]:
+    """Find out whether the buckets of the ready markers send their events to EventBridge."""
+    settings = account.pipeline.settings
+    if not settings.get("triggerOnExport"):
+        return
+    client = account.access.session.client("s3", **account.access.client_options)
+    markers = [row["readyMarker"] for row in settings["datasets"] if row["readyMarker"]]
+    for bucket in sorted({split_location(marker).bucket for marker in markers}):
+        response = client.get_bucket_notification_configuration(Bucket=bucket)
+        config = {
+            key: value
+            for key, value in cast("Mapping[str, object]", response).items()
+            if key != "ResponseMetadata"
+        }
+        if "EventBridgeConfiguration" in config:
+            yield Finding("ok", f"{bucket} sends its events to EventBridge")
+        else:
+            mended = shlex.quote(json.dumps({**config, "EventBridgeConfiguration": {}}))
+            yield Finding(
+                "missing",
+                f"{bucket} does not send its events to EventBridge, so no export starts a run",
+                f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
+                f"--notification-configuration {mended}",
+            )

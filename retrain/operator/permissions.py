@@ -1,0 +1,245 @@
+"""What the caller of each command may do: one table, and the IAM policy that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from components import iam
+from components.state_machine.steps import STEPS
+from functions.workflow_settings import pipeline_name
+
+if TYPE_CHECKING:
+    from retrain.operator.examined_pipeline import ExaminedPipeline
+
+Kind: TypeAlias = Literal[
+    "any",
+    "state machine",
+    "executions",
+    "dataset groups",
+    "datasets",
+    "schemas",
+    "all import jobs",
+    "solutions",
+    "solution versions",
+    "campaigns",
+    "schedules",
+    "alarms",
+    "exports",
+    "export buckets",
+    "KMS keys",
+    "IAM principals",
+]
+Grants: TypeAlias = Mapping[Kind, Sequence[str]]
+"""Kind of resource to the IAM actions on it, as in `components/state_machine/steps.py`."""
+
+WRITES = ("personalize:TagResource",)
+"""The only actions of the plan function that change something. A plan on a terminal leaves them
+out."""
+FIND: Grants = {"state machine": ("states:DescribeStateMachine", "states:ListExecutions")}
+"""What every command needs to find the deployed pipeline and its runs."""
+READ_RUNS: Grants = {"executions": ("states:DescribeExecution", "states:GetExecutionHistory")}
+
+
+def _of_step(name: str) -> Grants:
+    """Return the grants of a function, without those that change something."""
+    return {
+        cast("Kind", RENAMED.get(kind, kind)): [
+            action for action in actions if action not in WRITES
+        ]
+        for kind, actions in STEPS[name].grants.items()
+    }
+
+
+RENAMED: Mapping[str, Kind] = {"data key": "KMS keys", "schedule": "schedules"}
+"""Kind of resource in `steps.py` -> the kind here, where its ARNs are others."""
+
+
+def merged(*grants: Grants) -> dict[Kind, list[str]]:
+    """Return all grants together, sorted by the names of the actions."""
+    actions: dict[Kind, set[str]] = {}
+    for row in grants:
+        for kind, names in row.items():
+            actions.setdefault(kind, set()).update(names)
+    return {kind: sorted(names) for kind, names in actions.items() if names}
+
+
+PLAN = merged(FIND, _of_step("plan_retraining"))
+COMMANDS: Mapping[str, Grants] = {
+    "adopt": {
+        "any": (
+            *("personalize:ListCampaigns", "personalize:ListDatasetImportJobs"),
+            *("personalize:ListDatasets", "personalize:ListEventTrackers"),
+            *("personalize:ListRecommenders", "personalize:ListSolutionVersions"),
+            "personalize:ListSolutions",
+        ),
+        "dataset groups": ("personalize:DescribeDatasetGroup",),
+        "all import jobs": ("personalize:DescribeDatasetImportJob",),
+        "solutions": ("personalize:DescribeSolution",),
+        "solution versions": (
+            "personalize:DescribeSolutionVersion",
+            "personalize:GetSolutionMetrics",
+        ),
+        "campaigns": ("personalize:DescribeCampaign",),
+        "exports": ("s3:GetObject",),
+        "export buckets": ("s3:ListBucket",),
+    },
+    "doctor": merged(
+        PLAN,
+        {
+            "any": ("cloudwatch:DescribeAlarms", "scheduler:ListSchedules"),
+            "schedules": ("scheduler:GetSchedule",),
+            "export buckets": ("s3:GetBucketNotification", "s3:GetBucketPolicy"),
+            "KMS keys": ("kms:GetKeyPolicy",),
+            "IAM principals": ("iam:GetRole", "iam:SimulatePrincipalPolicy"),
+        },
+    ),
+    "plan": PLAN,
+    "start": merged(
+        FIND, READ_RUNS, _of_step("begin_run"), {"state machine": ("states:StartExecution",)}
+    ),
+    "stop": merged(
+        FIND,
+        READ_RUNS,
+        {
+            "executions": ("states:StopExecution",),
+            "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
+            "all import jobs": ("personalize:DescribeDatasetImportJob",),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:ListTagsForResource",
+                "personalize:StopSolutionVersionCreation",
+            ),
+            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+        },
+    ),
+    "watch": merged(FIND, READ_RUNS),
+    "history": merged(
+        FIND,
+        READ_RUNS,
+        {
+            "any": (
+                "personalize:ListCampaigns",
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListDatasets",
+            ),
+            "all import jobs": (
+                "personalize:DescribeDatasetImportJob",
+                "personalize:ListTagsForResource",
+            ),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:GetSolutionMetrics",
+                "personalize:ListTagsForResource",
+            ),
+            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+        },
+    ),
+    "rollback": merged(
+        FIND,
+        {
+            "campaigns": (
+                "personalize:DescribeCampaign",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+                "personalize:UpdateCampaign",
+            ),
+            "solution versions": ("personalize:DescribeSolutionVersion",),
+        },
+    ),
+    "approve": merged(
+        FIND,
+        {
+            "state machine": ("states:StartExecution",),
+            "executions": ("states:DescribeExecution",),
+            "any": ("personalize:ListSolutionVersions",),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:GetSolutionMetrics",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
+        },
+    ),
+    "reject": merged(
+        FIND,
+        {
+            "any": ("personalize:ListSolutionVersions",),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:GetSolutionMetrics",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
+        },
+    ),
+    "test-alarm": merged(
+        FIND, {"any": ("cloudwatch:DescribeAlarms",), "alarms": ("cloudwatch:SetAlarmState",)}
+    ),
+}
+"""Command to what its caller has to be allowed. `retrain doctor --policy` prints all together."""
+
+
+def policy_of(pipeline: ExaminedPipeline, grants: Grants | None = None) -> dict[str, object]:
+    """Return the IAM policy that allows these grants, or those of all commands, on a pipeline."""
+    arns = resource_arns(pipeline)
+    chosen = merged(*COMMANDS.values()) if grants is None else grants
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": list(actions), "Resource": arns[kind]}
+            for kind, actions in chosen.items()
+            if arns[kind]
+        ],
+    }
+
+
+def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
+    """Return the ARNs of each kind of resource of a pipeline.
+
+    The names of a pipeline that is not deployed are patterns: Pulumi adds characters to them.
+    """
+    settings, home = pipeline.settings, pipeline.home
+    partition, place = home.partition, f"{home.region}:{home.account}"
+    solutions = [solution["solutionArn"] for solution in settings["solutions"]]
+    datasets = [dataset["datasetArn"] for dataset in settings["datasets"]]
+    locations = [dataset["dataLocation"] for dataset in settings["datasets"]]
+    markers = [row["readyMarker"] for row in settings["datasets"] if row["readyMarker"]]
+    name = _name_of(pipeline)
+    machine = (
+        pipeline.target.state_machine_arn
+        if pipeline.target
+        else f"arn:{partition}:states:{place}:stateMachine:{name}-*"
+    )
+    key = pipeline.args.data_kms_key_arn if pipeline.args else None
+    return {
+        "any": ["*"],
+        "state machine": [machine],
+        "executions": [iam.executions_pattern(machine)],
+        "dataset groups": iam.dataset_group_arns(datasets),
+        "datasets": datasets,
+        "schemas": [iam.schemas_pattern(home)],
+        "all import jobs": [iam.all_import_jobs_pattern(home)],
+        "solutions": solutions,
+        "solution versions": [iam.solution_versions_pattern(arn) for arn in solutions],
+        "campaigns": [
+            campaign["campaignArn"]
+            for solution in settings["solutions"]
+            for campaign in solution["campaigns"]
+        ],
+        "schedules": [f"arn:{partition}:scheduler:{place}:schedule/{name}-*/*"],
+        "alarms": [f"arn:{partition}:cloudwatch:{place}:alarm:{name}-*"],
+        "exports": iam.export_arns(partition, locations),
+        "export buckets": iam.bucket_arns(partition, [*locations, *markers]),
+        "KMS keys": [str(key)] if key is not None else [],
+        "IAM principals": [
+            f"arn:{partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")
+        ],
+    }
+
+
+def _name_of(pipeline: ExaminedPipeline) -> str:
+    """Return the name of the pipeline, with which the names of its resources begin."""
+    if pipeline.target:
+        return pipeline_name(pipeline.target.settings)
+    return f"retraining-{pipeline.stack}"
