@@ -1,0 +1,166 @@
+"""The message and the event about a run arrive. If they cannot, the run ends as it would anyway."""
+
+import json
+from typing import NamedTuple
+
+import pytest
+
+from tests.end_to_end.stack import eventually
+
+MAILBOX, LISTENER = "messages", "events"
+
+
+class Mailbox(NamedTuple):
+    """A queue that is subscribed to the topic, and one that is the target of a rule."""
+
+    stack: object
+    messages_url: str
+    events_url: str
+
+    def message_about(self, run):
+        """Return the subject, the body and the attributes of the message about a run."""
+        return self._take(self.messages_url, lambda body: run.arn in body["Message"])
+
+    def event_about(self, run):
+        """Return the event about a run."""
+        return self._take(self.events_url, lambda body: body["resources"] == [run.arn])
+
+    def has_message_about(self, run):
+        """Return True if a message about a run is in the queue."""
+        return any(run.arn in body["Message"] for body in self._bodies(self.messages_url))
+
+    def _take(self, url, is_about):
+        found = eventually(
+            lambda: [body for body in self._bodies(url) if is_about(body)], lambda bodies: bodies
+        )
+        (body,) = found
+        return body
+
+    def _bodies(self, url):
+        """Return the bodies of all messages in a queue, which stay in it."""
+        sqs = self.stack.client("sqs")
+        bodies = []
+        while batch := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1
+        ).get("Messages"):
+            bodies += [json.loads(message["Body"]) for message in batch]
+        return bodies
+
+
+def create_queue(stack, name, principal, source_arn):
+    """Create a queue to which a service may send for a topic or a rule. Return its URL and ARN."""
+    sqs = stack.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": principal},
+        "Action": "sqs:SendMessage",
+        "Resource": attributes["QueueArn"],
+        "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return url, attributes["QueueArn"]
+
+
+@pytest.fixture(scope="module")
+def mailbox(films):
+    """Subscribe a queue to the topic of the second stack, and create a rule for its events."""
+    topic = films.output("topic_arn")
+    messages_url, messages_arn = create_queue(films, MAILBOX, "sns.amazonaws.com", topic)
+    subscription = films.client("sns").subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=messages_arn, ReturnSubscriptionArn=True
+    )
+    events = films.client("events")
+    pattern = {
+        "source": ["personalize-retraining"],
+        "detail-type": ["Retraining Run Report"],
+        "detail": {"pipeline": ["retraining-films"]},
+    }
+    rule = events.put_rule(Name=LISTENER, EventPattern=json.dumps(pattern))["RuleArn"]
+    events_url, events_arn = create_queue(films, LISTENER, "events.amazonaws.com", rule)
+    events.put_targets(Rule=LISTENER, Targets=[{"Id": "queue", "Arn": events_arn}])
+    yield Mailbox(films, messages_url, events_url)
+    events.remove_targets(Rule=LISTENER, Ids=["queue"])
+    events.delete_rule(Name=LISTENER)
+    films.client("sns").unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    for url in (messages_url, events_url):
+        films.client("sqs").delete_queue(QueueUrl=url)
+
+
+def lines(message):
+    """Return the lines of a message."""
+    return message["Message"].splitlines()
+
+
+def undelivered(stack, run):
+    """Return the log records about reports of a run that were not delivered."""
+    return [
+        record
+        for record in stack.log(run.started_at)
+        if record.get("runId") == run.report["runId"] and "undeliveredReports" in record
+    ]
+
+
+def test_a_message_and_an_event_about_a_good_run_arrive(films, mailbox):
+    before = films.served_version().rpartition("/")[2]
+    run = films.run(datasets=["users"], force=True)
+    new = films.served_version().rpartition("/")[2]
+    message = mailbox.message_about(run)
+    assert message["Subject"] == "DEPLOYED retraining-films: 1 campaign serves a new version"
+    assert {name: value["Value"] for name, value in message["MessageAttributes"].items()} == {
+        "pipeline": "retraining-films",
+        "outcome": "DEPLOYED",
+        "trigger": "manual",
+    }
+    assert f"- films: {new} (new)" in lines(message)
+    assert any(
+        line.startswith(f"- films: DEPLOYED, {before} -> {new}, ") for line in lines(message)
+    )
+    assert any(line.startswith("Training hours: ") for line in lines(message))
+    event = mailbox.event_about(run)
+    assert (event["source"], event["detail-type"]) == (
+        "personalize-retraining",
+        "Retraining Run Report",
+    )
+    detail = event["detail"]
+    assert (detail["schemaVersion"], detail["outcome"], detail["executionArn"]) == (
+        1,
+        "DEPLOYED",
+        run.arn,
+    )
+    assert [item["type"] for item in detail["imports"]] == ["users"]
+    assert undelivered(films, run) == []
+
+
+def test_a_message_about_a_failed_run_has_the_reason_and_the_command(films, mailbox):
+    fault = {"fault": "fail", "job": "solution-version", "of": films.solution_arn}
+    films.emulator.control("POST", "faults", fault)
+    run = films.run(skipImport=True, trainingMode="FULL")
+    assert run.status == "FAILED"
+    message = mailbox.message_about(run)
+    assert message["Subject"] == "FAILED retraining-films: the training of films failed"
+    machine = films.output("state_machine_arn")
+    assert f"  retrain start --resume {run.report['runId']} --state-machine-arn {machine}" in lines(
+        message
+    )
+    assert "Step: Watch solution version (films)" in lines(message)
+    assert mailbox.event_about(run)["detail"]["failingStep"] == ("Watch solution version (films)")
+
+
+def test_a_run_whose_topic_was_deleted_ends_as_before(films, mailbox):
+    topic = films.output("topic_arn")
+    sns = films.client("sns")
+    sns.delete_topic(TopicArn=topic)
+    try:
+        run = films.run(dryRun=True)
+        assert (run.status, run.report["status"]) == ("SUCCEEDED", "SKIPPED")
+        (record,) = eventually(lambda: undelivered(films, run), bool)
+        assert record["undeliveredReports"] == 1
+        assert record["level"] == "ERROR"
+        assert f"message to {topic}: " in record["message"]
+        assert mailbox.event_about(run)["detail"]["isDryRun"] is True
+        assert not mailbox.has_message_about(run)
+    finally:
+        assert sns.create_topic(Name=topic.rpartition(":")[2])["TopicArn"] == topic
