@@ -89,6 +89,8 @@ class MonitoringArgs:
     tags: pulumi.Input[Mapping[str, str]]
     """The tags of every resource."""
     state_machine_arn: pulumi.Output[str]
+    notifications: Mapping[str, object]
+    """The settings about reports, with which a run is reported whose state machine was deleted."""
     close_run: StepFunction
     close_run_policy: aws.iam.RolePolicy
     """The policy with which `close_run` reads executions. It must exist before the first event."""
@@ -134,8 +136,26 @@ class Monitoring(pulumi.ComponentResource):
             rule_name,
             rule=rule.name,
             arn=args.close_run.function.arn,
+            input_transformer=_close_run_input(name, args.notifications),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[permission, args.close_run_policy]
             ),
         )
         self.register_outputs({})
+
+
+def _close_run_input(
+    name: str, notifications: Mapping[str, object]
+) -> aws.cloudwatch.EventTargetInputTransformerArgs:
+    """Return what `close_run` gets: the execution, and where to send its report.
+
+    EventBridge puts the quotes around a text:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    """
+    fields = ("executionArn", "startDate", "stopDate")
+    detail = ", ".join(f'"{field}": <{field}>' for field in fields)
+    settings = pulumi.Output.json_dumps({"pipeline": name, "notifications": notifications})
+    return aws.cloudwatch.EventTargetInputTransformerArgs(
+        input_paths={field: f"$.detail.{field}" for field in fields},
+        input_template=settings.apply(lambda text: f'{{"detail": {{{detail}}}, {text[1:]}'),
+    )

@@ -17,7 +17,7 @@ from .rules.pipeline import problems
 from .schedule import Schedule, ScheduleArgs
 from .state_machine import asl
 from .state_machine.definition import definition
-from .workflow_settings import workflow_settings
+from .workflow_settings import notification_settings, workflow_settings
 
 PIPELINE_TAG = "retraining-pipeline"
 """Key of the tag that names the pipeline. Every resource and every job has it."""
@@ -146,6 +146,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             MonitoringArgs(
                 tags=tags,
                 state_machine_arn=machine.arn,
+                notifications=notification_settings(args, self.topic_arn),
                 close_run=functions.steps["close_run"],
                 close_run_policy=execution_policies["close_run"],
             ),

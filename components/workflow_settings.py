@@ -48,11 +48,7 @@ def workflow_settings(
             "maxTrainingsPerMonth": args.max_trainings_per_month,
             "maxModelAgeDays": args.max_model_age_days,
         },
-        "notifications": {
-            "topicArn": topic_arn,
-            "on": args.notifications.on,
-            "dashboardUrl": None,
-        },
+        "notifications": notification_settings(args, topic_arn),
         "trainingHourPrice": args.training_hour_price,
         "triggerOnExport": args.trigger.on_export,
         "cadenceSeconds": args.cadence_seconds,
@@ -61,6 +57,13 @@ def workflow_settings(
         "tags": dict(args.tags),
         "textBytes": text_bytes,
     }
+
+
+def notification_settings(
+    args: RetrainingPipelineArgs, topic_arn: pulumi.Input[str]
+) -> dict[str, object]:
+    """Return the settings about the reports of runs, which are `NotificationSettings`."""
+    return {"topicArn": topic_arn, "on": args.notifications.on, "dashboardUrl": None}
 
 
 def _solution(solution: SolutionArgs) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.components.documents import MACHINE, ROLE_POLICY, TAGS, function_arn
+from tests.components.documents import MACHINE, ROLE_POLICY, TAGS, TOPIC, function_arn
 from tests.components.sample import NAME
 
 CLOSE_RUN = f"{NAME}-close-run"
@@ -27,9 +27,24 @@ def test_the_rule_matches_the_executions_of_this_state_machine_that_did_not_succ
 
 
 def test_the_rule_calls_close_run(deployed):
-    assert deployed.one(EVENT_TARGET, CLOSE_RUN).inputs == {
-        "rule": f"{CLOSE_RUN}-1234567",
-        "arn": function_arn("close-run"),
+    inputs = dict(deployed.one(EVENT_TARGET, CLOSE_RUN).inputs)
+    del inputs["inputTransformer"]
+    assert inputs == {"rule": f"{CLOSE_RUN}-1234567", "arn": function_arn("close-run")}
+
+
+def test_close_run_gets_the_execution_and_where_to_send_its_report(deployed):
+    transformer = deployed.one(EVENT_TARGET, CLOSE_RUN).inputs["inputTransformer"]
+    assert transformer["inputPaths"] == {
+        field: f"$.detail.{field}" for field in ("executionArn", "startDate", "stopDate")
+    }
+    values = {"executionArn": '"arn"', "startDate": "1", "stopDate": "2"}
+    text = transformer["inputTemplate"]
+    for field, value in values.items():
+        text = text.replace(f"<{field}>", value)
+    assert json.loads(text) == {
+        "detail": {"executionArn": "arn", "startDate": 1, "stopDate": 2},
+        "pipeline": NAME,
+        "notifications": {"topicArn": TOPIC, "on": "problems", "dashboardUrl": None},
     }
 
 

@@ -20,7 +20,8 @@ from tests.end_to_end.stack import PROJECT, eventually
 GUIDE = PROJECT / "docs" / "operations.md"
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
-    r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|put-\w+|create-topic|pulumi up)\b"
+    r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|put-\w+|create-topic|publish"
+    r"|pulumi up)\b"
 )
 """The commands of the guide that change something."""
 PULUMI = """\
@@ -243,6 +244,15 @@ def test_the_reason_of_a_dead_letter_is_printed(paste, films):
     assert "the role may not start it" in printed
     assert "ENABLED\tcron(0 3 ? * MON *)\tEurope/Dublin\n" in printed
     assert len(films.dead_letters()) == 1, "reading a message does not remove it"
+
+
+def test_a_message_is_sent_through_the_topic(paste, pulumi_calls):
+    assert json.loads(paste("Messages"))["MessageId"]
+    assert pulumi_calls.read_text().splitlines()[-3:] == [
+        "pulumi config set --path notifications.emails[0] on-call@example.com -s films",
+        "pulumi up -s films",
+        "pulumi stack output topic_arn -s films",
+    ]
 
 
 def test_the_alarms_watch_the_state_machine_and_the_queue(paste, films):

@@ -1,6 +1,7 @@
 """The message and the event about a run arrive. If they cannot, the run ends as it would anyway."""
 
 import json
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -147,6 +148,21 @@ def test_a_message_about_a_failed_run_has_the_reason_and_the_command(films, mail
     )
     assert "Step: Watch solution version (films)" in lines(message)
     assert mailbox.event_about(run)["detail"]["failingStep"] == ("Watch solution version (films)")
+
+
+def test_a_message_about_a_run_whose_state_machine_was_deleted_arrives(films, mailbox):
+    """`test_closing.py` proves that the rule invokes the function."""
+    machine = films.output("state_machine_arn")
+    execution = f"{machine.replace(':stateMachine:', ':execution:')}:of-a-deleted-machine"
+    target = films.resources("cloudwatch/eventTarget:EventTarget")["retraining-films-close-run"]
+    event = target["inputTransformer"]["inputTemplate"]
+    for field, value in {"executionArn": f'"{execution}"', "startDate": 1, "stopDate": 2}.items():
+        event = event.replace(f"<{field}>", str(value))
+    function = films.resources("lambda/function:Function")["retraining-films-close-run"]
+    response = films.client("lambda").invoke(FunctionName=function["name"], Payload=event)
+    assert "FunctionError" not in response
+    message = mailbox.message_about(SimpleNamespace(arn=execution))
+    assert message["Subject"] == "FAILED retraining-films: the state machine was deleted"
 
 
 def test_a_run_whose_topic_was_deleted_ends_as_before(films, mailbox):

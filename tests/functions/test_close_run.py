@@ -28,6 +28,7 @@ from tests.functions.samples import (
     version,
     version_summary,
 )
+from tests.world import TOPIC
 
 MILLISECONDS = int(NOW.timestamp() * 1000)
 EVENT = {"detail": {"executionArn": EXECUTION, "startDate": MILLISECONDS, "stopDate": MILLISECONDS}}
@@ -46,7 +47,7 @@ def close(monkeypatch, executions, personalize):
     """Return a function that calls the handler with the sample event."""
     monkeypatch.setattr(close_run, "stepfunctions", lambda: executions.client)
     monkeypatch.setattr(close_run, "write_client", lambda: personalize.client)
-    return lambda: close_run.handler(EVENT, None)
+    return lambda **fields: close_run.handler({**EVENT, **fields}, None)
 
 
 def report(reason):
@@ -211,6 +212,33 @@ def test_the_report_of_an_execution_whose_state_machine_was_deleted_says_so(
         "trial cannot be read; look for import jobs and trainings that are running, and check what "
         "the campaigns serve"
     )
+
+
+def test_the_report_about_a_deleted_state_machine_goes_where_the_rule_says(
+    close, executions, inbox, monkeypatch
+):
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=2))
+    expect_no_execution(executions)
+    close(
+        pipeline="retraining-prod",
+        notifications={"topicArn": TOPIC, "on": "problems", "dashboardUrl": None},
+    )
+    (message,) = inbox.messages
+    assert (message.topic, message.subject) == (
+        TOPIC,
+        "FAILED retraining-prod: the state machine was deleted",
+    )
+    assert inbox.details[0]["pipeline"] == "retraining-prod"
+
+
+def test_the_rule_of_an_earlier_release_does_not_say_where_to_send_the_report(
+    close, executions, inbox, monkeypatch
+):
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=2))
+    expect_no_execution(executions)
+    close()
+    assert inbox.messages == []
+    assert inbox.details[0]["pipeline"] == "retraining", "the name of the state machine"
 
 
 def test_an_execution_that_is_not_visible_yet_is_closed_by_the_retry_of_lambda(close, executions):
