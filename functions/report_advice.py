@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from .contract import Outcome
 from .report_event import EventCampaign, EventDetail
 from .report_words import short_name, with_short_arns
-from .texts import shortened
+from .texts import shortened, shortened_list
 
 MAX_REASON_BYTES = 4_000
 """The most bytes of the reason. A run that is refused may have many problems."""
+MAX_FAILURES_BYTES = 8_000
+"""The most bytes of all failures of imports, trainings and campaigns."""
+MAX_ROLLBACKS = 5
+"""The most campaigns that a message offers to move back."""
 GUIDE = 'Guide: docs/operations.md, section "{}"'
 REFUSED = "RunRefused"
 DELETED = "ExecutionDoesNotExist"
@@ -21,7 +25,8 @@ def reason_section(detail: EventDetail) -> str:
     A run that did everything has no such section.
     """
     lines = [] if detail["reason"] is None else [_shown(detail["reason"])]
-    lines += [f"- {part}: {_shown(failure)}" for part, failure in _failures(detail)]
+    failures = [f"- {part}: {_shown(failure)}" for part, failure in _failures(detail)]
+    lines += shortened_list(failures, MAX_FAILURES_BYTES, end="- … and {} more")
     if detail["failingStep"] is not None:
         lines.append(f"Step: {detail['failingStep']}")
     return "\n".join(["Why", *lines]) if lines else ""
@@ -80,11 +85,14 @@ def _after_failure(detail: EventDetail) -> Iterator[str]:
     else:
         yield "Solve the cause, and resume the run. It uses everything that has succeeded:"
         yield _command(detail, "start", "--resume", detail["runId"])
-    for campaign in campaigns_of(detail):
-        if campaign["outcome"] == "FAILED" and campaign["previousVersionArn"]:
-            name = short_name(campaign["campaignArn"])
-            yield f"If the recommendations of {name} are bad, move it back:"
-            yield _command(detail, "rollback", campaign["campaignArn"])
+    uncertain = [
+        campaign["campaignArn"]
+        for campaign in campaigns_of(detail)
+        if campaign["outcome"] == "FAILED" and campaign["previousVersionArn"]
+    ]
+    for arn in uncertain[:MAX_ROLLBACKS]:
+        yield f"If the recommendations of {short_name(arn)} are bad, move it back:"
+        yield _command(detail, "rollback", arn)
     yield GUIDE.format("A run failed")
 
 

@@ -494,6 +494,21 @@ def test_a_long_text_is_cut_for_chat_applications():
     assert description.endswith("… (cut, 50,000 characters)")
 
 
+def test_many_failures_are_counted():
+    failed = campaign_result(error={"Error": "E", "Cause": "é" * 400}, outcome="FAILED")
+    campaigns = [
+        {**failed, "campaign": planned_campaign(campaignArn=f"{CAMPAIGN}-{number}")}
+        for number in range(200)
+    ]
+    message = message_about(finished(solutions=[solution_result(campaigns=campaigns)]))
+    why = paragraphs(message)["Why"]
+    assert re.fullmatch(r"- … and \d+ more", why[-2])
+    assert why[-1] == "Step: Watch campaign update (home-0)"
+    advice = paragraphs(message)["What to do"]
+    assert len([line for line in advice if "retrain rollback" in line]) == 5
+    assert len(message.by_protocol()) < 100_000
+
+
 # Who has to look
 
 
