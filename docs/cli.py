@@ -94,11 +94,11 @@ For example:
     To follow the run: retrain watch --run manual-20261129T030412Z-1f0c9a --stack prod
     Run 20261129-84d30253, started 2026-11-29 03:04 UTC
     retraining the solutions, probably until 05:28 UTC
-    import interactions          ━━━━━━━━━━━━━━━━ ACTIVE      19 min
-    import items                 ━━━━━━━━━━━━━━━━ ACTIVE      12 min
-    train movies-for-you         ━━━━━━╸━━━━━━━━━ running     41 min, until ~05:10
-    update home-page             ━━━━━━━━━━━━━━━━ planned     takes about 15 min
-    probe home-page              ━━━━━━━━━━━━━━━━ planned     takes about 2 min
+    import interactions           ━━━━━━━━━━━━━━━━ ACTIVE     19 min
+    import items                  ━━━━━━━━━━━━━━━━ ACTIVE     12 min
+    train movies-for-you          ━━━━━━╸━━━━━━━━━ running    41 min, until ~05:10
+    update home-page              ━━━━━━━━━━━━━━━━ planned    takes about 15 min
+    probe home-page               ━━━━━━━━━━━━━━━━ planned    takes about 2 min
 
 - A job is expected to take as long as the median of the last ones of its kind. The bar of a job
   without earlier ones only shows that it is running.

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 REFRESHES_PER_SECOND = 2
 """How often the seconds and the bars are drawn again between two polls."""
 BAR_WIDTH = 16
+MIN_LABEL_WIDTH = 20
+"""The room that a label has at least. If a bar leaves less, there are no bars."""
+MIN_STATUS_WIDTH = 10
+MIN_TIME_WIDTH = 22
+"""The room for statuses and times, so that the bars keep their place when these become longer."""
 MAX_PROGRESS_OF_RUNNING = 0.97
 """A bar is never full while its job is running, because the expected duration is a guess."""
 LINES_AROUND = 4
@@ -146,7 +151,7 @@ class Bars:
         room = self._console.height - LINES_AROUND
         shown = jobs if self.is_final else most_important(jobs, room)
         if shown:
-            parts.append(_jobs_table(shown, now))
+            parts.append(_jobs_table(shown, now, self._console.width))
         if len(shown) < len(jobs):
             parts.append(Text(f"and {len(jobs) - len(shown)} more jobs", "dim"))
         if self._note:
@@ -182,21 +187,39 @@ def _end_text(progress: RunProgress, now: datetime) -> str:
     return f", probably until {clock_text(now + timedelta(seconds=seconds), now)} UTC"
 
 
-def _jobs_table(jobs: Sequence[Job], now: datetime) -> Table:
-    """Return a row for each job: its label, its bar, its status, and its time."""
-    table = Table.grid(padding=(0, 1, 0, 0), expand=True)
-    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column(width=BAR_WIDTH)
-    table.add_column(no_wrap=True, overflow="ellipsis", min_width=11, max_width=13)
-    table.add_column(no_wrap=True, overflow="ellipsis", min_width=22, max_width=24)
-    for job in jobs:
+def _jobs_table(jobs: Sequence[Job], now: datetime, width: int) -> Table:
+    """Return a row for each job: its label, its bar, its status, and its time.
+
+    A narrow terminal has no bars, and a very narrow one has no times. A label that is too long is
+    cut in the middle, because the names of resources often begin alike.
+    """
+    statuses = [status_word(job) for job in jobs]
+    times = [time_column(job, now) for job in jobs]
+    room = width - max(MIN_STATUS_WIDTH, *map(len, statuses)) - 1
+    time_width = max(MIN_TIME_WIDTH, *map(len, times)) + 1
+    has_times = room - time_width >= MIN_LABEL_WIDTH
+    room -= time_width if has_times else 0
+    has_bars = room - BAR_WIDTH - 1 >= MIN_LABEL_WIDTH
+    room -= BAR_WIDTH + 1 if has_bars else 0
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for _ in range(2 + has_bars + has_times):
+        table.add_column(no_wrap=True)
+    for job, status, time in zip(jobs, statuses, times, strict=True):
         table.add_row(
-            Text(job.label, "dim" if job.state == "planned" else ""),
-            _bar(job, now),
-            _status_text(job),
-            Text(time_column(job, now), "dim"),
+            Text(shortened(job.label, room).ljust(room), "dim" if job.state == "planned" else ""),
+            *([_bar(job, now)] if has_bars else []),
+            _status_text(job, status),
+            *([Text(time, "dim")] if has_times else []),
         )
     return table
+
+
+def shortened(text: str, width: int) -> str:
+    """Return a text that is cut in the middle if it is too long."""
+    if len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    return f"{text[: width - 1 - end]}…{text[-end:]}"
 
 
 def _bar(job: Job, now: datetime) -> RenderableType:
@@ -215,11 +238,10 @@ def _bar(job: Job, now: datetime) -> RenderableType:
     )
 
 
-def _status_text(job: Job) -> Text:
+def _status_text(job: Job, status: str) -> Text:
     """Return the status of a job in its colour."""
-    status = status_word(job)
-    text = outcome_text(status)
-    return text if text.style else Text(status, STYLES[job.state])
+    colour = outcome_text(status).style or STYLES[job.state]
+    return Text(status.ljust(MIN_STATUS_WIDTH), colour)
 
 
 def status_word(job: Job) -> str:

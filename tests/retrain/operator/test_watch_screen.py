@@ -49,14 +49,14 @@ def _at_this_time(monkeypatch):
     monkeypatch.setattr(watch_screen, "datetime", Clock)
 
 
-def drawn(jobs=JOBS, *, is_final=False, note="", height=24):
-    """Return the lines that are drawn in a terminal of 80 columns."""
-    console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True)
+def drawn(jobs=JOBS, *, is_final=False, note="", height=24, width=80):
+    """Return the lines that are drawn in a terminal."""
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
     bars = watch_screen.Bars(console, EXECUTION)
     bars.show(progress(jobs), NOW)
     bars.note(note)
     bars.is_final = is_final
-    plain = Console(file=io.StringIO(), width=80, legacy_windows=False, color_system=None)
+    plain = Console(file=io.StringIO(), width=width, legacy_windows=False, color_system=None)
     plain.print(bars.render())
     return [line.rstrip() for line in plain.file.getvalue().splitlines()]
 
@@ -65,14 +65,14 @@ def test_each_job_has_a_bar_its_state_and_its_expected_end():
     assert drawn() == [
         f"Run {RUN_ID}, started 2026-11-29 03:00 UTC",
         "retraining the solutions",
-        "import interactions          ━━━━━━━━━━━━━━━━ ACTIVE      15 min",
-        "import items                 ━━━━━━━━━━━━━━━━ FAILED      15 min",
-        "train movies                 ━━━━━━━━━╸       running     1 h, until ~05:20",
-        "train movies-late            ━━━━━━━━━━━━━━━╸ running     1 h, 50 min late",
-        "train movies-unknown         ━━━━━━━━━━━━━━━━ running     1 h",
-        "train movies-stopping        ━━━━━━━━         stopping    5 min, until ~04:45",
-        "update home-page                              waiting     takes about 10 min",
-        "probe home-page                               planned",
+        "import interactions           ━━━━━━━━━━━━━━━━ ACTIVE     15 min",
+        "import items                  ━━━━━━━━━━━━━━━━ FAILED     15 min",
+        "train movies                  ━━━━━━━━━╸       running    1 h, until ~05:20",
+        "train movies-late             ━━━━━━━━━━━━━━━╸ running    1 h, 50 min late",
+        "train movies-unknown          ━━━━━━━━━━━━━━━━ running    1 h",
+        "train movies-stopping         ━━━━━━━━         stopping   5 min, until ~04:45",
+        "update home-page                               waiting    takes about 10 min",
+        "probe home-page                                planned",
     ]
 
 
@@ -81,8 +81,24 @@ def test_the_header_says_when_the_run_probably_ends():
     tomorrow = Job("train", SOLUTION, 24 * 3600, "running", started_at=at(40))
     assert drawn([tomorrow])[1:] == [
         "retraining the solutions, probably until 30 Nov 03:40 UTC",
-        "train movies               ╸                running     1 h, until ~30 Nov 03:40",
+        "train movies                ╸                running    1 h, until ~30 Nov 03:40",
     ]
+
+
+LONG = Job("train", f"{SOLUTION}-of-the-shop-in-germany", 6000, "running", started_at=at(40))
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (80, "train movies-o…hop-in-germany ━━━━━━━━━╸       running    1 h, until ~05:20"),
+        (60, "train movies-…p-in-germany running    1 h, until ~05:20"),
+        (45, "train movies-of-t…-shop-in-germany running"),
+        (38, "train movies-…op-in-germany running"),
+    ],
+)
+def test_a_narrow_terminal_shows_what_fits(width, line):
+    assert drawn([LONG], width=width)[-1] == line
 
 
 def test_a_note_is_below_the_jobs():
