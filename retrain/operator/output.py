@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def print_result(result: RenderableType) -> None:
-    """Print a result to stdout. A text is printed as it is, without markup and line breaks."""
-    is_text = isinstance(result, str | Text)
-    Console(soft_wrap=is_text).print(result, markup=False, highlight=False)
+    """Print a result to stdout. A text is printed as it is, without markup."""
+    console = Console()
+    console.print(result, markup=False, highlight=False, soft_wrap=not _is_wrapped(console, result))
 
 
 def print_lines(lines: Iterable[Text]) -> None:
@@ -50,9 +50,32 @@ def message_console() -> Console:
 
 
 def print_message(message: RenderableType) -> None:
-    """Print a message to stderr. A text is one line, which the terminal wraps."""
+    """Print a message to stderr. A text is printed as it is, without markup."""
+    _print_message(message, end="\n")
+
+
+def print_command(purpose: str, command: str) -> None:
+    """Print a command to stderr on a line of its own, from which it can be copied."""
+    print_message(f"{purpose}:")
+    message_console().print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_message(message: RenderableType, *, end: str) -> None:
+    """Print a message to stderr, with these characters at its end."""
     console = message_console()
-    console.print(message, markup=False, highlight=False, soft_wrap=isinstance(message, str))
+    is_soft = not _is_wrapped(console, message)
+    console.print(message, markup=False, highlight=False, soft_wrap=is_soft, end=end)
+
+
+def _is_wrapped(console: Console, message: RenderableType) -> bool:
+    """Return True if lines that are too long are broken between words.
+
+    This happens only in a terminal, and not to a text with a command, which could not be copied
+    any more. Anything but a text, for example a table, is laid out by Rich.
+    """
+    if not isinstance(message, str | Text):
+        return True
+    return console.is_terminal and "`" not in str(message)
 
 
 def confirm(question: str, *, yes: bool) -> bool:
@@ -64,6 +87,6 @@ def confirm(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise OperatorError(f"{question} nobody can answer without a terminal; add --yes")
-    sys.stderr.write(f"{question} [y/N] ")
+    _print_message(f"{question} [y/N]", end=" ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

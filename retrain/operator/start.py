@@ -13,7 +13,7 @@ from functions.execution_input import input_problems
 from functions.overlap import LONGEST_OVERLAP
 from functions.resume import resumed_run
 from retrain.operator.errors import EXIT_FAILED, OperatorError
-from retrain.operator.output import confirm, print_json, print_message, print_result
+from retrain.operator.output import confirm, print_command, print_json, print_message, print_result
 from retrain.operator.runs import Execution, running_executions
 from retrain.operator.texts import duration_text, time_text
 from retrain.operator.watch import watch_execution
@@ -137,4 +137,4 @@ def _print_started(target: Target, execution: Execution, *, as_json: bool) -> No
         )
         return
     print_result(execution.arn)
-    print_message(f"To follow the run: {target.command('watch', '--run', execution.name)}")
+    print_command("To follow the run", target.command("watch", "--run", execution.name))

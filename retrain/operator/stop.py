@@ -14,7 +14,7 @@ from functions.personalize.versions import versions_of_run
 from retrain.names import short_name
 from retrain.operator.errors import EXIT_FAILED, FailedError, OperatorError
 from retrain.operator.follow import now
-from retrain.operator.output import confirm, print_json, print_message, print_result
+from retrain.operator.output import confirm, print_command, print_json, print_message, print_result
 from retrain.operator.runs import describe, execution_of, find_execution, running_executions
 from retrain.operator.texts import duration_text, time_text
 
@@ -187,4 +187,4 @@ def _print_stopped(
         print_result(message)
     if to_stop.run is not None and to_stop.run["trigger"] != "trial":
         command = target.command("start", "--resume", to_stop.run["id"])
-        print_message(f"To go on with this run later: {command}")
+        print_command("To go on with this run later", command)

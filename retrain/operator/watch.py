@@ -8,7 +8,7 @@ from rich.text import Text
 
 from retrain.operator.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from retrain.operator.follow import follow, now
-from retrain.operator.output import message_console, print_json, print_message, print_result
+from retrain.operator.output import message_console, print_command, print_json, print_result
 from retrain.operator.reports import outcome_text, report_lines
 from retrain.operator.runs import (
     execution_of,
@@ -38,10 +38,10 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
     """Follow an execution as `watch` does."""
     followed = follow(target, execution, None if as_json else message_console())
     if followed.described is None:
-        print_message(
-            f"The run goes on. `{target.command('watch', '--run', execution.name)}` takes it up "
-            f"again, and `{target.command('stop', '--run', execution.name)}` stops it."
+        print_command(
+            "The run goes on. To take it up again", target.command("watch", "--run", execution.name)
         )
+        print_command("To stop it", target.command("stop", "--run", execution.name))
         return EXIT_INTERRUPTED
     described = followed.described
     report = followed.progress.report or report_of(target.access.step_functions, described)
@@ -85,4 +85,4 @@ def _print_report(
             print_result(line)
         if execution.status != "SUCCEEDED":
             resume = target.command("start", "--resume", report["runId"])
-            print_message(f"If the cause is gone, `{resume}` goes on with this run.")
+            print_command("To go on with this run when the cause is gone", resume)

@@ -111,8 +111,8 @@ def test_a_run_can_be_left(states, capsys, number):
     assert capsys.readouterr() == (
         "",
         (
-            "The run goes on. `retrain watch --run manual-1 --stack prod` takes it up again, and "
-            "`retrain stop --run manual-1 --stack prod` stops it.\n"
+            "The run goes on. To take it up again:\n  retrain watch --run manual-1 --stack prod\n"
+            "To stop it:\n  retrain stop --run manual-1 --stack prod\n"
         ),
     )
     assert signal.getsignal(number) == before
@@ -145,7 +145,7 @@ def test_a_failed_run_is_resumed_with_a_command(states, capsys):
     assert watch_execution(TARGET, EXECUTION, as_json=False) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == ["Run 20261129T030000Z: FAILED, 0 s", "  no data"]
-    assert err.splitlines()[-1] == (
-        "If the cause is gone, `retrain start --resume 20261129T030000Z --stack prod` goes on with "
-        "this run."
-    )
+    assert err.splitlines()[-2:] == [
+        "To go on with this run when the cause is gone:",
+        "  retrain start --resume 20261129T030000Z --stack prod",
+    ]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from retrain.operator.errors import OperatorError
-from retrain.operator.output import confirm, print_json, print_message, print_result
+from retrain.operator.output import confirm, print_command, print_json, print_message, print_result
 
 LONG = " ".join(["[bold]movies[/bold]"] * 12)
 
@@ -16,6 +16,23 @@ def test_results_go_to_stdout_and_messages_to_stderr_as_they_are(capsys):
     print_result(LONG)
     print_message(LONG)
     assert capsys.readouterr() == (f"{LONG}\n", f"{LONG}\n"), "neither wrapped nor marked up"
+
+
+def test_a_terminal_breaks_texts_between_words_but_no_commands(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    print_message("eleven words are too long for a line of forty characters")
+    print_message("eleven words are too long `for a line` of forty characters")
+    print_command("To follow it", "retrain watch --run manual-20261129T030412Z-1f0c9a")
+    lines = [line.rstrip() for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "eleven words are too long for a line of",
+        "forty characters",
+        "eleven words are too long `for a line` of forty characters",
+        "To follow it:",
+        "  retrain watch --run manual-20261129T030412Z-1f0c9a",
+    ]
 
 
 def test_a_document_keeps_its_order_and_its_times_are_iso_8601(capsys):

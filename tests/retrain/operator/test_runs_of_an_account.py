@@ -51,9 +51,9 @@ def test_a_run_is_started_and_followed_to_its_report(stack, retrain):
     ]
     assert re.fullmatch(r"      NDCG@10 0\.\d{4} → 0\.\d{4} \([+-]\d+\.\d%\)", rest[5])
 
-    hint, *progress = lines_without_clock(result.err)
+    hint, command, *progress = lines_without_clock(result.err)
     place = f"--stack dev --endpoint-url {stack.emulator.endpoint}"
-    assert hint == f"To follow the run: retrain watch --run {name} {place}"
+    assert (hint, command) == ("To follow the run:", f"  retrain watch --run {name} {place}")
     assert progress[0] == f"following {name}"
     assert {re.sub(r"after \d+ s", "after some time", line) for line in progress} > {
         "importing the datasets",
@@ -93,7 +93,8 @@ def test_a_run_is_left_in_a_terminal_stopped_and_resumed(stack, retrain, hanging
         r"train movies-for-you +[━╸╺]+ running +\d+ s, .*",
         r"update movies-for-you +━+ planned.*",
         r"probe movies-for-you +━+ planned.*",
-        rf"The run goes on\. `retrain watch --run {name} --stack dev .*",
+        r"The run goes on\. To take it up again:",
+        rf"  retrain watch --run {name} --stack dev .*",
     ]
     for line, pattern in zip(last_frame[1:], patterns, strict=False):
         assert re.fullmatch(pattern, line), f"{line!r} is not {pattern!r}"
@@ -105,7 +106,7 @@ def test_a_run_is_left_in_a_terminal_stopped_and_resumed(stack, retrain, hanging
         f"{name} was stopped",
     ]
     resume = f"retrain start --resume {run_id} {' '.join(place)}"
-    assert stopped.err == f"To go on with this run later: {resume}\n"
+    assert stopped.err == f"To go on with this run later:\n  {resume}\n"
     assert stack.version_status(version_arn) == "CREATE STOPPED"
     execution = stack.client("stepfunctions").describe_execution(executionArn=arn)
     assert (execution["status"], execution["error"]) == ("ABORTED", "Stopped")

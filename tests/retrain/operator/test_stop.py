@@ -102,7 +102,10 @@ def test_trainings_are_stopped_before_the_run_and_again_after_it(account, capsys
             "the training movies/late stops",
             "manual-1 was stopped",
         ],
-        ["To go on with this run later: retrain start --resume 20261129-a41065ac --stack prod"],
+        [
+            "To go on with this run later:",
+            "  retrain start --resume 20261129-a41065ac --stack prod",
+        ],
     )
     assert account.stopped == [NEW, "manual-1", f"{SOLUTION}/late"]
 
