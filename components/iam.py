@@ -183,6 +183,11 @@ def schedule_policy(
     return _policy_document(*statements)
 
 
+def invocation_policy(function_arn: str) -> PolicyDocument:
+    """Return the policy of a schedule that invokes a function."""
+    return _policy_document(_allow(["lambda:InvokeFunction"], [function_arn]))
+
+
 def topic_policy(topic_arn: str) -> PolicyDocument:
     """Return the policy of the topic: the alarms of its account and region may publish to it.
 

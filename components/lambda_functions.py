@@ -19,9 +19,9 @@ CREATED_AFTER_FUNCTIONS: frozenset[Resource] = frozenset({"state machine", "exec
 The first policy of a function cannot name them, so `grant_executions` creates a second policy.
 """
 
-CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export"})
-"""The steps that EventBridge calls: after executions that ended without a report, and for objects
-that may be ready markers."""
+CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "measure_model_age"})
+"""The steps that EventBridge calls: after executions that ended without a report, for objects that
+may be ready markers, and hourly."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs, Notifications, NotificationTopicArgs
 from .rules.arns import Home, parse_arn
 from .rules.pipeline import problems
-from .schedule import Schedule, ScheduleArgs
+from .schedule import ModelAge, ModelAgeArgs, Schedule, ScheduleArgs
 from .state_machine import asl
 from .state_machine.definition import definition
 from .workflow_settings import notification_settings, workflow_settings
@@ -141,6 +141,18 @@ class RetrainingPipeline(pulumi.ComponentResource):
             depends_on=role_policies,
         )
         execution_policies = functions.grant_executions(machine.arn)
+        ModelAge(
+            name,
+            ModelAgeArgs(
+                pipeline=args,
+                tags=tags,
+                group=group,
+                state_machine_arn=machine.arn,
+                measure_model_age=functions.steps["measure_model_age"],
+                depends_on=[execution_policies["measure_model_age"]],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         Monitoring(
             name,
             MonitoringArgs(

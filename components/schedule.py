@@ -1,4 +1,4 @@
-"""The schedule that starts the state machine, with its role and its dead-letter queue."""
+"""The schedules that start the state machine and that measure the age of the models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ import pulumi_aws as aws
 
 from . import iam
 from .args import RetrainingPipelineArgs
+from .lambda_functions import StepFunction
+from .naming import step_name
 
 SECONDS_PER_DAY = 24 * 3600
 
@@ -105,3 +107,70 @@ class Schedule(pulumi.ComponentResource):
                 "dead_letter_queue_url": self.dead_letter_queue_url,
             }
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelAgeArgs:
+    """The arguments of ModelAge."""
+
+    pipeline: RetrainingPipelineArgs
+    tags: pulumi.Input[Mapping[str, str]]
+    """The tags of every resource."""
+    group: aws.scheduler.ScheduleGroup
+    state_machine_arn: pulumi.Input[str]
+    measure_model_age: StepFunction
+    depends_on: Sequence[pulumi.Resource]
+    """The policies with which `measure_model_age` reads. They must exist before it is invoked."""
+
+
+class ModelAge(pulumi.ComponentResource):
+    """The schedule that measures every hour how old the models and the data are.
+
+    It also measures while the pipeline is paused, because the models grow older then.
+    """
+
+    first_measurement: aws.lambda_.Invocation
+    """The measurement during the deployment. An alarm that depends on it has a value when it is
+    created, so that a missing value does not ring."""
+
+    def __init__(
+        self, name: str, args: ModelAgeArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("personalize-retraining:index:ModelAge", name, {}, opts)
+        measurement_name = step_name(name, "measure_model_age")
+        function = args.measure_model_age.function
+        event = pulumi.Output.json_dumps({"stateMachineArn": args.state_machine_arn})
+        depends_on = [args.measure_model_age.policy, *args.depends_on]
+        self.first_measurement = aws.lambda_.Invocation(
+            measurement_name,
+            function_name=function.name,
+            input=event,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
+        )
+        access = iam.role_with_policy(
+            f"{name}-model-age",
+            trust=args.group.arn.apply(iam.scheduler_trust),
+            policy=function.arn.apply(iam.invocation_policy),
+            args=args.pipeline,
+            tags=args.tags,
+            parent=self,
+        )
+        aws.scheduler.Schedule(
+            measurement_name,
+            group_name=args.group.name,
+            schedule_expression="rate(1 hour)",
+            flexible_time_window={"mode": "OFF"},
+            target={
+                "arn": function.arn,
+                "role_arn": access.role.arn,
+                "input": event,
+                # The next measurement comes after an hour. If one is missing, the alarm counts it
+                # as too old, so no dead-letter queue is needed.
+                "retry_policy": {
+                    "maximum_event_age_in_seconds": 900,
+                    "maximum_retry_attempts": 5,
+                },
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[access.policy, *depends_on]),
+        )
+        self.register_outputs({})

@@ -18,11 +18,11 @@ https://aws.amazon.com/cloudwatch/pricing/."""
 HOURS_PER_WEEK = 7 * 24
 OFFLINE = {
     "`precision_at_5`, …": Metric(
-        "None", "Solution", "the offline metrics of a new version, under the names of the API"
+        "None", ("Solution",), "the offline metrics of a new version, under the names of the API"
     ),
     f"`{CHANGE.format('precision_at_5')}`, …": Metric(
         "None",
-        "Solution",
+        ("Solution",),
         "the change of an offline metric against the version that the campaign serves, as a share "
         "of its value: -0.25 is a quarter less",
     ),
@@ -68,9 +68,9 @@ aws cloudwatch get-metric-statistics --namespace {namespace} --metric-name Train
 
 CloudWatch charges ${price:.2f} for a metric and a month
 ([prices](https://aws.amazon.com/cloudwatch/pricing/)), and counts only the hours in which the
-metric has a value. The sample stack has at most {count} metrics. With a value in every hour they
-would cost ${dollars:.2f} a month. A weekly run writes them once a week, and then they cost
-${weekly:.2f} a month. To count the metrics of a pipeline:
+metric has a value. The ages and the unfinished trials have one in every hour. These are {hourly}
+metrics of the sample stack, and they cost ${dollars:.2f} a month. Its weekly runs write at most
+{by_runs} metrics once a week, which costs ${weekly:.2f} a month. To count those of a pipeline:
 
 ```console
 aws cloudwatch list-metrics --namespace {namespace} \\
@@ -82,22 +82,25 @@ aws cloudwatch list-metrics --namespace {namespace} \\
 def page() -> str:
     """Return the page, with the number of metrics of the sample stack."""
     rows = {**{f"`{name}`": metric for name, metric in METRICS.items()}, **OFFLINE}
-    count = metric_count(_settings_of_sample_stack())
+    sample = _settings_of_sample_stack()
+    hourly = metric_count(sample, only_hourly=True)
+    by_runs = metric_count(sample) - hourly
     return PAGE.format(
         namespace=NAMESPACE,
         pipeline=PIPELINE,
         rows="\n".join(
-            f"| {name} | {metric.unit} | {metric.dimension} | {metric.meaning} |"
+            f"| {name} | {metric.unit} | {_dimensions(metric)} | {metric.meaning} |"
             for name, metric in rows.items()
         ),
         price=DOLLARS_PER_METRIC,
-        count=count,
-        dollars=count * DOLLARS_PER_METRIC,
-        weekly=count * DOLLARS_PER_METRIC / HOURS_PER_WEEK,
+        hourly=hourly,
+        by_runs=by_runs,
+        dollars=hourly * DOLLARS_PER_METRIC,
+        weekly=by_runs * DOLLARS_PER_METRIC / HOURS_PER_WEEK,
     )
 
 
-def metric_count(settings: Settings) -> int:
+def metric_count(settings: Settings, *, only_hourly: bool = False) -> int:
     """Return the most metrics that a pipeline with these settings has.
 
     A version without a gate or without a campaign is not judged, so it has no offline metrics.
@@ -108,12 +111,23 @@ def metric_count(settings: Settings) -> int:
         if solution["qualityGate"] and solution["campaigns"]
     ]
     counts = {
+        None: 1,
         "Outcome": len(get_args(Outcome)),
         "Dataset": len(settings["datasets"]),
         "Solution": len(settings["solutions"]),
     }
-    offline_count = 2 * OFFLINE_COUNT * len(judged_solutions)
-    return sum(counts[metric.dimension] for metric in METRICS.values()) + offline_count
+    offline_count = 0 if only_hourly else 2 * OFFLINE_COUNT * len(judged_solutions)
+    return offline_count + sum(
+        counts[dimension]
+        for metric in METRICS.values()
+        for dimension in metric.dimensions
+        if metric.is_hourly or not only_hourly
+    )
+
+
+def _dimensions(metric: Metric) -> str:
+    """Return the second dimensions of a metric, for example `none, or Solution`."""
+    return ", or ".join(dimension or "none" for dimension in metric.dimensions)
 
 
 def _settings_of_sample_stack() -> Settings:

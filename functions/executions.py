@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .errors import ServiceUnavailable
 
@@ -120,6 +120,19 @@ def configured_run_of(client: SFNClient, execution_arn: str) -> ConfiguredRun | 
     return None
 
 
+class DeployedMachine(NamedTuple):
+    """A state machine as it is deployed now."""
+
+    settings: Settings
+    created_at: datetime
+
+
+def deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
+    """Return the settings in the definition of a state machine, and when it was created."""
+    machine = client.describe_state_machine(stateMachineArn=machine_arn)
+    return DeployedMachine(_settings_in(machine["definition"]), machine["creationDate"])
+
+
 def deployed_settings(client: SFNClient, execution_arn: str) -> Settings:
     """Return the settings in the definition with which an execution was started."""
     machine = client.describe_state_machine_for_execution(executionArn=execution_arn)
@@ -128,7 +141,7 @@ def deployed_settings(client: SFNClient, execution_arn: str) -> Settings:
 
 def settings_of_machine(client: SFNClient, machine_arn: str) -> Settings:
     """Return the settings in the definition of a state machine, for its next execution."""
-    return _settings_in(client.describe_state_machine(stateMachineArn=machine_arn)["definition"])
+    return deployed_machine(client, machine_arn).settings
 
 
 def _settings_in(definition: str) -> Settings:

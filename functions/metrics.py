@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from . import clock
 from .personalize.statuses import is_active, is_failed
@@ -20,7 +20,7 @@ from .personalize.tags import BYTES
 from .workflow_settings import pipeline_name, solution_of_campaign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .contract import Job, Outcome, PlannedCampaign, PlannedImport, PlannedSolution, Run
     from .workflow_settings import Settings
@@ -36,44 +36,70 @@ class Metric(NamedTuple):
     """A metric that the functions write. Every metric has the dimension PIPELINE."""
 
     unit: Unit
-    dimension: Dimension
-    """The second dimension."""
+    dimensions: Sequence[Dimension | None]
+    """The second dimensions. None stands for a value of the whole pipeline."""
     meaning: str
+    is_hourly: bool = False
+    """True if the metric is written every hour, not only by runs."""
 
 
 METRICS: Mapping[str, Metric] = {
-    "Runs": Metric("Count", "Outcome", "1 for each run that has ended. A dry run is not counted"),
+    "Runs": Metric("Count", ("Outcome",), "1 for each run that has ended, but not for a dry run"),
     "ImportSeconds": Metric(
-        "Seconds", "Dataset", "the time from the creation of an import job to its success"
+        "Seconds", ("Dataset",), "the time from the creation of an import job to its success"
     ),
     "ImportLagSeconds": Metric(
-        "Seconds", "Dataset", "the time from the success of an import job until the run noticed it"
+        "Seconds",
+        ("Dataset",),
+        "the time from the success of an import job until the run noticed it",
     ),
     "ImportedBytes": Metric(
         "Bytes",
-        "Dataset",
+        ("Dataset",),
         "the size of an imported export when the import was planned. Personalize does not say how "
         "many rows it has imported",
     ),
     "TrainingSeconds": Metric(
-        "Seconds", "Solution", "the time from the creation of a version to its success"
+        "Seconds", ("Solution",), "the time from the creation of a version to its success"
     ),
     "TrainingLagSeconds": Metric(
-        "Seconds", "Solution", "the time from the success of a version until the run noticed it"
+        "Seconds", ("Solution",), "the time from the success of a version until the run noticed it"
     ),
     "TrainingHours": Metric(
         "None",
-        "Solution",
+        ("Solution",),
         "the hours of a training as Personalize charges them. The hours of a training that the run "
         "has stopped are measured from its creation",
     ),
     "CampaignUpdateSeconds": Metric(
-        "Seconds", "Solution", "the time from the begin of a trial to the end of its update"
+        "Seconds", ("Solution",), "the time from the begin of a trial to the end of its update"
     ),
     "CampaignUpdateLagSeconds": Metric(
         "Seconds",
-        "Solution",
+        ("Solution",),
         "the time from the end of a campaign update until the run noticed it",
+    ),
+    "ModelAgeHours": Metric(
+        "None",
+        (None, "Solution"),
+        "the hours since the model that a campaign serves was trained, or was last found up to "
+        "date by a run. The oldest model counts. A model does not count as older than the pipeline",
+        is_hourly=True,
+    ),
+    "DataAgeHours": Metric(
+        "None",
+        (None, "Dataset"),
+        "the hours since a dataset was last imported, or was last found unchanged by a run. The "
+        "oldest dataset counts. For interactions and actionInteractions an unchanged export does "
+        "not count, unless an event tracker is ACTIVE or `streamed` is set",
+        is_hourly=True,
+    ),
+    "UnfinishedTrials": Metric(
+        "Count",
+        (None,),
+        "the number of campaigns with a version on trial, if no execution is running that will "
+        "finish the trials",
+        is_hourly=True,
     ),
 }
 """Name -> metric. The offline metrics are not in this table: they have the names and the order of
@@ -176,9 +202,48 @@ def ended_run(settings: Settings, run: Run, outcome: Outcome) -> None:
         _write(settings, {"Runs": 1}, "Outcome", outcome)
 
 
+class Ages(TypedDict):
+    """The ages in hours, null where they are not known."""
+
+    models: dict[str, float | None]
+    """Name of each solution -> the age of the oldest model that its campaigns serve."""
+    data: dict[str, float | None]
+    """Type of each dataset -> the age of its data."""
+    unfinishedTrials: int | None
+
+
+def ages(settings: Settings, measured: Ages) -> None:
+    """Write the ages of all models and datasets, the greatest of them, and the unfinished trials.
+
+    An age that is not known is not written. If one age is not known, the greatest age is not known.
+    """
+    for name, hours in measured["models"].items():
+        _write(settings, _known({"ModelAgeHours": hours}), "Solution", name)
+    for dataset_type, hours in measured["data"].items():
+        _write(settings, _known({"DataAgeHours": hours}), "Dataset", dataset_type)
+    of_pipeline = {
+        "ModelAgeHours": oldest(measured["models"].values()),
+        "DataAgeHours": oldest(measured["data"].values()),
+        "UnfinishedTrials": measured["unfinishedTrials"],
+    }
+    _write(settings, _known(of_pipeline))
+
+
+def oldest(hours: Iterable[float | None]) -> float | None:
+    """Return the greatest age, or None if an age is not known or if there is no age."""
+    ages_in_hours = list(hours)
+    known = [age for age in ages_in_hours if age is not None]
+    return max(known, default=None) if len(known) == len(ages_in_hours) else None
+
+
 def short_name(arn: str) -> str:
     """Return the name of a solution, which is the last part of its ARN."""
     return arn.rpartition("/")[2]
+
+
+def _known(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the values that are known."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _has_ended_in(run: Run, job: Job) -> bool:
@@ -202,12 +267,13 @@ def _seconds_between(start: str, end: str) -> float:
 def _write(
     settings: Settings,
     values: Mapping[str, float],
-    dimension: Dimension,
-    dimension_value: str,
+    dimension: Dimension | None = None,
+    dimension_value: str = "",
 ) -> None:
     """Write metrics with the same dimensions as one record.
 
-    Values that CloudWatch refuses are left out. Without any value nothing is written.
+    Without a second dimension the values are those of the whole pipeline. Values that CloudWatch
+    refuses are left out. Without any value nothing is written.
     """
     usable = {
         name: value
@@ -217,7 +283,9 @@ def _write(
     if not usable:
         return
     names = list(usable)[:MAX_METRICS]
-    dimensions = {PIPELINE: pipeline_name(settings), dimension: dimension_value}
+    dimensions = {PIPELINE: pipeline_name(settings)}
+    if dimension:
+        dimensions[dimension] = dimension_value
     directive = {
         "Namespace": NAMESPACE,
         "Dimensions": [list(dimensions)],

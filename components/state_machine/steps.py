@@ -59,6 +59,10 @@ The publisher of a message to an encrypted topic needs the key of the topic:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.
 """
 
+MEASURING_SECONDS = 300
+"""The timeout of a function that reads every campaign and the imports of every dataset. Reading the
+list of one dataset takes at most 30 seconds (`functions/personalize/lists.py`)."""
+
 # The key is the name of a module of functions/. With hyphens it is the end of the function's name.
 STEPS: Mapping[str, Step] = {
     "begin_run": Step(
@@ -280,6 +284,21 @@ STEPS: Mapping[str, Step] = {
                 "states:DescribeStateMachineForExecution",
                 "states:GetExecutionHistory",
             ),
+        },
+    ),
+    "measure_model_age": Step(
+        timeout_seconds=MEASURING_SECONDS,
+        grants={
+            "any": (
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListEventTrackers",
+                "personalize:ListSolutionVersions",
+            ),
+            "datasets": ("personalize:ListTagsForResource",),
+            "solutions": ("personalize:ListTagsForResource",),
+            "solution versions": ("personalize:DescribeSolutionVersion",),
+            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+            "state machine": ("states:DescribeStateMachine", "states:ListExecutions"),
         },
     ),
 }

@@ -1,13 +1,14 @@
-"""The functions of Lambda and the permissions to invoke them."""
+"""The functions of Lambda, the permissions to invoke them, and invocations by the program."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, cast
 
 from emulator.deployer import bundle, naming, wire
-from emulator.deployer.errors import GoneError, InputRefusedError
+from emulator.deployer.errors import DeploymentError, GoneError, InputRefusedError
 from emulator.deployer.rows import (
     Change,
     DeletionLimit,
@@ -231,6 +232,21 @@ def _remove_permission(identity: Identity, aws: Aws, _limit: DeletionLimit) -> N
     aws.call("lambda", "RemovePermission", request)
 
 
+def _invoke(request: Request, aws: Aws) -> str:
+    """Invoke a function, and return the id of the invocation, which is made of its parameters.
+
+    Raises:
+        DeploymentError: the function has failed.
+    """
+    parameters = pick_values(request, "FunctionName", "Qualifier", "Payload")
+    response = aws.call("lambda", "Invoke", {**parameters, "InvocationType": "RequestResponse"})
+    result = response["Payload"].read().decode()
+    if "FunctionError" in response:
+        raise DeploymentError(f"invoking Lambda Function ({request['FunctionName']}): {result}")
+    digest = hashlib.md5(str(request["Payload"]).encode(), usedforsecurity=False).hexdigest()
+    return f"{request['FunctionName']}_{request['Qualifier']}_{digest}"
+
+
 PERMISSION_INPUTS = {
     "statementId": "StatementId",
     "function": "FunctionName",
@@ -239,6 +255,12 @@ PERMISSION_INPUTS = {
     "principal": "Principal",
     "sourceArn": "SourceArn",
     "sourceAccount": "SourceAccount",
+}
+
+INVOCATION_INPUTS = {
+    "functionName": "FunctionName",
+    "qualifier": "Qualifier",
+    "input": "Payload",
 }
 
 ROWS: Rows = {
@@ -306,5 +328,16 @@ ROWS: Rows = {
         update=never_updated,
         replacing_inputs=frozenset(PERMISSION_INPUTS),
         delete=_remove_permission,
+    ),
+    # internal/service/lambda/invocation.go: ForceNew on all inputs, as with the default lifecycle
+    # scope CREATE_ONLY. Nothing is read or deleted.
+    "aws:lambda/invocation:Invocation": Row(
+        inputs=INVOCATION_INPUTS,
+        defaults={"qualifier": "$LATEST"},
+        create=_invoke,
+        read=lambda identity, _aws: Snapshot(identity.request),
+        update=never_updated,
+        replacing_inputs=frozenset(INVOCATION_INPUTS),
+        delete=lambda _identity, _aws, _limit: None,
     ),
 }

@@ -2,15 +2,15 @@
 
 A slot is a time at which a schedule is due (`slots.py`). A schedule fires at each slot, and when
 `fire` is called. The module fills in the context attributes of the input, opens a session of the
-schedule's role, and starts the execution. In the role's trust policy, `aws:SourceArn` is the ARN of
-the schedule **group**. The name of the execution comes from the schedule and the slot, so a second
-delivery for a slot finds the first execution. Throttling and server errors are retried as the
-retry policy says. An event that cannot be delivered is sent to the dead-letter queue, also with
-the schedule's role.
+schedule's role, and starts the execution or invokes the function. In the role's trust policy,
+`aws:SourceArn` is the ARN of the schedule **group**. The name of the execution comes from the
+schedule and the slot, so a second delivery for a slot finds the first execution. Throttling and
+server errors are retried as the retry policy says. An event that cannot be delivered is sent to the
+dead-letter queue, also with the schedule's role.
 
 As on AWS, Scheduler refuses a schedule at its creation or change if its role does not trust the
-group, or if its expression is invalid. A target that is no state machine is refused when it is
-due.
+group, or if its expression is invalid. A target that is neither a state machine nor a function
+is refused when it is due.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ministack.core.responses import get_account_id, get_region
 from emulator.server import authorization, http, ministack_internals, slots
 
 if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -217,14 +218,20 @@ class Scheduler:
             log.warning("%s for %s: %s", delivery.schedule["Arn"], delivery.scheduled_time, error)
 
     def _start(self, delivery: Delivery) -> str:
-        """Start the target once, and return the ARN of the execution. Raise DeliveryError."""
-        target = delivery.schedule["Target"]
-        if ":states:" not in target["Arn"]:
-            raise DeliveryError("UnsupportedTarget", f"only state machines, not {target['Arn']}")
+        """Start the target once, and return the ARN of the execution. Raise DeliveryError.
+
+        A function has no execution, so the ARN of the function is returned.
+        """
+        target_arn = delivery.schedule["Target"]["Arn"]
+        service = target_arn.split(":")[2]
+        if service not in ("states", "lambda"):
+            raise DeliveryError("UnsupportedTarget", f"no state machine or function: {target_arn}")
         try:
+            if service == "lambda":
+                return self._invoke(delivery)
             client = self._clients.get("stepfunctions", delivery.region, _session(delivery))
             return cast("SFNClient", client).start_execution(
-                stateMachineArn=target["Arn"], name=delivery.execution_name, input=delivery.input
+                stateMachineArn=target_arn, name=delivery.execution_name, input=delivery.input
             )["executionArn"]
         except authorization.AccessDeniedError as error:
             raise DeliveryError("AccessDeniedException", str(error)) from error
@@ -233,6 +240,15 @@ class Scheduler:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             retryable = code in RETRIED_CODES or status >= LOWEST_SERVER_ERROR
             raise DeliveryError(code, message, retryable=retryable) from error
+
+    def _invoke(self, delivery: Delivery) -> str:
+        """Invoke a function, as Scheduler does, without waiting for it. Return its ARN."""
+        function_arn = delivery.schedule["Target"]["Arn"]
+        client = self._clients.get("lambda", delivery.region, _session(delivery))
+        cast("LambdaClient", client).invoke(
+            FunctionName=function_arn, InvocationType="Event", Payload=delivery.input
+        )
+        return function_arn
 
     def _send_to_dead_letter_queue(
         self, delivery: Delivery, error: DeliveryError, limit: str

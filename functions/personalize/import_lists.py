@@ -39,16 +39,23 @@ def import_jobs(
 
     A list may be old, so a job that it shows as running is described. At `end` the reading stops.
     """
-    pages = client.get_paginator("list_dataset_import_jobs").paginate(
-        datasetArn=dataset_arn, PaginationConfig=PAGE_SIZE
-    )
-    listed = read_pages(pages, lambda page: page["datasetImportJobs"], end)
+    listed = read_import_list(client, dataset_arn, end)
     jobs = [
         _with_present_status(client, job) if is_running(job["status"]) else job
         for job in listed.items
     ]
     jobs.sort(key=lambda job: job["creationDateTime"], reverse=True)
     return Listed(jobs, is_complete=listed.is_complete)
+
+
+def read_import_list(
+    client: PersonalizeClient, dataset_arn: str, end: datetime | None = None
+) -> Listed[DatasetImportJobSummaryTypeDef]:
+    """Return the import jobs of a dataset with the statuses in the list, which may be old."""
+    pages = client.get_paginator("list_dataset_import_jobs").paginate(
+        datasetArn=dataset_arn, PaginationConfig=PAGE_SIZE
+    )
+    return read_pages(pages, lambda page: page["datasetImportJobs"], end)
 
 
 def group_imports(

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
 from ..executions import scheduled_at
+from ..personalize.event_trackers import active_event_trackers
 from ..personalize.import_lists import GroupImports, group_imports, newest_import
 from ..personalize.statuses import is_active
 from ..personalize.tags import tags_of
@@ -169,7 +170,7 @@ def read_data(
         now=clock.now(),
         dataset_groups=dataset_groups,
         event_trackers=[
-            tracker for arn in dataset_groups for tracker in _active_event_trackers(client, arn)
+            tracker for arn in dataset_groups for tracker in active_event_trackers(client, arn)
         ],
         datasets=datasets,
         schemas={
@@ -254,17 +255,6 @@ def _describe_existing(
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
     return resources
-
-
-def _active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
-    """Return the ARNs of the ACTIVE event trackers of a dataset group."""
-    pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
-    return [
-        tracker["eventTrackerArn"]
-        for page in pages
-        for tracker in page["eventTrackers"]
-        if is_active(tracker["status"])
-    ]
 
 
 def _schema_fields(client: PersonalizeClient, schema_arn: str) -> list[SchemaField]:

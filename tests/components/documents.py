@@ -6,6 +6,7 @@ from tests.components.recording import ORGANIZATION, PROJECT, STACK
 from tests.components.sample import NAME, PERSONALIZE
 
 FUNCTION = "aws:lambda/function:Function"
+INVOCATION = "aws:lambda/invocation:Invocation"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 QUEUE_TYPE = "aws:sqs/queue:Queue"
 ROLE = "aws:iam/role:Role"

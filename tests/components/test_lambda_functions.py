@@ -188,6 +188,20 @@ PERMISSIONS = {
         allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS),
         *SEND_REPORTS,
     ],
+    "measure_model_age": [
+        allow(
+            [
+                "personalize:ListDatasetImportJobs",
+                "personalize:ListEventTrackers",
+                "personalize:ListSolutionVersions",
+            ],
+            ["*"],
+        ),
+        allow([LIST_TAGS], DATASETS),
+        allow([LIST_TAGS], SOLUTIONS),
+        allow(["personalize:DescribeSolutionVersion"], VERSIONS),
+        allow(["personalize:DescribeCampaign", LIST_TAGS], CAMPAIGNS),
+    ],
 }
 
 EXECUTION_PERMISSIONS = {
@@ -206,6 +220,9 @@ EXECUTION_PERMISSIONS = {
             ],
             [EXECUTIONS],
         ),
+    ],
+    "measure_model_age": [
+        allow(["states:DescribeStateMachine", "states:ListExecutions"], [MACHINE])
     ],
 }
 """The permissions that are granted after the state machine exists."""

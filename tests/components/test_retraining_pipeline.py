@@ -25,6 +25,7 @@ from tests.components.conftest import deploy
 from tests.components.documents import (
     FUNCTION,
     HOME,
+    INVOCATION,
     JOB_PREFIX,
     LOG_GROUP,
     MACHINE,
@@ -54,6 +55,7 @@ from tests.components.sample import (
     KEY,
     NAME,
     PERSONALIZE,
+    STEPS_WITHOUT_TRIGGER,
     complete,
     minimal,
 )
@@ -62,7 +64,8 @@ INDEX = "personalize-retraining:index:"
 PIPELINE = f"{INDEX}RetrainingPipeline"
 CALLED_STEPS = [step.replace("_", "-") for step in STEPS if step not in CALLED_BY_EVENTS]
 """The steps that the state machine calls."""
-STEPS_WITH_EXECUTIONS = ["begin-run", "report-outcome", "close-run"]
+ALL_STEPS = [step.replace("_", "-") for step in STEPS_WITHOUT_TRIGGER]
+STEPS_WITH_EXECUTIONS = ["begin-run", "report-outcome", "close-run", "measure-model-age"]
 """The steps with a policy on the state machine or its executions."""
 
 CHILDREN = {
@@ -75,12 +78,9 @@ CHILDREN = {
     },
     f"{PIPELINE}${INDEX}LambdaFunctions": {
         LOG_GROUP: [f"{NAME}-functions"],
-        **{
-            type_: [f"{NAME}-{step}" for step in [*CALLED_STEPS, "close-run"]]
-            for type_ in (FUNCTION, ROLE)
-        },
+        **{type_: [f"{NAME}-{step}" for step in ALL_STEPS] for type_ in (FUNCTION, ROLE)},
         ROLE_POLICY: [
-            *(f"{NAME}-{step}" for step in [*CALLED_STEPS, "close-run"]),
+            *(f"{NAME}-{step}" for step in ALL_STEPS),
             *(f"{NAME}-{step}-executions" for step in STEPS_WITH_EXECUTIONS),
         ],
     },
@@ -99,6 +99,12 @@ CHILDREN = {
         ROLE: [f"{NAME}-schedule"],
         ROLE_POLICY: [f"{NAME}-schedule"],
         SCHEDULE: [f"{NAME}-schedule"],
+    },
+    f"{PIPELINE}${INDEX}ModelAge": {
+        INVOCATION: [f"{NAME}-measure-model-age"],
+        ROLE: [f"{NAME}-model-age"],
+        ROLE_POLICY: [f"{NAME}-model-age"],
+        SCHEDULE: [f"{NAME}-measure-model-age"],
     },
 }
 """Each component with the types and names of its children.
@@ -257,6 +263,7 @@ def test_the_state_machine_is_created_after_every_policy_that_does_not_name_it(d
     policies = {policy.urn for policy in deployed.all_of(ROLE_POLICY).values()}
     created_later = {
         deployed.one(ROLE_POLICY, f"{NAME}-schedule").urn,
+        deployed.one(ROLE_POLICY, f"{NAME}-model-age").urn,
         *(
             deployed.one(ROLE_POLICY, f"{NAME}-{step}-executions").urn
             for step in STEPS_WITH_EXECUTIONS
@@ -265,10 +272,11 @@ def test_the_state_machine_is_created_after_every_policy_that_does_not_name_it(d
     assert policies - deployed.one(STATE_MACHINE, NAME).dependencies == created_later
 
 
-def test_the_schedule_is_created_after_every_policy(deployed):
+def test_the_schedule_is_created_after_every_policy_that_an_execution_needs(deployed):
     policies = {policy.urn for policy in deployed.all_of(ROLE_POLICY).values()}
     schedule = deployed.one(SCHEDULE, f"{NAME}-schedule")
-    assert policies - schedule.dependencies == set()
+    not_needed = {deployed.one(ROLE_POLICY, f"{NAME}-model-age").urn}
+    assert policies - schedule.dependencies == not_needed
 
 
 def test_every_policy_belongs_to_the_role_of_its_name(deployed):
@@ -285,6 +293,7 @@ def test_every_resource_that_can_have_tags_has_them(deployed):
     assert untagged == {
         "aws:iam/rolePolicy:RolePolicy",
         "aws:lambda/permission:Permission",
+        INVOCATION,
         SUBSCRIPTION,
         TOPIC_POLICY,
         "aws:cloudwatch/eventTarget:EventTarget",
@@ -367,7 +376,7 @@ def test_the_log_group_of_the_state_machine_has_retention_and_key(deployed):
     }
 
 
-def test_the_definition_calls_a_version_of_each_function_except_close_run(deployed):
+def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(deployed):
     text = deployed.one(STATE_MACHINE, NAME).inputs["definition"]
     arns = set(re.findall(r"arn:aws:lambda:[^\"]+", text))
     assert arns == {f"{function_arn(step)}:1" for step in CALLED_STEPS}

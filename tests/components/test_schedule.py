@@ -1,18 +1,21 @@
-"""Proves when the schedule starts what, with which role, and where a failed start goes."""
+"""Proves when the schedules start what, with which roles, and where a failed start goes."""
 
 import json
 
 from components.schedule import EXECUTION_INPUT
 from tests.components.documents import (
     GROUP,
+    INVOCATION,
     MACHINE,
     QUEUE,
     QUEUE_TYPE,
+    ROLE_POLICY,
     SCHEDULE,
     SCHEDULE_GROUP,
     TAGS,
     allow,
     document,
+    function_arn,
     trust,
 )
 from tests.components.sample import KEY, NAME
@@ -92,3 +95,46 @@ def test_without_a_key_sqs_encrypts_the_queue(smallest):
         "sqsManagedSseEnabled": True,
         "tags": {"retraining-pipeline": NAME},
     }
+
+
+# The age of the models
+
+MEASUREMENT = f"{NAME}-measure-model-age"
+EVENT = json.dumps({"stateMachineArn": MACHINE})
+
+
+def test_the_ages_are_measured_every_hour_even_while_the_pipeline_is_paused(deployed):
+    assert deployed.one(SCHEDULE, f"{NAME}-schedule").inputs["state"] == "DISABLED"
+    assert deployed.one(SCHEDULE, MEASUREMENT).inputs == {
+        "groupName": f"{NAME}-1234567",
+        "scheduleExpression": "rate(1 hour)",
+        "flexibleTimeWindow": {"mode": "OFF"},
+        "target": {
+            "arn": function_arn("measure-model-age"),
+            "roleArn": f"arn:aws:iam::123456789012:role/{NAME}-model-age-1234567",
+            "input": EVENT,
+            "retryPolicy": {"maximumEventAgeInSeconds": 900, "maximumRetryAttempts": 5},
+        },
+    }
+
+
+def test_only_schedules_of_the_group_invoke_the_measuring_function_with_the_role(deployed):
+    assert deployed.trust(f"{NAME}-model-age") == deployed.trust(f"{NAME}-schedule")
+    assert deployed.policy(f"{NAME}-model-age") == document(
+        allow(["lambda:InvokeFunction"], [function_arn("measure-model-age")])
+    )
+
+
+def test_the_ages_are_measured_once_during_the_deployment(deployed):
+    assert deployed.one(INVOCATION, MEASUREMENT).inputs == {
+        "functionName": f"{MEASUREMENT}-1234567",
+        "input": EVENT,
+    }
+
+
+def test_nothing_is_measured_before_the_function_may_read(deployed):
+    policies = [
+        deployed.one(ROLE_POLICY, name).urn for name in (MEASUREMENT, f"{MEASUREMENT}-executions")
+    ]
+    for type_ in (INVOCATION, SCHEDULE):
+        assert set(policies) <= deployed.one(type_, MEASUREMENT).dependencies

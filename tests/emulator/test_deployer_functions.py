@@ -9,7 +9,7 @@ import pytest
 from deployer_support import write_project
 from small_stack import eventually
 
-from emulator.deployer import deploy
+from emulator.deployer import DeploymentError, deploy
 
 PROGRAM = """
 role = aws.iam.Role("worker", assume_role_policy=trusts("lambda"))
@@ -44,6 +44,12 @@ function = aws.lambda_.Function(
         "log_group": group.name, "log_format": "JSON", "application_log_level": "INFO"
     },
 )
+aws.lambda_.Invocation(
+    "worker",
+    function_name=function.name,
+    input=json.dumps({"attempt": 7}),
+    opts=pulumi.ResourceOptions(depends_on=[logs]),
+)
 plain = aws.lambda_.Function(
     "plain",
     code=pulumi.AssetArchive({"work.py": pulumi.StringAsset(
@@ -73,7 +79,7 @@ logger = logging.getLogger(__name__)
 
 def handler(event, context):
     logger.debug("not wanted")
-    logger.info("began", extra={"run": "20261129T030000Z", "attempt": 1})
+    logger.info("began", extra={"run": "20261129T030000Z", "attempt": event.get("attempt", 1)})
     if event.get("fail"):
         raise TooManyImportsError("5 imports are under way")
     return {
@@ -165,7 +171,7 @@ def test_log_records_reach_the_log_group_as_json(invoke, aws):
         lambda: json_records(aws, "/sample/functions"),
         lambda records: any(record["level"] == "ERROR" for record in records),
     )
-    first = next(record for record in records if record.get("message") == "began")
+    first = next(record for record in records if record.get("attempt") == 1)
     del first["timestamp"], first["requestId"]
     assert first == {
         "level": "INFO",
@@ -178,6 +184,33 @@ def test_log_records_reach_the_log_group_as_json(invoke, aws):
     assert error["errorType"] == "TooManyImportsError"
     messages = {record.get("message") for record in records}
     assert "not wanted" not in messages, "the log level is INFO"
+
+
+def test_a_program_can_invoke_a_function(aws, outputs):
+    assert outputs["name"]
+    records = eventually(
+        lambda: json_records(aws, "/sample/functions"),
+        lambda records: any(record.get("attempt") == 7 for record in records),
+    )
+    invoked = [record for record in records if record.get("attempt") == 7]
+    assert len(invoked) == 1, "it was invoked once, during the deployment"
+
+
+def test_a_function_that_fails_ends_the_deployment(aws, tmp_path):
+    program = """
+role = aws.iam.Role("failing", assume_role_policy=trusts("lambda"))
+function = aws.lambda_.Function(
+    "failing",
+    code=pulumi.AssetArchive({"work.py": pulumi.StringAsset("def handler(*_): 1 / 0")}),
+    handler="work.handler",
+    runtime="python3.13",
+    role=role.arn,
+)
+aws.lambda_.Invocation("failing", function_name=function.name, input="{}")
+"""
+    folder = write_project(tmp_path, program, name="failing")
+    with pytest.raises(DeploymentError, match=r"invoking Lambda Function .*division by zero"):
+        deploy("dev", endpoint=aws.endpoint, project_dir=folder)
 
 
 def json_records(aws, group):

@@ -13,6 +13,7 @@ from provider_support import (
     DASHBOARD,
     FUNCTION,
     GROUP,
+    INVOCATION,
     LOG_GROUP,
     MACHINE,
     METRIC_ALARM,
@@ -131,6 +132,15 @@ LIFECYCLES = {
             {"tags": None},
         ],
         replacements=[{"name": "mine"}],
+    ),
+    INVOCATION: Lifecycle(
+        {"functionName": "[function]", "input": json.dumps({"n": 1})},
+        updates=[],
+        replacements=[
+            {"functionName": "other"},
+            {"input": json.dumps({"n": 2})},
+            {"qualifier": "1"},
+        ],
     ),
     PERMISSION: Lifecycle(
         {
@@ -483,7 +493,7 @@ def test_a_resource_is_read_as_it_was_created_and_can_be_deleted(engine, existin
         assert refreshed.outputs == as_sent(resource.outputs), "a refresh shows no change"
     finally:
         engine.delete(resource)
-    if type_token != TOPIC_POLICY:  # A topic always has a policy.
+    if type_token not in (TOPIC_POLICY, INVOCATION):  # A topic always has a policy.
         assert engine.read(resource) is None, "it does not exist any more"
     engine.delete(resource)  # A resource that does not exist is no error.
 

@@ -9,6 +9,7 @@ from small_stack import (
     ACCOUNT,
     REGION,
     allow,
+    create_function,
     create_machine,
     create_role,
     create_schedule,
@@ -24,6 +25,14 @@ from small_stack import (
 import emulator
 
 SLOT = "2026-11-29T02:00:00Z"
+SENDING_CODE = """
+import json
+
+import boto3
+
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl="{url}", MessageBody=json.dumps(event))
+"""
 
 
 def create_allowed_schedule(aws, name, machine_arn, **fields):
@@ -104,12 +113,39 @@ def test_a_missing_schedule_is_named(aws):
     assert str(error.value) == "there is no schedule none in group nowhere"
 
 
-def test_a_target_that_is_no_state_machine_is_refused(aws):
+def test_a_schedule_invokes_a_function_with_its_role_and_does_not_wait(aws):
+    name = "sched-function"
+    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    send = allow("sqs:SendMessage", queue_arn(name))
+    function_arn = create_function(aws, name, send, code=SENDING_CODE.format(url=url))
+    create_schedule(
+        aws,
+        f"{name}-by",
+        function_arn,
+        allow("lambda:InvokeFunction", function_arn),
+        Input='{"at": "<aws.scheduler.scheduled-time>"}',
+    )
+    assert aws.fire(f"{name}-by", f"{name}-by", SLOT) == function_arn
+    response = eventually(
+        lambda: aws.client("sqs").receive_message(QueueUrl=url),
+        lambda response: "Messages" in response,
+    )
+    assert json.loads(response["Messages"][0]["Body"]) == {"at": SLOT}
+
+
+def test_a_schedule_without_the_permission_invokes_no_function(aws):
+    function_arn = create_function(aws, "sched-denied")
+    create_schedule(aws, "sched-denied-by", function_arn, allow("sqs:SendMessage"))
+    with pytest.raises(emulator.EmulatorError, match="lambda:InvokeFunction"):
+        aws.fire("sched-denied-by", "sched-denied-by", SLOT)
+
+
+def test_a_target_that_is_no_state_machine_and_no_function_is_refused(aws):
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
     create_schedule(aws, "sched-queue", arn, allow("sqs:SendMessage"))
     with pytest.raises(emulator.EmulatorError) as error:
         aws.fire("sched-queue", "sched-queue")
-    assert str(error.value) == f"UnsupportedTarget: only state machines, not {arn}"
+    assert str(error.value) == f"UnsupportedTarget: no state machine or function: {arn}"
 
 
 # Dead letters

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import settings
 from components.args import RetrainingPipelineArgs
+from components.lambda_functions import CALLED_BY_EVENTS
 from components.naming import job_prefix
 from emulator import Emulator
 from emulator.deployer import Deployment, deploy
@@ -174,9 +175,12 @@ class Stack:
         return described["solutionVersion"]["status"].replace("STOPPING", "STOPPED")
 
     def steps(self, run: Run) -> list[str]:
-        """Return the names of the functions that logged something since the start of a run."""
+        """Return the names of the functions that logged something since the start of a run.
+
+        Functions that events call are left out.
+        """
         records = self.log(run.started_at)
-        return sorted({record["step"] for record in records if "step" in record} - {"close_run"})
+        return sorted({record["step"] for record in records if "step" in record} - CALLED_BY_EVENTS)
 
     def closing_records(self, run: Run, run_id: str | None = None) -> list[Mapping[str, object]]:
         """Return what `close_run` logged about a run. A run that was not planned needs its id."""

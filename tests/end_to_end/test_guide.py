@@ -145,9 +145,10 @@ def long_training(films):
 
 
 def schedule_states(films):
-    """Return the states of the schedules of the stack."""
-    group = films.output("schedule_arn").split("/")[-2]
-    schedules = films.client("scheduler").list_schedules(GroupName=group)["Schedules"]
+    """Return the states of the schedules that start runs."""
+    group, name = films.output("schedule_arn").split("/")[-2:]
+    request = {"GroupName": group, "NamePrefix": name}
+    schedules = films.client("scheduler").list_schedules(**request)["Schedules"]
     return [schedule["State"] for schedule in schedules]
 
 
@@ -204,6 +205,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     assert {"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"} in bad_tags["tags"]
 
     assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
+    assert '"step": "measure_model_age"' in paste("Age of the models")
     tags = [tag["tagKey"] for tag in json.loads(paste("Tags"))]
     assert "retraining-previous" in tags
 

@@ -69,6 +69,9 @@ WITHOUT_CALLS = {
     # (`test_closing.py`).
     "personalize:StopSolutionVersionCreation",
     "states:StartExecution",
+    # Only for the age of a solution without campaigns, and for a campaign on trial.
+    "personalize:ListSolutionVersions",
+    "states:ListExecutions",
 }
 """Actions that a role may use although it makes no such call."""
 
@@ -100,6 +103,8 @@ NEEDED_RARELY = {
     ),
     ("create-solution-version", IMPORT_DETAILS),
     ("watch-solution-version", IMPORT_DETAILS),
+    # Only the age of a solution without campaigns needs its tags.
+    ("measure-model-age", ("personalize:ListTagsForResource",)),
     ("report-outcome", ("states:StartExecution",)),
 }
 """Statements that no run of this module needs, because nothing disturbs its imports."""
@@ -170,7 +175,7 @@ def test_iam_has_no_other_role_of_the_stack(films):
     stack_roles = {name for name in names if name.startswith("retraining-films")}
     assert set(roles(films).values()) == stack_roles
     assert {step.replace("_", "-") for step in STEPS_WITHOUT_TRIGGER} == set(roles(films)) - {
-        *("", "schedule", "import")
+        *("", "schedule", "import", "model-age")
     }
 
 

@@ -225,6 +225,40 @@ def test_a_record_has_at_most_a_hundred_metrics(written):
     assert len(written()) == 100
 
 
+# Ages
+
+AGES = {
+    "models": {"taste": 12.5, "similar": 40},
+    "data": {"interactions": 3, "items": 700},
+    "unfinishedTrials": 0,
+}
+
+
+def by_dimension(written, name):
+    """Return the value of the second dimension -> the value of a metric. "" is the pipeline's."""
+    found = {}
+    for datum in written():
+        if datum.name == name:
+            _, *second = datum.dimensions.values()
+            found["".join(second)] = datum.value
+    return found
+
+
+def test_every_age_is_written_and_the_greatest_one_for_the_pipeline(written):
+    metrics.ages(settings(), AGES)
+    assert by_dimension(written, "ModelAgeHours") == {"taste": 12.5, "similar": 40, "": 40}
+    assert by_dimension(written, "DataAgeHours") == {"interactions": 3, "items": 700, "": 700}
+    assert by_dimension(written, "UnfinishedTrials") == {"": 0}
+
+
+def test_an_unknown_age_is_not_written_and_neither_is_the_greatest(written):
+    models = {**AGES["models"], "similar": None}
+    metrics.ages(settings(), {**AGES, "models": models, "unfinishedTrials": None})
+    assert by_dimension(written, "ModelAgeHours") == {"taste": 12.5}
+    assert by_dimension(written, "DataAgeHours")[""] == 700
+    assert by_dimension(written, "UnfinishedTrials") == {}
+
+
 # The table
 
 
@@ -235,20 +269,25 @@ def write_everything():
     metrics.ended_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
     update = update_on_trial(phase="ACTIVE", endedAt=NOW.isoformat())
     metrics.ended_update(settings(), STARTED, planned_campaign(), update)
+    metrics.ages(settings(), AGES)
 
 
 def test_the_functions_write_the_metrics_of_the_table_and_no_others(written):
     write_everything()
-    assert {
-        datum.name: (datum.unit, [name for name in datum.dimensions if name != metrics.PIPELINE])
-        for datum in written()
-    } == {name: (metric.unit, [metric.dimension]) for name, metric in metrics.METRICS.items()}
+    found = {(datum.name, datum.unit, tuple(datum.dimensions)) for datum in written()}
+    assert found == {
+        (name, metric.unit, (metrics.PIPELINE, *([dimension] if dimension else [])))
+        for name, metric in metrics.METRICS.items()
+        for dimension in metric.dimensions
+    }
 
 
 def test_no_dimension_is_an_arn(written):
     write_everything()
     values_of_dimensions = {value for datum in written() for value in datum.dimensions.values()}
-    assert values_of_dimensions == {PIPELINE, "DEPLOYED", "interactions", "taste"}
+    assert values_of_dimensions == {
+        *(PIPELINE, "DEPLOYED", "interactions", "items", "taste", "similar")
+    }
 
 
 # Reserved names

@@ -76,7 +76,12 @@ MAY_IMPORT = {
         "components.iam",
         "components.state_machine.steps",
     },
-    "components.schedule": {"components.args", "components.iam"},
+    "components.schedule": {
+        "components.args",
+        "components.iam",
+        "components.lambda_functions",
+        "components.naming",
+    },
     "components.export_trigger": {
         "components.args",
         "components.lambda_functions",

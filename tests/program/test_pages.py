@@ -41,14 +41,18 @@ def test_the_metrics_of_a_pipeline_are_counted():
         solution("two", campaigns=["cart"], quality_gate_enabled=False),
         solution("three", campaigns=[]),
     )
-    of_pipeline = sum(metric.dimension == "Outcome" for metric in METRICS.values())
-    of_dataset = sum(metric.dimension == "Dataset" for metric in METRICS.values())
-    of_solution = sum(metric.dimension == "Solution" for metric in METRICS.values())
+    kinds = [dimension for metric in METRICS.values() for dimension in metric.dimensions]
     outcomes = len(get_args(Outcome))
     offline = 8  # coverage, the mean reciprocal rank, three NDCGs and three precisions
     assert metrics.metric_count(many.settings()) == (
-        outcomes * of_pipeline + 3 * of_dataset + 3 * of_solution + 2 * offline
+        kinds.count(None)
+        + outcomes * kinds.count("Outcome")
+        + 3 * kinds.count("Dataset")
+        + 3 * kinds.count("Solution")
+        + 2 * offline
     )
+    # The age of three models and of three datasets, their greatest ages, and unfinished trials.
+    assert metrics.metric_count(many.settings(), only_hourly=True) == 3 + 3 + 2 + 1
 
 
 def test_permissions_name_the_actions_and_what_they_are_allowed_on():
