@@ -11,6 +11,7 @@ from botocore.response import StreamingBody
 
 from components.state_machine.steps import STEPS
 from functions.errors import RunRefused
+from functions.executions import short_hash
 from functions.personalize.tags import api_tags
 from tests.functions.samples import (
     API_TAGS,
@@ -97,6 +98,7 @@ def handle(monkeypatch, services, caplog):
             **dict.fromkeys(names, services["personalize"].client),
             "runtime_client": services["runtime"].client,
             "stepfunctions": services["executions"].client,
+            "s3": services["s3"].client,
         }
         for name, client in clients.items():
             if hasattr(module, name):
@@ -390,6 +392,41 @@ def report_outcome(personalize, **_):
     return document, {**document, "outcome": report}
 
 
+MARKER = "s3://markers/2026-11-29/done"
+WRITTEN = short_hash(f'{MARKER} "e" {NOW.isoformat()}', 16)
+EXPORT_EXECUTION = f"export-2026-11-29-{WRITTEN}"
+
+
+def start_on_export(executions, s3, **_):
+    machine_arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
+    dataset = {**settings()["datasets"][0], "readyMarker": "s3://markers/{date}/done"}
+    definition = {
+        "StartAt": "A",
+        "States": {"A": {"Parameters": {"settings": settings(datasets=[dataset])}}},
+    }
+    response = {
+        "stateMachineArn": machine_arn,
+        "name": "retraining",
+        "definition": json.dumps(definition),
+        "roleArn": "arn:aws:iam::123456789012:role/machine",
+        "type": "STANDARD",
+        "creationDate": NOW,
+    }
+    executions.expect("describe_state_machine", response, stateMachineArn=machine_arn)
+    marker = {"Key": "2026-11-29/done", "Size": 0, "ETag": '"e"', "LastModified": NOW}
+    request = {"Bucket": "markers", "Prefix": "2026-11-29/done"}
+    s3.expect("list_objects_v2", {"Contents": [marker]}, **request)
+    executions.expect(
+        "start_execution",
+        {"executionArn": f"{machine_arn}:{EXPORT_EXECUTION}", "startDate": NOW},
+        stateMachineArn=machine_arn,
+        name=EXPORT_EXECUTION,
+        input=json.dumps({"trigger": "export", "day": "2026-11-29"}),
+    )
+    event = {"stateMachineArn": machine_arn, "bucket": "markers", "key": "2026-11-29/done"}
+    return event, EXPORT_EXECUTION
+
+
 def close_run(personalize, executions, **_):
     response = {
         "executionArn": EXECUTION,
@@ -487,6 +524,7 @@ CASES = {
         roll_back_campaign,
         end_trial,
         report_outcome,
+        start_on_export,
         close_run,
         measure_model_age,
     )
@@ -500,15 +538,20 @@ OUTCOMES = {
 }
 
 
-def expected_extra(step, result):  # noqa: PLR0911 - one line for each kind of record
+OTHER_FIELDS = {
+    "find_trials": {"runId": RUN_ID, "campaigns": 0},
+    "plan_retraining": {"runId": RUN_ID, "imports": 1, "solutions": 1, "skipped": None},
+    "start_on_export": {"locationWritten": MARKER, "execution": EXPORT_EXECUTION, "missing": []},
+}
+"""The fields of steps that are about neither a job nor a campaign."""
+
+
+def expected_extra(step, result):
     """Return the extra fields of the one record of a step with this result."""
     if step == "begin_run":
         return {"step": step, "runId": RUN_ID, **result["begin"]}
-    if step == "find_trials":
-        return {"step": step, "runId": RUN_ID, "campaigns": 0}
-    if step == "plan_retraining":
-        counts = {"imports": 1, "solutions": 1, "skipped": None}
-        return {"step": step, "runId": RUN_ID, **counts}
+    if step in OTHER_FIELDS:
+        return {"step": step, **OTHER_FIELDS[step]}
     if step in OUTCOMES:
         return {"step": step, "runId": RUN_ID, "arn": CAMPAIGN, "outcome": OUTCOMES[step]}
     if step in ("report_outcome", "close_run"):

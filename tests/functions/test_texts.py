@@ -10,12 +10,13 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine.steps import STEPS
 from functions.errors import NameTaken, RunRefused
 from functions.texts import json_bytes, shortened, shortened_list, with_short_texts
 
-REPORTING = {"report_outcome", "close_run"}
-"""The steps whose result is the report, which `functions/report.py` shortens."""
+OTHERS = {"report_outcome", *CALLED_BY_EVENTS}
+"""The steps whose results are no part of the document. `functions/report.py` shortens reports."""
 
 
 def raises(error):
@@ -115,4 +116,4 @@ def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
 def test_every_function_of_the_state_machine_shortens_its_texts(step):
     handler = importlib.import_module(f"functions.{step}").handler
     is_decorated = handler.__code__.co_name == "short_handler"
-    assert is_decorated == (step not in REPORTING), "decorate it with @with_short_texts()"
+    assert is_decorated == (step not in OTHERS), "decorate it with @with_short_texts()"

@@ -240,7 +240,7 @@ def test_a_campaign_that_follows_the_newest_version_serves_it_after_its_next_upd
     }
     expect_campaign(personalize, **changes)
     if update["status"] == "ACTIVE":
-        described = version(creationDateTime=ago(1))
+        described = version(creationDateTime=ago(2), lastUpdatedDateTime=ago(1))
         personalize.expect(
             "describe_solution_version",
             {"solutionVersion": described},
