@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
+from retrain.operator.texts import count_text, duration_text, size_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"+": "green", "~": "yellow", "=": "dim", "!": "yellow", "✗": "red"}
 """The symbols: something new, something changed, nothing, a warning, and a problem."""
-SECONDS_PER_MINUTE, MINUTES_PER_HOUR, HOURS_PER_DAY = 60, 60, 24
-BYTES_PER_UNIT = 1000
+SECONDS_PER_HOUR, HOURS_PER_DAY = 3600, 24
 
 
 class Row(NamedTuple):
@@ -73,8 +74,7 @@ def line_of(row: Row) -> str:
 def conclusion_of(document: PlanDocument) -> str:
     """Return the last line: what the run would come to, with the counts of what it changes."""
     if document["outcome"] == "REFUSED":
-        number = len(document["problems"])
-        return f"Plan: refused, {number} problem{'' if number == 1 else 's'}."
+        return f"Plan: refused, {count_text(len(document['problems']), 'problem')}."
     if document["outcome"] == "SKIPPED":
         return f"Plan: skipped: {document['reason']}."
     steps = document["trainings"]
@@ -102,7 +102,7 @@ def _import_row(step: ImportStep) -> Row:
     """Return the row of a dataset."""
     if step["action"] == "leave out":
         return Row("=", "leave out", step["type"], f"{_sentence(step['reason'])}")
-    contents = [f"{step['files']} file{'' if step['files'] == 1 else 's'}"]
+    contents = [count_text(step["files"] or 0, "file")]
     if step["rows"] is not None:
         contents.append(f"{step['rows']:,} rows")
     contents.append(size_text(step["bytes"] or 0))
@@ -169,35 +169,11 @@ def _duration_sentence(seconds: int | None, job: str) -> str:
     return f"Expected to take {duration_text(seconds)}."
 
 
-def duration_text(seconds: float) -> str:
-    """Return a duration in its natural unit, for example `1.4 hours`."""
-    if seconds < SECONDS_PER_MINUTE:
-        return "less than a minute"
-    minutes = seconds / SECONDS_PER_MINUTE
-    if minutes < MINUTES_PER_HOUR:
-        return _counted(round(minutes), "minute")
-    return f"{minutes / MINUTES_PER_HOUR:.1f} hours"
-
-
 def age_text(hours: float) -> str:
     """Return an age in its natural unit, for example `3 days`."""
     if hours >= 2 * HOURS_PER_DAY:
         return f"{hours / HOURS_PER_DAY:.0f} days"
-    return duration_text(max(0, hours) * MINUTES_PER_HOUR * SECONDS_PER_MINUTE)
-
-
-def size_text(size: float) -> str:
-    """Return a number of bytes in its natural unit, for example `43.1 kB`."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < BYTES_PER_UNIT:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= BYTES_PER_UNIT
-    return f"{size:.1f} GB"
-
-
-def _counted(number: int, noun: str) -> str:
-    """Return a number with a noun in the singular or the plural."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return duration_text(hours * SECONDS_PER_HOUR)
 
 
 def _sentence(text: str) -> str:

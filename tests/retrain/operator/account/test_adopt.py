@@ -15,7 +15,16 @@ from retrain.rehearsal.data.exports import policy_document
 from retrain.rehearsal.data.resources import wait_until_active
 from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.stacks import open_stack
-from tests.program.sample_stack import CAMPAIGN, INTERACTIONS, ITEMS, PROJECT, SOLUTION, USERS
+from tests.end_to_end.stack import deploy_stack
+from tests.program.sample_stack import (
+    CAMPAIGN,
+    INTERACTIONS,
+    ITEMS,
+    PROJECT,
+    ROOT,
+    SOLUTION,
+    USERS,
+)
 
 ARN = "arn:aws:personalize:eu-west-1:123456789012"
 GROUP = f"{ARN}:dataset-group/movies"
@@ -57,6 +66,14 @@ def test_the_file_of_an_existing_group_can_be_deployed_and_rehearsed(run, projec
     assert warnings == []
     with open_stack(project_dir, "prod", None) as stack:
         assert stack.args.solutions[0].solution_arn == SOLUTION
+
+
+def test_the_file_can_be_deployed(run, project_dir, emulator):
+    assert adopted(run).code == 0
+    project_file = (project_dir / "Pulumi.yaml").read_text()
+    (project_dir / "Pulumi.yaml").write_text(f"{project_file}\nmain: {ROOT}\n")
+    stack = deploy_stack(emulator, "prod", project_dir)
+    assert stack.output("import_role_arn").endswith(":role/rehearsal-import-movies")
 
 
 def test_the_screen_says_what_is_in_the_file_and_what_comes_next(run, emulator):
