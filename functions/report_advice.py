@@ -92,8 +92,9 @@ def _after_failure(detail: EventDetail) -> Iterator[str]:
     ]
     for arn in uncertain[:MAX_ROLLBACKS]:
         yield f"If the recommendations of {short_name(arn)} are bad, move it back:"
-        yield _command(detail, "rollback", arn)
-    yield GUIDE.format("A run failed")
+        yield _command(detail, "rollback", "--campaign", short_name(arn))
+    # The step of an execution that ended without a report is not known.
+    yield GUIDE.format("A run failed" if detail["failingStep"] else "No report")
 
 
 def _after_rollback(detail: EventDetail) -> Iterator[str]:

@@ -283,7 +283,7 @@ ADVICE = {
         FAILED_UPDATE,
         [
             f"  retrain start --resume {RUN_ID} {MACHINE}",
-            f"  retrain rollback {CAMPAIGN} {MACHINE}",
+            f"  retrain rollback --campaign home {MACHINE}",
         ],
         "A run failed",
     ),
@@ -291,12 +291,12 @@ ADVICE = {
     "aborted": (
         ended("ABORTED"),
         [f"  retrain start --resume {RUN_ID} {MACHINE}"],
-        "A run failed",
+        "No report",
     ),
     "trial": (
         {**ended("FAILED"), "run": run(trigger="trial")},
         [f"  retrain history {MACHINE}"],
-        "A run failed",
+        "No report",
     ),
     "deleted": (ended("ExecutionDoesNotExist"), [f"  retrain start {MACHINE}"], "No report"),
     "rolled back": (

@@ -1,0 +1,34 @@
+"""Proves that the command line knows each command that the messages about runs tell to paste."""
+
+import shlex
+
+import pytest
+from typer.main import get_command
+
+from retrain.cli import app
+from tests.functions.test_report_message import ADVICE, SERVES_OLD, message_about
+
+PASTED = {
+    line.strip()
+    for document, *_ in ADVICE.values()
+    for line in message_about(document, SERVES_OLD).body.splitlines()
+    if line.startswith("  retrain ")
+}
+
+
+@pytest.mark.parametrize("line", sorted(PASTED))
+def test_a_command_of_a_message_can_be_pasted(line):
+    program, name, *arguments = shlex.split(line)
+    assert program == "retrain"
+    context = get_command(app).commands[name].make_context(name, arguments)
+    assert context.params["state_machine_arn"].endswith(":stateMachine:retraining")
+
+
+def test_the_messages_tell_these_commands():
+    assert {line.split()[1] for line in PASTED} == {
+        "start",
+        "history",
+        "rollback",
+        "approve",
+        "reject",
+    }
