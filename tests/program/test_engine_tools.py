@@ -39,6 +39,6 @@ def test_the_error_about_a_failed_build_names_its_command(path, capsys):
     output, errors = capsys.readouterr()
     assert output == ""
     assert errors.splitlines()[-1] == (
-        f"'{go} list -m -f '{{{{.Dir}}}} {{{{.Version}}}}' github.com/pulumi/pulumi/sdk/v3' failed "
-        "with exit code 7, as shown above"
+        f"'{go} mod download github.com/pulumi/pulumi/sdk/v3' failed with exit code 7, as shown "
+        "above"
     )

@@ -87,6 +87,8 @@ def _build(folder: Path) -> None:
     )
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        # Without the download, `go list` shows no folder on a machine that has never built it.
+        _run([go, "mod", "download", SDK], MODULE)
         sdk, version = _run([go, "list", "-m", "-f", "{{.Dir}} {{.Version}}", SDK], MODULE).split()
         flags = f"-ldflags=-X {SDK}/go/common/version.Version={version}"
         _run([go, "build", flags, "-o", f"{temporary}/", CLI], MODULE)
