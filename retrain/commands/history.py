@@ -42,7 +42,12 @@ def history(
 ) -> None:
     """List the last runs: outcome, duration, versions and metrics.
 
-    Step Functions keeps an execution for 90 days.
+    Step Functions keeps an execution for 90 days. What is known of a version is
+    in the tags of Personalize, so it can be traced later, and after its stack
+    was destroyed. Personalize does not count rows, so an import has the size of
+    its export.
+
+    For example: retrain history --stack prod --version movies/1a2b3c4d
 
     Exit code 0: the list was printed.
     Exit code 2: there is no run or no version, or it cannot be read.

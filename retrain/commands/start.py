@@ -100,11 +100,14 @@ def start(
     endpoint_url: EndpointOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Start a run. Its input is checked before it is started.
+    """Check the input of a run, and start the run.
 
-    If another run is under way, the new run would wait for it, so the command asks first.
+    If another run is under way, the new run would wait for it, so the command
+    asks first.
 
     The ARN of the execution is printed. With --watch the report follows.
+
+    For example: retrain start --stack prod --dry-run --watch
 
     Exit code 0: the run was started. With --watch: the run succeeded.
     Exit code 1: you did not want the run to wait. With --watch: the run failed.

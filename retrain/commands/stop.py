@@ -28,11 +28,11 @@ def stop(
     endpoint_url: EndpointOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Stop a run: the trainings that it started, and then the run itself.
+    """Stop the trainings that a run has started, and then the run.
 
-    Imports and campaign updates cannot be stopped. The command says which of them go on, and who
-    finishes the trial of a version that a campaign serves already. Trainings that this run did not
-    start are never stopped.
+    Imports and campaign updates cannot be stopped. The command says which of
+    them go on, and who finishes the trial of a version that a campaign serves
+    already. Trainings that this run did not start are never stopped.
 
     Exit code 0: the run was stopped.
     Exit code 1: no run is under way, it ended by itself, or you did not confirm.

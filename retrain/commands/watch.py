@@ -26,10 +26,12 @@ def watch(
     endpoint_url: EndpointOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Follow a run: a bar for each job, with its expected end, and then the report.
+    """Follow a run with a bar for each job, and print its report.
 
-    Without --run it is the newest run, which may have ended. Ctrl-C leaves the run, which goes on.
-    Without a terminal each change is a line.
+    Without --run it is the newest run, which may have ended. Ctrl-C leaves the
+    run, which goes on. Without a terminal each change is a line.
+
+    For example: retrain watch --stack prod --run 20261129T030000Z
 
     Exit code 0: the run succeeded. Its versions may have been rejected or rolled back.
     Exit code 1: the run failed, was stopped or timed out.
