@@ -218,11 +218,14 @@ class StepFunctions:
         """
         if any(machine.name == name for machine in self.backend.state_machines):
             raise ValueError(f"a state machine {name!r} exists already")
-        arn: str = self.backend.create_state_machine(
+        created = self.backend.create_state_machine(
             name=name,
             definition=json.dumps(definition),
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}",
-        ).arn
+        )
+        # Moto takes the real time, without a zone.
+        created.creation_date = self.clock.now().replace(tzinfo=None)
+        arn: str = created.arn
         self._machines[arn] = Machine(self, arn, functions, timeouts or {})
         return self._machines[arn]
 
