@@ -45,6 +45,11 @@ class Metric(NamedTuple):
 
 METRICS: Mapping[str, Metric] = {
     "Runs": Metric("Count", ("Outcome",), "1 for each run that has ended, but not for a dry run"),
+    "UndeliveredReports": Metric(
+        "Count",
+        (None,),
+        "the messages and events of a run's report that could not be delivered, usually 0",
+    ),
     "ImportSeconds": Metric(
         "Seconds", ("Dataset",), "the time from the creation of an import job to its success"
     ),
@@ -143,7 +148,7 @@ def ended_import(settings: Settings, run: Run, planned_import: PlannedImport, jo
             "ImportLagSeconds": _lag(job),
             "ImportedBytes": float(planned_import["tags"][BYTES]),
         }
-        _write(settings, values, "Dataset", planned_import["type"])
+        _write(pipeline_name(settings), values, "Dataset", planned_import["type"])
 
 
 def ended_training(
@@ -163,7 +168,7 @@ def ended_training(
         values["TrainingHours"] = job["trainingHours"]
     elif "stopRequestedAt" in job and not is_failed(job["status"]):
         values["TrainingHours"] = seconds / 3600
-    _write(settings, values, "Solution", short_name(planned_solution["solutionArn"]))
+    _write(pipeline_name(settings), values, "Solution", short_name(planned_solution["solutionArn"]))
 
 
 def ended_update(settings: Settings, run: Run, planned_campaign: PlannedCampaign, job: Job) -> None:
@@ -177,7 +182,7 @@ def ended_update(settings: Settings, run: Run, planned_campaign: PlannedCampaign
             "CampaignUpdateLagSeconds": _lag(job),
         }
         solution = solution_of_campaign(settings, planned_campaign["campaignArn"])
-        _write(settings, values, "Solution", short_name(solution["solutionArn"]))
+        _write(pipeline_name(settings), values, "Solution", short_name(solution["solutionArn"]))
 
 
 def offline_metrics(
@@ -193,13 +198,18 @@ def offline_metrics(
         for name, value in new.items()
         if live.get(name)
     }
-    _write(settings, {**new, **changes}, "Solution", short_name(solution_arn))
+    _write(pipeline_name(settings), {**new, **changes}, "Solution", short_name(solution_arn))
 
 
 def ended_run(settings: Settings, run: Run, outcome: Outcome) -> None:
     """Write that a run has ended with this outcome. A dry run does nothing, so it is left out."""
     if not run["request"].get("dryRun"):
-        _write(settings, {"Runs": 1}, "Outcome", outcome)
+        _write(pipeline_name(settings), {"Runs": 1}, "Outcome", outcome)
+
+
+def undelivered_reports(pipeline: str, count: int) -> None:
+    """Write how many of the messages and events of a report could not be delivered."""
+    _write(pipeline, {"UndeliveredReports": count})
 
 
 class Ages(TypedDict):
@@ -218,15 +228,15 @@ def ages(settings: Settings, measured: Ages) -> None:
     An age that is not known is not written. If one age is not known, the greatest age is not known.
     """
     for name, hours in measured["models"].items():
-        _write(settings, _known({"ModelAgeHours": hours}), "Solution", name)
+        _write(pipeline_name(settings), _known({"ModelAgeHours": hours}), "Solution", name)
     for dataset_type, hours in measured["data"].items():
-        _write(settings, _known({"DataAgeHours": hours}), "Dataset", dataset_type)
+        _write(pipeline_name(settings), _known({"DataAgeHours": hours}), "Dataset", dataset_type)
     of_pipeline = {
         "ModelAgeHours": oldest(measured["models"].values()),
         "DataAgeHours": oldest(measured["data"].values()),
         "UnfinishedTrials": measured["unfinishedTrials"],
     }
-    _write(settings, _known(of_pipeline))
+    _write(pipeline_name(settings), _known(of_pipeline))
 
 
 def oldest(hours: Iterable[float | None]) -> float | None:
@@ -265,7 +275,7 @@ def _seconds_between(start: str, end: str) -> float:
 
 
 def _write(
-    settings: Settings,
+    pipeline: str,
     values: Mapping[str, float],
     dimension: Dimension | None = None,
     dimension_value: str = "",
@@ -283,7 +293,7 @@ def _write(
     if not usable:
         return
     names = list(usable)[:MAX_METRICS]
-    dimensions = {PIPELINE: pipeline_name(settings)}
+    dimensions = {PIPELINE: pipeline}
     if dimension:
         dimensions[dimension] = dimension_value
     directive = {

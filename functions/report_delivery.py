@@ -10,7 +10,7 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-from . import clock
+from . import clock, metrics
 from .aws import events, sns
 from .dry_run import dry_run_sentences
 from .report import run_of_document
@@ -60,6 +60,7 @@ def send_report(
     )
     if _is_worth_telling(document, report):
         failures = [*_failed_deliveries(sender, document, report, standings or {})]
+        metrics.undelivered_reports(sender.pipeline, len(failures))
         if failures:
             logger.error(
                 "%s: the report was not delivered: %s",

@@ -77,6 +77,12 @@ def test_a_dry_run_is_not_counted(written):
     assert written() == []
 
 
+def test_the_number_of_undelivered_reports_is_of_the_pipeline(written):
+    metrics.undelivered_reports(PIPELINE, 2)
+    assert dimensions(written) == {"Pipeline": PIPELINE}
+    assert values(written) == {"UndeliveredReports": 2}
+
+
 # Imports
 
 
@@ -270,6 +276,7 @@ def write_everything():
     update = update_on_trial(phase="ACTIVE", endedAt=NOW.isoformat())
     metrics.ended_update(settings(), STARTED, planned_campaign(), update)
     metrics.ages(settings(), AGES)
+    metrics.undelivered_reports(PIPELINE, 0)
 
 
 def test_the_functions_write_the_metrics_of_the_table_and_no_others(written):

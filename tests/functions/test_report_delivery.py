@@ -88,7 +88,8 @@ def test_each_run_sends_one_message_and_one_event(inbox):
 def test_the_text_of_the_report_is_logged(caplog):
     caplog.set_level(logging.INFO)
     report = send()
-    (record,) = caplog.records
+    record, measured = caplog.records
+    assert (measured.name, measured.UndeliveredReports) == ("retraining.metrics", 0)
     assert record.getMessage() == report["text"]
     assert (record.step, record.runId, record.outcome) == ("report_outcome", RUN_ID, "DEPLOYED")
 
@@ -152,6 +153,7 @@ DENIED = ClientError({"Error": {"Code": "AuthorizationError", "Message": "no"}},
     ids=["deleted", "throttled", "denied", "unreachable", "anything else"],
 )
 def test_a_report_that_cannot_be_delivered_changes_nothing(inbox, caplog, failure):
+    caplog.set_level(logging.INFO)
     inbox.failure = failure
     assert send() == report_of(finished())
     (record,) = errors(caplog)
@@ -160,6 +162,8 @@ def test_a_report_that_cannot_be_delivered_changes_nothing(inbox, caplog, failur
         f"event to the default event bus: {failure}"
     )
     assert (record.step, record.runId, record.undeliveredReports) == ("report_outcome", RUN_ID, 2)
+    (measured,) = [record for record in caplog.records if record.name == "retraining.metrics"]
+    assert measured.UndeliveredReports == 2, "the alarm rings"
 
 
 def test_a_message_that_cannot_be_delivered_does_not_keep_the_event_back(
