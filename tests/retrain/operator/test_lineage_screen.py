@@ -4,10 +4,12 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from functions.personalize.import_lists import GroupImports
 from retrain.operator import lineage as lineages
+from retrain.operator.access import Access
 from retrain.operator.lineage_screen import lineage_table
 from tests.retrain.builders import CAMPAIGN, HOME, NEW
 
@@ -193,3 +195,20 @@ def test_what_makes_the_lineage_uncertain_is_a_warning(tags, imports, beginnings
         warning.startswith(beginning)
         for warning, beginning in zip(warnings, beginnings, strict=True)
     ] == [True] * len(beginnings)
+
+
+def test_a_version_that_has_failed_has_no_metrics():
+    assert lineages._metrics(None, NEW, "CREATE FAILED") == {}  # noqa: SLF001
+
+
+def test_another_error_than_a_missing_version_is_passed_on(monkeypatch):
+    denied = ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeSolutionVersion")
+
+    def refuse(*_):
+        raise denied
+
+    monkeypatch.setattr(lineages, "describe_version", refuse)
+    monkeypatch.setattr(Access, "personalize", None)
+    with pytest.raises(ClientError) as caught:
+        lineages.read_lineage(Access(), NEW)
+    assert caught.value is denied
