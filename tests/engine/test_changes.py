@@ -30,7 +30,9 @@ PIPELINE_IMPORT_ROLE = {"Role retraining-dev-import", "RolePolicy retraining-dev
 """The role that the pipeline creates if the config names no import role."""
 TYPES_WITHOUT_TAGS = {
     *("RolePolicy", "Schedule", "EventTarget", "Permission", "TopicPolicy", "TopicSubscription"),
-    *("RetrainingPipeline", "LambdaFunctions", "Monitoring", "Notifications"),  # components
+    "Invocation",
+    # The components:
+    *("RetrainingPipeline", "LambdaFunctions", "ModelAge", "Monitoring", "Notifications"),
 }
 
 
@@ -75,12 +77,12 @@ def remove_key(key: str) -> Callable[[Stack], None]:
 
 
 def set_number(file: str, key: str, number: int) -> Callable[[Stack], None]:
-    """Return a change that sets the number of a key in a dict literal of the program."""
+    """Return a change that sets the number of a key in each dict literal of a file."""
 
     def apply(stack: Stack) -> None:
         path = stack.folder / file
         text, count = re.subn(rf'("{key}": )\d+', rf"\g<1>{number}", path.read_text())
-        assert count == 1, f"{file} must set {key!r} to a number in one place"
+        assert count > 0, f"{file} must set {key!r} to a number"
         path.write_text(text)
 
     return apply
@@ -224,9 +226,9 @@ CHANGES = [
         only("RolePolicy retraining-dev-stop-solution-version"),
     ),
     Change(
-        "the retries of the schedule",
+        "the retries of the schedules",
         set_number("components/schedule.py", "maximum_retry_attempts", 9),
-        only(SCHEDULE),
+        only(SCHEDULE, "Schedule retraining-dev-measure-model-age"),
     ),
 ]
 
