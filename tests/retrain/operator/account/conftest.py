@@ -42,7 +42,8 @@ class Result(NamedTuple):
 def emulator():
     """Return an emulator with everything that the sample stack names. Its lists have short pages.
 
-    No pipeline is deployed.
+    No pipeline of the sample stack is deployed. Tests that train its solution or move its campaign
+    are in the file that comes last in the alphabet.
     """
     with running(timings=TIMINGS, switches=Switches(page_size=1)) as started:
         project = read_project(ROOT, "dev", {})
