@@ -38,7 +38,10 @@ $(READY): requirements.txt requirements-dev.txt
 	@printf '%s\n' "$$RETRAIN" > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
-.PHONY: demo test check engine lint types workflow mutants faults benchmark requirements help
+.PHONY: install demo test check engine lint types workflow mutants faults benchmark requirements help
+
+install: $(READY) ## create or update .venv, and write .venv/bin/retrain
+	@echo "$(BIN)/retrain is ready"
 
 demo: $(READY) ## run the sample stack on an emulator of AWS, and let two things go wrong
 	@$(BIN)/python -m retrain rehearse --stack dev --scenario happy-path \

@@ -1,12 +1,13 @@
 """The commands of the operations guide work when they are pasted.
 
-With the AWS CLI against the emulator. A script stands in for the Pulumi CLI.
+With the AWS CLI and `retrain` against the emulator. A script stands in for the Pulumi CLI.
 """
 
 import json
 import os
 import re
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,8 +21,8 @@ from tests.end_to_end.stack import PROJECT, eventually
 GUIDE = PROJECT / "docs" / "operations.md"
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
-    r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|put-\w+|create-topic|publish"
-    r"|pulumi up)\b"
+    r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|put-\w+|create-topic|pulumi up"
+    r"|publish|retrain (?:start|stop|rollback|approve|reject|test-alarm))\b"
 )
 """The commands of the guide that change something."""
 PULUMI = """\
@@ -38,23 +39,33 @@ PRELUDE = """\
 set -euo pipefail
 sleep() { command sleep 0.1; }
 aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }
+retrain() {
+    case $1 in start | stop | rollback) set -- "$@" --yes ;; esac
+    PYTHONPATH="$PROJECT" "$PYTHON" -P -m retrain "${@/-s/--state-machine-arn}" 2>&1 ||
+        case $?,$1 in 1,doctor | 1,plan) ;; *) false ;; esac
+}
 """
-"""Version 1 of the AWS CLI does not use AWS_ENDPOINT_URL for SQS."""
+"""Version 1 of the AWS CLI does not use AWS_ENDPOINT_URL for SQS.
+
+A reader answers the questions of `retrain`. The checks may find problems (exit code 1). The stack
+has no file, so its state machine stands for its name."""
 
 
-def commands():
-    """Return the commands of the guide, by section and in the order of the page."""
+def commands(fence):
+    """Return the commands of the guide in these fences, by section and in the order of the page."""
     sections = {}
     for section in GUIDE.read_text().split("\n## ")[1:]:
         heading, text = section.split("\n", 1)
-        blocks = re.findall(r"^ *```bash\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+        blocks = re.findall(rf"^ *```{fence}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
         if blocks:
             sections[heading] = [textwrap.dedent(block) for block in blocks]
     return sections
 
 
-COMMANDS = commands()
+COMMANDS = commands("bash")
 SET_UP, *LIST_EXECUTIONS = COMMANDS.pop("Start here")
+RETRAIN_COMMANDS = commands("sh")
+RETRAIN_SET_UP, *CHECK_ACCOUNT = RETRAIN_COMMANDS.pop("Start here")
 
 
 @pytest.fixture
@@ -101,11 +112,22 @@ def paste(films, pulumi_calls, aws_folder):
     Its other arguments are the variables that the reader fills in.
     """
     folders = [str(pulumi_calls.parent), str(aws_folder), os.environ["PATH"]]
-    environment = {**films.emulator.exports, "PATH": os.pathsep.join(folders), "HOME": "/nowhere"}
+    environment = {
+        **films.emulator.exports,
+        "PATH": os.pathsep.join(folders),
+        "HOME": "/nowhere",
+        "PYTHON": sys.executable,
+        "PROJECT": str(PROJECT),
+    }
 
-    def paste_section(heading, **variables):
-        blocks = [SET_UP, *(COMMANDS.get(heading) or LIST_EXECUTIONS)]
-        script = "".join([PRELUDE, *blocks]).replace("STACK=prod", "STACK=films")
+    def paste_section(heading, *, with_retrain=False, **variables):
+        if with_retrain:
+            blocks = [RETRAIN_SET_UP, *(RETRAIN_COMMANDS.get(heading) or CHECK_ACCOUNT)]
+            stack = films.output("state_machine_arn")
+        else:
+            blocks = [SET_UP, *(COMMANDS.get(heading) or LIST_EXECUTIONS)]
+            stack = "films"
+        script = "".join([PRELUDE, *blocks]).replace("STACK=prod", f"STACK={stack}")
         for name, value in variables.items():
             script = script.replace(f'{name}=""', f"{name}={value}")
         assert '=""' not in script, "the test has to fill in each variable"
@@ -210,6 +232,34 @@ def test_the_commands_for_an_emergency_work(paste, films):
     assert "retraining-previous" in tags
 
 
+def test_retrain_does_what_the_guide_says_in_an_emergency(paste, films):
+    deployed = films.run(force=True)
+    printed = paste("Start here", with_retrain=True)
+    assert deployed.report["runId"] in printed
+    assert "bucket policy" in printed, "doctor"
+    assert "\nPlan: " in printed
+    printed = paste("A run failed", with_retrain=True)
+    assert f"Run {deployed.report['runId']}: DEPLOYED" in printed
+    assert "DEPLOYED" in paste("Recommendations are wrong", with_retrain=True)
+    assert "the schedule is enabled" in paste("No run started", with_retrain=True)
+
+    stopped = films.read_run(waiting_run(films))
+    assert "was stopped" in paste("Stop it now", with_retrain=True)
+    assert films.read_run(stopped.arn).status == "ABORTED"
+    eventually(lambda: films.closing_records(films.read_run(stopped.arn)), bool)
+    assert "stopped with retrain stop" in paste("No report", with_retrain=True)
+    printed = paste("Resume a failed run", with_retrain=True, RUN_ID=stopped.id)
+    assert f"Run {stopped.id}: DEPLOYED" in printed
+
+    served = films.served_version()
+    name = films.campaign_arn.rpartition("/")[2]
+    printed = paste("Roll back a campaign", with_retrain=True, CAMPAIGN=name)
+    assert f"serves        {served}\n" in printed
+    assert printed.endswith(f"{films.campaign_arn} serves {films.served_version()}\n")
+    assert films.served_version() != served
+    assert ": SKIPPED" in paste("Start a run", with_retrain=True)
+
+
 def test_a_rehearsal_prints_what_the_guide_sets_up(films, pulumi_calls):
     """So all commands of the guide work in the shell of a kept rehearsal."""
     stack = SimpleNamespace(name="films", args=films.args)
@@ -258,7 +308,7 @@ def test_a_message_is_sent_through_the_topic(paste, pulumi_calls):
 
 
 def test_the_alarms_watch_the_state_machine_and_the_queue(paste, films):
-    paste("Set an alarm")
+    paste("Alarms")
     machine_arn = films.output("state_machine_arn")
     queue_name = films.output("dead_letter_queue_url").split("/")[-1]
     alarms = films.client("cloudwatch").describe_alarms()["MetricAlarms"]
@@ -289,12 +339,21 @@ def test_a_dry_run_is_started_and_its_report_printed(paste):
     assert json.loads(printed[printed.index("{") :])["status"] == "SKIPPED"
 
 
+def test_the_decisions_about_ready_markers_are_printed(paste):
+    assert paste("Runs on the arrival of exports") in {"", "None\n"}, "the stack has no markers"
+
+
 def test_every_section_with_commands_is_pasted():
     source = Path(__file__).read_text()
-    assert [heading for heading in COMMANDS if f'paste("{heading}"' not in source] == []
+    pasted = {
+        *(f'paste("{heading}"' for heading in COMMANDS),
+        *(f'paste("{heading}", with_retrain=True' for heading in RETRAIN_COMMANDS),
+    }
+    assert [call for call in pasted if call not in source] == []
 
 
 def test_exactly_the_blocks_that_change_something_say_so():
-    blocks = [block for section in COMMANDS.values() for block in section]
+    sections = [*COMMANDS.values(), *RETRAIN_COMMANDS.values()]
+    blocks = [block for section in sections for block in section]
     marked = [block for block in blocks if block.startswith(CHANGE)]
     assert marked == [block for block in blocks if CHANGING.search(block)]
