@@ -3,15 +3,18 @@
 import itertools
 import json
 import re
+import shlex
 from typing import get_args
 
 import pytest
+import typer
 
 from components.state_machine.definition import REPORTED_ERROR
 from docs import configuration
 from functions import errors
 from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags
+from retrain import cli
 from retrain.rehearsal.scenarios import SCENARIOS
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
 from tests.program.test_program import CONFIG, deploy
@@ -158,6 +161,19 @@ def test_every_pulumi_command_names_its_stack(page):
         r"pulumi (?:up|preview|destroy|config|stack output)\b[^\n&)]*", text.replace("`pulumi", "")
     )
     assert [command for command in commands if " -s " not in command] == []
+
+
+@pytest.mark.parametrize("page", PAGES_FOR_ONE_STACK, ids=lambda page: page.name)
+def test_every_retrain_command_exists_and_names_its_pipeline(page):
+    text = page.read_text().replace("\\\n", " ")
+    in_text = re.findall(r"`(retrain [a-z-]+ [^`]*)`", text)
+    in_blocks = re.findall(r"^ +(retrain [^#\n]*)|^(retrain [^#\n]*)", text, re.MULTILINE)
+    group = typer.main.get_command(cli.app)
+    for command in [*in_text, *(a or b for a, b in in_blocks)]:
+        name, *words = shlex.split(command)[1:]
+        with group.commands[name].make_context(name, words) as context:
+            is_named = context.get_parameter_source("stack").name == "COMMANDLINE"
+        assert is_named or "arn:" in command or " ARN" in command, command
 
 
 def test_the_readme_names_the_oldest_pulumi_cli_that_the_project_takes():
