@@ -19,8 +19,8 @@ PAGE = """\
 
 This page is generated from the commands: `python -m docs.cli > docs/cli.md`.
 
-Each target of `make` that uses the environment writes `.venv/bin/retrain` (`make demo` is one of
-them). `python -m retrain` does the same. `retrain COMMAND --help` shows what this page shows.
+`make install` writes `.venv/bin/retrain`, and so does each target of `make` that uses the
+environment. `python -m retrain` does the same. `retrain COMMAND --help` shows what this page shows.
 
 {index}
 
