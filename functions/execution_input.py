@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
@@ -25,6 +25,8 @@ AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "attempt", "deploy", "day")
 """The keys that only programs write. Messages do not suggest them."""
 TRIGGERS = ("schedule", "manual", "trial", "approval", "export")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+EARLIER_ZONES = timedelta(days=1)
+"""In some time zones a day begins up to 14 hours earlier than in UTC."""
 MAX_ATTEMPTS = 3
 """The most executions in a row that only finish trials."""
 MAX_SHOWN_BYTES = 200
@@ -53,7 +55,7 @@ def _messages(configured: ConfiguredRun) -> Iterator[str]:
     solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
     yield from _unknown_choices("solutions", request, solution_arns)
     yield from _wrong_export_date(configured, request)
-    yield from _wrong_subject(settings, request)
+    yield from _wrong_subject(configured, request)
     yield from _keys_without_effect(request)
 
 
@@ -163,7 +165,7 @@ def _wrong_export_date(configured: ConfiguredRun, request: Request) -> Iterator[
     if text is None:
         return
     day = _day(text)
-    today = datetime.fromisoformat(configured["startedAt"]).astimezone(UTC).date()
+    today = _today(configured)
     if day is None:
         yield f"exportDate: {_short_repr(text)} is not a day, for example '{today}'"
     elif day > today:
@@ -178,21 +180,31 @@ def _wrong_export_date(configured: ConfiguredRun, request: Request) -> Iterator[
             )
 
 
-def _wrong_subject(settings: Settings, request: Request) -> Iterator[str]:
+def _wrong_subject(configured: ConfiguredRun, request: Request) -> Iterator[str]:
     """Yield a message if an approval names no version of a solution, or an export no day."""
     version, trigger = request.get("deploy"), request.get("trigger")
     if trigger == "export" and "day" not in request:
         yield "day: missing beside trigger 'export'; write the day of the exports"
+    if (day := _day(request.get("day"))) and day > _today(configured) + EARLIER_ZONES:
+        yield (
+            f"day: {_short_repr(str(day))} is in the future; today is {_today(configured)} in UTC; "
+            "correct the date in the location of the export and of its ready marker"
+        )
     if version is None:
         if trigger == "approval":
             yield "deploy: missing beside trigger 'approval'; write the ARN of the version"
         return
-    solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
+    solution_arns = [solution["solutionArn"] for solution in configured["settings"]["solutions"]]
     if solution_of_version(str(version)) not in solution_arns:
         yield (
             f"deploy: {_short_repr(version)} is not a version of one of the solutions "
             f"{solution_arns}; take its ARN from the report that asks for the approval"
         )
+
+
+def _today(configured: ConfiguredRun) -> date:
+    """Return the day in UTC on which the execution was started."""
+    return datetime.fromisoformat(configured["startedAt"]).astimezone(UTC).date()
 
 
 def _day(text: object) -> date | None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from . import clock
 from .executions import (
+    DATE,
     WITHOUT_SUCCESS,
     configured_run_of,
+    export_day,
     last_executions,
     machine_arn_of,
     older_executions,
@@ -66,11 +68,25 @@ def _begin_after(client: SFNClient, settings: Settings, run: Run, older: Sequenc
     if waited >= longest:
         return _skipped(
             f"{oldest}, an older run, is still running, and this run has waited for "
-            f"{longest / timedelta(hours=1):g} hours; the next run imports and trains what is new; "
-            "if the older run hangs, stop it"
+            f"{longest / timedelta(hours=1):g} hours; {_way_out(settings, run)}; if the older run "
+            "hangs, stop it"
         )
     pause = max(_half_settled(settings), min(waited * PAUSE_SHARE, LONGEST_PAUSE))
     return _wait(min(pause, longest - waited), f"{oldest}, an older run, is still running")
+
+
+def _way_out(settings: Settings, run: Run) -> str:
+    """Return which run does the work of a run that is skipped because it has waited too long."""
+    has_days = any(DATE in dataset["dataLocation"] for dataset in settings["datasets"])
+    if run["trigger"] == "export" and has_days:
+        day = export_day(run)
+        return (
+            f"no other run imports the exports of {day}; if no later export has replaced them, "
+            f'start a run with {{"exportDate": "{day}"}}'
+        )
+    if run["trigger"] == "approval":
+        return "the next run deploys the version if it is still the newest"
+    return "the next run imports and trains what is new"
 
 
 def _is_duplicate(client: SFNClient, run: Run, execution_arn: str) -> bool:

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import typer
+from botocore.utils import is_valid_endpoint_url
 
 from retrain.rehearsal.scenarios import Name
 
@@ -33,6 +34,16 @@ def parse_scenario(text: str) -> Name:
         guess = f"did you mean {close[0]!r}? " if close else ""
         raise typer.BadParameter(f"{text!r} is unknown; {guess}name one of {', '.join(names)}")
     return Name(text)
+
+
+def parse_endpoint(text: str) -> str:
+    """Return the address of an endpoint. Raise BadParameter for a text that boto3 cannot use."""
+    has_scheme = text.startswith(("http://", "https://"))
+    if not has_scheme or not is_valid_endpoint_url(text):
+        raise typer.BadParameter(
+            f"{text!r} is not the address of an endpoint; write for example http://127.0.0.1:4566"
+        )
+    return text
 
 
 def parse_folder(text: str) -> Path:

@@ -34,20 +34,21 @@ TRIAL_TAGS = {TRIAL, GOOD, PREVIOUS, VERDICT}
 
 
 def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
-    """Yield a message for a campaign that takes new versions in spite of a gate or a probe."""
+    """Yield a message for a campaign that takes new versions past a gate, probe or approval."""
     for campaign_settings in situation.solution["campaigns"]:
         campaign = situation.world.campaigns.get(campaign_settings["campaignArn"])
         checks = {
             "quality gate": bool(situation.solution["qualityGate"]),
             "probe": campaign_settings["probe"] is not None,
+            "approval": situation.solution.get("approval") is not None,
         }
         passed = " and the ".join(name for name, is_configured in checks.items() if is_configured)
         if campaign and follows_newest(campaign) and passed:
             yield (
                 f"{campaign['campaignArn']}: syncWithLatestSolutionVersion deploys every version "
                 f"past the {passed}; turn it off with "
-                f"{_command_without_sync(situation, campaign)}, or configure neither a gate nor "
-                "a probe"
+                f"{_command_without_sync(situation, campaign)}, or configure no gate, no probe "
+                "and no approval"
             )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from retrain.options import parse_folder
+from retrain.options import parse_endpoint, parse_folder
 
 AWS_PANEL = "Account"
 LOCAL_COMMANDS = "On this machine"
@@ -42,6 +42,7 @@ EndpointOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
+        parser=parse_endpoint,
         help="Send all requests to this endpoint, for example to the emulator.",
         rich_help_panel=AWS_PANEL,
     ),

@@ -44,6 +44,7 @@ def command(version):
         ({}, "quality gate"),
         ({"qualityGate": [], "campaigns": [campaign_settings(probe=USER)]}, "probe"),
         ({"campaigns": [campaign_settings(probe=USER)]}, "quality gate and the probe"),
+        ({"qualityGate": [], "approval": {"timeoutHours": 72}}, "approval"),
     ],
 )
 def test_a_campaign_that_takes_every_version_in_spite_of_a_check_is_found(changes, passed):
@@ -51,7 +52,8 @@ def test_a_campaign_that_takes_every_version_in_spite_of_a_check_is_found(change
     assert messages(deployment_past_the_gate, solution=solution, campaigns=FOLLOWING) == [
         (
             f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the {passed}; "
-            f"turn it off with {command(OLD_VERSION)}, or configure neither a gate nor a probe"
+            f"turn it off with {command(OLD_VERSION)}, or configure no gate, no probe "
+            "and no approval"
         )
     ]
 

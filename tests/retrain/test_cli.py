@@ -98,6 +98,16 @@ MISTAKES = [
         (["rehearse", "--data", text], f"Invalid value for '--data': {text!r} {NO_FOLDER}")
         for text in ("nowhere", "/dev/null", "", "a" * 300, "\0")
     ),
+    *(
+        (
+            ["history", "--endpoint-url", text],
+            (
+                f"Invalid value for '--endpoint-url': {text!r} is not the address of an endpoint; "
+                "write for example http://127.0.0.1:4566"
+            ),
+        )
+        for text in ("", "localhost:4566", "ftp://localhost", "http://", "http://a b")
+    ),
 ]
 
 

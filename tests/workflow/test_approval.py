@@ -226,6 +226,18 @@ def test_a_tag_that_a_person_has_edited_is_no_approval(value):
     assert outcomes(execution) == AWAITING
 
 
+def test_a_campaign_that_deploys_each_version_by_itself_is_refused_beside_an_approval():
+    asking = MOVIES.with_solutions(solution(approval=ApprovalArgs(), quality_gate_enabled=False))
+    with deploy(asking) as pipeline:
+        sync = {"syncWithLatestSolutionVersion": True}
+        pipeline.foreign_update(f"{solution_arn()}/$LATEST", campaignConfig=sync)
+        pipeline.sleep(HOUR)
+        execution = pipeline.run()
+        assert len(pipeline.versions()) == 1, "a new version would serve before anybody approves it"
+    (problem,) = problems_of(execution)
+    assert "deploys every version past the approval" in problem
+
+
 def test_an_approval_for_a_solution_that_needs_none_is_refused():
     with deploy() as pipeline:
         pipeline.run()

@@ -204,3 +204,39 @@ def test_an_input_that_names_no_day_is_refused(request_, problem):
     with deployed("interactions") as pipeline:
         execution = pipeline.machine.start(request_).wait()
     assert problems_of(execution) == [problem]
+
+
+def test_an_export_of_a_far_day_is_refused_because_it_would_keep_all_earlier_days_out():
+    with deployed("interactions") as pipeline:
+        write(pipeline, "interactions", "2027-11-26")
+        marker_event(pipeline, "interactions", "2027-11-26")
+        (execution,) = executions(pipeline)
+        assert sources(pipeline) == []
+    assert problems_of(execution) == [
+        (
+            "day: '2027-11-26' is in the future; today is 2026-11-29 in UTC; correct the date in "
+            "the location of the export and of its ready marker"
+        )
+    ]
+
+
+def test_a_day_that_has_begun_in_another_time_zone_is_imported():
+    with deployed("interactions") as pipeline:
+        write(pipeline, "interactions", "2026-11-30")
+        marker_event(pipeline, "interactions", "2026-11-30")
+        assert [outcomes(run)["interactions"] for run in executions(pipeline)] == ["IMPORTED"]
+
+
+def test_a_run_that_has_waited_in_vain_says_how_to_import_its_export():
+    with deployed("interactions") as pipeline:
+        pipeline.inject_fault("hang", job="solution-version")
+        pipeline.start()
+        pipeline.sleep(600)
+        write(pipeline, "interactions", DAY)
+        marker_event(pipeline, "interactions", DAY)
+        (skipped,) = executions(pipeline)
+    assert (
+        "this run has waited for 24 hours; no other run imports the exports of 2026-11-22; if no "
+        'later export has replaced them, start a run with {"exportDate": "2026-11-22"}; if the '
+        "older run hangs, stop it"
+    ) in skip_reason(skipped)

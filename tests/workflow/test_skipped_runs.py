@@ -191,7 +191,7 @@ def test_a_campaign_that_syncs_with_the_newest_version_is_refused_beside_a_gate(
         f"gate; turn it off with aws personalize update-campaign --campaign-arn {campaign_arn()} "
         f"--solution-version-arn {newest} "
         """--campaign-config '{"syncWithLatestSolutionVersion": false}', """
-        "or configure neither a gate nor a probe"
+        "or configure no gate, no probe and no approval"
     )
 
 

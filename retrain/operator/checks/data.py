@@ -116,8 +116,8 @@ def check_automatic_training(account: Account) -> Iterator[Finding]:
 
 
 def check_sync(account: Account) -> Iterator[Finding]:
-    """Find out whether a campaign takes new versions past the gate and the probe."""
-    text = "no campaign takes new versions past the quality gate or the probe"
+    """Find out whether a campaign takes new versions past a gate, a probe or an approval."""
+    text = "no campaign takes new versions past a quality gate, a probe or an approval"
     yield from _of_guards(account, SYNC, text)
 
 
