@@ -1,15 +1,26 @@
-"""The topic of the messages, and the rule that reports runs that ended without a report."""
+"""The topic of the messages, the alarms, the dashboard, and the rule that calls `close_run`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .args import NotificationsArgs
+from .alarms import (
+    ALARMS,
+    UNHEALTHY,
+    UNHEALTHY_DESCRIPTION,
+    Watched,
+    alarm_inputs,
+    metric_namespace,
+)
+from .args import HOURS_PER_DAY, NotificationsArgs, RetrainingPipelineArgs, resolved
+from .dashboard import DashboardView, dashboard_body
 from .lambda_functions import StepFunction
 from .naming import step_name
+from .rules.arns import Home
 
 UNREPORTED_STATUSES = ["FAILED", "TIMED_OUT", "ABORTED"]
 """The statuses of executions that may have ended without a report.
@@ -86,28 +97,48 @@ class Notifications(pulumi.ComponentResource):
 class MonitoringArgs:
     """The arguments of Monitoring."""
 
+    pipeline: RetrainingPipelineArgs
+    home: pulumi.Output[Home]
     tags: pulumi.Input[Mapping[str, str]]
     """The tags of every resource."""
+    unique_name: pulumi.Output[str]
+    """A name that no other pipeline of the account and region has. It begins with the name of the
+    component. The dashboard has this name, and the name of the composite alarm begins with it."""
+    topic_arn: pulumi.Output[str]
+    """The topic that the alarms notify."""
+    log_group_name: pulumi.Output[str]
+    """The log group of the functions."""
     state_machine_arn: pulumi.Output[str]
     notifications: Mapping[str, object]
     """The settings about reports, with which a run is reported whose state machine was deleted."""
+    dead_letter_queue_name: pulumi.Output[str]
     close_run: StepFunction
     close_run_policy: aws.iam.RolePolicy
     """The policy with which `close_run` reads executions. It must exist before the first event."""
+    first_measurement: pulumi.Resource
+    """The first measurement of the ages. It must exist before the alarms about the measured."""
 
 
 class Monitoring(pulumi.ComponentResource):
-    """A rule that calls `close_run` for each execution that failed, timed out or was aborted.
-
-    EventBridge does not guarantee that it delivers these events:
-    https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-    """
+    """The alarms and the dashboard of a pipeline, and the rule that calls `close_run`."""
 
     def __init__(
         self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("personalize-retraining:index:Monitoring", name, {}, opts)
-        rule_name = step_name(name, "close_run")
+        self._call_close_run(step_name(name, "close_run"), args)
+        self._count_log_records(name, args)
+        alarms = self._create_alarms(name, args)
+        unhealthy = self._create_composite_alarm(name, args, alarms)
+        self._create_dashboard(name, args, [unhealthy.arn, *(alarm.arn for alarm in alarms)])
+        self.register_outputs({})
+
+    def _call_close_run(self, rule_name: str, args: MonitoringArgs) -> None:
+        """Create a rule that calls `close_run` after an execution that did not succeed.
+
+        EventBridge does not guarantee that it delivers these events:
+        https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+        """
         rule = aws.cloudwatch.EventRule(
             rule_name,
             description="Executions that may have ended without a report",
@@ -141,7 +172,119 @@ class Monitoring(pulumi.ComponentResource):
                 parent=self, depends_on=[permission, args.close_run_policy]
             ),
         )
-        self.register_outputs({})
+
+    def _count_log_records(self, name: str, args: MonitoringArgs) -> None:
+        """Create the filters that count the log records of the alarms with a pattern."""
+        for alarm in ALARMS:
+            if alarm.pattern is not None:
+                aws.cloudwatch.LogMetricFilter(
+                    f"{name}-{alarm.name}",
+                    log_group_name=args.log_group_name,
+                    pattern=alarm.pattern,
+                    metric_transformation={
+                        "name": alarm.metric,
+                        "namespace": metric_namespace(alarm, _watched(name, args)),
+                        "value": "1",
+                    },
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+
+    def _create_alarms(self, name: str, args: MonitoringArgs) -> list[aws.cloudwatch.MetricAlarm]:
+        """Create an alarm for each row of ALARMS. It notifies the topic.
+
+        An alarm about a state also notifies when it is over. After an event that would only mean
+        that the event did not happen again.
+        """
+        # The topic is known once its policy lets alarms publish.
+        actions = [args.topic_arn]
+        return [
+            aws.cloudwatch.MetricAlarm(
+                f"{name}-{alarm.name}",
+                aws.cloudwatch.MetricAlarmArgs(
+                    **alarm_inputs(
+                        alarm, _watched(name, args), max_age_hours=_max_age_hours(args.pipeline)
+                    ),
+                    alarm_actions=actions,
+                    ok_actions=actions if alarm.is_state else None,
+                    tags=args.tags,
+                ),
+                opts=pulumi.ResourceOptions(
+                    parent=self, depends_on=[args.first_measurement] if alarm.is_age else []
+                ),
+            )
+            for alarm in ALARMS
+        ]
+
+    def _create_composite_alarm(
+        self, name: str, args: MonitoringArgs, alarms: Sequence[aws.cloudwatch.MetricAlarm]
+    ) -> aws.cloudwatch.CompositeAlarm:
+        """Create the alarm that rings while one of the alarms with severity `unhealthy` rings."""
+        names = [
+            created.name
+            for alarm, created in zip(ALARMS, alarms, strict=True)
+            if alarm.severity == "unhealthy"
+        ]
+        rule = pulumi.Output.all(*names).apply(
+            lambda known: " OR ".join(f'ALARM("{alarm_name}")' for alarm_name in known)
+        )
+        return aws.cloudwatch.CompositeAlarm(
+            f"{name}-{UNHEALTHY}",
+            # Pulumi does not complete this name, and two alarms cannot have the same name.
+            alarm_name=pulumi.Output.concat(args.unique_name, "-", UNHEALTHY),
+            alarm_rule=rule,
+            alarm_description=UNHEALTHY_DESCRIPTION,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _create_dashboard(
+        self, name: str, args: MonitoringArgs, alarm_arns: Sequence[pulumi.Output[str]]
+    ) -> None:
+        """Create the dashboard. Its name is unique, because PutDashboard replaces any other."""
+
+        def body(values: Mapping[str, Any]) -> dict[str, object]:
+            pipeline: RetrainingPipelineArgs = values["pipeline"]
+            view = DashboardView(
+                pipeline=name,
+                home=Home(*values["home"]),
+                state_machine_arn=values["state_machine_arn"],
+                log_group=values["log_group"],
+                alarm_arns=values["alarm_arns"],
+                max_age_hours=_max_age_hours(pipeline),
+                dataset_types=[*pipeline.datasets.configured()],
+                solutions=[
+                    str(solution.solution_arn).rpartition("/")[2] for solution in pipeline.solutions
+                ],
+            )
+            return dashboard_body(view)
+
+        known = pulumi.Output.all(
+            pipeline=resolved(args.pipeline),
+            home=args.home,
+            state_machine_arn=args.state_machine_arn,
+            log_group=args.log_group_name,
+            alarm_arns=alarm_arns,
+        )
+        aws.cloudwatch.Dashboard(
+            name,
+            dashboard_name=args.unique_name,
+            dashboard_body=pulumi.Output.json_dumps(known.apply(body)),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _watched(name: str, args: MonitoringArgs) -> Watched:
+    """Return the resources that the alarms of the pipeline `name` watch."""
+    return Watched(
+        pipeline=name,
+        state_machine_arn=args.state_machine_arn,
+        dead_letter_queue_name=args.dead_letter_queue_name,
+    )
+
+
+def _max_age_hours(pipeline: RetrainingPipelineArgs) -> float:
+    """Return the age in hours at which the alarms about ages ring."""
+    return round(pipeline.max_model_age_days * HOURS_PER_DAY, 2)
 
 
 def _close_run_input(

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from . import iam, naming, sizes
 from .args import RetrainingPipelineArgs, resolved
+from .dashboard import dashboard_url
 from .export_trigger import ExportTrigger, ExportTriggerArgs
 from .lambda_functions import LambdaFunctions, LambdaFunctionsArgs
 from .monitoring import Monitoring, MonitoringArgs, Notifications, NotificationTopicArgs
@@ -68,6 +69,9 @@ class RetrainingPipeline(pulumi.ComponentResource):
     topic_arn: pulumi.Output[str]
     """ARN of the SNS topic that gets the reports of runs and the alarms."""
 
+    dashboard_url: pulumi.Output[str]
+    """Address of the CloudWatch dashboard in the console."""
+
     dead_letter_queue_url: pulumi.Output[str]
     """URL of the SQS queue that keeps the starts that failed for an hour, for 14 days."""
 
@@ -102,6 +106,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
         )
         job_prefix = group.arn.apply(naming.job_prefix)
+        # The settings of the state machine have this address, and the dashboard shows the state
+        # machine. So it is built from the name of the dashboard.
+        self.dashboard_url = pulumi.Output.all(home, group.name).apply(
+            lambda both: dashboard_url(Home(*both[0]), both[1])
+        )
         self.topic_arn = Notifications(
             name,
             NotificationTopicArgs(
@@ -123,6 +132,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 job_prefix=job_prefix,
                 import_role_arn=self.import_role_arn,
                 topic_arn=self.topic_arn,
+                dashboard_url=self.dashboard_url,
                 text_bytes=sizes.text_bytes(args),
             ),
             args,
@@ -141,7 +151,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             depends_on=role_policies,
         )
         execution_policies = functions.grant_executions(machine.arn)
-        ModelAge(
+        model_age = ModelAge(
             name,
             ModelAgeArgs(
                 pipeline=args,
@@ -150,17 +160,6 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 state_machine_arn=machine.arn,
                 measure_model_age=functions.steps["measure_model_age"],
                 depends_on=[execution_policies["measure_model_age"]],
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        Monitoring(
-            name,
-            MonitoringArgs(
-                tags=tags,
-                state_machine_arn=machine.arn,
-                notifications=notification_settings(args, self.topic_arn),
-                close_run=functions.steps["close_run"],
-                close_run_policy=execution_policies["close_run"],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -189,6 +188,25 @@ class RetrainingPipeline(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
+        Monitoring(
+            name,
+            MonitoringArgs(
+                pipeline=args,
+                home=home,
+                tags=tags,
+                unique_name=group.name,
+                topic_arn=self.topic_arn,
+                log_group_name=functions.log_group_name,
+                state_machine_arn=machine.arn,
+                notifications=notification_settings(args, self.topic_arn, self.dashboard_url),
+                dead_letter_queue_name=schedule.dead_letter_queue_name,
+                close_run=functions.steps["close_run"],
+                close_run_policy=execution_policies["close_run"],
+                first_measurement=model_age.first_measurement,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
         self.state_machine_arn = machine.arn
         self.schedule_arn = schedule.schedule_arn
         self.log_group_name = functions.log_group_name
@@ -200,6 +218,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 "log_group_name": self.log_group_name,
                 "import_role_arn": self.import_role_arn,
                 "topic_arn": self.topic_arn,
+                "dashboard_url": self.dashboard_url,
                 "dead_letter_queue_url": self.dead_letter_queue_url,
             }
         )

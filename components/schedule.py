@@ -51,6 +51,9 @@ class Schedule(pulumi.ComponentResource):
     dead_letter_queue_url: pulumi.Output[str]
     """URL of the SQS queue that keeps failed starts for 14 days."""
 
+    dead_letter_queue_name: pulumi.Output[str]
+    """Name of this queue."""
+
     def __init__(
         self, name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
@@ -101,10 +104,12 @@ class Schedule(pulumi.ComponentResource):
         )
         self.schedule_arn = schedule.arn
         self.dead_letter_queue_url = queue.url
+        self.dead_letter_queue_name = queue.name
         self.register_outputs(
             {
                 "schedule_arn": self.schedule_arn,
                 "dead_letter_queue_url": self.dead_letter_queue_url,
+                "dead_letter_queue_name": self.dead_letter_queue_name,
             }
         )
 

@@ -151,6 +151,7 @@ def document_bytes(args: RetrainingPipelineArgs, max_text_bytes: int) -> int:
         job_prefix="0" * 8,
         import_role_arn="r" * MAX_ARN_CHARACTERS,
         topic_arn="t" * MAX_ARN_CHARACTERS,
+        dashboard_url="d" * MAX_ARN_CHARACTERS,
         text_bytes=0,
     )
     return (

@@ -21,6 +21,7 @@ def workflow_settings(
     job_prefix: pulumi.Input[str],
     import_role_arn: pulumi.Input[str],
     topic_arn: pulumi.Input[str],
+    dashboard_url: pulumi.Input[str],
     text_bytes: int = LONGEST_TEXT_BYTES,
 ) -> dict[str, object]:
     """Return the settings of the pipeline, which are `Settings` in functions/workflow_settings.py.
@@ -32,6 +33,7 @@ def workflow_settings(
         job_prefix: the beginning of the names of all import jobs.
         import_role_arn: the ARN of the role that Personalize assumes to read the exports.
         topic_arn: the ARN of the SNS topic to which reports are published.
+        dashboard_url: the address of the dashboard, to which reports link.
         text_bytes: the limit of a text from outside in the document of a run. `sizes.py` computes
             it.
     """
@@ -48,7 +50,7 @@ def workflow_settings(
             "maxTrainingsPerMonth": args.max_trainings_per_month,
             "maxModelAgeDays": args.max_model_age_days,
         },
-        "notifications": notification_settings(args, topic_arn),
+        "notifications": notification_settings(args, topic_arn, dashboard_url),
         "trainingHourPrice": args.training_hour_price,
         "triggerOnExport": args.trigger.on_export,
         "cadenceSeconds": args.cadence_seconds,
@@ -60,10 +62,10 @@ def workflow_settings(
 
 
 def notification_settings(
-    args: RetrainingPipelineArgs, topic_arn: pulumi.Input[str]
+    args: RetrainingPipelineArgs, topic_arn: pulumi.Input[str], dashboard_url: pulumi.Input[str]
 ) -> dict[str, object]:
     """Return the settings about the reports of runs, which are `NotificationSettings`."""
-    return {"topicArn": topic_arn, "on": args.notifications.on, "dashboardUrl": None}
+    return {"topicArn": topic_arn, "on": args.notifications.on, "dashboardUrl": dashboard_url}
 
 
 def _solution(solution: SolutionArgs) -> dict[str, object]:

@@ -18,6 +18,7 @@ import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 import settings
 from components import naming
+from components.dashboard import dashboard_url
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.arns import parse_arn
 from components.state_machine.definition import definition
@@ -71,6 +72,7 @@ def sample_definition() -> Document:
             f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"
         ),
         import_role_arn=f"arn:{arn.partition}:iam::{arn.account}:role/{name}-import",
+        dashboard_url=dashboard_url(arn.home, name),
         topic_arn=f"arn:{arn.partition}:sns:{arn.region}:{arn.account}:{name}",
     )
     return definition(functions, settings_document, args)

@@ -37,6 +37,7 @@ PERSONALIZE = f"arn:aws:personalize:{REGION}:{ACCOUNT}"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 IMPORT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
 TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:reports"
+DASHBOARD = f"https://{REGION}.console.aws.amazon.com/cloudwatch/home#dashboards/dashboard/movies"
 PREFIX = "0a1b2c3d"
 """The first part of every job's name."""
 PIPELINE = "retraining"
@@ -154,6 +155,7 @@ class DatasetGroup:
             job_prefix=prefix,
             import_role_arn=IMPORT_ROLE,
             topic_arn=TOPIC,
+            dashboard_url=DASHBOARD,
             text_bytes=sizes.text_bytes(self.args),
         )
 

@@ -14,6 +14,7 @@ from emulator.deployer.translation import (
     Converter,
     InputTable,
     Request,
+    block,
     current_inputs,
     omit_values,
     pairs,
@@ -176,6 +177,10 @@ def _delete_metric_filter(identity: Identity, aws: Aws, _limit: DeletionLimit) -
     aws.call("logs", "DeleteMetricFilter", _metric_filter_key(identity))
 
 
+WARM_UP_INPUTS: InputTable = {
+    "warmUpPeriodDurationInMinutes": "WarmUpPeriodDurationInMinutes",
+    "onlyStartEvaluatingAfterWarmUpPeriodEnds": "OnlyStartEvaluatingAfterWarmUpPeriodEnds",
+}
 ALARM_INPUTS: InputTable = {
     "actionsEnabled": "ActionsEnabled",
     "alarmActions": "AlarmActions",
@@ -205,6 +210,7 @@ ROWS: Rows = {
             "threshold": "Threshold",
             "treatMissingData": "TreatMissingData",
             "unit": "Unit",
+            "warmUpConfiguration": ("WarmUpConfiguration", block(WARM_UP_INPUTS)),
         },
         name_rule=naming.ALARM,
         defaults={"actionsEnabled": True, "treatMissingData": "missing"},

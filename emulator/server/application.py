@@ -188,5 +188,5 @@ def _correct_ministack() -> None:
     ministack_internals.name_schedules_by_their_group()
     ministack_internals.store_keys_of_log_groups()
     ministack_internals.remove_every_named_tag()
-    ministack_alarms.keep_metric_queries()
+    ministack_alarms.keep_whole_alarms()
     ministack_alarms.record_actions()

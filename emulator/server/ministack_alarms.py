@@ -18,20 +18,22 @@ if TYPE_CHECKING:
 Alarm = dict[str, Any]
 """MiniStack's record of an alarm, with the field names of the API."""
 
+FORGOTTEN = ("Metrics", "WarmUpConfiguration")
+"""The fields of an alarm that MiniStack does not keep."""
 METRIC_OF_QUERIES = ("MetricName", "Namespace", "Statistic", "Period")
 """The fields of an alarm that an alarm with queries does not have:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 
 
-def keep_metric_queries() -> None:
-    """Keep the `Metrics` of an alarm, which MiniStack forgets.
+def keep_whole_alarms() -> None:
+    """Keep the queries and the warm-up period of an alarm, which MiniStack forgets.
 
-    MiniStack does not evaluate such an alarm, because it has no metric. SetAlarmState changes its
-    state.
+    MiniStack does not evaluate an alarm with queries, because it has no metric. SetAlarmState
+    changes its state.
     """
     put_metric_alarm = cloudwatch._put_metric_alarm  # noqa: SLF001  # it stores the alarm
 
-    def put_with_queries(
+    def put_and_keep(
         params: object,
         cbor_data: dict[str, Any],
         is_cbor: bool,  # noqa: FBT001  # as in MiniStack
@@ -39,13 +41,13 @@ def keep_metric_queries() -> None:
     ) -> Response:
         response: Response = put_metric_alarm(params, cbor_data, is_cbor, is_json)
         alarm = cloudwatch._alarms.get(cbor_data.get("AlarmName"))  # noqa: SLF001  # no other way
-        if alarm is not None and cbor_data.get("Metrics"):
-            alarm["Metrics"] = cbor_data["Metrics"]
-            for field in METRIC_OF_QUERIES:
-                alarm[field] = None
+        if alarm is not None:
+            alarm |= {field: cbor_data[field] for field in FORGOTTEN if field in cbor_data}
+        if alarm is not None and "Metrics" in alarm:
+            alarm |= dict.fromkeys(METRIC_OF_QUERIES)
         return response
 
-    cloudwatch._put_metric_alarm = put_with_queries  # noqa: SLF001
+    cloudwatch._put_metric_alarm = put_and_keep  # noqa: SLF001
 
 
 def record_actions() -> None:

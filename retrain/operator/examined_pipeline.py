@@ -132,6 +132,8 @@ def _settings_of(args: RetrainingPipelineArgs, target: Target | None) -> Setting
     """
     prefix = target.settings["prefix"] if target else NO_PREFIX
     role_arn = args.import_role_arn or (target.settings["importRoleArn"] if target else "")
-    settings = workflow_settings(args, job_prefix=prefix, import_role_arn=role_arn, topic_arn="")
+    settings = workflow_settings(
+        args, job_prefix=prefix, import_role_arn=role_arn, topic_arn="", dashboard_url=""
+    )
     # As in the definition of the state machine, there are only JSON's types.
     return cast("Settings", json.loads(json.dumps(settings)))

@@ -5,9 +5,13 @@ import hashlib
 from tests.components.recording import ORGANIZATION, PROJECT, STACK
 from tests.components.sample import NAME, PERSONALIZE
 
+COMPOSITE_ALARM = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 FUNCTION = "aws:lambda/function:Function"
 INVOCATION = "aws:lambda/invocation:Invocation"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+LOG_METRIC_FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
+METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 QUEUE_TYPE = "aws:sqs/queue:Queue"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -24,6 +28,10 @@ HOME = "eu-west-1:123456789012"
 MACHINE = f"arn:aws:states:{HOME}:stateMachine:{NAME}-1234567"
 EXECUTIONS = f"arn:aws:states:{HOME}:execution:{NAME}-1234567:*"
 TOPIC = f"arn:aws:sns:{HOME}:{NAME}-1234567"
+DASHBOARD_URL = (
+    "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
+    f"#dashboards/dashboard/{NAME}-1234567"
+)
 QUEUE = f"arn:aws:sqs:{HOME}:{NAME}-dead-letters-1234567"
 GROUP = f"arn:aws:scheduler:{HOME}:schedule-group/{NAME}-1234567"
 JOB_PREFIX = hashlib.sha256(GROUP.encode()).hexdigest()[:8]

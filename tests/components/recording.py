@@ -21,9 +21,13 @@ from pulumi.runtime.stack import run_in_stack
 PROJECT, STACK, ORGANIZATION = "personalize-retraining", "dev", "acme"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 STACK_TYPE = "pulumi:pulumi:Stack"
+METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+COMPOSITE_ALARM = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 
 ARNS = {
+    METRIC_ALARM: "cloudwatch:{region}:{account}:alarm:{name}",
+    COMPOSITE_ALARM: "cloudwatch:{region}:{account}:alarm:{name}",
     "aws:cloudwatch/eventRule:EventRule": "events:{region}:{account}:rule/{name}",
     "aws:cloudwatch/logGroup:LogGroup": "logs:{region}:{account}:log-group:{name}",
     "aws:iam/role:Role": "iam::{account}:role/{name}",
@@ -95,7 +99,8 @@ class Engine(MockMonitor):
             self.registered[urn] = registered
         outputs = struct_pb2.Struct()
         outputs.CopyFrom(request.object)
-        physical = str(registered.inputs.get("name") or f"{request.name}-1234567")
+        given = registered.inputs.get("name") or registered.inputs.get("alarmName")
+        physical = str(given or f"{request.name}-1234567")
         if self._known and request.custom:
             outputs.update(self._computed(request.type, physical))
         return resource_pb2.RegisterResourceResponse(

@@ -44,7 +44,7 @@ USERS = DatasetArgs(
 
 def settings_of(args):
     return workflow_settings(
-        args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE, topic_arn="t"
+        args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE, topic_arn="t", dashboard_url="d"
     )
 
 
@@ -182,6 +182,7 @@ def test_settings_with_outputs_become_the_same_json():
         job_prefix=pulumi.Output.from_input("0a1b2c3d"),
         import_role_arn=pulumi.Output.from_input(IMPORT_ROLE),
         topic_arn="t",
+        dashboard_url="d",
     )
     return pulumi.Output.json_dumps(settings).apply(json.loads).apply(check)
 

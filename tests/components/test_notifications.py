@@ -9,6 +9,7 @@ from components import NotificationsArgs
 from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
 from tests.components.documents import (
+    DASHBOARD_URL,
     FUNCTION,
     HOME,
     STATE_MACHINE,
@@ -94,7 +95,11 @@ def test_an_address_before_another_one_replaces_no_subscription():
 
 
 def test_the_functions_that_report_know_the_topic_and_may_publish_to_it(deployed):
-    assert settings_of(deployed) == {"topicArn": TOPIC, "on": "problems", "dashboardUrl": None}
+    assert settings_of(deployed) == {
+        "topicArn": TOPIC,
+        "on": "problems",
+        "dashboardUrl": DASHBOARD_URL,
+    }
     assert [f"{NAME}-report-outcome", f"{NAME}-close-run"] == SENDERS
     topic = deployed.one(TOPIC_TYPE, NAME).urn
     for name in SENDERS:

@@ -23,12 +23,17 @@ from components.state_machine.steps import STEPS
 from components.workflow_settings import workflow_settings
 from tests.components.conftest import deploy
 from tests.components.documents import (
+    COMPOSITE_ALARM,
+    DASHBOARD,
+    DASHBOARD_URL,
     FUNCTION,
     HOME,
     INVOCATION,
     JOB_PREFIX,
     LOG_GROUP,
+    LOG_METRIC_FILTER,
     MACHINE,
+    METRIC_ALARM,
     QUEUE,
     QUEUE_TYPE,
     ROLE,
@@ -68,6 +73,20 @@ ALL_STEPS = [step.replace("_", "-") for step in STEPS_WITHOUT_TRIGGER]
 STEPS_WITH_EXECUTIONS = ["begin-run", "report-outcome", "close-run", "measure-model-age"]
 """The steps with a policy on the state machine or its executions."""
 
+ALARM_NAMES = [
+    "run-failed",
+    "run-timed-out",
+    "run-aborted",
+    "start-failed",
+    "model-too-old",
+    "data-too-old",
+    "trial-unfinished",
+    "report-undelivered",
+    "function-error",
+    "version-rejected",
+    "version-rolled-back",
+]
+
 CHILDREN = {
     PIPELINE: {
         LOG_GROUP: [NAME],
@@ -90,6 +109,10 @@ CHILDREN = {
         SUBSCRIPTION: [f"{NAME}-{EMAIL}"],
     },
     f"{PIPELINE}${INDEX}Monitoring": {
+        COMPOSITE_ALARM: [f"{NAME}-unhealthy"],
+        DASHBOARD: [NAME],
+        LOG_METRIC_FILTER: [f"{NAME}-function-error"],
+        METRIC_ALARM: [f"{NAME}-{alarm}" for alarm in ALARM_NAMES],
         "aws:cloudwatch/eventRule:EventRule": [f"{NAME}-close-run"],
         "aws:cloudwatch/eventTarget:EventTarget": [f"{NAME}-close-run"],
         "aws:lambda/permission:Permission": [f"{NAME}-close-run"],
@@ -181,6 +204,7 @@ def test_the_outputs_of_the_component_come_from_its_resources(deployed):
         "log_group_name": f"{NAME}-functions-1234567",
         "import_role_arn": f"arn:aws:iam::123456789012:role/{NAME}-import-1234567",
         "topic_arn": TOPIC,
+        "dashboard_url": DASHBOARD_URL,
         "dead_letter_queue_url": f"https://queues/{QUEUE.rsplit(':', 1)[1]}",
     }
 
@@ -294,6 +318,8 @@ def test_every_resource_that_can_have_tags_has_them(deployed):
         "aws:iam/rolePolicy:RolePolicy",
         "aws:lambda/permission:Permission",
         INVOCATION,
+        DASHBOARD,
+        LOG_METRIC_FILTER,
         SUBSCRIPTION,
         TOPIC_POLICY,
         "aws:cloudwatch/eventTarget:EventTarget",
@@ -388,6 +414,7 @@ def test_the_first_state_has_the_settings(deployed):
         job_prefix=JOB_PREFIX,
         import_role_arn=f"arn:aws:iam::123456789012:role/{NAME}-import-1234567",
         topic_arn=TOPIC,
+        dashboard_url=DASHBOARD_URL,
     )
 
 

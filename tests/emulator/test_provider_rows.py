@@ -322,6 +322,7 @@ LIFECYCLES = {
             {"treatMissingData": None},
             {"dimensions": {"StateMachineArn": machine_arn("two")}},
             {"actionsEnabled": False},
+            {"warmUpConfiguration": {"warmUpPeriodDurationInMinutes": 90}},
             {"tags": {"team": "search"}},
             {
                 "metricName": None,

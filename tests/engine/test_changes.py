@@ -25,12 +25,14 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 MACHINE = "StateMachine retraining-dev"
 SCHEDULE = "Schedule retraining-dev-schedule"
+DASHBOARD = "Dashboard retraining-dev"
+AGE_ALARMS = ("MetricAlarm retraining-dev-model-too-old", "MetricAlarm retraining-dev-data-too-old")
 LOG_GROUPS = ("LogGroup retraining-dev", "LogGroup retraining-dev-functions")
 PIPELINE_IMPORT_ROLE = {"Role retraining-dev-import", "RolePolicy retraining-dev-import"}
 """The role that the pipeline creates if the config names no import role."""
 TYPES_WITHOUT_TAGS = {
     *("RolePolicy", "Schedule", "EventTarget", "Permission", "TopicPolicy", "TopicSubscription"),
-    "Invocation",
+    *("Invocation", "Dashboard", "LogMetricFilter"),
     # The components:
     *("RetrainingPipeline", "LambdaFunctions", "ModelAge", "Monitoring", "Notifications"),
 }
@@ -135,7 +137,11 @@ CHANGES = [
     Change("the rate", set_key("retrainingRate", "cron(0 4 ? * MON *)"), only(SCHEDULE)),
     Change("the time zone", set_key("timezone", "Europe/Paris"), only(SCHEDULE)),
     Change("paused", set_key("paused", "true"), only(SCHEDULE)),
-    Change("a limit", set_key("limits.maxTrainingHours", "30"), only(MACHINE)),
+    Change(
+        "a limit",
+        set_key("limits.maxTrainingHours", "30"),
+        only(MACHINE, *AGE_ALARMS, DASHBOARD),
+    ),
     Change(
         "the quality gate",
         set_key("solutions[0].qualityGate[0].maxDrop", "0.3"),
@@ -148,6 +154,7 @@ CHANGES = [
         add_dataset,
         only(
             MACHINE,
+            DASHBOARD,
             "RolePolicy retraining-dev-import",
             *policies_of("datasets", "exports", "export buckets"),
         ),
@@ -162,7 +169,7 @@ CHANGES = [
     Change(
         "another solution",
         add_solution,
-        only(MACHINE, *policies_of("solutions", "solution versions", "campaigns")),
+        only(MACHINE, DASHBOARD, *policies_of("solutions", "solution versions", "campaigns")),
     ),
     Change(
         "an import role",

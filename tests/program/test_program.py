@@ -36,6 +36,7 @@ EXPORTS = {
     "log_group_name",
     "import_role_arn",
     "topic_arn",
+    "dashboard_url",
     "dead_letter_queue_url",
 }
 

@@ -182,7 +182,9 @@ def assert_read_or_refused(config):
 
 
 def settings_of(args):
-    return workflow_settings(args, job_prefix="p", import_role_arn="r", topic_arn="t")
+    return workflow_settings(
+        args, job_prefix="p", import_role_arn="r", topic_arn="t", dashboard_url="d"
+    )
 
 
 def read(config):

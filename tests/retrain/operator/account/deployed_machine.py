@@ -30,7 +30,9 @@ def deployed_machine(emulator, args, *, seconds=0):
     machines = boto3.client("stepfunctions", **emulator.connection)
     name = f"machine-{uuid4().hex[:8]}"
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
-    settings = workflow_settings(args, job_prefix="0a1b2c3d", import_role_arn="r", topic_arn="t")
+    settings = workflow_settings(
+        args, job_prefix="0a1b2c3d", import_role_arn="r", topic_arn="t", dashboard_url="d"
+    )
     definition = {
         "StartAt": "Configure run",
         "States": {
