@@ -126,19 +126,20 @@ class Monitoring(pulumi.ComponentResource):
         self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("personalize-retraining:index:Monitoring", name, {}, opts)
-        self._call_close_run(step_name(name, "close_run"), args)
+        self._call_close_run(name, args)
         self._count_log_records(name, args)
         alarms = self._create_alarms(name, args)
         unhealthy = self._create_composite_alarm(name, args, alarms)
         self._create_dashboard(name, args, [unhealthy.arn, *(alarm.arn for alarm in alarms)])
         self.register_outputs({})
 
-    def _call_close_run(self, rule_name: str, args: MonitoringArgs) -> None:
+    def _call_close_run(self, name: str, args: MonitoringArgs) -> None:
         """Create a rule that calls `close_run` after an execution that did not succeed.
 
         EventBridge does not guarantee that it delivers these events:
         https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
         """
+        rule_name = step_name(name, "close_run")
         rule = aws.cloudwatch.EventRule(
             rule_name,
             description="Executions that may have ended without a report",

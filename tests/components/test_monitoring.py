@@ -2,7 +2,14 @@
 
 import json
 
-from tests.components.documents import MACHINE, ROLE_POLICY, TAGS, TOPIC, function_arn
+from tests.components.documents import (
+    DASHBOARD_URL,
+    MACHINE,
+    ROLE_POLICY,
+    TAGS,
+    TOPIC,
+    function_arn,
+)
 from tests.components.sample import NAME
 
 CLOSE_RUN = f"{NAME}-close-run"
@@ -44,7 +51,7 @@ def test_close_run_gets_the_execution_and_where_to_send_its_report(deployed):
     assert json.loads(text) == {
         "detail": {"executionArn": "arn", "startDate": 1, "stopDate": 2},
         "pipeline": NAME,
-        "notifications": {"topicArn": TOPIC, "on": "problems", "dashboardUrl": None},
+        "notifications": {"topicArn": TOPIC, "on": "problems", "dashboardUrl": DASHBOARD_URL},
     }
 
 

@@ -307,17 +307,12 @@ def test_a_message_is_sent_through_the_topic(paste, pulumi_calls):
     ]
 
 
-def test_the_alarms_watch_the_state_machine_and_the_queue(paste, films):
-    paste("Alarms")
-    machine_arn = films.output("state_machine_arn")
-    queue_name = films.output("dead_letter_queue_url").split("/")[-1]
-    alarms = films.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert {alarm["MetricName"]: alarm["Dimensions"][0]["Value"] for alarm in alarms} == {
-        "ExecutionsFailed": machine_arn,
-        "ExecutionsTimedOut": machine_arn,
-        "ExecutionsAborted": machine_arn,
-        "ApproximateNumberOfMessagesVisible": queue_name,
-    }
+def test_the_address_of_the_dashboard_is_printed_and_the_dashboard_exists(paste, films):
+    url = films.output("dashboard_url")
+    assert paste("Alarms").splitlines()[-1] == url
+    cloudwatch = films.client("cloudwatch")
+    dashboard = cloudwatch.get_dashboard(DashboardName=url.rpartition("/")[2])
+    assert json.loads(dashboard["DashboardBody"])["widgets"]
 
 
 def test_a_pause_begins_and_ends_with_a_deployment(paste, pulumi_calls):
