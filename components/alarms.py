@@ -169,7 +169,8 @@ ALARMS = (
         METRICS_NAMESPACE,
         "UndeliveredReports",
         "unhealthy",
-        "The report of a run could not be sent. The run itself is not affected.",
+        "A message or an event with the report of a run could not be sent. The run itself is not "
+        "affected.",
         "Read the report with retrain history. Check the SNS topic, its policy and its key.",
     ),
     Alarm(
