@@ -185,7 +185,7 @@ def _correct_ministack() -> None:
     ministack_internals.guard_function_servers(local_requests.refusal_of_headers)
     ministack_internals.respond_to_functions_immediately()
     ministack_internals.wait_for_function_logs()
-    ministack_internals.name_schedules_by_their_group()
+    ministack_internals.name_the_resource_of_each_call()
     ministack_internals.store_keys_of_log_groups()
     ministack_internals.remove_every_named_tag()
     ministack_alarms.keep_whole_alarms()

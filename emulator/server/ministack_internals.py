@@ -160,10 +160,11 @@ def stop_ministack_scheduler() -> None:
     scheduler.start_scheduler = lambda: None
 
 
-def name_schedules_by_their_group() -> None:
-    """Check a caller's permission on a schedule with the group in the schedule's ARN.
+def name_the_resource_of_each_call() -> None:
+    """Check a caller's permission on a schedule or on a simulated principal with its whole ARN.
 
-    MiniStack checks it on `schedule/default/NAME`, even if the call names another group.
+    MiniStack checks it on `schedule/default/NAME`, even if the call names another group. It checks
+    SimulatePrincipalPolicy on `*`, which a policy for roles and users does not allow.
     """
     ministack_resource_arn = iam_actions.extract_resource_arn
 
@@ -177,6 +178,8 @@ def name_schedules_by_their_group() -> None:
         region: str,
         account: str,
     ) -> str:
+        if service == "iam" and "PolicySourceArn" in query:
+            return query["PolicySourceArn"][0]
         arn: str = ministack_resource_arn(
             service, method, path, headers, body, query, region, account
         )
