@@ -144,7 +144,10 @@ COMMANDS: Mapping[str, Grants] = {
                 "personalize:TagResource",
                 "personalize:UpdateCampaign",
             ),
-            "solution versions": ("personalize:DescribeSolutionVersion",),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:TagResource",
+            ),
         },
     ),
     "approve": merged(
