@@ -66,14 +66,19 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments):
-    """Run the command line in a pseudo-terminal."""
+def terminal(*arguments, folder=ROOT, variables=None):
+    """Run the command line of a checkout in a pseudo-terminal."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "retrain", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        env={
+            **os.environ,
+            **(variables or {}),
+            "TERM": "xterm-256color",
+            "PYTHONPATH": str(folder),
+        },
         stdin=slave,
         stdout=slave,
         stderr=slave,
