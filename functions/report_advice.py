@@ -41,7 +41,10 @@ def advice_section(detail: EventDetail) -> str:
         "AWAITING_APPROVAL": _about_approval,
     }
     writer = writers.get(detail["outcome"])
-    return "\n".join(["What to do", *writer(detail)]) if writer else ""
+    lines = [*writer(detail)] if writer else []
+    if detail["outcome"] != "AWAITING_APPROVAL" and _waiting_versions(detail):
+        lines += _about_approval(detail)
+    return "\n".join(["What to do", *lines]) if lines else ""
 
 
 def campaigns_of(detail: EventDetail) -> list[EventCampaign]:
@@ -76,7 +79,13 @@ def _after_failure(detail: EventDetail) -> Iterator[str]:
         yield _command(detail, "start")
         yield GUIDE.format("No report")
         return
-    if reason.startswith(REFUSED):
+    if reason.startswith(REFUSED) and detail["trigger"] == "export":
+        yield (
+            "Nothing was imported or trained. If you write the export and its ready marker again, "
+            "a run starts. Otherwise correct what the reason names, and resume the run:"
+        )
+        yield _command(detail, "start", "--resume", detail["runId"])
+    elif reason.startswith(REFUSED):
         yield "Nothing was imported or trained. Correct what the reason names, and start a run:"
         yield _command(detail, "start")
     elif detail["trigger"] in ("trial", "approval"):
@@ -130,11 +139,23 @@ def _history_of(detail: EventDetail, outcome: Outcome) -> Iterator[str]:
 
 def _about_approval(detail: EventDetail) -> Iterator[str]:
     yield "Compare the metrics below, and answer with one of two commands:"
-    for solution in detail["solutions"]:
-        if solution["outcome"] == "AWAITING_APPROVAL" and solution["solutionVersionArn"]:
-            yield _command(detail, "approve", solution["solutionVersionArn"])
-            yield _command(detail, "reject", solution["solutionVersionArn"])
+    for version in _waiting_versions(detail):
+        yield _command(detail, "approve", version)
+        yield _command(detail, "reject", version)
     yield GUIDE.format("Approve a version")
+
+
+def _waiting_versions(detail: EventDetail) -> list[str]:
+    """Return the versions that wait for an approval.
+
+    Another campaign of the solution, or another solution, may have a worse outcome.
+    """
+    return [
+        solution["solutionVersionArn"]
+        for solution in detail["solutions"]
+        if solution["solutionVersionArn"]
+        and any(row["outcome"] == "AWAITING_APPROVAL" for row in solution["campaigns"])
+    ]
 
 
 def _command(detail: EventDetail, *words: str) -> str:

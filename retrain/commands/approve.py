@@ -35,7 +35,8 @@ def approve(
 ) -> None:
     """Approve a version that waits for it, and start an execution that deploys it.
 
-    The execution asks the quality gate again, and probes the campaigns like any run.
+    The execution asks the quality gate again, and probes the campaigns like any run. If it could
+    not be started, approve the version again.
 
     Exit code 0: the execution was started, `retrain watch` follows it.
     Exit code 1: the version takes no answer, or you answered no.

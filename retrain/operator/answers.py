@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from functions.executions import short_hash
-from functions.personalize.approvals import answer_error
+from functions.personalize.approvals import answer_about, answer_error
 from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
@@ -49,20 +49,24 @@ class WaitingVersion:
     arn: str
     solution_arn: str
     tags: Tags
+    is_approved: bool
+    """True if it was approved already, and only the execution that deploys it is missing."""
     metrics: Mapping[str, float]
 
 
 def approve(target: Target, version_arn: str, *, yes: bool, as_json: bool) -> int:
     """Approve a version, and start an execution that deploys it. Return the exit code.
 
+    An earlier call may have approved the version, but have started no execution.
+
     Raises FailedError if the version does not wait for an answer.
     """
-    version = _waiting_version(target, version_arn)
+    version = _waiting_version(target, version_arn, is_approval=True)
     _print_metrics(version)
     if not confirm(f"Deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
-    tags = {APPROVED_BY: _caller(target), APPROVED_AT: _now().isoformat(timespec="seconds")}
-    write_tags(target.access.personalize, version.arn, tags)
+    if not version.is_approved:
+        write_tags(target.access.personalize, version.arn, _approval_tags(target, version))
     execution_arn = _start_deployment(target, version)
     if as_json:
         print_json({"versionArn": version.arn, "answer": "APPROVED", "executionArn": execution_arn})
@@ -93,7 +97,9 @@ def reject(target: Target, version_arn: str, *, yes: bool, as_json: bool) -> int
     return 0
 
 
-def _waiting_version(target: Target, version_arn: str) -> WaitingVersion:
+def _waiting_version(
+    target: Target, version_arn: str, *, is_approval: bool = False
+) -> WaitingVersion:
     """Return the version, if it waits for an answer.
 
     Raises OperatorError for a text that names no version of the pipeline, and FailedError if there
@@ -106,7 +112,12 @@ def _waiting_version(target: Target, version_arn: str) -> WaitingVersion:
     if not is_active(version["status"]):
         raise FailedError(f"{version_arn} is {version['status']}, so it cannot be deployed")
     tags = tags_of(client, version_arn)
-    if reason := answer_error(tags, approval, _now()):
+    is_approved = is_approval and answer_about(tags, approval) == "APPROVED"
+    if is_approved and not _is_started(target, version_arn, tags):
+        print_message(
+            f"{version_arn} was approved by {tags[APPROVED_BY]}, but no execution deploys it"
+        )
+    elif reason := answer_error(tags, approval, _now()):
         raise FailedError(f"{version_arn} takes no answer: {reason}")
     for newer in versions(client, solution_arn):
         arn = newer["solutionVersionArn"]
@@ -117,7 +128,14 @@ def _waiting_version(target: Target, version_arn: str) -> WaitingVersion:
                 f"{version_arn} is older than {arn}; answer about the newer version instead"
             )
     metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
-    return WaitingVersion(version_arn, solution_arn, tags, metrics)
+    return WaitingVersion(version_arn, solution_arn, tags, is_approved, metrics)
+
+
+def _approval_tags(target: Target, version: WaitingVersion) -> Tags:
+    """Return the tags of the approval. The clock of this machine may be behind that of AWS."""
+    asked_at = datetime.fromisoformat(version.tags[ASKED])
+    approved_at = max(_now(), asked_at).isoformat(timespec="seconds")
+    return {APPROVED_BY: _caller(target), APPROVED_AT: approved_at}
 
 
 def _approval(target: Target, version_arn: str, solution_arn: str) -> ApprovalSettings:
@@ -150,18 +168,34 @@ def _described(target: Target, version_arn: str) -> SolutionVersionTypeDef:
 
 
 def _start_deployment(target: Target, version: WaitingVersion) -> str:
-    """Start the execution that deploys an approved version, and return its ARN.
-
-    The name comes from the version and the request, so a second call starts no second execution.
-    """
+    """Start the execution that deploys an approved version, and return its ARN."""
     client = target.access.step_functions
-    name = f"approval-{short_hash(f'{version.arn} {version.tags[ASKED]}', 16)}"
+    arn = _execution_arn(target, version.arn, version.tags)
     with suppress(client.exceptions.ExecutionAlreadyExists):
         client.start_execution(
             stateMachineArn=target.state_machine_arn,
-            name=name,
+            name=arn.rpartition(":")[2],
             input=json.dumps({"trigger": "approval", "deploy": version.arn}),
         )
+    return arn
+
+
+def _is_started(target: Target, version_arn: str, tags: Tags) -> bool:
+    """Return True if the execution that deploys an approved version was started."""
+    client = target.access.step_functions
+    try:
+        client.describe_execution(executionArn=_execution_arn(target, version_arn, tags))
+    except client.exceptions.ExecutionDoesNotExist:
+        return False
+    return True
+
+
+def _execution_arn(target: Target, version_arn: str, tags: Tags) -> str:
+    """Return the ARN of the execution that deploys an approved version.
+
+    The name comes from the version and the request, so a second call starts no second execution.
+    """
+    name = f"approval-{short_hash(f'{version_arn} {tags[ASKED]}', 16)}"
     return f"{target.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
 

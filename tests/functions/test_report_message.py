@@ -331,6 +331,23 @@ def test_a_problem_has_commands_to_paste_and_a_section_of_the_guide(document, co
     assert f"\n## {section}\n" in guide
 
 
+def test_a_version_waits_for_an_approval_also_if_another_campaign_failed():
+    waiting, failed = AWAITING["solutions"][0], FAILED_UPDATE["solutions"][0]
+    campaigns = [*failed["campaigns"], *waiting["campaigns"]]
+    document = finished(solutions=[waiting | {"campaigns": campaigns, "outcome": "FAILED"}])
+    lines = paragraphs(message_about(document, SERVES_OLD))["What to do"]
+    assert f"  retrain approve {VERSION} {MACHINE}" in lines
+    assert 'Guide: docs/operations.md, section "A run failed"' in lines
+
+
+def test_a_refused_run_of_a_ready_marker_is_resumed_because_it_knows_the_day():
+    error = {"Error": "RunRefused", "Cause": "the ready marker is too old"}
+    detail = detail_of(finished(error=error)) | {"trigger": "export"}
+    lines = message_of(detail).body.splitlines()
+    assert f"  retrain start --resume {detail['runId']} {MACHINE}" in lines
+    assert f"  retrain start {MACHINE}" not in lines
+
+
 def test_a_command_can_be_pasted_although_a_name_of_a_trigger_is_odd():
     odd = detail_of(FAILED_IMPORT) | {"runId": "a b; rm x"}
     (line,) = [line for line in message_of(odd).body.splitlines() if line.startswith("  retrain")]

@@ -12,6 +12,7 @@ from components.args import ApprovalArgs
 from emulator.deployer.configuration import read_project
 from functions.personalize.campaigns import busy_reason
 from functions.personalize.tags import (
+    APPROVED_AT,
     APPROVED_BY,
     ASKED,
     GOOD,
@@ -23,6 +24,8 @@ from functions.personalize.tags import (
     tags_of,
     write_tags,
 )
+from retrain.operator import answers
+from retrain.operator.errors import OperatorError
 from retrain.rehearsal.data.resources import wait_until_active
 from retrain.rehearsal.waiting import wait_until
 from tests.program.sample_stack import CAMPAIGN, ROOT, SOLUTION
@@ -113,6 +116,36 @@ def test_an_approval_is_a_tag_and_starts_an_execution(command, client, train, em
         f"{version} takes no answer: it was approved by arn:aws:iam::123456789012:root at "
         f"{tags['retraining-approved-at']}\n"
     )
+
+
+def test_an_approval_whose_execution_was_not_started_is_given_again(
+    command, client, train, monkeypatch
+):
+    version = train(asked=now(hours=1))
+    with monkeypatch.context() as broken:
+        broken.setattr(answers, "_start_deployment", no_start)
+        assert command("approve", version, "--yes").code == 2
+    tags = tags_of(client, version)
+    again = command("approve", version, "--yes")
+    assert again.code == 0, again.err
+    assert (
+        f"{version} was approved by {tags[APPROVED_BY]}, but no execution deploys it" in again.err
+    )
+    assert tags_of(client, version) == tags
+    assert command("approve", version, "--yes").code == 1
+    assert command("reject", version, "--yes").code == 1
+
+
+def no_start(*_):
+    message = "these credentials may not call StartExecution"
+    raise OperatorError(message)
+
+
+def test_an_approval_from_a_slow_clock_is_not_before_the_request(command, client, train):
+    version = train(asked=now(minutes=-5))
+    assert command("approve", version, "--yes").code == 0
+    tags = tags_of(client, version)
+    assert tags[APPROVED_AT] == tags[ASKED]
 
 
 def test_a_refused_version_takes_no_other_answer(command, client, train):
