@@ -83,6 +83,16 @@ def approval_verdict(
             return ApprovalVerdict("AWAITING_APPROVAL", [reason])
 
 
+def advice_about_newer(tags: Tags) -> str:
+    """Return what to do about a version if there is a newer version with these tags.
+
+    The newer version may not have passed the gate, or may be refused. Then it takes no answer.
+    """
+    if ASKED in tags and REFUSED_BY not in tags:
+        return "answer about the newer version instead"
+    return "the newer version takes no answer now, and a later run asks about the newest version"
+
+
 def is_refused(tags: Tags) -> bool:
     """Return True if a person has refused the version with these tags."""
     return REFUSED_BY in tags

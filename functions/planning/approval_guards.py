@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..personalize.approvals import answer_about, answer_error
+from ..personalize.approvals import advice_about_newer, answer_about, answer_error
 from ..personalize.campaigns import live_version
 from ..personalize.statuses import is_active
 
@@ -58,4 +58,4 @@ def _newer_versions(situation: Situation, version: TrainedVersion) -> Iterator[s
             )
     for newer in situation.world.trained_versions.get(version.solution_arn, []):
         if newer.is_known and is_active(newer.status) and newer.created_at > version.created_at:
-            yield f"{version.arn} is older than {newer.arn}; approve the newer version instead"
+            yield f"{version.arn} is older than {newer.arn}; {advice_about_newer(newer.tags)}"

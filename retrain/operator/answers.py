@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from functions.executions import short_hash
-from functions.personalize.approvals import answer_about, answer_error
+from functions.personalize.approvals import advice_about_newer, answer_about, answer_error
 from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
@@ -123,9 +123,10 @@ def _waiting_version(
         arn = newer["solutionVersionArn"]
         if newer["creationDateTime"] <= version["creationDateTime"]:
             break
-        if is_active(newer["status"]) and created_by_any_run(tags_of(client, arn)):
+        tags_of_newer = tags_of(client, arn)
+        if is_active(newer["status"]) and created_by_any_run(tags_of_newer):
             raise FailedError(
-                f"{version_arn} is older than {arn}; answer about the newer version instead"
+                f"{version_arn} is older than {arn}; {advice_about_newer(tags_of_newer)}"
             )
     metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
     return WaitingVersion(version_arn, solution_arn, tags, is_approved, metrics)

@@ -118,7 +118,27 @@ def test_a_run_with_new_data_asks_for_the_newest_version_and_the_older_one_is_re
         newer = newest(pipeline)
         assert pipeline.served_version() == pipeline.versions()[0]
     assert problems_of(refused)[-1] == (
-        f"{older} is older than {newer}; approve the newer version instead"
+        f"{older} is older than {newer}; answer about the newer version instead"
+    )
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_newer_version_that_takes_no_answer_is_not_recommended(is_refused):
+    gate = {"quality_gate_enabled": False} if is_refused else {}
+    asking = MOVIES.with_solutions(solution(approval=ApprovalArgs(), **gate))
+    with deploy(asking) as pipeline:
+        pipeline.run()
+        older = newest(pipeline)
+        approve(pipeline)
+        outcome = outcomes(run_with_new_data(pipeline))["home"]
+        if is_refused:
+            refuse(pipeline)
+        problem = problems_of(deploy_approved(pipeline, older))[-1]
+        newer = newest(pipeline)
+    assert outcome == ("AWAITING_APPROVAL" if is_refused else "REJECTED")
+    assert problem == (
+        f"{older} is older than {newer}; the newer version takes no answer now, and a later run "
+        "asks about the newest version"
     )
 
 
