@@ -21,6 +21,8 @@ MACHINE_ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):states:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
     r":stateMachine:(?P<name>[^:]+)"
 )
+KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
+"""The keys by which the settings of a pipeline are told from those of another program."""
 ARN_HINT = "`pulumi stack output state_machine_arn` prints it"
 
 
@@ -112,8 +114,6 @@ def settings_in(definition: str) -> Settings | None:
     document = json.loads(definition)
     first_state = document["States"][document["StartAt"]]
     parameters = first_state.get("Parameters")
-    return (
-        cast("Settings", parameters["settings"])
-        if parameters and "settings" in parameters
-        else None
-    )
+    settings = parameters.get("settings") if isinstance(parameters, dict) else None
+    is_of_pipeline = isinstance(settings, dict) and settings.keys() >= KEYS_OF_EVERY_RELEASE
+    return cast("Settings", settings) if is_of_pipeline else None

@@ -14,7 +14,7 @@ from retrain.operator.target import find_target
 from tests.program.sample_stack import ROOT
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev-1a2b3c4"
-SETTINGS = {"prefix": "1a2b3c4d"}
+SETTINGS = {"prefix": "1a2b3c4d", "datasets": [], "solutions": [], "limits": {}, "tags": {}}
 DEFINITION = {"StartAt": "A", "States": {"A": {"Parameters": {"settings": SETTINGS}}}}
 WITHOUT_CLI = "or name the state machine with --state-machine-arn"
 ARN_HINT = "`pulumi stack output state_machine_arn` prints it"
@@ -121,7 +121,16 @@ def test_another_region_is_refused():
     )
 
 
-@pytest.mark.parametrize("state", [{}, {"Parameters": {"input": 1}}])
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"Parameters": {"input": 1}},
+        {"Parameters": ["settings"]},
+        {"Parameters": {"settings": "on"}},
+        {"Parameters": {"settings": {"datasets": []}}},
+    ],
+)
 def test_another_state_machine_is_refused(respond, state):
     definition = {"StartAt": "A", "States": {"A": state}}
     respond("stepfunctions", "describe_state_machine", machine(definition), stateMachineArn=MACHINE)
