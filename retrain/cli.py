@@ -15,6 +15,7 @@ from retrain.commands.rehearse import rehearse
 from retrain.commands.rollback import rollback
 from retrain.commands.start import start
 from retrain.commands.stop import stop
+from retrain.commands.test_alarm import test_alarm
 from retrain.commands.watch import watch
 from retrain.operator.errors import (
     AWS_ERRORS,
@@ -37,6 +38,7 @@ COMMANDS = {
         rollback,
         approve,
         reject,
+        test_alarm,
     ),
     options.LOCAL_COMMANDS: (rehearse, emulate),
 }

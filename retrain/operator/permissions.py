@@ -25,6 +25,7 @@ Kind: TypeAlias = Literal[
     "campaigns",
     "schedules",
     "alarms",
+    "topic",
     "exports",
     "export buckets",
     "KMS keys",
@@ -177,7 +178,12 @@ COMMANDS: Mapping[str, Grants] = {
         },
     ),
     "test-alarm": merged(
-        FIND, {"any": ("cloudwatch:DescribeAlarms",), "alarms": ("cloudwatch:SetAlarmState",)}
+        FIND,
+        {
+            "any": ("cloudwatch:DescribeAlarms",),
+            "alarms": ("cloudwatch:DescribeAlarmHistory", "cloudwatch:SetAlarmState"),
+            "topic": ("sns:ListSubscriptionsByTopic",),
+        },
     ),
 }
 """Command to what its caller has to be allowed. `retrain doctor --policy` prints all together."""
@@ -232,6 +238,7 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
         ],
         "schedules": [f"arn:{partition}:scheduler:{place}:schedule/{name}-*/*"],
         "alarms": [f"arn:{partition}:cloudwatch:{place}:alarm:{name}-*"],
+        "topic": [_topic_arn(pipeline) or f"arn:{partition}:sns:{place}:{name}-*"],
         "exports": iam.export_arns(partition, locations),
         "export buckets": iam.bucket_arns(partition, [*locations, *markers]),
         "KMS keys": [str(key)] if key is not None else [],
@@ -239,6 +246,15 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
             f"arn:{partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")
         ],
     }
+
+
+def _topic_arn(pipeline: ExaminedPipeline) -> str | None:
+    """Return the topic of the messages, or None if it is not known before the deployment."""
+    notifications = pipeline.settings.get("notifications") if pipeline.target else None
+    if notifications is not None:
+        return notifications["topicArn"]
+    topic_arn = pipeline.args.notifications.topic_arn if pipeline.args else None
+    return str(topic_arn) if topic_arn is not None else None
 
 
 def _name_of(pipeline: ExaminedPipeline) -> str:

@@ -80,7 +80,7 @@ def test_a_run_keeps_its_code_although_the_code_changed(deployed, emulator):
 
 
 def test_a_run_whose_dataset_is_removed_fails_and_reports_the_denied_action(deployed, emulator):
-    fault = {"fault": "take", "job": "dataset-import-job", "seconds": 15, "times": 3}
+    fault = {"fault": "take", "job": "dataset-import-job", "seconds": 30, "times": 3}
     emulator.control("POST", "faults", fault)
     run = Execution(deployed, emulator, force=True)
     run.wait_for("Wait for dataset import job")

@@ -18,6 +18,7 @@ from retrain.rehearsal.data.exports import policy_document
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData
 from tests.end_to_end.stack import deploy_stack, eventually
+from tests.end_to_end.test_messages import create_queue
 from tests.program.sample_stack import ROOT
 from tests.retrain.operator.account.conftest import FILMS
 
@@ -144,3 +145,29 @@ def test_a_version_is_approved_traced_and_left_again(allowed, songs, asked):
 
 def test_a_version_is_refused(allowed, asked):
     assert allowed("reject", asked, "--yes").code == 0
+
+
+def test_an_alarm_notifies_those_who_have_subscribed(allowed, songs):
+    sns, topic = songs.client("sns"), songs.output("topic_arn")
+    nobody = allowed("test-alarm")
+    assert nobody.code == 1
+    assert nobody.err.endswith(
+        f"the alarm has notified {topic}, but nobody subscribes to it; add an address with "
+        "notifications.emails\n"
+    )
+    url, arn = create_queue(songs, "pager", "sns.amazonaws.com", topic)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    result = allowed("test-alarm")
+    assert (result.code, result.out) == (0, f"{topic} notifies {arn}\n"), result.err
+    sqs = songs.client("sqs")
+    messages = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), bool)
+    text = json.loads(messages[0]["Body"])["Message"]
+    assert "A test of retrain test-alarm" in text, "the person on call need not wake up"
+
+
+def test_an_alarm_that_cannot_notify_is_named(allowed, songs):
+    sns, topic = songs.client("sns"), songs.output("topic_arn")
+    sns.delete_topic(TopicArn=topic)
+    result = allowed("test-alarm")
+    assert result.code == 1
+    assert f"could not notify {topic}: Resource does not exist; " in result.err

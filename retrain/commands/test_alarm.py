@@ -1,0 +1,38 @@
+"""The command `test-alarm`."""
+
+import typer
+
+from retrain.commands.options import (
+    EndpointOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    StackOption,
+    StateMachineOption,
+)
+from retrain.operator.access import Access
+from retrain.operator.alarm_test import send_test_alarm
+from retrain.operator.target import find_target
+
+
+def test_alarm(
+    stack: StackOption = "dev",
+    *,
+    state_machine_arn: StateMachineOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    endpoint_url: EndpointOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send one alarm through the whole chain, and say who hears of it.
+
+    The alarm about a rejected version goes to ALARM, notifies the topic of the
+    pipeline, and returns to its state by itself. Its reason says that this is a
+    test.
+
+    Exit code 0: the topic was notified, and somebody has subscribed to it.
+    Exit code 1: the alarm could not notify the topic, or nobody subscribes.
+    Exit code 2: the pipeline or its alarms were not found.
+    """
+    target = find_target(stack, state_machine_arn, Access(region, profile, endpoint_url))
+    raise typer.Exit(send_test_alarm(target, as_json=json))

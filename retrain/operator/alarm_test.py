@@ -1,0 +1,154 @@
+"""The command `test-alarm`: sends one alarm through the whole chain, and says who hears of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from functions.workflow_settings import pipeline_name
+from retrain.operator.errors import FailedError, OperatorError
+from retrain.operator.output import print_json, print_message, print_result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from retrain.operator.target import Target
+
+TESTED_ALARM = "version-rejected"
+"""The end of the name of the alarm that is tested. It is no part of the composite alarm."""
+DEADLINE_SECONDS = 60
+"""CloudWatch executes the actions of an alarm within seconds."""
+POLL_SECONDS = 2
+PENDING = "PendingConfirmation"
+"""The ARN of a subscription that nobody has confirmed yet."""
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """Who gets the messages of a topic, by address."""
+
+    confirmed: Sequence[str]
+    pending: Sequence[str]
+
+
+def send_test_alarm(target: Target, *, as_json: bool) -> int:
+    """Set one alarm to ALARM, and wait until it has notified the topic. Return the exit code.
+
+    Raises OperatorError if the pipeline has no alarms, and FailedError if nobody would hear of one.
+    """
+    access = target.access
+    client = access.session.client("cloudwatch", **access.client_options)
+    alarm = _alarm_name(target)
+    topic_arn = _topic_arn(target)
+    began_at = datetime.now(tz=UTC) - timedelta(seconds=1)
+    reason = f"A test of retrain test-alarm by {access.caller()}. No version was rejected."
+    # Only a change of the state is an alarm, and an earlier test may have left the state ALARM.
+    for state in ("OK", "ALARM"):
+        client.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason=reason)
+    print_message(f"{alarm} is in ALARM, and returns to its state by itself")
+    _wait_for_action(target, alarm, topic_arn, began_at)
+    subscriptions = _subscriptions(target, topic_arn)
+    if as_json:
+        print_json(
+            {
+                "alarm": alarm,
+                "topicArn": topic_arn,
+                "confirmed": subscriptions.confirmed,
+                "pending": subscriptions.pending,
+            }
+        )
+    if not subscriptions.confirmed:
+        raise FailedError(_nobody_message(topic_arn, subscriptions))
+    if not as_json:
+        print_result(f"{topic_arn} notifies {', '.join(subscriptions.confirmed)}")
+    if subscriptions.pending:
+        print_message(f"not confirmed yet: {', '.join(subscriptions.pending)}")
+    return 0
+
+
+def _alarm_name(target: Target) -> str:
+    """Return the name of the alarm that is tested."""
+    access = target.access
+    client = access.session.client("cloudwatch", **access.client_options)
+    prefix = f"{pipeline_name(target.settings)}-{TESTED_ALARM}-"
+    alarms = client.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+    if not alarms:
+        raise OperatorError(
+            f"there is no alarm whose name begins with {prefix}; deploy this release with `pulumi "
+            "up`"
+        )
+    return str(alarms[0]["AlarmName"])
+
+
+def _topic_arn(target: Target) -> str:
+    """Return the topic of the deployed pipeline."""
+    notifications = target.settings.get("notifications")
+    if notifications is None:
+        raise OperatorError(
+            f"{target.name} was deployed by a release without messages; deploy this release with "
+            "`pulumi up`"
+        )
+    return notifications["topicArn"]
+
+
+def _wait_for_action(target: Target, alarm: str, topic_arn: str, began_at: datetime) -> None:
+    """Wait until the history of the alarm shows that it has notified the topic.
+
+    Raises FailedError if it could not, or if the history does not show it in time.
+    """
+    access = target.access
+    client = access.session.client("cloudwatch", **access.client_options)
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        history = client.describe_alarm_history(
+            AlarmName=alarm, HistoryItemType="Action", StartDate=began_at, EndDate=_soon()
+        )
+        for item in history["AlarmHistoryItems"]:
+            data = json.loads(item["HistoryData"])
+            if data.get("actionState") == "Succeeded":
+                return
+            if data.get("actionState") == "Failed":
+                raise FailedError(
+                    f"{alarm} could not notify {topic_arn}: {data.get('error') or 'no reason'}; "
+                    "check that the topic exists, its policy, and the policy of its KMS key"
+                )
+        time.sleep(POLL_SECONDS)
+    raise FailedError(
+        f"the history of {alarm} shows no action after {DEADLINE_SECONDS} seconds; look at it with "
+        f"`aws cloudwatch describe-alarm-history --alarm-name {alarm}`"
+    )
+
+
+def _soon() -> datetime:
+    """Return a time after the present, because the clocks of AWS may be ahead."""
+    return datetime.now(tz=UTC) + timedelta(minutes=5)
+
+
+def _subscriptions(target: Target, topic_arn: str) -> Subscriptions:
+    """Return who gets the messages of a topic."""
+    access = target.access
+    client = access.session.client("sns", **access.client_options)
+    pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+    confirmed: list[str] = []
+    pending: list[str] = []
+    for page in pages:
+        for subscription in page["Subscriptions"]:
+            is_pending = subscription["SubscriptionArn"] == PENDING
+            (pending if is_pending else confirmed).append(subscription["Endpoint"])
+    return Subscriptions(sorted(confirmed), sorted(pending))
+
+
+def _nobody_message(topic_arn: str, subscriptions: Subscriptions) -> str:
+    """Return a message about a topic that nobody has subscribed to."""
+    if subscriptions.pending:
+        return (
+            f"the alarm has notified {topic_arn}, but nobody has confirmed: "
+            f"{', '.join(subscriptions.pending)} got a message with the link"
+        )
+    return (
+        f"the alarm has notified {topic_arn}, but nobody subscribes to it; add an address with "
+        "notifications.emails"
+    )
