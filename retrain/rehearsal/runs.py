@@ -188,7 +188,8 @@ def read_steps(logs: CloudWatchLogsClient, log_group: str, run_id: str | None) -
     start = None
     for event in sorted(events, key=lambda event: event["timestamp"]):
         record = _parse_record(event["message"])
-        if "step" in record and run_id in (None, record["runId"]):
+        # The functions that no run calls write records without a run.
+        if "step" in record and "runId" in record and run_id in (None, record["runId"]):
             start = event["timestamp"] if start is None else start
             steps.append(_step(record, (event["timestamp"] - start) / 1000))
     return steps

@@ -42,6 +42,13 @@ COMMENTED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def empty_caches():
+    """Forget what other tests have parsed. An execution writes into the parsed states."""
+    moto_parsing.parse.cache_clear()
+    moto_parsing._parse_part.cache_clear()  # noqa: SLF001 - only its cache
+
+
 def texts_of(document):
     """Return a definition as texts: with spaces, without, and with other spaces."""
     return [

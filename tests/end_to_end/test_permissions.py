@@ -69,6 +69,8 @@ WITHOUT_CALLS = {
     # (`test_closing.py`).
     "personalize:StopSolutionVersionCreation",
     "states:StartExecution",
+    # Only once an hour, by the schedule of the measurement. During the deployment root calls it.
+    "lambda:InvokeFunction",
     # Only for the age of a solution without campaigns, and for a campaign on trial.
     "personalize:ListSolutionVersions",
     "states:ListExecutions",
@@ -91,6 +93,7 @@ The role `""` is that of the state machine. The trust policies are one for each 
 
 IMPORT_DETAILS = ("personalize:DescribeDatasetImportJob", "personalize:ListTagsForResource")
 NEEDED_RARELY = {
+    ("model-age", ("lambda:InvokeFunction",)),
     ("begin-run", IMPORT_DETAILS[:1]),
     ("close-run", IMPORT_DETAILS[:1]),
     ("create-dataset-import-job", ("personalize:DescribeDatasetGroup",)),

@@ -25,7 +25,7 @@ def deployed(stack):
         Name.TRUNCATED_EXPORT,
         Name.WRONG_HEADER,
         Name.NOTHING_NEW,
-        Name.ABORTED_RUN,
+        # ABORTED_RUN takes 45 s, and test_closing.py proves the same.
         Name.FOREIGN_IMPORT,
         Name.REWRITTEN_EXPORT,
     ],
