@@ -83,7 +83,7 @@ benchmark: $(READY) ## replay good runs in virtual time: delays, transitions, ca
 requirements: $(READY) ## compile the requirements from their .in files and constraints.txt
 	@for name in requirements requirements-dev; do \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
-			--generate-hashes $$name.in -o $$name.txt || exit 1; \
+			--generate-hashes --no-strip-extras $$name.in -o $$name.txt || exit 1; \
 	done
 
 help: ## list the targets
