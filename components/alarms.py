@@ -233,7 +233,9 @@ def alarm_inputs(alarm: Alarm, watched: Watched, *, max_age_hours: float) -> dic
     metric = {
         "namespace": metric_namespace(alarm, watched),
         "metric_name": alarm.metric,
-        "dimensions": dimensions(alarm, watched),
+        # CloudWatch shows no dimensions if there are none, and an empty block would differ from
+        # that: each refresh would find a change.
+        "dimensions": dimensions(alarm, watched) or None,
     }
     if not alarm.is_age:
         statistic = {"statistic": alarm.statistic, "period": alarm.period_seconds}

@@ -88,7 +88,8 @@ def _points(inputs: Inputs, metrics: Metrics, end: float, count: int) -> Iterato
         called = re.fullmatch(r"FILL\((\w+), (\d+)\)", expression["expression"])
         assert called[1] == query["id"]
         metric, statistic, fill = query["metric"], query["metric"]["stat"], float(called[2])
-    key = (metric["namespace"], metric["metric_name"], frozenset(metric["dimensions"].items()))
+    dimensions = metric["dimensions"] or {}
+    key = (metric["namespace"], metric["metric_name"], frozenset(dimensions.items()))
     seconds = metric["period"]
     for place in range(count):
         value = metrics.statistic(key, statistic, end - place * seconds, seconds)
