@@ -50,7 +50,7 @@ def plan(
     endpoint_url: EndpointOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what a run would do now: imports, trainings, updates, and every problem.
+    """Print what a run would do now: imports, trainings, updates, and every problem.
 
     The code of the pipeline plans the run with your credentials. Nothing is changed. The settings
     are those of the stack's file, so the pipeline need not be deployed.
