@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +21,7 @@ from retrain.operator.errors import (
     code_of,
 )
 from retrain.operator.examined_pipeline import find_pipeline
-from retrain.operator.output import message_console, print_json, print_result
+from retrain.operator.output import message_console, print_json, print_result, result_console
 from retrain.operator.permissions import policy_of
 from retrain.operator.texts import count_text
 
@@ -80,7 +79,7 @@ def doctor(
                 "checks": [{"check": title, **row._asdict()} for title, row in findings],
             }
         )
-    elif Console().is_terminal:
+    elif result_console().is_terminal:
         _print_screen(findings)
     else:
         print_result("\n".join(_lines(findings)))
@@ -143,7 +142,7 @@ def _print_screen(findings: list[tuple[str, Finding]]) -> None:
 
     The terminal wraps the commands, so that they can be copied.
     """
-    console = Console(highlight=False)
+    console = result_console()
     last_title = ""
     for title, finding in findings:
         table = Table.grid(padding=(0, 1, 0, 0))
@@ -152,12 +151,12 @@ def _print_screen(findings: list[tuple[str, Finding]]) -> None:
         shown_title = "" if title == last_title else f"{title}: "
         symbol, colour = SYMBOLS[finding.level]
         table.add_row(Text(symbol, colour), Text.assemble((shown_title, "bold"), finding.text))
-        console.print(table)
+        print_result(table)
         if finding.fix and finding.level != "ok":
             console.print(Text(f"  {finding.fix}", "cyan"), soft_wrap=True)
         last_title = title
     console.print()
-    console.print(Text(_conclusion(findings)))
+    print_result(_conclusion(findings))
 
 
 def _conclusion(findings: list[tuple[str, Finding]]) -> str:

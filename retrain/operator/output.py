@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -17,18 +20,46 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+TRAILING_SPACES = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
+"""The spaces at the end of a line, also before the codes that end a colour."""
+UNLIMITED = 1_000_000
+"""The columns of an output that is no terminal. No line is as long as this."""
+
+
+def result_console() -> Console:
+    """Return the console for results, which go to stdout."""
+    return _console(is_stderr=False)
+
+
+def message_console() -> Console:
+    """Return the console for progress and messages, which go to stderr."""
+    return _console(is_stderr=True)
+
+
+def _console(*, is_stderr: bool) -> Console:
+    """Return a console that prints texts as they are. A file or a pipe has lines of any length.
+
+    Rich uses no colours if NO_COLOR is set, and none without a terminal unless FORCE_COLOR is set.
+    A pipe with FORCE_COLOR counts as a terminal only if COLUMNS says how wide it is.
+    """
+    make = partial(Console, stderr=is_stderr, markup=False, emoji=False, highlight=False)
+    console = make()
+    if console.is_terminal and (console.file.isatty() or "COLUMNS" in os.environ):
+        return console
+    colors: Literal["standard"] | None = "standard" if console.color_system else None
+    return make(force_terminal=False, color_system=colors, width=UNLIMITED)
+
 
 def print_result(result: RenderableType) -> None:
     """Print a result to stdout. A text is printed as it is, without markup."""
-    console = Console()
-    console.print(result, markup=False, highlight=False, soft_wrap=not _is_wrapped(console, result))
+    _print(result_console(), result)
 
 
 def print_lines(lines: Iterable[Text]) -> None:
     """Print lines to stdout. A terminal cuts the lines that are too long for it."""
-    console = Console()
+    console = result_console()
     for line in lines:
-        console.print(line, soft_wrap=not console.is_terminal, no_wrap=True, overflow="ellipsis")
+        console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def print_json(document: object) -> None:
@@ -41,41 +72,32 @@ def _iso(time: datetime) -> str:
     return time.isoformat()
 
 
-def message_console() -> Console:
-    """Return a console for progress and messages, which go to stderr.
-
-    Rich uses no colours if NO_COLOR is set, and neither colours nor bars without a terminal.
-    """
-    return Console(stderr=True)
-
-
 def print_message(message: RenderableType) -> None:
     """Print a message to stderr. A text is printed as it is, without markup."""
-    _print_message(message, end="\n")
+    _print(message_console(), message)
 
 
 def print_command(purpose: str, command: str) -> None:
     """Print a command to stderr on a line of its own, from which it can be copied."""
     print_message(f"{purpose}:")
-    message_console().print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+    message_console().print(f"  {command}", soft_wrap=True)
 
 
-def _print_message(message: RenderableType, *, end: str) -> None:
-    """Print a message to stderr, with these characters at its end."""
-    console = message_console()
-    is_soft = not _is_wrapped(console, message)
-    console.print(message, markup=False, highlight=False, soft_wrap=is_soft, end=end)
+def _print(console: Console, content: RenderableType, *, end: str = "\n") -> None:
+    """Print a text or a table, with these characters at its end.
 
-
-def _is_wrapped(console: Console, message: RenderableType) -> bool:
-    """Return True if lines that are too long are broken between words.
-
-    This happens only in a terminal, and not to a text with a command, which could not be copied
-    any more. Anything but a text, for example a table, is laid out by Rich.
+    A terminal breaks the lines of a text between words, but not if the text contains a command,
+    which could not be copied any more. Rich fills the cells of a table with spaces, which only a
+    terminal needs.
     """
-    if not isinstance(message, str | Text):
-        return True
-    return console.is_terminal and "`" not in str(message)
+    if isinstance(content, str | Text):
+        console.print(content, soft_wrap="`" in str(content), end=end)
+    elif not console.is_terminal:
+        with console.capture() as capture:
+            console.print(content, end=end)
+        console.file.write(TRAILING_SPACES.sub(r"\1", capture.get()))
+    else:
+        console.print(content, end=end)
 
 
 def confirm(question: str, *, yes: bool) -> bool:
@@ -87,6 +109,6 @@ def confirm(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise OperatorError(f"{question} nobody can answer without a terminal; add --yes")
-    _print_message(f"{question} [y/N]", end=" ")
+    _print(message_console(), f"{question} [y/N]", end=" ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

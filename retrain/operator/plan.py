@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from rich.console import Console, Group
-from rich.text import Text
+from rich.console import Group
 
 from functions import clock
 from functions.errors import RunRefused
@@ -13,7 +12,7 @@ from functions.executions import is_any_running
 from retrain.operator.errors import EXIT_FAILED
 from retrain.operator.examined_pipeline import find_pipeline
 from retrain.operator.function_clients import function_clients
-from retrain.operator.output import print_json, print_message, print_result
+from retrain.operator.output import print_json, print_message, print_result, result_console
 from retrain.operator.plan_document import plan_document
 from retrain.operator.plan_facts import read_facts
 from retrain.operator.plan_screen import conclusion_of, line_of, rows_of, table_of
@@ -124,9 +123,9 @@ def _print_screen(pipeline: ExaminedPipeline, document: PlanDocument, notes: lis
     """Print the plan as a table on a terminal, and as lines elsewhere."""
     home = pipeline.home
     header = f"{pipeline.source}, account {home.account}, {home.region}: a run now"
-    if Console().is_terminal:
+    if result_console().is_terminal:
         print_result(Group(header, *notes, "", table_of(rows_of(document)), ""))
-        print_result(Text(conclusion_of(document)))
+        print_result(conclusion_of(document))
     else:
         lines = [header, *notes, *map(line_of, rows_of(document)), conclusion_of(document)]
         print_result("\n".join(lines))

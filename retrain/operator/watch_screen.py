@@ -118,7 +118,7 @@ class Lines:
 
     def _print(self, now: datetime, text: str) -> None:
         line = f"{now.astimezone(UTC):%H:%M:%S} {text}"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)
 
 
 class Bars:

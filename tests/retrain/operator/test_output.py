@@ -1,14 +1,25 @@
 """Proves where results, messages and questions go."""
 
 import io
+import re
 import sys
 from datetime import UTC, datetime
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 
 from retrain.operator.errors import OperatorError
-from retrain.operator.output import confirm, print_command, print_json, print_message, print_result
+from retrain.operator.output import (
+    confirm,
+    print_command,
+    print_json,
+    print_lines,
+    print_message,
+    print_result,
+)
 
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LONG = " ".join(["[bold]movies[/bold]"] * 12)
 
 
@@ -16,6 +27,23 @@ def test_results_go_to_stdout_and_messages_to_stderr_as_they_are(capsys):
     print_result(LONG)
     print_message(LONG)
     assert capsys.readouterr() == (f"{LONG}\n", f"{LONG}\n"), "neither wrapped nor marked up"
+
+
+@pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}, {"COLUMNS": "40"}])
+def test_a_pipe_gets_lines_that_are_neither_cut_nor_wrapped_nor_padded(
+    monkeypatch, capsys, variables
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("version", Text("movies", "bold"))
+    table.add_row("imports", LONG)
+    print_result(table)
+    print_lines([Text(LONG)])
+    lines = ANSI.sub("", capsys.readouterr().out).splitlines()
+    assert lines == ["version  movies", f"imports  {LONG}", LONG], "and `[bold]` is no markup"
 
 
 def test_a_terminal_breaks_texts_between_words_but_no_commands(monkeypatch, capsys):
