@@ -12,6 +12,7 @@ from functions.executions import is_any_running
 from retrain.operator.errors import EXIT_FAILED
 from retrain.operator.examined_pipeline import find_pipeline
 from retrain.operator.function_clients import function_clients
+from retrain.operator.option_words import in_words_of_options
 from retrain.operator.output import print_json, print_message, print_result, result_console
 from retrain.operator.plan_document import plan_document
 from retrain.operator.plan_facts import read_facts
@@ -88,7 +89,7 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> PlanDocument:
         return {
             "outcome": "REFUSED",
             "reason": None,
-            "problems": refusal.problems,
+            "problems": [*map(in_words_of_options, refusal.problems)],
             "trials": [],
             "imports": [],
             "trainings": [],

@@ -17,6 +17,7 @@ from functions.planning.planned_imports import (
     imports_are_requested,
     imports_to_do,
 )
+from retrain.operator.option_words import FLAGS, in_words_of_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +89,7 @@ class PlanDocument(TypedDict):
     reason: str | None
     """Why the run would be skipped, or null."""
     problems: list[str]
-    """Why the run would be refused."""
+    """Why the run would be refused, as all messages in the words of the options."""
     trials: list[str]
     """The campaigns whose trials the run would finish before everything else."""
     imports: list[ImportStep]
@@ -106,7 +107,7 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
     document: PlanDocument = {
         "outcome": "REFUSED",
         "reason": None,
-        "problems": list(facts.problems),
+        "problems": [*map(in_words_of_options, facts.problems)],
         "trials": [trial["campaign"]["campaignArn"] for trial in facts.trials["campaigns"]],
         "imports": [],
         "trainings": [],
@@ -123,13 +124,13 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
     return {
         **document,
         "outcome": "SKIPPED" if plan["skipped"] else "RUN",
-        "reason": plan["skipped"],
+        "reason": plan["skipped"] and in_words_of_options(plan["skipped"]),
         "imports": [
             _import_step(situation, plan, dataset) for dataset in situation.settings["datasets"]
         ],
         "trainings": trainings,
         "expectedCost": sum(costs) if costs else None,
-        "warnings": [*document["warnings"], *plan["warnings"]],
+        "warnings": [*document["warnings"], *map(in_words_of_options, plan["warnings"])],
     }
 
 
@@ -264,7 +265,8 @@ def _training_decision(
     if version:
         reason = "its newest version has learned the present imports"
         return _Decision("keep", reason, version.arn)
-    return _Decision("keep", plan["skipped"] or "it has nothing new to learn")
+    reason = plan["skipped"] or "it has nothing new to learn"
+    return _Decision("keep", in_words_of_options(reason))
 
 
 def _reason_to_train(situation: Situation) -> str:
@@ -277,7 +279,7 @@ def _reason_to_train(situation: Situation) -> str:
     if requested_by == "events":
         return "an event tracker or the API has sent records since the last training"
     if requested_by:
-        return f"{requested_by} asks for it"
+        return f"{FLAGS.get(requested_by, requested_by)} asks for it"
     return "no version of a run has learned the present imports"
 
 
@@ -286,7 +288,7 @@ def _reasons_to_hold(situation: Situation) -> Iterator[str]:
     if needs_training(situation):
         for guard in GUARDS:
             if guard.verdict == "HOLD":
-                yield from guard.check(situation)
+                yield from map(in_words_of_options, guard.check(situation))
 
 
 def _campaigns(situation: Situation) -> Sequence[str]:

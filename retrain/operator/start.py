@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
@@ -13,6 +12,7 @@ from functions.execution_input import input_problems
 from functions.overlap import LONGEST_OVERLAP
 from functions.resume import resumed_run
 from retrain.operator.errors import EXIT_FAILED, OperatorError
+from retrain.operator.option_words import in_words_of_options
 from retrain.operator.output import confirm, print_command, print_json, print_message, print_result
 from retrain.operator.runs import Execution, running_executions
 from retrain.operator.texts import duration_text, time_text
@@ -23,20 +23,6 @@ if TYPE_CHECKING:
 
     from functions.contract import ConfiguredRun, Request
     from retrain.operator.target import Target
-
-FLAGS = {
-    "skipImport": "--skip-import",
-    "trainingMode": "--training-mode",
-    "force": "--force",
-    "dryRun": "--dry-run",
-    "datasets": "--dataset",
-    "solutions": "--solution",
-    "exportDate": "--export-date",
-    "resume": "--resume",
-}
-"""Key of the input -> the option that sets it."""
-CAMEL_CASE = re.compile(r"\b(skipImport|trainingMode|dryRun|exportDate)\b")
-"""The keys that are no words of English, so that a message means the key."""
 
 
 def start(
@@ -85,14 +71,7 @@ def _check(target: Target, request: Request) -> None:
         except RunRefused as error:
             problems = [str(error).partition("\n")[2].strip()]
     if problems:
-        raise OperatorError("\n".join(map(_in_words_of_options, problems)))
-
-
-def _in_words_of_options(problem: str) -> str:
-    """Return a message about the input of an execution with options instead of keys."""
-    key, colon, rest = problem.partition(": ")
-    rest = CAMEL_CASE.sub(lambda match: FLAGS[match[0]], rest)
-    return f"{FLAGS.get(key, key)}{colon}{rest}"
+        raise OperatorError("\n".join(map(in_words_of_options, problems)))
 
 
 def _execution_arn(target: Target, name: str) -> str:

@@ -121,7 +121,7 @@ LEARNED = {**IMPORTED, "trained_versions": {SOLUTION: [trained_version()]}}
             {**LEARNED, "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)}},
             ("keep", "its newest version has learned the present imports"),
         ),
-        ({"trainingMode": "FULL"}, LEARNED, ("train", "trainingMode asks for it")),
+        ({"trainingMode": "FULL"}, LEARNED, ("train", "--training-mode asks for it")),
         (
             {},
             {

@@ -1,0 +1,39 @@
+"""Writes messages about the input of a run in the words of the command line's options."""
+
+from __future__ import annotations
+
+import re
+
+FLAGS = {
+    "skipImport": "--skip-import",
+    "trainingMode": "--training-mode",
+    "force": "--force",
+    "dryRun": "--dry-run",
+    "datasets": "--dataset",
+    "solutions": "--solution",
+    "exportDate": "--export-date",
+    "resume": "--resume",
+}
+"""Key of the input -> the option that sets it."""
+NAMED_KEY = re.compile(
+    r"\b(skipImport|dryRun|exportDate)\b|(?<=\bwith )(the key datasets|trainingMode|force)\b|"
+    r"(?<=\bwithout )(resume)\b"
+)
+"""The keys that a message cannot mean as words of English, or as keys of the config."""
+LISTED_KEYS = re.compile(r"(?<=, so )[\w, ]+(?= would have no effect)")
+DAY = re.compile(r'\bthe input \{"exportDate": "([^"]+)"\}')
+EMPTY_INPUT = "with {}"
+
+
+def in_words_of_options(message: str) -> str:
+    """Return a message about the input of a run with options instead of keys."""
+    key, colon, rest = message.partition(": ")
+    text = f"{FLAGS.get(key, key)}{colon}{rest}"
+    text = DAY.sub(r"--export-date \1", text).replace(EMPTY_INPUT, "without options")
+    text = LISTED_KEYS.sub(lambda found: ", ".join(map(_flag, found[0].split(", "))), text)
+    return NAMED_KEY.sub(lambda found: _flag(found[0]), text)
+
+
+def _flag(words: str) -> str:
+    """Return the option of a key, or the words if no option sets it."""
+    return FLAGS.get(words.removeprefix("the key "), words)

@@ -1,0 +1,32 @@
+"""Proves that messages about the input of a run name the options of the commands."""
+
+import pytest
+
+from retrain.operator.option_words import in_words_of_options
+
+MESSAGES = {
+    "to train anyway, start a run with force": "to train anyway, start a run with --force",
+    "datasets.items: stale, or start a run with skipImport to train without an import": (
+        "datasets.items: stale, or start a run with --skip-import to train without an import"
+    ),
+    "movies: trainingMode UPDATE needs data; start a run with trainingMode FULL": (
+        "movies: trainingMode UPDATE needs data; start a run with --training-mode FULL"
+    ),
+    "start a run with {}, which imports it": "start a run without options, which imports it",
+    'append it: run with the input {"exportDate": "2026-11-22"}, or wait': (
+        "append it: run with --export-date 2026-11-22, or wait"
+    ),
+    "choose the datasets with the key datasets": "choose the datasets with --dataset",
+    "resume: the run goes on with its first input, so trigger, force would have no effect": (
+        "--resume: the run goes on with its first input, so trigger, --force would have no effect"
+    ),
+    "start a new run without resume, or use exportDate": (
+        "start a new run without --resume, or use --export-date"
+    ),
+    "a solution of the datasets force": "a solution of the datasets force",
+}
+
+
+@pytest.mark.parametrize(("message", "text"), MESSAGES.items())
+def test_a_message_names_the_options(message, text):
+    assert in_words_of_options(message) == text, "an input is a matter of the state machine"
