@@ -16,7 +16,8 @@ def handler(event: ConfiguredRun, _context: object) -> BegunRun:
     """Return the document with the run, and with whether it may begin.
 
     Raises:
-        RunRefused: the input of the execution is wrong, or its run cannot be resumed.
+        RunRefused: the input of the execution is wrong, its run cannot be resumed, or it has waited
+            too long for an older run.
     """
     run = _requested_run(event)
     return log_begin({**event, "run": run, "begin": begin(stepfunctions(), event["settings"], run)})

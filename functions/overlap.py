@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import clock
+from .errors import RunRefused
 from .executions import (
     DATE,
     WITHOUT_SUCCESS,
@@ -43,6 +44,9 @@ def begin(client: SFNClient, settings: Settings, run: Run) -> Begin:
 
     The list of executions may be `settleSeconds / 2` behind, so no run begins earlier. A dry run
     writes nothing, so it does not wait.
+
+    Raises:
+        RunRefused: the run has waited too long, and no other run imports its exports.
     """
     if run["request"].get("dryRun"):
         return GO
@@ -66,19 +70,21 @@ def _begin_after(client: SFNClient, settings: Settings, run: Run, older: Sequenc
     if run["trigger"] != "export":
         longest = min(timedelta(seconds=settings["cadenceSeconds"] / 2), longest)
     if waited >= longest:
-        return _skipped(
+        reason = (
             f"{oldest}, an older run, is still running, and this run has waited for "
             f"{longest / timedelta(hours=1):g} hours; {_way_out(settings, run)}; if the older run "
             "hangs, stop it"
         )
+        if _has_exports_of_a_day(settings, run):
+            raise RunRefused([reason])
+        return _skipped(reason)
     pause = max(_half_settled(settings), min(waited * PAUSE_SHARE, LONGEST_PAUSE))
     return _wait(min(pause, longest - waited), f"{oldest}, an older run, is still running")
 
 
 def _way_out(settings: Settings, run: Run) -> str:
-    """Return which run does the work of a run that is skipped because it has waited too long."""
-    has_days = any(DATE in dataset["dataLocation"] for dataset in settings["datasets"])
-    if run["trigger"] == "export" and has_days:
+    """Return which run does the work of a run that has waited too long."""
+    if _has_exports_of_a_day(settings, run):
         day = export_day(run)
         return (
             f"no other run imports the exports of {day}; if no later export has replaced them, "
@@ -87,6 +93,12 @@ def _way_out(settings: Settings, run: Run) -> str:
     if run["trigger"] == "approval":
         return "the next run deploys the version if it is still the newest"
     return "the next run imports and trains what is new"
+
+
+def _has_exports_of_a_day(settings: Settings, run: Run) -> bool:
+    """Return True if ready markers have started the run, and each day has exports of its own."""
+    has_days = any(DATE in dataset["dataLocation"] for dataset in settings["datasets"])
+    return run["trigger"] == "export" and has_days
 
 
 def _is_duplicate(client: SFNClient, run: Run, execution_arn: str) -> bool:
