@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..executions import DATE, day_of
 from ..personalize.statuses import cannot_succeed
-from ..personalize.tags import BYTES, CONFIRMED, COUNTED, FIRST_LEVEL, PLANNED, RUN
+from ..personalize.tags import BYTES, CONFIRMED, COUNTED, DAY, FIRST_LEVEL, PLANNED, RUN
 from .planned_imports import has_export_date
 from .world import newest_active
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
 
+    from ..workflow_settings import DatasetSettings, Tags
     from .situation import Situation
 
 MAX_INCREMENTAL_BYTES = 10**9
@@ -33,7 +34,7 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     back an earlier day with `exportDate`.
     """
     dataset, run = situation.dataset, situation.run
-    if dataset["importMode"] != "FULL" or not _location_has_date(situation):
+    if dataset["importMode"] != "FULL" or DATE not in _configured(situation)["dataLocation"]:
         return
     if has_export_date(situation):
         return
@@ -47,13 +48,10 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
         )
 
 
-def _location_has_date(situation: Situation) -> bool:
-    """Return True if the configured location contains `{date}`.
-
-    In the location of the selected dataset, `{date}` was already replaced by the day of the run.
-    """
-    return any(
-        DATE in configured["dataLocation"]
+def _configured(situation: Situation) -> DatasetSettings:
+    """Return the settings of the selected dataset with `{date}`, which the day has not replaced."""
+    return next(
+        configured
         for configured in situation.settings["datasets"]
         if configured["type"] == situation.dataset["type"]
     )
@@ -88,8 +86,9 @@ def truncated_export(situation: Situation) -> Iterator[str]:
 def export_not_ready(situation: Situation) -> Iterator[str]:
     """Yield a message for a ready marker that is missing or too old.
 
-    The marker must have been written after all objects, and after the last import began, unless a
-    person brings back an earlier export with `exportDate`.
+    The marker must have been written after all objects. A marker that is the same object for every
+    run must also have been written after the last import began, unless a person brings back an
+    earlier export with `exportDate`.
     """
     export, marker = situation.export, situation.dataset["readyMarker"]
     if marker is None or export.read_error:
@@ -102,8 +101,9 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
         return
     written_at = export.marker_written_at
     last_import = newest_active(_import_jobs(situation))
+    is_dated = DATE in str(_configured(situation)["readyMarker"])
     is_old = last_import is not None and written_at <= last_import["creationDateTime"]
-    if last_import and is_old and not has_export_date(situation):
+    if last_import and is_old and not is_dated and not has_export_date(situation):
         yield (
             f"the ready marker {marker} was written at "
             f"{written_at.isoformat(timespec='seconds')}, before the last import at "
@@ -130,12 +130,18 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
     if old_keys := _keys_older_than_last_import(situation):
+        day = dataset["day"]
+        last_import = f"the last import of {day}" if day else "the last import"
+        way_out = (
+            "write new rows to the location of a later day"
+            if day
+            else "write each export to a new location, for example "
+            "'s3://bucket/interactions/{date}/'"
+        )
         yield (
             f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older than "
-            f"the last import, for example {old_keys[0]}, and would be appended again; "
-            "write each export to a new location, for example "
-            "'s3://bucket/interactions/{date}/', or start a run with skipImport to train "
-            "without an import"
+            f"{last_import}, for example {old_keys[0]}, and would be appended again; {way_out}, or "
+            "start a run with skipImport to train without an import"
         )
     if export.size > MAX_INCREMENTAL_BYTES:
         yield (
@@ -150,14 +156,14 @@ def _keys_older_than_last_import(situation: Situation) -> list[str]:
 
     An import that is still running counts as the last import, because it may succeed. An import
     that was not confirmed does not count, because the export has to be imported again. The export
-    of a day has a location of its own, so it may be older than the last import.
+    of a day has a location of its own, so only the imports of this day count.
     """
-    if situation.dataset["day"]:
-        return []
     import_times = [
         job["creationDateTime"]
         for job in _import_jobs(situation)
-        if not cannot_succeed(job["status"]) and not _is_unconfirmed(situation, job)
+        if not cannot_succeed(job["status"])
+        and not _is_unconfirmed(situation, job)
+        and situation.dataset["day"] in (None, _tags(situation, job).get(DAY))
     ]
     if not import_times:
         return []
@@ -167,8 +173,13 @@ def _keys_older_than_last_import(situation: Situation) -> list[str]:
 
 def _is_unconfirmed(situation: Situation, job: DatasetImportJobSummaryTypeDef) -> bool:
     """Return True if a run created the job and did not confirm it, because the export changed."""
-    tags = situation.world.import_tags.get(job["datasetImportJobArn"], {})
+    tags = _tags(situation, job)
     return PLANNED in tags and tags.get(CONFIRMED) != tags[PLANNED]
+
+
+def _tags(situation: Situation, job: DatasetImportJobSummaryTypeDef) -> Tags:
+    """Return the tags of an import job of the selected dataset."""
+    return situation.world.import_tags.get(job["datasetImportJobArn"], {})
 
 
 def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:

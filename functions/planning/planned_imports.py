@@ -109,13 +109,15 @@ def awaits_marker(situation: Situation) -> bool:
 
 
 def _has_later_day(situation: Situation) -> bool:
-    """Return True if the selected dataset holds the export of a later day than the ready one.
+    """Return True if ready markers start runs, and the dataset holds a later day than the run's.
 
-    The event about a ready marker may come late. A FULL import of its export would replace newer
-    data.
+    The event about a ready marker may come late. In another time zone, the export of the next day
+    may be ready before the schedule fires. A FULL import of the run's day would replace newer data.
+    A person may bring back an earlier day with `exportDate`.
     """
-    day = situation.run["request"].get("day")
-    if day is None or situation.dataset["importMode"] != "FULL":
+    day, request = situation.dataset["day"], situation.run["request"]
+    is_relevant = situation.settings.get("triggerOnExport") and "exportDate" not in request
+    if day is None or not is_relevant or situation.dataset["importMode"] != "FULL":
         return False
     newest_tags = situation.world.tags_of_newest_import(situation.dataset["datasetArn"])
     return newest_tags.get(DAY, "") > day

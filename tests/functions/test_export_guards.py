@@ -181,6 +181,13 @@ def test_objects_that_were_imported_before_are_found():
     ]
 
 
+def test_only_the_imports_of_a_day_count_for_the_objects_of_this_day():
+    """An export of a day may be older than the import of another day."""
+    dated = {**INCREMENTAL, "day": "2026-11-22"}
+    old = s3_object(key="old.csv", modified_at=ago(100))
+    assert appending(NEW, old, dataset=dated) == []
+
+
 def test_a_running_import_counts_as_the_last_import():
     running = import_summary(status="CREATE IN_PROGRESS", creationDateTime=ago(1))
     (message,) = appending(NEW, jobs=[running, import_summary()])

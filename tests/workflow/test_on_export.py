@@ -227,16 +227,66 @@ def test_a_day_that_has_begun_in_another_time_zone_is_imported():
         assert [outcomes(run)["interactions"] for run in executions(pipeline)] == ["IMPORTED"]
 
 
-def test_a_run_that_has_waited_in_vain_says_how_to_import_its_export():
+def test_a_run_that_has_waited_in_vain_fails_and_says_how_to_import_its_export():
     with deployed("interactions") as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
         pipeline.start()
         pipeline.sleep(600)
         write(pipeline, "interactions", DAY)
         marker_event(pipeline, "interactions", DAY)
-        (skipped,) = executions(pipeline)
+        (failed,) = executions(pipeline)
+    (problem,) = problems_of(failed)
     assert (
         "this run has waited for 24 hours; no other run imports the exports of 2026-11-22; if no "
         'later export has replaced them, start a run with {"exportDate": "2026-11-22"}; if the '
         "older run hangs, stop it"
-    ) in skip_reason(skipped)
+    ) in problem
+
+
+def test_full_exports_whose_markers_come_together_are_each_imported():
+    """The second marker is older than the first import."""
+    with deployed("interactions") as pipeline:
+        for number, day in enumerate((DAY, NEXT_DAY)):
+            write(pipeline, "interactions", day, shift=number)
+            marker_event(pipeline, "interactions", day)
+        assert [report(run)["status"] for run in executions(pipeline)] == ["DEPLOYED", "DEPLOYED"]
+        assert sources(pipeline) == [f"{DAY}/interactions.csv", f"{NEXT_DAY}/interactions.csv"]
+
+
+def test_a_file_that_is_added_to_an_appended_day_does_not_append_the_day_again():
+    days = MOVIES.with_datasets(
+        "interactions",
+        data_location="s3://exports/{date}/",
+        ready_marker="s3://exports/ready/{date}",
+        import_mode="INCREMENTAL",
+    )
+    event = {"bucket": "exports", "key": f"ready/{DAY}"}
+    with deployed("interactions") as pipeline:
+        pipeline.group = days.with_options(**WITH_TRIGGER)
+        for file in ("1.csv", "2.csv"):
+            pipeline.bucket.put(f"{DAY}/{file}", interactions())
+            pipeline.bucket.put(event["key"], b"")
+            start_on_export.handler({"stateMachineArn": pipeline.machine.arn, **event}, None)
+            pipeline.sleep(6 * 3600)
+        assert sources(pipeline) == [f"{DAY}/"]
+        refused = next(run for run in executions(pipeline) if run.status == "FAILED")
+    assert problems_of(refused) == [
+        (
+            f"datasets.interactions: 1 of 2 objects at s3://exports/{DAY}/ are older than the last "
+            f"import of {DAY}, for example {DAY}/1.csv, and would be appended again; write new "
+            "rows to the location of a later day, or start a run with skipImport to train without "
+            "an import"
+        )
+    ]
+
+
+def test_a_schedule_in_the_evening_does_not_replace_the_export_of_the_next_day():
+    """East of UTC, the next day has begun."""
+    with deployed("interactions") as pipeline:
+        write(pipeline, "interactions", "2026-11-29")
+        write(pipeline, "interactions", "2026-11-30", shift=1)
+        marker_event(pipeline, "interactions", "2026-11-30")
+        executions(pipeline)
+        evening = pipeline.run(scheduledTime="2026-11-29T23:00:00Z")
+        assert sources(pipeline) == ["2026-11-30/interactions.csv"]
+    assert report(evening)["status"] == "SKIPPED"
