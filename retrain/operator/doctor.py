@@ -10,7 +10,7 @@ from rich.text import Text
 
 from functions import clock
 from retrain.operator.checks import account as account_checks
-from retrain.operator.checks import data, operation, reading
+from retrain.operator.checks import data, operation, quotas, reading
 from retrain.operator.checks.findings import Account, Check, Finding
 from retrain.operator.errors import (
     AWS_ERRORS,
@@ -49,7 +49,7 @@ CHECKS = (
     Check("automatic deployment", data.check_sync),
     Check("probes", data.check_probes),
     Check("tags", data.check_tags),
-    Check("quotas", operation.check_quotas),
+    Check("quotas", quotas.check_quotas),
     Check("events of the exports", operation.check_export_events),
     Check("deployment", operation.check_deployment),
     Check("schedule", operation.check_schedule),

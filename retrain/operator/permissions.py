@@ -88,7 +88,11 @@ COMMANDS: Mapping[str, Grants] = {
     "doctor": merged(
         PLAN,
         {
-            "any": ("cloudwatch:DescribeAlarms", "scheduler:ListSchedules"),
+            "any": (
+                *("cloudwatch:DescribeAlarms", "personalize:ListCampaigns"),
+                *("personalize:ListSolutions", "scheduler:ListSchedules"),
+                "servicequotas:ListServiceQuotas",
+            ),
             "schedules": ("scheduler:GetSchedule",),
             "export buckets": ("s3:GetBucketNotification", "s3:GetBucketPolicy"),
             "KMS keys": ("kms:GetKeyPolicy",),

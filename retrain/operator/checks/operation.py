@@ -11,8 +11,6 @@ from zoneinfo import ZoneInfo
 
 from components.rules import rates
 from functions.exports import split_location
-from functions.personalize.lists import PAGE_SIZE, read_pages
-from functions.personalize.statuses import is_running
 from functions.workflow_settings import pipeline_name
 from retrain.operator.checks.findings import Finding
 from retrain.operator.runs import RUNNING, SUCCEEDED, executions
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from retrain.operator.checks.findings import Account
     from retrain.operator.target import Target
 
-MAX_RUNNING_IMPORTS, MAX_RUNNING_TRAININGS = 5, 20
-"""The quotas of a region, of which AWS can raise only the second:
-https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 UP = "pulumi up --stack {}"
 
 
@@ -141,34 +136,6 @@ def check_alarms(account: Account) -> Iterator[Finding]:
         yield Finding("warn", f"no alarm watches {name}", _up(account))
     elif not ringing:
         yield Finding("ok", f"{count_text(len(alarms), 'alarm')}, none in ALARM")
-
-
-def check_quotas(account: Account) -> Iterator[Finding]:
-    """Find out whether the running jobs of the region leave room for a run."""
-    client = account.access.personalize
-    settings = account.pipeline.settings
-    imports = read_pages(
-        client.get_paginator("list_dataset_import_jobs").paginate(PaginationConfig=PAGE_SIZE),
-        lambda page: [row["status"] for row in page["datasetImportJobs"]],
-    )
-    versions = read_pages(
-        client.get_paginator("list_solution_versions").paginate(PaginationConfig=PAGE_SIZE),
-        lambda page: [row["status"] for row in page["solutionVersions"]],
-    )
-    for listed, noun, quota, needed in (
-        (imports, "import", MAX_RUNNING_IMPORTS, len(settings["datasets"])),
-        (versions, "training", MAX_RUNNING_TRAININGS, len(settings["solutions"])),
-    ):
-        number = sum(map(is_running, listed.items))
-        jobs = f"{number} of {quota} {noun}s of the region are running"
-        if not listed.is_complete:
-            text = f"the list of {noun}s is too long to be counted"
-            yield Finding("warn", text, "nothing; a run waits for free slots")
-        elif number + needed > quota:
-            text = f"{jobs}, and a run needs {needed}"
-            yield Finding("warn", text, "nothing; a run waits until others have ended")
-        else:
-            yield Finding("ok", jobs)
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:

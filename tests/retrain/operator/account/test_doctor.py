@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from functions.planning.guards import GUARDS
-from retrain.operator.checks import account, data, operation
+from retrain.operator.checks import account, data, operation, quotas
 from retrain.operator.checks.findings import Check
 from retrain.operator.errors import OperatorError
 from retrain.operator.function_clients import CACHED_CLIENTS
@@ -56,7 +56,7 @@ def test_an_account_that_lacks_only_the_deployment_is_ok(run):
     assert lines[0] == "ok: account and region: arn:aws:iam::123456789012:root, region eu-west-1"
     assert [line for line in lines[:-3] if not line.startswith("ok: ")] == []
     assert lines[-3].startswith("warn: deployment: the deployed pipeline was not found: the Pulumi")
-    assert lines[-2:] == ["  pulumi up --stack dev", "No problems, 1 warning, 18 ok."]
+    assert lines[-2:] == ["  pulumi up --stack dev", "No problems, 1 warning, 19 ok."]
 
 
 def test_a_deployed_pipeline_has_a_schedule_and_a_last_run(run, films, install_pulumi):
@@ -93,7 +93,7 @@ def test_a_terminal_gets_symbols_and_commands_to_copy(run, project_dir, monkeypa
         "✗ exports: datasets.items: there is no object at s3://movies-exports/none.csv"
     )
     assert lines[position + 1] == "  check dataLocation and the job that writes the export"
-    assert lines[-1] == "1 problem to mend before a run can succeed, 1 warning, 17 ok."
+    assert lines[-1] == "1 problem to mend before a run can succeed, 1 warning, 18 ok."
 
 
 @pytest.fixture
@@ -355,20 +355,22 @@ def test_an_alarm_that_rings_is_a_problem(findings, films, emulator, monkeypatch
 
 
 def test_too_few_free_slots_are_a_warning(findings, monkeypatch):
-    monkeypatch.setattr(operation, "MAX_RUNNING_IMPORTS", 2)
-    imports, trainings = findings("quotas")
+    monkeypatch.setattr(quotas, "MAX_RUNNING_IMPORTS", 2)
+    imports, trainings, group = findings("quotas")
     assert imports == (
         "warn",
         "0 of 2 imports of the region are running, and a run needs 3",
         "nothing; a run waits until others have ended",
     )
-    assert trainings == ("ok", "0 of 20 trainings of the region are running", None)
+    default = "(AWS's default quota)"
+    assert trainings == ("ok", f"0 of 20 trainings of the region are running {default}", None)
+    assert group == ("ok", f"movies has 1 of 10 solutions and 1 of 5 campaigns {default}", None)
 
 
 def test_lists_that_are_too_long_are_not_counted(findings, monkeypatch):
-    read_pages = operation.read_pages
+    read_pages = quotas.read_pages
     monkeypatch.setattr(
-        operation, "read_pages", lambda *rest: read_pages(*rest)._replace(is_complete=False)
+        quotas, "read_pages", lambda *rest: read_pages(*rest)._replace(is_complete=False)
     )
     assert findings("quotas")[0][1] == "the list of imports is too long to be counted"
 
