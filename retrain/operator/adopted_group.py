@@ -10,13 +10,15 @@ from botocore.exceptions import ClientError
 from components.rules.arns import DATASET_GROUP, arn_error, dataset_kind, parse_arn
 from functions.personalize.campaigns import follows_newest
 from functions.personalize.import_lists import import_jobs, newest_import
+from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
+from functions.personalize.tags import tags_of
 from functions.personalize.versions import versions
 from functions.planning.world import newest_active
 from retrain.operator.errors import DENIED_CODES, OperatorError, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -39,6 +41,7 @@ class LastImport(NamedTuple):
 
     location: str
     role_arn: str
+    """Its role, or "" if only runs of a pipeline have used the role."""
     mode: str
     ended_at: datetime
 
@@ -151,30 +154,52 @@ def _read_datasets(client: PersonalizeClient, group_arn: str) -> list[AdoptedDat
     """Return the datasets of a group in the order of the config's keys."""
     pages = client.get_paginator("list_datasets").paginate(datasetGroupArn=group_arn)
     arns = [dataset["datasetArn"] for page in pages for dataset in page["datasets"]]
-    datasets = []
-    for key in DATASET_KEYS:
-        pattern = dataset_kind(key).pattern
-        for arn in arns:
-            if pattern.fullmatch(arn):
-                newest = newest_import(import_jobs(client, arn).items)
-                last_import = (
-                    _last_import(
-                        client.describe_dataset_import_job(
-                            datasetImportJobArn=newest["datasetImportJobArn"]
-                        )["datasetImportJob"]
-                    )
-                    if newest
-                    else None
-                )
-                datasets.append(AdoptedDataset(key, arn, last_import))
-    return datasets
+    keys = {
+        arn: key for key in DATASET_KEYS for arn in arns if dataset_kind(key).pattern.fullmatch(arn)
+    }
+    imports = {arn: _first_and_last_import(client, arn) for arn in keys}
+    roles = _roles_of_people(client, [job for jobs in imports.values() for job in jobs])
+    return [
+        AdoptedDataset(key, arn, _last_import(imports[arn][-1], roles) if imports[arn] else None)
+        for arn, key in keys.items()
+    ]
 
 
-def _last_import(job: DatasetImportJobTypeDef) -> LastImport:
-    """Return what the next import can take over from an import job."""
+def _first_and_last_import(
+    client: PersonalizeClient, dataset_arn: str
+) -> list[DatasetImportJobTypeDef]:
+    """Return the oldest and the newest import job of a dataset that succeeded, if there are any."""
+    jobs = [job for job in import_jobs(client, dataset_arn).items if is_active(job["status"])]
+    ends = (jobs[-1], newest_import(jobs)) if jobs else ()
+    return [
+        client.describe_dataset_import_job(datasetImportJobArn=job["datasetImportJobArn"])[
+            "datasetImportJob"
+        ]
+        for job in ends
+        if job
+    ]
+
+
+def _roles_of_people(
+    client: PersonalizeClient, jobs: Iterable[DatasetImportJobTypeDef]
+) -> Collection[str]:
+    """Return the roles of the import jobs that no run of a pipeline has created.
+
+    A pipeline may have created the role of its import jobs, which goes when its stack does.
+    """
+    return {
+        job["roleArn"]
+        for job in jobs
+        if "roleArn" in job and not created_by_any_run(tags_of(client, job["datasetImportJobArn"]))
+    }
+
+
+def _last_import(job: DatasetImportJobTypeDef, roles: Collection[str]) -> LastImport:
+    """Return what the next import can take over from an import job, with one of these roles."""
+    role_arn = job.get("roleArn", "")
     return LastImport(
         location=job["dataSource"].get("dataLocation", ""),
-        role_arn=job.get("roleArn", ""),
+        role_arn=role_arn if role_arn in roles else "",
         mode=job.get("importMode", "FULL"),
         ended_at=job["lastUpdatedDateTime"],
     )

@@ -75,7 +75,10 @@ COMMANDS: Mapping[str, Grants] = {
             "personalize:ListSolutions",
         ),
         "dataset groups": ("personalize:DescribeDatasetGroup",),
-        "all import jobs": ("personalize:DescribeDatasetImportJob",),
+        "all import jobs": (
+            "personalize:DescribeDatasetImportJob",
+            "personalize:ListTagsForResource",
+        ),
         "solutions": ("personalize:DescribeSolution",),
         "solution versions": (
             "personalize:DescribeSolutionVersion",

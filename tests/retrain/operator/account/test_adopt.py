@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 
 import settings
 from emulator.deployer.configuration import read_project
+from functions.personalize.tags import api_tags
 from retrain.operator.access import Access
 from retrain.rehearsal.data.exports import policy_document
 from retrain.rehearsal.data.resources import wait_until_active
@@ -74,6 +75,24 @@ def test_the_file_can_be_deployed(run, project_dir, emulator):
     (project_dir / "Pulumi.yaml").write_text(f"{project_file}\nmain: {ROOT}\n")
     stack = deploy_stack(emulator, "prod", project_dir)
     assert stack.output("import_role_arn").endswith(":role/rehearsal-import-movies")
+
+
+def test_a_role_that_only_runs_have_used_is_left_out(run, project_dir, personalize):
+    jobs = [
+        job["datasetImportJobArn"]
+        for dataset in (INTERACTIONS, ITEMS, USERS)
+        for job in personalize.list_dataset_import_jobs(datasetArn=dataset)["datasetImportJobs"]
+    ]
+    roles = []
+    for of_runs in (jobs, jobs[1:]):
+        for arn in of_runs:
+            personalize.tag_resource(resourceArn=arn, tags=api_tags({"retraining-run": "1"}))
+        assert adopted(run, GROUP, "prod", "--force").code == 0
+        roles.append(config_of(project_dir).get("importRoleArn"))
+        for arn in of_runs:
+            personalize.untag_resource(resourceArn=arn, tagKeys=["retraining-run"])
+    by_hand = "arn:aws:iam::123456789012:role/rehearsal-import-movies"
+    assert roles == [None, by_hand], "a destroyed stack takes the role with it that it created"
 
 
 def test_the_screen_says_what_is_in_the_file_and_what_comes_next(run, emulator):
