@@ -113,8 +113,8 @@ def parse(
     `aws:region` of the stack, and `secrets` are the keys whose values are encrypted. Without
     `today`, a cron whose years are in the past is no problem.
 
-    Raises SettingsError for everything that cannot be read, and for the rules in
-    `components/rules/pipeline.py` that the rest breaks.
+    Raises SettingsError with a message for each setting that cannot be read, or that breaks a rule
+    in `components/rules/pipeline.py`.
     """
     config_read = read_config(config, secrets)
     _raise_if_any_problem(stack, _with_project(project, all_problems(config_read, region, today)))
@@ -312,7 +312,7 @@ def _dataclass_reader(cls: type, converter: cattrs.Converter) -> Reader:
 
 
 def _copied(value: object) -> object:
-    """Return a deep copy of the mappings and lists. Other values, also outputs, are not copied."""
+    """Return a deep copy of the mappings and lists. Outputs and other values are not copied."""
     if isinstance(value, dict):
         return {key: _copied(element) for key, element in value.items()}
     if isinstance(value, list):

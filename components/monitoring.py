@@ -230,7 +230,7 @@ class Monitoring(pulumi.ComponentResource):
         )
         return aws.cloudwatch.CompositeAlarm(
             f"{name}-{UNHEALTHY}",
-            # Pulumi does not complete this name, and two alarms cannot have the same name.
+            # Pulumi adds no random suffix to this name, and two alarms cannot have the same name.
             alarm_name=pulumi.Output.concat(args.unique_name, "-", UNHEALTHY),
             alarm_rule=rule,
             alarm_description=UNHEALTHY_DESCRIPTION,

@@ -1,8 +1,9 @@
 """Computes the largest sizes that a pipeline can reach, and refuses what AWS does not allow.
 
-AWS refuses a policy that is too long only after other resources were created, and ends a run whose
-state or history is too large in its middle, where no state can catch it. The sizes depend on the
-numbers of solutions and campaigns and on the lengths of their names, so they are known at preview.
+AWS refuses a policy that is too long, but only after other resources were created. It also ends a
+run while it works if its state or history is too large, and no state can catch this. The sizes
+depend on the numbers of solutions and campaigns and on the lengths of their names, so they are
+known at preview.
 """
 
 import json
@@ -110,7 +111,7 @@ def problems(args: RetrainingPipelineArgs) -> list[Problem]:
     count = _largest(len(solutions), lambda n: _fits(args, solutions[:n]))
     if count > 0:
         message = (
-            f"{_described(solutions)} need {', and '.join(excesses)}; the first {count} of the "
+            f"{_in_words(solutions)} need {', and '.join(excesses)}; the first {count} of the "
             "solutions fit, so give the others a stack of their own"
         )
         return [Problem("solutions", message)]
@@ -121,7 +122,7 @@ def problems(args: RetrainingPipelineArgs) -> list[Problem]:
         lambda n: _fits(args, [replace(first, campaigns=first.campaigns[:n])]),
     )
     message = (
-        f"{_described([first])} needs {', and '.join(_excesses(only_first))}; "
+        f"{_in_words([first])} needs {', and '.join(_excesses(only_first))}; "
         f"the first {campaigns} of the campaigns fit, so give the others a stack of their own, or "
         "shorten the tags and the inputLists"
     )
@@ -129,9 +130,9 @@ def problems(args: RetrainingPipelineArgs) -> list[Problem]:
 
 
 def text_bytes(args: RetrainingPipelineArgs) -> int:
-    """Return the most bytes of a text from outside with which the largest document still fits.
+    """Return how many bytes a text from outside may have, so that the largest document still fits.
 
-    An input that is not known yet counts as long as an ARN may be.
+    An input that is not known yet counts as an ARN of the greatest length.
     """
     return max(
         SHORTEST_TEXT_BYTES,
@@ -200,14 +201,14 @@ def policy_characters(args: RetrainingPipelineArgs) -> Mapping[str, int]:
 def history_events(args: RetrainingPipelineArgs) -> int:
     """Return the events of an execution with jobs that take until their deadlines.
 
-    Before the execution begins, it waits for an older one. An earlier run has left every campaign
-    on trial, and every trial ends with a rollback. Later every new version is rolled back too. All
-    this takes as long as expected, except for one job of each solution or campaign, which takes
-    until its deadline:
+    This is the worst case. The execution first waits for an older execution. An earlier run has
+    left every campaign on trial, and every trial ends with a rollback. Later every new version is
+    rolled back too. Each job takes as long as expected, except for one job of each solution or
+    campaign, which takes until its deadline:
 
-    - If it is the training, the campaigns are not updated.
-    - If it is an update or a rollback, one of the up to four of the campaign is late. One that
-      hangs in the trial is not waited for again (`begin_trial`).
+    - If this is the training, the campaigns are not updated.
+    - If this is an update or a rollback, the other updates and rollbacks of the campaign (at most
+      three) are not late. If it hangs in the trial, no later step waits for it (`begin_trial`).
     """
     limits = args.limits
     expected_job = POLLS_OF_EXPECTED_JOB * EVENTS_PER_POLL
@@ -246,7 +247,7 @@ def _is_known(value: object) -> bool:
 
 
 def _excesses(args: RetrainingPipelineArgs) -> list[str]:
-    """Return what the pipeline needs more of than AWS allows, as the parts of a sentence."""
+    """Return each size that is larger than AWS allows, as the parts of a sentence."""
     excesses = []
     size = document_bytes(args, SHORTEST_TEXT_BYTES)
     if size > MAX_DOCUMENT_BYTES:
@@ -284,7 +285,7 @@ def _largest(highest: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def _described(solutions: Sequence[SolutionArgs]) -> str:
+def _in_words(solutions: Sequence[SolutionArgs]) -> str:
     """Return the numbers in words, for example `24 solutions with 5 campaigns each`."""
     counts = {len(solution.campaigns) for solution in solutions}
     is_same = len(counts) == 1
@@ -349,9 +350,9 @@ def expected_update_events() -> int:
 def late_update_events(hours: float) -> float:
     """Return the most events of the polls of an update that ends after this time.
 
-    Nobody knows how long it was expected to take. A short one causes more polls with a Wait, and a
-    long one more without. The sum is largest if the time with Waits is `even_seconds`, or as near
-    to it as can be.
+    It is not known how long the update was expected to take. If it was expected to be short, more
+    polls have a Wait. If it was expected to be long, more polls have none. The sum is largest if
+    the time with Waits is as near to `even_seconds` as possible.
     """
     seconds = hours * SECONDS_PER_HOUR
     waits_per_delay = EVENTS_PER_POLL / math.log(1 + LATE_SHARE)

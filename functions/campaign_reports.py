@@ -75,10 +75,10 @@ def campaign_report(result: CampaignResult, standings: Standings) -> CampaignRep
 
 
 def with_trials(plan: Plan, document: RunToPlan) -> Plan:
-    """Return the plan of a run with its finished trials: a line about each, and the worst outcome.
+    """Return the plan with a line about each trial that the run finished, and their worst outcome.
 
-    The document contains no results of trials after this. They would need as much space as the
-    results of the campaigns, and the document of a large pipeline has no space for both.
+    The plan replaces the results of these trials in the document. They would need as much space as
+    the results of the campaigns, and the document of a large pipeline has no space for both.
     """
     trials = [campaign_report(result, {}) for result in document.get("trials", [])]
     warnings = document["unfinished"]["warnings"] if "unfinished" in document else []
@@ -128,7 +128,7 @@ def error_text(error: StateError) -> str:
 def _failure(result: CampaignResult) -> str | None:
     """Return why a campaign does not serve the new version, or None if it does.
 
-    An error of the state machine may have come before a good end.
+    If the state machine had an error, return the error, even if the outcome is good.
     """
     if result["outcome"] == "DEPLOYED":
         return None

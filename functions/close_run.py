@@ -60,8 +60,8 @@ class Detail(TypedDict):
 class StatusChange(TypedDict):
     """The event. Its status may be out of date, so the function describes the execution.
 
-    The rule adds where to send the report of a run whose state machine was deleted. The rule of
-    earlier releases does not.
+    The rule adds where to send the report of a run whose state machine was deleted. Earlier
+    releases had a rule that does not add this.
     """
 
     detail: Detail
@@ -76,7 +76,8 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
     the run has sent its report. The handler may be called more than once for a run.
 
     Raises:
-        ServiceUnavailable: the description of the execution is old. Lambda retries the function.
+        ServiceUnavailable: Step Functions still describes the execution as running. Lambda calls
+            the function again.
     """
     try:
         return _close_run(event["detail"])
@@ -111,7 +112,7 @@ def _close_run(detail: Detail) -> RunReport | None:
 def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:
     """Return who finishes the trials of the run, as `finish_trials_later` does.
 
-    If a person has stopped an execution that finishes trials, no other one starts.
+    If a person has stopped an execution that finishes trials, no other execution starts.
     """
     if run["trigger"] == "trial" and status == "ABORTED":
         return "the next run finishes the trial"
@@ -122,7 +123,7 @@ def _report_deleted_run(event: StatusChange) -> RunReport:
     """Send the report of a run whose execution does not exist any more, and return it.
 
     Raises:
-        ServiceUnavailable: the execution has just ended, so it may only not be visible yet.
+        ServiceUnavailable: the execution has just ended, so it may exist and not be visible yet.
     """
     detail = event["detail"]
     arn = detail["executionArn"]

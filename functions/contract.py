@@ -145,7 +145,7 @@ class PlannedCampaign(TypedDict):
 
 
 class PlannedSolution(TypedDict):
-    """One solution version to create or to use, and the campaigns that shall serve it."""
+    """One solution version to create or to use, and the campaigns that will serve it."""
 
     solutionArn: str
     versionName: str

@@ -228,12 +228,14 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
     trigger = str(request.get("trigger", "manual"))
     if request.get("resume"):
         allowed = {"resume", "dryRun", "trigger"} if trigger == "manual" else {"resume", "dryRun"}
-        yield from _beside(request, allowed, "resume: the run goes on with its first input")
+        yield from _keys_not_allowed(
+            request, allowed, "resume: the run goes on with its first input"
+        )
         return
     if trigger in KEY_OF_TRIGGER:
         key, reason = KEY_OF_TRIGGER[trigger]
         allowed = {"trigger", key} if trigger == "trial" else {"trigger", key, "dryRun"}
-        yield from _beside(request, allowed, f"trigger: {reason}")
+        yield from _keys_not_allowed(request, allowed, f"trigger: {reason}")
         return
     for other, (key, _) in KEY_OF_TRIGGER.items():
         if key in request:
@@ -246,7 +248,7 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
         yield "scheduleArn: has no effect without scheduledTime; leave it out"
 
 
-def _beside(request: Request, allowed: Collection[str], reason: str) -> Iterator[str]:
+def _keys_not_allowed(request: Request, allowed: Collection[str], reason: str) -> Iterator[str]:
     """Yield a message if the request has known keys that are not allowed."""
     keys = [key for key in request if key in KEYS and key not in allowed]
     if keys:

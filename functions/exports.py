@@ -124,7 +124,7 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
     cannot be read, the export has only a `read_error`.
     """
     try:
-        objects, deeper_keys = _list(client, location)
+        objects, deeper_keys = _list_location(client, location)
         samples = _read_samples(client, location, objects)
     except ClientError as error:
         return Export(location=location, read_error=_read_error(location, error))
@@ -141,10 +141,10 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
 
 def list_objects(client: S3Client, location: str) -> list[S3Object]:
     """Return the objects at a location that Personalize imports."""
-    return _list(client, location).objects
+    return _list_location(client, location).objects
 
 
-def _list(client: S3Client, location: str) -> _Listing:
+def _list_location(client: S3Client, location: str) -> _Listing:
     """Return the objects at a location.
 
     The S3 console creates an empty object for a folder, with a key that ends in `/`. It is left

@@ -115,10 +115,10 @@ def _read_campaign(
     client: PersonalizeClient, arn: str, solution_arn: str, deployed_at: datetime
 ) -> _Campaign:
     """Return what is measured of a campaign. Tags that cannot be read name no trial."""
-    tags = _attempt(arn, lambda: tags_of(client, arn))
+    tags = _read_or_log(arn, lambda: tags_of(client, arn))
     if tags is None:
         return _Campaign(age=None, is_on_trial=False)
-    age = _attempt(
+    age = _read_or_log(
         arn, lambda: _hours(deployed_at, served_model_at(client, arn, solution_arn, tags))
     )
     trial = read_trial_tags(tags, solution_arn).trial
@@ -129,14 +129,14 @@ def _age_without_campaigns(
     client: PersonalizeClient, solution_arn: str, deployed_at: datetime
 ) -> float | None:
     """Return the age of a solution's newest version in hours, or None if it cannot be read."""
-    return _attempt(solution_arn, lambda: _hours(deployed_at, trained_at(client, solution_arn)))
+    return _read_or_log(solution_arn, lambda: _hours(deployed_at, trained_at(client, solution_arn)))
 
 
 def _data_age(
     client: PersonalizeClient, dataset: DatasetSettings, deployed_at: datetime
 ) -> float | None:
     """Return the age of a dataset in hours, or None if it cannot be read."""
-    return _attempt(
+    return _read_or_log(
         dataset["datasetArn"], lambda: _hours(deployed_at, imported_at(client, dataset))
     )
 
@@ -148,7 +148,7 @@ def _unfinished_trials(client: SFNClient, machine_arn: str, trial_count: int) ->
     """
     if trial_count == 0:
         return 0
-    is_running = _attempt(machine_arn, lambda: is_any_running(client, machine_arn))
+    is_running = _read_or_log(machine_arn, lambda: is_any_running(client, machine_arn))
     if is_running is None:
         return None
     return 0 if is_running else trial_count
@@ -164,7 +164,7 @@ def _hours(deployed_at: datetime, time: datetime | None) -> float:
     return round((clock.now() - start).total_seconds() / 3600, 2)
 
 
-def _attempt(arn: str, read: Callable[[], Value]) -> Value | None:
+def _read_or_log(arn: str, read: Callable[[], Value]) -> Value | None:
     """Return what `read` returns. If the resource cannot be read, log that and return None."""
     try:
         return read()

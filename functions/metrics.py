@@ -4,7 +4,7 @@ Each function writes one record in the embedded metric format (EMF):
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 No request is sent. With its JSON format, Lambda writes the fields of `extra` at the root of the
 record, and there CloudWatch looks for `_aws`. A solution, a dataset or an outcome is a dimension. A
-version is not, because each run would then make a new metric, and every metric is paid for.
+version is not, because each run would then make a new metric, and every metric costs money.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def ended_training(
 ) -> None:
     """Write the duration, the lag and the charged hours of a training that has ended in this run.
 
-    A training that has failed is not charged, and one that was stopped has no duration.
+    A training that has failed is not charged, and a training that was stopped has no duration.
     """
     values = {}
     if not _has_ended_in(run, job):

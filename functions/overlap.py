@@ -56,11 +56,10 @@ def begin(client: SFNClient, settings: Settings, run: Run) -> Begin:
 
 
 def _begin_after(client: SFNClient, settings: Settings, run: Run, older: Sequence[str]) -> Begin:
-    """Return that the run waits for older runs, or is skipped because it has waited too long.
+    """Let the run wait for older runs, or skip it because it has waited too long.
 
-    It waits for half of the cadence at most, so that it has begun when the schedule fires again. No
-    later run imports the export of a run that a ready marker has started, so such a run waits
-    longer.
+    It waits for at most half of the cadence, so that it has begun when the schedule fires again. A
+    run that a ready marker has started waits longer, because no later run imports its export.
     """
     for execution_arn in older:
         if _is_duplicate(client, run, execution_arn):
@@ -113,9 +112,9 @@ def _is_duplicate(client: SFNClient, run: Run, execution_arn: str) -> bool:
 
 
 def _wait_for_lists(client: SFNClient, settings: Settings, run: Run) -> Begin | None:
-    """Return that the run waits after an execution that did not succeed, or None.
+    """Let the run wait after an execution that did not succeed. Return None if it need not wait.
 
-    A function of the execution may have created a job at its end, which no list shows yet.
+    A function of that execution may have created a job at the end, which no list shows yet.
     """
     settle_time = timedelta(seconds=settings["limits"]["settleSeconds"])
     for execution in last_executions(client, machine_arn_of(run["executionArn"])):
@@ -128,7 +127,7 @@ def _wait_for_lists(client: SFNClient, settings: Settings, run: Run) -> Begin | 
 
 
 def _wait_for_turn(settings: Settings, run: Run) -> Begin | None:
-    """Return that the run waits until all older executions are surely listed, or None."""
+    """Let the run wait until all older executions are surely listed. Return None if they are."""
     pause = _half_settled(settings) - _waited(run)
     if pause <= timedelta():
         return None
@@ -147,7 +146,7 @@ def _half_settled(settings: Settings) -> timedelta:
 
 
 def _wait(pause: timedelta, reason: str) -> Begin:
-    """Return that the run checks again after this pause, but at most an hour later.
+    """Let the run check again after this pause, but at most an hour later.
 
     A Wait state takes whole seconds.
     """
@@ -156,5 +155,5 @@ def _wait(pause: timedelta, reason: str) -> Begin:
 
 
 def _skipped(reason: str) -> Begin:
-    """Return that the run is skipped for this reason."""
+    """Skip the run for this reason."""
     return {"phase": "SKIPPED", "seconds": 0, "reason": reason}

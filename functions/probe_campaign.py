@@ -9,7 +9,7 @@ from .texts import with_short_texts
 
 @with_short_texts()
 def handler(event: UpdatedCampaign, _context: object) -> ProbeState:
-    """Probe the version on trial, or after a rollback the version that shall serve again."""
+    """Probe the version on trial, or after a rollback the version that serves again."""
     arn, rollback = event["campaign"]["campaignArn"], event["rollback"]
     probing = probe_campaign(
         read_client(),

@@ -94,13 +94,13 @@ class ReportedRun(FinishedRun, total=False):
 def report_of(
     document: FinishedRun, standings: Standings | None = None, trials_note: str = ""
 ) -> RunReport:
-    """Return the report of a run. The document may end at any state.
+    """Return the report of a run, which may have ended at any state.
 
     Args:
-        document: the output of the last state that has succeeded.
+        document: the output of the last state that succeeded. It lacks the results of later states.
         standings: what the campaigns serve now.
-        trials_note: a part of a message, which says who finishes the trials that have not ended
-            (`trial_executions.py`).
+        trials_note: which execution finishes the trials that have not ended. It is the end of a
+            message (`trial_executions.py`).
     """
     standings = standings or {}
     run = run_of_document(document)
@@ -296,7 +296,7 @@ def _jobs(document: FinishedRun) -> list[Job]:
 def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
     """Yield a warning for each job that may have been created although its create failed.
 
-    Without a response to the create, nobody knows the ARN of the job, nor whether it exists.
+    Without a response to the create, the ARN of the job is not known, nor whether the job exists.
     """
     run_id = run_of_document(document)["id"]
     creations = [

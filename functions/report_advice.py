@@ -111,7 +111,7 @@ def _after_rollback(detail: EventDetail) -> Iterator[str]:
         "There is no hurry: the campaign serves its good version again. Find out why the new "
         "version answered badly. This prints how it was made:"
     )
-    yield from _history_of(detail, "ROLLED_BACK")
+    yield from _history_commands(detail, "ROLLED_BACK")
     yield GUIDE.format("The probe")
 
 
@@ -120,11 +120,11 @@ def _after_rejection(detail: EventDetail) -> Iterator[str]:
         "There is no hurry: the campaign keeps its version. Look if the new data is as it should "
         "be. This prints how the version was made:"
     )
-    yield from _history_of(detail, "REJECTED")
+    yield from _history_commands(detail, "REJECTED")
     yield GUIDE.format("The quality gate")
 
 
-def _history_of(detail: EventDetail, outcome: Outcome) -> Iterator[str]:
+def _history_commands(detail: EventDetail, outcome: Outcome) -> Iterator[str]:
     """Yield a command for the version of each solution with this outcome."""
     versions = [
         solution["solutionVersionArn"]

@@ -45,7 +45,7 @@ def send_report(
 ) -> RunReport:
     """Log the text of a report, send the message and the event, and return the report.
 
-    An execution that was to finish trials, and had none to finish, sends nothing.
+    An execution that only finishes trials, and had none to finish, sends nothing.
 
     Args:
         step: the function that reports.
@@ -58,7 +58,7 @@ def send_report(
         report["text"],
         extra={"step": step, "runId": report["runId"], "outcome": report["status"]},
     )
-    if _is_worth_telling(document, report):
+    if _is_worth_sending(document, report):
         failures = [*_failed_deliveries(sender, document, report, standings or {})]
         metrics.undelivered_reports(sender.pipeline, len(failures))
         if failures:
@@ -75,8 +75,8 @@ def send_report(
     return report
 
 
-def _is_worth_telling(document: FinishedRun, report: RunReport) -> bool:
-    """Return False for an execution that was to finish trials and had none to finish."""
+def _is_worth_sending(document: FinishedRun, report: RunReport) -> bool:
+    """Return False for an execution that only finishes trials and had none to finish."""
     is_trial = run_of_document(document)["trigger"] == "trial"
     return not (is_trial and report["status"] == "SKIPPED")
 
@@ -97,11 +97,11 @@ def _failed_deliveries(
     if notifications and (notifications["on"] == "always" or needs_person(detail)):
         try:
             _publish(sns(), notifications["topicArn"], message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run has done its work
+        except Exception as error:  # noqa: BLE001 - after any error, the run has done its work
             yield f"message to {notifications['topicArn']}: {error}"
     try:
         _put_event(events(), detail)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run has done its work
+    except Exception as error:  # noqa: BLE001 - after any error, the run has done its work
         yield f"event to the default event bus: {error}"
 
 

@@ -204,7 +204,7 @@ def event_detail(
 
     Args:
         sender: the pipeline.
-        document: the document of the run, which may end at any state.
+        document: the document of the run. It lacks the results of states that have not run.
         report: the report of this document.
         standings: what the campaigns serve now.
         ended_at: the end of the run.
@@ -246,7 +246,7 @@ def event_detail(
             "dashboard": notifications["dashboardUrl"] if notifications else None,
         },
     }
-    return _with_possible_size(detail)
+    return _within_size_limit(detail)
 
 
 def _serving(document: FinishedRun, standings: Standings) -> Iterator[EventServing]:
@@ -336,8 +336,8 @@ def _seconds(job: Job | None, start: Literal["createdAt", "trialBeganAt"]) -> fl
     return max(0, (ended_at - began_at) / timedelta(seconds=1))
 
 
-def _with_possible_size(detail: EventDetail) -> EventDetail:
-    """Return a detail that fits into an event: with shorter texts, or at last without its parts."""
+def _within_size_limit(detail: EventDetail) -> EventDetail:
+    """Return a detail that fits into an event. Shorten its texts, or else leave its parts out."""
     shorter = detail
     for max_bytes in SHORTER_TEXTS:
         if detail_bytes(shorter) <= MAX_DETAIL_BYTES:

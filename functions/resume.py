@@ -1,4 +1,4 @@
-"""Finds the run that an execution shall resume, and refuses it if it cannot be resumed."""
+"""Finds the run that an execution has to resume, and refuses it if it cannot be resumed."""
 
 from __future__ import annotations
 
@@ -131,9 +131,9 @@ def _reason_of_executions(executions: Sequence[_EarlierRun]) -> str | None:
 def _reason_of_imports(
     personalize: PersonalizeClient, settings: Settings, run: Run, first_execution: _EarlierRun
 ) -> str | None:
-    """Return that a later run has imported data since the run's first execution began, or None.
+    """Return a message if a later run has imported data since the first execution began, else None.
 
-    A resumed run would import the exports of its day, which may be older.
+    A resumed run would import the exports of its day, which may be older than these data.
     """
     end = clock.now() + READING_TIME
     for dataset in settings["datasets"]:

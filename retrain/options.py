@@ -1,4 +1,4 @@
-"""Reads the values of the options, and refuses those that no command can use."""
+"""Reads the values of the options, and refuses the values that no command can use."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LAST_PORT = 65535
 
 
 def parse_port(value: str | int) -> int:
-    """Return the number of a port. Raise BadParameter for any other text.
+    """Return the number of a port. Raise BadParameter for a text that is not a port.
 
-    The default of the option is a number already.
+    `value` is text, or a number if the option has its default.
     """
     text = str(value)
     if not (text.isascii() and text.isdecimal() and int(text) <= LAST_PORT):
@@ -47,7 +47,7 @@ def parse_endpoint(text: str) -> str:
 
 
 def parse_folder(text: str) -> Path:
-    """Return the path of a folder that exists. Raise BadParameter for any other text."""
+    """Return the path of a folder. Raise BadParameter if there is no such folder."""
     folder = Path(text)
     try:
         is_folder = bool(text) and folder.is_dir()

@@ -11,7 +11,7 @@ from .values import Check, Problem
 MAX_APPROVAL_HOURS = 24 * 90
 """After 90 days, Step Functions has forgotten the execution that asked for the approval."""
 MAX_MODEL_AGE_DAYS = 3650
-"""An alarm about a model that is more than ten years old would ring for nobody."""
+"""An alarm that waits longer than ten years would never help anybody."""
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 """An address as a person writes it. Only the confirmation shows that the address exists."""

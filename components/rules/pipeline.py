@@ -1,4 +1,4 @@
-"""Checks all arguments of a pipeline, and finds those that deserve a warning."""
+"""Checks all arguments of a pipeline, and warns about some that are allowed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -75,7 +75,7 @@ def problems(
         for problem in rule_problems
         if not any(values.keys_overlap(problem.key, key) for key in output_keys)
     ]
-    # A character that nobody sees breaks other rules as well. Only its own message shows it.
+    # An invisible character breaks other rules as well. Only the message about it shows it.
     hidden_problems = list(texts.problems(plain_args))
     hidden_keys = [problem.key for problem in hidden_problems]
     all_problems = [

@@ -183,7 +183,7 @@ def shortest_seconds_between_runs(text: str, timezone: str) -> int:
 
     A daily cron has a day of 23 hours if the clocks of its time zone go forward. The years of a
     cron are ignored, so the result stays the same from one deployment to the next. A cron that
-    fires less than once a year has the result of a year. `text` and `timezone` must be free of
+    fires less than once a year counts as once a year. `text` and `timezone` must be free of
     errors.
     """
     if period := _rate_period(text):
@@ -195,7 +195,7 @@ def shortest_seconds_between_runs(text: str, timezone: str) -> int:
 def longest_seconds_between_runs(text: str, timezone: str) -> int:
     """Return the longest time between two firings of a rate within a year, in seconds.
 
-    The same holds as for `shortest_seconds_between_runs()`.
+    The rules of `shortest_seconds_between_runs()` for crons and arguments apply here too.
     """
     if period := _rate_period(text):
         return round(period.total_seconds())
@@ -258,9 +258,10 @@ def _rate_value_error(rate: re.Match[str]) -> str | None:
 
 
 def _utc_offset_hint(offset: re.Match[str]) -> str:
-    """Return how to name the zone of an offset from UTC, which is a match of _OFFSET_PATTERN.
+    """Return which time zone to write instead of an offset from UTC, for example of `UTC+2`.
 
-    The signs of IANA's zones are reversed, as in POSIX: UTC+2 is `Etc/GMT-2`.
+    `offset` is a match of _OFFSET_PATTERN. The signs in the names of IANA's zones are reversed, as
+    in POSIX, so UTC+2 is `Etc/GMT-2`.
     """
     hours, minutes = int(offset["hours"]), int(offset["minutes"] or 0)
     reversed_sign = "-" if offset["sign"] == "+" else "+"

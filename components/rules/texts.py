@@ -1,4 +1,4 @@
-"""Finds characters in the texts of the settings that nobody sees, and says where they are."""
+"""Finds invisible characters in the texts of the settings, and says where they are."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ class _Text(NamedTuple):
 
 
 def problems(args: "DataclassInstance") -> Iterator[Problem]:
-    """Yield a problem for each text with a character that nobody sees.
+    """Yield a problem for each text with an invisible character.
 
     Values that are no text, for example outputs, are not checked.
     """
@@ -52,7 +52,7 @@ def _is_line_break(character: str) -> bool:
 
 
 def _is_hidden(character: str) -> bool:
-    """Return True for a character that nobody sees, except the ordinary space."""
+    """Return True for an invisible character, except the ordinary space."""
     return character != " " and unicodedata.category(character) in HIDDEN_CATEGORIES
 
 
@@ -78,7 +78,7 @@ def _outer_space_error(text: str) -> str | None:
 
 
 def _texts(key: str, value: object, field: str) -> Iterator[_Text]:
-    """Yield every text in a value, also the keys of mappings. `key` is the key of the value."""
+    """Yield every text in a value, including keys of mappings. `key` is the key of the value."""
     if isinstance(value, str):
         yield _Text(key, value, field)
     elif is_dataclass(value) and not isinstance(value, type):

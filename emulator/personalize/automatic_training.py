@@ -1,4 +1,4 @@
-"""The trainings that the service starts by itself, every 7 days unless a solution says otherwise.
+"""The trainings that the service starts automatically, every 7 days by default.
 
 Source: guide, "Configuring automatic training". The first training starts within an hour after the
 solution, or the update that turned automatic training on, is ACTIVE. The next ones follow at the

@@ -188,9 +188,9 @@ def parse_location(location: str) -> S3Location:
 
 
 def check_is_not_importing(store: Store, dataset: Dataset) -> None:
-    """Raise ApiError if an import job of the dataset is unfinished and the switch forbids that.
+    """Raise ApiError if an import job of the dataset is unfinished.
 
-    The switch is `refuses_while_importing`.
+    This rule holds only if the switch `refuses_while_importing` is on.
     """
     if not store.options.switches.refuses_while_importing:
         return
@@ -236,9 +236,10 @@ def check_incremental_size(mode: str, total_bytes: int) -> None:
 
 
 def check_version_name_is_free(store: Store, solution: Solution, name: str | None) -> None:
-    """Raise ApiError if a version of the solution has this name and the switch forbids that.
+    """Raise ApiError if a version of the solution already has this name.
 
-    The switch is `unique_version_names`. `name` is None for a version without a name.
+    This rule holds only if the switch `unique_version_names` is on. `name` is None for a version
+    without a name.
     """
     if name is None or not store.options.switches.unique_version_names:
         return

@@ -6,7 +6,7 @@ schedule's role, and starts the execution or invokes the function. In the role's
 `aws:SourceArn` is the ARN of the schedule **group**. The name of the execution comes from the
 schedule and the slot, so a second delivery for a slot finds the first execution. Throttling and
 server errors are retried as the retry policy says. An event that cannot be delivered is sent to the
-dead-letter queue, also with the schedule's role.
+dead-letter queue, with the schedule's role too.
 
 As on AWS, Scheduler refuses a schedule at its creation or change if its role does not trust the
 group, or if its expression is invalid. A target that is neither a state machine nor a function

@@ -96,7 +96,7 @@ class Execution:
 
     @property
     def states(self) -> list[str]:
-        """Return the names of the states that were entered, in order, also inside a Map."""
+        """Return the names of all states that were entered, in order, even inside a Map."""
         return [name for _, name in self.timeline]
 
     @property

@@ -273,7 +273,7 @@ def _is_settled(campaign: CampaignTypeDef, update: Job) -> bool:
 
 
 def _reason_of_failure(campaign: CampaignTypeDef, target: str) -> str:
-    """Return why the campaign does not serve the target, as far as its latest update shows it."""
+    """Return why the campaign does not serve the target, according to its latest update."""
     latest_update = campaign.get("latestCampaignUpdate")
     if latest_update and latest_update["solutionVersionArn"] == target:
         return latest_update.get("failureReason") or not_served(campaign, target)

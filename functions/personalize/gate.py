@@ -19,8 +19,8 @@ def judge(
 
     A version without the metric of a rule is rejected if the rule has a minimum, or if it has a
     maximal drop and the live version has the metric. If the live version lacks the metric, nothing
-    can be compared, and a note says so. This holds for every recipe without the metric. NaN and
-    infinity are not compared, and a new version with one of them is rejected.
+    can be compared, and a note says so. NaN and infinity are not compared, and a new version with
+    such a value is rejected.
 
     Args:
         new: metrics of the new version, as GetSolutionMetrics returns them.

@@ -61,7 +61,7 @@ def read_import_list(
 def group_imports(
     client: PersonalizeClient, group_arn: str, known_arns: Collection[str] = ()
 ) -> GroupImports:
-    """Return the import jobs of all datasets of a group, also of datasets that are not configured.
+    """Return the import jobs of all datasets of a group, including those that are not configured.
 
     A list may lack a new import job, so the import jobs in `known_arns` are described if they are
     not in the lists. All lists together are read for at most the reading time of one list.
@@ -115,7 +115,7 @@ def newest_import(
 def imports_of_run(
     client: PersonalizeClient, settings: Settings, run: Run, created_before: datetime
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs that a run created before a time, whichever execution created them."""
+    """Return the import jobs that any execution of a run created before a time."""
     return [
         job
         for dataset in settings["datasets"]

@@ -51,7 +51,7 @@ def create_dataset_import_job(
     planned_import: PlannedImport,
     last_try: Job | None,
 ) -> Job:
-    """Create the import job, or adopt an import job of this export, whichever run created it.
+    """Create the import job, or adopt an import job that any run created for this export.
 
     If another import of the dataset is running or if no import slot is free, return a job that
     tries again later. The phase of an adopted job that has succeeded is NEAR, so it is watched and

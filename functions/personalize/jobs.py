@@ -102,7 +102,7 @@ def postponed_job(
     the next try grows with the time since the first try, but does not reach past the deadline.
 
     Args:
-        arn: the ARN of the resource for which the job shall be created.
+        arn: the ARN of the resource for which the job is planned.
         reason: why the job cannot be created now.
         last_try: the result of the last try, or None if there was no try yet.
         max_hours: the deadline, in hours after the first try.

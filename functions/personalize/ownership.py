@@ -35,7 +35,7 @@ def version_name(settings: Settings, run: Run, solution_arn: str, attempt: int) 
 
 
 def belongs_to_run(name: str, settings: Settings, run: Run) -> bool:
-    """Return True if a job with this name belongs to the run, whichever attempt created it."""
+    """Return True if a job with this name belongs to any attempt of the run."""
     return name.startswith(_name_prefix(settings, run))
 
 

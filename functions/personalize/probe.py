@@ -69,7 +69,7 @@ def probe_campaign(
         runtime: a client that sends each request once.
         settings: the settings of the pipeline.
         campaign_arn: the campaign.
-        version_arn: the version that the campaign shall serve.
+        version_arn: the version that the campaign should serve.
         previous_state: the result of the previous invocation, or None if this is the first.
     """
     invoked_at = clock.now()
@@ -77,12 +77,15 @@ def probe_campaign(
     probe = campaign_settings(settings, campaign_arn)["probe"]
     if probe is None:
         campaign = describe_campaign(client, campaign_arn)
-        return _state_of_moved(state, campaign, version_arn) or {**state, "phase": "PASSED"}
+        return _state_of_moved_campaign(state, campaign, version_arn) or {
+            **state,
+            "phase": "PASSED",
+        }
     pause = min(MAX_PAUSE, probe["minutes"] * 60 / FEWEST_REQUESTS)
     last_pause_start = invoked_at + timedelta(seconds=INVOCATION_SECONDS - pause)
     while True:
         campaign = describe_campaign(client, campaign_arn)
-        if moved_state := _state_of_moved(state, campaign, version_arn):
+        if moved_state := _state_of_moved_campaign(state, campaign, version_arn):
             return moved_state
         state = _state_after_request(
             client, runtime, probe, state, campaign=campaign, version_arn=version_arn
@@ -105,7 +108,7 @@ def _first_state(previous_state: ProbeState | None, now: datetime) -> ProbeState
     }
 
 
-def _state_of_moved(
+def _state_of_moved_campaign(
     state: ProbeState, campaign: CampaignTypeDef, version_arn: str
 ) -> ProbeState | None:
     """Return the state of a probe whose campaign does not serve the version, or None if it does."""
@@ -132,7 +135,7 @@ def _state_after_request(
     """
     response = _send_request(runtime, campaign["campaignArn"], probe)
     campaign_after = describe_campaign(client, campaign["campaignArn"])
-    if moved_state := _state_of_moved(state, campaign_after, version_arn):
+    if moved_state := _state_of_moved_campaign(state, campaign_after, version_arn):
         return moved_state
     if campaign.get("latestCampaignUpdate") != campaign_after.get("latestCampaignUpdate"):
         return state

@@ -1,4 +1,4 @@
-"""Moves a campaign back to its good version, whatever else fails."""
+"""Moves a campaign back to its good version, even if other requests fail."""
 
 from __future__ import annotations
 

@@ -96,9 +96,9 @@ def watch_solution_version(
 ) -> Job:
     """Poll the training until it ends or until this invocation has used its time.
 
-    A version that has become ACTIVE is judged: its tags say what it learned, and it is not used if
-    a foreign import has replaced the data. A training that was asked to stop is polled once, and
-    then the workflow waits for STOP_PAUSE.
+    When the version becomes ACTIVE, write on it what it learned. The version is not used if a
+    foreign import has replaced the data. A training that was asked to stop is polled only once in
+    an invocation, because the workflow waits for STOP_PAUSE between two polls.
     """
 
     def describe() -> Job:
@@ -258,7 +258,7 @@ def _train(
 def _warnings(
     candidates: Sequence[TrainedVersion], foreign: ForeignImports, imports: GroupImports
 ) -> list[str]:
-    """Return the warnings about other trainings and imports beside a training."""
+    """Return the warnings about other trainings and imports at the time of a training."""
     warnings = [
         f"{version.arn} is in training too, but this pipeline did not start it; stop it if nobody "
         "needs it"

@@ -161,8 +161,8 @@ def _job_without_trial(
 def _has_followed(client: PersonalizeClient, campaign: CampaignTypeDef, target: str) -> bool:
     """Return True if the latest update of a campaign began after the target version was trained.
 
-    A person may turn `syncWithLatestSolutionVersion` on during the training. This update deploys
-    the version from before.
+    If a person turns `syncWithLatestSolutionVersion` on during the training, that update deploys
+    the previous version.
     """
     latest_update = campaign.get("latestCampaignUpdate")
     if latest_update is None or not is_active(latest_update["status"]):
@@ -178,7 +178,10 @@ def _has_changed(
     evaluation: Evaluation,
     target: str,
 ) -> bool:
-    """Return True if the gate would have to compare with another version, or know of a rollback."""
+    """Return True if the campaign serves another version than the gate compared with.
+
+    Also return True if a campaign was rolled back from the target.
+    """
     return live_version(campaign) != evaluation["comparedWith"] or any(
         rollback_reasons(client, settings, campaign["campaignArn"], target)
     )
@@ -201,7 +204,7 @@ def _is_updated_for_too_long(settings: Settings, campaign: CampaignTypeDef) -> b
 def _job_of_hanging_update(settings: Settings, arn: str, reason: str, last_try: Job | None) -> Job:
     """Return the ended job of a campaign whose running update is past its deadline.
 
-    This run or an earlier one may have waited for the update in vain already.
+    This run or an earlier run may already have waited for the update without success.
     """
     max_hours = settings["limits"]["maxCampaignHours"]
     job = _postponed_job(settings, arn, reason, last_try)
@@ -216,10 +219,10 @@ def _postponed_job(settings: Settings, arn: str, reason: str, last_try: Job | No
 
 
 def _begin_of_trial(campaign: CampaignTypeDef, target: str) -> datetime:
-    """Return the time after which the update to the target is created.
+    """Return a time that is not later than the creation of the update to the target.
 
-    The update of a person who has deployed the target is the latest one. Without an update, the
-    campaign was created with the target.
+    Usually this is the present time. If a person has already deployed the target, it is the time of
+    the latest update. Without an update it is the creation of the campaign.
     """
     if live_version(campaign) != target:
         return clock.now().replace(microsecond=0)

@@ -78,7 +78,7 @@ def _was_trained_by(client: PersonalizeClient, arn: str, run: Run) -> bool:
 
 
 def run_began_at(run: Run) -> datetime:
-    """Return the scheduled time of the run or the start of its execution, whichever is earlier.
+    """Return the earlier of the scheduled time of the run and the start of its execution.
 
     An earlier execution may have run for the same scheduled time.
     """

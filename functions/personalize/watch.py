@@ -17,7 +17,7 @@ def watch(
 ) -> Job:
     """Poll a job while the pauses are short and this invocation has time. Return the last state.
 
-    The phase of a job that has ended is ACTIVE or ENDED, also if it ended after the deadline. The
+    The phase of a job that has ended is ACTIVE or ENDED, even if it ended after the deadline. The
     phase of a job that has not ended is
 
     - OVERDUE after the deadline,

@@ -1,4 +1,4 @@
-"""The checks of campaigns: versions that go live by themselves, probes, and the number of tags."""
+"""The checks of campaigns: automatic updates, probes, and the number of tags."""
 
 from __future__ import annotations
 

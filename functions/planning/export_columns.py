@@ -39,7 +39,7 @@ def wrong_columns(situation: Situation) -> Iterator[str]:
 
 
 def unknown_columns(situation: Situation) -> Iterator[str]:
-    """Yield a message for columns that are not in the schema, which are not imported."""
+    """Yield a message for columns that are not imported, because the schema lacks them."""
     export = situation.export
     schema_columns = {field["name"] for field in situation.fields}
     columns = dict.fromkeys(name for file in export.samples for name in file.header)

@@ -30,7 +30,7 @@ def missing_export(situation: Situation) -> Iterator[str]:
         )
     elif not export.objects and export.deeper_keys:
         yield (
-            f"the objects at {export.location} are all in subfolders: {_names(export.deeper_keys)};"
+            f"the objects at {export.location} are all in subfolders: {_keys(export.deeper_keys)};"
             " Personalize imports only the first level of a folder; write the export there, or set "
             "dataLocation to the subfolder"
         )
@@ -65,7 +65,7 @@ def ignored_subfolders(situation: Situation) -> Iterator[str]:
     if export.objects and export.deeper_keys:
         yield (
             f"objects in subfolders of {export.location} are not imported: "
-            f"{_names(export.deeper_keys)}; Personalize imports only the first level of a folder; "
+            f"{_keys(export.deeper_keys)}; Personalize imports only the first level of a folder; "
             "move them there, or away from this location"
         )
 
@@ -79,7 +79,7 @@ def other_files(situation: Situation) -> Iterator[str]:
     other_keys = [file.key for file in export.objects if not file.key.lower().endswith(".csv")]
     if other_keys and export.location.endswith("/"):
         yield (
-            f"names of objects at {export.location} do not end in .csv: {_names(other_keys)}; if "
+            f"names of objects at {export.location} do not end in .csv: {_keys(other_keys)}; if "
             "the import fails because of them, rename them, or write them outside of this location"
         )
 
@@ -93,12 +93,12 @@ def byte_order_mark(situation: Situation) -> Iterator[str]:
     marked = [file.key for file in export.samples if file.has_byte_order_mark]
     if marked:
         yield (
-            f"files at {export.location} begin with a byte-order mark: {_names(marked)}; if the "
+            f"files at {export.location} begin with a byte-order mark: {_keys(marked)}; if the "
             "import fails because it misses the first column, export UTF-8 without the mark"
         )
 
 
-def _names(keys: Sequence[str]) -> str:
+def _keys(keys: Sequence[str]) -> str:
     """Return the first keys, and the number of the others."""
     hidden_count = len(keys) - SHOWN_KEYS
     names = ", ".join(keys[:SHOWN_KEYS])

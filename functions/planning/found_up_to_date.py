@@ -75,7 +75,7 @@ def found_up_to_date(situation: Situation) -> Iterator[str]:
                 yield dataset["datasetArn"]
     if not any(key in situation.run["request"] for key in PARTIAL_KEYS):
         for solution in situation.solutions:
-            yield from _of_solution(situation.with_solution(solution))
+            yield from _up_to_date_in_solution(situation.with_solution(solution))
 
 
 def _lack_of_room(situation: Situation, arn: str) -> str | None:
@@ -101,7 +101,7 @@ def _write(client: PersonalizeClient, arn: str, checked_at: str) -> str | None:
     return None
 
 
-def _of_solution(situation: Situation) -> Iterator[str]:
+def _up_to_date_in_solution(situation: Situation) -> Iterator[str]:
     """Yield the ARNs of the campaigns that serve the version which has learned the present data.
 
     Without campaigns, yield the ARN of the solution if it has this version.

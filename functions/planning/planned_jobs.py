@@ -103,7 +103,7 @@ def _existing_version(situation: Situation) -> TrainedVersion | None:
 def _campaigns_to_update(
     situation: Situation, existing_version: TrainedVersion | None
 ) -> Sequence[CampaignSettings]:
-    """Return the campaigns of the selected solution that shall serve the version of this run.
+    """Return the campaigns of the selected solution that have to serve the version of this run.
 
     A resumed run deploys the version that it trained to all campaigns, and an approval the version
     that it names. Any other existing version is deployed only to the campaigns that wait for it. No

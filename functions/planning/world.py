@@ -72,7 +72,7 @@ class World:
     import_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]] = field(
         default_factory=dict
     )
-    """ARN of each dataset of the group, also if it is not configured -> its import jobs."""
+    """ARN of each dataset of the group, configured or not -> its import jobs."""
     imports_are_complete: bool = True
     """False if a list of import jobs was too long to be read in time."""
     import_tags: Mapping[str, Tags] = field(default_factory=dict)

@@ -108,7 +108,7 @@ def _waiting_version(
     solution_arn = solution_of_version(version_arn)
     approval = _approval(target, version_arn, solution_arn)
     client = target.access.personalize
-    version = _described(target, version_arn)
+    version = _describe_version(target, version_arn)
     if not is_active(version["status"]):
         raise FailedError(f"{version_arn} is {version['status']}, so it cannot be deployed")
     tags = tags_of(client, version_arn)
@@ -156,7 +156,7 @@ def _approval(target: Target, version_arn: str, solution_arn: str) -> ApprovalSe
     return approval
 
 
-def _described(target: Target, version_arn: str) -> SolutionVersionTypeDef:
+def _describe_version(target: Target, version_arn: str) -> SolutionVersionTypeDef:
     """Return the version as Personalize describes it. Raise OperatorError if there is none."""
     try:
         return describe_version(target.access.personalize, version_arn)

@@ -66,7 +66,7 @@ class Job:
     subject: str
     """The type of the dataset, or the ARN of the solution or the campaign."""
     expected_seconds: float | None
-    """The seconds that the job probably takes, or None if nobody knows."""
+    """The seconds that the job probably takes, or None if that is not known."""
     state: State = "planned"
     status: str = ""
     """The status of Personalize, or the outcome."""
@@ -96,7 +96,7 @@ class Job:
         return max(((self.ended_at or now) - self.started_at).total_seconds(), 0)
 
     def remaining_seconds(self, now: datetime) -> float | None:
-        """Return how long the open job probably still takes, or None if nobody knows."""
+        """Return how long the open job probably still takes, or None if that is not known."""
         if self.expected_seconds is None:
             return None
         return max(self.expected_seconds - self.seconds(now), 0)
@@ -104,7 +104,7 @@ class Job:
 
 @dataclass
 class RunProgress:
-    """What a run has done so far, as far as the events have been read."""
+    """What a run has done, according to the events that have been read."""
 
     run_id: str | None = None
     stage: str = "starting"
@@ -312,7 +312,7 @@ def _probe_minutes(document: Document, campaign_arn: str) -> float | None:
 
 
 def expected_end_seconds(jobs: Sequence[Job], now: datetime) -> float | None:
-    """Return the seconds until the last job of a run probably ends, or None if nobody knows.
+    """Return the seconds until the last job of a run probably ends, or None if they are not known.
 
     The imports run in parallel, then the trainings, and after each training its campaigns. Every
     stage waits for its slowest job, so the sum may be too long.

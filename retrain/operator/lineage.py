@@ -88,7 +88,7 @@ class LearnedDataset(TypedDict):
 
 
 class CampaignVerdict(TypedDict):
-    """What a campaign makes of a version."""
+    """Whether a campaign serves a version, and its verdict about the version."""
 
     campaignArn: str
     serves: bool
@@ -248,7 +248,7 @@ def _metrics(client: PersonalizeClient, version_arn: str, status: str) -> dict[s
 def _campaigns(
     client: PersonalizeClient, version_arn: str, solution_arn: str
 ) -> Iterator[CampaignVerdict]:
-    """Yield what each campaign of the solution makes of the version."""
+    """Yield the verdict of each campaign of the solution about the version."""
     pages = client.get_paginator("list_campaigns").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )

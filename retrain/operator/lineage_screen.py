@@ -126,7 +126,7 @@ def _import_text(job: LearnedImport) -> str:
 
 
 def _campaign_text(campaign: CampaignVerdict) -> Text:
-    """Return what a campaign makes of a version."""
+    """Return whether a campaign serves a version, and its verdict about the version."""
     words = {
         "serves it": campaign["serves"],
         "has it on trial": campaign["onTrial"],

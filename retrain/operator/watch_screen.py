@@ -125,7 +125,7 @@ class Bars:
     """Draws a bar for each job."""
 
     is_final = False
-    """True after the last event. Then all jobs are drawn, also if the terminal is too small."""
+    """True after the last event. Then all jobs are drawn, even if the terminal is too small."""
 
     def __init__(self, console: Console, execution: Execution) -> None:
         self._console = console
@@ -179,7 +179,7 @@ def most_important(jobs: Sequence[Job], room: int) -> list[Job]:
 
 
 def _end_text(progress: RunProgress, now: datetime) -> str:
-    """Return when the run probably ends, or nothing if nobody knows."""
+    """Return when the run probably ends, or an empty text if that is not known."""
     jobs = list(progress.jobs.values())
     seconds = expected_end_seconds(jobs, now)
     if not seconds:
@@ -223,7 +223,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def _bar(job: Job, now: datetime) -> RenderableType:
-    """Return the bar of a job. It pulses if nobody knows how long the job takes."""
+    """Return the bar of a job. It pulses if the duration of the job is not known."""
     style = "red" if job.state == "failed" else "green"
     if job.state in ("planned", "waiting"):
         return ProgressBar(total=1, completed=0, width=BAR_WIDTH)

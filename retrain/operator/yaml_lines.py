@@ -39,9 +39,9 @@ def comment(depth: int, text: str) -> list[str]:
 
 
 def scalar(text: str) -> str:
-    """Return a text as YAML writes it: plain, or in quotes if it would be read as something else.
+    """Return a text as a YAML value. It is in quotes if YAML would not read it as this text.
 
-    The quotes of JSON are also quotes of YAML.
+    A text in the quotes of JSON is also valid in YAML.
     """
     is_plain = PLAIN_SCALAR.fullmatch(text) and not text.endswith(":")
     if is_plain and text.lower() not in YAML_WORDS:

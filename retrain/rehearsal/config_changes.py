@@ -27,7 +27,7 @@ SHARED_KEYS = ("importRoleArn", "permissionsBoundaryArn")
 def decode(config: Mapping[str, str], project: str) -> Config:
     """Return the settings of a project, without the namespace in their keys.
 
-    `config` is the whole config of a stack, also that of providers. Its values are text.
+    `config` is the whole config of a stack, including the config of providers. Its values are text.
     """
     return {
         key.removeprefix(f"{project}:"): _decode_value(value)
@@ -51,7 +51,7 @@ def no_change(_config: Config) -> Config:
 def remove_monthly_limit(config: Config) -> Config:
     """Return `limits` without a limit of trainings per month.
 
-    A rehearsal trains several times a minute, so it would reach the limit, also a derived limit.
+    A rehearsal trains several times a minute, so it would reach even the derived limit.
     """
     return {"limits": {**_mapping(config, "limits"), "maxTrainingsPerMonth": 0}}
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ExportVersion(NamedTuple):
-    """A version of the newer export, which the pipeline takes for a new file.
+    """A version of the newer export, which is a new file to the pipeline.
 
     Each version has the rows in another order. `rotation` rows are moved from the beginning to the
     end.

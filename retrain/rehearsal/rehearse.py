@@ -97,7 +97,7 @@ def rehearse(
 
 
 def _select_playable(console: Console, stack: Stack, names: Sequence[Name]) -> list[Scenario]:
-    """Return the scenarios with these names. ALL leaves out those that the stack cannot play.
+    """Return the scenarios with these names. ALL leaves out scenarios that the stack cannot play.
 
     Raises RehearsalError if the stack cannot play a scenario that was requested by its name.
     """
@@ -187,7 +187,7 @@ def _play_scenarios(
 
 
 def _print_end(console: Console, stack_name: str, result: RehearsalResult) -> None:
-    """Print the result of each scenario, and at last which of them failed.
+    """Print the result of each scenario, and then which of them failed.
 
     The console is quiet if the command was called with `--json`. Then print the JSON document.
     """

@@ -110,7 +110,7 @@ def print_result(console: Console, result: ScenarioResult) -> None:
 
 
 def print_overview(console: Console, results: Sequence[ScenarioResult]) -> None:
-    """Print a row for each scenario, and at last which of them did not end as designed."""
+    """Print a row for each scenario, and then which of them did not end as designed."""
     if len(results) > 1:
         table = _grid("All scenarios")
         for result in results:

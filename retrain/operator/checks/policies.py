@@ -1,7 +1,7 @@
 """Evaluates the policies of buckets, keys and roles. All functions are pure.
 
-Only the parts of a policy are understood that usually decide: effect, principal, action, resource,
-and the conditions on the source account and on TLS. Anything else is uncertain.
+The module understands the parts of a policy that usually decide: effect, principal, action,
+resource, and the conditions on the source account and on TLS. Anything else is uncertain.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _fits(pattern: str, text: str) -> bool:
 
 
 def _holds(statement: Statement, account: str) -> bool | None:
-    """Return whether the conditions of a statement hold, or None if nobody can tell from here."""
+    """Return whether the conditions of a statement hold, or None if that cannot be decided here."""
     results = [
         _condition_holds(operator, key, value, account)
         for operator, conditions in cast(

@@ -55,10 +55,10 @@ def file_problems(content: bytes, required: Sequence[str]) -> Iterator[str]:
 
 
 def row_problems(content: bytes, types: Mapping[str, str | list[str]]) -> Iterator[str]:
-    """Yield each problem of the rows of a file without `file_problems`.
+    """Yield each problem of the rows of a file. Call `file_problems` first, which must find none.
 
-    `types` has the Avro types of the columns that Personalize knows. Only they are checked, because
-    the types of the other columns are derived from their cells.
+    `types` has the Avro types of the columns that Personalize knows. Other columns are not checked,
+    because their types are derived from their cells.
     """
     header, *rows = lines_of(content)
     columns = header.text.split(",")
@@ -93,14 +93,14 @@ def _field(name: str, avro_type: str | list[str]) -> Field:
 
 
 def _line_problem(line: str, columns: int) -> str | None:
-    """Return the reason for which a line is not a row with so many columns, or None."""
+    """Return why a line is not a row with this number of columns, or None if it is."""
     values = cells(line)
     reasons = (check_line(values, columns) for check_line in LINE_RULES.values())
     return next(filter(None, reasons), None)
 
 
 def _value_problem(value: str, field: Field, today: date) -> str | None:
-    """Return the reason for which a value does not fit its field, or None."""
+    """Return why a value does not fit its field, or None if it does."""
     if value == "" and field.nullable:
         return None
     for rule in VALUE_RULES.values():

@@ -103,7 +103,7 @@ def write_newer_exports(
 
     A dataset that the pipeline imports with INCREMENTAL gets only the new rows. `day` is the day
     of the run that will import the exports, for example 2026-11-29. `rotation` is the number of
-    rows that are moved from the beginning to the end. The pipeline takes the result for a new file.
+    rows that are moved from the beginning to the end. To the pipeline, the result is a new file.
     """
 
     def content(export: Export) -> bytes:
