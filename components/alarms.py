@@ -95,7 +95,8 @@ ALARMS = (
         "ExecutionsFailed",
         "A run failed. The campaigns serve what they served before, unless the report says "
         "otherwise.",
-        "Read the report, solve the problem, and resume the run with retrain start --resume RUN.",
+        "Read the report, solve the problem, and resume the run with retrain start -s STACK "
+        "--resume RUN.",
     ),
     _execution_alarm(
         "run-timed-out",
@@ -107,7 +108,7 @@ ALARMS = (
         "run-aborted",
         "ExecutionsAborted",
         "A person or a program stopped a run. Its trainings go on, and the next run uses them.",
-        "If nobody wanted this, resume the run with retrain start --resume RUN.",
+        "If nobody wanted this, resume the run with retrain start -s STACK --resume RUN.",
     ),
     Alarm(
         "start-failed",
@@ -117,7 +118,7 @@ ALARMS = (
         "unhealthy",
         "The schedule could not start a run for an hour. The run is missing.",
         "Read the message in the dead-letter queue, which names the error. Correct it, start a run "
-        "with retrain start, and delete the message.",
+        "with retrain start -s STACK, and delete the message.",
         statistic="Maximum",
     ),
     Alarm(
@@ -127,9 +128,9 @@ ALARMS = (
         "ModelAgeHours",
         "unhealthy",
         "A campaign serves a model that is too old, or nothing has measured its age for 3 hours.",
-        "Users get recommendations that do not know the newest items. See with retrain history "
-        "what the last runs did, and whether the schedule is enabled. If the dashboard shows no "
-        "age, look at the errors of measure_model_age in the log.",
+        "Users get recommendations without the newest items. retrain history -s STACK shows what "
+        "the last runs did, and retrain doctor -s STACK shows whether the schedule is enabled. If "
+        "the dashboard shows no age, look at the errors of measure_model_age in the log.",
         statistic="Maximum",
         period_seconds=HOUR,
         periods=3,
@@ -158,7 +159,7 @@ ALARMS = (
         "A campaign serves a new version that no probe has judged, and no execution will end its "
         "trial before the next run.",
         'Start an execution with the input {"trigger": "trial"}, or go back at once with retrain '
-        "rollback.",
+        "rollback -s STACK.",
         statistic="Maximum",
         period_seconds=HOUR,
         periods=3,
@@ -171,7 +172,7 @@ ALARMS = (
         "unhealthy",
         "A message or an event with the report of a run could not be sent. The run itself is not "
         "affected.",
-        "Read the report with retrain history. Check the SNS topic, its policy and its key.",
+        "Read the report with retrain watch -s STACK. Check the SNS topic, its policy and its key.",
     ),
     Alarm(
         "function-error",
@@ -190,7 +191,7 @@ ALARMS = (
         METRICS_NAMESPACE,
         "Runs",
         "notice",
-        "The quality gate rejected a new version. The campaigns keep the version from before.",
+        "The quality gate rejected a new version. The campaigns keep the previous version.",
         "Compare the metrics in the report, and look at the export of that day.",
         outcome="REJECTED",
     ),
@@ -200,7 +201,7 @@ ALARMS = (
         METRICS_NAMESPACE,
         "Runs",
         "notice",
-        "A new version answered badly, and its campaign was moved back to the version before.",
+        "A new version answered badly, and its campaign was moved back to the previous version.",
         "The report has the bad answer. The same version is not deployed again.",
         outcome="ROLLED_BACK",
     ),

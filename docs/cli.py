@@ -24,14 +24,14 @@ environment. `python -m retrain` does the same. `retrain COMMAND --help` shows w
 
 {index}
 
-## Which pipeline, and with whose rights
+## The pipeline and the credentials
 
-- **The pipeline.** `--stack` names the stack, and without it the stack is `dev`. The Pulumi CLI
+- **The pipeline.** `--stack` names the stack. Without it, the stack is `dev`. The Pulumi CLI
   reads the state machine of a deployed stack from its outputs. Without the Pulumi CLI, or for a
-  pipeline in another Pulumi program, name the state machine with `--state-machine-arn`. The region
-  is that of the ARN.
-- **The credentials** are those that the AWS CLI would use: the environment, or a profile of its
-  files. `--profile` chooses a profile.
+  pipeline in another Pulumi program, name the state machine with `--state-machine-arn`. Then the
+  region is the region in the ARN.
+- **The credentials.** A command uses the same credentials as the AWS CLI, from the environment or
+  from a profile in its files. `--profile` chooses a profile.
 - **Another endpoint.** `--endpoint-url` sends all requests to one address. For the emulator it is
   the address that `retrain emulate` and `retrain rehearse --keep` print.
 
@@ -46,19 +46,19 @@ terminal or `--yes`.
 
 | exit code | meaning |
 | --- | --- |
-| 0 | what was asked for has happened |
-| 1 | it has not: a run failed, a check is missing, or you said no |
+| 0 | the command did what it was asked for |
+| 1 | it did not: a run failed, a check found a problem, or you answered no |
 | 2 | the command cannot be used like this: arguments, config, credentials, or no such pipeline |
 | 130 | Ctrl-C |
 
-An error is one line with the way out. A run that was rejected, rolled back or skipped has not
-failed, so its exit code is 0; `--json` has its outcome.
+An error is one line, which also says what to do. A run that was rejected, rolled back or skipped
+has not failed, so its exit code is 0. With `--json`, the result has its outcome.
 
 {commands}
 ## From a dataset group to a pipeline
 
     retrain adopt --dataset-group-arn ARN --stack prod   # writes Pulumi.prod.yaml
-    retrain doctor --stack prod     # what is missing in the account, and the command that mends it
+    retrain doctor --stack prod     # what is missing in the account, and how to repair it
     retrain rehearse --stack prod   # the same stack on this machine
     retrain plan --stack prod       # what the first run would do, and what it would cost
     pulumi stack init prod
@@ -67,17 +67,16 @@ failed, so its exit code is 0; `--json` has its outcome.
 None of these commands changes anything in the account before `pulumi up`. `plan` and `doctor` read
 the stack's file, so they also show what a change of the file would do before it is deployed. They
 say so if the deployed pipeline has other settings. `plan` estimates a training from the last
-versions of the same mode. It has a cost if the stack sets `trainingHourPrice`, but not for recipes
-that are priced by interactions.
+versions of the same mode. The estimate has a cost if the stack sets `trainingHourPrice`, but not
+for recipes that are priced by interactions.
 
-`doctor` shows three levels: `ok` (✓ in a terminal), `warn` (!) and `missing` (✗). What it may not
-read is a warning. It judges policies as far as it can: a condition that it does not know is a
-warning too.
+`doctor` shows three levels: `ok` (✓ in a terminal), `warn` (!) and `missing` (✗). If it may not
+read something, that is a warning. A condition in a policy that it does not know is a warning too.
 
 ## The permissions of the commands
 
 `retrain doctor --policy` prints the IAM policy that all commands need for one pipeline, without
-asking AWS. It contains no action that deploys: those are in
+asking AWS. The permissions to deploy are in
 [deployment.md](deployment.md#permissions-to-deploy). `pulumi stack output` reads the stack's state,
 so it needs access to your Pulumi backend.
 
@@ -101,11 +100,12 @@ For example:
     update home-page              ━━━━━━━━━━━━━━━━ planned    takes about 15 min
     probe home-page               ━━━━━━━━━━━━━━━━ planned    takes about 2 min
 
-- A job is expected to take as long as the median of the last ones of its kind. The bar of a job
-  without earlier ones only shows that it is running.
+- A job is expected to take as long as the median of the last jobs of its kind. The bar of the first
+  job of a kind only shows that the job is running.
 - The screen shows what the workflow has noticed. `make benchmark` prints how late that is.
-- Ctrl-C leaves the run, which goes on. `retrain watch` takes it up again, also on another machine.
-- If the credentials expire, the command ends and names the command that takes the run up again.
+- Ctrl-C ends only the display, and the run goes on. `retrain watch` shows it again, even on another
+  machine.
+- If the credentials expire, the command ends and prints the command that shows the run again.
 """
 COMMON = ("stack", "state_machine_arn", "region", "profile", "endpoint_url", "json")
 """The parameters that commands for an account have in common."""

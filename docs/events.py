@@ -95,13 +95,14 @@ PAGE = """\
 This page is generated from `functions/report_event.py`: `python -m docs.events > docs/events.md`.
 
 After each run, the pipeline puts one event on the default event bus of its account and region. It
-says the same as the [message](operations.md#messages), as JSON. Its source is `{source}` and its
-detail type `{detail_type}`. `notifications.on` has no influence on it. An execution that was to
-finish trials, and had none to finish, sends none.
+contains the facts of the [message](operations.md#messages) as JSON. Its source is `{source}` and
+its detail type is `{detail_type}`. It is sent after every run, even with
+`notifications.on: problems`. An execution that only finishes trials, and finds none, sends no
+event.
 
-EventBridge and the functions may send an event twice, so compare `executionArn`. An event has at
-most {max_bytes:,} bytes: if it would have more, texts are shortened or parts left out, and
-`isComplete` is false.
+EventBridge and the functions may send an event twice. Compare `executionArn` to recognize the
+second event. An event has at most {max_bytes:,} bytes. If it would have more, texts are shortened
+or parts are left out, and `isComplete` is false.
 
 This rule matches the runs of one pipeline that need a person:
 

@@ -10,8 +10,8 @@ PAGE = """\
 
 `python -m docs.guards` prints this page from the table in `functions/planning/guards.py`.
 
-A guard is checked before anything is imported or trained, so after a REFUSE or SKIP the campaigns
-serve what they served before.
+The guards are checked before anything is imported or trained. So after a REFUSE or SKIP, the
+campaigns serve what they served before.
 
 - **REFUSE**: the run fails with the messages of all guards that refuse it.
 - **SKIP**: the run ends without an error, unless another guard refuses it.

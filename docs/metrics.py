@@ -24,7 +24,7 @@ OFFLINE = {
         "None",
         ("Solution",),
         "the change of an offline metric against the version that the campaign serves, as a share "
-        "of its value: -0.25 is a quarter less",
+        "of its value. -0.25 means a quarter less",
     ),
 }
 """The rows of the offline metrics."""
@@ -50,7 +50,7 @@ the outcome of a run.
 - The unit `None` stands for hours and shares, for which CloudWatch has no unit.
 - A job is measured by the run that sees its end. A job that ends while no run is active is not
   measured, and neither is a rollback.
-- A version has offline metrics if a quality gate judges it. Their names are those of
+- A version has offline metrics if a quality gate judges it. They have the names of
   [GetSolutionMetrics](https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html).
   The gate judges a version for each campaign, so the metrics of a solution with three campaigns are
   written three times.
@@ -68,9 +68,10 @@ aws cloudwatch get-metric-statistics --namespace {namespace} --metric-name Train
 
 CloudWatch charges ${price:.2f} for a metric and a month
 ([prices](https://aws.amazon.com/cloudwatch/pricing/)), and counts only the hours in which the
-metric has a value. The ages and the unfinished trials have one in every hour. These are {hourly}
-metrics of the sample stack, and they cost ${dollars:.2f} a month. Its weekly runs write at most
-{by_runs} metrics once a week, which costs ${weekly:.2f} a month. To count those of a pipeline:
+metric has a value. The ages and the unfinished trials have a value in every hour. In the sample
+stack these are {hourly} metrics, which cost ${dollars:.2f} a month. Its weekly runs write at most
+{by_runs} metrics once a week, which costs ${weekly:.2f} a month. To count the metrics of a
+pipeline:
 
 ```console
 aws cloudwatch list-metrics --namespace {namespace} \\

@@ -44,7 +44,7 @@ class Metric(NamedTuple):
 
 
 METRICS: Mapping[str, Metric] = {
-    "Runs": Metric("Count", ("Outcome",), "1 for each run that has ended, but not for a dry run"),
+    "Runs": Metric("Count", ("Outcome",), "1 for each run that has ended, except dry runs"),
     "UndeliveredReports": Metric(
         "Count",
         (None,),
@@ -77,7 +77,7 @@ METRICS: Mapping[str, Metric] = {
         "has stopped are measured from its creation",
     ),
     "CampaignUpdateSeconds": Metric(
-        "Seconds", ("Solution",), "the time from the begin of a trial to the end of its update"
+        "Seconds", ("Solution",), "the time from the beginning of a trial to the end of its update"
     ),
     "CampaignUpdateLagSeconds": Metric(
         "Seconds",

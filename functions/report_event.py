@@ -35,7 +35,7 @@ class EventImport(TypedDict):
     """The import of a dataset."""
 
     type: str
-    """The type of the dataset in the words of the config, for example `interactions`."""
+    """The type of the dataset as the config writes it, for example `interactions`."""
     outcome: Literal["IMPORTED", "FAILED"]
     """`IMPORTED` or `FAILED`."""
     datasetImportJobArn: str | None
@@ -46,7 +46,7 @@ class EventImport(TypedDict):
     dataWrittenAt: str | None
     """When the newest file of the export was written, or null if the export has no files."""
     seconds: float | None
-    """The duration of the import job, or null if it has not ended."""
+    """The duration of the import job in seconds, or null if it has not ended."""
     failure: str | None
     """Why the import failed, or null."""
 
@@ -59,8 +59,8 @@ class EventMetric(TypedDict):
     live: float | None
     """The value of the version that the campaign served, or null if it has none."""
     change: float | None
-    """The change as a share of the live version's value: -0.25 is a quarter less. Null without
-    both values."""
+    """The change as a share of the live version's value. -0.25 means a quarter less. Null if one
+    of the two values is missing."""
 
 
 class EventCampaign(TypedDict):
@@ -77,7 +77,7 @@ class EventCampaign(TypedDict):
     metrics: dict[str, EventMetric]
     """The metrics of the quality gate by their names in the API. It is empty without a gate."""
     seconds: float | None
-    """The duration of the update, or null if there was none."""
+    """The duration of the update in seconds, or null if there was none."""
     failure: str | None
     """Why the campaign does not serve the new version, or null."""
 
@@ -96,10 +96,11 @@ class EventSolution(TypedDict):
     isTrained: bool
     """True if this run trained the version, false if the version existed before."""
     trainingHours: float | None
-    """The hours that Personalize charges, or null if the training did not succeed or is not of
-    this run."""
+    """The hours that Personalize charges, or null if the training did not succeed or another run
+    trained the version."""
     seconds: float | None
-    """The duration of the training, or null if it has not ended or is not of this run."""
+    """The duration of the training in seconds, or null if it has not ended or another run trained
+    the version."""
     failure: str | None
     """Why there is no trained version, or null."""
     campaigns: list[EventCampaign]
@@ -114,7 +115,7 @@ class EventServing(TypedDict):
     isKnown: bool
     """False if the campaign could not be read."""
     servedVersionArn: str | None
-    """The version that it serves, or null if it serves none."""
+    """The version that the campaign serves, or null if it serves none."""
     versionOnTrial: str | None
     """A version whose trial has not ended, or null."""
 
@@ -132,7 +133,7 @@ class EventDetail(TypedDict):
     """The report of a run, which is the detail of its event."""
 
     schemaVersion: Literal[1]
-    """1. A key may be added without a new version."""
+    """The version of this format, which is 1. A release that only adds keys does not change it."""
     pipeline: str
     """The name of the pipeline, for example `retraining-prod`."""
     outcome: Outcome
@@ -142,7 +143,7 @@ class EventDetail(TypedDict):
     trigger: str
     """What started the run: `schedule`, `manual`, `trial`, `approval`, `export` or `unknown`."""
     isDryRun: bool
-    """True if the run was to change nothing."""
+    """True for a dry run, which changes nothing."""
     executionArn: str
     """The execution of the run. Use it to recognize an event that comes twice."""
     stateMachineArn: str
@@ -152,7 +153,7 @@ class EventDetail(TypedDict):
     endedAt: str
     """The end of the run (ISO 8601)."""
     seconds: float
-    """The time between both."""
+    """The seconds from `startedAt` to `endedAt`."""
     reason: str | None
     """The error that ended the run, or why the run was skipped, or null."""
     failingStep: str | None
@@ -166,7 +167,8 @@ class EventDetail(TypedDict):
     solutions: list[EventSolution]
     """The solutions that the run has trained or deployed."""
     trials: list[EventCampaign]
-    """The campaigns whose trials an earlier run had left."""
+    """The campaigns whose trials earlier runs had not finished, if this run did nothing else or was
+    refused."""
     serving: list[EventServing]
     """What each configured campaign serves at the end of the run."""
     warnings: list[str]

@@ -34,7 +34,7 @@ TRIAL_TAGS = {TRIAL, GOOD, PREVIOUS, VERDICT}
 
 
 def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
-    """Yield a message for a campaign that takes new versions past a gate, probe or approval."""
+    """Yield a message for a campaign that gets new versions without gate, probe or approval."""
     for campaign_settings in situation.solution["campaigns"]:
         campaign = situation.world.campaigns.get(campaign_settings["campaignArn"])
         checks = {
@@ -69,7 +69,7 @@ def _command_without_sync(situation: Situation, campaign: CampaignTypeDef) -> st
 
 
 def unanswered_probes(situation: Situation) -> Iterator[str]:
-    """Yield a message for a probe that campaigns of the solution's recipe do not answer.
+    """Yield a message for a probe that does not fit the recipe of the solution.
 
     Without this guard the probe would fail, and each new version would be rolled back after a
     training that was paid for.
@@ -106,7 +106,7 @@ def _probe_key(probe: ProbeSettings) -> str:
 
 
 def probes_of_unknown_recipe(situation: Situation) -> Iterator[str]:
-    """Yield a message for a probe of a recipe that this release does not know."""
+    """Yield a message for a probe if this release does not know the recipe of the solution."""
     recipe = recipe_of(situation)
     if recipe is None or recipe in PROBE_KEYS:
         return
@@ -120,7 +120,7 @@ def probes_of_unknown_recipe(situation: Situation) -> Iterator[str]:
 
 
 def campaigns_without_free_tags(situation: Situation) -> Iterator[str]:
-    """Yield a message for a campaign that has no place for the tags of a trial.
+    """Yield a message for a campaign that has no room for the tags of a trial.
 
     No version could be deployed there after a training that was paid for.
     """

@@ -60,7 +60,7 @@ def unreadable_file(situation: Situation) -> Iterator[str]:
 
 
 def ignored_subfolders(situation: Situation) -> Iterator[str]:
-    """Yield a message for a folder with subfolders, whose files are not imported."""
+    """Yield a message for files in subfolders, which are not imported."""
     export = situation.export
     if export.objects and export.deeper_keys:
         yield (

@@ -121,7 +121,7 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
 
 
 def wrong_increment(situation: Situation) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL export that is imported already or too large.
+    """Yield a message for an INCREMENTAL export that was imported before or is too large.
 
     An object that is older than the last import was imported before, and its rows would be added
     again. An export is too large with more than 1 GB.

@@ -17,13 +17,13 @@ MIN_ROWS = 1000
 
 
 def too_few_rows(situation: Situation) -> Iterator[str]:
-    """Yield a message for an export that has fewer than the 1,000 interactions of an import."""
+    """Yield a message for an export with fewer interactions than the 1,000 that an import needs."""
     if not _events_arrive(situation):
         yield from _too_few_rows(situation)
 
 
 def few_rows_beside_events(situation: Situation) -> Iterator[str]:
-    """Yield a message for a FULL export of fewer than 1,000 interactions beside recorded events.
+    """Yield a message for a FULL export with fewer than 1,000 interactions, if events add others.
 
     With the events of a tracker, or of a `streamed` dataset, there may be enough interactions.
     """

@@ -77,7 +77,7 @@ GUARDS = (
         "REFUSE",
         "solution",
         approval_guards.unapproved_deployment,
-        "Approve the version that the last report names, in time.",
+        "Approve the version that the last report names, before its time is over.",
     ),
     Guard(
         "first import",

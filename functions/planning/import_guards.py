@@ -30,7 +30,7 @@ def incremental_without_full(situation: Situation) -> Iterator[str]:
 
 
 def foreign_data(situation: Situation) -> Iterator[str]:
-    """Yield a message for a dataset whose foreign data this run does not replace.
+    """Yield a message for a dataset with foreign data that this run does not replace.
 
     A dataset that this pipeline has never imported is not named.
     """

@@ -30,7 +30,7 @@ def adopt(
     endpoint_url: EndpointOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write the file of a stack for a dataset group that exists.
+    """Write the file of a stack for an existing dataset group.
 
     The file has the datasets with the locations of their last imports, the solutions and the
     campaigns, with comments. Nothing is changed in the account.

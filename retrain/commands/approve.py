@@ -33,13 +33,13 @@ def approve(
     endpoint_url: EndpointOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Approve a version that waits for it, and start an execution that deploys it.
+    """Approve a version that waits for an approval, and start its deployment.
 
-    The execution asks the quality gate again, and probes the campaigns like any run. If it could
+    An execution checks the quality gate again, and probes the campaigns like any run. If it could
     not be started, approve the version again.
 
     Exit code 0: the execution was started, `retrain watch` follows it.
-    Exit code 1: the version takes no answer, or you answered no.
+    Exit code 1: the version does not wait for an answer, or you answered no.
     Exit code 2: the pipeline or the version was not found.
     """
     target = find_target(stack, state_machine_arn, Access(region, profile, endpoint_url))
@@ -60,7 +60,7 @@ def reject(
     """Refuse a version that waits for an approval. No run deploys it.
 
     Exit code 0: the version is refused.
-    Exit code 1: the version takes no answer, or you answered no.
+    Exit code 1: the version does not wait for an answer, or you answered no.
     Exit code 2: the pipeline or the version was not found.
     """
     target = find_target(stack, state_machine_arn, Access(region, profile, endpoint_url))

@@ -31,7 +31,7 @@ def doctor(
     endpoint_url: EndpointOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check everything that a pipeline needs in its account, and say how to mend it.
+    """Check everything that a pipeline needs in its account, and print how to repair it.
 
     The pipeline need not be deployed. Nothing is changed in the account.
 

@@ -22,7 +22,7 @@ def emulate(
         ),
     ] = 4566,
 ) -> None:
-    """Run an AWS on this machine with all resources that a stack names, but without the stack.
+    """Run an emulator of AWS with all resources that a stack names, but without the stack.
 
     The command prints the variables for `pulumi up`, the AWS CLI and boto3.
 

@@ -29,9 +29,9 @@ def history(
         str | None,
         typer.Option(
             metavar="VERSION",
-            help="Show where this solution version comes from instead: its run, its imports, its "
-            "metrics, verdicts, and who approved it. With its ARN this needs no stack. With a "
-            "stack, a name like movies/1a2b3c4d is enough.",
+            help="Show where this solution version comes from, instead of the list: its run, its "
+            "imports, its metrics, its verdicts, and who approved it. The ARN of the version needs "
+            "no stack. With a stack, a name like movies/1a2b3c4d is enough.",
         ),
     ] = None,
     state_machine_arn: StateMachineOption = None,
@@ -42,10 +42,10 @@ def history(
 ) -> None:
     """List the last runs: outcome, duration, versions and metrics.
 
-    Step Functions keeps an execution for 90 days. What is known of a version is
-    in the tags of Personalize, so it can be traced later, and after its stack
-    was destroyed. Personalize does not count rows, so an import has the size of
-    its export.
+    Step Functions keeps an execution for 90 days. The facts about a version are
+    tags in Personalize, so --version works for longer, and even after the stack
+    was destroyed. Personalize does not count rows, so an import shows the size
+    of its export.
 
     For example: retrain history --stack prod --version movies/1a2b3c4d
 

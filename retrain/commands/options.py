@@ -19,8 +19,8 @@ StateMachineOption: TypeAlias = Annotated[
     typer.Option(
         "--state-machine-arn",
         metavar="ARN",
-        help="The state machine of the pipeline. Without it, the Pulumi CLI reads it from the "
-        "outputs of the stack.",
+        help="The state machine of the pipeline. Without it, the Pulumi CLI reads the ARN from "
+        "the outputs of the stack.",
         rich_help_panel=AWS_PANEL,
     ),
 ]
@@ -28,7 +28,7 @@ RegionOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="REGION",
-        help="The region. Without it, it is the region of the ARN or of the profile.",
+        help="The region. Without it, the region of the ARN or of the profile.",
         rich_help_panel=AWS_PANEL,
     ),
 ]
@@ -55,8 +55,8 @@ RunOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="RUN",
-        help="The id of the run, or the name or the ARN of its execution. Without it, it is the "
-        "newest run.",
+        help="The id of the run, or the name or the ARN of its execution. Without it, the newest "
+        "run.",
     ),
 ]
 DataOption: TypeAlias = Annotated[

@@ -25,13 +25,15 @@ def plan(
     dataset: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="TYPE", help="Import only this dataset, for example items. May be repeated."
+            metavar="TYPE",
+            help="Import only this dataset, for example items. Repeat the option for several.",
         ),
     ] = None,
     solution: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Train only this solution, by name or ARN. May be repeated."
+            metavar="NAME",
+            help="Train only this solution, by name or ARN. Repeat the option for several.",
         ),
     ] = None,
     export_date: Annotated[
@@ -39,10 +41,11 @@ def plan(
         typer.Option(metavar="DAY", help="Import the exports of this day, like 2026-11-29."),
     ] = None,
     training_mode: Annotated[
-        str | None, typer.Option(metavar="MODE", help="FULL or UPDATE, instead of the config's.")
+        str | None,
+        typer.Option(metavar="MODE", help="FULL or UPDATE, instead of the configured mode."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Import and train although nothing has changed.")
+        bool, typer.Option("--force", help="Import and train even if nothing is new.")
     ] = False,
     state_machine_arn: StateMachineOption = None,
     region: RegionOption = None,

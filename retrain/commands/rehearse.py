@@ -34,14 +34,14 @@ def rehearse(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Deploy a stack to an AWS that runs on this machine, and run its pipeline there.
+    """Deploy a stack to an emulator of AWS on this machine, and run its pipeline there.
 
     The schedule starts the run, or the command does if the stack is paused.
 
     Each scenario starts another run.
 
     Exit code 0: every campaign serves its new version, and every scenario ended as designed.
-    Exit code 1: a campaign does not serve its new version, or a scenario ended otherwise.
+    Exit code 1: a campaign does not serve its new version, or a scenario ended differently.
     Exit code 2: the stack cannot be rehearsed.
     """
     require_emulator()

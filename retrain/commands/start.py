@@ -35,7 +35,7 @@ def start(
         bool,
         typer.Option(
             "--skip-import",
-            help="Train on the data that is in Personalize already.",
+            help="Import nothing, and train on the data that is already in Personalize.",
             rich_help_panel=OVERRIDES,
         ),
     ] = False,
@@ -68,7 +68,7 @@ def start(
         bool,
         typer.Option(
             "--force",
-            help="Import and train even if nothing is new, also beyond maxTrainingsPerMonth.",
+            help="Import and train even if nothing is new, and even beyond maxTrainingsPerMonth.",
             rich_help_panel=OVERRIDES,
         ),
     ] = False,
@@ -85,7 +85,7 @@ def start(
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Go on with a run that failed or was stopped, by its id. Its finished jobs are "
+            help="Continue the failed or stopped run with this id. Its finished jobs are "
             "not repeated.",
             rich_help_panel=OVERRIDES,
         ),
@@ -110,9 +110,9 @@ def start(
     For example: retrain start --stack prod --dry-run --watch
 
     Exit code 0: the run was started. With --watch: the run succeeded.
-    Exit code 1: you did not want the run to wait. With --watch: the run failed.
+    Exit code 1: you answered no. With --watch: the run failed.
     Exit code 2: the input is wrong, or the pipeline cannot be found or read.
-    Exit code 130: with --watch, you left the run.
+    Exit code 130: you pressed Ctrl-C during --watch. The run goes on.
     """
     values: dict[str, object] = {
         "dryRun": dry_run,

@@ -1,5 +1,7 @@
 """The command `stop`."""
 
+from typing import Annotated
+
 import typer
 
 from retrain.commands.options import (
@@ -7,7 +9,6 @@ from retrain.commands.options import (
     JsonOption,
     ProfileOption,
     RegionOption,
-    RunOption,
     StackOption,
     StateMachineOption,
     YesOption,
@@ -20,7 +21,14 @@ from retrain.operator.target import find_target
 def stop(
     stack: StackOption = "dev",
     *,
-    run: RunOption = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="The id of the run, or the name or the ARN of its execution. Without it, the only "
+            "run that is under way.",
+        ),
+    ] = None,
     yes: YesOption = False,
     state_machine_arn: StateMachineOption = None,
     region: RegionOption = None,

@@ -24,11 +24,10 @@ def test_alarm(
     endpoint_url: EndpointOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send one alarm through the whole chain, and say who hears of it.
+    """Send a test alarm to the topic of the pipeline, and print who gets its messages.
 
-    The alarm about a rejected version goes to ALARM, notifies the topic of the
-    pipeline, and returns to its state by itself. Its reason says that this is a
-    test.
+    The alarm about a rejected version goes to ALARM, notifies the topic, and
+    returns to its state after a while. Its reason says that this is a test.
 
     Exit code 0: the topic was notified, and somebody has subscribed to it.
     Exit code 1: the alarm could not notify the topic, or nobody subscribes.

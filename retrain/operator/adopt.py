@@ -1,4 +1,4 @@
-"""The command `adopt`: writes a stack file for a dataset group that exists."""
+"""The command `adopt`: writes a stack file for an existing dataset group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `test-alarm`: sends one alarm through the whole chain, and says who hears of it."""
+"""The command `test-alarm`: sends a test alarm to the topic, and prints who gets its messages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Subscriptions:
 def send_test_alarm(target: Target, *, as_json: bool) -> int:
     """Set one alarm to ALARM, and wait until it has notified the topic. Return the exit code.
 
-    Raises OperatorError if the pipeline has no alarms, and FailedError if nobody would hear of one.
+    Raises OperatorError if the pipeline has no alarms, and FailedError if nobody would get it.
     """
     access = target.access
     client = access.session.client("cloudwatch", **access.client_options)

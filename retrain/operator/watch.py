@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def watch(target: Target, run: str | None, *, as_json: bool) -> int:
     """Follow a run, and print its report. Return 0 if it succeeded, and 1 if it did not.
 
-    Return 130 if the user leaves the run, which goes on then.
+    Return 130 if the user ends the display. The run then goes on.
     """
     return watch_execution(target, find_execution(target, run), as_json=as_json)
 

@@ -116,7 +116,7 @@ def check_automatic_training(account: Account) -> Iterator[Finding]:
 
 
 def check_sync(account: Account) -> Iterator[Finding]:
-    """Find out whether a campaign takes new versions past a gate, a probe or an approval."""
+    """Find out whether a campaign gets new versions without gate, probe or approval."""
     text = "no campaign takes new versions past a quality gate, a probe or an approval"
     yield from _of_guards(account, SYNC, text)
 
