@@ -26,6 +26,7 @@ from .contract import (
 )
 from .dry_run import dry_run_sentences
 from .executions import run_of
+from .report_words import metric_change, one_line
 from .texts import shortened_list
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
 ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTaken")
 """After these errors of a create it is certain that no job was created."""
-MAX_REPORT_BYTES = 16_000
+MAX_REPORT_BYTES = 24_000
 """The most bytes of the text of a report. The text becomes the cause of a failed execution, which
-may have 32,768 characters."""
+may have 32,768 characters. The reason in its first line has at most MAX_REFUSAL_BYTES."""
 MAX_OUTPUT_BYTES = 250_000
 """The most bytes of the output of an execution, which may have 256 KiB. If it would be larger, it
 has only the report."""
@@ -318,12 +319,14 @@ def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
 
 
 def _text(report: RunReport, sentences: Sequence[str] = ()) -> str:
-    """Return the text of a report. If it would be too long, its worst parts come first."""
+    """Return the text of a report.
+
+    If it would be too long, its worst parts come first, and the metrics are left out.
+    """
     lines = [*_lines(report), *(f"  {sentence}" for sentence in sentences)]
     if shortened_list(lines, MAX_REPORT_BYTES) != lines:
-        lines = shortened_list(
-            list(_lines(_worst_first(report))), MAX_REPORT_BYTES, end=REST_OF_TEXT
-        )
+        worst_first = [*_lines(_worst_first(report), with_metrics=False)]
+        lines = shortened_list(worst_first, MAX_REPORT_BYTES, end=REST_OF_TEXT)
     return "\n".join(lines)
 
 
@@ -344,7 +347,7 @@ def _worst_first(report: RunReport) -> RunReport:
     }
 
 
-def _lines(report: RunReport) -> Iterator[str]:
+def _lines(report: RunReport, *, with_metrics: bool = True) -> Iterator[str]:
     """Yield the lines of the report's text. Its first line is the status and the reason."""
     reason = f": {report['reason']}" if report["reason"] else ""
     yield f"Retraining run {report['runId']}: {report['status']}{reason}"
@@ -359,11 +362,14 @@ def _lines(report: RunReport) -> Iterator[str]:
             yield f"    version {solution['solutionVersionArn']}{adopted}"
         for campaign in solution["campaigns"]:
             yield _line(2, campaign["campaignArn"], campaign["outcome"], campaign["failure"])
+            if with_metrics:
+                for name, metric in campaign["metrics"].items():
+                    yield f"      {name}: {metric_change(metric['new'], metric['live'])}"
     for warning in report["warnings"]:
-        yield f"  warning: {warning}"
+        yield f"  warning: {one_line(warning)}"
 
 
 def _line(depth: int, subject: str, outcome: str, failure: str | None) -> str:
     """Return a line of the text, indented by two spaces for each level of depth."""
-    reason = f": {failure}" if failure else ""
+    reason = f": {one_line(failure)}" if failure else ""
     return f"{'  ' * depth}{subject}: {outcome}{reason}"

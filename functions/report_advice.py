@@ -1,19 +1,20 @@
 """Says why a run needs a person, and what to do, with commands to paste. All functions are pure."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .contract import Outcome
 from .report_event import EventCampaign, EventDetail
-from .report_words import short_name, with_short_arns
+from .report_words import counted, one_line, short_name, with_short_arns
 from .texts import shortened, shortened_list
 
 MAX_REASON_BYTES = 4_000
 """The most bytes of the reason. A run that is refused may have many problems."""
 MAX_FAILURES_BYTES = 8_000
 """The most bytes of all failures of imports, trainings and campaigns."""
-MAX_ROLLBACKS = 5
-"""The most campaigns that a message offers to move back."""
+MAX_ADVISED = 5
+"""The most versions or campaigns for which a message has commands. More would not fit into a chat
+application."""
 GUIDE = 'Guide: docs/operations.md, section "{}"'
 REFUSED = "RunRefused"
 DELETED = "ExecutionDoesNotExist"
@@ -25,7 +26,7 @@ def reason_section(detail: EventDetail) -> str:
     A run that did everything has no such section.
     """
     lines = [] if detail["reason"] is None else [_shown(detail["reason"])]
-    failures = [f"- {part}: {_shown(failure)}" for part, failure in _failures(detail)]
+    failures = [f"- {part}: {one_line(_shown(failure))}" for part, failure in _failures(detail)]
     lines += shortened_list(failures, MAX_FAILURES_BYTES, end="- … and {} more")
     if detail["failingStep"] is not None:
         lines.append(f"Step: {detail['failingStep']}")
@@ -99,7 +100,7 @@ def _after_failure(detail: EventDetail) -> Iterator[str]:
         for campaign in campaigns_of(detail)
         if campaign["outcome"] == "FAILED" and campaign["previousVersionArn"]
     ]
-    for arn in uncertain[:MAX_ROLLBACKS]:
+    for arn in uncertain[:MAX_ADVISED]:
         yield f"If the recommendations of {short_name(arn)} are bad, move it back:"
         yield _command(detail, "rollback", "--campaign", short_name(arn))
     # The step of an execution that ended without a report is not known.
@@ -133,16 +134,26 @@ def _history_commands(detail: EventDetail, outcome: Outcome) -> Iterator[str]:
     ]
     if not versions:
         yield _command(detail, "history")
-    for version in versions:
+    for version in versions[:MAX_ADVISED]:
         yield _command(detail, "history", "--version", version)
+    yield from _more(versions)
 
 
 def _about_approval(detail: EventDetail) -> Iterator[str]:
     yield "Compare the metrics below, and answer with one of two commands:"
-    for version in _waiting_versions(detail):
+    versions = _waiting_versions(detail)
+    for version in versions[:MAX_ADVISED]:
         yield _command(detail, "approve", version)
         yield _command(detail, "reject", version)
+    yield from _more(versions)
     yield GUIDE.format("Approve a version")
+
+
+def _more(versions: Sequence[str]) -> Iterator[str]:
+    """Yield a line about the versions that have no command, if there are any."""
+    count = len(versions) - MAX_ADVISED
+    if count > 0:
+        yield f"and the same for {counted(count, 'version')} more, named below"
 
 
 def _waiting_versions(detail: EventDetail) -> list[str]:

@@ -16,6 +16,7 @@ from .failing_step import failing_step
 from .personalize.tags import BYTES
 from .report import ImportReport, RunReport, SolutionReport, run_of_document
 from .report_links import execution_url
+from .report_words import share_of_change
 from .texts import shortened_texts
 from .workflow_settings import NotificationSettings, Settings, pipeline_name
 
@@ -23,8 +24,9 @@ SCHEMA_VERSION: Literal[1] = 1
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"
 MAX_DETAIL_BYTES = 240_000
-"""The most bytes of a detail. An event may have 256 KiB with its other fields:
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
+"""The most bytes of a detail. An event may have 1 MB since 2026. But a rule may pass it to an SNS
+topic or to a state machine, which take 256 KiB with its other fields:
+https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb"""
 SHORTER_TEXTS = (500, 120, 40)
 """The limits of a text that are tried one after the other if a detail is too large."""
 TRIGGERS = ("schedule", "manual", "trial", "approval", "export")
@@ -317,17 +319,12 @@ def _campaign(report: CampaignReport, result: CampaignResult) -> EventCampaign:
         "previousVersionArn": report["previousVersionArn"] or compared,
         "servedVersionArn": report["servedVersionArn"],
         "metrics": {
-            name: {**values, "change": _change(values["new"], values["live"])}
+            name: {**values, "change": share_of_change(values["new"], values["live"])}
             for name, values in report["metrics"].items()
         },
         "seconds": _seconds(result["update"], "trialBeganAt"),
         "failure": report["failure"],
     }
-
-
-def _change(new: float | None, live: float | None) -> float | None:
-    """Return the change as a share of the live value. There is none if the live value is 0."""
-    return None if new is None or not live else round((new - live) / abs(live), 6)
 
 
 def _seconds(job: Job | None, start: Literal["createdAt", "trialBeganAt"]) -> float | None:
@@ -339,14 +336,17 @@ def _seconds(job: Job | None, start: Literal["createdAt", "trialBeganAt"]) -> fl
 
 
 def _within_size_limit(detail: EventDetail) -> EventDetail:
-    """Return a detail that fits into an event. Shorten its texts, or else leave its parts out."""
+    """Return a detail that fits into an event. Shorten its texts, or else leave its parts out.
+
+    The reason stays as it is. It has at most MAX_REFUSAL_BYTES.
+    """
     shorter = detail
     for max_bytes in SHORTER_TEXTS:
         if detail_bytes(shorter) <= MAX_DETAIL_BYTES:
             return shorter
         texts: Mapping[str, object] = {
             key: shortened_texts(detail[key], max_bytes)
-            for key in ("reason", "imports", "solutions", "trials", "warnings")
+            for key in ("imports", "solutions", "trials", "warnings")
         }
         shorter = cast("EventDetail", {**detail, **texts, "isComplete": False})
     if detail_bytes(shorter) <= MAX_DETAIL_BYTES:

@@ -12,8 +12,18 @@ from typing import NamedTuple
 from .contract import Outcome
 from .report_advice import advice_section, campaigns_of, reason_section
 from .report_event import EventCampaign, EventDetail, EventImport, EventServing, EventSolution
-from .report_words import change, counted, duration, listed, short_name, size, with_short_arns
-from .texts import shortened, shortened_list
+from .report_words import (
+    counted,
+    duration,
+    listed,
+    metric_change,
+    one_line,
+    readable,
+    short_name,
+    size,
+    with_short_arns,
+)
+from .texts import json_bytes, shortened, shortened_list
 
 MAX_SUBJECT_CHARACTERS = 99
 """SNS refuses a subject of 100 characters, with a line break, or with characters beyond ASCII:
@@ -21,9 +31,9 @@ https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 MAX_SECTIONS_BYTES = 40_000
 """The most bytes of the sections about the parts of the run. SNS allows 256 KB for a message, which
 nobody reads on a phone."""
-MAX_CHAT_BYTES = 6_000
+MAX_CHAT_BYTES = 7_500
 """The most bytes of a text in a chat application. The page of `by_protocol` allows 8,000
-characters."""
+characters. The advice needs at most 6,000 of them (`report_advice.MAX_ADVISED`)."""
 PROBLEMS: frozenset[Outcome] = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
 """The outcomes of runs that need a person."""
 ENDS = {
@@ -33,6 +43,8 @@ ENDS = {
     "ExecutionDoesNotExist": "the state machine was deleted",
 }
 """Errors that end a whole run -> what happened, in words."""
+SEPARATORS_BYTES = 20
+"""The bytes of the line breaks around the reason and the details."""
 REST = "… and {} more parts; the execution has the whole report"
 
 
@@ -41,6 +53,8 @@ class Message(NamedTuple):
 
     subject: str
     body: str
+    chat: str
+    """A shorter body for chat applications."""
     attributes: Mapping[str, str]
     """What the filter policy of a subscription can look at."""
 
@@ -56,7 +70,7 @@ class Message(NamedTuple):
             "content": {
                 "textType": "client-markdown",
                 "title": self.subject,
-                "description": shortened(self.body, MAX_CHAT_BYTES),
+                "description": self.chat,
             },
         }
         return json.dumps({"default": self.body, "https": json.dumps(chat)})
@@ -74,26 +88,43 @@ def needs_person(detail: EventDetail) -> bool:
 
 def message_of(detail: EventDetail, dry_run_sentences: Sequence[str] = ()) -> Message:
     """Return the message about a run. A dry run also has sentences about what a run would do."""
-    first = [
+    head, why, advice = (
         "\n".join(_head_lines(detail)),
         reason_section(detail),
         advice_section(detail),
+    )
+    details = [
         _section("What a run would do", map(with_short_arns, dry_run_sentences)),
         _section("What the campaigns serve now", _serving_lines(detail)),
-    ]
-    parts = [
         *("\n".join(_solution_lines(solution)) for solution in detail["solutions"]),
         _section("Trials of earlier runs", map(_campaign_line, detail["trials"])),
         _section("Data", _import_lines(detail)),
-        _section("Warnings", map(with_short_arns, detail["warnings"])),
+        _section("Warnings", map(_warning_line, detail["warnings"])),
     ]
-    parts = shortened_list([part for part in parts if part], MAX_SECTIONS_BYTES, end=REST)
-    sections = [*first, *parts, "\n".join(_foot_lines(detail))]
-    return Message(
-        subject_of(detail),
-        "\n\n".join(section for section in sections if section) + "\n",
-        {key: detail[key] for key in ("pipeline", "outcome", "trigger")},
-    )
+    details = [section for section in details if section]
+    foot = "\n".join(_foot_lines(detail))
+    cut_details = shortened_list(details, MAX_SECTIONS_BYTES, end=REST)
+    body = _joined([head, why, advice, *cut_details, foot])
+    chat = _joined([head, why, advice, *details, foot])
+    if json_bytes(chat) > MAX_CHAT_BYTES:
+        chat = _joined(_fitting_sections(head, why, advice, details, foot))
+    attributes = {key: detail[key] for key in ("pipeline", "outcome", "trigger")}
+    return Message(subject_of(detail), body, chat, attributes)
+
+
+def _fitting_sections(
+    head: str, why: str, advice: str, details: Sequence[str], foot: str
+) -> list[str]:
+    """Return the sections for a chat application. The details are cut first, then the reason."""
+    room = MAX_CHAT_BYTES - json_bytes(_joined([head, advice, REST, foot])) - SEPARATORS_BYTES
+    short_why = shortened(why, room)
+    cut_details = shortened_list(details, room - json_bytes(short_why), end=REST)
+    return [head, short_why, advice, *cut_details, foot]
+
+
+def _joined(sections: Sequence[str]) -> str:
+    """Return the sections with an empty line between them, without characters that SNS refuses."""
+    return readable("\n\n".join(section for section in sections if section) + "\n")
 
 
 def subject_of(detail: EventDetail) -> str:
@@ -222,14 +253,12 @@ def _campaign_line(campaign: EventCampaign) -> str:
 def _metric_lines(campaign: EventCampaign) -> Iterator[str]:
     """Yield two lines for each metric: the values first, because the names are long."""
     for name, metric in campaign["metrics"].items():
-        values = f"{_value(metric['live'])} -> {_value(metric['new'])}"
-        share = f" ({change(metric['change'])})" if metric["change"] is not None else ""
-        yield f"  {values}{share}"
+        yield f"  {metric_change(metric['new'], metric['live'])}"
         yield f"  {name}"
 
 
-def _value(number: float | None) -> str:
-    return "none" if number is None else f"{number:.4g}"
+def _warning_line(warning: str) -> str:
+    return one_line(with_short_arns(warning))
 
 
 def _import_lines(detail: EventDetail) -> Iterator[str]:

@@ -7,6 +7,12 @@ SECONDS_PER_MINUTE, SECONDS_PER_HOUR, SECONDS_PER_DAY = 60, 3600, 24 * 3600
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 THOUSAND = 1000
 PERSONALIZE_ARN = re.compile(r"arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:")
+UNREADABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    r"\ud800-\udfff\ufffe\uffff]"
+)
+"""Characters that SNS refuses (https://aws.amazon.com/sns/faqs/), and characters that change the
+direction of a line, so that a person would read another text."""
 
 
 def duration(seconds: float) -> str:
@@ -35,6 +41,18 @@ def change(share: float) -> str:
     return f"{share * 100:+.1f}%"
 
 
+def share_of_change(new: float | None, live: float | None) -> float | None:
+    """Return the change as a share of the live value. There is none if the live value is 0."""
+    return None if new is None or not live else round((new - live) / abs(live), 6)
+
+
+def metric_change(new: float | None, live: float | None) -> str:
+    """Return a metric before and after, for example `0.4 -> 0.42 (+5.0%)`."""
+    before, after = ("none" if value is None else f"{value:.4g}" for value in (live, new))
+    share = share_of_change(new, live)
+    return f"{before} -> {after}" + (f" ({change(share)})" if share is not None else "")
+
+
 def short_name(arn: str) -> str:
     """Return the last part of an ARN, which is the name of a resource or the id of a version."""
     return arn.rpartition("/")[2]
@@ -43,6 +61,16 @@ def short_name(arn: str) -> str:
 def with_short_arns(text: str) -> str:
     """Return a text in which the ARNs of Personalize begin with the type of the resource."""
     return PERSONALIZE_ARN.sub("", text)
+
+
+def readable(text: str) -> str:
+    """Return a text in which `?` stands for each character that a message must not contain."""
+    return UNREADABLE.sub("?", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """Return a text with single spaces instead of its line breaks and other white space."""
+    return " ".join(text.split())
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,11 +1,15 @@
 """Receives the messages and the events of the functions in place of SNS and EventBridge."""
 
 import json
+import re
 from typing import NamedTuple
 
 from botocore.exceptions import ParamValidationError
 from botocore.session import get_session
 from botocore.validate import ParamValidator
+
+REFUSED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""The characters that a message must not contain: https://aws.amazon.com/sns/faqs/."""
 
 
 class Received(NamedTuple):
@@ -39,6 +43,7 @@ class Inbox:
         assert request["MessageStructure"] == "json"
         bodies = json.loads(request["Message"])
         assert all(isinstance(body, str) and body for body in bodies.values())
+        assert not any(map(REFUSED.search, bodies.values())), "SNS refuses these characters"
         attributes = {
             name: value["StringValue"] for name, value in request["MessageAttributes"].items()
         }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from functions.personalize.versions import is_latest
+from functions.report_words import change, share_of_change
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -119,9 +120,8 @@ def metric_change(values: MetricValues) -> str:
     """Return the value of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`."""
     live, new = values["live"], values["new"]
     text = f"{_number(live)} → {_number(new)}"
-    if not live or new is None:
-        return text
-    return f"{text} ({new / live - 1:+.1%})"
+    share = share_of_change(new, live)
+    return text if share is None else f"{text} ({change(share)})"
 
 
 def metric_summary(values: MetricValues) -> str:

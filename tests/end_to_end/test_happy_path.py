@@ -4,6 +4,7 @@ import pytest
 
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.metrics import NDCG_AT_10
+from functions.report_words import metric_change
 from tests.components.sample import STEPS_WITHOUT_TRIGGER
 
 RUN_ID = "20310106T030000Z"
@@ -112,7 +113,9 @@ def test_the_report_contains_every_import_solution_and_campaign(stack, run, firs
             "  import of users: IMPORTED\n"
             f"  {stack.solution_arn}: DEPLOYED\n"
             f"    version {run.version_arn}\n"
-            f"    {stack.campaign_arn}: DEPLOYED"
+            f"    {stack.campaign_arn}: DEPLOYED\n"
+            f"      {NDCG_AT_10}: "
+            + metric_change(ndcg(stack, run.version_arn), ndcg(stack, previous))
         ),
     }
 

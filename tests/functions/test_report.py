@@ -6,7 +6,7 @@ import re
 import pytest
 
 from functions.campaign_reports import with_trials, worst_outcome
-from functions.report import output_of, report_of
+from functions.report import MAX_REPORT_BYTES, output_of, report_of
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -33,9 +33,12 @@ from tests.functions.samples import (
     planned_import,
     planned_solution,
     probing,
+    run,
     solution_result,
 )
 
+MAX_CAUSE_CHARACTERS = 32_768
+"""https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html"""
 ERROR = {"Error": "NameTaken", "Cause": json.dumps({"errorMessage": "it exists", "errorType": "x"})}
 IMPORTED = {
     "type": "interactions",
@@ -111,7 +114,8 @@ def test_a_run_that_deployed_everything():
         "  import of interactions: IMPORTED\n"
         f"  {SOLUTION}: DEPLOYED\n"
         f"    version {VERSION}\n"
-        f"    {CAMPAIGN}: DEPLOYED",
+        f"    {CAMPAIGN}: DEPLOYED\n"
+        f"      {NDCG}: 0.4 -> 0.42 (+5.0%)",
     }
 
 
@@ -163,7 +167,21 @@ def test_the_text_fits_into_the_cause_of_a_state_machine():
     warnings = [f"{number} {'x' * 990}" for number in range(40)]
     report = report_of(finished(plan=plan(warnings=warnings)))
     assert report["warnings"] == [*warnings[:8], "… and 32 more"]
-    assert len(json.dumps(report["text"])) <= 16_000
+    assert len(json.dumps(report["text"])) <= MAX_REPORT_BYTES < MAX_CAUSE_CHARACTERS
+
+
+def test_the_text_of_a_refused_run_with_the_longest_reason_begins_with_the_reason():
+    error = {"Error": "RunRefused", "Cause": "y" * 40_000}
+    report = report_of({**configured(), "run": run(), "error": error, "plan": plan()})
+    assert report["text"].startswith(f"Retraining run {RUN_ID}: FAILED: RunRefused: yyy")
+    assert len(report["text"]) > 15_000, "only the end of the reason is cut"
+    assert len(json.dumps(report["text"])) <= MAX_REPORT_BYTES
+
+
+def test_a_failure_of_several_lines_is_one_line_of_the_text():
+    failure = "too few users\r\n\n  arn: DEPLOYED"
+    report = report_of(finished(solutions=[solution_result(version=job(failure=failure))]))
+    assert f"  {SOLUTION}: FAILED: too few users arn: DEPLOYED" in report["text"].splitlines()
 
 
 def test_a_text_that_is_too_long_begins_with_the_worst_outcomes():
@@ -198,7 +216,8 @@ def test_a_text_that_is_too_long_begins_with_the_worst_outcomes():
     assert re.fullmatch(
         r"… and \d+ more lines; the output of this execution has the whole report", lines[-1]
     )
-    assert len(json.dumps(report["text"])) <= 16_000
+    assert NDCG not in report["text"], "the metrics are left out before the failures"
+    assert len(json.dumps(report["text"])) <= MAX_REPORT_BYTES
     assert [item["outcome"] for item in report["solutions"]] == ["DEPLOYED"] * 3 + ["FAILED"] * 40
 
 
@@ -311,6 +330,7 @@ def test_a_failed_solution_fails_the_run():
         f"  {SOLUTION}: DEPLOYED\n"
         f"    version {VERSION}\n"
         f"    {CAMPAIGN}: DEPLOYED\n"
+        f"      {NDCG}: 0.4 -> 0.42 (+5.0%)\n"
         f"  {SOLUTION}: FAILED: NameTaken: it exists"
     )
 

@@ -397,6 +397,13 @@ def test_an_event_that_would_be_too_large_has_shorter_texts():
     assert detail["solutions"][0]["campaigns"][0]["campaignArn"] == f"{CAMPAIGN}-0"
 
 
+def test_the_reason_of_a_run_is_never_shortened():
+    document = many_campaigns(2000, "f" * 900)
+    detail = detail_of({**document, "error": {"Error": "E", "Cause": "x" * 15_000}})
+    assert detail["reason"] == "E: " + "x" * 15_000
+    assert len(json.dumps(detail)) <= MAX_DETAIL_BYTES
+
+
 def test_an_event_that_is_too_large_even_then_has_no_parts():
     detail = detail_of(many_campaigns(2000, "f" * 900))
     assert len(json.dumps(detail)) <= MAX_DETAIL_BYTES

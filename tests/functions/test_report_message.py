@@ -10,6 +10,7 @@ import pytest
 
 from functions import report_advice
 from functions.report import report_of
+from functions.report_delivery import send_report
 from functions.report_event import Sender, event_detail
 from functions.report_message import message_of, needs_person
 from functions.report_words import change, duration, listed, size
@@ -504,11 +505,81 @@ def test_chat_applications_get_the_message_in_their_form():
     }
 
 
-def test_a_long_text_is_cut_for_chat_applications():
-    message = message_about(refused("x" * 15_000))._replace(body="x" * 50_000)
-    description = json.loads(json.loads(message.by_protocol())["https"])["content"]["description"]
-    assert len(description) <= 6_000
-    assert description.endswith("… (cut, 50,000 characters)")
+def large_run(outcome, text):
+    """Return a run of 10 solutions with 5 campaigns each, with long names, texts and metrics."""
+    solutions = []
+    for number in range(10):
+        solution = SOLUTION.replace("taste", f"s{number}".ljust(63, "x"))
+        campaigns = [
+            campaign_result(
+                campaign=planned_campaign(
+                    campaignArn=CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
+                ),
+                evaluation=evaluation(
+                    verdict=outcome,
+                    reasons=[text],
+                    metrics={f"metric_{count}": {"new": 0.1, "live": 0.4} for count in range(20)},
+                ),
+                update=ended_job(warnings=[text], previousVersionArn=f"{solution}/old"),
+                error={"Error": "E", "Cause": text},
+                outcome=outcome,
+            )
+            for place in range(5)
+        ]
+        planned = planned_solution(solutionArn=solution)
+        version = ended_job(f"{solution}/{'n' * 12}", warnings=[text])
+        solutions.append(solution_result(solution=planned, version=version, campaigns=campaigns))
+    return finished(solutions=solutions)
+
+
+@pytest.mark.parametrize("outcome", ["FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"])
+@pytest.mark.parametrize("text", ["x" * 490, "\N{BRAIN} " * 40], ids=["ASCII", "emoji"])
+def test_the_details_of_a_large_run_are_cut_but_not_its_reason_and_advice(outcome, text):
+    message = message_about(large_run(outcome, text), {})
+    assert len(message.by_protocol()) < 60_000, "SNS allows 256 KB"
+    assert len(message.chat) <= 8_000, "chat applications show no longer text"
+    full, chat = (dict.fromkeys(body.split("\n\n")) for body in (message.body, message.chat))
+    (why,) = [section for section in full if section.startswith("Why\n")]
+    (advice,) = [section for section in full if section.startswith("What to do\n")]
+    assert advice in chat, "nothing of the advice is cut"
+    short_why = next(section for section in chat if section.startswith("Why\n"))
+    assert why.startswith(short_why[:1_000]), "the reason is there"
+    assert list(chat)[-1] == list(full)[-1], "the links are there"
+
+
+def test_the_longest_reason_leaves_room_for_the_advice_in_a_chat_application():
+    message = message_about(refused("x" * 15_000))
+    assert json.loads(json.loads(message.by_protocol())["https"])["content"]["description"] == (
+        message.chat
+    )
+    assert 4_000 < len(message.chat) < 8_000
+    assert "\nRunRefused: xxx" in message.chat
+    assert f"\n  retrain start {MACHINE}\nGuide: " in message.chat
+
+
+def test_versions_without_a_command_are_counted():
+    lines = paragraphs(message_about(large_run("AWAITING_APPROVAL", "waits"), {}))["What to do"]
+    assert len([line for line in lines if "retrain approve" in line]) == 5
+    assert lines[-2] == "and the same for 5 versions more, named below"
+
+
+def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced(inbox):
+    text = "tab\tbell\x07 nul\x00 escape\x1b[31m turn\u202e half\ud83d \N{BRAIN} שלום\r\nend"
+    document = refused(text)
+    message = message_about(document)
+    shown = "RunRefused: tab\tbell? nul? escape?[31m turn? half? \N{BRAIN} שלום\nend"
+    assert f"\nWhy\n{shown}\n" in message.body
+    assert f"\nWhy\n{shown}\n" in message.chat
+    send_report("close_run", Sender(PIPELINE, NOTIFICATIONS), document, report_of(document))
+    assert (len(inbox.messages), len(inbox.details)) == (1, 1)
+
+
+def test_a_failure_of_several_lines_does_not_look_like_a_section():
+    version = job(phase="ENDED", failure="no\n\nWhat to do\nretrain everything")
+    document = finished(solutions=[solution_result(version=version, campaigns=[])])
+    message = message_about(document, SERVES_OLD)
+    assert paragraphs(message)["Why"][0] == "- training of taste: no What to do retrain everything"
+    assert message.body.count("\nWhat to do\n") == 1
 
 
 def test_many_failures_are_counted():

@@ -1,6 +1,7 @@
 """Summarise an execution in the few values that the tests compare."""
 
 from components.rules.metrics import NDCG_AT_10
+from functions.report_words import metric_change
 
 DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 """The outcomes of a good run without imports."""
@@ -27,6 +28,12 @@ def report(execution):
 def outcomes(execution):
     """Return the outcome of each dataset type, solution name and campaign name."""
     return _parts(report(execution), "outcome")
+
+
+def metric_line(execution):
+    """Return the line of the report's text with the metric of the first campaign."""
+    ((name, values),) = report(execution)["solutions"][0]["campaigns"][0]["metrics"].items()
+    return f"      {name}: {metric_change(**values)}"
 
 
 def failures(execution):

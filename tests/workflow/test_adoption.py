@@ -6,7 +6,15 @@ from functions.personalize.judged_trainings import NO_ROOM_FOR_TAGS
 from functions.personalize.tags import ADOPTED, MIXED, RUN, tags_of
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, before_step, deploy
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report, skip_reason
+from tests.workflow.summaries import (
+    ALL_DONE,
+    DEPLOYED,
+    failures,
+    metric_line,
+    outcomes,
+    report,
+    skip_reason,
+)
 from tests.world import PREFIX, campaign_arn, solution_arn
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
@@ -57,7 +65,7 @@ def test_a_foreign_training_that_started_after_the_end_of_the_imports_is_adopted
         "  import of users: IMPORTED\n"
         f"  {solution_arn()}: DEPLOYED\n"
         f"    version {foreign}, foreign, used instead of a training\n"
-        f"    {campaign_arn()}: DEPLOYED"
+        f"    {campaign_arn()}: DEPLOYED\n{metric_line(execution)}"
     )
 
 

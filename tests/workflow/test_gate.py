@@ -12,6 +12,7 @@ from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, handler
 from tests.workflow.summaries import (
     DEPLOYED,
     failures,
+    metric_line,
     ndcg,
     outcomes,
     problems_of,
@@ -71,7 +72,8 @@ def test_a_worse_version_is_rejected_with_both_values_and_the_campaign_is_not_up
         "  import of users: IMPORTED\n"
         f"  {solution_arn()}: REJECTED\n"
         f"    version {new}\n"
-        f"    {campaign_arn()}: REJECTED: {reason}\n" + warning_about_old_version(solution_arn())
+        f"    {campaign_arn()}: REJECTED: {reason}\n"
+        f"{metric_line(execution)}\n" + warning_about_old_version(solution_arn())
     )
 
 

@@ -24,7 +24,14 @@ from tests.workflow.pipeline import (
     handler,
     killed_after_work,
 )
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warning_about_old_version
+from tests.workflow.summaries import (
+    DEPLOYED,
+    failures,
+    metric_line,
+    outcomes,
+    report,
+    warning_about_old_version,
+)
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
@@ -158,7 +165,8 @@ def test_too_few_results_roll_the_campaign_back_and_mark_the_version():
         f"Retraining run {RUN_ID}: ROLLED_BACK\n"
         f"  {solution_arn()}: ROLLED_BACK\n"
         f"    version {new}\n"
-        f"    {campaign_arn()}: ROLLED_BACK: {NONE}\n" + warning_about_old_version(solution_arn())
+        f"    {campaign_arn()}: ROLLED_BACK: {NONE}\n"
+        f"{metric_line(execution)}\n" + warning_about_old_version(solution_arn())
     )
 
 

@@ -11,7 +11,7 @@ from functions.personalize.fingerprint import fingerprint_of
 from functions.personalize.tags import tags_of
 from tests.workflow.clients import FUNCTIONS
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, SLOT, deploy
-from tests.workflow.summaries import ALL_DONE, failed_calls, ndcg, outcomes, report
+from tests.workflow.summaries import ALL_DONE, failed_calls, metric_line, ndcg, outcomes, report
 from tests.world import (
     IMPORT_ROLE,
     MOVIES,
@@ -86,7 +86,7 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
             "  import of users: IMPORTED\n"
             f"  {solution_arn()}: DEPLOYED\n"
             f"    version {new}\n"
-            f"    {campaign_arn()}: DEPLOYED"
+            f"    {campaign_arn()}: DEPLOYED\n{metric_line(execution)}"
         ),
     }
 

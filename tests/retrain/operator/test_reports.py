@@ -66,6 +66,7 @@ def test_a_run_that_did_nothing_has_the_rest_of_its_text(reason, expected):
     [
         (0.2, 0.1, "0.2000 → 0.1000 (-50.0%)"),
         (0.0, 0.1, "0.0000 → 0.1000"),
+        (-2, -1, "-2.0000 → -1.0000 (+50.0%)"),
         (0.1, None, "0.1000 → none"),
     ],
 )
