@@ -81,8 +81,9 @@ EVENTS_OF_DATASET, EVENTS_OF_SOLUTION, EVENTS_OF_CAMPAIGN, EVENTS_OF_TRIAL = 11,
 """The events of an iteration of each Map beside its polls and probes. There are 5 for a Task, 2 for
 another state, 2 more for a Map, and 2 for the iteration. A training is stopped, and a campaign is
 rolled back."""
-EVENTS_OF_RUN = 100
-"""The events of the states that are in no Map, beside the waits for an older run."""
+EVENTS_OF_RUN = 200
+"""The events of the states that are in no Map, beside the waits for an older run. Each retry of the
+report has three of them."""
 POLLS_OF_EXPECTED_JOB = 10
 """The polls of an import or a training that takes as long as expected."""
 INVOCATION_SECONDS = 300

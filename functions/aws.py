@@ -35,7 +35,7 @@ READ_ATTEMPTS = 4
 """A client for reads sends a request at most this number of times."""
 WRITE_ATTEMPTS = 1
 DELIVERY_ATTEMPTS = 2
-"""A message and an event together may take as long as a read, because the report has 120 s."""
+"""A message and an event together may take as long as a read."""
 THROTTLING_CODES = frozenset(
     {
         "ThrottlingException",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
@@ -39,13 +40,16 @@ TOO_LARGE = "States.DataLimitExceeded"
 """The error of an execution whose input, or the result of a state, is larger than 256 KiB. No state
 can catch it."""
 WAY_OUT = "start a new run with a shorter input, for example {}"
-MAX_DESCRIPTION_DELAY = timedelta(minutes=2)
-"""An execution that does not exist this long after its end was deleted with its state machine.
-Lambda retries the function after one minute, and after two more minutes."""
+RETRIED_FOR = timedelta(minutes=2)
+"""A failure this soon after the end of the execution is retried: after one minute, and after two
+more minutes. An execution that does not exist later was deleted with its state machine."""
+LOOK = "look for import jobs and trainings that are running, and check what the campaigns serve"
 DELETED = (
-    "its state machine was deleted, so its jobs and the versions on trial cannot be read; look for "
-    "import jobs and trainings that are running, and check what the campaigns serve"
+    f"its state machine was deleted, so its jobs and the versions on trial cannot be read; {LOOK}"
 )
+UNREAD = f"its jobs cannot be read, so {LOOK}"
+
+logger = logging.getLogger("retraining")
 
 
 class Detail(TypedDict):
@@ -76,37 +80,67 @@ def handler(event: StatusChange, _context: object) -> RunReport | None:
     the run has sent its report. The handler may be called more than once for a run.
 
     Raises:
-        ServiceUnavailable: Step Functions still describes the execution as running. Lambda calls
-            the function again.
+        Exception: the execution or its jobs cannot be read. Lambda retries the function, and the
+            last try sends a report without them.
     """
     try:
-        return _close_run(event["detail"])
+        return _close_run(event)
     except stepfunctions().exceptions.ExecutionDoesNotExist:
         return _report_deleted_run(event)
 
 
-def _close_run(detail: Detail) -> RunReport | None:
+def _close_run(event: StatusChange) -> RunReport | None:
     """Close the run of an execution that exists."""
-    execution_arn = detail["executionArn"]
-    error = unreported_error(stepfunctions(), execution_arn)
+    detail = event["detail"]
+    error = unreported_error(stepfunctions(), detail["executionArn"])
     if error is None:
         return None
-    configured = configured_run_of(stepfunctions(), execution_arn)
-    messages = [WAY_OUT] if TOO_LARGE in error["Cause"] else []
-    if configured is None:
-        configured = _run_without_input(detail)
-    else:
-        messages += _close_jobs(detail, configured)
+    messages = [error["Cause"], *([WAY_OUT] if TOO_LARGE in error["Cause"] else [])]
+    started, settings = _started_run(detail), None
+    try:
+        configured = configured_run_of(stepfunctions(), detail["executionArn"])
+        if configured is None:
+            settings = deployed_settings(stepfunctions(), detail["executionArn"])
+        else:
+            started, settings = configured, configured["settings"]
+            messages += _close_jobs(detail, configured)
+    except Exception as failure:
+        if _is_retried(detail):
+            raise
+        logger.exception("close_run: the run could not be read")
+        messages.append(f"{UNREAD} ({type(failure).__name__}: {failure})")
     document: FinishedRun = {
-        "settings": configured["settings"],
-        "run": run_of(configured),
-        "error": {**error, "Cause": "; ".join([error["Cause"], *messages])},
+        "run": run_of(started),
+        "error": {**error, "Cause": "; ".join(messages)},
     }
-    standings = read_standings(write_client(), configured["settings"])
+    if settings is None:
+        return _report(event, document, {})
+    standings = read_standings(write_client(), settings)
     trials_note = _finish_trials(document["run"], standings, status=error["Error"])
+    return _report(event, {"settings": settings, **document}, standings, trials_note)
+
+
+def _report(
+    event: StatusChange, document: FinishedRun, standings: Standings, trials_note: str = ""
+) -> RunReport:
+    """Send the report of a run, and return it.
+
+    The event says where to send it, if the document has no settings or those of an earlier release.
+    """
+    name = machine_arn_of(event["detail"]["executionArn"]).rpartition(":")[2]
+    sender = Sender(event.get("pipeline", name), event.get("notifications"))
+    if "settings" in document:
+        configured = sender_of(document["settings"])
+        sender = configured._replace(notifications=configured.notifications or sender.notifications)
     report = report_of(document, standings, trials_note)
-    metrics.ended_run(configured["settings"], document["run"], report["status"])
-    return send_report("close_run", sender_of(configured["settings"]), document, report, standings)
+    metrics.ended_run(sender.pipeline, document["run"], report["status"])
+    return send_report("close_run", sender, document, report, standings)
+
+
+def _is_retried(detail: Detail) -> bool:
+    """Return True if Lambda calls the function again if it fails now."""
+    ended_at = datetime.fromtimestamp(detail["stopDate"] / 1000, UTC)
+    return clock.now() - ended_at < RETRIED_FOR
 
 
 def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:
@@ -126,22 +160,14 @@ def _report_deleted_run(event: StatusChange) -> RunReport:
         ServiceUnavailable: the execution has just ended, so it may exist and not be visible yet.
     """
     detail = event["detail"]
-    arn = detail["executionArn"]
-    if clock.now() - datetime.fromtimestamp(detail["stopDate"] / 1000, UTC) < MAX_DESCRIPTION_DELAY:
+    if _is_retried(detail):
+        arn = detail["executionArn"]
         raise ServiceUnavailable(f"Step Functions answers that {arn} does not exist")
     document: FinishedRun = {
         "run": run_of(_started_run(detail)),
         "error": {"Error": "ExecutionDoesNotExist", "Cause": DELETED},
     }
-    name = machine_arn_of(arn).rpartition(":")[2]
-    sender = Sender(event.get("pipeline", name), event.get("notifications"))
-    return send_report("close_run", sender, document, report_of(document))
-
-
-def _run_without_input(detail: Detail) -> ConfiguredRun:
-    """Return what is known of a run whose first state failed. Its input may be too large."""
-    settings = deployed_settings(stepfunctions(), detail["executionArn"])
-    return {**_started_run(detail), "settings": settings}
+    return _report(event, document, {})
 
 
 def _started_run(detail: Detail) -> StartedRun:

@@ -201,10 +201,10 @@ def offline_metrics(
     _write(pipeline_name(settings), {**new, **changes}, "Solution", short_name(solution_arn))
 
 
-def ended_run(settings: Settings, run: Run, outcome: Outcome) -> None:
+def ended_run(pipeline: str, run: Run, outcome: Outcome) -> None:
     """Write that a run has ended with this outcome. A dry run does nothing, so it is left out."""
     if not run["request"].get("dryRun"):
-        _write(pipeline_name(settings), {"Runs": 1}, "Outcome", outcome)
+        _write(pipeline, {"Runs": 1}, "Outcome", outcome)
 
 
 def undelivered_reports(pipeline: str, count: int) -> None:

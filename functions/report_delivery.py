@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_sns import SNSClient
 
     from .campaign_reports import Standings
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from .report import RunReport
     from .report_event import EventDetail, Sender
     from .report_message import Message
+
+ENTRY_ATTEMPTS = 3
+"""An entry that EventBridge does not take is put again, after one second and after two more."""
 
 logger = logging.getLogger("retraining")
 
@@ -122,18 +126,21 @@ def _publish(client: SNSClient, topic_arn: str, message: Message) -> None:
 def _put_event(client: EventBridgeClient, detail: EventDetail) -> None:
     """Put the event on the default event bus.
 
-    Raises NotDeliveredError if EventBridge reports a failed entry, which it does without an error.
+    EventBridge reports a failed entry without an error, so botocore does not retry it.
+
+    Raises:
+        NotDeliveredError: EventBridge has not taken the entry in ENTRY_ATTEMPTS.
     """
-    response = client.put_events(
-        Entries=[
-            {
-                "Source": SOURCE,
-                "DetailType": DETAIL_TYPE,
-                "Detail": json.dumps(detail),
-                "Resources": [detail["executionArn"]],
-            }
-        ]
-    )
-    if response["FailedEntryCount"]:
-        (entry,) = response["Entries"]
-        raise NotDeliveredError(f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}")
+    entry: PutEventsRequestEntryTypeDef = {
+        "Source": SOURCE,
+        "DetailType": DETAIL_TYPE,
+        "Detail": json.dumps(detail),
+        "Resources": [detail["executionArn"]],
+    }
+    for attempt in range(ENTRY_ATTEMPTS):
+        clock.sleep(attempt)
+        response = client.put_events(Entries=[entry])
+        if not response["FailedEntryCount"]:
+            return
+    (result,) = response["Entries"]
+    raise NotDeliveredError(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")

@@ -58,12 +58,14 @@ def call(
     next_state: str,
     on_error: str,
     unanswered_pause: int = NO_RESPONSE_PAUSE_SECONDS,
+    more_attempts: int = 0,
 ) -> State:
     """Return a Task that calls a function with the whole document.
 
     The result is written to `result_path`. Transient errors are retried for about ten minutes, and
     NOT_FOUND_YET for at least one minute. Any other error leads to `on_error`, with Error and Cause
     at `$.error`. `unanswered_pause` is the first pause in seconds after UNANSWERED_ERRORS.
+    `more_attempts` are further retries after transient errors, with three minutes between them.
     """
     return {
         "Type": "Task",
@@ -71,11 +73,11 @@ def call(
         "TimeoutSeconds": TASK_TIMEOUT_SECONDS,
         "ResultPath": result_path,
         "Retry": [
-            retry_rule(THROTTLING_ERRORS, seconds=5, attempts=9, jitter="FULL"),
+            retry_rule(THROTTLING_ERRORS, seconds=5, attempts=9 + more_attempts, jitter="FULL"),
             retry_rule(
                 UNANSWERED_ERRORS,
                 seconds=unanswered_pause,
-                attempts=5,
+                attempts=5 + more_attempts,
                 jitter="NONE",
             ),
             retry_rule(NOT_FOUND_YET, seconds=10, attempts=4, jitter="FULL"),

@@ -25,6 +25,10 @@ from .trial import TRIAL_RESULTS, finish_trial
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
 
+REPORT_ATTEMPTS = 15
+"""The further retries of the report, in 45 minutes at most. If it failed, a run that has done its
+work would count as failed, so it is tried for longer than any other step."""
+
 
 def _copied_fields(*names: str) -> dict[str, str]:
     """Return parameters that copy these fields of the document under their names."""
@@ -308,6 +312,7 @@ def definition(
                 result_path="$",
                 next_state="Did the run succeed?",
                 on_error="Report failed",
+                more_attempts=REPORT_ATTEMPTS,
             ),
             "Did the run succeed?": choose(
                 "$.outcome.status", {"FAILED": "Retraining failed"}, default="Retrained"

@@ -4,7 +4,8 @@ from ..args import SECONDS_PER_HOUR, RetrainingPipelineArgs
 
 SPARE_HOURS = 2
 """Hours of an execution for everything except jobs and probes. A training that is stopped takes one
-of them at most (`functions/personalize/trainings.py`)."""
+of them at most (`functions/personalize/trainings.py`), and the report takes the other one at most
+(`definition.REPORT_ATTEMPTS`)."""
 
 
 def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:

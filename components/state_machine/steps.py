@@ -59,6 +59,11 @@ The publisher of a message to an encrypted topic needs the key of the topic:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.
 """
 
+REPORTING_SECONDS = 360
+"""The timeout of a function that reads all campaigns, and then sends the report of a run. The reads
+end after 60 seconds (`functions/personalize/standings.py`). If no service answers, the last of them
+takes twice 70 seconds longer, the request for an execution that finishes trials takes 70, and the
+message and the event 35 each (`functions/aws.py`)."""
 MEASURING_SECONDS = 300
 """The timeout of a function that reads every campaign and the imports of every dataset. Reading the
 list of one dataset takes at most 30 seconds (`functions/personalize/lists.py`)."""
@@ -252,7 +257,7 @@ STEPS: Mapping[str, Step] = {
         grants={"campaigns": ("personalize:TagResource",)},
     ),
     "report_outcome": Step(
-        timeout_seconds=LONG_SECONDS,
+        timeout_seconds=REPORTING_SECONDS,
         grants={
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             **SEND_REPORTS,
@@ -267,7 +272,7 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "close_run": Step(
-        timeout_seconds=LONG_SECONDS,
+        timeout_seconds=REPORTING_SECONDS,
         grants={
             "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
             "all import jobs": ("personalize:DescribeDatasetImportJob",),

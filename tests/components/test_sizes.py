@@ -164,7 +164,7 @@ def test_a_pipeline_that_is_too_large_says_how_many_solutions_fit():
             f"{sizes.document_bytes(large(24, 5), 120):,} bytes in the state of an execution (at "
             "most 262,144), and "
             f"{sizes.policy_characters(large(24, 5))['plan_retraining']:,} characters in the "
-            "policies of the role of plan_retraining (at most 10,240), and 49,617 events in the "
+            "policies of the role of plan_retraining (at most 10,240), and 49,717 events in the "
             "history of an execution if the jobs take until their deadlines (at most 25,000; "
             "shorter limits cause fewer); the first 11 of the solutions fit, so give the others a "
             "stack of their own"
@@ -185,7 +185,7 @@ def test_late_jobs_of_many_solutions_fill_the_history():
     limits = LimitsArgs(max_training_hours=72)
     (message,) = messages(large(20, 1, 4, limits=limits))
     assert message == (
-        "solutions: 20 solutions with 1 campaign each need 42,613 events in the history of an "
+        "solutions: 20 solutions with 1 campaign each need 42,713 events in the history of an "
         "execution if the jobs take until their deadlines (at most 25,000; shorter limits cause "
         "fewer); the first 11 of the solutions fit, so give the others a stack of their own"
     )

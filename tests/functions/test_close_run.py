@@ -2,11 +2,12 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from functions import clock, close_run
-from functions.errors import ServiceUnavailable
+from functions.errors import ServiceUnavailable, Throttled
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -32,6 +33,7 @@ from tests.world import TOPIC
 
 MILLISECONDS = int(NOW.timestamp() * 1000)
 EVENT = {"detail": {"executionArn": EXECUTION, "startDate": MILLISECONDS, "stopDate": MILLISECONDS}}
+NOTIFICATIONS = {"topicArn": TOPIC, "on": "problems", "dashboardUrl": None}
 MACHINE = EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0]
 CONFIGURED = first_state(configured({"trigger": "schedule", "scheduledTime": NOW.isoformat()}))
 
@@ -100,6 +102,18 @@ def expect_running(executions, *arns):
     ]
     request = {"stateMachineArn": MACHINE, "statusFilter": "RUNNING", "maxResults": 1}
     executions.expect("list_executions", {"executions": listed}, **request)
+
+
+def expect_definition(executions, definition):
+    """Expect a request for the definition with which the execution was started."""
+    response = {
+        "stateMachineArn": MACHINE,
+        "name": "retraining",
+        "definition": json.dumps(definition),
+        "roleArn": ROLE,
+        "updateDate": NOW,
+    }
+    executions.expect("describe_state_machine_for_execution", response, executionArn=EXECUTION)
 
 
 GOES_ON = "is CREATE IN_PROGRESS, and the next run uses it"
@@ -175,15 +189,7 @@ def test_the_settings_of_a_run_whose_first_state_failed_are_in_its_definition(
     expect_execution(executions, "FAILED", error="States.DataLimitExceeded", cause="too large")
     expect_history(executions, {"type": "ExecutionStarted"})
     state = {"Type": "Pass", "Parameters": {"settings": configured()["settings"]}}
-    definition = {"StartAt": "Configure run", "States": {"Configure run": state}}
-    response = {
-        "stateMachineArn": MACHINE,
-        "name": "retraining",
-        "definition": json.dumps(definition),
-        "roleArn": ROLE,
-        "updateDate": NOW,
-    }
-    executions.expect("describe_state_machine_for_execution", response, executionArn=EXECUTION)
+    expect_definition(executions, {"StartAt": "Configure run", "States": {"Configure run": state}})
     expect_campaign(personalize)
     reason = (
         "FAILED: States.DataLimitExceeded: too large; start a new run with a shorter input, for "
@@ -191,6 +197,86 @@ def test_the_settings_of_a_run_whose_first_state_failed_are_in_its_definition(
     )
     closing = close()
     assert (closing["status"], closing["reason"]) == ("FAILED", reason)
+
+
+def test_a_run_whose_jobs_cannot_be_read_is_reported_by_the_last_try_of_lambda(
+    close, executions, personalize, inbox, clock
+):
+    for minutes in (1, 2):
+        expect_execution(executions, "TIMED_OUT", error="States.Timeout")
+        expect_history(executions, CONFIGURED)
+        request = {"datasetArn": DATASET, "maxResults": 100}
+        personalize.expect_error("list_dataset_import_jobs", "ThrottlingException", **request)
+        if minutes == 1:
+            with pytest.raises(Throttled):
+                close()
+            assert inbox.messages == [], "the next try may read the jobs"
+        clock.advance(60 * minutes)
+    expect_campaign(personalize)
+    closing = close(notifications=NOTIFICATIONS)
+    assert (closing["status"], closing["runId"]) == ("FAILED", RUN_ID)
+    assert closing["reason"] == (
+        "TIMED_OUT: States.Timeout: no cause given; its jobs cannot be read, so look for import "
+        "jobs and trainings that are running, and check what the campaigns serve (Throttled: "
+        "ListDatasetImportJobs: ThrottlingException: )"
+    )
+    assert len(inbox.messages) == 1
+
+
+UNREADABLE = {
+    "denied history": lambda executions: executions.stubber.add_client_error(
+        "get_execution_history", "AccessDeniedException"
+    ),
+    "another definition": lambda executions: (
+        expect_history(executions, {"type": "ExecutionStarted"}),
+        expect_definition(executions, {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("expect_unreadable", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_run_of_which_nothing_can_be_read_is_reported_to_the_topic_of_the_rule(
+    close, executions, inbox, clock, expect_unreadable
+):
+    clock.advance(180)
+    expect_execution(executions, "ABORTED", error="Enough", cause="of this")
+    expect_unreadable(executions)
+    closing = close(pipeline="retraining-prod", notifications=NOTIFICATIONS)
+    assert closing["reason"].startswith("ABORTED: Enough: of this; its jobs cannot be read, so ")
+    (message,) = inbox.messages
+    assert message.subject == "FAILED retraining-prod: the execution was stopped"
+    assert inbox.details[0]["pipeline"] == "retraining-prod"
+
+
+def test_a_run_of_the_release_before_is_reported_to_the_topic_of_the_rule(
+    close, executions, personalize, inbox
+):
+    """The settings are those that the release has deployed, with the names of this test."""
+    state = json.loads((Path(__file__).parents[1] / "engine/states/0ea36e1.json").read_text())
+    machines = [
+        resource["inputs"]["definition"]
+        for resource in state["deployment"]["resources"]
+        if resource["type"] == "aws:sfn/stateMachine:StateMachine"
+    ]
+    first, *_ = json.loads(machines[0])["States"].values()
+    earlier = first["Parameters"]["settings"]
+    assert "notifications" not in earlier
+    expect_execution(executions, "TIMED_OUT", error="States.Timeout")
+    expect_history(executions, first_state({**configured(), "settings": earlier}))
+    for dataset in earlier["datasets"]:
+        request = {"datasetArn": dataset["datasetArn"], "maxResults": 100}
+        personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []}, **request)
+    (solution,) = earlier["solutions"]
+    request = {"solutionArn": solution["solutionArn"], "maxResults": 100}
+    personalize.expect("list_solution_versions", {"solutionVersions": []}, **request)
+    expect_running(executions)
+    arn = solution["campaigns"][0]["campaignArn"]
+    personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=arn)
+    personalize.expect("list_tags_for_resource", {"tags": []}, resourceArn=arn)
+    close(pipeline="retraining-dev", notifications=NOTIFICATIONS)
+    (message,) = inbox.messages
+    assert message.topic == TOPIC
+    assert message.subject == "FAILED retraining-dev: the execution took too long"
 
 
 def expect_no_execution(executions):
@@ -221,7 +307,7 @@ def test_the_report_about_a_deleted_state_machine_goes_where_the_rule_says(
     expect_no_execution(executions)
     close(
         pipeline="retraining-prod",
-        notifications={"topicArn": TOPIC, "on": "problems", "dashboardUrl": None},
+        notifications=NOTIFICATIONS,
     )
     (message,) = inbox.messages
     assert (message.topic, message.subject) == (

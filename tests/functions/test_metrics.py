@@ -54,7 +54,7 @@ def dimensions(written):
 
 
 def test_a_record_names_the_pipeline_and_the_time(written):
-    metrics.ended_run(settings(), run(), "DEPLOYED")
+    metrics.ended_run(PIPELINE, run(), "DEPLOYED")
     (datum,) = written()
     assert datum == (
         "PersonalizeRetraining",
@@ -68,12 +68,12 @@ def test_a_record_names_the_pipeline_and_the_time(written):
 
 def test_a_record_says_in_its_message_what_it_is(caplog):
     caplog.set_level(logging.INFO)
-    metrics.ended_run(settings(), run(), "DEPLOYED")
+    metrics.ended_run(PIPELINE, run(), "DEPLOYED")
     assert [record.getMessage() for record in caplog.records] == ["metrics: Runs"]
 
 
 def test_a_dry_run_is_not_counted(written):
-    metrics.ended_run(settings(), run({"dryRun": True}), "SKIPPED")
+    metrics.ended_run(PIPELINE, run({"dryRun": True}), "SKIPPED")
     assert written() == []
 
 
@@ -270,7 +270,7 @@ def test_an_unknown_age_is_not_written_and_neither_is_the_greatest(written):
 
 def write_everything():
     """Write every metric once."""
-    metrics.ended_run(settings(), STARTED, "DEPLOYED")
+    metrics.ended_run(PIPELINE, STARTED, "DEPLOYED")
     metrics.ended_import(settings(), STARTED, planned_import(), ended_job())
     metrics.ended_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
     update = update_on_trial(phase="ACTIVE", endedAt=NOW.isoformat())

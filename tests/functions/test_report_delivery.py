@@ -182,11 +182,21 @@ def test_a_message_that_cannot_be_delivered_does_not_keep_the_event_back(
 def test_an_entry_that_eventbridge_did_not_take_is_not_delivered(inbox, caplog, monkeypatch):
     entry = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
     response = {"FailedEntryCount": 1, "Entries": [entry]}
-    monkeypatch.setattr(inbox, "put_events", lambda **_: response)
+    requests = []
+    monkeypatch.setattr(inbox, "put_events", lambda **_: requests.append(1) or response)
     send()
     (record,) = errors(caplog)
     assert record.getMessage().endswith("event bus: InternalFailure: try again")
-    assert len(inbox.messages) == 1
+    assert (len(inbox.messages), len(requests)) == (1, 3)
+
+
+def test_an_entry_that_eventbridge_takes_later_is_delivered(inbox, caplog, monkeypatch, clock):
+    refused, put_events = [{"FailedEntryCount": 1, "Entries": [{}]}], inbox.put_events
+    monkeypatch.setattr(
+        inbox, "put_events", lambda **entry: refused.pop() if refused else put_events(**entry)
+    )
+    send()
+    assert (len(inbox.details), errors(caplog), clock.slept) == (1, [], [0, 1])
 
 
 def test_a_report_that_cannot_be_written_changes_nothing(inbox, caplog):

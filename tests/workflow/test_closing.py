@@ -440,6 +440,38 @@ def test_a_report_that_is_killed_is_retried():
     assert failed_calls(execution) == [("report_outcome", "Sandbox.Timedout")] * 2
 
 
+@pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "Lambda.ServiceException"])
+def test_a_report_that_lambda_does_not_start_for_20_minutes_is_sent(error):
+    began_at = None
+
+    def refused(event, context):
+        nonlocal began_at
+        began_at = began_at or pipeline.clock.now()
+        if pipeline.clock.now() - began_at < timedelta(minutes=20):
+            raise Fails(error)
+        return handler("report_outcome")(event, context)
+
+    with deploy(handlers={"report_outcome": refused}) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        ((detail,), messages) = pipeline.inbox.details, pipeline.inbox.messages
+    assert execution.status == "SUCCEEDED"
+    assert (detail["outcome"], len(messages)) == ("DEPLOYED", 1)
+
+
+@pytest.mark.parametrize("fault", ["throttle", "server-error"])
+def test_a_service_that_fails_at_the_end_of_a_run_changes_no_outcome(fault):
+    def fail(_event):
+        for operation in ("DescribeCampaign", "ListTagsForResource"):
+            pipeline.inject_fault(fault, operation=operation, times=1000)
+
+    with deploy(handlers=before_step("report_outcome", fail)) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        (message,) = pipeline.inbox.messages
+    assert outcomes(execution) == DEPLOYED
+    assert failed_calls(execution) == [], "the report is sent by the first try"
+    assert "\n- home: not known, because it could not be read\n" in message.body
+
+
 def test_a_plan_that_is_always_killed_is_reported():
     def killed(_event, _context):
         raise Fails("Runtime.ExitError", "signal: killed")
