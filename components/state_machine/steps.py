@@ -46,7 +46,7 @@ LONG_SECONDS = 120
 """The timeout of a function that reads lists of several pages."""
 POLLING_SECONDS = 420
 """The timeout of a function that polls. It polls for at most 300 seconds
-(`functions/personalize/pacing.py`)."""
+(`functions/personalize/pacing.py`), and `start_on_export` repeats its work for as long."""
 
 SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "topic": ("sns:Publish",),
@@ -265,7 +265,7 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "start_on_export": Step(
-        timeout_seconds=SHORT_SECONDS,
+        timeout_seconds=POLLING_SECONDS,
         grants={
             "export buckets": ("s3:ListBucket",),
             "state machine": ("states:DescribeStateMachine", "states:StartExecution"),

@@ -5,8 +5,11 @@ from contextlib import contextmanager
 import pytest
 
 from components.args import LimitsArgs, TriggerArgs
+from components.state_machine.steps import STEPS
 from emulator.virtual.step_functions import StartedExecution
 from functions import start_on_export
+from functions.aws import READ_ATTEMPTS
+from functions.errors import ServiceUnavailable
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import outcomes, problems_of, report, skip_reason
 from tests.world import MOVIES, interactions
@@ -241,6 +244,30 @@ def test_a_run_that_has_waited_in_vain_fails_and_says_how_to_import_its_export()
         'later export has replaced them, start a run with {"exportDate": "2026-11-22"}; if the '
         "older run hangs, stop it"
     ) in problem
+
+
+@pytest.mark.parametrize("fault", ["throttle", "server-error", "lost-answer"])
+def test_step_functions_may_be_out_of_order_for_minutes_when_a_marker_comes(fault):
+    with deployed("interactions") as pipeline:
+        write(pipeline, "interactions", DAY)
+        faults = {"fault": fault, "operation": "StartExecution", "times": 4 * READ_ATTEMPTS}
+        pipeline.step_functions.faults.inject(faults)
+        assert marker_event(pipeline, "interactions", DAY).startswith(f"export-{DAY}-")
+        (execution,) = executions(pipeline)
+    assert report(execution)["status"] == "DEPLOYED"
+
+
+def test_the_function_gives_up_before_its_timeout():
+    """Lambda then invokes it again, and an alarm rings."""
+    with deployed("interactions") as pipeline:
+        write(pipeline, "interactions", DAY)
+        faults = {"fault": "server-error", "operation": "StartExecution", "times": None}
+        pipeline.step_functions.faults.inject(faults)
+        start = pipeline.clock.now()
+        with pytest.raises(ServiceUnavailable):
+            marker_event(pipeline, "interactions", DAY)
+        seconds = (pipeline.clock.now() - start).total_seconds()
+    assert 300 <= seconds <= STEPS["start_on_export"].timeout_seconds - 60
 
 
 def test_full_exports_whose_markers_come_together_are_each_imported():
