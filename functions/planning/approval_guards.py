@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..personalize.approvals import advice_about_newer, answer_about, answer_error
 from ..personalize.campaigns import live_version
 from ..personalize.statuses import is_active
+from .waiting_campaigns import moved_campaigns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,36 @@ def unapproved_deployment(situation: Situation) -> Iterator[str]:
         yield f"{arn} is {version.status}, so it cannot be deployed"
     else:
         yield from _answer_problems(situation, version)
-        yield from _newer_versions(situation, version)
+        newer = list(_newer_versions(situation, version))
+        yield from newer or _nowhere_to_deploy(situation, version)
+
+
+def _nowhere_to_deploy(situation: Situation, version: TrainedVersion) -> Iterator[str]:
+    """Yield a message for each campaign if somebody has moved all of them meanwhile."""
+    if len(moved_campaigns(situation, version)) == len(situation.solution["campaigns"]):
+        yield from campaigns_moved_meanwhile(situation)
+
+
+def campaigns_moved_meanwhile(situation: Situation) -> Iterator[str]:
+    """Yield a message for each campaign that the approved version is not deployed to.
+
+    Somebody has moved the campaign since the version was created, perhaps because of an incident,
+    and the person who approves need not know that.
+    """
+    version = situation.world.version_to_deploy
+    if version is not None:
+        for arn, moved_version in moved_campaigns(situation, version).items():
+            yield moved_message(arn, moved_version, version.arn)
+
+
+def moved_message(campaign_arn: str, moved_version: str, version_arn: str) -> str:
+    """Return a message about a campaign to which an approved version is not deployed."""
+    return (
+        f"{campaign_arn}: somebody has moved it to {moved_version} since {version_arn} was "
+        "created, so an approval does not move it; to deploy the version there on purpose, without "
+        f"a probe, use 'aws personalize update-campaign --campaign-arn {campaign_arn} "
+        f"--solution-version-arn {version_arn}'"
+    )
 
 
 def _answer_problems(situation: Situation, version: TrainedVersion) -> Iterator[str]:
@@ -50,7 +80,8 @@ def _newer_versions(situation: Situation, version: TrainedVersion) -> Iterator[s
         for summary in situation.world.versions.get(version.solution_arn, [])
     }
     for campaign in situation.solution["campaigns"]:
-        live = live_version(situation.world.campaigns[campaign["campaignArn"]])
+        described = situation.world.campaigns.get(campaign["campaignArn"])
+        live = live_version(described) if described else None
         if live in created_at and created_at[live] > version.created_at:
             yield (
                 f"{version.arn} is older than {live}, which {campaign['campaignArn']} serves; to "

@@ -228,6 +228,13 @@ GUARDS = (
         "Nothing, if the training is needed. Somebody has asked for it with `force`.",
     ),
     Guard(
+        "campaign moved by somebody",
+        "WARN",
+        "solution",
+        approval_guards.campaigns_moved_meanwhile,
+        "Nothing, or deploy the version there with the command of the message.",
+    ),
+    Guard(
         "foreign import",
         "WARN",
         "run",

@@ -14,7 +14,7 @@ from ..personalize.statuses import is_active
 from ..personalize.tags import REQUESTED_BY, RUN, VERDICT
 from .news import needs_training, training_requested_by, up_to_date_version
 from .planned_imports import durations_of
-from .waiting_campaigns import waits_for
+from .waiting_campaigns import moved_campaigns, waits_for
 from .world import newest_active
 
 if TYPE_CHECKING:
@@ -105,13 +105,17 @@ def _campaigns_to_update(
 ) -> Sequence[CampaignSettings]:
     """Return the campaigns of the selected solution that have to serve the version of this run.
 
-    A resumed run deploys the version that it trained to all campaigns, and an approval the version
-    that it names. Any other existing version is deployed only to the campaigns that wait for it. No
-    campaign waits for a version that a person has refused.
+    A resumed run deploys the version that it trained to all campaigns. An approval deploys the
+    version that it names to the campaigns that nobody has moved since. Any other existing version
+    is deployed only to the campaigns that wait for it. No campaign waits for a version that a
+    person has refused.
     """
     campaigns = situation.solution["campaigns"]
-    if existing_version is None or "deploy" in situation.run["request"]:
+    if existing_version is None:
         return campaigns
+    if "deploy" in situation.run["request"]:
+        moved = moved_campaigns(situation, existing_version)
+        return [campaign for campaign in campaigns if campaign["campaignArn"] not in moved]
     tags = existing_version.tags
     if not is_active(existing_version.status) or tags.get(VERDICT) == ROLLED_BACK:
         return []

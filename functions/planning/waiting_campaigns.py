@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from ..personalize.campaigns import live_version
 from ..personalize.trial_tags import read_trial_tags
 from ..personalize.verdicts import valid_verdict
+from ..workflow_settings import solution_of_version
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
     from ..personalize.trained_versions import TrainedVersion
-    from ..workflow_settings import CampaignSettings, Settings
+    from ..workflow_settings import CampaignSettings, Settings, Tags
+    from .situation import Situation
     from .world import World
 
 
@@ -43,22 +45,40 @@ def waits_for(
         return False
     if valid_verdict(settings, arn, tags, version.arn, live):
         return False
-    rolled_back_at = read_trial_tags(tags, version.solution_arn).rolled_back_at
-    return not _was_moved(campaign, version, rolled_back_at)
+    return moved_to(campaign, tags, version.arn, version.created_at) is None
 
 
-def _was_moved(
-    campaign: CampaignTypeDef, version: TrainedVersion, rolled_back_at: str | None
-) -> bool:
-    """Return True if somebody has moved the campaign since the version was created.
+def moved_campaigns(situation: Situation, version: TrainedVersion) -> dict[str, str]:
+    """Return the campaigns that somebody has moved since the version was created.
 
-    The latest update does not count if it is an update to the version, if it is older than the
-    version, or if it is the last rollback of the campaign.
+    Each campaign has the version to which it was moved. The solution of the version is selected.
+    """
+    world, moved = situation.world, {}
+    for settings in situation.solution["campaigns"]:
+        arn = settings["campaignArn"]
+        campaign, tags = world.campaigns.get(arn), world.campaign_tags.get(arn, {})
+        if campaign and (
+            moved_version := moved_to(campaign, tags, version.arn, version.created_at)
+        ):
+            moved[arn] = moved_version
+    return moved
+
+
+def moved_to(
+    campaign: CampaignTypeDef, tags: Tags, version_arn: str, version_created_at: datetime
+) -> str | None:
+    """Return the version to which somebody has moved the campaign since a version was created.
+
+    Return None if nobody has. The latest update does not count if it is an update to the version,
+    if it is older than the version, or if it is the last rollback of the campaign.
     """
     update = campaign.get("latestCampaignUpdate")
-    if update is None or update["solutionVersionArn"] == version.arn:
-        return False
+    if update is None or update["solutionVersionArn"] == version_arn:
+        return None
     created_at = update["creationDateTime"]
-    if created_at <= version.created_at:
-        return False
-    return rolled_back_at is None or created_at != datetime.fromisoformat(rolled_back_at)
+    if created_at <= version_created_at:
+        return None
+    rolled_back_at = read_trial_tags(tags, solution_of_version(version_arn)).rolled_back_at
+    if rolled_back_at and created_at == datetime.fromisoformat(rolled_back_at):
+        return None
+    return update["solutionVersionArn"]

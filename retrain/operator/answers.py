@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions.executions import short_hash
 from functions.personalize.approvals import advice_about_newer, answer_about, answer_error
+from functions.personalize.campaigns import describe_campaign
 from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
@@ -24,6 +25,8 @@ from functions.personalize.tags import (
     write_tags,
 )
 from functions.personalize.versions import describe_version, versions
+from functions.planning.approval_guards import moved_message
+from functions.planning.waiting_campaigns import moved_to
 from functions.workflow_settings import solution_of_version
 from retrain.operator.errors import FailedError, OperatorError, code_of
 from retrain.operator.output import confirm, print_json, print_message, print_result
@@ -48,6 +51,7 @@ class WaitingVersion:
 
     arn: str
     solution_arn: str
+    created_at: datetime
     tags: Tags
     is_approved: bool
     """True if it was approved already, and only the execution that deploys it is missing."""
@@ -59,9 +63,11 @@ def approve(target: Target, version_arn: str, *, yes: bool, as_json: bool) -> in
 
     An earlier call may have approved the version, but have started no execution.
 
-    Raises FailedError if the version does not wait for an answer.
+    Raises FailedError if the version does not wait for an answer, or if somebody has moved all
+    campaigns since it was created.
     """
     version = _waiting_version(target, version_arn, is_approval=True)
+    _print_moved_campaigns(target, version)
     _print_metrics(version)
     if not confirm(f"Deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
@@ -129,7 +135,8 @@ def _waiting_version(
                 f"{version_arn} is older than {arn}; {advice_about_newer(tags_of_newer)}"
             )
     metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
-    return WaitingVersion(version_arn, solution_arn, tags, is_approved, metrics)
+    created_at = version["creationDateTime"]
+    return WaitingVersion(version_arn, solution_arn, created_at, tags, is_approved, metrics)
 
 
 def _approval_tags(target: Target, version: WaitingVersion) -> Tags:
@@ -203,6 +210,26 @@ def _execution_arn(target: Target, version_arn: str, tags: Tags) -> str:
 def _caller(target: Target) -> str:
     """Return the ARN of the caller as the value of a tag."""
     return NOT_ALLOWED_IN_TAGS.sub("-", target.access.caller())
+
+
+def _print_moved_campaigns(target: Target, version: WaitingVersion) -> None:
+    """Print a message for each campaign that somebody has moved since the version was created.
+
+    Raises FailedError if the approval would deploy the version nowhere.
+    """
+    client = target.access.personalize
+    solutions = {row["solutionArn"]: row for row in target.settings["solutions"]}
+    campaigns = [row["campaignArn"] for row in solutions[version.solution_arn]["campaigns"]]
+    messages = []
+    for arn in campaigns:
+        campaign = describe_campaign(client, arn)
+        moved_version = moved_to(campaign, tags_of(client, arn), version.arn, version.created_at)
+        if moved_version:
+            messages.append(moved_message(arn, moved_version, version.arn))
+    if messages and len(messages) == len(campaigns):
+        raise FailedError("\n".join(messages))
+    for message in messages:
+        print_message(message)
 
 
 def _print_metrics(version: WaitingVersion) -> None:

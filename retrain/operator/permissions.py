@@ -170,6 +170,7 @@ COMMANDS: Mapping[str, Grants] = {
                 "personalize:ListTagsForResource",
                 "personalize:TagResource",
             ),
+            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
         },
     ),
     "reject": merged(

@@ -1,5 +1,6 @@
 """A version that needs an approval is deployed only after a person has approved it in time."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -233,6 +234,46 @@ def test_a_campaign_that_was_moved_to_a_newer_version_keeps_it():
             "earlier version, use retrain rollback"
         )
     ]
+
+
+@contextmanager
+def deploy_with_older_version(group):
+    """Yield a pipeline with a version that waits, and an older version to which to go back."""
+    with deploy(group) as pipeline:
+        older = pipeline.foreign_training()
+        pipeline.sleep(3 * HOUR)
+        pipeline.run()
+        yield pipeline, older
+
+
+def test_an_approval_leaves_a_campaign_alone_that_somebody_has_moved_meanwhile():
+    with deploy_with_older_version(ASKING) as (pipeline, older):
+        pipeline.foreign_update(older)
+        pipeline.sleep(HOUR)
+        approve(pipeline)
+        refused = deploy_approved(pipeline)
+        assert pipeline.served_version() == older, "perhaps there is an incident"
+        version, home = newest(pipeline), campaign_arn()
+    assert problems_of(refused) == [
+        (
+            f"{home}: somebody has moved it to {older} since {version} was created, so an approval "
+            "does not move it; to deploy the version there on purpose, without a probe, use 'aws "
+            f"personalize update-campaign --campaign-arn {home} --solution-version-arn {version}'"
+        )
+    ]
+
+
+def test_an_approval_moves_the_campaigns_that_nobody_has_moved():
+    two = solution(approval=ApprovalArgs(), campaigns=[campaign("home"), campaign("app")])
+    with deploy_with_older_version(MOVIES.with_solutions(two)) as (pipeline, older):
+        pipeline.foreign_update(older)
+        pipeline.sleep(HOUR)
+        approve(pipeline)
+        execution = deploy_approved(pipeline)
+        assert pipeline.served_version() == older
+    assert outcomes(execution) == {"taste": "DEPLOYED", "app": "DEPLOYED"}
+    (warning,) = report(execution)["warnings"]
+    assert warning.startswith(f"{campaign_arn()}: somebody has moved it to {older} since ")
 
 
 @pytest.mark.parametrize("value", ["soon", "2026-11-29", ""])

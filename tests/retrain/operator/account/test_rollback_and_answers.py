@@ -181,6 +181,18 @@ def test_an_answer_about_an_older_version_is_refused(command, train):
     )
 
 
+def test_an_approval_names_the_campaigns_that_somebody_has_moved_meanwhile(command, client, train):
+    older, version = train(), train(asked=now(hours=1))
+    move(client, older)
+    result = command("approve", version, "--yes")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(
+        f"{CAMPAIGN}: somebody has moved it to {older} since {version} was created, so an approval "
+        "does not move it; "
+    )
+    assert APPROVED_BY not in tags_of(client, version), "it would deploy the version nowhere"
+
+
 def test_a_version_that_nobody_asks_for_takes_no_answer(command, train):
     version = train()
     result = command("reject", version, "--yes")
