@@ -166,6 +166,7 @@ class SolutionArgs:
     training_mode: TrainingMode = "FULL"
     """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
 
+    If a version was rejected, rolled back or refused, the next training is `FULL`.
     The recipes aws-user-personalization and aws-hrnn-coldstart support `UPDATE`.
     """
     full_every: str | None = None

@@ -134,14 +134,14 @@ def _training_mode(situation: Situation, existing_version: TrainedVersion | None
     """Return the mode of the request, else of the existing version, else of the settings.
 
     The UPDATE of the settings becomes FULL if there is no FULL version, if the newest FULL version
-    is older than `fullEveryDays` allows, or if the newest version is a bad UPDATE.
+    is older than `fullEveryDays` allows, or if the newest version was found bad.
     """
     if mode := situation.run["request"].get("trainingMode"):
         return mode
     if existing_version:
         return existing_version.mode
     solution = situation.solution
-    if solution["trainingMode"] == "FULL" or _last_update_was_bad(situation):
+    if solution["trainingMode"] == "FULL" or _newest_version_is_bad(situation):
         return "FULL"
     full_version = newest_full_version(situation)
     max_age = timedelta(days=solution["fullEveryDays"]) - MAX_TRAINING_DELAY
@@ -150,11 +150,15 @@ def _training_mode(situation: Situation, existing_version: TrainedVersion | None
     return "FULL"
 
 
-def _last_update_was_bad(situation: Situation) -> bool:
-    """Return True if the newest ACTIVE version was trained with UPDATE and was found bad."""
+def _newest_version_is_bad(situation: Situation) -> bool:
+    """Return True if the newest ACTIVE version was found bad, in whichever mode it was trained.
+
+    UPDATE learns only what has changed since the latest training, so it keeps the model of this
+    version: https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
+    """
     world, solution = situation.world, situation.solution
     newest = newest_active(world.versions.get(solution["solutionArn"], []))
-    if newest is None or training_mode_of(newest) != "UPDATE":
+    if newest is None:
         return False
     arn = newest["solutionVersionArn"]
     for version in world.trained_versions.get(solution["solutionArn"], []):

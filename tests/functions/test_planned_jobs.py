@@ -124,8 +124,9 @@ def test_the_newest_full_version_is_the_first_that_succeeded():
     assert planned_jobs.newest_full_version(of_solution)["solutionVersionArn"] == OLD_VERSION
 
 
-def test_after_a_bad_update_the_next_training_is_full():
-    versions = {SOLUTION: [version_summary(trainingMode="UPDATE"), version_summary()]}
+@pytest.mark.parametrize("mode", ["UPDATE", "FULL"])
+def test_after_a_bad_version_the_next_training_is_full(mode):
+    versions = {SOLUTION: [version_summary(trainingMode=mode), version_summary()]}
     known = {"solution": UPDATE, "versions": versions}
     assert planned_solution(**known)["trainingMode"] == "UPDATE"
     judged = trained_version(arn=OLD_VERSION, tags={"retraining-verdict": "REJECTED"})
