@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
@@ -16,7 +17,7 @@ from .personalize.tags import tags_of
 from .personalize.trial_tags import read_trial_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -31,16 +32,28 @@ GRANT_PAUSE = 5
 until it is effective, and the first measurement runs while the stack is deployed."""
 GRANT_TRIES = 13
 """The tries take a minute in all."""
+READING_TIME = timedelta(seconds=120)
+"""The time for which the resources are read. The last of them may take 200 seconds longer, if
+Personalize does not answer (`aws.py`)."""
 
 logger = logging.getLogger("retraining")
 
 
+class _Reading(NamedTuple):
+    """How the resources of a pipeline are read."""
+
+    client: PersonalizeClient
+    deployed_at: datetime
+    end: datetime
+    """The time after which nothing more is read."""
+
+
 class _Campaign(NamedTuple):
-    """What is measured of a campaign."""
+    """What is measured of a campaign. A value that cannot be read is None."""
 
     age: float | None
-    """The age of its model in hours, or None if that is not known."""
-    is_on_trial: bool
+    """The age of its model in hours."""
+    is_on_trial: bool | None
 
 
 class Measurement(TypedDict):
@@ -88,66 +101,65 @@ def _measure(
 ) -> metrics.Ages:
     """Return the ages in hours, and the number of trials that are left open."""
     settings = machine.settings
+    reading = _Reading(client, machine.created_at, clock.now() + READING_TIME)
     models: dict[str, float | None] = {}
-    trial_count = 0
+    on_trial: list[bool | None] = []
     for solution in settings["solutions"]:
         arn = solution["solutionArn"]
         campaigns = [
-            _read_campaign(client, campaign["campaignArn"], arn, machine.created_at)
+            _read_campaign(reading, campaign["campaignArn"], arn)
             for campaign in solution["campaigns"]
         ]
-        trial_count += sum(campaign.is_on_trial for campaign in campaigns)
-        ages = [campaign.age for campaign in campaigns] or [
-            _age_without_campaigns(client, arn, machine.created_at)
-        ]
+        on_trial += [campaign.is_on_trial for campaign in campaigns]
+        ages = [campaign.age for campaign in campaigns] or [_age_without_campaigns(reading, arn)]
         models[metrics.short_name(arn)] = metrics.oldest(ages)
     return {
         "models": models,
-        "data": {
-            dataset["type"]: _data_age(client, dataset, machine.created_at)
-            for dataset in settings["datasets"]
-        },
-        "unfinishedTrials": _unfinished_trials(executions, machine_arn, trial_count),
+        "data": {dataset["type"]: _data_age(reading, dataset) for dataset in settings["datasets"]},
+        "unfinishedTrials": _unfinished_trials(executions, machine_arn, on_trial),
     }
 
 
-def _read_campaign(
-    client: PersonalizeClient, arn: str, solution_arn: str, deployed_at: datetime
-) -> _Campaign:
-    """Return what is measured of a campaign. Tags that cannot be read name no trial."""
-    tags = _read_or_log(arn, lambda: tags_of(client, arn))
+def _read_campaign(reading: _Reading, arn: str, solution_arn: str) -> _Campaign:
+    """Return what is measured of a campaign."""
+    client, deployed_at, end = reading
+    tags = _read_or_log(arn, lambda: tags_of(client, arn), end)
     if tags is None:
-        return _Campaign(age=None, is_on_trial=False)
+        return _Campaign(age=None, is_on_trial=None)
     age = _read_or_log(
-        arn, lambda: _hours(deployed_at, served_model_at(client, arn, solution_arn, tags))
+        arn, lambda: _hours(deployed_at, served_model_at(client, arn, solution_arn, tags)), end
     )
     trial = read_trial_tags(tags, solution_arn).trial
     return _Campaign(age, is_on_trial=trial is not None)
 
 
-def _age_without_campaigns(
-    client: PersonalizeClient, solution_arn: str, deployed_at: datetime
-) -> float | None:
+def _age_without_campaigns(reading: _Reading, solution_arn: str) -> float | None:
     """Return the age of a solution's newest version in hours, or None if it cannot be read."""
-    return _read_or_log(solution_arn, lambda: _hours(deployed_at, trained_at(client, solution_arn)))
-
-
-def _data_age(
-    client: PersonalizeClient, dataset: DatasetSettings, deployed_at: datetime
-) -> float | None:
-    """Return the age of a dataset in hours, or None if it cannot be read."""
+    client, deployed_at, end = reading
     return _read_or_log(
-        dataset["datasetArn"], lambda: _hours(deployed_at, imported_at(client, dataset))
+        solution_arn, lambda: _hours(deployed_at, trained_at(client, solution_arn)), end
     )
 
 
-def _unfinished_trials(client: SFNClient, machine_arn: str, trial_count: int) -> int | None:
+def _data_age(reading: _Reading, dataset: DatasetSettings) -> float | None:
+    """Return the age of a dataset in hours, or None if it cannot be read."""
+    client, deployed_at, end = reading
+    return _read_or_log(
+        dataset["datasetArn"], lambda: _hours(deployed_at, imported_at(client, dataset)), end
+    )
+
+
+def _unfinished_trials(
+    client: SFNClient, machine_arn: str, on_trial: Sequence[bool | None]
+) -> int | None:
     """Return the number of trials that no execution will finish, or None if that is not known.
 
-    Every execution begins by finishing trials.
+    Every execution begins by finishing trials. A campaign that could not be read may have a trial,
+    so without a known trial the number is not known.
     """
+    trial_count = on_trial.count(True)
     if trial_count == 0:
-        return 0
+        return None if None in on_trial else 0
     is_running = _read_or_log(machine_arn, lambda: is_any_running(client, machine_arn))
     if is_running is None:
         return None
@@ -164,9 +176,15 @@ def _hours(deployed_at: datetime, time: datetime | None) -> float:
     return round((clock.now() - start).total_seconds() / 3600, 2)
 
 
-def _read_or_log(arn: str, read: Callable[[], Value]) -> Value | None:
-    """Return what `read` returns. If the resource cannot be read, log that and return None."""
+def _read_or_log(arn: str, read: Callable[[], Value], end: datetime | None = None) -> Value | None:
+    """Return what `read` returns. If the resource cannot be read, log that and return None.
+
+    After `end` nothing is read, so that what was read before is still written.
+    """
     try:
+        if end and clock.now() >= end:
+            message = "the other resources took all the time of this measurement"
+            raise NotMeasurableError(message)  # noqa: TRY301 - it is logged like other errors
         return read()
     except (ClientError, ServiceUnavailable, Throttled, NotMeasurableError) as error:
         logger.error(  # noqa: TRY400 - the stack trace says nothing more

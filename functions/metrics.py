@@ -103,7 +103,7 @@ METRICS: Mapping[str, Metric] = {
         "Count",
         (None,),
         "the number of campaigns with a version on trial, if no execution is running that will "
-        "finish the trials",
+        "finish the trials. It is missing if a campaign cannot be read",
         is_hourly=True,
     ),
 }

@@ -208,16 +208,40 @@ def test_a_resource_that_cannot_be_read_has_its_own_record_and_stops_nothing(
     expect_imports(personalize, ITEMS, 20)
     expect_tags(personalize, ITEMS)
     ages = measure(settings(datasets=[items_settings()]))
-    assert ages == {"models": {"taste": None}, "data": {"items": 20}, "unfinishedTrials": 0}
+    assert ages == {"models": {"taste": None}, "data": {"items": 20}, "unfinishedTrials": None}
     (message,) = errors(caplog)
     assert message.startswith(f"measure_model_age: {CAMPAIGN} cannot be measured: ")
     assert code in message
     names = [record.getMessage() for record in caplog.records]
     assert names[-3:] == [
         "metrics: DataAgeHours",
-        "metrics: DataAgeHours, UnfinishedTrials",
+        "metrics: DataAgeHours",
         "measure_model_age: the oldest model has None hours, and the data 20.0",
     ]
+
+
+def test_a_service_that_answers_slowly_does_not_keep_back_what_was_read(
+    measure, personalize, caplog, clock
+):
+    expect_tags(personalize, CAMPAIGN)
+    expect_campaign(personalize, trained=72)
+    expect_imports(personalize, ITEMS, 20)
+    expect_tags(personalize, ITEMS)
+    personalize.client.meta.events.register(
+        "after-call.personalize.ListTagsForResource", lambda **_: clock.advance(60), "slow"
+    )
+    datasets = [items_settings(), dataset_settings()]
+    try:
+        ages = measure(settings(datasets=datasets))
+    finally:
+        personalize.client.meta.events.unregister(
+            "after-call.personalize.ListTagsForResource", unique_id="slow"
+        )
+    assert ages["models"]["taste"] == pytest.approx(72, abs=0.1)
+    assert ages["data"]["items"] == pytest.approx(20, abs=0.1)
+    assert ages["data"]["interactions"] is None
+    (message,) = errors(caplog)
+    assert message.startswith(f"measure_model_age: {DATASET} cannot be measured: the other ")
 
 
 # Data
@@ -299,6 +323,19 @@ def expect_running(executions, *running):
     ]
     request = {"stateMachineArn": MACHINE, "statusFilter": "RUNNING", "maxResults": 1}
     executions.expect("list_executions", {"executions": items}, **request)
+
+
+@pytest.mark.usefixtures("measure")
+def test_a_trial_beside_a_campaign_that_cannot_be_read_is_counted(personalize, executions):
+    shelf = CAMPAIGN.replace("home", "shelf")
+    campaigns = [{"campaignArn": arn, "probe": None} for arn in (CAMPAIGN, shelf)]
+    two = settings(datasets=[], solutions=[solution_settings(campaigns=campaigns)])
+    expect_trial(personalize)
+    personalize.expect_error("list_tags_for_resource", "AccessDeniedException", resourceArn=shelf)
+    expect_machine(executions, two)
+    expect_running(executions)
+    ages = measure_model_age.handler({"stateMachineArn": MACHINE}, None)
+    assert (ages["models"], ages["unfinishedTrials"]) == ({"taste": None}, 1)
 
 
 @pytest.mark.parametrize(("running", "count"), [((), 1), (("monday",), 0)])

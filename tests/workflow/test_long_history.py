@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from components.args import LimitsArgs
+from components.state_machine.steps import STEPS
 from tests.workflow.clients import FUNCTIONS
-from tests.workflow.pipeline import NEXT_SLOT, START, deploy
+from tests.workflow.pipeline import NEXT_SLOT, START, deploy, handler
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import MOVIES, PERSONALIZE
@@ -118,6 +119,21 @@ def test_planning_and_training_read_few_tags_and_stay_within_their_times(order):
     assert tags_of_first_run <= 60, "most jobs of three years are not looked at"
     assert max(seconds_of(first, "Plan retraining")) < 15
     assert max(seconds_of(first, "Create solution version")) < 15
+
+
+@pytest.mark.parametrize("order", ["newest first", "oldest first"])
+def test_the_ages_are_measured_within_the_timeout_of_the_function(order):
+    with deploy_with_history(order) as (pipeline, history):
+        event = {"stateMachineArn": pipeline.machine.arn}
+        pipeline.sleep(10 * 24 * 3600)
+        pipeline.run(scheduledTime=NEXT_SLOT)
+        history.seconds = 1
+        began_at = pipeline.clock.now()
+        ages = handler("measure_model_age")(event, None)
+        seconds = (pipeline.clock.now() - began_at).total_seconds()
+    assert seconds < STEPS["measure_model_age"].timeout_seconds
+    hours = [*ages["models"].values(), *ages["data"].values()]
+    assert [0 < age < 24 for age in hours] == [True] * 4, "the newest job counts in any order"
 
 
 def test_lists_that_are_too_long_are_a_warning_and_train_only_what_was_imported():
