@@ -194,7 +194,7 @@ def _unique_columns(header: str) -> str | None:
         shown_names = " and ".join(printable(name[:SHOWN_CHARACTERS]) for name in duplicates[:2])
         return (
             f"the header has the columns {shown_names}, but Personalize needs names that differ, "
-            "also without their underscores; rename or remove a column"
+            "even without their underscores; rename or remove a column"
         )
     return None
 

@@ -85,7 +85,7 @@ def _wrong_trigger(value: object) -> str | None:
     """Return a message if the value is no trigger."""
     if value in TRIGGERS:
         return None
-    return f"is none of {', '.join(map(repr, TRIGGERS))}; leave it out"
+    return f"is not one of {', '.join(map(repr, TRIGGERS))}; leave it out"
 
 
 def _wrong_schedule_arn(value: object) -> str | None:
@@ -122,7 +122,7 @@ def _wrong_attempt(value: object) -> str | None:
 
 
 class _KeyOfTrigger(NamedTuple):
-    """The key that belongs to a trigger, and why other keys have no effect beside it."""
+    """The key that belongs to a trigger, and why other keys have no effect with it."""
 
     key: str
     reason: str
@@ -184,7 +184,7 @@ def _wrong_subject(configured: ConfiguredRun, request: Request) -> Iterator[str]
     """Yield a message if an approval names no version of a solution, or an export no day."""
     version, trigger = request.get("deploy"), request.get("trigger")
     if trigger == "export" and "day" not in request:
-        yield "day: missing beside trigger 'export'; write the day of the exports"
+        yield "day: missing, but trigger 'export' needs it; write the day of the exports"
     if (day := _day(request.get("day"))) and day > _today(configured) + EARLIER_ZONES:
         yield (
             f"day: {_short_repr(str(day))} is in the future; today is {_today(configured)} in UTC; "
@@ -192,7 +192,7 @@ def _wrong_subject(configured: ConfiguredRun, request: Request) -> Iterator[str]
         )
     if version is None:
         if trigger == "approval":
-            yield "deploy: missing beside trigger 'approval'; write the ARN of the version"
+            yield "deploy: missing, but trigger 'approval' needs it; write the ARN of the version"
         return
     solution_arns = [solution["solutionArn"] for solution in configured["settings"]["solutions"]]
     if solution_of_version(str(version)) not in solution_arns:
@@ -239,11 +239,11 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
         return
     for other, (key, _) in KEY_OF_TRIGGER.items():
         if key in request:
-            yield f"{key}: has an effect only beside trigger {other!r}; leave it out"
+            yield f"{key}: has an effect only with trigger {other!r}; leave it out"
     if request.get("skipImport"):
         for key in ("datasets", "exportDate"):
             if key in request:
-                yield f"{key}: has no effect beside skipImport; leave one of them out"
+                yield f"{key}: has no effect with skipImport; leave one of them out"
     if "scheduleArn" in request and "scheduledTime" not in request:
         yield "scheduleArn: has no effect without scheduledTime; leave it out"
 

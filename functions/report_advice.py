@@ -90,10 +90,10 @@ def _after_failure(detail: EventDetail) -> Iterator[str]:
         yield "Nothing was imported or trained. Correct what the reason names, and start a run:"
         yield _command(detail, "start")
     elif detail["trigger"] in ("trial", "approval"):
-        yield "Solve the cause. To see what the campaigns serve, and what the last runs did:"
+        yield "Solve the problem. To see what the campaigns serve, and what the last runs did:"
         yield _command(detail, "history")
     else:
-        yield "Solve the cause, and resume the run. It uses everything that has succeeded:"
+        yield "Solve the problem, and resume the run. It uses everything that has succeeded:"
         yield _command(detail, "start", "--resume", detail["runId"])
     uncertain = [
         campaign["campaignArn"]
@@ -118,8 +118,8 @@ def _after_rollback(detail: EventDetail) -> Iterator[str]:
 
 def _after_rejection(detail: EventDetail) -> Iterator[str]:
     yield (
-        "There is no hurry: the campaign keeps its version. Look if the new data is as it should "
-        "be. This prints how the version was made:"
+        "There is no hurry: the campaign keeps its version. Check whether the new data is "
+        "correct. This prints how the version was made:"
     )
     yield from _history_commands(detail, "REJECTED")
     yield GUIDE.format("The quality gate")

@@ -130,7 +130,8 @@ def timezone_error(name: str) -> str | None:
         return None
     if name in _NOT_IN_AWS:
         return (
-            f"is no time zone of IANA, only a file of this computer; name a city, {_CITY_EXAMPLE}"
+            "is not an IANA time zone, but only a file on this computer; "
+            f"name a city, {_CITY_EXAMPLE}"
         )
     offset = _OFFSET_PATTERN.fullmatch(name)
     hint = _utc_offset_hint(offset) if offset else _similar_timezone_hint(name)

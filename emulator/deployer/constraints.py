@@ -59,10 +59,10 @@ def _inner_values(shape: Shape, value: object, path: str) -> Iterator[_InnerValu
 
 
 def _check_allowed_values(shape: Shape, value: object, path: str) -> None:
-    """Raise InputRefusedError if a text is none of the values that the model lists."""
+    """Raise InputRefusedError if a text is not one of the values that the model lists."""
     allowed = cast("StringShape", shape).enum if shape.type_name == "string" else []
     if allowed and value not in allowed:
-        raise InputRefusedError(path, f"{value!r} is none of {', '.join(allowed)}")
+        raise InputRefusedError(path, f"{value!r} is not one of {', '.join(allowed)}")
 
 
 def _check_range(shape: Shape, value: object, path: str) -> None:

@@ -46,7 +46,7 @@ def answer_about(tags: Tags, approval: ApprovalSettings) -> Answer:
 def answer_error(tags: Tags, approval: ApprovalSettings, now: datetime) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
     if REFUSED_BY in tags:
-        return f"it was refused by {tags[REFUSED_BY]}; the next training asks again"
+        return f"it was refused by {tags[REFUSED_BY]}; a run asks again after the next training"
     asked_at = _time_of(tags, ASKED)
     if asked_at is None:
         return "no run has asked for an approval; a run asks when the version has passed the gate"
@@ -54,8 +54,8 @@ def answer_error(tags: Tags, approval: ApprovalSettings, now: datetime) -> str |
         return f"it was approved by {tags[APPROVED_BY]} at {tags[APPROVED_AT]}"
     if now > asked_at + _timeout(approval):
         return (
-            f"the answer was due until {_shown(asked_at + _timeout(approval))}; the next run asks "
-            "again"
+            f"an answer was possible until {_shown(asked_at + _timeout(approval))}; the next run "
+            "asks again"
         )
     return None
 

@@ -87,7 +87,7 @@ def _lack_of_room(situation: Situation, arn: str) -> str | None:
     count = len({*tags, *TRIAL_TAGS, CHECKED})
     if arn not in situation.world.campaigns or CHECKED in tags or count <= MAX_TAGS:
         return None
-    return f"the campaign has {len(tags)} tags, and a trial needs the others; remove one of them"
+    return f"the campaign has {len(tags)} tags, and a trial needs the rest of the 50; remove a tag"
 
 
 def _write(client: PersonalizeClient, arn: str, checked_at: str) -> str | None:
@@ -95,7 +95,7 @@ def _write(client: PersonalizeClient, arn: str, checked_at: str) -> str | None:
     try:
         write_tag(client, arn, CHECKED, checked_at)
     except client.exceptions.TooManyTagsException:
-        return "the resource can take no more tags; remove one of them"
+        return "the resource already has 50 tags; remove a tag"
     except (ClientError, ServiceUnavailable, Throttled) as error:
         return str(error)
     return None

@@ -66,7 +66,7 @@ def follow(target: Target, execution: Execution, console: Console | None) -> Fol
             except AWS_ERRORS as error:
                 raise OperatorError(
                     f"{aws_error(error)}; the run goes on: "
-                    f"`{target.command('watch', '--run', execution.name)}` takes it up again"
+                    f"`{target.command('watch', '--run', execution.name)}` shows it again"
                 ) from error
             else:
                 screen.show(progress, now())

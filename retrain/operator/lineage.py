@@ -272,7 +272,7 @@ def _warnings(version: SolutionVersionTypeDef, tags: Tags, imports: GroupImports
     if not imports.is_complete:
         yield "the lists of import jobs are too long to be read in time, so imports may be missing"
     if tags.get(MIXED) == "true":
-        yield "an import ended while the version trained, so it may have learned a part of it"
+        yield "an import ended during the training, so the version may lack a part of that import"
     digest = tags.get(DIGEST, "")
     if imports.is_complete and is_digest(digest):
         listed = imports_digest(imports.jobs, version["creationDateTime"])

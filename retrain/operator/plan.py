@@ -111,7 +111,7 @@ def _notes(pipeline: ExaminedPipeline, document: PlanDocument) -> Iterator[str]:
         )
     if document["outcome"] != "REFUSED" and not document["hasOwnJobs"]:
         yield (
-            "No job is the pipeline's own yet: no run has created an import or a version. So a run "
+            "No run has created an import job or a version yet. So a run "
             "imports every export and trains every solution, even if somebody has done so by hand."
         )
     if pipeline.target and is_any_running(

@@ -108,7 +108,8 @@ def _planned_rollback(target: Target, campaign: str | None, version_arn: str | N
         raise OperatorError(f"{arn} does not exist; correct the stack's config") from error
     if reason := busy_reason(described):
         raise FailedError(
-            f"{arn} cannot be moved now: {reason}; wait for its end, some minutes, and try again"
+            f"{arn} cannot be moved now: {reason}; wait some minutes until this has ended, and try "
+            "again"
         )
     bad = live_version(described)
     if bad is None or is_latest(bad):
@@ -211,4 +212,4 @@ def _served_after(target: Target, planned: Rollback) -> str:
                 f"{planned.arn} still serves {served}"
             )
         time.sleep(POLL_SECONDS)
-    raise FailedError(f"{planned.arn} does not serve {planned.good} yet; look again later")
+    raise FailedError(f"{planned.arn} does not serve {planned.good} yet; check again later")

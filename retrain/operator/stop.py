@@ -164,8 +164,8 @@ def _who_finishes(to_stop: _RunToStop) -> str:
     if to_stop.execution.only_finishes_trials:
         return "the next run probes it, and keeps it or rolls back"
     return (
-        "an execution that starts now by itself probes it, and keeps it or rolls back; if it is "
-        "stopped too, the next run does that"
+        "an execution starts now that probes it, and keeps it or rolls back; if you stop that "
+        "execution too, the next run does this"
     )
 
 

@@ -145,7 +145,7 @@ def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> 
 
 
 def _require_file(project_dir: Path, name: str) -> None:
-    """Raise RehearsalError if the name is none of a stack, or if the stack has no file."""
+    """Raise RehearsalError if no stack can have the name, or if the stack has no file."""
     file = project_dir / f"Pulumi.{name}.yaml"
     if STACK_NAME.fullmatch(name) and os.path.lexists(file):
         return

@@ -175,7 +175,7 @@ REFUSED_FUNCTIONS = {
     ),
     "a word that AWS does not know": (
         {"more": 'logging_config={"log_format": "json"}'},
-        "CreateFunction.LoggingConfig.LogFormat: 'json' is none of JSON, Text",
+        "CreateFunction.LoggingConfig.LogFormat: 'json' is not one of JSON, Text",
     ),
     "a number that is too small": (
         {"more": "memory_size=64"},

@@ -109,14 +109,14 @@ RECORD = (
             b"A,B,A\n1,2,3\n",
             (
                 "line 1: the header has the columns A and A, but Personalize needs names that "
-                "differ, also without their underscores; rename or remove a column"
+                "differ, even without their underscores; rename or remove a column"
             ),
         ),
         (
             b"GENRES_1,B,GENRES1\n1,2,3\n",
             (
                 "line 1: the header has the columns GENRES_1 and GENRES1, but Personalize needs "
-                "names that differ, also without their underscores; rename or remove a column"
+                "names that differ, even without their underscores; rename or remove a column"
             ),
         ),
     ],

@@ -99,8 +99,8 @@ WRONG = {
     "an unknown trigger": (
         {"trigger": "cron"},
         (
-            "trigger: 'cron' is none of 'schedule', 'manual', 'trial', 'approval', 'export'; leave "
-            "it out"
+            "trigger: 'cron' is not one of 'schedule', 'manual', 'trial', 'approval', 'export'; "
+            "leave it out"
         ),
     ),
     "a schedule without a time": (
@@ -185,12 +185,12 @@ WRONG = {
     ),
     "a day without an import": (
         {"exportDate": "2026-11-22", "datasets": ["items"], "skipImport": True},
-        "datasets: has no effect beside skipImport; leave one of them out",
-        "exportDate: has no effect beside skipImport; leave one of them out",
+        "datasets: has no effect with skipImport; leave one of them out",
+        "exportDate: has no effect with skipImport; leave one of them out",
     ),
     "the datasets of no import": (
         {"skipImport": True, "datasets": ["items"]},
-        "datasets: has no effect beside skipImport; leave one of them out",
+        "datasets: has no effect with skipImport; leave one of them out",
     ),
     "a schedule without a scheduled time": (
         {"scheduleArn": SCHEDULE},
@@ -219,7 +219,7 @@ WRONG = {
     ),
     "an attempt without a trial": (
         {"attempt": 2},
-        "attempt: has an effect only beside trigger 'trial'; leave it out",
+        "attempt: has an effect only with trigger 'trial'; leave it out",
     ),
     "an attempt too many": (
         {"trigger": "trial", "attempt": 4},

@@ -142,7 +142,7 @@ def test_the_time_of_the_plan_is_written(personalize):
             400,
             "An error occurred (AccessDeniedException) when calling the TagResource operation: no",
         ),
-        ("TooManyTagsException", 400, "the resource can take no more tags; remove one of them"),
+        ("TooManyTagsException", 400, "the resource already has 50 tags; remove a tag"),
         ("ThrottlingException", 400, "TagResource: ThrottlingException: no"),
         ("InternalServerError", 500, "TagResource: InternalServerError: no"),
     ],
@@ -159,7 +159,7 @@ def test_the_tag_leaves_a_trial_its_places(personalize, count):
     expect_tag(personalize, DATASET)
     if count == 45:
         expect_tag(personalize, CAMPAIGN)
-    reason = "the campaign has 46 tags, and a trial needs the others; remove one of them"
+    reason = "the campaign has 46 tags, and a trial needs the rest of the 50; remove a tag"
     expected = [] if count == 45 else [warning(CAMPAIGN, reason)]
     assert write(personalize, campaign_tags={CAMPAIGN: tags}) == expected
 

@@ -627,6 +627,6 @@ def test_a_wrong_input_is_refused_before_any_request(handle):
     assert str(error.value) == (
         "2 problems with this run:\n"
         "  key: 'dryrun' is unknown; did you mean 'dryRun'?\n"
-        "  trigger: 'x' is none of 'schedule', 'manual', 'trial', 'approval', 'export'; leave it "
-        "out"
+        "  trigger: 'x' is not one of 'schedule', 'manual', 'trial', 'approval', 'export'; leave "
+        "it out"
     )

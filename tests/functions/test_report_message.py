@@ -182,7 +182,7 @@ def test_the_message_about_a_failed_run_begins_with_the_reason_the_step_and_the_
         "Step: Watch solution version (taste)\n"
         "\n"
         "What to do\n"
-        "Solve the cause, and resume the run. It uses everything that has succeeded:\n"
+        "Solve the problem, and resume the run. It uses everything that has succeeded:\n"
         f"  retrain start --resume {RUN_ID} {MACHINE}\n"
         'Guide: docs/operations.md, section "A run failed"\n'
         "\n"

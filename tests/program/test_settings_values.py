@@ -234,15 +234,15 @@ TIMEZONES = {
     "a misspelt zone": ("europe/berln", f"{NO_ZONE}; did you mean Europe/Berlin?"),
     "the zone of this computer": (
         "localtime",
-        f"is no time zone of IANA, only a file of this computer; {CITY}",
+        f"is not an IANA time zone, but only a file on this computer; {CITY}",
     ),
     "the zone of a computer without one": (
         "Factory",
-        f"is no time zone of IANA, only a file of this computer; {CITY}",
+        f"is not an IANA time zone, but only a file on this computer; {CITY}",
     ),
     "the zone of POSIX rules": (
         "posixrules",
-        f"is no time zone of IANA, only a file of this computer; {CITY}",
+        f"is not an IANA time zone, but only a file on this computer; {CITY}",
     ),
     "a zone that resembles no other": ("?", f"{NO_ZONE}; for example 'Europe/Berlin'"),
 }

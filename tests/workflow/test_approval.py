@@ -153,7 +153,9 @@ def test_a_late_approval_is_refused_and_the_next_run_asks_again():
         assert pipeline.served_version() == pipeline.versions()[0]
         version = newest(pipeline)
     (problem,) = problems_of(refused)
-    assert problem.startswith(f"{version} is not approved: the answer was due until 2026-11-30T")
+    assert problem.startswith(
+        f"{version} is not approved: an answer was possible until 2026-11-30T"
+    )
     assert outcomes(execution) == AWAITING
 
 
@@ -180,8 +182,8 @@ def test_a_refused_version_is_neither_deployed_nor_trained_again_nor_asked_for()
     assert skip_reason(execution).startswith("nothing is new: ")
     assert problems_of(approved_later) == [
         (
-            f"{version} is not approved: it was refused by {BOSS}; the next training asks again; "
-            "approve it with retrain approve"
+            f"{version} is not approved: it was refused by {BOSS}; a run asks again after the next "
+            "training; approve it with retrain approve"
         )
     ]
 
@@ -320,11 +322,11 @@ def test_a_version_that_does_not_exist_is_refused():
     [
         (
             {"trigger": "approval"},
-            "deploy: missing beside trigger 'approval'; write the ARN of the version",
+            "deploy: missing, but trigger 'approval' needs it; write the ARN of the version",
         ),
         (
             {"deploy": f"{solution_arn()}/0123abcd"},
-            "deploy: has an effect only beside trigger 'approval'; leave it out",
+            "deploy: has an effect only with trigger 'approval'; leave it out",
         ),
         (
             {"trigger": "approval", "deploy": f"{solution_arn()}/0123abcd", "force": True},

@@ -194,13 +194,13 @@ def test_a_scheduled_run_imports_an_export_whose_marker_has_started_no_run():
     [
         (
             {"trigger": "export"},
-            "day: missing beside trigger 'export'; write the day of the exports",
+            "day: missing, but trigger 'export' needs it; write the day of the exports",
         ),
         (
             {"trigger": "export", "day": "today"},
             "day: 'today' is not a day, for example '2026-11-29'",
         ),
-        ({"day": DAY}, "day: has an effect only beside trigger 'export'; leave it out"),
+        ({"day": DAY}, "day: has an effect only with trigger 'export'; leave it out"),
     ],
 )
 def test_an_input_that_names_no_day_is_refused(request_, problem):

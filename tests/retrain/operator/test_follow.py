@@ -99,7 +99,7 @@ def test_a_refusal_names_the_command_that_takes_the_run_up_again(states):
     assert str(caught.value) == (
         "the AWS credentials have expired; log in again, for example with `aws sso login`, or "
         "choose others with --profile; the run goes on: `retrain watch --run manual-1 --stack "
-        "prod` takes it up again"
+        "prod` shows it again"
     )
 
 

@@ -187,7 +187,7 @@ MISTAKES = [
     ),
     (
         ["--skip-import", "--dataset", "items"],
-        "--dataset: has no effect beside --skip-import; leave one of them out",
+        "--dataset: has no effect with --skip-import; leave one of them out",
     ),
     (["--export-date", "yesterday"], "--export-date: 'yesterday' is not a day, for example"),
 ]

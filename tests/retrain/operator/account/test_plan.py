@@ -12,7 +12,7 @@ WITHOUT_CLI = (
     "name the state machine with --state-machine-arn"
 )
 NO_OWN_JOBS = (
-    "No job is the pipeline's own yet: no run has created an import or a version. So a run imports "
+    "No run has created an import job or a version yet. So a run imports "
     "every export and trains every solution, even if somebody has done so by hand."
 )
 

@@ -168,7 +168,7 @@ def test_a_late_answer_is_refused(command, client, train):
     version = train(asked=now(hours=25))
     result = command("approve", version, "--yes")
     assert result.code == 1
-    assert result.err.startswith(f"{version} takes no answer: the answer was due until ")
+    assert result.err.startswith(f"{version} takes no answer: an answer was possible until ")
     assert APPROVED_BY not in tags_of(client, version)
 
 
