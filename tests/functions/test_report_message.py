@@ -299,6 +299,14 @@ ADVICE = {
         [f"  retrain history {MACHINE}"],
         "No report",
     ),
+    "deployment of an approved version": (
+        FAILED_UPDATE | {"run": run(trigger="approval")},
+        [
+            f"  retrain start --resume {RUN_ID} {MACHINE}",
+            f"  retrain rollback --campaign home {MACHINE}",
+        ],
+        "A run failed",
+    ),
     "deleted": (ended("ExecutionDoesNotExist"), [f"  retrain start {MACHINE}"], "No report"),
     "rolled back": (
         ROLLED_BACK,

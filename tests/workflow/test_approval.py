@@ -81,6 +81,39 @@ def test_an_approved_version_is_deployed_without_an_import_or_a_training():
     assert outcomes(execution) == DEPLOYED
 
 
+def test_an_approved_version_whose_update_failed_is_deployed_by_a_resumed_run_also_late():
+    """The answer came in time, so only the work of the run is late."""
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        approve(pipeline)
+        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
+        failed = deploy_approved(pipeline)
+        pipeline.sleep(LATE)
+        resumed = pipeline.run(resume=report(failed)["runId"])
+        assert pipeline.served_version() == newest(pipeline)
+        assert len(pipeline.versions()) == 2
+    assert outcomes(failed)["home"] == "FAILED"
+    assert outcomes(resumed) == DEPLOYED
+
+
+def test_two_solutions_are_approved_at_once_and_deployed_one_after_the_other():
+    two = MOVIES.with_solutions(
+        solution(approval=ApprovalArgs()),
+        solution("mood", campaigns=["shelf"], approval=ApprovalArgs()),
+    )
+    with deploy(two) as pipeline:
+        pipeline.run()
+        versions = [pipeline.versions(name)[-1] for name in ("taste", "mood")]
+        for version in versions:
+            approve(pipeline, version)
+        requests = [{"trigger": "approval", "deploy": version} for version in versions]
+        started = [pipeline.machine.start(request) for request in requests]
+        statuses = [report(execution.wait())["status"] for execution in started]
+        served = [pipeline.served_version(name) for name in ("home", "shelf")]
+    assert statuses == ["DEPLOYED", "DEPLOYED"]
+    assert served == versions
+
+
 def test_an_approval_does_not_look_at_the_exports():
     with deploy(ASKING) as pipeline:
         pipeline.run()
