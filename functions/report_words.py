@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-SECONDS_PER_MINUTE, SECONDS_PER_HOUR, SECONDS_PER_DAY = 60, 3600, 24 * 3600
+SECONDS_PER_MINUTE, MINUTES_PER_HOUR, HOURS_PER_DAY = 60, 60, 24
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 THOUSAND = 1000
 PERSONALIZE_ARN = re.compile(r"arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:")
@@ -16,16 +16,18 @@ direction of a line, so that a person would read another text."""
 
 
 def duration(seconds: float) -> str:
-    """Return a duration, rounded down, for example `3 h 12 min`."""
+    """Return a duration in whole minutes, for example `3 h 12 min`, or in days if it is long.
+
+    `retrain history` shows the same number of minutes (`retrain/operator/texts.py`).
+    """
     if seconds < SECONDS_PER_MINUTE:
-        return f"{int(seconds)} s"
-    if seconds < SECONDS_PER_HOUR:
-        return f"{int(seconds // SECONDS_PER_MINUTE)} min"
-    if seconds < 2 * SECONDS_PER_DAY:
-        hours, rest = divmod(seconds, SECONDS_PER_HOUR)
-        minutes = int(rest // SECONDS_PER_MINUTE)
-        return f"{int(hours)} h {minutes} min" if minutes else f"{int(hours)} h"
-    return f"{int(seconds // SECONDS_PER_DAY)} days"
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / SECONDS_PER_MINUTE), MINUTES_PER_HOUR)
+    if hours >= 2 * HOURS_PER_DAY:
+        return f"{hours // HOURS_PER_DAY} days"
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def size(count: int) -> str:

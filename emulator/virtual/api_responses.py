@@ -195,9 +195,15 @@ def _machine_of_execution(describe: Method) -> Method:
 
 
 def _first_events(response: StepFunctionResponse) -> ActionResult:
-    """Return the first `maxResults` events. Moto serialises all of them, which takes long."""
+    """Return the first `maxResults` events, or the last ones if `reverseOrder` is true.
+
+    Moto serialises all of them, which takes long.
+    """
     history = response.stepfunction_backend.get_execution_history(
         _parameters(response)["executionArn"]
     )
+    events = history["events"]
+    if response._get_bool_param("reverseOrder"):  # noqa: SLF001  # private in moto
+        events = events[::-1]
     limit = response._get_param("maxResults")  # noqa: SLF001  # private in moto
-    return ActionResult({"events": history["events"][:limit]})
+    return ActionResult({"events": events[:limit]})
