@@ -184,7 +184,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("stack", "project", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_project_is_refused_with_file_and_key(refusal, stack, project, message):
+def test_the_error_about_a_project_names_file_and_key(refusal, stack, project, message):
     assert refusal(stack, project) == message
 
 

@@ -303,7 +303,7 @@ def outputs_of(type_token):
     return {re.sub(r"_(\w)", lambda letter: letter[1].upper(), output) for output in outputs}
 
 
-def test_urns_are_those_of_pulumis_engine(deployment):
+def test_a_resource_gets_the_urn_of_pulumis_engine(deployment):
     urns = {(resource.type, resource.name): resource.urn for resource in deployment.resources}
     assert urns["aws:iam/rolePolicy:RolePolicy", "machine"] == (
         "urn:pulumi:dev::everything::aws:iam/rolePolicy:RolePolicy::machine"

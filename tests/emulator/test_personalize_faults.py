@@ -66,7 +66,7 @@ def test_a_limit_is_exceeded_with_the_message_of_imports_or_another(world, param
     assert error == ("LimitExceededException", message)
 
 
-def test_a_limit_of_trainings_is_exceeded_with_the_message_of_the_quota(world, solution):
+def test_the_fault_limit_exceeded_has_the_message_of_the_quota_of_trainings(world, solution):
     world.inject("limit-exceeded", operation="CreateSolutionVersion")
     error = error_of(world.client.create_solution_version, solutionArn=solution)
     message = "More than 20 resources with PENDING or IN_PROGRESS status"

@@ -68,7 +68,7 @@ def test_a_job_can_be_pending_without_an_end():
     assert world.describe_import(arn)["status"] == "CREATE PENDING"
 
 
-def test_times_are_those_of_the_job_and_not_of_the_call(world, dataset):
+def test_a_job_shows_its_own_times_and_not_the_time_of_the_call(world, dataset):
     created = world.now
     arn = world.start_import(dataset)
     world.wait(500)

@@ -284,7 +284,7 @@ def test_automatic_training_every_seven_days_is_the_default(world):
     assert "solutionConfig" not in off
 
 
-def test_an_automatic_training_has_its_own_type(world, solution):
+def test_an_automatic_training_has_the_training_type_automatic(world, solution):
     arn = world.personalize.train_automatically(solution, CALLER)
     world.wait()
     version = world.describe_version(arn)

@@ -60,7 +60,7 @@ def test_the_last_day_of_the_week_is_saturday():
     )
 
 
-def test_a_slot_is_not_due_again_at_its_own_time():
+def test_a_slot_is_due_only_once():
     assert (
         slot_after("2026-11-29T03:00:00+00:00", "cron(0 3 * * ? *)") == "2026-11-30T03:00:00+00:00"
     )

@@ -90,7 +90,7 @@ def test_lists_may_be_old_at_a_rate(step_functions, started):
     assert 30 < sum(missing) < 70
 
 
-def test_an_old_description_shows_an_ended_execution_running_and_a_new_one_not_at_all(
+def test_an_old_description_shows_an_ended_execution_as_running_and_no_new_execution(
     step_functions, started, client
 ):
     step_functions.faults.inject({"fault": "stale", "operation": "DescribeExecution"})

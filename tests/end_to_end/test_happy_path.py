@@ -265,7 +265,7 @@ def test_nothing_fails_in_a_run_that_succeeds(stack, run):
     assert stack.refused_calls() == []
 
 
-def test_all_steps_take_part_except_those_for_failures(run):
+def test_all_steps_run_except_the_steps_for_failures(run):
     called = {state.lower().replace(" ", "_") for state in run.states}
     not_called = set(STEPS_WITHOUT_TRIGGER) - CALLED_BY_EVENTS - called
     assert not_called == {"stop_solution_version", "roll_back_campaign"}

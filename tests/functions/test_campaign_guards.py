@@ -69,7 +69,7 @@ def test_the_command_names_a_version_also_if_the_campaign_does_not(versions, ver
     assert command(version) in message
 
 
-def test_a_campaign_that_is_only_updated_passes():
+def test_a_campaign_that_only_the_pipeline_updates_passes_the_guard():
     without = campaign()
     del without["campaignConfig"]
     off = campaign(campaignConfig={"syncWithLatestSolutionVersion": False})
@@ -77,7 +77,7 @@ def test_a_campaign_that_is_only_updated_passes():
         assert messages(deployment_past_the_gate, campaigns=known) == []
 
 
-def test_without_a_gate_a_campaign_may_take_every_version():
+def test_without_a_gate_a_campaign_may_follow_the_newest_version():
     solution = solution_settings(qualityGate=[])
     assert messages(deployment_past_the_gate, solution=solution, campaigns=FOLLOWING) == []
 

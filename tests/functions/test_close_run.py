@@ -285,9 +285,7 @@ def expect_no_execution(executions):
     executions.stubber.add_client_error("describe_execution", **error)
 
 
-def test_the_report_of_an_execution_whose_state_machine_was_deleted_says_so(
-    close, executions, monkeypatch
-):
+def test_the_report_says_that_the_state_machine_was_deleted(close, executions, monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=2))
     expect_no_execution(executions)
     closing = close()

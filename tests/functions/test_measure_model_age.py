@@ -198,7 +198,7 @@ def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog)
         ("InternalServerError", 500),
     ],
 )
-def test_a_resource_that_cannot_be_read_has_its_own_record_and_stops_nothing(
+def test_a_resource_that_cannot_be_read_is_logged_and_stops_nothing(
     measure, personalize, caplog, code, status
 ):
     caplog.set_level(logging.INFO)

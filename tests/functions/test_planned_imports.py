@@ -86,7 +86,7 @@ def test_an_empty_export_has_no_newest_object():
     assert planned_imports.planned_import(of_dataset(exports=nothing))["newestObjectAt"] is None
 
 
-def test_durations_are_those_of_the_last_five_successful_imports_with_this_mode():
+def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations():
     def lasted(minutes, **changes):
         times = {"creationDateTime": ago(minutes=minutes), "lastUpdatedDateTime": NOW}
         return import_summary(**times, **changes)

@@ -61,7 +61,7 @@ def test_a_campaign_with_a_probe_is_probed(probe, is_probed):
 # Durations
 
 
-def test_durations_are_those_of_versions_trained_with_this_mode():
+def test_only_versions_trained_with_this_mode_count_for_the_durations():
     update = version_summary(trainingMode="UPDATE", lastUpdatedDateTime=ago(71.5))
     without_mode = version_summary(lastUpdatedDateTime=ago(71))
     del without_mode["trainingMode"]

@@ -214,7 +214,7 @@ def test_a_report_that_cannot_be_written_changes_nothing(inbox, caplog):
 # The requests
 
 
-def test_the_requests_are_those_of_the_api(monkeypatch):
+def test_the_requests_fit_the_api(monkeypatch):
     keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret", "region_name": REGION}
     sns, events = (Stubber(boto3.client(service, **keys)) for service in ("sns", "events"))
     published, put = {}, {}

@@ -69,7 +69,7 @@ def only_campaign(**changes):
     return campaign
 
 
-def test_a_good_run_is_told_completely():
+def test_the_event_of_a_good_run_is_complete():
     trained = solution_result(
         version=ended_job(trainingHours=1.5), campaigns=[campaign_result(update=UPDATED)]
     )
@@ -192,7 +192,7 @@ def test_a_dry_run_is_marked():
     assert detail_of(finished(run=run({"dryRun": True})))["isDryRun"] is True
 
 
-def test_a_run_that_could_not_begin_is_told():
+def test_a_run_that_could_not_begin_has_an_event():
     detail = detail_of({**configured(), "error": {"Error": "RunRefused", "Cause": "no"}})
     assert (detail["outcome"], detail["reason"]) == ("FAILED", "RunRefused: no")
     assert (detail["imports"], detail["solutions"], detail["trials"]) == ([], [], [])
@@ -269,7 +269,7 @@ def test_a_run_of_a_deleted_state_machine_has_no_campaigns():
     assert detail_of(document, standings={})["serving"] == []
 
 
-def test_trials_of_earlier_runs_are_told():
+def test_the_event_lists_trials_of_earlier_runs():
     document = finished(
         trials=[campaign_result(evaluation=None, update=UPDATED)],
         begin={"phase": "GO", "seconds": 0, "reason": None},

@@ -470,7 +470,7 @@ def test_a_failed_import_has_no_duration():
     assert line == "- interactions: FAILED, 1 KB, written 2 h before the run"
 
 
-def test_a_run_that_trains_without_an_import_says_so():
+def test_the_message_of_a_run_without_imports_says_that_nothing_was_imported():
     document = finished(imports={"results": [], "anyFailed": False})
     assert paragraphs(message_about(document))["Data"] == ["- nothing was imported"]
 
@@ -663,7 +663,7 @@ def test_a_change_has_a_sign():
     assert (change(0.05), change(-0.928), change(0)) == ("+5.0%", "-92.8%", "+0.0%")
 
 
-def test_the_reasons_of_the_advice_are_those_of_the_functions():
+def test_the_advice_knows_the_reasons_that_the_functions_give():
     errors = (ROOT / "functions" / "errors.py").read_text()
     assert f"class {report_advice.REFUSED}(" in errors
     assert (

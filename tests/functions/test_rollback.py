@@ -110,7 +110,7 @@ def test_a_rollback_keeps_the_time_of_its_first_try(personalize, sent, again):
     }
 
 
-def test_a_campaign_that_cannot_be_described_is_moved_back_all_the_same(personalize, sent):
+def test_a_campaign_that_cannot_be_described_is_moved_back(personalize, sent):
     personalize.expect_error("describe_campaign", "AccessDeniedException", campaignArn=CAMPAIGN)
     request = {"campaignArn": CAMPAIGN, "solutionVersionArn": OLD_VERSION}
     personalize.expect("update_campaign", {"campaignArn": CAMPAIGN}, **request)

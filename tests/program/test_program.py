@@ -72,7 +72,7 @@ def configured_part(value, config):
     return value
 
 
-def test_the_settings_of_the_workflow_are_those_of_the_sample_stack(deployed):
+def test_the_workflow_gets_the_settings_of_the_sample_stack(deployed):
     machine = deployed.one("aws:sfn/stateMachine:StateMachine", NAME)
     definition = json.loads(machine.inputs["definition"])
     settings = definition["States"][definition["StartAt"]]["Parameters"]["settings"]

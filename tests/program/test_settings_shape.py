@@ -240,14 +240,14 @@ def test_a_setting_that_cannot_be_read_is_refused(changes, line):
 
 
 @pytest.mark.parametrize("path", MISPLACED)
-def test_a_key_that_stands_at_the_top_is_told_its_place(path):
+def test_the_message_about_a_key_at_the_top_names_its_place(path):
     key = path.rpartition(".")[2]
     assert error_of(changed({key: "1"})) == one_problem(
         f"{key}: unknown here; did you mean {path}?"
     )
 
 
-def test_the_places_of_the_keys_are_those_in_the_table_of_the_keys():
+def test_the_messages_name_the_places_in_the_table_of_the_keys():
     assert set(config_paths()) == {
         *(row.key for row in rows()),
         *("limits", "notifications", "trigger"),

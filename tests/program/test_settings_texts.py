@@ -89,7 +89,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("changes", "line"), REFUSED.values(), ids=REFUSED)
-def test_a_character_that_nobody_sees_is_the_only_problem_of_its_setting(changes, line):
+def test_an_invisible_character_is_the_only_problem_of_its_setting(changes, line):
     assert error_of(changed(changes)) == one_problem(line)
 
 

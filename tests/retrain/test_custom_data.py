@@ -214,7 +214,7 @@ def test_a_file_that_personalize_could_not_import_is_refused(folder, content, pr
     assert error_messages(folder, "users") == [f"users.csv: {problem}"]
 
 
-def test_of_many_problems_the_first_ones_are_named(folder):
+def test_only_the_first_of_many_problems_are_named(folder):
     (folder / "users.csv").write_bytes(b"USER_ID,A\n" + b"1\n" * 8)
     *named, last = error_messages(folder, "users")
     assert [message.split(" has ")[0] for message in named] == [

@@ -171,7 +171,7 @@ def test_the_steps_are_the_records_of_a_run_sorted_by_time(read_steps):
     ]
 
 
-def test_without_a_run_id_the_steps_are_those_of_all_runs(read_steps):
+def test_without_a_run_id_the_steps_of_all_runs_are_read(read_steps):
     assert len(read_steps(None)) == 4
 
 

@@ -35,7 +35,7 @@ def test_there_are_hundreds_of_users_and_items_and_more_than_ten_thousand_intera
     assert 1_000 < sizes["ACTION_INTERACTIONS"] < 10_000, "enough to train on"
 
 
-def test_the_columns_are_those_of_the_schemas(data):
+def test_the_files_have_the_columns_of_the_schemas(data):
     assert {kind: tuple(rows(export)[0]) for kind, export in data.items()} == {
         kind: tuple(fields) for kind, fields in FIELDS.items()
     }

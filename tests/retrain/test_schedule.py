@@ -44,7 +44,7 @@ def test_the_slots_are_in_order_on_different_days_before_today(next_slot, expres
     assert days[-1] < datetime.now(UTC).date(), "a run by hand belongs to a later day"
 
 
-def test_a_slot_after_the_past_ones_is_not_taken_for_the_first_event(next_slot):
+def test_a_slot_after_the_past_slots_is_not_mistaken_for_the_first_event(next_slot):
     slot = datetime.fromisoformat(next_slot("cron(* * * * ? *)", datetime.now(UTC).isoformat()))
     wait = slot - datetime.now(UTC)
     assert timedelta(minutes=10) < wait < timedelta(minutes=13)

@@ -366,7 +366,7 @@ def test_an_abort_without_a_cause_is_reported():
 # Runs that have reported, and runs that could not report
 
 
-def test_closing_an_execution_of_a_deleted_state_machine_says_so():
+def test_the_report_says_that_the_state_machine_was_deleted():
     with deploy() as pipeline:
         started = pipeline.start()
         pipeline.sleep(3600)

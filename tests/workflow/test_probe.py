@@ -414,7 +414,7 @@ def test_a_probe_function_that_fails_rolls_the_campaign_back(error):
     assert outcomes(again) == DEPLOYED
 
 
-def test_a_rollback_without_permission_to_describe_the_campaign_moves_it_all_the_same():
+def test_a_rollback_moves_a_campaign_that_it_may_not_describe():
     def deny_describe(_event):
         pipeline.inject_fault("deny", operation="DescribeCampaign", times=1)
 

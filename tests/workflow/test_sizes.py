@@ -208,7 +208,7 @@ def count_polls(durations, seconds):
     return polls
 
 
-def test_the_limits_of_texts_are_those_of_the_functions():
+def test_the_component_and_the_functions_have_the_same_limits_of_texts():
     assert workflow_settings.LONGEST_TEXT_BYTES == texts.MAX_TEXT_BYTES
     assert sizes.WARNINGS_BYTES == texts.MAX_LIST_BYTES == texts.MAX_PLAN_TEXT_BYTES
     assert functions_report.MAX_OUTPUT_BYTES < sizes.MAX_DOCUMENT_BYTES

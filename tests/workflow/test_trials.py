@@ -234,7 +234,7 @@ def test_a_probe_at_fault_that_is_repaired_lets_the_version_pass_without_a_train
 
 
 @pytest.mark.parametrize("operation", ["TagResource", "ListTagsForResource", "DescribeCampaign"])
-def test_a_throttled_trial_is_finished_all_the_same(operation):
+def test_a_trial_is_finished_although_requests_are_throttled(operation):
     with left_on_trial() as pipeline:
         pipeline.inject_fault("throttle", operation=operation, times=6)
         execution = pipeline.machine.start({"trigger": "trial"}).wait()

@@ -46,7 +46,7 @@ def test_a_pipe_gets_lines_that_are_neither_cut_nor_wrapped_nor_padded(
     assert lines == ["version  movies", f"imports  {LONG}", LONG], "and `[bold]` is no markup"
 
 
-def test_a_terminal_breaks_texts_between_words_but_no_commands(monkeypatch, capsys):
+def test_a_terminal_breaks_texts_between_words_and_breaks_no_command(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")

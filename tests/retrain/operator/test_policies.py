@@ -86,7 +86,7 @@ def test_a_trust_policy_has_no_resources():
     assert verdict(document, account="1", action="sts:AssumeRole", resource="role") == "allowed"
 
 
-def test_a_statement_is_added_to_those_that_exist():
+def test_a_statement_is_added_to_the_existing_statements():
     assert with_statement(None, ALLOW) == {"Version": "2012-10-17", "Statement": [ALLOW]}
     assert with_statement({"Id": "a", "Statement": TLS_ONLY}, ALLOW) == {
         "Id": "a",

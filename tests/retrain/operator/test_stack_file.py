@@ -313,7 +313,7 @@ def test_recommenders_and_events_are_mentioned():
     assert "An event tracker streams interactions into the group" in comments(adopted)
 
 
-def test_problems_are_those_of_the_preview():
+def test_the_problems_are_the_problems_of_the_preview():
     text = stack_file(group(), IDS, PROJECT).text.replace("paused", "pausd")
     assert config_problems(text, PROJECT, "prod") == [
         "1 problem in the configuration of stack prod:",

@@ -147,7 +147,7 @@ def test_a_version_is_refused(allowed, asked):
     assert allowed("reject", asked, "--yes").code == 0
 
 
-def test_an_alarm_notifies_those_who_have_subscribed(allowed, songs):
+def test_an_alarm_notifies_the_confirmed_subscribers(allowed, songs):
     sns, topic = songs.client("sns"), songs.output("topic_arn")
     nobody = allowed("test-alarm")
     assert nobody.code == 1

@@ -508,7 +508,7 @@ def test_errors_that_are_no_absence_are_not_taken_for_one(findings, project_dir,
         ("arn:aws:sts::123456789012:assumed-role/none/me", "arn:aws:iam::123456789012:role/none"),
     ],
 )
-def test_the_permissions_are_those_of_the_user_or_of_the_role(emulator, caller, principal):
+def test_the_permissions_of_the_user_or_of_the_role_count(emulator, caller, principal):
     assert account.principal_of(emulator.client("iam"), caller) == principal
 
 

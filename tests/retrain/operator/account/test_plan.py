@@ -98,9 +98,9 @@ def test_options_change_the_plan_as_they_change_a_run(run, options, actions):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("--dataset", "item"), "datasets: 'item' is unknown; did you mean 'items'?"),
-        (("--export-date", "2026-13-01"), "exportDate: '2026-13-01' is not a day"),
-        (("--solution", "movie"), "solutions: 'movie' is unknown; "),
+        (("--dataset", "item"), "--dataset: 'item' is unknown; did you mean 'items'?"),
+        (("--export-date", "2026-13-01"), "--export-date: '2026-13-01' is not a day"),
+        (("--solution", "movie"), "--solution: 'movie' is unknown; "),
     ],
 )
 def test_options_that_a_run_refuses_are_problems(run, options, problem):
@@ -114,7 +114,7 @@ def test_options_that_a_run_refuses_are_problems(run, options, problem):
     )
 
 
-def test_problems_are_those_of_a_run(run, project_dir):
+def test_the_problems_are_the_problems_of_a_run(run, project_dir):
     change(project_dir, "dev", "s3://movies-exports/items.csv", "s3://movies-exports/none.csv")
     result = run("plan", "--json")
     assert result.code == 1

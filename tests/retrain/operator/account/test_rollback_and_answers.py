@@ -193,7 +193,7 @@ def test_an_approval_names_the_campaigns_that_somebody_has_moved_meanwhile(comma
     assert APPROVED_BY not in tags_of(client, version), "it would deploy the version nowhere"
 
 
-def test_a_version_that_nobody_asks_for_takes_no_answer(command, train):
+def test_a_version_without_a_request_for_approval_takes_no_answer(command, train):
     version = train()
     result = command("reject", version, "--yes")
     assert (result.code, result.err) == (
