@@ -21,6 +21,9 @@ PYTHONPATH=$$folder exec "$$folder/.venv/bin/python" -P -m retrain "$$@"
 endef
 export RETRAIN
 
+# Python keeps what it has compiled, also where the shell forbids it: the tests start many processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Create .venv again if its Python is too old or no longer installed.
 ifneq ($(shell $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null && echo usable),usable)
 .PHONY: $(READY)

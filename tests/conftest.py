@@ -1,8 +1,8 @@
 """Deal the tests out to the processes of `pytest -n` so that no process waits long for another.
 
-A file goes to one process, so that its tests share what they set up. The files that share an
-emulator and its deployed stacks go to one process together. The tests of random faults share
-nothing, so each of them goes to the next free process. The longest files start first.
+A file goes to one process, so that its tests share what they set up. The files of a group share an
+emulator and its deployed stacks, so they go to one process together. The tests of random faults
+share nothing, so each of them goes to the next free process. The longest groups start first.
 """
 
 import functools
@@ -13,15 +13,24 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-SHARED_EMULATOR = tuple(
-    f"tests/end_to_end/test_{name}.py"
-    for name in (
-        *("happy_path", "two_stacks", "closing", "dead_letters"),
-        *("permissions", "guide", "scenarios"),
-    )
-)
-RANDOM_FAULTS = "tests/workflow/test_exactly_once.py"
-LONGEST_FILES = (*SHARED_EMULATOR, RANDOM_FAULTS, "tests/end_to_end/test_rehearse.py")
+GROUPS = {
+    "end_to_end": (
+        *("end_to_end/test_happy_path", "end_to_end/test_two_stacks", "end_to_end/test_metrics"),
+        *("end_to_end/test_closing", "end_to_end/test_dead_letters"),
+        *("end_to_end/test_permissions", "end_to_end/test_messages", "end_to_end/test_on_export"),
+        *("end_to_end/test_guide", "end_to_end/test_scenarios"),
+    ),
+    "account": ("retrain/operator/account/",),
+    "operator": (
+        "retrain/operator/test_runs_of_an_account",
+        "retrain/operator/test_history_of_an_account",
+        "retrain/operator/test_rights_of_commands",
+    ),
+    "rehearsal": ("end_to_end/test_rehearse",),
+}
+"""The beginnings of the paths of files that share a deployed stack, by group, in order."""
+RANDOM_FAULTS = "workflow/test_exactly_once"
+ORDER = [*(path for paths in GROUPS.values() for path in paths), RANDOM_FAULTS]
 
 # Each boto3 session would read the data files of botocore again, longer than most tests take.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
@@ -35,10 +44,13 @@ class Scheduling(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the name of the group to which a test belongs."""
-        file = super()._split_scope(nodeid)
-        if file == RANDOM_FAULTS:
+        path = nodeid.removeprefix("tests/")
+        if path.startswith(RANDOM_FAULTS):
             return nodeid
-        return "end_to_end" if file in SHARED_EMULATOR else file
+        for group, paths in GROUPS.items():
+            if path.startswith(paths):
+                return group
+        return super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -49,9 +61,13 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Sort the longest files to the beginning, and keep the order of the other files."""
-    places = {file: place for place, file in enumerate(LONGEST_FILES)}
-    items.sort(key=lambda item: places.get(item.location[0], len(places)))
+    """Sort the longest groups to the beginning, and keep the order of the other files."""
+
+    def place(item):
+        path = item.nodeid.removeprefix("tests/")
+        return next((n for n, start in enumerate(ORDER) if path.startswith(start)), len(ORDER))
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish():

@@ -1,5 +1,6 @@
 """Receives the messages and the events of the functions in place of SNS and EventBridge."""
 
+import functools
 import json
 import re
 from typing import NamedTuple
@@ -10,6 +11,12 @@ from botocore.validate import ParamValidator
 
 REFUSED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """The characters that a message must not contain: https://aws.amazon.com/sns/faqs/."""
+
+
+@functools.cache
+def input_shape(service, operation):
+    """Return what a service takes in the requests of an operation."""
+    return get_session().get_service_model(service).operation_model(operation).input_shape
 
 
 class Received(NamedTuple):
@@ -70,7 +77,6 @@ class Inbox:
     def _check(self, service, operation, request):
         if self.failure is not None:
             raise self.failure
-        model = get_session().get_service_model(service).operation_model(operation)
-        report = ParamValidator().validate(request, model.input_shape)
+        report = ParamValidator().validate(request, input_shape(service, operation))
         if report.has_errors():
             raise ParamValidationError(report=report.generate_report())

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -223,18 +223,18 @@ def _rate_period(text: str) -> timedelta | None:
     return timedelta(minutes=minutes)
 
 
-def _times_in_a_year(text: str) -> list[datetime]:
+@lru_cache(16)
+def _times_in_a_year(text: str) -> tuple[datetime, ...]:
     """Return the local times of a cron in _COUNTED_PERIOD, as times in UTC.
 
-    The parser knows only UTC. The years of the cron are ignored.
+    The parser knows only UTC. The years of the cron are ignored. The parser takes as long as a
+    quarter of a preview, and several limits are derived from the same times.
     """
     cron = _CRON_PATTERN.fullmatch(text)
     assert cron is not None, "a rate without errors is a rate or a cron"
     *values_without_year, _ = cron["fields"].split()
-    times: list[datetime] = _parsed_cron([*values_without_year, "*"]).get_all_schedule_bw_dates(
-        _COUNTED_FROM, _COUNTED_FROM + _COUNTED_PERIOD
-    )
-    return times
+    parsed = _parsed_cron([*values_without_year, "*"])
+    return tuple(parsed.get_all_schedule_bw_dates(_COUNTED_FROM, _COUNTED_FROM + _COUNTED_PERIOD))
 
 
 def _rate_value_error(rate: re.Match[str]) -> str | None:

@@ -240,5 +240,7 @@ def run(
 
     # A new loop and a new context keep Pulumi's global state out of the next run.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        # Each resource leaves the error of the program to the loop, which would write it out.
+        runner.get_loop().set_exception_handler(lambda _loop, _context: None)
         runner.run(deploy(), context=contextvars.Context())
     return engine

@@ -18,7 +18,8 @@ from emulator.deployer.configuration import read_project
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60
-POLL_SECONDS = 0.1
+FIRST_POLL_SECONDS = 0.05
+LAST_POLL_SECONDS = 0.5
 PROBE_MINUTES = 0.001
 SETTLE_SECONDS = 1
 BAD_REQUEST = 400
@@ -263,14 +264,19 @@ def deploy_stack(emulator: Emulator, name: str, project: Path = PROJECT, **confi
 
 
 def eventually(read, is_enough):
-    """Call `read` until `is_enough` accepts its result, and return the result."""
+    """Call `read` until `is_enough` accepts its result, and return the result.
+
+    The pauses grow, because each call takes time from the emulator.
+    """
     deadline = time.monotonic() + DEADLINE_SECONDS
+    pause = FIRST_POLL_SECONDS
     while True:
         result = read()
         if is_enough(result):
             return result
         assert time.monotonic() < deadline, f"still {result} after {DEADLINE_SECONDS} s"
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(1.5 * pause, LAST_POLL_SECONDS)
 
 
 def _parse(message: str) -> Mapping[str, object]:
