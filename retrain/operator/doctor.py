@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from functions import clock
 from retrain.operator.checks import account as account_checks
-from retrain.operator.checks import data, operation, quotas, reading
+from retrain.operator.checks import buckets, data, import_role, keys, operation, quotas
 from retrain.operator.checks.findings import Account, Check, Finding
 from retrain.operator.errors import (
     AWS_ERRORS,
@@ -40,9 +41,9 @@ CHECKS = (
     Check("solutions and campaigns", data.check_solutions),
     Check("exports", data.check_exports),
     Check("contents of the exports", data.check_schemas),
-    Check("bucket policy", reading.check_bucket_policies),
-    Check("KMS key of the exports", reading.check_keys),
-    Check("import role", reading.check_import_role),
+    Check("bucket policy", buckets.check_bucket_policies),
+    Check("KMS key of the exports", keys.check_data_key),
+    Check("import role", import_role.check_import_role),
     Check("imports", data.check_imports),
     Check("training modes", data.check_trainings),
     Check("automatic training", data.check_automatic_training),
@@ -51,12 +52,15 @@ CHECKS = (
     Check("tags", data.check_tags),
     Check("quotas", quotas.check_quotas),
     Check("events of the exports", operation.check_export_events),
+    Check("KMS key of the logs", keys.check_log_key),
     Check("deployment", operation.check_deployment),
     Check("schedule", operation.check_schedule),
     Check("newest run", operation.check_last_run),
     Check("alarms", operation.check_alarms),
 )
 """The checks in the order in which they are shown: the account, the data, the pipeline."""
+PROGRAMS = ("aws ", "pulumi ", "retrain ")
+"""The first word of a command. Any other way to mend a finding is a sentence."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
 
 
@@ -140,7 +144,7 @@ def _lines(findings: list[tuple[str, Finding]]) -> Iterator[str]:
 def _print_screen(findings: list[tuple[str, Finding]]) -> None:
     """Print a line for each finding on a terminal, and below it how to mend it.
 
-    The terminal wraps the commands, so that they can be copied.
+    The terminal wraps the commands, so that they can be copied. Sentences are wrapped at words.
     """
     console = result_console()
     last_title = ""
@@ -153,7 +157,11 @@ def _print_screen(findings: list[tuple[str, Finding]]) -> None:
         table.add_row(Text(symbol, colour), Text.assemble((shown_title, "bold"), finding.text))
         print_result(table)
         if finding.fix and finding.level != "ok":
-            console.print(Text(f"  {finding.fix}", "cyan"), soft_wrap=True)
+            fix = Text(finding.fix, "cyan")
+            if finding.fix.startswith(PROGRAMS):
+                console.print(Text("  ").append(fix), soft_wrap=True)
+            else:
+                console.print(Padding(fix, (0, 0, 0, 2)))
         last_title = title
     console.print()
     print_result(_conclusion(findings))

@@ -29,6 +29,7 @@ Kind: TypeAlias = Literal[
     "exports",
     "export buckets",
     "KMS keys",
+    "checked keys",
     "IAM principals",
 ]
 Grants: TypeAlias = Mapping[Kind, Sequence[str]]
@@ -97,8 +98,11 @@ COMMANDS: Mapping[str, Grants] = {
                 "servicequotas:ListServiceQuotas",
             ),
             "schedules": ("scheduler:GetSchedule",),
-            "export buckets": ("s3:GetBucketNotification", "s3:GetBucketPolicy"),
-            "KMS keys": ("kms:GetKeyPolicy",),
+            "export buckets": (
+                *("s3:GetBucketNotification", "s3:GetBucketPolicy"),
+                "s3:GetBucketRequestPayment",
+            ),
+            "checked keys": ("kms:DescribeKey", "kms:GetKeyPolicy"),
             "IAM principals": ("iam:GetRole", "iam:SimulatePrincipalPolicy"),
         },
     ),
@@ -228,7 +232,8 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
         if pipeline.target
         else f"arn:{partition}:states:{place}:stateMachine:{name}-*"
     )
-    key = pipeline.args.data_kms_key_arn if pipeline.args else None
+    args = pipeline.args
+    data_key, log_key = (args.data_kms_key_arn, args.kms_key_arn) if args else (None, None)
     return {
         "any": ["*"],
         "state machine": [machine],
@@ -249,7 +254,8 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
         "topic": [_topic_arn(pipeline) or f"arn:{partition}:sns:{place}:{name}-*"],
         "exports": iam.export_arns(partition, locations),
         "export buckets": iam.bucket_arns(partition, [*locations, *markers]),
-        "KMS keys": [str(key)] if key is not None else [],
+        "KMS keys": [str(data_key)] if data_key is not None else [],
+        "checked keys": sorted({str(key) for key in (data_key, log_key) if key is not None}),
         "IAM principals": [
             f"arn:{partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")
         ],

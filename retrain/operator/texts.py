@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 SECONDS_PER_MINUTE = 60
@@ -47,3 +48,8 @@ def size_text(size: int) -> str:
 def count_text(count: int, noun: str) -> str:
     """Return a number with its noun, like `1 import` or `2 imports`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def list_text(items: Sequence[str]) -> str:
+    """Return items as in a sentence, like `a`, `a and b` or `a, b and c`."""
+    return " and ".join([*filter(None, [", ".join(items[:-1])]), *items[-1:]])

@@ -10,7 +10,7 @@ from functions.personalize.statuses import is_active
 from functions.planning.guards import GUARDS
 from functions.planning.plan_run import messages_of
 from retrain.operator.checks.findings import Finding
-from retrain.operator.texts import count_text, size_text
+from retrain.operator.texts import count_text, size_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,12 +47,12 @@ def check_group(account: Account) -> Iterator[Finding]:
     """Find out whether the dataset group is ACTIVE."""
     groups = account.situation.world.dataset_groups.values()
     for group in groups:
-        arn, status = group["datasetGroupArn"], group["status"]
+        arn, name, status = group["datasetGroupArn"], group["name"], group["status"]
         if is_active(status):
-            yield Finding("ok", f"{arn} is ACTIVE")
+            yield Finding("ok", f"{name} is ACTIVE")
         else:
             fix = f"aws personalize describe-dataset-group --dataset-group-arn {arn}"
-            yield Finding("missing", f"{arn} is {status}", fix)
+            yield Finding("missing", f"{name} is {status}", fix)
     if not groups:
         yield Finding(
             "missing",
@@ -82,8 +82,8 @@ def check_exports(account: Account) -> Iterator[Finding]:
     exports = situation.world.exports.values()
     size = sum(export.size for export in exports)
     newest = max((file.modified_at for export in exports for file in export.objects), default=None)
-    written = f", the newest written at {newest:%Y-%m-%d %H:%M} UTC" if newest else ""
-    text = f"{count_text(len(exports), 'export')} with {size_text(size)} found{written}"
+    written = f", the newest of {time_text(newest)} UTC" if newest else ""
+    text = f"{count_text(len(exports), 'export')} with {size_text(size)}{written}"
     yield from _of_guards(account, EXPORTS, text)
 
 
@@ -117,7 +117,7 @@ def check_automatic_training(account: Account) -> Iterator[Finding]:
 
 def check_sync(account: Account) -> Iterator[Finding]:
     """Find out whether a campaign gets new versions without gate, probe or approval."""
-    text = "no campaign takes new versions past a quality gate, a probe or an approval"
+    text = "no version goes past a gate, a probe or an approval"
     yield from _of_guards(account, SYNC, text)
 
 

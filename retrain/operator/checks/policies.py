@@ -1,51 +1,117 @@
 """Evaluates the policies of buckets, keys and roles. All functions are pure.
 
-The module understands the parts of a policy that usually decide: effect, principal, action,
-resource, and the conditions on the source account and on TLS. Anything else is uncertain.
+A policy is compared with one request. Conditions on keys whose value in the request is not known
+make the result uncertain.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-Verdict: TypeAlias = Literal["allowed", "denied", "not allowed", "uncertain"]
+    from components.rules.arns import Home
+
 Statement: TypeAlias = "Mapping[str, object]"
 
 PERSONALIZE = "personalize.amazonaws.com"
-EQUAL_OPERATORS = {"stringequals", "stringlike", "arnlike", "arnequals"}
-SOURCE_KEYS = {"aws:sourceaccount", "aws:sourcearn"}
+OPERATORS = {
+    "arnequals": True,
+    "arnlike": True,
+    "bool": False,
+    "stringequals": False,
+    "stringequalsignorecase": False,
+    "stringlike": True,
+}
+"""Operator of a condition -> whether its values are patterns. All other operators are uncertain."""
+TLS_VERSION = ("numericlessthan", "s3:tlsversion")
+OLDEST_TLS = 1.2
+"""AWS accepts no older version: https://aws.amazon.com/blogs/security/tls-1-2-required-for-aws-endpoints/."""
 
 
-def verdict(document: Mapping[str, object], *, account: str, action: str, resource: str) -> Verdict:
-    """Return whether a policy lets Personalize perform an action on a resource.
+class Request(NamedTuple):
+    """A request about which a policy decides."""
+
+    principal: str
+    """A service, for example `personalize.amazonaws.com`, or the ARN of the root of an account."""
+    action: str
+    resource: str
+    context: Mapping[str, str | None]
+    """Condition key in lower case -> its value in the request, or None if the request has no such
+    key. A value that ends with `*` is known only up to there. A key that is not in the mapping may
+    have any value."""
+
+
+class Verdict(NamedTuple):
+    """What a policy says about a request."""
+
+    result: Literal["allowed", "denied", "not allowed", "uncertain"]
+    keys: tuple[str, ...] = ()
+    """The condition keys of the denial, or those that make the result uncertain."""
+
+
+def service_context(home: Home, service: str) -> Mapping[str, str | None]:
+    """Return what is known about the requests that a service makes for an account.
+
+    The service uses TLS, and no VPC endpoint of the account. For Personalize, the source keys are
+    on https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html.
+    """
+    return {
+        "aws:securetransport": "true",
+        "aws:sourceaccount": home.account,
+        "aws:sourcearn": f"arn:{home.partition}:{service}:{home.region}:{home.account}:*",
+        "aws:sourcevpc": None,
+        "aws:sourcevpce": None,
+    }
+
+
+def root_arn(home: Home) -> str:
+    """Return the ARN with which a policy lets the IAM policies of an account decide."""
+    return f"arn:{home.partition}:iam::{home.account}:root"
+
+
+def verdict(document: Mapping[str, object], request: Request) -> Verdict:
+    """Return what a policy says about a request.
 
     A trust policy has no resources, so they are not compared in it.
     """
-    uncertain = is_allowed = False
+    is_allowed = False
+    unknown: dict[str, set[str]] = {"Allow": set(), "Deny": set()}
     for statement in _statements(document):
-        if not _matches(statement, action, resource):
+        if not _matches(statement, request):
             continue
-        holds = _holds(statement, account)
-        if statement.get("Effect") == "Deny" and holds:
-            return "denied"
-        if statement.get("Effect") == "Allow" and holds:
+        effect, conditions = str(statement.get("Effect")), _conditions(statement, request.context)
+        unknown_keys = {key for key, holds in conditions.items() if holds is None}
+        if False in conditions.values():
+            continue
+        if unknown_keys:
+            unknown[effect] |= unknown_keys
+        elif effect == "Deny":
+            return Verdict("denied", tuple(sorted(conditions)))
+        else:
             is_allowed = True
-        uncertain = uncertain or holds is None
-    if uncertain:
-        return "uncertain"
-    return "allowed" if is_allowed else "not allowed"
+    if not is_allowed and not unknown["Allow"]:
+        return Verdict("not allowed")
+    deciding_keys = unknown["Deny"] | (set() if is_allowed else unknown["Allow"])
+    if deciding_keys:
+        return Verdict("uncertain", tuple(sorted(deciding_keys)))
+    return Verdict("allowed")
 
 
-def with_statement(
-    document: Mapping[str, object] | None, statement: Statement
+def keys_of(verdicts: Iterable[Verdict], result: str) -> str:
+    """Return the condition keys of the verdicts with a result, for a message."""
+    keys = {key for verdict in verdicts if verdict.result == result for key in verdict.keys}
+    return ", ".join(sorted(keys))
+
+
+def with_statements(
+    document: Mapping[str, object] | None, *statements: Statement
 ) -> dict[str, object]:
-    """Return a policy with one more statement. `document` is None if there is no policy yet."""
+    """Return a policy with more statements. `document` is None if there is no policy yet."""
     document = document or {"Version": "2012-10-17"}
-    return {**document, "Statement": [*_statements(document), statement]}
+    return {**document, "Statement": [*_statements(document), *statements]}
 
 
 def _statements(document: Mapping[str, object]) -> Iterator[Statement]:
@@ -54,36 +120,37 @@ def _statements(document: Mapping[str, object]) -> Iterator[Statement]:
     yield from cast("list[Statement]", statements if isinstance(statements, list) else [statements])
 
 
-def _matches(statement: Statement, action: str, resource: str) -> bool:
-    """Return True if a statement is about Personalize, the action and the resource."""
-    return (
-        _is_about_personalize(statement)
-        and _is_listed(statement, "Action", action)
-        and ("Resource" not in statement or _is_listed(statement, "Resource", resource))
-        and not ("NotResource" in statement and _is_listed(statement, "NotResource", resource))
-        and not ("NotAction" in statement and _is_listed(statement, "NotAction", action))
+def _matches(statement: Statement, request: Request) -> bool:
+    """Return True if a statement is about the principal, the action and the resource."""
+    return _is_about(statement, request.principal) and all(
+        (key not in statement or _is_listed(statement[key], text))
+        and (f"Not{key}" not in statement or not _is_listed(statement[f"Not{key}"], text))
+        for key, text in (("Action", request.action), ("Resource", request.resource))
     )
 
 
-def _is_about_personalize(statement: Statement) -> bool:
-    """Return True if a statement names Personalize or everybody as its principal.
+def _is_about(statement: Statement, principal: str) -> bool:
+    """Return True if a statement names the principal or everybody.
 
-    A statement with NotPrincipal is about Personalize too, unless it names Personalize.
+    A statement with NotPrincipal is about the principal too, unless it names the principal.
     """
     if "NotPrincipal" in statement:
-        return PERSONALIZE not in str(statement["NotPrincipal"])
-    principal = statement.get("Principal")
-    if not isinstance(principal, dict):
-        return principal == "*"
-    services = _texts(principal.get("Service"))
-    return PERSONALIZE in services or "*" in services or "*" in _texts(principal.get("AWS"))
+        return principal not in _names(statement["NotPrincipal"])
+    names = _names(statement.get("Principal"))
+    # The number of an account stands for the root of the account.
+    account = principal.split(":")[4] if principal.startswith("arn:") else principal
+    return any(name in ("*", principal, account) for name in names)
 
 
-def _is_listed(statement: Statement, key: str, text: str) -> bool:
-    """Return True if a pattern in a list of the statement fits a text. A missing list fits all."""
-    if key not in statement:
-        return True
-    return any(_fits(pattern, text) for pattern in _texts(statement[key]))
+def _names(principals: object) -> list[str]:
+    """Return the names in a principal element, which is `*` or an object of names by their kind."""
+    kinds = principals.values() if isinstance(principals, dict) else [principals]
+    return [name for names in kinds for name in _texts(names)]
+
+
+def _is_listed(patterns: object, text: str) -> bool:
+    """Return True if a pattern in a value of a policy fits a text."""
+    return any(_fits(pattern, text) for pattern in _texts(patterns))
 
 
 def _fits(pattern: str, text: str) -> bool:
@@ -92,31 +159,55 @@ def _fits(pattern: str, text: str) -> bool:
     return re.fullmatch("".join(parts), text, re.IGNORECASE) is not None
 
 
-def _holds(statement: Statement, account: str) -> bool | None:
-    """Return whether the conditions of a statement hold, or None if that cannot be decided here."""
-    results = [
-        _condition_holds(operator, key, value, account)
-        for operator, conditions in cast(
-            "Mapping[str, Mapping[str, object]]", statement.get("Condition", {})
-        ).items()
-        for key, value in conditions.items()
-    ]
-    if False in results:
-        return False
-    return None if None in results else True
+def _conditions(statement: Statement, context: Mapping[str, str | None]) -> dict[str, bool | None]:
+    """Return for each condition key of a statement whether its conditions hold.
 
-
-def _condition_holds(operator: str, key: str, value: object, account: str) -> bool | None:
-    """Return whether one condition holds for a request of Personalize for this account.
-
-    Personalize calls S3 over TLS. AWS documents the source keys for the trust of a role.
+    The value is None if that cannot be decided here.
     """
-    operator, key, texts = operator.lower(), key.lower(), _texts(value)
-    if (operator, key) == ("bool", "aws:securetransport"):
-        return texts == ["true"]
-    if operator in EQUAL_OPERATORS and key in SOURCE_KEYS:
-        return any(account in text or text == "*" for text in texts)
-    return None
+    results: dict[str, bool | None] = {}
+    conditions = cast("Mapping[str, Mapping[str, object]]", statement.get("Condition", {}))
+    for operator, values in conditions.items():
+        for key, value in values.items():
+            holds = _condition_holds(operator.lower(), key.lower(), _texts(value), context)
+            # Every condition on a key has to hold.
+            earlier = results.get(key, True)
+            results[key] = False if False in (holds, earlier) else holds and earlier
+    return results
+
+
+def _condition_holds(
+    operator: str, key: str, texts: list[str], context: Mapping[str, str | None]
+) -> bool | None:
+    """Return whether one condition holds in a context, or None if that cannot be decided."""
+    if (operator, key) == TLS_VERSION:
+        return False if all(float(text) <= OLDEST_TLS for text in texts) else None
+    if key not in context:
+        return None
+    actual = context[key]
+    if operator == "null":
+        return (actual is None) == (texts == ["true"])
+    base = operator.removesuffix("ifexists")
+    positive = base.replace("not", "")
+    if positive not in OPERATORS:
+        return None
+    if actual is None:
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+        return positive != base or base != operator
+    results = [_equals(text, actual, is_pattern=OPERATORS[positive]) for text in texts]
+    holds = True if True in results else None if None in results else False
+    return holds if holds is None or positive == base else not holds
+
+
+def _equals(text: str, actual: str, *, is_pattern: bool) -> bool | None:
+    """Return whether the value of a condition fits that of the request, or None if it may."""
+    if "${" in text:
+        return None
+    if is_pattern and _fits(text, actual):
+        return True
+    if actual.endswith("*"):
+        may_fit = _fits(actual, text) and (is_pattern or "*" not in text)
+        return None if may_fit else False
+    return text.lower() == actual.lower()
 
 
 def _texts(value: object) -> list[str]:

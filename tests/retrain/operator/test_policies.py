@@ -2,8 +2,18 @@
 
 import pytest
 
-from retrain.operator.checks.policies import verdict, with_statement
+from components.rules.arns import Home
+from retrain.operator.checks.policies import (
+    PERSONALIZE,
+    Request,
+    Verdict,
+    service_context,
+    verdict,
+    with_statements,
+)
 
+HOME = Home("aws", "eu-west-1", "123456789012")
+CONTEXT = service_context(HOME, "personalize")
 BUCKET = "arn:aws:s3:::exports"
 FILE = f"{BUCKET}/interactions/part-0.csv"
 SERVICE = {"Service": "personalize.amazonaws.com"}
@@ -18,8 +28,9 @@ TLS_ONLY = {
 
 
 def judged(*statements, action="s3:GetObject", resource=FILE):
+    """Return what a policy with these statements says about a request of Personalize."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    return verdict(document, account="123456789012", action=action, resource=resource)
+    return verdict(document, Request(PERSONALIZE, action, resource, CONTEXT)).result
 
 
 @pytest.mark.parametrize(
@@ -33,13 +44,8 @@ def judged(*statements, action="s3:GetObject", resource=FILE):
         ({"Principal": "*"}, "allowed"),
         ({"Principal": {"AWS": "*"}}, "allowed"),
         ({"Principal": {"Service": ["a.amazonaws.com", SERVICE["Service"]]}}, "allowed"),
-        ({"Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}}, "allowed"),
-        (
-            {"Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:personalize:*:123456789012:*"}}},
-            "allowed",
-        ),
-        ({"Condition": {"StringEquals": {"aws:SourceAccount": "999999999999"}}}, "not allowed"),
-        ({"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}, "uncertain"),
+        ({"Action": None, "NotAction": "s3:Put*"}, "allowed"),
+        ({"Action": None, "NotAction": ["s3:Put*", "s3:Get*"]}, "not allowed"),
         ({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}, "not allowed"),
         ({"Principal": {"Service": "ec2.amazonaws.com"}}, "not allowed"),
         ({"Action": "s3:PutObject"}, "not allowed"),
@@ -49,7 +55,72 @@ def judged(*statements, action="s3:GetObject", resource=FILE):
     ],
 )
 def test_a_statement_allows_personalize_or_not(change, result):
-    assert judged({**ALLOW, **change}) == result
+    statement = {key: value for key, value in {**ALLOW, **change}.items() if value is not None}
+    assert judged(statement) == result
+
+
+SOURCE = "arn:aws:personalize:eu-west-1:123456789012"
+AWS_EXAMPLE = {
+    "StringEquals": {"aws:SourceAccount": "123456789012"},
+    "ArnLike": {"aws:SourceArn": f"{SOURCE}:*"},
+}
+"""https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html."""
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "value", "result"),
+    [
+        ("StringEquals", "aws:SourceAccount", "123456789012", "allowed"),
+        ("StringEquals", "aws:sourceaccount", ["1", "123456789012"], "allowed"),
+        ("StringEquals", "aws:SourceAccount", "999999999999", "not allowed"),
+        ("StringNotEquals", "aws:SourceAccount", "999999999999", "allowed"),
+        ("StringNotEquals", "aws:SourceAccount", "123456789012", "not allowed"),
+        ("ArnLike", "aws:SourceArn", f"{SOURCE}:*", "allowed"),
+        ("ArnEquals", "aws:SourceArn", f"{SOURCE}:*", "allowed"),
+        ("ArnLike", "aws:SourceArn", "arn:aws:personalize:*:123456789012:*", "allowed"),
+        ("ArnLike", "aws:SourceArn", f"{SOURCE}:dataset-group/*", "uncertain"),
+        ("ArnLike", "aws:SourceArn", f"{SOURCE.replace('west', 'north')}:*", "not allowed"),
+        ("StringEquals", "aws:SourceArn", f"{SOURCE}:*", "not allowed"),
+        ("StringEquals", "aws:SourceArn", f"{SOURCE}:dataset-group/movies", "uncertain"),
+        ("StringEquals", "aws:SourceAccount", "${aws:PrincipalAccount}", "uncertain"),
+        ("IpAddress", "aws:SourceIp", "10.0.0.0/8", "uncertain"),
+        ("StringEquals", "aws:PrincipalOrgID", "o-1", "uncertain"),
+        ("ForAnyValue:StringEquals", "aws:SourceAccount", "123456789012", "uncertain"),
+        ("StringEquals", "aws:SourceVpce", "vpce-1", "not allowed"),
+        ("StringEqualsIfExists", "aws:SourceVpce", "vpce-1", "allowed"),
+        ("Null", "aws:SourceVpce", "true", "allowed"),
+        ("Null", "aws:SourceVpce", False, "not allowed"),
+        ("Bool", "aws:SecureTransport", "true", "allowed"),
+        ("NumericLessThan", "s3:TlsVersion", 1.2, "not allowed"),
+        ("NumericLessThan", "s3:TlsVersion", "1.3", "uncertain"),
+    ],
+)
+def test_a_condition_holds_or_not(operator, key, value, result):
+    assert judged({**ALLOW, "Condition": {operator: {key: value}}}) == result
+
+
+def test_all_conditions_of_a_statement_have_to_hold():
+    assert judged({**ALLOW, "Condition": AWS_EXAMPLE}) == "allowed"
+    account, organization = {"aws:SourceAccount": "9*"}, {"aws:PrincipalOrgID": "o-*"}
+    for likes, result in (
+        (account, "not allowed"),
+        (organization, "uncertain"),
+        ({**account, **organization}, "not allowed"),
+    ):
+        statement = {**ALLOW, "Condition": {**AWS_EXAMPLE, "StringLike": likes}}
+        assert judged(statement) == result, likes
+
+
+def test_what_cannot_be_judged_is_named():
+    document = {"Statement": {**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}}
+    request = Request(PERSONALIZE, "s3:GetObject", FILE, CONTEXT)
+    assert verdict(document, request) == Verdict("uncertain", ("aws:SourceIp",))
+
+
+def test_a_condition_on_another_statement_does_not_matter():
+    unknown = {**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
+    assert judged(ALLOW, unknown) == "allowed", "the first statement is enough"
+    assert judged({**unknown, "Effect": "Deny"}) == "not allowed", "nothing allows it"
 
 
 def test_tls_alone_denies_nothing():
@@ -62,7 +133,19 @@ def test_tls_alone_denies_nothing():
     ("denial", "result"),
     [
         ({}, "denied"),
-        ({"Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}}, "uncertain"),
+        ({"Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}}, "denied"),
+        ({"Condition": {"StringNotEqualsIfExists": {"aws:SourceVpce": "vpce-1"}}}, "denied"),
+        (
+            {
+                "Condition": {
+                    "StringNotEquals": {"aws:SourceVpce": "vpce-1"},
+                    "Bool": {"aws:PrincipalIsAWSService": "false"},
+                }
+            },
+            "uncertain",
+        ),
+        ({"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/a"}}}, "uncertain"),
+        ({"Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}, "allowed"),
         ({"NotPrincipal": SERVICE, "Principal": None}, "allowed"),
         ({"NotPrincipal": {"AWS": "arn"}}, "denied"),
         ({"NotResource": [FILE]}, "allowed"),
@@ -82,13 +165,19 @@ def test_a_denial_counts_more_than_everything_else(denial, result):
 
 def test_a_trust_policy_has_no_resources():
     trust = {"Effect": "Allow", "Principal": SERVICE, "Action": "sts:AssumeRole"}
-    document = {"Statement": trust}
-    assert verdict(document, account="1", action="sts:AssumeRole", resource="role") == "allowed"
+    request = Request(PERSONALIZE, "sts:AssumeRole", "role", CONTEXT)
+    assert verdict({"Statement": trust}, request).result == "allowed"
 
 
-def test_a_statement_is_added_to_the_existing_statements():
-    assert with_statement(None, ALLOW) == {"Version": "2012-10-17", "Statement": [ALLOW]}
-    assert with_statement({"Id": "a", "Statement": TLS_ONLY}, ALLOW) == {
+@pytest.mark.parametrize("name", ["arn:aws:iam::123456789012:root", "123456789012", "*"])
+def test_the_root_of_an_account_has_two_names(name):
+    root = Request("arn:aws:iam::123456789012:root", "s3:GetObject", FILE, {})
+    assert verdict({"Statement": {**ALLOW, "Principal": {"AWS": [name]}}}, root).result == "allowed"
+
+
+def test_statements_are_added_to_the_existing_statements():
+    assert with_statements(None, ALLOW) == {"Version": "2012-10-17", "Statement": [ALLOW]}
+    assert with_statements({"Id": "a", "Statement": TLS_ONLY}, ALLOW, ALLOW) == {
         "Id": "a",
-        "Statement": [TLS_ONLY, ALLOW],
+        "Statement": [TLS_ONLY, ALLOW, ALLOW],
     }

@@ -47,3 +47,11 @@ def test_a_size_has_its_largest_unit(size, text):
 @pytest.mark.parametrize(("count", "text"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
 def test_a_count_has_its_noun(count, text):
     assert texts.count_text(count, "run") == text
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_a_list_reads_like_a_sentence(items, text):
+    assert texts.list_text(items) == text

@@ -56,7 +56,7 @@ def test_an_account_that_lacks_only_the_deployment_is_ok(run):
     assert lines[0] == "ok: account and region: arn:aws:iam::123456789012:root, region eu-west-1"
     assert [line for line in lines[:-3] if not line.startswith("ok: ")] == []
     assert lines[-3].startswith("warn: deployment: the deployed pipeline was not found: the Pulumi")
-    assert lines[-2:] == ["  pulumi up --stack dev", "No problems, 1 warning, 19 ok."]
+    assert lines[-2:] == ["  pulumi up --stack dev", "No problems, 1 warning, 20 ok."]
 
 
 def test_a_deployed_pipeline_has_a_schedule_and_a_last_run(run, films, install_pulumi):
@@ -93,7 +93,7 @@ def test_a_terminal_gets_symbols_and_commands_to_copy(run, project_dir, monkeypa
         "✗ exports: datasets.items: there is no object at s3://movies-exports/none.csv"
     )
     assert lines[position + 1] == "  check dataLocation and the job that writes the export"
-    assert lines[-1] == "1 problem to mend before a run can succeed, 1 warning, 18 ok."
+    assert lines[-1] == "1 problem to mend before a run can succeed, 1 warning, 19 ok."
 
 
 @pytest.fixture
@@ -207,8 +207,8 @@ def test_the_trust_and_the_policies_of_the_import_role_are_mended(findings, proj
     arn = iam.create_role(RoleName="import", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     change(project_dir, "  # The permissions boundary", f"  {PROJECT}:importRoleArn: {arn}\n  #")
     (_, trusted, trust_fix), (_, allowed, policy_fix) = findings("import role")
-    assert trusted == "the trust policy of import does not let Personalize assume it"
-    assert allowed.startswith("the policies of import do not allow s3:GetObject on arn:aws:s3:::")
+    assert trusted == "Personalize may not assume import"
+    assert allowed == "import lacks s3:GetObject, s3:ListBucket"
     iam.update_assume_role_policy(
         RoleName="import",
         PolicyDocument=json.dumps(argument(trust_fix, "--policy-document")),
@@ -231,39 +231,113 @@ def test_the_trust_and_the_policies_of_the_import_role_are_mended(findings, proj
     iam.update_assume_role_policy(
         RoleName="import", PolicyDocument=json.dumps({"Statement": [uncertain]})
     )
-    assert findings("import role")[0][0] == "warn"
+    judged = "aws:PrincipalOrgID in the trust policy of import cannot be judged from here"
+    assert findings("import role")[0][:2] == ("warn", judged)
+    denial = {**uncertain, "Effect": "Deny", "Condition": {}}
+    iam.update_assume_role_policy(
+        RoleName="import", PolicyDocument=json.dumps({"Statement": [denial]})
+    )
+    denied = "the trust policy of import denies Personalize"
+    assert findings("import role")[0][:2] == ("missing", denied)
 
 
 def test_the_key_of_the_exports_has_to_be_configured_and_usable(findings, project_dir, emulator):
     kms, s3 = emulator.client("kms"), emulator.client("s3")
     key = kms.create_key()["KeyMetadata"]["Arn"]
-    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps({"Statement": []}))
     body = s3.get_object(Bucket=BUCKET, Key="users.csv")["Body"].read()
     encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
     s3.put_object(Bucket=BUCKET, Key="users.csv", Body=body, **encrypted)
     (_, text, fix), (_, policy, policy_fix) = findings("KMS key of the exports")
     assert text == f"the exports are encrypted with {key}, which dataKmsKeyArn does not name"
     assert fix == f"pulumi config set {PROJECT}:dataKmsKeyArn {key} --stack dev"
-    assert policy == f"the policy of {key} does not let Personalize decrypt"
+    assert policy == "the key policy does not allow Personalize"
     change(project_dir, "  # The permissions boundary", f"  {PROJECT}:dataKmsKeyArn: {key}\n  #")
     mended = argument(policy_fix, "--policy")
-    for statement in ({}, {"Condition": {"StringEquals": {"kms:ViaService": "s3"}}}):
+    assert len(mended["Statement"]) == 2, "the default statement of the key is kept"
+    conditions = {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
+    judged = "kms:ViaService in the key policy cannot be judged from here"
+    for statement, result in (
+        ({}, ("ok", "the key policy allows everything that needs the key")),
+        ({"Condition": conditions}, ("warn", judged)),
+        ({"Condition": {}, "Effect": "Deny"}, ("missing", "the key policy denies Personalize")),
+    ):
         mended["Statement"][-1].update(statement)
         kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(mended))
-        ((level, _, _),) = findings("KMS key of the exports")
-        assert level == ("warn" if statement else "ok")
+        ((*found, _),) = findings("KMS key of the exports")
+        assert tuple(found) == result
     role = "arn:aws:iam::123456789012:role/rehearsal-import-movies"
     change(
         project_dir,
         f"  {PROJECT}:dataKms",
         f"  {PROJECT}:importRoleArn: {role}\n  {PROJECT}:dataKms",
     )
-    _, (level, text, _) = findings("import role")
+    _, (level, text, fix) = findings("import role")
     s3.put_object(Bucket=BUCKET, Key="users.csv", Body=body)
+    allowed = "rehearsal-import-movies lacks kms:Decrypt"
+    assert (level, text) == ("missing", allowed)
+    actions = [row["Action"] for row in argument(fix, "--policy-document")["Statement"]]
+    assert actions == ["s3:GetObject", "s3:ListBucket", "kms:Decrypt"], "nothing is lost"
+
+
+def test_the_key_of_the_logs_has_to_allow_all_of_its_users(findings, project_dir, emulator):
+    check, kms = "KMS key of the logs", emulator.client("kms")
+    assert findings(check) == [("ok", "no KMS key of yours encrypts the logs and messages", None)]
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    change(project_dir, "  # The permissions boundary", f"  {PROJECT}:kmsKeyArn: {key}\n  #")
+    kms.disable_key(KeyId=key)
+    (_, state, state_fix), (level, text, fix) = findings(check)
+    assert state == "the key is not enabled, its state is Disabled"
+    assert state_fix == f"aws kms enable-key --key-id {key}"
     assert (level, text) == (
         "missing",
-        f"the policies of rehearsal-import-movies do not allow kms:Decrypt on {key}",
+        "the key policy does not allow CloudWatch Logs and alarms",
     )
+    kms.enable_key(KeyId=key)
+    policy = argument(fix, "--policy")
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+    assert findings(check) == [("ok", "the key policy allows everything that needs the key", None)]
+
+
+def test_a_key_that_cannot_encrypt_is_missing(findings, project_dir, emulator):
+    kms = emulator.client("kms")
+    key = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["Arn"]
+    change(project_dir, "  # The permissions boundary", f"  {PROJECT}:kmsKeyArn: {key}\n  #")
+    (asymmetric, _) = findings("KMS key of the logs")
+    assert asymmetric == (
+        "missing",
+        "the key has the type RSA_2048, but AWS needs a symmetric key",
+        "name another key in the stack's file; `aws kms create-key` creates a key",
+    )
+    symmetric = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.schedule_key_deletion(KeyId=symmetric, PendingWindowInDays=7)
+    change(project_dir, key, symmetric)
+    assert findings("KMS key of the logs")[0] == (
+        "missing",
+        "the key is not enabled, its state is PendingDeletion",
+        (
+            f"aws kms cancel-key-deletion --key-id {symmetric} && "
+            f"aws kms enable-key --key-id {symmetric}"
+        ),
+    )
+
+
+def test_a_key_that_does_not_exist_or_belongs_to_another_account(findings, project_dir):
+    check, key = "KMS key of the logs", f"arn:aws:kms:eu-west-1:123456789012:key/{'0' * 8}"
+    change(project_dir, "  # The permissions boundary", f"  {PROJECT}:kmsKeyArn: {key}\n  #")
+    fix = "correct it in the stack's file"
+    assert findings(check) == [("missing", f"{key} does not exist", fix)]
+    change(project_dir, key, key.replace("123456789012", "999999999999"))
+    ((level, text, fix),) = findings(check)
+    assert (level, text) == (
+        "warn",
+        "the key belongs to account 999999999999, so its policy cannot be read",
+    )
+    statements = json.loads(fix.removeprefix("let the owner add "))
+    assert [row["Principal"] for row in statements] == [
+        {"Service": "logs.eu-west-1.amazonaws.com"},
+        {"AWS": "arn:aws:iam::123456789012:root"},
+        {"Service": "cloudwatch.amazonaws.com"},
+    ]
 
 
 def test_a_disabled_schedule_is_a_warning(findings, films, install_pulumi, emulator):
@@ -491,11 +565,15 @@ def test_what_cannot_be_checked_is_a_warning(findings, monkeypatch, error, text)
     assert findings("bucket policy") == [("warn", text, None)]
 
 
-@pytest.mark.parametrize("part", ["bucket policy", "import role"])
-def test_errors_that_are_no_absence_are_not_taken_for_one(findings, project_dir, monkeypatch, part):
+@pytest.mark.parametrize(
+    ("part", "module"), [("bucket policy", "buckets"), ("import role", "import_role")]
+)
+def test_errors_that_are_no_absence_are_not_taken_for_one(
+    findings, project_dir, monkeypatch, part, module
+):
     role = "arn:aws:iam::123456789012:role/none"
     change(project_dir, "  # The permissions boundary", f"  {PROJECT}:importRoleArn: {role}\n  #")
-    monkeypatch.setattr("retrain.operator.checks.reading.code_of", lambda _: "SlowDown")
+    monkeypatch.setattr(f"retrain.operator.checks.{module}.code_of", lambda _: "SlowDown")
     monkeypatch.setattr("retrain.operator.doctor.code_of", lambda _: "SlowDown")
     change(project_dir, f"{BUCKET}/users.csv", "no-such-bucket-here/users.csv")
     assert findings(part)[-1][1].startswith("cannot be checked: AWS refused Get")
