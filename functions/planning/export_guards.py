@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..executions import DATE, day_of
+from ..personalize.jobs import import_mode_of
 from ..personalize.statuses import cannot_succeed
 from ..personalize.tags import BYTES, CONFIRMED, COUNTED, DAY, FIRST_LEVEL, PLANNED, RUN
 from .planned_imports import has_export_date
@@ -156,14 +157,18 @@ def _keys_older_than_last_import(situation: Situation) -> list[str]:
 
     An import that is still running counts as the last import, because it may succeed. An import
     that was not confirmed does not count, because the export has to be imported again. The export
-    of a day has a location of its own, so only the imports of this day count.
+    of a day has a location of its own, so only the imports of this day count, and only if no later
+    FULL import has replaced their data.
     """
+    jobs = _import_jobs(situation)
+    last_full = newest_active(job for job in jobs if import_mode_of(job) == "FULL")
     import_times = [
         job["creationDateTime"]
-        for job in _import_jobs(situation)
+        for job in jobs
         if not cannot_succeed(job["status"])
         and not _is_unconfirmed(situation, job)
         and situation.dataset["day"] in (None, _tags(situation, job).get(DAY))
+        and (last_full is None or job["creationDateTime"] >= last_full["creationDateTime"])
     ]
     if not import_times:
         return []

@@ -152,7 +152,7 @@ def test_no_marker_is_needed_if_none_is_configured():
 NEW = s3_object(modified_at=ago(48))
 
 
-def appending(*objects, dataset=INCREMENTAL, jobs=None):
+def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
     files = [sample()] * len(objects)
     jobs = [import_summary()] if jobs is None else jobs
@@ -162,6 +162,7 @@ def appending(*objects, dataset=INCREMENTAL, jobs=None):
         dataset=dataset,
         exports={arn: export(objects=objects, samples=files)},
         import_jobs={arn: jobs},
+        **changes,
     )
 
 
@@ -181,11 +182,28 @@ def test_objects_that_were_imported_before_are_found():
     ]
 
 
-def test_only_the_imports_of_a_day_count_for_the_objects_of_this_day():
-    """An export of a day may be older than the import of another day."""
-    dated = {**INCREMENTAL, "day": "2026-11-22"}
-    old = s3_object(key="old.csv", modified_at=ago(100))
-    assert appending(NEW, old, dataset=dated) == []
+@pytest.mark.parametrize(
+    ("day", "last_full", "refused"),
+    [("2026-11-22", 90, True), ("2026-11-21", 90, False), ("2026-11-22", 10, False)],
+    ids=["imported before", "of another day", "replaced by a FULL import since then"],
+)
+def test_only_the_imports_of_a_day_count_for_the_objects_of_this_day(day, last_full, refused):
+    increment = import_summary(importMode="INCREMENTAL")
+    full = import_summary(datasetImportJobArn="full", creationDateTime=ago(last_full))
+    old = s3_object(key="old.csv", modified_at=ago(50))
+    found_messages = appending(
+        NEW,
+        old,
+        dataset={**INCREMENTAL, "day": "2026-11-22"},
+        jobs=[increment, full] if last_full > 48 else [full, increment],
+        import_tags={increment["datasetImportJobArn"]: {"retraining-day": day}},
+    )
+    message = (
+        f"1 of 2 objects at {LOCATION} are older than the last import of 2026-11-22, for example "
+        "old.csv, and would be appended again; write new rows to the location of a later day, or "
+        "start a run with skipImport to train without an import"
+    )
+    assert found_messages == [message] * refused
 
 
 def test_a_running_import_counts_as_the_last_import():
