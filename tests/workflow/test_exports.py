@@ -3,9 +3,12 @@
 import gzip
 import re
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
+from emulator.server.slots import next_slot
+from functions.executions import export_day, run_of
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, handler
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, problems_of, report
@@ -409,6 +412,53 @@ def test_the_date_in_a_location_is_the_day_of_the_slot():
         ]
     assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
     assert request["dataSource"] == {"dataLocation": "s3://exports/2026-11-29/data.csv"}
+
+
+@pytest.mark.parametrize(
+    ("cron", "eve", "run_ids"),
+    [
+        (
+            "cron(30 1,2 * * ? *)",
+            "2027-03-27",
+            ["20270327T013000Z", "20270327T023000Z", "20270328T013000Z", "20270329T003000Z"],
+        ),
+        (
+            "cron(30 1,2 * * ? *)",
+            "2027-10-30",
+            ["20271030T003000Z", "20271030T013000Z", "20271031T003000Z", "20271031T023000Z"],
+        ),
+        (
+            "cron(30 0 * * ? *)",
+            "2027-03-27",
+            ["20270327T003000Z", "20270328T003000Z", "20270328T233000Z", "20270329T233000Z"],
+        ),
+        (
+            "cron(30 0 * * ? *)",
+            "2027-10-29",
+            ["20271029T233000Z", "20271030T233000Z", "20271101T003000Z", "20271102T003000Z"],
+        ),
+    ],
+    ids=[
+        "01:30 is skipped",
+        "01:30 is repeated",
+        "two runs on a day of UTC",
+        "a day without a run",
+    ],
+)
+def test_each_firing_has_an_id_of_its_own_while_daylight_saving_changes(cron, eve, run_ids):
+    timing = {
+        "ScheduleExpression": cron,
+        "ScheduleExpressionTimezone": "Europe/Dublin",
+        "LastModificationDate": 0,
+    }
+    slot, found = datetime.fromisoformat(f"{eve}T00:00:00+00:00"), []
+    for _ in run_ids:
+        slot = next_slot(timing, slot)
+        started = {"executionArn": "x", "startedAt": slot.isoformat()}
+        run = run_of({**started, "request": {"scheduledTime": slot.isoformat()}})
+        assert export_day(run) == slot.date().isoformat(), "{date} is the day in UTC"
+        found.append(run["id"])
+    assert found == run_ids
 
 
 # INCREMENTAL
