@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from ..workflow_settings import ApprovalSettings, Tags
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""A time in a tag that is further in the future than this does not count."""
 Answer = Literal["APPROVED", "REFUSED", "NONE"]
 
 
@@ -28,15 +30,15 @@ class ApprovalVerdict(NamedTuple):
     """Why the version is not accepted."""
 
 
-def answer_about(tags: Tags, approval: ApprovalSettings) -> Answer:
+def answer_about(tags: Tags, approval: ApprovalSettings, now: datetime) -> Answer:
     """Return the answer about a version. An approval that came too late is no answer.
 
-    An approval that is older than the last request is not about this request. A refusal holds for
-    ever.
+    An approval that is older than the last request is not about this request. A time in the future
+    does not count. A refusal holds for ever.
     """
     if REFUSED_BY in tags:
         return "REFUSED"
-    asked_at, approved_at = _time_of(tags, ASKED), _time_of(tags, APPROVED_AT)
+    asked_at, approved_at = _past_time(tags, ASKED, now), _past_time(tags, APPROVED_AT, now)
     if asked_at is None or approved_at is None or APPROVED_BY not in tags:
         return "NONE"
     in_time = asked_at <= approved_at <= asked_at + _timeout(approval)
@@ -47,10 +49,12 @@ def answer_error(tags: Tags, approval: ApprovalSettings, now: datetime) -> str |
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
     if REFUSED_BY in tags:
         return f"it was refused by {tags[REFUSED_BY]}; a run asks again after the next training"
-    asked_at = _time_of(tags, ASKED)
+    asked_at = _past_time(tags, ASKED, now)
+    if asked_at is None and (message := _future_message(tags, ASKED, now)):
+        return f"{message}; the next run asks again"
     if asked_at is None:
         return "no run has asked for an approval; a run asks when the version has passed the gate"
-    if answer_about(tags, approval) == "APPROVED":
+    if answer_about(tags, approval, now) == "APPROVED":
         return f"it was approved by {tags[APPROVED_BY]} at {tags[APPROVED_AT]}"
     if now > asked_at + _timeout(approval):
         return (
@@ -60,6 +64,15 @@ def answer_error(tags: Tags, approval: ApprovalSettings, now: datetime) -> str |
     return None
 
 
+def reason_not_approved(tags: Tags, approval: ApprovalSettings, now: datetime) -> str:
+    """Return why a version is not approved."""
+    return (
+        answer_error(tags, approval, now)
+        or _future_message(tags, APPROVED_AT, now)
+        or "it waits for an answer"
+    )
+
+
 def approval_verdict(
     client: PersonalizeClient, version_arn: str, approval: ApprovalSettings
 ) -> ApprovalVerdict:
@@ -67,14 +80,13 @@ def approval_verdict(
 
     If there is no answer, a tag of the version says that a run has asked now.
     """
-    tags = tags_of(client, version_arn)
-    match answer_about(tags, approval):
+    tags, now = tags_of(client, version_arn), clock.now()
+    match answer_about(tags, approval, now):
         case "APPROVED":
             return ApprovalVerdict("ACCEPTED", [])
         case "REFUSED":
             return ApprovalVerdict("REJECTED", [f"{tags[REFUSED_BY]} has refused {version_arn}"])
         case _:
-            now = clock.now()
             write_tags(client, version_arn, {ASKED: _shown(now)})
             reason = (
                 f"{version_arn} waits for an approval until {_shown(now + _timeout(approval))}; "
@@ -100,6 +112,23 @@ def is_refused(tags: Tags) -> bool:
 
 def _timeout(approval: ApprovalSettings) -> timedelta:
     return timedelta(hours=approval["timeoutHours"])
+
+
+def _past_time(tags: Tags, key: str, now: datetime) -> datetime | None:
+    """Return the time in a tag, or None if there is none or if it is in the future."""
+    time = _time_of(tags, key)
+    return time if time and time <= now + CLOCKS_DIFFER else None
+
+
+def _future_message(tags: Tags, key: str, now: datetime) -> str | None:
+    """Return a message about a tag with a time in the future, or None."""
+    time = _time_of(tags, key)
+    if time is None or time <= now + CLOCKS_DIFFER:
+        return None
+    return (
+        f"the tag {key} has the time {tags[key]}, which is in the future, so it does not count; "
+        "check the clock of the machine that wrote it"
+    )
 
 
 def _time_of(tags: Tags, key: str) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..personalize.approvals import advice_about_newer, answer_about, answer_error
+from ..personalize.approvals import advice_about_newer, answer_about, reason_not_approved
 from ..personalize.campaigns import live_version
 from ..personalize.statuses import is_active
 from .waiting_campaigns import moved_campaigns
@@ -65,12 +65,9 @@ def _answer_problems(situation: Situation, version: TrainedVersion) -> Iterator[
     approval = situation.solution.get("approval")
     if approval is None:
         yield f"{version.solution_arn} needs no approval; start a run with {{}}"
-    elif answer_about(version.tags, approval) != "APPROVED":
-        reason = answer_error(version.tags, approval, situation.world.now)
-        yield (
-            f"{version.arn} is not approved: {reason or 'it waits for an answer'}; approve it with "
-            "retrain approve"
-        )
+    elif answer_about(version.tags, approval, situation.world.now) != "APPROVED":
+        reason = reason_not_approved(version.tags, approval, situation.world.now)
+        yield f"{version.arn} is not approved: {reason}; approve it with retrain approve"
 
 
 def _newer_versions(situation: Situation, version: TrainedVersion) -> Iterator[str]:

@@ -118,7 +118,7 @@ def _waiting_version(
     if not is_active(version["status"]):
         raise FailedError(f"{version_arn} is {version['status']}, so it cannot be deployed")
     tags = tags_of(client, version_arn)
-    is_approved = is_approval and answer_about(tags, approval) == "APPROVED"
+    is_approved = is_approval and answer_about(tags, approval, _now()) == "APPROVED"
     if is_approved and not _is_started(target, version_arn, tags):
         print_message(
             f"{version_arn} was approved by {tags[APPROVED_BY]}, but no execution deploys it"

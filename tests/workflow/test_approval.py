@@ -2,10 +2,12 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from components.args import ApprovalArgs, QualityRuleArgs
+from functions.personalize.approvals import answer_about
 from functions.personalize.tags import (
     APPROVED_AT,
     APPROVED_BY,
@@ -311,7 +313,36 @@ def test_an_approval_moves_the_campaigns_that_nobody_has_moved():
     assert warning.startswith(f"{campaign_arn()}: somebody has moved it to {older} since ")
 
 
-@pytest.mark.parametrize("value", ["soon", "2026-11-29", ""])
+NEVER = "9999-12-31T23:59:59-12:00"
+
+
+@pytest.mark.parametrize("key", [ASKED, APPROVED_AT])
+def test_a_time_in_the_future_is_no_approval(key):
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        approve(pipeline)
+        version = newest(pipeline)
+        write_tags(pipeline.client, version, {key: NEVER})
+        refused = deploy_approved(pipeline)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    again = "the next run asks again; " if key == ASKED else ""
+    assert problems_of(refused) == [
+        (
+            f"{version} is not approved: the tag {key} has the time {NEVER}, which is in the "
+            "future, so it does not count; check the clock of the machine that wrote it; "
+            f"{again}approve it with retrain approve"
+        )
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "answer"), [(300, "APPROVED"), (301, "NONE")])
+def test_the_clock_of_a_person_may_be_ahead_by_five_minutes(seconds, answer):
+    now = datetime(2026, 11, 29, 5, tzinfo=UTC)
+    at = {key: (now + timedelta(seconds=seconds)).isoformat() for key in (ASKED, APPROVED_AT)}
+    assert answer_about({APPROVED_BY: BOSS, **at}, {"timeoutHours": 24}, now) == answer
+
+
+@pytest.mark.parametrize("value", ["soon", "2026-11-29", NEVER, ""])
 def test_a_tag_that_a_person_has_edited_is_no_approval(value):
     with deploy(ASKING) as pipeline:
         pipeline.run()

@@ -159,8 +159,8 @@ def test_a_refused_version_takes_no_other_answer(command, client, train):
     again = command("approve", version, "--yes")
     assert again.code == 1
     assert again.err == (
-        f"{version} takes no answer: it was refused by arn:aws:iam::123456789012:root; the next "
-        "training asks again\n"
+        f"{version} takes no answer: it was refused by arn:aws:iam::123456789012:root; a run "
+        "asks again after the next training\n"
     )
 
 
