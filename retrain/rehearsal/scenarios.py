@@ -192,7 +192,7 @@ SCENARIOS = (
     ),
     Scenario(
         name=Name.WORSE_MODEL,
-        story="A broken join deals out the items of the export at random.",
+        story="A broken join gives the items of the export to users at random.",
         expected="The new version is trained, but no campaign gets it (REJECTED).",
         way_out="set solutions[].qualityGate, for example maxDrop 0.25, and do not set "
         "qualityGateEnabled to false",
