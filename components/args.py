@@ -59,8 +59,8 @@ class DatasetArgs:
     ready_marker: pulumi.Input[str] | None = None
     """`s3://bucket/file` that the export job writes last, outside the data location.
 
-    The run is refused if this object is missing. May contain `{date}`. Without it, the run is also
-    refused if the object is older than the last import.
+    The run is refused if this object is missing or older than the last import. May contain
+    `{date}`. Then it may be older than the import of another day.
     """
     streamed: bool = False
     """`true` if records also reach the dataset through the API, for example with PutItems.

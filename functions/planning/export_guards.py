@@ -87,9 +87,9 @@ def truncated_export(situation: Situation) -> Iterator[str]:
 def export_not_ready(situation: Situation) -> Iterator[str]:
     """Yield a message for a ready marker that is missing or too old.
 
-    The marker must have been written after all objects. A marker that is the same object for every
-    run must also have been written after the last import began, unless a person brings back an
-    earlier export with `exportDate`.
+    The marker must have been written after all objects, and after the last import began, unless a
+    person brings back an earlier export with `exportDate`. If each day has a marker and a location
+    of its own, only the last import of this day counts.
     """
     export, marker = situation.export, situation.dataset["readyMarker"]
     if marker is None or export.read_error:
@@ -101,10 +101,11 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
         )
         return
     written_at = export.marker_written_at
-    last_import = newest_active(_import_jobs(situation))
     is_dated = DATE in str(_configured(situation)["readyMarker"])
+    imports = _imports_of_location(situation) if is_dated else _import_jobs(situation)
+    last_import = newest_active(imports)
     is_old = last_import is not None and written_at <= last_import["creationDateTime"]
-    if last_import and is_old and not is_dated and not has_export_date(situation):
+    if last_import and is_old and not has_export_date(situation):
         yield (
             f"the ready marker {marker} was written at "
             f"{written_at.isoformat(timespec='seconds')}, before the last import at "
@@ -156,18 +157,16 @@ def _keys_older_than_last_import(situation: Situation) -> list[str]:
     """Return the keys of the objects that were written before the last import began.
 
     An import that is still running counts as the last import, because it may succeed. An import
-    that was not confirmed does not count, because the export has to be imported again. The export
-    of a day has a location of its own, so only the imports of this day count, and only if no later
-    FULL import has replaced their data.
+    that was not confirmed does not count, because the export has to be imported again. An import
+    does not count either if a later FULL import has replaced its data.
     """
     jobs = _import_jobs(situation)
     last_full = newest_active(job for job in jobs if import_mode_of(job) == "FULL")
     import_times = [
         job["creationDateTime"]
-        for job in jobs
+        for job in _imports_of_location(situation)
         if not cannot_succeed(job["status"])
         and not _is_unconfirmed(situation, job)
-        and situation.dataset["day"] in (None, _tags(situation, job).get(DAY))
         and (last_full is None or job["creationDateTime"] >= last_full["creationDateTime"])
     ]
     if not import_times:
@@ -190,3 +189,16 @@ def _tags(situation: Situation, job: DatasetImportJobSummaryTypeDef) -> Tags:
 def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:
     """Return the import jobs of the selected dataset, newest first."""
     return situation.world.import_jobs.get(situation.dataset["datasetArn"], [])
+
+
+def _imports_of_location(situation: Situation) -> list[DatasetImportJobSummaryTypeDef]:
+    """Return the import jobs of the selected dataset from its location, newest first.
+
+    If the export of each day has a location of its own, these are the imports of this day.
+    """
+    day = situation.dataset["day"]
+    return [
+        job
+        for job in _import_jobs(situation)
+        if day is None or _tags(situation, job).get(DAY) == day
+    ]

@@ -126,6 +126,33 @@ def test_a_newer_marker_passes(jobs):
     assert marker_messages(ago(48) + timedelta(seconds=1), jobs) == []
 
 
+@pytest.mark.parametrize(
+    ("marker", "day", "refused"),
+    [
+        ("s3://exports/{date}.done", "2026-11-22", True),
+        ("s3://exports/{date}.done", "2026-11-21", False),
+        (MARKER, "2026-11-21", True),
+    ],
+    ids=["of the same day", "of another day", "of another day, with the same marker"],
+)
+def test_the_marker_of_a_day_may_be_older_than_the_import_of_another_day(marker, day, refused):
+    """The export of the same day may be written again, and half of it may be missing."""
+    found_messages = found(
+        export_not_ready,
+        export(marker_written_at=ago(48), objects=[s3_object(modified_at=ago(49))]),
+        dataset={**MARKED, "day": "2026-11-22"},
+        settings_=settings(datasets=[dataset_of_run(readyMarker=marker)]),
+        import_jobs={DATASET: [import_summary()]},
+        import_tags={import_summary()["datasetImportJobArn"]: {"retraining-day": day}},
+    )
+    assert [message.split(";")[0] for message in found_messages] == [
+        (
+            f"the ready marker {MARKER} was written at 2026-11-27T03:00:00+00:00, before the last "
+            "import at 2026-11-27T03:00:00+00:00"
+        )
+    ] * refused
+
+
 def test_data_that_are_newer_than_the_marker_are_found():
     """The marker is that of the export before, and the next export is still being written."""
     objects = [s3_object(key=f"{hours}.csv", modified_at=ago(hours)) for hours in (11, 10, 9)]
