@@ -27,8 +27,8 @@ HOURS_PER_DAY = 24
 MAX_OVERLAP_HOURS = 24
 """The most hours for which a run waits for an older run (`functions/overlap.py`)."""
 MODEL_AGE_FACTOR = 1.5
-"""How many times the longest gap between two firings a model may be old before an alarm rings. One
-late run does not ring."""
+"""The age at which the alarm about a model rings, as a multiple of the longest time between two
+firings. One late run does not ring."""
 DEFAULT_FULL_EVERY = "7 days"
 """The longest time between two FULL trainings with UPDATE. AWS advises one a week."""
 
@@ -193,7 +193,7 @@ class NotificationsArgs:
     The policy of the topic must let `cloudwatch.amazonaws.com` publish the alarms.
     """
     on: ReportsOn = "always"
-    """Which runs send a report: `always` all, `problems` only those that need a person."""
+    """Which runs send a message: `always` means all runs, `problems` runs that need a person."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ class DashboardView:
     log_group: str
     """The name of the log group of the functions."""
     alarm_arns: Sequence[str]
-    """The ARNs of the alarms. The one that covers the others comes first."""
+    """The ARNs of the alarms. The composite alarm comes first."""
     max_age_hours: float
     dataset_types: Sequence[str]
     solutions: Sequence[str]

@@ -110,13 +110,13 @@ class MonitoringArgs:
     """The log group of the functions."""
     state_machine_arn: pulumi.Output[str]
     notifications: Mapping[str, object]
-    """The settings about reports, with which a run is reported whose state machine was deleted."""
+    """The settings about reports. `close_run` needs them if the state machine was deleted."""
     dead_letter_queue_name: pulumi.Output[str]
     close_run: StepFunction
     close_run_policy: aws.iam.RolePolicy
     """The policy with which `close_run` reads executions. It must exist before the first event."""
     first_measurement: pulumi.Resource
-    """The first measurement of the ages. It must exist before the alarms about the measured."""
+    """The first measurement of the ages. It must exist before the alarms about the ages."""
 
 
 class Monitoring(pulumi.ComponentResource):

@@ -44,7 +44,7 @@ MAX_EVENTS = 25_000
 SHORTEST_TEXT_BYTES = 120
 """The lowest limit of a text from outside in the document of a run, for example a failure reason.
 
-A large pipeline has shorter texts, so that its document fits. The log has the whole texts.
+A large pipeline has shorter texts, so that its document fits. The log has the complete texts.
 """
 WARNINGS_BYTES = 8_000
 """The warnings of the plan (`functions/texts.py`)."""
@@ -56,11 +56,12 @@ class _Part(NamedTuple):
     fixed: int
     """Bytes of the keys, times, statuses, numbers and tags, with a reserve."""
     arns: int
-    """How often the ARN is in the document: in the plan and in the results."""
+    """How often the ARN of the part is in the document: in the plan and in the results."""
     versions: int
-    """How often the ARN of a solution version is in it."""
+    """How often the ARN of a solution version is in the document."""
     texts: int
-    """How many texts from outside are in it. An error counts twice: its text is JSON in JSON."""
+    """How many texts from outside are in the document. An error counts twice, because its text is
+    JSON in JSON."""
 
 
 # tests/workflow/test_sizes.py compares these numbers with the documents of whole runs.

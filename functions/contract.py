@@ -30,9 +30,9 @@ class Request(TypedDict, total=False):
     force: bool
     dryRun: bool
     resume: str
-    """The id of the run to go on with."""
+    """The id of the run to resume."""
     attempt: int
-    """The number of this `trial` run. Each repeats the trials that the one before left open."""
+    """The number of this `trial` run, which repeats the trials that the previous run left open."""
 
 
 class StartedRun(TypedDict):
@@ -152,7 +152,7 @@ class PlannedSolution(TypedDict):
     trainingMode: TrainingMode
     """The mode of this training, which may differ from the settings."""
     existingVersionArn: str | None
-    """A version that was trained before and that the run uses instead of training one, or null."""
+    """An earlier version that the run uses instead of a training, or null."""
     existingVersionIsForeign: bool
     """True if no run of this pipeline trained the existing version. No run may stop it."""
     isRequested: bool
@@ -276,7 +276,7 @@ class TrialEnd(TypedDict):
 
     outcome: Literal["DEPLOYED", "ROLLED_BACK", "FAILED"]
     failure: str | None
-    """What is to be said besides the failures of the jobs and of the probes, or null."""
+    """A message about something else than the failure of a job or a probe, or null."""
 
 
 class StateError(TypedDict):

@@ -133,7 +133,7 @@ KEY_OF_TRIGGER: Mapping[str, _KeyOfTrigger] = {
     "approval": _KeyOfTrigger("deploy", "a run with 'approval' deploys one version"),
     "export": _KeyOfTrigger("day", "a run with 'export' imports the exports of one day"),
 }
-"""Trigger of a run that a program starts -> the only key beside it."""
+"""Trigger of a run that a program starts -> the only other key that the input may have."""
 VALUE_CHECKS: Mapping[str, Callable[[object], str | None]] = {
     **dict.fromkeys(("skipImport", "dryRun", "force"), _wrong_flag),
     "trigger": _wrong_trigger,

@@ -14,7 +14,7 @@ def failing_step(document: FinishedRun) -> str | None:
     A part of the run is named behind the state, for example `Evaluate solution version (home)`.
     """
     if "error" in document:
-        # Nobody knows the state of an execution that ended without a report.
+        # The state of an execution that ended without a report is not known.
         is_known = document["error"]["Error"] not in (*WITHOUT_SUCCESS, DELETED)
         return _step_of_run(document) if is_known else None
     results = document["imports"]["results"] if "imports" in document else []

@@ -93,7 +93,7 @@ def _failed_deliveries(
         detail = event_detail(sender, document, report, standings, clock.now())
         message = message_of(detail, [*dry_run_sentences(document)])
     except Exception as error:
-        # The documents of other releases may differ. The run has done its work all the same.
+        # The documents of other releases may differ. The run has done its work anyway.
         logger.exception("the report could not be written")
         yield f"{type(error).__name__}: {error}"
         return

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NO_FREE_SLOT = "More than 5 resources with PENDING or IN_PROGRESS status"
 """The message of Personalize if as many import jobs are running as the account may run at once.
 
-The quota is the only one that becomes free by itself, so only this message leads to another try.
+Only this quota becomes free without a person, so only this message leads to another try.
 """
 SLOT_PAUSE = 120
 """Seconds between tries to create an import job. An import takes 10 to 40 minutes."""

@@ -77,7 +77,7 @@ class AdoptedSolution(NamedTuple):
     metrics: Mapping[str, float]
     """The offline metrics of the newest version. They are empty without a version."""
     training_hours: float | None
-    """The training hours of the newest version, or None if Personalize does not tell them."""
+    """The training hours of the newest version, or None if Personalize does not return them."""
     campaigns: Sequence[AdoptedCampaign]
 
 

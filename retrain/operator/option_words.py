@@ -19,7 +19,7 @@ NAMED_KEY = re.compile(
     r"\b(skipImport|dryRun|exportDate)\b|(?<=\bwith )(the key datasets|trainingMode|force)\b|"
     r"(?<=\bwithout )(resume)\b"
 )
-"""The keys that a message cannot mean as words of English, or as keys of the config."""
+"""The words that are keys of the input in a message, and not English or keys of the config."""
 LISTED_KEYS = re.compile(r"(?<=, so )[\w, ]+(?= would have no effect)")
 DAY = re.compile(r'\bthe input \{"exportDate": "([^"]+)"\}')
 EMPTY_INPUT = "with {}"

@@ -54,7 +54,7 @@ def _of_step(name: str) -> Grants:
 
 
 RENAMED: Mapping[str, Kind] = {"data key": "KMS keys", "schedule": "schedules"}
-"""Kind of resource in `steps.py` -> the kind here, where its ARNs are others."""
+"""Kind of resource in `steps.py` -> the kind in this module, if its ARNs differ."""
 
 
 def merged(*grants: Grants) -> dict[Kind, list[str]]:

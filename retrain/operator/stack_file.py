@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 OTHER_DAY = re.compile(r"(?<![0-9])20[0-9]{2}(?:/[0-9]{2}/|[0-9]{2})[0-9]{2}(?![0-9])")
-"""A date in another form than that of `{date}`, like 2026/11/29 or 20261129."""
+"""A date that does not have the form of `{date}`, like 2026/11/29 or 20261129."""
 
 
 class StackFile(NamedTuple):

@@ -22,7 +22,7 @@ MACHINE_ARN = re.compile(
     r":stateMachine:(?P<name>[^:]+)"
 )
 KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
-"""The keys by which the settings of a pipeline are told from those of another program."""
+"""The keys that show that settings belong to a pipeline, and not to another program."""
 ARN_HINT = "`pulumi stack output state_machine_arn` prints it"
 
 

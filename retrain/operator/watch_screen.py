@@ -32,7 +32,7 @@ MIN_LABEL_WIDTH = 20
 """The room that a label has at least. If a bar leaves less, there are no bars."""
 MIN_STATUS_WIDTH = 10
 MIN_TIME_WIDTH = 22
-"""The room for statuses and times, so that the bars keep their place when these become longer."""
+"""The room for statuses and times, so that the bars keep their place if the texts change."""
 MAX_PROGRESS_OF_RUNNING = 0.97
 """A bar is never full while its job is running, because the expected duration is a guess."""
 LINES_AROUND = 4

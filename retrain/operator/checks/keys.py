@@ -41,7 +41,7 @@ LOG_ACTIONS = [
 ]
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html."""
 MESSAGE_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
-"""Of those who send encrypted messages, and of alarms:
+"""The actions of the roles that send encrypted messages, and of CloudWatch's alarms:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html."""
 TRY_IMPORT = "start one import, which shows whether Personalize may decrypt"
 STATE_COMMANDS = {
