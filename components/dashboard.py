@@ -20,6 +20,8 @@ HOUR, DAY = 3600, 86400
 """Periods in seconds."""
 COLUMNS, HEIGHT = 24, 6
 """The columns of a dashboard, and the height of each widget."""
+CHARTS_OF_A_ROW = 4
+"""The most charts in a row. CloudWatch refuses a widget without a width."""
 GREEN, BLUE, ORANGE, RED, GREY = "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#7f7f7f"
 OUTCOME_COLORS = {
     "DEPLOYED": GREEN,
@@ -66,7 +68,10 @@ def dashboard_url(home: Home, name: str) -> str:
 
 def dashboard_body(view: DashboardView) -> dict[str, object]:
     """Return the body of the dashboard. It shows four weeks."""
-    rows = [_health(view), _stages(view), _lags(view), _quality(view), _amounts(view), _logs(view)]
+    charts = _quality(view)
+    starts = range(0, len(charts), CHARTS_OF_A_ROW)
+    quality = [charts[start : start + CHARTS_OF_A_ROW] for start in starts]
+    rows = [_health(view), _stages(view), _lags(view), *quality, _amounts(view), _logs(view)]
     widgets = [_title(view)]
     y = 1
     for row in rows:
@@ -129,7 +134,7 @@ def _lags(view: DashboardView) -> list[Widget]:
 
 
 def _quality(view: DashboardView) -> list[Widget]:
-    """Return the row with the offline metrics of each solution.
+    """Return the charts with the offline metrics of each solution.
 
     The recipe decides which of the metrics exist.
     """

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from components.dashboard import OUTCOME_COLORS, dashboard_url
+from components.dashboard import OUTCOME_COLORS, DashboardView, dashboard_body, dashboard_url
 from components.rules.arns import Home
 from functions.contract import Outcome
 from tests.components.documents import (
@@ -83,6 +83,23 @@ def test_every_row_fits_into_the_columns_and_no_widget_covers_another(body):
     heights = {widget["y"]: widget["height"] for widget in body["widgets"]}
     ys = sorted(heights)
     assert all(y + heights[y] == next_y for y, next_y in pairwise(ys))
+
+
+def test_the_charts_of_many_solutions_fill_several_rows():
+    view = DashboardView(
+        pipeline=NAME,
+        home=Home("aws", "eu-west-1", "123456789012"),
+        state_machine_arn=MACHINE,
+        log_group="log",
+        alarm_arns=[],
+        max_age_hours=1,
+        dataset_types=["items"],
+        solutions=[f"solution-{number}" for number in range(30)],
+    )
+    body = dashboard_body(view)
+    sizes = [[widget["width"] for widget in row(body, place)] for place in range(3, 11)]
+    assert sizes == [[6, 6, 6, 6]] * 7 + [[12, 12]]
+    assert titles(row(body, 11)) == ["Training hours a day", "Imported bytes a day"]
 
 
 def test_a_chart_has_a_line_for_each_solution_or_dataset(body):

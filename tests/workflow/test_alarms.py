@@ -12,15 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from botocore.exceptions import ClientError
 
 from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Watched, alarm_inputs
+from components.dashboard import DashboardView, dashboard_body
+from components.rules.arns import Home
 from components.state_machine.steps import STEPS
 from emulator.virtual.lambda_runtime import Fails
-from functions.metrics import METRICS
+from functions.contract import Outcome
+from functions.metrics import METRICS, NAMESPACE
 from tests.emf import data
 from tests.workflow.alarm_rules import Metrics, is_in_alarm, matches, ringing
 from tests.workflow.pipeline import SLOT, deploy, handler
@@ -409,6 +413,50 @@ def test_an_alarm_watches_a_metric_that_the_functions_write(alarm):
     if alarm.subject == "pipeline":
         dimension = "Outcome" if alarm.outcome else None
         assert dimension in METRICS[alarm.metric].dimensions
+
+
+def test_the_dashboard_draws_the_metrics_that_the_functions_write():
+    names = ("taste", "similar")
+    group = MOVIES.with_solutions(*(solution(name, campaigns=[f"of-{name}"]) for name in names))
+    with living(group) as life:
+        life.live(FIRST + timedelta(hours=4), [FIRST])
+        written = {key for key in life.collect().names() if key[0] == NAMESPACE}
+        view = DashboardView(
+            pipeline=PIPELINE,
+            home=Home("aws", "eu-west-1", "123456789012"),
+            state_machine_arn=life.pipeline.machine.arn,
+            log_group="log",
+            alarm_arns=[],
+            max_age_hours=1,
+            dataset_types=[*group.args.datasets.configured()],
+            solutions=names,
+        )
+    drawn = {
+        (space, name, frozenset(zip(rest[:-1:2], rest[1::2], strict=True)))
+        for widget in dashboard_body(view)["widgets"]
+        for space, name, *rest in widget["properties"].get("metrics", [])
+    }
+
+    def keys(metric, dimension, values):
+        dimensions = [{"Pipeline": PIPELINE, dimension: value} for value in values]
+        return {(NAMESPACE, metric, frozenset(items.items())) for items in dimensions}
+
+    of_other_recipes = (
+        "average_rewards_at_k",
+        "normalized_discounted_cumulative_gain_with_event_weights_at_k",
+        "trend_prediction_accuracy",
+    )
+    expected = keys("Runs", "Outcome", {*get_args(Outcome)} - {"DEPLOYED"}).union(
+        *(keys(metric, "Solution", names) for metric in of_other_recipes)
+    )
+    assert drawn - written == expected, "this run had no reason to write them"
+    only_for_alarms = {name for _, name, _ in written - drawn if not name.endswith("_change")}
+    assert only_for_alarms == {
+        "ModelAgeHours",
+        "DataAgeHours",
+        "UnfinishedTrials",
+        "UndeliveredReports",
+    }, "and without a second dimension"
 
 
 # The rules themselves
