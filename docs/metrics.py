@@ -1,21 +1,16 @@
-"""Prints the page of the metrics, which are the table in `functions/metrics.py`.
+"""Prints the page of the metrics: the table in `functions/metrics.py`, and what they cost.
 
 Use: `python -m docs.metrics > docs/metrics.md`.
 """
 
 import sys
-from typing import cast, get_args
+from typing import cast
 
-from components.rules.metrics import METRIC_NAMES
+from docs import costs
 from docs.state_machine import sample_definition
-from functions.contract import Outcome
 from functions.metrics import CHANGE, METRICS, NAMESPACE, PIPELINE, Metric
 from functions.workflow_settings import Settings
 
-DOLLARS_PER_METRIC = 0.30
-"""The price of a custom metric for a month (the first 10,000 metrics, us-east-1):
-https://aws.amazon.com/cloudwatch/pricing/."""
-HOURS_PER_WEEK = 7 * 24
 OFFLINE = {
     "`precision_at_5`, …": Metric(
         "None", ("Solution",), "the offline metrics of a new version, under the names of the API"
@@ -28,8 +23,8 @@ OFFLINE = {
     ),
 }
 """The rows of the offline metrics."""
-OFFLINE_COUNT = len([name for name in METRIC_NAMES if name.rpartition("_")[2].isdecimal()]) + 1
-"""The number of offline metrics of most recipes: `coverage`, and those at 5, 10 or 25 items."""
+SHAPES = ((1, 3), (3, 3), (10, 5))
+"""The numbers of solutions and datasets for which the page has the whole cost."""
 
 PAGE = """\
 # Metrics
@@ -64,14 +59,26 @@ aws cloudwatch get-metric-statistics --namespace {namespace} --metric-name Train
   --period 86400 --statistics Maximum
 ```
 
-## What they cost
+## What it costs
 
-CloudWatch charges ${price:.2f} for a metric and a month
-([prices](https://aws.amazon.com/cloudwatch/pricing/)), and counts only the hours in which the
-metric has a value. The ages and the unfinished trials have a value in every hour. In the sample
-stack these are {hourly} metrics, which cost ${dollars:.2f} a month. Its weekly runs write at most
-{by_runs} metrics once a week, which costs ${weekly:.2f} a month. To count the metrics of a
-pipeline:
+CloudWatch charges about ${dollars:.2f} a month for the alarms, the dashboard, the metrics and the
+log of the sample stack ([prices]({prices}) of us-east-1, without the
+free tier of an account):
+
+| part | number | dollars a month |
+| --- | --- | --- |
+{costs}
+
+CloudWatch counts a metric only in the hours in which it has a value. The ages and the unfinished
+trials have a value in every hour. The other metrics have one in the hours of a run, here once a
+week. A further solution costs ${solution:.2f} a month, a further dataset ${dataset:.2f}, and a
+further campaign nothing:
+
+| solutions and datasets | weekly runs | daily runs |
+| --- | --- | --- |
+{shapes}
+
+To count the metrics of a pipeline:
 
 ```console
 aws cloudwatch list-metrics --namespace {namespace} \\
@@ -83,9 +90,8 @@ aws cloudwatch list-metrics --namespace {namespace} \\
 def page() -> str:
     """Return the page, with the number of metrics of the sample stack."""
     rows = {**{f"`{name}`": metric for name, metric in METRICS.items()}, **OFFLINE}
-    sample = _settings_of_sample_stack()
-    hourly = metric_count(sample, only_hourly=True)
-    by_runs = metric_count(sample) - hourly
+    sample_costs = costs.monthly_costs(settings_of_sample_stack())
+    dollars = costs.total(sample_costs)
     return PAGE.format(
         namespace=NAMESPACE,
         pipeline=PIPELINE,
@@ -93,37 +99,31 @@ def page() -> str:
             f"| {name} | {metric.unit} | {_dimensions(metric)} | {metric.meaning} |"
             for name, metric in rows.items()
         ),
-        price=DOLLARS_PER_METRIC,
-        hourly=hourly,
-        by_runs=by_runs,
-        dollars=hourly * DOLLARS_PER_METRIC,
-        weekly=by_runs * DOLLARS_PER_METRIC / HOURS_PER_WEEK,
+        dollars=dollars,
+        prices=costs.PRICES,
+        costs="\n".join(
+            f"| {cost.subject} | {cost.number} | {max(0.01, cost.dollars):.2f} |"
+            for cost in sample_costs
+        ),
+        solution=_dollars(2, 3) - dollars,
+        dataset=_dollars(1, 4) - dollars,
+        shapes="\n".join(
+            f"| {solutions} and {datasets} | ${_dollars(solutions, datasets):.2f} "
+            f"| ${_dollars(solutions, datasets, runs_per_week=7):.2f} |"
+            for solutions, datasets in SHAPES
+        ),
     )
 
 
-def metric_count(settings: Settings, *, only_hourly: bool = False) -> int:
-    """Return the most metrics that a pipeline with these settings has.
-
-    A version without a gate or without a campaign is not judged, so it has no offline metrics.
-    """
-    judged_solutions = [
-        solution
-        for solution in settings["solutions"]
-        if solution["qualityGate"] and solution["campaigns"]
-    ]
-    counts = {
-        None: 1,
-        "Outcome": len(get_args(Outcome)),
-        "Dataset": len(settings["datasets"]),
-        "Solution": len(settings["solutions"]),
+def _dollars(solutions: int, datasets: int, *, runs_per_week: float = 1) -> float:
+    """Return the cost of a pipeline whose solutions and datasets are like those of the sample."""
+    sample = settings_of_sample_stack()
+    settings: Settings = {
+        **sample,
+        "solutions": [sample["solutions"][0]] * solutions,
+        "datasets": [sample["datasets"][0]] * datasets,
     }
-    offline_count = 0 if only_hourly else 2 * OFFLINE_COUNT * len(judged_solutions)
-    return offline_count + sum(
-        counts[dimension]
-        for metric in METRICS.values()
-        for dimension in metric.dimensions
-        if metric.is_hourly or not only_hourly
-    )
+    return costs.total(costs.monthly_costs(settings, runs_per_week=runs_per_week))
 
 
 def _dimensions(metric: Metric) -> str:
@@ -131,7 +131,7 @@ def _dimensions(metric: Metric) -> str:
     return ", or ".join(dimension or "none" for dimension in metric.dimensions)
 
 
-def _settings_of_sample_stack() -> Settings:
+def settings_of_sample_stack() -> Settings:
     """Return the settings in the first state of the sample stack's state machine."""
     states = cast("dict[str, dict[str, dict[str, object]]]", sample_definition()["States"])
     return cast("Settings", states["Configure run"]["Parameters"]["settings"])

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from components.state_machine.steps import Step
-from docs import cli, configuration, metrics, permissions
+from docs import cli, configuration, costs, metrics, permissions
 from functions.contract import Outcome
 from functions.metrics import METRICS
 from tests.program.sample_stack import ROOT
@@ -44,7 +44,7 @@ def test_the_metrics_of_a_pipeline_are_counted():
     kinds = [dimension for metric in METRICS.values() for dimension in metric.dimensions]
     outcomes = len(get_args(Outcome))
     offline = 8  # coverage, the mean reciprocal rank, three NDCGs and three precisions
-    assert metrics.metric_count(many.settings()) == (
+    assert costs.metric_count(many.settings()) == (
         kinds.count(None)
         + outcomes * kinds.count("Outcome")
         + 3 * kinds.count("Dataset")
@@ -52,7 +52,7 @@ def test_the_metrics_of_a_pipeline_are_counted():
         + 2 * offline
     )
     # The age of three models and of three datasets, their greatest ages, and unfinished trials.
-    assert metrics.metric_count(many.settings(), only_hourly=True) == 3 + 3 + 2 + 1
+    assert costs.metric_count(many.settings(), only_hourly=True) == 3 + 3 + 2 + 1
 
 
 def test_permissions_name_the_actions_and_what_they_are_allowed_on():

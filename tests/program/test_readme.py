@@ -9,8 +9,9 @@ from typing import get_args
 import pytest
 import typer
 
+from components.alarms import ALARMS
 from components.state_machine.definition import REPORTED_ERROR
-from docs import configuration
+from docs import configuration, costs, metrics
 from functions import errors
 from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags
@@ -54,6 +55,18 @@ def code(text):
 def test_the_readme_names_only_keys_that_exist():
     known = [row.key for row in configuration.rows()]
     assert [key for row in rows(README, "key") for key in code(row[0]) if key not in known] == []
+
+
+def test_the_costs_of_the_monitoring_are_those_of_the_page_about_metrics():
+    rows = costs.monthly_costs(metrics.settings_of_sample_stack())
+    dollars = {row.subject: row.dollars for row in rows}
+    alarms = dollars["alarms"] + dollars["composite alarm"]
+    assert (
+        f"cost [about ${costs.total(rows):.0f} a month](docs/metrics.md#what-it-costs): the "
+        f"dashboard ${dollars['dashboard']:.2f},\n"
+        f"hourly metrics ${dollars['metrics of each hour']:.2f}, and {len(ALARMS)} alarms and a "
+        f"composite alarm ${alarms:.2f}."
+    ) in README
 
 
 def test_the_page_about_fleets_knows_how_many_roles_a_stack_takes():

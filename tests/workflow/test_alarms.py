@@ -22,6 +22,7 @@ from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Watched, alarm_in
 from components.dashboard import DashboardView, dashboard_body
 from components.rules.arns import Home
 from components.state_machine.steps import STEPS
+from docs import costs
 from emulator.virtual.lambda_runtime import Fails
 from functions.contract import Outcome
 from functions.metrics import METRICS, NAMESPACE
@@ -457,6 +458,24 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
         "UnfinishedTrials",
         "UndeliveredReports",
     }, "and without a second dimension"
+
+
+def test_the_log_of_a_month_is_as_large_as_the_page_about_metrics_says():
+    def kilobytes(invocations):
+        records = sum(len(json.dumps(record)) for _, record in life.records)
+        life.records.clear()
+        return records / 1000 + invocations * 1  # of Lambda itself
+
+    with living() as life:
+        life.records.clear()
+        life.measure()
+        of_measurement = kilobytes(1)
+        execution = life.start(FIRST).wait()
+        of_run = kilobytes(len(execution.calls))
+        settings = life.pipeline.group.settings()
+    month = costs.HOURS_PER_MONTH * of_measurement
+    month += of_run * costs.HOURS_PER_MONTH / costs.HOURS_PER_WEEK
+    assert costs.log_megabytes(settings, runs_per_week=1) == pytest.approx(month / 1000, rel=0.4)
 
 
 # The rules themselves
