@@ -168,7 +168,7 @@ class _UnreadValue(NamedTuple):
     type: object
     """The type of the setting, or None for an unknown key."""
 
-    def problem(self) -> Problem | None:
+    def reported_problem(self) -> Problem | None:
         """Return the problem to report, or None for a missing key, which a rule reports."""
         if isinstance(self.error, KeyError):
             return None
@@ -217,7 +217,7 @@ def read_config(config: Mapping[str, object], secrets: Collection[str] = ()) -> 
             return ReadConfig(args, unread, warnings_read)
         except cattrs.BaseValidationError as error:
             for unread_value in _unread_values(error, ()):
-                problem = unread_value.problem()
+                problem = unread_value.reported_problem()
                 if problem and isinstance(unread_value.error, reading.WholeNumberError):
                     warnings_read.append(problem)
                 elif problem:

@@ -77,19 +77,19 @@ VERSION_ID_BYTES = 12
 EVENTS_PER_POLL = 9
 """A Choice, a Wait and a Task."""
 EVENTS_PER_INVOCATION = 7
-"""A Task and a Choice: an invocation of a probe, or a poll that follows the last one at once."""
+"""A Task and a Choice: an invocation of a probe, or a poll without a Wait before it."""
 EVENTS_OF_DATASET, EVENTS_OF_SOLUTION, EVENTS_OF_CAMPAIGN, EVENTS_OF_TRIAL = 11, 22, 41, 20
-"""The events of an iteration of each Map beside its polls and probes. There are 5 for a Task, 2 for
-another state, 2 more for a Map, and 2 for the iteration. A training is stopped, and a campaign is
-rolled back."""
+"""The events of an iteration of each Map without its polls and probes. There are 5 for a Task, 2
+for another state, 2 more for a Map, and 2 for the iteration. A training is stopped, and a campaign
+is rolled back."""
 EVENTS_OF_RUN = 200
-"""The events of the states that are in no Map, beside the waits for an older run. Each retry of the
-report has three of them."""
+"""The events of the states that are in no Map, without the waits for an older run. Each retry of
+the report has three events."""
 POLLS_OF_EXPECTED_JOB = 10
 """The polls of an import or a training that takes as long as expected."""
 INVOCATION_SECONDS = 300
-"""The time for which one invocation polls, or sends the requests of a probe. An invocation follows
-the last one without a Wait until an update is a few minutes late."""
+"""The time for which one invocation polls, or sends the requests of a probe. The invocations
+follow each other without a Wait until an update is a few minutes late."""
 EXPECTED_UPDATE_SECONDS = 25 * 60
 """The longest time in which an update is expected (`functions/personalize/campaigns.py`)."""
 LATE_SHARE = 1 / 3

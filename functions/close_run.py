@@ -133,7 +133,7 @@ def _report(
         configured = sender_of(document["settings"])
         sender = configured._replace(notifications=configured.notifications or sender.notifications)
     report = report_of(document, standings, trials_note)
-    metrics.ended_run(sender.pipeline, document["run"], report["status"])
+    metrics.write_run(sender.pipeline, document["run"], report["status"])
     return send_report("close_run", sender, document, report, standings)
 
 

@@ -16,7 +16,9 @@ def handler(event: CampaignIteration, _context: object) -> Evaluation:
     judgement = evaluate_solution_version(
         write_client(), settings, solution_arn, arn, event["version"]
     )
-    metrics.offline_metrics(settings, solution_arn, judgement.new_metrics, judgement.live_metrics)
+    metrics.write_offline_metrics(
+        settings, solution_arn, judgement.new_metrics, judgement.live_metrics
+    )
     evaluation = judgement.evaluation
     log_campaign("evaluate_solution_version", event["run"], arn, evaluation["verdict"])
     return evaluation

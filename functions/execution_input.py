@@ -237,9 +237,9 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
         allowed = {"trigger", key} if trigger == "trial" else {"trigger", key, "dryRun"}
         yield from _keys_not_allowed(request, allowed, f"trigger: {reason}")
         return
-    for other, (key, _) in KEY_OF_TRIGGER.items():
+    for needed_trigger, (key, _) in KEY_OF_TRIGGER.items():
         if key in request:
-            yield f"{key}: has an effect only with trigger {other!r}; leave it out"
+            yield f"{key}: has an effect only with trigger {needed_trigger!r}; leave it out"
     if request.get("skipImport"):
         for key in ("datasets", "exportDate"):
             if key in request:

@@ -74,7 +74,7 @@ def handler(event: Measurement, _context: object) -> metrics.Ages:
     """
     machine = _machine(stepfunctions(), event["stateMachineArn"])
     ages = _measure(read_client(), stepfunctions(), event["stateMachineArn"], machine)
-    metrics.ages(machine.settings, ages)
+    metrics.write_ages(machine.settings, ages)
     logger.info(
         "measure_model_age: the oldest model has %s hours, and the data %s",
         metrics.oldest(ages["models"].values()),

@@ -137,7 +137,7 @@ RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {
 logger = logging.getLogger("retraining.metrics")
 
 
-def ended_import(settings: Settings, run: Run, planned_import: PlannedImport, job: Job) -> None:
+def write_import(settings: Settings, run: Run, planned_import: PlannedImport, job: Job) -> None:
     """Write the duration, the lag and the bytes of an import that has succeeded in this run.
 
     An import counts also if the export changed meanwhile, so that it has to be repeated.
@@ -151,7 +151,7 @@ def ended_import(settings: Settings, run: Run, planned_import: PlannedImport, jo
         _write(pipeline_name(settings), values, "Dataset", planned_import["type"])
 
 
-def ended_training(
+def write_training(
     settings: Settings, run: Run, planned_solution: PlannedSolution, job: Job
 ) -> None:
     """Write the duration, the lag and the charged hours of a training that has ended in this run.
@@ -171,7 +171,7 @@ def ended_training(
     _write(pipeline_name(settings), values, "Solution", short_name(planned_solution["solutionArn"]))
 
 
-def ended_update(settings: Settings, run: Run, planned_campaign: PlannedCampaign, job: Job) -> None:
+def write_update(settings: Settings, run: Run, planned_campaign: PlannedCampaign, job: Job) -> None:
     """Write the duration and the lag of a campaign update that has succeeded in this run.
 
     A trial begins immediately before its update is sent.
@@ -185,7 +185,7 @@ def ended_update(settings: Settings, run: Run, planned_campaign: PlannedCampaign
         _write(pipeline_name(settings), values, "Solution", short_name(solution["solutionArn"]))
 
 
-def offline_metrics(
+def write_offline_metrics(
     settings: Settings, solution_arn: str, new: Mapping[str, float], live: Mapping[str, float]
 ) -> None:
     """Write the offline metrics of a new version, and their change against the live version.
@@ -201,13 +201,13 @@ def offline_metrics(
     _write(pipeline_name(settings), {**new, **changes}, "Solution", short_name(solution_arn))
 
 
-def ended_run(pipeline: str, run: Run, outcome: Outcome) -> None:
+def write_run(pipeline: str, run: Run, outcome: Outcome) -> None:
     """Write that a run has ended with this outcome. A dry run does nothing, so it is left out."""
     if not run["request"].get("dryRun"):
         _write(pipeline, {"Runs": 1}, "Outcome", outcome)
 
 
-def undelivered_reports(pipeline: str, count: int) -> None:
+def write_undelivered_reports(pipeline: str, count: int) -> None:
     """Write how many of the messages and events of a report could not be delivered."""
     _write(pipeline, {"UndeliveredReports": count})
 
@@ -222,7 +222,7 @@ class Ages(TypedDict):
     unfinishedTrials: int | None
 
 
-def ages(settings: Settings, measured: Ages) -> None:
+def write_ages(settings: Settings, measured: Ages) -> None:
     """Write the ages of all models and datasets, the greatest of them, and the unfinished trials.
 
     An age that is not known is not written. If one age is not known, the greatest age is not known.

@@ -238,7 +238,7 @@ def _training(solution: EventSolution) -> str:
 
 
 def _campaign_line(campaign: EventCampaign) -> str:
-    """Return what happened to a campaign. The reasons of problems are in a section of their own."""
+    """Return what happened to a campaign. Another section has the reasons of problems."""
     line = f"{short_name(campaign['campaignArn'])}: {campaign['outcome']}"
     before, now = campaign["previousVersionArn"], campaign["servedVersionArn"]
     if before and now and before != now:

@@ -19,6 +19,6 @@ def handler(event: FinishedRun, _context: object) -> ReportedRun:
     trials_note = finish_trials_later(stepfunctions(), run_of_document(event), standings)
     report = report_of(event, standings, trials_note)
     sender = sender_of(event["settings"])
-    metrics.ended_run(sender.pipeline, run_of_document(event), report["status"])
+    metrics.write_run(sender.pipeline, run_of_document(event), report["status"])
     send_report("report_outcome", sender, event, report, standings)
     return output_of(event, report)

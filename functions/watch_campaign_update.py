@@ -16,5 +16,5 @@ def handler(event: UpdatedCampaign, _context: object) -> Job:
         job = watch_rollback(read_client(), settings, campaign, event["rollback"])
     else:
         job = watch_campaign_update(read_client(), settings, campaign, event["update"])
-        metrics.ended_update(settings, event["run"], campaign, job)
+        metrics.write_update(settings, event["run"], campaign, job)
     return log_job("watch_campaign_update", event["run"], job)

@@ -13,5 +13,5 @@ def handler(event: StartedImport, _context: object) -> Job:
     """Poll the import job until it ends or until this invocation has used its time."""
     settings, run, planned = event["settings"], event["run"], event["dataset"]
     job = watch_dataset_import_job(read_client(), settings, planned, event["job"])
-    metrics.ended_import(settings, run, planned, job)
+    metrics.write_import(settings, run, planned, job)
     return log_job("watch_dataset_import_job", run, job)

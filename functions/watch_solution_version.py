@@ -20,5 +20,5 @@ def handler(event: StartedTraining, _context: object) -> Job:
         known_imports=known_imports(event["newestImports"], event["imports"]),
         training=event["version"],
     )
-    metrics.ended_training(settings, run, planned, job)
+    metrics.write_training(settings, run, planned, job)
     return log_job("watch_solution_version", run, job)

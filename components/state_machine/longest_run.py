@@ -3,8 +3,8 @@
 from ..args import SECONDS_PER_HOUR, RetrainingPipelineArgs
 
 SPARE_HOURS = 2
-"""Hours of an execution for everything except jobs and probes. A training that is stopped takes one
-of them at most (`functions/personalize/trainings.py`), and the report takes the other one at most
+"""Hours of an execution for everything except jobs and probes. A training that is stopped takes at
+most one hour (`functions/personalize/trainings.py`), and so does the report
 (`definition.REPORT_ATTEMPTS`)."""
 
 

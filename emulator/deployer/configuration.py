@@ -63,7 +63,7 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
 
 
 def _stack_config(file: Path, project: str) -> dict[str, str]:
-    """Return the config in a stack's file, from full keys to texts."""
+    """Return the config in a stack's file: full key -> text."""
     content = _read_mapping(file)
     if "environment" in content:
         raise DeploymentError(f"{file}: environment: ESC is not supported by the emulator")

@@ -305,7 +305,7 @@ def check_update_has_new_data(store: Store, version: SolutionVersion) -> None:
 
 
 def check_enough_to_train(data: Table, event_type: str | None) -> None:
-    """Raise JobFailed if there are too few interactions, or too few users with two or more.
+    """Raise JobFailed if there are too few interactions, or too few users with at least two.
 
     `event_type` is the filter of the solution, or None. It is only for the message.
     """
@@ -344,7 +344,7 @@ def check_recipe_has_campaigns(solution: Solution) -> None:
 def check_campaign_settings(request: Mapping[str, object]) -> None:
     """Raise ApiError if an UpdateCampaign has an empty itemExplorationConfig.
 
-    Describe may return an empty one. `validate` refuses a minProvisionedTPS below 1.
+    Describe may return such a configuration. `validate` refuses a minProvisionedTPS below 1.
     """
     config = request.get("campaignConfig")
     if isinstance(config, dict) and config.get("itemExplorationConfig") == {}:

@@ -95,7 +95,7 @@ def _avro_field(name: str, avro_type: object, *, textual: bool) -> Field:
     """Return the field of a primitive Avro type, or of a union of one with "null".
 
     Raises:
-        ValueError: The type is another one.
+        ValueError: The type is neither of these.
     """
     types = avro_type if isinstance(avro_type, list) else [avro_type]
     match [member for member in types if member != "null"]:

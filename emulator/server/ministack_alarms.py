@@ -72,7 +72,7 @@ def record_actions() -> None:
 
 def _action_entry(alarm: Alarm, action: str) -> dict[str, object]:
     """Return the entry of the history for an action, which is the ARN of a topic."""
-    if sns._topic_by_arn_any_scope(action):  # noqa: SLF001  # it also finds topics of others
+    if sns._topic_by_arn_any_scope(action):  # noqa: SLF001  # it also finds topics of other accounts
         state, error = "Succeeded", None
         summary = f"Successfully executed action {action}"
     else:

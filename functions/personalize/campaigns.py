@@ -91,8 +91,8 @@ def watch_campaign_update(
     An update that was sent just now may not be visible yet. So the poll goes on until an update is
     visible that is not older than the trial, or until UPDATE_VISIBLE_AFTER.
 
-    The phase is ACTIVE if the campaign serves the target of the update then, else ENDED. The phase
-    of an update that is still running at the deadline is OVERDUE.
+    When no update is running any more, the phase is ACTIVE if the campaign serves the target of the
+    update, else ENDED. If an update is still running at the deadline, the phase is OVERDUE.
     """
     job = _watch(
         client, settings, planned_campaign, update, lambda campaign: _polled_job(campaign, update)

@@ -84,7 +84,7 @@ def unanswered_probes(situation: Situation) -> Iterator[str]:
 def _unanswered_probe(
     campaign: CampaignSettings, recipe: str, expected_key: str | None
 ) -> Iterator[str]:
-    """Yield a message if the campaign has a probe with another key than the expected one."""
+    """Yield a message if the key of the campaign's probe is not the expected key."""
     arn, probe = campaign["campaignArn"], campaign["probe"]
     if probe is None or _probe_key(probe) == expected_key:
         return

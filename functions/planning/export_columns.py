@@ -54,7 +54,7 @@ def unknown_columns(situation: Situation) -> Iterator[str]:
 def order_of_columns(situation: Situation) -> Iterator[str]:
     """Yield a message for a file whose columns are in another order than in the schema.
 
-    The guide asks for this order, and it is not known whether another one is a problem:
+    The guide asks for this order. It is not known whether another order is a problem:
     https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html.
     """
     names = [field["name"] for field in situation.fields]

@@ -119,7 +119,7 @@ def _up_to_date_in_solution(situation: Situation) -> Iterator[str]:
 
 
 def _serves(situation: Situation, campaign_arn: str, version: TrainedVersion) -> bool:
-    """Return True if a campaign serves a version, perhaps because it follows the newest one."""
+    """Return True if a campaign serves a version, perhaps because it follows the newest version."""
     live = live_version(situation.world.campaigns[campaign_arn])
     if live is None or not is_latest(live):
         return live == version.arn

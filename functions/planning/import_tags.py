@@ -70,7 +70,7 @@ def read_import_tags(
 def _jobs_to_read(
     jobs: Sequence[DatasetImportJobSummaryTypeDef], *, is_dated: bool
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the running import jobs of a dataset, and its newest ACTIVE one.
+    """Return the running import jobs of a dataset, and its newest ACTIVE import job.
 
     If its location has a date, also return the ACTIVE import jobs of the last days.
     """

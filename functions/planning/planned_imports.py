@@ -136,7 +136,7 @@ def imports_are_requested(situation: Situation) -> bool:
 
 
 def has_export_date(situation: Situation) -> bool:
-    """Return True if the run imports the export of a day that may be earlier than the last one.
+    """Return True if the run imports a named day, which may be earlier than the last import.
 
     A person names the day with `exportDate`. The ready marker of an INCREMENTAL export names it as
     well, and it may come late.

@@ -298,9 +298,9 @@ def _state_of(document: Document) -> State:
 
 
 def expected(durations: Sequence[int]) -> float | None:
-    """Return the seconds that a job probably takes: the median of earlier ones, if there are any.
+    """Return the median of the durations of earlier jobs, or None if there are none.
 
-    The workflow expects the same (`functions/personalize/pacing.py`).
+    The workflow expects the same duration (`functions/personalize/pacing.py`).
     """
     return median_high(durations) if durations else None
 

@@ -88,7 +88,7 @@ def _origin_text(lineage: Lineage) -> str:
 
 
 def _approval_rows(lineage: Lineage) -> Iterator[tuple[str, str | Text]]:
-    """Yield what people and the probe have said about a version."""
+    """Yield rows about the approval or refusal of a version, and its verdict."""
     approval = lineage["approval"]
     if approval["approvedBy"]:
         yield "approved", f"by {approval['approvedBy']} at {approval['approvedAt']}"

@@ -1,7 +1,7 @@
 """Chooses the slots of a deployed stack's schedule, and waits for the schedule's first event.
 
 A rehearsal fires slots of past days, one for each day. So a run by hand belongs to a later day than
-all runs of the schedule, and a location with `{date}` is another one for each run.
+all runs of the schedule, and each run has another folder if the location contains `{date}`.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def dimensions(written):
 
 
 def test_a_record_names_the_pipeline_and_the_time(written):
-    metrics.ended_run(PIPELINE, run(), "DEPLOYED")
+    metrics.write_run(PIPELINE, run(), "DEPLOYED")
     (datum,) = written()
     assert datum == (
         "PersonalizeRetraining",
@@ -68,17 +68,17 @@ def test_a_record_names_the_pipeline_and_the_time(written):
 
 def test_a_record_says_in_its_message_what_it_is(caplog):
     caplog.set_level(logging.INFO)
-    metrics.ended_run(PIPELINE, run(), "DEPLOYED")
+    metrics.write_run(PIPELINE, run(), "DEPLOYED")
     assert [record.getMessage() for record in caplog.records] == ["metrics: Runs"]
 
 
 def test_a_dry_run_is_not_counted(written):
-    metrics.ended_run(PIPELINE, run({"dryRun": True}), "SKIPPED")
+    metrics.write_run(PIPELINE, run({"dryRun": True}), "SKIPPED")
     assert written() == []
 
 
 def test_the_number_of_undelivered_reports_is_of_the_pipeline(written):
-    metrics.undelivered_reports(PIPELINE, 2)
+    metrics.write_undelivered_reports(PIPELINE, 2)
     assert dimensions(written) == {"Pipeline": PIPELINE}
     assert values(written) == {"UndeliveredReports": 2}
 
@@ -87,7 +87,7 @@ def test_the_number_of_undelivered_reports_is_of_the_pipeline(written):
 
 
 def test_an_import_has_a_duration_a_lag_and_bytes(written):
-    metrics.ended_import(settings(), STARTED, planned_import(), ended_job(endedAt=iso(0.25)))
+    metrics.write_import(settings(), STARTED, planned_import(), ended_job(endedAt=iso(0.25)))
     assert dimensions(written) == {"Pipeline": PIPELINE, "Dataset": "interactions"}
     assert values(written) == {
         "ImportSeconds": 2700,
@@ -97,7 +97,7 @@ def test_an_import_has_a_duration_a_lag_and_bytes(written):
 
 
 def test_an_import_that_has_to_be_repeated_is_measured_too(written):
-    metrics.ended_import(settings(), STARTED, planned_import(), ended_job(phase="CHANGED"))
+    metrics.write_import(settings(), STARTED, planned_import(), ended_job(phase="CHANGED"))
     assert values(written)["ImportedBytes"] == 1000
 
 
@@ -111,27 +111,27 @@ def test_an_import_that_has_to_be_repeated_is_measured_too(written):
     ids=["running", "not confirmed yet", "failed"],
 )
 def test_an_import_that_has_not_succeeded_has_no_metrics(written, import_job):
-    metrics.ended_import(settings(), STARTED, planned_import(), import_job)
+    metrics.write_import(settings(), STARTED, planned_import(), import_job)
     assert written() == []
 
 
 @pytest.mark.parametrize(
-    "ended", [metrics.ended_import, metrics.ended_training, metrics.ended_update]
+    "write", [metrics.write_import, metrics.write_training, metrics.write_update]
 )
-def test_a_job_that_ended_before_the_run_began_is_not_measured_again(written, ended):
+def test_a_job_that_ended_before_the_run_began_is_not_measured_again(written, write):
     planned = {
-        metrics.ended_import: planned_import(),
-        metrics.ended_training: planned_solution(),
-        metrics.ended_update: planned_campaign(),
+        metrics.write_import: planned_import(),
+        metrics.write_training: planned_solution(),
+        metrics.write_update: planned_campaign(),
     }
     began = iso(minutes=29)
-    ended(settings(), run(startedAt=began), planned[ended], ended_job(trialBeganAt=iso(1)))
+    write(settings(), run(startedAt=began), planned[write], ended_job(trialBeganAt=iso(1)))
     assert written() == []
 
 
 def test_a_lag_is_never_negative(written):
     clock_of_service = (NOW + timedelta(seconds=3)).isoformat()
-    metrics.ended_import(settings(), STARTED, planned_import(), ended_job(endedAt=clock_of_service))
+    metrics.write_import(settings(), STARTED, planned_import(), ended_job(endedAt=clock_of_service))
     assert values(written)["ImportLagSeconds"] == 0
 
 
@@ -139,7 +139,7 @@ def test_a_lag_is_never_negative(written):
 
 
 def test_a_training_has_a_duration_a_lag_and_the_hours_that_are_charged(written):
-    metrics.ended_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
+    metrics.write_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
     assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
     assert values(written) == {
         "TrainingSeconds": 1800,
@@ -151,25 +151,25 @@ def test_a_training_has_a_duration_a_lag_and_the_hours_that_are_charged(written)
 
 def test_a_training_that_the_run_does_not_use_is_measured_too(written):
     training = ended_job(phase="ENDED", trainingHours=0.4)
-    metrics.ended_training(settings(), STARTED, planned_solution(), training)
+    metrics.write_training(settings(), STARTED, planned_solution(), training)
     assert values(written)["TrainingHours"] == 0.4
 
 
 def test_a_training_that_was_stopped_is_charged_until_its_end(written):
     stopped = ended_job(phase="ENDED", status="CREATE STOPPED", stopRequestedAt=iso(0.6))
-    metrics.ended_training(settings(), STARTED, planned_solution(), stopped)
+    metrics.write_training(settings(), STARTED, planned_solution(), stopped)
     assert values(written) == {"TrainingHours": 0.5}
 
 
 @pytest.mark.parametrize("changes", [{}, {"stopRequestedAt": iso(0.6)}])
 def test_a_training_that_failed_is_not_charged(written, changes):
     failed = ended_job(phase="ENDED", status="CREATE FAILED", **changes)
-    metrics.ended_training(settings(), STARTED, planned_solution(), failed)
+    metrics.write_training(settings(), STARTED, planned_solution(), failed)
     assert written() == []
 
 
 def test_a_training_that_is_running_has_no_metrics(written):
-    metrics.ended_training(settings(), STARTED, planned_solution(), job())
+    metrics.write_training(settings(), STARTED, planned_solution(), job())
     assert written() == []
 
 
@@ -178,21 +178,21 @@ def test_a_training_that_is_running_has_no_metrics(written):
 
 def test_a_campaign_update_is_measured_from_the_begin_of_its_trial(written):
     update = update_on_trial(phase="ACTIVE", trialBeganAt=iso(0.6), endedAt=iso(0.1))
-    metrics.ended_update(settings(), STARTED, planned_campaign(campaignArn=CAMPAIGN), update)
+    metrics.write_update(settings(), STARTED, planned_campaign(campaignArn=CAMPAIGN), update)
     assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
     assert values(written) == {"CampaignUpdateSeconds": 1800, "CampaignUpdateLagSeconds": 360}
 
 
 def test_an_update_that_failed_is_not_measured(written):
     update = update_on_trial(phase="ENDED", status="ACTIVE", endedAt=iso(0.1))
-    metrics.ended_update(settings(), STARTED, planned_campaign(), update)
+    metrics.write_update(settings(), STARTED, planned_campaign(), update)
     assert written() == []
 
 
 def test_every_offline_metric_of_a_new_version_is_written_with_its_change(written):
     new = {NDCG: 0.3, "coverage": 0.5, "precision_at_5": 0.1}
     live = {NDCG: 0.4, "coverage": 0.5}
-    metrics.offline_metrics(settings(), SOLUTION, new, live)
+    metrics.write_offline_metrics(settings(), SOLUTION, new, live)
     assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
     assert values(written) == {
         **new,
@@ -202,7 +202,7 @@ def test_every_offline_metric_of_a_new_version_is_written_with_its_change(writte
 
 
 def test_there_is_no_change_from_zero(written):
-    metrics.offline_metrics(settings(), SOLUTION, {NDCG: 0.3}, {NDCG: 0.0})
+    metrics.write_offline_metrics(settings(), SOLUTION, {NDCG: 0.3}, {NDCG: 0.0})
     assert values(written) == {NDCG: 0.3}
 
 
@@ -216,18 +216,18 @@ def test_values_and_names_that_would_break_the_record_are_left_out(written):
         "requestId": 0.1,
         "precision_at_5": 0.2,
     }
-    metrics.offline_metrics(settings(), SOLUTION, new, {"coverage": 0.5, "huge": 1})
+    metrics.write_offline_metrics(settings(), SOLUTION, new, {"coverage": 0.5, "huge": 1})
     assert values(written) == {"precision_at_5": 0.2}
 
 
 @pytest.mark.parametrize("new", [{}, {NDCG: float("nan")}])
 def test_without_a_value_nothing_is_written(written, new):
-    metrics.offline_metrics(settings(), SOLUTION, new, {NDCG: 0.5})
+    metrics.write_offline_metrics(settings(), SOLUTION, new, {NDCG: 0.5})
     assert written() == []
 
 
 def test_a_record_has_at_most_a_hundred_metrics(written):
-    metrics.offline_metrics(settings(), SOLUTION, {f"metric_{n}": n for n in range(150)}, {})
+    metrics.write_offline_metrics(settings(), SOLUTION, {f"metric_{n}": n for n in range(150)}, {})
     assert len(written()) == 100
 
 
@@ -251,7 +251,7 @@ def by_dimension(written, name):
 
 
 def test_every_age_is_written_and_the_greatest_one_for_the_pipeline(written):
-    metrics.ages(settings(), AGES)
+    metrics.write_ages(settings(), AGES)
     assert by_dimension(written, "ModelAgeHours") == {"taste": 12.5, "similar": 40, "": 40}
     assert by_dimension(written, "DataAgeHours") == {"interactions": 3, "items": 700, "": 700}
     assert by_dimension(written, "UnfinishedTrials") == {"": 0}
@@ -259,7 +259,7 @@ def test_every_age_is_written_and_the_greatest_one_for_the_pipeline(written):
 
 def test_an_unknown_age_is_not_written_and_neither_is_the_greatest(written):
     models = {**AGES["models"], "similar": None}
-    metrics.ages(settings(), {**AGES, "models": models, "unfinishedTrials": None})
+    metrics.write_ages(settings(), {**AGES, "models": models, "unfinishedTrials": None})
     assert by_dimension(written, "ModelAgeHours") == {"taste": 12.5}
     assert by_dimension(written, "DataAgeHours")[""] == 700
     assert by_dimension(written, "UnfinishedTrials") == {}
@@ -270,13 +270,13 @@ def test_an_unknown_age_is_not_written_and_neither_is_the_greatest(written):
 
 def write_everything():
     """Write every metric once."""
-    metrics.ended_run(PIPELINE, STARTED, "DEPLOYED")
-    metrics.ended_import(settings(), STARTED, planned_import(), ended_job())
-    metrics.ended_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
+    metrics.write_run(PIPELINE, STARTED, "DEPLOYED")
+    metrics.write_import(settings(), STARTED, planned_import(), ended_job())
+    metrics.write_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
     update = update_on_trial(phase="ACTIVE", endedAt=NOW.isoformat())
-    metrics.ended_update(settings(), STARTED, planned_campaign(), update)
-    metrics.ages(settings(), AGES)
-    metrics.undelivered_reports(PIPELINE, 0)
+    metrics.write_update(settings(), STARTED, planned_campaign(), update)
+    metrics.write_ages(settings(), AGES)
+    metrics.write_undelivered_reports(PIPELINE, 0)
 
 
 def test_the_functions_write_the_metrics_of_the_table_and_no_others(written):
@@ -306,5 +306,5 @@ def test_every_field_that_the_runtime_client_does_not_write_is_reserved():
 
 @pytest.mark.parametrize("name", sorted(metrics.RESERVED))
 def test_a_metric_with_a_reserved_name_breaks_no_record(written, name):
-    metrics.offline_metrics(settings(), SOLUTION, {name: 0.1, "coverage": 0.5}, {})
+    metrics.write_offline_metrics(settings(), SOLUTION, {name: 0.1, "coverage": 0.5}, {})
     assert values(written) == {"coverage": 0.5}
