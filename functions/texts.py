@@ -22,6 +22,8 @@ MAX_PLAN_TEXT_BYTES = 8_000
 """The most bytes of a text of the plan. The reason why a run is skipped names every solution."""
 MAX_LIST_BYTES = 8_000
 """The most bytes of a list of texts, for example of all warnings of the plan."""
+SHORTEST_CUT_BYTES = 100
+"""The fewest bytes for which the first text of a list is cut instead of being left out."""
 MAX_REFUSAL_BYTES = 16_000
 """The most bytes of the message of RunRefused, which lists everything that is wrong with a run."""
 KEPT = ("settings",)
@@ -80,14 +82,18 @@ def shortened_list(
 ) -> list[str]:
     """Return as many texts as `max_bytes` of JSON allow.
 
-    The last text of a cut list is `end` with the number of missing texts.
+    The last text of a cut list is `end` with the number of missing texts. If the first text alone
+    is too long, it is cut, unless fewer than SHORTEST_CUT_BYTES would be left of it.
     """
     sizes = list(accumulate(json_bytes(text) + len('"", ') for text in texts))
     if not sizes or sizes[-1] <= max_bytes:
         return list(texts)
     room = max_bytes - json_bytes(end.format(len(texts))) - len('"", ')
-    kept_count = sum(1 for size in sizes if size <= room)
-    return [*texts[:kept_count], end.format(len(texts) - kept_count)]
+    kept_texts = list(texts[: sum(1 for size in sizes if size <= room)])
+    if not kept_texts and room >= SHORTEST_CUT_BYTES:
+        kept_texts = [shortened(texts[0], room - len('"", '))]
+    missing_count = len(texts) - len(kept_texts)
+    return [*kept_texts, *([end.format(missing_count)] if missing_count else [])]
 
 
 def shortened_texts(value: object, max_bytes: int) -> object:

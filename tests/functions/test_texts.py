@@ -3,6 +3,7 @@
 import importlib
 import json
 import logging
+import re
 import traceback
 
 import pytest
@@ -50,6 +51,15 @@ def test_a_list_has_at_most_the_bytes_of_its_limit(texts, max_bytes):
     if short != texts:
         missing = len(texts) - (len(short) - 1)
         assert short == [*texts[: len(short) - 1], f"… and {missing} more"]
+
+
+@given(st.lists(st.characters(), min_size=1, max_size=3), st.integers(130, 700))
+def test_a_list_whose_first_text_is_too_long_begins_with_a_part_of_it(characters, max_bytes):
+    texts = [character * 800 for character in characters]
+    short = shortened_list(texts, max_bytes)
+    assert len(json.dumps(short)) <= max_bytes + len("[]")
+    assert re.search(r"… \(cut, [\d,]+ characters\)$", short[0])
+    assert short[1:] == ([f"… and {len(texts) - 1} more"] if len(texts) > 1 else [])
 
 
 def test_the_texts_of_a_result_are_cut_but_not_its_settings():
