@@ -120,7 +120,7 @@ def report_of(
         "warnings": shortened_list(warnings),
         "text": "",
     }
-    return {**report, "text": _text(report, [*dry_run_sentences(document)])}
+    return {**report, "text": _report_text(report, [*dry_run_sentences(document)])}
 
 
 def output_of(document: FinishedRun, report: RunReport) -> ReportedRun:
@@ -318,7 +318,7 @@ def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
             )
 
 
-def _text(report: RunReport, sentences: Sequence[str] = ()) -> str:
+def _report_text(report: RunReport, sentences: Sequence[str] = ()) -> str:
     """Return the text of a report.
 
     If it would be too long, its worst parts come first, and the metrics are left out.

@@ -42,7 +42,7 @@ def get_recommendations(
     else:
         scores = _scores_of_user(store, model, _required(request, "userId"))
     return {
-        "itemList": _first_results(_given(version, scores), request, "itemId"),
+        "itemList": _first_results(_scores_to_return(version, scores), request, "itemId"),
         "recommendationId": _recommendation_id(),
     }
 
@@ -55,7 +55,7 @@ def get_action_recommendations(
     version = _served_version(store, request, "GetActionRecommendations")
     scores = _scores_of_user(store, _model(version), _required(request, "userId"))
     return {
-        "actionList": _first_results(_given(version, scores), request, "actionId"),
+        "actionList": _first_results(_scores_to_return(version, scores), request, "actionId"),
         "recommendationId": _recommendation_id(),
     }
 
@@ -69,12 +69,12 @@ def get_personalized_ranking(
     items = request["inputList"]
     if len(items) > MAX_RESULTS:
         raise invalid_input(f"inputList has {len(items)} items, more than {MAX_RESULTS}")
-    scores = _given(version, _model(version).rank(request["userId"], items))
+    scores = _scores_to_return(version, _model(version).rank(request["userId"], items))
     ranking = [{"itemId": item, "score": score} for item, score in scores.items()]
     return {"personalizedRanking": ranking, "recommendationId": _recommendation_id()}
 
 
-def _given(version: SolutionVersion, scores: Mapping[str, float]) -> Mapping[str, float]:
+def _scores_to_return(version: SolutionVersion, scores: Mapping[str, float]) -> Mapping[str, float]:
     """Return the scores, or none if the version has met the fault `no-results`."""
     return scores if version.timeline.gives_results else {}
 

@@ -45,7 +45,7 @@ class Turns:
 
     def __init__(self, patience: float) -> None:
         self.elapsed = 0
-        self.owner = Thread(self, _nothing, name="owner", ident=threading.get_ident())
+        self.owner = Thread(self, _do_nothing, name="owner", ident=threading.get_ident())
         self.running = self.owner
         self._patience = patience
         self._timer_numbers = itertools.count()
@@ -301,5 +301,5 @@ class Thread:
         self._turns.remove(self, error)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Do nothing. The owner needs no target because it is running already."""

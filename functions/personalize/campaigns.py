@@ -162,7 +162,7 @@ def latest_update_time(campaign: CampaignTypeDef) -> str | None:
     return latest_update["creationDateTime"].isoformat() if latest_update else None
 
 
-def not_served(campaign: CampaignTypeDef, version_arn: str) -> str:
+def not_served_message(campaign: CampaignTypeDef, version_arn: str) -> str:
     """Return a message about a campaign that does not serve the version."""
     served = live_version(campaign) or "nothing"
     return (
@@ -276,5 +276,5 @@ def _reason_of_failure(campaign: CampaignTypeDef, target: str) -> str:
     """Return why the campaign does not serve the target, according to its latest update."""
     latest_update = campaign.get("latestCampaignUpdate")
     if latest_update and latest_update["solutionVersionArn"] == target:
-        return latest_update.get("failureReason") or not_served(campaign, target)
-    return not_served(campaign, target)
+        return latest_update.get("failureReason") or not_served_message(campaign, target)
+    return not_served_message(campaign, target)

@@ -35,12 +35,13 @@ def judge(
         "reasons": reasons,
         "notes": [note for rule in rules for note in _notes(new, live, rule)],
         "metrics": {
-            rule["metric"]: {"new": _value(new, rule), "live": _value(live, rule)} for rule in rules
+            rule["metric"]: {"new": _metric_value(new, rule), "live": _metric_value(live, rule)}
+            for rule in rules
         },
     }
 
 
-def _value(metrics: Metrics, rule: QualityRule) -> float | None:
+def _metric_value(metrics: Metrics, rule: QualityRule) -> float | None:
     """Return the value of the rule's metric, or None if there is none, or NaN, or infinity."""
     value = metrics.get(rule["metric"])
     return value if value is not None and math.isfinite(value) else None
@@ -53,7 +54,7 @@ def _reasons_to_reject(new: Metrics, live: Metrics, rule: QualityRule) -> Iterat
     cannot be compared, so it rejects the version.
     """
     metric = rule["metric"]
-    new_value, live_value = _value(new, rule), _value(live, rule)
+    new_value, live_value = _metric_value(new, rule), _metric_value(live, rule)
     if metric in new and new_value is None:
         yield f"{metric} has the value {new[metric]}, which is not a finite number"
         return
@@ -81,8 +82,8 @@ def _reasons_to_reject(new: Metrics, live: Metrics, rule: QualityRule) -> Iterat
 
 def _notes(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the live version has no value to compare with."""
-    if "maxDrop" in rule and _value(live, rule) is None:
-        value = _value(new, rule)
+    if "maxDrop" in rule and _metric_value(live, rule) is None:
+        value = _metric_value(new, rule)
         yield (
             f"{rule['metric']} was not compared, because the new version has "
             f"{'no value' if value is None else value} and the version in use has no value; "

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .. import clock
 from ..aws import THROTTLING_CODES
 from ..workflow_settings import campaign_settings
-from .campaigns import busy_reason, describe_campaign, live_version, not_served
+from .campaigns import busy_reason, describe_campaign, live_version, not_served_message
 from .pacing import INVOCATION_SECONDS
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _state_of_moved_campaign(
         return {**state, "phase": "UPDATING", "failure": reason}
     if live_version(campaign) == version_arn:
         return None
-    return {**state, "phase": "MOVED", "failure": not_served(campaign, version_arn)}
+    return {**state, "phase": "MOVED", "failure": not_served_message(campaign, version_arn)}
 
 
 def _state_after_request(

@@ -61,7 +61,7 @@ def roll_back_campaign(
     bad_version, good_version = update["targetVersionArn"], update["previousVersionArn"]
     if good_version is None:
         failure = f"no good version is known, so the campaign still serves {bad_version}"
-        return _job(arn, "SKIPPED", failure, target=bad_version)
+        return _unsent_job(arn, "SKIPPED", failure, target=bad_version)
     try:
         campaign = _describe_if_allowed(client, arn)
         if campaign and (job := _job_without_update(campaign, bad_version, good_version)):
@@ -114,10 +114,10 @@ def _job_without_update(
     if busy_reason(campaign) or live == bad_version or (live and is_latest(live)):
         return None
     if live == good_version:
-        job = _job(arn, "ACTIVE", None, target=good_version)
+        job = _unsent_job(arn, "ACTIVE", None, target=good_version)
         return {**job, "rolledBackAt": latest_update_time(campaign)}
     failure = f"the campaign serves {live} now, not {bad_version}, so it was not rolled back"
-    return _job(arn, "ENDED", failure, target=good_version)
+    return _unsent_job(arn, "ENDED", failure, target=good_version)
 
 
 def rollback_request(
@@ -150,7 +150,7 @@ def _sent_job(
     }
 
 
-def _job(arn: str, phase: Phase, failure: str | None, *, target: str) -> Job:
+def _unsent_job(arn: str, phase: Phase, failure: str | None, *, target: str) -> Job:
     """Return the job of a rollback that needs no update."""
     return {
         "arn": arn,

@@ -38,7 +38,7 @@ def verdict_tags(
         verdict: REJECTED by the gate, or ROLLED_BACK after the probe.
         live: the version that the campaign serves instead.
     """
-    return {VERDICT: _value(settings, campaign_arn, version_arn, verdict, live)}
+    return {VERDICT: _tag_value(settings, campaign_arn, version_arn, verdict, live)}
 
 
 def valid_verdict(
@@ -52,7 +52,7 @@ def valid_verdict(
     if not written.startswith(f"{version_arn} "):
         return None
     for verdict in ("REJECTED", "ROLLED_BACK"):
-        if written == _value(settings, campaign_arn, version_arn, verdict, live):
+        if written == _tag_value(settings, campaign_arn, version_arn, verdict, live):
             return verdict
     return None
 
@@ -78,7 +78,7 @@ def rollback_reasons(
                 yield f"{arn} was rolled back from {version_arn}"
 
 
-def _value(
+def _tag_value(
     settings: Settings, campaign_arn: str, version_arn: str, verdict: str, live: str | None
 ) -> str:
     """Return the value of the tag: the version, the verdict, and what the verdict depends on."""

@@ -51,7 +51,7 @@ def write_checks(client: PersonalizeClient, situation: Situation) -> list[str]:
     for arn in found_up_to_date(situation):
         reason = "there is no time left" if clock.now() >= end else _lack_of_room(situation, arn)
         if reason is None:
-            reason = _write(client, arn, checked_at)
+            reason = _write_tag(client, arn, checked_at)
         if reason is not None:
             warnings.append(
                 f"{arn}: was found up to date, but the tag {CHECKED} cannot be written: {reason}; "
@@ -90,7 +90,7 @@ def _lack_of_room(situation: Situation, arn: str) -> str | None:
     return f"the campaign has {len(tags)} tags, and a trial needs the rest of the 50; remove a tag"
 
 
-def _write(client: PersonalizeClient, arn: str, checked_at: str) -> str | None:
+def _write_tag(client: PersonalizeClient, arn: str, checked_at: str) -> str | None:
     """Write the tag on a resource, or return the error."""
     try:
         write_tag(client, arn, CHECKED, checked_at)

@@ -164,14 +164,16 @@ class RunProgress:
         if plan["skipped"] is not None or document["run"]["request"].get("dryRun"):
             return
         for dataset in plan["imports"]:
-            self.job("import", dataset["type"]).expected_seconds = expected(dataset["durations"])
+            self.job("import", dataset["type"]).expected_seconds = median_seconds(
+                dataset["durations"]
+            )
         for solution in plan["solutions"]:
             training = self.job("train", solution["solutionArn"])
             training.arn = solution["existingVersionArn"]
-            training.expected_seconds = expected(solution["durations"])
+            training.expected_seconds = median_seconds(solution["durations"])
             for campaign in solution["campaigns"]:
                 arn = campaign["campaignArn"]
-                self.job("update", arn).expected_seconds = expected(campaign["durations"])
+                self.job("update", arn).expected_seconds = median_seconds(campaign["durations"])
                 if campaign["isProbed"]:
                     minutes = _probe_minutes(document, arn)
                     self.job("probe", arn).expected_seconds = minutes and minutes * 60
@@ -225,7 +227,7 @@ class _CampaignReader:
         arn = self.document["campaign"]["campaignArn"]
         job = self.progress.job(kind, arn, earlier=self.earlier)
         if kind != "probe" and job.expected_seconds is None:
-            job.expected_seconds = expected(self.document["campaign"]["durations"])
+            job.expected_seconds = median_seconds(self.document["campaign"]["durations"])
         return job
 
     def _read_evaluation(self, evaluation: Document) -> None:
@@ -297,7 +299,7 @@ def _state_of(document: Document) -> State:
     return "running"
 
 
-def expected(durations: Sequence[int]) -> float | None:
+def median_seconds(durations: Sequence[int]) -> float | None:
     """Return the median of the durations of earlier jobs, or None if there are none.
 
     The workflow expects the same duration (`functions/personalize/pacing.py`).

@@ -87,7 +87,7 @@ def exports_of(args: RetrainingPipelineArgs) -> list[Export]:
 
 def write_older_exports(emulator: Emulator, exports: Sequence[Export], data: DataSet) -> None:
     """Write the older export of each dataset to its location."""
-    _write(emulator, exports, lambda export: data.older(export.dataset_type), data.parts)
+    _write_exports(emulator, exports, lambda export: data.older(export.dataset_type), data.parts)
 
 
 def write_newer_exports(
@@ -112,7 +112,9 @@ def write_newer_exports(
             newer = increment(data.older(export.dataset_type), newer)
         return spoil(spoiling, export.dataset_type, rotated(newer, rotation))
 
-    _write(emulator, [export.of_day(day) for export in exports_of(args)], content, data.parts)
+    _write_exports(
+        emulator, [export.of_day(day) for export in exports_of(args)], content, data.parts
+    )
 
 
 def rotated(export: bytes, rotation: int) -> bytes:
@@ -124,7 +126,7 @@ def rotated(export: bytes, rotation: int) -> bytes:
     return parsed.with_rows([*parsed.rows[start:], *parsed.rows[:start]])
 
 
-def _write(
+def _write_exports(
     emulator: Emulator,
     exports: Sequence[Export],
     content: Callable[[Export], bytes],
