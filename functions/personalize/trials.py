@@ -282,11 +282,11 @@ def _end_of_trial(settings: Settings, campaign_arn: str, document: UpdatedCampai
         return {"outcome": "ROLLED_BACK", "failure": None}
     version_arn = document["update"]["targetVersionArn"]
     if probing_again and probing_again["phase"] == "FAILED":
-        fault = f"the version before it answers as badly: {probing_again['failure']}"
+        fault = f"the previous version answers as badly: {probing_again['failure']}"
         failure = f"the probe is at fault, because {fault}; correct the probe"
     elif has_probe and not has_failed:
         failure = "the probe ended with an error before it had judged the version"
     else:
-        failure = "the version before it was not probed"
+        failure = "the previous version was not probed"
     next_run = f"{version_arn} gets no verdict, and the next run deploys it again"
     return {"outcome": "FAILED", "failure": f"{failure}; {next_run}"}

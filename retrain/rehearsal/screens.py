@@ -229,7 +229,7 @@ def _run_text(run: Run) -> Text:
 
 
 def _campaign_text(campaign: Campaign) -> Text:
-    """Return the version that a campaign serves, and the version before if it was another."""
+    """Return the version that a campaign serves, and the previous version if it differs."""
     name = short_name(campaign.campaign_arn)
     served = short_name(campaign.solution_version_arn)
     if campaign.serves_previous_version:

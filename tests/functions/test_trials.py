@@ -398,11 +398,11 @@ def test_a_version_that_was_rolled_back_gets_a_verdict(personalize):
         (
             FAILED,
             (
-                "the probe is at fault, because the version before it answers as badly: 0 results; "
+                "the probe is at fault, because the previous version answers as badly: 0 results; "
                 "correct the probe"
             ),
         ),
-        (None, "the version before it was not probed"),
+        (None, "the previous version was not probed"),
     ],
 )
 def test_a_version_gets_no_verdict_if_the_good_version_does_not_pass(personalize, again, failure):
@@ -422,7 +422,7 @@ def test_a_version_gets_no_verdict_if_its_probe_ended_with_an_error(personalize,
 def test_a_version_gets_no_verdict_without_a_probe(personalize):
     results = {"probing": None, "rollback": ROLLED_BACK, "rollbackProbing": PASSED}
     ended = end(personalize, {"trial": BACK}, settings_=settings(), **results)
-    assert ended["failure"] == f"the version before it was not probed; {NO_VERDICT}"
+    assert ended["failure"] == f"the previous version was not probed; {NO_VERDICT}"
 
 
 def test_a_version_that_cannot_be_rolled_back_gets_a_verdict_while_it_is_served(personalize):

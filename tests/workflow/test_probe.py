@@ -363,7 +363,7 @@ def test_a_probe_that_no_version_answers_is_at_fault_and_condemns_no_version():
         assert tags_of(pipeline.client, campaign_arn())[VERDICT] == "none"
     assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED"}
     assert failures(execution) == {
-        "home": f"the probe failed: {FEW}; the probe is at fault, because the version before it "
+        "home": f"the probe failed: {FEW}; the probe is at fault, because the previous version "
         f"answers as badly: {FEW}; correct the probe; {new} gets no verdict, and the next run "
         "deploys it again"
     }
