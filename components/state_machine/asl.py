@@ -23,12 +23,17 @@ MAX_STATE_NAME_CHARACTERS = 80
 THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
 """Errors after which the function has done nothing. The first is from functions/errors.py."""
 
-UNANSWERED_ERRORS = [
-    "ServiceUnavailable",  # functions/errors.py
-    # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+LAMBDA_FAULTS = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+]
+"""Errors of Lambda itself, mostly before the function has started:
+https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html."""
+
+UNANSWERED_ERRORS = [
+    "ServiceUnavailable",  # functions/errors.py
+    *LAMBDA_FAULTS,
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
     # The function was stopped in the middle.
@@ -65,8 +70,14 @@ def call(
     The result is written to `result_path`. Transient errors are retried for about ten minutes, and
     NOT_FOUND_YET for at least one minute. Any other error leads to `on_error`, with Error and Cause
     at `$.error`. `unanswered_pause` is the first pause in seconds after UNANSWERED_ERRORS.
-    `more_attempts` are further retries after transient errors, with three minutes between them.
+    `more_attempts` are further retries while Lambda does not start the function, with three minutes
+    between them.
     """
+    lambda_faults = (
+        [retry_rule(LAMBDA_FAULTS, seconds=5, attempts=9 + more_attempts, jitter="NONE")]
+        if more_attempts
+        else []
+    )
     return {
         "Type": "Task",
         "Resource": function,
@@ -74,10 +85,11 @@ def call(
         "ResultPath": result_path,
         "Retry": [
             retry_rule(THROTTLING_ERRORS, seconds=5, attempts=9 + more_attempts, jitter="FULL"),
+            *lambda_faults,
             retry_rule(
                 UNANSWERED_ERRORS,
                 seconds=unanswered_pause,
-                attempts=5 + more_attempts,
+                attempts=5,
                 jitter="NONE",
             ),
             retry_rule(NOT_FOUND_YET, seconds=10, attempts=4, jitter="FULL"),

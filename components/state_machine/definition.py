@@ -26,8 +26,9 @@ REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
 
 REPORT_ATTEMPTS = 15
-"""The further retries of the report, in 45 minutes at most. If it failed, a run that has done its
-work would count as failed, so it is tried for longer than any other step."""
+"""The further retries of the report while Lambda does not start it, in 45 minutes at most. If it
+failed, a run that has done its work would count as failed, so it is tried for longer than any other
+step. A report that was started may have sent its message, so it is not retried more often."""
 
 
 def _copied_fields(*names: str) -> dict[str, str]:

@@ -472,6 +472,15 @@ def test_a_service_that_fails_at_the_end_of_a_run_changes_no_outcome(fault):
     assert "\n- home: not known, because it could not be read\n" in message.body
 
 
+def test_a_report_that_is_always_killed_sends_few_messages():
+    with deploy(handlers=killed_after_work("report_outcome", times=1000)) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        close(execution)
+    subjects = [message.subject.split()[0] for message in pipeline.inbox.messages]
+    assert subjects == ["DEPLOYED"] * 6 + ["FAILED"]
+    assert execution.error == "ReportFailed"
+
+
 def test_a_plan_that_is_always_killed_is_reported():
     def killed(_event, _context):
         raise Fails("Runtime.ExitError", "signal: killed")
