@@ -30,6 +30,11 @@ def longest_text(value):
     return max(map(longest_text, inner), default=0)
 
 
+def assert_delivered(pipeline):
+    """Assert that SNS and EventBridge have taken the report of the run."""
+    assert len(pipeline.inbox.messages) == len(pipeline.inbox.details) == 1
+
+
 @pytest.mark.parametrize("job", ["dataset-import-job", "solution-version", "campaign-update"])
 def test_a_failure_reason_of_100_kb_is_cut_where_it_enters_the_document(job):
     with deploy() as pipeline:
@@ -46,6 +51,7 @@ def test_a_failure_reason_of_100_kb_is_cut_where_it_enters_the_document(job):
         if "stateExitedEventDetails" in event
     ]
     assert max(map(longest_text, outputs)) < 2_000, "the text of the report is the longest one"
+    assert_delivered(pipeline)
 
 
 @pytest.mark.parametrize("operation", ["CreateDatasetImportJob", "UpdateCampaign"])
@@ -136,6 +142,7 @@ def test_the_computed_document_is_larger_than_any_state_of_a_run(shape, hours):
         )
         execution = pipeline.run()
     assert execution.status == ("FAILED" if shape[1] else "SUCCEEDED")
+    assert_delivered(pipeline)
     text_bytes = sizes.text_bytes(pipeline_group.args)
     computed = sizes.document_bytes(pipeline_group.args, text_bytes)
     assert largest_state(execution) < computed <= sizes.MAX_DOCUMENT_BYTES
