@@ -65,9 +65,9 @@ def pause(durations: Sequence[int], elapsed: float) -> float:
 def _pause_of_unknown_duration(elapsed: float) -> float:
     """Return the seconds until the next poll of a job of unknown duration.
 
-    They are a tenth of the age of the job, but 30 seconds to 10 minutes. For a job older than 200
-    minutes they are a twentieth of the age, so that even weeks of polls do not fill the history of
-    the execution, which has at most 25,000 events.
+    They are a tenth of the age of the job, but at least 30 seconds and at most 10 minutes. For a
+    job older than 200 minutes they are a twentieth of the age, so that even weeks of polls do not
+    fill the history of the execution, which has at most 25,000 events.
     """
     usual = min(max(elapsed * UNKNOWN_SHARE, UNKNOWN_MIN), UNKNOWN_MAX)
     return max(usual, elapsed * AGE_SHARE)

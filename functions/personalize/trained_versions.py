@@ -113,7 +113,7 @@ def read_trained_versions(
 
 
 def described_version(version: SolutionVersionTypeDef, tags: Tags) -> TrainedVersion:
-    """Return a version without what it learned, for a run that deploys it in any case."""
+    """Return a version that a run deploys no matter what it learned, so that is left out."""
     return TrainedVersion(
         arn=version["solutionVersionArn"],
         solution_arn=version["solutionArn"],

@@ -52,7 +52,7 @@ def stack_file(group: AdoptedGroup, probe_ids: ProbeIds, project: str) -> StackF
         solutions_section(group, probe_ids, project),
         Section(_schedule_lines(group, project), []),
         _role_section(group, project),
-        Section(_last_lines(project), []),
+        Section(_section_for_any_group(project), []),
     ]
     lines = ["config:", *(line for section in sections for line in section.lines)]
     notes = [note for section in sections for note in section.notes]
@@ -252,7 +252,7 @@ def _role_section(group: AdoptedGroup, project: str) -> Section:
     return Section(lines, notes)
 
 
-def _last_lines(project: str) -> list[str]:
+def _section_for_any_group(project: str) -> list[str]:
     """Return the lines that are the same for every group."""
     return [
         *comment(1, "The permissions boundary of every role, for accounts that require one."),
@@ -260,7 +260,7 @@ def _last_lines(project: str) -> list[str]:
         *comment(1, "Tags of every resource, import job and solution version."),
         f"  # {project}:tags:",
         "  #   team: recommendations",
-        *comment(1, "KMS keys, not aliases. kmsKeyArn encrypts logs and dead letters. "
+        *comment(1, "KMS keys, not aliases. kmsKeyArn encrypts logs, messages and dead letters. "
                      "dataKmsKeyArn is the key of the exports."),
         f"  # {project}:kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
         f"  # {project}:dataKmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
