@@ -25,6 +25,7 @@ from .personalize.versions import versions_of_run
 from .report import RunReport, report_of
 from .report_delivery import send_report
 from .report_event import Sender, sender_of
+from .texts import shortened
 from .trial_executions import finish_trials_later
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ TOO_LARGE = "States.DataLimitExceeded"
 """The error of an execution whose input, or the result of a state, is larger than 256 KiB. No state
 can catch it."""
 WAY_OUT = "start a new run with a shorter input, for example {}"
+MAX_CAUSE_BYTES = 1_000
+"""The most bytes of the cause of an execution, which may contain its whole document. The messages
+about the jobs of the run follow it, and the message to people has 4,000 bytes for both."""
 RETRIED_FOR = timedelta(minutes=2)
 """A failure this soon after the end of the execution is retried: after one minute, and after two
 more minutes. An execution that does not exist later was deleted with its state machine."""
@@ -95,7 +99,10 @@ def _close_run(event: StatusChange) -> RunReport | None:
     error = unreported_error(stepfunctions(), detail["executionArn"])
     if error is None:
         return None
-    messages = [error["Cause"], *([WAY_OUT] if TOO_LARGE in error["Cause"] else [])]
+    messages = [
+        shortened(error["Cause"], MAX_CAUSE_BYTES),
+        *([WAY_OUT] if TOO_LARGE in error["Cause"] else []),
+    ]
     started, settings = _started_run(detail), None
     try:
         configured = configured_run_of(stepfunctions(), detail["executionArn"])
@@ -108,7 +115,7 @@ def _close_run(event: StatusChange) -> RunReport | None:
         if _is_retried(detail):
             raise
         logger.exception("close_run: the run could not be read")
-        messages.append(f"{UNREAD} ({type(failure).__name__}: {failure})")
+        messages.append(f"{UNREAD} ({shortened(f'{type(failure).__name__}: {failure}')})")
     document: FinishedRun = {
         "run": run_of(started),
         "error": {**error, "Cause": "; ".join(messages)},

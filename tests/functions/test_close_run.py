@@ -161,6 +161,22 @@ def test_the_report_contains_every_job_of_the_run(close, executions, personalize
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given; {jobs}")
 
 
+def test_a_cause_with_the_whole_document_leaves_room_for_the_jobs(
+    close, executions, personalize, inbox
+):
+    cause = "the path '$.plan' was not found in the input '{" + "x" * 30_000
+    expect_execution(executions, "FAILED", error="States.Runtime", cause=cause)
+    expect_history(executions, CONFIGURED)
+    expect_jobs(personalize, versions=[in_training()])
+    expect_version(personalize, creationDateTime=NOW)
+    expect_running(executions)
+    expect_campaign(personalize)
+    reason = close(notifications=NOTIFICATIONS)["reason"]
+    assert reason.startswith("FAILED: States.Runtime: the path '$.plan' was not found in the ")
+    assert reason.endswith(f" characters); {VERSION} {GOES_ON}")
+    assert f"solution/taste/new {GOES_ON}\n" in inbox.messages[0].body
+
+
 @pytest.mark.parametrize(("seconds", "is_named"), [(59, True), (60, False), (3600, False)])
 def test_trainings_that_a_resumed_run_has_started_since_are_not_named(
     close, executions, personalize, seconds, is_named
