@@ -34,7 +34,7 @@ AUTOMATIC_TRAINING = ("automatic training",)
 SYNC = ("deployment past the gate",)
 PROBES = ("probe",)
 CAMPAIGN_TAGS = ("tags of a campaign",)
-ONLY_OF_RUNS = ("event of a deployment", "nothing new", "approval")
+ONLY_OF_RUNS = ("event of a deployment", "nothing new", "approval", "campaign moved by somebody")
 """The guards that say nothing about the account. All others belong to one of the checks."""
 VERDICTS = ("REFUSE", "HOLD", "WARN")
 """The verdicts that a person can do something about. The others depend on the run."""
