@@ -27,8 +27,9 @@ OPERATORS = {
 }
 """Operator of a condition -> whether its values are patterns. All other operators are uncertain."""
 TLS_VERSION = ("numericlessthan", "s3:tlsversion")
-OLDEST_TLS = 1.2
-"""AWS accepts no older version: https://aws.amazon.com/blogs/security/tls-1-2-required-for-aws-endpoints/."""
+OLD_VERSIONS = {"1", "1.0", "1.1", "1.2"}
+"""No request to AWS has a version less than these:
+https://aws.amazon.com/blogs/security/tls-1-2-required-for-aws-endpoints/."""
 
 
 class Request(NamedTuple):
@@ -180,7 +181,7 @@ def _condition_holds(
 ) -> bool | None:
     """Return whether one condition holds in a context, or None if that cannot be decided."""
     if (operator, key) == TLS_VERSION:
-        return False if all(float(text) <= OLDEST_TLS for text in texts) else None
+        return False if OLD_VERSIONS.issuperset(texts) else None
     if key not in context:
         return None
     actual = context[key]
@@ -212,8 +213,6 @@ def _equals(text: str, actual: str, *, is_pattern: bool) -> bool | None:
 
 def _texts(value: object) -> list[str]:
     """Return the texts in a value of a policy, which is one text or a list."""
-    if value is None:
-        return []
     return [
         str(text).lower() if isinstance(text, bool) else str(text)
         for text in (value if isinstance(value, list) else [value])

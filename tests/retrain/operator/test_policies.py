@@ -107,8 +107,11 @@ def test_all_conditions_of_a_statement_have_to_hold():
         (organization, "uncertain"),
         ({**account, **organization}, "not allowed"),
     ):
-        statement = {**ALLOW, "Condition": {**AWS_EXAMPLE, "StringLike": likes}}
-        assert judged(statement) == result, likes
+        for conditions in (
+            {**AWS_EXAMPLE, "StringLike": likes},
+            {"StringLike": likes, **AWS_EXAMPLE},
+        ):
+            assert judged({**ALLOW, "Condition": conditions}) == result, conditions
 
 
 def test_what_cannot_be_judged_is_named():

@@ -566,17 +566,24 @@ def test_what_cannot_be_checked_is_a_warning(findings, monkeypatch, error, text)
 
 
 @pytest.mark.parametrize(
-    ("part", "module"), [("bucket policy", "buckets"), ("import role", "import_role")]
+    ("part", "module"),
+    [
+        ("bucket policy", "buckets"),
+        ("import role", "import_role"),
+        ("KMS key of the logs", "keys"),
+    ],
 )
 def test_errors_that_are_no_absence_are_not_taken_for_one(
     findings, project_dir, monkeypatch, part, module
 ):
     role = "arn:aws:iam::123456789012:role/none"
-    change(project_dir, "  # The permissions boundary", f"  {PROJECT}:importRoleArn: {role}\n  #")
+    key = "arn:aws:kms:eu-west-1:123456789012:key/none"
+    lines = f"  {PROJECT}:importRoleArn: {role}\n  {PROJECT}:kmsKeyArn: {key}\n  #"
+    change(project_dir, "  # The permissions boundary", lines)
     monkeypatch.setattr(f"retrain.operator.checks.{module}.code_of", lambda _: "SlowDown")
     monkeypatch.setattr("retrain.operator.doctor.code_of", lambda _: "SlowDown")
     change(project_dir, f"{BUCKET}/users.csv", "no-such-bucket-here/users.csv")
-    assert findings(part)[-1][1].startswith("cannot be checked: AWS refused Get")
+    assert findings(part)[-1][1].startswith("cannot be checked: AWS refused ")
 
 
 @pytest.mark.parametrize(
