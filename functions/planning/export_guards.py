@@ -5,12 +5,14 @@ The other modules `export_*.py` check its files, columns, values and number of r
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from ..executions import DATE, day_of
 from ..personalize.jobs import import_mode_of
-from ..personalize.statuses import cannot_succeed
+from ..personalize.statuses import cannot_succeed, is_active
 from ..personalize.tags import BYTES, CONFIRMED, COUNTED, DAY, FIRST_LEVEL, PLANNED, RUN
+from .import_tags import DATED_IMPORTS
 from .planned_imports import has_export_date
 from .world import newest_active
 
@@ -92,6 +94,7 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
     of its own, only the last import of this day counts.
     """
     export, marker = situation.export, situation.dataset["readyMarker"]
+    day = situation.dataset["day"]
     if marker is None or export.read_error:
         return
     if export.marker_written_at is None:
@@ -102,8 +105,11 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
         return
     written_at = export.marker_written_at
     is_dated = DATE in str(_configured(situation)["readyMarker"])
-    imports = _imports_of_location(situation) if is_dated else _import_jobs(situation)
-    last_import = newest_active(imports)
+    last_import = newest_active(
+        job
+        for job in _import_jobs(situation)
+        if not is_dated or day is None or _tags(situation, job).get(DAY) == day
+    )
     is_old = last_import is not None and written_at <= last_import["creationDateTime"]
     if last_import and is_old and not has_export_date(situation):
         yield (
@@ -126,24 +132,21 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export that was imported before or is too large.
 
     An object that is older than the last import was imported before, and its rows would be added
-    again. An export is too large with more than 1 GB.
+    again. If each day has a location of its own, the export of a day is imported once. An export is
+    too large with more than 1 GB.
     """
     dataset, export = situation.dataset, situation.export
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
-    if old_keys := _keys_older_than_last_import(situation):
-        day = dataset["day"]
-        last_import = f"the last import of {day}" if day else "the last import"
-        way_out = (
-            "write new rows to the location of a later day"
-            if day
-            else "write each export to a new location, for example "
-            "'s3://bucket/interactions/{date}/'"
-        )
+    if dataset["day"]:
+        yield from _appended_day(situation, dataset["day"])
+    elif old_keys := _keys_older_than_last_import(situation):
         yield (
             f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older than "
-            f"{last_import}, for example {old_keys[0]}, and would be appended again; {way_out}, or "
-            "start a run with skipImport to train without an import"
+            f"the last import, for example {old_keys[0]}, and would be appended again; "
+            "write each export to a new location, for example "
+            "'s3://bucket/interactions/{date}/', or start a run with skipImport to train "
+            "without an import"
         )
     if export.size > MAX_INCREMENTAL_BYTES:
         yield (
@@ -153,26 +156,61 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
         )
 
 
-def _keys_older_than_last_import(situation: Situation) -> list[str]:
-    """Return the keys of the objects that were written before the last import began.
+def _appended_day(situation: Situation, day: str) -> Iterator[str]:
+    """Yield a message if the rows of the export of a day are, or may be, in the dataset.
 
-    An import that is still running counts as the last import, because it may succeed. An import
-    that was not confirmed does not count, because the export has to be imported again. An import
-    does not count either if a later FULL import has replaced its data.
+    A person may append a day on purpose with `exportDate`.
     """
-    jobs = _import_jobs(situation)
-    last_full = newest_active(job for job in jobs if import_mode_of(job) == "FULL")
-    import_times = [
-        job["creationDateTime"]
-        for job in _imports_of_location(situation)
-        if not cannot_succeed(job["status"])
-        and not _is_unconfirmed(situation, job)
+    if "exportDate" in situation.run["request"]:
+        return
+    active = [job for job in _import_jobs(situation) if is_active(job["status"])]
+    last_full = newest_active(job for job in active if import_mode_of(job) == "FULL")
+    same_day = [
+        job
+        for job in _counted_imports(situation)
+        if _tags(situation, job).get(DAY) == day
         and (last_full is None or job["creationDateTime"] >= last_full["creationDateTime"])
     ]
+    reason = None
+    if same_day:
+        reason = f"was imported by {same_day[0]['datasetImportJobArn']}, and has changed since then"
+    elif last_full and day < _day_of_job(last_full):
+        reason = "is of a day before the last FULL import, which has brought all earlier data"
+    elif active[DATED_IMPORTS:] and day <= _day_of_job(active[DATED_IMPORTS - 1]):
+        reason = f"is of a day before the last {DATED_IMPORTS} imports, and may be imported already"
+    if reason:
+        yield (
+            f"{situation.export.location} {reason}, so its rows would be appended twice; write new "
+            "rows to the location of a later day, or append this export on purpose with the input "
+            f'{{"exportDate": "{day}"}}'
+        )
+
+
+def _day_of_job(job: DatasetImportJobSummaryTypeDef) -> str:
+    """Return the day in UTC on which an import job was created."""
+    return job["creationDateTime"].astimezone(UTC).date().isoformat()
+
+
+def _keys_older_than_last_import(situation: Situation) -> list[str]:
+    """Return the keys of the objects that were written before the last import began."""
+    import_times = [job["creationDateTime"] for job in _counted_imports(situation)]
     if not import_times:
         return []
     last_import = max(import_times)
     return [file.key for file in situation.export.objects if file.modified_at < last_import]
+
+
+def _counted_imports(situation: Situation) -> list[DatasetImportJobSummaryTypeDef]:
+    """Return the import jobs whose rows are in the selected dataset, newest first.
+
+    An import that is still running counts, because it may succeed. An import that was not confirmed
+    does not count, because the export has to be imported again.
+    """
+    return [
+        job
+        for job in _import_jobs(situation)
+        if not cannot_succeed(job["status"]) and not _is_unconfirmed(situation, job)
+    ]
 
 
 def _is_unconfirmed(situation: Situation, job: DatasetImportJobSummaryTypeDef) -> bool:
@@ -189,16 +227,3 @@ def _tags(situation: Situation, job: DatasetImportJobSummaryTypeDef) -> Tags:
 def _import_jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:
     """Return the import jobs of the selected dataset, newest first."""
     return situation.world.import_jobs.get(situation.dataset["datasetArn"], [])
-
-
-def _imports_of_location(situation: Situation) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of the selected dataset from its location, newest first.
-
-    If the export of each day has a location of its own, these are the imports of this day.
-    """
-    day = situation.dataset["day"]
-    return [
-        job
-        for job in _import_jobs(situation)
-        if day is None or _tags(situation, job).get(DAY) == day
-    ]

@@ -209,28 +209,61 @@ def test_objects_that_were_imported_before_are_found():
     ]
 
 
-@pytest.mark.parametrize(
-    ("day", "last_full", "refused"),
-    [("2026-11-22", 90, True), ("2026-11-21", 90, False), ("2026-11-22", 10, False)],
-    ids=["imported before", "of another day", "replaced by a FULL import since then"],
-)
-def test_only_the_imports_of_a_day_count_for_the_objects_of_this_day(day, last_full, refused):
-    increment = import_summary(importMode="INCREMENTAL")
-    full = import_summary(datasetImportJobArn="full", creationDateTime=ago(last_full))
-    old = s3_object(key="old.csv", modified_at=ago(50))
+def appending_day(day, *jobs, request=None):
+    """Return the messages about the export of a day, before the first semicolon.
+
+    `jobs` are pairs of the import mode and the time of an import job, newest first. The INCREMENTAL
+    jobs have imported the export of DAY.
+    """
+    summaries = [
+        import_summary(datasetImportJobArn=str(number), importMode=mode, creationDateTime=time)
+        for number, (mode, time) in enumerate(jobs)
+    ]
     found_messages = appending(
-        NEW,
-        old,
-        dataset={**INCREMENTAL, "day": "2026-11-22"},
-        jobs=[increment, full] if last_full > 48 else [full, increment],
-        import_tags={increment["datasetImportJobArn"]: {"retraining-day": day}},
+        s3_object(modified_at=ago(1)),
+        dataset={**INCREMENTAL, "day": day},
+        jobs=summaries,
+        import_tags={
+            job["datasetImportJobArn"]: {"retraining-day": DAY}
+            for job in summaries
+            if job["importMode"] == "INCREMENTAL"
+        },
+        request=request,
     )
-    message = (
-        f"1 of 2 objects at {LOCATION} are older than the last import of 2026-11-22, for example "
-        "old.csv, and would be appended again; write new rows to the location of a later day, or "
-        "start a run with skipImport to train without an import"
-    )
-    assert found_messages == [message] * refused
+    return [message.partition(", so")[0] for message in found_messages]
+
+
+DAY = "2026-11-22"
+LONG_AGO, IMPORTED = ("FULL", ago(20 * 24)), ("INCREMENTAL", ago(7 * 24))
+"""IMPORTED is on DAY at 03:00."""
+
+
+def test_the_changed_export_of_a_day_is_not_appended_twice():
+    reason = f"{LOCATION} was imported by 0, and has changed since then"
+    assert appending_day(DAY, IMPORTED, LONG_AGO) == [reason]
+    assert appending_day("2026-11-23", IMPORTED, LONG_AGO) == []
+
+
+def test_a_day_may_be_appended_again_if_a_full_import_has_replaced_its_rows():
+    assert appending_day(DAY, ("FULL", ago(7 * 24 - 1)), IMPORTED) == []
+
+
+def test_a_day_before_the_last_full_import_is_not_appended():
+    reason = "is of a day before the last FULL import, which has brought all earlier data"
+    assert appending_day(DAY, ("FULL", ago(6 * 24))) == [f"{LOCATION} {reason}"]
+
+
+@pytest.mark.parametrize(("count", "refused"), [(31, False), (32, True)])
+def test_a_day_is_not_appended_if_the_tags_of_its_import_may_not_be_read(count, refused):
+    jobs = [("INCREMENTAL", ago(number * 24)) for number in range(count)]
+    reason = "is of a day before the last 31 imports, and may be imported already"
+    assert appending_day("2026-10-30", *jobs) == [f"{LOCATION} {reason}"] * refused
+    assert appending_day("2026-10-31", *jobs) == []
+
+
+@pytest.mark.parametrize("jobs", [[IMPORTED, LONG_AGO], [("FULL", ago(0))]])
+def test_a_person_may_append_a_day_on_purpose(jobs):
+    assert appending_day(DAY, *jobs, request={"exportDate": DAY}) == []
 
 
 def test_a_running_import_counts_as_the_last_import():

@@ -12,7 +12,7 @@ from functions.aws import READ_ATTEMPTS
 from functions.errors import ServiceUnavailable
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import outcomes, problems_of, report, skip_reason
-from tests.world import MOVIES, interactions
+from tests.world import MOVIES, PERSONALIZE, interactions
 
 MARKERS = {"interactions": "{date}/interactions.SUCCESS", "items": "{date}/items.SUCCESS"}
 DAY, NEXT_DAY = "2026-11-22", "2026-11-23"
@@ -280,31 +280,24 @@ def test_full_exports_whose_markers_come_together_are_each_imported():
         assert sources(pipeline) == [f"{DAY}/interactions.csv", f"{NEXT_DAY}/interactions.csv"]
 
 
-def test_a_file_that_is_added_to_an_appended_day_does_not_append_the_day_again():
-    days = MOVIES.with_datasets(
-        "interactions",
-        data_location="s3://exports/{date}/",
-        ready_marker="s3://exports/ready/{date}",
-        import_mode="INCREMENTAL",
-    )
-    event = {"bucket": "exports", "key": f"ready/{DAY}"}
-    with deployed("interactions") as pipeline:
-        pipeline.group = days.with_options(**WITH_TRIGGER)
-        for file in ("1.csv", "2.csv"):
-            pipeline.bucket.put(f"{DAY}/{file}", interactions())
-            pipeline.bucket.put(event["key"], b"")
-            start_on_export.handler({"stateMachineArn": pipeline.machine.arn, **event}, None)
+def test_an_export_that_is_written_again_is_not_appended_again():
+    with deployed("interactions", mode="INCREMENTAL") as pipeline:
+        for shift in (0, 1):
+            write(pipeline, "interactions", DAY, shift=shift)
+            marker_event(pipeline, "interactions", DAY)
             pipeline.sleep(6 * 3600)
-        assert sources(pipeline) == [f"{DAY}/"]
+        assert sources(pipeline) == [f"{DAY}/interactions.csv"]
         refused = next(run for run in executions(pipeline) if run.status == "FAILED")
-    assert problems_of(refused) == [
-        (
-            f"datasets.interactions: 1 of 2 objects at s3://exports/{DAY}/ are older than the last "
-            f"import of {DAY}, for example {DAY}/1.csv, and would be appended again; write new "
-            "rows to the location of a later day, or start a run with skipImport to train without "
-            "an import"
-        )
-    ]
+        (imported,) = pipeline.requests("CreateDatasetImportJob")
+        appended = pipeline.run(trigger=None, scheduledTime=None, scheduleArn=None, exportDate=DAY)
+    (problem,) = problems_of(refused)
+    assert problem == (
+        f"datasets.interactions: s3://exports/{DAY}/interactions.csv was imported by "
+        f"{PERSONALIZE}:dataset-import-job/{imported['jobName']}, and has changed since then, so "
+        "its rows would be appended twice; write new rows to the location of a later day, or "
+        f'append this export on purpose with the input {{"exportDate": "{DAY}"}}'
+    )
+    assert outcomes(appended)["interactions"] == "IMPORTED"
 
 
 def test_a_schedule_in_the_evening_does_not_replace_the_export_of_the_next_day():
