@@ -101,8 +101,8 @@ its detail type is `{detail_type}`. It is sent after every run, even with
 event.
 
 EventBridge and the functions may send an event twice. Compare `executionArn` to recognize the
-second event. An event has at most {max_bytes:,} bytes. If it would have more, texts other
-than `reason` are shortened or parts are left out, and `isComplete` is false.
+second event. An event has at most {max_bytes:,} bytes. If it would have more, the
+values of `failure` and `warnings` are shortened or parts are left out, and `isComplete` is false.
 
 This rule matches the runs of one pipeline that need a person:
 

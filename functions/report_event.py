@@ -5,7 +5,7 @@ its meaning. If one has to change, SCHEMA_VERSION becomes 2.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, TypedDict, cast
 
@@ -17,7 +17,7 @@ from .personalize.tags import BYTES
 from .report import ImportReport, RunReport, SolutionReport, run_of_document
 from .report_links import execution_url
 from .report_words import share_of_change
-from .texts import shortened_texts
+from .texts import shortened, shortened_texts
 from .workflow_settings import NotificationSettings, Settings, pipeline_name
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -336,22 +336,39 @@ def _seconds(job: Job | None, start: Literal["createdAt", "trialBeganAt"]) -> fl
 
 
 def _within_size_limit(detail: EventDetail) -> EventDetail:
-    """Return a detail that fits into an event. Shorten its texts, or else leave its parts out.
+    """Return a detail that fits into an event.
 
-    The reason stays as it is. It has at most MAX_REFUSAL_BYTES.
+    Its failures and warnings are shortened, or else its parts are left out. The reason and the ARNs
+    stay as they are.
     """
     shorter = detail
     for max_bytes in SHORTER_TEXTS:
         if detail_bytes(shorter) <= MAX_DETAIL_BYTES:
             return shorter
-        texts: Mapping[str, object] = {
-            key: shortened_texts(detail[key], max_bytes)
-            for key in ("imports", "solutions", "trials", "warnings")
+        parts = {
+            key: _with_short_failures(detail[key], max_bytes)
+            for key in ("imports", "solutions", "trials")
         }
-        shorter = cast("EventDetail", {**detail, **texts, "isComplete": False})
+        warnings = shortened_texts(detail["warnings"], max_bytes)
+        short_fields = {**parts, "warnings": warnings, "isComplete": False}
+        shorter = cast("EventDetail", {**detail, **short_fields})
     if detail_bytes(shorter) <= MAX_DETAIL_BYTES:
         return shorter
     return {**shorter, "imports": [], "solutions": [], "trials": [], "serving": []}
+
+
+def _with_short_failures(value: object, max_bytes: int) -> object:
+    """Return a JSON value in which each `failure` is shorter. ARNs stay as they are."""
+    if isinstance(value, list):
+        return [_with_short_failures(item, max_bytes) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: shortened(item, max_bytes)
+        if key == "failure" and item
+        else _with_short_failures(item, max_bytes)
+        for key, item in value.items()
+    }
 
 
 def detail_bytes(detail: EventDetail) -> int:

@@ -7,6 +7,7 @@ import pytest
 
 from functions.report import report_of
 from functions.report_event import MAX_DETAIL_BYTES, Sender, event_detail, sender_of
+from functions.texts import json_bytes
 from tests.functions.samples import (
     CAMPAIGN,
     EXECUTION,
@@ -389,11 +390,14 @@ def many_campaigns(count, failure):
     )
 
 
-def test_an_event_that_would_be_too_large_has_shorter_texts():
-    detail = detail_of(many_campaigns(200, "f" * 900))
+@pytest.mark.parametrize(("count", "text_bytes"), [(200, 500), (400, 120), (600, 40)])
+def test_an_event_that_would_be_too_large_has_shorter_texts(count, text_bytes):
+    detail = detail_of(many_campaigns(count, "f" * 900))
     assert len(json.dumps(detail)) <= MAX_DETAIL_BYTES
     assert detail["isComplete"] is False
-    assert len(detail["solutions"][0]["campaigns"]) == 200
+    campaigns = detail["solutions"][0]["campaigns"]
+    assert len(campaigns) == count
+    assert json_bytes(campaigns[-1]["failure"]) == text_bytes
     assert detail["solutions"][0]["campaigns"][0]["campaignArn"] == f"{CAMPAIGN}-0"
 
 
