@@ -17,7 +17,7 @@ from .personalize.tags import BYTES
 from .report import ImportReport, RunReport, SolutionReport, run_of_document
 from .report_links import execution_url
 from .report_words import share_of_change
-from .texts import shortened, shortened_texts
+from .texts import shortened_texts
 from .workflow_settings import NotificationSettings, Settings, pipeline_name
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -345,30 +345,14 @@ def _within_size_limit(detail: EventDetail) -> EventDetail:
     for max_bytes in SHORTER_TEXTS:
         if detail_bytes(shorter) <= MAX_DETAIL_BYTES:
             return shorter
-        parts = {
-            key: _with_short_failures(detail[key], max_bytes)
-            for key in ("imports", "solutions", "trials")
+        texts = {
+            key: shortened_texts(detail[key], max_bytes)
+            for key in ("imports", "solutions", "trials", "warnings")
         }
-        warnings = shortened_texts(detail["warnings"], max_bytes)
-        short_fields = {**parts, "warnings": warnings, "isComplete": False}
-        shorter = cast("EventDetail", {**detail, **short_fields})
+        shorter = cast("EventDetail", {**detail, **texts, "isComplete": False})
     if detail_bytes(shorter) <= MAX_DETAIL_BYTES:
         return shorter
     return {**shorter, "imports": [], "solutions": [], "trials": [], "serving": []}
-
-
-def _with_short_failures(value: object, max_bytes: int) -> object:
-    """Return a JSON value in which each `failure` is shorter. ARNs stay as they are."""
-    if isinstance(value, list):
-        return [_with_short_failures(item, max_bytes) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: shortened(item, max_bytes)
-        if key == "failure" and item
-        else _with_short_failures(item, max_bytes)
-        for key, item in value.items()
-    }
 
 
 def detail_bytes(detail: EventDetail) -> int:

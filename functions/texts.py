@@ -9,6 +9,7 @@ from the limits in this module.
 import functools
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, takewhile
 from typing import TypeVar, cast
@@ -28,6 +29,8 @@ MAX_REFUSAL_BYTES = 16_000
 """The most bytes of the message of RunRefused, which lists everything that is wrong with a run."""
 KEPT = ("settings",)
 """The keys whose values are not shortened. The settings are as they were deployed."""
+ARN = re.compile(r"arn:\S{1,252}")
+"""An ARN of Personalize has at most 256 characters."""
 
 logger = logging.getLogger("retraining")
 
@@ -97,9 +100,12 @@ def shortened_list(
 
 
 def shortened_texts(value: object, max_bytes: int) -> object:
-    """Return a JSON value with shorter texts. Lists of texts are shortened as well."""
+    """Return a JSON value with shorter texts. Lists of texts are shortened as well.
+
+    An ARN is not a text. `components/sizes.py` counts ARNs separately.
+    """
     if isinstance(value, str):
-        return shortened(value, max_bytes)
+        return value if ARN.fullmatch(value) else shortened(value, max_bytes)
     if isinstance(value, dict):
         return {
             key: inner if key in KEPT else shortened_texts(inner, max_bytes)

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine.steps import STEPS
 from functions.errors import NameTaken, RunRefused
-from functions.texts import json_bytes, shortened, shortened_list, with_short_texts
+from functions.texts import (
+    json_bytes,
+    shortened,
+    shortened_list,
+    shortened_texts,
+    with_short_texts,
+)
 
 OTHERS = {"report_outcome", *CALLED_BY_EVENTS}
 """The steps whose results are no part of the document. `functions/report.py` shortens reports."""
@@ -75,6 +81,16 @@ def test_the_texts_of_a_result_are_cut_but_not_its_settings():
     assert short["job"] == {**result["job"], "failure": shortened("x" * 600)}
     assert short["warnings"] == [*["y" * 400] * 19, "… and 81 more"]
     assert (short["durations"], short["empty"]) == ([1, 2], [])
+
+
+def test_an_arn_is_not_cut():
+    arn = f"arn:aws-us-gov:personalize:us-gov-west-1:123456789012:solution/{'x' * 63}/12345678"
+    assert shortened_texts({"arn": arn, "failure": f"{arn} is bad"}, 120) == {
+        "arn": arn,
+        "failure": shortened(f"{arn} is bad", 120),
+    }
+    long = f"arn:{'x' * 1000}"
+    assert shortened_texts([long], 120) != [long], "no ARN is that long"
 
 
 def test_the_settings_of_a_large_pipeline_have_a_lower_limit():
