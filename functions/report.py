@@ -352,7 +352,7 @@ def _lines(report: RunReport, *, with_metrics: bool = True) -> Iterator[str]:
     reason = f": {report['reason']}" if report["reason"] else ""
     yield f"Retraining run {report['runId']}: {report['status']}{reason}"
     for trial in report["trials"]:
-        yield f"  {trial_line(trial)}"
+        yield f"  {one_line(trial_line(trial))}"
     for dataset in report["imports"]:
         yield _line(1, f"import of {dataset['type']}", dataset["outcome"], dataset["failure"])
     for solution in report["solutions"]:

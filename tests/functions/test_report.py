@@ -180,8 +180,11 @@ def test_the_text_of_a_refused_run_with_the_longest_reason_begins_with_the_reaso
 
 def test_a_failure_of_several_lines_is_one_line_of_the_text():
     failure = "too few users\r\n\n  arn: DEPLOYED"
-    report = report_of(finished(solutions=[solution_result(version=job(failure=failure))]))
-    assert f"  {SOLUTION}: FAILED: too few users arn: DEPLOYED" in report["text"].splitlines()
+    solutions = [solution_result(version=job(failure=failure))]
+    trial = campaign_result(error={"Error": "E", "Cause": failure}, outcome="FAILED")
+    lines = report_of(finished(solutions=solutions, trials=[trial]))["text"].splitlines()
+    assert f"  {SOLUTION}: FAILED: too few users arn: DEPLOYED" in lines
+    assert f"  trial at {CAMPAIGN}: FAILED: E: too few users arn: DEPLOYED" in lines
 
 
 def test_a_text_that_is_too_long_begins_with_the_worst_outcomes():
