@@ -49,7 +49,8 @@ terminal or `--yes`.
 | 0 | the command did what it was asked for |
 | 1 | it did not: a run failed, a check found a problem, or you answered no |
 | 2 | the command cannot be used like this: arguments, config, credentials, or no such pipeline |
-| 130 | Ctrl-C |
+| 130 | Ctrl-C. AWS goes on with what it was asked for |
+| 141 | nobody reads the output to its end, as in `retrain history \\| head -1` |
 
 An error is one line, which also says what to do. A run that was rejected, rolled back or skipped
 has not failed, so its exit code is 0. With `--json`, the result has its outcome.

@@ -1,16 +1,10 @@
 """Runs the command line: `python -m retrain`."""
 
-from __future__ import annotations
-
-import io
-import platform
 import signal
 import sys
 import warnings
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from types import FrameType
+from io import TextIOWrapper
+from types import FrameType
 
 EXIT_UNUSABLE = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -21,20 +15,24 @@ def main() -> None:
     for number in SIGNALS:
         signal.signal(number, _exit)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, TextIOWrapper):
             # A terminal that is not UTF-8 shows a question mark for a character that it lacks.
             stream.reconfigure(errors="replace")
     try:
-        # Imported after the signals are handled, because the import takes a while.
+        # Imported after the signals are handled, because an import takes a while.
         from retrain import cli  # noqa: PLC0415
     except ImportError as error:
+        import platform  # noqa: PLC0415
+
         python = f"{sys.executable} (Python {platform.python_version()})"
         sys.stderr.write(
             f"{python} cannot run retrain: {error}; run `make demo` once, which installs "
             "everything into .venv, and then use .venv/bin/retrain\n"
         )
         sys.exit(EXIT_UNUSABLE)
-    sys.exit(cli.main(sys.argv[1:]))
+    exit_code = cli.main(sys.argv[1:])
+    _ignore_signals()  # the command is done, and a signal while Python ends would hide its code
+    sys.exit(exit_code)
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:
@@ -44,9 +42,14 @@ def _exit(number: int, _frame: FrameType | None) -> None:
     about the coroutines that an interrupted deployment leaves behind.
     """
     warnings.simplefilter("ignore")
-    for ignored in SIGNALS:
-        signal.signal(ignored, signal.SIG_IGN)
+    _ignore_signals()
     sys.exit(128 + number)
+
+
+def _ignore_signals() -> None:
+    """Ignore all further signals."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

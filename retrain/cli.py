@@ -1,6 +1,10 @@
 """The command line: its commands, and how their errors become a line and an exit code."""
 
+import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
 
 import typer
 
@@ -19,6 +23,7 @@ from retrain.commands.test_alarm import test_alarm
 from retrain.commands.watch import watch
 from retrain.operator.errors import (
     AWS_ERRORS,
+    EXIT_CLOSED_OUTPUT,
     EXIT_FAILED,
     EXIT_UNUSABLE,
     OperatorError,
@@ -59,7 +64,26 @@ def main(arguments: Sequence[str]) -> int:
 
     A mistake in the arguments is a message of one line, and so is every error that a command
     expects. Without arguments, print the help.
+
+    Raises SystemExit after a signal.
     """
+    try:
+        exit_code = _run(arguments)
+    except SystemExit as ended:
+        if ended.code != EXIT_FAILED:
+            _print_interruption(arguments)
+            raise
+        # Typer and Rich end the program like this if nobody reads the output.
+        exit_code = EXIT_CLOSED_OUTPUT
+    except BrokenPipeError:  # nobody reads the error message
+        exit_code = EXIT_CLOSED_OUTPUT
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        exit_code = _flush(stream) or exit_code
+    return exit_code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run a command. Print the errors that commands expect, and return the exit code."""
     try:
         exit_code: int | None = app(
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
@@ -75,10 +99,41 @@ def main(arguments: Sequence[str]) -> int:
         return _print_error(error)
     except AWS_ERRORS as error:
         return _print_error(aws_error(error))
-    except OSError as error:  # the output cannot be written
-        typer.echo(f"{error}; check where the output goes", err=True)
-        return EXIT_FAILED
+    except OSError as error:
+        return _print_output_error(error)
     return EXIT_UNUSABLE if not arguments else exit_code or 0
+
+
+def _flush(stream: TextIO) -> int:
+    """Write what a stream has buffered. Return 0, or the exit code if it cannot be written.
+
+    Then the rest is thrown away. Otherwise Python would try again at its end, and complain.
+    """
+    try:
+        stream.flush()
+    except OSError as error:
+        with Path(os.devnull).open("wb") as devnull:
+            os.dup2(devnull.fileno(), stream.fileno())
+        if isinstance(error, BrokenPipeError):
+            return EXIT_CLOSED_OUTPUT
+        return _print_output_error(error)
+    return 0
+
+
+def _print_output_error(error: OSError) -> int:
+    """Print why the output cannot be written. Return the exit code."""
+    typer.echo(f"{error}; check where the output goes", err=True)
+    return EXIT_FAILED
+
+
+def _print_interruption(arguments: Sequence[str]) -> None:
+    """Print that a signal has ended the command, below the ^C that a terminal shows."""
+    is_local = any(
+        command.__name__ in arguments[:1] for command in COMMANDS[options.LOCAL_COMMANDS]
+    )
+    rest = "" if is_local else "; AWS goes on with what it was asked for"
+    start = "\n" if sys.stderr.isatty() else ""
+    typer.echo(f"{start}interrupted{rest}", err=True)
 
 
 @app.callback()

@@ -15,6 +15,8 @@ EXIT_UNUSABLE = 2
 """The command cannot be used like this: its arguments, the config or the credentials are wrong."""
 EXIT_INTERRUPTED = 130
 """The code with which a shell reports Ctrl-C."""
+EXIT_CLOSED_OUTPUT = 141
+"""The code with which a shell reports a program whose output nobody reads any more (SIGPIPE)."""
 
 AWS_ERRORS = (exceptions.BotoCoreError, exceptions.ClientError)
 """The base classes of the errors that boto3 raises."""

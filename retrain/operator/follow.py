@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from retrain.operator.runs import Execution
     from retrain.operator.target import Target
+    from retrain.operator.watch_screen import Screen
 
 POLL_SECONDS = 5
 """A job is noticed as soon as the workflow notices it. Both requests are free of charge."""
@@ -51,29 +52,38 @@ def follow(target: Target, execution: Execution, console: Console | None) -> Fol
     Without a console nothing is shown. While AWS does not respond, the requests are repeated.
     Raises OperatorError if AWS refuses a request, for example because the credentials expire.
     """
-    client, progress = target.access.step_functions, RunProgress()
-    last_event = 0
-    with screen_for(console, execution) as screen, left_by_signal() as left:
-        while True:
-            try:
-                # The status is read first, so that no event is missed when the execution ends.
-                described = describe(client, execution.arn)
-                for event in events_after(client, execution.arn, last_event):
-                    progress.read(event)
-                    last_event = event["id"]
-            except NO_RESPONSE_ERRORS as error:
-                screen.note(f"{aws_error(error)}; trying again")
-            except AWS_ERRORS as error:
-                raise OperatorError(
-                    f"{aws_error(error)}; the run goes on: "
-                    f"`{target.command('watch', '--run', execution.name)}` shows it again"
-                ) from error
-            else:
-                screen.show(progress, now())
-                if described["status"] != "RUNNING":
-                    return Followed(progress, described)
-            if left.wait(POLL_SECONDS):
-                return Followed(progress, None)
+    progress = RunProgress()
+    with screen_for(console, execution) as screen, exit_by_signal():
+        try:
+            return Followed(progress, _described_at_end(target, execution, progress, screen))
+        except SystemExit:
+            return Followed(progress, None)
+
+
+def _described_at_end(
+    target: Target, execution: Execution, progress: RunProgress, screen: Screen
+) -> DescribeExecutionOutputTypeDef:
+    """Show what a run does until it ends. Return the execution after its end."""
+    client, last_event = target.access.step_functions, 0
+    while True:
+        try:
+            # The status is read first, so that no event is missed when the execution ends.
+            described = describe(client, execution.arn)
+            for event in events_after(client, execution.arn, last_event):
+                progress.read(event)
+                last_event = event["id"]
+        except NO_RESPONSE_ERRORS as error:
+            screen.note(f"{aws_error(error)}; trying again")
+        except AWS_ERRORS as error:
+            raise OperatorError(
+                f"{aws_error(error)}; the run goes on: "
+                f"`{target.command('watch', '--run', execution.name)}` shows it again"
+            ) from error
+        else:
+            screen.show(progress, now())
+            if described["status"] != "RUNNING":
+                return described
+        time.sleep(POLL_SECONDS)
 
 
 def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEventTypeDef]:
@@ -96,19 +106,16 @@ def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEv
 
 
 @contextmanager
-def left_by_signal() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets. The second one interrupts at once."""
-    left = threading.Event()
+def exit_by_signal() -> Iterator[None]:
+    """Raise SystemExit at Ctrl-C and SIGTERM, also while a request waits for its response."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
-        if left.is_set():
-            sys.exit(128 + number)  # as `retrain/__main__.py` does
-        left.set()
+        sys.exit(128 + number)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     handlers = {number: signal.signal(number, leave) for number in numbers}
     try:
-        yield left
+        yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -19,6 +19,7 @@ import retrain.__main__
 from emulator.personalize.tables import REQUIRED_FIELDS
 from retrain import cli
 from retrain.commands import emulator_libraries
+from retrain.operator.output import print_json, print_result
 from retrain.rehearsal import emulate, rehearse
 from retrain.rehearsal.data.data_sets import TYPES
 from retrain.rehearsal.scenarios import Name
@@ -137,6 +138,37 @@ def test_output_that_cannot_be_written_is_one_line(monkeypatch, capsys):
     )
 
 
+@pytest.fixture
+def closed_output():
+    """Return the stream of an output that nobody reads any more, as that of `retrain | head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        yield stream
+
+
+@pytest.mark.parametrize("write", [print_result, print_json])
+def test_an_output_that_nobody_reads_any_more_is_no_error(capfd, closed_output, monkeypatch, write):
+    monkeypatch.setattr(sys, "stdout", closed_output)
+    monkeypatch.setattr(cli, "app", lambda *_, **__: write("movies"))
+    assert cli.main(["history"]) == 141, "as if the signal SIGPIPE had ended the command"
+    closed_output.write("more")
+    closed_output.flush()
+    assert capfd.readouterr().err == "", "head tells nobody that it has read enough"
+
+
+def test_help_that_nobody_reads_any_more_is_no_error(closed_output):
+    completed = subprocess.run(
+        [sys.executable, "-m", "retrain", "--help"],
+        cwd=ROOT,
+        stdout=closed_output,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (completed.returncode, completed.stderr) == (141, "")
+
+
 @pytest.mark.parametrize("width", ["80", "100"])
 def test_the_help_of_rehearse_names_every_scenario_and_required_column(monkeypatch, width):
     monkeypatch.setenv("COLUMNS", width)
@@ -213,10 +245,14 @@ def test_a_terminal_that_is_not_utf8_shows_a_question_mark(monkeypatch):
 
 @pytest.mark.usefixtures("restored_signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_command_line_and_further_signals_are_ignored(monkeypatch, number, code):
+def test_a_signal_ends_the_command_line_and_further_signals_are_ignored(
+    monkeypatch, capsys, number, code
+):
     monkeypatch.setattr(cli, "app", lambda *_, **__: signal.raise_signal(number))
+    monkeypatch.setattr(sys, "argv", ["retrain", "start"])
     with pytest.raises(SystemExit) as caught:
         retrain.__main__.main()
     assert caught.value.code == code
+    assert capsys.readouterr().err == "interrupted; AWS goes on with what it was asked for\n"
     assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
     warnings.warn("a coroutine was never awaited", RuntimeWarning, stacklevel=1)  # it is ignored
