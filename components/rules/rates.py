@@ -173,7 +173,8 @@ def next_firing(text: str, after: datetime) -> datetime | None:
         (local_time,) = cron.get_next(local_time)
         if local_time is not None:
             firing = local_time.replace(tzinfo=after.tzinfo)
-            if _is_real_time(firing):
+            # In the hour that the clocks repeat, the firing may have been an hour ago.
+            if _is_real_time(firing) and firing.astimezone(UTC) > after.astimezone(UTC):
                 return firing
     return None
 

@@ -136,3 +136,9 @@ def test_a_cron_fires_next_in_its_time_zone(cron, after, firing):
     zone = ZoneInfo("Europe/Berlin")
     found = rates.next_firing(cron, datetime.fromisoformat(after).replace(tzinfo=zone))
     assert found == (None if firing is None else datetime.fromisoformat(firing).astimezone(UTC))
+
+
+def test_a_time_that_the_clocks_repeat_fires_once():
+    second_time = datetime(2026, 10, 25, 2, 15, tzinfo=ZoneInfo("Europe/Berlin"), fold=1)
+    found = rates.next_firing("cron(30 2 * * ? *)", second_time)
+    assert found == datetime(2026, 10, 26, 1, 30, tzinfo=UTC), "02:30 was 45 minutes ago"
