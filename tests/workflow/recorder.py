@@ -285,12 +285,16 @@ def is_of_this_run(version: Mapping[str, object]) -> bool:
 
 def event_of(execution: Execution) -> Mapping[str, object]:
     """Return EventBridge's event of an ended execution. Times are milliseconds since 1970."""
-    ended = round(execution.events[-1]["timestamp"].timestamp() * 1000)
+    started, ended = (
+        round(event["timestamp"].timestamp() * 1000)
+        for event in (execution.events[0], execution.events[-1])
+    )
     return {
         "source": "aws.states",
         "detail": {
             "executionArn": execution.arn,
             "status": execution.status,
+            "startDate": started,
             "stopDate": ended,
         },
     }
