@@ -136,9 +136,9 @@ def test_an_update_and_a_trial_go_on(account, capsys):
                 "stop it"
             ),
             (
-                "movies/00000002 is on trial on home-page: an execution that starts now by "
-                "itself probes it, and keeps it or rolls back; if it is stopped too, the next "
-                "run does that"
+                "movies/00000002 is on trial on home-page: an execution starts now that probes it, "
+                "and keeps it or rolls back; if you stop that execution too, the next run does "
+                "this"
             ),
         ],
     )
