@@ -181,7 +181,7 @@ DIGEST_OF_NO_IMPORTS = "e3b0c44298fc1c149afbf4c8-00000000"
         ({"retraining-digest": "unknown"}, NO_IMPORTS, []),
         ({"retraining-digest": DIGEST_OF_NO_IMPORTS}, NO_IMPORTS, []),
         ({"retraining-digest": f"{'0' * 24}-{'0' * 8}"}, NO_IMPORTS, ["the tag of the version"]),
-        ({"retraining-mixed": "true"}, NO_IMPORTS, ["an import ended while"]),
+        ({"retraining-mixed": "true"}, NO_IMPORTS, ["an import ended during"]),
         (
             {"retraining-digest": f"{'0' * 24}-{'0' * 8}"},
             GroupImports({}, is_complete=False),
