@@ -361,13 +361,14 @@ def _checked_home(
     Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
     account of the credentials and the region of the provider.
     """
+    stack = pulumi.get_stack()
 
     def check(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
         raise_if_any_problem(map(str, problems(known_args, today=today)), name)
         raise_if_any_problem(map(str, sizes.problems(known_args)), name)
         arn = parse_arn(str(known_args.solutions[0].solution_arn))
         assert arn is not None, "problems() has checked that it is an ARN"
-        raise_if_any_problem(_caller_problems(arn.home, account, region), name)
+        raise_if_any_problem(_caller_problems(arn.home, account, region, stack), name)
         return arn.home
 
     checked_home = pulumi.Output.all(
@@ -380,7 +381,7 @@ def _checked_home(
     return pulumi.Output.unsecret(checked_home)
 
 
-def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
+def _caller_problems(home: Home, account: str, region: str, stack: str) -> Iterator[str]:
     """Yield a message if the ARNs are not in this account, and one if not in this region."""
     if account != home.account:
         yield (
@@ -392,5 +393,5 @@ def _caller_problems(home: Home, account: str, region: str) -> Iterator[str]:
     if region != home.region:
         yield (
             f"region: the ARNs are in {home.region!r}, but the AWS provider uses {region!r}; "
-            f"run 'pulumi config set aws:region {home.region}'"
+            f"run 'pulumi config set aws:region {home.region} -s {stack}'"
         )

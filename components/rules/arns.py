@@ -231,7 +231,7 @@ def _home_problems(
     if region not in (None, home.region):
         message = (
             f"is in region {home.region}, but the stack's aws:region is {region}; correct the ARN, "
-            f"or run pulumi config set aws:region {home.region}"
+            f"or set aws:region to {home.region} in the stack's file"
         )
         yield Problem(key, message, typical.setting.text)
     for setting, arn in parsed:

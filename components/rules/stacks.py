@@ -34,7 +34,7 @@ def problems(
             f"has {len(stack)} characters; at most {LONGEST_STACK_NAME}, because the names of "
             f"roles and functions have at most {MAX_ROLE_NAME_CHARACTERS}: {NAME_PREFIX}<stack>, "
             f"the name of a step, and {RANDOM_SUFFIX_CHARACTERS} that Pulumi adds; choose a "
-            "shorter name with pulumi stack rename"
+            f"shorter name with pulumi stack rename <name> -s {stack}"
         )
         yield Problem("stack", message, stack)
     stack_region = config.get("aws:region")
@@ -42,7 +42,7 @@ def problems(
         region = next(iter(regions)) if len(regions) == 1 else "<the region of the ARNs>"
         message = (
             "missing; without it the region depends on the shell that runs Pulumi; "
-            f"run pulumi config set aws:region {region}"
+            f"run pulumi config set aws:region {region} -s {stack}"
         )
         yield Problem("aws:region", message)
     elif not arns.REGION_PATTERN.fullmatch(stack_region):

@@ -8,7 +8,7 @@ import pytest
 
 from components import InvalidPipelineError, NotificationsArgs, RetrainingPipeline
 from tests.components.documents import FUNCTION, ROLE, TOPIC
-from tests.components.recording import STACK_TYPE, run
+from tests.components.recording import STACK, STACK_TYPE, run
 from tests.components.sample import EMAIL, NAME, complete, minimal
 
 SLOW = 0.5
@@ -123,7 +123,7 @@ def test_the_preview_refuses_a_provider_in_another_region():
     assert error_of(minimal, preview=True, region="us-east-1") == (
         "1 problem in the retraining pipeline 'retraining-dev':\n"
         "  region: the ARNs are in 'eu-west-1', but the AWS provider uses 'us-east-1'; "
-        "run 'pulumi config set aws:region eu-west-1'"
+        f"run 'pulumi config set aws:region eu-west-1 -s {STACK}'"
     )
 
 

@@ -118,7 +118,7 @@ def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(plugin, pr
         shop.up()
     assert """\
       region: the ARNs are in 'eu-west-1', but the AWS provider uses 'us-east-1'; \
-run 'pulumi config set aws:region eu-west-1'
+run 'pulumi config set aws:region eu-west-1 -s dev'
 """ in str(failed.value)
     types = [resource["type"] for resource in shop.state()]
     assert [name for name in types if name.startswith("aws:")] == []

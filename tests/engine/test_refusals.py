@@ -21,7 +21,7 @@ ACCOUNT = (
 )
 REGION = (
     "region: the ARNs are in 'eu-central-1', but the AWS provider uses 'eu-west-1'; "
-    "run 'pulumi config set aws:region eu-central-1'"
+    "run 'pulumi config set aws:region eu-central-1 -s dev'"
 )
 PROJECT = "name: refusals\nruntime:\n  name: python\n  options:\n    virtualenv: .venv\n"
 PROGRAM = """\

@@ -168,7 +168,7 @@ def test_another_region_is_refused_as_in_a_python_program(plugin):
         == f"""{ERROR}\
 1 problem in the retraining pipeline 'movies':
   region: the ARNs are in 'eu-west-1', but the AWS provider uses 'us-east-1'; \
-run 'pulumi config set aws:region eu-west-1'"""
+run 'pulumi config set aws:region eu-west-1 -s {STACK}'"""
     )
 
 

@@ -238,5 +238,5 @@ def test_the_account_is_that_of_the_arns_in_the_region_of_the_stack():
 def test_the_region_of_the_stack_must_be_the_region_of_the_arns():
     assert error_of(changed({}), region="us-east-1") == one_problem(
         f"{FIRST}: '{INTERACTIONS}' is in region {REGION}, but the stack's aws:region is "
-        "us-east-1; correct the ARN, or run pulumi config set aws:region eu-west-1"
+        "us-east-1; correct the ARN, or set aws:region to eu-west-1 in the stack's file"
     )

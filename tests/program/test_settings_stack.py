@@ -15,7 +15,7 @@ NO_REGION = (
 TOO_LONG = (
     "at most 19, because the names of roles and functions have at most 64: "
     "retraining-<stack>, the name of a step, and 8 that Pulumi adds; "
-    "choose a shorter name with pulumi stack rename"
+    "choose a shorter name with pulumi stack rename <name> -s "
 )
 
 
@@ -35,7 +35,7 @@ def test_a_missing_region_is_refused_even_if_the_shell_has_a_region(config, monk
     monkeypatch.setenv("AWS_REGION", REGION)
     assert error_lines(config) == [
         "1 problem in the configuration of stack dev:",
-        f"{NO_REGION}{REGION}",
+        f"{NO_REGION}{REGION} -s dev",
     ]
 
 
@@ -45,7 +45,7 @@ def test_the_region_in_the_message_comes_from_the_arns_that_have_one():
         "solutions[0].campaigns[0].campaignArn": "?",
     }
     _, region, campaign = error_lines(without_region(texts(changes)))
-    assert region == f"{NO_REGION}{REGION}"
+    assert region == f"{NO_REGION}{REGION} -s dev"
     assert campaign.startswith(
         f"{PROJECT}:solutions[0].campaigns[0].campaignArn: '?' is not an ARN"
     )
@@ -54,7 +54,7 @@ def test_the_region_in_the_message_comes_from_the_arns_that_have_one():
 def test_the_message_names_no_region_if_the_arns_have_several():
     key = "arn:aws:kms:us-east-1:123456789012:key/1234"
     assert error_lines(without_region(texts({"kmsKeyArn": key})))[1:] == [
-        f"{NO_REGION}<the region of the ARNs>",
+        f"{NO_REGION}<the region of the ARNs> -s dev",
         (
             f"{PROJECT}:kmsKeyArn: '{key}' is in region us-east-1, but "
             f"datasets.interactions.datasetArn is in region {REGION}; correct one of the ARNs, "
@@ -101,7 +101,7 @@ def test_the_namespaces_of_pulumi_are_accepted_even_if_the_project_has_a_similar
 
 def test_a_stack_with_a_long_name_is_refused():
     assert error_lines(texts({}), stack="movies-production-eu")[1:] == [
-        f"stack: 'movies-production-eu' has 20 characters; {TOO_LONG}"
+        f"stack: 'movies-production-eu' has 20 characters; {TOO_LONG}movies-production-eu"
     ]
     settings.parse_stack(PROJECT, "movies-productioneu", texts({}))
 
@@ -116,8 +116,8 @@ def test_problems_of_the_stack_and_of_its_settings_are_reported_together():
     config = without_region(texts({"paused": "no"}))
     config["personalise-retraining:timezone"] = "UTC"
     assert error_lines(config, stack="x" * 25)[1:] == [
-        f"{NO_REGION}{REGION}",
+        f"{NO_REGION}{REGION} -s {'x' * 25}",
         f"personalise-retraining:timezone: unknown; did you mean {PROJECT}:timezone?",
         f"{PROJECT}:paused: 'no' is text; expected true or false",
-        f"stack: '{'x' * 25}' has 25 characters; {TOO_LONG}",
+        f"stack: '{'x' * 25}' has 25 characters; {TOO_LONG}{'x' * 25}",
     ]
