@@ -77,8 +77,8 @@ def _alarm_name(target: Target) -> str:
     alarms = client.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
     if not alarms:
         raise OperatorError(
-            f"there is no alarm whose name begins with {prefix}; deploy this release with `pulumi "
-            "up`"
+            f"there is no alarm whose name begins with {prefix}; deploy this release with "
+            f"`{target.deploy_command}`"
         )
     return str(alarms[0]["AlarmName"])
 
@@ -89,7 +89,7 @@ def _topic_arn(target: Target) -> str:
     if notifications is None:
         raise OperatorError(
             f"{target.name} was deployed by a release without messages; deploy this release with "
-            "`pulumi up`"
+            f"`{target.deploy_command}`"
         )
     return notifications["topicArn"]
 

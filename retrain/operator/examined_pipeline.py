@@ -12,6 +12,7 @@ from components.rules.arns import parse_arn
 from components.workflow_settings import workflow_settings
 from retrain.operator import pulumi_cli
 from retrain.operator.errors import OperatorError
+from retrain.operator.pulumi_cli import StackNotCreatedError, create_command, deploy_command
 from retrain.operator.stack_config import read_args, stack_file_of
 from retrain.operator.target import find_target
 
@@ -48,6 +49,8 @@ class ExaminedPipeline:
     """The deployed pipeline, or None if it was not found."""
     why_not_deployed: str | None
     """Why the deployed pipeline was not found, or None if it was found."""
+    is_created: bool = True
+    """False if the backend of the Pulumi CLI does not know the stack yet."""
 
     @property
     def home(self) -> Home:
@@ -64,6 +67,13 @@ class ExaminedPipeline:
         deployed = cast("dict[str, object]", self.target.settings)
         settings = cast("dict[str, object]", self.settings)
         return any(deployed.get(key) != settings.get(key) for key in COMPARED_SETTINGS)
+
+    @property
+    def deploy_command(self) -> str:
+        """The command that deploys the pipeline, and creates its stack if there is none yet."""
+        if self.stack is None:
+            return "pulumi up"
+        return deploy_command(self.stack) if self.is_created else create_command(self.stack)
 
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""
@@ -89,7 +99,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
             "--region out"
         )
     access = access.in_region(region)
-    target, why_not_deployed = _find_deployed(stack, access)
+    target, error = _find_deployed(stack, access)
     return ExaminedPipeline(
         settings=_settings_of(args, target),
         access=access,
@@ -97,7 +107,8 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
         stack=stack,
         args=args,
         target=target,
-        why_not_deployed=why_not_deployed,
+        why_not_deployed=str(error) if error else None,
+        is_created=not isinstance(error, StackNotCreatedError),
     )
 
 
@@ -117,12 +128,12 @@ def _deployed_pipeline(
     )
 
 
-def _find_deployed(stack: str, access: Access) -> tuple[Target | None, str | None]:
-    """Return the deployed pipeline of a stack, or the reason why there is none."""
+def _find_deployed(stack: str, access: Access) -> tuple[Target | None, OperatorError | None]:
+    """Return the deployed pipeline of a stack, or the error that says why there is none."""
     try:
         return find_target(stack, None, access), None
     except OperatorError as error:
-        return None, str(error)
+        return None, error
 
 
 def _settings_of(args: RetrainingPipelineArgs, target: Target | None) -> Settings:

@@ -107,7 +107,7 @@ def _notes(pipeline: ExaminedPipeline, document: PlanDocument) -> Iterator[str]:
     elif pipeline.has_other_settings:
         yield (
             f"The deployed pipeline has other settings than {pipeline.source}. "
-            f"`pulumi up --stack {pipeline.stack}` deploys these."
+            f"`{pipeline.deploy_command}` deploys these."
         )
     if document["outcome"] != "REFUSED" and not document["hasOwnJobs"]:
         yield (
@@ -135,4 +135,4 @@ def _print_screen(pipeline: ExaminedPipeline, document: PlanDocument, notes: lis
     elif pipeline.target:
         print_message(f"next: `{pipeline.command('start')}` starts a run")
     else:
-        print_message(f"next: `pulumi up --stack {pipeline.stack}` deploys the pipeline")
+        print_message(f"next: `{pipeline.deploy_command}` deploys the pipeline")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from retrain.operator.errors import OperatorError, one_line
+from retrain.stack_files import missing_file_message, stack_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +22,30 @@ CLI_SECONDS = 120
 WITHOUT_CLI = "or name the state machine with --state-machine-arn"
 ERROR_PREFIX = "error: "
 """The beginning of the line with which the CLI says why it failed."""
+UNKNOWN_STACK = "no stack named"
+"""The beginning of the reason of the CLI if its backend has no such stack."""
+NOT_LOGGED_IN = "PULUMI_ACCESS_TOKEN must be set"
+"""The beginning of the reason of the CLI if nobody has logged in."""
 
 
-def stack_outputs(stack: str, project_dir: Path = PROJECT_DIR) -> Mapping[str, object]:
+class StackNotCreatedError(OperatorError):
+    """A stack has a file, but the backend of the Pulumi CLI does not know the stack."""
+
+
+def deploy_command(stack: str) -> str:
+    """Return the command that deploys a stack."""
+    return f"pulumi up --stack {stack}"
+
+
+def create_command(stack: str) -> str:
+    """Return the command that creates a stack and deploys it."""
+    return f"pulumi stack init {stack} && {deploy_command(stack)}"
+
+
+def stack_outputs(stack: str) -> Mapping[str, object]:
     """Return the outputs of a stack. They are empty if the stack is not deployed."""
     return cast(
-        "Mapping[str, object]", json.loads(_run("stack", "output", stack=stack, cwd=project_dir))
+        "Mapping[str, object]", json.loads(_run("stack", "output", stack=stack, cwd=PROJECT_DIR))
     )
 
 
@@ -52,16 +72,34 @@ def _run(*command: str, stack: str, cwd: Path) -> str:
             check=True,
         )
     except subprocess.CalledProcessError as error:
-        raise OperatorError(
-            f"the Pulumi CLI cannot read stack {stack}: {_reason(error.stderr)}; check --stack "
-            f"and `pulumi whoami`, {WITHOUT_CLI}"
-        ) from error
+        raise _cli_error(stack, _reason(error.stderr), cwd) from error
     except subprocess.TimeoutExpired as error:
         raise OperatorError(
             f"the Pulumi CLI has not printed the outputs of stack {stack} within {CLI_SECONDS} "
             f"seconds; try again, {WITHOUT_CLI}"
         ) from error
     return completed.stdout
+
+
+def _cli_error(stack: str, reason: str, project_dir: Path) -> OperatorError:
+    """Return the error for the reason with which the CLI cannot read a stack."""
+    if reason.startswith(NOT_LOGGED_IN):
+        return OperatorError(
+            f"you are not logged in to Pulumi, so the outputs of stack {stack} cannot be read; log "
+            f"in with `pulumi login`, {WITHOUT_CLI}"
+        )
+    if not reason.startswith(UNKNOWN_STACK):
+        return OperatorError(
+            f"the Pulumi CLI cannot read stack {stack}: {reason}; check --stack and `pulumi "
+            f"whoami`, {WITHOUT_CLI}"
+        )
+    name = stack.rpartition("/")[2]  # a stack may be named with its organization and project
+    if not os.path.lexists(stack_file(project_dir, name)):
+        return OperatorError(missing_file_message(project_dir, name))
+    return StackNotCreatedError(
+        f"stack {stack} is not created yet, or it is in another backend than `pulumi whoami -v` "
+        f"prints; create and deploy it with `{create_command(stack)}`"
+    )
 
 
 def _reason(stderr: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -13,16 +12,13 @@ import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 import settings
 from retrain.operator.errors import OperatorError
+from retrain.stack_files import STACK_NAME, missing_file_message, stack_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from components.args import RetrainingPipelineArgs
-
-STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-"""The names that the Pulumi CLI accepts, without organization and project
-(https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
 
 
 def stack_file_of(project_dir: Path, stack: str) -> Path:
@@ -32,7 +28,7 @@ def stack_file_of(project_dir: Path, stack: str) -> Path:
             f"--stack {stack!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
             "and periods; choose another name, for example prod"
         )
-    return project_dir / f"Pulumi.{stack}.yaml"
+    return stack_file(project_dir, stack)
 
 
 def project_name(project_dir: Path) -> str:
@@ -57,7 +53,7 @@ def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
     """
     file = stack_file_of(project_dir, stack)
     if not os.path.lexists(file):
-        raise OperatorError(f"{file} does not exist; {_other_stacks(project_dir)}")
+        raise OperatorError(missing_file_message(project_dir, stack))
     if find_spec("ruamel.yaml") is None:
         return _read_plain_args(project_dir, file, stack)
     # Only these modules need the development requirements.
@@ -102,11 +98,3 @@ def _texts(config: Mapping[object, object]) -> dict[str, str]:
         str(key): value if isinstance(value, str) else json.dumps(value)
         for key, value in config.items()
     }
-
-
-def _other_stacks(project_dir: Path) -> str:
-    """Return what to do if a stack has no file."""
-    files = project_dir.glob("Pulumi.*.yaml")
-    names = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
-    adopt = "`retrain adopt` writes the file for a dataset group that exists"
-    return f"name one of {', '.join(names)} with --stack; {adopt}" if names else adopt

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 
 from retrain.operator.errors import OperatorError, code_of
-from retrain.operator.pulumi_cli import stack_outputs
+from retrain.operator.pulumi_cli import deploy_command, stack_outputs
 
 if TYPE_CHECKING:
     from functions.workflow_settings import Settings
@@ -23,7 +23,7 @@ MACHINE_ARN = re.compile(
 )
 KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
 """The keys that show that settings belong to a pipeline, and not to another program."""
-ARN_HINT = "`pulumi stack output state_machine_arn` prints it"
+ARN_HINT = "`pulumi stack output state_machine_arn --stack STACK` prints it"
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Target:
         place = ["--stack", self.stack] if self.stack else self._arn_options()
         return shlex.join(["retrain", *words, *place, *self.access.options()])
 
+    @property
+    def deploy_command(self) -> str:
+        """The command that deploys the pipeline."""
+        return deploy_command(self.stack) if self.stack else "pulumi up"
+
     def _arn_options(self) -> list[str]:
         """Return the option that names the state machine."""
         return ["--state-machine-arn", self.state_machine_arn]
@@ -69,8 +74,9 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
             "--region out"
         )
     access = access.in_region(region)
-    settings = _deployed_settings(access, arn, match["account"])
-    return Target(arn, settings, access, None if state_machine_arn else stack)
+    named_stack = None if state_machine_arn else stack
+    settings = _deployed_settings(access, arn, match["account"], named_stack)
+    return Target(arn, settings, access, named_stack)
 
 
 def _machine_arn_of(stack: str) -> str:
@@ -79,26 +85,26 @@ def _machine_arn_of(stack: str) -> str:
     if not isinstance(arn, str):
         raise OperatorError(
             f"stack {stack} has no output state_machine_arn, so it is not deployed; deploy it with "
-            f"`pulumi up --stack {stack}`, or name another stack with --stack"
+            f"`{deploy_command(stack)}`, or name another stack with --stack"
         )
     return arn
 
 
-def _deployed_settings(access: Access, arn: str, account: str) -> Settings:
+def _deployed_settings(access: Access, arn: str, account: str, stack: str | None) -> Settings:
     """Return the settings in the definition of a state machine."""
     try:
         machine = access.step_functions.describe_state_machine(stateMachineArn=arn)
     except ClientError as error:
         if code_of(error) != "StateMachineDoesNotExist":
             raise
-        raise OperatorError(_missing_machine(access, arn, account)) from error
+        raise OperatorError(_missing_machine(access, arn, account, stack)) from error
     settings = settings_in(machine["definition"])
     if settings is None:
         raise OperatorError(f"{arn} is not the state machine of a retraining pipeline; {ARN_HINT}")
     return settings
 
 
-def _missing_machine(access: Access, arn: str, account: str) -> str:
+def _missing_machine(access: Access, arn: str, account: str, stack: str | None) -> str:
     """Return a message about a state machine that does not exist for these credentials."""
     caller = access.caller()
     if account not in caller:
@@ -106,7 +112,8 @@ def _missing_machine(access: Access, arn: str, account: str) -> str:
             f"{arn} is in account {account}, but the credentials are of {caller}; choose others "
             "with --profile"
         )
-    return f"{arn} does not exist; deploy the stack with `pulumi up`, or name another one"
+    command = deploy_command(stack) if stack else "pulumi up"
+    return f"{arn} does not exist; deploy the stack with `{command}`, or name another one"
 
 
 def settings_in(definition: str) -> Settings | None:

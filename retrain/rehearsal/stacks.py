@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.environments import without_environments
 from retrain.rehearsal.errors import RehearsalError
 from retrain.rehearsal.runs import Item, User
+from retrain.stack_files import STACK_NAME, missing_file_message, stack_file, stacks_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs
     from retrain.rehearsal.config_changes import Change, Config
     from retrain.rehearsal.data.data_sets import DataSet
-
-STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-"""The names that the Pulumi CLI accepts, without organization and project
-(https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
 
 
 @dataclass(frozen=True)
@@ -146,20 +142,13 @@ def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> 
 
 def _require_file(project_dir: Path, name: str) -> None:
     """Raise RehearsalError if no stack can have the name, or if the stack has no file."""
-    file = project_dir / f"Pulumi.{name}.yaml"
-    if STACK_NAME.fullmatch(name) and os.path.lexists(file):
-        return
-    files = project_dir.glob("Pulumi.*.yaml")
-    names = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
-    way_out = (
-        f"name one of the stacks of this folder: {', '.join(names)}"
-        if names
-        else "this folder has no stack files, so write this file first"
-    )
     if not STACK_NAME.fullmatch(name):
-        characters = "1 to 100 letters, digits, hyphens, underscores and periods"
-        raise RehearsalError(f"--stack {name!r}: a stack's name has {characters}; {way_out}")
-    raise RehearsalError(f"{file}: does not exist; {way_out}")
+        raise RehearsalError(
+            f"--stack {name!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
+            f"and periods; {stacks_hint(project_dir)}"
+        )
+    if not os.path.lexists(stack_file(project_dir, name)):
+        raise RehearsalError(missing_file_message(project_dir, name))
 
 
 def _overrides(config: Config, change: Change) -> dict[str, str]:

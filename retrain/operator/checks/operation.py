@@ -24,18 +24,19 @@ if TYPE_CHECKING:
     from retrain.operator.checks.findings import Account
     from retrain.operator.target import Target
 
-UP = "pulumi up --stack {}"
-
 
 def check_deployment(account: Account) -> Iterator[Finding]:
     """Find out whether the pipeline is deployed as the stack's file says."""
     pipeline = account.pipeline
     if pipeline.target is None:
-        text = f"the deployed pipeline was not found: {pipeline.why_not_deployed}"
-        yield Finding("warn", text, UP.format(pipeline.stack))
+        reason = str(pipeline.why_not_deployed)
+        if not pipeline.is_created:  # the rest of the reason is the command
+            reason = reason.partition("; ")[0]
+        text = f"the deployed pipeline was not found: {reason}"
+        yield Finding("warn", text, pipeline.deploy_command)
     elif pipeline.has_other_settings:
         text = f"the deployed pipeline has other settings than {pipeline.source}"
-        yield Finding("warn", text, UP.format(pipeline.stack))
+        yield Finding("warn", text, pipeline.deploy_command)
     else:
         yield Finding("ok", f"{pipeline.target.name} is deployed")
 
@@ -47,25 +48,21 @@ def check_schedule(account: Account) -> Iterator[Finding]:
         return
     schedule = _schedule_of(target)
     if schedule is None:
-        yield Finding("missing", f"no schedule starts {target.name}", _up(account))
+        yield Finding(
+            "missing", f"no schedule starts {target.name}", account.pipeline.deploy_command
+        )
     elif schedule["State"] == "DISABLED":
+        stack_option = f" --stack {target.stack}" if target.stack else ""
         yield Finding(
             "warn",
             "the schedule is disabled, so no run starts by itself",
-            "pulumi config set paused false"
-            f"{f' --stack {target.stack}' if target.stack else ''} && {_up(account)}",
+            f"pulumi config set paused false{stack_option} && {account.pipeline.deploy_command}",
         )
     else:
         expression = schedule["ScheduleExpression"]
         next_time = next_firing(schedule, account.now)
         when = f", next at {time_text(next_time)} UTC" if next_time else ""
         yield Finding("ok", f"the schedule is enabled: {expression}{when}")
-
-
-def _up(account: Account) -> str:
-    """Return the command that deploys the pipeline."""
-    stack = account.pipeline.stack
-    return UP.format(stack) if stack else "pulumi up"
 
 
 def _schedule_of(target: Target) -> GetScheduleOutputTypeDef | None:
@@ -133,7 +130,7 @@ def check_alarms(account: Account) -> Iterator[Finding]:
         history = f"aws cloudwatch describe-alarm-history --alarm-name {alarm}"
         yield Finding("missing", f"{alarm} is in ALARM. {description}".strip(), history)
     if not alarms:
-        yield Finding("warn", f"no alarm watches {name}", _up(account))
+        yield Finding("warn", f"no alarm watches {name}", account.pipeline.deploy_command)
     elif not ringing:
         yield Finding("ok", f"{count_text(len(alarms), 'alarm')}, none in ALARM")
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from botocore import exceptions
@@ -9,7 +10,9 @@ from botocore import exceptions
 from retrain import cli
 from retrain.operator import pulumi_cli
 from retrain.operator.access import Access
+from retrain.operator.checks.operation import check_deployment
 from retrain.operator.errors import OperatorError, aws_error
+from retrain.operator.examined_pipeline import find_pipeline
 from retrain.operator.target import find_target
 from tests.program.sample_stack import ROOT
 
@@ -17,7 +20,7 @@ MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev-1a2
 SETTINGS = {"prefix": "1a2b3c4d", "datasets": [], "solutions": [], "limits": {}, "tags": {}}
 DEFINITION = {"StartAt": "A", "States": {"A": {"Parameters": {"settings": SETTINGS}}}}
 WITHOUT_CLI = "or name the state machine with --state-machine-arn"
-ARN_HINT = "`pulumi stack output state_machine_arn` prints it"
+ARN_HINT = "`pulumi stack output state_machine_arn --stack STACK` prints it"
 
 
 def machine(definition=DEFINITION):
@@ -79,7 +82,7 @@ def test_without_the_cli_the_message_names_the_other_way(monkeypatch):
 @pytest.mark.parametrize(
     ("stderr", "reason"),
     [
-        ("warning: old\nerror: no stack named 'qa' found\n", "no stack named 'qa' found"),
+        ("warning: old\nerror: the backend is locked\n", "the backend is locked"),
         ("exit status 3.\n", "exit status 3"),
         ("", "it gives no reason"),
     ],
@@ -90,6 +93,58 @@ def test_a_failure_of_the_cli_is_one_line(install_pulumi, stderr, reason):
         f"the Pulumi CLI cannot read stack qa: {reason}; check --stack and `pulumi whoami`, "
         f"{WITHOUT_CLI}"
     )
+
+
+def fail_with(install_pulumi, reason):
+    """Install a Pulumi CLI that fails for this reason."""
+    install_pulumi(code=f"sys.stderr.write({f'error: {reason}'!r})\nsys.exit(255)")
+
+
+def test_without_a_login_the_message_names_the_command(install_pulumi):
+    reason = "PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"
+    fail_with(install_pulumi, reason)
+    assert error_message("qa") == (
+        "you are not logged in to Pulumi, so the outputs of stack qa cannot be read; log in with "
+        f"`pulumi login`, {WITHOUT_CLI}"
+    )
+
+
+@pytest.mark.parametrize("stack", ["prdo", "acme/films/prdo"])
+def test_a_stack_without_a_file_that_the_cli_does_not_know_is_mistyped(
+    install_pulumi, monkeypatch, tmp_path, stack
+):
+    (tmp_path / "Pulumi.prod.yaml").touch()
+    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
+    fail_with(install_pulumi, f"no stack named '{stack}' found")
+    assert error_message(stack) == (
+        f"{tmp_path}/Pulumi.prdo.yaml: does not exist; name one of the stacks of this folder: prod"
+    )
+
+
+def test_a_stack_with_a_file_that_the_cli_does_not_know_has_to_be_created(install_pulumi):
+    fail_with(install_pulumi, "no stack named 'dev' found")
+    assert error_message("dev") == (
+        "stack dev is not created yet, or it is in another backend than `pulumi whoami -v` prints; "
+        "create and deploy it with `pulumi stack init dev && pulumi up --stack dev`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        ("no stack named 'dev' found", "pulumi stack init dev && pulumi up --stack dev"),
+        ("the backend is locked", "pulumi up --stack dev"),
+    ],
+)
+def test_a_pipeline_that_is_not_deployed_has_the_command_that_deploys_it(
+    install_pulumi, reason, command
+):
+    fail_with(install_pulumi, reason)
+    pipeline = find_pipeline("dev", None, Access())
+    assert pipeline.deploy_command == command
+    (finding,) = check_deployment(SimpleNamespace(pipeline=pipeline))
+    assert (finding.level, finding.fix) == ("warn", command)
+    assert "pulumi up" not in finding.text, "the command stands below the text"
 
 
 def test_a_cli_that_hangs_is_ended(install_pulumi, monkeypatch):
