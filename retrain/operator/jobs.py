@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median_high
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -145,14 +145,16 @@ class RunProgress:
         elif "solution" in document:
             self._read_training(document)
         elif not is_entry:
-            self._read_run(name, document)
+            self._read_run(name, document, time)
 
-    def _read_run(self, name: str, document: Document) -> None:
+    def _read_run(self, name: str, document: Document, time: datetime) -> None:
         """Add what the output of a state outside the Maps says."""
         if "run" in document:
             self.run_id = document["run"]["id"]
         if name == "Begin run" and document.get("begin", {}).get("phase") == "WAIT":
-            self.stage = f"waiting to begin: {document['begin']['reason']}"
+            end = time + timedelta(seconds=document["begin"]["seconds"])
+            until = f"{end.astimezone(UTC):%H:%M:%S} UTC"
+            self.stage = f"waiting until {until} or longer: {document['begin']['reason']}"
         if name == "Plan retraining" and "plan" in document:
             self._read_plan(document["plan"], document)
         if name == "Report outcome":

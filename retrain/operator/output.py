@@ -15,7 +15,7 @@ from rich.text import Text
 from retrain.operator.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from rich.console import RenderableType
@@ -24,6 +24,11 @@ TRAILING_SPACES = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 """The spaces at the end of a line, also before the codes that end a colour."""
 UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
+
+WRAPPED_INDENT = 2
+"""The spaces by which the rest of a wrapped line is indented."""
+COLUMN_GAP = re.compile(r" {2,}")
+"""The spaces between two columns of a line."""
 
 
 def result_console() -> Console:
@@ -56,10 +61,31 @@ def print_result(result: RenderableType) -> None:
 
 
 def print_lines(lines: Iterable[Text]) -> None:
-    """Print lines to stdout. A terminal cuts the lines that are too long for it."""
+    """Print lines to stdout. A terminal wraps the lines that are too long for it.
+
+    The rest of a wrapped line is indented. A line with a command is not wrapped.
+    """
     console = result_console()
     for line in lines:
-        console.print(line, no_wrap=True, overflow="ellipsis")
+        text = line.plain
+        if not console.is_terminal or "`" in text:
+            console.print(line, soft_wrap=True)
+            continue
+        indent = len(text) - len(text.lstrip(" "))
+        width = console.width - indent - WRAPPED_INDENT
+        for number, part in enumerate(_wrapped(line[indent:], console, width)):
+            console.print(Text(" " * (indent + WRAPPED_INDENT * bool(number))) + part)
+
+
+def _wrapped(line: Text, console: Console, width: int) -> Iterator[Text]:
+    """Yield the parts of a line. It is wrapped between columns, or else between words."""
+    parts = [Text()]
+    for column in line.divide([gap.end() for gap in COLUMN_GAP.finditer(line.plain)]):
+        if parts[-1] and len(parts[-1]) + len(column.plain.rstrip()) > width:
+            parts.append(Text())
+        parts[-1].append_text(column)
+    for part in parts:
+        yield from part.wrap(console, width)
 
 
 def print_json(document: object) -> None:

@@ -75,7 +75,8 @@ def test_a_run_that_does_nothing_has_no_jobs(changes, request_of_run):
 
 
 def test_the_stage_is_the_state_that_was_entered_last():
-    waiting = {**RUN_DOCUMENT, "begin": {"phase": "WAIT", "reason": "an older run is running"}}
+    begin = {"phase": "WAIT", "seconds": 90, "reason": "an older run is running"}
+    waiting = {**RUN_DOCUMENT, "begin": begin}
     events = [
         entered("Begin run", {}),
         exited("Begin run", waiting),
@@ -87,7 +88,7 @@ def test_the_stage_is_the_state_that_was_entered_last():
     stages = [read(*events[: count + 1]).stage for count in range(len(events))]
     assert stages == [
         "beginning",
-        *["waiting to begin: an older run is running"] * 2,
+        *["waiting until 03:01:30 UTC or longer: an older run is running"] * 2,
         *["importing the datasets"] * 3,
     ]
 

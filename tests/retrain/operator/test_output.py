@@ -63,6 +63,32 @@ def test_a_terminal_breaks_texts_between_words_and_breaks_no_command(monkeypatch
     ]
 
 
+def test_a_terminal_wraps_lines_and_indents_the_rest_below_their_indent(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    print_lines(
+        [
+            Text("2026-11-29 03:00  DEPLOYED           1 min       schedule  20261129T030000Z"),
+            Text(
+                "    campaign movies-for-you DEPLOYED 2134a4bc → c7826c20, NDCG@10 0.3307 (+17.1%)"
+            ),
+            Text("    short"),
+            Text("    a command that is longer than the line: `retrain start --stack prod`"),
+        ]
+    )
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "2026-11-29 03:00  DEPLOYED",
+        "  1 min       schedule  20261129T030000Z",
+        "    campaign movies-for-you DEPLOYED",
+        "      2134a4bc → c7826c20, NDCG@10",
+        "      0.3307 (+17.1%)",
+        "    short",
+        "    a command that is longer than the line: `retrain start --stack prod`",
+    ], "nothing is cut, and the command can be copied"
+
+
 def test_a_document_keeps_its_order_and_its_times_are_iso_8601(capsys):
     print_json({"b": datetime(2026, 11, 29, 3, tzinfo=UTC), "a": "é"})
     assert capsys.readouterr().out == '{\n  "b": "2026-11-29T03:00:00+00:00",\n  "a": "é"\n}\n'
