@@ -91,6 +91,7 @@ COMMANDS: Mapping[str, Grants] = {
     },
     "doctor": merged(
         PLAN,
+        READ_RUNS,
         {
             "any": (
                 *("cloudwatch:DescribeAlarms", "personalize:ListCampaigns"),

@@ -13,7 +13,7 @@ from components.rules import rates
 from functions.exports import split_location
 from functions.workflow_settings import pipeline_name
 from retrain.operator.checks.findings import Finding
-from retrain.operator.runs import RUNNING, SUCCEEDED, executions
+from retrain.operator.runs import SUCCEEDED, describe, executions, report_of
 from retrain.operator.texts import count_text, time_text
 
 if TYPE_CHECKING:
@@ -101,12 +101,17 @@ def check_last_run(account: Account) -> Iterator[Finding]:
         text = "the pipeline has not run yet"
         yield Finding("warn", text, account.pipeline.command("start"))
         return
-    when = f"{newest.name}, started at {time_text(newest.started_at)} UTC"
-    if newest.status in (RUNNING, SUCCEEDED):
-        yield Finding("ok", f"the newest run {newest.status}: {when}")
+    run = f"the newest run, {newest.name}, started at {time_text(newest.started_at)} UTC"
+    if newest.is_running:
+        yield Finding("ok", f"{run} and is still running")
+        return
+    client = target.access.step_functions
+    report = report_of(client, describe(client, newest.arn))
+    text = f"{run} and ended with the outcome {report['status'] if report else newest.status}"
+    if newest.status == SUCCEEDED:
+        yield Finding("ok", text)
     else:
-        watch = account.pipeline.command("watch", "--run", newest.name)
-        yield Finding("warn", f"the newest run {newest.status}: {when}", watch)
+        yield Finding("warn", text, account.pipeline.command("watch", "--run", newest.name))
 
 
 def check_alarms(account: Account) -> Iterator[Finding]:

@@ -68,7 +68,7 @@ def test_a_deployed_pipeline_has_a_schedule_and_a_last_run(run, films, install_p
     assert rows["schedule"]["text"].startswith(
         "the schedule is enabled: cron(0 3 ? * MON *), next at 20"
     )
-    assert rows["newest run"]["text"].startswith("the newest run SUCCEEDED: ")
+    assert rows["newest run"]["text"].endswith(" UTC and ended with the outcome DEPLOYED")
     assert rows["imports"]["level"] == "ok"
     assert "alarms" in rows
     assert (result.code, rows["import role"]["level"]) == (0, "ok")
@@ -377,12 +377,16 @@ def machine_of(stack):
     return stack.output("state_machine_arn")
 
 
+NEWEST_RUN = "the newest run, a, started at 2026-11-29 03:00 UTC"
+
+
 @pytest.mark.parametrize(
     ("runs", "level", "text"),
     [
         ([], "warn", "the pipeline has not run yet"),
-        (["FAILED"], "warn", "the newest run FAILED: a, started at 2026-11-29 03:00 UTC"),
-        (["RUNNING"], "ok", "the newest run RUNNING: a, started at 2026-11-29 03:00 UTC"),
+        (["FAILED"], "warn", f"{NEWEST_RUN} and ended with the outcome FAILED"),
+        (["SUCCEEDED"], "ok", f"{NEWEST_RUN} and ended with the outcome SKIPPED"),
+        (["RUNNING"], "ok", f"{NEWEST_RUN} and is still running"),
     ],
 )
 def test_the_newest_run_is_shown(findings, films, monkeypatch, *, runs, level, text):
@@ -392,6 +396,9 @@ def test_the_newest_run_is_shown(findings, films, monkeypatch, *, runs, level, t
         "executions",
         lambda _: iter([Execution("x:a", row, started, None) for row in runs]),
     )
+    monkeypatch.setattr(operation, "describe", lambda *_: None)
+    report = {"status": "SKIPPED"} if runs == ["SUCCEEDED"] else None
+    monkeypatch.setattr(operation, "report_of", lambda *_: report)
     ((found, shown, fix),) = findings("newest run", "--state-machine-arn", machine_of(films))
     assert (found, shown) == (level, text)
     if level == "warn":
