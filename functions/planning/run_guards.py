@@ -45,7 +45,7 @@ def incomplete_lists(situation: Situation) -> Iterator[str]:
     if not situation.world.imports_are_complete:
         yield (
             "the lists of import jobs are too long to be read in time, so only solutions whose "
-            "data this run imports are trained; to train anyway, start a run with force"
+            "data this run imports are trained; to train anyway, use retrain start --force"
         )
 
 
@@ -63,5 +63,5 @@ def nothing_new(situation: Situation) -> Iterator[str]:
         exports = "no new export is ready"
     yield (
         f"nothing is new: {exports}, no event tracker sends events, and every solution was trained "
-        "since the last import; to train anyway, start a run with force"
+        "since the last import; to train anyway, use retrain start --force"
     )

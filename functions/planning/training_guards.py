@@ -109,5 +109,5 @@ def _trainings_of_last_month(situation: Situation) -> Iterator[str]:
         yield (
             f"{arn}: trainings of this pipeline within 30 days: {number}, and "
             f"limits.maxTrainingsPerMonth is {limit}, so it is not trained; wait some days, raise "
-            "the limit, or start a run with force"
+            "the limit, or use retrain start --force"
         )

@@ -16,7 +16,7 @@ FLAGS = {
 }
 """Key of the input -> the option that sets it."""
 NAMED_KEY = re.compile(
-    r"\b(skipImport|dryRun|exportDate)\b|(?<=\bwith )(the key datasets|trainingMode|force)\b|"
+    r"\b(skipImport|dryRun|exportDate)\b|(?<=\bwith )(the key datasets|trainingMode)\b|"
     r"(?<=\bwithout )(resume)\b"
 )
 """The words that are keys of the input in a message, and not English or keys of the config."""

@@ -132,6 +132,9 @@ def _print_screen(pipeline: ExaminedPipeline, document: PlanDocument, notes: lis
         print_result("\n".join(lines))
     if document["outcome"] == "REFUSED":
         print_message(f"next: correct what is wrong, then `{pipeline.command('plan')}` again")
+    elif pipeline.target and document["reason"]:
+        if "--force" in document["reason"]:
+            print_message(f"next: `{pipeline.command('start', '--force')}` trains anyway")
     elif pipeline.target:
         print_message(f"next: `{pipeline.command('start')}` starts a run")
     else:

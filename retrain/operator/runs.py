@@ -193,6 +193,6 @@ def report_of(client: SFNClient, described: DescribeExecutionOutputTypeDef) -> R
 
 
 def reason_without_report(described: DescribeExecutionOutputTypeDef) -> str:
-    """Return the status of an execution that ended without a report, with its error and cause."""
-    parts = (described["status"], described.get("error"), described.get("cause"))
-    return one_line(": ".join(part for part in parts if part))
+    """Return the error and the cause of an execution that ended without a report."""
+    parts = (described.get("error"), described.get("cause"))
+    return one_line(": ".join(part for part in parts if part) or "no cause given")

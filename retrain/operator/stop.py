@@ -55,7 +55,7 @@ def stop(target: Target, run: str | None, *, yes: bool, as_json: bool) -> int:
     client.stop_execution(
         executionArn=to_stop.execution.arn,
         error=STOPPED_ERROR,
-        cause=f"stopped with retrain stop by {target.access.caller()}",
+        cause=f"by {target.access.caller()} with retrain stop",
     )
     # A function that was running may have started a training in the meantime.
     stopped += _stop_trainings(target, _trainings(target, to_stop))

@@ -247,7 +247,7 @@ def test_retrain_does_what_the_guide_says_in_an_emergency(paste, films):
     assert "was stopped" in paste("Stop it now", with_retrain=True)
     assert films.read_run(stopped.arn).status == "ABORTED"
     eventually(lambda: films.closing_records(films.read_run(stopped.arn)), bool)
-    assert "stopped with retrain stop" in paste("No report", with_retrain=True)
+    assert "with retrain stop" in paste("No report", with_retrain=True)
     printed = paste("Resume a failed run", with_retrain=True, RUN_ID=stopped.id)
     assert f"Run {stopped.id}: DEPLOYED" in printed
 

@@ -336,7 +336,7 @@ def test_a_solution_that_was_trained_as_often_as_allowed_is_found():
         (
             f"{SOLUTION}: trainings of this pipeline within 30 days: 2, and "
             "limits.maxTrainingsPerMonth is 2, so it is not trained; wait some days, raise the "
-            "limit, or start a run with force"
+            "limit, or use retrain start --force"
         )
     ]
 
@@ -402,7 +402,7 @@ def test_lists_that_are_too_long_are_named():
     assert messages(incomplete_lists, imports_are_complete=False) == [
         (
             "the lists of import jobs are too long to be read in time, so only solutions whose "
-            "data this run imports are trained; to train anyway, start a run with force"
+            "data this run imports are trained; to train anyway, use retrain start --force"
         )
     ]
 
@@ -419,7 +419,7 @@ def test_a_run_with_nothing_to_do_is_found():
     assert messages(nothing_new, request={"skipImport": True}, **trained) == [
         (
             "nothing is new: nothing is imported, no event tracker sends events, and every "
-            "solution was trained since the last import; to train anyway, start a run with force"
+            "solution was trained since the last import; to train anyway, use retrain start --force"
         )
     ]
 

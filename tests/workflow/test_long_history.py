@@ -145,7 +145,7 @@ def test_lists_that_are_too_long_are_a_warning_and_train_only_what_was_imported(
         assert len(pipeline.requests("CreateSolutionVersion")) == 2
     too_long = (
         "the lists of import jobs are too long to be read in time, so only solutions whose data "
-        "this run imports are trained; to train anyway, start a run with force"
+        "this run imports are trained; to train anyway, use retrain start --force"
     )
     assert outcomes(first) == ALL_DONE
     assert report(first)["warnings"] == [

@@ -23,7 +23,7 @@ WITH_TRIGGER = {
 }
 WAITING = (
     "nothing is new: no new export is ready, no event tracker sends events, and every solution was "
-    "trained since the last import; to train anyway, start a run with force"
+    "trained since the last import; to train anyway, use retrain start --force"
 )
 
 

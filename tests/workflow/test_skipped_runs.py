@@ -21,7 +21,7 @@ from tests.world import (
 
 NOTHING_NEW = (
     "nothing is new: the exports were imported before, no event tracker sends events, and "
-    "every solution was trained since the last import; to train anyway, start a run with force"
+    "every solution was trained since the last import; to train anyway, use retrain start --force"
 )
 
 
@@ -208,7 +208,7 @@ def held_back(trainings):
     return (
         f"{solution_arn()}: trainings of this pipeline within 30 days: {trainings}, and "
         f"limits.maxTrainingsPerMonth is {trainings}, so it is not trained; wait some days, raise "
-        "the limit, or start a run with force"
+        "the limit, or use retrain start --force"
     )
 
 

@@ -5,7 +5,6 @@ import pytest
 from retrain.operator.option_words import in_words_of_options
 
 MESSAGES = {
-    "to train anyway, start a run with force": "to train anyway, start a run with --force",
     "datasets.items: stale, or start a run with skipImport to train without an import": (
         "datasets.items: stale, or start a run with --skip-import to train without an import"
     ),

@@ -173,7 +173,7 @@ def test_a_report_that_is_not_among_the_last_events_is_missing(
     )
     configured("a", SCHEDULED)
     history(TARGET, limit=5, as_json=False)
-    assert lines(capsys)[1] == "    FAILED: RetrainingFailed: run X: FAILED"
+    assert lines(capsys)[1] == "    RetrainingFailed: run X: FAILED"
 
 
 def test_an_aborted_run_is_listed_with_the_reason(listed, described, configured, capsys):
@@ -183,7 +183,7 @@ def test_an_aborted_run_is_listed_with_the_reason(listed, described, configured,
     history(TARGET, limit=5, as_json=False)
     assert lines(capsys) == [
         f"2026-11-29 03:00  ABORTED            2 h 31 min  resume    {RUN_ID}",
-        "    ABORTED: Stopped: by ops",
+        "    Stopped: by ops",
     ]
 
 

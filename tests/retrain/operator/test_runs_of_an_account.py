@@ -111,13 +111,11 @@ def test_a_run_is_left_in_a_terminal_stopped_and_resumed(stack, retrain, hanging
     execution = stack.client("stepfunctions").describe_execution(executionArn=arn)
     assert (execution["status"], execution["error"]) == ("ABORTED", "Stopped")
     caller = f"arn:aws:iam::{stack.emulator.account}:root"
-    assert execution["cause"] == f"stopped with retrain stop by {caller}"
+    assert execution["cause"] == f"by {caller} with retrain stop"
 
     watched = retrain("watch", "--run", arn)
     assert watched.code == 1
-    assert watched.out.splitlines()[1] == (
-        f"  ABORTED: Stopped: stopped with retrain stop by {caller}"
-    )
+    assert watched.out.splitlines()[1] == f"  Stopped: by {caller} with retrain stop"
     nothing = retrain("stop")
     assert (nothing.code, nothing.out) == (1, "")
     assert nothing.err.startswith("no run is under way; `retrain history --stack dev")
