@@ -18,12 +18,17 @@ from retrain.operator.access import Access
 from retrain.operator.target import find_target
 
 VersionArgument: TypeAlias = Annotated[
-    str, typer.Argument(metavar="VERSION", help="The ARN of the version, from the report.")
+    str | None,
+    typer.Argument(
+        metavar="[VERSION]",
+        help="The version: movies/1a2b3c4d, 1a2b3c4d or its ARN. Not needed if only one "
+        "version waits for an answer.",
+    ),
 ]
 
 
 def approve(
-    version: VersionArgument,
+    version: VersionArgument = None,
     *,
     stack: StackOption = "dev",
     state_machine_arn: StateMachineOption = None,
@@ -47,7 +52,7 @@ def approve(
 
 
 def reject(
-    version: VersionArgument,
+    version: VersionArgument = None,
     *,
     stack: StackOption = "dev",
     state_machine_arn: StateMachineOption = None,

@@ -14,8 +14,9 @@ from retrain.commands.options import (
 )
 from retrain.operator.access import Access
 from retrain.operator.history import history as list_runs
-from retrain.operator.history import version_arn_of, version_history
+from retrain.operator.history import version_history
 from retrain.operator.target import find_target
+from retrain.operator.version_names import find_version
 
 
 def history(
@@ -31,7 +32,7 @@ def history(
             metavar="VERSION",
             help="Show where this solution version comes from, instead of the list: its run, its "
             "imports, its metrics, its verdicts, and who approved it. The ARN of the version needs "
-            "no stack. With a stack, a name like movies/1a2b3c4d is enough.",
+            "no stack. With a stack, movies/1a2b3c4d or 1a2b3c4d is enough.",
         ),
     ] = None,
     state_machine_arn: StateMachineOption = None,
@@ -57,6 +58,7 @@ def history(
         raise typer.Exit(version_history(access, version, as_json=json))
     target = find_target(stack, state_machine_arn, access)
     if version is not None:
-        arn = version_arn_of(target, version)
+        solution_arns = [row["solutionArn"] for row in target.settings["solutions"]]
+        arn = find_version(target.access.personalize, solution_arns, version)
         raise typer.Exit(version_history(target.access, arn, as_json=json))
     raise typer.Exit(list_runs(target, limit=limit, as_json=json))

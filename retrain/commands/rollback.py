@@ -30,7 +30,8 @@ def rollback(
         str | None,
         typer.Option(
             metavar="VERSION",
-            help="The ARN of the version to move to. Without it, the version that was good before.",
+            help="The version to move to: movies/1a2b3c4d, 1a2b3c4d or its ARN. Without it, the "
+            "version that was good before.",
         ),
     ] = None,
     wait: Annotated[

@@ -7,13 +7,11 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from functions.executions import short_hash
 from functions.personalize.approvals import advice_about_newer, answer_about, answer_error
-from functions.personalize.campaigns import describe_campaign
+from functions.personalize.campaigns import describe_campaign, live_version
 from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
@@ -24,22 +22,28 @@ from functions.personalize.tags import (
     tags_of,
     write_tags,
 )
-from functions.personalize.versions import describe_version, versions
+from functions.personalize.versions import describe_version, is_latest, versions
 from functions.planning.approval_guards import moved_message
 from functions.planning.waiting_campaigns import moved_to
 from functions.workflow_settings import solution_of_version
-from retrain.operator.errors import FailedError, OperatorError, code_of
+from retrain.names import short_name
+from retrain.operator.errors import FailedError, OperatorError
 from retrain.operator.output import confirm, print_json, print_message, print_result
+from retrain.operator.reports import metric_lines
+from retrain.operator.texts import list_text
+from retrain.operator.version_names import find_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
+    from functions.contract import MetricValues
     from functions.workflow_settings import ApprovalSettings, Tags
     from retrain.operator.target import Target
 
-NOT_FOUND = ("ResourceNotFoundException", "InvalidInputException")
+Command: TypeAlias = Literal["approve", "reject"]
 NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 """The characters that the value of a tag in Personalize may not have. The name of a session may
 contain a comma."""
@@ -55,20 +59,21 @@ class WaitingVersion:
     tags: Tags
     is_approved: bool
     """True if it was approved already, and only the execution that deploys it is missing."""
-    metrics: Mapping[str, float]
 
 
-def approve(target: Target, version_arn: str, *, yes: bool, as_json: bool) -> int:
+def approve(target: Target, name: str | None, *, yes: bool, as_json: bool) -> int:
     """Approve a version, and start an execution that deploys it. Return the exit code.
 
-    An earlier call may have approved the version, but have started no execution.
+    `name` is that of the version (`version_names.py`), or None for the only version that waits. An
+    earlier call may have approved the version, but have started no execution.
 
     Raises FailedError if the version does not wait for an answer, or if somebody has moved all
     campaigns since it was created.
     """
-    version = _waiting_version(target, version_arn, is_approval=True)
-    _print_moved_campaigns(target, version)
-    _print_metrics(version)
+    version = _waiting_version(target, name, command="approve")
+    campaigns = _campaigns_of(target, version)
+    _print_moved_campaigns(target, version, campaigns)
+    _print_metrics(target, version, campaigns)
     if not confirm(f"Deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
     if not version.is_approved:
@@ -82,13 +87,13 @@ def approve(target: Target, version_arn: str, *, yes: bool, as_json: bool) -> in
     return 0
 
 
-def reject(target: Target, version_arn: str, *, yes: bool, as_json: bool) -> int:
+def reject(target: Target, name: str | None, *, yes: bool, as_json: bool) -> int:
     """Refuse a version, so that no run deploys it. Return the exit code.
 
-    Raises FailedError if the version does not wait for an answer.
+    `name` is as in `approve`. Raises FailedError if the version does not wait for an answer.
     """
-    version = _waiting_version(target, version_arn)
-    _print_metrics(version)
+    version = _waiting_version(target, name, command="reject")
+    _print_metrics(target, version, _campaigns_of(target, version))
     if not confirm(f"Never deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
     write_tags(target.access.personalize, version.arn, {REFUSED_BY: _caller(target)})
@@ -103,40 +108,98 @@ def reject(target: Target, version_arn: str, *, yes: bool, as_json: bool) -> int
     return 0
 
 
-def _waiting_version(
-    target: Target, version_arn: str, *, is_approval: bool = False
-) -> WaitingVersion:
+def _waiting_version(target: Target, name: str | None, *, command: Command) -> WaitingVersion:
     """Return the version, if it waits for an answer.
 
-    Raises OperatorError for a text that names no version of the pipeline, and FailedError if there
-    was an answer, if it would be too late, or if there is a newer version.
+    Raises OperatorError for a name of no version of the pipeline, and FailedError if there was an
+    answer, if it would be too late, or if there is a newer version.
     """
-    solution_arn = solution_of_version(version_arn)
-    approval = _approval(target, version_arn, solution_arn)
     client = target.access.personalize
-    version = _describe_version(target, version_arn)
+    solution_arns = [row["solutionArn"] for row in target.settings["solutions"]]
+    if name is None:
+        version_arn = _only_waiting_version(target, command)
+    else:
+        version_arn = find_version(client, solution_arns, name)
+    solution_arn = solution_of_version(version_arn)
+    approval = _approval(target, solution_arn)
+    version = describe_version(client, version_arn)
     if not is_active(version["status"]):
         raise FailedError(f"{version_arn} is {version['status']}, so it cannot be deployed")
     tags = tags_of(client, version_arn)
-    is_approved = is_approval and answer_about(tags, approval, _now()) == "APPROVED"
-    if is_approved and not _is_started(target, version_arn, tags):
+    if reason := _why_no_answer(target, version_arn, tags, approval, command):
+        raise FailedError(f"{version_arn} takes no answer: {reason}")
+    is_approved = answer_about(tags, approval, _now()) == "APPROVED"
+    if is_approved:
         print_message(
             f"{version_arn} was approved by {tags[APPROVED_BY]}, but no execution deploys it"
         )
-    elif reason := answer_error(tags, approval, _now()):
-        raise FailedError(f"{version_arn} takes no answer: {reason}")
-    for newer in versions(client, solution_arn):
-        arn = newer["solutionVersionArn"]
-        if newer["creationDateTime"] <= version["creationDateTime"]:
-            break
-        tags_of_newer = tags_of(client, arn)
-        if is_active(newer["status"]) and created_by_any_run(tags_of_newer):
-            raise FailedError(
-                f"{version_arn} is older than {arn}; {advice_about_newer(tags_of_newer)}"
-            )
-    metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
-    created_at = version["creationDateTime"]
-    return WaitingVersion(version_arn, solution_arn, created_at, tags, is_approved, metrics)
+    newest = _newest_version_of_runs(target, solution_arn)
+    if newest and newest.created_at > version["creationDateTime"]:
+        raise FailedError(
+            f"{version_arn} is older than {newest.arn}; {advice_about_newer(newest.tags)}"
+        )
+    return WaitingVersion(version_arn, solution_arn, version["creationDateTime"], tags, is_approved)
+
+
+def _only_waiting_version(target: Target, command: Command) -> str:
+    """Return the ARN of the only version that waits for an answer.
+
+    Raises FailedError if none waits, and OperatorError if several wait.
+    """
+    waiting, reasons = [], []
+    for solution in target.settings["solutions"]:
+        approval = solution.get("approval")
+        newest = _newest_version_of_runs(target, solution["solutionArn"]) if approval else None
+        if approval and newest:
+            reason = _why_no_answer(target, newest.arn, newest.tags, approval, command)
+            if reason is None:
+                waiting.append(newest.arn)
+            else:
+                reasons.append(f"{short_name(newest.arn)}: {reason}")
+    if len(waiting) == 1:
+        return waiting[0]
+    if waiting:
+        commands = [f"`{target.command(command, short_name(arn))}`" for arn in waiting]
+        raise OperatorError(
+            f"{len(waiting)} versions wait for an answer; choose one: {', '.join(commands)}"
+        )
+    details = "".join(f"; {reason}" for reason in reasons)
+    raise FailedError(
+        f"no version waits for an answer, `{target.command('history')}` lists the versions{details}"
+    )
+
+
+def _why_no_answer(
+    target: Target, version_arn: str, tags: Tags, approval: ApprovalSettings, command: Command
+) -> str | None:
+    """Return why nobody can answer about a version now, or None if it waits for an answer.
+
+    An approval whose execution was not started can be given again.
+    """
+    is_approved = answer_about(tags, approval, _now()) == "APPROVED"
+    if command == "approve" and is_approved and not _is_started(target, version_arn, tags):
+        return None
+    return answer_error(tags, approval, _now())
+
+
+class _VersionOfRun(NamedTuple):
+    """An ACTIVE version that a run has created."""
+
+    arn: str
+    created_at: datetime
+    tags: Tags
+
+
+def _newest_version_of_runs(target: Target, solution_arn: str) -> _VersionOfRun | None:
+    """Return the newest ACTIVE version of a solution that a run has created, or None."""
+    client = target.access.personalize
+    for summary in versions(client, solution_arn):
+        if is_active(summary["status"]):
+            arn = summary["solutionVersionArn"]
+            tags = tags_of(client, arn)
+            if created_by_any_run(tags):
+                return _VersionOfRun(arn, summary["creationDateTime"], tags)
+    return None
 
 
 def _approval_tags(target: Target, version: WaitingVersion) -> Tags:
@@ -146,14 +209,9 @@ def _approval_tags(target: Target, version: WaitingVersion) -> Tags:
     return {APPROVED_BY: _caller(target), APPROVED_AT: approved_at}
 
 
-def _approval(target: Target, version_arn: str, solution_arn: str) -> ApprovalSettings:
-    """Return the settings of the approval of a version's solution. Raise OperatorError if none."""
+def _approval(target: Target, solution_arn: str) -> ApprovalSettings:
+    """Return the settings of the approval of a solution. Raise OperatorError if it needs none."""
     solutions = {row["solutionArn"]: row for row in target.settings["solutions"]}
-    if solution_arn not in solutions:
-        raise OperatorError(
-            f"{version_arn!r} is not a version of a solution of this pipeline; its solutions are "
-            f"{', '.join(solutions)}"
-        )
     approval = solutions[solution_arn].get("approval")
     if approval is None:
         raise OperatorError(
@@ -161,18 +219,6 @@ def _approval(target: Target, version_arn: str, solution_arn: str) -> ApprovalSe
             "the gate"
         )
     return approval
-
-
-def _describe_version(target: Target, version_arn: str) -> SolutionVersionTypeDef:
-    """Return the version as Personalize describes it. Raise OperatorError if there is none."""
-    try:
-        return describe_version(target.access.personalize, version_arn)
-    except ClientError as error:
-        if code_of(error) not in NOT_FOUND:
-            raise
-        raise OperatorError(
-            f"{version_arn} does not exist; `{target.command('history')}` lists the versions"
-        ) from error
 
 
 def _start_deployment(target: Target, version: WaitingVersion) -> str:
@@ -212,18 +258,27 @@ def _caller(target: Target) -> str:
     return NOT_ALLOWED_IN_TAGS.sub("-", target.access.caller())
 
 
-def _print_moved_campaigns(target: Target, version: WaitingVersion) -> None:
+def _campaigns_of(target: Target, version: WaitingVersion) -> list[CampaignTypeDef]:
+    """Return the configured campaigns of a version's solution as Personalize describes them."""
+    solutions = {row["solutionArn"]: row for row in target.settings["solutions"]}
+    return [
+        describe_campaign(target.access.personalize, row["campaignArn"])
+        for row in solutions[version.solution_arn]["campaigns"]
+    ]
+
+
+def _print_moved_campaigns(
+    target: Target, version: WaitingVersion, campaigns: Sequence[CampaignTypeDef]
+) -> None:
     """Print a message for each campaign that somebody has moved since the version was created.
 
     Raises FailedError if the approval would deploy the version nowhere.
     """
-    client = target.access.personalize
-    solutions = {row["solutionArn"]: row for row in target.settings["solutions"]}
-    campaigns = [row["campaignArn"] for row in solutions[version.solution_arn]["campaigns"]]
     messages = []
-    for arn in campaigns:
-        campaign = describe_campaign(client, arn)
-        moved_version = moved_to(campaign, tags_of(client, arn), version.arn, version.created_at)
+    for campaign in campaigns:
+        arn = campaign["campaignArn"]
+        tags = tags_of(target.access.personalize, arn)
+        moved_version = moved_to(campaign, tags, version.arn, version.created_at)
         if moved_version:
             messages.append(moved_message(arn, moved_version, version.arn))
     if messages and len(messages) == len(campaigns):
@@ -232,11 +287,38 @@ def _print_moved_campaigns(target: Target, version: WaitingVersion) -> None:
         print_message(message)
 
 
-def _print_metrics(version: WaitingVersion) -> None:
-    """Print the offline metrics of a version. The report of the run compares them."""
+def _print_metrics(
+    target: Target, version: WaitingVersion, campaigns: Sequence[CampaignTypeDef]
+) -> None:
+    """Print the offline metrics of a version beside those of each version in use."""
     print_message(f"{version.arn} waits for an answer since {version.tags[ASKED]}")
-    for name, value in sorted(version.metrics.items()):
-        print_message(f"  {name:48} {value:.4f}")
+    client = target.access.personalize
+    new = _metrics(client, version.arn)
+    names: dict[str, list[str]] = {}
+    for campaign in campaigns:
+        served = live_version(campaign)
+        if served and not is_latest(served):
+            names.setdefault(served, []).append(short_name(campaign["campaignArn"]))
+    for served, campaign_names in names.items():
+        print_message(f"compared with {short_name(served)}, in use at {list_text(campaign_names)}")
+        _print_change(new, live=_metrics(client, served))
+    if not names:
+        print_message("no campaign serves a version to compare it with")
+        _print_change(new, live={})
+
+
+def _metrics(client: PersonalizeClient, version_arn: str) -> Mapping[str, float]:
+    """Return the offline metrics of a version by name."""
+    return client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
+
+
+def _print_change(new: Mapping[str, float], live: Mapping[str, float]) -> None:
+    """Print a line for each metric of the new version, with the value of the live version."""
+    values: dict[str, MetricValues] = {
+        name: {"new": new[name], "live": live.get(name)} for name in sorted(new)
+    }
+    for line in metric_lines(values):
+        print_message(f"  {line}")
 
 
 def _now() -> datetime:

@@ -72,22 +72,6 @@ def history(target: Target, *, limit: int, as_json: bool) -> int:
     return 0
 
 
-def version_arn_of(target: Target, name: str) -> str:
-    """Return the ARN of a version that is named like `movies/1a2b3c4d`.
-
-    Raises OperatorError if the pipeline does not retrain such a solution.
-    """
-    solution, _, identifier = name.partition("/")
-    for settings in target.settings["solutions"]:
-        if identifier and short_name(settings["solutionArn"]) == solution:
-            return f"{settings['solutionArn']}/{identifier}"
-    names = ", ".join(short_name(row["solutionArn"]) for row in target.settings["solutions"])
-    raise OperatorError(
-        f"--version {name!r} is neither the ARN of a solution version nor a name like "
-        f"'movies/1a2b3c4d'; the pipeline retrains {names}"
-    )
-
-
 def version_history(access: Access, version_arn: str, *, as_json: bool) -> int:
     """Print where a solution version comes from. Return 0. No stack is needed for this."""
     lineage = read_lineage(access, version_arn)

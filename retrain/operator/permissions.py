@@ -135,6 +135,7 @@ COMMANDS: Mapping[str, Grants] = {
                 "personalize:ListCampaigns",
                 "personalize:ListDatasetImportJobs",
                 "personalize:ListDatasets",
+                "personalize:ListSolutionVersions",
             ),
             "all import jobs": (
                 "personalize:DescribeDatasetImportJob",
@@ -151,6 +152,7 @@ COMMANDS: Mapping[str, Grants] = {
     "rollback": merged(
         FIND,
         {
+            "any": ("personalize:ListSolutionVersions",),
             "campaigns": (
                 "personalize:DescribeCampaign",
                 "personalize:ListTagsForResource",
@@ -159,6 +161,7 @@ COMMANDS: Mapping[str, Grants] = {
             ),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
+                "personalize:ListTagsForResource",
                 "personalize:TagResource",
             ),
         },
@@ -188,6 +191,7 @@ COMMANDS: Mapping[str, Grants] = {
                 "personalize:ListTagsForResource",
                 "personalize:TagResource",
             ),
+            "campaigns": ("personalize:DescribeCampaign",),
         },
     ),
     "test-alarm": merged(

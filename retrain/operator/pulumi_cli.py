@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 """The folder with Pulumi.yaml and the files of the stacks."""
+DEFAULT_STACK = "dev"
+"""The stack of the commands that name none."""
 CLI_SECONDS = 120
 """A backend that is far away may take a while. The CLI asks no questions in the meantime."""
 WITHOUT_CLI = "or name the state machine with --state-machine-arn"
@@ -49,6 +51,11 @@ def stack_outputs(stack: str) -> Mapping[str, object]:
     )
 
 
+def stack_text(stack: str) -> str:
+    """Return a stack in a message. A command that names no stack uses the default stack."""
+    return f"stack {stack}{' (the default; -s names another)' if stack == DEFAULT_STACK else ''}"
+
+
 def _run(*command: str, stack: str, cwd: Path) -> str:
     """Return what a command of the CLI prints as JSON.
 
@@ -75,8 +82,8 @@ def _run(*command: str, stack: str, cwd: Path) -> str:
         raise _cli_error(stack, _reason(error.stderr), cwd) from error
     except subprocess.TimeoutExpired as error:
         raise OperatorError(
-            f"the Pulumi CLI has not printed the outputs of stack {stack} within {CLI_SECONDS} "
-            f"seconds; try again, {WITHOUT_CLI}"
+            f"the Pulumi CLI has not printed the outputs of {stack_text(stack)} within "
+            f"{CLI_SECONDS} seconds; try again, {WITHOUT_CLI}"
         ) from error
     return completed.stdout
 
@@ -90,15 +97,15 @@ def _cli_error(stack: str, reason: str, project_dir: Path) -> OperatorError:
         )
     if not reason.startswith(UNKNOWN_STACK):
         return OperatorError(
-            f"the Pulumi CLI cannot read stack {stack}: {reason}; check --stack and `pulumi "
+            f"the Pulumi CLI cannot read {stack_text(stack)}: {reason}; check --stack and `pulumi "
             f"whoami`, {WITHOUT_CLI}"
         )
     name = stack.rpartition("/")[2]  # a stack may be named with its organization and project
     if not os.path.lexists(stack_file(project_dir, name)):
         return OperatorError(missing_file_message(project_dir, name))
     return StackNotCreatedError(
-        f"stack {stack} is not created yet, or it is in another backend than `pulumi whoami -v` "
-        f"prints; create and deploy it with `{create_command(stack)}`"
+        f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
+        f"-v` prints; create and deploy it with `{create_command(stack)}`"
     )
 
 

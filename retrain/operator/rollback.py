@@ -21,6 +21,7 @@ from functions.personalize.versions import describe_version, is_latest
 from functions.workflow_settings import solution_of_campaign
 from retrain.operator.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
 from retrain.operator.output import confirm, print_json, print_message, print_result
+from retrain.operator.version_names import find_version
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
@@ -49,7 +50,7 @@ class Rollback:
 def rollback(  # the options of the command
     target: Target,
     campaign: str | None,
-    version_arn: str | None,
+    version: str | None,
     *,
     wait: bool,
     yes: bool,
@@ -57,12 +58,12 @@ def rollback(  # the options of the command
 ) -> int:
     """Move a campaign back, and mark the version that it leaves. Return the exit code.
 
-    Without `version_arn` the campaign moves to the version that its tags call good, or to the one
-    before if it serves that.
+    `version` is named as in `version_names.py`. Without it, the campaign moves to the version that
+    its tags call good, or to the version before if it serves that.
 
     Raises OperatorError if it is not clear what to move where, and FailedError if it cannot move.
     """
-    planned = _planned_rollback(target, campaign, version_arn)
+    planned = _planned_rollback(target, campaign, version)
     print_message(f"{planned.arn}\n  serves        {planned.bad}\n  moves back to {planned.good}")
     print_message("a rollback restores the model, not the data: bad data have to be imported again")
     if runs := _running_executions(target):
@@ -96,7 +97,7 @@ def rollback(  # the options of the command
     return 0
 
 
-def _planned_rollback(target: Target, campaign: str | None, version_arn: str | None) -> Rollback:
+def _planned_rollback(target: Target, campaign: str | None, version: str | None) -> Rollback:
     """Return what to move where. Raise OperatorError or FailedError as `rollback` does."""
     arn = _campaign_arn(target, campaign)
     client = target.access.personalize
@@ -118,11 +119,12 @@ def _planned_rollback(target: Target, campaign: str | None, version_arn: str | N
             f"`aws personalize update-campaign --campaign-arn {arn} --solution-version-arn VERSION`"
         )
     solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
-    good = version_arn or _version_before(target, arn, solution_arn, bad)
+    if version is None:
+        good = _version_before(target, arn, solution_arn, bad)
+    else:
+        good = find_version(client, [solution_arn], version)
     if good == bad:
         raise FailedError(f"{arn} serves {good} already")
-    if not good.startswith(f"{solution_arn}/"):
-        raise OperatorError(f"{good!r} is not a version of {solution_arn}")
     status = describe_version(client, good)["status"]
     if not is_active(status):
         raise FailedError(f"{good} is {status}, so no campaign can serve it; choose another one")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 
 from retrain.operator.errors import OperatorError, code_of
-from retrain.operator.pulumi_cli import deploy_command, stack_outputs
+from retrain.operator.pulumi_cli import deploy_command, stack_outputs, stack_text
 
 if TYPE_CHECKING:
     from functions.workflow_settings import Settings
@@ -84,8 +84,8 @@ def _machine_arn_of(stack: str) -> str:
     arn = stack_outputs(stack).get("state_machine_arn")
     if not isinstance(arn, str):
         raise OperatorError(
-            f"stack {stack} has no output state_machine_arn, so it is not deployed; deploy it with "
-            f"`{deploy_command(stack)}`, or name another stack with --stack"
+            f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; deploy "
+            f"it with `{deploy_command(stack)}`, or name another stack with --stack"
         )
     return arn
 

@@ -112,10 +112,6 @@ NO_ARN = (
     "'arn:aws:personalize:eu-west-1:123456789012:solution/movies/1a2b3c4d'; `retrain history` "
     "shows the versions of the last runs"
 )
-NO_NAME = (
-    "is neither the ARN of a solution version nor a name like 'movies/1a2b3c4d'; the pipeline "
-    "retrains movies-for-you"
-)
 GONE = "does not exist; it was deleted with its solution, or the credentials are of another account"
 
 
@@ -127,8 +123,6 @@ GONE = "does not exist; it was deleted with its solution, or the credentials are
             f"{HOME}:solution/movies-for-you/nowhere",
             f"{HOME}:solution/movies-for-you/nowhere {GONE}",
         ),
-        ("series/1a2b", f"'series/1a2b' {NO_NAME}"),
-        ("movies-for-you", f"'movies-for-you' {NO_NAME}"),
     ],
 )
 def test_a_version_that_cannot_be_traced_is_one_line(retrain, version, message):

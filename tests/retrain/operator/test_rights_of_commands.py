@@ -71,7 +71,8 @@ def actions_of(command):
 
 def test_history_needs_the_rights_of_its_row(first_run, retrain, become):
     called = become("history")
-    for options in ([], ["--version", first_run.version_arn]):
+    arn = first_run.version_arn
+    for options in ([], ["--version", arn], ["--version", arn.rpartition("/")[2]]):
         result = retrain("history", "--json", *options)
         assert result.code == 0, result.err
     assert actions_of("history") - called() == {"states:GetExecutionHistory"}, (

@@ -124,8 +124,9 @@ def test_a_stack_without_a_file_that_the_cli_does_not_know_is_mistyped(
 def test_a_stack_with_a_file_that_the_cli_does_not_know_has_to_be_created(install_pulumi):
     fail_with(install_pulumi, "no stack named 'dev' found")
     assert error_message("dev") == (
-        "stack dev is not created yet, or it is in another backend than `pulumi whoami -v` prints; "
-        "create and deploy it with `pulumi stack init dev && pulumi up --stack dev`"
+        "stack dev (the default; -s names another) is not created yet, or it is in another backend "
+        "than `pulumi whoami -v` prints; create and deploy it with `pulumi stack init dev && "
+        "pulumi up --stack dev`"
     )
 
 
@@ -151,16 +152,16 @@ def test_a_cli_that_hangs_is_ended(install_pulumi, monkeypatch):
     install_pulumi(code="import time\ntime.sleep(60)")
     monkeypatch.setattr(pulumi_cli, "CLI_SECONDS", 0.2)
     assert error_message() == (
-        "the Pulumi CLI has not printed the outputs of stack dev within 0.2 seconds; try again, "
-        f"{WITHOUT_CLI}"
+        "the Pulumi CLI has not printed the outputs of stack dev (the default; -s names another) "
+        f"within 0.2 seconds; try again, {WITHOUT_CLI}"
     )
 
 
 def test_a_stack_without_outputs_is_not_deployed(install_pulumi):
     install_pulumi({})
     assert error_message() == (
-        "stack dev has no output state_machine_arn, so it is not deployed; deploy it with "
-        "`pulumi up --stack dev`, or name another stack with --stack"
+        "stack dev (the default; -s names another) has no output state_machine_arn, so it is not "
+        "deployed; deploy it with `pulumi up --stack dev`, or name another stack with --stack"
     )
 
 

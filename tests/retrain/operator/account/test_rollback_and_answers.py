@@ -1,6 +1,7 @@
 """Proves what people do to versions and campaigns: `retrain approve`, `reject` and `rollback`."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -108,7 +109,12 @@ def test_an_approval_is_a_tag_and_starts_an_execution(command, client, train, em
     machines = boto3.client("stepfunctions", **emulator.connection)
     execution = machines.describe_execution(executionArn=result.document["executionArn"])
     assert json.loads(execution["input"]) == {"trigger": "approval", "deploy": version}
-    assert "normalized_discounted_cumulative_gain_at_10" in result.err, "a person compares it"
+    lines = result.err.splitlines()
+    live = served(client).partition("solution/")[2]
+    assert lines[1] == f"compared with {live}, in use at movies-for-you", "a person compares them"
+    assert re.search(r"^  NDCG@10 0\.\d{4} → 0\.\d{4} \([+-]\d", result.err, re.MULTILINE), (
+        result.err
+    )
 
     again = command("approve", version, "--yes")
     assert (again.code, again.out) == (1, "")
@@ -150,7 +156,7 @@ def test_an_approval_from_a_slow_clock_is_not_before_the_request(command, client
 
 def test_a_refused_version_takes_no_other_answer(command, client, train):
     version = train(asked=now(hours=1))
-    result = command("reject", version, "--yes")
+    result = command("reject", "--yes")
     assert (result.code, result.out) == (
         0,
         "refused; the campaigns keep the version that they serve\n",
@@ -162,6 +168,10 @@ def test_a_refused_version_takes_no_other_answer(command, client, train):
         f"{version} takes no answer: it was refused by arn:aws:iam::123456789012:root; a run "
         "asks again after the next training\n"
     )
+    unnamed = command("approve", "--yes")
+    assert unnamed.code == 1
+    assert unnamed.err.startswith("no version waits for an answer, `retrain history ")
+    assert f"; {version.partition('solution/')[2]}: it was refused by " in unnamed.err
 
 
 def test_a_late_answer_is_refused(command, client, train):
@@ -208,8 +218,8 @@ def test_a_version_without_a_request_for_approval_takes_no_answer(command, train
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        (f"{SOLUTION}/0123abcd", f"{SOLUTION}/0123abcd does not exist; "),
-        ("0123abcd", "'0123abcd' is not a version of a solution of this pipeline; "),
+        (f"{SOLUTION}/0123abcd", f"'{SOLUTION}/0123abcd' is not a version of movies-for-you; "),
+        ("0123abcd", "'0123abcd' is not a version of movies-for-you; the newest versions are "),
     ],
 )
 def test_a_version_that_is_not_of_the_pipeline_is_refused(command, version, message):
@@ -276,7 +286,8 @@ def test_a_failed_update_is_reported_with_what_the_campaign_serves(
     move(client, bad)
     fault = {"fault": "fail", "job": "campaign-update", "reason": "no capacity"}
     emulator.control("POST", "faults", fault)
-    result = command("rollback", "--campaign", "movies-for-you", "--to", good, "--yes")
+    name = good.rpartition("/")[2]
+    result = command("rollback", "--campaign", "movies-for-you", "--to", name, "--yes")
     assert result.code == 1
     assert result.err.endswith(f"the update failed: no capacity; {CAMPAIGN} still serves {bad}\n")
 
@@ -295,7 +306,7 @@ def test_a_run_that_is_under_way_is_named(run, emulator, args, client, train):
     ("words", "code", "message"),
     [
         (["--campaign", "films"], 2, "'films' is not a campaign of this pipeline; its campaigns"),
-        (["--to", "0123abcd"], 2, f"'0123abcd' is not a version of {SOLUTION}"),
+        (["--to", "0123abcd"], 2, "'0123abcd' is not a version of movies-for-you; the newest"),
     ],
 )
 def test_an_unclear_rollback_changes_nothing(command, words, code, message):
