@@ -168,7 +168,8 @@ def _wrong_export_date(configured: ConfiguredRun, request: Request) -> Iterator[
     today = _today(configured)
     if day is None:
         yield f"exportDate: {_short_repr(text)} is not a day, for example '{today}'"
-    elif day > today:
+        return
+    if day > today:
         yield f"exportDate: {_short_repr(text)} is in the future; today is {today} in UTC"
     for dataset in _chosen_datasets(configured["settings"], request):
         if DATE not in dataset["dataLocation"]:

@@ -76,9 +76,7 @@ def read(file: Path) -> object:
             # dumps() raises ValueError for a structure that contains itself.
             return json.loads(json.dumps(yaml.load(text)), parse_float=_number)
     except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1
-        reason = ": ".join(filter(None, (error.context, error.problem)))
-        raise DeploymentError(f"{file}: line {line}: {reason}; correct the YAML") from error
+        raise DeploymentError(f"{file}: {_syntax_error(error)}; correct the YAML") from error
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise DeploymentError(
@@ -93,6 +91,14 @@ def read(file: Path) -> object:
         raise DeploymentError(f"{file}: is nested too deeply; use fewer levels") from error
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     raise DeploymentError("\n  ".join([f"{count} in {file}:", *map(str, problems)]))
+
+
+def _syntax_error(error: MarkedYAMLError) -> str:
+    """Return the line and the reason of a syntax error, and where the broken structure begins."""
+    line, context, mark = error.problem_mark.line, error.context, error.context_mark
+    if context and context.startswith("while") and mark and mark.line != line:
+        context = f"{context} that begins in line {mark.line + 1}"
+    return f"line {line + 1}: {': '.join(filter(None, (context, error.problem)))}"
 
 
 def _read_text(file: Path) -> str:

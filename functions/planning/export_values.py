@@ -1,6 +1,7 @@
 """Checks the values of an export against the schema of its dataset. Each guard yields messages.
 
 The rules are a table from a name to a check. Sources:
+https://docs.aws.amazon.com/personalize/latest/dg/custom-datasets-and-schemas.html,
 https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-data.html,
 https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html and
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html.
@@ -29,6 +30,8 @@ CHECKED_ROWS = 1000
 MAX_ID_LENGTH = 256
 MAX_LENGTH = 1000
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")
+REQUIRED_COLUMNS = (*ID_COLUMNS, "TIMESTAMP", "EVENT_TYPE")
+"""The columns that a schema of some type of dataset has to have. Their types do not allow null."""
 FIRST_YEAR = 1990
 """An interaction before this year is an error, for example a time that counts days."""
 FIRST_TIME = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
@@ -133,10 +136,10 @@ def _null(value: str, field: SchemaField, now: datetime) -> str | None:
     del now
     if value:
         return None
-    return (
-        f"but the schema requires {_type(field)}; write a value, or allow null in the schema of a "
-        "new dataset"
-    )
+    message = f"but the schema requires {_type(field)}; write a value"
+    if field["name"] in REQUIRED_COLUMNS:
+        return message
+    return f"{message}, or allow null in the schema of a new dataset"
 
 
 def _whole_number(value: str, field: SchemaField, now: datetime) -> str | None:

@@ -317,6 +317,11 @@ UNREADABLE = {
         "config: [",
         f"line 1: while parsing a flow node: {NO_CONTENT}{WAY_OUT}",
     ),
+    "a list without an end": (
+        "config:\n  test:emails: [a@example.com\n\n  test:paused: true\n",
+        "line 4: while parsing a flow sequence that begins in line 2: expected ',' or ']', but "
+        f"got ':'{WAY_OUT}",
+    ),
     "tabs": (
         "config:\n\ta: 1",
         f"line 2: while scanning for the next token: {TAB}{WAY_OUT}",

@@ -166,8 +166,8 @@ WRONG = {
         {"exportDate": "2026-11-31", "datasets": ["items"]},
         "exportDate: '2026-11-31' is not a day, for example '2026-11-29'",
     ),
-    "a day in another form": (
-        {"exportDate": "20261129", "datasets": ["items"]},
+    "a day in another form, whatever the location": (
+        {"exportDate": "20261129"},
         "exportDate: '20261129' is not a day, for example '2026-11-29'",
     ),
     "a day in the future": (

@@ -148,17 +148,11 @@ def test_values_of_the_types_of_the_schema_pass():
         (("1", "2", "1.5", "1"), f"TIMESTAMP is '1.5', but the schema requires long; {NUMBER}"),
         (
             ("1", "2", "", "1"),
-            (
-                "TIMESTAMP is '', but the schema requires long; write a value, or allow null in "
-                "the schema of a new dataset"
-            ),
+            "TIMESTAMP is '', but the schema requires long; write a value",
         ),
         (
             ("", "2", ROW[2], "1"),
-            (
-                "USER_ID is '', but the schema requires string; write a value, or allow null in "
-                "the schema of a new dataset"
-            ),
+            "USER_ID is '', but the schema requires string; write a value",
         ),
         (("1", "2", ROW[2], "x"), f"EVENT_VALUE is 'x', but the schema requires float; {DECIMAL}"),
         (
@@ -202,6 +196,14 @@ def test_values_of_the_types_of_the_schema_pass():
 )
 def test_a_wrong_value_is_found(row, message):
     assert value_messages((*ROW, "4"), row) == [f"s3://exports/interactions.csv: line 3: {message}"]
+
+
+def test_an_empty_metadata_column_may_be_made_optional():
+    field = {"name": "GENRE", "type": "string"}
+    assert value_messages(("",), header=("GENRE",), fields=[field]) == [
+        "s3://exports/interactions.csv: line 2: GENRE is '', but the schema requires string; write "
+        "a value, or allow null in the schema of a new dataset"
+    ], "Personalize forbids null only for the required columns"
 
 
 def test_the_number_of_the_line_counts_empty_lines():
