@@ -260,8 +260,8 @@ def _section_for_any_group(project: str) -> list[str]:
         *comment(1, "Tags of every resource, import job and solution version."),
         f"  # {project}:tags:",
         "  #   team: recommendations",
-        *comment(1, "KMS keys, not aliases. kmsKeyArn encrypts logs, messages and dead letters. "
-                     "dataKmsKeyArn is the key of the exports."),
+        *comment(1, "KMS keys, not aliases. kmsKeyArn encrypts the logs, the topic and the "
+                     "dead-letter queue. dataKmsKeyArn is the key of the exports."),
         f"  # {project}:kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
         f"  # {project}:dataKmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
         *comment(1, "How many days CloudWatch Logs keeps the logs."),
