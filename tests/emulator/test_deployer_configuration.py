@@ -319,8 +319,10 @@ UNREADABLE = {
     ),
     "a list without an end": (
         "config:\n  test:emails: [a@example.com\n\n  test:paused: true\n",
-        "line 4: while parsing a flow sequence that begins in line 2: expected ',' or ']', but "
-        f"got ':'{WAY_OUT}",
+        (
+            "line 4: while parsing a flow sequence that begins in line 2: expected ',' or ']', "
+            f"but got ':'{WAY_OUT}"
+        ),
     ),
     "tabs": (
         "config:\n\ta: 1",

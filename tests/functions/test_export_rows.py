@@ -200,10 +200,11 @@ def test_a_wrong_value_is_found(row, message):
 
 def test_an_empty_metadata_column_may_be_made_optional():
     field = {"name": "GENRE", "type": "string"}
-    assert value_messages(("",), header=("GENRE",), fields=[field]) == [
+    (message,) = value_messages(("",), header=("GENRE",), fields=[field])
+    assert message == (
         "s3://exports/interactions.csv: line 2: GENRE is '', but the schema requires string; write "
         "a value, or allow null in the schema of a new dataset"
-    ], "Personalize forbids null only for the required columns"
+    ), "Personalize forbids null only for the required columns"
 
 
 def test_the_number_of_the_line_counts_empty_lines():
