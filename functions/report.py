@@ -269,13 +269,14 @@ def _warnings(document: FinishedRun, solutions: list[SolutionReport]) -> Iterato
 
 
 def _warnings_about_old_versions(solutions: list[SolutionReport]) -> Iterator[str]:
-    """Yield a warning for each solution whose new version a campaign does not serve.
+    """Yield a warning for each solution with a campaign that has refused its new version.
 
-    Personalize updates only the newest version of a solution, and does not say so in a response.
+    Personalize updates only the newest version of a solution, and does not say so in a response. A
+    version that waits for an approval may still be deployed.
     """
     for solution in solutions:
         outcomes = {campaign["outcome"] for campaign in solution["campaigns"]}
-        if outcomes & {"REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL"}:
+        if outcomes & {"REJECTED", "ROLLED_BACK"}:
             yield (
                 f"{solution['solutionArn']}: a campaign keeps an older version. With the recipes "
                 "User-Personalization and Next-Best-Action, Personalize adds new items to the "

@@ -88,10 +88,7 @@ def approval_verdict(
             return ApprovalVerdict("REJECTED", [f"{tags[REFUSED_BY]} has refused {version_arn}"])
         case _:
             write_tags(client, version_arn, {ASKED: _shown(now)})
-            reason = (
-                f"{version_arn} waits for an approval until {_shown(now + _timeout(approval))}; "
-                "answer with retrain approve or retrain reject"
-            )
+            reason = f"{version_arn} waits for an approval until {_shown(now + _timeout(approval))}"
             return ApprovalVerdict("AWAITING_APPROVAL", [reason])
 
 

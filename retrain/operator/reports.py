@@ -67,6 +67,14 @@ def report_lines(report: RunReport) -> Iterator[Text]:
         yield Text(f"  warning: {warning}", "yellow")
 
 
+def waiting_versions(report: RunReport) -> Iterator[str]:
+    """Yield the ARN of each version that waits for an approval."""
+    for solution in report["solutions"]:
+        outcomes = {campaign["outcome"] for campaign in solution["campaigns"]}
+        if solution["solutionVersionArn"] and "AWAITING_APPROVAL" in outcomes:
+            yield solution["solutionVersionArn"]
+
+
 def _text_without_reason(report: RunReport) -> str:
     """Return the text of a report without the status and the reason at its beginning."""
     reason = f": {report['reason']}" if report["reason"] else ""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from retrain.names import short_name
 from retrain.operator.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from retrain.operator.follow import follow, now
 from retrain.operator.output import message_console, print_command, print_json, print_result
-from retrain.operator.reports import outcome_text, report_lines
+from retrain.operator.reports import outcome_text, report_lines, waiting_versions
 from retrain.operator.runs import (
     execution_of,
     find_execution,
@@ -70,7 +71,7 @@ def run_document(
 def _print_report(
     target: Target, described: DescribeExecutionOutputTypeDef, report: RunReport | None
 ) -> None:
-    """Print the outcome of a run and its report, and what to do if it did not succeed."""
+    """Print the outcome of a run, its report, and the commands with which a person goes on."""
     execution = execution_of(described)
     took = duration_text(execution.seconds(now()))
     if report is None:
@@ -83,6 +84,10 @@ def _print_report(
         )
         for line in report_lines(report):
             print_result(line)
+        for version_arn in waiting_versions(report):
+            name = short_name(version_arn)
+            print_command(f"To deploy {name}", target.command("approve", name))
+            print_command(f"To refuse {name}", target.command("reject", name))
         if execution.status != "SUCCEEDED":
             resume = target.command("start", "--resume", report["runId"])
             print_command("To go on with this run when the cause is gone", resume)

@@ -503,6 +503,12 @@ def test_the_warnings_of_an_update_and_its_rollback_are_reported():
     ]
 
 
+def test_a_version_that_waits_for_an_approval_is_no_warning():
+    waiting = campaign_result(outcome="AWAITING_APPROVAL")
+    report = report_of(finished(solutions=[solution_result(campaigns=[waiting])]))
+    assert report["warnings"] == [], "nothing is wrong yet"
+
+
 def test_a_metric_that_could_not_be_compared_is_a_warning():
     noted = campaign_result(evaluation=evaluation(notes=["x could not be compared"]))
     not_judged = campaign_result(evaluation=None, error=ERROR, outcome="FAILED")

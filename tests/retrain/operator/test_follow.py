@@ -13,6 +13,7 @@ from retrain.operator.errors import OperatorError
 from retrain.operator.runs import Execution
 from retrain.operator.target import Target
 from retrain.operator.watch import watch_execution
+from tests.retrain.builders import campaign_report, solution_report
 from tests.retrain.operator.events import RUN_DOCUMENT, entered
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
@@ -125,23 +126,45 @@ def test_ctrl_c_does_not_wait_for_a_request(states):
     assert went_on == [], "a request may take a minute and a half"
 
 
-def test_a_failed_run_is_resumed_with_a_command(states, capsys):
-    double = states("FAILED")
+def report_at_end(double, status, solutions=()):
+    """Let the last event of the double have a report."""
     report = {
-        "status": "FAILED",
+        "status": status,
         "runId": "20261129T030000Z",
         "reason": "no data",
-        "text": "Retraining run 20261129T030000Z: FAILED: no data",
-        **dict.fromkeys(("imports", "solutions", "trials", "warnings"), ()),
+        "text": f"Retraining run 20261129T030000Z: {status}: no data",
+        **dict.fromkeys(("imports", "trials", "warnings"), ()),
+        "solutions": solutions,
     }
     exited = {"name": "Report outcome", "output": json.dumps({"outcome": report})}
     double.events = [
         {"id": 1, "timestamp": EXECUTION.started_at, "stateExitedEventDetails": exited}
     ]
+
+
+def test_a_failed_run_is_resumed_with_a_command(states, capsys):
+    report_at_end(states("FAILED"), "FAILED")
     assert watch_execution(TARGET, EXECUTION, as_json=False) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == ["Run 20261129T030000Z: FAILED, 0 s", "  no data"]
     assert err.splitlines()[-2:] == [
         "To go on with this run when the cause is gone:",
         "  retrain start --resume 20261129T030000Z --stack prod",
+    ]
+
+
+def test_a_version_that_waits_has_the_commands_that_answer(states, capsys):
+    waiting = campaign_report("AWAITING_APPROVAL", servedVersionArn=None)
+    solutions = [
+        solution_report(campaigns=[waiting]),
+        solution_report(campaigns=[{**waiting, "outcome": "DEPLOYED"}]),
+        solution_report(version=None),
+    ]
+    report_at_end(states("SUCCEEDED"), "AWAITING_APPROVAL", solutions)
+    assert watch_execution(TARGET, EXECUTION, as_json=False) == 0
+    assert capsys.readouterr().err.splitlines()[-4:] == [
+        "To deploy movies/00000002:",
+        "  retrain approve movies/00000002 --stack prod",
+        "To refuse movies/00000002:",
+        "  retrain reject movies/00000002 --stack prod",
     ]
