@@ -26,8 +26,9 @@ def test_alarm(
 ) -> None:
     """Send a test alarm to the topic of the pipeline, and print who gets its messages.
 
-    The alarm about a rejected version goes to ALARM, notifies the topic, and
-    returns to its state after a while. Its reason says that this is a test.
+    The alarm about a rejected version goes to ALARM and notifies the topic. Then
+    the command sets it back to its former state. The reason of the alarm says
+    that this is a test.
 
     Exit code 0: the topic was notified, and somebody has subscribed to it.
     Exit code 1: the alarm could not notify the topic, or nobody subscribes.

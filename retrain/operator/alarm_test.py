@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from functions.workflow_settings import pipeline_name
 from retrain.operator.errors import FailedError, OperatorError
 from retrain.operator.output import print_json, print_message, print_result
+from retrain.operator.subscriptions import subscriptions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
+    from retrain.operator.subscriptions import Subscriptions
     from retrain.operator.target import Target
 
 TESTED_ALARM = "version-rejected"
@@ -22,35 +24,30 @@ TESTED_ALARM = "version-rejected"
 DEADLINE_SECONDS = 60
 """CloudWatch executes the actions of an alarm within seconds."""
 POLL_SECONDS = 2
-PENDING = "PendingConfirmation"
-"""The ARN of a subscription that nobody has confirmed yet."""
+TEST_REASON = "A test of retrain test-alarm"
+"""The beginning of the reason that the alarm has during the test."""
 
 
-@dataclass(frozen=True)
-class Subscriptions:
-    """Who gets the messages of a topic, by address."""
+class TestedAlarm(NamedTuple):
+    """The alarm that is tested, with its state before the test."""
 
-    confirmed: Sequence[str]
-    pending: Sequence[str]
+    name: str
+    state: str
+    reason: str
 
 
 def send_test_alarm(target: Target, *, as_json: bool) -> int:
-    """Set one alarm to ALARM, and wait until it has notified the topic. Return the exit code.
+    """Set one alarm to ALARM until it has notified the topic. Return the exit code.
+
+    At the end, the alarm has its former state again, also if the test fails.
 
     Raises OperatorError if the pipeline has no alarms, and FailedError if nobody would get it.
     """
-    access = target.access
-    client = access.session.client("cloudwatch", **access.client_options)
-    alarm = _alarm_name(target)
-    topic_arn = _topic_arn(target)
-    began_at = datetime.now(tz=UTC) - timedelta(seconds=1)
-    reason = f"A test of retrain test-alarm by {access.caller()}. No version was rejected."
-    # Only a change of the state is an alarm, and an earlier test may have left the state ALARM.
-    for state in ("OK", "ALARM"):
-        client.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason=reason)
-    print_message(f"{alarm} is in ALARM, and returns to its state by itself")
-    _wait_for_action(target, alarm, topic_arn, began_at)
-    subscriptions = _subscriptions(target, topic_arn)
+    former = _tested_alarm(target)
+    alarm, topic_arn = former.name, _topic_arn(target)
+    with _in_alarm(target, former) as began_at:
+        _wait_for_action(target, alarm, topic_arn, began_at)
+    subscriptions = subscriptions_of(target.access, topic_arn)
     if as_json:
         print_json(
             {
@@ -69,8 +66,29 @@ def send_test_alarm(target: Target, *, as_json: bool) -> int:
     return 0
 
 
-def _alarm_name(target: Target) -> str:
-    """Return the name of the alarm that is tested."""
+@contextmanager
+def _in_alarm(target: Target, former: TestedAlarm) -> Iterator[datetime]:
+    """Set an alarm to ALARM, yield a time just before, and restore the former state at the end."""
+    access = target.access
+    client = access.session.client("cloudwatch", **access.client_options)
+    alarm, state = former.name, former.state
+    if state == "ALARM" and former.reason.startswith(TEST_REASON):
+        state = "OK"  # an earlier test was interrupted
+    began_at = datetime.now(tz=UTC) - timedelta(seconds=1)
+    reason = f"{TEST_REASON} by {access.caller()}. No version was rejected."
+    try:
+        # CloudWatch notifies the topic only if the state changes.
+        for test_state in ("OK", "ALARM"):
+            client.set_alarm_state(AlarmName=alarm, StateValue=test_state, StateReason=reason)
+        print_message(f"{alarm} is in ALARM for this test")
+        yield began_at
+    finally:
+        client.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason=former.reason)
+        print_message(f"{alarm} is set back to {state}")
+
+
+def _tested_alarm(target: Target) -> TestedAlarm:
+    """Return the alarm that is tested."""
     access = target.access
     client = access.session.client("cloudwatch", **access.client_options)
     prefix = f"{pipeline_name(target.settings)}-{TESTED_ALARM}-"
@@ -80,7 +98,8 @@ def _alarm_name(target: Target) -> str:
             f"there is no alarm whose name begins with {prefix}; deploy this release with "
             f"`{target.deploy_command}`"
         )
-    return str(alarms[0]["AlarmName"])
+    alarm = alarms[0]
+    return TestedAlarm(alarm["AlarmName"], alarm["StateValue"], alarm.get("StateReason", ""))
 
 
 def _topic_arn(target: Target) -> str:
@@ -125,20 +144,6 @@ def _wait_for_action(target: Target, alarm: str, topic_arn: str, began_at: datet
 def _soon() -> datetime:
     """Return a time after the present, because the clocks of AWS may be ahead."""
     return datetime.now(tz=UTC) + timedelta(minutes=5)
-
-
-def _subscriptions(target: Target, topic_arn: str) -> Subscriptions:
-    """Return who gets the messages of a topic."""
-    access = target.access
-    client = access.session.client("sns", **access.client_options)
-    pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
-    confirmed: list[str] = []
-    pending: list[str] = []
-    for page in pages:
-        for subscription in page["Subscriptions"]:
-            is_pending = subscription["SubscriptionArn"] == PENDING
-            (pending if is_pending else confirmed).append(subscription["Endpoint"])
-    return Subscriptions(sorted(confirmed), sorted(pending))
 
 
 def _nobody_message(topic_arn: str, subscriptions: Subscriptions) -> str:

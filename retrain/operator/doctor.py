@@ -11,7 +11,7 @@ from rich.text import Text
 
 from functions import clock
 from retrain.operator.checks import account as account_checks
-from retrain.operator.checks import buckets, data, import_role, keys, operation, quotas
+from retrain.operator.checks import alarms, buckets, data, import_role, keys, operation, quotas
 from retrain.operator.checks.findings import Account, Check, Finding
 from retrain.operator.errors import (
     AWS_ERRORS,
@@ -56,7 +56,8 @@ CHECKS = (
     Check("deployment", operation.check_deployment),
     Check("schedule", operation.check_schedule),
     Check("newest run", operation.check_last_run),
-    Check("alarms", operation.check_alarms),
+    Check("alarms", alarms.check_alarms),
+    Check("messages", alarms.check_notifications),
 )
 """The checks in the order in which they are shown: the account, the data, the pipeline."""
 PROGRAMS = ("aws ", "pulumi ", "retrain ")

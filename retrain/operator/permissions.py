@@ -98,6 +98,7 @@ COMMANDS: Mapping[str, Grants] = {
                 *("personalize:ListSolutions", "scheduler:ListSchedules"),
                 "servicequotas:ListServiceQuotas",
             ),
+            "topic": ("sns:ListSubscriptionsByTopic",),
             "schedules": ("scheduler:GetSchedule",),
             "export buckets": (
                 *("s3:GetBucketNotification", "s3:GetBucketPolicy"),
@@ -256,7 +257,7 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
         ],
         "schedules": [f"arn:{partition}:scheduler:{place}:schedule/{name}-*/*"],
         "alarms": [f"arn:{partition}:cloudwatch:{place}:alarm:{name}-*"],
-        "topic": [_topic_arn(pipeline) or f"arn:{partition}:sns:{place}:{name}-*"],
+        "topic": [topic_arn_of(pipeline) or f"arn:{partition}:sns:{place}:{name}-*"],
         "exports": iam.export_arns(partition, locations),
         "export buckets": iam.bucket_arns(partition, [*locations, *markers]),
         "KMS keys": [str(data_key)] if data_key is not None else [],
@@ -267,9 +268,9 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
     }
 
 
-def _topic_arn(pipeline: ExaminedPipeline) -> str | None:
+def topic_arn_of(pipeline: ExaminedPipeline) -> str | None:
     """Return the topic of the messages, or None if it is not known before the deployment."""
-    notifications = pipeline.settings.get("notifications") if pipeline.target else None
+    notifications = pipeline.target.settings.get("notifications") if pipeline.target else None
     if notifications is not None:
         return notifications["topicArn"]
     topic_arn = pipeline.args.notifications.topic_arn if pipeline.args else None

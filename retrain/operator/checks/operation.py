@@ -1,4 +1,4 @@
-"""Checks the deployed pipeline: its schedule, its last run, its alarms and the events of S3."""
+"""Checks the deployed pipeline: its schedule, its last run and the events of S3."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from zoneinfo import ZoneInfo
 
 from components.rules import rates
 from functions.exports import split_location
-from functions.workflow_settings import pipeline_name
 from retrain.operator.checks.findings import Finding
 from retrain.operator.runs import SUCCEEDED, describe, executions, report_of
-from retrain.operator.texts import count_text, time_text
+from retrain.operator.texts import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -112,32 +111,6 @@ def check_last_run(account: Account) -> Iterator[Finding]:
         yield Finding("ok", text)
     else:
         yield Finding("warn", text, account.pipeline.command("watch", "--run", newest.name))
-
-
-def check_alarms(account: Account) -> Iterator[Finding]:
-    """Find out whether alarms of the pipeline ring."""
-    target = account.pipeline.target
-    if target is None:
-        return
-    access = target.access
-    client = access.session.client("cloudwatch", **access.client_options)
-    name = pipeline_name(target.settings)
-    pages = client.get_paginator("describe_alarms").paginate(
-        AlarmNamePrefix=f"{name}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-    )
-    alarms = [
-        (alarm["AlarmName"], alarm["StateValue"], alarm.get("AlarmDescription", ""))
-        for page in pages
-        for alarm in [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]
-    ]
-    ringing = [row for row in alarms if row[1] == "ALARM"]
-    for alarm, _, description in ringing:
-        history = f"aws cloudwatch describe-alarm-history --alarm-name {alarm}"
-        yield Finding("missing", f"{alarm} is in ALARM. {description}".strip(), history)
-    if not alarms:
-        yield Finding("warn", f"no alarm watches {name}", account.pipeline.deploy_command)
-    elif not ringing:
-        yield Finding("ok", f"{count_text(len(alarms), 'alarm')}, none in ALARM")
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:

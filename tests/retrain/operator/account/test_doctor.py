@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from functions.planning.guards import GUARDS
-from retrain.operator.checks import account, data, operation, quotas
+from retrain.operator.checks import account, alarms, data, operation, quotas
 from retrain.operator.checks.findings import Check
 from retrain.operator.errors import OperatorError
 from retrain.operator.function_clients import CACHED_CLIENTS
@@ -54,9 +54,11 @@ def test_an_account_that_lacks_only_the_deployment_is_ok(run):
     lines = result.out.splitlines()
     assert result.code == 0
     assert lines[0] == "ok: account and region: arn:aws:iam::123456789012:root, region eu-west-1"
-    assert [line for line in lines[:-3] if not line.startswith("ok: ")] == []
-    assert lines[-3].startswith("warn: deployment: the deployed pipeline was not found: the Pulumi")
-    assert lines[-2:] == ["  pulumi up --stack dev", "No problems, 1 warning, 20 ok."]
+    assert [line for line in lines[:-5] if not line.startswith("ok: ")] == []
+    assert lines[-5].startswith("warn: deployment: the deployed pipeline was not found: the Pulumi")
+    assert lines[-4] == "  pulumi up --stack dev"
+    assert lines[-3].startswith("warn: messages: no address and no topic is set, ")
+    assert lines[-1] == "No problems, 2 warnings, 20 ok."
 
 
 def test_a_deployed_pipeline_has_a_schedule_and_a_last_run(run, films, install_pulumi):
@@ -93,7 +95,7 @@ def test_a_terminal_gets_symbols_and_commands_to_copy(run, project_dir, monkeypa
         "✗ exports: datasets.items: there is no object at s3://movies-exports/none.csv"
     )
     assert lines[position + 1] == "  check dataLocation and the job that writes the export"
-    assert lines[-1] == "1 problem to mend before a run can succeed, 1 warning, 19 ok."
+    assert lines[-1] == "1 problem to mend before a run can succeed, 2 warnings, 19 ok."
 
 
 @pytest.fixture
@@ -405,15 +407,14 @@ def test_the_newest_run_is_shown(findings, films, monkeypatch, *, runs, level, t
         assert fix.startswith("retrain watch --run a" if runs else "retrain start")
 
 
-def test_an_alarm_that_rings_is_a_problem(findings, films, emulator, monkeypatch):
+def test_an_alarm_that_rings_is_a_warning(findings, films, emulator, monkeypatch):
     cloudwatch = emulator.client("cloudwatch")
-    monkeypatch.setattr(operation, "pipeline_name", lambda _: "alarms-of-films")
+    monkeypatch.setattr(alarms, "pipeline_name", lambda _: "alarms-of-films")
     arguments = ("alarms", "--state-machine-arn", machine_of(films))
     ((level, text, fix),) = findings(*arguments)
     assert (level, text, fix) == ("warn", "no alarm watches alarms-of-films", "pulumi up")
     cloudwatch.put_metric_alarm(
         AlarmName="alarms-of-films-failed",
-        AlarmDescription="A run has failed.",
         Namespace="AWS/States",
         MetricName="ExecutionsFailed",
         Statistic="Sum",
@@ -422,17 +423,10 @@ def test_an_alarm_that_rings_is_a_problem(findings, films, emulator, monkeypatch
         Threshold=1,
         ComparisonOperator="GreaterThanOrEqualToThreshold",
     )
-    state = {"AlarmName": "alarms-of-films-failed", "StateReason": "test"}
-    cloudwatch.set_alarm_state(StateValue="OK", **state)
-    assert findings(*arguments) == [("ok", "1 alarm, none in ALARM", None)]
+    state = {"AlarmName": "alarms-of-films-failed", "StateReason": "1 run failed"}
     cloudwatch.set_alarm_state(StateValue="ALARM", **state)
-    assert findings(*arguments) == [
-        (
-            "missing",
-            "alarms-of-films-failed is in ALARM. A run has failed.",
-            "aws cloudwatch describe-alarm-history --alarm-name alarms-of-films-failed",
-        )
-    ]
+    text = "alarms-of-films-failed is in ALARM: 1 run failed"
+    assert findings(*arguments) == [("warn", text, alarms.ALARM_FIX)]
 
 
 def test_too_few_free_slots_are_a_warning(findings, monkeypatch):
