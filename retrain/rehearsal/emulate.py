@@ -47,24 +47,28 @@ def emulate(
             account, region = stack.home.account, stack.home.region
             with running(port=port, account=account, region=region, timings=TIMINGS) as emulator:
                 report = partial(print_progress, console)
-                create_resources(emulator, stack.args, report, stack.data)
+                group_arn = create_resources(emulator, stack.args, report, stack.data)
                 today = datetime.now(UTC).date().isoformat()
                 write_newer_exports(emulator, stack.args, stack.data, day=today)
                 with until_interrupted(emulator):
-                    instructions = _instructions(stack_name, emulator.exports)
+                    instructions = _instructions(stack_name, group_arn, emulator.exports)
                     console.print(instructions, highlight=False, markup=False)
                 return 0
     except ERRORS as error:
         return print_error(error)
 
 
-def _instructions(stack_name: str, aws_variables: dict[str, str]) -> str:
+def _instructions(stack_name: str, group_arn: str, aws_variables: dict[str, str]) -> str:
     """Return how to use the emulator from another shell, with the variables to set there."""
+    new_stack = "prod" if stack_name != "prod" else "adopted"
     variables = {**aws_variables, "PATH": f'"{PROVIDER}{os.pathsep}$PATH"'}
     return (
         f"\nThe emulator has everything that stack {stack_name} names, and newer exports for the "
         "next run.\nIt runs until you press Ctrl-C. In another shell, set these variables for "
         f"boto3, the AWS CLI\nand Pulumi:\n\n{export_lines(variables)}\n\n"
         f"Then deploy with `pulumi up -s {stack_name}`. The commands of docs/operations.md work "
-        f"there\ntoo, with STACK={stack_name} in their first line.\n"
+        f"there\ntoo, with STACK={stack_name} in their first line.\n\n"
+        "Or write the file of a new stack for the dataset group:\n\n"
+        f"retrain adopt --stack {new_stack} --dataset-group-arn {group_arn}\n\n"
+        "docs/rehearsal.md goes on from there to a running pipeline.\n"
     )

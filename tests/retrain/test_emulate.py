@@ -10,6 +10,9 @@ from tests.program.sample_stack import ROOT
 from tests.retrain.conftest import FakeEmulator
 
 
+GROUP = "arn:aws:personalize:eu-west-1:123456789012:dataset-group/movies"
+
+
 @pytest.fixture
 def fake_emulator(monkeypatch):
     """Replace the emulator by a double that dies at once."""
@@ -22,7 +25,7 @@ def fake_emulator(monkeypatch):
 
     monkeypatch.setattr(emulate, "running", running)
     monkeypatch.setattr(
-        emulate, "create_resources", lambda _emulator, _args, report, _: report(".")
+        emulate, "create_resources", lambda _emulator, _args, report, _: report(".") or GROUP
     )
     monkeypatch.setattr(emulate, "write_newer_exports", lambda *_, **__: None)
     return fake
@@ -42,6 +45,9 @@ def test_emulate_prints_the_variables_and_ends_with_1_if_the_emulator_dies(fake_
         f'export PATH="{ROOT}/emulator/deployer/plugin:$PATH"\n\n'
         "Then deploy with `pulumi up -s dev`. The commands of docs/operations.md work there\n"
         "too, with STACK=dev in their first line.\n\n"
+        "Or write the file of a new stack for the dataset group:\n\n"
+        f"retrain adopt --stack prod --dataset-group-arn {GROUP}\n\n"
+        "docs/rehearsal.md goes on from there to a running pipeline.\n\n"
     )
     timings = {"timings": commands.TIMINGS}
     home = {"account": "123456789012", "region": "eu-west-1"}

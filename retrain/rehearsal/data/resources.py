@@ -45,8 +45,10 @@ def create_resources(
     args: RetrainingPipelineArgs,
     report: Report,
     data: DataSet,
-) -> None:
+) -> str:
     """Create everything that the settings name, but does not belong to the stack.
+
+    Return the ARN of the dataset group.
 
     These are buckets with exports, a dataset group with its datasets, solutions and campaigns, and
     IAM's resources. `report` shows the progress. Each import mode and each training mode of the
@@ -79,6 +81,7 @@ def create_resources(
     _import_datasets(personalize, "second", role_arn, second_imports)
     versions |= _train_solutions(personalize, updated, "UPDATE")
     _create_campaigns(personalize, args, versions)
+    return group_arn
 
 
 def recipe_of(solution: SolutionArgs) -> str:
