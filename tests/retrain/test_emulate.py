@@ -9,7 +9,6 @@ from retrain.rehearsal import commands, emulate
 from tests.program.sample_stack import ROOT
 from tests.retrain.conftest import FakeEmulator
 
-
 GROUP = "arn:aws:personalize:eu-west-1:123456789012:dataset-group/movies"
 
 
