@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .. import clock
-from .tags import APPROVED_AT, APPROVED_BY, ASKED, REFUSED_BY, tags_of, write_tags
+from .tags import APPROVED_AT, APPROVED_BY, ASKED, REFUSED_AT, REFUSED_BY, tags_of, write_tags
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -48,7 +48,8 @@ def answer_about(tags: Tags, approval: ApprovalSettings, now: datetime) -> Answe
 def answer_error(tags: Tags, approval: ApprovalSettings, now: datetime) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
     if REFUSED_BY in tags:
-        return f"it was refused by {tags[REFUSED_BY]}; a run asks again after the next training"
+        at = f" at {tags[REFUSED_AT]}" if REFUSED_AT in tags else ""
+        return f"it was refused by {tags[REFUSED_BY]}{at}; a run asks again after the next training"
     asked_at = _past_time(tags, ASKED, now)
     if asked_at is None and (message := _future_message(tags, ASKED, now)):
         return f"{message}; the next run asks again"

@@ -18,6 +18,7 @@ from functions.personalize.tags import (
     APPROVED_AT,
     APPROVED_BY,
     ASKED,
+    REFUSED_AT,
     REFUSED_BY,
     tags_of,
     write_tags,
@@ -96,7 +97,8 @@ def reject(target: Target, name: str | None, *, yes: bool, as_json: bool) -> int
     _print_metrics(target, version, _campaigns_of(target, version))
     if not confirm(f"Never deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
-    write_tags(target.access.personalize, version.arn, {REFUSED_BY: _caller(target)})
+    refusal = {REFUSED_BY: _caller(target), REFUSED_AT: _now().isoformat(timespec="seconds")}
+    write_tags(target.access.personalize, version.arn, refusal)
     if as_json:
         print_json({"versionArn": version.arn, "answer": "REFUSED"})
     else:

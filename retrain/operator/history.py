@@ -24,9 +24,10 @@ from retrain.operator.runs import (
     report_of,
 )
 from retrain.operator.texts import duration_text, time_text
+from retrain.operator.version_notes import VersionNotes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from functions.campaign_reports import CampaignReport
@@ -52,6 +53,8 @@ class RunRow(TypedDict):
     reason: str | None
     """Why the run ended without a report, or null."""
     report: RunReport | None
+    since: dict[str, str]
+    """Version ARN -> what has happened to the version since the report (`version_notes.py`)."""
 
 
 def history(target: Target, *, limit: int, as_json: bool) -> int:
@@ -59,7 +62,8 @@ def history(target: Target, *, limit: int, as_json: bool) -> int:
 
     Raises OperatorError if the pipeline has not run yet.
     """
-    rows = [_row(target, execution.arn) for execution in islice(executions(target), limit)]
+    notes = VersionNotes(target)
+    rows = [_row(target, execution.arn, notes) for execution in islice(executions(target), limit)]
     if as_json:
         print_json(rows)
         return 0
@@ -82,7 +86,7 @@ def version_history(access: Access, version_arn: str, *, as_json: bool) -> int:
     return 0
 
 
-def _row(target: Target, arn: str) -> RunRow:
+def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
     """Return the row of an execution."""
     client = target.access.step_functions
     described = describe(client, arn)
@@ -103,6 +107,7 @@ def _row(target: Target, arn: str) -> RunRow:
         "seconds": round(execution.seconds(now())),
         "reason": reason_without_report(described) if has_reason else None,
         "report": report,
+        "since": notes.about(report) if report else {},
     }
 
 
@@ -126,11 +131,14 @@ def _lines(row: RunRow) -> Iterator[Text]:
     if row["reason"]:
         yield Text(f"{INDENT}{row['reason']}")
     if row["report"]:
-        yield from _report_lines(row["report"])
+        yield from _report_lines(row["report"], row["since"])
 
 
-def _report_lines(report: RunReport) -> Iterator[Text]:
-    """Yield what a run has done: why it did nothing, its imports, and its versions."""
+def _report_lines(report: RunReport, since: Mapping[str, str]) -> Iterator[Text]:
+    """Yield what a run has done: why it did nothing, its imports, and its versions.
+
+    `since` has what has happened to the versions since the report.
+    """
     if report["reason"]:
         yield Text(f"{INDENT}{' '.join(report['reason'].split())}")
     imported = [item["type"] for item in report["imports"] if item["outcome"] == "IMPORTED"]
@@ -143,20 +151,21 @@ def _report_lines(report: RunReport) -> Iterator[Text]:
     for trial in report["trials"]:
         yield _campaign_line(trial)
     for solution in report["solutions"]:
-        yield from _solution_lines(solution)
+        yield from _solution_lines(solution, since.get(solution["solutionVersionArn"] or ""))
 
 
-def _solution_lines(solution: SolutionReport) -> Iterator[Text]:
-    """Yield the version of a solution, and what happened to its campaigns."""
+def _solution_lines(solution: SolutionReport, since: str | None) -> Iterator[Text]:
+    """Yield the version of a solution, and what happened to its campaigns and to it since."""
     name, version = short_name(solution["solutionArn"]), solution["solutionVersionArn"]
     mode = "foreign" if solution["adopted"] else solution["trainingMode"]
     text = f"{short_name(version)} {mode}" if version else f"{name}: no version"
     if solution["failure"]:
         yield Text.assemble(INDENT, f"{text}, ", (solution["failure"], "red"))
     else:
-        yield Text(f"{INDENT}{text}")
+        yield Text.assemble(INDENT, text, (f", {since}" if since else "", "yellow"))
     for campaign in solution["campaigns"]:
-        yield _campaign_line(campaign)
+        is_told = since and campaign["outcome"] == "AWAITING_APPROVAL"
+        yield _campaign_line({**campaign, "failure": None} if is_told else campaign)
 
 
 def _campaign_line(campaign: CampaignReport) -> Text:

@@ -27,6 +27,7 @@ from functions.personalize.tags import (
     DIGEST,
     MIXED,
     NOT_CONFIRMED,
+    REFUSED_AT,
     REFUSED_BY,
     REQUESTED_BY,
     RUN,
@@ -107,6 +108,8 @@ class Approval(TypedDict):
     approvedBy: str | None
     approvedAt: str | None
     refusedBy: str | None
+    refusedAt: str | None
+    """The time of the refusal, or null if an earlier release has written the refusal."""
 
 
 class Lineage(TypedDict):
@@ -193,6 +196,7 @@ def _lineage(
             "approvedBy": tags.get(APPROVED_BY),
             "approvedAt": tags.get(APPROVED_AT),
             "refusedBy": tags.get(REFUSED_BY),
+            "refusedAt": tags.get(REFUSED_AT),
         },
         "datasets": [
             _learned_dataset(client, arn, learned_jobs(jobs, version["creationDateTime"]))

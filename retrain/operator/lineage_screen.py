@@ -95,7 +95,8 @@ def _approval_rows(lineage: Lineage) -> Iterator[tuple[str, str | Text]]:
     elif approval["askedAt"] and not approval["refusedBy"]:
         yield "approval", f"asked for at {approval['askedAt']}, without an answer"
     if approval["refusedBy"]:
-        yield "refused", Text(f"by {approval['refusedBy']}", "yellow")
+        at = f" at {approval['refusedAt']}" if approval["refusedAt"] else ""
+        yield "refused", Text(f"by {approval['refusedBy']}{at}", "yellow")
     if lineage["verdict"]:
         yield "verdict", outcome_text(lineage["verdict"])
 

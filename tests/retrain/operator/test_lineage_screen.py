@@ -14,7 +14,7 @@ from retrain.operator.lineage_screen import lineage_table
 from tests.retrain.builders import CAMPAIGN, HOME, NEW
 
 BEGAN_AT = datetime(2026, 11, 29, 4, tzinfo=UTC)
-NO_ANSWER = dict.fromkeys(("askedAt", "approvedBy", "approvedAt", "refusedBy"))
+NO_ANSWER = dict.fromkeys(("askedAt", "approvedBy", "approvedAt", "refusedBy", "refusedAt"))
 NO_VERDICT = {
     "campaignArn": CAMPAIGN,
     **dict.fromkeys(("serves", "onTrial", "good", "previous"), False),
@@ -112,6 +112,10 @@ def test_a_version_has_its_training_and_its_run():
             "approved by ops at then",
         ),
         ({"approval": {**NO_ANSWER, "askedAt": "t", "refusedBy": "ops"}}, "refused by ops"),
+        (
+            {"approval": {**NO_ANSWER, "refusedBy": "ops", "refusedAt": "then"}},
+            "refused by ops at then",
+        ),
         ({"verdict": "ROLLED_BACK"}, "verdict ROLLED_BACK"),
         ({"warnings": ["lists are long"]}, "warning lists are long"),
     ],

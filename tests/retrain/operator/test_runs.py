@@ -24,6 +24,8 @@ NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def _at_this_time(monkeypatch):
     monkeypatch.setattr("retrain.operator.history.now", lambda: NOW)
+    monkeypatch.setattr("retrain.operator.version_notes.tags_of", lambda *_: {})
+    monkeypatch.setattr(Access, "personalize", None)
 
 
 @pytest.fixture
@@ -206,6 +208,7 @@ def test_a_run_under_way_has_no_reason(listed, described, configured, capsys, re
         "seconds": 3 * 3600,
         "reason": None,
         "report": None,
+        "since": {},
     }
 
 

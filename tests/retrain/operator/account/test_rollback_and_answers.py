@@ -161,12 +161,13 @@ def test_a_refused_version_takes_no_other_answer(command, client, train):
         0,
         "refused; the campaigns keep the version that they serve\n",
     )
-    assert tags_of(client, version)[REFUSED_BY] == "arn:aws:iam::123456789012:root"
+    tags = tags_of(client, version)
+    assert tags[REFUSED_BY] == "arn:aws:iam::123456789012:root"
     again = command("approve", version, "--yes")
     assert again.code == 1
     assert again.err == (
-        f"{version} takes no answer: it was refused by arn:aws:iam::123456789012:root; a run "
-        "asks again after the next training\n"
+        f"{version} takes no answer: it was refused by arn:aws:iam::123456789012:root at "
+        f"{tags['retraining-refused-at']}; a run asks again after the next training\n"
     )
     unnamed = command("approve", "--yes")
     assert unnamed.code == 1

@@ -1,0 +1,91 @@
+"""Says what has happened to the versions of a run since its report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from functions.personalize.approvals import answer_error
+from functions.personalize.tags import ASKED, VERDICT, tags_of
+from retrain.names import short_name
+from retrain.operator.errors import code_of
+from retrain.operator.texts import time_text
+
+if TYPE_CHECKING:
+    from functions.report import RunReport, SolutionReport
+    from functions.workflow_settings import ApprovalSettings, Tags
+    from retrain.operator.target import Target
+
+ROLLED_BACK_SINCE = "rolled back since, so no run deploys it again"
+
+
+class VersionNotes:
+    """What has happened to the versions of several runs since their reports.
+
+    The tags of a version are read once. The reports have to be given newest first, because only the
+    newest version of a solution takes an answer.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._tags: dict[str, Tags | None] = {}
+        self._newest: dict[str, str] = {}
+
+    def about(self, report: RunReport) -> dict[str, str]:
+        """Return version ARN -> what has happened to the version. Most versions have no note.
+
+        A version that waited for an approval always has one.
+        """
+        notes = {}
+        for solution in report["solutions"]:
+            version_arn, note = solution["solutionVersionArn"], None
+            if version_arn is None or solution["failure"]:
+                continue
+            newest = self._newest.setdefault(solution["solutionArn"], version_arn)
+            outcomes = {campaign["outcome"] for campaign in solution["campaigns"]}
+            if "AWAITING_APPROVAL" in outcomes:
+                note = self._answer(solution, version_arn, is_newest=newest == version_arn)
+            elif "DEPLOYED" in outcomes:
+                tags = self._tags_of(version_arn) or {}
+                note = ROLLED_BACK_SINCE if tags.get(VERDICT) == "ROLLED_BACK" else None
+            if note:
+                notes[version_arn] = note
+        return notes
+
+    def _answer(self, solution: SolutionReport, version_arn: str, *, is_newest: bool) -> str:
+        """Return who has answered about a version, or what a person can do now."""
+        tags = self._tags_of(version_arn)
+        if tags is None:
+            return "the version does not exist any more"
+        approval = self._approval(solution["solutionArn"])
+        if approval is None:
+            return "the solution needs no approval any more"
+        if reason := answer_error(tags, approval, datetime.now(UTC)):
+            return reason
+        if not is_newest:
+            return "nobody has answered, and there is a newer version"
+        until = datetime.fromisoformat(tags[ASKED]) + timedelta(hours=approval["timeoutHours"])
+        approve, reject = (
+            self._target.command(word, short_name(version_arn)) for word in ("approve", "reject")
+        )
+        return f"waits for an answer until {time_text(until)} UTC: `{approve}` or `{reject}`"
+
+    def _approval(self, solution_arn: str) -> ApprovalSettings | None:
+        """Return the settings of the approval of a solution, or None if it needs no approval."""
+        for row in self._target.settings["solutions"]:
+            if row["solutionArn"] == solution_arn:
+                return row.get("approval")
+        return None
+
+    def _tags_of(self, version_arn: str) -> Tags | None:
+        """Return the tags of a version, or None if it does not exist any more."""
+        if version_arn not in self._tags:
+            try:
+                self._tags[version_arn] = tags_of(self._target.access.personalize, version_arn)
+            except ClientError as error:
+                if code_of(error) != "ResourceNotFoundException":
+                    raise
+                self._tags[version_arn] = None
+        return self._tags[version_arn]
