@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypedDict
 import boto3
 from botocore.config import Config
 
+from retrain.operator.errors import OperatorError
+
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -74,6 +76,15 @@ class Access:
     def caller(self) -> str:
         """Return the ARN of the caller. No permission is needed for this."""
         return self.sts.get_caller_identity()["Arn"]
+
+    def require_account(self, account: str, subject: str) -> None:
+        """Raise OperatorError if the credentials are not of the account in which `subject` is."""
+        caller = self.caller()
+        if caller.split(":")[4] != account:
+            raise OperatorError(
+                f"{subject} is in account {account}, but the credentials are of {caller}; choose "
+                "others with --profile"
+            )
 
     def options(self) -> list[str]:
         """Return the options of the command line that were given, for a command to paste."""

@@ -52,6 +52,7 @@ def adopt(
             "--force"
         )
     access = access.in_region(arn.region)
+    access.require_account(arn.account, dataset_group_arn)
     print_message(f"reading the dataset group {arn.name}")
     group = read_group(access.personalize, dataset_group_arn)
     _check_usable(group)
@@ -164,6 +165,7 @@ def _lines(
         yield f"Correct {file.name} before you go on."
     yield ""
     yield "Next:"
+    yield f"  set retrainingRate, timezone and notifications in {file.name}, then:"
     yield from _next_commands(file, access)
 
 

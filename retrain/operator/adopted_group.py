@@ -138,9 +138,10 @@ def _described_group(client: PersonalizeClient, group_arn: str) -> DatasetGroupT
     except ClientError as error:
         if code_of(error) != NOT_FOUND:
             raise
+        region, account = group_arn.split(":")[3:5]
         raise OperatorError(
-            f"{group_arn} does not exist in the account of these credentials; `{LIST_COMMAND}` "
-            "lists the groups, and --profile chooses other credentials"
+            f"{group_arn} does not exist; `{LIST_COMMAND} --region {region}` lists the groups of "
+            f"account {account} in {region}"
         ) from error
     if not is_active(group["status"]):
         raise OperatorError(

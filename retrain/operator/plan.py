@@ -42,9 +42,11 @@ def plan(
 
     `options` has the keys of an execution's input. Those without a value are left out.
 
-    Raises OperatorError if there is no pipeline, or if its state cannot be read.
+    Raises OperatorError if there is no pipeline, if it is in another account than the credentials,
+    or if its state cannot be read.
     """
     pipeline = find_pipeline(stack, state_machine_arn, access)
+    pipeline.access.require_account(pipeline.home.account, f"the pipeline of {pipeline.source}")
     request = _with_solution_arns(pipeline, _request_of(options))
     print_message(f"reading what a run of {pipeline.source} would find")
     document = _document(pipeline, request)

@@ -97,23 +97,15 @@ def _deployed_settings(access: Access, arn: str, account: str, stack: str | None
     except ClientError as error:
         if code_of(error) != "StateMachineDoesNotExist":
             raise
-        raise OperatorError(_missing_machine(access, arn, account, stack)) from error
+        access.require_account(account, arn)
+        command = deploy_command(stack) if stack else "pulumi up"
+        raise OperatorError(
+            f"{arn} does not exist; deploy the stack with `{command}`, or name another one"
+        ) from error
     settings = settings_in(machine["definition"])
     if settings is None:
         raise OperatorError(f"{arn} is not the state machine of a retraining pipeline; {ARN_HINT}")
     return settings
-
-
-def _missing_machine(access: Access, arn: str, account: str, stack: str | None) -> str:
-    """Return a message about a state machine that does not exist for these credentials."""
-    caller = access.caller()
-    if account not in caller:
-        return (
-            f"{arn} is in account {account}, but the credentials are of {caller}; choose others "
-            "with --profile"
-        )
-    command = deploy_command(stack) if stack else "pulumi up"
-    return f"{arn} does not exist; deploy the stack with `{command}`, or name another one"
 
 
 def settings_in(definition: str) -> Settings | None:

@@ -108,6 +108,7 @@ def test_the_screen_says_what_is_in_the_file_and_what_comes_next(run, emulator):
         "  update     movies-for-you",
         "",
         "Next:",
+        "  set retrainingRate, timezone and notifications in Pulumi.prod.yaml, then:",
         f"  {doctor}  # checks the account",
         f"  {'retrain rehearse --stack prod':{width}}  # runs the pipeline on this machine",
         f"  {'pulumi stack init prod':{width}}  # creates the stack",
@@ -308,8 +309,8 @@ def test_a_file_with_problems_is_written_and_fails(run, project_dir, monkeypatch
         (
             (f"{ARN}:dataset-group/none",),
             (
-                f"{ARN}:dataset-group/none does not exist in the account of these credentials; "
-                f"{LIST_COMMAND}, and --profile chooses other credentials"
+                f"{ARN}:dataset-group/none does not exist; `aws personalize list-dataset-groups "
+                "--region eu-west-1` lists the groups of account 123456789012 in eu-west-1"
             ),
         ),
         (
