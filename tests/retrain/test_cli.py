@@ -233,14 +233,14 @@ def test_an_import_that_fails_is_one_line(monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("restored_signals")
-def test_a_terminal_that_is_not_utf8_shows_a_question_mark(monkeypatch):
+def test_a_terminal_that_is_not_utf8_shows_signs_in_ascii(monkeypatch):
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
     monkeypatch.setattr(sys, "stderr", None)  # Python's value for a stream that is closed
-    monkeypatch.setattr(cli, "main", lambda _: print("\u2713", flush=True))
+    monkeypatch.setattr(cli, "main", lambda _: print("✓ ✗ a→b 1… ü", flush=True))
     with pytest.raises(SystemExit):
         retrain.__main__.main()
-    assert written.getvalue() == b"?\n"
+    assert written.getvalue() == b"ok x a->b 1~ ?\n"
 
 
 @pytest.mark.usefixtures("restored_signals")
