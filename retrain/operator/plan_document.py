@@ -6,9 +6,12 @@ from datetime import UTC
 from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
+from functions.personalize.campaigns import live_version
 from functions.personalize.import_lists import newest_import, running_imports
 from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
+from functions.personalize.tags import VERDICT
+from functions.personalize.verdicts import valid_verdict
 from functions.planning.campaign_guards import recipe_of
 from functions.planning.guards import GUARDS
 from functions.planning.news import needs_training, training_requested_by, up_to_date_version
@@ -17,6 +20,7 @@ from functions.planning.planned_imports import (
     imports_are_requested,
     imports_to_do,
 )
+from functions.planning.world import newest_active
 from retrain.operator.option_words import FLAGS, in_words_of_options
 
 if TYPE_CHECKING:
@@ -63,6 +67,8 @@ class CampaignStep(TypedDict):
     isProbed: bool
     approvalHours: float | None
     """For how long a person may approve the version, or null if nobody has to."""
+    rolledBackVersionArn: str | None
+    """The newest version, if it was rolled back and the campaign serves another version."""
 
 
 class TrainingStep(TypedDict):
@@ -312,7 +318,30 @@ def _campaign_step(
         "isGated": bool(solution["qualityGate"]),
         "isProbed": settings["probe"] is not None,
         "approvalHours": approval["timeoutHours"] if approval else None,
+        "rolledBackVersionArn": _rolled_back_version(situation, campaign_arn),
     }
+
+
+def _rolled_back_version(situation: Situation, campaign_arn: str) -> str | None:
+    """Return the newest ACTIVE version of the selected solution if no run deploys it again.
+
+    A person who rolls back writes that on the version, and a run writes it on the campaign.
+    """
+    world, solution_arn = situation.world, situation.solution["solutionArn"]
+    newest = newest_active(world.versions.get(solution_arn, ()))
+    campaign = world.campaigns.get(campaign_arn)
+    if newest is None or campaign is None:
+        return None
+    arn, live = newest["solutionVersionArn"], live_version(campaign)
+    if live == arn:
+        return None
+    tags_by_version = {row.arn: row.tags for row in world.trained_versions.get(solution_arn, ())}
+    campaign_tags = world.campaign_tags.get(campaign_arn, {})
+    verdicts = (
+        tags_by_version.get(arn, {}).get(VERDICT),
+        valid_verdict(situation.settings, campaign_arn, campaign_tags, arn, live),
+    )
+    return arn if "ROLLED_BACK" in verdicts else None
 
 
 def _expected_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:

@@ -146,6 +146,9 @@ def _campaign_row(step: CampaignStep) -> Row:
     """Return the row of a campaign."""
     served = _name(step["servedVersionArn"] or "")
     serves = f"It serves {served} now." if served else ""
+    if step["rolledBackVersionArn"]:
+        bad = _name(step["rolledBackVersionArn"])
+        serves = f"{serves} The newest version, {bad}, was rolled back. No run deploys it again."
     name = _name(step["campaignArn"])
     if step["action"] == "keep":
         return Row("=", "keep", name, serves)

@@ -35,7 +35,7 @@ POLL_SECONDS = 10
 
 @dataclass(frozen=True)
 class Rollback:
-    """A campaign, the version that it serves, and the version to which it moves back."""
+    """A campaign, the version that it serves, and the version to which it moves."""
 
     campaign: CampaignTypeDef
     bad: str
@@ -64,7 +64,12 @@ def rollback(  # the options of the command
     Raises OperatorError if it is not clear what to move where, and FailedError if it cannot move.
     """
     planned = _planned_rollback(target, campaign, version)
-    print_message(f"{planned.arn}\n  serves        {planned.bad}\n  moves back to {planned.good}")
+    print_message(f"{planned.arn}\n  serves   {planned.bad}\n  moves to {planned.good}")
+    if _was_rolled_back(target, planned):
+        print_message(
+            f"warning: a campaign was rolled back from {planned.good}, so no run deploys it; it "
+            "may answer badly again"
+        )
     print_message("a rollback restores the model, not the data: bad data have to be imported again")
     if runs := _running_executions(target):
         print_message(
@@ -129,6 +134,17 @@ def _planned_rollback(target: Target, campaign: str | None, version: str | None)
     if not is_active(status):
         raise FailedError(f"{good} is {status}, so no campaign can serve it; choose another one")
     return Rollback(described, bad, good)
+
+
+def _was_rolled_back(target: Target, planned: Rollback) -> bool:
+    """Return True if a campaign was rolled back from the version to which the campaign moves.
+
+    A person who rolls back writes that on the version, and a run writes it on the campaign.
+    """
+    client = target.access.personalize
+    if tags_of(client, planned.good).get(VERDICT) == ROLLED_BACK:
+        return True
+    return tags_of(client, planned.arn).get(VERDICT, "").startswith(f"{planned.good} {ROLLED_BACK}")
 
 
 def _campaign_arn(target: Target, campaign: str | None) -> str:

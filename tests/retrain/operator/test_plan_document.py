@@ -3,6 +3,7 @@
 import pytest
 
 from functions.errors import RunRefused
+from functions.personalize.verdicts import verdict_tags
 from functions.planning.plan_run import plan_run
 from retrain.operator.plan_document import plan_document
 from retrain.operator.plan_facts import PlanFacts
@@ -23,11 +24,13 @@ from tests.functions.samples import (
     solution_resource,
     solution_settings,
     trained_version,
+    version_summary,
     world,
 )
 
 MONDAY = import_summary()["datasetImportJobArn"]
 OWN = {"retraining-run": LAST_RUN}
+ROLLED_BACK = {**OWN, "retraining-verdict": "ROLLED_BACK"}
 IMPORTED = {
     "import_tags": {
         MONDAY: {**OWN, "retraining-planned": FINGERPRINT, "retraining-confirmed": FINGERPRINT}
@@ -233,3 +236,30 @@ def test_approval_is_a_condition_of_the_update():
 )
 def test_a_job_is_the_pipelines_own_if_a_run_created_it(changes, is_own):
     assert document({}, **changes)["hasOwnJobs"] is is_own
+
+
+OLDER = f"{SOLUTION}/older"
+SERVES_NEW = campaign(solutionVersionArn=VERSION)
+VERDICT_OF_A_RUN = verdict_tags(settings(), CAMPAIGN, VERSION, "ROLLED_BACK", OLDER)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rolled_back"),
+    [
+        ({}, None),
+        ({"trained_versions": {SOLUTION: [trained_version(tags=ROLLED_BACK)]}}, VERSION),
+        ({"campaign_tags": {CAMPAIGN: VERDICT_OF_A_RUN}}, VERSION),
+        (
+            {"campaign_tags": {CAMPAIGN: VERDICT_OF_A_RUN}, "campaigns": {CAMPAIGN: SERVES_NEW}},
+            None,
+        ),
+        ({"versions": {SOLUTION: []}}, None),
+    ],
+)
+def test_a_campaign_whose_newest_version_was_rolled_back_names_it(changes, rolled_back):
+    standard = {
+        "campaigns": {CAMPAIGN: campaign(solutionVersionArn=OLDER)},
+        "versions": {SOLUTION: [version_summary(solutionVersionArn=VERSION)]},
+    }
+    (step,) = document({"force": True}, **{**standard, **changes})["trainings"]
+    assert step["campaigns"][0]["rolledBackVersionArn"] == rolled_back

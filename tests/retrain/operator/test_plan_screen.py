@@ -39,6 +39,7 @@ def updated(**fields):
         "isGated": True,
         "isProbed": True,
         "approvalHours": None,
+        "rolledBackVersionArn": None,
     }
     return {**step, **fields}
 
@@ -202,6 +203,13 @@ def test_a_solution_is_a_line(step, line):
             ),
         ),
         (updated(action="keep"), f"= keep movies-for-you: {SERVES}"),
+        (
+            updated(action="keep", rolledBackVersionArn=f"{SOLUTION}/bad1"),
+            (
+                f"= keep movies-for-you: {SERVES} The newest version, bad1, was rolled back. No "
+                "run deploys it again."
+            ),
+        ),
     ],
 )
 def test_a_campaign_is_a_line(step, text):

@@ -78,6 +78,7 @@ def test_the_plan_as_json_names_every_step(run):
         "isGated": True,
         "isProbed": True,
         "approvalHours": None,
+        "rolledBackVersionArn": None,
     }
 
 

@@ -257,6 +257,19 @@ def test_a_campaign_moves_back_to_its_good_version_and_the_bad_one_is_marked(
     assert again.code == 1, "nothing is known of what it served before"
     assert again.err.startswith(f"no run has noted what {CAMPAIGN} served before {good}; ")
 
+    forward = command("rollback", "--to", bad, "--yes")
+    assert (forward.code, forward.out) == (0, f"{CAMPAIGN} serves {bad}\n"), forward.err
+    assert forward.err.splitlines()[:4] == [
+        CAMPAIGN,
+        f"  serves   {good}",
+        f"  moves to {bad}",
+        (
+            f"warning: a campaign was rolled back from {bad}, so no run deploys it; it may answer "
+            "badly again"
+        ),
+    ]
+    assert "warning" not in result.err, "the good version was never rolled back"
+
 
 def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before(
     command, client, train, emulator
