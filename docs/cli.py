@@ -40,9 +40,11 @@ environment. `python -m retrain` does the same. `retrain COMMAND --help` shows w
 ## What a command prints, and its exit code
 
 Results go to stdout. Questions, progress and errors go to stderr. With `--json` stdout has one JSON
-document and nothing else. In a terminal there are colours and bars, unless `NO_COLOR` is set.
-Anywhere else there are plain lines with the time in UTC. A command that asks a question needs a
-terminal or `--yes`.
+document and nothing else. With exit code 2 there is no document: stdout is empty, and the error is
+on stderr. In a terminal there are colours and bars. If `NO_COLOR` is set, there are bars without
+colours. A terminal that is not UTF-8 shows signs in ASCII. Anywhere else there are plain lines with
+the time in UTC. A command that asks a question needs a terminal or `--yes`. `retrain --version`
+prints the version.
 
 | exit code | meaning |
 | --- | --- |

@@ -214,7 +214,7 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
     if "error" in message:
         raise EmulatorError(
             f"the emulator cannot serve on 127.0.0.1:{port}: {message['error']};"
-            " name another port, or 0 for a free one"
+            " name another port with --port, or 0 for a free one"
         )
     tail = log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
     raise EmulatorError(f"the emulator did not start; its log ends\n{tail}")

@@ -2,9 +2,10 @@
 
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Annotated, TextIO
 
 import typer
 
@@ -89,7 +90,7 @@ def _run(arguments: Sequence[str]) -> int:
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
         )
     except typer.BadParameter as error:
-        typer.echo(error.format_message(), err=True)
+        typer.echo(f"{error.format_message()}{_help_of_missing(error)}", err=True)
         return EXIT_UNUSABLE
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
@@ -102,6 +103,12 @@ def _run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _print_output_error(error)
     return EXIT_UNUSABLE if not arguments else exit_code or 0
+
+
+def _help_of_missing(error: typer.BadParameter) -> str:
+    """Return the help of an option that is missing, or nothing if its value is wrong."""
+    is_missing = error.format_message().startswith("Missing option")
+    return f" {getattr(error.param, 'help', '')}" if is_missing else ""
 
 
 def _flush(stream: TextIO) -> int:
@@ -136,8 +143,25 @@ def _print_interruption(arguments: Sequence[str]) -> None:
     typer.echo(f"{start}interrupted{rest}", err=True)
 
 
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # Typer calls it with the value
+    """Print the version of the package, and end the program, if the option asks for it."""
+    if is_asked:
+        pyproject = Path(__file__).parents[1] / "pyproject.toml"
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+        typer.echo(f"{PROGRAM} {project['version']}")
+        raise typer.Exit
+
+
 @app.callback()
-def retrain() -> None:
+def retrain(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
     """Operate the pipelines that retrain Amazon Personalize."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 FLAGS = {
     "skipImport": "--skip-import",
@@ -23,15 +24,28 @@ NAMED_KEY = re.compile(
 LISTED_KEYS = re.compile(r"(?<=, so )[\w, ]+(?= would have no effect)")
 DAY = re.compile(r'\bthe input \{"exportDate": "([^"]+)"\}')
 EMPTY_INPUT = "with {}"
+UNKNOWN_SOLUTION = re.compile(r"solutions: '(?P<value>.*)' is unknown; (?P<hint>.*)")
+SOLUTION_ARN = re.compile(r"'arn:[^']+:solution/([^'/]+)'")
+LEAST_SIMILARITY = 0.4
+"""`movie` is as similar to `movies-for-you` as 0.5, in the terms of `get_close_matches`."""
 
 
 def in_words_of_options(message: str) -> str:
     """Return a message about the input of a run with options instead of keys."""
+    if unknown := UNKNOWN_SOLUTION.fullmatch(message):
+        return _unknown_solution(unknown["value"], SOLUTION_ARN.findall(unknown["hint"]))
     key, colon, rest = message.partition(": ")
     text = f"{FLAGS.get(key, key)}{colon}{rest}"
     text = DAY.sub(r"--export-date \1", text).replace(EMPTY_INPUT, "without options")
     text = LISTED_KEYS.sub(lambda found: ", ".join(map(_flag, found[0].split(", "))), text)
     return NAMED_KEY.sub(lambda found: _flag(found[0]), text)
+
+
+def _unknown_solution(value: str, names: list[str]) -> str:
+    """Return a message about a solution that is not among the solutions with these names."""
+    nearest = get_close_matches(value.rpartition("/")[2], names, n=1, cutoff=LEAST_SIMILARITY)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"name one of {', '.join(names)}"
+    return f"--solution: {value!r} is unknown; {hint}"
 
 
 def _flag(words: str) -> str:

@@ -174,7 +174,7 @@ def test_a_port_in_use_is_an_error_of_one_line(aws):
     assert (command.returncode, command.stdout) == (1, "")
     assert command.stderr == (
         f"error: the emulator cannot serve on 127.0.0.1:{port}: Address already in use;"
-        " name another port, or 0 for a free one\n"
+        " name another port with --port, or 0 for a free one\n"
     )
 
 

@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import tomllib
 import warnings
 from importlib import util
 
@@ -67,6 +68,12 @@ def test_every_option_of_emulate_reaches_the_command(calls, tmp_path):
     ]
 
 
+def test_the_version_is_that_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    result = invoke("--version")
+    assert (result.exit_code, result.stdout) == (0, f"retrain {project['version']}\n")
+
+
 NO_SCENARIO = "Invalid value for '--scenario':"
 SCENARIO_NAMES = f"name one of {', '.join(map(str, Name))}"
 REHEARSE_HELP = "; `retrain rehearse --help` shows what is possible"
@@ -74,7 +81,14 @@ NO_PORT = "is not a port; write a number from 1 to 65535, or 0 for a free port"
 NO_FOLDER = "is not a folder that can be read; name the folder that contains interactions.csv"
 MISTAKES = [
     (["foo"], "No such command 'foo'; `retrain --help` shows what is possible"),
-    (["--version"], "No such option: --version; `retrain --help` shows what is possible"),
+    (["--quiet"], "No such option: --quiet; `retrain --help` shows what is possible"),
+    (
+        ["adopt", "--stack", "prod"],
+        (
+            "Missing option '--dataset-group-arn'. The dataset group. `aws personalize "
+            "list-dataset-groups` lists all groups."
+        ),
+    ),
     (
         ["rehearse", "extra"],
         f"Got unexpected extra argument(s) (extra){REHEARSE_HELP}",

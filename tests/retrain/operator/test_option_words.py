@@ -3,6 +3,7 @@
 import pytest
 
 from retrain.operator.option_words import in_words_of_options
+from tests.program.sample_stack import SOLUTION
 
 MESSAGES = {
     "datasets.items: stale, or start a run with skipImport to train without an import": (
@@ -21,6 +22,15 @@ MESSAGES = {
     ),
     "start a new run without resume, or use exportDate": (
         "start a new run without --resume, or use --export-date"
+    ),
+    f"solutions: 'movie' is unknown; expected one of ['{SOLUTION}', '{SOLUTION}-2']": (
+        "--solution: 'movie' is unknown; did you mean 'movies-for-you'?"
+    ),
+    f"solutions: '{SOLUTION}s' is unknown; did you mean '{SOLUTION}'?": (
+        f"--solution: '{SOLUTION}s' is unknown; did you mean 'movies-for-you'?"
+    ),
+    f"solutions: 'xyz' is unknown; expected one of ['{SOLUTION}', '{SOLUTION}-2']": (
+        "--solution: 'xyz' is unknown; name one of movies-for-you, movies-for-you-2"
     ),
     "a solution of the datasets force": "a solution of the datasets force",
 }
