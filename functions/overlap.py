@@ -87,7 +87,7 @@ def _way_out(settings: Settings, run: Run) -> str:
         day = export_day(run)
         return (
             f"no other run imports the exports of {day}; if no later export has replaced them, "
-            f'start a run with {{"exportDate": "{day}"}}'
+            f"use retrain start --export-date {day}"
         )
     if run["trigger"] == "approval":
         return "the next run deploys the version if it is still the newest"

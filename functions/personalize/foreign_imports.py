@@ -98,6 +98,6 @@ def replaced_message(arn: str) -> str:
     """Return the message about a foreign FULL import."""
     return (
         f"{arn}, a FULL import that this pipeline did not start, replaces or has replaced the data "
-        "that this run imported; find out who started it, then start a run with {}, which imports "
+        "that this run imported; find out who started it, then use retrain start, which imports "
         "the export again"
     )

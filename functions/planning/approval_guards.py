@@ -64,7 +64,7 @@ def _answer_problems(situation: Situation, version: TrainedVersion) -> Iterator[
     """Yield a message if nobody has approved the version in time."""
     approval = situation.solution.get("approval")
     if approval is None:
-        yield f"{version.solution_arn} needs no approval; start a run with {{}}"
+        yield f"{version.solution_arn} needs no approval; use retrain start"
     elif answer_about(version.tags, approval, situation.world.now) != "APPROVED":
         reason = reason_not_approved(version.tags, approval, situation.world.now)
         yield f"{version.arn} is not approved: {reason}; approve it with retrain approve"

@@ -46,7 +46,7 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     if last_run_id is not None and not is_late_marker and day_of(last_run_id) > day_of(run["id"]):
         yield (
             f"{dataset['dataLocation']} is of {day_of(run['id'])}, but run {last_run_id} has "
-            "imported a later day since then; start a run with {}, which imports the export of "
+            "imported a later day since then; use retrain start, which imports the export of "
             "today"
         )
 
@@ -100,7 +100,7 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
     if export.marker_written_at is None:
         yield (
             f"the ready marker {marker} does not exist; write it when the export is "
-            "complete, or start a run with skipImport to train without an import"
+            "complete, or use retrain start --skip-import to train without an import"
         )
         return
     written_at = export.marker_written_at
@@ -116,7 +116,8 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
             f"the ready marker {marker} was written at "
             f"{written_at.isoformat(timespec='seconds')}, before the last import at "
             f"{last_import['creationDateTime'].isoformat(timespec='seconds')}; write the "
-            "marker after each export, or start a run with skipImport to train without an import"
+            "marker after each export, or use retrain start --skip-import to train without an "
+            "import"
         )
         return
     late_keys = [file.key for file in export.objects if file.modified_at > written_at]
@@ -145,7 +146,7 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
             f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older than "
             f"the last import, for example {old_keys[0]}, and would be appended again; "
             "write each export to a new location, for example "
-            "'s3://bucket/interactions/{date}/', or start a run with skipImport to train "
+            "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
             "without an import"
         )
     if export.size > MAX_INCREMENTAL_BYTES:
@@ -181,8 +182,8 @@ def _appended_day(situation: Situation, day: str) -> Iterator[str]:
     if reason:
         yield (
             f"{situation.export.location} {reason}, so its rows would be appended twice; write new "
-            "rows to the location of a later day, or append this export on purpose with the input "
-            f'{{"exportDate": "{day}"}}'
+            "rows to the location of a later day, or append this export on purpose with "
+            f"retrain start --export-date {day}"
         )
 
 

@@ -44,7 +44,7 @@ def foreign_data(situation: Situation) -> Iterator[str]:
             yield (
                 f"datasets.{dataset['type']}: {newest['datasetImportJobArn']}, the newest import, "
                 "was not started by this pipeline, and this run does not import the export again; "
-                "start a run with {} to import it"
+                "use retrain start to import it"
             )
 
 
@@ -53,7 +53,7 @@ def skipped_days(situation: Situation) -> Iterator[str]:
     days = situation.world.unimported_days.get(situation.dataset["datasetArn"], [])
     if days:
         yield (
-            f"the exports of these days were never imported: {', '.join(days)}; append each with a "
-            f'run with the input {{"exportDate": "{days[0]}"}}, or import a complete export with '
-            "importMode FULL"
+            f"the exports of these days were never imported: {', '.join(days)}; append each with "
+            f"retrain start --export-date {days[0]}, or import a complete export with importMode "
+            "FULL"
         )

@@ -36,7 +36,7 @@ def event_of_deployment(situation: Situation) -> Iterator[str]:
     if -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW:
         yield (
             f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and "
-            "a deployment starts no training; to retrain now, start an execution with input {}"
+            "a deployment starts no training; to retrain now, use retrain start"
         )
 
 

@@ -39,7 +39,7 @@ def update_without_full(situation: Situation) -> Iterator[str]:
     if _requested_mode(situation) == "UPDATE" and newest_full_version(situation) is None:
         yield (
             f"{situation.solution['solutionArn']}: trainingMode UPDATE needs an ACTIVE version "
-            "that was trained with FULL, but there is none; start a run with trainingMode FULL"
+            "that was trained with FULL, but there is none; use retrain start --training-mode FULL"
         )
 
 
@@ -50,7 +50,7 @@ def update_without_news(situation: Situation) -> Iterator[str]:
     if _requested_mode(situation) == "UPDATE" and not has_news and version is not None:
         yield (
             f"{situation.solution['solutionArn']}: trainingMode UPDATE needs data that are newer "
-            f"than {version.arn}; import new data, or start a run with trainingMode FULL"
+            f"than {version.arn}; import new data, or use retrain start --training-mode FULL"
         )
 
 

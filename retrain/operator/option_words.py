@@ -17,13 +17,11 @@ FLAGS = {
 }
 """Key of the input -> the option that sets it."""
 NAMED_KEY = re.compile(
-    r"\b(skipImport|dryRun|exportDate)\b|(?<=\bwith )(the key datasets|trainingMode)\b|"
+    r"\b(skipImport|dryRun|exportDate)\b|(?<=\bwith )(the key datasets)\b|"
     r"(?<=\bwithout )(resume)\b"
 )
 """The words that are keys of the input in a message, and not English or keys of the config."""
 LISTED_KEYS = re.compile(r"(?<=, so )[\w, ]+(?= would have no effect)")
-DAY = re.compile(r'\bthe input \{"exportDate": "([^"]+)"\}')
-EMPTY_INPUT = "with {}"
 UNKNOWN_SOLUTION = re.compile(r"solutions: '(?P<value>.*)' is unknown; (?P<hint>.*)")
 SOLUTION_ARN = re.compile(r"'arn:[^']+:solution/([^'/]+)'")
 LEAST_SIMILARITY = 0.4
@@ -36,7 +34,6 @@ def in_words_of_options(message: str) -> str:
         return _unknown_solution(unknown["value"], SOLUTION_ARN.findall(unknown["hint"]))
     key, colon, rest = message.partition(": ")
     text = f"{FLAGS.get(key, key)}{colon}{rest}"
-    text = DAY.sub(r"--export-date \1", text).replace(EMPTY_INPUT, "without options")
     text = LISTED_KEYS.sub(lambda found: ", ".join(map(_flag, found[0].split(", "))), text)
     return NAMED_KEY.sub(lambda found: _flag(found[0]), text)
 

@@ -96,7 +96,7 @@ def test_a_missing_marker_is_found_before_and_after_the_first_import():
     missing = [
         (
             f"the ready marker {MARKER} does not exist; write it when the export is "
-            "complete, or start a run with skipImport to train without an import"
+            "complete, or use retrain start --skip-import to train without an import"
         )
     ]
     assert marker_messages(None) == missing
@@ -107,8 +107,8 @@ def test_a_marker_that_is_not_newer_than_the_last_import_is_found():
     assert marker_messages(ago(48)) == [
         (
             f"the ready marker {MARKER} was written at 2026-11-27T03:00:00+00:00, before the last "
-            "import at 2026-11-27T03:00:00+00:00; write the marker after each export, or start "
-            "a run with skipImport to train without an import"
+            "import at 2026-11-27T03:00:00+00:00; write the marker after each export, or use "
+            "retrain start --skip-import to train without an import"
         )
     ]
 
@@ -203,7 +203,7 @@ def test_objects_that_were_imported_before_are_found():
         (
             f"1 of 2 objects at {LOCATION} are older than the last import, for example old.csv, "
             "and would be appended again; write each export to a new location, for example "
-            "'s3://bucket/interactions/{date}/', or start a run with skipImport to train "
+            "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
             "without an import"
         )
     ]
@@ -320,7 +320,7 @@ def test_an_export_that_would_replace_that_of_a_later_day_is_found(
     dated = {**configured, "dataLocation": location.replace("{date}", "2026-11-29")}
     message = (
         "s3://exports/2026-11-29.csv is of 2026-11-29, but run "
-        f"{last_run} has imported a later day since then; start a run with {{}}, which imports "
+        f"{last_run} has imported a later day since then; use retrain start, which imports "
         "the export of today"
     )
     job = import_summary()["datasetImportJobArn"]

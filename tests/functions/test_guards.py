@@ -85,7 +85,7 @@ def test_an_event_right_after_a_deployment_is_found(after):
     assert messages(event_of_deployment, request=SCHEDULED, schedule_changed_at=changed) == [
         (
             f"the schedule was created or changed at {changed.isoformat()}, and a deployment "
-            "starts no training; to retrain now, start an execution with input {}"
+            "starts no training; to retrain now, use retrain start"
         )
     ]
 
@@ -273,7 +273,7 @@ def test_a_request_for_an_update_without_a_full_version_is_found(versions):
     assert messages(update_without_full, request=request, solution=UPDATE, versions=known) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
-            "but there is none; start a run with trainingMode FULL"
+            "but there is none; use retrain start --training-mode FULL"
         )
     ]
 
@@ -385,7 +385,7 @@ def test_foreign_data_are_named_if_the_run_does_not_replace_them(tags, before, c
     assert found == count * [
         (
             f"datasets.interactions: {MONDAY}, the newest import, was not started by this "
-            "pipeline, and this run does not import the export again; start a run with {} to "
+            "pipeline, and this run does not import the export again; use retrain start to "
             "import it"
         )
     ]
@@ -432,7 +432,7 @@ def test_an_update_without_new_data_is_found():
     assert messages(update_without_news, **known) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs data that are newer than {VERSION}; import new "
-            "data, or start a run with trainingMode FULL"
+            "data, or use retrain start --training-mode FULL"
         )
     ]
     assert messages(update_without_news, event_trackers=["tracker"], **known) == []

@@ -187,7 +187,7 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
         "aws-hrnn-coldstart, but this solution has the recipe aws-sims; change trainingMode to "
         "FULL\n"
         f"  {SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
-        "but there is none; start a run with trainingMode FULL\n"
+        "but there is none; use retrain start --training-mode FULL\n"
         "  datasets.interactions: s3://exports/interactions.csv has 1 interactions, but an "
         "import takes at least 1000; import less often, or use importMode FULL with a complete "
         "export, because it replaces all bulk data"

@@ -371,7 +371,7 @@ def test_an_approval_for_a_solution_that_needs_none_is_refused():
     with deploy() as pipeline:
         pipeline.run()
         refused = deploy_approved(pipeline)
-    assert problems_of(refused) == [f"{solution_arn()} needs no approval; start a run with {{}}"]
+    assert problems_of(refused) == [f"{solution_arn()} needs no approval; use retrain start"]
 
 
 def test_a_version_that_does_not_exist_is_refused():

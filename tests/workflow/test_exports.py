@@ -365,7 +365,7 @@ def test_an_export_needs_a_ready_marker_newer_than_the_last_import():
         assert run_and_get_problems(pipeline) == [
             (
                 "datasets.interactions: the ready marker s3://exports/_READY does not exist; "
-                "write it when the export is complete, or start a run with skipImport to train "
+                "write it when the export is complete, or use retrain start --skip-import to train "
                 "without an import"
             )
         ]
@@ -379,7 +379,7 @@ def test_an_export_needs_a_ready_marker_newer_than_the_last_import():
             (
                 "datasets.interactions: the ready marker s3://exports/_READY was written at "
                 f"{marked_at}, before the last import at {last_import}; write the marker after "
-                "each export, or start a run with skipImport to train without an import"
+                "each export, or use retrain start --skip-import to train without an import"
             )
         ]
         pipeline.bucket.put("_READY", b"")
@@ -481,7 +481,7 @@ def test_an_incremental_import_of_old_objects_is_refused():
                 "datasets.interactions: 1 of 1 objects at s3://exports/interactions.csv are older "
                 "than the last import, for example interactions.csv, and would be appended again; "
                 "write each export to a new location, for example "
-                "'s3://bucket/interactions/{date}/', or start a run with skipImport to train "
+                "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
                 "without an import"
             )
         ]

@@ -10,7 +10,7 @@ from tests.world import MOVIES, PERSONALIZE, dataset_arn
 FOREIGN = f"{PERSONALIZE}:dataset-import-job/foreign"
 REPLACED = (
     f"{FOREIGN}, a FULL import that this pipeline did not start, replaces or has replaced the data "
-    "that this run imported; find out who started it, then start a run with {}, which imports the "
+    "that this run imported; find out who started it, then use retrain start, which imports the "
     "export again"
 )
 

@@ -260,8 +260,8 @@ def test_days_that_were_never_imported_are_named():
         execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
     assert report(execution)["warnings"][0] == (
         "datasets.interactions: the exports of these days were never imported: 2026-11-23, "
-        "2026-11-25, 2026-11-28; append each with a run with the input "
-        '{"exportDate": "2026-11-23"}, or import a complete export with importMode FULL'
+        "2026-11-25, 2026-11-28; append each with "
+        "retrain start --export-date 2026-11-23, or import a complete export with importMode FULL"
     ), "the first FULL import was on 2026-11-22"
 
 

@@ -111,7 +111,7 @@ def test_a_requested_update_needs_new_data_which_may_be_streamed(is_streamed):
         assert problems_of(execution) == [
             (
                 f"{solution_arn()}: trainingMode UPDATE needs data that are newer than {newest}; "
-                "import new data, or start a run with trainingMode FULL"
+                "import new data, or use retrain start --training-mode FULL"
             )
         ]
 
@@ -144,7 +144,7 @@ def test_update_is_refused_without_a_full_version():
     assert problems_of(execution) == [
         (
             f"{solution_arn('fresh')}: trainingMode UPDATE needs an ACTIVE version that was "
-            "trained with FULL, but there is none; start a run with trainingMode FULL"
+            "trained with FULL, but there is none; use retrain start --training-mode FULL"
         )
     ]
 

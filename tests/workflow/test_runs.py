@@ -254,7 +254,7 @@ def test_the_first_event_after_a_deployment_is_skipped(minutes):
     changed_at = pipeline.schedule_changed_at.isoformat()
     assert report(execution)["text"] == (
         f"Retraining run {RUN_ID}: SKIPPED: the schedule was created or changed at {changed_at}, "
-        "and a deployment starts no training; to retrain now, start an execution with input {}"
+        "and a deployment starts no training; to retrain now, use retrain start"
     )
 
 

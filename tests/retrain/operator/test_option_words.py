@@ -6,16 +6,10 @@ from retrain.operator.option_words import in_words_of_options
 from tests.program.sample_stack import SOLUTION
 
 MESSAGES = {
-    "datasets.items: stale, or start a run with skipImport to train without an import": (
-        "datasets.items: stale, or start a run with --skip-import to train without an import"
+    "datasets: has no effect with skipImport; leave it out": (
+        "--dataset: has no effect with --skip-import; leave it out"
     ),
-    "movies: trainingMode UPDATE needs data; start a run with trainingMode FULL": (
-        "movies: trainingMode UPDATE needs data; start a run with --training-mode FULL"
-    ),
-    "start a run with {}, which imports it": "start a run without options, which imports it",
-    'append it: run with the input {"exportDate": "2026-11-22"}, or wait': (
-        "append it: run with --export-date 2026-11-22, or wait"
-    ),
+    "movies: trainingMode UPDATE needs data": "movies: trainingMode UPDATE needs data",
     "choose the datasets with the key datasets": "choose the datasets with --dataset",
     "resume: the run goes on with its first input, so trigger, force would have no effect": (
         "--resume: the run goes on with its first input, so trigger, --force would have no effect"

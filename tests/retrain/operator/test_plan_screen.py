@@ -1,7 +1,10 @@
 """Proves the sentences of a plan."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from retrain.operator import plan
 from retrain.operator.plan_screen import (
     age_text,
     conclusion_of,
@@ -257,3 +260,27 @@ def test_the_last_line_counts_what_changes(fields, conclusion):
 def test_an_age_has_its_natural_unit():
     ages = [age_text(hours) for hours in (-1, 0.5, 47, 49)]
     assert ages == ["0 s", "30 min", "47 h", "2 days"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "last_line"),
+    [
+        (None, "next: `retrain start` starts a run"),
+        (
+            "nothing is new; to train anyway, use retrain start --force",
+            "next: `retrain start --force` trains anyway",
+        ),
+        ("a version waits for an approval", None),
+    ],
+)
+def test_the_plan_advises_no_start_that_would_be_skipped(capsys, reason, last_line):
+    pipeline = SimpleNamespace(
+        source="Pulumi.prod.yaml",
+        home=SimpleNamespace(account="123456789012", region="eu-west-1"),
+        target="deployed",
+        command=lambda *words: " ".join(["retrain", *words]),
+    )
+    skipped = document(outcome="SKIPPED" if reason else "RUN", reason=reason)
+    plan._print_screen(pipeline, skipped, [])  # noqa: SLF001
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ([last_line] if last_line else []), "a start without --force would be skipped"
