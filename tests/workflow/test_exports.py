@@ -406,8 +406,8 @@ def test_the_date_in_a_location_is_the_day_of_the_slot():
             ),
             (
                 "datasets.interactions: the ready marker s3://exports/2026-12-06.ready does "
-                "not exist; write it when the export is complete, or start a run with "
-                "skipImport to train without an import"
+                "not exist; write it when the export is complete, or use retrain start "
+                "--skip-import to train without an import"
             ),
         ]
     assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
