@@ -29,7 +29,7 @@ _origin: Callable[[object], object] = get_origin
 PROJECT = "personalize-retraining"
 ENCRYPTED = (
     "is encrypted, but the state machine shows this setting to everyone who may read it; "
-    "set it again with pulumi config set --plaintext"
+    "set it again with pulumi config set --plaintext -s <stack>"
 )
 
 

@@ -48,7 +48,8 @@ class WholeNumberError(WrongTypeError):
         self.digits = str(value)
         self.message = (
             f"is a number and is read as the text '{value}'; write it in quotes, because YAML "
-            "reads 012 as 10 and 0x10 as 16, or set it with pulumi config set --path --type string"
+            "reads 012 as 10 and 0x10 as 16, or set it with pulumi config set --path --type string "
+            "-s <stack>"
         )
 
 

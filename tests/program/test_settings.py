@@ -166,7 +166,7 @@ def test_reading_does_not_change_the_config():
 def test_an_encrypted_setting_is_refused_and_not_shown():
     reason = (
         "is encrypted, but the state machine shows this setting to everyone who may read it; set "
-        "it again with pulumi config set --plaintext"
+        "it again with pulumi config set --plaintext -s <stack>"
     )
     assert error_of(
         changed({"solutions": "hush", "importRoleArn": "hush"}),

@@ -21,7 +21,7 @@ def number_warning(key, number):
     return (
         f"{PROJECT}:{key}: {number} is a number and is read as the text '{number}'; write it in "
         f"quotes, because YAML reads 012 as 10 and 0x10 as 16, or set it with pulumi config set "
-        f"--path --type string"
+        f"--path --type string -s <stack>"
     )
 
 
