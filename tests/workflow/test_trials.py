@@ -276,7 +276,8 @@ def test_a_run_with_trials_and_late_updates_has_fewer_events_than_computed():
     limits = replace(pipeline.args.limits, max_training_hours=0.5)
     args = replace(pipeline.args, limits=limits)
     computed = sizes.history_events(args) - sizes.overlap_events(args)
-    assert 0.5 * computed < len(execution.events) < computed
+    # The computed events contain all retries of the report, which this run does not need.
+    assert 0.45 * computed < len(execution.events) < computed
 
 
 def test_a_run_does_not_wait_twice_for_an_update_that_hangs():
