@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from functions.personalize.tags import ASKED, REFUSED_BY
+from functions.personalize.tags import ASKED, REFUSED_BY, RUN
 from retrain.operator import answers
 from retrain.operator.access import Access
 from retrain.operator.errors import FailedError, OperatorError
@@ -67,13 +67,14 @@ def test_without_a_version_that_waits_the_message_says_why(only_waiting):
     )
 
 
-def test_a_version_that_no_run_has_created_does_not_wait(monkeypatch):
+def test_a_version_that_has_failed_or_that_no_run_has_created_does_not_wait(monkeypatch):
     listed = [
         {"solutionVersionArn": NEW, "status": "CREATE FAILED"},
         {"solutionVersionArn": OLD, "status": "ACTIVE"},
     ]
     monkeypatch.setattr(answers, "versions", lambda *_: listed)
-    monkeypatch.setattr(answers, "tags_of", lambda *_: {})
+    tags = {NEW: {RUN: "20261129T030000Z"}, OLD: {}}
+    monkeypatch.setattr(answers, "tags_of", lambda _, arn: tags[arn])
     monkeypatch.setattr(Access, "personalize", None)
     target = Target(STATE_MACHINE, {}, Access(), "prod")
     assert answers._newest_version_of_runs(target, SOLUTION) is None  # noqa: SLF001

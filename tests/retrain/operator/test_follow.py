@@ -13,7 +13,7 @@ from retrain.operator.errors import OperatorError
 from retrain.operator.runs import Execution
 from retrain.operator.target import Target
 from retrain.operator.watch import watch_execution
-from tests.retrain.builders import campaign_report, solution_report
+from tests.retrain.builders import OLD, campaign_report, solution_report
 from tests.retrain.operator.events import RUN_DOCUMENT, entered
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
@@ -157,7 +157,7 @@ def test_a_version_that_waits_has_the_commands_that_answer(states, capsys):
     waiting = campaign_report("AWAITING_APPROVAL", servedVersionArn=None)
     solutions = [
         solution_report(campaigns=[waiting]),
-        solution_report(campaigns=[{**waiting, "outcome": "DEPLOYED"}]),
+        solution_report(version=OLD, campaigns=[{**waiting, "outcome": "DEPLOYED"}]),
         solution_report(version=None),
     ]
     report_at_end(states("SUCCEEDED"), "AWAITING_APPROVAL", solutions)

@@ -250,7 +250,10 @@ VERDICT_OF_A_RUN = verdict_tags(settings(), CAMPAIGN, VERSION, "ROLLED_BACK", OL
         ({"trained_versions": {SOLUTION: [trained_version(tags=ROLLED_BACK)]}}, VERSION),
         ({"campaign_tags": {CAMPAIGN: VERDICT_OF_A_RUN}}, VERSION),
         (
-            {"campaign_tags": {CAMPAIGN: VERDICT_OF_A_RUN}, "campaigns": {CAMPAIGN: SERVES_NEW}},
+            {
+                "trained_versions": {SOLUTION: [trained_version(tags=ROLLED_BACK)]},
+                "campaigns": {CAMPAIGN: SERVES_NEW},
+            },
             None,
         ),
         ({"versions": {SOLUTION: []}}, None),

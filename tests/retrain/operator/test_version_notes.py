@@ -105,7 +105,8 @@ def test_a_deployed_version_that_was_rolled_back_since_says_so(notes):
         notes(rolled_back, run_with("DEPLOYED"), run_with("DEPLOYED"))
         == [{NEW: ROLLED_BACK_SINCE}] * 2
     )
-    assert notes({}, run_with("DEPLOYED"), run_with("REJECTED")) == [{}, {}]
+    assert notes({}, run_with("DEPLOYED")) == [{}]
+    assert notes(rolled_back, run_with("ROLLED_BACK")) == [{}], "the line of the campaign says so"
 
 
 def test_a_version_or_an_approval_that_is_gone_does_not_wait(notes):
