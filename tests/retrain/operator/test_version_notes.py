@@ -83,6 +83,7 @@ def notes(monkeypatch):
             "an answer was possible until 2026-01-02T00:00:00+00:00; the next run asks again",
         ),
     ],
+    ids=["nobody has answered", "refused", "approved", "too late"],
 )
 def test_a_version_that_waited_has_its_answer(notes, tags, note):
     assert notes(tags, run_with("AWAITING_APPROVAL")) == [{NEW: note}]
