@@ -160,7 +160,8 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
 def _appended_day(situation: Situation, day: str) -> Iterator[str]:
     """Yield a message if the rows of the export of a day are, or may be, in the dataset.
 
-    A person may append a day on purpose with `exportDate`.
+    Only ready markers start a run for a day that is long past, for example if a bucket is copied. A
+    person may append a day on purpose with `exportDate`.
     """
     if "exportDate" in situation.run["request"]:
         return
@@ -175,6 +176,8 @@ def _appended_day(situation: Situation, day: str) -> Iterator[str]:
     reason = None
     if same_day:
         reason = f"was imported by {same_day[0]['datasetImportJobArn']}, and has changed since then"
+    elif situation.run["trigger"] != "export":
+        return
     elif last_full and day < _day_of_job(last_full):
         reason = "is of a day before the last FULL import, which has brought all earlier data"
     elif active[DATED_IMPORTS:] and day <= _day_of_job(active[DATED_IMPORTS - 1]):

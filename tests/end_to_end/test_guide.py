@@ -254,7 +254,7 @@ def test_retrain_does_what_the_guide_says_in_an_emergency(paste, films):
     served = films.served_version()
     name = films.campaign_arn.rpartition("/")[2]
     printed = paste("Roll back a campaign", with_retrain=True, CAMPAIGN=name)
-    assert f"serves        {served}\n" in printed
+    assert f"  serves   {served}\n" in printed
     assert printed.endswith(f"{films.campaign_arn} serves {films.served_version()}\n")
     assert films.served_version() != served
     assert ": SKIPPED" in paste("Start a run", with_retrain=True)

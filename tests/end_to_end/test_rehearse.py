@@ -99,7 +99,7 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(
     )
 
 
-def test_an_interrupted_rehearsal_prints_no_error_and_leaves_no_process():
+def test_an_interrupted_rehearsal_prints_one_line_and_leaves_no_process():
     command = subprocess.Popen(
         [sys.executable, "-u", "-m", "retrain", "rehearse"],
         cwd=ROOT,
@@ -110,7 +110,7 @@ def test_an_interrupted_rehearsal_prints_no_error_and_leaves_no_process():
     endpoint = urlsplit(command.stdout.readline().split()[-1])
     command.send_signal(signal.SIGINT)
     output, errors = command.communicate(timeout=30)
-    assert (command.returncode, errors) == (130, "")
+    assert (command.returncode, errors) == (130, "interrupted\n")
     assert "Traceback" not in output
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((endpoint.hostname, endpoint.port), timeout=5)

@@ -368,7 +368,16 @@ def situation(request=None, settings_=None, **changes):
     return situation_of(settings_ or settings(), run(request), world(**changes))
 
 
-def messages(check, *, request=None, settings_=None, dataset=None, solution=None, **changes):
+def messages(
+    check,
+    *,
+    request=None,
+    trigger="schedule",
+    settings_=None,
+    dataset=None,
+    solution=None,
+    **changes,
+):
     """Return the messages of a guard's check in the standard world with these changes.
 
     `dataset` and `solution` are the settings of the selected dataset and solution.
@@ -376,6 +385,7 @@ def messages(check, *, request=None, settings_=None, dataset=None, solution=None
     of_run = situation(request=request, settings_=settings_, **changes)
     selected = replace(
         of_run,
+        run={**of_run.run, "trigger": trigger},
         selected_dataset=dataset or dataset_of_run(),
         selected_solution=solution or solution_settings(),
     )

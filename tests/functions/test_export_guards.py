@@ -209,7 +209,7 @@ def test_objects_that_were_imported_before_are_found():
     ]
 
 
-def appending_day(day, *jobs, request=None):
+def appending_day(day, *jobs, request=None, trigger="export"):
     """Return the messages about the export of a day, before the first semicolon.
 
     `jobs` are pairs of the import mode and the time of an import job, newest first. The INCREMENTAL
@@ -229,6 +229,7 @@ def appending_day(day, *jobs, request=None):
             if job["importMode"] == "INCREMENTAL"
         },
         request=request,
+        trigger=trigger,
     )
     return [message.partition(", so")[0] for message in found_messages]
 
@@ -251,6 +252,9 @@ def test_a_day_may_be_appended_again_if_a_full_import_has_replaced_its_rows():
 def test_a_day_before_the_last_full_import_is_not_appended():
     reason = "is of a day before the last FULL import, which has brought all earlier data"
     assert appending_day(DAY, ("FULL", ago(6 * 24))) == [f"{LOCATION} {reason}"]
+    assert appending_day(DAY, ("FULL", ago(6 * 24)), trigger="schedule") == [], (
+        "the slot of a schedule is never long past"
+    )
 
 
 @pytest.mark.parametrize(("count", "refused"), [(31, False), (32, True)])

@@ -97,7 +97,7 @@ def mixed_run():
         )
         write_worse_data(pipeline)
         execution = pipeline.run()
-        access = SimpleNamespace(step_functions=aws.stepfunctions())
+        access = SimpleNamespace(step_functions=aws.stepfunctions(), personalize=pipeline.client)
         target = Target(pipeline.machine.arn, THREE_SOLUTIONS.settings(), access, None)
         with redirect_stdout(io.StringIO()) as printed:
             history(target, limit=1, as_json=False)

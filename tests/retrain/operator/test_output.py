@@ -33,6 +33,7 @@ def test_results_go_to_stdout_and_messages_to_stderr_as_they_are(capsys):
 def test_a_pipe_gets_lines_that_are_neither_cut_nor_wrapped_nor_padded(
     monkeypatch, capsys, variables
 ):
+    monkeypatch.delenv("COLUMNS", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     table = Table.grid(padding=(0, 2, 0, 0))
