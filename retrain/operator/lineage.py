@@ -89,7 +89,7 @@ class LearnedDataset(TypedDict):
 
 
 class CampaignVerdict(TypedDict):
-    """Whether a campaign serves a version, and its verdict about the version."""
+    """What a campaign has to do with a version: if it serves the version, and its verdict."""
 
     campaignArn: str
     serves: bool

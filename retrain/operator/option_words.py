@@ -1,9 +1,14 @@
-"""Writes messages about the input of a run in the words of the command line's options."""
+"""Translates between the input of a run and the options of the command line."""
 
 from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from functions.contract import Request
+    from functions.workflow_settings import Settings
 
 FLAGS = {
     "skipImport": "--skip-import",
@@ -26,6 +31,17 @@ UNKNOWN_SOLUTION = re.compile(r"solutions: '(?P<value>.*)' is unknown; (?P<hint>
 SOLUTION_ARN = re.compile(r"'arn:[^']+:solution/([^'/]+)'")
 LEAST_SIMILARITY = 0.4
 """`movie` is as similar to `movies-for-you` as 0.5, in the terms of `get_close_matches`."""
+
+
+def with_solution_arns(settings: Settings, request: Request) -> Request:
+    """Return the input with the ARN of each solution that it names by its name."""
+    if "solutions" not in request:
+        return request
+    arns = {
+        solution["solutionArn"].rpartition("/")[2]: solution["solutionArn"]
+        for solution in settings["solutions"]
+    }
+    return {**request, "solutions": [arns.get(name, name) for name in request["solutions"]]}
 
 
 def in_words_of_options(message: str) -> str:

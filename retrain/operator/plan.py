@@ -12,7 +12,7 @@ from functions.executions import is_any_running
 from retrain.operator.errors import EXIT_FAILED
 from retrain.operator.examined_pipeline import find_pipeline
 from retrain.operator.function_clients import function_clients
-from retrain.operator.option_words import in_words_of_options
+from retrain.operator.option_words import in_words_of_options, with_solution_arns
 from retrain.operator.output import print_json, print_message, print_result, result_console
 from retrain.operator.plan_document import plan_document
 from retrain.operator.plan_facts import read_facts
@@ -47,7 +47,7 @@ def plan(
     """
     pipeline = find_pipeline(stack, state_machine_arn, access)
     pipeline.access.require_account(pipeline.home.account, f"the pipeline of {pipeline.source}")
-    request = _with_solution_arns(pipeline, _request_of(options))
+    request = with_solution_arns(pipeline.settings, _request_of(options))
     print_message(f"reading what a run of {pipeline.source} would find")
     document = _document(pipeline, request)
     notes = [*_notes(pipeline, document)]
@@ -68,17 +68,6 @@ def plan(
 def _request_of(options: Mapping[str, object]) -> Request:
     """Return the input of an execution. `input_problems()` checks its values."""
     return cast("Request", {key: value for key, value in options.items() if value})
-
-
-def _with_solution_arns(pipeline: ExaminedPipeline, request: Request) -> Request:
-    """Return the input with the ARN of each solution that it names by its name."""
-    if "solutions" not in request:
-        return request
-    arns = {
-        solution["solutionArn"].rpartition("/")[2]: solution["solutionArn"]
-        for solution in pipeline.settings["solutions"]
-    }
-    return {**request, "solutions": [arns.get(name, name) for name in request["solutions"]]}
 
 
 def _document(pipeline: ExaminedPipeline, request: Request) -> PlanDocument:

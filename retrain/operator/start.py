@@ -12,7 +12,7 @@ from functions.execution_input import input_problems
 from functions.overlap import LONGEST_OVERLAP
 from functions.resume import resumed_run
 from retrain.operator.errors import EXIT_FAILED, OperatorError
-from retrain.operator.option_words import in_words_of_options
+from retrain.operator.option_words import in_words_of_options, with_solution_arns
 from retrain.operator.output import confirm, print_command, print_json, print_message, print_result
 from retrain.operator.runs import Execution, running_executions
 from retrain.operator.texts import duration_text, time_text
@@ -34,7 +34,7 @@ def start(
     if the run would be refused because of its input.
     """
     request = cast("Request", {key: value for key, value in values.items() if value})
-    request = _with_solution_arns(target, request)
+    request = with_solution_arns(target.settings, request)
     _check(target, request)
     if not request.get("dryRun") and not _may_wait(target, yes=yes):
         print_message("nothing was started")
@@ -43,17 +43,6 @@ def start(
     if not (watch and as_json):  # then the only result is the report
         _print_started(target, execution, as_json=as_json)
     return watch_execution(target, execution, as_json=as_json) if watch else 0
-
-
-def _with_solution_arns(target: Target, request: Request) -> Request:
-    """Return the input with the ARN of each solution that it names by its name."""
-    if "solutions" not in request:
-        return request
-    arns = {
-        solution["solutionArn"].rpartition("/")[2]: solution["solutionArn"]
-        for solution in target.settings["solutions"]
-    }
-    return {**request, "solutions": [arns.get(name, name) for name in request["solutions"]]}
 
 
 def _check(target: Target, request: Request) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrain.operator.option_words import in_words_of_options
+from retrain.operator.option_words import in_words_of_options, with_solution_arns
 from tests.program.sample_stack import SOLUTION
 
 MESSAGES = {
@@ -33,3 +33,12 @@ MESSAGES = {
 @pytest.mark.parametrize(("message", "text"), MESSAGES.items())
 def test_a_message_names_the_options(message, text):
     assert in_words_of_options(message) == text, "an input is a matter of the state machine"
+
+
+def test_a_solution_may_be_named_without_its_arn():
+    settings = {"solutions": [{"solutionArn": SOLUTION}]}
+    name = SOLUTION.rpartition("/")[2]
+    assert with_solution_arns(settings, {"force": True}) == {"force": True}
+    assert with_solution_arns(settings, {"solutions": [name, SOLUTION, "unknown"]}) == {
+        "solutions": [SOLUTION, SOLUTION, "unknown"]
+    }, "an unknown name is refused with the other errors of the input"
