@@ -1,10 +1,12 @@
-"""Change functions and workflow on purpose, one change at a time: do the tests notice?
+"""Change the code on purpose, one change at a time: do the tests notice?
 
-    python -m tests.mutants [--seconds 1800] [--seed 1] [--only functions/personalize/gate.py]
+    python -m tests.mutants [--seconds 1800] [--seed 1]
+    python -m tests.mutants --source 'emulator/personalize/*.py' --suite tests/emulator
 
-A mutant is a copy of the project with one random change. It is killed if a test in
-`tests/functions` or `tests/workflow` fails, or takes far longer than usual. The tests of random
-faults are left out, because they take minutes. The exit code is 1 if less than 85% are killed.
+A mutant is a copy of the project with one random change. It is killed if a test of a suite fails,
+or takes far longer than usual. By default the functions and the state machine are changed, and the
+suites are `tests/functions` and `tests/workflow`. The tests of random faults are left out, because
+they take minutes. The exit code is 1 if less than 85% are killed.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
@@ -148,18 +150,18 @@ def _suite_passes(folder: Path, suite: str, seconds: float) -> bool:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def tests_pass(folder: Path, seconds: float) -> bool:
-    """Return True if both suites pass in a copy of the project, each within so many seconds."""
-    return all(_suite_passes(folder, suite, seconds) for suite in SUITES)
+def tests_pass(folder: Path, suites: Sequence[str], seconds: float) -> bool:
+    """Return True if all suites pass in a copy of the project, each within so many seconds."""
+    return all(_suite_passes(folder, suite, seconds) for suite in suites)
 
 
-def survives(mutant: Mutant, folder: Path, seconds: float) -> bool:
+def survives(mutant: Mutant, folder: Path, suites: Sequence[str], seconds: float) -> bool:
     """Return True if the tests pass although the copy of the project contains the mutant."""
     file = folder / mutant.path
     original = file.read_text()
     file.write_text(mutant.source)
     try:
-        return tests_pass(folder, seconds)
+        return tests_pass(folder, suites, seconds)
     finally:
         file.write_text(original)
 
@@ -169,11 +171,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     parser.add_argument("--seconds", type=float, default=1800, help="the time for all mutants")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", help="one module, as functions/personalize/gate.py")
+    parser.add_argument(
+        "--source",
+        action="append",
+        metavar="GLOB",
+        help="the modules to change, as functions/personalize/*.py; may be given several times",
+    )
+    parser.add_argument(
+        "--suite",
+        action="append",
+        metavar="ARGUMENTS",
+        help="the arguments of pytest, as '-n 2 tests/workflow'; may be given several times",
+    )
     arguments = parser.parse_args()
+    sources, suites = arguments.source or SOURCES, arguments.suite or SUITES
     end = time.monotonic() + arguments.seconds
-    all_paths = [str(file.relative_to(ROOT)) for glob in SOURCES for file in ROOT.glob(glob)]
-    paths = [arguments.only] if arguments.only else all_paths
+    paths = [str(file.relative_to(ROOT)) for glob in sources for file in ROOT.glob(glob)]
     # A statement of a nested function is found twice.
     mutants = sorted({mutant for path in paths for mutant in mutants_of(path)})
     random.Random(arguments.seed).shuffle(mutants)  # noqa: S311 - a sample
@@ -181,14 +194,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(shutil.copytree(ROOT, Path(temporary) / "copy", ignore=NOT_COPIED))
         started = time.monotonic()
-        if not tests_pass(folder, arguments.seconds):
+        if not tests_pass(folder, suites, arguments.seconds):
             sys.exit("the tests fail without a mutant, or need more than all the time")
         limit = 2 * (time.monotonic() - started) + 10
         for mutant in mutants:
             if time.monotonic() + limit > end:
                 break
             tried += 1
-            if survives(mutant, folder, limit):
+            if survives(mutant, folder, suites, limit):
                 survivors.append(f"survived: {mutant.description}")
     share = (tried - len(survivors)) / max(tried, 1)
     summary = f"of {len(mutants)} mutants {tried} were tried, and {share:.0%} were killed"
