@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shlex
-import sys
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -22,12 +21,12 @@ EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)
 def bootstrap_script(variables: Mapping[str, str]) -> bytes:
     """Return a shell script that runs a function with AWS's runtime client for Python.
 
-    The script sets the environment variables, and uses the interpreter of this process.
+    The script sets the environment variables. The emulator decides which `python` runs.
     """
     lines = [
         "#!/bin/sh",
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
-        f'exec {shlex.quote(sys.executable)} -m awslambdaric "$_HANDLER"',
+        'exec python -m awslambdaric "$_HANDLER"',
     ]
     return ("\n".join(lines) + "\n").encode()
 

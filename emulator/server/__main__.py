@@ -28,6 +28,8 @@ import botocore.session
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from emulator.server import warm_functions
+
 if TYPE_CHECKING:
     from emulator.server.application import Application
     from emulator.server.options import Options
@@ -93,7 +95,13 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         # Functions are started as `python`. This Python has boto3 and AWS's runtime client.
-        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]),  # noqa: PTH120
+        "PATH": os.pathsep.join(
+            [
+                warm_functions.folder_with_python(directory),
+                os.path.dirname(sys.executable),  # noqa: PTH120
+                os.environ.get("PATH", ""),
+            ]
+        ),
     }
 
 

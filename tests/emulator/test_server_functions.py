@@ -59,6 +59,14 @@ def test_an_error_has_its_class_as_type_and_a_stack_trace(aws):
     assert error["stackTrace"][0].endswith('raise Throttled("slow down")\n')
 
 
+def test_functions_are_copies_of_one_process(aws):
+    code = "import os\ndef handler(event, context):\n    return [os.getpid(), os.getppid()]\n"
+    names = [create_function(aws, name, code=code) for name in ("fn-one", "fn-two")]
+    (first, parent), (second, other_parent) = (invoke(aws, name, {}) for name in names)
+    assert first != second
+    assert parent == other_parent != aws.process.pid
+
+
 def test_a_published_version_keeps_its_code(aws):
     version = create_function(aws, "fn-kept", code="def handler(event, context):\n    return 1\n")
     assert version == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:fn-kept:1"

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from retrain.rehearsal import shell
-from tests.end_to_end.aws_cli import aws_command
 from tests.end_to_end.stack import PROJECT, eventually
+from tests.warm_commands import warm_command
 
 GUIDE = PROJECT / "docs" / "operations.md"
 CHANGE = "# CHANGES AWS"
@@ -41,7 +40,7 @@ sleep() { command sleep 0.1; }
 aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }
 retrain() {
     case $1 in start | stop | rollback) set -- "$@" --yes ;; esac
-    PYTHONPATH="$PROJECT" "$PYTHON" -P -m retrain "${@/-s/--state-machine-arn}" 2>&1 ||
+    command retrain "${@/-s/--state-machine-arn}" 2>&1 ||
         case $?,$1 in 1,doctor | 1,plan) ;; *) false ;; esac
 }
 """
@@ -49,6 +48,12 @@ retrain() {
 
 A reader answers the questions of `retrain`. The checks may find problems (exit code 1). The stack
 has no file, so its state machine stands for its name."""
+
+SERVICES = (
+    *("cloudwatch", "iam", "kms", "personalize", "s3", "scheduler", "service-quotas", "sns"),
+    *("stepfunctions", "sts"),
+)
+"""The services that `retrain` calls."""
 
 
 def commands(fence):
@@ -98,26 +103,27 @@ def pulumi_calls(films, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def aws_folder(tmp_path_factory):
-    """Return a folder with the AWS CLI."""
-    folder = tmp_path_factory.mktemp("aws")
-    with aws_command(folder):
+def commands_folder(tmp_path_factory):
+    """Return a folder with the AWS CLI and `retrain`."""
+    folder = tmp_path_factory.mktemp("commands")
+    with (
+        warm_command(folder, "aws", "awscli", ["awscli.clidriver", "awscli.handlers"]),
+        warm_command(folder, "retrain", "retrain", ["retrain.cli"], SERVICES),
+    ):
         yield folder
 
 
 @pytest.fixture
-def paste(films, pulumi_calls, aws_folder):
+def paste(films, pulumi_calls, commands_folder):
     """Return a function that pastes the commands of a section and returns what they print.
 
     Its other arguments are the variables that the reader fills in.
     """
-    folders = [str(pulumi_calls.parent), str(aws_folder), os.environ["PATH"]]
+    folders = [str(pulumi_calls.parent), str(commands_folder), os.environ["PATH"]]
     environment = {
         **films.emulator.exports,
         "PATH": os.pathsep.join(folders),
         "HOME": "/nowhere",
-        "PYTHON": sys.executable,
-        "PROJECT": str(PROJECT),
     }
 
     def paste_section(heading, *, with_retrain=False, **variables):

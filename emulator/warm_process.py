@@ -1,0 +1,163 @@
+"""Runs Python programs as copies of a warm process, which has imported their modules already.
+
+An import of boto3 takes longer than most programs that use it. A warm process imports it once, and
+forks for each program. It has one thread, and it knows nothing about a program before the fork.
+
+    python -P warm_process.py serve FD MODULES SERVICES     the warm process
+    python -IS warm_process.py run ADDRESS MODULE ARGUMENT...
+
+`run` is `python -m MODULE ARGUMENT...` in a copy. The copy has the environment, the working
+directory and the standard streams of `run`, and ends with it. `run` returns the copy's exit code,
+or 1 if the copy is killed. If no warm process listens, `run` becomes a new Python process.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STANDARD_STREAMS = (0, 1, 2)
+KILLED = 1
+"""The exit code of a program whose copy was killed."""
+
+
+def command(address: str, module: str) -> list[str]:
+    """Return the command that runs a module as a copy of the warm process at an address.
+
+    The arguments of the module follow.
+    """
+    return [sys.executable, "-IS", __file__, "run", address, module]
+
+
+def start(
+    listener: socket.socket, modules: Sequence[str], services: Sequence[str], folder: str = ""
+) -> subprocess.Popen[bytes]:
+    """Start a warm process for the programs that connect to a Unix socket.
+
+    It imports the modules, and reads botocore's models of the services. The programs find modules
+    in their working directory, in `folder`, and where this Python has its packages.
+    """
+    number = listener.fileno()
+    arguments = ["serve", str(number), json.dumps(modules), json.dumps(services)]
+    return subprocess.Popen(  # noqa: S603  # this file
+        [sys.executable, "-P", __file__, *arguments],
+        env={**os.environ, "PYTHONPATH": folder},
+        pass_fds=[number],
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def serve(listener: socket.socket, modules: Sequence[str], services: Sequence[str]) -> NoReturn:
+    """Run each program that arrives in a copy of this process."""
+    variables = warm_up(modules, services)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # copies that have ended disappear
+    while True:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            run_copy(connection, variables)
+        connection.close()
+
+
+def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
+    """Import modules and read models. Return the environment variables that the imports set."""
+    import botocore.session  # noqa: PLC0415  # `run` does not need it
+
+    before = dict(os.environ)
+    # All copies share what the loader has read.
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    for module in modules:
+        importlib.import_module(module)
+    for service in services:
+        botocore.session.Session().create_client(
+            service,
+            region_name="eu-west-1",
+            aws_access_key_id="any",
+            aws_secret_access_key="any",  # noqa: S106  # no call is made
+        )
+    gc.collect()
+    gc.freeze()  # a collection would copy the pages of memory that the processes share
+    return {name: value for name, value in os.environ.items() if before.get(name) != value}
+
+
+def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
+    """Run the program that a connection asks for in this process, and end the process."""
+    _, files, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
+    with connection.makefile("rb") as reader:
+        request: dict[str, Any] = json.loads(reader.readline())
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  # they stay open to the end
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(request["environment"] | variables)
+    os.chdir(request["folder"])
+    sys.path.insert(0, request["folder"])
+    module, *sys.argv[1:] = request["arguments"]
+
+    def end_with_caller() -> None:
+        connection.recv(1)  # returns when the other side has ended
+        os._exit(KILLED)
+
+    threading.Thread(target=end_with_caller, daemon=True).start()
+    code: str | int | None = None
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001  # the copy has no other way to report it
+        traceback.print_exc()
+        code = 1
+    if isinstance(code, str):
+        print(code, file=sys.stderr)  # noqa: T201  # as Python does it
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.send(bytes([code or 0]))
+    os._exit(code or 0)
+
+
+def run(address: str, arguments: Sequence[str]) -> int:
+    """Run a module with arguments as a copy of the warm process, and return its exit code."""
+    with socket.socket(socket.AF_UNIX) as server:
+        try:
+            server.connect(address)
+        except OSError:
+            os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606  # no shell
+        request = {
+            "arguments": arguments,
+            "environment": dict(os.environ),
+            "folder": os.getcwd(),  # noqa: PTH109  # pathlib is an import more
+        }
+        socket.send_fds(server, [b"\n"], STANDARD_STREAMS)
+        server.sendall(json.dumps(request).encode() + b"\n")
+        code = server.recv(1)
+    return code[0] if code else KILLED
+
+
+def main() -> None:
+    """Run this file as the docstring above says."""
+    if sys.argv[1] == "serve":
+        descriptor, modules, services = map(json.loads, sys.argv[2:])
+        serve(socket.socket(fileno=descriptor), modules, services)
+    sys.exit(run(sys.argv[2], sys.argv[3:]))
+
+
+if __name__ == "__main__":
+    main()
