@@ -85,13 +85,13 @@ def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None
             raise ReadTimeoutError(endpoint_url=request.url) from None
         # Other handlers of the event run too, and moto's handler must not see a URL of AWS.
         request.url = IN_PROCESS
-        return _botocore_response(response)
+        return botocore_response(response)
 
     handler = cast("Callable[..., None]", send)  # the stubs do not know that handlers may respond
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
 
 
-def _botocore_response(response: Response) -> AWSResponse:
+def botocore_response(response: Response) -> AWSResponse:
     """Return a response in the form in which botocore receives it from a connection."""
     headers = HTTPHeaders()
     for name, value in response.headers.items():

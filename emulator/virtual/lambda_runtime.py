@@ -8,11 +8,8 @@ from dataclasses import dataclass
 
 from awslambdaric.lambda_runtime_exception import FaultException
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
-from botocore.exceptions import ClientError
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
-    LambdaFunctionErrorException,
-)
 
+from emulator.states.documents import StateFailed
 from emulator.virtual.virtual_time import LimitReached, VirtualClock
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -48,17 +45,6 @@ class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails 
     def __init__(self, error: str, message: str = "made to fail") -> None:
         super().__init__(error, message)
         self.error, self.message = error, message
-
-
-class InvocationError(Exception):
-    """An invocation failed.
-
-    `error` is the name of the error. `reason` is the exception that moto's interpreter expects.
-    """
-
-    def __init__(self, error: str, reason: Exception) -> None:
-        super().__init__(error)
-        self.error, self.reason = error, reason
 
 
 def replies(*outcomes: object) -> Handler:
@@ -101,7 +87,7 @@ def invoke(
         payload: The event as JSON.
 
     Raises:
-        InvocationError: The function is missing or fails, or sleeps past its timeout.
+        StateFailed: The function is missing or fails, or sleeps past its timeout.
     """
     name = function_name(arn)
     request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
@@ -109,7 +95,7 @@ def invoke(
     if name not in functions:
         raise _service_error("Lambda.ResourceNotFoundException", f"Function not found: {arn}", "-")
     try:
-        with clock.shielded(), clock.limit(timeout) as seconds_left:
+        with clock.limit(timeout) as seconds_left:
             version = arn.rpartition(f":{name}:")[2] or "$LATEST"
             context = LambdaContext(request_id, name, version, arn, seconds_left)
             result = functions[name](json.loads(payload), context)
@@ -132,7 +118,7 @@ def invoke(
 
 def _function_error(
     error: str, message: str, request_id: str | None = None, stack_trace: list[str] | None = None
-) -> InvocationError:
+) -> StateFailed:
     """Return the error of an invocation in which the function itself failed.
 
     Its cause is the JSON that Lambda returns with `FunctionError`. An error of the sandbox has no
@@ -141,25 +127,12 @@ def _function_error(
     cause: dict[str, object] = {"errorMessage": message, "errorType": error}
     if request_id is not None:
         cause |= {"requestId": request_id, "stackTrace": stack_trace or []}
-    text = json.dumps(cause, separators=(",", ":"))
-    return InvocationError(error, LambdaFunctionErrorException("Unhandled", text))
+    return StateFailed(error, json.dumps(cause, separators=(",", ":")))
 
 
-def _service_error(error: str, message: str, request_id: str) -> InvocationError:
+def _service_error(error: str, message: str, request_id: str) -> StateFailed:
     """Return the error of an Invoke call that did not reach the function."""
     code = error.removeprefix("Lambda.")
     status = {"TooManyRequestsException": 429, "ResourceNotFoundException": 404}.get(code, 500)
-    reason = ClientError(
-        {
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {
-                "HTTPStatusCode": status,
-                "RequestId": request_id,
-                "HostId": "",
-                "HTTPHeaders": {},
-                "RetryAttempts": 0,
-            },
-        },
-        "Invoke",
-    )
-    return InvocationError(error, reason)
+    response = f"Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
+    return StateFailed(error, f"{message} (Service: AWSLambda; {response})")

@@ -1,49 +1,46 @@
 """Run state machines with Python handlers in this process, on virtual time.
 
-moto interprets the state machines. A Task whose Resource is the ARN of a function or
-`lambda:invoke` calls the Python handler of that function (`lambda_runtime.py`). All waiting
-happens on a virtual clock (`moto_time.py`).
+A Task calls the Python handler of its function (`lambda_runtime.py`).
 """
 
+import functools
 import itertools
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from unittest.mock import patch
 
 import boto3
-from moto import mock_aws
-from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.models import (
-    StepFunctionsParserBackend,
-    stepfunctions_parser_backends,
-)
 
+from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
-from emulator.virtual.api_responses import OPERATIONS, replacements
-from emulator.virtual.lambda_runtime import Handler, InvocationError, function_name, invoke
-from emulator.virtual.moto_time import virtual_interpreter
+from emulator.states import interpreter, service
+from emulator.states.documents import StateFailed
+from emulator.virtual.client import attach
+from emulator.virtual.lambda_runtime import Handler, function_name, invoke
 from emulator.virtual.virtual_time import Event, VirtualClock
 
 if TYPE_CHECKING:
-    from moto.stepfunctions.parser.api import HistoryEvent
-    from moto.stepfunctions.parser.backend.execution import Execution as MotoExecution
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
-ATTEMPT_EVENTS = {
-    "LambdaFunctionScheduled",
-    "TaskScheduled",
-    "MapStateStarted",
-    "ParallelStateStarted",
-}
+SCOPE = f"{REGION}:{ACCOUNT}"
+OPERATIONS = (
+    "ListExecutions",
+    "DescribeExecution",
+    "DescribeStateMachineForExecution",
+    "GetExecutionHistory",
+    "StartExecution",
+    "StopExecution",
+)
+"""The operations that meet faults."""
+ATTEMPT_EVENTS = {"LambdaFunctionScheduled", "MapStateStarted"}
 """The history events with which an attempt at a state begins."""
 
 
@@ -120,7 +117,7 @@ class Execution:
 def run(
     definition: Mapping[str, object],
     functions: Mapping[str, Handler],
-    input: Mapping[str, object],  # noqa: A002 - AWS's word
+    input: object,  # noqa: A002 - AWS's word
     *,
     clock: VirtualClock | None = None,
     name: str | None = None,
@@ -133,13 +130,42 @@ def run(
         return step_functions.machine(definition, functions).start(input, name=name).wait()
 
 
+class VirtualHost:
+    """The world of the executions: a virtual clock, and the handlers of each state machine."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.now, self.uniform = clock.now, clock.random.uniform
+        self.event = functools.partial(Event, clock)
+        self.start = clock.start
+        self.machines: dict[str, Machine] = {}
+        self.calls: dict[str, list[Call]] = {}
+        """The calls of each execution, by its ARN."""
+        self._clock = clock
+
+    def call(self, execution: interpreter.Execution, resource: str, payload: str) -> object:
+        """Call the handler of a function, and record the call."""
+        machine, calls = self.machines[execution.machine.arn], self.calls[execution.arn]
+        position = len(calls)  # other tasks may append calls before this one has ended
+        calls.append(Call(function_name(resource), json.loads(payload), None))
+        try:
+            outcome = invoke(machine.functions, machine.timeouts, self._clock, resource, payload)
+        except StateFailed as failure:
+            calls[position] = calls[position]._replace(outcome=failure.error)
+            raise
+        calls[position] = calls[position]._replace(outcome=outcome)
+        return outcome
+
+    def status_changed(self, execution: interpreter.Execution) -> None:
+        """Prepare the list of the calls of a new execution."""
+        self.calls.setdefault(execution.arn, [])
+
+
 class StepFunctions:
     """The Step Functions service of an account, for the duration of a `with` block.
 
-    boto3 clients that are created inside the block talk to moto, in `REGION` of `ACCOUNT`. Nothing
-    remains after the block. Time passes on `clock`, and only while the thread that created the
-    clock sleeps on it or waits for an execution. That thread gets a `StuckError` if nothing can
-    continue.
+    Time passes on `clock`, and only while the greenlet that created the clock sleeps on it or waits
+    for an execution. The owner gets a `StuckError` if nothing can continue. The executions that are
+    running at the end of the block end there.
 
     Args:
         clock: the virtual time, by default a new clock.
@@ -147,7 +173,9 @@ class StepFunctions:
             of `clock` inside the block.
 
     Attributes:
-        faults: the faults that the calls of boto3 clients meet (`api_responses.py`).
+        service: the API without faults.
+        faults: the faults that the calls of boto3 clients meet (`emulator/personalize/faults.py`).
+            The fault `stale` is for ListExecutions and DescribeExecution.
     """
 
     def __init__(
@@ -155,31 +183,16 @@ class StepFunctions:
     ) -> None:
         self.clock = clock or VirtualClock()
         self.faults = Faults(OPERATIONS)
+        self._host = VirtualHost(self.clock)
+        self.service = service.StepFunctions(self._host)
         self._handler_clock = handler_clock
-        self._machines: dict[str, Machine] = {}
-        self._calls: dict[str, list[Call]] = {}
-        self._end_events: dict[str, Event] = {}
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            region = {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}
-            stack.enter_context(patch.dict(os.environ, region))
-            if self._handler_clock is not None:
-                for name in ("now", "sleep"):
-                    virtual_function = getattr(self.clock, name)
-                    stack.enter_context(patch.object(self._handler_clock, name, virtual_function))
-            # moto also prepares answers for the library `requests`, which takes longer than a run.
-            # Only boto3 sends requests here.
-            stack.enter_context(patch("moto.core.models.RESPONSES_METHODS", ()))
-            stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
-            stack.enter_context(
-                virtual_interpreter(self.clock, self._invoke, lambda arn: self.end_event(arn).set())
-            )
-            for replacement in replacements(self.faults, self.clock.now):
-                stack.enter_context(patch.object(*replacement))
-            stack.callback(self._stop_executions)
-            self._exit = stack.pop_all()
+        if self._handler_clock is not None:
+            for name in ("now", "sleep"):
+                virtual_function = getattr(self.clock, name)
+                self._exit.enter_context(patch.object(self._handler_clock, name, virtual_function))
         return self
 
     def __exit__(
@@ -188,17 +201,42 @@ class StepFunctions:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for execution in self.service.executions():
+            self.clock.end(execution.arn)
         self._exit.__exit__(kind, error, trace)
 
-    @property
-    def backend(self) -> StepFunctionsParserBackend:
-        """Return moto's store of state machines and executions."""
-        return stepfunctions_parser_backends[ACCOUNT][REGION]
-
-    @property
+    @functools.cached_property
     def client(self) -> "SFNClient":
-        """Return a new boto3 client of this service."""
-        return boto3.client("stepfunctions", region_name=REGION)
+        """Return the boto3 client of this service."""
+        client = boto3.client(
+            "stepfunctions",
+            region_name=REGION,
+            aws_access_key_id="any",
+            aws_secret_access_key="any",  # noqa: S106  # nothing checks it
+        )
+        attach(client, self.call)
+        return client
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the response to a request, after the faults of its operation.
+
+        Raises:
+            ApiError: The request is refused.
+            NoResponse: The response is lost.
+        """
+        fault = self.faults.take_for_call(operation, request) if operation in OPERATIONS else None
+        as_of = None
+        if fault is not None:
+            fault.raise_before_operation(f"states:{operation}", "the caller")
+            if fault.stale_seconds:
+                as_of = self.clock.now() - timedelta(seconds=fault.stale_seconds)
+        try:
+            response = self.service.call(operation, service.Request(request, SCOPE, as_of))
+        except service.StatesError as error:
+            raise ApiError(error.code, error.message) from None
+        if fault is not None:
+            fault.raise_after_operation()
+        return response
 
     def machine(
         self,
@@ -214,69 +252,38 @@ class StepFunctions:
         seconds, by function name. The default is 900.
 
         Raises:
-            ValueError: There is a state machine with this name. Moto would return it.
+            ValueError: There is a state machine with this name.
+            ApiError: The definition cannot be interpreted.
         """
-        if any(machine.name == name for machine in self.backend.state_machines):
+        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"
+        if arn in self._host.machines:
             raise ValueError(f"a state machine {name!r} exists already")
-        created = self.backend.create_state_machine(
-            name=name,
-            definition=json.dumps(definition),
-            roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}",
-        )
-        # Moto takes the real time, without a zone.
-        created.creation_date = self.clock.now().replace(tzinfo=None)
-        arn: str = created.arn
-        self._machines[arn] = Machine(self, arn, functions, timeouts or {})
-        return self._machines[arn]
+        role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        request = {"name": name, "definition": json.dumps(definition), "roleArn": role}
+        self.call("CreateStateMachine", request)
+        self._host.machines[arn] = Machine(self, arn, functions, timeouts or {})
+        return self._host.machines[arn]
 
-    def end_event(self, execution_arn: str) -> Event:
-        """Return the event that is set when the execution ends."""
-        return self._end_events.setdefault(execution_arn, Event(self.clock))
-
-    def execution(self, execution_arn: str) -> Execution:
+    def execution(self, arn: str) -> Execution:
         """Return the present state of an execution."""
-        moto_execution = self.moto_execution(execution_arn)
-        history = self.backend.get_execution_history(execution_arn)["events"]
+        execution = self.running_execution(arn)
         return Execution(
-            arn=execution_arn,
-            status=str(moto_execution.status),
-            output=moto_execution.output,
-            error=moto_execution.error,
-            cause=moto_execution.cause,
-            events=[_boto3_event(event) for event in history],
-            calls=list(self._calls.get(execution_arn, [])),
+            arn=arn,
+            status=execution.status,
+            output=None if execution.output is None else json.loads(execution.output),
+            error=execution.error,
+            cause=execution.cause,
+            events=list(execution.events),  # type: ignore[arg-type]  # in boto3's format
+            calls=list(self._host.calls[arn]),
         )
 
-    def moto_execution(self, execution_arn: str) -> "MotoExecution":
-        """Return moto's object of an execution."""
-        return cast("MotoExecution", self.backend.describe_execution(execution_arn))
+    def running_execution(self, arn: str) -> interpreter.Execution:
+        """Return the interpreter's object of an execution. It changes while time passes."""
+        return self.service.execution(arn)
 
-    def _invoke(self, env: Environment, parameters: Mapping[str, str | bytes]) -> dict[str, object]:
-        """Return the response of Lambda's Invoke for a Task, and record the call.
-
-        `env` is moto's environment of the execution, and `parameters` are those of Invoke.
-        """
-        context = env.states.context_object.context_object_data
-        machine = self._machines[context["StateMachine"]["Id"]]
-        arn, payload = str(parameters["FunctionName"]), parameters.get("Payload", "{}")
-        calls = self._calls.setdefault(context["Execution"]["Id"], [])
-        position = len(calls)  # other threads may append calls before this one has ended
-        calls.append(Call(function_name(arn), json.loads(payload), None))
-        try:
-            outcome = invoke(machine.functions, machine.timeouts, self.clock, arn, payload)
-        except InvocationError as error:
-            calls[position] = calls[position]._replace(outcome=error.error)
-            raise error.reason from error.__cause__
-        calls[position] = calls[position]._replace(outcome=outcome)
-        return {"ExecutedVersion": "$LATEST", "Payload": outcome, "StatusCode": 200}
-
-    def _stop_executions(self) -> None:
-        """End the threads of every execution, and delete the state machines of this object."""
-        for machine in list(self.backend.state_machines):
-            for execution in machine.executions:
-                self.clock.end(execution.execution_arn)
-            if machine.arn in self._machines:  # an outer mock_aws would keep the state machine
-                self.backend.delete_state_machine(machine.arn)
+    def executions(self) -> "list[StartedExecution]":
+        """Return the executions of all state machines, those of the oldest machine first."""
+        return [StartedExecution(self, execution.arn) for execution in self.service.executions()]
 
 
 @dataclass(frozen=True)
@@ -291,15 +298,19 @@ class Machine:
 
     def start(
         self,
-        input: Mapping[str, object],  # noqa: A002 - AWS's word
+        input: object,  # noqa: A002 - AWS's word
         *,
         name: str | None = None,
     ) -> "StartedExecution":
         """Start an execution. It continues whenever the owner of the clock waits."""
-        execution = self.step_functions.backend.start_execution(
-            self.arn, name or f"run-{next(self._numbers)}", json.dumps(input)
-        )
-        return StartedExecution(self.step_functions, execution.exec_arn)
+        fields = {
+            "stateMachineArn": self.arn,
+            "name": name or f"run-{next(self._numbers)}",
+            "input": json.dumps(input),
+        }
+        request = service.Request(fields, SCOPE)
+        response = self.step_functions.service.call("StartExecution", request)
+        return StartedExecution(self.step_functions, response["executionArn"])
 
 
 @dataclass(frozen=True)
@@ -315,7 +326,7 @@ class StartedExecution:
 
     def wait(self) -> Execution:
         """Let virtual time pass until the execution ends, and return the ended execution."""
-        self.step_functions.end_event(self.arn).wait()
+        self.step_functions.running_execution(self.arn).ended.wait()
         return self.now()
 
     def abort(self, error: str | None = None, cause: str | None = None) -> None:
@@ -323,24 +334,10 @@ class StartedExecution:
 
         A function that is running continues to its end, as in Lambda.
         """
-        clock = self.step_functions.clock
-        clock.let_others_run()  # so that an execution that was just started has a thread
-        execution = self.step_functions.moto_execution(self.arn)
-        execution.stop(clock.now(), error, cause)
-        clock.let_others_run()  # so that the execution's threads end
+        self.step_functions.running_execution(self.arn).stop(error, cause)
+        self.step_functions.clock.let_others_run()  # so that the tasks of the execution end
 
     def time_out(self) -> None:
         """End the execution immediately, as the TimeoutSeconds of the state machine does."""
-        clock = self.step_functions.clock
-        clock.let_others_run()  # so that an execution that was just started has a thread
-        worker = self.step_functions.moto_execution(self.arn).exec_worker
-        assert worker is not None, "a started execution has a worker"
-        assert worker.env is not None, "the thread of the execution has begun"
-        worker.env.set_timed_out()
-        clock.let_others_run()  # so that the execution's threads end
-
-
-def _boto3_event(event: "HistoryEvent") -> "HistoryEventTypeDef":
-    """Convert moto's history event into the format of boto3."""
-    time = datetime.fromisoformat(str(event["timestamp"]))
-    return cast("HistoryEventTypeDef", {**event, "timestamp": time, "type": event["type"].value})
+        self.step_functions.running_execution(self.arn).time_out()
+        self.step_functions.clock.let_others_run()  # so that the tasks of the execution end

@@ -1,39 +1,81 @@
-"""A clock that takes no real time. It stands still while a thread can run, and then it jumps."""
+"""A clock that takes no real time. It stands still while a task can run, and then it jumps.
 
+A task is a function that runs in a greenlet. It has the turn until it waits. Then the turn goes to
+the task that became ready first. If no task is ready, time jumps to the earliest end of a wait. So
+the same program always does the same things at the same times.
+"""
+
+import itertools
 import random
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from typing import NamedTuple
 
-from emulator.virtual.turns import StuckError, Thread, Turns, Unwind
-
-__all__ = ["Event", "LimitReached", "StuckError", "Thread", "Unwind", "VirtualClock"]
+from greenlet import GreenletExit, getcurrent, greenlet
 
 DEFAULT_START = datetime(2026, 11, 29, 3, tzinfo=UTC)
+TURNS_PER_LOOK = 1000
+"""The clock looks at the real time once in so many turns."""
 
 
 class LimitReached(BaseException):
-    """A thread has slept until the end of its `VirtualClock.limit`.
+    """A task has slept until the end of its `VirtualClock.limit`.
 
     `except Exception` does not catch it.
     """
 
 
-class VirtualClock(Turns):
-    """Virtual time, shared by all threads that wait. `Turns` decides which thread runs when.
+class StuckError(AssertionError):
+    """The tasks cannot continue, or they continue for ever."""
 
-    Time is exact to the microsecond, and sleeping does not add up rounding errors. All random
-    numbers come from `random`, so the same program with the same `seed` always does the same
-    things at the same times.
+
+class Task:
+    """A function that takes turns with other functions. `VirtualClock.start` creates it."""
+
+    def __init__(self, group: Hashable) -> None:
+        self.group = group
+        self.limit: int | None = None  # the time until which the task may sleep
+        self.ticket: object | None = None  # identifies the present wait
+        self.was_woken = False  # the result of the last wait
+        self.greenlet = getcurrent()
+
+
+class Timer(NamedTuple):
+    """The planned end of a wait. It counts only while `ticket` is the ticket of the task."""
+
+    until: int
+    number: int
+    task: Task
+    ticket: object
+
+
+class VirtualClock:
+    """Virtual time, shared by all tasks. `elapsed` counts whole microseconds.
+
+    The owner is the greenlet that creates the clock. Other tasks run only while the owner waits.
+    If an exception ends a task, the owner raises it where it waits. `patience` is how many real
+    seconds the owner lets the other tasks run without a break before it raises `StuckError`. All
+    random numbers come from `random`, which depends on the `seed` only.
     """
 
     def __init__(
         self, start: datetime = DEFAULT_START, *, seed: int = 0, patience: float = 30
     ) -> None:
-        super().__init__(patience)
         self.random = random.Random(seed)  # noqa: S311  # reproducible on purpose
+        self.elapsed = 0
+        self.running = self._owner = Task(None)
         self._start = start.astimezone(UTC)
+        self._patience, self._deadline = patience, 0.0
+        self._tasks: dict[Task, None] = {}  # the tasks that have not ended, oldest first
+        self._ready: deque[Task] = deque()
+        self._timers: list[Timer] = []  # a heap with the earliest timer first
+        self._numbers = itertools.count()
+        self._error: BaseException | None = None  # the owner raises it
+        self._switcher = greenlet(self._switch)
 
     def now(self) -> datetime:
         """Return the virtual time, in UTC."""
@@ -43,15 +85,31 @@ class VirtualClock(Turns):
         """Return the virtual time in seconds since 1970, like `time.time`."""
         return self.now().timestamp()
 
+    def start(self, work: Callable[[], object], group: Hashable = None) -> None:
+        """Start a task. It runs after the tasks that are ready now."""
+        task = Task(group)
+        task.greenlet = greenlet(lambda: self._run(task, work), self._switcher)
+        self._tasks[task] = None
+        self._ready.append(task)
+
+    def end(self, group: Hashable) -> None:
+        """End the tasks of a group where they wait, with `GreenletExit`."""
+        for task in [task for task in self._tasks if task.group == group]:
+            task.ticket = None
+            task.greenlet.parent = getcurrent()  # so that the turn comes back here
+            task.greenlet.throw(GreenletExit)
+            self._tasks.pop(task, None)  # a task that has not begun does not do this itself
+        self._ready = deque(task for task in self._ready if task.group != group)
+
     def let_others_run(self) -> None:
-        """Let every other thread run that can run now. No time passes."""
+        """Let every other task run that can run now. No time passes."""
         self.sleep(0)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep for `seconds` of virtual time, while other threads run.
+        """Sleep for `seconds` of virtual time, while other tasks run.
 
         Raises:
-            LimitReached: The thread's `limit` ends during the sleep. It is raised at that time.
+            LimitReached: The task's `limit` ends during the sleep. It is raised at that time.
         """
         until, limit = self.time_after(seconds), self.running.limit
         if limit is None or until < limit:
@@ -66,17 +124,101 @@ class VirtualClock(Turns):
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[Callable[[], float]]:
-        """Limit the virtual time that the running thread may spend in the block.
+        """Limit the virtual time that the running task may spend in the block.
 
         Yield a function that returns the remaining seconds. A sleep that is too long ends at the
         limit with LimitReached.
         """
-        thread, end = self.running, self.time_after(seconds)
-        outer_limit, thread.limit = thread.limit, end
+        task, end = self.running, self.time_after(seconds)
+        outer_limit, task.limit = task.limit, end
         try:
             yield lambda: (end - self.elapsed) / 1_000_000
         finally:
-            thread.limit = outer_limit
+            task.limit = outer_limit
+
+    def wait(self, until: int | None, waiters: deque[Task] | None = None) -> bool:
+        """Let other tasks run until this task is woken or the time is `until`.
+
+        Return True if the task was woken, and False at `until`. `until` is a value of `elapsed`,
+        or None to wait for ever. `waiters` is the queue in which `wake` finds the task.
+
+        Raises:
+            StuckError: The tasks cannot continue. Only the owner raises it.
+        """
+        task = self.running
+        if task.greenlet is not getcurrent():
+            raise StuckError("a thread waits on a clock on which another thread has the turn")
+        task.ticket = ticket = object()
+        if waiters is not None:
+            waiters.append(task)
+        if until is not None:
+            heappush(self._timers, Timer(until, next(self._numbers), task, ticket))
+        if task is self._owner:
+            self._deadline = time.monotonic() + self._patience
+        self._switcher.switch()
+        self.running = task
+        if waiters is not None and task in waiters:
+            waiters.remove(task)
+        if task is self._owner and self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        return task.was_woken
+
+    def wake(self, waiters: deque[Task]) -> None:
+        """Make every task in `waiters` ready to run, in the order of the queue."""
+        while waiters:
+            self._make_ready(waiters.popleft(), was_woken=True)
+
+    def _run(self, task: Task, work: Callable[[], object]) -> None:
+        """Do the work of a task. Report its error to the owner."""
+        try:
+            work()
+        except GreenletExit:
+            pass
+        except BaseException as error:  # noqa: BLE001  # the owner raises it
+            self._give_owner_error(error)
+        finally:
+            self._tasks.pop(task, None)
+
+    def _give_owner_error(self, error: BaseException) -> None:
+        """Let the owner raise an error where it waits. It raises only the first one."""
+        if self._error is None:
+            self._error = error
+            self._make_ready(self._owner, was_woken=False)
+
+    def _make_ready(self, task: Task, *, was_woken: bool) -> None:
+        """End the wait of a task. `was_woken` becomes the result of `wait`."""
+        if task.ticket is not None:
+            task.ticket, task.was_woken = None, was_woken
+            self._ready.append(task)
+
+    def _switch(self) -> None:
+        """Pass the turn from task to task, for ever."""
+        for number in itertools.count():
+            self.running = self._next_task()
+            if number % TURNS_PER_LOOK == 0 and time.monotonic() > self._deadline:
+                self._give_owner_error(StuckError(f"no end after {self._patience:g} real seconds"))
+            self.running.greenlet.switch()
+
+    def _next_task(self) -> Task:
+        """Return the task that gets the turn next, and let time jump if none is ready.
+
+        If every task waits for ever, return the owner, which then raises StuckError.
+        """
+        if self._ready:
+            return self._ready.popleft()
+        while self._timers:
+            timer = heappop(self._timers)
+            task = timer.task
+            if task.ticket is timer.ticket:  # else the task was woken before this time
+                task.ticket, task.was_woken = None, False
+                self.elapsed = max(self.elapsed, timer.until)
+                return task
+        self._error = StuckError(
+            f"every task waits for ever: the owner and {len(self._tasks)} more"
+        )
+        self._owner.ticket = None
+        return self._owner
 
 
 class Event:
@@ -85,20 +227,12 @@ class Event:
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self._is_set = False
-        self._waiters: deque[Thread] = deque()
-
-    def is_set(self) -> bool:
-        """Return True if the event is set."""
-        return self._is_set
+        self._waiters: deque[Task] = deque()
 
     def set(self) -> None:
-        """Set the event. All threads that wait for it become ready to run."""
+        """Set the event. All tasks that wait for it become ready to run."""
         self._is_set = True
         self._clock.wake(self._waiters)
-
-    def clear(self) -> None:
-        """Reset the event."""
-        self._is_set = False
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the event is set, at most `timeout` virtual seconds.

@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.replay [--runs 100] [--seed 1] [--seconds 930,745,1245,5430,930]
 
-The state machine, the functions, the pacing and moto's interpreter are real. The durations of the
-jobs in Personalize are simulated: a usual duration with a standard deviation of 10%, and 3% of the
-jobs take half as long and 3% twice as long. The functions expect what they read about earlier jobs.
-Each week has other exports. The lag of a job is the time from its end until the workflow enters
-the state that follows.
+The state machine, the functions and the pacing are real. The durations of the jobs in Personalize
+are simulated: a usual duration with a standard deviation of 10%, and 3% of the jobs take half as
+long and 3% twice as long. The functions expect what they read about earlier jobs. Each week has
+other exports. The lag of a job is the time from its end until the workflow enters the state that
+follows.
 """
 
 import argparse

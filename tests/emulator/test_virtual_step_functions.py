@@ -1,38 +1,97 @@
-"""Proves that executions overlap, can be aborted, and leave nothing behind in the process."""
+"""Proves that executions share virtual time, overlap, can be ended, and leave nothing behind.
 
-import os
-import sys
-import threading
+`test_histories.py` proves what the states do.
+"""
+
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
-from moto import mock_aws
-from moto.stepfunctions.parser import models, utils
-from small_machines import FUNCTION, LONG_STATES, elapsed, invoke, machine, map_over, task, wait
+from small_machines import elapsed, machine, map_over, task, wait
 
-from emulator.virtual import moto_time
 from emulator.virtual.lambda_runtime import replies
 from emulator.virtual.step_functions import StepFunctions, run
-from emulator.virtual.virtual_time import DEFAULT_START, StuckError, VirtualClock
+from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
 
 
+def test_waits_take_virtual_time_and_no_real_time():
+    clock, start = VirtualClock(), time.monotonic()
+    for _ in range(3):
+        execution = run(machine(Rest=wait(3600)), {}, {"kept": 1}, clock=clock)
+        assert (execution.status, execution.output) == ("SUCCEEDED", {"kept": 1}), execution
+    assert elapsed(clock) == 3 * 3600, "the clock continues from run to run"
+    assert time.monotonic() - start < 10
+
+
+def test_events_have_virtual_times():
+    clock = VirtualClock()
+    functions = {"work": lambda _event, _context: clock.sleep(5)}
+    definition = machine(Rest=wait(90, Next="Work"), Work=task("work"))
+    execution = run(definition, functions, {}, clock=clock)
+    assert execution.timeline == [
+        (DEFAULT_START, "Rest"),
+        (DEFAULT_START + timedelta(seconds=90), "Work"),
+    ]
+    assert execution.events[-1]["timestamp"] == DEFAULT_START + timedelta(seconds=95)
+
+
+def test_each_state_of_each_iteration_and_each_retry_is_a_transition():
+    retry = {"ErrorEquals": ["ValueError"], "IntervalSeconds": 10}
+    functions = {"work": replies(ValueError("no"), ValueError("not yet"), {"done": True})}
+    definition = machine(
+        Work=task("work", Retry=[retry], ResultPath=None, Next="Each"),
+        Each=map_over("$.items", One=wait(1, Next="Two"), Two=wait(1)),
+    )
+    execution = run(definition, functions, {"items": [1, 2, 3]})
+    assert [call.outcome for call in execution.calls] == [
+        "ValueError",
+        "ValueError",
+        {"done": True},
+    ]
+    assert execution.states == ["Work", "Each", "One", "One", "One", "Two", "Two", "Two"]
+    assert execution.transitions == 3 + 1 + 3 * 2
+
+
+def test_a_function_continues_after_the_timeout_of_its_task_and_its_result_is_lost():
+    clock, ends = VirtualClock(), []
+
+    def work(_event, _context):
+        clock.sleep(100)
+        ends.append(elapsed(clock))
+
+    catch = {"ErrorEquals": ["States.Timeout"], "Next": "Rest"}
+    definition = machine(Work=task("work", TimeoutSeconds=30, Catch=[catch]), Rest=wait(200))
+    execution = run(definition, {"work": work}, {}, clock=clock)
+    assert execution.status == "SUCCEEDED", execution
+    assert elapsed(clock) == 230, "the task ended after 30 seconds"
+    assert ends == [100], "Lambda does not stop a function because its caller has gone"
+
+
+LONG_STATES = {
+    "Wait": wait(5000),
+    "Task": task("work"),
+    "Map of Wait": map_over("$.items", Rest=wait(5000)),
+    "Map of Task": map_over("$.items", Work=task("work")),
+}
+"""States that take at least 800 seconds if the function `work` takes that long."""
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT"])
 @pytest.mark.parametrize("long_state", LONG_STATES.values(), ids=LONG_STATES)
-def test_an_aborted_execution_ends_immediately(long_state):
+def test_an_execution_can_be_ended_immediately(long_state, status):
     clock = VirtualClock()
     with StepFunctions(clock) as step_functions:
         functions = {"work": lambda _event, _context: clock.sleep(800)}
-        state_machine = step_functions.machine(machine(Long=long_state), functions)
-        started = state_machine.start({"items": [1, 2]})
+        started = step_functions.machine(machine(Long=long_state), functions).start({"items": [1]})
         clock.sleep(60)
         assert started.now().status == "RUNNING"
-        started.abort("Enough", "of this")
-        assert started.now().status == "ABORTED"
+        end = {"ABORTED": lambda: started.abort("Enough", "of this"), "TIMED_OUT": started.time_out}
+        end[status]()
         execution = started.wait()
-    assert (execution.status, elapsed(clock)) == ("ABORTED", 60), execution
-    assert execution.events[-1]["executionAbortedEventDetails"] == {
-        "error": "Enough",
-        "cause": "of this",
-    }
+        clock.sleep(1000)
+        assert started.now().events == execution.events, "no event comes after the last one"
+    assert (execution.status, elapsed(clock)) == (status, 1060), execution
     assert {call.outcome for call in execution.calls} <= {None}, "functions have not ended yet"
 
 
@@ -43,47 +102,22 @@ def test_an_execution_can_be_aborted_before_it_enters_a_state():
         assert started.wait().status == "ABORTED"
 
 
-def test_executions_overlap_and_are_listed():
+def test_executions_overlap():
     with StepFunctions() as step_functions:
-        running_names = {}
-
-        def list_running(event, _context):
-            listed = step_functions.client.list_executions(
-                stateMachineArn=state_machine.arn, statusFilter="RUNNING"
-            )
-            names = [execution["name"] for execution in listed["executions"]]
-            running_names[event["name"]] = sorted(names)
-
-        definition = machine(List=task("list", Next="Rest", ResultPath=None), Rest=wait(100))
-        state_machine = step_functions.machine(definition, {"list": list_running})
-        first = state_machine.start({"name": "first"}, name="first")
-        step_functions.clock.sleep(40)
-        second = state_machine.start({"name": "second"}, name="second")
-        ends = [started.wait().events[-1]["timestamp"] for started in (second, first)]
-    assert running_names == {"first": ["first"], "second": ["first", "second"]}
-    assert ends == [DEFAULT_START + timedelta(seconds=seconds) for seconds in (140, 100)]
-
-
-def test_an_execution_that_timed_out_is_listed_with_its_end():
-    with StepFunctions() as step_functions:
-        definition = {**machine(Rest=wait(100)), "TimeoutSeconds": 40}
-        state_machine = step_functions.machine(definition, {})
-        state_machine.start({}).wait()
-        listed = step_functions.client.list_executions(stateMachineArn=state_machine.arn)
-    assert [(item["status"], item["stopDate"]) for item in listed["executions"]] == [
-        ("TIMED_OUT", DEFAULT_START + timedelta(seconds=40))
-    ]
-
-
-def test_each_machine_has_its_own_functions():
-    with StepFunctions() as step_functions:
-        executions = [
+        machines = [
             step_functions.machine(
-                machine(Work=task("work")), {"work": replies(name)}, name=name
-            ).start({})
-            for name in ("dev", "prod")
+                machine(Rest=wait(seconds, Next="Work"), Work=task("work")),
+                {"work": replies(name)},
+                name=name,
+            )
+            for name, seconds in (("dev", 100), ("prod", 40))
         ]
-        assert [execution.wait().output for execution in executions] == ["dev", "prod"]
+        first, second = [machine.start({}) for machine in machines]
+        ends = [started.wait() for started in (second, first)]
+    assert [execution.output for execution in ends] == ["prod", "dev"], "each has its own functions"
+    assert [execution.events[-1]["timestamp"] for execution in ends] == [
+        DEFAULT_START + timedelta(seconds=seconds) for seconds in (40, 100)
+    ]
 
 
 def test_two_machines_with_one_name_are_refused():
@@ -93,125 +127,40 @@ def test_two_machines_with_one_name_are_refused():
             step_functions.machine(machine(Rest=wait(2)), {})
 
 
-def test_a_second_run_inside_mock_aws_starts_with_an_empty_account():
-    with mock_aws():
-        outputs = [
-            run(machine(Work=task("work")), {"work": replies(number)}, {}).output
-            for number in (1, 2)
-        ]
-    assert outputs == [1, 2]
+def random_history(seed):
+    """Return the events of a machine whose times and failures are random."""
+    clock = VirtualClock(seed=seed)
+
+    def draw(_event, context):
+        clock.sleep(clock.random.uniform(1, 50))
+        if clock.random.random() < 0.5:
+            raise OSError(context.aws_request_id)
+        return context.aws_request_id
+
+    retry = {"ErrorEquals": ["OSError"], "IntervalSeconds": 100, "MaxAttempts": 9}
+    definition = machine(
+        Each=map_over("$", Draw=task("draw", Retry=[{**retry, "JitterStrategy": "FULL"}]))
+    )
+    return run(definition, {"draw": draw}, [1, 2, 3, 4], clock=clock).events
 
 
-def test_boto3_can_answer_a_task_token_and_the_token_depends_on_the_seed():
-    parameters = {"FunctionName": f"{FUNCTION}:ask", "Payload": {"token.$": "$$.Task.Token"}}
-    resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
-    ask = invoke("ask") | {"Resource": resource, "Parameters": parameters}
-    tokens = []
-    for _ in range(2):
-        with StepFunctions() as step_functions:
-            started = step_functions.machine(machine(Ask=ask), {"ask": replies(None)}).start({})
-            step_functions.clock.sleep(7200)
-            tokens.append(started.now().calls[0].payload["token"])
-            step_functions.client.send_task_success(
-                taskToken=tokens[-1], output='{"approved": true}'
-            )
-            execution = started.wait()
-        assert execution.output == {"approved": True}, execution
-        assert elapsed(step_functions.clock) == 7200, "the answer ends the wait"
-    assert tokens[0] == tokens[1]
+def test_the_history_depends_on_the_seed_only():
+    assert random_history(1) == random_history(1)
+    assert random_history(1) != random_history(2)
 
 
-# Nothing is left behind
+def test_functions_end_with_the_block_and_the_clock_of_the_handlers_is_restored():
+    handler_clock, ends = SimpleNamespace(now=None, sleep=None), []
 
+    def work(event, _context):
+        try:
+            handler_clock.sleep(handler_clock.now().timestamp())
+        finally:
+            ends.append(event)
 
-def process_state():
-    """Return what a run changes in the process and must restore."""
-    return threading.active_count(), dict(os.environ), models.datetime, list(utils.TMP_THREADS)
-
-
-def test_twenty_runs_leave_no_threads_and_no_patches():
-    state = process_state()
-    definition = {**machine(Long=map_over("$", Rest=wait(9))), "TimeoutSeconds": 5}
-    for seed in range(20):
-        run(definition, {}, [1, 2], clock=VirtualClock(seed=seed))
-    assert process_state() == state
-
-
-def test_threads_that_wait_end_with_the_block():
-    threads = threading.active_count()
-    with StepFunctions() as step_functions:
-        functions = {"work": lambda _event, _context: step_functions.clock.sleep(800)}
+    with StepFunctions(handler_clock=handler_clock) as step_functions:
         definition = machine(Each=map_over("$", Work=task("work")))
-        step_functions.machine(definition, functions).start([1, 2, 3])
+        step_functions.machine(definition, {"work": work}).start([1, 2, 3])
         step_functions.clock.sleep(1)
-        assert threading.active_count() > threads
-    assert threading.active_count() == threads
-
-
-def test_a_function_that_never_returns_is_an_error():
-    release = threading.Event()
-    with pytest.raises(StuckError, match=r"no end after 0\.2 real seconds"):
-        run(
-            machine(Work=task("work")),
-            {"work": lambda _event, _context: release.wait(5)},
-            {},
-            clock=VirtualClock(patience=0.2),
-        )
-    release.set()
-
-
-def test_an_error_in_a_thread_of_the_interpreter_is_raised_in_the_test():
-    def fail(_arn):
-        raise RuntimeError("broken")
-
-    with StepFunctions() as step_functions:
-        step_functions.machine(machine(Rest=wait(9)), {}).start({})
-        step_functions.end_event = fail
-        with pytest.raises(RuntimeError, match="broken"):
-            step_functions.clock.sleep(10)
-
-
-def test_substitutes_name_every_place_in_moto_that_waits_or_reads_the_time():
-    intrinsic = "asl.component.intrinsic.function.statesfunction"
-    distributed = "asl.component.state.exec.state_map.iteration.itemprocessor"
-    harmless = {
-        # Internal keys, which no document contains.
-        ("asl.component.eval_component", "long_uid"),
-        ("asl.eval.callback.callback", "long_uid"),
-        ("backend.state_machine", "long_uid"),
-        # Two intrinsic functions whose result is random.
-        (f"{intrinsic}.math_operations.math_random", "random"),
-        (f"{intrinsic}.unique_id_generation.uuid", "long_uid"),
-        # Distributed Maps and aliases, which no test uses.
-        (f"{distributed}.map_run_record", "long_uid"),
-        (f"{distributed}.map_run_record", "threading"),
-        ("backend.alias", "random"),
-        ("backend.alias", "threading"),
-        # A lock that no thread holds while it waits, and a method that is replaced.
-        ("asl.eval.event.event_manager", "threading"),
-        ("asl.component.state.wait.wait_function.wait_function", "time"),
-    }
-    places = {
-        (name.removeprefix(f"{moto_time.PACKAGE}."), attribute)
-        for name, module in sys.modules.items()
-        if name.startswith(f"{moto_time.PACKAGE}.") and name != utils.__name__
-        for attribute, value in vars(module).items()
-        if any(value is original for original in moto_time.ORIGINALS)
-    }
-    substitutes = {place for place in moto_time.SUBSTITUTES if place[1] != "datetime"}
-    assert places - substitutes == harmless, "a new place in moto needs a substitute or a reason"
-    assert substitutes - places == set(), "moto no longer has this place"
-
-
-def test_a_block_inside_a_block_is_refused():
-    with (
-        StepFunctions(),
-        pytest.raises(moto_time.MotoChangedError, match="or this is a block inside another one"),
-    ):
-        StepFunctions().__enter__()
-
-
-def test_a_place_that_has_moved_is_named(monkeypatch):
-    monkeypatch.setattr(models, "datetime", None)
-    with pytest.raises(moto_time.MotoChangedError, match=r"models\.datetime is None; moto is not"):
-        run(machine(Rest=wait(1)), {}, {})
+    assert ends == [1, 2, 3]
+    assert handler_clock == SimpleNamespace(now=None, sleep=None)

@@ -1,4 +1,4 @@
-"""Proves which thread runs when on a virtual clock, and the time at which it runs."""
+"""Proves which task runs when on a virtual clock, and the time at which it runs."""
 
 import threading
 from contextlib import suppress
@@ -11,12 +11,11 @@ from emulator.virtual.virtual_time import (
     Event,
     LimitReached,
     StuckError,
-    Thread,
     VirtualClock,
 )
 
 
-def test_time_stands_still_until_all_threads_wait_and_then_jumps_to_the_first_end():
+def test_time_stands_still_until_all_tasks_wait_and_then_jumps_to_the_first_end():
     clock, wakes = VirtualClock(), []
 
     def work(name, pause):
@@ -24,16 +23,14 @@ def test_time_stands_still_until_all_threads_wait_and_then_jumps_to_the_first_en
             clock.sleep(pause)
             wakes.append((name, elapsed(clock)))
 
-    threads = [Thread(clock, work, (name, pause)) for name, pause in (("a", 1), ("b", 2.5))]
-    for thread in threads:
-        thread.start()
-    assert wakes == [], "a new thread waits for its turn"
-    for thread in threads:
-        thread.join()
+    clock.start(lambda: work("a", 1))
+    clock.start(lambda: work("b", 2.5))
+    assert wakes == [], "a new task waits for its turn"
+    clock.sleep(8)
     assert wakes == [("a", 1), ("a", 2), ("b", 2.5), ("a", 3), ("b", 5), ("b", 7.5)]
 
 
-def test_threads_that_wake_at_one_time_run_in_the_order_in_which_they_went_to_sleep():
+def test_tasks_that_wake_at_one_time_run_in_the_order_in_which_they_went_to_sleep():
     clock, wakes = VirtualClock(), []
 
     def work(name):
@@ -41,9 +38,9 @@ def test_threads_that_wake_at_one_time_run_in_the_order_in_which_they_went_to_sl
         wakes.append(name)
 
     for name in "cab":
-        Thread(clock, work, (name,)).start()
+        clock.start(lambda name=name: work(name))
     clock.sleep(1)
-    clock.sleep(0)
+    clock.let_others_run()
     assert wakes == ["c", "a", "b"]
 
 
@@ -55,31 +52,17 @@ def test_ten_thousand_tenths_of_a_second_are_exactly_a_thousand_seconds():
     assert clock.time() == DEFAULT_START.timestamp() + 1000
 
 
-def test_an_event_wakes_the_threads_whose_timeout_is_not_over():
+def test_an_event_wakes_the_tasks_whose_timeout_is_not_over():
     clock = VirtualClock()
     event, wakes = Event(clock), []
-
-    def work(timeout):
-        wakes.append((event.wait(timeout), elapsed(clock)))
-
     for timeout in (5, None, 20):
-        Thread(clock, work, (timeout,)).start()
+        clock.start(lambda timeout=timeout: wakes.append((event.wait(timeout), elapsed(clock))))
     clock.sleep(10)
     event.set()
-    event.clear()
     clock.sleep(100)
-    assert wakes == [(False, 5), (True, 10), (True, 10)], "the event was set only for a moment"
-    assert not event.is_set()
-
-
-def test_a_join_with_a_timeout_can_end_before_the_thread():
-    clock = VirtualClock()
-    thread = Thread(clock, clock.sleep, (60,))
-    thread.start()
-    thread.join(timeout=45)
-    assert (thread.is_alive(), elapsed(clock)) == (True, 45)
-    thread.join()
-    assert (thread.is_alive(), elapsed(clock)) == (False, 60)
+    assert wakes == [(False, 5), (True, 10), (True, 10)]
+    assert event.wait(5), "it is set already"
+    assert elapsed(clock) == 110
 
 
 def test_a_sleep_ends_exactly_at_the_limit_and_except_exception_does_not_catch_it():
@@ -94,7 +77,7 @@ def test_a_sleep_ends_exactly_at_the_limit_and_except_exception_does_not_catch_i
     assert elapsed(clock) == 60, "there is no limit outside the block"
 
 
-def test_the_end_of_a_group_runs_its_finally_blocks_and_no_other_thread():
+def test_the_end_of_a_group_runs_its_finally_blocks_and_no_other_task():
     clock, ends = VirtualClock(), []
 
     def work(name):
@@ -104,27 +87,37 @@ def test_the_end_of_a_group_runs_its_finally_blocks_and_no_other_thread():
             ends.append((name, elapsed(clock)))
 
     for name in ("first", "second"):
-        with clock.group(name):
-            Thread(clock, work, (name,)).start()
+        clock.start(lambda name=name: work(name), name)
     clock.sleep(10)
+    clock.start(lambda: work("late"), "first")
     clock.end("first")
-    assert ends == [("first", 10)]
+    assert ends == [("first", 10)], "the late task has not begun"
     clock.sleep(100)
     assert ends == [("first", 10), ("second", 100)]
 
 
-def test_the_error_names_the_threads_if_all_of_them_wait_without_an_end():
+def test_tasks_that_wait_without_an_end_are_an_error():
     clock = VirtualClock()
-    thread = Thread(clock, Event(clock).wait, name="a thread")
-    thread.start()
-    with pytest.raises(StuckError, match="waits for ever: the owner, a thread"):
+    clock.start(Event(clock).wait)
+    with pytest.raises(StuckError, match="every task waits for ever: the owner and 1 more"):
         Event(clock).wait()
-    clock.end(None)
 
 
-def test_an_error_in_a_thread_is_raised_in_the_owner_immediately():
+def test_tasks_that_run_without_an_end_are_an_error():
+    clock = VirtualClock(patience=0.1)
+
+    def work():
+        while True:
+            clock.sleep(1)
+
+    clock.start(work)
+    with pytest.raises(StuckError, match=r"no end after 0\.1 real seconds"):
+        Event(clock).wait()
+
+
+def test_an_error_in_a_task_is_raised_in_the_owner_immediately():
     clock = VirtualClock()
-    Thread(clock, int, ("x",)).start()
+    clock.start(lambda: int("x"))
     with pytest.raises(ValueError, match="invalid literal"):
         clock.sleep(1)
     clock.sleep(1)
@@ -144,23 +137,3 @@ def test_a_thread_that_does_not_belong_to_the_clock_cannot_wait_on_it():
     thread.start()
     thread.join()
     assert errors == ["a thread waits on a clock on which another thread has the turn"]
-
-
-def test_an_interrupt_while_other_threads_run_leaves_no_thread_behind(monkeypatch):
-    clock, threads, release = VirtualClock(), threading.active_count(), threading.Event()
-    sleeper, busy = Thread(clock, clock.sleep, (9,)), Thread(clock, release.wait, (5,))
-    for thread in (sleeper, busy):
-        thread.start()
-
-    class InterruptedLock:
-        """A lock whose acquire is interrupted, as by Ctrl-C."""
-
-        def acquire(self, **_limits):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(clock.owner, "turn", InterruptedLock())
-    with pytest.raises(KeyboardInterrupt):
-        clock.sleep(100)
-    release.set()
-    clock.end(None)
-    assert threading.active_count() == threads

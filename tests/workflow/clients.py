@@ -11,9 +11,10 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.session import get_session
-from moto.core.models import botocore_stubber
 
 from emulator.personalize import ApiError, Caller, NoResponse, Personalize, attach
+from emulator.virtual.client import attach as attach_step_functions
+from emulator.virtual.step_functions import StepFunctions
 from functions import aws
 from tests.inbox import Inbox
 from tests.workflow.bucket import Bucket
@@ -34,6 +35,7 @@ class CurrentService:
     """The services of the pipeline that is deployed now. The shared clients send requests here."""
 
     personalize: Personalize | None = None
+    step_functions: StepFunctions | None = None
     schedule_changed_at: Callable[[], datetime] | None = None
     failure: Exception | None = None
     """The failure of the request that botocore is about to send."""
@@ -44,6 +46,10 @@ class CurrentService:
             failure, self.failure = self.failure, None
             raise failure
         return self.personalize.call(*request)
+
+    def call_step_functions(self, operation: str, request: Mapping[str, object]):
+        """Forward a request to the present Step Functions."""
+        return self.step_functions.call(operation, request)
 
     def get_schedule(self, **_: object):
         """Return the response of GetSchedule, so that botocore does not send the request."""
@@ -69,6 +75,7 @@ def shared_clients() -> Mapping[str, object]:
 @contextmanager
 def use_shared_clients(
     personalize: Personalize,
+    step_functions: StepFunctions,
     bucket: Bucket,
     inbox: Inbox,
     schedule_changed_at: Callable[[], datetime],
@@ -84,7 +91,11 @@ def use_shared_clients(
             patch.object(aws, "with_transient_errors", lambda client: client),
         ):
             getattr(aws, name)()
-    services = {"personalize": personalize, "schedule_changed_at": schedule_changed_at}
+    services = {
+        "personalize": personalize,
+        "step_functions": step_functions,
+        "schedule_changed_at": schedule_changed_at,
+    }
     try:
         with patch.multiple(CURRENT, **services):
             yield
@@ -100,10 +111,10 @@ def _create_client(service: str, *, caller: Caller = FUNCTIONS, **options: objec
     # botocore computes this for every event, which takes a tenth of a run.
     events._alias_event_name = functools.cache(events._alias_event_name)  # noqa: SLF001
     if service.startswith("personalize"):
-        # moto's Personalize knows only schemas, and would respond before the emulator.
-        events.unregister("before-send", botocore_stubber)
         attach(client, CURRENT, caller)
         _respond_without_http(client, caller)
+    if service == "stepfunctions":
+        attach_step_functions(client, CURRENT.call_step_functions)
     if service == "scheduler":
         events.register("before-call.scheduler.GetSchedule", CURRENT.get_schedule)
     return client

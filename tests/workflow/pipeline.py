@@ -227,7 +227,11 @@ def deploy(
         )
         with (
             use_shared_clients(
-                personalize, bucket, pipeline.inbox, lambda: pipeline.schedule_changed_at
+                personalize,
+                step_functions,
+                bucket,
+                pipeline.inbox,
+                lambda: pipeline.schedule_changed_at,
             ),
             patch.object(import_jobs, "read_csv", READ_CSV_ONCE),
             # botocore sleeps between the attempts of a request.

@@ -109,15 +109,10 @@ class Storyteller:
 
     def _is_running(self, started: StartedExecution) -> bool:
         """Return True if an execution is running. `now` would copy its whole history."""
-        return self.pipeline.step_functions.moto_execution(started.arn).status == "RUNNING"
+        return self.pipeline.step_functions.running_execution(started.arn).status == "RUNNING"
 
     def _executions(self) -> list[StartedExecution]:
-        step_functions = self.pipeline.step_functions
-        return [
-            StartedExecution(step_functions, execution.execution_arn)
-            for machine in step_functions.backend.state_machines
-            for execution in machine.executions
-        ]
+        return self.pipeline.step_functions.executions()
 
     def _has_ended(self, execution: Execution) -> None:
         """Note an execution that has ended. Without a report, `close_run` gets an event."""

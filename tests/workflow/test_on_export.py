@@ -6,7 +6,6 @@ import pytest
 
 from components.args import LimitsArgs, TriggerArgs
 from components.state_machine.steps import STEPS
-from emulator.virtual.step_functions import StartedExecution
 from functions import start_on_export
 from functions.aws import READ_ATTEMPTS
 from functions.errors import ServiceUnavailable
@@ -70,15 +69,8 @@ def marker_event(pipeline, name, day):
 
 def executions(pipeline):
     """Return the executions that markers have started, after their end, oldest first."""
-    machine = next(
-        machine
-        for machine in pipeline.step_functions.backend.state_machines
-        if machine.arn == pipeline.machine.arn
-    )
-    arns = sorted(execution.execution_arn for execution in machine.executions)
-    return [
-        StartedExecution(pipeline.step_functions, arn).wait() for arn in arns if ":export-" in arn
-    ]
+    started = sorted(pipeline.step_functions.executions(), key=lambda started: started.arn)
+    return [execution.wait() for execution in started if ":export-" in execution.arn]
 
 
 def sources(pipeline):

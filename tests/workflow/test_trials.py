@@ -164,14 +164,8 @@ def test_a_tag_that_a_person_has_written_is_no_trial(value):
 
 def trial_executions(pipeline):
     """Return the executions whose names say that they finish trials, oldest first."""
-    names = sorted(
-        execution.exec_arn
-        for execution in pipeline.step_functions.backend.describe_state_machine(
-            pipeline.machine.arn
-        ).executions
-        if execution.exec_arn.rpartition(":")[2].startswith("trial-")
-    )
-    return [pipeline.step_functions.execution(arn) for arn in names]
+    started = sorted(pipeline.step_functions.executions(), key=lambda started: started.arn)
+    return [execution.now() for execution in started if ":trial-" in execution.arn]
 
 
 def test_an_update_that_goes_live_after_its_deadline_is_probed_by_an_execution_of_its_own():

@@ -1,0 +1,181 @@
+"""Reads and writes the JSON documents that travel between states.
+
+A document is never changed after it was created. A state that adds a field copies the objects on
+the way to the field. So states, branches and events can share documents.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+Json: TypeAlias = Any
+"""A value that `json.loads` returns."""
+Object: TypeAlias = Mapping[str, Any]
+
+STEP = re.compile(r"\.([^\W\d][\w-]*)|\['([^']+)'\]|\[(\d+)\]|\[\*\]")
+"""One step of a path: `.name`, `['any name']`, `[0]` or `[*]`."""
+EVERY = "[*]"
+"""The step to every item. Names in paths have no brackets, so no name is equal."""
+ARRAY_CONTAINS = re.compile(r"States\.ArrayContains\((\$.*), *'([^']*)'\)")
+"""https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html."""
+
+
+class StateFailed(Exception):  # noqa: N818  # the word of the histories
+    """A state failed with the name of an error and its cause. Both may be missing."""
+
+    def __init__(self, error: str | None, cause: str | None) -> None:
+        super().__init__(error, cause)
+        self.error, self.cause = error, cause
+
+
+class RuntimeFailed(StateFailed):
+    """A state failed because its definition does not fit its document."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__("States.Runtime", cause)
+
+
+class Place(NamedTuple):
+    """What the paths of a state can read: its document, and with `$$` the context object."""
+
+    document: Json
+    context: Object
+
+
+@functools.lru_cache(4096)
+def parse_path(text: str) -> tuple[str | int, ...]:
+    """Return the steps of a path.
+
+    Raises:
+        ValueError: The text is not a path, or it has a filter, a slice or another operator.
+    """
+    steps: list[str | int] = []
+    position = 2 if text.startswith("$$") else 1
+    while step := STEP.match(text, position):
+        name, quoted_name, index = step.groups()
+        steps.append(int(index) if index else name or quoted_name or EVERY)
+        position = step.end()
+    if position < len(text) or not text.startswith("$"):
+        raise ValueError(text)
+    return tuple(steps)
+
+
+def read(text: str, place: Place) -> Json:
+    """Return the value at a path. A path with `[*]` returns a list, which may be empty.
+
+    Raises:
+        LookupError: There is no value at the path.
+    """
+    steps = parse_path(text)
+    values: list[Json] = [place.context if text.startswith("$$") else place.document]
+    for step in steps:
+        if step == EVERY:
+            values = [child for value in values for child in _children(value)]
+        else:
+            values = [value[step] for value in values if _has(value, step)]
+    if EVERY in steps:
+        return values
+    if not values:
+        raise LookupError(text)
+    return values[0]
+
+
+def read_field(text: str, place: Place, field: str) -> Json:
+    """Return the value at the path that is in a field of a state.
+
+    Raises:
+        RuntimeFailed: There is no value at the path.
+    """
+    try:
+        return read(text, place)
+    except LookupError:
+        searched = to_json(place.context if text.startswith("$$") else place.document)
+        raise RuntimeFailed(
+            f"The JSONPath '{text}' specified for the field '{field}' could not be found in the"
+            f" input '{searched}'"
+        ) from None
+
+
+def write(document: Json, path: str | None, value: Json) -> Json:
+    """Return the document with a value at a ResultPath. Without a path, return it as it is.
+
+    Raises:
+        StateFailed: The path leads through a value that is not an object.
+    """
+    return document if path is None else _with_value(document, parse_path(path), value)
+
+
+def fill(template: Json, place: Place) -> Json:
+    """Return a template with its values. The value of a key that ends with `.$` is an expression.
+
+    Raises:
+        StateFailed: An expression has no value.
+    """
+    if isinstance(template, dict):
+        return {
+            key.removesuffix(".$"): (
+                _evaluate(value, place, key) if key.endswith(".$") else fill(value, place)
+            )
+            for key, value in template.items()
+        }
+    return [fill(item, place) for item in template] if isinstance(template, list) else template
+
+
+def expressions(template: Json) -> Iterator[Json]:
+    """Yield the values of the keys of a template that end with `.$`."""
+    if isinstance(template, dict):
+        for key, value in template.items():
+            yield from (value,) if key.endswith(".$") else expressions(value)
+    elif isinstance(template, list):
+        for item in template:
+            yield from expressions(item)
+
+
+def parse_expression(text: str) -> None:
+    """Check that a text is a path, or `States.ArrayContains(path, 'text')`.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    call = ARRAY_CONTAINS.fullmatch(text)
+    parse_path(call[1] if call else text)
+
+
+def to_json(document: Json) -> str:
+    """Return a document as JSON without spaces."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def _evaluate(expression: str, place: Place, field: str) -> Json:
+    call = ARRAY_CONTAINS.fullmatch(expression)
+    if call is None:
+        return read_field(expression, place, field)
+    items = read_field(call[1], place, "ArgumentJsonPath")
+    if not isinstance(items, list):
+        cause = f"the first argument of {expression} is not an array: {to_json(items)}"
+        raise StateFailed("States.IntrinsicFailure", cause)
+    return call[2] in items
+
+
+def _has(value: Json, step: str | int) -> bool:
+    if isinstance(step, int):
+        return isinstance(value, list) and step < len(value)
+    return isinstance(value, Mapping) and step in value
+
+
+def _children(value: Json) -> list[Json]:
+    if isinstance(value, list):
+        return value
+    return list(value.values()) if isinstance(value, Mapping) else []
+
+
+def _with_value(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
+    if not steps:
+        return value
+    if not isinstance(document, dict):
+        cause = f"the ResultPath leads to {steps[0]!r} in {to_json(document)}, which is no object"
+        raise StateFailed("States.ResultPathMatchFailure", cause)
+    inner = _with_value(document.get(steps[0], {}), steps[1:], value)
+    return {**document, steps[0]: inner}

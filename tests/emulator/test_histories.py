@@ -1,0 +1,171 @@
+"""Proves that state machines have the histories that they had in an older, larger interpreter.
+
+`histories.json` has small state machines, at least one for each field and each error. Their events
+were recorded in moto 5.2.5, whose histories were compared with AWS's by its authors. Where moto was
+not like AWS, the events were written as AWS's documents say, and DIFFERENCES names the document.
+`sample_run.json` is a whole run of the sample's state machine with the results of its functions.
+
+An event is `[seconds since the start, type, previousEventId, details]`. Long texts are cut, and
+random ids are replaced.
+"""
+
+import json
+import re
+import zlib
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from emulator.states import language
+from emulator.virtual.lambda_runtime import Fails
+from emulator.virtual.step_functions import StepFunctions
+from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
+
+FOLDER = Path(__file__).parent
+MACHINES = {case["name"]: case for case in json.loads((FOLDER / "histories.json").read_text())}
+SAMPLE = json.loads((FOLDER / "sample_run.json").read_text())
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg/"
+DIFFERENCES = {
+    # States.Runtime and States.DataLimitExceeded cannot be caught. moto's Catch caught them.
+    "concepts-error-handling.html": [
+        "Task: Parameters without such a path",
+        "Task: ResultSelector without such a path",
+        "Map: ItemsPath without such a path",
+        "Map: ItemsPath to no list",
+        "too much data in a result",
+        "too much data after a result",
+        "too much data in Parameters of a Task",
+        "too much data in an iteration",
+        # Errors that have names of their own. In moto they were States.Runtime or Exception.
+        "Pass: ResultPath below a text",
+        "Pass: ResultPath below a text in a list input",
+        "Task: ResultPath below a text",
+        "Pass: States.ArrayContains of no list",
+        "Choice: no match",
+        # The names of errors of Lambda itself. In moto they were Exception.
+        "Task: an error of Lambda",
+        "Task: Catch of Lambda's name",
+        "Task: no such function",
+    ],
+    # A value that the Variable does not find is an error. moto continued with the next rule.
+    "state-choice.html": ["Choice: Variable without such a path"],
+    # 262,144 bytes are allowed. moto allowed one less.
+    "service-quotas.html": ["the most data in a result"],
+    # The Cause has to be a text.
+    "state-fail.html": ["Fail: CausePath to a number"],
+    # The text names the event with which the state was entered. moto named the one before.
+    "input-output-itemselector.html": ["Map: ItemSelector without such a path"],
+    # The StartTime is a text. In moto it was a datetime.
+    "input-output-contextobject.html": ["Pass: Parameters of the context"],
+    # The execution ends at once. moto waited for the function.
+    "statemachine-structure.html": ["TimeoutSeconds in a Task", "TimeoutSeconds in a Map"],
+    "../apireference/API_StopExecution.html": ["StopExecution in a Task", "StopExecution in a Map"],
+}
+
+
+def expanded(value):
+    """Return a value in which `{"repeat": 3}` is the text `xxx`."""
+    if isinstance(value, dict):
+        is_text = set(value) == {"repeat"}
+        return "x" * value["repeat"] if is_text else {k: expanded(v) for k, v in value.items()}
+    return [expanded(item) for item in value] if isinstance(value, list) else value
+
+
+def shortened(value):
+    """Return a value without random ids, in which long texts are cut."""
+    if isinstance(value, dict):
+        return {key: shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shortened(item) for item in value]
+    if isinstance(value, str):
+        text = UUID.sub("an id", value)
+        return re.sub(r"x{999,}", lambda match: f"{len(match[0])} times x", text)
+    return value
+
+
+def replying(clock, replies):
+    """Return a function that sleeps, returns or fails as the replies say, in their order."""
+    remaining = iter(replies)
+
+    def handler(_event, _context):
+        reply = next(remaining)
+        if "sleeps" in reply:
+            clock.sleep(reply["sleeps"])
+        if "fails" in reply:
+            raise Fails(*reply["fails"])
+        return expanded(reply["returns"])
+
+    return handler
+
+
+def recorded(execution, start, shown):
+    """Return the events of an execution as the files have them. `shown` converts the data."""
+    rows = []
+    for event in execution.events:
+        details = next((item for key, item in event.items() if key.endswith("EventDetails")), {})
+        details = {key: item for key, item in details.items() if not key.endswith("putDetails")}
+        for key in {"input", "output"} & set(details):
+            details[key] = shown(json.loads(details[key]))
+        seconds = (event["timestamp"] - start).total_seconds()
+        rows.append([seconds, event["type"], event["previousEventId"], shortened(details)])
+    return rows
+
+
+@pytest.mark.parametrize("case", MACHINES.values(), ids=MACHINES)
+def test_a_small_machine_has_the_history_that_was_recorded(case):
+    clock = VirtualClock()
+    functions = {name: replying(clock, rows) for name, rows in case.get("replies", {}).items()}
+    with StepFunctions(clock) as step_functions:
+        machine = step_functions.machine(case["definition"], functions)
+        started = machine.start(expanded(case["input"]), name="run")
+        if "abort" in case:
+            clock.sleep(case["abort"]["after"])
+            started.abort(case["abort"].get("error"), case["abort"].get("cause"))
+        execution = started.wait()
+    assert recorded(execution, DEFAULT_START, expanded) == case["events"]
+    end = case["events"][-1][3]
+    assert execution.status == case["status"]
+    assert shortened([execution.output, execution.error, execution.cause]) == [
+        end.get(key) for key in ("output", "error", "cause")
+    ]
+
+
+def checksum(document):
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def test_the_run_of_the_sample_has_the_history_that_was_recorded():
+    start = datetime.fromisoformat(SAMPLE["start"])
+    clock = VirtualClock(start)
+    replies = {key: replying(clock, rows) for key, rows in SAMPLE["replies"].items()}
+
+    def function(step):
+        return lambda event, context: replies[f"{step} {checksum(event)}"](event, context)
+
+    functions = {step: function(step) for step in {key.split()[0] for key in replies}}
+    with StepFunctions(clock) as step_functions:
+        machine = step_functions.machine(
+            SAMPLE["definition"], functions, name="retraining-0a1b2c3d"
+        )
+        execution = machine.start(SAMPLE["input"], name="run").wait()
+    events = recorded(execution, start, checksum)
+    for event in events:
+        event[3] = {k: v for k, v in event[3].items() if k not in ("roleArn", "resource")}
+    assert events == SAMPLE["events"]
+    assert execution.status == SAMPLE["status"]
+
+
+def test_the_differences_name_machines():
+    names = [name for machines in DIFFERENCES.values() for name in machines]
+    assert set(names) <= set(MACHINES)
+
+
+def test_there_is_a_machine_for_every_field_of_the_language():
+    text = json.dumps([case["definition"] for case in MACHINES.values()])
+    groups = " ".join([*language.STATES.values(), *language.OBJECTS.values()])
+    fields = set(groups.replace("|", " ").replace("?", "").split())
+    assert {field for field in fields if f'"{field}"' not in text} == set()

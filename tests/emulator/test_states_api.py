@@ -1,0 +1,479 @@
+"""Proves what boto3 sees of state machines and executions, also with faults and old data."""
+
+import json
+from datetime import timedelta
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
+from small_machines import machine, map_over, task, wait
+
+from emulator.states import interpreter
+from emulator.virtual.client import attach
+from emulator.virtual.lambda_runtime import replies
+from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, run
+from emulator.virtual.virtual_time import DEFAULT_START
+
+HOUR = 3600
+REST = machine(Rest=wait(HOUR))
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
+OTHER = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:other"
+
+
+@pytest.fixture
+def step_functions():
+    with StepFunctions() as step_functions:
+        yield step_functions
+
+
+@pytest.fixture
+def resting(step_functions):
+    """A state machine whose executions take an hour."""
+    return step_functions.machine(REST, {})
+
+
+@pytest.fixture(scope="module")
+def any_client():
+    """A client that makes one attempt. It takes long to create, so all tests share it."""
+    config = Config(retries={"total_max_attempts": 1})
+    keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+    client = boto3.client("stepfunctions", region_name=REGION, config=config, **keys)
+    services = []
+
+    def respond(operation, request):
+        return services[-1].call(operation, request)
+
+    attach(client, respond)
+    return client, services
+
+
+@pytest.fixture
+def client(step_functions, any_client):
+    client, services = any_client
+    services.append(step_functions)
+    return client
+
+
+def refusal(call, **arguments):
+    """Call a method of a client that must fail, and return the error's code and message."""
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+# State machines
+
+
+def test_a_state_machine_is_created_described_changed_and_listed(client):
+    fields = {
+        "definition": json.dumps(REST),
+        "roleArn": ROLE,
+        "tracingConfiguration": {"enabled": True},
+    }
+    created = client.create_state_machine(name="machine", **fields)
+    arn = created["stateMachineArn"]
+    again = client.create_state_machine(name="machine", **{**fields, "roleArn": "arn:other"})
+    assert again["stateMachineArn"] == arn, "AWS ignores another role"
+    code, _ = refusal(
+        client.create_state_machine,
+        name="machine",
+        **fields | {"definition": json.dumps(machine(A=wait(1)))},
+    )
+    assert code == "StateMachineAlreadyExists"
+    client.update_state_machine(stateMachineArn=arn, roleArn="arn:new")
+    description = client.describe_state_machine(stateMachineArn=arn)
+    del description["ResponseMetadata"]
+    assert description == {
+        **fields,
+        "stateMachineArn": arn,
+        "name": "machine",
+        "roleArn": "arn:new",
+        "status": "ACTIVE",
+        "type": "STANDARD",
+        "creationDate": DEFAULT_START,
+    }
+    listed = client.list_state_machines()["stateMachines"]
+    assert [row["stateMachineArn"] for row in listed] == [arn]
+
+
+def test_tags_are_added_listed_and_removed(client, resting):
+    client.tag_resource(
+        resourceArn=resting.arn, tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]
+    )
+    client.tag_resource(resourceArn=resting.arn, tags=[{"key": "b", "value": "3"}])
+    client.untag_resource(resourceArn=resting.arn, tagKeys=["a", "c"])
+    tags = client.list_tags_for_resource(resourceArn=resting.arn)["tags"]
+    assert tags == [{"key": "b", "value": "3"}]
+
+
+def test_a_deleted_state_machine_disappears_when_its_executions_reach_their_next_state(
+    client, step_functions
+):
+    definition = machine(Each=map_over("$", One=wait(100, Next="Two"), Two=wait(100)))
+    deleted = step_functions.machine(definition, {})
+    started = deleted.start([1, 2])
+    client.tag_resource(resourceArn=deleted.arn, tags=[{"key": "team", "value": "ranking"}])
+    step_functions.clock.sleep(50)
+    for _ in range(2):  # a second deletion is no error
+        client.delete_state_machine(stateMachineArn=deleted.arn)
+    assert client.describe_state_machine(stateMachineArn=deleted.arn)["status"] == "DELETING"
+    deleting = ("StateMachineDeleting", f"State Machine is being deleted: '{deleted.arn}'")
+    fields = {"definition": json.dumps(definition), "roleArn": ROLE}
+    assert refusal(client.start_execution, stateMachineArn=deleted.arn) == deleting
+    assert (
+        refusal(client.update_state_machine, stateMachineArn=deleted.arn, roleArn=ROLE) == deleting
+    )
+    assert refusal(client.create_state_machine, name="machine", **fields) == deleting
+    step_functions.clock.sleep(60)
+    missing = "StateMachineDoesNotExist"
+    assert refusal(client.describe_state_machine, stateMachineArn=deleted.arn)[0] == missing
+    assert (
+        refusal(client.describe_execution, executionArn=started.arn)[0] == "ExecutionDoesNotExist"
+    )
+    client.create_state_machine(name="machine", **fields)
+    assert client.list_tags_for_resource(resourceArn=deleted.arn)["tags"] == []
+
+
+def test_a_deleted_state_machine_disappears_when_its_last_state_ends(client, resting):
+    started = resting.start({})
+    client.delete_state_machine(stateMachineArn=resting.arn)
+    resting.step_functions.clock.sleep(HOUR + 1)
+    assert (
+        refusal(client.describe_state_machine, stateMachineArn=resting.arn)[0]
+        == "StateMachineDoesNotExist"
+    )
+    assert started.arn.endswith(":run-1")
+
+
+# Executions
+
+
+def test_an_execution_is_started_once_with_the_same_name_and_input(client, resting):
+    request = {"stateMachineArn": resting.arn, "name": "one", "input": '{"a": 1}'}
+    first = client.start_execution(**request)
+    assert client.start_execution(**request)["executionArn"] == first["executionArn"]
+    code, message = refusal(client.start_execution, **request | {"input": "{}"})
+    assert (code, message) == (
+        "ExecutionAlreadyExists",
+        f"Execution Already Exists: '{first['executionArn']}'",
+    )
+    client.stop_execution(executionArn=first["executionArn"])
+    assert refusal(client.start_execution, **request)[0] == "ExecutionAlreadyExists"
+    without_name = client.start_execution(stateMachineArn=resting.arn)
+    assert len(without_name["executionArn"].rpartition(":")[2]) == 36
+
+
+def test_an_execution_is_described_with_its_end(client, step_functions, resting):
+    started = resting.start({"a": 1})
+    described = {
+        "executionArn": started.arn,
+        "stateMachineArn": resting.arn,
+        "name": "run-1",
+        "status": "RUNNING",
+        "startDate": DEFAULT_START,
+        "input": '{"a": 1}',
+        "inputDetails": {"included": True},
+    }
+
+    def describe(arn=started.arn):
+        description = client.describe_execution(executionArn=arn)
+        del description["ResponseMetadata"]
+        return description
+
+    assert describe() == described
+    started.wait()
+    assert describe() == {
+        **described,
+        "status": "SUCCEEDED",
+        "stopDate": DEFAULT_START + timedelta(seconds=HOUR),
+        "output": '{"a":1}',
+        "outputDetails": {"included": True},
+    }
+    stopped = resting.start({}).arn
+    client.stop_execution(executionArn=stopped, error="Enough", cause="by a test")
+    client.stop_execution(executionArn=stopped, error="Again", cause="too late")
+    end = [describe(stopped)[key] for key in ("status", "error", "cause")]
+    assert end == ["ABORTED", "Enough", "by a test"]
+    late = step_functions.machine({**REST, "TimeoutSeconds": 60}, {}, name="late").start({}).wait()
+    times = [describe(late.arn)[key] for key in ("startDate", "stopDate")]
+    assert (late.status, times[1] - times[0]) == ("TIMED_OUT", timedelta(seconds=60))
+
+
+def test_an_execution_keeps_the_definition_and_the_role_of_its_start(client, resting):
+    started = resting.start({})
+    client.update_state_machine(
+        stateMachineArn=resting.arn,
+        definition=json.dumps(machine(Other=wait(1))),
+        roleArn="arn:new",
+    )
+    for _ in ("while it runs", "after its end"):
+        description = client.describe_state_machine_for_execution(executionArn=started.arn)
+        assert json.loads(description["definition"]) == REST
+        assert description["roleArn"] == ROLE
+        assert started.wait().states == ["Rest"]
+
+
+def test_executions_are_listed_by_their_end_or_by_their_start_while_they_run(client, resting):
+    def start(name):
+        resting.step_functions.clock.sleep(1)
+        return resting.start({}, name=name)
+
+    first, second, _third = start("first"), start("second"), start("third")
+    for started in (second, first):
+        resting.step_functions.clock.sleep(1)
+        started.abort()
+    start("fourth")
+
+    def names(**fields):
+        paginator = client.get_paginator("list_executions")
+        pages = paginator.paginate(stateMachineArn=resting.arn, **fields)
+        return [[execution["name"] for execution in page["executions"]] for page in pages]
+
+    assert names() == [["fourth", "first", "second", "third"]]
+    assert names(PaginationConfig={"PageSize": 3}) == [["fourth", "first", "second"], ["third"]]
+    assert names(statusFilter="ABORTED") == [["first", "second"]]
+    assert names(statusFilter="RUNNING") == [["fourth", "third"]]
+
+
+# Histories
+
+
+def test_a_history_can_be_read_in_pages_from_both_ends_and_without_data(client, step_functions):
+    mapped = step_functions.machine(machine(Each=map_over("$.items", Rest=wait(0))), {})
+    execution = mapped.start({"items": list(range(30)), "secret": 1}).wait()
+    history = client.get_execution_history
+    whole = history(executionArn=execution.arn, maxResults=1000)
+    assert whole["events"] == execution.events
+    assert "nextToken" not in whole
+    first = history(executionArn=execution.arn)
+    second = history(executionArn=execution.arn, nextToken=first["nextToken"])
+    assert len(first["events"]) == 100
+    assert first["events"] + second["events"] == whole["events"]
+    (last,) = history(executionArn=execution.arn, reverseOrder=True, maxResults=1)["events"]
+    assert last == whole["events"][-1]
+    without = history(executionArn=execution.arn, includeExecutionData=False)["events"]
+    assert [event["type"] for event in without] == [event["type"] for event in first["events"]]
+    assert "secret" not in json.dumps(without, default=str)
+
+
+def test_a_history_has_at_most_25000_events_and_the_last_one_is_the_end(monkeypatch):
+    # One turn has four events. The limit is lower here, because 25,000 events take a second.
+    monkeypatch.setattr(interpreter, "MAX_EVENTS", 250)
+    turn = {"Type": "Pass", "Next": "A"}
+    execution = run(machine(A={**turn, "Next": "B"}, B=turn), {}, {})
+    assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
+    assert execution.cause == "The execution reached the maximum number of history events (250)."
+    assert [len(execution.events), execution.events[-1]["type"]] == [250, "ExecutionFailed"]
+    monkeypatch.setattr(interpreter, "MAX_EVENTS", 4)
+    assert run(machine(A={"Type": "Pass", "End": True}), {}, {}).status == "SUCCEEDED"
+
+
+def test_an_execution_times_out_after_a_year():
+    with StepFunctions() as step_functions:
+        long = machine(A=wait(50_000_000))
+        execution = (
+            step_functions.machine({**long, "TimeoutSeconds": 90_000_000}, {}).start({}).wait()
+        )
+        assert execution.status == "TIMED_OUT"
+        assert step_functions.clock.now() - DEFAULT_START == timedelta(days=366)
+
+
+# The limit of the documents
+
+
+def test_characters_are_counted_in_bytes_of_utf_8():
+    for count, status in ((131_000, "SUCCEEDED"), (131_072, "FAILED")):
+        execution = run(machine(Work=task("work")), {"work": replies("ü" * count)}, {})
+        assert execution.status == status
+
+
+def test_an_input_of_255_kilobytes_fails_the_first_state_that_adds_to_it(client, step_functions):
+    add = {"Type": "Pass", "Result": "x" * 5000, "ResultPath": "$.settings", "Next": "Rest"}
+    definition = machine(Configure=add, Rest=wait(1))
+    started = step_functions.machine(definition, {}).start({"note": "y" * 255 * 1024})
+    execution = started.wait()
+    assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
+    assert execution.states == ["Configure"]
+    description = client.describe_state_machine_for_execution(executionArn=execution.arn)
+    assert json.loads(description["definition"]) == definition, "the settings can be read here"
+
+
+# Refused requests
+
+CONSTRAINT = "1 validation error detected: {} failed to satisfy constraint: Member must {}"
+INVALID = "Invalid State Machine Definition: '{}'"
+NEW = {"name": "new", "definition": json.dumps(REST), "roleArn": ROLE}
+REFUSED = [
+    (
+        "start_execution",
+        {"input": '{"a": }'},
+        "InvalidExecutionInput",
+        "Invalid State Machine Execution Input: 'Expecting value: line 1 column 7 (char 6)'",
+    ),
+    ("start_execution", {"name": "a<b"}, "InvalidName", "Invalid Name: 'a<b'"),
+    ("start_execution", {"name": "x" * 81}, "InvalidName", f"Invalid Name: '{'x' * 81}'"),
+    (
+        "start_execution",
+        {"input": json.dumps("y" * 262_143)},
+        "ValidationException",
+        CONSTRAINT.format("Value at 'input'", "have length less than or equal to 262144"),
+    ),
+    (
+        "start_execution",
+        {"stateMachineArn": OTHER},
+        "StateMachineDoesNotExist",
+        f"State Machine Does Not Exist: '{OTHER}'",
+    ),
+    (
+        "update_state_machine",
+        {},
+        "MissingRequiredParameter",
+        "Either the definition, the role ARN, or a configuration must be specified",
+    ),
+    (
+        "update_state_machine",
+        {"definition": "{"},
+        "InvalidDefinition",
+        INVALID.format(
+            "the definition is not JSON: Expecting property name enclosed in double quotes: "
+            "line 1 column 2 (char 1)"
+        ),
+    ),
+    (
+        "create_state_machine",
+        {**NEW, "definition": "{}"},
+        "InvalidDefinition",
+        INVALID.format(
+            "the definition: a state machine has one StartAt, but this has 0; "
+            "the definition: a state machine has one States, but this has 0"
+        ),
+    ),
+    (
+        "create_state_machine",
+        {**NEW, "type": "EXPRESS"},
+        "StateMachineTypeNotSupported",
+        "the emulator has only STANDARD state machines without versions",
+    ),
+    (
+        "create_state_machine",
+        {**NEW, "publish": True},
+        "StateMachineTypeNotSupported",
+        "the emulator has only STANDARD state machines without versions",
+    ),
+    (
+        "list_executions",
+        {"stateMachineArn": None, "mapRunArn": "arn:aws:states:any"},
+        "ValidationException",
+        "the emulator's Step Functions lists executions by their stateMachineArn only",
+    ),
+    (
+        "list_executions",
+        {"maxResults": 1001},
+        "ValidationException",
+        CONSTRAINT.format("Value '1001' at 'maxResults'", "have value less than or equal to 1000"),
+    ),
+    ("list_executions", {"nextToken": "rubbish"}, "InvalidToken", "Invalid Token: 'Invalid token'"),
+    (
+        "tag_resource",
+        {"resourceArn": OTHER, "tags": []},
+        "ResourceNotFound",
+        f"Resource not found: '{OTHER}'",
+    ),
+    (
+        "redrive_execution",
+        {"executionArn": "arn:none"},
+        "UnknownOperationException",
+        "the emulator's Step Functions has no RedriveExecution",
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "fields", "error"), [(*row[:2], row[2:]) for row in REFUSED])
+def test_a_request_is_refused(client, resting, method, fields, error):
+    about_machine = method in ("start_execution", "update_state_machine", "list_executions")
+    request = {"stateMachineArn": resting.arn, **fields} if about_machine else fields
+    request = {key: value for key, value in request.items() if value is not None}
+    assert refusal(getattr(client, method), **request) == error
+
+
+def test_a_missing_field_is_named(step_functions):
+    with pytest.raises(Exception, match="Value null at 'executionArn' failed to satisfy"):
+        step_functions.call("StopExecution", {})
+
+
+# Faults
+
+
+def statuses(client, machine, **fields):
+    executions = client.list_executions(stateMachineArn=machine.arn, **fields)["executions"]
+    return [execution["status"] for execution in executions]
+
+
+def test_a_list_of_executions_may_be_old(client, step_functions, resting):
+    def make_old(**fields):
+        fault = {"fault": "stale", "operation": "ListExecutions", "seconds": 90, **fields}
+        step_functions.faults.inject(fault)
+
+    started = resting.start({})
+    make_old(times=2)
+    step_functions.clock.sleep(60)
+    assert statuses(client, resting) == [], "it started 60 seconds ago"
+    step_functions.clock.sleep(60)
+    assert statuses(client, resting) == ["RUNNING"]
+    started.wait()
+    assert statuses(client, resting) == ["SUCCEEDED"], "no fault is left"
+    make_old(times=2)
+    assert statuses(client, resting, statusFilter="RUNNING") == ["RUNNING"]
+    assert statuses(client, resting, statusFilter="SUCCEEDED") == []
+    step_functions.clock.sleep(90)
+    make_old(times=None, rate=0.5)
+    resting.start({})
+    rows = [len(statuses(client, resting)) for _ in range(100)]
+    assert set(rows) == {1, 2}
+    assert 30 < rows.count(1) < 70
+
+
+def test_an_old_description_shows_an_ended_execution_as_running_and_no_new_execution(
+    client, step_functions, resting
+):
+    fault = {"fault": "stale", "operation": "DescribeExecution"}
+    started = resting.start({})
+    step_functions.faults.inject(fault)
+    assert (
+        refusal(client.describe_execution, executionArn=started.arn)[0] == "ExecutionDoesNotExist"
+    )
+    started.wait()
+    step_functions.faults.inject(fault)
+    old, new = (client.describe_execution(executionArn=started.arn) for _ in range(2))
+    assert (old["status"], "stopDate" in old, "output" in old) == ("RUNNING", False, False)
+    assert (new["status"], "stopDate" in new, "output" in new) == ("SUCCEEDED", True, True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("throttle", "ThrottlingException"),
+        ("deny", "AccessDeniedException"),
+        ("server-error", "InternalServerError"),
+    ],
+)
+def test_a_call_meets_the_faults_of_calls(client, step_functions, resting, fault, code):
+    step_functions.faults.inject({"fault": fault, "operation": "StopExecution"})
+    started = resting.start({})
+    assert refusal(client.stop_execution, executionArn=started.arn)[0] == code
+    assert started.now().status == "RUNNING"
+
+
+def test_a_response_is_lost_after_the_operation(client, step_functions, resting):
+    step_functions.faults.inject({"fault": "lost-answer", "operation": "StopExecution"})
+    started = resting.start({})
+    with pytest.raises(ReadTimeoutError):
+        client.stop_execution(executionArn=started.arn)
+    assert started.now().status == "ABORTED"
+
+
+def test_only_operations_of_step_functions_have_faults_there(step_functions):
+    with pytest.raises(ValueError, match=r"unknown operation 'ListSchemas'; known are \*, List"):
+        step_functions.faults.inject({"fault": "throttle", "operation": "ListSchemas"})
