@@ -13,6 +13,10 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from tests.golden import golden, pytest_addoption
+
+__all__ = ["golden", "pytest_addoption"]
+
 GROUPS = {
     "end_to_end": (
         *("end_to_end/test_happy_path", "end_to_end/test_two_stacks", "end_to_end/test_metrics"),
