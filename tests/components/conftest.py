@@ -7,9 +7,9 @@ resources.
 import pulumi
 import pytest
 
-from components import RetrainingPipeline
+from components import LimitsArgs, NotificationsArgs, RetrainingPipeline
 from tests.components.recording import NoMocks, run
-from tests.components.sample import IMPORT_ROLE, NAME, complete, minimal
+from tests.components.sample import EMAIL, IMPORT_ROLE, NAME, USERS_TOPIC, complete, minimal
 
 
 def deploy(make_args, **options):
@@ -26,7 +26,7 @@ def deploy(make_args, **options):
 
 @pytest.fixture(scope="session")
 def deployed():
-    """Return the engine that recorded a pipeline with every option except an import role."""
+    """Return the engine that recorded a pipeline with every option except ARNs of the user."""
     return deploy(complete)
 
 
@@ -37,9 +37,17 @@ def smallest():
 
 
 @pytest.fixture(scope="session")
-def with_import_role():
-    """Return the engine that recorded a pipeline with an import role of the user."""
-    return deploy(lambda: minimal(import_role_arn=IMPORT_ROLE))
+def with_users_arns():
+    """Return the engine that recorded a pipeline with an import role and a topic of the user."""
+    notifications = NotificationsArgs(emails=["lead@example.com", EMAIL], topic_arn=USERS_TOPIC)
+    return deploy(lambda: complete(import_role_arn=IMPORT_ROLE, notifications=notifications))
+
+
+@pytest.fixture(scope="session")
+def running():
+    """Return the engine that recorded a pipeline that is not paused, with an age that is set."""
+    limits = LimitsArgs(max_trainings_per_month=35, max_model_age_days=2.5)
+    return deploy(lambda: complete(paused=False, limits=limits))
 
 
 @pytest.fixture

@@ -48,7 +48,8 @@ class Registered(NamedTuple):
     name: str
     parent: str
     inputs: dict
-    dependencies: frozenset
+    after: frozenset
+    """The dependencies that no input refers to."""
     aliases: list
     provider: str
     delete_timeout: str
@@ -82,13 +83,18 @@ class Engine(MockMonitor):
     def RegisterResource(self, request):  # noqa: N802  # Pulumi's protocol
         """Record the resource, and return the outputs that AWS would compute."""
         urn = self.make_urn(request.parent, request.type, request.name)
+        referred = {
+            dependency
+            for property_ in request.propertyDependencies.values()
+            for dependency in property_.urns
+        }
         registered = Registered(
             urn=urn,
             type=request.type,
             name=request.name,
             parent=request.parent,
             inputs=rpc.deserialize_properties(request.object, keep_unknowns=True),
-            dependencies=frozenset(request.dependencies),
+            after=frozenset(request.dependencies) - referred,
             aliases=list(request.aliases),
             provider=request.provider,
             delete_timeout=request.customTimeouts.delete,
@@ -167,10 +173,6 @@ class Engine(MockMonitor):
     def policy(self, name):
         """Return the document of the role policy with this name."""
         return json.loads(self.one("aws:iam/rolePolicy:RolePolicy", name).inputs["policy"])
-
-    def trust(self, name):
-        """Return the trust policy of the role with this name."""
-        return json.loads(self.one("aws:iam/role:Role", name).inputs["assumeRolePolicy"])
 
     @property
     def exports(self):

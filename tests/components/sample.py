@@ -1,13 +1,17 @@
 """The arguments of the pipelines that tests deploy."""
 
 from components import (
+    ApprovalArgs,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
+    LimitsArgs,
     NotificationsArgs,
     ProbeArgs,
+    QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
+    TriggerArgs,
 )
 from components.state_machine.steps import STEPS
 from tests.world import MOVIES, PERSONALIZE, solution
@@ -19,6 +23,7 @@ EMAIL = "team@example.com"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-aaaa-bbbb-cccc-222222222222"
 DATA_KEY = "arn:aws:kms:eu-west-1:123456789012:key/33333333-aaaa-bbbb-cccc-444444444444"
+USERS_TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
 IMPORT_ROLE = "arn:aws:iam::123456789012:role/service/personalize-import"
 
 
@@ -38,19 +43,22 @@ def complete(wrap=lambda value: value, **changes):
             "datasets": DatasetsArgs(
                 interactions=DatasetArgs(
                     dataset_arn=wrap(f"{PERSONALIZE}:dataset/movies/INTERACTIONS"),
-                    data_location=wrap("s3://exports/interactions/"),
+                    data_location=wrap("s3://exports/{date}/interactions/"),
                     import_mode="INCREMENTAL",
-                    ready_marker=wrap("s3://markers/_SUCCESS"),
+                    ready_marker=wrap("s3://markers/done/{date}/interactions"),
                 ),
                 items=DatasetArgs(
                     dataset_arn=wrap(f"{PERSONALIZE}:dataset/movies/ITEMS"),
                     data_location=wrap("s3://catalogue/items.csv"),
+                    ready_marker=wrap("s3://markers/done/{date}/items"),
                 ),
             ),
             "solutions": [
                 SolutionArgs(
                     solution_arn=wrap(f"{PERSONALIZE}:solution/for-you"),
                     training_mode="UPDATE",
+                    quality_gate=[QualityRuleArgs(metric="coverage", minimum=0.2)],
+                    approval=ApprovalArgs(timeout_hours=12),
                     campaigns=[
                         CampaignArgs(
                             campaign_arn=wrap(f"{PERSONALIZE}:campaign/for-you"),
@@ -64,6 +72,9 @@ def complete(wrap=lambda value: value, **changes):
             "retraining_rate": "cron(0 3 ? * MON *)",
             "timezone": "Europe/Berlin",
             "paused": True,
+            "trigger": TriggerArgs(on_export=True),
+            "limits": LimitsArgs(max_trainings_per_month=35),
+            "training_hour_price": 0.24,
             "notifications": NotificationsArgs(emails=[EMAIL], on="problems"),
             "tags": {"team": "discovery"},
             "permissions_boundary_arn": wrap(BOUNDARY),

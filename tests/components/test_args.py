@@ -3,7 +3,6 @@
 The settings are what the state machine passes to the functions.
 """
 
-import json
 from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from types import NoneType, UnionType
@@ -87,7 +86,6 @@ def test_the_settings_have_every_field_of_the_datasets_and_limits():
     }
     assert settings["limits"] == {
         **config_values(args.limits),
-        "maxTrainingsPerMonth": 12,
         "maxModelAgeDays": 11.56,  # one week has an hour more in autumn
     }
 
@@ -126,28 +124,6 @@ def test_the_age_of_the_alarm_is_derived_from_the_longest_gap_unless_it_is_set(r
     assert settings_of(args)["limits"]["maxModelAgeDays"] == days
 
 
-def test_fields_of_rules_and_probes_that_are_not_set_are_left_out_of_the_settings():
-    campaign = CampaignArgs(
-        campaign_arn=f"{PERSONALIZE}:campaign/movies",
-        probe=ProbeArgs(user_id="u1", input_list=("i1", "i2"), minutes=0.5),
-    )
-    (solution,) = settings_of(with_solution(quality_gate=(RULE,), campaigns=(campaign,)))[
-        "solutions"
-    ]
-    assert solution["qualityGate"] == [{"metric": "coverage", "minimum": 0.2}]
-    assert solution["campaigns"] == [
-        {
-            "campaignArn": f"{PERSONALIZE}:campaign/movies",
-            "probe": {
-                "userId": "u1",
-                "inputList": ["i1", "i2"],
-                "minResults": 1,
-                "minutes": 0.5,
-            },
-        }
-    ]
-
-
 @pytest.mark.parametrize(
     ("fields", "days"),
     [
@@ -169,34 +145,7 @@ def test_a_gate_that_is_switched_off_has_no_rules_in_the_settings(rules):
     assert solution["qualityGate"] == []
 
 
-@pytest.mark.usefixtures("engine")
-@pulumi.runtime.test
-def test_settings_with_outputs_become_the_same_json():
-    expected = settings_of(complete())
-
-    def check(settings):
-        assert settings == expected
-
-    settings = workflow_settings(
-        complete(pulumi.Output.from_input),
-        job_prefix=pulumi.Output.from_input("0a1b2c3d"),
-        import_role_arn=pulumi.Output.from_input(IMPORT_ROLE),
-        topic_arn="t",
-        dashboard_url="d",
-    )
-    return pulumi.Output.json_dumps(settings).apply(json.loads).apply(check)
-
-
 # --- outputs -------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("engine")
-@pulumi.runtime.test
-def test_resolved_arguments_have_strings_in_place_of_outputs():
-    def check(args):
-        assert settings_of(args) == settings_of(complete())
-
-    return resolved(complete(pulumi.Output.from_input)).apply(check)
 
 
 @pytest.mark.usefixtures("engine")
@@ -220,48 +169,6 @@ def test_one_unknown_input_makes_all_arguments_unknown():
         assert await resolved(with_users(data_location=location)).is_known() is False
 
     return pulumi.Output.from_input(check())
-
-
-OUTPUTS = {
-    "a solution version": (
-        minimal,
-        lambda: {
-            "solutions": [SolutionArgs(solution_arn=pulumi.Output.from_input(f"{SOLUTION}/1a2b"))]
-        },
-        (
-            f"solutions[0].solutionArn: '{SOLUTION}/1a2b' is a solution version; "
-            f"name the solution, '{SOLUTION}'"
-        ),
-    ),
-    "a marker among the files to import": (
-        with_users,
-        lambda: {
-            "data_location": pulumi.Output.from_input("s3://bucket/users/"),
-            "ready_marker": pulumi.Output.from_input("s3://bucket/users/_SUCCESS"),
-        },
-        (
-            "datasets.users.readyMarker: 's3://bucket/users/_SUCCESS' lies inside "
-            "datasets.users.dataLocation; "
-            "move it outside, for example to 's3://bucket/users.SUCCESS'"
-        ),
-    ),
-}
-
-
-@pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize(("make_args", "outputs", "message"), OUTPUTS.values(), ids=OUTPUTS)
-def test_outputs_are_checked_once_their_values_are_known(make_args, outputs, message):
-    @pulumi.runtime.test
-    def check():
-        args = make_args(**outputs())
-        assert problems(args) == [], "the values are not known yet"
-
-        def check_values(known_args):
-            assert messages(problems(known_args)) == [message]
-
-        return resolved(args).apply(check_values)
-
-    check()
 
 
 def test_inputs_that_are_not_known_yet_have_no_problems_and_no_warnings():
@@ -349,63 +256,6 @@ def test_the_longest_run_includes_the_wait_for_an_older_run():
     )
 
 
-# --- warnings ------------------------------------------------------------------------------------
-
-
-def test_an_hour_that_daylight_saving_skips_has_a_warning():
-    args = minimal(retraining_rate="cron(30 2 * * ? *)", timezone="Europe/Berlin")
-    assert messages(warnings(args, today=TODAY)) == [
-        (
-            "retrainingRate: 'cron(30 2 * * ? *)' will not run on 2027-03-28, when daylight "
-            "saving in Europe/Berlin skips 02:30; choose an hour that every day has"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    ("location", "example"),
-    [
-        ("s3://bucket/new/", "s3://bucket/new/{date}/"),
-        ("s3://bucket/new.csv", "s3://bucket/{date}/"),
-    ],
-)
-def test_an_incremental_import_from_one_location_has_a_warning(location, example):
-    args = with_users(data_location=location, import_mode="INCREMENTAL")
-    assert messages(warnings(args, today=TODAY)) == [
-        (
-            f"datasets.users.dataLocation: '{location}' is the same location for every run, and "
-            "INCREMENTAL would import the same files twice, so every run that finds old files is "
-            f"refused; export to a new location each day, for example '{example}'"
-        )
-    ]
-
-
-def test_a_gate_of_a_solution_without_campaigns_has_a_warning():
-    assert messages(warnings(with_solution(quality_gate=[RULE]), today=TODAY)) == [
-        (
-            "solutions[0].qualityGate: has no effect, because a new version is compared for each "
-            "campaign and this solution has none; add campaigns or leave the gate out"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    "args",
-    [
-        complete(datasets=minimal().datasets),
-        with_solution(),
-        with_solution(quality_gate_enabled=False),
-        with_users(data_location="s3://bucket/{date}/", import_mode="INCREMENTAL"),
-    ],
-    ids=["another hour", "the default gate", "no gate", "a location for each day"],
-)
-def test_other_arguments_have_no_warning(args):
-    assert warnings(args, today=TODAY) == []
-
-
-# --- types and earlier forms ---------------------------------------------------------------------
-
-
 def test_no_setting_has_two_types_because_generated_sdks_have_no_unions():
     plain = {NoneType, *get_args(pulumi.Input[str])[1:]}
     classes = [cls for cls in vars(components).values() if is_dataclass(cls)]
@@ -418,9 +268,3 @@ def test_no_setting_has_two_types_because_generated_sdks_have_no_unions():
     }
     assert len(classes) == 11, "these are all classes of arguments"
     assert unions == set()
-
-
-def test_a_gate_in_the_form_of_an_earlier_release_is_refused():
-    assert messages(problems(with_solution(quality_gate=False))) == [
-        "solutions[0].qualityGate: false is the old form; write 'qualityGateEnabled: false'",
-    ]

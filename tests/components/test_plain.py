@@ -5,7 +5,14 @@ from dataclasses import fields, is_dataclass, replace
 import pulumi
 import pytest
 
-from components.args import CampaignArgs, ProbeArgs, QualityRuleArgs, SolutionArgs, camel_case
+from components.args import (
+    CampaignArgs,
+    ProbeArgs,
+    QualityRuleArgs,
+    SolutionArgs,
+    TriggerArgs,
+    camel_case,
+)
 from components.rules.pipeline import problems
 from components.rules.plain import IS_OUTPUT
 from components.rules.values import Problem
@@ -26,7 +33,7 @@ SOLUTION = SolutionArgs(
     ],
     quality_gate=[QualityRuleArgs(metric="coverage", max_drop=0.25, minimum=0.2)],
 )
-ALL = complete(solutions=[SOLUTION], import_role_arn=IMPORT_ROLE)
+ALL = complete(solutions=[SOLUTION], import_role_arn=IMPORT_ROLE, trigger=TriggerArgs())
 """Arguments with every field and no problem."""
 
 

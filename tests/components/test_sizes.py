@@ -16,31 +16,25 @@ from components.rules.pipeline import problems
 from functions import overlap
 from functions.personalize import pacing
 from functions.personalize.campaigns import LONGEST_USUAL_UPDATE
-from tests.components.documents import ROLE_POLICY
+from tests.components.documents import text_of
 from tests.components.recording import run
 from tests.components.sample import complete, minimal
-from tests.components.test_refusals import error_of
-from tests.program.sample_stack import (
-    CAMPAIGN,
-    PROJECT,
-    SOLUTION,
-    changed,
-)
-from tests.program.sample_stack import (
-    error_of as config_error,
-)
+from tests.components.test_refusals import refused
+from tests.program.sample_stack import changed, error_of
 from tests.world import campaign, solution
 
 NAME = "n" * 30
+LONG_LIST = [f"{number:\U0001f3ac>120}" for number in range(249)]
 
 
-def large(solutions, campaigns, characters=30, **changes):
-    """Return arguments with this many campaigns for each solution."""
+def large(solutions, campaigns, characters=30, *, minutes=0, **changes):
+    """Return arguments with this many campaigns for each solution, and probes of these minutes."""
 
     def name(start):
         return start.ljust(characters, "x")
 
-    return minimal(
+    probe = ProbeArgs(user_id="u", minutes=minutes) if minutes else None
+    args = minimal(
         solutions=[
             solution(
                 name(f"s{index}"),
@@ -50,56 +44,64 @@ def large(solutions, campaigns, characters=30, **changes):
         ],
         **changes,
     )
+    with_probes = [
+        replace(each, campaigns=[replace(one, probe=probe) for one in each.campaigns])
+        for each in args.solutions
+    ]
+    return replace(args, solutions=with_probes)
 
 
-def messages(args):
-    assert problems(args) == [], "the arguments have no other problems"
-    return [str(problem) for problem in sizes.problems(args)]
+SHORT_TRAININGS = LimitsArgs(max_training_hours=1, max_campaign_hours=0.5)
+PIPELINES = {
+    "1 x 1": large(1, 1),
+    "1 x 0": large(1, 0),
+    "1 x 2, short trainings, probes of 5 minutes": large(1, 2, minutes=5, limits=SHORT_TRAININGS),
+    "1 x 3, short trainings, probes of 5 minutes": large(1, 3, minutes=5, limits=SHORT_TRAININGS),
+    "1 x 1, short trainings, a probe of a day": large(1, 1, minutes=1440, limits=SHORT_TRAININGS),
+    "8 x 5": large(8, 5),
+    "10 x 5 with the longest tags": large(
+        10, 5, tags={f"{number:k<128}": "v" * 256 for number in range(38)}
+    ),
+    "10 x 5 with probes of 10 minutes": large(10, 5, minutes=10),
+    "10 x 5 with short names and probes of 20 minutes": large(10, 5, 4, minutes=20),
+    "10 x 6 with long names, short trainings": large(10, 6, 63, limits=SHORT_TRAININGS),
+    "11 x 5": large(11, 5),
+    "12 x 5": large(12, 5),
+    "20 x 1 with short names, trainings of 72 hours": large(
+        20, 1, 4, limits=LimitsArgs(max_training_hours=72)
+    ),
+    "24 x 5": large(24, 5),
+    "20 x 5 and 1 x 0": replace(
+        large(20, 5), solutions=[*large(20, 5).solutions, solution("last", campaigns=[])]
+    ),
+    "1 x 80": large(1, 80),
+    "a list of 249 long items": minimal(
+        solutions=[solution("m", campaigns=[campaign("h", user_id="u", input_list=LONG_LIST)])]
+    ),
+    "with every option": complete(),
+}
 
 
-def test_ten_solutions_with_five_campaigns_fit_with_the_longest_tags():
-    tags = {f"{number:k<128}": "v" * 256 for number in range(38)}
-    assert messages(large(10, 5, tags=tags)) == []
+def test_the_sizes_of_pipelines_are_those_of_the_golden_file(golden):
+    paragraphs = []
+    for name, args in PIPELINES.items():
+        assert problems(args) == [], f"{name} has no other problems"
+        step, characters = max(sizes.policy_characters(args).items(), key=lambda item: item[1])
+        numbers = (
+            f"{sizes.history_events(args)} events, {sizes.document_bytes(args, 120)} bytes, "
+            f"{characters} characters for {step}, texts of {sizes.text_bytes(args)} bytes"
+        )
+        paragraphs += [f"{name}: {numbers}", *(f"  {line}" for line in sizes.problems(args))]
+    golden("sizes.txt", text_of(paragraphs))
 
 
-def with_probes(args, minutes):
-    """Return the arguments with a probe of this length at each campaign."""
-    probe = ProbeArgs(user_id="u", minutes=minutes)
-    return replace(
-        args,
-        solutions=[
-            replace(each, campaigns=[replace(one, probe=probe) for one in each.campaigns])
-            for each in args.solutions
-        ],
-    )
-
-
-def test_ten_solutions_with_five_campaigns_fit_although_an_earlier_run_left_all_on_trial():
-    args = with_probes(large(10, 5), ProbeArgs(user_id="u").minutes)
-    assert messages(args) == []
-    assert 0.95 * sizes.MAX_EVENTS < sizes.history_events(args) < sizes.MAX_EVENTS
-
-
-def test_the_trials_of_earlier_runs_can_fill_the_history():
-    args = with_probes(large(10, 5, 4), 20)
-    (message,) = messages(args)
-    assert message == (
-        f"solutions: 10 solutions with 5 campaigns each need {sizes.history_events(args):,} events "
-        "in the history of an execution if the jobs take until their deadlines (at most 25,000; "
-        "shorter limits cause fewer); the first 9 of the solutions fit, so give the others a stack "
-        "of their own"
-    )
-
-
-def test_each_campaign_adds_a_trial_and_an_update():
-    def events(campaigns):
-        args = large(1, campaigns, limits=LimitsArgs(max_training_hours=1))
-        return sizes.history_events(with_probes(args, 5))
-
-    trial = sizes.EVENTS_OF_TRIAL + 2 * 44 + 2 * 7
-    update = sizes.EVENTS_OF_CAMPAIGN + 44 + 2 * 7
-    late_polls = events(3) - events(2) - trial - update
-    assert 177 <= late_polls <= 200, "three hours of polls, and one is expected within 25 minutes"
+def test_the_number_of_solutions_or_campaigns_that_fit_is_the_largest():
+    for args in (large(24, 5), large(1, 80)):
+        (problem,) = sizes.problems(args)
+        fitting = int(problem.message.partition("the first ")[2].split()[0])
+        is_one = len(args.solutions) == 1
+        assert sizes.problems(large(1, fitting) if is_one else large(fitting, 5)) == []
+        assert sizes.problems(large(1, fitting + 1) if is_one else large(fitting + 1, 5)) != []
 
 
 def events_of_polls(expected_seconds, seconds):
@@ -157,88 +159,14 @@ def test_the_numbers_of_the_functions_are_known():
     assert sizes.WAITED_DELAY_SECONDS == pacing.LONGEST_SLEEP / pacing.LATE_SHARE
 
 
-def test_a_pipeline_that_is_too_large_says_how_many_solutions_fit():
-    assert messages(large(24, 5)) == [
-        (
-            f"solutions: 24 solutions with 5 campaigns each need "
-            f"{sizes.document_bytes(large(24, 5), 120):,} bytes in the state of an execution (at "
-            "most 262,144), and "
-            f"{sizes.policy_characters(large(24, 5))['plan_retraining']:,} characters in the "
-            "policies of the role of plan_retraining (at most 10,240), and 49,717 events in the "
-            "history of an execution if the jobs take until their deadlines (at most 25,000; "
-            "shorter limits cause fewer); the first 11 of the solutions fit, so give the others a "
-            "stack of their own"
-        )
-    ]
-    assert messages(large(11, 5)) == []
-    assert messages(large(12, 5)) != []
-
-
-def test_long_names_make_a_policy_too_long():
-    args = large(10, 6, 63, limits=LimitsArgs(max_campaign_hours=0.5, max_training_hours=1))
-    assert sizes.history_events(args) < sizes.MAX_EVENTS
-    (message,) = messages(args)
-    assert "characters in the policies of the role of plan_retraining (at most 10,240)" in message
-
-
-def test_late_jobs_of_many_solutions_fill_the_history():
-    limits = LimitsArgs(max_training_hours=72)
-    (message,) = messages(large(20, 1, 4, limits=limits))
-    assert message == (
-        "solutions: 20 solutions with 1 campaign each need 42,713 events in the history of an "
-        "execution if the jobs take until their deadlines (at most 25,000; shorter limits cause "
-        "fewer); the first 11 of the solutions fit, so give the others a stack of their own"
-    )
-
-
-def test_a_solution_with_too_many_campaigns_says_how_many_fit():
-    args = large(1, 80)
-    (message,) = messages(args)
-    start, _, end = message.partition(" needs ")
-    assert start == "solutions[0].campaigns: 1 solution with 80 campaigns"
-    fitting = int(end.rpartition("the first ")[2].split()[0])
-    assert end.endswith(
-        f"the first {fitting} of the campaigns fit, so give the others a stack of their own, or "
-        "shorten the tags and the inputLists"
-    )
-    assert messages(large(1, fitting)) == []
-    assert messages(large(1, fitting + 1)) != []
-
-
-def test_solutions_with_different_numbers_of_campaigns_are_counted_together():
-    args = large(20, 5)
-    args = replace(args, solutions=[*args.solutions, solution("last", campaigns=[])])
-    (message,) = messages(args)
-    assert message.startswith("solutions: 21 solutions with 100 campaigns need ")
-
-
-def test_a_campaign_whose_input_list_is_too_long_does_not_fit():
-    probe = {"user_id": "u", "input_list": [f"{number:\U0001f3ac>120}" for number in range(249)]}
-    (message,) = messages(
-        minimal(solutions=[solution("movies", campaigns=[campaign("home", **probe)])])
-    )
-    assert "the first 0 of the campaigns fit" in message
-
-
-def test_a_large_pipeline_has_shorter_texts():
-    assert sizes.text_bytes(large(1, 1)) == 500
-    assert 120 < sizes.text_bytes(large(8, 5)) < 500
-    assert sizes.text_bytes(large(24, 5)) == 120
-
-
-@pytest.mark.parametrize("make_args", [minimal, complete, lambda: large(10, 5)])
-def test_no_policy_is_longer_than_computed(make_args):
-    args = make_args()
-
-    def program():
-        RetrainingPipeline(NAME, make_args())
-
-    engine = run(program)
+def test_no_policy_is_longer_than_computed():
+    args = complete(solutions=large(10, 5).solutions)
+    engine = run(lambda: RetrainingPipeline(NAME, args) and None)
     computed = sizes.policy_characters(args)
     for step in needed_steps(args):
         names = [
             name
-            for name in engine.all_of(ROLE_POLICY)
+            for name in engine.all_of("aws:iam/rolePolicy:RolePolicy")
             if name in (step_name(NAME, step), f"{step_name(NAME, step)}-executions")
         ]
         assert names, f"{step} has a policy"
@@ -246,14 +174,7 @@ def test_no_policy_is_longer_than_computed(make_args):
         assert actual <= computed[step] <= actual + 200, step
 
 
-def test_the_component_refuses_before_it_creates_anything():
-    assert error_of(lambda: large(24, 5)).startswith(
-        "1 problem in the retraining pipeline 'retraining-dev':\n"
-        "  solutions: 24 solutions with 5 campaigns each need "
-    )
-
-
-def test_inputs_that_are_known_only_later_are_checked_then():
+def test_the_component_checks_the_size_when_all_inputs_are_known():
     args = large(24, 5)
     first = replace(
         args.solutions[0], solution_arn=pulumi.Output.from_input(args.solutions[0].solution_arn)
@@ -261,47 +182,11 @@ def test_inputs_that_are_known_only_later_are_checked_then():
     later = replace(args, solutions=[first, *args.solutions[1:]])
     assert sizes.problems(later) == []
     assert sizes.text_bytes(later) == 120
-    assert "solutions: 24 solutions with 5 campaigns each need" in error_of(lambda: later)
-
-
-def test_a_config_that_is_too_large_is_refused():
-    config = changed(
-        {
-            "solutions": [
-                {
-                    "solutionArn": f"{SOLUTION}-{index}",
-                    "campaigns": [
-                        {"campaignArn": f"{CAMPAIGN}-{index}-{number}"} for number in range(5)
-                    ],
-                }
-                for index in range(24)
-            ]
-        }
-    )
-    assert config_error(config).startswith(
-        "1 problem in the configuration of stack dev:\n"
-        f"  {PROJECT}:solutions: 24 solutions with 5 campaigns each need "
-    )
+    for make_args in (lambda: args, lambda: later):
+        lines, resources = refused(make_args)
+        assert lines == [str(problem) for problem in sizes.problems(args)]
+        assert resources == []
 
 
 def test_the_size_is_not_computed_while_there_are_other_problems():
-    assert config_error(changed({"timezone": "?", "solutions": []})).startswith("2 problems")
-
-
-def test_a_probe_of_a_day_has_many_events():
-    minutes = ProbeArgs(user_id="u", minutes=1440)
-    args = minimal(solutions=[solution("movies", campaigns=[campaign("home")])])
-    probed = replace(
-        args,
-        solutions=[
-            replace(
-                args.solutions[0],
-                campaigns=[replace(args.solutions[0].campaigns[0], probe=minutes)],
-            )
-        ],
-        limits=LimitsArgs(max_training_hours=1),
-    )
-    plain = replace(args, limits=LimitsArgs(max_training_hours=1))
-    assert sizes.history_events(probed) - sizes.history_events(plain) == 4 * 288 * 7, (
-        "both versions are probed, in the trial of an earlier run and in the trial of this run"
-    )
+    assert error_of(changed({"timezone": "?", "solutions": []})).startswith("2 problems")

@@ -1,0 +1,233 @@
+"""Proves the resources of a pipeline: those of every option, and what a change of options changes.
+
+`python -m tests.golden` rewrites the golden files.
+"""
+
+import json
+import re
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+from pulumi.output import Unknown
+
+from components import (
+    DatasetArgs,
+    DatasetsArgs,
+    InvalidPipelineError,
+    RetrainingPipeline,
+    SolutionArgs,
+)
+from components.bundles import bundle
+from components.lambda_functions import CALLED_BY_EVENTS
+from components.naming import MAX_NAME_CHARACTERS
+from components.state_machine import asl
+from components.state_machine.steps import STEPS
+from tests.components.conftest import deploy
+from tests.components.documents import PIPELINE, changes, document, recorded, text_of
+from tests.components.recording import STACK_TYPE, run
+from tests.components.sample import KEY, NAME, complete, minimal
+
+FUNCTION = "aws:lambda/function:Function"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
+STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+
+
+def definition_of(engine, name=NAME):
+    """Return the definition of a state machine as JSON."""
+    return engine.one(STATE_MACHINE, name).inputs["definition"]
+
+
+def test_a_pipeline_with_every_option_has_the_resources_of_the_golden_file(deployed, golden):
+    golden("complete.txt", document(deployed))
+
+
+def test_a_change_of_options_changes_the_resources_of_the_golden_file(
+    deployed, smallest, with_users_arns, running, golden
+):
+    pipelines = {
+        "Without options": smallest,
+        "With an import role, a topic and one more address of the user": with_users_arns,
+        "Running instead of paused, and with a largest age": running,
+    }
+    golden(
+        "changes.txt",
+        "\n".join(
+            f"{title}\n{text_of(changes(deployed, engine))}" for title, engine in pipelines.items()
+        ),
+    )
+
+
+# --- functions and definition --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_function_has_the_handler_and_the_bundle_of_its_step(deployed, step):
+    inputs = deployed.one(FUNCTION, f"{NAME}-{step.replace('_', '-')}").inputs
+    assert inputs["handler"] == f"functions.{step}.handler"
+    paths, expected = (
+        {key: asset.path for key, asset in code.assets.items()}
+        for code in (inputs["code"], bundle(step))
+    )
+    assert paths == expected
+
+
+def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(deployed):
+    functions = set(re.findall(r":function:([^\"]+)", definition_of(deployed)))
+    assert functions == {
+        f"{NAME}-{step.replace('_', '-')}-1234567:1"
+        for step in STEPS
+        if step not in CALLED_BY_EVENTS
+    }
+
+
+def test_a_definition_with_a_problem_is_refused(monkeypatch):
+    monkeypatch.setattr(asl, "problems", lambda _definition: ["the message of asl.problems"])
+    with pytest.raises(InvalidPipelineError) as caught:
+        deploy(minimal)
+    assert str(caught.value) == (
+        "1 problem in the retraining pipeline 'retraining-dev':\n  the message of asl.problems"
+    )
+
+
+# --- names, aliases and options ------------------------------------------------------------------
+
+
+def test_the_longest_names_of_roles_and_functions_have_64_characters(deployed):
+    names = [*deployed.all_of("aws:iam/role:Role"), *deployed.all_of(FUNCTION)]
+    longest = max(names, key=len)
+    assert len(longest) - len(NAME) + MAX_NAME_CHARACTERS + len("-1234567") == 64
+
+
+@pytest.fixture(scope="module")
+def two_pipelines():
+    """Return the engine that recorded two pipelines, one with options and one with a secret."""
+
+    def program():
+        provider = aws.Provider("ireland", region="eu-west-1")
+        aliases = [pulumi.Alias(name="retraining")]
+        options = pulumi.ResourceOptions(aliases=aliases, protect=True, provider=provider)
+        RetrainingPipeline("movies", minimal(), options)
+        key = pulumi.Output.secret(KEY)
+        options = pulumi.ResourceOptions(provider=provider)
+        RetrainingPipeline("books", minimal(kms_key_arn=key), options)
+
+    return run(program)
+
+
+def test_the_aliases_of_the_caller_do_not_reach_the_children(two_pipelines):
+    with_aliases = [
+        resource.type for resource in two_pipelines.registered.values() if resource.aliases
+    ]
+    assert with_aliases == [PIPELINE], "children with the same alias would have the same URN"
+
+
+def test_the_provider_of_the_caller_is_used_for_every_resource_and_lookup(two_pipelines):
+    provider = two_pipelines.one("pulumi:providers:aws", "ireland").urn
+    users = [
+        *(r for r in two_pipelines.registered.values() if r.type.startswith("aws:")),
+        *two_pipelines.invokes,
+    ]
+    assert [user for user in users if not user.provider.startswith(f"{provider}::")] == []
+    assert {invoke.tok.rpartition(":")[2] for invoke in two_pipelines.invokes} == {
+        "getCallerIdentity",
+        "getRegion",
+    }
+
+
+def test_two_pipelines_have_different_log_groups_and_names_of_jobs(two_pipelines):
+    groups = two_pipelines.all_of(LOG_GROUP)
+    assert groups["movies"].inputs["name"] != groups["books"].inputs["name"]
+    prefixes = {
+        re.search(r'"prefix": "(\w+)"', definition_of(two_pipelines, name))[1]
+        for name in ("movies", "books")
+    }
+    assert len(prefixes) == 2
+
+
+def test_tags_are_not_secret_if_an_arn_is_a_secret(two_pipelines):
+    tags = two_pipelines.one(SCHEDULE_GROUP, "books").inputs["tags"]
+    assert tags == {"retraining-pipeline": "books"}
+
+
+def former_urns(engine):
+    """Return the former URNs of each resource, as the real engine derives them from aliases.
+
+    A child inherits each alias of its parent. If the name of the child begins with the name of the
+    parent, its former name begins with the alias: `inheritedChildAlias` in Pulumi's
+    pkg/resource/deploy/step_generator.go.
+    """
+    former = {}
+    for urn, resource in engine.registered.items():
+        former[urn] = [
+            urn.replace(f"::{resource.name}", f"::{alias.spec.name}") for alias in resource.aliases
+        ]
+        for alias in former.get(resource.parent, []):
+            parent, parent_alias = (text.rpartition("::")[2] for text in (resource.parent, alias))
+            name = resource.name
+            if name.startswith(parent):
+                name = parent_alias + name.removeprefix(parent)
+            former[urn].append(f"{alias.rpartition('::')[0]}${resource.type}::{name}")
+    return former
+
+
+def test_a_renamed_pipeline_keeps_all_resources_with_one_alias(deployed):
+    def renamed():
+        aliases = [pulumi.Alias(name=NAME)]
+        RetrainingPipeline("movies", complete(), pulumi.ResourceOptions(aliases=aliases))
+
+    former = former_urns(run(renamed))
+    kept = [former_urn for urn, former_urn in former.items() if STACK_TYPE not in urn]
+    assert sorted(kept) == sorted([urn] for urn in deployed.registered if STACK_TYPE not in urn)
+
+
+# --- inputs that are outputs, previews and partitions --------------------------------------------
+
+
+def test_outputs_as_arguments_lead_to_the_same_resources(deployed):
+    engine = deploy(lambda: complete(pulumi.Output.from_input))
+    assert recorded(engine) == recorded(deployed)
+    assert "Output" not in document(engine), "an Output was formatted into a string"
+    assert engine.messages == []
+
+
+def test_a_preview_shows_every_resource_and_what_is_known_of_it(deployed):
+    engine = deploy(lambda: complete(pulumi.Output.from_input), preview=True)
+    assert engine.registered.keys() == deployed.registered.keys()
+    assert engine.messages == []
+    assert isinstance(definition_of(engine), Unknown), "the functions have no ARNs yet"
+    assert engine.policy(f"{NAME}-import") == deployed.policy(f"{NAME}-import")
+    tags = deployed.one(SCHEDULE_GROUP, NAME).inputs["tags"]
+    assert engine.one(SCHEDULE_GROUP, NAME).inputs["tags"] == tags
+
+
+def test_arguments_that_are_unknown_in_a_preview_are_checked_in_the_deployment():
+    def program():
+        role = aws.iam.Role("reader", assume_role_policy="{}")
+        RetrainingPipeline(NAME, minimal(import_role_arn=role.arn))
+
+    engine = run(program, preview=True, region="us-east-1")
+    assert list(engine.all_of(STATE_MACHINE)) == [NAME]
+    with pytest.raises(InvalidPipelineError, match="region: the ARNs are in 'eu-west-1'"):
+        run(program, region="us-east-1")
+
+
+def test_the_arns_of_a_pipeline_are_in_its_partition():
+    personalize = "arn:aws-us-gov:personalize:us-gov-west-1:123456789012"
+
+    def in_government_cloud():
+        interactions = DatasetArgs(
+            dataset_arn=f"{personalize}:dataset/movies/INTERACTIONS",
+            data_location="s3://exports/interactions.csv",
+        )
+        return minimal(
+            datasets=DatasetsArgs(interactions=interactions),
+            solutions=[SolutionArgs(solution_arn=f"{personalize}:solution/movies")],
+        )
+
+    engine = deploy(in_government_cloud, region="us-gov-west-1", partition="aws-us-gov")
+    inputs = [dict(resource.inputs, code="") for resource in engine.registered.values()]
+    arns = set(re.findall(r"arn:[a-z-]+:[a-z0-9]+:[a-z0-9-]*", json.dumps(inputs)))
+    assert arns >= {"arn:aws-us-gov:s3:", "arn:aws-us-gov:states:us-gov-west-1"}
+    assert {arn.split(":")[1] for arn in arns} == {"aws-us-gov"}
