@@ -5,7 +5,6 @@ import re
 from copy import deepcopy
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
@@ -15,7 +14,8 @@ import settings
 from components.args import config_keys
 
 ROOT = Path(settings.__file__).parent
-LEFT_OUT = object()
+LEFT_OUT = "(left out)"
+"""The value of a key that `changed` removes."""
 
 PROJECT_FILE = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 PROJECT = PROJECT_FILE["name"]
@@ -32,10 +32,8 @@ INTERACTIONS, ITEMS, USERS = (
 )
 _, PARTITION, _, REGION, ACCOUNT, _ = SOLUTION.split(":")
 HOME = SOLUTION.rpartition(":")[0]
-GROUP = USERS.split("/")[1]
 EXAMPLE = "arn:aws:personalize:eu-west-1:123456789012"
 """The beginning of the ARNs that messages give as examples."""
-ROLE_EXAMPLE = "arn:aws:iam::123456789012:role/personalize-import"
 
 CONFIG_KEYS = [
     key for cls in vars(components).values() if is_dataclass(cls) for key in config_keys(cls)
@@ -44,24 +42,6 @@ CONFIG_KEYS = [
 
 GATE = "solutions[0].qualityGate"
 PROBE = "solutions[0].campaigns[0].probe"
-MARKER = "datasets.users.readyMarker"
-
-
-class Refused(NamedTuple):
-    """Changes of the config that are refused, and the line about them."""
-
-    changes: dict
-    line: str
-
-
-def refused(key, value, message):
-    """Return a row for a value that the message shows."""
-    return Refused({key: value}, f"{key}: {value!r} {message}")
-
-
-def refused_without_value(key, value, message):
-    """Return a row for a value that the message does not show."""
-    return Refused({key: value}, f"{key}: {message}")
 
 
 def changed(changes):
@@ -75,7 +55,7 @@ def changed(changes):
         parent = config
         for part in parents:
             parent = parent.setdefault(part, {}) if isinstance(parent, dict) else parent[part]
-        if value is LEFT_OUT:
+        if value == LEFT_OUT:
             del parent[last]
         elif isinstance(parent, list) and last == len(parent):
             parent.append(value)

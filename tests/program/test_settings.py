@@ -1,7 +1,8 @@
-"""Proves that a config becomes the right arguments, and that all of its problems are reported."""
+"""Proves that the sample stack is read, and the rules that no single change of it shows."""
 
 import json
 
+import pulumi
 import pytest
 
 import settings
@@ -14,13 +15,26 @@ from components.args import (
     QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
-    config_keys,
+    config_paths,
     config_values,
 )
+from components.naming import MAX_NAME_CHARACTERS, step_name
+from components.retraining_pipeline import PIPELINE_TAG
+from components.rules import stacks
+from components.rules.metrics import METRIC_NAMES
+from components.rules.plain import IS_OUTPUT
+from components.rules.values import DATE_PLACEHOLDER, RESERVED_TAGS, Problem
+from components.state_machine.steps import STEPS
+from docs.configuration import rows
+from functions import executions
+from functions.personalize import tags
+from tests.components.recording import run
 from tests.program.sample_stack import (
     CAMPAIGN,
     CONFIG,
     CONFIG_KEYS,
+    GATE,
+    PROBE,
     PROJECT,
     PROJECT_FILE,
     ROOT,
@@ -105,20 +119,8 @@ def test_a_key_that_is_left_out_has_its_default():
     ("rate", "expression"),
     [
         ("7 days", "rate(7 days)"),
-        ("1 day", "rate(1 day)"),
-        ("60 minutes", "rate(60 minutes)"),
         ("rate(12 hours)", "rate(12 hours)"),
-        *(
-            (f"cron({fields})", f"cron({fields})")
-            for fields in (
-                "0 3 ? * MON-FRI *",
-                "30 22-2 1,15 JAN/3 ? 2027-2030",
-                "0 3 ? * MON#2 *",
-                "0 3 L-3 * ? *",
-                "0 3 3W * ? *",
-                "0 3 ? * FRIL *",
-            )
-        ),
+        ("cron(0 3 ? * MON *)", "cron(0 3 ? * MON *)"),
     ],
 )
 def test_a_rate_becomes_an_expression_of_scheduler(rate, expression):
@@ -126,33 +128,61 @@ def test_a_rate_becomes_an_expression_of_scheduler(rate, expression):
     assert args.schedule_expression == expression
 
 
-def test_all_problems_are_reported_at_once():
-    broken = changed(
+def test_the_datasets_have_a_fixed_order():
+    config = changed(
         {
-            "retrainigRate": "7 days",
-            "solutions[0].solutionArn": f"{SOLUTION}/1a2b3c",
-            "solutions[1]": {"solutionArn": 5.5, "campaign": []},
-            "datasets.users": {"datasetArn": USERS},
-            "paused": "no",
+            f"datasets.{key}": {
+                "datasetArn": USERS.replace("USERS", type_),
+                "dataLocation": f"s3://bucket/{key}/",
+            }
+            for key, type_ in (
+                ("actionInteractions", "ACTION_INTERACTIONS"),
+                ("actions", "ACTIONS"),
+            )
         }
     )
-    assert error_of(broken, stack="prod") == (
-        "6 problems in the configuration of stack prod:\n"
-        f"  {PROJECT}:datasets.users.dataLocation: missing; "
-        "the CSV to import, for example 's3://bucket/users.csv'\n"
-        f"  {PROJECT}:paused: 'no' is text; expected true or false\n"
-        f"  {PROJECT}:retrainigRate: unknown; did you mean retrainingRate?\n"
-        f"  {PROJECT}:solutions[0].solutionArn: '{SOLUTION}/1a2b3c' is a solution version; "
-        f"name the solution, '{SOLUTION}'\n"
-        f"  {PROJECT}:solutions[1].campaign: unknown; did you mean campaigns?\n"
-        f"  {PROJECT}:solutions[1].solutionArn: 5.5 is a number; expected text in quotes"
+    types = ["interactions", "items", "users", "actions", "actionInteractions"]
+    assert list(settings.parse(config).datasets.configured()) == types
+
+
+def test_without_a_day_a_cron_in_the_past_is_accepted():
+    settings.parse(changed({"retrainingRate": "cron(0 3 ? * MON 2020)"}))
+
+
+@pytest.mark.parametrize("path", [path for path in config_paths() if "." in path])
+def test_the_message_about_a_key_at_the_top_names_its_place(path):
+    key = path.rpartition(".")[2]
+    assert error_of(changed({key: "1"})) == one_problem(
+        f"{key}: unknown here; did you mean {path}?"
     )
 
 
-def test_a_setting_that_cannot_be_read_is_not_reported_as_missing():
-    assert error_of(changed({"datasets": {"users": "s3://bucket/users.csv"}})) == one_problem(
-        "datasets.users: 's3://bucket/users.csv' is text; "
-        f"expected a mapping with {', '.join(config_keys(DatasetArgs))}"
+def test_the_messages_name_the_places_in_the_table_of_the_keys():
+    assert set(config_paths()) == {
+        *(row.key for row in rows()),
+        *("limits", "notifications", "trigger"),
+    }
+
+
+@pytest.mark.parametrize(
+    "metric", [*METRIC_NAMES, "hit", "hit_at_k", "recall_at_25", "precision", "auc"]
+)
+def test_a_gate_accepts_the_metrics_of_every_recipe(metric):
+    settings.parse(changed({GATE: [{"metric": metric, "minimum": 0.1}]}))
+
+
+def test_an_input_list_has_at_most_500_items_and_all_of_them_30000_characters():
+    def with_items(items):
+        return changed({PROBE: {"userId": "u1", "inputList": items}})
+
+    settings.parse(with_items([f"i{number}" for number in range(500)]))
+    settings.parse(with_items([f"{number:0>250}" for number in range(120)]))
+    assert error_of(with_items([f"i{number}" for number in range(501)])) == one_problem(
+        f"{PROBE}.inputList: a list of 501 items; expected 1 to 500 items"
+    )
+    assert error_of(with_items([f"{number:0>256}" for number in range(118)])) == one_problem(
+        "solutions: the inputLists of all probes have 30208 characters, and an execution carries "
+        "at most 30000; shorten them, because a few items show whether a campaign ranks"
     )
 
 
@@ -176,3 +206,42 @@ def test_an_encrypted_setting_is_refused_and_not_shown():
         f"  {PROJECT}:importRoleArn: {reason}\n"
         f"  {PROJECT}:solutions: {reason}"
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "problems"),
+    [
+        *((key, []) for key in ("importRoleArn", "datasets.users.dataLocation")),
+        *(
+            (key, [Problem(key, IS_OUTPUT)])
+            for key in ("paused", "limits.maxImportHours", "tags", "tags.team", "datasets.users")
+        ),
+    ],
+)
+def test_an_output_is_accepted_only_where_an_input_is_allowed(key, problems):
+    def program():
+        config = settings.read_config(changed({key: pulumi.Output.from_input("a value")}))
+        assert config.unread == []
+        assert settings.all_problems(config, region=None, today=None) == problems
+
+    run(program)
+
+
+# --- constants of other modules ------------------------------------------------------------------
+
+
+def test_the_placeholder_of_a_location_is_the_one_that_a_run_replaces():
+    assert executions.DATE == DATE_PLACEHOLDER
+
+
+def test_the_tags_of_the_pipeline_have_keys_that_it_reserves():
+    keys = [value for name, value in vars(tags).items() if name.isupper() and "-" in str(value)]
+    assert keys, "functions/personalize/tags.py has the keys"
+    assert [key for key in [*keys, PIPELINE_TAG] if not key.startswith(RESERVED_TAGS)] == []
+
+
+def test_the_longest_name_of_a_stack_fits_into_the_names_of_roles_and_functions():
+    name = stacks.pipeline_name("x" * stacks.LONGEST_STACK_NAME)
+    assert len(name) == MAX_NAME_CHARACTERS
+    longest = max(len(step_name(name, step)) for step in STEPS)
+    assert longest + len("-1a2b3c4") == 64, "Pulumi adds 8 characters"

@@ -8,7 +8,7 @@ import pytest
 from pulumi.runtime.config import set_all_config
 
 import settings
-from tests.program.sample_stack import CONFIG, PROJECT, STACK_CONFIG, one_problem
+from tests.program.sample_stack import CONFIG, PROJECT, STACK_CONFIG, one_problem, texts
 
 
 @pytest.fixture
@@ -83,21 +83,29 @@ def test_a_cron_has_to_come_again_after_the_day_of_the_deployment(set_config, se
     )
 
 
-def test_a_cron_hour_that_daylight_saving_skips_has_a_warning(set_config, set_today, monkeypatch):
+def test_warnings_are_logged(set_config, monkeypatch):
     warnings = []
     monkeypatch.setattr(pulumi.log, "warn", warnings.append)
-    set_today(2026, 11, 24)
-    set_config(
-        {
-            **STACK_CONFIG,
-            f"{PROJECT}:retrainingRate": "cron(30 2 * * ? *)",
-            f"{PROJECT}:timezone": "Europe/Berlin",
-        }
-    )
+    set_config({**STACK_CONFIG, f"{PROJECT}:tags": {"cost": 42}})
     settings.load()
-    assert warnings == [
-        (
-            f"{PROJECT}:retrainingRate: 'cron(30 2 * * ? *)' will not run on 2027-03-28, when "
-            "daylight saving in Europe/Berlin skips 02:30; choose an hour that every day has"
-        )
-    ]
+    (warning,) = warnings
+    assert warning.startswith(f"{PROJECT}:tags.cost: 42 is a number and is read as the text '42'")
+
+
+def test_a_config_that_is_refused_has_no_warnings(set_config, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    set_config({**STACK_CONFIG, f"{PROJECT}:tags": {"cost": 42}, f"{PROJECT}:paused": "no"})
+    error()
+    assert warnings == []
+
+
+def test_a_program_with_a_name_like_a_provider_may_have_keys_of_that_provider():
+    config = {key.replace(PROJECT, "aws-ml"): value for key, value in texts({}).items()}
+    settings.parse_stack("aws-ml", "dev", {**config, "aws:profile": "ml", "pulumi:tags": "{}"})
+
+
+def test_a_missing_region_is_refused_even_if_the_shell_has_a_region(set_config, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    set_config({key: value for key, value in STACK_CONFIG.items() if key != "aws:region"})
+    assert str(error()).splitlines()[1].startswith("  aws:region: missing; ")
