@@ -6,6 +6,7 @@ engine.
 
 import pytest
 
+from tests.package.plugin import ROOT, running
 from tests.package.wheel import build, create_environment, install
 
 
@@ -21,3 +22,10 @@ def python(wheel, tmp_path_factory):
     python = create_environment(tmp_path_factory.mktemp("environment"))
     install(wheel, python)
     return python
+
+
+@pytest.fixture(scope="session")
+def plugin():
+    """Run the plugin of this checkout."""
+    with running(ROOT) as running_plugin:
+        yield running_plugin

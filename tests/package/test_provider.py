@@ -10,6 +10,7 @@ import pulumi
 import pytest
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
+from pulumi.runtime.rpc import UNKNOWN
 
 from components import (
     CampaignArgs,
@@ -23,7 +24,7 @@ from components import (
 )
 from components.rules.plain import IS_OUTPUT
 from tests.components.recording import PROJECT, STACK, STACK_TYPE, run
-from tests.package.plugin import COMPONENT, ROOT, output_value, running
+from tests.package.plugin import COMPONENT, output_value
 
 PERSONALIZE = "arn:aws:personalize:eu-west-1:123456789012"
 DATASET = f"{PERSONALIZE}:dataset/movies/INTERACTIONS"
@@ -75,13 +76,6 @@ def pipeline(**changes):
     )
 
 
-@pytest.fixture(scope="module")
-def plugin():
-    """Run the plugin of this checkout."""
-    with running(ROOT) as running_plugin:
-        yield running_plugin
-
-
 def resources(engine):
     """Return the registered resources by URN, without the stack, which the plugin does not have."""
     stack = engine.make_urn("", STACK_TYPE, f"{PROJECT}-{STACK}")
@@ -103,38 +97,25 @@ def as_json(value):
     return "unknown"
 
 
-@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
-def test_the_plugin_creates_the_pipeline_that_a_python_program_creates(plugin, preview):
-    _, engine = plugin.construct("movies", inputs(), preview=preview)
-    assert resources(engine) == resources(run(pipeline, preview=preview))
+@pytest.mark.parametrize(
+    ("sent", "arn", "preview"),
+    [
+        (output_value(ROLE), ROLE, False),
+        (output_value(), Unknown(), True),
+        (UNKNOWN, Unknown(), True),
+    ],
+    ids=["known", "unknown", "plain and unknown"],
+)
+def test_the_plugin_creates_the_pipeline_that_a_python_program_creates(plugin, sent, arn, preview):
+    response, engine = plugin.construct("movies", inputs(importRoleArn=sent), preview=preview)
+    expected = run(lambda: pipeline(import_role_arn=pulumi.Output.from_input(arn)), preview=preview)
+    assert resources(engine) == resources(expected)
     assert plugin.logged == []
-
-
-def test_the_outputs_of_the_component_have_the_names_of_the_schema(plugin):
-    response, engine = plugin.construct("movies", inputs())
     (urn,) = (urn for urn, resource in engine.registered.items() if resource.type == COMPONENT)
     assert response.urn == urn
-    schema = json.loads(plugin.schema())
-    state = rpc.deserialize_properties(response.state)
-    assert set(state) == set(schema["resources"][COMPONENT]["properties"])
-    assert state["stateMachineArn"] == (
-        "arn:aws:states:eu-west-1:123456789012:stateMachine:movies-1234567"
-    )
-
-
-def test_an_arn_may_be_the_output_of_another_resource(plugin):
-    _, engine = plugin.construct("movies", inputs(importRoleArn=output_value(ROLE)))
-    expected = run(lambda: pipeline(import_role_arn=pulumi.Output.from_input(ROLE)))
-    assert resources(engine) == resources(expected)
-
-
-@pytest.mark.parametrize("unknown", [output_value(), rpc.UNKNOWN], ids=["output", "plain"])
-def test_an_arn_may_be_unknown_in_a_preview(plugin, unknown):
-    _, engine = plugin.construct("movies", inputs(importRoleArn=unknown), preview=True)
-    expected = run(
-        lambda: pipeline(import_role_arn=pulumi.Output.from_input(Unknown())), preview=True
-    )
-    assert resources(engine) == resources(expected)
+    state = rpc.deserialize_properties(response.state, keep_unknowns=True)
+    assert set(state) == set(json.loads(plugin.schema())["resources"][COMPONENT]["properties"])
+    assert preview or state["importRoleArn"] == ROLE
 
 
 def test_all_problems_are_reported_at_once_with_the_keys_of_the_config(plugin):
@@ -146,38 +127,29 @@ def test_all_problems_are_reported_at_once_with_the_keys_of_the_config(plugin):
         limits={"maxTrainingsPerMonth": 1.5},
         tags=output_value({"team": "discovery"}),
     )
-    assert (
-        plugin.error_of("my movies", broken, preview=True)
-        == f"""{ERROR}\
-7 problems in the retraining pipeline 'my movies':
-  name: 'my movies' cannot begin the name of a Lambda function; use letters, \
-digits, - and _ after a first letter or digit, for example 'retraining-dev'
-  datasets.interactions.dataLocation: missing; the CSV to import, \
-for example 's3://bucket/interactions.csv'
-  limits.maxTrainingsPerMonth: 1.5 is a number; expected a whole number
-  logRetentionDays: {IS_OUTPUT}
-  paused: {IS_OUTPUT}
-  retrainigRate: unknown; did you mean retrainingRate?
-  tags: {IS_OUTPUT}"""
-    )
+    header, *lines = plugin.error_of("my movies", broken, preview=True).splitlines()
+    assert header == f"{ERROR}7 problems in the retraining pipeline 'my movies':"
+    assert [line.split(":")[0].strip() for line in lines] == [
+        "name",
+        "datasets.interactions.dataLocation",
+        "limits.maxTrainingsPerMonth",
+        "logRetentionDays",
+        "paused",
+        "retrainigRate",
+        "tags",
+    ]
+    assert lines[3] == f"  logRetentionDays: {IS_OUTPUT}"
 
 
-def test_another_region_is_refused_as_in_a_python_program(plugin):
-    assert (
-        plugin.error_of("movies", inputs(), region="us-east-1")
-        == f"""{ERROR}\
-1 problem in the retraining pipeline 'movies':
-  region: the ARNs are in 'eu-west-1', but the AWS provider uses 'us-east-1'; \
-run 'pulumi config set aws:region eu-west-1 -s {STACK}'"""
-    )
+def test_an_error_that_follows_an_answer_of_aws_is_reported_without_a_traceback(plugin):
+    error = plugin.error_of("movies", inputs(), region="us-east-1")
+    assert error.startswith(f"{ERROR}1 problem in the retraining pipeline 'movies':\n  region: ")
 
 
 def test_a_number_in_place_of_text_is_accepted_with_a_warning(plugin):
     solution = inputs()["solutions"][0]
-    probe = {"userId": 42, "minResults": 3, "minutes": 2.5}
-    solution["campaigns"] = [{"campaignArn": CAMPAIGN, "probe": probe}]
-    _, engine = plugin.construct("movies", inputs(solutions=[solution]))
-    assert resources(engine) == resources(run(pipeline))
+    solution["campaigns"] = [{"campaignArn": CAMPAIGN, "probe": {"userId": 42}}]
+    plugin.construct("movies", inputs(solutions=[solution]))
     (warning,) = plugin.logged
     key = "solutions[0].campaigns[0].probe.userId"
     assert warning.startswith(f"movies: {key}: 42 is a number and is read as the text '42';")

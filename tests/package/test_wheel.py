@@ -3,22 +3,24 @@
 import ast
 import json
 import shutil
-import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from pathlib import Path
 from zipfile import ZipFile
 
+import yaml
 from packaging.utils import canonicalize_name
 
+from tests.components.recording import STACK_TYPE
+from tests.package.page import snippet
 from tests.package.plugin import ROOT
 from tests.package.wheel import output
 
-RECORDING = ROOT / "tests" / "components" / "recording.py"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-PROGRAM = """
-import hashlib
+MOVIES = yaml.safe_load(snippet("yaml"))["resources"]["movies"]["properties"]
+RUN_THE_PAGE = """
 import json
+import runpy
 import warnings
 from pathlib import Path
 
@@ -26,41 +28,15 @@ warnings.simplefilter("error")
 warnings.filterwarnings("ignore", message="aws.lambda/microvmsimage", category=DeprecationWarning)
 
 from recording import run
-from PACKAGE import (
-    DatasetArgs,
-    DatasetsArgs,
-    RetrainingPipeline,
-    RetrainingPipelineArgs,
-    SolutionArgs,
-)
-
-PERSONALIZE = "arn:aws:personalize:eu-west-1:123456789012"
-
-
-def program():
-    RetrainingPipeline(
-        "movies",
-        RetrainingPipelineArgs(
-            datasets=DatasetsArgs(
-                interactions=DatasetArgs(
-                    dataset_arn=f"{PERSONALIZE}:dataset/movies/INTERACTIONS",
-                    data_location="s3://exports/interactions.csv",
-                )
-            ),
-            solutions=[SolutionArgs(solution_arn=f"{PERSONALIZE}:solution/movies")],
-        ),
-    )
 
 
 def contents(archive):
-    return {
-        name: hashlib.sha256(Path(asset.path).read_bytes()).hexdigest()
-        for name, asset in archive.assets.items()
-    }
+    return {name: Path(asset.path).read_text() for name, asset in archive.assets.items()}
 
 
-registered = {urn: resource.inputs for urn, resource in run(program).registered.items()}
-print(json.dumps(registered, default=contents))
+engine = run(lambda: runpy.run_path("page.py") and None)
+registered = {urn: resource.inputs for urn, resource in engine.registered.items()}
+print(json.dumps([engine.exports, registered], default=contents))
 """
 
 
@@ -96,12 +72,25 @@ def test_the_package_requires_what_the_component_imports_and_tzdata():
     assert imported | {"tzdata"} == required
 
 
-def test_a_program_with_the_wheel_deploys_the_resources_of_the_checkout(python, tmp_path):
-    shutil.copy(RECORDING, tmp_path)
+def test_the_python_program_of_the_page_deploys_what_the_yaml_program_deploys(
+    python, plugin, tmp_path
+):
+    shutil.copy(ROOT / "tests" / "components" / "recording.py", tmp_path)
+    (tmp_path / "page.py").write_text(snippet("python"))
     for name in ("components", "functions"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('a module of the host program')\n")
-    from_wheel = output(python, PROGRAM.replace("PACKAGE", "personalize_retraining"), tmp_path)
-    path = f"import sys\nsys.path.append({str(RECORDING.parent)!r})\n"
-    from_checkout = output(sys.executable, path + PROGRAM.replace("PACKAGE", "components"), ROOT)
-    assert json.loads(from_wheel) == json.loads(from_checkout)
-    assert "functions/probe_campaign.py" in from_wheel, "the bundles of the functions are compared"
+    exports, from_wheel = json.loads(output(python, RUN_THE_PAGE, tmp_path))
+    assert exports == {
+        "state_machine_arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:movies-1234567"
+    }
+    _, engine = plugin.construct("movies", MOVIES)
+    assert {urn: inputs for urn, inputs in from_wheel.items() if STACK_TYPE not in urn} == {
+        urn: json.loads(json.dumps(resource.inputs, default=contents))
+        for urn, resource in engine.registered.items()
+    }
+    assert "functions/probe_campaign.py" in str(from_wheel), "the bundles are compared"
+
+
+def contents(archive):
+    """Return the content of the files of a function."""
+    return {name: Path(asset.path).read_text() for name, asset in archive.assets.items()}

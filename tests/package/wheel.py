@@ -47,5 +47,6 @@ def output(python, program, folder):
         timeout=60,
         check=False,
     )
-    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stderr == ""
+    assert process.returncode == 0
     return process.stdout
