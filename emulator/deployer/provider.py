@@ -7,8 +7,10 @@ user everything that the plugin prints later.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import NamedTuple
 
 import grpc  # type: ignore[import-untyped]  # brings no types
@@ -41,14 +43,14 @@ def serve(provider: Provider) -> ProviderServer:
 
 def main() -> None:
     """Serve until the engine interrupts this process, or until the engine itself has ended."""
-    engine = os.getppid()
+    engine, interrupted = os.getppid(), Event()
+    # Without a handler, Python does not see the signal if the engine runs in a background job of a
+    # shell, which ignores it.
+    signal.signal(signal.SIGINT, lambda _signal, _frame: interrupted.set())
     server, port = serve(Provider(os.environ))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    try:
-        while os.getppid() == engine:
-            server.wait_for_termination(PARENT_CHECK_SECONDS)
-    except KeyboardInterrupt:  # The engine ends its plugins with this signal.
+    while os.getppid() == engine and not interrupted.wait(PARENT_CHECK_SECONDS):
         pass
     server.stop(None)
 

@@ -79,21 +79,26 @@ def environment(**variables):
 def test_the_executable_prints_its_port_and_nothing_else(aws, tmp_path):
     (tmp_path / "emulator").mkdir()  # The program's folder may be a checkout of another release.
     (tmp_path / "emulator" / "__init__.py").write_text("raise RuntimeError('another release')")
+    # The engine passes its address. A background job of a shell ignores the signal that ends it.
+    command = ["/bin/sh", "-c", 'trap "" INT; exec "$0" 127.0.0.1:1', PLUGIN]
     with subprocess.Popen(  # noqa: S603  # the plugin of the checkout
-        [PLUGIN, "127.0.0.1:1"],  # The engine passes its address.
+        command,
         env=environment(AWS_ENDPOINT_URL=aws.endpoint),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as plugin:
-        port = plugin.stdout.readline()
-        with grpc.insecure_channel(f"127.0.0.1:{port.strip()}") as channel:
-            stub = provider_pb2_grpc.ResourceProviderStub(channel)
-            assert stub.GetPluginInfo(empty_pb2.Empty()).version == VERSION
-        plugin.send_signal(2)  # The engine ends its plugins with this signal.
-        assert plugin.communicate(timeout=60) == ("", ""), "the engine shows the user all output"
-    assert plugin.returncode == 0
+        try:
+            port = plugin.stdout.readline()
+            with grpc.insecure_channel(f"127.0.0.1:{port.strip()}") as channel:
+                stub = provider_pb2_grpc.ResourceProviderStub(channel)
+                assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=60).version == VERSION
+            plugin.send_signal(2)  # The engine ends its plugins with this signal.
+            output = plugin.communicate(timeout=60)
+        finally:
+            plugin.kill()
+    assert (plugin.returncode, output) == (0, ("", "")), "the engine shows the user all output"
 
 
 def test_the_plugin_ends_after_an_engine_that_was_killed(aws):
