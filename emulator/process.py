@@ -3,8 +3,8 @@
     with running() as emulator:
         boto3.client("s3", **emulator.connection).create_bucket(...)
 
-The emulator needs a process because MiniStack and moto keep their state in modules and read the
-environment when they are imported. The processes of its functions end with it. The emulator
+The emulator needs a process because MiniStack keeps its state in modules and reads the environment
+when it is imported. The processes of its functions end with it. The emulator
 ends when the `with` block ends, and also when the process of the block dies.
 """
 

@@ -83,8 +83,6 @@ def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None
             )
         except NoResponse:
             raise ReadTimeoutError(endpoint_url=request.url) from None
-        # Other handlers of the event run too, and moto's handler must not see a URL of AWS.
-        request.url = IN_PROCESS
         return botocore_response(response)
 
     handler = cast("Callable[..., None]", send)  # the stubs do not know that handlers may respond

@@ -5,7 +5,7 @@
 - A request for Personalize goes to `personalize_http.py`. Its target is `AmazonPersonalize.*`. The
   requests for its runtime and events have no target, so path and signature decide.
 - A request with the target `AWSStepFunctions.*` goes to MiniStack. It authorises the call and
-  passes it on to moto's interpreter (`stepfunctions.py`).
+  passes it on to `stepfunctions.py`.
 - Every other request goes to MiniStack.
 """
 
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from ministack.app import app as ministack
 
-from emulator import moto_patches
 from emulator.clients import Clients
 from emulator.personalize.errors import NoResponse
 from emulator.personalize.store import Switches
@@ -67,7 +66,8 @@ class Application:
         self._call_log = CallLog()
         clients = Clients(endpoint)
         _correct_ministack()
-        StepFunctions(clients).mount()
+        self._step_functions = StepFunctions(clients)
+        self._step_functions.mount()
         execution_events.mount(self._record_denial)
         function_logs.mount(self._record_denial)
         function_roles.mount(self._record_denial)
@@ -115,7 +115,7 @@ class Application:
 
     def _reset(self) -> None:
         """Empty every store, as if the emulator had just started."""
-        moto_patches.forget_everything()
+        self._step_functions.reset()
         ministack_internals.forget_everything()
         self._scheduler.reset()
         self._personalize_http.reset()

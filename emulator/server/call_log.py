@@ -69,7 +69,7 @@ class Exchange:
     """One request and its response, on their way between the server and a service.
 
     The exchange adds the call to the log. It also adds a request id to a response that has none,
-    because every response of AWS has one and moto's interpreter reads it.
+    because every response of AWS has one.
     """
 
     def __init__(

@@ -1,33 +1,38 @@
-"""AWS Step Functions: moto's interpreter, with the role of every state machine enforced.
+"""AWS Step Functions in real time, with the role of every state machine enforced.
 
 MiniStack authenticates and authorises each call first (`states:StartExecution` on the machine,
-`states:DescribeExecution` on the execution, ...). The Tasks of a machine call AWS with a session of
-the machine's role. The session needs a trust policy that lets Step Functions assume the role.
-`moto_responses.py` and `emulator/moto_patches.py` correct what moto does differently from AWS.
-
-Not emulated: RedriveExecution, Express machines, ValidateStateMachineDefinition, versions of a
-machine, the executions of a Map Run, and the content of an execution's log group.
+`states:DescribeExecution` on the execution, ...). The Tasks of a machine call functions with a
+session of the machine's role. The session needs a trust policy that lets Step Functions assume the
+role. `emulator/states` has the API and the interpreter.
 """
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
-from typing import TYPE_CHECKING, Protocol, TypedDict
+import random
+import threading
+from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import ClientError
-from ministack.core.responses import get_account_id, get_region
+from botocore.exceptions import BotoCoreError, ClientError
+from ministack.core.responses import get_account_id, get_region, request_scope
 
-from emulator import moto_parsing, moto_patches
-from emulator.server import authorization, http, ministack_internals, moto_responses
+from emulator.server import authorization, http, ministack_internals
+from emulator.states.documents import StateFailed
+from emulator.states.interpreter import invoke_failure
+from emulator.states.service import Request, StatesError
+from emulator.states.service import StepFunctions as Service
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_lambda import LambdaClient
 
     from emulator.clients import Clients
+    from emulator.states.interpreter import Execution
 
 SERVICE = "states.amazonaws.com"
-
 
 # The guide lists these actions for the role of a machine that logs. It does not say which of them
 # are needed at creation. https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
@@ -43,100 +48,125 @@ LOGGING_ACTIONS = (
 )
 
 
-class Logging(TypedDict, total=False):
-    """The logging configuration of a state machine."""
-
-    level: str
-
-
-class MachineRequest(TypedDict, total=False):
-    """The fields of CreateStateMachine and UpdateStateMachine that the check of the role needs."""
-
-    name: str
-    stateMachineArn: str
-    roleArn: str
-    loggingConfiguration: Logging
-
-
-class StateCredentials(Protocol):
-    """Moto's object that names the role with which a Task calls AWS."""
-
-    role_arn: str
-
-
 class StepFunctions:
-    """The responder to `AWSStepFunctions.*`. The Tasks call AWS with `clients`."""
+    """The responder to `AWSStepFunctions.*`, and the host of the executions.
+
+    The Tasks call functions with `clients`.
+    """
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
+        self._service = Service(self)
+        self.event, self.uniform = threading.Event, random.uniform
 
     def mount(self) -> None:
         """Serve the calls to Step Functions instead of MiniStack from now on, in this process."""
-        moto_patches.interpret_state_machines()
-        moto_patches.install(moto_parsing.parse_once())
-        moto_patches.install(moto_patches.stop_without_waiting())
-        moto_patches.install(moto_patches.end_once())
-        moto_patches.install(moto_patches.end_executions_of_deleted_machines())
-        moto_patches.install(moto_patches.task_clients(self.client_for))
-        moto_responses.set_error_codes()
         ministack_internals.serve_states(self.respond)
+
+    def reset(self) -> None:
+        """Stop every execution and forget every state machine."""
+        for execution in self._service.executions():
+            execution.stop()
+        self._service = Service(self)
 
     async def respond(
         self,
         _method: str,
-        path: str,
+        _path: str,
         headers: dict[str, str],
         body: bytes,
         _query: dict[str, list[str]],
     ) -> http.Response:
         """Return the response to a call that MiniStack has authorised."""
         operation = headers.get("x-amz-target", "").partition(".")[2]
-        account, region = get_account_id(), get_region()
-        if operation in {"CreateStateMachine", "UpdateStateMachine"}:
-            refusal = await asyncio.to_thread(_role_refusal, json.loads(body), account, region)
-            if refusal is not None:
-                return refusal
+        request = Request(json.loads(body), f"{get_region()}:{get_account_id()}")
         try:
-            return await asyncio.to_thread(moto_responses.respond, path, headers, body, account)
-        except NotImplementedError:
-            return http.error(
-                "UnknownOperationException", f"the emulator's Step Functions has no {operation}"
-            )
+            response = await asyncio.to_thread(self._call, operation, request)
+        except StatesError as error:
+            return http.error(error.code, error.message)
+        text = json.dumps(response, default=dt.datetime.timestamp)
+        return 200, {"Content-Type": "application/x-amz-json-1.0"}, text.encode()
 
-    def client_for(
-        self, region: str, service: str, state_credentials: StateCredentials
-    ) -> BaseClient:
-        """Return a boto3 client for a Task, with credentials of the state machine's role.
+    def _call(self, operation: str, request: Request) -> Mapping[str, Any]:
+        if operation in {"CreateStateMachine", "UpdateStateMachine"}:
+            _check_role(request)
+        return self._service.call(operation, request)
+
+    # The host of the executions
+
+    def now(self) -> dt.datetime:
+        """Return the time in UTC."""
+        return dt.datetime.now(dt.UTC)
+
+    def start(self, work: Callable[[], None], execution_arn: str) -> None:
+        """Start a thread."""
+        threading.Thread(target=work, name=execution_arn, daemon=True).start()
+
+    def call(self, execution: Execution, resource: str, payload: str) -> object:
+        """Invoke a function with the role of the state machine, and return its result.
 
         Raises:
-            ClientError: AccessDeniedException if the role no longer trusts Step Functions.
+            StateFailed: The function failed, or was not invoked.
         """
-        role_arn = state_credentials.role_arn
-        account = role_arn.split(":")[4]
-        # Moto passes the role but not the state machine. Machines rarely share a role.
-        machine_arns = moto_patches.state_machine_arns(role_arn, account, region)
-        unknown_arn = f"arn:aws:states:{region}:{account}:stateMachine:unknown"
-        machine_arn = machine_arns[0] if machine_arns else unknown_arn
+        region = execution.arn.split(":")[3]
         try:
-            credentials = _assume_machine_role(role_arn, machine_arn)
+            credentials = _assume_role(execution.role, execution.machine.arn)
+            client = cast("LambdaClient", self._clients.get("lambda", region, credentials))
+            response = client.invoke(FunctionName=resource, Payload=payload.encode())
+            result = response["Payload"].read().decode()
         except authorization.AccessDeniedError as error:
-            raise ClientError(
+            raise invoke_failure("AccessDeniedException", str(error), 403, "-") from error
+        except ClientError as error:
+            code, message = (error.response["Error"][key] for key in ("Code", "Message"))
+            metadata = error.response["ResponseMetadata"]
+            status, request_id = metadata["HTTPStatusCode"], metadata["RequestId"]
+            raise invoke_failure(code, message, status, request_id) from error
+        except BotoCoreError as error:
+            raise StateFailed("Lambda.SdkClientException", str(error)) from error
+        document = json.loads(result)
+        if "FunctionError" in response:
+            raise StateFailed(document.get("errorType", "Exception"), result)
+        return document
+
+    def status_changed(self, execution: Execution) -> None:
+        """Publish the event that an execution has started or ended.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+        """
+        region, account = execution.arn.split(":")[3:5]
+        with request_scope(account, region):
+            ministack_internals.put_service_event(
                 {
-                    "Error": {"Code": "AccessDeniedException", "Message": str(error)},
-                    "ResponseMetadata": {
-                        "HTTPStatusCode": 403,
-                        "RequestId": "none",
-                        "HostId": "",
-                        "HTTPHeaders": {},
-                        "RetryAttempts": 0,
-                    },
-                },
-                "AssumeRole",
-            ) from error
-        return self._clients.get(service, region, credentials)
+                    "Source": "aws.states",
+                    "DetailType": "Step Functions Execution Status Change",
+                    "Resources": [execution.arn],
+                    "Detail": json.dumps(_event_detail(execution)),
+                }
+            )
 
 
-def _assume_machine_role(role_arn: str, machine_arn: str) -> authorization.Credentials:
+def _event_detail(execution: Execution) -> dict[str, object]:
+    """Return the detail of the event about an execution. Times are milliseconds since 1970."""
+    stop_date = execution.stop_date
+    return {
+        "executionArn": execution.arn,
+        "stateMachineArn": execution.machine.arn,
+        "stateMachineVersionArn": None,
+        "stateMachineAliasArn": None,
+        "name": execution.name,
+        "status": execution.status,
+        "startDate": int(execution.start_date.timestamp() * 1000),
+        "stopDate": int(stop_date.timestamp() * 1000) if stop_date else None,
+        "input": execution.input,
+        "inputDetails": {"included": True},
+        "output": execution.output,
+        "outputDetails": None if execution.output is None else {"included": True},
+        "error": execution.error,
+        "cause": execution.cause,
+    }
+
+
+def _assume_role(role_arn: str, machine_arn: str) -> authorization.Credentials:
     """Return the credentials of a state machine's role.
 
     Raises:
@@ -150,33 +180,35 @@ def _assume_machine_role(role_arn: str, machine_arn: str) -> authorization.Crede
     )
 
 
-def _role_refusal(request: MachineRequest, account: str, region: str) -> http.Response | None:
-    """Return AWS's error if Step Functions cannot use the role of a request, else None.
+def _check_role(request: Request) -> None:
+    """Check the role of a new or changed state machine.
 
     Step Functions must be allowed to assume the role. If the state machine writes logs, the role
     must also allow all of LOGGING_ACTIONS.
+
+    Raises:
+        StatesError: AccessDeniedException.
     """
-    new_arn = f"arn:aws:states:{region}:{account}:stateMachine:{request.get('name')}"
-    machine_arn = request.get("stateMachineArn", new_arn)
-    role_arn = request.get("roleArn")
+    role_arn, region = request.fields.get("roleArn"), request.scope.partition(":")[0]
     if role_arn is None:
-        return None
+        return
+    new_arn = f"arn:aws:states:{request.scope}:stateMachine:{request.fields.get('name')}"
     try:
-        session = _assume_machine_role(role_arn, machine_arn)
+        session = _assume_role(role_arn, request.fields.get("stateMachineArn", new_arn))
     except authorization.AccessDeniedError:
-        return http.error(
-            "AccessDeniedException",
+        raise _access_denied(
             "Neither the global service principal states.amazonaws.com, nor the regional one is"
-            f" authorized to assume the provided role: {role_arn}",
-        )
-    if request.get("loggingConfiguration", {}).get("level", "OFF") == "OFF":
-        return None
+            f" authorized to assume the provided role: {role_arn}"
+        ) from None
+    if request.fields.get("loggingConfiguration", {}).get("level", "OFF") == "OFF":
+        return
     try:
         for action in LOGGING_ACTIONS:
             authorization.authorize(session["aws_access_key_id"], region, action, "*")
     except authorization.AccessDeniedError as error:
-        return http.error(
-            "AccessDeniedException",
-            f"The state machine IAM Role is not authorized to access the Log Destination. {error}",
-        )
-    return None
+        message = "The state machine IAM Role is not authorized to access the Log Destination."
+        raise _access_denied(f"{message} {error}") from error
+
+
+def _access_denied(message: str) -> StatesError:
+    return StatesError("AccessDeniedException", message)

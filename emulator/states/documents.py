@@ -46,11 +46,7 @@ class Place(NamedTuple):
 
 @functools.lru_cache(4096)
 def parse_path(text: str) -> tuple[str | int, ...]:
-    """Return the steps of a path.
-
-    Raises:
-        ValueError: The text is not a path, or it has a filter, a slice or another operator.
-    """
+    """Return the steps of a path. Raise ValueError for a filter, a slice or any other text."""
     steps: list[str | int] = []
     position = 2 if text.startswith("$$") else 1
     while step := STEP.match(text, position):
@@ -63,10 +59,9 @@ def parse_path(text: str) -> tuple[str | int, ...]:
 
 
 def read(text: str, place: Place) -> Json:
-    """Return the value at a path. A path with `[*]` returns a list, which may be empty.
+    """Return the value at a path, or for a path with `[*]` the list of the values.
 
-    Raises:
-        LookupError: There is no value at the path.
+    Raise LookupError if there is no value. A list may be empty.
     """
     steps = parse_path(text)
     values: list[Json] = [place.context if text.startswith("$$") else place.document]
@@ -83,11 +78,7 @@ def read(text: str, place: Place) -> Json:
 
 
 def read_field(text: str, place: Place, field: str) -> Json:
-    """Return the value at the path that is in a field of a state.
-
-    Raises:
-        RuntimeFailed: There is no value at the path.
-    """
+    """Return the value at the path in a field of a state. Raise RuntimeFailed if there is none."""
     try:
         return read(text, place)
     except LookupError:
@@ -101,8 +92,7 @@ def read_field(text: str, place: Place, field: str) -> Json:
 def write(document: Json, path: str | None, value: Json) -> Json:
     """Return the document with a value at a ResultPath. Without a path, return it as it is.
 
-    Raises:
-        StateFailed: The path leads through a value that is not an object.
+    Raise StateFailed if the path leads through a value that is not an object.
     """
     return document if path is None else _with_value(document, parse_path(path), value)
 
@@ -110,8 +100,7 @@ def write(document: Json, path: str | None, value: Json) -> Json:
 def fill(template: Json, place: Place) -> Json:
     """Return a template with its values. The value of a key that ends with `.$` is an expression.
 
-    Raises:
-        StateFailed: An expression has no value.
+    Raise StateFailed if an expression has no value.
     """
     if isinstance(template, dict):
         return {
@@ -133,12 +122,8 @@ def expressions(template: Json) -> Iterator[Json]:
             yield from expressions(item)
 
 
-def parse_expression(text: str) -> None:
-    """Check that a text is a path, or `States.ArrayContains(path, 'text')`.
-
-    Raises:
-        ValueError: It is neither.
-    """
+def check_expression(text: str) -> None:
+    """Raise ValueError if a text is neither a path nor `States.ArrayContains(path, 'text')`."""
     call = ARRAY_CONTAINS.fullmatch(text)
     parse_path(call[1] if call else text)
 

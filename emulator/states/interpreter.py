@@ -10,6 +10,7 @@ import functools
 import json
 import operator
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
@@ -67,6 +68,12 @@ class Host(Protocol):
 
     def status_changed(self, execution: "Execution") -> None:
         """Take note that an execution has started or ended."""
+
+
+def invoke_failure(code: str, message: str, status: int, request_id: str) -> StateFailed:
+    """Return the failure of a call of Lambda's Invoke that did not reach the function."""
+    response = f"Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
+    return StateFailed(f"Lambda.{code}", f"{message} (Service: AWSLambda; {response})")
 
 
 class BranchClosed(Exception):  # noqa: N818  # not an error
@@ -130,11 +137,7 @@ class Execution:
         return known[1]
 
     def check_size(self, document: Json, name: str) -> None:
-        """Check that a document of the state or function `name` has at most 256 KiB.
-
-        Raises:
-            StateFailed: It has more.
-        """
+        """Raise StateFailed if a document of the state or function `name` has more than 256 KiB."""
         if len(self.text(document).encode()) > MAX_DOCUMENT_BYTES:
             limit = "a size exceeding the maximum number of bytes service limit"
             message = f"The state/task '{name}' returned a result with {limit}."
@@ -143,11 +146,9 @@ class Execution:
     def add_event(self, kind: str, previous: int, **details: Json) -> int:
         """Add an event to the history, and return its id. Details that are None are left out.
 
-        The last event that a history can have is the end of the execution.
+        The last event that a history can have is the end of the execution. Instead of another event
+        the execution fails, and BranchClosed is raised.
         https://docs.aws.amazon.com/step-functions/latest/dg/bp-history-limit.html
-
-        Raises:
-            BranchClosed: The history is full. The execution has failed.
         """
         with self.lock:
             number = len(self.events) + 1
@@ -155,8 +156,12 @@ class Execution:
                 message = f"The execution reached the maximum number of history events ({number})."
                 self._end("FAILED", previous, error="States.Runtime", cause=message)
                 raise BranchClosed
-            event = {"timestamp": self.now(), "type": kind, "id": number}
-            event["previousEventId"] = previous
+            event = {
+                "timestamp": self.now(),
+                "type": kind,
+                "id": number,
+                "previousEventId": previous,
+            }
             shown = {key: value for key, value in details.items() if value is not None}
             for key in DATA_FIELDS:
                 if key in shown:
@@ -232,10 +237,9 @@ class Branch:
                     event.set()
 
     def add(self, kind: str, *, is_followed: bool = True, **details: Json) -> None:
-        """Add an event to the history. The next event of the branch follows it, or does not.
+        """Add an event, which the next event of the branch follows or not.
 
-        Raises:
-            BranchClosed: The branch is closed.
+        Raise BranchClosed if the branch is closed.
         """
         with self.execution.lock:
             self._raise_if_closed()
@@ -246,8 +250,7 @@ class Branch:
     def wait(self, event: Event, seconds: float | None = None) -> bool:
         """Wait for an event, at most some seconds. Return True if it was set.
 
-        Raises:
-            BranchClosed: The branch is closed, or was closed in the meantime.
+        Raise BranchClosed if the branch is closed, or was closed in the meantime.
         """
         execution = self.execution
         with execution.lock:
@@ -269,9 +272,7 @@ class Branch:
     ) -> list[Json]:
         """Run work in its branches at the same time, and return the results in order.
 
-        Raises:
-            StateFailed: The first failure. The branches are closed.
-            TimeoutError: The work has not ended after `seconds`. The branches are closed.
+        Raise the first StateFailed, or TimeoutError after `seconds`. Then the branches are closed.
         """
         is_over = self.execution.host.event()
         results: dict[Branch, Json] = {}
@@ -309,8 +310,7 @@ class Branch:
     def run(self, machine: Object, document: Json, context: Object) -> Json:
         """Run a machine from its first state to its end, and return its output.
 
-        Raises:
-            StateFailed: A state failed, and nothing caught the error.
+        Raise StateFailed if a state fails and nothing catches the error.
         """
         name = machine["StartAt"]
         while name is not None:
@@ -336,25 +336,24 @@ class Branch:
 
     def _follow_rules(self, state: Object, place: Place) -> Next:
         """Run a state, and follow its rules Retry and Catch after an error."""
-        retries = dict.fromkeys(range(len(state.get("Retry", ()))), 0)
+        retries: Counter[int] = Counter()  # by the identity of the rule
         while True:
             try:
                 return STATES[state["Type"]](self, state, place)
             except StateFailed as failure:
-                number = _first_match(state.get("Retry", ()), failure)
-                rule = {} if number is None else state["Retry"][number]
-                if number is not None and retries[number] < rule.get("MaxAttempts", 3):
-                    self.sleep(self._pause(rule, retries[number]))
-                    retries[number] += 1
+                retry = _first_match(state.get("Retry", ()), failure)
+                if retry is not None and retries[id(retry)] < retry.get("MaxAttempts", 3):
+                    self.sleep(self._pause(retry, retries[id(retry)]))
+                    retries[id(retry)] += 1
                     continue
                 if state["Type"] == "Map":
                     self.add("MapStateFailed")
-                number = _first_match(state.get("Catch", ()), failure)
-                if number is None:
+                catch = _first_match(state.get("Catch", ()), failure)
+                if catch is None:
                     raise
-                rule = state["Catch"][number]
                 error = {"Error": failure.error, "Cause": failure.cause or ""}
-                return Next(write(place.document, rule.get("ResultPath", "$"), error), rule["Next"])
+                output = write(place.document, catch.get("ResultPath", "$"), error)
+                return Next(output, catch["Next"])
 
     def _pause(self, rule: Object, retries: int) -> float:
         """Return the seconds before the next attempt."""
@@ -497,22 +496,20 @@ def _text_field(state: Object, place: Place, field: str) -> str | None:
 
 def _seconds_at_path(state: Object, place: Place) -> int:
     """Return the seconds at the SecondsPath of a Wait."""
-    path = state["SecondsPath"]
+    path, subject = state["SecondsPath"], "The SecondsPath parameter"
     try:
         seconds = read(path, place)
     except LookupError:
-        problem = "does not reference an input value:"
-        raise RuntimeFailed(f"The SecondsPath parameter {problem} {path}") from None
-    if type(seconds) is int and seconds >= 0:
-        return seconds
-    problem = "references a negative value"
+        raise RuntimeFailed(f"{subject} does not reference an input value: {path}") from None
     if type(seconds) is not int:
-        problem = "cannot be parsed as a long value"
-    raise RuntimeFailed(f"The SecondsPath parameter {problem}: {path} == {seconds}")
+        raise RuntimeFailed(f"{subject} cannot be parsed as a long value: {path} == {seconds}")
+    if seconds < 0:
+        raise RuntimeFailed(f"{subject} references a negative value: {path} == {seconds}")
+    return seconds
 
 
-def _first_match(rules: Sequence[Object], failure: StateFailed) -> int | None:
-    """Return the number of the first rule of Retry or Catch that names the error.
+def _first_match(rules: Sequence[Object], failure: StateFailed) -> Object | None:
+    """Return the first rule of Retry or Catch that names the error.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
@@ -521,8 +518,7 @@ def _first_match(rules: Sequence[Object], failure: StateFailed) -> int | None:
     names = {failure.error, "States.ALL"}
     if failure.error != "States.Timeout":
         names.add("States.TaskFailed")
-    matches = (number for number, rule in enumerate(rules) if names & set(rule["ErrorEquals"]))
-    return next(matches, None)
+    return next((rule for rule in rules if not names.isdisjoint(rule["ErrorEquals"])), None)
 
 
 COMPARISONS: Mapping[str, tuple[type, Callable[[Json, Json], bool]]] = {
@@ -551,10 +547,7 @@ def _holds(condition: Object, place: Place) -> bool:
 def _compare(condition: Object, place: Place) -> bool:
     """Return True if the value at the Variable of a condition meets the condition.
 
-    A comparison with a value of another type is false.
-
-    Raises:
-        RuntimeFailed: There is no value, and the condition is not IsPresent.
+    A comparison with a value of another type is false. Without a value, only IsPresent is no error.
     """
     variable = condition["Variable"]
     try:

@@ -11,8 +11,8 @@ from emulator.states.documents import (
     EVERY,
     Json,
     Object,
+    check_expression,
     expressions,
-    parse_expression,
     parse_path,
 )
 
@@ -179,7 +179,7 @@ def _is_result_path(value: Json) -> bool:
 
 def _is_template(value: Json) -> bool:
     for expression in expressions(value):
-        parse_expression(str(expression))
+        check_expression(str(expression))
     return True
 
 

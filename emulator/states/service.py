@@ -59,6 +59,13 @@ class Machine:
         return any(run.status == "RUNNING" for run in list(self.executions.values()))
 
 
+class Fields(dict[str, Any]):
+    """The fields of a request. To read a field that is missing is an error of the request."""
+
+    def __missing__(self, name: str) -> object:
+        raise _invalid("Value null", name, "not be null")
+
+
 class Request(NamedTuple):
     """A request for an operation.
 
@@ -82,8 +89,7 @@ class StepFunctions:
     def call(self, operation: str, request: Request) -> Row:
         """Return the response to a request for an operation, for example `StartExecution`.
 
-        Raises:
-            StatesError: The request is refused.
+        Raise StatesError if the request is refused.
         """
         if operation not in OPERATIONS:
             message = f"the emulator's Step Functions has no {operation}"
@@ -91,22 +97,14 @@ class StepFunctions:
         for machine in list(self._machines.values()):
             if machine.is_deleting and not machine.is_running():
                 self._machines.pop(machine.arn, None)
-        respond, *required_fields = OPERATIONS[operation]
-        for name in required_fields:
-            if request.fields.get(name) is None:
-                raise _invalid("Value null", name, "not be null")
-        return respond(self, request)
+        return OPERATIONS[operation](self, request._replace(fields=Fields(request.fields)))
 
     def executions(self) -> list[Execution]:
         """Return the executions of all state machines, those of the oldest machine first."""
         return [run for machine in self._machines.values() for run in machine.executions.values()]
 
     def execution(self, arn: str) -> Execution:
-        """Return an execution.
-
-        Raises:
-            StatesError: ExecutionDoesNotExist.
-        """
+        """Return an execution. Raise StatesError if it does not exist."""
         machine_arn, _, name = arn.replace(":execution:", ":stateMachine:").rpartition(":")
         machine = self._machines.get(machine_arn)
         if machine is None or name not in machine.executions:
@@ -285,27 +283,22 @@ class StepFunctions:
         return self._machines[arn]
 
 
-MACHINE, EXECUTION, RESOURCE = "stateMachineArn", "executionArn", "resourceArn"
-OPERATIONS: Mapping[str, tuple[Callable[[StepFunctions, Request], Row], *tuple[str, ...]]] = {
-    "CreateStateMachine": (StepFunctions.create_state_machine, "name", "definition", "roleArn"),
-    "DescribeStateMachine": (StepFunctions.describe_state_machine, MACHINE),
-    "UpdateStateMachine": (StepFunctions.update_state_machine, MACHINE),
-    "DeleteStateMachine": (StepFunctions.delete_state_machine, MACHINE),
-    "ListStateMachines": (StepFunctions.list_state_machines,),
-    "TagResource": (StepFunctions.tag_resource, RESOURCE, "tags"),
-    "UntagResource": (StepFunctions.untag_resource, RESOURCE, "tagKeys"),
-    "ListTagsForResource": (StepFunctions.list_tags_for_resource, RESOURCE),
-    "StartExecution": (StepFunctions.start_execution, MACHINE),
-    "StopExecution": (StepFunctions.stop_execution, EXECUTION),
-    "DescribeExecution": (StepFunctions.describe_execution, EXECUTION),
-    "DescribeStateMachineForExecution": (
-        StepFunctions.describe_state_machine_for_execution,
-        EXECUTION,
-    ),
-    "ListExecutions": (StepFunctions.list_executions,),
-    "GetExecutionHistory": (StepFunctions.get_execution_history, EXECUTION),
+OPERATIONS: Mapping[str, Callable[[StepFunctions, Request], Row]] = {
+    "CreateStateMachine": StepFunctions.create_state_machine,
+    "DescribeStateMachine": StepFunctions.describe_state_machine,
+    "UpdateStateMachine": StepFunctions.update_state_machine,
+    "DeleteStateMachine": StepFunctions.delete_state_machine,
+    "ListStateMachines": StepFunctions.list_state_machines,
+    "TagResource": StepFunctions.tag_resource,
+    "UntagResource": StepFunctions.untag_resource,
+    "ListTagsForResource": StepFunctions.list_tags_for_resource,
+    "StartExecution": StepFunctions.start_execution,
+    "StopExecution": StepFunctions.stop_execution,
+    "DescribeExecution": StepFunctions.describe_execution,
+    "DescribeStateMachineForExecution": StepFunctions.describe_state_machine_for_execution,
+    "ListExecutions": StepFunctions.list_executions,
+    "GetExecutionHistory": StepFunctions.get_execution_history,
 }
-"""The method of each operation, and the fields that a request must have."""
 
 
 def _invalid(value: str, name: str, constraint: str) -> StatesError:

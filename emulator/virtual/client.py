@@ -28,7 +28,6 @@ def attach(client: BaseClient, respond: Respond) -> None:
     def send(*, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         target = request.headers["X-Amz-Target"]
         operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
-        request.url = IN_PROCESS
         try:
             body = respond(operation, json.loads(cast("bytes", request.body)))
         except NoResponse:

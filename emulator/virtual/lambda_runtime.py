@@ -10,6 +10,7 @@ from awslambdaric.lambda_runtime_exception import FaultException
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from emulator.states.documents import StateFailed
+from emulator.states.interpreter import invoke_failure
 from emulator.virtual.virtual_time import LimitReached, VirtualClock
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -93,7 +94,8 @@ def invoke(
     request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
     timeout = timeouts.get(name, MAX_TIMEOUT_SECONDS)
     if name not in functions:
-        raise _service_error("Lambda.ResourceNotFoundException", f"Function not found: {arn}", "-")
+        message = f"Function not found: {arn}"
+        raise invoke_failure("ResourceNotFoundException", message, 404, "-")
     try:
         with clock.limit(timeout) as seconds_left:
             version = arn.rpartition(f":{name}:")[2] or "$LATEST"
@@ -107,7 +109,9 @@ def invoke(
         raise _function_error(fault.exception_type, fault.msg, request_id) from None
     except Fails as failure:
         if failure.error.startswith("Lambda."):
-            raise _service_error(failure.error, failure.message, request_id) from None
+            code = failure.error.removeprefix("Lambda.")
+            status = 429 if code == "TooManyRequestsException" else 500
+            raise invoke_failure(code, failure.message, status, request_id) from None
         raise _function_error(failure.error, failure.message) from None
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)[1:]
@@ -128,11 +132,3 @@ def _function_error(
     if request_id is not None:
         cause |= {"requestId": request_id, "stackTrace": stack_trace or []}
     return StateFailed(error, json.dumps(cause, separators=(",", ":")))
-
-
-def _service_error(error: str, message: str, request_id: str) -> StateFailed:
-    """Return the error of an Invoke call that did not reach the function."""
-    code = error.removeprefix("Lambda.")
-    status = {"TooManyRequestsException": 429, "ResourceNotFoundException": 404}.get(code, 500)
-    response = f"Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
-    return StateFailed(error, f"{message} (Service: AWSLambda; {response})")

@@ -130,42 +130,12 @@ def run(
         return step_functions.machine(definition, functions).start(input, name=name).wait()
 
 
-class VirtualHost:
-    """The world of the executions: a virtual clock, and the handlers of each state machine."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self.now, self.uniform = clock.now, clock.random.uniform
-        self.event = functools.partial(Event, clock)
-        self.start = clock.start
-        self.machines: dict[str, Machine] = {}
-        self.calls: dict[str, list[Call]] = {}
-        """The calls of each execution, by its ARN."""
-        self._clock = clock
-
-    def call(self, execution: interpreter.Execution, resource: str, payload: str) -> object:
-        """Call the handler of a function, and record the call."""
-        machine, calls = self.machines[execution.machine.arn], self.calls[execution.arn]
-        position = len(calls)  # other tasks may append calls before this one has ended
-        calls.append(Call(function_name(resource), json.loads(payload), None))
-        try:
-            outcome = invoke(machine.functions, machine.timeouts, self._clock, resource, payload)
-        except StateFailed as failure:
-            calls[position] = calls[position]._replace(outcome=failure.error)
-            raise
-        calls[position] = calls[position]._replace(outcome=outcome)
-        return outcome
-
-    def status_changed(self, execution: interpreter.Execution) -> None:
-        """Prepare the list of the calls of a new execution."""
-        self.calls.setdefault(execution.arn, [])
-
-
 class StepFunctions:
     """The Step Functions service of an account, for the duration of a `with` block.
 
     Time passes on `clock`, and only while the greenlet that created the clock sleeps on it or waits
     for an execution. The owner gets a `StuckError` if nothing can continue. The executions that are
-    running at the end of the block end there.
+    running at the end of the block end there. The object is the host of the interpreter.
 
     Args:
         clock: the virtual time, by default a new clock.
@@ -182,10 +152,13 @@ class StepFunctions:
         self, clock: VirtualClock | None = None, *, handler_clock: Clock | None = None
     ) -> None:
         self.clock = clock or VirtualClock()
+        self.now, self.uniform = self.clock.now, self.clock.random.uniform
+        self.event, self.start = functools.partial(Event, self.clock), self.clock.start
+        self.service = service.StepFunctions(self)
         self.faults = Faults(OPERATIONS)
-        self._host = VirtualHost(self.clock)
-        self.service = service.StepFunctions(self._host)
         self._handler_clock = handler_clock
+        self._machines: dict[str, Machine] = {}
+        self._calls: dict[str, list[Call]] = {}  # by the ARN of the execution
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -205,39 +178,6 @@ class StepFunctions:
             self.clock.end(execution.arn)
         self._exit.__exit__(kind, error, trace)
 
-    @functools.cached_property
-    def client(self) -> "SFNClient":
-        """Return the boto3 client of this service."""
-        client = boto3.client(
-            "stepfunctions",
-            region_name=REGION,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",  # noqa: S106  # nothing checks it
-        )
-        attach(client, self.call)
-        return client
-
-    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the response to a request, after the faults of its operation.
-
-        Raises:
-            ApiError: The request is refused.
-            NoResponse: The response is lost.
-        """
-        fault = self.faults.take_for_call(operation, request) if operation in OPERATIONS else None
-        as_of = None
-        if fault is not None:
-            fault.raise_before_operation(f"states:{operation}", "the caller")
-            if fault.stale_seconds:
-                as_of = self.clock.now() - timedelta(seconds=fault.stale_seconds)
-        try:
-            response = self.service.call(operation, service.Request(request, SCOPE, as_of))
-        except service.StatesError as error:
-            raise ApiError(error.code, error.message) from None
-        if fault is not None:
-            fault.raise_after_operation()
-        return response
-
     def machine(
         self,
         definition: Mapping[str, object],
@@ -255,35 +195,80 @@ class StepFunctions:
             ValueError: There is a state machine with this name.
             ApiError: The definition cannot be interpreted.
         """
-        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"
-        if arn in self._host.machines:
+        arn = f"arn:aws:states:{SCOPE}:stateMachine:{name}"
+        if arn in self._machines:
             raise ValueError(f"a state machine {name!r} exists already")
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         request = {"name": name, "definition": json.dumps(definition), "roleArn": role}
-        self.call("CreateStateMachine", request)
-        self._host.machines[arn] = Machine(self, arn, functions, timeouts or {})
-        return self._host.machines[arn]
-
-    def execution(self, arn: str) -> Execution:
-        """Return the present state of an execution."""
-        execution = self.running_execution(arn)
-        return Execution(
-            arn=arn,
-            status=execution.status,
-            output=None if execution.output is None else json.loads(execution.output),
-            error=execution.error,
-            cause=execution.cause,
-            events=list(execution.events),  # type: ignore[arg-type]  # in boto3's format
-            calls=list(self._host.calls[arn]),
-        )
-
-    def running_execution(self, arn: str) -> interpreter.Execution:
-        """Return the interpreter's object of an execution. It changes while time passes."""
-        return self.service.execution(arn)
+        self.respond("CreateStateMachine", request)
+        self._machines[arn] = Machine(self, arn, functions, timeouts or {})
+        return self._machines[arn]
 
     def executions(self) -> "list[StartedExecution]":
         """Return the executions of all state machines, those of the oldest machine first."""
-        return [StartedExecution(self, execution.arn) for execution in self.service.executions()]
+        return [StartedExecution(self, execution) for execution in self.service.executions()]
+
+    def execution(self, arn: str) -> "StartedExecution":
+        """Return an execution."""
+        return StartedExecution(self, self.service.execution(arn))
+
+    def calls(self, execution_arn: str) -> list[Call]:
+        """Return the invocations of an execution, sorted by their start."""
+        return list(self._calls.get(execution_arn, ()))
+
+    # The API for boto3 clients
+
+    @functools.cached_property
+    def client(self) -> "SFNClient":
+        """Return the boto3 client of this service."""
+        client = boto3.client(
+            "stepfunctions",
+            region_name=REGION,
+            aws_access_key_id="any",
+            aws_secret_access_key="any",  # noqa: S106  # nothing checks it
+        )
+        attach(client, self.respond)
+        return client
+
+    def respond(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the response to a request, after the faults of its operation.
+
+        Raises:
+            ApiError: The request is refused.
+            NoResponse: The response is lost.
+        """
+        fault = self.faults.take_for_call(operation, request) if operation in OPERATIONS else None
+        as_of = None
+        if fault is not None:
+            fault.raise_before_operation(f"states:{operation}", "the caller")
+            if fault.stale_seconds:
+                as_of = self.now() - timedelta(seconds=fault.stale_seconds)
+        try:
+            response = self.service.call(operation, service.Request(request, SCOPE, as_of))
+        except service.StatesError as error:
+            raise ApiError(error.code, error.message) from None
+        if fault is not None:
+            fault.raise_after_operation()
+        return response
+
+    # The host of the interpreter, with `now`, `uniform`, `event` and `start`
+
+    def call(self, execution: interpreter.Execution, resource: str, payload: str) -> object:
+        """Call the handler of a function, and record the call."""
+        machine = self._machines[execution.machine.arn]
+        calls = self._calls.setdefault(execution.arn, [])
+        position = len(calls)  # other tasks may append calls before this one has ended
+        calls.append(Call(function_name(resource), json.loads(payload), None))
+        try:
+            outcome = invoke(machine.functions, machine.timeouts, self.clock, resource, payload)
+        except StateFailed as failure:
+            calls[position] = calls[position]._replace(outcome=failure.error)
+            raise
+        calls[position] = calls[position]._replace(outcome=outcome)
+        return outcome
+
+    def status_changed(self, execution: interpreter.Execution) -> None:
+        """Do nothing. Virtual time has no EventBridge."""
 
 
 @dataclass(frozen=True)
@@ -303,14 +288,12 @@ class Machine:
         name: str | None = None,
     ) -> "StartedExecution":
         """Start an execution. It continues whenever the owner of the clock waits."""
-        fields = {
-            "stateMachineArn": self.arn,
-            "name": name or f"run-{next(self._numbers)}",
-            "input": json.dumps(input),
-        }
-        request = service.Request(fields, SCOPE)
-        response = self.step_functions.service.call("StartExecution", request)
-        return StartedExecution(self.step_functions, response["executionArn"])
+        name = name or f"run-{next(self._numbers)}"
+        fields = {"stateMachineArn": self.arn, "name": name, "input": json.dumps(input)}
+        response = self.step_functions.service.call(
+            "StartExecution", service.Request(fields, SCOPE)
+        )
+        return self.step_functions.execution(response["executionArn"])
 
 
 @dataclass(frozen=True)
@@ -318,15 +301,30 @@ class StartedExecution:
     """An execution that may still be running."""
 
     step_functions: StepFunctions = field(repr=False)
-    arn: str
+    running: interpreter.Execution
+    """The interpreter's object. It changes while time passes."""
+
+    @property
+    def arn(self) -> str:
+        """Return the ARN of the execution."""
+        return self.running.arn
 
     def now(self) -> Execution:
         """Return the present state of the execution."""
-        return self.step_functions.execution(self.arn)
+        output = self.running.output
+        return Execution(
+            arn=self.arn,
+            status=self.running.status,
+            output=None if output is None else json.loads(output),
+            error=self.running.error,
+            cause=self.running.cause,
+            events=list(self.running.events),  # type: ignore[arg-type]  # in boto3's format
+            calls=self.step_functions.calls(self.arn),
+        )
 
     def wait(self) -> Execution:
         """Let virtual time pass until the execution ends, and return the ended execution."""
-        self.step_functions.running_execution(self.arn).ended.wait()
+        self.running.ended.wait()
         return self.now()
 
     def abort(self, error: str | None = None, cause: str | None = None) -> None:
@@ -334,10 +332,8 @@ class StartedExecution:
 
         A function that is running continues to its end, as in Lambda.
         """
-        self.step_functions.running_execution(self.arn).stop(error, cause)
-        self.step_functions.clock.let_others_run()  # so that the tasks of the execution end
+        self.running.stop(error, cause)
 
     def time_out(self) -> None:
         """End the execution immediately, as the TimeoutSeconds of the state machine does."""
-        self.step_functions.running_execution(self.arn).time_out()
-        self.step_functions.clock.let_others_run()  # so that the tasks of the execution end
+        self.running.time_out()

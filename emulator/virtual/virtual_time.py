@@ -13,7 +13,6 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from typing import NamedTuple
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -44,15 +43,6 @@ class Task:
         self.greenlet = getcurrent()
 
 
-class Timer(NamedTuple):
-    """The planned end of a wait. It counts only while `ticket` is the ticket of the task."""
-
-    until: int
-    number: int
-    task: Task
-    ticket: object
-
-
 class VirtualClock:
     """Virtual time, shared by all tasks. `elapsed` counts whole microseconds.
 
@@ -72,7 +62,8 @@ class VirtualClock:
         self._patience, self._deadline = patience, 0.0
         self._tasks: dict[Task, None] = {}  # the tasks that have not ended, oldest first
         self._ready: deque[Task] = deque()
-        self._timers: list[Timer] = []  # a heap with the earliest timer first
+        # A heap of the planned ends of waits: time, number, task and ticket, the earliest first.
+        self._timers: list[tuple[int, int, Task, object]] = []
         self._numbers = itertools.count()
         self._error: BaseException | None = None  # the owner raises it
         self._switcher = greenlet(self._switch)
@@ -152,7 +143,7 @@ class VirtualClock:
         if waiters is not None:
             waiters.append(task)
         if until is not None:
-            heappush(self._timers, Timer(until, next(self._numbers), task, ticket))
+            heappush(self._timers, (until, next(self._numbers), task, ticket))
         if task is self._owner:
             self._deadline = time.monotonic() + self._patience
         self._switcher.switch()
@@ -208,11 +199,10 @@ class VirtualClock:
         if self._ready:
             return self._ready.popleft()
         while self._timers:
-            timer = heappop(self._timers)
-            task = timer.task
-            if task.ticket is timer.ticket:  # else the task was woken before this time
+            until, _, task, ticket = heappop(self._timers)
+            if task.ticket is ticket:  # else the task was woken before this time
                 task.ticket, task.was_woken = None, False
-                self.elapsed = max(self.elapsed, timer.until)
+                self.elapsed = max(self.elapsed, until)
                 return task
         self._error = StuckError(
             f"every task waits for ever: the owner and {len(self._tasks)} more"

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import typer
 
 EXIT_UNUSABLE = 2
-EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack", "moto")
+EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack")
 """Only the development requirements contain these."""
 
 

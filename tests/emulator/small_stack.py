@@ -132,15 +132,7 @@ def calling(function_arn):
     """Return a definition that calls one function with the input."""
     return {
         "StartAt": "Call",
-        "States": {
-            "Call": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::lambda:invoke",
-                "Parameters": {"FunctionName": function_arn, "Payload.$": "$"},
-                "OutputPath": "$.Payload",
-                "End": True,
-            }
-        },
+        "States": {"Call": {"Type": "Task", "Resource": function_arn, "End": True}},
     }
 
 

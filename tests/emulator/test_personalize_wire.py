@@ -5,12 +5,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-import boto3
 import pytest
-from moto import mock_aws
 from personalize_world import ARN, CALLER, GROUP, IMPORT_ROLE, Files, World, error_of, interactions
 
-from emulator.personalize import NoResponse, Personalize, attach, respond
+from emulator.personalize import NoResponse, Personalize, respond
 
 
 @pytest.fixture
@@ -164,14 +162,6 @@ def test_an_error_of_the_model_has_its_class_at_the_client(world):
     with pytest.raises(world.client.exceptions.ResourceNotFoundException) as error:
         world.client.describe_campaign(campaignArn=f"{ARN}campaign/none")
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-
-
-def test_a_client_created_under_moto_is_served_by_the_emulator(world):
-    with mock_aws():
-        client = boto3.client("personalize", region_name="eu-west-1")
-        attach(client, world.personalize, CALLER)
-        arn = client.create_dataset_group(name="movies")["datasetGroupArn"]
-    assert world.client.list_dataset_groups()["datasetGroups"][0]["datasetGroupArn"] == arn
 
 
 def test_successful_and_refused_calls_are_recorded_in_order(world):

@@ -137,9 +137,8 @@ def wait_then_call(seconds, function_arn):
         seconds,
         {
             "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Parameters": {"FunctionName": function_arn},
-            "ResultSelector": {"said.$": "$.Payload"},
+            "Resource": function_arn,
+            "ResultSelector": {"said.$": "$"},
             "End": True,
         },
     )
@@ -176,8 +175,8 @@ def test_a_running_execution_keeps_the_version_of_its_functions(
     definition = wait_then_call(0, updated.outputs["qualifiedArn"])
     machine = engine.update(machine, machine_inputs(definition))
     next_one = start_and_wait(aws, machine)
-    assert finished(aws, next_one)["output"] == '{"said": "new"}'
-    assert finished(aws, running)["output"] == '{"said": "old"}'
+    assert finished(aws, next_one)["output"] == '{"said":"new"}'
+    assert finished(aws, running)["output"] == '{"said":"old"}'
 
 
 def test_the_definition_of_a_running_execution_can_be_read_after_an_update(

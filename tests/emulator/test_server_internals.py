@@ -5,8 +5,6 @@ place has moved, these tests name it.
 """
 
 import inspect
-import subprocess
-import sys
 
 import pytest
 from hypercorn.protocol.http_stream import HTTPStream
@@ -23,25 +21,7 @@ from ministack.services import (
     sns,
     sts,
 )
-from moto.stepfunctions.parser.asl.component.common.path import result_path
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501
-    StateTaskServiceLambda,
-)
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
-    StateTaskLambda,
-)
-from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
-from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.utils import json_path
-from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
-from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
-from moto.stepfunctions.parser.models import StepFunctionsParserBackend
-from moto.stepfunctions.responses import StepFunctionResponse
 
-from emulator import moto_patches
-from emulator.process import ROOT
 from emulator.server import ministack_internals
 
 
@@ -103,43 +83,6 @@ from emulator.server import ministack_internals
             "extract_resource_arn",
             "service method path headers body query_params region account_id",
         ),
-        (Execution, "start", "self"),
-        (Execution, "stop", "self stop_date error cause"),
-        (Execution, "get_start_execution_details", "self"),
-        (StateTaskLambda, "_from_error", "self env ex"),
-        (StateTaskServiceLambda, "_error_cause_from_client_error", "client_error"),
-        (ExecutionWorker, "stop", "self stop_date error cause"),
-        (BaseExecutionWorkerCommunication, "terminated", "self"),
-        (Environment, "set_stop", "self stop_date cause error"),
-        (Environment, "set_timed_out", "self"),
-        (Environment, "set_error", "self error"),
-        (
-            EventManager,
-            "_publish_history_event",
-            "self event_id source_event_id event_type timestamp event_details",
-        ),
-        (
-            EventManager,
-            "add_event",
-            "self context event_type event_details timestamp update_source_event_id",
-        ),
-        (Execution, "to_history_output", "self"),
-        (CommonStateField, "eval", "self env"),
-        (StepFunctionResponse, "dispatch", "args kwargs"),
-        (StepFunctionResponse, "create_state_machine", "self"),
-        (StepFunctionResponse, "update_state_machine", "self"),
-        (StepFunctionResponse, "delete_state_machine", "self"),
-        (StepFunctionResponse, "describe_state_machine", "self"),
-        (StepFunctionResponse, "describe_state_machine_for_execution", "self"),
-        (StepFunctionResponse, "start_execution", "self"),
-        (StepFunctionResponse, "stop_execution", "self"),
-        (StepFunctionResponse, "describe_execution", "self"),
-        (StepFunctionResponse, "list_executions", "self"),
-        (StepFunctionResponse, "get_execution_history", "self"),
-        (StepFunctionsParserBackend, "_validate_name", "self name"),
-        (AmazonStateLanguageParser, "parse", "definition"),
-        (json_path, "parse", "path debug"),
-        (result_path, "parse", "string"),
         (HTTPStream, "app_send", "self message"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
@@ -170,23 +113,6 @@ def test_a_store_that_is_read_has_its_method(store, method):
 
 def test_ministack_has_its_handlers_by_service():
     assert {"states", "scheduler", "logs"} <= set(app.SERVICE_HANDLERS)
-
-
-def test_the_modules_of_moto_that_call_aws_are_found():
-    modules = moto_patches.modules_with_boto_clients()
-    names = {module.__name__.rpartition(".")[2] for module in modules}
-    assert {"lambda_eval_utils", "state_task_service_aws_sdk", "state_task_service_sns"} <= names
-    assert all(
-        list(inspect.signature(vars(module)["boto_client_for"]).parameters)
-        == ["region", "service", "state_credentials"]
-        for module in modules
-    ), "boto_client_for has other parameters now"
-
-
-def test_the_interpreter_is_imported_without_ec2():
-    code = "import emulator.moto_patches, sys; print('moto.ec2' in sys.modules)"
-    printed = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)  # noqa: S603  # the code above
-    assert printed == "False\n", "every emulator would start a second later"
 
 
 def test_nagles_algorithm_can_be_turned_off_for_the_server_of_functions():

@@ -42,7 +42,7 @@ def any_client():
     services = []
 
     def respond(operation, request):
-        return services[-1].call(operation, request)
+        return services[-1].respond(operation, request)
 
     attach(client, respond)
     return client, services
@@ -302,105 +302,67 @@ def test_an_input_of_255_kilobytes_fails_the_first_state_that_adds_to_it(client,
 
 # Refused requests
 
-CONSTRAINT = "1 validation error detected: {} failed to satisfy constraint: Member must {}"
-INVALID = "Invalid State Machine Definition: '{}'"
+INVALID = "InvalidDefinition: Invalid State Machine Definition: '"
+TOO_LARGE = (
+    "ValidationException: 1 validation error detected: {} failed to satisfy constraint: Member must"
+    " have {} less than or equal to {}"
+)
 NEW = {"name": "new", "definition": json.dumps(REST), "roleArn": ROLE}
+ONLY_STANDARD = "StateMachineTypeNotSupported: the emulator has only STANDARD state machines withou"
 REFUSED = [
-    (
-        "start_execution",
-        {"input": '{"a": }'},
-        "InvalidExecutionInput",
-        "Invalid State Machine Execution Input: 'Expecting value: line 1 column 7 (char 6)'",
-    ),
-    ("start_execution", {"name": "a<b"}, "InvalidName", "Invalid Name: 'a<b'"),
-    ("start_execution", {"name": "x" * 81}, "InvalidName", f"Invalid Name: '{'x' * 81}'"),
+    ("start_execution", {"input": '{"a": }'}, "InvalidExecutionInput: Invalid State Machine Exec"),
+    ("start_execution", {"name": "a<b"}, "InvalidName: Invalid Name: 'a<b'"),
+    ("start_execution", {"name": "x" * 81}, f"InvalidName: Invalid Name: '{'x' * 81}'"),
     (
         "start_execution",
         {"input": json.dumps("y" * 262_143)},
-        "ValidationException",
-        CONSTRAINT.format("Value at 'input'", "have length less than or equal to 262144"),
-    ),
-    (
-        "start_execution",
-        {"stateMachineArn": OTHER},
-        "StateMachineDoesNotExist",
-        f"State Machine Does Not Exist: '{OTHER}'",
-    ),
-    (
-        "update_state_machine",
-        {},
-        "MissingRequiredParameter",
-        "Either the definition, the role ARN, or a configuration must be specified",
-    ),
-    (
-        "update_state_machine",
-        {"definition": "{"},
-        "InvalidDefinition",
-        INVALID.format(
-            "the definition is not JSON: Expecting property name enclosed in double quotes: "
-            "line 1 column 2 (char 1)"
-        ),
-    ),
-    (
-        "create_state_machine",
-        {**NEW, "definition": "{}"},
-        "InvalidDefinition",
-        INVALID.format(
-            "the definition: a state machine has one StartAt, but this has 0; "
-            "the definition: a state machine has one States, but this has 0"
-        ),
-    ),
-    (
-        "create_state_machine",
-        {**NEW, "type": "EXPRESS"},
-        "StateMachineTypeNotSupported",
-        "the emulator has only STANDARD state machines without versions",
-    ),
-    (
-        "create_state_machine",
-        {**NEW, "publish": True},
-        "StateMachineTypeNotSupported",
-        "the emulator has only STANDARD state machines without versions",
-    ),
-    (
-        "list_executions",
-        {"stateMachineArn": None, "mapRunArn": "arn:aws:states:any"},
-        "ValidationException",
-        "the emulator's Step Functions lists executions by their stateMachineArn only",
+        TOO_LARGE.format("Value at 'input'", "length", 262_144),
     ),
     (
         "list_executions",
         {"maxResults": 1001},
-        "ValidationException",
-        CONSTRAINT.format("Value '1001' at 'maxResults'", "have value less than or equal to 1000"),
+        TOO_LARGE.format("Value '1001' at 'maxResults'", "value", 1000),
     ),
-    ("list_executions", {"nextToken": "rubbish"}, "InvalidToken", "Invalid Token: 'Invalid token'"),
+    ("list_executions", {"nextToken": "rubbish"}, "InvalidToken: Invalid Token: 'Invalid token'"),
+    ("start_execution", {"stateMachineArn": OTHER}, "StateMachineDoesNotExist: State Machine Does"),
+    ("update_state_machine", {}, "MissingRequiredParameter: Either the definition, the role ARN, "),
     (
-        "tag_resource",
-        {"resourceArn": OTHER, "tags": []},
-        "ResourceNotFound",
-        f"Resource not found: '{OTHER}'",
+        "update_state_machine",
+        {"definition": "{"},
+        f"{INVALID}the definition is not JSON: Expecting",
     ),
+    (
+        "create_state_machine",
+        {**NEW, "definition": "{}"},
+        f"{INVALID}the definition: a state machine has one StartAt, but this has 0; the defin",
+    ),
+    ("create_state_machine", {**NEW, "type": "EXPRESS"}, ONLY_STANDARD),
+    ("create_state_machine", {**NEW, "publish": True}, ONLY_STANDARD),
+    (
+        "list_executions",
+        {"stateMachineArn": None},
+        "ValidationException: the emulator's Step Funct",
+    ),
+    ("tag_resource", {"resourceArn": OTHER, "tags": []}, "ResourceNotFound: Resource not found: '"),
     (
         "redrive_execution",
         {"executionArn": "arn:none"},
-        "UnknownOperationException",
-        "the emulator's Step Functions has no RedriveExecution",
+        "UnknownOperationException: the emulator's Step Functions has no RedriveExecution",
     ),
 ]
 
 
-@pytest.mark.parametrize(("method", "fields", "error"), [(*row[:2], row[2:]) for row in REFUSED])
+@pytest.mark.parametrize(("method", "fields", "error"), REFUSED)
 def test_a_request_is_refused(client, resting, method, fields, error):
     about_machine = method in ("start_execution", "update_state_machine", "list_executions")
     request = {"stateMachineArn": resting.arn, **fields} if about_machine else fields
     request = {key: value for key, value in request.items() if value is not None}
-    assert refusal(getattr(client, method), **request) == error
+    assert ": ".join(refusal(getattr(client, method), **request)).startswith(error)
 
 
 def test_a_missing_field_is_named(step_functions):
     with pytest.raises(Exception, match="Value null at 'executionArn' failed to satisfy"):
-        step_functions.call("StopExecution", {})
+        step_functions.respond("StopExecution", {})
 
 
 # Faults

@@ -1,13 +1,14 @@
 """Proves that everything outside the emulator's part of the States Language is refused by name."""
 
 import json
+from pathlib import Path
 
 import pytest
 from small_machines import machine, map_over, task, wait
 
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
-from emulator.states.language import problems
+from emulator.states.language import STATES, problems
 from tests.world import MOVIES, PREFIX
 
 DONE = {"Type": "Succeed"}
@@ -145,3 +146,11 @@ def test_the_definition_of_the_program_is_accepted():
     arns = {step: f"arn:aws:lambda:eu-west-1:123456789012:function:{step}:1" for step in STEPS}
     document = definition(arns, MOVIES.settings(PREFIX), MOVIES.args)
     assert problems(json.loads(json.dumps(document))) == []
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_the_readme_has_the_fields_of_a_state(kind):
+    lines = Path("emulator/README.md").read_text().splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| {kind} |")]
+    fields = set(STATES[kind].replace("|", " ").replace("?", "").split()) - {"Next", "End"}
+    assert {field for field in fields if f"`{field}`" not in row} == set()

@@ -1,6 +1,10 @@
-"""Proves that state machines run with their roles, and that EventBridge receives their events."""
+"""Proves that state machines run in real time with their roles, and that EventBridge is told.
+
+`test_states_api.py` proves what the API returns, and `test_histories.py` what the states do.
+"""
 
 import json
+import time
 
 import pytest
 from small_stack import (
@@ -122,15 +126,36 @@ def test_a_role_that_no_longer_trusts_step_functions_fails_the_task(aws, echo):
     assert "states.amazonaws.com is not authorized to perform: sts:AssumeRole" in execution["cause"]
 
 
-def test_a_stopped_execution_is_aborted_immediately_while_a_function_runs(aws):
-    sleeper = create_function(
-        aws, "sf-sleeper", code="import time\ndef handler(event, context):\n    time.sleep(5)\n"
-    )
-    arn = create_machine(
-        aws, "sf-stopped", calling(sleeper), allow("lambda:InvokeFunction", sleeper)
-    )
+@pytest.fixture(scope="module")
+def sleeper(aws):
+    """A function that fails after two seconds."""
+    code = "import time\ndef handler(event, context):\n    time.sleep(2)\n    raise ValueError\n"
+    return create_function(aws, "sf-sleeper", code=code)
+
+
+def map_over_items(definition):
+    """Return a definition that runs another one for each of `$.items`."""
+    state = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": definition, "End": True}
+    return {"StartAt": "Each", "States": {"Each": state}}
+
+
+def event_types(client, execution):
+    events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+    return [event["type"] for event in events]
+
+
+@pytest.mark.parametrize("is_map", [False, True], ids=["task", "map"])
+def test_an_execution_is_stopped_immediately_and_has_no_later_events(aws, sleeper, is_map):
+    definition = map_over_items(calling(sleeper)) if is_map else calling(sleeper)
+    tasks, name = (2, "sf-stopped-map") if is_map else (1, "sf-stopped")
+    arn = create_machine(aws, name, definition, allow("lambda:InvokeFunction", sleeper))
     client = aws.client("stepfunctions")
-    execution = client.start_execution(stateMachineArn=arn)["executionArn"]
+    started = client.start_execution(stateMachineArn=arn, input='{"items": [1, 2]}')
+    execution = started["executionArn"]
+    eventually(
+        lambda: event_types(client, execution),
+        lambda types: types.count("LambdaFunctionStarted") == tasks,
+    )
     stopped = client.stop_execution(executionArn=execution, error="Enough", cause="by a test")
     description = client.describe_execution(executionArn=execution)
     assert {key: description[key] for key in ("status", "error", "cause", "stopDate")} == {
@@ -139,15 +164,50 @@ def test_a_stopped_execution_is_aborted_immediately_while_a_function_runs(aws):
         "cause": "by a test",
         "stopDate": stopped["stopDate"],
     }
-
-
-def test_an_operation_that_is_not_emulated_is_named(aws):
-    redrive = aws.client("stepfunctions").redrive_execution
-    code, message = refusal(
-        redrive, executionArn=f"arn:aws:states:{REGION}:{ACCOUNT}:execution:none:none"
+    types = event_types(client, execution)
+    assert types[-1] == "ExecutionAborted"
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{name}"
+    eventually(
+        lambda: [call for call in aws.calls("lambda:InvokeFunction") if call["caller"] == session],
+        lambda calls: len(calls) == tasks,
     )
-    assert code == "UnknownOperationException"
-    assert message == "the emulator's Step Functions has no RedriveExecution"
+    time.sleep(0.2)
+    assert event_types(client, execution) == types, "the functions failed later"
+
+
+def test_the_timeouts_of_a_task_and_of_a_machine_are_real_time(aws, sleeper):
+    task = {**calling(sleeper)["States"]["Call"], "TimeoutSeconds": 1}
+    invokes = allow("lambda:InvokeFunction", sleeper)
+    late_task = {"StartAt": "Call", "States": {"Call": task}}
+    execution = execute(aws, create_machine(aws, "sf-late-task", late_task, invokes), {})
+    assert (execution["status"], execution["error"]) == ("FAILED", "States.Timeout")
+    late_machine = {**map_over_items(calling(sleeper)), "TimeoutSeconds": 1}
+    arn = create_machine(aws, "sf-late-machine", late_machine, invokes)
+    description = execute(aws, arn, {"items": [1]})
+    assert description["status"] == "TIMED_OUT"
+    assert 1 <= (description["stopDate"] - description["startDate"]).total_seconds() < 3
+
+
+def test_a_deleted_machine_disappears_when_its_execution_reaches_its_next_state(aws):
+    states = {
+        "First": {"Type": "Wait", "Seconds": 2, "Next": "Second"},
+        "Second": {"Type": "Wait", "Seconds": 60, "End": True},
+    }
+    arn = create_machine(aws, "sf-deleted", {"StartAt": "First", "States": states})
+    client = aws.client("stepfunctions")
+    execution = client.start_execution(stateMachineArn=arn)["executionArn"]
+    client.delete_state_machine(stateMachineArn=arn)
+    assert client.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
+    assert client.describe_execution(executionArn=execution)["status"] == "RUNNING"
+
+    def is_deleted():
+        try:
+            client.describe_state_machine(stateMachineArn=arn)
+        except client.exceptions.StateMachineDoesNotExist:
+            return True
+        return False
+
+    eventually(is_deleted, bool, seconds=10)
 
 
 def create_rule(aws, name, machine_arn, function_arn, *statuses):
@@ -245,7 +305,7 @@ def test_a_rule_receives_the_ends_of_executions(aws):
         "stopDate": int(description["stopDate"].timestamp() * 1000),
         "input": '{"a": 1}',
         "inputDetails": {"included": True},
-        "output": '{"a": 1}',
+        "output": '{"a":1}',
         "outputDetails": {"included": True},
         "error": None,
         "cause": None,

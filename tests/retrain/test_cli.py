@@ -198,14 +198,14 @@ def test_the_help_of_rehearse_names_every_scenario_and_required_column(monkeypat
 def test_without_the_development_requirements_a_command_says_how_to_install_them(
     calls, monkeypatch, command
 ):
-    missing = ("hypercorn", "moto")
+    missing = ("hypercorn", "ministack")
     monkeypatch.setattr(
         emulator_libraries, "find_spec", lambda name: None if name in missing else util
     )
     result = invoke(command)
     assert (result.exit_code, result.stdout, calls) == (2, "", [])
     assert result.stderr == (
-        "this command needs hypercorn, moto, which the development requirements install: "
+        "this command needs hypercorn, ministack, which the development requirements install: "
         "pip install --require-hashes -r requirements.txt -r requirements-dev.txt\n"
     )
 

@@ -49,7 +49,7 @@ class CurrentService:
 
     def call_step_functions(self, operation: str, request: Mapping[str, object]):
         """Forward a request to the present Step Functions."""
-        return self.step_functions.call(operation, request)
+        return self.step_functions.respond(operation, request)
 
     def get_schedule(self, **_: object):
         """Return the response of GetSchedule, so that botocore does not send the request."""

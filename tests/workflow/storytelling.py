@@ -109,7 +109,7 @@ class Storyteller:
 
     def _is_running(self, started: StartedExecution) -> bool:
         """Return True if an execution is running. `now` would copy its whole history."""
-        return self.pipeline.step_functions.running_execution(started.arn).status == "RUNNING"
+        return started.running.status == "RUNNING"
 
     def _executions(self) -> list[StartedExecution]:
         return self.pipeline.step_functions.executions()

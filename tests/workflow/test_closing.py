@@ -243,7 +243,7 @@ def test_closing_an_execution_for_trials_that_a_person_aborted_starts_no_other_o
         pipeline.sleep(60)
         pipeline.step_functions.client.stop_execution(executionArn=arn)
         pipeline.sleep(1)
-        closing = close(pipeline.step_functions.execution(arn))
+        closing = close(pipeline.step_functions.execution(arn).now())
         assert trial_executions(pipeline) == [name]
     assert "the next run finishes the trial" in closing["text"]
 
