@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.requirements
+REQUIREMENTS := -r requirements.txt -r requirements-dev.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 SOURCES := components functions emulator retrain package docs examples tests settings.py __main__.py
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -29,15 +31,18 @@ ifneq ($(shell $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null && echo 
 .PHONY: $(READY)
 endif
 
+# pip installs uv, and uv installs the rest, because pip would take a minute. uv does not read pip's
+# configuration, which may name a company's index: then pip installs the rest too.
 $(READY): requirements.txt requirements-dev.txt
 	@$(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null || { \
 		$(PYTHON) -c '$(NEW_ENOUGH)' || \
 			{ echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version); try: make PYTHON=python3.12"; exit 1; }; \
 		[ ! -e .venv ] || echo "creating .venv again: its Python is older than 3.11, or no longer there" >&2; \
 		$(PYTHON) -m venv --clear .venv; }
-	@echo "installing the requirements into .venv (once; about a minute)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements.txt -r requirements-dev.txt
+	@echo "installing the requirements into .venv (once)" >&2
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt | $(INSTALL) -r /dev/stdin
+	@$(BIN)/python -m uv pip install --python $(BIN)/python --quiet --require-hashes $(REQUIREMENTS) || \
+		$(INSTALL) $(REQUIREMENTS)
 	@printf '%s\n' "$$RETRAIN" > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
@@ -75,7 +80,8 @@ workflow: $(READY) ## print the state machine of the sample stack
 mutants: $(READY) ## change the code at random for 30 minutes and see if the tests notice
 	@$(BIN)/python -m tests.mutants
 
-faults: $(READY) ## test many more random faults than the tests do (some minutes)
+faults: $(READY) ## test other random cases, and many more of them, than the tests do (some minutes)
+	@$(BIN)/python -m pytest -n 3 --quiet -m hypothesis --hypothesis-profile=random
 	@EXAMPLES=20 STORIES=100 LONG_STORIES=5 WEEKS=52 $(BIN)/python -m pytest -n 3 --quiet \
 		tests/workflow/test_exactly_once.py tests/workflow/test_sequences.py
 

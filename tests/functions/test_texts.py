@@ -50,8 +50,8 @@ def test_a_text_has_at_most_the_bytes_of_its_limit(text, max_bytes):
     assert json_bytes(shortened(text, max_bytes)) <= max_bytes
 
 
-@given(st.lists(st.text(max_size=80), max_size=40), st.integers(60, 700))
-def test_a_list_has_at_most_the_bytes_of_its_limit(texts, max_bytes):
+@given(st.lists(st.text(max_size=8), max_size=40), st.integers(60, 700))
+def test_a_list_of_short_texts_has_at_most_the_bytes_of_its_limit(texts, max_bytes):
     short = shortened_list(texts, max_bytes)
     assert len(json.dumps(short)) <= max_bytes + len("[]")
     if short != texts:
@@ -59,13 +59,17 @@ def test_a_list_has_at_most_the_bytes_of_its_limit(texts, max_bytes):
         assert short == [*texts[: len(short) - 1], f"… and {missing} more"]
 
 
-@given(st.lists(st.characters(), min_size=1, max_size=3), st.integers(130, 700))
+@given(st.lists(st.characters(), min_size=1, max_size=3), st.integers(121, 700))
 def test_a_list_whose_first_text_is_too_long_begins_with_a_part_of_it(characters, max_bytes):
     texts = [character * 800 for character in characters]
     short = shortened_list(texts, max_bytes)
     assert len(json.dumps(short)) <= max_bytes + len("[]")
     assert re.search(r"… \(cut, [\d,]+ characters\)$", short[0])
     assert short[1:] == ([f"… and {len(texts) - 1} more"] if len(texts) > 1 else [])
+
+
+def test_a_first_text_of_which_too_little_would_be_left_is_left_out():
+    assert shortened_list(["x" * 800], 120) == ["… and 1 more"]
 
 
 def test_the_texts_of_a_result_are_cut_but_not_its_settings():

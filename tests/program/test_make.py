@@ -16,7 +16,7 @@ from tests.program.sample_stack import ROOT
 
 NEW, OLD = "exit 0", "exit 1"
 """What a Python does when the Makefile checks whether it is new enough."""
-INSTALLING = "installing the requirements into .venv (once; about a minute)"
+INSTALLING = "installing the requirements into .venv (once)"
 
 
 class Result(NamedTuple):
@@ -77,7 +77,11 @@ def make(tmp_path):
     return run_make
 
 
-CREATED = ["./python3 -m venv --clear .venv", ".venv/bin/python -m pip install --quiet"]
+CREATED = [
+    "./python3 -m venv --clear .venv",
+    ".venv/bin/python -m pip install --quiet",  # uv alone
+    ".venv/bin/python -m uv pip install",
+]
 
 
 def test_a_missing_venv_is_created(make):
