@@ -11,7 +11,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-    from emulator.server.authorization import Credentials
+    from emulator.server.iam import Credentials
 
 # The code that uses a client decides about retries and deadlines. Lambda's Invoke may take 15
 # minutes.

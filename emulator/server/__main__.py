@@ -31,7 +31,7 @@ from hypercorn.config import Config
 from emulator.server import warm_functions
 
 if TYPE_CHECKING:
-    from emulator.server.application import Application
+    from emulator.server.app import Application
     from emulator.server.options import Options
 
 # This process creates several boto3 sessions, and each would read botocore's data files again.
@@ -58,7 +58,7 @@ def main() -> None:
     os.environ.update(environment(options, endpoint))
     try:
         # MiniStack reads the environment when it is imported.
-        from emulator.server.application import Application  # noqa: PLC0415
+        from emulator.server.app import Application  # noqa: PLC0415
 
         application = Application(endpoint, options, lambda: _report_endpoint(endpoint))
         asyncio.run(_serve(application, listener, options["directory"]))

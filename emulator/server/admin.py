@@ -16,72 +16,49 @@ An error is `{"error": "..."}` with status 400 or 404.
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from emulator.server import http
-from emulator.server.scheduler import DeliveryError
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
-
-    Document = dict[str, object]
-    Control = Callable[[Document], object]
+    from emulator.server.http import Response
 
 PREFIX = "/_emulator/"
+Control = Callable[[dict[str, Any]], object]
+"""A function that gets the JSON object in the body of a request, or the parameters of its query.
+
+It returns a value that JSON has."""
 
 
-class Answer(NamedTuple):
-    """The HTTP status and the JSON of a control's response."""
+def respond(
+    controls: Mapping[tuple[str, str], Control], method: str, path: str, query: str, body: bytes
+) -> Response:
+    """Return the response to the request for a control. The controls are by method and path."""
+    status, document = _answer(controls, (method, path.removeprefix(PREFIX)), query, body)
+    return status, {"content-type": "application/json"}, json.dumps(document, default=str).encode()
 
-    status: int
-    document: object
 
-
-class Admin:
-    """The responder to the requests for controls.
-
-    `controls` are functions by method and path. A control receives the JSON object in the body of
-    the request. If there is no body, it receives the parameters of the query. It returns the
-    response, which must be a value that JSON has.
-    """
-
-    def __init__(self, controls: Mapping[tuple[str, str], Control]) -> None:
-        self._controls = controls
-
-    async def __call__(
-        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
-        """Respond to one request."""
-        body = await http.read_body(receive)
-        answer = await asyncio.to_thread(self._respond, scope, body)
-        await http.send_response(
-            send,
-            answer.status,
-            {"content-type": "application/json"},
-            json.dumps(answer.document, default=str).encode(),
-        )
-
-    def _respond(self, scope: HTTPScope, body: bytes) -> Answer:
-        """Call the control of a request, and return its result or an error."""
-        control = self._controls.get((scope["method"], scope["path"].removeprefix(PREFIX)))
-        if control is None:
-            known = ", ".join(f"{method} {PREFIX}{path}" for method, path in self._controls)
-            return Answer(
-                404, {"error": f"no {scope['method']} {scope['path']}; there are {known}"}
-            )
-        try:
-            document: object = (
-                json.loads(body) if body else dict(parse_qsl(scope["query_string"].decode()))
-            )
-            if not isinstance(document, dict):
-                return Answer(400, {"error": "the body must be a JSON object"})
-            return Answer(200, control(cast("Document", document)))
-        except KeyError as error:
-            return Answer(400, {"error": f"{error.args[0]} is missing"})
-        except (DeliveryError, LookupError, ValueError) as error:
-            return Answer(400, {"error": str(error)})
+def _answer(
+    controls: Mapping[tuple[str, str], Control], name: tuple[str, str], query: str, body: bytes
+) -> tuple[int, object]:
+    """Return the status and the document of the response."""
+    if name not in controls:
+        known = ", ".join(f"{method} {PREFIX}{path}" for method, path in controls)
+        return 404, {"error": f"no {name[0]} {PREFIX}{name[1]}; there are {known}"}
+    try:
+        document = json.loads(body) if body else dict(parse_qsl(query))
+        if not isinstance(document, dict):
+            return 400, {"error": "the body must be a JSON object"}
+        return 200, controls[name](document)
+    except KeyError as error:
+        return 400, {"error": f"{error.args[0]} is missing"}
+    except ClientError as error:
+        details = error.response["Error"]
+        return 400, {"error": f"{details['Code']}: {details['Message']}"}
+    except (LookupError, ValueError) as error:
+        return 400, {"error": str(error)}

@@ -1,4 +1,4 @@
-"""The log of all calls: who called what, and the status of the response. A small CloudTrail."""
+"""The log of the last calls: who called what, and the status of the response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ministack.core.iam_actions import extract_iam_action
 from ministack.core.responses import set_request_account_id
 from ministack.core.router import detect_service, extract_access_key_id
 
-from emulator.server import http, ministack_internals
+from emulator.server import http, iam
 
 if TYPE_CHECKING:
     from hypercorn.typing import (
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
         HTTPScope,
     )
 
-KEPT_CALLS = 20_000
+FORBIDDEN = 403
 # IAM, STS, SNS and other services have form-encoded requests, which name their action in the body.
 # The bodies of those requests are shorter than this.
 HEAD_BYTES = 65_536
+REQUEST_ID = b"x-amzn-requestid"
 
 
 class Call(TypedDict):
@@ -42,39 +43,33 @@ class Call(TypedDict):
     status: int
 
 
-class CallLog:
-    """A log of the last 20,000 calls to AWS, oldest first."""
+CALLS: deque[Call] = deque(maxlen=20_000)
+"""The last calls, oldest first."""
 
-    def __init__(self) -> None:
-        self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
 
-    def add(self, caller: str, action: str, status: int) -> None:
-        """Add a call with the present time. The arguments are the fields of `Call`."""
-        now = dt.datetime.now(dt.UTC).isoformat()
-        self._calls.append({"time": now, "caller": caller, "action": action, "status": status})
+def add(caller: str, action: str, status: int) -> None:
+    """Add a call with the present time. The arguments are the fields of `Call`."""
+    now = dt.datetime.now(dt.UTC).isoformat()
+    CALLS.append({"time": now, "caller": caller, "action": action, "status": status})
 
-    def calls(self, action: str) -> list[Call]:
-        """Return the calls whose action begins with `action`.
 
-        This can be an action ("states:StartExecution"), a service ("states:") or "" for all.
-        """
-        return [call for call in list(self._calls) if call["action"].startswith(action)]
+def calls(action: str) -> list[Call]:
+    """Return the calls whose action begins with `action`.
 
-    def clear(self) -> None:
-        """Forget all calls."""
-        self._calls.clear()
+    This can be an action ("states:StartExecution"), a service ("states:") or "" for all.
+    """
+    return [call for call in list(CALLS) if call["action"].startswith(action)]
 
 
 class Exchange:
     """One request and its response, on their way between the server and a service.
 
     The exchange adds the call to the log. It also adds a request id to a response that has none,
-    because every response of AWS has one.
+    because every response of AWS has one. It removes the headers that let web pages read it.
     """
 
     def __init__(
         self,
-        call_log: CallLog,
         scope: HTTPScope,
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
@@ -84,8 +79,7 @@ class Exchange:
 
         `action` is the IAM action of the request. Without it, MiniStack finds the action.
         """
-        self._call_log, self._scope, self._receive, self._send = call_log, scope, receive, send
-        self._action = action
+        self._scope, self._receive, self._send, self._action = scope, receive, send, action
         self._head = b""
 
     async def receive(self) -> ASGIReceiveEvent:
@@ -98,10 +92,14 @@ class Exchange:
     async def send(self, message: ASGISendEvent) -> None:
         """Send the next part of the response. Log the call when the response begins."""
         if message["type"] == "http.response.start":
-            headers = list(message["headers"])
-            if not any(name.lower() == b"x-amzn-requestid" for name, _ in headers):
-                headers.append((b"x-amzn-requestid", str(uuid.uuid4()).encode()))
             self.log(message["status"])
+            headers = [
+                (name.lower(), value)
+                for name, value in message["headers"]
+                if not name.lower().startswith(b"access-control-")
+            ]
+            if REQUEST_ID not in dict(headers):
+                headers.append((REQUEST_ID, str(uuid.uuid4()).encode()))
             message = {**message, "headers": headers}
         await self._send(message)
 
@@ -116,7 +114,7 @@ class Exchange:
         action = self._action or self._ministack_action(headers, query)
         if action is not None and access_key:
             set_request_account_id(access_key)
-            self._call_log.add(ministack_internals.caller_arn(access_key), action, status)
+            add(iam.caller_arn(access_key), action, status)
 
     def _ministack_action(self, headers: dict[str, str], query: dict[str, list[str]]) -> str | None:
         """Return the IAM action that MiniStack would authorise for the request, or None."""

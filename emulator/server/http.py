@@ -12,21 +12,13 @@ if TYPE_CHECKING:
     from types import MethodType
 
     from hypercorn.protocol.http_stream import HTTPStream
-    from hypercorn.typing import (
-        ASGIReceiveCallable,
-        ASGISendCallable,
-        HTTPScope,
-        WebsocketScope,
-    )
+    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
-    Response = tuple[int, dict[str, str], bytes]  # status, headers and body, as MiniStack has it
+Response = tuple[int, dict[str, str], bytes]
+"""The status, the headers and the body of a response, as MiniStack has it."""
 
 
-FORBIDDEN = 403
-POLICY_VIOLATION = 1008  # RFC 6455, status codes of a websocket that is closed
-
-
-def headers(scope: HTTPScope | WebsocketScope) -> dict[str, str]:
+def headers(scope: HTTPScope) -> dict[str, str]:
     """Return the headers of a request by their names in lower case."""
     return {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
@@ -50,33 +42,22 @@ async def send_response(
     send: ASGISendCallable, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
     """Send a whole response. Its Content-Length is added to the headers."""
+    fields = {**headers, "content-length": str(len(body))}
     await send(
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [
-                *((name.lower().encode(), value.encode()) for name, value in headers.items()),
-                (b"content-length", str(len(body)).encode()),
-            ],
+            "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
             "trailers": False,
         }
     )
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def error(code: str, message: str) -> Response:
-    """Return an error response with status 400, as AWS's services with JSON bodies send it."""
+def error(code: str, message: str, status: int = 400) -> Response:
+    """Return an error response, as AWS's services with JSON bodies send it."""
     headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
-    return 400, headers, json.dumps({"__type": code, "message": message}).encode()
-
-
-async def refuse(scope: HTTPScope | WebsocketScope, send: ASGISendCallable, message: str) -> None:
-    """Refuse a request with the status 403 and a message. A websocket is refused without it."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
-        return
-    headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
-    await send_response(send, FORBIDDEN, headers, f"{message}\n".encode())
+    return status, headers, json.dumps({"__type": code, "message": message}).encode()
 
 
 async def drop_connection(send: ASGISendCallable) -> None:

@@ -16,25 +16,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope, WebsocketScope
-
 LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(?P<port>\d+))?", re.ASCII)
 DEFAULT_PORT = 80
 NO_WEB_PAGE = "the emulator answers no web page, use an AWS SDK, the AWS CLI or curl"
-CORS_HEADERS = b"access-control-"
 
 
-def refusal(scope: HTTPScope | WebsocketScope, port: int) -> str | None:
-    """Return an error message if a request to the emulator may be from a web page, else None.
-
-    `port` is the port of the emulator.
-    """
-    method = scope["method"] if scope["type"] == "http" else "GET"
-    headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
-    return refusal_of_headers(method, headers, port)
-
-
-def refusal_of_headers(method: str, headers: Iterable[tuple[str, str]], port: int) -> str | None:
+def refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str | None:
     """Return an error message if a request to a port may be from a web page, else None."""
     values: dict[str, list[str]] = defaultdict(list)
     for name, value in headers:
@@ -53,19 +40,6 @@ def refusal_of_headers(method: str, headers: Iterable[tuple[str, str]], port: in
     if method == "OPTIONS":
         return f"the method is OPTIONS, which only browsers use; {NO_WEB_PAGE}"
     return None
-
-
-def without_cors_headers(send: ASGISendCallable) -> ASGISendCallable:
-    """Return a function that sends messages without the headers that let web pages read them."""
-
-    async def send_without(message: ASGISendEvent) -> None:
-        if message["type"] == "http.response.start":
-            headers = message["headers"]
-            kept = [item for item in headers if not item[0].lower().startswith(CORS_HEADERS)]
-            message = {**message, "headers": kept}
-        await send(message)
-
-    return send_without
 
 
 def _is_own_host(host: str, port: int) -> bool:

@@ -16,20 +16,23 @@ is refused when it is due.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import threading
 import time
 import uuid
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
+from ministack.services import scheduler
 
-from emulator.server import authorization, http, ministack_internals, slots
+from emulator.server import http, iam, ministack, slots
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -50,13 +53,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    """One attempt to start a schedule's target for one slot."""
+    """One attempt to start a schedule's target for one slot.
 
-    schedule: ministack_internals.Schedule
-    account: str
-    region: str
+    `schedule` is MiniStack's record of the schedule, with the field names of the API.
+    """
+
+    schedule: dict[str, Any]
     slot: dt.datetime
     attempt: int = 1
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the schedule."""
+        return str(self.schedule["Arn"])
 
     @property
     def scheduled_time(self) -> str:
@@ -66,7 +75,7 @@ class Delivery:
     @property
     def execution_name(self) -> str:
         """The name of the execution. It is equal for all deliveries for a slot."""
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.schedule['Arn']} {self.scheduled_time}"))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.arn} {self.scheduled_time}"))
 
     @property
     def execution_id(self) -> str:
@@ -76,9 +85,9 @@ class Delivery:
     @property
     def input(self) -> str:
         """The target's input with the context attributes filled in."""
-        text = self.schedule["Target"].get("Input", "{}")
+        text = str(self.schedule["Target"].get("Input", "{}"))
         for attribute, value in {
-            "schedule-arn": self.schedule["Arn"],
+            "schedule-arn": self.arn,
             "scheduled-time": self.scheduled_time,
             "execution-id": self.execution_id,
             "attempt-number": str(self.attempt),
@@ -87,46 +96,19 @@ class Delivery:
         return text
 
 
-class DeliveryError(Exception):
-    """A schedule could not start its target.
-
-    `code` and `message` are those of the last error. `retryable` says if another attempt can help.
-    """
-
-    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-        self.retryable = retryable
-
-
-class NextSlot(NamedTuple):
-    """The next slot of a schedule, or None if it is never due again.
-
-    `modified` is the schedule's LastModificationDate for which the slot was calculated.
-    """
-
-    modified: float
-    slot: dt.datetime | None
-
-
 class Scheduler:
     """The scheduler of every account and region in MiniStack's store."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._next_slots: dict[str, NextSlot] = {}  # by the schedule's ARN
-        self._fired_slots: dict[str, dt.datetime] = {}  # the last slot of `fire`, by the same ARN
+        self._fired_slots: dict[str, dt.datetime] = {}  # the last slot of `fire`, by ARN
 
-    def mount(self) -> None:
-        """Replace MiniStack's scheduler, and from now on fire schedules when they are due."""
-        ministack_internals.stop_ministack_scheduler()
-        ministack_internals.guard_service("scheduler", _refusal)
+    def start(self) -> None:
+        """From now on, fire schedules when they are due."""
         threading.Thread(target=self._run, daemon=True, name="scheduler").start()
 
     def reset(self) -> None:
-        """Forget the slots of all schedules."""
-        self._next_slots.clear()
+        """Forget the slots for which schedules were fired."""
         self._fired_slots.clear()
 
     def fire(self, name: str, group: str = "default", slot: dt.datetime | None = None) -> str:
@@ -136,21 +118,17 @@ class Scheduler:
 
         Raises:
             LookupError: There is no such enabled schedule, or it has no slot left.
-            DeliveryError: The target cannot be started.
+            ClientError: The target cannot be started.
         """
-        stored = _stored_schedule(name, group)
-        schedule = stored.schedule
-        if schedule["State"] != "ENABLED":
-            raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
+        schedule = _stored_schedule(name, group)
         if slot is None:
             now = dt.datetime.now(dt.UTC)
-            last_fired_slot = self._fired_slots.get(schedule["Arn"], now)
-            slot = slots.next_slot(schedule, max(now, last_fired_slot))
+            last_slot = self._fired_slots.get(schedule["Arn"], now)
+            slot = slots.next_slot(schedule, max(now, last_slot))
             if slot is None:
                 raise LookupError(f"schedule {name} in group {group} has no slot left")
             self._fired_slots[schedule["Arn"]] = slot
-        delivery = Delivery(schedule, stored.account, stored.region, slot.astimezone(dt.UTC))
-        return self.deliver(delivery)
+        return self.deliver(Delivery(schedule, slot.astimezone(dt.UTC)))
 
     def deliver(self, delivery: Delivery) -> str:
         """Start the target of a delivery, and return the ARN of the execution.
@@ -159,7 +137,7 @@ class Scheduler:
         delivery is sent to the dead-letter queue.
 
         Raises:
-            DeliveryError: The target cannot be started.
+            ClientError: The target cannot be started.
         """
         policy = delivery.schedule["Target"].get("RetryPolicy", {})
         max_attempts = 1 + policy.get("MaximumRetryAttempts", DEFAULT_RETRIES)
@@ -168,90 +146,57 @@ class Scheduler:
         while True:
             try:
                 return self._start(delivery)
-            except DeliveryError as error:
+            except ClientError as error:
                 pause = min(2.0 ** (delivery.attempt - 1), LONGEST_PAUSE_SECONDS)
                 is_too_late = time.monotonic() + pause > deadline
-                if not error.retryable or is_too_late or delivery.attempt >= max_attempts:
+                if not _can_pass(error) or is_too_late or delivery.attempt >= max_attempts:
                     limit = "MaximumEventAgeInSeconds" if is_too_late else "MaximumRetryAttempts"
                     self._send_to_dead_letter_queue(delivery, error, limit)
                     raise
                 time.sleep(pause)
                 delivery = replace(delivery, attempt=delivery.attempt + 1)
 
-    def due_deliveries(self, now: dt.datetime) -> list[Delivery]:
-        """Return the deliveries that have become due since the last call.
-
-        A schedule that was created or changed since then starts again with its first slot.
-        """
-        deliveries = []
-        for account, region, schedule in ministack_internals.schedules():
-            modified, arn = schedule["LastModificationDate"], schedule["Arn"]
-            known = self._next_slots.get(arn)
-            if known is None or known.modified != modified:
-                slot = slots.first_slot(schedule)
-            else:
-                slot = known.slot
-            if slot is not None and slot <= now:
-                if schedule["State"] == "ENABLED":
-                    deliveries.append(Delivery(schedule, account, region, slot))
-                slot = slots.next_slot(schedule, slot)
-            self._next_slots[arn] = NextSlot(modified, slot)
-        return deliveries
-
     def _run(self) -> None:
         """Start a thread for each delivery when it is due. Never return."""
+        since = dt.datetime.now(dt.UTC)
         while True:
             time.sleep(SECONDS_BETWEEN_TICKS)
-            try:
-                for delivery in self.due_deliveries(dt.datetime.now(dt.UTC)):
-                    threading.Thread(
-                        target=self._deliver_or_log, args=(delivery,), daemon=True
-                    ).start()
-            except Exception:
-                log.exception("the scheduler could not start the schedules that are due")
+            now = dt.datetime.now(dt.UTC)
+            for delivery in due_deliveries(since, now):
+                thread = threading.Thread(target=self._deliver_or_log, args=(delivery,))
+                thread.daemon = True
+                thread.start()
+            since = now
 
     def _deliver_or_log(self, delivery: Delivery) -> None:
         """Start the target of a delivery with retries, and log an error instead of raising it."""
         try:
             self.deliver(delivery)
-        except DeliveryError as error:
-            log.warning("%s for %s: %s", delivery.schedule["Arn"], delivery.scheduled_time, error)
+        except ClientError as error:
+            log.warning("%s for %s: %s", delivery.arn, delivery.scheduled_time, error)
 
     def _start(self, delivery: Delivery) -> str:
-        """Start the target once, and return the ARN of the execution. Raise DeliveryError.
+        """Start the target once, and return the ARN of the execution. Raise ClientError.
 
-        A function has no execution, so the ARN of the function is returned.
+        A function has no execution, so the ARN of the function is returned. Scheduler does not wait
+        for it.
         """
-        target_arn = delivery.schedule["Target"]["Arn"]
-        service = target_arn.split(":")[2]
-        if service not in ("states", "lambda"):
-            raise DeliveryError("UnsupportedTarget", f"no state machine or function: {target_arn}")
-        try:
-            if service == "lambda":
-                return self._invoke(delivery)
-            client = self._clients.get("stepfunctions", delivery.region, _session(delivery))
-            return cast("SFNClient", client).start_execution(
-                stateMachineArn=target_arn, name=delivery.execution_name, input=delivery.input
+        arn = str(delivery.schedule["Target"]["Arn"])
+        service = arn.split(":")[2]
+        if service == "states":
+            states = cast("SFNClient", self._client("stepfunctions", delivery))
+            return states.start_execution(
+                stateMachineArn=arn, name=delivery.execution_name, input=delivery.input
             )["executionArn"]
-        except authorization.AccessDeniedError as error:
-            raise DeliveryError("AccessDeniedException", str(error)) from error
-        except ClientError as error:
-            code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            retryable = code in RETRIED_CODES or status >= LOWEST_SERVER_ERROR
-            raise DeliveryError(code, message, retryable=retryable) from error
-
-    def _invoke(self, delivery: Delivery) -> str:
-        """Invoke a function, as Scheduler does, without waiting for it. Return its ARN."""
-        function_arn = delivery.schedule["Target"]["Arn"]
-        client = self._clients.get("lambda", delivery.region, _session(delivery))
-        cast("LambdaClient", client).invoke(
-            FunctionName=function_arn, InvocationType="Event", Payload=delivery.input
-        )
-        return function_arn
+        if service == "lambda":
+            functions = cast("LambdaClient", self._client("lambda", delivery))
+            functions.invoke(FunctionName=arn, InvocationType="Event", Payload=delivery.input)
+            return arn
+        message = f"no state machine or function: {arn}"
+        raise ClientError({"Error": {"Code": "UnsupportedTarget", "Message": message}}, "Start")
 
     def _send_to_dead_letter_queue(
-        self, delivery: Delivery, error: DeliveryError, limit: str
+        self, delivery: Delivery, error: ClientError, limit: str
     ) -> None:
         """Send an event that could not be delivered to the schedule's queue, if it has one.
 
@@ -261,76 +206,115 @@ class Scheduler:
         if queue_arn is None:
             return
         attributes = {
-            "ERROR_CODE": error.code,
-            "ERROR_MESSAGE": error.message,
+            "ERROR_CODE": error.response["Error"]["Code"],
+            "ERROR_MESSAGE": error.response["Error"]["Message"],
             "EXECUTION_ID": delivery.execution_id,
             "EXHAUSTED_RETRY_CONDITION": limit,
             "IS_PAYLOAD_TRUNCATED": "false",
             "RETRY_ATTEMPTS": str(delivery.attempt - 1),
             "SCHEDULED_TIME": delivery.scheduled_time,
-            "SCHEDULE_ARN": delivery.schedule["Arn"],
+            "SCHEDULE_ARN": delivery.arn,
             "TARGET_ARN": delivery.schedule["Target"]["Arn"],
         }
+        account, queue = queue_arn.split(":")[4:]
         try:
-            sqs = cast("SQSClient", self._clients.get("sqs", delivery.region, _session(delivery)))
+            sqs = cast("SQSClient", self._client("sqs", delivery))
             sqs.send_message(
-                QueueUrl=f"{sqs.meta.endpoint_url}/{delivery.account}/{queue_arn.split(':')[5]}",
+                QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue}",
                 MessageBody=delivery.input,
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value}
                     for name, value in attributes.items()
                 },
             )
-        except (ClientError, authorization.AccessDeniedError) as send_error:
-            log.warning("%s: no dead letter: %s", delivery.schedule["Arn"], send_error)
+        except ClientError as send_error:
+            log.warning("%s: no dead letter: %s", delivery.arn, send_error)
+
+    def _client(self, service: str, delivery: Delivery) -> object:
+        """Return a client with the credentials of the schedule's role.
+
+        Raises:
+            AccessDeniedError: The role is missing or does not trust Scheduler.
+        """
+        head, _, path = delivery.arn.partition(":schedule/")
+        credentials = iam.assume_role(
+            delivery.schedule["Target"]["RoleArn"],
+            service=SERVICE,
+            source_arn=f"{head}:schedule-group/{path.partition('/')[0]}",
+            session_name=delivery.execution_id,
+        )
+        return self._clients.get(service, head.split(":")[3], credentials)
 
 
-def _stored_schedule(name: str, group: str) -> ministack_internals.StoredSchedule:
-    """Return the schedule with a name and a group, in any account and region.
+def _can_pass(error: ClientError) -> bool:
+    """Return True if a later attempt can succeed: after throttling or an error of the server."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error.response["Error"]["Code"] in RETRIED_CODES or status >= LOWEST_SERVER_ERROR
+
+
+def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[Delivery]:
+    """Yield the deliveries that became due after `since` and are due at `now`.
+
+    A schedule that was created or changed after `since` starts with its first slot, which can be
+    a fraction of a second before its change.
+    """
+    for schedule in _stored_schedules():
+        changed = schedule["LastModificationDate"]
+        is_new = changed >= since.timestamp()
+        slot = slots.first_slot(schedule) if is_new else slots.next_slot(schedule, since)
+        while slot is not None and slot <= now and changed <= now.timestamp():
+            if schedule["State"] == "ENABLED":
+                yield Delivery(schedule, slot)
+            slot = slots.next_slot(schedule, slot)
+
+
+def _stored_schedules() -> list[dict[str, Any]]:
+    """Return MiniStack's records of the schedules of every account and region."""
+    return [record for _, record in scheduler._schedules.all_items()]  # noqa: SLF001  # ListSchedules has one account
+
+
+def _stored_schedule(name: str, group: str) -> dict[str, Any]:
+    """Return the enabled schedule with a name and a group, in any account and region.
 
     Raises:
-        LookupError: There is no such schedule.
+        LookupError: There is no such enabled schedule.
     """
-    for stored in ministack_internals.schedules():
-        if (stored.schedule["Name"], stored.schedule["GroupName"]) == (name, group):
-            return stored
+    for schedule in _stored_schedules():
+        if (schedule["Name"], schedule["GroupName"]) == (name, group):
+            if schedule["State"] != "ENABLED":
+                raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
+            return schedule
     raise LookupError(f"there is no schedule {name} in group {group}")
 
 
-def _group_arn(schedule_arn: str) -> str:
-    """Return the ARN of a schedule's group. It is the `aws:SourceArn` for the schedule's role."""
-    head, _, path = schedule_arn.partition(":schedule/")
-    return f"{head}:schedule-group/{path.partition('/')[0]}"
+@ministack.replace(scheduler, "start_scheduler")
+def leave_schedules_alone(_start: Callable[[], None]) -> None:
+    """Let MiniStack fire no schedules. It would check no role and fill in no attributes."""
 
 
-def _session(delivery: Delivery) -> authorization.Credentials:
-    """Return credentials of the schedule's role.
-
-    Raises:
-        AccessDeniedError: The role is missing or does not trust Scheduler.
-    """
-    return authorization.assume_role(
-        delivery.schedule["Target"]["RoleArn"],
-        service=SERVICE,
-        source_arn=_group_arn(delivery.schedule["Arn"]),
-        session_name=delivery.execution_id,
-    )
+@ministack.guard("scheduler")
+def remove_every_named_tag(call: ministack.Call) -> http.Response | None:
+    """Respond to UntagResource. MiniStack removes the first of several tags only."""
+    if call.method != "DELETE" or not call.path.startswith("/tags/"):
+        return None
+    arn = unquote(call.path.removeprefix("/tags/"))
+    response: http.Response = scheduler._untag_resource(arn, call.query)  # noqa: SLF001
+    return response
 
 
-def _refusal(method: str, path: str, body: bytes) -> http.Response | None:
+@ministack.guard("scheduler")
+def refuse_schedule(call: ministack.Call) -> http.Response | None:
     """Return AWS's error for a request to create or change a schedule, or None.
 
     It is an error if the role does not trust the schedule's group or the expression is not valid.
     """
-    if method not in {"POST", "PUT"} or not path.startswith("/schedules/"):
+    if call.method not in {"POST", "PUT"} or not call.path.startswith("/schedules/"):
         return None
-    request = json.loads(body)
-    group_arn = (
-        f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/"
-        + request.get("GroupName", "default")
-    )
+    request = call.document
+    scope = f"arn:aws:scheduler:{get_region()}:{get_account_id()}"
+    group_arn = f"{scope}:schedule-group/{request.get('GroupName', 'default')}"
     role_arn = request.get("Target", {}).get("RoleArn", "")
-    if role_arn and not authorization.trusts(role_arn, service=SERVICE, source_arn=group_arn):
+    if role_arn and not iam.trusts(role_arn, service=SERVICE, source_arn=group_arn):
         return http.error(
             "ValidationException",
             "The execution role you provide must allow AWS EventBridge Scheduler to assume"
@@ -339,7 +323,7 @@ def _refusal(method: str, path: str, body: bytes) -> http.Response | None:
     if "ScheduleExpression" not in request:
         return None
     try:
-        slots.first_slot(cast("slots.Timing", {**request, "LastModificationDate": time.time()}))
+        slots.first_slot({**request, "LastModificationDate": time.time()})
     except ValueError as error:
         return http.error("ValidationException", str(error))
     return None

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aws_croniter import AwsCroniter
@@ -24,17 +25,8 @@ RATE = re.compile(r"([1-9]\d*) (minute|hour|day)s?")
 SMALLEST_STEP = dt.timedelta(microseconds=1)  # so that a search finds the time at which it begins
 
 
-class Timing(TypedDict):
-    """The part of MiniStack's record of a schedule that says when it is due.
-
-    Times are seconds since 1970.
-    """
-
-    ScheduleExpression: str
-    ScheduleExpressionTimezone: str
-    StartDate: float | None
-    EndDate: float | None
-    LastModificationDate: float
+Timing = Mapping[str, Any]
+"""The fields of a schedule that say when it is due. Times are seconds since 1970."""
 
 
 def first_slot(timing: Timing) -> dt.datetime | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 from ministack.core.responses import get_account_id, get_region, request_scope
 
-from emulator.server import authorization, http, ministack_internals
+from emulator.server import events, http, iam, ministack
 from emulator.states.documents import StateFailed
 from emulator.states.interpreter import invoke_failure
 from emulator.states.service import Request, StatesError
@@ -61,7 +61,7 @@ class StepFunctions:
 
     def mount(self) -> None:
         """Serve the calls to Step Functions instead of MiniStack from now on, in this process."""
-        ministack_internals.serve_states(self.respond)
+        ministack.SERVICE_HANDLERS["states"] = self.respond
 
     def reset(self) -> None:
         """Stop every execution and forget every state machine."""
@@ -114,8 +114,6 @@ class StepFunctions:
             client = cast("LambdaClient", self._clients.get("lambda", region, credentials))
             response = client.invoke(FunctionName=resource, Payload=payload.encode())
             result = response["Payload"].read().decode()
-        except authorization.AccessDeniedError as error:
-            raise invoke_failure("AccessDeniedException", str(error), 403, "-") from error
         except ClientError as error:
             code, message = (error.response["Error"][key] for key in ("Code", "Message"))
             metadata = error.response["ResponseMetadata"]
@@ -135,7 +133,7 @@ class StepFunctions:
         """
         region, account = execution.arn.split(":")[3:5]
         with request_scope(account, region):
-            ministack_internals.put_service_event(
+            events.put_service_event(
                 {
                     "Source": "aws.states",
                     "DetailType": "Step Functions Execution Status Change",
@@ -166,13 +164,13 @@ def _event_detail(execution: Execution) -> dict[str, object]:
     }
 
 
-def _assume_role(role_arn: str, machine_arn: str) -> authorization.Credentials:
+def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
     """Return the credentials of a state machine's role.
 
     Raises:
         AccessDeniedError: The role is missing or does not trust Step Functions.
     """
-    return authorization.assume_role(
+    return iam.assume_role(
         role_arn,
         service=SERVICE,
         source_arn=machine_arn,
@@ -195,7 +193,7 @@ def _check_role(request: Request) -> None:
     new_arn = f"arn:aws:states:{request.scope}:stateMachine:{request.fields.get('name')}"
     try:
         session = _assume_role(role_arn, request.fields.get("stateMachineArn", new_arn))
-    except authorization.AccessDeniedError:
+    except iam.AccessDeniedError:
         raise _access_denied(
             "Neither the global service principal states.amazonaws.com, nor the regional one is"
             f" authorized to assume the provided role: {role_arn}"
@@ -204,10 +202,10 @@ def _check_role(request: Request) -> None:
         return
     try:
         for action in LOGGING_ACTIONS:
-            authorization.authorize(session["aws_access_key_id"], region, action, "*")
-    except authorization.AccessDeniedError as error:
+            iam.authorize(session["aws_access_key_id"], region, action, "*")
+    except iam.AccessDeniedError as error:
         message = "The state machine IAM Role is not authorized to access the Log Destination."
-        raise _access_denied(f"{message} {error}") from error
+        raise _access_denied(f"{message} {error.message}") from error
 
 
 def _access_denied(message: str) -> StatesError:

@@ -4,12 +4,17 @@ import dataclasses
 import datetime as dt
 
 import pytest
+from botocore.exceptions import ClientError
 
 from emulator.server import scheduler as scheduler_module
-from emulator.server.scheduler import Delivery, DeliveryError, Scheduler
+from emulator.server.iam import AccessDeniedError
+from emulator.server.scheduler import Delivery, Scheduler
 
-THROTTLED = DeliveryError("ThrottlingException", "Rate exceeded", retryable=True)
-DENIED = DeliveryError("AccessDeniedException", "no")
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow"}}, "Start")
+BROKEN = ClientError(
+    {"Error": {"Code": "Broken"}, "ResponseMetadata": {"HTTPStatusCode": 500}}, "Start"
+)
+DENIED = AccessDeniedError("no")
 
 
 class RecordingScheduler(Scheduler):
@@ -24,12 +29,12 @@ class RecordingScheduler(Scheduler):
     def _start(self, delivery):
         self.attempts.append(delivery.attempt)
         outcome = self.outcomes.pop(0)
-        if isinstance(outcome, DeliveryError):
+        if isinstance(outcome, ClientError):
             raise outcome
         return outcome
 
     def _send_to_dead_letter_queue(self, delivery, error, limit):
-        self.dead_letters.append((delivery.attempt, error.code, limit))
+        self.dead_letters.append((delivery.attempt, error, limit))
 
 
 @pytest.fixture
@@ -47,11 +52,11 @@ def delivery(**policy):
         "Target": {"Arn": "arn:aws:states:x", "RetryPolicy": policy},
     }
     slot = dt.datetime(2026, 11, 29, 2, tzinfo=dt.UTC)
-    return Delivery(schedule, "123456789012", "eu-west-1", slot)
+    return Delivery(schedule, slot)
 
 
-def test_throttling_is_retried_with_longer_and_longer_pauses(pauses):
-    scheduler = RecordingScheduler(THROTTLED, THROTTLED, THROTTLED, "arn:execution")
+def test_throttling_and_server_errors_are_retried_with_longer_and_longer_pauses(pauses):
+    scheduler = RecordingScheduler(THROTTLED, BROKEN, THROTTLED, "arn:execution")
     assert scheduler.deliver(delivery()) == "arn:execution"
     assert (scheduler.attempts, pauses) == ([1, 2, 3, 4], [1, 2, 4])
     assert scheduler.dead_letters == []
@@ -76,11 +81,11 @@ def test_a_delivery_that_is_not_retried_any_more_is_a_dead_letter(
     pauses, outcome, policy, pauses_before_the_end, limit
 ):
     scheduler = RecordingScheduler(*[outcome] * 10)
-    with pytest.raises(DeliveryError, match=outcome.code):
+    with pytest.raises(ClientError) as error:
         scheduler.deliver(delivery(**policy))
     assert pauses == pauses_before_the_end
     attempts = len(pauses) + 1
-    assert scheduler.dead_letters == [(attempts, outcome.code, limit)]
+    assert scheduler.dead_letters == [(attempts, error.value, limit)]
 
 
 def test_all_deliveries_of_a_slot_have_one_execution_name():

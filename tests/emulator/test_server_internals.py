@@ -22,8 +22,6 @@ from ministack.services import (
     sts,
 )
 
-from emulator.server import ministack_internals
-
 
 @pytest.mark.parametrize(
     ("owner", "name", "parameters"),
@@ -118,4 +116,3 @@ def test_ministack_has_its_handlers_by_service():
 def test_nagles_algorithm_can_be_turned_off_for_the_server_of_functions():
     source = inspect.getsource(lambda_runtime.ProvidedWorker)
     assert "http.server.BaseHTTPRequestHandler" in source
-    assert ministack_internals.socketserver.StreamRequestHandler.disable_nagle_algorithm is False

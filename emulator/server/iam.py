@@ -13,14 +13,18 @@ the logs of a state machine are checked when the state machine is created, and n
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, TypedDict, cast
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
 
+from botocore.exceptions import ClientError
 from ministack.core import iam_actions, iam_evaluator
+from ministack.services import iam, sts
 
-from emulator.server import ministack_internals
+from emulator.server import ministack
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+Policy = Mapping[str, Any]
+"""A policy document."""
 
 
 class Credentials(TypedDict):
@@ -31,8 +35,33 @@ class Credentials(TypedDict):
     aws_session_token: str
 
 
-class AccessDeniedError(Exception):
+class AccessDeniedError(ClientError):
     """A caller or a service may not perform an action. The message is like AWS's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            {
+                "Error": {"Code": "AccessDeniedException", "Message": message},
+                "ResponseMetadata": {
+                    "HTTPStatusCode": 403,
+                    "RequestId": "-",
+                    "HostId": "",
+                    "HTTPHeaders": {},
+                    "RetryAttempts": 0,
+                },
+            },
+            "AssumeRole",
+        )
+        self.message = message
+
+
+def caller_arn(access_key: str) -> str:
+    """Return the ARN of the principal that an access key belongs to, in the current account.
+
+    Return the access key itself if it belongs to nobody.
+    """
+    identity = iam_evaluator.resolve_caller_identity(access_key)
+    return str(identity["userArn"]) if identity else access_key
 
 
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
@@ -51,23 +80,19 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
         )
     account, role_name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     digest = hashlib.sha256(f"{role_arn} {service} {session_name}".encode()).hexdigest()
-    access_key = f"ASIA{digest[:16].upper()}"
-    secret = hashlib.sha256(f"secret {digest}".encode()).hexdigest()
-    token = hashlib.sha256(f"token {digest}".encode()).hexdigest()
-    ministack_internals.register_session(
-        access_key,
-        {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}",
-            "UserId": f"{role_name}:{session_name}",
-            "SecretAccessKey": secret,
-            "SessionToken": token,
-        },
-    )
-    return {
-        "aws_access_key_id": access_key,
-        "aws_secret_access_key": secret,
-        "aws_session_token": token,
+    credentials: Credentials = {
+        "aws_access_key_id": f"ASIA{digest[:16].upper()}",
+        "aws_secret_access_key": hashlib.sha256(f"secret {digest}".encode()).hexdigest(),
+        "aws_session_token": hashlib.sha256(f"token {digest}".encode()).hexdigest(),
     }
+    session = {
+        "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}",
+        "UserId": f"{role_name}:{session_name}",
+        "SecretAccessKey": credentials["aws_secret_access_key"],
+        "SessionToken": credentials["aws_session_token"],
+    }
+    sts.register_session(credentials["aws_access_key_id"], session)
+    return credentials
 
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
@@ -75,23 +100,22 @@ def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
 
     The service acts for the resource `source_arn`.
     """
-    policy = ministack_internals.trust_policy(role_arn)
-    if policy is None:
+    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # GetRole needs a caller
+    if role is None or role["Arn"] != role_arn:
         return False
+    statements = json.loads(role["AssumeRolePolicyDocument"])["Statement"]
     # MiniStack's evaluator has no services as principals, but it lets the account's root stand for
     # any of them. So evaluate as root, and only the statements that name this service.
-    statements = [statement for statement in _statements(policy) if service in _services(statement)]
-    root = f"arn:aws:iam::{role_arn.split(':')[4]}:root"
+    statements = statements if isinstance(statements, list) else [statements]
+    policy = {"Statement": [each for each in statements if service in _services(each)]}
+    root = f"arn:aws:iam::{account}:root"
     context = _context(root, "sts:AssumeRole", role_arn, source_conditions(source_arn))
-    return bool(iam_evaluator.evaluate_trust_policy({"Statement": statements}, root, context))
+    return bool(iam_evaluator.evaluate_trust_policy(policy, root, context))
 
 
 def authorize(
-    access_key: str,
-    region: str,
-    action: str,
-    resource: str,
-    conditions: Mapping[str, object] | None = None,
+    access_key: str, region: str, action: str, resource: str, conditions: Policy | None = None
 ) -> None:
     """Check that the owner of an access key may perform an action on a resource.
 
@@ -105,19 +129,24 @@ def authorize(
         access_key, action, service, region, resource_arn=resource, service_context=conditions
     )
     if denial is not None:
-        raise AccessDeniedError(
-            iam_actions.identity_denial_message(
-                action, denial.principal_arn, resource, denial.decision == "Deny"
-            )
+        is_explicit = denial.decision == "Deny"
+        message = iam_actions.identity_denial_message(
+            action, denial.principal_arn, resource, is_explicit
         )
+        raise AccessDeniedError(message)
+
+
+def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool:
+    """Return True if the owner of an access key may perform an action on a resource."""
+    try:
+        authorize(access_key, region, action, resource)
+    except AccessDeniedError:
+        return False
+    return True
 
 
 def service_may(
-    policy: Mapping[str, object] | None,
-    service: str,
-    action: str,
-    resource: str,
-    source_arn: str | None,
+    policy: Policy | None, service: str, action: str, resource: str, source_arn: str | None
 ) -> bool:
     """Return True if the policy of a resource lets `service` perform an action on it.
 
@@ -128,18 +157,17 @@ def service_may(
         return False
     conditions = {} if source_arn is None else source_conditions(source_arn)
     context = _context(service, action, resource, conditions)
-    return bool(
-        iam_evaluator.evaluate_resource_policy(policy, context, service=service).decision == "Allow"
-    )
+    result = iam_evaluator.evaluate_resource_policy(policy, context, service=service)
+    return bool(result.decision == "Allow")
 
 
-def source_conditions(arn: str) -> dict[str, object]:
+def source_conditions(arn: str) -> dict[str, str]:
     """Return the condition keys of a call that a service makes for the resource `arn`."""
     return {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
 
 
 def _context(
-    principal: str, action: str, resource: str, conditions: Mapping[str, object]
+    principal: str, action: str, resource: str, conditions: Mapping[str, str]
 ) -> iam_evaluator.EvalContext:
     """Return the call for MiniStack's evaluator, which expects condition keys in lower case."""
     return iam_evaluator.EvalContext(
@@ -153,16 +181,22 @@ def _context(
     )
 
 
-def _statements(policy: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """Return the statements of a policy, which can have a list of them or only one."""
-    statements = policy["Statement"]
-    return cast(
-        "list[Mapping[str, object]]", statements if isinstance(statements, list) else [statements]
-    )
-
-
-def _services(statement: Mapping[str, object]) -> list[str]:
+def _services(statement: Policy) -> list[str]:
     """Return the services that a statement names as principals."""
     principal = statement.get("Principal")
     services = principal.get("Service", []) if isinstance(principal, dict) else []
     return [services] if isinstance(services, str) else services
+
+
+@ministack.replace(iam_actions, "extract_resource_arn")
+def resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str:  # noqa: ANN401  # as in MiniStack
+    """Return the ARN on which a caller needs the permission for a call.
+
+    For a schedule, MiniStack takes `schedule/default/NAME`, even if the call names another group.
+    For SimulatePrincipalPolicy it takes `*`, which a policy for roles and users does not allow.
+    """
+    query: dict[str, list[str]] = call[4]
+    if service == "iam" and "PolicySourceArn" in query:
+        return query["PolicySourceArn"][0]
+    group = (query.get("groupName") or ["default"])[0]
+    return extract(service, *call).replace(":schedule/default/", f":schedule/{group}/", 1)

@@ -32,7 +32,7 @@ from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, invalid_input
 from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
 from emulator.personalize.wire import TARGET, respond
-from emulator.server import authorization, http, ministack_internals
+from emulator.server import http, iam
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
@@ -54,9 +54,7 @@ class Operation(NamedTuple):
 class PersonalizeHttp:
     """The HTTP front of the emulated Personalize. It checks signatures and permissions."""
 
-    def __init__(
-        self, objects: Objects, timings: Timings | None = None, switches: Switches | None = None
-    ) -> None:
+    def __init__(self, objects: Objects, timings: Timings, switches: Switches) -> None:
         self._new_personalize = functools.partial(
             Personalize,
             objects=objects,
@@ -66,60 +64,61 @@ class PersonalizeHttp:
             pass_role=_pass_role,
         )
         self.personalize = self._new_personalize()
-        self._operations_by_path = {
-            service_model(service_name).operation_model(name).http["requestUri"]: Operation(
-                service_name, name
-            )
-            for service_name in (RUNTIME, EVENTS)
-            for name in service_model(service_name).operation_names
-        }
 
     def reset(self) -> None:
         """Forget every resource, fault and call."""
         self.personalize = self._new_personalize()
 
-    def operation(self, scope: HTTPScope) -> Operation | None:
-        """Return the operation that a request is for, or None if it is not for Personalize."""
-        headers = http.headers(scope)
-        target = headers.get("x-amz-target", "")
-        if target.startswith(TARGET):
-            return Operation(CONTROL, target.removeprefix(TARGET))
-        # A request to S3 can have an equal path, so the request must be signed for Personalize.
-        if "/personalize/aws4_request" not in headers.get("authorization", ""):
-            return None
-        return self._operations_by_path.get(scope["path"])
-
     async def __call__(
         self,
-        service_name: str,
+        operation: Operation,
         scope: HTTPScope,
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
     ) -> None:
-        """Respond to one request for a service of Personalize.
+        """Respond to one request for an operation of Personalize.
 
         Raises:
             NoResponse: A fault loses the response. Nothing has been sent.
         """
         body = await http.read_body(receive)
         headers = http.headers(scope)
-        refusal = _authenticate(scope, headers, body)
-        if refusal is not None:
-            await http.send_response(send, *refusal)
-            return
-        response = await asyncio.to_thread(
-            respond,
-            self.personalize,
-            service_name=service_name,
-            method=scope["method"],
-            path=scope["path"],
-            headers=headers,
-            body=body,
-            caller=Caller(
-                get_account_id(), get_region(), ministack_internals.caller_arn(_access_key.get())
-            ),
-        )
+        response = _authenticate(scope, headers, body)
+        if response is None:
+            caller = Caller(get_account_id(), get_region(), iam.caller_arn(_access_key.get()))
+            response = await asyncio.to_thread(
+                respond,
+                self.personalize,
+                service_name=operation.service,
+                method=scope["method"],
+                path=scope["path"],
+                headers=headers,
+                body=body,
+                caller=caller,
+            )
         await http.send_response(send, *response)
+
+
+def operation_of(scope: HTTPScope) -> Operation | None:
+    """Return the operation that a request is for, or None if it is not for Personalize."""
+    headers = http.headers(scope)
+    target = headers.get("x-amz-target", "")
+    if target.startswith(TARGET):
+        return Operation(CONTROL, target.removeprefix(TARGET))
+    # A request to S3 can have an equal path, so the request must be signed for Personalize.
+    if "/personalize/aws4_request" not in headers.get("authorization", ""):
+        return None
+    return _operations_by_path().get(scope["path"])
+
+
+@functools.cache
+def _operations_by_path() -> dict[str, Operation]:
+    """Return the operations of the runtime and of the events by their paths."""
+    return {
+        service_model(service).operation_model(name).http["requestUri"]: Operation(service, name)
+        for service in (RUNTIME, EVENTS)
+        for name in service_model(service).operation_names
+    }
 
 
 def _authenticate(scope: HTTPScope, headers: dict[str, str], body: bytes) -> http.Response | None:
@@ -131,13 +130,12 @@ def _authenticate(scope: HTTPScope, headers: dict[str, str], body: bytes) -> htt
     access_key = extract_access_key_id(headers, query)
     set_request_account_id(access_key)
     set_request_region(extract_region(headers, query))
-    raw_path = scope["raw_path"].decode()
-    raw_headers = list(scope["headers"])
-    iam_evaluator.pin_signed_request(scope["method"], raw_path, query, raw_headers)
-    iam_evaluator.pin_signed_body(body)
     _access_key.set(access_key)
     if not access_key:
         return http.error("MissingAuthenticationTokenException", "Missing Authentication Token")
+    path, fields = scope["raw_path"].decode(), list(scope["headers"])
+    iam_evaluator.pin_signed_request(scope["method"], path, query, fields)
+    iam_evaluator.pin_signed_body(body)
     failure = iam_evaluator.check_credentials(access_key, "personalize")
     if failure is None:
         return None
@@ -153,7 +151,9 @@ def _authenticate(scope: HTTPScope, headers: dict[str, str], body: bytes) -> htt
     return response
 
 
-def _authorize(caller: Caller, action: str, resources: list[str]) -> None:
+def _authorize(
+    caller: Caller, action: str, resources: list[str], conditions: iam.Policy | None = None
+) -> None:
     """Check that the caller of the current request may perform an action on every resource.
 
     Raises:
@@ -161,9 +161,9 @@ def _authorize(caller: Caller, action: str, resources: list[str]) -> None:
     """
     for resource in resources:
         try:
-            authorization.authorize(_access_key.get(), caller.region, action, resource)
-        except authorization.AccessDeniedError as error:
-            raise ApiError("AccessDeniedException", str(error)) from error
+            iam.authorize(_access_key.get(), caller.region, action, resource, conditions)
+        except iam.AccessDeniedError as error:
+            raise ApiError("AccessDeniedException", error.message) from error
 
 
 def _pass_role(caller: Caller, role_arn: str) -> None:
@@ -173,16 +173,7 @@ def _pass_role(caller: Caller, role_arn: str) -> None:
         ApiError: AccessDeniedException if the caller may not pass the role, or
             InvalidInputException if Personalize may not assume it.
     """
-    try:
-        authorization.authorize(
-            _access_key.get(),
-            caller.region,
-            "iam:PassRole",
-            role_arn,
-            {"iam:PassedToService": SERVICE},
-        )
-    except authorization.AccessDeniedError as error:
-        raise ApiError("AccessDeniedException", str(error)) from error
+    _authorize(caller, "iam:PassRole", [role_arn], {"iam:PassedToService": SERVICE})
     job_arn = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
-    if not authorization.trusts(role_arn, service=SERVICE, source_arn=job_arn):
+    if not iam.trusts(role_arn, service=SERVICE, source_arn=job_arn):
         raise invalid_input(f"Amazon Personalize is not allowed to assume the role {role_arn}.")

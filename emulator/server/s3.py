@@ -7,12 +7,15 @@ service (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+import json
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from botocore.exceptions import ClientError
+from ministack.services import s3
 
-from emulator.personalize.errors import AccessDenied, NoSuchKey, ObjectError
-from emulator.server import authorization, ministack_internals
+from emulator.personalize.errors import AccessDenied, NoSuchKey
+from emulator.server import iam
+from emulator.server.personalize import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +24,17 @@ if TYPE_CHECKING:
 
     from emulator.clients import Clients
 
-SERVICE = "personalize.amazonaws.com"
 MISSING = {"NoSuchBucket", "NoSuchKey", "404"}
 T = TypeVar("T")
+
+
+class Read(NamedTuple):
+    """An action of a role on a bucket, or on an object in it."""
+
+    role_arn: str
+    action: str
+    bucket: str
+    resource: str
 
 
 class RoleObjects:
@@ -34,8 +45,7 @@ class RoleObjects:
     """
 
     def __init__(self, clients: Clients, region: str, *, calls_have_source: bool) -> None:
-        self._clients = clients
-        self._region = region
+        self._clients, self._region = clients, region
         self._calls_have_source = calls_have_source
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
@@ -47,12 +57,12 @@ class RoleObjects:
             ObjectError: AccessDenied, or NoSuchKey for a missing bucket.
         """
 
-        def list_keys(s3: S3Client) -> list[str]:
-            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        def list_keys(client: S3Client) -> list[str]:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
-        arn = f"arn:aws:s3:::{bucket}"
-        keys = self._call_as_role(role_arn, "s3:ListBucket", bucket, arn, list_keys)
+        read = Read(role_arn, "s3:ListBucket", bucket, f"arn:aws:s3:::{bucket}")
+        keys = self._call_as_role(read, list_keys)
         return [key for key in keys if key == prefix or prefix.endswith("/")]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
@@ -61,51 +71,43 @@ class RoleObjects:
         Raises:
             ObjectError: AccessDenied, or NoSuchKey for a missing bucket or object.
         """
+        read = Read(role_arn, "s3:GetObject", bucket, f"arn:aws:s3:::{bucket}/{key}")
         return self._call_as_role(
-            role_arn,
-            "s3:GetObject",
-            bucket,
-            f"arn:aws:s3:::{bucket}/{key}",
-            lambda s3: s3.get_object(Bucket=bucket, Key=key)["Body"].read(),
+            read, lambda client: client.get_object(Bucket=bucket, Key=key)["Body"].read()
         )
 
-    def _call_as_role(
-        self,
-        role_arn: str,
-        action: str,
-        bucket: str,
-        resource: str,
-        call: Callable[[S3Client], T],
-    ) -> T:
-        """Return the result of `call`, which reads `resource` with the credentials of a role.
+    def _call_as_role(self, read: Read, call: Callable[[S3Client], T]) -> T:
+        """Return the result of `call`, which gets a client with the credentials of a role.
 
         The policies of the role and of the bucket must both allow the action.
 
         Raises:
             ObjectError: AccessDenied, or NoSuchKey.
         """
-        account = role_arn.split(":")[4]
+        account = read.role_arn.split(":")[4]
         job = f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
         try:
-            credentials = authorization.assume_role(
-                role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
+            credentials = iam.assume_role(
+                read.role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
             )
             result = call(cast("S3Client", self._clients.get("s3", self._region, credentials)))
-        except authorization.AccessDeniedError as error:
-            raise AccessDenied(str(error)) from error
+        except iam.AccessDeniedError as error:
+            raise AccessDenied(error.message) from error
         except ClientError as error:
-            raise _object_error(error, resource) from error
-        policy = ministack_internals.bucket_policy(bucket, account)
+            is_missing = error.response["Error"]["Code"] in MISSING
+            message = f"{read.resource}: {error.response['Error']['Message']}"
+            raise (NoSuchKey if is_missing else AccessDenied)(message) from error
         source = job if self._calls_have_source else None
-        if not authorization.service_may(policy, SERVICE, action, resource, source):
+        policy = _bucket_policy(read.bucket, account)
+        if not iam.service_may(policy, SERVICE, read.action, read.resource, source):
             raise AccessDenied(
-                f"the policy of bucket {bucket} does not allow {SERVICE} to perform: {action}"
-                f" on resource: {resource}"
+                f"the policy of bucket {read.bucket} does not allow {SERVICE} to perform:"
+                f" {read.action} on resource: {read.resource}"
             )
         return result
 
 
-def _object_error(error: ClientError, resource: str) -> ObjectError:
-    """Return NoSuchKey if the object or bucket is missing, else AccessDenied."""
-    error_class = NoSuchKey if error.response["Error"]["Code"] in MISSING else AccessDenied
-    return error_class(f"{resource}: {error.response['Error']['Message']}")
+def _bucket_policy(bucket: str, account: str) -> iam.Policy | None:
+    """Return the policy of a bucket, or None if it has no policy."""
+    text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
+    return cast("iam.Policy", json.loads(text)) if text else None

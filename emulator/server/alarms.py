@@ -1,0 +1,81 @@
+"""CloudWatch's alarms: they keep all of their inputs, and record their actions in their history."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+from ministack.services import cloudwatch, sns
+
+from emulator.server import ministack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from emulator.server.http import Response
+
+Alarm = dict[str, Any]
+"""MiniStack's record of an alarm, with the field names of the API."""
+
+FORGOTTEN = ("Metrics", "WarmUpConfiguration")
+"""The fields of an alarm that MiniStack does not keep."""
+METRIC_OF_QUERIES = ("MetricName", "Namespace", "Statistic", "Period")
+"""The fields of an alarm that an alarm with queries does not have:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
+ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions"}
+"""The field with the actions of a state, if it is not InsufficientDataActions."""
+
+
+@ministack.replace(cloudwatch, "_put_metric_alarm")
+def put_whole_alarm(
+    put_alarm: Callable[..., Response], params: object, cbor_data: Alarm, *form: bool
+) -> Response:
+    """Keep the queries and the warm-up period of an alarm, which MiniStack forgets.
+
+    MiniStack does not evaluate an alarm with queries, because it has no metric. SetAlarmState
+    changes its state.
+    """
+    response = put_alarm(params, cbor_data, *form)
+    alarm = cloudwatch._alarms.get(cbor_data.get("AlarmName"))  # noqa: SLF001  # no other way
+    if alarm is not None:
+        alarm |= {field: cbor_data[field] for field in FORGOTTEN if field in cbor_data}
+        if "Metrics" in alarm:
+            alarm |= dict.fromkeys(METRIC_OF_QUERIES)
+    return response
+
+
+@ministack.replace(cloudwatch, "_dispatch_alarm_actions")
+def send_and_record(
+    send: Callable[..., None], alarm: Alarm, old_state: str, new_state: str, reason: str
+) -> None:
+    """Record in the history of an alarm whether each of its actions was executed.
+
+    MiniStack sends the messages and records the changes of the state only.
+    """
+    send(alarm, old_state, new_state, reason)
+    if alarm.get("ActionsEnabled", True):
+        for topic_arn in alarm.get(ACTIONS.get(new_state, "InsufficientDataActions")) or ():
+            cloudwatch._history_entries().append(_action_entry(alarm, topic_arn))  # noqa: SLF001
+
+
+def _action_entry(alarm: Alarm, topic_arn: str) -> dict[str, object]:
+    """Return the history's entry for an action, with the texts that AWS documents.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-troubleshooting.html
+    """
+    if sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # it also finds topics of other accounts
+        state, error = "Succeeded", None
+        summary = f"Successfully executed action {topic_arn}"
+    else:
+        state, error = "Failed", "Resource does not exist"
+        summary = f'Failed to execute action {topic_arn}. Received error: "{error}"'
+    data = {"actionState": state, "notificationResource": topic_arn, "error": error}
+    return {
+        "AlarmName": alarm["AlarmName"],
+        "AlarmType": "CompositeAlarm" if "AlarmRule" in alarm else "MetricAlarm",
+        "Timestamp": dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "HistoryItemType": "Action",
+        "HistorySummary": summary,
+        "HistoryData": json.dumps(data),
+    }

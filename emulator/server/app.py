@@ -1,0 +1,156 @@
+"""The ASGI app of the emulator. It passes each request to the right service.
+
+- A request that a web page could have sent is refused (`local_requests.py`), and every websocket.
+- A path below `/_emulator/` is a control of the emulator (`admin.py`).
+- A request for Personalize goes to `personalize.py`. Its target is `AmazonPersonalize.*`. The
+  requests for its runtime and events have no target, so path and signature decide.
+- Every other request goes to MiniStack, which authorises it. It passes the calls to Step Functions
+  on to `stepfunctions.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from ministack import app as ministack_app
+
+from emulator.clients import Clients
+from emulator.personalize.errors import NoResponse
+from emulator.personalize.store import Switches
+from emulator.personalize.timeline import Duration, FixedTimings
+from emulator.server import (
+    admin,
+    alarms,
+    call_log,
+    events,
+    functions,
+    http,
+    iam,
+    local_requests,
+    logs,
+    s3,
+    scheduler,
+)
+from emulator.server.personalize import PersonalizeHttp, operation_of
+from emulator.server.stepfunctions import StepFunctions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypercorn.typing import (
+        ASGIReceiveCallable,
+        ASGISendCallable,
+        ASGISendEvent,
+        HTTPScope,
+        Scope,
+    )
+
+    from emulator.server.options import Options
+
+CORRECTED = (alarms, events, functions, iam, logs, scheduler)
+"""The services of MiniStack that these modules have corrected."""
+POLICY_VIOLATION = 1008  # RFC 6455, status codes of a websocket that is closed
+
+
+class Application:
+    """All services of the emulator, on one endpoint of this process.
+
+    `on_ready` is called when the server is ready for requests.
+    """
+
+    def __init__(self, endpoint: str, options: Options, on_ready: Callable[[], None]) -> None:
+        account, region = options["account"], options["region"]
+        switches = Switches(**options["switches"])
+        timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
+        clients = Clients(endpoint)
+        objects = s3.RoleObjects(clients, region, calls_have_source=switches.s3_calls_have_source)
+        self._on_ready = on_ready
+        self._port = int(endpoint.rpartition(":")[2])
+        self._personalize = PersonalizeHttp(objects, FixedTimings(**timings), switches)
+        self._step_functions = StepFunctions(clients)
+        self._step_functions.mount()
+        self._scheduler = scheduler.Scheduler(clients)
+        self._scheduler.start()
+        self._controls: dict[tuple[str, str], admin.Control] = {
+            ("GET", "health"): lambda _: {"status": "ok", "account": account, "region": region},
+            ("GET", "calls"): lambda query: call_log.calls(query.get("action", "")),
+            ("DELETE", "calls"): lambda _: call_log.CALLS.clear(),
+            ("POST", "fire"): self._fire,
+            ("GET", "personalize/calls"): lambda _: [
+                call._asdict() for call in list(self._personalize.personalize.calls)
+            ],
+            ("GET", "faults"): lambda _: self._personalize.personalize.faults.list(),
+            ("POST", "faults"): lambda fault: {
+                "id": self._personalize.personalize.faults.inject(fault)
+            },
+            ("DELETE", "faults"): lambda query: self._personalize.personalize.faults.clear(
+                query.get("id")
+            ),
+            ("POST", "reset"): lambda _: self._reset(),
+        }
+
+    def _fire(self, document: dict[str, Any]) -> dict[str, str]:
+        """Fire the schedule that the control's JSON document names."""
+        slot = document.get("scheduledTime")
+        time = None if slot is None else dt.datetime.fromisoformat(slot)
+        schedule, group = document["schedule"], document.get("group", "default")
+        return {"executionArn": self._scheduler.fire(schedule, group, time)}
+
+    def _reset(self) -> None:
+        """Empty every store, as if the emulator had just started."""
+        self._step_functions.reset()
+        ministack_app._reset_all_state()  # noqa: SLF001  # the function behind MiniStack's reset path
+        self._scheduler.reset()
+        self._personalize.reset()
+        call_log.CALLS.clear()
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """Respond to one request, or refuse it if a web page could have sent it.
+
+        The scope `lifespan` is the start and the end of the server, which are MiniStack's too.
+        """
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
+        elif scope["type"] == "lifespan":
+
+            async def send_and_report(message: ASGISendEvent) -> None:
+                await send(message)
+                if message["type"] == "lifespan.startup.complete":
+                    self._on_ready()
+
+            await ministack_app.app(scope, receive, send_and_report)
+        else:
+            await self._respond(scope, receive, send)
+
+    async def _respond(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """Respond to a request for a service or a control, and log the calls to services."""
+        method, path = scope["method"], scope["path"]
+        fields = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
+        refusal = local_requests.refusal(method, fields, self._port)
+        operation = operation_of(scope)
+        if refusal is not None:
+            headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
+            await http.send_response(send, call_log.FORBIDDEN, headers, f"{refusal}\n".encode())
+        elif path.startswith(admin.PREFIX):
+            body = await http.read_body(receive)
+            query = scope["query_string"].decode()
+            response = await asyncio.to_thread(
+                admin.respond, self._controls, method, path, query, body
+            )
+            await http.send_response(send, *response)
+        elif operation is None:
+            exchange = call_log.Exchange(scope, receive, send)
+            await ministack_app.app(scope, exchange.receive, exchange.send)
+        else:
+            exchange = call_log.Exchange(scope, receive, send, f"personalize:{operation.name}")
+            try:
+                await self._personalize(operation, scope, exchange.receive, exchange.send)
+            except NoResponse:
+                exchange.log(status=0)
+                await http.drop_connection(send)

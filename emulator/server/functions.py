@@ -1,0 +1,120 @@
+"""Lambda: functions run with their roles, and write their logs with them.
+
+MiniStack opens a session of any role for its functions, even of a role that does not exist. AWS
+refuses the creation. It also refuses an invocation when it has to assume the role again, and the
+emulator checks each invocation
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
+"""
+
+from __future__ import annotations
+
+import re
+import socketserver
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import lambda_svc
+
+from emulator.server import call_log, http, iam, local_requests, ministack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SERVICE = "lambda.amazonaws.com"
+CREATION = "/2015-03-31/functions"
+INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+MESSAGE = "The role defined for the function cannot be assumed by Lambda."
+LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+# MiniStack writes the headers and the body of an event separately, so Nagle's algorithm would delay
+# each event by 40 ms.
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+# MiniStack stops reading the log after 5 ms without a line, so on a busy machine it loses lines.
+# Seconds for the first line, between two lines, and in all:
+lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  # noqa: SLF001
+
+
+# The role
+
+
+@ministack.guard("lambda")
+def refuse_other_roles(call: ministack.Call) -> http.Response | None:
+    """Return AWS's error for CreateFunction and Invoke if Lambda may not assume the role."""
+    if call.method != "POST":
+        return None
+    if call.path.rstrip("/") == CREATION:
+        name, role = call.document["FunctionName"], call.document["Role"]
+        arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
+        if iam.trusts(role, service=SERVICE, source_arn=arn):
+            return None
+        return http.error("InvalidParameterValueException", MESSAGE)
+    invocation = INVOCATION.fullmatch(call.path)
+    if invocation is None or can_run(unquote(invocation[1])):
+        return None
+    return http.error("AccessDeniedException", MESSAGE, status=403)
+
+
+def can_run(function: str) -> bool:
+    """Return True if Lambda may assume the role of a function. `function` is its ARN or name.
+
+    Return True for a function that does not exist, because MiniStack refuses it.
+    """
+    name = lambda_svc._resolve_request_scoped_name(function)  # noqa: SLF001  # knows all spellings
+    record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction needs a caller
+    if record is None:
+        return True
+    config = record["config"]
+    return iam.trusts(config["Role"], service=SERVICE, source_arn=config["FunctionArn"])
+
+
+def policy(function_arn: str) -> iam.Policy | None:
+    """Return the resource policy of a function in the current account and region, if it has one."""
+    policy_and_revision = lambda_svc.function_policy_for_arn(function_arn)
+    return cast("iam.Policy", policy_and_revision[0]) if policy_and_revision else None
+
+
+# The log
+
+
+@ministack.replace(lambda_svc, "_emit_lambda_logs")
+def write_allowed_logs(
+    write: Callable[..., None], function: dict[str, Any], *args: object, **kwargs: object
+) -> None:
+    """Store the log lines of a function only if its role may write them.
+
+    Without the permission the invocation continues, and its lines are lost
+    (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html).
+    """
+    config = function.get("config") or function
+    default_group = f"/aws/lambda/{config['FunctionName']}"
+    group = config.get("LoggingConfig", {}).get("LogGroup") or default_group
+    access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
+    stream = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:1"
+    for action in LOG_ACTIONS:
+        if not iam.is_allowed(access_key, get_region(), action, stream):
+            call_log.add(iam.caller_arn(access_key), action, call_log.FORBIDDEN)
+            return
+    write(function, *args, **kwargs)
+
+
+# The ports from which functions get their events
+
+
+@ministack.replace(BaseHTTPRequestHandler, "parse_request")
+def refuse_web_pages(
+    parse_request: Callable[[BaseHTTPRequestHandler], bool], handler: BaseHTTPRequestHandler
+) -> bool:
+    """Refuse a request to MiniStack's Lambda Runtime API that a web page could have sent.
+
+    Each process of a function has a server on a port of its own.
+    """
+    if not parse_request(handler):
+        return False
+    port = handler.connection.getsockname()[1]
+    message = local_requests.refusal(handler.command, handler.headers.items(), port)
+    if message is not None:
+        handler.send_error(call_log.FORBIDDEN, explain=message)
+    return message is None
